@@ -1,0 +1,61 @@
+# Everything a person types here sets up what it needs: git, make and Python >= 3.11 are all that must be there.
+PYTHON   ?= python3
+DATA_DIR ?= .loupe
+VENV     := .venv
+BIN      := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test check format protos faults bench clean
+
+help: ## Lists the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Loupe needs Python >= 3.11; set PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+# torch and torchvision are resolved in one call: DECISIONS.md 2.
+$(VENV)/.run: $(VENV)/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train,dev]'
+	@touch $(VENV)/.run $@
+
+setup: $(VENV)/.dev ## Makes .venv with everything for work on the project.
+
+demo: $(VENV)/.run ## Runs the main job on a generated set, or on DATA=folder; leaves the stack up.
+	@$(BIN)/loupe demo --data-dir $(DATA_DIR) $(if $(DATA),--data $(DATA))
+
+up: $(VENV)/.run ## Starts the embedded stack in the background (data in DATA_DIR, .loupe).
+	@$(BIN)/loupe up --detach --data-dir $(DATA_DIR)
+
+down: $(VENV)/.run ## Stops it.
+	@$(BIN)/loupe down --data-dir $(DATA_DIR)
+
+test: $(VENV)/.dev ## All tests but the slow proofs, on real servers.
+	$(BIN)/pytest -q -n 2 --dist loadgroup tests/unit tests/architecture tests/contract tests/golden tests/integration
+	$(BIN)/pytest -q tests/e2e tests/faults
+
+check: $(VENV)/.dev ## What CI checks besides the tests: style, types, imports, contracts.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf format -d --exit-code . --path loupe
+	$(BIN)/python protos/generate.py --check
+
+format: $(VENV)/.dev ## Formats the code.
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+protos: $(VENV)/.dev ## Generates protos/gen.
+	$(BIN)/python protos/generate.py
+
+bench: $(VENV)/.dev ## Measures; figures belong in BENCHMARKS.md with date and machine.
+	$(BIN)/python -m tests.bench
+
+clean: ## Removes the venv, caches and the demo's data.
+	-[ -x $(BIN)/loupe ] && $(BIN)/loupe down --data-dir $(DATA_DIR)
+	rm -rf $(VENV) $(DATA_DIR) .mypy_cache .ruff_cache .pytest_cache .hypothesis
