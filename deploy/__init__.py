@@ -1,0 +1,1 @@
+"""What runs Loupe: the embedded stack for one machine, and files for containers."""

@@ -1,0 +1,64 @@
+"""The secrets of one data folder: made at the first start, kept in `credentials.json`, readable by the owner only."""
+
+import json
+import secrets
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+from deploy.embedded.errors import ServerUnusable
+from deploy.embedded.files import write_atomically
+
+
+def _secret() -> str:
+    # Hex, so that no server's configuration syntax, URL or shell reads meaning into it.
+    return secrets.token_hex(24)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """Every secret of the stack; none appears in `repr`."""
+
+    stack_id: str = field(default_factory=lambda: secrets.token_hex(6))
+    """Names what must lie outside the data folder (sockets, a database under /var/lib); not a secret."""
+    postgres_superuser_password: str = field(default_factory=_secret, repr=False)
+    """Of the role `postgres`; only the stack itself uses it."""
+    postgres_password: str = field(default_factory=_secret, repr=False)
+    """Of the role `loupe`, which owns the database of the services and nothing else."""
+    nats_user: str = "loupe"
+    nats_password: str = field(default_factory=_secret, repr=False)
+    s3_access_key: str = field(default_factory=lambda: "loupe" + secrets.token_hex(8))
+    s3_secret_key: str = field(default_factory=_secret, repr=False)
+    seaweed_jwt_key: str = field(default_factory=_secret, repr=False)
+    seaweed_jwt_read_key: str = field(default_factory=_secret, repr=False)
+    seaweed_jwt_filer_key: str = field(default_factory=_secret, repr=False)
+    seaweed_jwt_filer_read_key: str = field(default_factory=_secret, repr=False)
+    service_token: str = field(default_factory=lambda: f"loupe_service_{_secret()}", repr=False)
+    """What services and workers show each other (A1)."""
+    admin_token: str = field(default_factory=lambda: f"loupe_admin_{_secret()}", repr=False)
+    """The first user's token (A2); the command line finds it in `client.json`."""
+
+
+def load_or_create(path: Path) -> Credentials:
+    """The credentials kept at `path`, made there with mode 0600 if there are none yet."""
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        credentials = Credentials()
+        write_atomically(path, json.dumps(asdict(credentials), indent=2) + "\n", mode=0o600)
+        return credentials
+    # A copy or a backup may have widened the mode; what it protects has not changed.
+    path.chmod(0o600)
+    names = {f.name for f in fields(Credentials)}
+    try:
+        stored = json.loads(text)
+        credentials = Credentials(**{name: value for name, value in stored.items() if name in names})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ServerUnusable(
+            f"{path} cannot be read ({error}); restore it, or remove the whole data folder to start anew"
+        ) from error
+    if missing := names - stored.keys():
+        # Written by an older release: what is new gets its value now and keeps it.
+        write_atomically(path, json.dumps(asdict(credentials), indent=2) + "\n", mode=0o600)
+        if "stack_id" in missing or "postgres_superuser_password" in missing:
+            raise ServerUnusable(f"{path} lacks {', '.join(sorted(missing))}; restore it from a backup")
+    return credentials

@@ -1,0 +1,80 @@
+"""The one folder that holds everything of a stack, and the lock that keeps it to one supervisor."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from deploy.embedded import credentials, ports
+from deploy.embedded.errors import AlreadyRunning
+from deploy.embedded.state import read_state
+
+
+class DataFolder:
+    """Paths inside a data folder. Nothing is created before `create`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.expanduser().resolve()
+        self.credentials_file = self.root / "credentials.json"
+        self.client_file = self.root / "client.json"
+        self.state_file = self.root / "stack.json"
+        self.lock_file = self.root / "supervisor.lock"
+        self.logs = self.root / "logs"
+        self.cache = self.root / "cache"
+
+    def create(self) -> None:
+        """Make the folder; only its owner may look inside."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.logs.mkdir(mode=0o700, exist_ok=True)
+
+    def log(self, process: str) -> Path:
+        """Where a process writes."""
+        return self.logs / f"{process}.log"
+
+    def credentials(self) -> credentials.Credentials:
+        """The secrets, made at the first call."""
+        return credentials.load_or_create(self.credentials_file)
+
+    def assign_ports(self, names: Iterable[str]) -> dict[str, int]:
+        """Ports for this run, those of the last one where they are free."""
+        last = read_state(self.state_file)
+        return ports.assign(names, last.ports if last is not None else {})
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for this process; AlreadyRunning if another one does. The kernel frees it at any death."""
+        self.create()
+        descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise AlreadyRunning(self.root, self._recorded_pid()) from None
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def supervisor_pid(self) -> int | None:
+        """The process that holds the folder now, if any."""
+        try:
+            descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        try:
+            # Shared: two who only look do not take each other for a supervisor.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return self._recorded_pid()
+        else:
+            return None
+        finally:
+            os.close(descriptor)
+
+    def _recorded_pid(self) -> int | None:
+        try:
+            return int(self.lock_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return None

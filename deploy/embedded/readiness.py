@@ -1,0 +1,52 @@
+"""Probes: what tells that a server does its work, not only that it runs."""
+
+import asyncio
+import http.client
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+_PROBE_TIMEOUT_S = 1.0
+
+
+async def speaks(host: str, port: int, greeting: bytes = b"") -> bool:
+    """Whether somebody accepts connections there and, if asked, opens with the greeting."""
+    try:
+        async with asyncio.timeout(_PROBE_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                return not greeting or (await reader.readexactly(len(greeting))) == greeting
+            finally:
+                writer.close()
+    except (OSError, TimeoutError, asyncio.IncompleteReadError):
+        return False
+
+
+async def answers_http(host: str, port: int, path: str) -> bool:
+    """Whether GET of the path gives 200."""
+
+    def get() -> bool:
+        connection = http.client.HTTPConnection(host, port, timeout=_PROBE_TIMEOUT_S)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    return await asyncio.to_thread(get)
+
+
+async def serves_grpc(host: str, port: int) -> bool:
+    """Whether the server's own health service says SERVING."""
+    # A gRPC channel to a closed port waits a second before its next try; TCP tells at once.
+    if not await speaks(host, port):
+        return False
+    try:
+        async with grpc.aio.insecure_channel(f"{host}:{port}") as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            reply = await stub.Check(health_pb2.HealthCheckRequest(), timeout=_PROBE_TIMEOUT_S)
+    except grpc.aio.AioRpcError:
+        return False
+    return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)

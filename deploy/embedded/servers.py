@@ -1,0 +1,186 @@
+"""The three servers of one data folder, running inside this process, with whatever shall run on top of them."""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from deploy.embedded.credentials import Credentials
+from deploy.embedded.data_folder import DataFolder
+from deploy.embedded.nats import Nats
+from deploy.embedded.ports import SERVER_PORTS
+from deploy.embedded.postgres import Postgres
+from deploy.embedded.process import ProcessSpec
+from deploy.embedded.seaweed import ObjectStoreSettings, Seaweed
+from deploy.embedded.state import ProcessState, StackState, State, write_state
+from deploy.embedded.supervisor import Supervisor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is decided before anything starts: who will listen where, with which secrets."""
+
+    folder: DataFolder
+    ports: Mapping[str, int]
+    credentials: Credentials
+    postgres: Postgres
+    nats: Nats
+    seaweed: Seaweed
+
+
+def nothing_more(_: Plan) -> Sequence[ProcessSpec]:
+    """Only the servers."""
+    return ()
+
+
+class EmbeddedServers:
+    """PostgreSQL, NATS and SeaweedFS of a data folder, under a supervisor in this process's event loop.
+
+    `async with EmbeddedServers(data_dir) as servers:` holds the data folder until the block ends. `more` adds
+    processes on top of the three; `port_names` reserves ports for them. `durable=False` is for tests.
+    """
+
+    def __init__(  # noqa: PLR0913 - each has a default and a name
+        self,
+        data_dir: Path,
+        *,
+        more: Callable[[Plan], Sequence[ProcessSpec]] = nothing_more,
+        port_names: Sequence[str] = (),
+        on_change: Callable[[ProcessState], None] = lambda _: None,
+        durable: bool = True,
+        user_namespace_allowed: bool = True,
+    ) -> None:
+        self.folder = DataFolder(data_dir)
+        self._more = more
+        self._port_names = (*SERVER_PORTS, *port_names)
+        self._on_change = on_change
+        self._durable = durable
+        self._user_namespace_allowed = user_namespace_allowed
+        self._resources = contextlib.AsyncExitStack()
+        self._kill = False
+        self._supervisor: Supervisor | None = None
+        self._plan: Plan | None = None
+        self._state = StackState(state=State.STARTING, supervisor_pid=os.getpid(), started_at=time.time())
+
+    async def begin(self) -> None:
+        """Take the data folder and begin to start everything; AlreadyRunning if another process has it."""
+        with contextlib.ExitStack() as resources:
+            resources.enter_context(self.folder.lock())
+            plan = self._plan = self._make_plan()
+            processes = [plan.postgres.spec(), plan.nats.spec(), plan.seaweed.spec(), *self._more(plan)]
+            self._supervisor = Supervisor(processes, log_dir=self.folder.logs, on_change=self._record)
+            self._state = replace(
+                self._state,
+                state=State.STARTING,
+                started_at=time.time(),
+                ports=plan.ports,
+                addresses={
+                    name: f"127.0.0.1:{plan.ports[name]}" for name in self._port_names[len(SERVER_PORTS) :]
+                },
+            )
+            self._write_state()
+            self._supervisor.start()
+            self._resources.enter_context(resources.pop_all())
+        self._resources.push_async_callback(self._stop_processes)
+
+    async def wait_ready(self, *, timeout_s: float | None = None, max_restarts: int | None = None) -> None:
+        """Return when every process has been ready; see `Supervisor.wait_ready`."""
+        await self.supervisor.wait_ready(timeout_s=timeout_s, max_restarts=max_restarts)
+        self._state = replace(self._state, state=State.READY)
+        self._write_state()
+
+    async def start(self, *, timeout_s: float = 60.0) -> Self:
+        """Start everything and return when it does its work; StartFailed otherwise, with nothing left running."""
+        await self.begin()
+        try:
+            await self.wait_ready(timeout_s=timeout_s, max_restarts=3)
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def stop(self, *, kill: bool = False) -> None:
+        """Stop everything in reverse and give the data folder back; does nothing if nothing runs.
+
+        `kill` does not wait for anybody: for data that is thrown away afterwards.
+        """
+        self._kill = kill
+        await self._resources.aclose()
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """What keeps them running; only after `begin`."""
+        assert self._supervisor is not None, "start() first"  # noqa: S101 - a misuse, not a condition
+        return self._supervisor
+
+    @property
+    def plan(self) -> Plan:
+        """Ports, secrets and servers; only after `begin`."""
+        assert self._plan is not None, "start() first"  # noqa: S101 - as above
+        return self._plan
+
+    @property
+    def postgres(self) -> Postgres:
+        """The database server."""
+        return self.plan.postgres
+
+    @property
+    def nats(self) -> Nats:
+        """The message bus."""
+        return self.plan.nats
+
+    @property
+    def seaweed(self) -> Seaweed:
+        """The object store."""
+        return self.plan.seaweed
+
+    @property
+    def object_store(self) -> ObjectStoreSettings:
+        """Endpoint, keys and bucket of the object store."""
+        return self.seaweed.settings
+
+    @property
+    def credentials(self) -> Credentials:
+        """The secrets of the data folder."""
+        return self.plan.credentials
+
+    def _make_plan(self) -> Plan:
+        root, credentials = self.folder.root, self.folder.credentials()
+        ports = self.folder.assign_ports(self._port_names)
+        return Plan(
+            folder=self.folder,
+            ports=ports,
+            credentials=credentials,
+            postgres=Postgres(
+                root / "postgres",
+                port=ports["postgres"],
+                credentials=credentials,
+                durable=self._durable,
+                user_namespace_allowed=self._user_namespace_allowed,
+            ),
+            nats=Nats(root / "nats", port=ports["nats"], credentials=credentials),
+            seaweed=Seaweed(root / "seaweed", ports=ports, credentials=credentials),
+        )
+
+    async def _stop_processes(self) -> None:
+        self._state = replace(self._state, state=State.STOPPING)
+        self._write_state()
+        await self.supervisor.stop(kill=self._kill)
+        self._state = replace(self._state, state=State.STOPPED)
+        self._write_state()
+
+    def _record(self, process: ProcessState) -> None:
+        self._write_state()
+        self._on_change(process)
+
+    def _write_state(self) -> None:
+        write_state(self.folder.state_file, replace(self._state, processes=self.supervisor.processes))

@@ -1,0 +1,134 @@
+"""Real servers for tests. Nothing here is a stand-in.
+
+Started once a test process (each pytest-xdist worker has its own, so workers share nothing):
+
+- `servers`: a running `EmbeddedServers` – PostgreSQL, NATS and SeaweedFS – for tests about the servers themselves.
+
+Fresh for every test; the same with the prefix `module_` is fresh for every module and shared by its tests:
+
+- `postgres_url`: SQLAlchemy's URL of an empty database, as the role that owns it.
+- `nats_url`: the URL of a NATS server with an empty JetStream. A server each (15 MB, 0.1 s): subjects and stream names
+  are part of the contracts, so they cannot be prefixed.
+- `object_store_settings`: endpoint, keys and name of an empty bucket; `.environment()` gives a service's variables.
+- `service_environment`: all three as the LOUPE_ variables of a service, with a service token.
+
+All live on pytest-asyncio's session loop, as the tests do.
+"""
+
+import contextlib
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+
+from deploy.embedded.nats import Nats
+from deploy.embedded.ports import assign
+from deploy.embedded.seaweed import ObjectStoreSettings
+from deploy.embedded.servers import EmbeddedServers
+from deploy.embedded.supervisor import Supervisor
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def servers() -> AsyncIterator[EmbeddedServers]:
+    # Not pytest's temporary folder, which keeps the last three runs: a database each is too much to keep.
+    root = Path(tempfile.mkdtemp(prefix="loupe-test-"))
+    try:
+        async with EmbeddedServers(root, durable=False) as running:
+            yield running
+            # Everything goes with the folder; an orderly stop of the object store takes seconds.
+            await running.stop(kill=True)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@contextlib.asynccontextmanager
+async def _fresh_database(servers: EmbeddedServers) -> AsyncIterator[str]:
+    name = f"test_{secrets.token_hex(6)}"
+    yield await servers.postgres.create_database(name)
+    await servers.postgres.drop_database(name)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def postgres_url(servers: EmbeddedServers) -> AsyncIterator[str]:
+    async with _fresh_database(servers) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def module_postgres_url(servers: EmbeddedServers) -> AsyncIterator[str]:
+    async with _fresh_database(servers) as url:
+        yield url
+
+
+@contextlib.asynccontextmanager
+async def _fresh_nats(servers: EmbeddedServers) -> AsyncIterator[str]:
+    folder = Path(tempfile.mkdtemp(prefix="nats-", dir=servers.folder.root))
+    server = Nats(folder, port=assign(["nats"], {})["nats"], credentials=servers.credentials)
+    supervisor = Supervisor([server.spec()], log_dir=folder)
+    supervisor.start()
+    try:
+        await supervisor.wait_ready(timeout_s=20, max_restarts=3)
+        yield server.url
+    finally:
+        await supervisor.stop(kill=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def nats_url(servers: EmbeddedServers) -> AsyncIterator[str]:
+    async with _fresh_nats(servers) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def module_nats_url(servers: EmbeddedServers) -> AsyncIterator[str]:
+    async with _fresh_nats(servers) as url:
+        yield url
+
+
+async def _fresh_bucket(servers: EmbeddedServers) -> ObjectStoreSettings:
+    settings = servers.object_store.with_bucket(f"test-{secrets.token_hex(6)}")
+    await servers.seaweed.create_bucket(settings.bucket)
+    return settings
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def object_store_settings(servers: EmbeddedServers) -> ObjectStoreSettings:
+    return await _fresh_bucket(servers)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def module_object_store_settings(servers: EmbeddedServers) -> ObjectStoreSettings:
+    return await _fresh_bucket(servers)
+
+
+def _environment(
+    servers: EmbeddedServers, database_url: str, bus_url: str, store: ObjectStoreSettings
+) -> dict[str, str]:
+    return {
+        "LOUPE_DATABASE_URL": database_url,
+        "LOUPE_NATS_URL": bus_url,
+        "LOUPE_SERVICE_TOKEN": servers.credentials.service_token,
+        "LOUPE_BOOTSTRAP_ADMIN_TOKEN": servers.credentials.admin_token,
+        **store.environment(),
+    }
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def service_environment(
+    servers: EmbeddedServers, postgres_url: str, nats_url: str, object_store_settings: ObjectStoreSettings
+) -> dict[str, str]:
+    return _environment(servers, postgres_url, nats_url, object_store_settings)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def module_service_environment(
+    servers: EmbeddedServers,
+    module_postgres_url: str,
+    module_nats_url: str,
+    module_object_store_settings: ObjectStoreSettings,
+) -> dict[str, str]:
+    return _environment(servers, module_postgres_url, module_nats_url, module_object_store_settings)
