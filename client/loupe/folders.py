@@ -1,0 +1,239 @@
+"""Reads a folder of sample images as an import sees it (D1): one folder per defect code, masks and groups beside them.
+
+Nothing is decoded here: what a file really holds is the registry's to judge (D4). This module says which files are
+offered, which mask and group belong to each, and what was left out and why.
+"""
+
+import csv
+import io
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
+MASK_SUFFIX = ".mask.png"
+GROUPS_FILE = "groups.csv"
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
+# In order of preference: the first that a table has is taken.
+_FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "image_path", "name", "sample")
+_GROUP_COLUMNS = (
+    "group", "group_id", "tile_group", "panel", "panel_id", "tile", "tile_id", "part", "part_id", "glass", "glass_id",
+    "lot", "lot_id",
+)  # fmt: skip
+
+
+class FolderUnreadable(ValueError):  # noqa: N818 -- a fact about the folder
+    """The folder cannot be imported as it is; the message says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSample:
+    """An image to import, with what belongs to it."""
+
+    file: str
+    """`<CODE>/<file>`, its name in the data path."""
+    image: Path
+    mask: Path | None = None
+    group: str = ""
+
+    @property
+    def code(self) -> str:
+        """The defect code: the folder's name."""
+        return self.file.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file that is not imported."""
+
+    file: str
+    reason: str
+    """Stable: NO_CODE, BAD_CODE, NESTED, NOT_AN_IMAGE, MASK_WITHOUT_IMAGE, HIDDEN."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FolderListing:
+    """All that a folder offers, and all that it holds besides."""
+
+    folder: Path
+    samples: tuple[FoundSample, ...]
+    """By file."""
+    left_out: tuple[LeftOut, ...]
+    """By file."""
+    group_column: str = ""
+    """Of groups.csv; empty where there is none."""
+    unmatched_group_rows: tuple[str, ...] = ()
+    """Files that groups.csv names and the folder does not hold."""
+
+    @property
+    def images_per_code(self) -> dict[str, int]:
+        """In the codes' order."""
+        counts: dict[str, int] = {}
+        for sample in self.samples:
+            counts[sample.code] = counts.get(sample.code, 0) + 1
+        return counts
+
+    @property
+    def ungrouped(self) -> int:
+        """Samples without a group although the folder has a table of groups."""
+        return sum(not sample.group for sample in self.samples) if self.group_column else 0
+
+
+def read_folder(folder: Path) -> FolderListing:
+    """List `folder`; FolderUnreadable if it is none, or if its groups.csv cannot be used."""
+    if not folder.is_dir():
+        fact = "is not a folder" if folder.exists() else "does not exist"
+        raise FolderUnreadable(f"{folder} {fact}; name one that holds <CODE>/<image> files")
+    left_out: list[LeftOut] = []
+    found: list[FoundSample] = []
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir():
+            samples, others = _read_code(entry)
+            found.extend(samples)
+            left_out.extend(others)
+        elif entry.name != GROUPS_FILE:
+            left_out.append(_at_top(entry))
+    column, unmatched = "", ()
+    table = folder / GROUPS_FILE
+    if table.is_file():
+        column, groups = _read_groups(table, (sample.file for sample in found))
+        known = {sample.file for sample in found}
+        unmatched = tuple(sorted(file for file in groups if file not in known))
+        found = [
+            FoundSample(sample.file, sample.image, sample.mask, groups.get(sample.file, "")) for sample in found
+        ]
+    return FolderListing(
+        folder=folder,
+        samples=tuple(sorted(found, key=lambda sample: sample.file)),
+        left_out=tuple(sorted(left_out, key=lambda item: item.file)),
+        group_column=column,
+        unmatched_group_rows=unmatched,
+    )
+
+
+def _at_top(entry: Path) -> LeftOut:
+    if entry.name.startswith("."):
+        return LeftOut(entry.name, "HIDDEN", "a hidden file")
+    if entry.suffix.lower() in IMAGE_SUFFIXES:
+        return LeftOut(entry.name, "NO_CODE", "an image outside of a code's folder; move it to <CODE>/")
+    return LeftOut(entry.name, "NOT_AN_IMAGE", f"not one of {', '.join(sorted(IMAGE_SUFFIXES))}")
+
+
+def _read_code(folder: Path) -> tuple[list[FoundSample], list[LeftOut]]:
+    """The samples of one code's folder, and what else is in it."""
+    name = folder.name
+    if name.startswith("."):
+        return [], [LeftOut(name, "HIDDEN", "a hidden folder")]
+    if not _CODE.fullmatch(name):
+        why = "the folder's name is no defect code; a code is 1 to 32 of A-Z a-z 0-9 _ -"
+        return [], [LeftOut(f"{name}/{file.name}", "BAD_CODE", why) for file in folder.iterdir() if file.is_file()]
+    left_out: list[LeftOut] = []
+    files: list[Path] = []
+    for entry in folder.iterdir():
+        file = f"{name}/{entry.name}"
+        if entry.is_dir():
+            nested = [f for f in entry.rglob("*") if f.is_file()]
+            why = f"{len(nested)} file(s) below a code's folder; put images directly into {name}/"
+            left_out.append(LeftOut(file, "NESTED", why))
+        elif entry.name.startswith("."):
+            left_out.append(LeftOut(file, "HIDDEN", "a hidden file"))
+        elif entry.suffix.lower() not in IMAGE_SUFFIXES:
+            left_out.append(LeftOut(file, "NOT_AN_IMAGE", f"not one of {', '.join(sorted(IMAGE_SUFFIXES))}"))
+        else:
+            files.append(entry)
+    masks, images = _part_masks(files)
+    samples = [FoundSample(f"{name}/{image.name}", image, masks.pop(image.stem, None)) for image in images]
+    left_out.extend(
+        LeftOut(f"{name}/{mask.name}", "MASK_WITHOUT_IMAGE", f"a mask, but there is no image {stem}.*")
+        for stem, mask in masks.items()
+    )
+    return samples, left_out
+
+
+def _part_masks(files: Iterable[Path]) -> tuple[dict[str, Path], list[Path]]:
+    """Masks by the stem of their image, and the images: `a.mask.png`, or `a.png` where a picture `a.jpg` is there too."""
+    masks: dict[str, Path] = {}
+    by_stem: defaultdict[str, list[Path]] = defaultdict(list)
+    for file in sorted(files):
+        if file.name.lower().endswith(MASK_SUFFIX):
+            masks[file.name[: -len(MASK_SUFFIX)]] = file
+        else:
+            by_stem[file.stem].append(file)
+    images: list[Path] = []
+    for stem, group in by_stem.items():
+        pngs = [file for file in group if file.suffix.lower() == ".png"]
+        if len(group) > 1 and pngs and stem not in masks:
+            masks[stem] = pngs[0]
+            group = [file for file in group if file is not pngs[0]]  # noqa: PLW2901 -- what remains of it
+        images.extend(group)
+    return masks, images
+
+
+# --- groups.csv ---------------------------------------------------------------------------------------------------
+
+
+def _read_groups(table: Path, files: Iterable[str]) -> tuple[str, dict[str, str]]:
+    """The column that holds the group, and each file's group.
+
+    Faults are errors: a table that is silently ignored lets photos of one part fall on both sides of a split (D3).
+    """
+    try:
+        text = table.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FolderUnreadable(f"{table} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    first_line = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first_line.count)
+    rows = csv.DictReader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
+    header = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
+    file_column = next((header[name] for name in _FILE_COLUMNS if name in header), None)
+    group_column = next((header[name] for name in _GROUP_COLUMNS if name in header), None)
+    if file_column is None or group_column is None:
+        lacking = "for the file" if file_column is None else "for the group"
+        wanted = _FILE_COLUMNS if file_column is None else _GROUP_COLUMNS
+        raise FolderUnreadable(
+            f"{table} has no column {lacking}: its header is {first_line.strip()!r}; name one of {', '.join(wanted)}"
+        )
+    resolve = _FileResolver(files)
+    groups: dict[str, str] = {}
+    for row in rows:
+        written = (row.get(file_column) or "").strip()
+        if not written:
+            continue
+        file, group = resolve(written), (row.get(group_column) or "").strip()
+        if groups.setdefault(file, group) != group:
+            raise FolderUnreadable(
+                f"{table} line {rows.line_num}: {written} is in group {group!r} here and in {groups[file]!r} above"
+            )
+    return group_column, groups
+
+
+class _FileResolver:
+    """Finds the file that a table means, however it wrote it: with another folder in front, or without a suffix."""
+
+    def __init__(self, files: Iterable[str]) -> None:
+        self._exact = frozenset(files)
+        self._loose: defaultdict[str, set[str]] = defaultdict(set)
+        for file in self._exact:
+            for spelling in (PurePosixPath(file).name, PurePosixPath(file).stem, str(PurePosixPath(file).with_suffix(""))):
+                self._loose[spelling].add(file)
+
+    def __call__(self, written: str) -> str:
+        path = PureWindowsPath(written).as_posix()
+        for spelling in _tails(path):
+            if spelling in self._exact:
+                return spelling
+        for spelling in _tails(path):
+            candidates = self._loose.get(spelling, set())
+            if len(candidates) == 1:
+                return next(iter(candidates))
+        return path
+
+
+def _tails(path: str) -> Iterator[str]:
+    """`a/b/c`, `b/c`, `c`."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    for start in range(len(parts)):
+        yield "/".join(parts[start:])
