@@ -1,5 +1,8 @@
 """Generate the Python code of the contracts into `protos/gen`, or check that it is fresh.
 
+Beside the code it writes `loupe/contracts.binpb`, a FileDescriptorSet of our contracts with their comments,
+which the generated code leaves out; the gateway describes its routes with them.
+
 python protos/generate.py            writes protos/gen
 python protos/generate.py --check    exits 1 and names what differs
 """
@@ -20,11 +23,15 @@ def generate(target: Path) -> None:
     """Write messages, stubs and type stubs of every contract under `target`."""
     sources = sorted(str(path.relative_to(HERE)) for path in (HERE / "loupe").rglob("*.proto"))
     well_known = str(resources.files("grpc_tools") / "_proto")
-    target.mkdir(parents=True, exist_ok=True)
+    (target / "loupe").mkdir(parents=True, exist_ok=True)
+    # By path: a venv that is not activated has its programs beside its interpreter and not on PATH.
+    programs = Path(sys.executable).parent
     arguments = [
         "protoc", f"-I{HERE}", f"-I{HERE / 'third_party'}", f"-I{well_known}",
+        *(f"--plugin={programs / name}" for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")),
         f"--python_out={target}", f"--grpc_python_out={target}",
         f"--mypy_out=quiet:{target}", f"--mypy_grpc_out=quiet:{target}",
+        f"--descriptor_set_out={target / 'loupe' / 'contracts.binpb'}", "--include_source_info",
         *sources,
     ]  # fmt: skip
     if protoc.main(arguments) != 0:
@@ -46,7 +53,7 @@ def generate(target: Path) -> None:
 def differences(fresh: Path, committed: Path) -> list[str]:
     """Relative paths that are in one tree only or differ between the two."""
     trees = [
-        {str(path.relative_to(root)) for path in root.rglob("*") if path.suffix in {".py", ".pyi"}}
+        {str(path.relative_to(root)) for path in root.rglob("*") if path.suffix in {".py", ".pyi", ".binpb"}}
         for root in (fresh, committed)
     ]
     return sorted(
