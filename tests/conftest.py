@@ -2,14 +2,15 @@
 
 Started once a test process (each pytest-xdist worker has its own, so workers share nothing):
 
-- `servers`: a running `EmbeddedServers` – PostgreSQL, NATS and SeaweedFS – for tests about the servers themselves.
+- `servers`: a running `EmbeddedServers` (PostgreSQL, NATS, SeaweedFS), for tests about the servers.
 
 Fresh for every test; the same with the prefix `module_` is fresh for every module and shared by its tests:
 
 - `postgres_url`: SQLAlchemy's URL of an empty database, as the role that owns it.
-- `nats_url`: the URL of a NATS server with an empty JetStream. A server each (15 MB, 0.1 s): subjects and stream names
-  are part of the contracts, so they cannot be prefixed.
-- `object_store_settings`: endpoint, keys and name of an empty bucket; `.environment()` gives a service's variables.
+- `nats_url`: the URL of a NATS server with an empty JetStream. A server each (15 MB, 0.1 s): subjects and
+  stream names are part of the contracts, so they cannot be prefixed.
+- `object_store_settings`: endpoint, keys and name of an empty bucket; `.environment()` gives them as LOUPE_
+  variables.
 - `service_environment`: all three as the LOUPE_ variables of a service, with a service token.
 
 All live on pytest-asyncio's session loop, as the tests do.

@@ -1,4 +1,4 @@
-"""The secrets of one data folder: made at the first start, kept in `credentials.json`, readable by the owner only."""
+"""The secrets of one data folder, made at its first start and readable by their owner only."""
 
 import json
 import secrets

@@ -3,12 +3,15 @@
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from deploy.embedded import credentials, ports
 from deploy.embedded.errors import AlreadyRunning
 from deploy.embedded.state import read_state
+
+_LOOKERS_PATIENCE_S = 0.5
 
 
 class DataFolder:
@@ -43,14 +46,12 @@ class DataFolder:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder for this process; AlreadyRunning if another one does. The kernel frees it at any death."""
+        """Hold the folder for this process, until its death at the latest; AlreadyRunning if another does."""
         self.create()
         descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise AlreadyRunning(self.root, self._recorded_pid()) from None
+            if not _locked_exclusively(descriptor):
+                raise AlreadyRunning(self.root, self._recorded_pid())
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
             yield
@@ -78,3 +79,17 @@ class DataFolder:
             return int(self.lock_file.read_text())
         except (FileNotFoundError, ValueError):
             return None
+
+
+def _locked_exclusively(descriptor: int) -> bool:
+    # Who merely looks holds the lock for microseconds; that must not keep a supervisor from starting.
+    deadline = time.monotonic() + _LOOKERS_PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        else:
+            return True

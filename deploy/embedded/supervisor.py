@@ -37,7 +37,7 @@ class _Supervised:
 
 
 class Supervisor:
-    """Runs the processes it is given, in the order their `after` asks for. Use from the main thread's event loop."""
+    """Runs processes in the order their `after` asks for; lives in the event loop of the main thread."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Supervisor:
             supervised.task = asyncio.create_task(self._keep_running(supervised), name=supervised.spec.name)
 
     async def wait_ready(self, *, timeout_s: float | None = None, max_restarts: int | None = None) -> None:
-        """Return when every process has been ready once; StartFailed for one that ended too often, or at the timeout.
+        """Return when all have been ready once; StartFailed for one that ended too often, or at the timeout.
 
         What fails is still being restarted afterwards: to give up is the caller's decision.
         """

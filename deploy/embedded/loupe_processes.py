@@ -1,0 +1,126 @@
+"""Loupe's own processes on top of the three servers: what each is called, needs and is told."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from deploy.embedded.ports import HOST
+from deploy.embedded.process import Launch, ProcessSpec
+from deploy.embedded.readiness import answers_http, serves_grpc
+from deploy.embedded.servers import Plan
+
+_SERVERS = ("postgres", "nats", "seaweed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workers:
+    """How many of each kind run."""
+
+    trainers: int = 1
+    evaluators: int = 1
+
+
+def loupe_processes(plan: Plan, *, workers: Workers) -> Sequence[ProcessSpec]:
+    """Registry, then scheduler and evaluator, then gateway and workers."""
+    settings = _settings(plan)
+    database = {"LOUPE_DATABASE_URL": plan.postgres.url}
+    bootstrap = {"LOUPE_BOOTSTRAP_ADMIN_TOKEN": plan.credentials.admin_token}
+    cores = ("registry", "scheduler", "evaluator")
+    return (
+        _server(plan, "registry", after=_SERVERS, settings={**settings, **database, **bootstrap}),
+        _server(plan, "scheduler", after=("registry",), settings={**settings, **database}),
+        _server(plan, "evaluator", after=("registry",), settings={**settings, **database}),
+        _gateway(plan, after=cores, settings=settings),
+        *(
+            _worker(plan, f"trainer-{number}", "services.trainer", after=cores, settings=settings)
+            for number in range(1, workers.trainers + 1)
+        ),
+        *(
+            _worker(
+                plan,
+                f"evaluator-worker-{number}",
+                "services.evaluator.worker",
+                after=cores,
+                settings=settings,
+            )
+            for number in range(1, workers.evaluators + 1)
+        ),
+    )
+
+
+def _settings(plan: Plan) -> dict[str, str]:
+    """What every process is told."""
+    ports = plan.ports
+    return {
+        "LOUPE_NATS_URL": plan.nats.url,
+        **plan.seaweed.settings.environment(),
+        "LOUPE_SERVICE_TOKEN": plan.credentials.service_token,
+        "LOUPE_REGISTRY_ADDRESS": f"{HOST}:{ports['registry']}",
+        "LOUPE_SCHEDULER_ADDRESS": f"{HOST}:{ports['scheduler']}",
+        "LOUPE_EVALUATOR_ADDRESS": f"{HOST}:{ports['evaluator']}",
+        "LOUPE_GATEWAY_ADDRESS": f"{HOST}:{ports['gateway']}",
+    }
+
+
+def _server(plan: Plan, name: str, *, after: tuple[str, ...], settings: Mapping[str, str]) -> ProcessSpec:
+    port = plan.ports[name]
+    address = f"{HOST}:{port}"
+    return ProcessSpec(
+        name=name,
+        prepare=partial(_python, plan, f"services.{name}", {**settings, "LOUPE_LISTEN": address}),
+        probe=partial(serves_grpc, HOST, port),
+        address=address,
+        after=after,
+    )
+
+
+def _gateway(plan: Plan, *, after: tuple[str, ...], settings: Mapping[str, str]) -> ProcessSpec:
+    port = plan.ports["gateway"]
+    address = f"{HOST}:{port}"
+    return ProcessSpec(
+        name="gateway",
+        prepare=partial(_python, plan, "gateway", {**settings, "LOUPE_LISTEN": address}),
+        probe=partial(answers_http, HOST, port, "/healthz"),
+        address=address,
+        after=after,
+    )
+
+
+def _worker(
+    plan: Plan, name: str, module: str, *, after: tuple[str, ...], settings: Mapping[str, str]
+) -> ProcessSpec:
+    return ProcessSpec(
+        name=name,
+        # One cache for all: what lies in it is content-addressed, so two workers never disagree.
+        prepare=partial(
+            _python,
+            plan,
+            module,
+            {**settings, "LOUPE_WORKER": name, "LOUPE_CACHE_DIR": str(plan.folder.cache)},
+        ),
+        after=after,
+        # Long enough for its child to write a checkpoint.
+        stop_timeout_s=15.0,
+    )
+
+
+def _python(plan: Plan, module: str, settings: Mapping[str, str]) -> Launch:
+    plan.folder.cache.mkdir(mode=0o700, exist_ok=True)
+    return Launch(
+        command=(sys.executable, "-m", module),
+        # The user's environment first: log level, lease, compute resource and OpenTelemetry are set there.
+        environment={**os.environ, **import_path(), "PYTHONUNBUFFERED": "1", **settings},
+        working_directory=plan.folder.root,
+    )
+
+
+def import_path() -> dict[str, str]:
+    """Lets a child started in another folder import Loupe from a source tree that is not installed."""
+    root = Path(__file__).resolve().parents[2]
+    places = [root, root / "client", root / "protos" / "gen"]
+    inherited = os.environ.get("PYTHONPATH")
+    found = [str(place) for place in places if place.is_dir()] + ([inherited] if inherited else [])
+    return {"PYTHONPATH": os.pathsep.join(found)}

@@ -1,0 +1,310 @@
+"""Start, stop and look at a whole stack: what `loupe up`, `down` and `status` call.
+
+`up` in the foreground runs the supervisor in the calling process; detached, it starts
+`python -m deploy.embedded` and follows its `stack.json`.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from deploy.embedded.data_folder import DataFolder
+from deploy.embedded.errors import AlreadyRunning, StackError, StartFailed
+from deploy.embedded.files import tail, write_atomically
+from deploy.embedded.loupe_processes import Workers, import_path, loupe_processes
+from deploy.embedded.ports import SERVICE_PORTS
+from deploy.embedded.process import memory_bytes, open_log, process_tree
+from deploy.embedded.servers import EmbeddedServers, nothing_more
+from deploy.embedded.state import ProcessState, StackState, State, read_state
+
+MAX_FIRST_RESTARTS = 4
+"""A process that ended more often than this before it was ever ready makes a detached `up` give up."""
+
+_POLL_INTERVAL_S = 0.05
+_DOWN_TIMEOUT_S = 60.0
+
+OnEvent = Callable[[ProcessState], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessStatus:
+    """One process as `status` reports it."""
+
+    name: str
+    state: State
+    pid: int | None
+    address: str | None
+    uptime_s: float | None
+    """Since its last start; None if it does not run."""
+    restarts: int
+    memory_bytes: int | None
+    """Resident memory with that of its children, shared pages counted once; None if it does not run."""
+    detail: str
+    """Why it ended the last time, if it did."""
+    log: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackStatus:
+    """A stack as `status` reports it."""
+
+    data_dir: Path
+    running: bool
+    """Whether a supervisor holds the data folder now."""
+    state: State
+    supervisor_pid: int | None
+    uptime_s: float | None
+    addresses: dict[str, str]
+    """registry, scheduler, evaluator, gateway: host:port; empty if it does not run."""
+    processes: tuple[ProcessStatus, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpResult:
+    """What `up` found or did."""
+
+    status: StackStatus
+    already_running: bool
+
+
+def ignore(_: ProcessState) -> None:
+    """Do nothing about an event."""
+
+
+def up(  # noqa: PLR0913 - what the command line offers, each by name
+    data_dir: Path,
+    *,
+    detach: bool = False,
+    trainers: int = 1,
+    evaluators: int = 1,
+    services: bool = True,
+    on_event: OnEvent = ignore,
+    on_ready: Callable[[StackStatus], None] = lambda _: None,
+    timeout_s: float = 180.0,
+) -> UpResult:
+    """Start the stack of a data folder, or say that it already runs.
+
+    Detached: returns when every process is ready; StartFailed with the tail of the failing process's log
+    otherwise, and nothing is left running. In the foreground: calls `on_ready`, supervises until SIGINT or
+    SIGTERM, stops everything and returns; must be called from the main thread. `on_event` gets every change.
+    """
+    folder = DataFolder(data_dir)
+    if folder.supervisor_pid() is not None:
+        return UpResult(status=_wait_for_other(folder, timeout_s, on_event), already_running=True)
+    if detach:
+        try:
+            daemon = _start_daemon(folder, trainers=trainers, evaluators=evaluators, services=services)
+            return UpResult(status=_follow(folder, timeout_s, on_event, daemon), already_running=False)
+        except BaseException:
+            # Nothing half-started stays behind, Ctrl-C included.
+            down(folder.root)
+            raise
+    try:
+        asyncio.run(
+            run_until_signalled(
+                folder.root,
+                workers=Workers(trainers=trainers, evaluators=evaluators),
+                services=services,
+                on_event=on_event,
+                on_ready=on_ready,
+            )
+        )
+    except AlreadyRunning:
+        # Somebody took the folder between the look and the lock.
+        return UpResult(status=_wait_for_other(folder, timeout_s, on_event), already_running=True)
+    return UpResult(status=status(folder.root), already_running=False)
+
+
+async def run_until_signalled(
+    data_dir: Path,
+    *,
+    workers: Workers,
+    services: bool = True,
+    on_event: OnEvent = ignore,
+    on_ready: Callable[[StackStatus], None] = lambda _: None,
+) -> None:
+    """Supervise the stack in this process until SIGINT or SIGTERM, then stop it in order."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signal_number, stop.set)
+    stack = EmbeddedServers(
+        data_dir,
+        more=partial(loupe_processes, workers=workers) if services else nothing_more,
+        port_names=SERVICE_PORTS if services else (),
+        on_change=on_event,
+    )
+    await stack.begin()
+    try:
+        if services:
+            _write_client_file(stack)
+        ready = asyncio.create_task(stack.wait_ready())
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({ready, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not stop.is_set():
+            await ready
+            on_ready(status(data_dir))
+            await stopped
+        ready.cancel()
+    finally:
+        await stack.stop()
+
+
+def down(data_dir: Path, *, timeout_s: float = _DOWN_TIMEOUT_S) -> bool:
+    """Stop the stack of a data folder and wait until it is gone; False if none ran.
+
+    A supervisor that does not end in time is killed; the kernel then ends what it started.
+    """
+    folder = DataFolder(data_dir)
+    pid = folder.supervisor_pid()
+    if pid is None:
+        return False
+    deadline = time.monotonic() + timeout_s
+    _signal(pid, signal.SIGTERM)
+    while folder.supervisor_pid() is not None:
+        if time.monotonic() > deadline:
+            _signal(pid, signal.SIGKILL)
+            deadline += timeout_s
+        time.sleep(_POLL_INTERVAL_S)
+    with contextlib.suppress(ChildProcessError):
+        # Our own child if the same process called `up`: leave no zombie.
+        os.waitpid(pid, os.WNOHANG)
+    return True
+
+
+def status(data_dir: Path) -> StackStatus:
+    """How the stack of a data folder is now."""
+    folder = DataFolder(data_dir)
+    supervisor_pid = folder.supervisor_pid()
+    stored = read_state(folder.state_file)
+    if stored is None or supervisor_pid != stored.supervisor_pid:
+        # Not written yet, or left by a supervisor that was killed: what it says about processes is not so.
+        beginning = supervisor_pid is not None
+        stored = StackState(
+            state=State.STARTING if beginning else State.STOPPED,
+            supervisor_pid=supervisor_pid or 0,
+            started_at=time.time(),
+            processes=() if beginning or stored is None else tuple(_stopped(p) for p in stored.processes),
+        )
+    tree = process_tree() if supervisor_pid is not None else {}
+    return StackStatus(
+        data_dir=folder.root,
+        running=supervisor_pid is not None,
+        state=stored.state,
+        supervisor_pid=supervisor_pid,
+        uptime_s=None if supervisor_pid is None else time.time() - stored.started_at,
+        addresses=dict(stored.addresses) if supervisor_pid is not None else {},
+        processes=tuple(_process_status(folder, process, tree) for process in stored.processes),
+    )
+
+
+def _stopped(process: ProcessState) -> ProcessState:
+    return ProcessState(name=process.name, address=process.address, state=State.STOPPED)
+
+
+def _process_status(folder: DataFolder, process: ProcessState, tree: dict[int, list[int]]) -> ProcessStatus:
+    runs = process.pid is not None
+    return ProcessStatus(
+        name=process.name,
+        state=process.state,
+        pid=process.pid,
+        address=process.address,
+        uptime_s=time.time() - process.started_at if runs and process.started_at is not None else None,
+        restarts=process.restarts,
+        memory_bytes=None if process.pid is None else memory_bytes(process.pid, tree),
+        detail=process.detail,
+        log=folder.log(process.name),
+    )
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _write_client_file(stack: EmbeddedServers) -> None:
+    """What the command line needs to talk to this stack, the token included: for the owner's eyes only."""
+    ports = stack.plan.ports
+    profile = {
+        **{name: f"127.0.0.1:{ports[name]}" for name in SERVICE_PORTS},
+        "gateway_url": f"http://127.0.0.1:{ports['gateway']}",
+        "token": stack.credentials.admin_token,
+    }
+    write_atomically(stack.folder.client_file, json.dumps(profile, indent=2) + "\n", mode=0o600)
+
+
+def _start_daemon(
+    folder: DataFolder, *, trainers: int, evaluators: int, services: bool
+) -> subprocess.Popen[bytes]:
+    folder.create()
+    descriptor = open_log(folder.log("supervisor"))
+    try:
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "deploy.embedded",
+                f"--data-dir={folder.root}",
+                f"--trainers={trainers}",
+                f"--evaluators={evaluators}",
+                *(() if services else ("--servers-only",)),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            cwd=folder.root,
+            env={**os.environ, **import_path()},
+            start_new_session=True,
+        )
+    finally:
+        os.close(descriptor)
+
+
+def _follow(
+    folder: DataFolder, timeout_s: float, on_event: OnEvent, daemon: subprocess.Popen[bytes] | None = None
+) -> StackStatus:
+    """Wait until the supervisor of the folder, whoever started it, says that everything is ready."""
+    deadline = time.monotonic() + timeout_s
+    seen: dict[str, ProcessState] = {}
+    while True:
+        # In this order: a daemon that has ended by now has given the folder back when it is looked at.
+        daemon_ended = daemon is None or daemon.poll() is not None
+        pid = folder.supervisor_pid()
+        stored = read_state(folder.state_file)
+        if stored is not None and stored.supervisor_pid == pid:
+            for process in stored.processes:
+                if seen.get(process.name) != process:
+                    seen[process.name] = process
+                    on_event(process)
+                if process.ready_at is None and process.restarts > MAX_FIRST_RESTARTS:
+                    raise _failure(folder, process.name, f"does not come up ({process.detail})")
+            if stored.state is State.READY:
+                return status(folder.root)
+        if daemon_ended and pid is None:
+            raise _failure(folder, "supervisor", "ended while starting")
+        if time.monotonic() > deadline:
+            late = next((p.name for p in seen.values() if p.ready_at is None), "supervisor")
+            raise _failure(folder, late, f"is not ready after {timeout_s:g} s")
+        time.sleep(_POLL_INTERVAL_S)
+
+
+def _wait_for_other(folder: DataFolder, timeout_s: float, on_event: OnEvent) -> StackStatus:
+    """Somebody else runs it: wait until it is ready, so that "already running" means usable."""
+    stored = read_state(folder.state_file)
+    if stored is not None and stored.state is State.STOPPING:
+        raise StackError(f"the stack of {folder.root} is being stopped; try again in a moment")
+    return _follow(folder, timeout_s, on_event)
+
+
+def _failure(folder: DataFolder, process: str, reason: str) -> StartFailed:
+    log = folder.log(process)
+    return StartFailed(process, reason, log, tail(log))
