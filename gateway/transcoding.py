@@ -1,0 +1,236 @@
+"""An HTTP request to the message of its RPC, as `google.api.http` maps it.
+
+Path variables bind fields; the body is the whole message ("*"), one field, or nothing; query parameters are
+the rest: `pageSize` or `page_size`, `task.training.modelName` for a nested field, repeated for a repeated one,
+enums by name. `Idempotency-Key` is `request_id`, `If-Match` is `etag`, `Last-Event-ID` is `cursor`, where the
+message has them.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from gateway.contracts import CURSOR, ETAG, REQUEST_ID, Operation
+from gateway.json_mapping import expectation, fill, is_map, known_fields, parse_json, unknown_field
+from services.kit.errors import InvalidArgument, Violation
+
+IDEMPOTENCY_KEY = "idempotency-key"
+IF_MATCH = "if-match"
+LAST_EVENT_ID = "last-event-id"
+
+_TRUE = {"true": True, "false": False, "1": True, "0": False}
+_STRUCTURED = ("google.protobuf.Struct", "google.protobuf.Value", "google.protobuf.ListValue")
+_ENTITY_TAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """What transcoding looks at; header names are in lower case."""
+
+    bindings: Mapping[str, str]
+    query: Sequence[tuple[str, str]] = ()
+    body: bytes = b""
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def transcode(operation: Operation, request: HttpRequest) -> Message:
+    """The RPC's request, or InvalidArgument with every fault of body and query."""
+    message = operation.request_class()
+    found: list[Violation] = []
+    _collect(found, _read_body, operation, request.body, message)
+    _collect(found, _read_query, operation, request.query, message)
+    found.extend(_bind_path(message, request.bindings))
+    found.extend(_read_headers(message, request.headers))
+    if found:
+        raise InvalidArgument.of(*found)
+    return message
+
+
+def _collect(found: list[Violation], read: Any, operation: Operation, source: Any, message: Message) -> None:  # noqa: ANN401 -- body or query
+    try:
+        read(operation, source, message)
+    except InvalidArgument as error:
+        if error.reason != InvalidArgument.reason or not error.violations:
+            # A document that is no JSON has its own reason, line and column; nothing else is worth telling.
+            raise
+        found.extend(error.violations)
+
+
+def _read_body(operation: Operation, body: bytes, message: Message) -> None:
+    if not operation.body or not body.strip():
+        return
+    document = parse_json(body)
+    if operation.body == "*":
+        fill(message, document)
+    else:
+        part = getattr(message, operation.body)
+        part.SetInParent()
+        fill(part, document, operation.body)
+
+
+def _read_query(operation: Operation, query: Sequence[tuple[str, str]], message: Message) -> None:
+    document: dict[str, Any] = {}
+    found: list[Violation] = []
+    for name, text in query:
+        if operation.body == "*":
+            found.append(
+                Violation(
+                    name,
+                    "UNKNOWN_PARAMETER",
+                    f"{name!r}: this operation takes its fields in the body, none in the query",
+                    f"{name!r}：此操作的字段都在请求体中，不接受查询参数",
+                )
+            )
+            continue
+        found.extend(_put(document, operation, name, text))
+    if found:
+        raise InvalidArgument.of(*found)
+    if document:
+        fill(message, document)
+
+
+def query_fields(operation: Operation) -> Iterator[tuple[str, FieldDescriptor]]:
+    """Every query parameter of an operation: its camelCase name and the field."""
+    if operation.body != "*":
+        yield from _leaves(operation.method.input_type, "", "", operation, ())
+
+
+def _leaves(
+    message: Any,  # noqa: ANN401 -- a descriptor, which the stubs take for optional
+    path: str,
+    name: str,
+    operation: Operation,
+    parents: tuple[Descriptor, ...],
+) -> Iterator[tuple[str, FieldDescriptor]]:
+    for field in message.fields:
+        at = f"{path}.{field.name}".removeprefix(".")
+        called = f"{name}.{field.json_name}".removeprefix(".")
+        if at in operation.path_fields or at == operation.body:
+            continue
+        if is_parameter(field):
+            yield called, field
+        elif not field.is_repeated and field.message_type not in parents and not _structured(field):
+            yield from _leaves(field.message_type, at, called, operation, (*parents, message))
+
+
+def is_parameter(field: FieldDescriptor) -> bool:
+    """Whether one query parameter can hold a value of the field."""
+    if field.message_type is None:
+        return True
+    package, _, _ = field.message_type.full_name.rpartition(".")
+    return package == "google.protobuf" and not _structured(field)
+
+
+def _structured(field: Any) -> bool:  # noqa: ANN401 -- a field; the stubs take its type for optional
+    return is_map(field) or field.message_type.full_name in _STRUCTURED
+
+
+def _put(document: dict[str, Any], operation: Operation, name: str, text: str) -> Iterator[Violation]:
+    """Put one parameter into the JSON document that all of them make."""
+    message = operation.method.input_type
+    parts = name.split(".")
+    path = ""
+    for index, part in enumerate(parts):
+        field = known_fields(message).get(part)
+        path = f"{path}.{field.name if field else part}".removeprefix(".")
+        if field is None or path == operation.body:
+            open_fields = [
+                f for f in message.fields if f.name not in {operation.body, *operation.path_fields}
+            ]
+            yield unknown_field(path, part, open_fields)
+            return
+        if path in operation.path_fields:
+            yield Violation(path, "CONFLICT", f"{part!r} is given by the path", f"{part!r} 已由路径给出")
+            return
+        last = index == len(parts) - 1
+        if last and is_parameter(field):
+            yield from _set(document, field, path, text)
+            return
+        if last or field.message_type is None or field.is_repeated or _structured(field):
+            yield Violation(
+                path,
+                "UNKNOWN_PARAMETER",
+                f"{name!r} cannot be given in the query",
+                f"{name!r} 不能作为查询参数",
+            )
+            return
+        document = document.setdefault(field.json_name, {})
+        message = field.message_type
+
+
+def _set(document: dict[str, Any], field: FieldDescriptor, path: str, text: str) -> Iterator[Violation]:
+    value: object = text
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        if text.lower() not in _TRUE:
+            expected, expected_zh = expectation(field)
+            yield Violation(path, "WRONG_TYPE", f"must be {expected}, not {text!r}", f"应为{expected_zh}")
+            return
+        value = _TRUE[text.lower()]
+    if field.is_repeated:
+        document.setdefault(field.json_name, []).append(value)
+    elif field.json_name in document:
+        yield Violation(
+            path, "DUPLICATE_FIELD", f"{field.json_name!r} is given twice", f"{field.json_name!r} 重复"
+        )
+    else:
+        document[field.json_name] = value
+
+
+def _bind_path(message: Message, bindings: Mapping[str, str]) -> Iterator[Violation]:
+    for path, value in bindings.items():
+        *parents, name = path.split(".")
+        part: Any = message
+        for parent in parents:
+            part = getattr(part, parent)
+        given = getattr(part, name)
+        if given and given != value:
+            yield Violation(
+                path,
+                "CONFLICT",
+                f"the body says {given!r}, the path {value!r}; leave it out of the body",
+                f"请求体为 {given!r}，路径为 {value!r}；请勿在请求体中重复给出",
+            )
+        setattr(part, name, value)
+
+
+def _read_headers(message: Any, headers: Mapping[str, str]) -> Iterator[Violation]:  # noqa: ANN401 -- any message
+    fields = message.DESCRIPTOR.fields_by_name
+    key = headers.get(IDEMPOTENCY_KEY)
+    if key and REQUEST_ID in fields:
+        if message.request_id and message.request_id != key:
+            yield Violation(
+                REQUEST_ID,
+                "CONFLICT",
+                "request_id and the header Idempotency-Key differ",
+                "request_id 与 Idempotency-Key 不一致",
+            )
+        message.request_id = key
+    wanted = headers.get(IF_MATCH, "").strip()
+    if wanted and wanted != "*":
+        tag = _ENTITY_TAG.fullmatch(wanted)
+        if ETAG not in fields:
+            # Ignoring it would act on what the caller has not seen.
+            yield Violation(
+                "If-Match",
+                "PRECONDITION_UNSUPPORTED",
+                "this operation has no etag to compare If-Match with",
+                "此操作不支持 If-Match",
+            )
+        elif tag is None:
+            yield Violation(
+                "If-Match",
+                "WRONG_TYPE",
+                f'must be one entity tag such as "abc", not {wanted}',
+                f'应为单个实体标签，例如 "abc"，而不是 {wanted}',
+            )
+        else:
+            message.etag = tag.group(1)
+    last_event_id = headers.get(LAST_EVENT_ID, "")
+    if last_event_id and CURSOR in fields:
+        # The header wins over the query: a reader that reconnects repeats its first URL with a newer place.
+        message.cursor = last_event_id
