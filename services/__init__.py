@@ -1,0 +1,1 @@
+"""The services of Loupe, and the plumbing they share."""

@@ -1,0 +1,1 @@
+"""Reports as values: standard library and kit.errors only."""

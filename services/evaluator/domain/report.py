@@ -1,0 +1,198 @@
+"""A report: its origin, the counts that all its numbers follow from, and its samples."""
+
+import enum
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from services.evaluator.domain.errors import ReportInvalid
+from services.kit.errors import Violation
+
+
+class ReportKind(enum.IntEnum):
+    """What the samples were. Stored by number."""
+
+    VALIDATION = 1
+    PREDICTION = 2
+
+
+class Verdict(enum.IntEnum):
+    """What became of a sample. Stored by number."""
+
+    CORRECT = 1
+    MISJUDGED = 2
+    NONCONFORMING = 3
+
+
+class DecidedBy(enum.IntEnum):
+    """Which way decided (S3). Stored by number; UNDECIDED is a nonconforming sample's."""
+
+    UNDECIDED = 0
+    SOFTMAX = 1
+    FEATURE_DISTANCE = 2
+    REGION = 3
+
+
+@dataclass(frozen=True, slots=True)
+class CodeScore:
+    """How much the model believed in a code."""
+
+    code: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class SampleResult:
+    """One sample and what became of it."""
+
+    file: str
+    data_path: str
+    sha256: str
+    true_code: str
+    verdict: Verdict
+    predicted_code: str = ""
+    confidence: float = 0.0
+    top: tuple[CodeScore, ...] = ()
+    decided_by: DecidedBy = DecidedBy.UNDECIDED
+    reason: str = ""
+    message: str = ""
+
+    @property
+    def rank(self) -> float:
+        """Where it stands among those of its verdict: what most deserves a look comes first (P4).
+
+        The least confident of the correct, the most confident of the misjudged; nonconforming ones go by file alone.
+        """
+        match self.verdict:
+            case Verdict.CORRECT:
+                return self.confidence
+            case Verdict.MISJUDGED:
+                return -self.confidence
+            case Verdict.NONCONFORMING:
+                return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReportHeader:
+    """What is known of a report before its samples."""
+
+    job: str
+    fencing_token: int
+    kind: ReportKind
+    task: str
+    model_version: str
+    weights_sha256: str
+    code_list: tuple[str, ...]
+    num_of_classes: int
+    confidence_threshold: float
+    images_per_s: float = 0.0
+    data_paths: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a header that contradicts itself, all faults together."""
+        faults = [
+            Violation(field, "INVALID", message)
+            for field, message, wrong in (
+                ("header.job", "names no job", not self.job),
+                ("header.fencing_token", "must be positive", self.fencing_token < 1),
+                ("header.report.task", "names no task", not self.task),
+                ("header.report.code_list", "must name at least one code, each once", self._codes_wrong),
+                (
+                    "header.report.num_of_classes",
+                    "must be between 1 and the number of codes",
+                    not 1 <= self.num_of_classes <= len(self.code_list),
+                ),
+                (
+                    "header.report.confidence_threshold",
+                    "must be in [0, 1)",
+                    not 0.0 <= self.confidence_threshold < 1.0,
+                ),
+            )
+            if wrong
+        ]
+        if faults:
+            raise ReportInvalid.of(*faults)
+
+    @property
+    def _codes_wrong(self) -> bool:
+        return not self.code_list or len(set(self.code_list)) != len(self.code_list)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Everything that a report's numbers follow from; codes in the order of its code_list."""
+
+    confusion: tuple[int, ...]
+    """Row-major, true code by predicted code."""
+    nonconforming_by_code: tuple[int, ...]
+    nonconforming_count: int
+    """All of them, those of codes outside code_list too."""
+    below_threshold_count: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts samples one by one; memory grows with the codes, not with the samples."""
+
+    code_list: tuple[str, ...]
+    confidence_threshold: float
+    _index: dict[str, int] = field(init=False)
+    _confusion: list[int] = field(init=False)
+    _nonconforming: list[int] = field(init=False)
+    _nonconforming_count: int = 0
+    _below_threshold: int = 0
+
+    def __post_init__(self) -> None:
+        """Start from nothing."""
+        self._index = {code: index for index, code in enumerate(self.code_list)}
+        self._confusion = [0] * len(self.code_list) ** 2
+        self._nonconforming = [0] * len(self.code_list)
+
+    def add(self, result: SampleResult) -> None:
+        """Count one; ReportInvalid if its verdict is not what its codes say."""
+        true = self._index.get(result.true_code)
+        if result.verdict is Verdict.NONCONFORMING:
+            self._nonconforming_count += 1
+            if true is not None:
+                self._nonconforming[true] += 1
+            return
+        predicted = self._index.get(result.predicted_code)
+        if true is None or predicted is None:
+            code = result.true_code if true is None else result.predicted_code
+            raise _invalid(result, f"code {code!r} is not in code_list")
+        if (true == predicted) is not (result.verdict is Verdict.CORRECT):
+            raise _invalid(
+                result, f"{result.verdict.name} contradicts {result.true_code} → {result.predicted_code}"
+            )
+        if not 0.0 <= result.confidence <= 1.0:
+            raise _invalid(result, f"confidence {result.confidence} is not in [0, 1]")
+        self._confusion[true * len(self.code_list) + predicted] += 1
+        self._below_threshold += result.confidence < self.confidence_threshold
+
+    def counts(self) -> Counts:
+        """What was counted."""
+        return Counts(
+            confusion=tuple(self._confusion),
+            nonconforming_by_code=tuple(self._nonconforming),
+            nonconforming_count=self._nonconforming_count,
+            below_threshold_count=self._below_threshold,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole report."""
+
+    id: UUID
+    header: ReportHeader
+    create_time: datetime
+    counts: Counts
+
+    @property
+    def name(self) -> str:
+        """Its resource name."""
+        return f"reports/{self.id}"
+
+
+def _invalid(result: SampleResult, fault: str) -> ReportInvalid:
+    return ReportInvalid.of(Violation("batch.results", "INVALID", f"{result.file}: {fault}"))

@@ -1,0 +1,265 @@
+"""Reports and samples in PostgreSQL, schema `evaluator`. Rows stay in here."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.evaluator.domain.listing import ReportFilter, ReportKey, SampleFilter, SampleKey
+from services.evaluator.domain.report import (
+    CodeScore,
+    Counts,
+    DecidedBy,
+    Report,
+    ReportHeader,
+    ReportKind,
+    SampleResult,
+    Verdict,
+)
+
+_metadata = sa.MetaData()
+_report = sa.Table(
+    "report",
+    _metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("job", sa.Text),
+    sa.Column("fencing_token", sa.BigInteger),
+    sa.Column("kind", sa.SmallInteger),
+    sa.Column("task", sa.Text),
+    sa.Column("model_version", sa.Text),
+    sa.Column("weights_sha256", sa.Text),
+    sa.Column("code_list", ARRAY(sa.Text)),
+    sa.Column("num_of_classes", sa.Integer),
+    sa.Column("confidence_threshold", sa.Double),
+    sa.Column("data_paths", ARRAY(sa.Text)),
+    sa.Column("images_per_s", sa.Double),
+    sa.Column("create_time", sa.DateTime(timezone=True)),
+    sa.Column("confusion", ARRAY(sa.BigInteger)),
+    sa.Column("nonconforming_by_code", ARRAY(sa.BigInteger)),
+    sa.Column("nonconforming_count", sa.BigInteger),
+    sa.Column("below_threshold_count", sa.BigInteger),
+)
+_sample = sa.Table(
+    "sample_result",
+    _metadata,
+    sa.Column("report_id", sa.Uuid),
+    sa.Column("ordinal", sa.Integer),
+    sa.Column("file", sa.Text),
+    sa.Column("data_path", sa.Text),
+    sa.Column("sha256", sa.Text),
+    sa.Column("true_code", sa.Text),
+    sa.Column("predicted_code", sa.Text),
+    sa.Column("verdict", sa.SmallInteger),
+    sa.Column("rank", sa.Double),
+    sa.Column("confidence", sa.Double),
+    sa.Column("top_codes", ARRAY(sa.Text)),
+    sa.Column("top_scores", ARRAY(sa.Double)),
+    sa.Column("decided_by", sa.SmallInteger),
+    sa.Column("reason", sa.Text),
+    sa.Column("message", sa.Text),
+)
+_deleted_task = sa.Table(
+    "deleted_task",
+    _metadata,
+    sa.Column("task", sa.Text, primary_key=True),
+    sa.Column("delete_time", sa.DateTime(timezone=True)),
+)
+_SAMPLE_ORDER = (_sample.c.verdict, _sample.c.rank, _sample.c.file, _sample.c.ordinal)
+
+
+class Reports:
+    """The reports of one transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def get(self, report_id: UUID) -> Report | None:
+        """The report, if it is there."""
+        row = (await self._session.execute(sa.select(_report).where(_report.c.id == report_id))).one_or_none()
+        return None if row is None else _to_report(row)
+
+    async def of_job(self, job: str) -> Report | None:
+        """The report of a job, locked until the end of the transaction."""
+        found = await self._session.execute(sa.select(_report).where(_report.c.job == job).with_for_update())
+        row = found.one_or_none()
+        return None if row is None else _to_report(row)
+
+    async def list(self, wanted: ReportFilter, after: ReportKey | None, limit: int) -> Sequence[Report]:
+        """Newest first, from after `after` on."""
+        query = sa.select(_report).order_by(_report.c.create_time.desc(), _report.c.id.desc()).limit(limit)
+        if wanted.task:
+            query = query.where(_report.c.task == wanted.task)
+        if wanted.model_version:
+            query = query.where(_report.c.model_version == wanted.model_version)
+        if wanted.kind is not None:
+            query = query.where(_report.c.kind == int(wanted.kind))
+        if after is not None:
+            key = sa.tuple_(_report.c.create_time, _report.c.id)
+            query = query.where(key < sa.tuple_(sa.literal(after.create_time), sa.literal(after.id)))
+        return [_to_report(row) for row in await self._session.execute(query)]
+
+    async def claim(self, report: Report) -> bool:
+        """Insert the report; False if the job has one by now. Waits for a concurrent insert of the same job."""
+        inserted = await self._session.scalar(
+            insert(_report)
+            .values(
+                id=report.id,
+                job=report.header.job,
+                fencing_token=report.header.fencing_token,
+                kind=int(report.header.kind),
+                task=report.header.task,
+                model_version=report.header.model_version,
+                weights_sha256=report.header.weights_sha256,
+                code_list=list(report.header.code_list),
+                num_of_classes=report.header.num_of_classes,
+                confidence_threshold=report.header.confidence_threshold,
+                data_paths=list(report.header.data_paths),
+                images_per_s=report.header.images_per_s,
+                create_time=report.create_time,
+                **_counts(report.counts),
+            )
+            .on_conflict_do_nothing(index_elements=["job"])
+            .returning(_report.c.id)
+        )
+        return inserted is not None
+
+    async def set_counts(self, report_id: UUID, counts: Counts) -> None:
+        """What the samples came to; before anybody else can see the report."""
+        await self._session.execute(
+            sa.update(_report).where(_report.c.id == report_id).values(**_counts(counts))
+        )
+
+    async def delete(self, report_id: UUID) -> None:
+        """Remove the report with its samples."""
+        await self._session.execute(sa.delete(_report).where(_report.c.id == report_id))
+
+    async def forget_task(self, task: str, now: datetime) -> None:
+        """Remove the task's reports, and refuse those that come late."""
+        await self._session.execute(
+            insert(_deleted_task).values(task=task, delete_time=now).on_conflict_do_nothing()
+        )
+        await self._session.execute(sa.delete(_report).where(_report.c.task == task))
+
+    async def is_forgotten(self, task: str) -> bool:
+        """Whether the task was deleted."""
+        found = await self._session.scalar(
+            sa.select(_deleted_task.c.task).where(_deleted_task.c.task == task)
+        )
+        return found is not None
+
+
+class SampleResults:
+    """The samples of one transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def copy(self, report_id: UUID, first_ordinal: int, results: Iterable[SampleResult]) -> None:
+        """Append samples by COPY: an INSERT a row would take ten times as long."""
+        connection = await self._session.connection()
+        raw = await connection.get_raw_connection()
+        records = (
+            (
+                report_id,
+                ordinal,
+                result.file,
+                result.data_path,
+                result.sha256,
+                result.true_code,
+                result.predicted_code,
+                int(result.verdict),
+                result.rank,
+                result.confidence,
+                [score.code for score in result.top],
+                [score.score for score in result.top],
+                int(result.decided_by),
+                result.reason,
+                result.message,
+            )
+            for ordinal, result in enumerate(results, first_ordinal)
+        )
+        driver: Any = raw.driver_connection
+        await driver.copy_records_to_table(
+            _sample.name, records=records, columns=[column.name for column in _sample.columns]
+        )
+
+    async def list(
+        self, report_id: UUID, wanted: SampleFilter, after: SampleKey | None, limit: int
+    ) -> Sequence[tuple[SampleKey, SampleResult]]:
+        """In the order of SampleKey, from after `after` on."""
+        query = (
+            sa.select(_sample).where(_sample.c.report_id == report_id).order_by(*_SAMPLE_ORDER).limit(limit)
+        )
+        if wanted.true_code:
+            query = query.where(_sample.c.true_code == wanted.true_code)
+        if wanted.predicted_code:
+            query = query.where(_sample.c.predicted_code == wanted.predicted_code)
+        if wanted.verdict is not None:
+            query = query.where(_sample.c.verdict == int(wanted.verdict))
+        if after is not None:
+            place = (int(after.verdict), after.rank, after.file, after.ordinal)
+            bounds = (
+                sa.literal(value, column.type) for value, column in zip(place, _SAMPLE_ORDER, strict=True)
+            )
+            query = query.where(sa.tuple_(*_SAMPLE_ORDER) > sa.tuple_(*bounds))
+        return [
+            (SampleKey(Verdict(row.verdict), row.rank, row.file, row.ordinal), _to_result(row))
+            for row in await self._session.execute(query)
+        ]
+
+
+def _counts(counts: Counts) -> dict[str, Any]:
+    return {
+        "confusion": list(counts.confusion),
+        "nonconforming_by_code": list(counts.nonconforming_by_code),
+        "nonconforming_count": counts.nonconforming_count,
+        "below_threshold_count": counts.below_threshold_count,
+    }
+
+
+def _to_report(row: sa.Row[Any]) -> Report:
+    return Report(
+        id=row.id,
+        header=ReportHeader(
+            job=row.job,
+            fencing_token=row.fencing_token,
+            kind=ReportKind(row.kind),
+            task=row.task,
+            model_version=row.model_version,
+            weights_sha256=row.weights_sha256,
+            code_list=tuple(row.code_list),
+            num_of_classes=row.num_of_classes,
+            confidence_threshold=row.confidence_threshold,
+            images_per_s=row.images_per_s,
+            data_paths=tuple(row.data_paths),
+        ),
+        create_time=row.create_time,
+        counts=Counts(
+            confusion=tuple(row.confusion),
+            nonconforming_by_code=tuple(row.nonconforming_by_code),
+            nonconforming_count=row.nonconforming_count,
+            below_threshold_count=row.below_threshold_count,
+        ),
+    )
+
+
+def _to_result(row: sa.Row[Any]) -> SampleResult:
+    return SampleResult(
+        file=row.file,
+        data_path=row.data_path,
+        sha256=row.sha256,
+        true_code=row.true_code,
+        verdict=Verdict(row.verdict),
+        predicted_code=row.predicted_code,
+        confidence=row.confidence,
+        top=tuple(
+            CodeScore(code, score) for code, score in zip(row.top_codes, row.top_scores, strict=True)
+        ),
+        decided_by=DecidedBy(row.decided_by),
+        reason=row.reason,
+        message=row.message,
+    )

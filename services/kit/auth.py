@@ -1,0 +1,215 @@
+"""Who calls and what they may do (rules A1, A2): principals, roles, tokens, the role table of RPCs."""
+
+import asyncio
+import contextlib
+import contextvars
+import enum
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from google.protobuf.descriptor import ServiceDescriptor
+from loupe.access.v1 import access_pb2
+
+from services.kit.errors import PermissionDenied, Unauthenticated
+
+AUTHORIZATION = "authorization"
+_BEARER = "bearer "
+
+# These expose no data: load balancers and a client that only knows reflection come without a token.
+_PUBLIC_PREFIXES = ("/grpc.health.", "/grpc.reflection.")
+
+
+class Role(enum.IntEnum):
+    """What a principal may do: `loupe.access.v1.Role`. VIEWER to ADMIN are ordered; SERVICE is apart."""
+
+    ANY_AUTHENTICATED = access_pb2.ROLE_ANY_AUTHENTICATED
+    VIEWER = access_pb2.ROLE_VIEWER
+    ENGINEER = access_pb2.ROLE_ENGINEER
+    RELEASER = access_pb2.ROLE_RELEASER
+    ADMIN = access_pb2.ROLE_ADMIN
+    SERVICE = access_pb2.ROLE_SERVICE
+
+    def admits(self, caller: "Role") -> bool:
+        """Whether a caller of that role may do what asks for this one; SERVICE passes everywhere."""
+        # The numbers are ordered so that this one comparison is the whole rule, SERVICE being the highest.
+        return caller >= self
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A verified caller. `token_id` names the token for the audit; it is not the secret."""
+
+    name: str
+    role: Role
+    token_id: str = ""
+
+
+class TokenVerifier(Protocol):
+    """Turns a bearer token into its principal."""
+
+    async def verify(self, token: str) -> Principal:
+        """The principal; Unauthenticated for a token that is not valid, Unavailable if nobody can tell."""
+        ...
+
+
+def require(principal: Principal, role: Role) -> None:
+    """Raise PermissionDenied unless the principal's role suffices."""
+    if not role.admits(principal.role):
+        raise PermissionDenied(
+            f"{principal.name} is {principal.role.name}; this needs {role.name}",
+            reason="ROLE_TOO_LOW",
+            principal=principal.name,
+            role=principal.role.name,
+            required=role.name,
+        )
+
+
+_current: contextvars.ContextVar[Principal] = contextvars.ContextVar("principal")
+
+
+def current_principal() -> Principal:
+    """The caller of the RPC that is being served; Unauthenticated outside of one."""
+    try:
+        return _current.get()
+    except LookupError:
+        raise Unauthenticated("no caller: this code runs outside of a call") from None
+
+
+@contextlib.contextmanager
+def acting_as(principal: Principal) -> Iterator[None]:
+    """Make `principal` the current one within the block."""
+    token = _current.set(principal)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def bearer(token: str) -> tuple[str, str]:
+    """The metadata entry that carries a token."""
+    return AUTHORIZATION, f"Bearer {token}"
+
+
+def token_of(metadata: Iterable[tuple[str, str | bytes]]) -> str:
+    """The bearer token in the metadata of a call, or Unauthenticated."""
+    for name, value in metadata:
+        if name == AUTHORIZATION and isinstance(value, str):
+            if value[: len(_BEARER)].lower() == _BEARER and value[len(_BEARER) :].strip():
+                return value[len(_BEARER) :].strip()
+            raise Unauthenticated(
+                "the authorization metadata must read 'Bearer <token>'",
+                reason="TOKEN_MALFORMED",
+            )
+    raise Unauthenticated(
+        "the call carries no token; send metadata 'authorization: Bearer <token>'",
+        reason="TOKEN_MISSING",
+    )
+
+
+class ServiceTokenVerifier:
+    """Knows the token that the services of one installation share; leaves every other token to `fallback`."""
+
+    def __init__(self, service_token: str, fallback: TokenVerifier) -> None:
+        if not service_token:
+            raise ValueError("the service token is empty; it would admit anybody")
+        self._service_token = service_token.encode()
+        self._fallback = fallback
+
+    async def verify(self, token: str) -> Principal:
+        """The service principal, or what the fallback says."""
+        if hmac.compare_digest(token.encode(), self._service_token):
+            return Principal(name="service", role=Role.SERVICE, token_id="service")  # noqa: S106 -- an id, no secret
+        return await self._fallback.verify(token)
+
+
+class RefusingVerifier:
+    """The fallback of a server that admits services only."""
+
+    async def verify(self, token: str) -> Principal:  # noqa: ARG002 -- the protocol's signature
+        """Refuse."""
+        raise Unauthenticated("this server admits only services of its installation", reason="TOKEN_UNKNOWN")
+
+
+class CachingVerifier:
+    """Remembers a token's principal for `ttl_s`, so that a revoked one is refused at most that much later.
+
+    Refusals are not remembered: a token made a moment ago must work. Concurrent calls with one token ask
+    once.
+    """
+
+    def __init__(
+        self,
+        inner: TokenVerifier,
+        ttl_s: float,
+        monotonic_s: Callable[[], float],
+        max_entries: int = 10_000,
+    ) -> None:
+        self._inner = inner
+        self._ttl_s = ttl_s
+        self._monotonic_s = monotonic_s
+        self._max_entries = max_entries
+        # Keyed by digest: a memory dump of the server holds nobody's token for longer than its call.
+        self._known: dict[bytes, tuple[float, Principal]] = {}
+        self._asking: dict[bytes, asyncio.Task[Principal]] = {}
+
+    async def verify(self, token: str) -> Principal:
+        """The principal, from memory if it was verified less than `ttl_s` ago."""
+        key = hashlib.sha256(token.encode()).digest()
+        known = self._known.get(key)
+        if known is not None and self._monotonic_s() < known[0]:
+            return known[1]
+        asking = self._asking.get(key)
+        if asking is None:
+            asking = asyncio.create_task(self._ask(key, token))
+            self._asking[key] = asking
+            asking.add_done_callback(lambda _: self._asking.pop(key, None))
+        # Shielded: the caller that asked first may hang up while others wait for the same answer.
+        return await asyncio.shield(asking)
+
+    async def _ask(self, key: bytes, token: str) -> Principal:
+        self._known.pop(key, None)
+        principal = await self._inner.verify(token)
+        while len(self._known) >= self._max_entries:
+            del self._known[next(iter(self._known))]
+        self._known[key] = (self._monotonic_s() + self._ttl_s, principal)
+        return principal
+
+
+class RoleTable:
+    """The least role for every RPC of a server, from the option `(loupe.access.v1.role)` in its contracts."""
+
+    def __init__(self, roles: dict[str, Role]) -> None:
+        self._roles = roles
+
+    @classmethod
+    def from_descriptors(cls, services: Iterable[ServiceDescriptor]) -> "RoleTable":
+        """Read the option of every method; a method without one is a ValueError, all of them named."""
+        roles: dict[str, Role] = {}
+        unguarded: list[str] = []
+        for service in services:
+            for method in service.methods:
+                path = f"/{service.full_name}/{method.name}"
+                value = method.GetOptions().Extensions[access_pb2.role]
+                if value == access_pb2.ROLE_UNSPECIFIED:
+                    unguarded.append(path)
+                else:
+                    roles[path] = Role(value)
+        if unguarded:
+            raise ValueError("no (loupe.access.v1.role) on " + ", ".join(unguarded))
+        return cls(roles)
+
+    @staticmethod
+    def is_public(method: str) -> bool:
+        """Whether `/package.Service/Method` is served without a token: health and reflection only."""
+        return method.startswith(_PUBLIC_PREFIXES)
+
+    def role_of(self, method: str) -> Role:
+        """The least role for an RPC of this table (`/package.Service/Method`); KeyError for any other."""
+        return self._roles[method]
+
+    def items(self) -> Iterable[tuple[str, Role]]:
+        """Every RPC with its role."""
+        return self._roles.items()

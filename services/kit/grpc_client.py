@@ -1,0 +1,212 @@
+"""Channels to our servers: token, trace context, a default deadline, retries, and failures as LoupeErrors.
+
+`connect` returns a `grpc.aio.Channel` for the generated stubs. It wraps the channel instead of installing
+interceptors: grpc.aio's interceptors come in four kinds, change the type of the call object with each and
+leave streams without `cancel`. Whatever the kind of call, `await`, `async for`, `read`, `write` and
+`done_writing` raise the LoupeError that the server sent.
+
+Retries: UNAVAILABLE, up to five attempts within the deadline, by gRPC itself. An attempt whose connection
+broke may have been carried out: RPCs that change something are idempotent by `request_id`, name or fencing
+token.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequence
+from typing import Any, Self
+
+import grpc
+from opentelemetry import trace
+
+from services.kit import telemetry
+from services.kit.auth import AUTHORIZATION, bearer
+from services.kit.errors import LoupeError
+from services.kit.status import from_rpc_error
+
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+DEFAULT_DEADLINE_S = 10.0
+
+TokenSource = Callable[[], str | None]
+"""Gives the token for the call that is being made, in the context of its caller; None sends no token."""
+
+_RETRIES = {
+    "methodConfig": [
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": 5,
+                "initialBackoff": "0.2s",
+                "maxBackoff": "2s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ]
+}
+
+_tracer = telemetry.tracer(__name__)
+
+
+def connect(
+    address: str,
+    token_source: TokenSource | None = None,
+    *,
+    deadline_s: float = DEFAULT_DEADLINE_S,
+    credentials: grpc.ChannelCredentials | None = None,
+    retries: bool = True,
+) -> grpc.aio.Channel:
+    """A channel to `address`; connects when first used and again whenever needed.
+
+    `deadline_s` holds for unary calls that set no timeout of their own; streams have none.
+    """
+    options: list[tuple[str, Any]] = [
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.max_pings_without_data", 0),
+        # A restarted server is back within a second; the default waits up to two minutes.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
+        ("grpc.enable_retries", int(retries)),
+    ]
+    if retries:
+        options.append(("grpc.service_config", json.dumps(_RETRIES)))
+    if credentials is None:
+        inner = grpc.aio.insecure_channel(address, options=options)
+    else:
+        inner = grpc.aio.secure_channel(address, credentials, options=options)
+    return _Channel(inner, token_source, deadline_s)
+
+
+class _Channel(grpc.aio.Channel):
+    """Passes everything on to `inner`, with multicallables that prepare and translate."""
+
+    def __init__(self, inner: grpc.aio.Channel, token_source: TokenSource | None, deadline_s: float) -> None:
+        self._inner = inner
+        self._token_source = token_source
+        self._deadline_s = deadline_s
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self, grace: float | None = None) -> None:
+        await self._inner.close(grace)
+
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:  # noqa: FBT001, FBT002 -- grpc's signature
+        return self._inner.get_state(try_to_connect)
+
+    async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
+        await self._inner.wait_for_state_change(last_observed_state)
+
+    async def channel_ready(self) -> None:
+        await self._inner.channel_ready()
+
+    def unary_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 -- the stubs know the types
+        return self._prepared(method, self._inner.unary_unary(method, *args, **kwargs), self._deadline_s)
+
+    def unary_stream(self, method: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 -- the stubs know the types
+        return self._prepared(method, self._inner.unary_stream(method, *args, **kwargs), None)
+
+    def stream_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 -- the stubs know the types
+        return self._prepared(method, self._inner.stream_unary(method, *args, **kwargs), None)
+
+    def stream_stream(self, method: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 -- the stubs know the types
+        return self._prepared(method, self._inner.stream_stream(method, *args, **kwargs), None)
+
+    def _prepared(self, method: str, multicallable: Any, deadline_s: float | None) -> Callable[..., "_Call"]:  # noqa: ANN401 -- one of four
+        def call(
+            request: Any = None,  # noqa: ANN401 -- a message or an iterator of messages
+            timeout: float | None = None,
+            metadata: Iterable[tuple[str, str | bytes]] | None = None,
+            **kwargs: Any,  # noqa: ANN401 -- grpc's own options
+        ) -> _Call:
+            span = _tracer.start_span(
+                method.removeprefix("/"),
+                kind=trace.SpanKind.CLIENT,
+                attributes={"rpc.system": "grpc"},
+            )
+            with trace.use_span(span):
+                sent = self._metadata(metadata)
+            arguments = () if request is None else (request,)
+            inner = multicallable(*arguments, timeout=timeout or deadline_s, metadata=sent, **kwargs)
+            return _Call(inner, span)
+
+        return call
+
+    def _metadata(self, given: Iterable[tuple[str, str | bytes]] | None) -> Sequence[tuple[str, str | bytes]]:
+        sent = list(given or ())
+        if self._token_source is not None and all(name != AUTHORIZATION for name, _ in sent):
+            token = self._token_source()
+            if token is not None:
+                sent.append(bearer(token))
+        headers: dict[str, str] = {}
+        telemetry.inject(headers)
+        sent.extend(headers.items())
+        return sent
+
+
+class _Call:
+    """A call of any kind; what is not defined here is the inner call's (`cancel`, `initial_metadata` …)."""
+
+    def __init__(self, inner: Any, span: trace.Span) -> None:  # noqa: ANN401 -- one of four
+        self._inner = inner
+        self._span = span
+        if not hasattr(inner, "__await__"):
+            inner.add_done_callback(lambda _: span.end())
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- delegation
+        return getattr(self._inner, name)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._answer().__await__()
+
+    async def _answer(self) -> Any:  # noqa: ANN401 -- any message
+        try:
+            return await self._inner
+        except grpc.aio.AioRpcError as error:
+            raise self._translated(error) from error
+        finally:
+            if self._span.is_recording():
+                self._span.end()
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        # Leaving the loop early cancels the call: nobody would read the rest.
+        try:
+            async for message in self._inner:
+                yield message
+        except grpc.aio.AioRpcError as error:
+            raise self._translated(error) from error
+        finally:
+            self._inner.cancel()
+
+    async def read(self) -> Any:  # noqa: ANN401 -- any message, or grpc.aio.EOF
+        try:
+            return await self._inner.read()
+        except grpc.aio.AioRpcError as error:
+            raise self._translated(error) from error
+
+    async def write(self, request: Any) -> None:  # noqa: ANN401 -- any message
+        try:
+            await self._inner.write(request)
+        except grpc.aio.AioRpcError as error:
+            raise self._translated(error) from error
+
+    async def done_writing(self) -> None:
+        try:
+            await self._inner.done_writing()
+        except grpc.aio.AioRpcError as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: grpc.aio.AioRpcError) -> LoupeError:
+        translated = from_rpc_error(error)
+        if self._span.is_recording():
+            self._span.set_attribute("rpc.grpc.status_code", error.code().value[0])
+            self._span.set_status(trace.StatusCode.ERROR, translated.reason)
+        return translated
+
+
+__all__ = ["DEFAULT_DEADLINE_S", "TokenSource", "connect"]

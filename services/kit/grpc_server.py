@@ -1,0 +1,275 @@
+"""A gRPC server that admits nobody unknown, and maps, times, logs and traces every call once.
+
+The order around a handler: trace → authenticate → role → handler → errors to status → log. Handlers are
+coroutines (unary answers) or asynchronous generators (streamed answers); they raise LoupeErrors and never
+touch the context for failures.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from opentelemetry import trace
+
+from services.kit import telemetry
+from services.kit.auth import Principal, RoleTable, TokenVerifier, acting_as, require, token_of
+from services.kit.errors import Internal, LoupeError, Unavailable
+from services.kit.status import to_status
+
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+
+_log = logging.getLogger(__name__)
+_tracer = telemetry.tracer(__name__)
+
+_OPTIONS: tuple[tuple[str, int], ...] = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # Two servers on one port would share its calls silently.
+    ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+)
+
+Invoke = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service of a server: who answers, the generated function that adds it, and the contract."""
+
+    servicer: object
+    add_to_server: Callable[[Any, Any], None]
+    descriptor: ServiceDescriptor
+
+
+class GrpcServer:
+    """Serves `services` at `address` (`host:port`; port 0 picks a free one) with health and reflection."""
+
+    def __init__(
+        self,
+        services: Sequence[Service],
+        *,
+        verifier: TokenVerifier,
+        address: str,
+        credentials: grpc.ServerCredentials | None = None,
+    ) -> None:
+        self._names = [service.descriptor.full_name for service in services]
+        self._calls = _CallInterceptor(
+            verifier,
+            RoleTable.from_descriptors(service.descriptor for service in services),
+        )
+        self._address = address
+        self._credentials = credentials
+        self._services = tuple(services)
+        self._health = health.aio.HealthServicer()
+        self._server: grpc.aio.Server | None = None
+        self._port = 0
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; known after `start`."""
+        return self._port
+
+    async def start(self) -> None:
+        """Bind and serve; health turns SERVING. RuntimeError if the address is taken."""
+        # Made here and not in the constructor: a grpc.aio server belongs to the loop that runs when it is
+        # made.
+        server = grpc.aio.server(interceptors=[self._calls], options=_OPTIONS)
+        for service in self._services:
+            service.add_to_server(service.servicer, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection(
+            [*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME],
+            server,
+        )
+        if self._credentials is None:
+            self._port = server.add_insecure_port(self._address)
+        else:
+            self._port = server.add_secure_port(self._address, self._credentials)
+        await server.start()
+        self._server = server
+        for name in ("", *self._names):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        _log.info("serving", extra={"address": self._address, "port": self._port, "services": self._names})
+
+    async def stop(self, grace_s: float = 5.0) -> None:
+        """Turn NOT_SERVING, end the streams as UNAVAILABLE, let calls in flight end within `grace_s`."""
+        if self._server is None:
+            return
+        await self._health.enter_graceful_shutdown()
+        self._calls.drain()
+        await self._server.stop(grace_s)
+        self._server = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+
+class _CallInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps every handler but the public ones; a method's wrapped handler is made once."""
+
+    def __init__(self, verifier: TokenVerifier, roles: RoleTable) -> None:
+        self._verifier = verifier
+        self._roles = roles
+        self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+        self._streaming: set[asyncio.Task[Any]] = set()
+        self._draining = False
+
+    def drain(self) -> None:
+        # A watch never ends by itself: it would hold the whole grace and then look like the client's own
+        # cancellation.
+        self._draining = True
+        for task in self._streaming:
+            task.cancel()
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:  # noqa: ANN401 -- None is the answer to an unknown method, which the stub's type leaves out
+        method = handler_call_details.method
+        wrapped = self._wrapped.get(method)
+        if wrapped is not None:
+            return wrapped
+        handler = await continuation(handler_call_details)
+        if handler is None or RoleTable.is_public(method):
+            return handler
+        self._wrapped[method] = self._wrap(method, handler)
+        return self._wrapped[method]
+
+    def _wrap(self, method: str, handler: Any) -> "grpc.RpcMethodHandler[Any, Any]":  # noqa: ANN401 -- its four kinds share no typed base
+        kind = (handler.request_streaming, handler.response_streaming)
+        make, behavior = {
+            (False, False): (grpc.unary_unary_rpc_method_handler, handler.unary_unary),
+            (False, True): (grpc.unary_stream_rpc_method_handler, handler.unary_stream),
+            (True, False): (grpc.stream_unary_rpc_method_handler, handler.stream_unary),
+            (True, True): (grpc.stream_stream_rpc_method_handler, handler.stream_stream),
+        }[kind]
+
+        async def stream(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:  # noqa: ANN401 -- any message
+            task = asyncio.current_task()
+            if task is None:  # pragma: no cover -- grpc.aio runs every call in a task
+                raise RuntimeError("a call outside of a task")
+            if self._draining:
+                raise _going_away()
+            self._streaming.add(task)
+            try:
+                async with contextlib.aclosing(behavior(request, context)) as answers:
+                    async for answer in answers:
+                        await context.write(answer)
+            finally:
+                self._streaming.discard(task)
+
+        invoke: Invoke = stream if handler.response_streaming else behavior
+
+        async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:  # noqa: ANN401 -- any message
+            return await self._serve(method, invoke, request, context)
+
+        return make(
+            guarded,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    async def _serve(
+        self,
+        method: str,
+        invoke: Invoke,
+        request: Any,  # noqa: ANN401 -- any message
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> Any:  # noqa: ANN401 -- any message
+        metadata = [(str(name), value) for name, value in context.invocation_metadata() or ()]
+        service_name, _, method_name = method[1:].rpartition("/")
+        with _tracer.start_as_current_span(
+            method[1:],
+            context=telemetry.extract({name: value for name, value in metadata if isinstance(value, str)}),
+            kind=trace.SpanKind.SERVER,
+            attributes={"rpc.system": "grpc", "rpc.service": service_name, "rpc.method": method_name},
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            call = _CallRecord(method, span)
+            failure: LoupeError | None = None
+            try:
+                call.principal = await self._verifier.verify(token_of(metadata))
+                require(call.principal, self._roles.role_of(method))
+                with acting_as(call.principal):
+                    return await invoke(request, context)
+            except LoupeError as error:
+                failure = error
+            except asyncio.CancelledError:
+                if not self._draining:
+                    call.code = grpc.StatusCode.CANCELLED.name
+                    raise
+                failure = _going_away()
+            except grpc.aio.AbortError:
+                call.code = "ABORTED_BY_HANDLER"
+                raise
+            except Exception as error:  # noqa: BLE001 -- the boundary: what is no named error is a bug, logged here once
+                failure = call.incident(error)
+            finally:
+                if failure is not None:
+                    call.fail(failure)
+                call.log()
+            status = to_status(failure)
+            return await context.abort(status.code, status.details, tuple(status.trailing_metadata or ()))
+
+
+class _CallRecord:
+    """What the log and the span say about one call."""
+
+    def __init__(self, method: str, span: trace.Span) -> None:
+        self._method = method
+        self._span = span
+        self._started_s = time.monotonic()
+        self._extra: dict[str, object] = {}
+        self.principal: Principal | None = None
+        self.code = grpc.StatusCode.OK.name
+
+    def incident(self, error: Exception) -> Internal:
+        """The error that goes out for a bug: an id to look up, and nothing of what was inside."""
+        incident = secrets.token_hex(6)
+        self._extra["exc_info"] = error
+        return Internal(f"internal error; tell the operator incident {incident}", incident=incident)
+
+    def fail(self, failure: LoupeError) -> None:
+        self.code = failure.status
+        self._extra.update(reason=failure.reason, detail=failure.message, facts=failure.facts)
+
+    def log(self) -> None:
+        code = grpc.StatusCode.__members__.get(self.code, grpc.StatusCode.UNKNOWN)
+        self._span.set_attribute("rpc.grpc.status_code", code.value[0])
+        level = logging.ERROR if code is grpc.StatusCode.INTERNAL else logging.INFO
+        if level == logging.ERROR:
+            self._span.set_status(trace.StatusCode.ERROR)
+        extra = dict(self._extra)
+        exc_info = extra.pop("exc_info", None)
+        extra.update(
+            method=self._method,
+            code=self.code,
+            duration_ms=round((time.monotonic() - self._started_s) * 1000, 2),
+            principal=self.principal.name if self.principal is not None else None,
+        )
+        _log.log(
+            level, "call", extra=extra, exc_info=exc_info if isinstance(exc_info, BaseException) else None
+        )
+
+
+def _going_away() -> Unavailable:
+    return Unavailable("the server is going away; call again", reason="SERVER_DRAINING")

@@ -1,0 +1,410 @@
+"""Object storage over S3: a blocking class for child processes, and its asynchronous face for services.
+
+Keys of content are `<prefix>/<sha256><suffix>`; what is there is never written again. Nothing here holds a
+whole object in memory except `put_bytes` and `get_bytes`, which say how much.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any, ParamSpec, Self, TypeVar
+
+import urllib3
+from minio import Minio
+from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+
+from services.kit.errors import Internal, LoupeError, NotFound, OutOfRange, Unavailable
+from services.kit.settings import setting
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_CHUNK_BYTES = 1024 * 1024
+_PART_BYTES = 16 * 1024 * 1024
+_MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "ResourceNotFound", "NotFound"})
+_BUSY = frozenset({"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectStoreSettings:
+    """Where the objects are. A group of settings: a process's own settings have it as a field."""
+
+    endpoint: str = setting("LOUPE_S3_ENDPOINT", doc="host:port of the S3 endpoint")
+    access_key: str = setting("LOUPE_S3_ACCESS_KEY", doc="access key of the S3 endpoint")
+    secret_key: str = setting("LOUPE_S3_SECRET_KEY", secret=True, doc="secret key of the S3 endpoint")
+    bucket: str = setting("LOUPE_S3_BUCKET", default="loupe", doc="the bucket that holds everything")
+    secure: bool = setting("LOUPE_S3_SECURE", default=True, doc="1 = TLS to the S3 endpoint, 0 = plain")
+    region: str = setting("LOUPE_S3_REGION", default="us-east-1", doc="region that requests are signed for")
+    public_endpoint: str | None = setting(
+        "LOUPE_S3_PUBLIC_ENDPOINT",
+        default=None,
+        doc="host:port under which clients reach the endpoint, for presigned links; unset = the same",
+    )
+
+    def environ(self) -> dict[str, str]:
+        """These settings as environment variables, for a child process."""
+        values = {
+            "LOUPE_S3_ENDPOINT": self.endpoint,
+            "LOUPE_S3_ACCESS_KEY": self.access_key,
+            "LOUPE_S3_SECRET_KEY": self.secret_key,
+            "LOUPE_S3_BUCKET": self.bucket,
+            "LOUPE_S3_SECURE": str(int(self.secure)),
+            "LOUPE_S3_REGION": self.region,
+        }
+        if self.public_endpoint is not None:
+            values["LOUPE_S3_PUBLIC_ENDPOINT"] = self.public_endpoint
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStat:
+    """What the store says about an object."""
+
+    key: str
+    size_bytes: int
+    etag: str
+    content_type: str
+    modified_at: datetime | None
+
+
+class BlockingObjectStore:
+    """The store for code without an event loop. Thread-safe.
+
+    Failures: NotFound (no such object or bucket), Unavailable (the store is away or busy), Internal (it
+    refuses us).
+    """
+
+    def __init__(self, settings: ObjectStoreSettings, *, connections: int = 16) -> None:
+        self._bucket = settings.bucket
+        # minio-py's own pool retries a failing server for many seconds; our callers know better when to
+        # give up.
+        pool = urllib3.PoolManager(
+            maxsize=connections,
+            timeout=urllib3.Timeout(connect=3.0, read=60.0),
+            retries=urllib3.Retry(
+                total=2,
+                backoff_factor=0.1,
+                status_forcelist=(500, 502, 503, 504),
+                allowed_methods=None,
+                raise_on_status=False,
+            ),
+        )
+
+        def client(endpoint: str) -> Minio:
+            return Minio(
+                endpoint,
+                access_key=settings.access_key,
+                secret_key=settings.secret_key,
+                secure=settings.secure,
+                region=settings.region,
+                http_client=pool,
+            )
+
+        self._pool = pool
+        self._client = client(settings.endpoint)
+        self._signer = client(settings.public_endpoint or settings.endpoint)
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._pool.clear()
+
+    def ensure_bucket(self) -> None:
+        """Create the bucket unless it is there."""
+        with _named(self._bucket):
+            if self._client.bucket_exists(bucket_name=self._bucket):
+                return
+            try:
+                self._client.make_bucket(bucket_name=self._bucket)
+            except S3Error as error:
+                if error.code not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+                    raise
+
+    def put_bytes(self, key: str, data: bytes, *, content_type: str = "application/octet-stream") -> None:
+        """Store `data` under `key`; it is there in whole or not at all."""
+        with _named(key):
+            self._client.put_object(
+                bucket_name=self._bucket,
+                object_name=key,
+                data=BytesIO(data),
+                length=len(data),
+                content_type=content_type,
+            )
+
+    def put_file(self, key: str, path: Path, *, content_type: str = "application/octet-stream") -> None:
+        """Store a file under `key`, in parts if it is large."""
+        with _named(key):
+            self._client.fput_object(
+                bucket_name=self._bucket,
+                object_name=key,
+                file_path=str(path),
+                content_type=content_type,
+                part_size=_PART_BYTES,
+            )
+
+    def put_content(
+        self,
+        prefix: str,
+        source: bytes | Path,
+        *,
+        suffix: str = "",
+        content_type: str = "application/octet-stream",
+    ) -> str:
+        """Store bytes or a file under its hash unless it is there; returns `<prefix>/<sha256><suffix>`."""
+        if isinstance(source, bytes):
+            key = content_key(prefix, hashlib.sha256(source).hexdigest(), suffix)
+            if not self.exists(key):
+                self.put_bytes(key, source, content_type=content_type)
+            return key
+        key = content_key(prefix, sha256_of(source), suffix)
+        if not self.exists(key):
+            self.put_file(key, source, content_type=content_type)
+        return key
+
+    def get_bytes(self, key: str, *, max_bytes: int) -> bytes:
+        """The whole object; OutOfRange if it is larger than `max_bytes`, of which then nothing was read."""
+        with _named(key), self._opened(key) as response:
+            size_bytes = int(response.headers.get("Content-Length", 0))
+            if size_bytes > max_bytes:
+                raise OutOfRange(
+                    f"{key} has {size_bytes} bytes; at most {max_bytes} are read at once",
+                    reason="OBJECT_TOO_LARGE",
+                    key=key,
+                    size_bytes=size_bytes,
+                    max_bytes=max_bytes,
+                )
+            return bytes(response.read())
+
+    def stream(
+        self,
+        key: str,
+        *,
+        offset: int = 0,
+        length: int = 0,
+        chunk_bytes: int = _CHUNK_BYTES,
+    ) -> Iterator[bytes]:
+        """The object (or `length` bytes from `offset`; 0 = to the end) in chunks."""
+        with _named(key), self._opened(key, offset=offset, length=length) as response:
+            yield from response.stream(chunk_bytes)
+
+    def download(self, key: str, path: Path) -> None:
+        """Write the object to `path`, which appears only when it is whole."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial_path = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        try:
+            with partial_path.open("wb") as file:
+                for chunk in self.stream(key):
+                    file.write(chunk)
+            partial_path.replace(path)
+        finally:
+            partial_path.unlink(missing_ok=True)
+
+    def stat(self, key: str) -> ObjectStat:
+        """What the store says about the object."""
+        with _named(key):
+            found = self._client.stat_object(bucket_name=self._bucket, object_name=key)
+        return ObjectStat(
+            key=key,
+            size_bytes=found.size or 0,
+            etag=found.etag or "",
+            content_type=found.content_type or "",
+            modified_at=found.last_modified,
+        )
+
+    def exists(self, key: str) -> bool:
+        """Whether the object is there."""
+        try:
+            self.stat(key)
+        except NotFound:
+            return False
+        return True
+
+    def delete(self, key: str) -> None:
+        """Remove the object; not an error if it is not there."""
+        with contextlib.suppress(NotFound), _named(key):
+            self._client.remove_object(bucket_name=self._bucket, object_name=key)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """The keys under a prefix, in no promised order."""
+        with _named(prefix):
+            for found in self._client.list_objects(bucket_name=self._bucket, prefix=prefix, recursive=True):
+                if found.object_name is not None:
+                    yield found.object_name
+
+    def presign_get(self, key: str, *, expires_s: int, download_name: str | None = None) -> str:
+        """A link that reads the object without credentials; with a name, browsers save it under that."""
+        headers: dict[str, str | list[str] | tuple[str]] | None = None
+        if download_name is not None:
+            headers = {"response-content-disposition": f'attachment; filename="{download_name}"'}
+        return str(
+            self._signer.presigned_get_object(
+                bucket_name=self._bucket,
+                object_name=key,
+                expires=timedelta(seconds=expires_s),
+                response_headers=headers,
+            )
+        )
+
+    def presign_put(self, key: str, *, expires_s: int) -> str:
+        """A link that writes the object without further credentials."""
+        return str(
+            self._signer.presigned_put_object(
+                bucket_name=self._bucket, object_name=key, expires=timedelta(seconds=expires_s)
+            )
+        )
+
+    @contextlib.contextmanager
+    def _opened(self, key: str, *, offset: int = 0, length: int = 0) -> Iterator[Any]:
+        response = self._client.get_object(
+            bucket_name=self._bucket, object_name=key, offset=offset, length=length
+        )
+        try:
+            yield response
+        finally:
+            # Without release the connection never returns to the pool; without close an unread rest stays
+            # in it.
+            response.close()
+            response.release_conn()
+
+
+class ObjectStore:
+    """The store for services: the same in threads of its own, so that nothing blocks the loop."""
+
+    def __init__(self, settings: ObjectStoreSettings, *, threads: int = 8) -> None:
+        self.blocking = BlockingObjectStore(settings, connections=threads)
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="object-store")
+
+    async def _run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._executor, partial(call, *args, **kwargs)
+        )
+
+    async def close(self) -> None:
+        """End the threads when what they do is done."""
+        await asyncio.to_thread(self._executor.shutdown)
+        self.blocking.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def ensure_bucket(self) -> None:
+        """Create the bucket unless it is there."""
+        await self._run(self.blocking.ensure_bucket)
+
+    async def put_bytes(
+        self, key: str, data: bytes, *, content_type: str = "application/octet-stream"
+    ) -> None:
+        """Store `data` under `key`; it is there in whole or not at all."""
+        await self._run(self.blocking.put_bytes, key, data, content_type=content_type)
+
+    async def put_file(self, key: str, path: Path, *, content_type: str = "application/octet-stream") -> None:
+        """Store a file under `key`, in parts if it is large."""
+        await self._run(self.blocking.put_file, key, path, content_type=content_type)
+
+    async def put_content(
+        self,
+        prefix: str,
+        source: bytes | Path,
+        *,
+        suffix: str = "",
+        content_type: str = "application/octet-stream",
+    ) -> str:
+        """Store bytes or a file under its hash unless it is there; returns `<prefix>/<sha256><suffix>`."""
+        return await self._run(
+            self.blocking.put_content, prefix, source, suffix=suffix, content_type=content_type
+        )
+
+    async def get_bytes(self, key: str, *, max_bytes: int) -> bytes:
+        """The whole object; OutOfRange if it is larger than `max_bytes`, of which then nothing was read."""
+        return await self._run(self.blocking.get_bytes, key, max_bytes=max_bytes)
+
+    async def stream(
+        self, key: str, *, offset: int = 0, length: int = 0, chunk_bytes: int = _CHUNK_BYTES
+    ) -> AsyncIterator[bytes]:
+        """The object (or `length` bytes from `offset`; 0 = to the end) in chunks."""
+        chunks = self.blocking.stream(key, offset=offset, length=length, chunk_bytes=chunk_bytes)
+        try:
+            while (chunk := await self._run(next, chunks, None)) is not None:
+                yield chunk
+        finally:
+            # A reader that leaves early must give its connection back; close runs the generator's own
+            # cleanup.
+            await asyncio.shield(self._run(_close, chunks))
+
+    async def download(self, key: str, path: Path) -> None:
+        """Write the object to `path`, which appears only when it is whole."""
+        await self._run(self.blocking.download, key, path)
+
+    async def stat(self, key: str) -> ObjectStat:
+        """What the store says about the object."""
+        return await self._run(self.blocking.stat, key)
+
+    async def exists(self, key: str) -> bool:
+        """Whether the object is there."""
+        return await self._run(self.blocking.exists, key)
+
+    async def delete(self, key: str) -> None:
+        """Remove the object; not an error if it is not there."""
+        await self._run(self.blocking.delete, key)
+
+    def presign_get(self, key: str, *, expires_s: int, download_name: str | None = None) -> str:
+        """A link that reads the object without further credentials. Signing is local: it needs no await."""
+        return self.blocking.presign_get(key, expires_s=expires_s, download_name=download_name)
+
+    def presign_put(self, key: str, *, expires_s: int) -> str:
+        """A link that writes the object without further credentials. Signing is local: it needs no await."""
+        return self.blocking.presign_put(key, expires_s=expires_s)
+
+
+def content_key(prefix: str, sha256: str, suffix: str = "") -> str:
+    """The key of content: `<prefix>/<sha256><suffix>`."""
+    return f"{prefix.strip('/')}/{sha256}{suffix}"
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal; blocks for as long as reading takes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _close(chunks: Any) -> None:  # noqa: ANN401 -- a generator, whose type the iterator hides
+    chunks.close()
+
+
+@contextlib.contextmanager
+def _named(key: str) -> Iterator[None]:
+    """Failures of minio-py and urllib3 as named errors."""
+    try:
+        yield
+    except S3Error as error:
+        raise _of_s3(error, key) from error
+    except (urllib3.exceptions.HTTPError, ServerError, InvalidResponseError, ConnectionError) as error:
+        raise Unavailable(
+            f"the object store does not answer ({type(error).__name__}); try again",
+            reason="OBJECT_STORE_UNAVAILABLE",
+        ) from error
+    except MinioException as error:
+        raise Internal(f"the object store failed on {key}: {error}", reason="OBJECT_STORE_FAILED") from error
+
+
+def _of_s3(error: S3Error, key: str) -> LoupeError:
+    if error.code in _MISSING:
+        if error.code == "NoSuchBucket":
+            return NotFound("the bucket does not exist", reason="BUCKET_NOT_FOUND")
+        return NotFound(f"there is no object {key}", reason="OBJECT_NOT_FOUND", key=key)
+    if error.code in _BUSY:
+        return Unavailable(
+            f"the object store is busy ({error.code}); try again", reason="OBJECT_STORE_UNAVAILABLE"
+        )
+    # Wrong keys or a missing grant: the operator's fault, not the user's.
+    return Internal(f"the object store refused {key}: {error.code}", reason="OBJECT_STORE_REFUSED")

@@ -1,0 +1,195 @@
+"""The life of a process: start in order, run until told to stop, stop in reverse.
+
+::
+
+    async def main(process: Process) -> None:
+        settings = load(Settings, os.environ)
+        database = await process.enter(Database(settings.database_url, "registry"))
+        signals = await process.enter(Signals(settings.database_url))
+        process.background("outbox relay", Relay(database, messaging, signals).run)
+        await process.enter(GrpcServer(...))      # last in, first out: no call meets a closed database
+
+    if __name__ == "__main__":
+        run(main)
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from typing import NoReturn, Protocol, TypeVar
+
+import uvloop
+
+from services.kit import telemetry
+from services.kit.backoff import Backoff
+from services.kit.child_process import ChildProcess, DieWithParent, Event, ParentLink
+from services.kit.errors import LoupeError
+from services.kit.settings import SettingsError
+
+__all__ = [
+    "ChildProcess",
+    "Clock",
+    "DieWithParent",
+    "Event",
+    "ParentLink",
+    "Process",
+    "SystemClock",
+    "run",
+]
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """What time it is. A value that is passed in, so that tests can turn it."""
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return datetime.now(UTC)
+
+
+class Process:
+    """What a process is made of: resources, background loops, and the wish to stop."""
+
+    # A loop that ran so long was healthy; what fails then is a new failure.
+    _HEALTHY_S = 60.0
+    _MAX_FAILURES = 5
+
+    def __init__(self) -> None:
+        self._resources = contextlib.AsyncExitStack()
+        self._stopping = asyncio.Event()
+        self._crash: BaseException | None = None
+
+    async def enter(self, resource: AbstractAsyncContextManager[T]) -> T:
+        """Open a resource; it is closed when the process stops, after everything that was opened later."""
+        return await self._resources.enter_async_context(resource)
+
+    def on_stop(self, action: Callable[[], Awaitable[object]]) -> None:
+        """Run `action` when the process stops, before everything that was opened earlier is closed."""
+        self._resources.push_async_callback(action)
+
+    def background(
+        self,
+        name: str,
+        loop: Callable[[], Awaitable[None]],
+        *,
+        backoff: Backoff = Backoff(ceiling_s=10.0),  # noqa: B008 -- frozen
+    ) -> asyncio.Task[None]:
+        """Keep `loop` running until the process stops.
+
+        A transient LoupeError restarts it for ever; after five other failures in a row the process crashes,
+        and whoever supervises it starts it afresh. A loop that returns is done.
+        """
+        task = asyncio.create_task(self._supervise(name, loop, backoff), name=name)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self._resources.push_async_callback(end)
+        return task
+
+    def stop(self) -> None:
+        """Begin to stop."""
+        self._stopping.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the process was told to stop."""
+        return self._stopping.is_set()
+
+    async def stopped(self) -> None:
+        """Return when the process is told to stop."""
+        await self._stopping.wait()
+
+    async def _supervise(self, name: str, loop: Callable[[], Awaitable[None]], backoff: Backoff) -> None:
+        failures = 0
+        while True:
+            started_s = time.monotonic()
+            try:
+                await loop()
+            except Exception as error:  # noqa: BLE001 -- the boundary of a loop: it restarts or the process ends
+                if time.monotonic() - started_s > self._HEALTHY_S:
+                    failures = 0
+                failures += 1
+                transient = isinstance(error, LoupeError) and error.transient
+                extra = {"loop": name, "failures": failures}
+                if not transient and failures >= self._MAX_FAILURES:
+                    _log.critical("a loop keeps failing; the process ends", extra=extra, exc_info=error)
+                    self._crash = error
+                    self._stopping.set()
+                    return
+                _log.error("a loop failed; restarting it", extra=extra, exc_info=None if transient else error)
+                await asyncio.sleep(backoff.delay_s(failures))
+            else:
+                _log.info("a loop ended", extra={"loop": name})
+                return
+
+    async def live(self, main: Callable[["Process"], Awaitable[None]]) -> int:
+        """Start with `main`, wait for the wish to stop, close everything; returns the exit code."""
+        starting = asyncio.ensure_future(main(self))
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            async with self._resources:
+                await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if starting.done():
+                    starting.result()
+                    await self._stopping.wait()
+                else:
+                    starting.cancel()
+                    await asyncio.gather(starting, return_exceptions=True)
+                _log.info("stopping")
+        finally:
+            stopping.cancel()
+        return 1 if self._crash is not None else 0
+
+
+def run(main: Callable[[Process], Awaitable[None]]) -> NoReturn:
+    """Run a process to its end and exit with its code.
+
+    `main` opens what the process consists of and returns; the process then runs until SIGTERM, SIGINT or a
+    loop that keeps failing. A second signal ends it at once.
+    """
+
+    async def live() -> int:
+        process = Process()
+        loop = asyncio.get_running_loop()
+
+        def told(number: signal.Signals) -> None:
+            if process.stopping:
+                os._exit(128 + number)
+            process.stop()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, told, number)
+        return await process.live(main)
+
+    try:
+        code = uvloop.run(live())
+    except SettingsError as error:
+        # Read by the person who started it, before anything is configured to log.
+        print(error, file=sys.stderr)  # noqa: T201
+        code = 2
+    except Exception:  # noqa: BLE001 -- the boundary of the process
+        _log.exception("the process ends")
+        code = 1
+    finally:
+        telemetry.shutdown()
+    sys.exit(code)

@@ -1,0 +1,161 @@
+"""Settings of a process: one frozen dataclass, read once from the environment, all faults told together.
+
+::
+
+    @dataclass(frozen=True, kw_only=True)
+    class Settings:
+        database_url: str = setting("LOUPE_DATABASE_URL", secret=True, doc="PostgreSQL")
+        lease_s: float = setting("LOUPE_LEASE_S", default=10.0, doc="lease without heartbeat")
+        objects: ObjectStoreSettings  # a dataclass of settings is a group, read from the same environment
+
+    settings = load(Settings, os.environ)
+
+Types: str, int, float, bool, Path, an Enum of strings, `tuple[T, ...]` (comma separated), and `T | None`
+(absent or empty is None). A `__post_init__` that raises ValueError adds its sentence to the faults.
+"""
+
+import dataclasses
+import enum
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+_REQUIRED: Any = dataclasses.MISSING
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+_KEY = "loupe.setting"
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Declaration:
+    name: str
+    doc: str
+    secret: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SettingDoc:
+    """One line of a process's reference of settings."""
+
+    name: str
+    type_name: str
+    default: str | None
+    doc: str
+
+
+class SettingsError(Exception):
+    """The environment does not make a valid set of settings; `faults` names every reason at once."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        super().__init__("the settings are not usable:\n" + "\n".join(f"  - {fault}" for fault in faults))
+        self.faults = faults
+
+
+def setting(name: str, *, default: Any = _REQUIRED, secret: bool = False, doc: str) -> Any:  # noqa: ANN401 -- stands for any type, as dataclasses.field does
+    """Declare a field that is read from the environment variable `name`; without a default it is required."""
+    return dataclasses.field(
+        default=default, repr=not secret, metadata={_KEY: _Declaration(name, doc, secret)}
+    )
+
+
+def load(cls: type[T], environ: Mapping[str, str]) -> T:
+    """Read all settings of `cls`, or raise SettingsError with every fault."""
+    faults: list[str] = []
+    value = _load(cls, environ, faults)
+    if value is None or faults:
+        raise SettingsError(tuple(faults))
+    return value
+
+
+def describe(cls: type) -> Iterator[SettingDoc]:
+    """The reference of what `load` reads, in order of declaration; secrets show no default."""
+    hints = typing.get_type_hints(cls)
+    for field in dataclasses.fields(cls):
+        declaration: _Declaration | None = field.metadata.get(_KEY)
+        if declaration is None:
+            yield from describe(hints[field.name])
+            continue
+        has_default = field.default is not dataclasses.MISSING and not declaration.secret
+        kind = hints[field.name]
+        yield SettingDoc(
+            name=declaration.name,
+            type_name=kind.__name__ if isinstance(kind, type) else str(kind),
+            default=str(field.default) if has_default else None,
+            doc=declaration.doc,
+        )
+
+
+def _load(cls: type[T], environ: Mapping[str, str], faults: list[str]) -> T | None:
+    hints = typing.get_type_hints(cls)
+    values: dict[str, object] = {}
+    before = len(faults)
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]  # dataclasses has no bound for type[T]
+        declaration: _Declaration | None = field.metadata.get(_KEY)
+        kind = hints[field.name]
+        if declaration is None:
+            if not dataclasses.is_dataclass(kind):
+                raise TypeError(f"{cls.__name__}.{field.name} is neither a setting nor a group of settings")
+            values[field.name] = _load(typing.cast("type[object]", kind), environ, faults)
+            continue
+        text = environ.get(declaration.name)
+        if text is None or (text == "" and kind is not str):
+            if field.default is not dataclasses.MISSING:
+                continue
+            if _allows_none(kind):
+                values[field.name] = None
+                continue
+            faults.append(f"{declaration.name} is not set ({declaration.doc})")
+            continue
+        try:
+            values[field.name] = _parse(kind, text)
+        except ValueError as error:
+            shown = "" if declaration.secret else f", not {text!r}"
+            faults.append(f"{declaration.name} must be {error}{shown}")
+    if len(faults) > before:
+        return None
+    try:
+        return cls(**values)
+    except ValueError as error:
+        faults.append(str(error))
+        return None
+
+
+def _allows_none(kind: Any) -> bool:  # noqa: ANN401 -- a type expression has no type of its own
+    return type(None) in typing.get_args(kind)
+
+
+def _parse(kind: Any, text: str) -> object:  # noqa: ANN401, PLR0911 -- a type expression; one return a type
+    if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
+        (inner,) = (arm for arm in typing.get_args(kind) if arm is not type(None))
+        return _parse(inner, text)
+    if typing.get_origin(kind) is tuple:
+        inner = typing.get_args(kind)[0]
+        return tuple(_parse(inner, part.strip()) for part in text.split(",") if part.strip())
+    if kind is str:
+        return text
+    if kind is Path:
+        return Path(text).expanduser()
+    if kind is bool:
+        if text.lower() in _TRUE | _FALSE:
+            return text.lower() in _TRUE
+        raise ValueError("1 or 0")
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        try:
+            return kind(text)
+        except ValueError:
+            raise ValueError("one of " + ", ".join(str(member.value) for member in kind)) from None
+    return _parse_number(kind, text)
+
+
+def _parse_number(kind: Any, text: str) -> int | float:  # noqa: ANN401 -- a type expression
+    words = {int: "a whole number", float: "a number"}
+    if kind not in words:
+        raise TypeError(f"settings of type {kind} are not supported")
+    try:
+        return int(text) if kind is int else float(text)
+    except ValueError:
+        raise ValueError(words[kind]) from None

@@ -1,0 +1,1 @@
+"""The registry's rules: standard library and `kit.errors` only."""

@@ -1,0 +1,365 @@
+"""Datasets, data paths and the samples in them (D1 to D4, W4, W12)."""
+
+import enum
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePosixPath
+
+from services.kit.errors import FailedPrecondition, Violation
+from services.registry.domain.identifiers import sha256_faults, shown, text_faults
+
+MAX_CANDIDATES = 500
+MAX_PLANNED = 1000
+MAX_FILE_BYTES = 255
+
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_FORMAT_OF_SUFFIX = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".png": "PNG",
+    ".bmp": "BMP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCount:
+    """How many samples of a code there are, and how many of them have a mask."""
+
+    code: str
+    sample_count: int
+    mask_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A named group of data paths."""
+
+    id: str
+    creator: str
+    create_time: datetime
+    description: str = ""
+    path_count: int = 0
+    sample_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DataPath:
+    """A named listing of samples; `revision` grows with every change of the listing."""
+
+    dataset: str
+    id: str
+    create_time: datetime
+    update_time: datetime
+    description: str = ""
+    revision: int = 0
+    code_counts: tuple[CodeCount, ...] = ()
+    """In the order of the code."""
+
+    @property
+    def sample_count(self) -> int:
+        """Samples of all codes."""
+        return sum(count.sample_count for count in self.code_counts)
+
+    @property
+    def mask_count(self) -> int:
+        """Samples with a mask."""
+        return sum(count.mask_count for count in self.code_counts)
+
+    @property
+    def valid(self) -> bool:
+        """Whether there is an image under it (W4)."""
+        return self.sample_count > 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImageObject:
+    """Facts of an object whose bytes were read, hashed and decoded whole."""
+
+    sha256: str
+    size_bytes: int
+    width: int
+    height: int
+    channels: int
+    bit_depth: int
+    format: str
+    """JPEG, PNG, BMP or TIFF."""
+    pixels_sha256: str
+    """Equal for the same picture in two lossless files."""
+
+
+class RejectReason(enum.StrEnum):
+    """Why a candidate is set aside (D4)."""
+
+    EMPTY = "EMPTY"
+    NOT_AN_IMAGE = "NOT_AN_IMAGE"
+    TYPE_MISMATCH = "TYPE_MISMATCH"
+    TRUNCATED = "TRUNCATED"
+    TOO_LARGE = "TOO_LARGE"
+    DECODE_FAILED = "DECODE_FAILED"
+    HASH_MISMATCH = "HASH_MISMATCH"
+    NOT_UPLOADED = "NOT_UPLOADED"
+    BAD_CODE = "BAD_CODE"
+    BAD_MASK = "BAD_MASK"
+
+
+_ZH = {
+    RejectReason.EMPTY: "文件为空（0 字节）",
+    RejectReason.NOT_AN_IMAGE: "内容不是 JPEG、PNG、BMP 或 TIFF 图片",
+    RejectReason.TYPE_MISMATCH: "文件扩展名与实际类型不符",
+    RejectReason.TRUNCATED: "文件不完整（被截断）",
+    RejectReason.TOO_LARGE: "文件或像素尺寸超出上限",
+    RejectReason.DECODE_FAILED: "图片无法解码",
+    RejectReason.HASH_MISMATCH: "上传的内容与声明的 SHA-256 不符；请重新上传",
+    RejectReason.NOT_UPLOADED: "对象存储中没有该内容；请先上传",
+    RejectReason.BAD_CODE: "路径须为 {code}/{file}，缺陷 code 为 1 到 32 个字母、数字、'_'、'-'",
+    RejectReason.BAD_MASK: "掩膜不可用",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why something is set aside: a stable reason and a sentence."""
+
+    reason: RejectReason
+    message: str
+
+    @property
+    def message_zh(self) -> str:
+        """The sentence in Chinese."""
+        return _ZH[self.reason]
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedObject:
+    """An object whose bytes can never be a sample, or were not what its name said."""
+
+    sha256: str
+    size_bytes: int
+    rejection: Rejection
+
+    @property
+    def replaceable(self) -> bool:
+        """Whether another upload under the same name may be sound: only if the bytes were not those of the name."""
+        return self.rejection.reason in (RejectReason.HASH_MISMATCH, RejectReason.NOT_UPLOADED)
+
+
+Verified = ImageObject | RejectedObject
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sample as an importer offers it."""
+
+    file: str
+    """`{code}/{file}`."""
+    sha256: str
+    mask_sha256: str | None = None
+    group: str | None = None
+
+    @property
+    def code(self) -> str:
+        """The defect code: the file's folder."""
+        return self.file.partition("/")[0]
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """Of all objects it names."""
+        return (self.sha256,) if self.mask_sha256 is None else (self.sha256, self.mask_sha256)
+
+    def layout_fault(self) -> Rejection | None:
+        """Why its file does not fit D1's layout, if it does not."""
+        code, _, name = self.file.partition("/")
+        if not _CODE.fullmatch(code):
+            return Rejection(
+                RejectReason.BAD_CODE,
+                f"{shown(code)} is not a defect code; use 1 to 32 letters, digits, '_' or '-'",
+            )
+        if not name or "/" in name or name in (".", "..") or len(self.file.encode(errors="replace")) > MAX_FILE_BYTES:
+            return Rejection(
+                RejectReason.BAD_CODE,
+                f"{shown(self.file)} is not {{code}}/{{file}}; put the file right under its code, in at most {MAX_FILE_BYTES} bytes",
+            )
+        if text_faults(self.file, "file") or any(character in self.file for character in "\n\r\t"):
+            return Rejection(RejectReason.BAD_CODE, f"{shown(self.file)} holds a control character; rename the file")
+        suffix = PurePosixPath(name).suffix.lower()
+        if suffix not in _FORMAT_OF_SUFFIX:
+            known = ", ".join(sorted(_FORMAT_OF_SUFFIX))
+            return Rejection(RejectReason.NOT_AN_IMAGE, f"the extension {shown(suffix)} is none of {known}")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image with its code, and its mask where there is one."""
+
+    file: str
+    code: str
+    image: ImageObject
+    mask_sha256: str | None
+    group: str | None
+    create_time: datetime | None = None
+
+
+class Outcome(enum.StrEnum):
+    """What became of a candidate."""
+
+    ADDED = "ADDED"
+    UNCHANGED = "UNCHANGED"
+    REPLACED = "REPLACED"
+    REJECTED = "REJECTED"
+
+
+@dataclass(frozen=True, slots=True)
+class SampleOutcome:
+    """What became of one candidate, and who else shows the same pixels under another code (D2)."""
+
+    file: str
+    outcome: Outcome
+    rejection: Rejection | None = None
+    same_pixels_under_other_codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A data path's listing at one moment, pinned by its content (W12)."""
+
+    dataset: str
+    path: str
+    sha256: str
+    code_counts: tuple[CodeCount, ...]
+    create_time: datetime
+
+
+class DataPathEmpty(FailedPrecondition):
+    """A path without images has nothing to pin."""
+
+    reason = "DATA_PATH_EMPTY"
+
+
+class DataPathPinned(FailedPrecondition):
+    """A snapshot needs the path."""
+
+    reason = "DATA_PATH_PINNED"
+
+
+def candidate_faults(candidates: Sequence[Candidate]) -> list[Violation]:
+    """What is wrong with a batch as a request; what is wrong with a file is its outcome instead."""
+    if len(candidates) > MAX_CANDIDATES:
+        return [
+            Violation(
+                "candidates",
+                "TOO_MANY",
+                f"{len(candidates)} candidates; send at most {MAX_CANDIDATES} a call",
+                f"候选样本 {len(candidates)} 个；每次最多 {MAX_CANDIDATES} 个",
+            )
+        ]
+    times = Counter(candidate.file for candidate in candidates)
+    faults: list[Violation] = []
+    for index, candidate in enumerate(candidates):
+        at = f"candidates[{index}]"
+        faults += sha256_faults(candidate.sha256, f"{at}.sha256")
+        if candidate.mask_sha256 is not None:
+            faults += sha256_faults(candidate.mask_sha256, f"{at}.mask_sha256")
+        if candidate.group is not None:
+            faults += text_faults(candidate.group, f"{at}.group", 128)
+        if times[candidate.file] > 1:
+            faults.append(
+                Violation(
+                    f"{at}.file",
+                    "DUPLICATE",
+                    f"{shown(candidate.file)} is offered {times[candidate.file]} times; offer each file once a call",
+                    f"{shown(candidate.file)} 重复 {times[candidate.file]} 次；每次调用中每个文件只能出现一次",
+                )
+            )
+    return faults
+
+
+def planned_faults(sha256s: Sequence[str]) -> list[Violation]:
+    """What is wrong with a list of hashes to plan uploads for."""
+    if len(sha256s) > MAX_PLANNED:
+        return [
+            Violation(
+                "sha256s",
+                "TOO_MANY",
+                f"{len(sha256s)} hashes; send at most {MAX_PLANNED} a call",
+                f"哈希 {len(sha256s)} 个；每次最多 {MAX_PLANNED} 个",
+            )
+        ]
+    return [fault for index, value in enumerate(sha256s) for fault in sha256_faults(value, f"sha256s[{index}]")]
+
+
+def judge(candidate: Candidate, objects: Mapping[str, Verified]) -> Sample | Rejection:
+    """The sample that a candidate makes, or why it makes none. `objects` holds what was found under its hashes."""
+    fault = candidate.layout_fault()
+    if fault is not None:
+        return fault
+    image = objects[candidate.sha256]
+    if isinstance(image, RejectedObject):
+        return image.rejection
+    suffix = PurePosixPath(candidate.file).suffix.lower()
+    if _FORMAT_OF_SUFFIX[suffix] != image.format:
+        return Rejection(
+            RejectReason.TYPE_MISMATCH, f"the file is named {suffix} but its content is {image.format}; rename it"
+        )
+    if candidate.mask_sha256 is not None:
+        fault = _mask_fault(image, objects[candidate.mask_sha256])
+        if fault is not None:
+            return fault
+    return Sample(candidate.file, candidate.code, image, candidate.mask_sha256, candidate.group)
+
+
+def _mask_fault(image: ImageObject, mask: Verified) -> Rejection | None:
+    if isinstance(mask, RejectedObject):
+        if mask.replaceable:
+            # The importer's remedy is an upload, the same as for an image.
+            return Rejection(mask.rejection.reason, f"the mask: {mask.rejection.message}")
+        return Rejection(
+            RejectReason.BAD_MASK, f"the mask is no readable image: {mask.rejection.reason}, {mask.rejection.message}"
+        )
+    if (mask.width, mask.height) != (image.width, image.height):
+        return Rejection(
+            RejectReason.BAD_MASK,
+            f"the mask is {mask.width}×{mask.height} pixels, its image {image.width}×{image.height}; they must be equal",
+        )
+    return None
+
+
+def count_changes(
+    added: Iterable[Sample], removed: Iterable[tuple[str, bool]]
+) -> tuple[CodeCount, ...]:
+    """By how much the counts of each code change: samples that come, and (code, had a mask) of those that go."""
+    samples: Counter[str] = Counter()
+    masks: Counter[str] = Counter()
+    for sample in added:
+        samples[sample.code] += 1
+        masks[sample.code] += sample.mask_sha256 is not None
+    for code, had_mask in removed:
+        samples[code] -= 1
+        masks[code] -= had_mask
+    return tuple(
+        CodeCount(code, samples[code], masks[code])
+        for code in sorted(samples)
+        if samples[code] or masks[code]
+    )
+
+
+def manifest_line(sample: Sample) -> bytes:
+    """A sample's line in a manifest. Part of the contract with trainers: the same sample gives the same bytes for ever."""
+    line = {
+        "name": sample.file,
+        "code": sample.code,
+        "sha256": sample.image.sha256,
+        "size_bytes": sample.image.size_bytes,
+        "width": sample.image.width,
+        "height": sample.image.height,
+        "format": sample.image.format,
+        "mask_sha256": sample.mask_sha256,
+        "group": sample.group,
+    }
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,94 @@
+"""What a resource id may look like, and the faults that say so."""
+
+import re
+import unicodedata
+
+from services.kit.errors import InvalidArgument, Violation
+
+MAX_ID_CHARACTERS = 63
+MAX_MODEL_ID_CHARACTERS = 60
+MAX_TEXT_CHARACTERS = 2000
+
+_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_MODEL_ID = re.compile(r"[A-Za-z](?:[A-Za-z0-9_-]{0,58}[A-Za-z0-9])?")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def id_faults(value: str, field: str) -> list[Violation]:
+    """Why `value` is not an id; nothing if it is one."""
+    if _ID.fullmatch(value):
+        return []
+    return [
+        Violation(
+            field,
+            "BAD_ID",
+            f"{shown(value)} is not an id; use at most {MAX_ID_CHARACTERS} letters, digits, '.', '_' or '-', "
+            "with a letter or digit first and last",
+            f"{shown(value)} 不是有效的标识；最长 {MAX_ID_CHARACTERS} 个字符，只能用字母、数字、'.'、'_'、'-'，首尾须为字母或数字",
+        )
+    ]
+
+
+def model_id_faults(value: str, field: str) -> list[Violation]:
+    """Why `value` is not a model's name (W1); nothing if it is one."""
+    if _MODEL_ID.fullmatch(value):
+        return []
+    return [
+        Violation(
+            field,
+            "BAD_MODEL_NAME",
+            f"{shown(value)} is not a model name; use at most {MAX_MODEL_ID_CHARACTERS} letters, digits, '_' or '-', "
+            "with a letter first and a letter or digit last",
+            f"{shown(value)} 不是有效的模型名称；最长 {MAX_MODEL_ID_CHARACTERS} 个字符，"
+            "字母开头，只能用字母、数字、'_'、'-'，以字母或数字结尾",
+        )
+    ]
+
+
+def sha256_faults(value: str, field: str) -> list[Violation]:
+    """Why `value` is not a SHA-256; nothing if it is one."""
+    if _SHA256.fullmatch(value):
+        return []
+    return [
+        Violation(
+            field,
+            "BAD_SHA256",
+            f"{shown(value)} is not a SHA-256; send 64 lower-case hexadecimal digits",
+            f"{shown(value)} 不是 SHA-256；请发送 64 位小写十六进制数",
+        )
+    ]
+
+
+def text_faults(value: str, field: str, max_characters: int = MAX_TEXT_CHARACTERS) -> list[Violation]:
+    """Why `value` cannot be kept as a text for people; nothing if it can."""
+    if len(value) > max_characters:
+        return [
+            Violation(
+                field,
+                "TOO_LONG",
+                f"the text has {len(value)} characters; shorten it to {max_characters}",
+                f"文本有 {len(value)} 个字符；请缩短到 {max_characters} 个以内",
+            )
+        ]
+    # PostgreSQL cannot store NUL, and no control character but line breaks and tabs means anything to a reader.
+    if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t\r" for character in value):
+        return [
+            Violation(
+                field,
+                "CONTROL_CHARACTER",
+                "the text holds a control character; remove it",
+                "文本含有控制字符；请删除",
+            )
+        ]
+    return []
+
+
+def refuse(faults: list[Violation]) -> None:
+    """Raise InvalidArgument with all faults, if there are any."""
+    if any(fault.severity == "error" for fault in faults):
+        raise InvalidArgument.of(*faults)
+
+
+def shown(value: str) -> str:
+    """A value as a message may quote it: what came from outside can be long."""
+    return repr(value if len(value) <= 80 else value[:79] + "…")

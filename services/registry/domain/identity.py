@@ -1,0 +1,174 @@
+"""Users, tokens, and what was done by whom (A1 to A3)."""
+
+import enum
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from services.kit.errors import InvalidArgument, Unauthenticated, Violation
+from services.registry.domain.identifiers import id_faults, text_faults
+
+DEFAULT_TOKEN_LIFE = timedelta(days=90)
+MAX_TOKEN_LIFE = timedelta(days=3660)
+
+_TOKEN = re.compile(r"loupe_([a-z0-9]{1,32})_([A-Za-z0-9_-]{32,128})")
+
+
+class Grant(enum.IntEnum):
+    """The roles a person or machine may be given, lowest first. The numbers are the contract's."""
+
+    VIEWER = 2
+    ENGINEER = 3
+    RELEASER = 4
+    ADMIN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who may hold tokens."""
+
+    id: str
+    role: Grant | None
+    """None only in a request that named no role one can have."""
+    display_name: str = ""
+    disabled: bool = False
+    create_time: datetime | None = None
+
+    def faults(self) -> list[Violation]:
+        """What is wrong with it as a new user."""
+        faults = [*id_faults(self.id, "user_id"), *text_faults(self.display_name, "user.display_name", 200)]
+        if self.role is None:
+            faults.append(_bad_role("user.role"))
+        return faults
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedToken:
+    """A bearer token taken apart: `loupe_<id>_<secret>`."""
+
+    id: str
+    secret: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> "PresentedToken":
+        """The parts of a token; Unauthenticated if it is not one of ours."""
+        match = _TOKEN.fullmatch(text)
+        if match is None:
+            raise Unauthenticated("the token is not one of this installation; get a new one", reason="TOKEN_UNKNOWN")
+        return cls(match[1], match[2])
+
+    @classmethod
+    def generate(cls) -> "PresentedToken":
+        """A new token with 256 random bits."""
+        # The id comes from hex: an underscore in it would shift the secret.
+        return cls(secrets.token_hex(8), secrets.token_urlsafe(32))
+
+    def __str__(self) -> str:
+        return f"loupe_{self.id}_{self.secret}"
+
+    @property
+    def digest(self) -> bytes:
+        """What is kept of the secret. One round of SHA-256 is enough for 256 random bits: there is nothing to guess."""
+        return hashlib.sha256(self.secret.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A key to the API; of its secret only the digest is kept."""
+
+    id: str
+    user: str
+    role: Grant
+    digest: bytes = field(repr=False)
+    create_time: datetime
+    expire_time: datetime
+    description: str = ""
+    revoked: bool = False
+
+    def check(self, presented: PresentedToken, owner: User, now: datetime) -> Grant:
+        """The role that the presented token carries now, or Unauthenticated.
+
+        The secret is compared first and in constant time: whoever does not know it learns nothing of the token's state.
+        """
+        if not hmac.compare_digest(self.digest, presented.digest):
+            raise Unauthenticated("the token is not one of this installation; get a new one", reason="TOKEN_UNKNOWN")
+        if self.revoked:
+            raise Unauthenticated(f"token {self.id} was revoked; get a new one", reason="TOKEN_REVOKED", token=self.id)
+        if now >= self.expire_time:
+            raise Unauthenticated(
+                f"token {self.id} expired at {self.expire_time.isoformat(timespec='seconds')}; get a new one",
+                reason="TOKEN_EXPIRED",
+                token=self.id,
+            )
+        if owner.disabled or owner.role is None:
+            raise Unauthenticated(f"user {owner.id} is disabled; ask an administrator", reason="USER_DISABLED", user=owner.id)
+        # The user's role may have been lowered since the token was made.
+        return min(self.role, owner.role)
+
+
+def issue(
+    owner: User, role: Grant | None, description: str, expire_time: datetime | None, now: datetime
+) -> tuple[Token, PresentedToken]:
+    """A new token of `owner`, and its secret, which is shown once. No role: the owner's. No expiry: 90 days."""
+    expires = expire_time or now + DEFAULT_TOKEN_LIFE
+    owner_role = owner.role or Grant.VIEWER
+    faults = text_faults(description, "token.description", 200)
+    if role is not None and role > owner_role:
+        faults.append(
+            Violation(
+                "token.role",
+                "ROLE_TOO_HIGH",
+                f"the token's role is {role.name}, {owner.id}'s own is {owner_role.name}; a token cannot do more than its user",
+                f"令牌角色为 {role.name}，而用户 {owner.id} 的角色为 {owner_role.name}；令牌权限不能高于用户",
+            )
+        )
+    if not now < expires <= now + MAX_TOKEN_LIFE:
+        faults.append(
+            Violation(
+                "token.expire_time",
+                "OUT_OF_RANGE",
+                f"the token would expire at {expires.isoformat(timespec='seconds')}; choose a time within the next ten years",
+                f"令牌过期时间为 {expires.isoformat(timespec='seconds')}；请选择未来十年内的时间",
+            )
+        )
+    if faults:
+        raise InvalidArgument.of(*faults)
+    presented = PresentedToken.generate()
+    token = Token(
+        id=presented.id,
+        user=owner.id,
+        role=role or owner_role,
+        digest=presented.digest,
+        create_time=now,
+        expire_time=expires,
+        description=description,
+    )
+    return token, presented
+
+
+def check_role(role: Grant | None, at: str) -> Grant:
+    """The role, or InvalidArgument if it is none that can be given."""
+    if role is None:
+        raise InvalidArgument.of(_bad_role(at))
+    return role
+
+
+def _bad_role(at: str) -> Violation:
+    names = ", ".join(grant.name for grant in Grant)
+    return Violation(at, "BAD_ROLE", f"{at} is not a role one can have; give one of {names}", f"{at} 不是可授予的角色；可选：{names}")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One line of who did what, when, from where, with what result."""
+
+    time: datetime
+    principal: str
+    action: str
+    resource: str
+    result: str
+    peer: str
+    id: int = 0

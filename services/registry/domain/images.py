@@ -1,0 +1,218 @@
+"""Algorithm images: named algorithms whose immutable versions say how models of them are trained (W2). Not pictures."""
+
+import enum
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Self
+
+from services.kit.errors import Violation
+from services.registry.domain.identifiers import id_faults, shown, text_faults
+
+MAX_NUMBER = 999_999
+
+_NUMBER = re.compile(r"v(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
+
+
+class ImageKind(enum.StrEnum):
+    """GENERAL: no environment, parameters are the user's. BUSINESS: bound to one environment, parameters fixed."""
+
+    GENERAL = "GENERAL"
+    BUSINESS = "BUSINESS"
+
+
+class TaskType(enum.StrEnum):
+    """What models of an image do."""
+
+    CLASSIFICATION = "CLASSIFICATION"
+    SEGMENTATION_CLASSIFICATION = "SEGMENTATION_CLASSIFICATION"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ImageVersionNumber:
+    """`v3.0`; ordered by number, never as text."""
+
+    major: int
+    minor: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """The number that `text` writes, None if it writes none."""
+        match = _NUMBER.fullmatch(text)
+        return cls(int(match[1]), int(match[2])) if match else None
+
+    def __str__(self) -> str:
+        return f"v{self.major}.{self.minor}"
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpecification:
+    """What the network is fed, and which originals conform."""
+
+    width: int
+    height: int
+    channels: int = 3
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    """Per channel, of values scaled to 0..1 (ImageNet's)."""
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    min_side: int = 0
+    """Pixels; 0 leaves it to the trainer's default."""
+    max_aspect_ratio: float = 0.0
+    """0: no limit."""
+
+    def faults(self, at: str) -> list[Violation]:
+        """What is wrong with it."""
+        faults = [
+            Violation(
+                f"{at}.{name}",
+                "OUT_OF_RANGE",
+                f"{name} is {value}; it must lie in 8..4096 pixels",
+                f"{name} 为 {value}；须在 8 到 4096 像素之间",
+            )
+            for name, value in (("width", self.width), ("height", self.height))
+            if not 8 <= value <= 4096
+        ]
+        if self.channels != 3:
+            faults.append(
+                Violation(
+                    f"{at}.channels",
+                    "UNSUPPORTED",
+                    f"channels is {self.channels}; only 3 is supported (grey pictures are repeated)",
+                    f"channels 为 {self.channels}；目前仅支持 3（灰度图会复制为三通道）",
+                )
+            )
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) != 3 or not all(math.isfinite(value) for value in values):
+                faults.append(
+                    Violation(
+                        f"{at}.{name}",
+                        "WRONG_LENGTH",
+                        f"{name} must hold 3 finite numbers, one a channel; it holds {len(values)}",
+                        f"{name} 须为 3 个有限数（每通道一个），现有 {len(values)} 个",
+                    )
+                )
+        if any(value <= 0 for value in self.std):
+            faults.append(
+                Violation(
+                    f"{at}.std",
+                    "TOO_SMALL",
+                    "std divides the pixels; every value must be above 0",
+                    "std 是除数；每个值须大于 0",
+                )
+            )
+        if not (math.isfinite(self.max_aspect_ratio) and (self.max_aspect_ratio == 0 or self.max_aspect_ratio >= 1)):
+            faults.append(
+                Violation(
+                    f"{at}.max_aspect_ratio",
+                    "OUT_OF_RANGE",
+                    f"max_aspect_ratio is {self.max_aspect_ratio}; it must be 0 (no limit) or at least 1",
+                    f"max_aspect_ratio 为 {self.max_aspect_ratio}；须为 0（不限）或不小于 1",
+                )
+            )
+        if self.min_side > 30_000:
+            faults.append(
+                Violation(
+                    f"{at}.min_side",
+                    "OUT_OF_RANGE",
+                    f"min_side is {self.min_side} pixels; no image is larger than 30000",
+                    f"min_side 为 {self.min_side} 像素；图片边长不超过 30000",
+                )
+            )
+        return faults
+
+
+@dataclass(frozen=True, slots=True)
+class AlgorithmImage:
+    """A named algorithm."""
+
+    id: str
+    kind: ImageKind | None
+    """None only in a request that left it out."""
+    task_type: TaskType | None
+    display_name: str = ""
+    description: str = ""
+    production_environment: str | None = None
+    """Its id; set exactly if the kind is BUSINESS."""
+    create_time: datetime | None = None
+    latest: ImageVersionNumber | None = None
+
+    def faults(self) -> list[Violation]:
+        """What is wrong with it as a new image."""
+        faults = [
+            *id_faults(self.id, "algorithm_image_id"),
+            *text_faults(self.display_name, "algorithm_image.display_name", 200),
+            *text_faults(self.description, "algorithm_image.description"),
+        ]
+        if self.kind is None:
+            faults.append(_required("algorithm_image.kind", "GENERAL or BUSINESS"))
+        if self.task_type is None:
+            faults.append(_required("algorithm_image.task_type", "CLASSIFICATION or SEGMENTATION_CLASSIFICATION"))
+        if self.kind is ImageKind.BUSINESS and self.production_environment is None:
+            faults.append(
+                Violation(
+                    "algorithm_image.production_environment",
+                    "REQUIRED",
+                    "a business image is bound to a production environment; name one",
+                    "业务类镜像须绑定一个生产环境；请指定",
+                )
+            )
+        if self.kind is ImageKind.GENERAL and self.production_environment is not None:
+            faults.append(
+                Violation(
+                    "algorithm_image.production_environment",
+                    "NOT_ALLOWED",
+                    "a general image has no production environment; leave it out or make the image a business one",
+                    "通用类型镜像不绑定生产环境；请留空，或改为业务类镜像",
+                )
+            )
+        return faults
+
+
+@dataclass(frozen=True, slots=True)
+class AlgorithmImageVersion:
+    """One immutable version."""
+
+    image: str
+    number: ImageVersionNumber
+    input: InputSpecification
+    classification_networks: tuple[str, ...] = ("ResNet18",)
+    """The networks that W3's `classification.name` may take."""
+    default_model_params: Mapping[str, Any] = field(default_factory=dict)
+    default_training_params: Mapping[str, Any] = field(default_factory=dict)
+    training_paths: tuple[str, ...] = ()
+    """Names of the data paths that the algorithm itself was trained on (W4)."""
+    description: str = ""
+    create_time: datetime | None = None
+
+    def faults(self) -> list[Violation]:
+        """What is wrong with it as a new version."""
+        faults = [*text_faults(self.description, "version.description"), *self.input.faults("version.input")]
+        for name, value in (("major", self.number.major), ("minor", self.number.minor)):
+            if value > MAX_NUMBER:
+                faults.append(
+                    Violation(
+                        f"version.{name}",
+                        "TOO_LARGE",
+                        f"{name} is {value}; the limit is {MAX_NUMBER}",
+                        f"{name} 为 {value}；上限为 {MAX_NUMBER}",
+                    )
+                )
+        if not self.classification_networks:
+            faults.append(_required("version.classification_networks", "at least one, such as ResNet18"))
+        for index, network in enumerate(self.classification_networks):
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", network):
+                faults.append(
+                    Violation(
+                        f"version.classification_networks[{index}]",
+                        "BAD_NETWORK",
+                        f"{shown(network)} is not a network's name; use letters, digits, '_' or '-', a letter first",
+                        f"{shown(network)} 不是有效的网络名称；只能用字母、数字、'_'、'-'，字母开头",
+                    )
+                )
+        return faults
+
+
+def _required(at: str, choices: str) -> Violation:
+    return Violation(at, "REQUIRED", f"{at} is missing; give {choices}", f"缺少 {at}；请填写：{choices}")

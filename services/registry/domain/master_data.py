@@ -1,0 +1,77 @@
+"""Production environments and compute resources: what administrators keep and everybody chooses from."""
+
+from dataclasses import dataclass
+
+from services.kit.errors import FailedPrecondition, Violation
+from services.registry.domain.identifiers import id_faults, text_faults
+
+_MAX_COUNT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class ProductionEnvironment:
+    """Where models work."""
+
+    id: str
+    site: str = ""
+    product: str = ""
+    process_step: str = ""
+    equipment: str = ""
+    description: str = ""
+
+    def faults(self) -> list[Violation]:
+        """What is wrong with it."""
+        at = "production_environment"
+        return [
+            *id_faults(self.id, "production_environment_id"),
+            *text_faults(self.site, f"{at}.site", 200),
+            *text_faults(self.product, f"{at}.product", 200),
+            *text_faults(self.process_step, f"{at}.process_step", 200),
+            *text_faults(self.equipment, f"{at}.equipment", 200),
+            *text_faults(self.description, f"{at}.description"),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeResource:
+    """A named kind of hardware with what one task takes of it (W7)."""
+
+    id: str
+    description: str = ""
+    gpus: int = 0
+    cpus: int = 0
+    memory_bytes: int = 0
+
+    def faults(self) -> list[Violation]:
+        """What is wrong with it."""
+        faults = [
+            *id_faults(self.id, "compute_resource_id"),
+            *text_faults(self.description, "compute_resource.description"),
+        ]
+        if self.cpus < 1:
+            faults.append(
+                Violation(
+                    "compute_resource.cpus",
+                    "TOO_SMALL",
+                    f"cpus is {self.cpus}; a task needs at least 1",
+                    f"cpus 为 {self.cpus}；每个任务至少需要 1 个",
+                )
+            )
+        limits = (("gpus", self.gpus, _MAX_COUNT), ("cpus", self.cpus, _MAX_COUNT), ("memory_bytes", self.memory_bytes, 2**60))
+        faults.extend(
+            Violation(
+                f"compute_resource.{name}",
+                "TOO_LARGE",
+                f"{name} is {value}; the limit is {limit}",
+                f"{name} 为 {value}；上限为 {limit}",
+            )
+            for name, value, limit in limits
+            if value > limit
+        )
+        return faults
+
+
+class EnvironmentInUse(FailedPrecondition):
+    """An algorithm image or a model is bound to the environment."""
+
+    reason = "ENVIRONMENT_IN_USE"

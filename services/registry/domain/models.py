@@ -1,0 +1,187 @@
+"""Released models, their versions and aliases (R2 to R4)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Self
+
+from services.kit.errors import FailedPrecondition, InvalidArgument, Violation
+from services.registry.domain.identifiers import model_id_faults, sha256_faults, shown
+from services.registry.domain.images import InputSpecification, TaskType
+
+LATEST = "latest"
+
+_NUMBER = re.compile(r"v(0|[1-9][0-9]{0,5})\.(0[1-9]|[1-9][0-9]{1,8})")
+_ALIAS = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class VersionNumber:
+    """`v3.01`; ordered by number, so v3.100 comes after v3.99."""
+
+    major: int
+    release_number: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """The number that `text` writes in its one spelling, None if it writes none (v3.1 and v3.001 do not)."""
+        match = _NUMBER.fullmatch(text)
+        return cls(int(match[1]), int(match[2])) if match else None
+
+    def __str__(self) -> str:
+        return f"v{self.major}.{self.release_number:02d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model with what its newest release said of it."""
+
+    id: str
+    production_environment: str | None
+    task_type: TaskType
+    last_modifier: str
+    create_time: datetime
+    update_time: datetime
+    latest: VersionNumber | None = None
+    """The newest version that is not archived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What a released task hands over: everything of a version but its number (R2)."""
+
+    model: str
+    major: int
+    task: str
+    """`tasks/{task}`; the same task always gets the same version."""
+    algorithm_image_version: str
+    weights_sha256: str
+    code_list: tuple[str, ...]
+    num_of_classes: int
+    input: InputSpecification
+    task_type: TaskType | None
+    parent_version: str = ""
+    snapshots: tuple[str, ...] = ()
+    model_params: Mapping[str, Any] = field(default_factory=dict)
+    training_params: Mapping[str, Any] = field(default_factory=dict)
+    preprocessing_params: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    report: str = ""
+    releaser: str = ""
+    production_environment: str | None = None
+
+    def faults(self) -> list[Violation]:
+        """What is wrong with it."""
+        faults = [
+            *model_id_faults(self.model, "parent"),
+            *sha256_faults(self.weights_sha256, "version.weights_sha256"),
+        ]
+        if not re.fullmatch(r"tasks/[A-Za-z0-9][A-Za-z0-9._-]{0,62}", self.task):
+            faults.append(
+                Violation(
+                    "version.task",
+                    "BAD_NAME",
+                    f"{shown(self.task)} is not a task's name; send tasks/{{task}}",
+                    f"{shown(self.task)} 不是任务名称；请发送 tasks/{{task}}",
+                )
+            )
+        image_version = re.fullmatch(r"algorithmImages/[^/]+/versions/v([0-9]+)\.[0-9]+", self.algorithm_image_version)
+        if image_version is None:
+            faults.append(
+                Violation(
+                    "version.algorithm_image_version",
+                    "BAD_NAME",
+                    f"{shown(self.algorithm_image_version)} is not an image version's name; "
+                    "send algorithmImages/{image}/versions/v{major}.{minor}",
+                    f"{shown(self.algorithm_image_version)} 不是镜像版本名称；"
+                    "请发送 algorithmImages/{image}/versions/v{major}.{minor}",
+                )
+            )
+        elif int(image_version[1]) != self.major:
+            faults.append(
+                Violation(
+                    "version.major",
+                    "MAJOR_MISMATCH",
+                    f"major is {self.major}, the image version is {self.algorithm_image_version}; both must agree",
+                    f"major 为 {self.major}，而镜像版本为 {self.algorithm_image_version}；两者须一致",
+                )
+            )
+        if self.task_type is None:
+            faults.append(
+                Violation("version.task_type", "REQUIRED", "task_type is missing; say what the model does", "缺少 task_type；请填写任务类型")
+            )
+        return [*faults, *self._code_faults(), *self.input.faults("version.input")]
+
+    def _code_faults(self) -> list[Violation]:
+        faults = [
+            Violation(
+                f"version.code_list[{index}]",
+                "BAD_CODE",
+                f"{shown(code)} is not a defect code; use 1 to 32 letters, digits, '_' or '-'",
+                f"{shown(code)} 不是有效的缺陷 code；须为 1 到 32 个字母、数字、'_'、'-'",
+            )
+            for index, code in enumerate(self.code_list)
+            if not _CODE.fullmatch(code)
+        ]
+        if len(set(self.code_list)) != len(self.code_list):
+            faults.append(
+                Violation("version.code_list", "DUPLICATE", "a code is listed twice; list each once", "code 重复；每个 code 只能出现一次")
+            )
+        if not 2 <= self.num_of_classes <= len(self.code_list):
+            faults.append(
+                Violation(
+                    "version.num_of_classes",
+                    "OUT_OF_RANGE",
+                    f"num_of_classes is {self.num_of_classes}; it must lie between 2 and the {len(self.code_list)} codes listed",
+                    f"num_of_classes 为 {self.num_of_classes}；须在 2 与 code 个数 {len(self.code_list)} 之间",
+                )
+            )
+        return faults
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """One immutable released version with its lineage; only `archived` and `aliases` may change."""
+
+    release: Release
+    number: VersionNumber
+    create_time: datetime
+    archived: bool = False
+    aliases: tuple[str, ...] = ()
+
+
+class ReleasedElsewhere(FailedPrecondition):
+    """The task is already a version of another model."""
+
+    reason = "TASK_RELEASED_ELSEWHERE"
+
+
+class VersionArchived(FailedPrecondition):
+    """An archived version takes no alias."""
+
+    reason = "VERSION_ARCHIVED"
+
+
+def check_alias(alias: str) -> None:
+    """Raise InvalidArgument unless the alias may be given: `latest` moves by itself, and a number is a version's name."""
+    if alias == LATEST:
+        raise InvalidArgument.of(
+            Violation(
+                "alias",
+                "RESERVED",
+                "'latest' always means the newest version that is not archived; choose another alias",
+                "'latest' 始终指向最新的未归档版本；请使用其他别名",
+            )
+        )
+    if not _ALIAS.fullmatch(alias) or re.fullmatch(r"v[0-9]+", alias):
+        raise InvalidArgument.of(
+            Violation(
+                "alias",
+                "BAD_ALIAS",
+                f"{shown(alias)} is not an alias; use at most 32 lower-case letters, digits or '-', "
+                "a letter first, a letter or digit last, and not like a version",
+                f"{shown(alias)} 不是有效的别名；最长 32 个字符，只能用小写字母、数字、'-'，字母开头，字母或数字结尾，且不能像版本号",
+            )
+        )

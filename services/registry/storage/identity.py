@@ -1,0 +1,147 @@
+"""Rows of users, tokens and the audit log."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.kit.errors import NotFound
+from services.registry.domain.identity import AuditEntry, Grant, Token, User
+from services.registry.domain.paging import Page, PageRequest
+from services.registry.storage.tables import audit_entries, tokens, users
+
+
+class Identities:
+    """Users and their tokens."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add_user(self, user: User) -> bool:
+        """Whether the id was free."""
+        added = await self._session.scalar(
+            insert(users).values(**asdict(user)).on_conflict_do_nothing().returning(users.c.id)
+        )
+        return added is not None
+
+    async def get_user(self, user: str) -> User:
+        """The user; NotFound."""
+        row = (await self._session.execute(sa.select(users).where(users.c.id == user))).first()
+        if row is None:
+            raise NotFound(f"users/{user} does not exist; create the user first", resource=f"users/{user}")
+        return _user(row)
+
+    async def list_users(self, page: PageRequest) -> Page[User]:
+        """By id."""
+        query = sa.select(users).order_by(users.c.id).limit(page.limit)
+        if page.after is not None:
+            query = query.where(users.c.id > page.after[0])
+        rows = (await self._session.execute(query)).all()
+        return Page.cut([_user(row) for row in rows], page, lambda item: (item.id,))
+
+    async def add_token(self, token: Token) -> None:
+        """Keep it."""
+        await self._session.execute(insert(tokens).values(**_token_values(token)))
+
+    async def put_token(self, token: Token) -> None:
+        """Keep it in the place of whatever had its id."""
+        values = _token_values(token)
+        await self._session.execute(
+            insert(tokens).values(**values).on_conflict_do_update(index_elements=[tokens.c.id], set_=values)
+        )
+
+    async def find_token(self, token: str) -> tuple[Token, User] | None:
+        """The token with its owner."""
+        query = (
+            sa.select(
+                tokens,
+                users.c.role.label("owner_role"),
+                users.c.display_name,
+                users.c.disabled,
+                users.c.create_time.label("owner_since"),
+            )
+            .join(users, users.c.id == tokens.c.user_id)
+            .where(tokens.c.id == token)
+        )
+        row = (await self._session.execute(query)).first()
+        if row is None:
+            return None
+        owner = User(row.user_id, Grant(row.owner_role), row.display_name, row.disabled, row.owner_since)
+        return _token(row), owner
+
+    async def list_tokens(self, user: str, page: PageRequest) -> Page[Token]:
+        """By id."""
+        query = sa.select(tokens).where(tokens.c.user_id == user).order_by(tokens.c.id).limit(page.limit)
+        if page.after is not None:
+            query = query.where(tokens.c.id > page.after[0])
+        rows = (await self._session.execute(query)).all()
+        return Page.cut([_token(row) for row in rows], page, lambda item: (item.id,))
+
+    async def revoke_token(self, user: str, token: str) -> Token:
+        """The token, revoked now or before; NotFound."""
+        query = (
+            sa.update(tokens)
+            .where(tokens.c.id == token, tokens.c.user_id == user)
+            .values(revoked=True)
+            .returning(tokens)
+        )
+        row = (await self._session.execute(query)).first()
+        if row is None:
+            name = f"users/{user}/tokens/{token}"
+            raise NotFound(f"{name} does not exist; list the user's tokens", resource=name)
+        return _token(row)
+
+
+class AuditLog:
+    """What was done; grows only."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, entries: Sequence[AuditEntry]) -> None:
+        """Append."""
+        values = [asdict(entry) for entry in entries]
+        for value in values:
+            del value["id"]
+        await self._session.execute(sa.insert(audit_entries), values)
+
+    async def list(
+        self, page: PageRequest, *, principal: str | None, after: datetime | None
+    ) -> Page[AuditEntry]:
+        """Newest first."""
+        query = sa.select(audit_entries).order_by(audit_entries.c.id.desc()).limit(page.limit)
+        if principal is not None:
+            query = query.where(audit_entries.c.principal == principal)
+        if after is not None:
+            query = query.where(audit_entries.c.time > after)
+        if page.after is not None:
+            query = query.where(audit_entries.c.id < page.after[0])
+        rows = (await self._session.execute(query)).mappings()
+        return Page.cut([AuditEntry(**row) for row in rows], page, lambda item: (item.id,))
+
+
+def _user(row: Any) -> User:  # noqa: ANN401 -- a row has no static type
+    return User(row.id, Grant(row.role), row.display_name, row.disabled, row.create_time)
+
+
+def _token_values(token: Token) -> dict[str, object]:
+    values = asdict(token)
+    values["user_id"] = values.pop("user")
+    return values
+
+
+def _token(row: Any) -> Token:  # noqa: ANN401 -- a row has no static type
+    return Token(
+        id=row.id,
+        user=row.user_id,
+        role=Grant(row.role),
+        digest=row.digest,
+        create_time=row.create_time,
+        expire_time=row.expire_time,
+        description=row.description,
+        revoked=row.revoked,
+    )

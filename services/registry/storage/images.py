@@ -1,0 +1,157 @@
+"""Rows of algorithm images and their versions."""
+
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.kit.errors import NotFound
+from services.registry.domain.images import (
+    AlgorithmImage,
+    AlgorithmImageVersion,
+    ImageKind,
+    ImageVersionNumber,
+    InputSpecification,
+    TaskType,
+)
+from services.registry.domain.paging import Page, PageRequest
+from services.registry.storage.tables import algorithm_image_versions as versions
+from services.registry.storage.tables import algorithm_images as images
+
+
+class AlgorithmImages:
+    """Images and their immutable versions."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, image: AlgorithmImage) -> bool:
+        """Whether the id was free."""
+        values = asdict(image)
+        del values["latest"]
+        added = await self._session.scalar(
+            insert(images).values(**values).on_conflict_do_nothing().returning(images.c.id)
+        )
+        return added is not None
+
+    async def get(self, image: str) -> AlgorithmImage:
+        """The image; NotFound."""
+        row = (await self._session.execute(_with_latest().where(images.c.id == image))).first()
+        if row is None:
+            raise NotFound(
+                f"algorithmImages/{image} does not exist; list the images and choose one",
+                resource=f"algorithmImages/{image}",
+            )
+        return _image(row)
+
+    async def list(
+        self,
+        page: PageRequest,
+        *,
+        kind: ImageKind | None,
+        task_type: TaskType | None,
+        production_environment: str | None,
+    ) -> Page[AlgorithmImage]:
+        """By id; what is None is not filtered by."""
+        query = _with_latest().order_by(images.c.id).limit(page.limit)
+        for column, wanted in (
+            (images.c.kind, kind),
+            (images.c.task_type, task_type),
+            (images.c.production_environment, production_environment),
+        ):
+            if wanted is not None:
+                query = query.where(column == wanted)
+        if page.after is not None:
+            query = query.where(images.c.id > page.after[0])
+        rows = (await self._session.execute(query)).all()
+        return Page.cut([_image(row) for row in rows], page, lambda item: (item.id,))
+
+    async def add_version(self, version: AlgorithmImageVersion) -> bool:
+        """Whether the number was free."""
+        added = await self._session.scalar(
+            insert(versions)
+            .values(
+                image=version.image,
+                major=version.number.major,
+                minor=version.number.minor,
+                description=version.description,
+                classification_networks=list(version.classification_networks),
+                input=asdict(version.input),
+                default_model_params=dict(version.default_model_params),
+                default_training_params=dict(version.default_training_params),
+                training_paths=list(version.training_paths),
+                create_time=version.create_time,
+            )
+            .on_conflict_do_nothing()
+            .returning(versions.c.image)
+        )
+        return added is not None
+
+    async def get_version(self, image: str, number: ImageVersionNumber) -> AlgorithmImageVersion:
+        """The version; NotFound."""
+        query = sa.select(versions).where(
+            versions.c.image == image, versions.c.major == number.major, versions.c.minor == number.minor
+        )
+        row = (await self._session.execute(query)).first()
+        if row is None:
+            name = f"algorithmImages/{image}/versions/{number}"
+            raise NotFound(f"{name} does not exist; list the image's versions and choose one", resource=name)
+        return _version(row)
+
+    async def list_versions(self, image: str, page: PageRequest) -> Page[AlgorithmImageVersion]:
+        """Newest first, by number."""
+        query = (
+            sa.select(versions)
+            .where(versions.c.image == image)
+            .order_by(versions.c.major.desc(), versions.c.minor.desc())
+            .limit(page.limit)
+        )
+        if page.after is not None:
+            query = query.where(sa.tuple_(versions.c.major, versions.c.minor) < sa.tuple_(*page.after))
+        rows = (await self._session.execute(query)).all()
+        return Page.cut([_version(row) for row in rows], page, lambda item: (item.number.major, item.number.minor))
+
+
+def _with_latest() -> sa.Select[Any]:
+    latest = (
+        sa.select(versions.c.major, versions.c.minor)
+        .where(versions.c.image == images.c.id)
+        .order_by(versions.c.major.desc(), versions.c.minor.desc())
+        .limit(1)
+        .lateral("latest")
+    )
+    return sa.select(images, latest.c.major, latest.c.minor).outerjoin(latest, sa.true())
+
+
+def _image(row: Any) -> AlgorithmImage:  # noqa: ANN401 -- a row has no static type
+    return AlgorithmImage(
+        id=row.id,
+        kind=ImageKind(row.kind),
+        task_type=TaskType(row.task_type),
+        display_name=row.display_name,
+        description=row.description,
+        production_environment=row.production_environment,
+        create_time=row.create_time,
+        latest=None if row.major is None else ImageVersionNumber(row.major, row.minor),
+    )
+
+
+def _version(row: Any) -> AlgorithmImageVersion:  # noqa: ANN401 -- a row has no static type
+    return AlgorithmImageVersion(
+        image=row.image,
+        number=ImageVersionNumber(row.major, row.minor),
+        input=input_specification(row.input),
+        classification_networks=tuple(row.classification_networks),
+        default_model_params=row.default_model_params,
+        default_training_params=row.default_training_params,
+        training_paths=tuple(row.training_paths),
+        description=row.description,
+        create_time=row.create_time,
+    )
+
+
+def input_specification(stored: dict[str, Any]) -> InputSpecification:
+    """The value of a stored input specification."""
+    return InputSpecification(**{**stored, "mean": tuple(stored["mean"]), "std": tuple(stored["std"])})

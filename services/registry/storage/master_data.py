@@ -1,0 +1,102 @@
+"""Rows of production environments and compute resources."""
+
+from dataclasses import asdict
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.kit.errors import NotFound
+from services.registry.domain.master_data import ComputeResource, ProductionEnvironment
+from services.registry.domain.paging import Page, PageRequest
+from services.registry.storage.tables import algorithm_images, compute_resources, models, production_environments
+
+
+class ProductionEnvironments:
+    """Where models work."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, environment: ProductionEnvironment) -> bool:
+        """Whether the id was free."""
+        added = await self._session.scalar(
+            insert(production_environments)
+            .values(**asdict(environment))
+            .on_conflict_do_nothing()
+            .returning(production_environments.c.id)
+        )
+        return added is not None
+
+    async def get(self, environment: str, *, lock: bool = False) -> ProductionEnvironment:
+        """The environment; NotFound. Locked, nobody can bind anything to it or remove it meanwhile."""
+        query = sa.select(production_environments).where(production_environments.c.id == environment)
+        row = (await self._session.execute(query.with_for_update() if lock else query)).mappings().first()
+        if row is None:
+            raise NotFound(
+                f"productionEnvironments/{environment} does not exist; list the environments and choose one",
+                resource=f"productionEnvironments/{environment}",
+            )
+        return ProductionEnvironment(**row)
+
+    async def list(self, page: PageRequest) -> Page[ProductionEnvironment]:
+        """By id."""
+        query = sa.select(production_environments).order_by(production_environments.c.id).limit(page.limit)
+        if page.after is not None:
+            query = query.where(production_environments.c.id > page.after[0])
+        rows = (await self._session.execute(query)).mappings()
+        return Page.cut([ProductionEnvironment(**row) for row in rows], page, lambda item: (item.id,))
+
+    async def users_of(self, environment: str) -> list[str]:
+        """Names of some images and models that are bound to it."""
+        image_names = await self._session.scalars(
+            sa.select("algorithmImages/" + algorithm_images.c.id)
+            .where(algorithm_images.c.production_environment == environment)
+            .limit(3)
+        )
+        model_names = await self._session.scalars(
+            sa.select("models/" + models.c.id).where(models.c.production_environment == environment).limit(3)
+        )
+        return [*image_names, *model_names]
+
+    async def delete(self, environment: str) -> None:
+        """Remove it."""
+        await self._session.execute(
+            sa.delete(production_environments).where(production_environments.c.id == environment)
+        )
+
+
+class ComputeResources:
+    """What a task may run on."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, resource: ComputeResource) -> bool:
+        """Whether the id was free."""
+        added = await self._session.scalar(
+            insert(compute_resources)
+            .values(**asdict(resource))
+            .on_conflict_do_nothing()
+            .returning(compute_resources.c.id)
+        )
+        return added is not None
+
+    async def get(self, resource: str) -> ComputeResource:
+        """The resource; NotFound."""
+        query = sa.select(compute_resources).where(compute_resources.c.id == resource)
+        row = (await self._session.execute(query)).mappings().first()
+        if row is None:
+            raise NotFound(
+                f"computeResources/{resource} does not exist; list the resources and choose one",
+                resource=f"computeResources/{resource}",
+            )
+        return ComputeResource(**row)
+
+    async def list(self, page: PageRequest) -> Page[ComputeResource]:
+        """By id."""
+        query = sa.select(compute_resources).order_by(compute_resources.c.id).limit(page.limit)
+        if page.after is not None:
+            query = query.where(compute_resources.c.id > page.after[0])
+        rows = (await self._session.execute(query)).mappings()
+        return Page.cut([ComputeResource(**row) for row in rows], page, lambda item: (item.id,))

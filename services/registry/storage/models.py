@@ -1,0 +1,266 @@
+"""Rows of models, versions and aliases."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.kit.errors import NotFound
+from services.registry.domain.images import TaskType
+from services.registry.domain.models import LATEST, Model, ModelVersion, Release, VersionNumber
+from services.registry.domain.paging import Page, PageRequest
+from services.registry.storage.images import input_specification
+from services.registry.storage.tables import model_aliases as aliases
+from services.registry.storage.tables import model_versions as versions
+from services.registry.storage.tables import models
+
+
+class Models:
+    """The library."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def get(self, model: str) -> Model:
+        """The model; NotFound."""
+        row = (await self._session.execute(_with_latest().where(models.c.id == model))).first()
+        if row is None:
+            raise NotFound(
+                f"models/{model} does not exist; a model comes to be with its first release",
+                resource=f"models/{model}",
+            )
+        return _model(row)
+
+    async def list(
+        self, page: PageRequest, *, name_contains: str, production_environment: str | None
+    ) -> Page[Model]:
+        """By id."""
+        query = _with_latest().order_by(models.c.id).limit(page.limit)
+        if name_contains:
+            query = query.where(sa.func.lower(models.c.id).contains(name_contains.lower(), autoescape=True))
+        if production_environment is not None:
+            query = query.where(models.c.production_environment == production_environment)
+        if page.after is not None:
+            query = query.where(models.c.id > page.after[0])
+        rows = (await self._session.execute(query)).all()
+        return Page.cut([_model(row) for row in rows], page, lambda item: (item.id,))
+
+    async def lock_for_release(self, release: Release, now: datetime) -> None:
+        """Make the model if it is new, and hold its row: versions of one model are numbered one after another."""
+        values = {
+            "id": release.model,
+            "production_environment": release.production_environment,
+            "task_type": release.task_type,
+            "last_modifier": release.releaser,
+            "create_time": now,
+            "update_time": now,
+        }
+        await self._session.execute(insert(models).values(**values).on_conflict_do_nothing())
+        await self._session.execute(sa.select(models.c.id).where(models.c.id == release.model).with_for_update())
+
+    async def lock(self, model: str) -> None:
+        """Hold the model's row; NotFound."""
+        query = sa.select(models.c.id).where(models.c.id == model).with_for_update()
+        if await self._session.scalar(query) is None:
+            await self.get(model)
+
+    async def touch(self, model: str, modifier: str, now: datetime) -> None:
+        """Say who changed it last."""
+        await self._session.execute(
+            sa.update(models).where(models.c.id == model).values(last_modifier=modifier, update_time=now)
+        )
+
+    async def follow(self, release: Release) -> None:
+        """Take over what the newest release says of environment and type."""
+        await self._session.execute(
+            sa.update(models)
+            .where(models.c.id == release.model)
+            .values(production_environment=release.production_environment, task_type=release.task_type)
+        )
+
+    async def next_number(self, model: str, major: int) -> VersionNumber:
+        """The number after the highest of the major; call it while holding the model's row."""
+        highest = await self._session.scalar(
+            sa.select(sa.func.max(versions.c.release_number)).where(
+                versions.c.model == model, versions.c.major == major
+            )
+        )
+        return VersionNumber(major, (highest or 0) + 1)
+
+    async def add_version(self, version: ModelVersion) -> bool:
+        """Whether the task had no version yet."""
+        release = version.release
+        added = await self._session.scalar(
+            insert(versions)
+            .values(
+                model=release.model,
+                major=version.number.major,
+                release_number=version.number.release_number,
+                task=release.task,
+                algorithm_image_version=release.algorithm_image_version,
+                parent_version=release.parent_version,
+                weights_sha256=bytes.fromhex(release.weights_sha256),
+                snapshots=list(release.snapshots),
+                code_list=list(release.code_list),
+                num_of_classes=release.num_of_classes,
+                input=asdict(release.input),
+                model_params=dict(release.model_params),
+                training_params=dict(release.training_params),
+                preprocessing_params=dict(release.preprocessing_params),
+                seed=release.seed,
+                report=release.report,
+                releaser=release.releaser,
+                production_environment=release.production_environment,
+                task_type=release.task_type,
+                archived=version.archived,
+                create_time=version.create_time,
+            )
+            .on_conflict_do_nothing(index_elements=[versions.c.task])
+            .returning(versions.c.model)
+        )
+        return added is not None
+
+    async def version_of_task(self, task: str) -> ModelVersion | None:
+        """The version that the task became, if it did."""
+        row = (await self._session.execute(_with_aliases().where(versions.c.task == task))).first()
+        return None if row is None else _version(row)
+
+    async def resolve(self, model: str, version_id: str) -> ModelVersion:
+        """The version of a number, of an alias, or the latest; NotFound."""
+        query = _with_aliases().where(versions.c.model == model)
+        number = VersionNumber.parse(version_id)
+        if number is not None:
+            query = query.where(
+                versions.c.major == number.major, versions.c.release_number == number.release_number
+            )
+        elif version_id == LATEST:
+            query = (
+                query.where(~versions.c.archived)
+                .order_by(versions.c.major.desc(), versions.c.release_number.desc())
+                .limit(1)
+            )
+        else:
+            query = query.join(
+                aliases,
+                sa.and_(
+                    aliases.c.model == versions.c.model,
+                    aliases.c.major == versions.c.major,
+                    aliases.c.release_number == versions.c.release_number,
+                ),
+            ).where(aliases.c.alias == version_id)
+        row = (await self._session.execute(query)).first()
+        if row is None:
+            name = f"models/{model}/versions/{version_id}"
+            raise NotFound(f"{name} does not exist; list the model's versions and aliases", resource=name)
+        return _version(row)
+
+    async def list_versions(
+        self, model: str, page: PageRequest, *, show_archived: bool
+    ) -> Page[ModelVersion]:
+        """Newest first, by number."""
+        query = (
+            _with_aliases()
+            .where(versions.c.model == model)
+            .order_by(versions.c.major.desc(), versions.c.release_number.desc())
+            .limit(page.limit)
+        )
+        if not show_archived:
+            query = query.where(~versions.c.archived)
+        if page.after is not None:
+            query = query.where(sa.tuple_(versions.c.major, versions.c.release_number) < sa.tuple_(*page.after))
+        rows = (await self._session.execute(query)).all()
+        return Page.cut(
+            [_version(row) for row in rows], page, lambda item: (item.number.major, item.number.release_number)
+        )
+
+    async def set_archived(self, version: ModelVersion, *, archived: bool) -> None:
+        """Hide the version, or show it again."""
+        await self._session.execute(sa.update(versions).where(*_is(version)).values(archived=archived))
+
+    async def set_alias(self, version: ModelVersion, alias: str) -> None:
+        """Put the alias on the version, taking it from whichever had it."""
+        number = {"major": version.number.major, "release_number": version.number.release_number}
+        await self._session.execute(
+            insert(aliases)
+            .values(model=version.release.model, alias=alias, **number)
+            .on_conflict_do_update(index_elements=[aliases.c.model, aliases.c.alias], set_=number)
+        )
+
+
+def _is(version: ModelVersion) -> Iterable[sa.ColumnElement[bool]]:
+    return (
+        versions.c.model == version.release.model,
+        versions.c.major == version.number.major,
+        versions.c.release_number == version.number.release_number,
+    )
+
+
+def _with_latest() -> sa.Select[Any]:
+    latest = (
+        sa.select(versions.c.major, versions.c.release_number)
+        .where(versions.c.model == models.c.id, ~versions.c.archived)
+        .order_by(versions.c.major.desc(), versions.c.release_number.desc())
+        .limit(1)
+        .lateral("latest")
+    )
+    return sa.select(models, latest.c.major, latest.c.release_number).outerjoin(latest, sa.true())
+
+
+def _with_aliases() -> sa.Select[Any]:
+    told = aliases.alias("told")
+    listed = (
+        sa.select(sa.func.array_agg(aggregate_order_by(told.c.alias, told.c.alias)))
+        .where(
+            told.c.model == versions.c.model,
+            told.c.major == versions.c.major,
+            told.c.release_number == versions.c.release_number,
+        )
+        .correlate(versions)
+        .scalar_subquery()
+    )
+    return sa.select(versions, listed.label("aliases"))
+
+
+def _model(row: Any) -> Model:  # noqa: ANN401 -- a row has no static type
+    return Model(
+        id=row.id,
+        production_environment=row.production_environment,
+        task_type=TaskType(row.task_type),
+        last_modifier=row.last_modifier,
+        create_time=row.create_time,
+        update_time=row.update_time,
+        latest=None if row.major is None else VersionNumber(row.major, row.release_number),
+    )
+
+
+def _version(row: Any) -> ModelVersion:  # noqa: ANN401 -- a row has no static type
+    return ModelVersion(
+        release=Release(
+            model=row.model,
+            major=row.major,
+            task=row.task,
+            algorithm_image_version=row.algorithm_image_version,
+            weights_sha256=row.weights_sha256.hex(),
+            code_list=tuple(row.code_list),
+            num_of_classes=row.num_of_classes,
+            input=input_specification(row.input),
+            task_type=TaskType(row.task_type),
+            parent_version=row.parent_version,
+            snapshots=tuple(row.snapshots),
+            model_params=row.model_params,
+            training_params=row.training_params,
+            preprocessing_params=row.preprocessing_params,
+            seed=row.seed,
+            report=row.report,
+            releaser=row.releaser,
+            production_environment=row.production_environment,
+        ),
+        number=VersionNumber(row.major, row.release_number),
+        create_time=row.create_time,
+        archived=row.archived,
+        aliases=tuple(row.aliases or ()),
+    )

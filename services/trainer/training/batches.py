@@ -1,0 +1,135 @@
+"""Which samples each batch draws, and a thread that has the next batches ready.
+
+N samples of a batch, H height, W width, C channels.
+"""
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from services.vision.pack import Pack
+
+_AHEAD = 3
+"""Batches kept ready: enough to hide a page that must come from disk."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One iteration's samples, on the device."""
+
+    iteration: int
+    images_NHWC: Tensor  # noqa: N815 - names carry shapes
+    """uint8."""
+    classes_N: Tensor  # noqa: N815
+    draws_N: Tensor  # noqa: N815
+    """Number of each sample in the whole training: what its augmentation is drawn from."""
+
+
+def epoch_order(classes: NDArray[np.int64], class_balance: float, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Indices of one epoch: as many as there are samples, a function of (seed, epoch) alone.
+
+    A class of n samples gets a share proportional to n^(1 - class_balance): at 0 every sample comes once, at 1 every
+    class equally often. Systematic sampling gives each sample its share rounded down or up, never more.
+    """
+    random = np.random.Generator(np.random.Philox(key=[seed % 2**64, epoch]))
+    count = len(classes)
+    per_class = np.bincount(classes).astype(np.float64)
+    share = np.divide(per_class ** (1 - class_balance), per_class, out=np.zeros_like(per_class), where=per_class > 0)
+    shuffled = random.permutation(count)
+    by_class = shuffled[np.argsort(classes[shuffled], kind="stable")]
+    expected = share[classes[by_class]]
+    position = np.cumsum(expected) * (count / expected.sum())
+    position[-1] = count  # rounding must not lose the last draw
+    copies = np.diff(np.floor(position + random.random()), prepend=0.0).astype(np.int64)
+    copies[-1] += count - copies.sum()
+    return random.permutation(np.repeat(by_class, copies))
+
+
+class Batches:
+    """Iterates batches from one iteration to another; used as a context, which ends the thread.
+
+    Batch i holds the draws i·N … (i+1)·N - 1, across the ends of epochs, so that every batch is full.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a batch is made of
+        self,
+        pack: Pack,
+        hashes: list[str],
+        classes: NDArray[np.int64],
+        *,
+        batch_size: int,
+        iterations: range,
+        class_balance: float,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self._pack = pack
+        self._rows = pack.rows(hashes)
+        self._classes = classes
+        self._batch_size = batch_size
+        self._iterations = iterations
+        self._class_balance = class_balance
+        self._seed = seed
+        self._device = device
+        self._ready: queue.Queue[Batch | BaseException | None] = queue.Queue(_AHEAD)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._fill, name="batches", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._ended.set()
+        while self._thread.is_alive():
+            try:
+                self._ready.get(timeout=0.05)  # lets a waiting put go on and see the end
+            except queue.Empty:
+                continue
+        self._thread.join()
+
+    def __iter__(self) -> Iterator[Batch]:
+        while (batch := self._ready.get()) is not None:
+            if isinstance(batch, BaseException):
+                raise batch
+            yield batch
+
+    def _fill(self) -> None:
+        try:
+            order, of_epoch = np.empty(0, np.int64), -1
+            count, size = len(self._rows), self._batch_size
+            for iteration in self._iterations:
+                draws = np.arange(iteration * size, (iteration + 1) * size)
+                chosen = np.empty(size, np.int64)
+                for epoch in range(int(draws[0] // count), int(draws[-1] // count) + 1):
+                    if epoch != of_epoch:
+                        order = epoch_order(self._classes, self._class_balance, self._seed, epoch)
+                        of_epoch = epoch
+                    within = draws // count == epoch
+                    chosen[within] = order[draws[within] % count]
+                self._ready.put(self._batch(iteration, chosen, draws))
+                if self._ended.is_set():
+                    return
+            self._ready.put(None)
+        except BaseException as error:  # noqa: BLE001 - carried to the thread that waits for the batch
+            self._ready.put(error)
+
+    def _batch(self, iteration: int, chosen: NDArray[np.int64], draws: NDArray[np.int64]) -> Batch:
+        specification = self._pack.specification
+        shape = (len(chosen), specification.height, specification.width, specification.channels)
+        on_gpu = self._device.type == "cuda"
+        images_NHWC = torch.empty(shape, dtype=torch.uint8, pin_memory=on_gpu)  # noqa: N806 - names carry shapes
+        self._pack.gather(self._rows[chosen], images_NHWC.numpy())
+        return Batch(
+            iteration,
+            images_NHWC.to(self._device, non_blocking=on_gpu),
+            torch.from_numpy(self._classes[chosen]).to(self._device),
+            torch.from_numpy(draws).to(self._device),
+        )

@@ -1,0 +1,126 @@
+"""What a training was ordered to do, read from the order's JSON."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+from services.trainer.training.schedule import LR_POLICIES, LrPolicy, Schedule
+from services.vision.faults import UserFault
+from services.vision.preprocessing import InputSpecification
+
+AUGMENTATIONS = ("colour", "scale", "flip", "random")
+
+
+@dataclass(frozen=True)
+class NetworkParameters:
+    """Training parameters of one network (W8). Iterations count batches."""
+
+    base_lr: float
+    batch_size: int
+    max_iter: int
+    weight_decay: float
+    momentum: float
+    lr_policy: LrPolicy
+    power: float
+    gamma: float
+
+    @property
+    def schedule(self) -> Schedule:
+        """The learning rate at every iteration."""
+        return Schedule(self.lr_policy, self.base_lr, self.max_iter, self.gamma, self.power)
+
+
+@dataclass(frozen=True)
+class TrainingRecipe:
+    """Everything that decides the weights, beside the samples themselves."""
+
+    network: str
+    codes: tuple[str, ...]
+    """`code_list`; from `num_of_classes` on they are special defects."""
+    num_of_classes: int
+    classification: NetworkParameters
+    input_specification: InputSpecification
+    train_fraction: float
+    filter_resolution: bool
+    augmentations: frozenset[str]
+    """Of colour, scale, flip, random (W10)."""
+    seed: int
+    checkpoint_interval_s: float = 60.0
+    """At most this much work is lost with the machine. A checkpoint changes no number, so time may decide when."""
+    threads: int | None = None
+    """Of torch on the CPU; results are reproducible for a given number."""
+    class_balance: float = 0.5
+    """0 draws samples as they come, 1 draws every class equally often, between is between. W8 has no such parameter."""
+
+    @classmethod
+    def from_work(cls, work: Mapping[str, Any]) -> "TrainingRecipe":
+        """From the `work` of a train order. Raises UserFault BAD_ORDER that names the entry."""
+        try:
+            given = work["training_parameters"]["classification"]
+            preprocessing = work["preprocessing"]
+            recipe = cls(
+                network=str(work["network"]),
+                codes=tuple(work["codes"]),
+                num_of_classes=int(work["num_of_classes"]),
+                classification=NetworkParameters(
+                    base_lr=float(given["base_lr"]),
+                    batch_size=int(given["batch_size"]),
+                    max_iter=int(given["max_iter"]),
+                    weight_decay=float(given.get("weight_decay", 0.0)),
+                    momentum=float(given.get("momentum", 0.0)),
+                    lr_policy=cast("LrPolicy", given.get("lr_policy", "fixed")),
+                    power=float(given.get("power", 0.0)),
+                    gamma=float(given.get("gamma", 0.0)),
+                ),
+                input_specification=InputSpecification.from_json(work["input_specification"]),
+                train_fraction=float(preprocessing["train_fraction"]),
+                filter_resolution=bool(preprocessing.get("filter_resolution", False)),
+                augmentations=frozenset(preprocessing.get("augmentations") or ()),
+                seed=int(work["seed"]),
+                checkpoint_interval_s=float(work.get("checkpoint_interval_s") or cls.checkpoint_interval_s),
+                threads=int(work["threads"]) if work.get("threads") else None,
+                class_balance=float(work.get("class_balance", cls.class_balance)),
+            )
+        except KeyError as error:
+            raise UserFault("BAD_ORDER", f"the order lacks {error}") from error
+        except (TypeError, ValueError) as error:
+            raise UserFault("BAD_ORDER", f"the order cannot be read: {error}") from error
+        recipe._refuse_nonsense()
+        return recipe
+
+    def _refuse_nonsense(self) -> None:
+        """The wizard refuses these earlier and in two languages; here they would cost a training."""
+        network = self.classification
+        rules = {
+            "num_of_classes must be in 2..len(codes)": 2 <= self.num_of_classes <= len(self.codes),
+            "codes must be unique": len(set(self.codes)) == len(self.codes),
+            "base_lr must be positive": network.base_lr > 0,
+            "batch_size must be at least 1": network.batch_size >= 1,
+            "max_iter must be at least 1": network.max_iter >= 1,
+            "weight_decay must not be negative": network.weight_decay >= 0,
+            "momentum must be in [0, 1)": 0 <= network.momentum < 1,
+            f"lr_policy must be one of {LR_POLICIES}": network.lr_policy in LR_POLICIES,
+            "train_fraction must be in (0, 1)": 0 < self.train_fraction < 1,
+            f"augmentations must be of {AUGMENTATIONS}": self.augmentations <= set(AUGMENTATIONS),
+            "class_balance must be in [0, 1]": 0 <= self.class_balance <= 1,
+        }
+        broken = [rule for rule, kept in rules.items() if not kept]
+        if broken:
+            raise UserFault("BAD_ORDER", "; ".join(broken))
+
+    @property
+    def class_codes(self) -> tuple[str, ...]:
+        """The softmax's classes, in order."""
+        return self.codes[: self.num_of_classes]
+
+    def to_json(self) -> dict[str, Any]:
+        """For the birth certificate."""
+        return asdict(self) | {"augmentations": sorted(self.augmentations)}
+
+    def digest(self, data_digest: str) -> str:
+        """Of everything that decides the loss curve: a checkpoint resumes only under the same one."""
+        decides = self.to_json() | {"data": data_digest}
+        del decides["checkpoint_interval_s"], decides["threads"]
+        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()

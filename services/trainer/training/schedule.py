@@ -1,0 +1,28 @@
+"""Learning rates over iterations (W8)."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+LrPolicy = Literal["fixed", "exp", "inv", "poly"]
+LR_POLICIES: tuple[str, ...] = get_args(LrPolicy)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The learning rate at every iteration, from 0."""
+
+    policy: LrPolicy
+    base_lr: float
+    max_iter: int
+    gamma: float = 0.0
+    power: float = 0.0
+
+    def __call__(self, iteration: int) -> float:
+        """The rate at an iteration; 0 from `max_iter` on for poly."""
+        if self.policy == "fixed":
+            return self.base_lr
+        if self.policy == "exp":
+            return self.base_lr * self.gamma**iteration
+        if self.policy == "inv":
+            return float(self.base_lr * (1 + self.gamma * iteration) ** -self.power)
+        return float(self.base_lr * max(0.0, 1 - iteration / self.max_iter) ** self.power)

@@ -1,0 +1,467 @@
+"""One order from manifest to weights: filter, pack, split, train, certify."""
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from services.trainer.training.batches import Batches
+from services.trainer.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from services.trainer.training.data import (
+    Nonconforming,
+    Split,
+    conforming,
+    prior_sides,
+    refuse_unlearnable,
+    split,
+)
+from services.trainer.training.loop import accuracy, make_optimiser, train
+from services.trainer.training.recipe import TrainingRecipe
+from services.vision.faults import UserFault
+from services.vision.networks import build_classifier, features_and_logits, memory_format, normalise, to_input
+from services.vision.pack import Pack, PackCache
+from services.vision.samples import Objects, Sample, read_manifests, read_verified
+from services.vision.special import SpecialRule, fit
+from services.vision.weights import Weights, certify, load_weights, save_weights
+
+_NETWORK = "classification"
+_SET_ASIDE_BATCH = 200
+_PROGRESS_INTERVAL_S = 0.5
+_FEATURES_PER_CODE = 256
+"""Enough for a mean and a share in the covariance; more only takes time."""
+
+
+class Channel(Protocol):
+    """Where events go, and whether to stop."""
+
+    def emit(self, event: str, /, **fields: Any) -> None:  # noqa: ANN401 - JSON
+        """One event of the child protocol."""
+        ...
+
+    def stop_if_asked(self) -> None:
+        """Raises where the work should end."""
+        ...
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it would raise."""
+        ...
+
+
+def run(work: Mapping[str, Any], objects: Objects, cache: PackCache, folder: Path, channel: Channel) -> None:
+    """Carries out a train order; the events are described in `services.trainer.child`. Raises Fault."""
+    recipe = TrainingRecipe.from_work(work)
+    torch.set_num_threads(recipe.threads or _THREADS)
+    folder.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    samples = read_manifests(objects, work["manifests"])
+    usable, set_aside, pack = _usable(samples, recipe, objects, cache, channel)
+    sides = _split(usable, set_aside, recipe, work, objects, folder, channel)
+    split_path = folder / "split.jsonl"
+    split_sha256 = hashlib.sha256(split_path.read_bytes()).hexdigest()
+    training = [sample for sample in sides.of("train") if sample.code in recipe.class_codes]
+    validation = [sample for sample in sides.of("validation") if sample.code in recipe.class_codes]
+    refuse_unlearnable(recipe.codes, recipe.num_of_classes, sides.of("train"))
+    _plan_augmentation(recipe, training, channel)
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.use_deterministic_algorithms(device.type == "cpu")
+    network = initial_network(recipe, device, _warm_start(work, objects, folder))
+    optimiser = make_optimiser(network, recipe)
+    digest = recipe.digest(split_sha256 + str(work.get("warm_start_weights_key")))
+    first = _resume(work, objects, folder, network, optimiser, digest, channel)
+    watch = _Watch(recipe, channel)
+    classes_of = {code: index for index, code in enumerate(recipe.codes)}
+    train_classes, validation_classes = (
+        np.array([classes_of[sample.code] for sample in side], np.int64) for side in (training, validation)
+    )
+    max_iter, batch_size = recipe.classification.max_iter, recipe.classification.batch_size
+    watch.log(
+        f"{recipe.network} on {_device_name(device)}, {torch.get_num_threads()} threads, torch {torch.__version__}: "
+        f"{len(training)} training and {len(validation)} validation samples, iterations {first}..{max_iter - 1}"
+    )
+    with Batches(
+        pack,
+        [sample.sha256 for sample in training],
+        train_classes,
+        batch_size=batch_size,
+        iterations=range(first, max_iter),
+        class_balance=recipe.class_balance,
+        seed=recipe.seed,
+        device=device,
+    ) as batches:
+        train(
+            network,
+            optimiser,
+            batches,
+            recipe,
+            watch,
+            validate=lambda: accuracy(network, pack, [sample.sha256 for sample in validation], validation_classes),
+            validation_interval=validation_interval(max_iter, batch_size, len(validation)),
+            checkpoints=_Checkpoints(folder, network, optimiser, recipe, digest, channel),
+        )
+    special = _special_rule(network, pack, sides, recipe, channel)
+    certificate = certify(
+        recipe.network,
+        recipe.codes,
+        recipe.num_of_classes,
+        recipe.input_specification,
+        recipe=recipe.to_json(),
+        manifests=list(work["manifests"]),
+        split_sha256=split_sha256,
+        warm_start=work.get("warm_start_weights_key"),
+        code_version=importlib.metadata.version("loupe"),
+        torch_version=str(torch.__version__),
+        device=_device_name(device),
+        threads=torch.get_num_threads(),
+        order=dict(work.get("certificate") or {}),
+    )
+    weights_path = folder / "weights.safetensors"
+    save_weights(weights_path, Weights(certificate, network.state_dict(), special))
+    channel.emit(
+        "finished",
+        weights_path=str(weights_path),
+        split_path=str(split_path),
+        metrics={
+            "validation_accuracy": watch.validation_accuracy,
+            "iterations": max_iter,
+            "images_per_s": watch.images_per_s,
+            "duration_s": round(time.monotonic() - started, 3),
+        },
+    )
+
+
+def initial_network(recipe: TrainingRecipe, device: torch.device, parent: Weights | None = None) -> nn.Module:
+    """The network at iteration 0, a function of the seed; of the parent only what fits (W13)."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        network = build_classifier(recipe.network, recipe.num_of_classes)
+    if parent:
+        if parent.certificate["network"] != recipe.network:
+            raise UserFault("BAD_ORDER", f"warm start: the parent is a {parent.certificate['network']}")
+        same_classes = parent.codes[: parent.num_of_classes] == recipe.class_codes
+        inherited = {name: t for name, t in parent.tensors.items() if same_classes or not name.startswith("fc.")}
+        network.load_state_dict(inherited, strict=same_classes)
+    return network.to(device=device, memory_format=memory_format(recipe.input_specification, device))
+
+
+def validation_interval(max_iter: int, batch_size: int, validation_samples: int) -> int:
+    """Iterations between validations: about twenty in all, and never more than some 5 % of the time.
+
+    A validation sample costs about a third of a training sample: forward only.
+    """
+    affordable = validation_samples / 3 / (0.05 * batch_size)
+    return max(1, -(-max_iter // 20), round(affordable))
+
+
+def _usable(
+    samples: list[Sample], recipe: TrainingRecipe, objects: Objects, cache: PackCache, channel: Channel
+) -> tuple[list[Sample], list[Nonconforming], Pack]:
+    """Stage RESOLUTION_FILTER: what conforms and can be read. Decoding happens here, once."""
+    stage = _Stage("RESOLUTION_FILTER", channel)
+    set_aside: list[Nonconforming] = []
+    if recipe.filter_resolution:
+        kept, set_aside = conforming(samples, recipe.input_specification.resolution)
+    else:
+        kept = samples
+    reported = 0.0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal reported
+        channel.stop_if_asked()
+        if time.monotonic() - reported >= _PROGRESS_INTERVAL_S or done == total:
+            reported = time.monotonic()
+            channel.emit("progress", phase="PREPROCESSING", fraction=done / max(total, 1))
+
+    pack = cache.load(kept, recipe.input_specification, objects, progress)
+    usable = [sample for sample in kept if sample.sha256 in pack.slots]
+    for sample in kept:
+        if why := pack.unreadable.get(sample.sha256):
+            set_aside.append(Nonconforming(sample, why.reason, why.message))
+    rows = [_set_aside_row(item) for item in set_aside]
+    for start in range(0, len(rows), _SET_ASIDE_BATCH):
+        channel.emit("nonconforming", samples=rows[start : start + _SET_ASIDE_BATCH])
+    reasons = Counter(item.reason for item in set_aside)
+    stage.done(samples=len(samples), usable=len(usable), nonconforming=len(set_aside), reasons=dict(reasons))
+    return usable, set_aside, pack
+
+
+def _split(  # noqa: PLR0913 - what a split needs to be made and told
+    usable: list[Sample],
+    set_aside: list[Nonconforming],
+    recipe: TrainingRecipe,
+    work: Mapping[str, Any],
+    objects: Objects,
+    folder: Path,
+    channel: Channel,
+) -> Split:
+    """Stage SPLIT. The file tells the evaluator both sides and what was set aside."""
+    stage = _Stage("SPLIT", channel)
+    prior = None
+    if key := work.get("prior_split_key"):
+        prior = prior_sides(read_verified(objects, key, sha256_of_key(key)))
+    sides = split(usable, recipe.train_fraction, recipe.seed, prior)
+    refused = sorted(
+        json.dumps(_set_aside_row(item) | {"side": "set_aside"}, sort_keys=True, ensure_ascii=False)
+        for item in set_aside
+    )
+    (folder / "split.jsonl").write_bytes(sides.to_jsonl() + "".join(line + "\n" for line in refused).encode())
+    counts = {side: dict(sorted(Counter(s.code for s in sides.of(side)).items())) for side in ("train", "validation")}  # type: ignore[arg-type]
+    stage.done(
+        train=len(sides.of("train")),
+        validation=len(sides.of("validation")),
+        per_code=counts,
+        moved_to_validation=sides.moved_to_validation,
+    )
+    return sides
+
+
+def _plan_augmentation(recipe: TrainingRecipe, training: list[Sample], channel: Channel) -> None:
+    """Stage AUGMENTATION: images are changed on the device, batch by batch; what is planned is which and how often."""
+    stage = _Stage("AUGMENTATION", channel)
+    draws = recipe.classification.max_iter * recipe.classification.batch_size
+    stage.done(
+        augmentations=sorted(recipe.augmentations),
+        draws=draws,
+        epochs=round(draws / max(len(training), 1), 2),
+    )
+
+
+def _warm_start(work: Mapping[str, Any], objects: Objects, folder: Path) -> Weights | None:
+    key = work.get("warm_start_weights_key")
+    if not key:
+        return None
+    path = folder / "parent.safetensors"
+    path.write_bytes(read_verified(objects, key, sha256_of_key(key)))
+    return load_weights(path)
+
+
+def _resume(  # noqa: PLR0913 - what a checkpoint restores, and where it comes from
+    work: Mapping[str, Any],
+    objects: Objects,
+    folder: Path,
+    network: nn.Module,
+    optimiser: torch.optim.SGD,
+    digest: str,
+    channel: Channel,
+) -> int:
+    """The iteration to go on from: 0, or the checkpoint's."""
+    resume = work.get("resume")
+    if not resume:
+        return 0
+    path = folder / "resume.safetensors"
+    path.write_bytes(read_verified(objects, resume["checkpoint_key"], sha256_of_key(resume["checkpoint_key"])))
+    progress = load_checkpoint(path, network, optimiser, digest)
+    path.unlink()
+    if progress.threads != torch.get_num_threads():
+        text = f"resumed with {torch.get_num_threads()} threads, begun with {progress.threads}: equal up to rounding"
+        channel.emit("log", network=_NETWORK, text=text)
+    return progress.next_iteration
+
+
+def _special_rule(
+    network: nn.Module, pack: Pack, sides: Split, recipe: TrainingRecipe, channel: Channel
+) -> SpecialRule | None:
+    """Feature statistics of the special codes, S2; None where the model has none."""
+    if recipe.num_of_classes == len(recipe.codes):
+        return None
+    training, validation = _at_most_per_code(sides.of("train")), _at_most_per_code(sides.of("validation"))
+    rule = fit(
+        _features(network, pack, training),
+        np.array([recipe.codes.index(sample.code) for sample in training], np.int64),
+        _features(network, pack, validation),
+        np.array([recipe.codes.index(sample.code) for sample in validation], np.int64),
+        recipe.codes,
+        recipe.num_of_classes,
+    )
+    missing = set(recipe.codes[recipe.num_of_classes :]) - set(rule.codes if rule else ())
+    if missing:
+        text = f"no training sample of special code {', '.join(sorted(missing))}: it will never be predicted"
+        channel.emit("log", network=_NETWORK, text=text)
+    return rule
+
+
+def _features(network: nn.Module, pack: Pack, samples: list[Sample]) -> NDArray[np.float64]:
+    specification = pack.specification
+    device = next(network.parameters()).device
+    rows = pack.rows(sample.sha256 for sample in samples)
+    width = network.get_submodule("fc").in_features
+    found = [np.zeros((0, int(width)))]  # type: ignore[arg-type]
+    network.eval()
+    with torch.inference_mode():
+        for start in range(0, len(rows), 64):
+            chosen = rows[start : start + 64]
+            shape = (len(chosen), specification.height, specification.width, specification.channels)
+            pixels_NHWC = np.empty(shape, np.uint8)  # noqa: N806 - names carry shapes
+            pack.gather(chosen, pixels_NHWC)
+            images_NCHW = normalise(to_input(torch.from_numpy(pixels_NHWC).to(device)), specification)  # noqa: N806
+            features_NF, _ = features_and_logits(network, images_NCHW)  # noqa: N806
+            found.append(features_NF.double().cpu().numpy())
+    return np.concatenate(found)
+
+
+def _at_most_per_code(samples: Iterable[Sample]) -> list[Sample]:
+    taken: Counter[str] = Counter()
+    kept = []
+    for sample in sorted(samples, key=lambda sample: (sample.sha256, sample.name)):
+        taken[sample.code] += 1
+        if taken[sample.code] <= _FEATURES_PER_CODE:
+            kept.append(sample)
+    return kept
+
+
+def _set_aside_row(item: Nonconforming) -> dict[str, Any]:
+    sample = item.sample
+    return {
+        "manifest": sample.manifest,
+        "name": sample.name,
+        "sha256": sample.sha256,
+        "code": sample.code,
+        "reason": item.reason,
+        "message": item.message,
+    }
+
+
+def sha256_of_key(key: str) -> str:
+    """The content hash in a key such as `weights/<sha256>.safetensors`."""
+    return key.rsplit("/", 1)[-1].split(".", 1)[0]
+
+
+_THREADS = torch.get_num_threads()
+"""torch's own choice, before an order changed it: the cores this process may use."""
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu {platform.machine()}"
+
+
+class _Stage:
+    """Tells when a preprocessing stage begins and ends (M1)."""
+
+    def __init__(self, name: str, channel: Channel) -> None:
+        self._name = name
+        self._channel = channel
+        self._started = time.monotonic()
+        channel.emit("stage", name=name, state="RUNNING", duration_s=0.0, counts={})
+
+    def done(self, **counts: Any) -> None:  # noqa: ANN401 - JSON
+        """Ends the stage."""
+        duration_s = round(time.monotonic() - self._started, 3)
+        self._channel.emit("stage", name=self._name, state="DONE", duration_s=duration_s, counts=counts)
+
+
+class _Watch:
+    """The loop's monitor: turns what it says into events, at a pace a person can follow (M2, M3)."""
+
+    def __init__(self, recipe: TrainingRecipe, channel: Channel) -> None:
+        self._channel = channel
+        self._max_iter = recipe.classification.max_iter
+        self._told_at = self._logged_at = float("-inf")
+        self._step_at = time.monotonic()
+        self._steps = 0
+        self._mean_s = 0.0
+        self._variance_s2 = 0.0
+        self.images_per_s = 0.0
+        self.validation_accuracy: float | None = None
+
+    def losses(self, first_iteration: int, values: list[float], learning_rate: float, images_per_s: float) -> None:
+        """Sends at once: the loop already gathers for half of M5's 100 ms."""
+        smooth = 0.9 if self.images_per_s else 0.0
+        self.images_per_s = smooth * self.images_per_s + (1 - smooth) * images_per_s
+        self._channel.emit(
+            "loss",
+            network=_NETWORK,
+            first_iteration=first_iteration,
+            values=values,
+            learning_rate=learning_rate,
+            images_per_s=round(self.images_per_s, 3),
+        )
+        if time.monotonic() - self._logged_at >= 2.0:
+            self._logged_at = time.monotonic()
+            last = first_iteration + len(values) - 1
+            self.log(
+                f"iteration {last} loss {values[-1]:.4f} lr {learning_rate:.3g} {self.images_per_s:.1f} images/s"
+            )
+
+    def validation(self, iteration: int, accuracy: float) -> None:
+        """Sends the validation accuracy, if there is anything to validate on."""
+        if accuracy == accuracy:  # noqa: PLR0124 - NaN where the validation side is empty
+            self.validation_accuracy = accuracy
+            self._channel.emit("validation", network=_NETWORK, iteration=iteration, accuracy=accuracy)
+            self.log(f"iteration {iteration} validation accuracy {accuracy:.4f}")
+
+    def progress(self, iterations_done: int) -> None:
+        """Fraction and expected end; the bounds are wide while few steps are known."""
+        done, now = iterations_done, time.monotonic()
+        step_s, self._step_at = now - self._step_at, now
+        self._steps += 1
+        share = max(1 / self._steps, 0.02)
+        off = step_s - self._mean_s
+        self._mean_s += share * off
+        self._variance_s2 = (1 - share) * (self._variance_s2 + share * off * off)
+        if now - self._told_at < _PROGRESS_INTERVAL_S and done < self._max_iter:
+            return
+        self._told_at = now
+        left = self._max_iter - done
+        eta_s = left * self._mean_s
+        # The mean is known up to its standard error, and machines change their pace.
+        doubt_s = left * (2 * (self._variance_s2 / min(self._steps, 50)) ** 0.5 + 0.05 * self._mean_s)
+        doubt_s += eta_s / self._steps
+        self._channel.emit(
+            "progress",
+            phase="TRAINING",
+            fraction=done / self._max_iter,
+            eta_s=round(eta_s, 3),
+            eta_low_s=round(max(0.0, eta_s - doubt_s), 3),
+            eta_high_s=round(eta_s + doubt_s, 3),
+        )
+
+    def log(self, text: str) -> None:
+        """A line of the network's log."""
+        self._channel.emit("log", network=_NETWORK, text=text)
+
+
+class _Checkpoints:
+    """Keeps the state at intervals of time, and when the child is asked to stop."""
+
+    def __init__(  # noqa: PLR0913 - what a checkpoint holds and where it goes
+        self,
+        folder: Path,
+        network: nn.Module,
+        optimiser: torch.optim.SGD,
+        recipe: TrainingRecipe,
+        digest: str,
+        channel: Channel,
+    ) -> None:
+        self._folder = folder
+        self._network = network
+        self._optimiser = optimiser
+        self._recipe = recipe
+        self._digest = digest
+        self._channel = channel
+        self._saved_at = time.monotonic()
+
+    def due(self, iterations_done: int) -> bool:
+        """Not after the last iteration: the weights follow at once."""
+        if iterations_done == self._recipe.classification.max_iter:
+            return False
+        return self._channel.stopping or time.monotonic() - self._saved_at >= self._recipe.checkpoint_interval_s
+
+    def save(self, iterations_done: int) -> None:
+        """Writes the file, tells its name, and stops where that was asked."""
+        path = self._folder / f"checkpoint-{iterations_done}.safetensors"
+        progress = Progress(iterations_done, self._digest, torch.get_num_threads())
+        save_checkpoint(path, self._network, self._optimiser, progress)
+        self._channel.emit("checkpoint", path=str(path), iteration=iterations_done)
+        self._saved_at = time.monotonic()
+        self._channel.stop_if_asked()

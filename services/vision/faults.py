@@ -1,0 +1,28 @@
+"""Why a piece of work ended early, and whose fault it was (T5)."""
+
+
+class Fault(Exception):  # noqa: N818 - a fault is what the domain calls it
+    """Work that cannot go on: a stable code, and a sentence that names the thing, the fact and the remedy.
+
+    UserFault            the order or its data; the same work would fail again
+    InfrastructureFault  storage, a lost device; the same work may succeed elsewhere or later
+    """
+
+    user_fault = True
+    retryable = False
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class UserFault(Fault):
+    """The order or its data is at fault: retrying changes nothing."""
+
+
+class InfrastructureFault(Fault):
+    """Neither the order nor its data is at fault: worth another try."""
+
+    user_fault = False
+    retryable = True

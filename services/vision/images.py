@@ -1,0 +1,292 @@
+"""Reading image files that strangers made (D4). Needs no torch: the registry imports samples through it too."""
+
+import hashlib
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from io import BytesIO
+from pathlib import PurePosixPath
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+type Pixels = NDArray[np.uint8]
+
+
+class Reason(StrEnum):
+    """Why a file cannot be a sample."""
+
+    EMPTY = "EMPTY"
+    NOT_AN_IMAGE = "NOT_AN_IMAGE"
+    TYPE_MISMATCH = "TYPE_MISMATCH"
+    TRUNCATED = "TRUNCATED"
+    TOO_LARGE = "TOO_LARGE"
+    DECODE_FAILED = "DECODE_FAILED"
+
+
+class UnusableImage(ValueError):  # noqa: N818 - the thing is the image, not the error
+    """The file is set aside; `reason` is stable, `message` is for a person."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    """What is refused from the header alone, before a pixel is decoded."""
+
+    max_image_bytes: int = 256 * 2**20
+    max_pixels: int = 80_000_000
+    """Below the size at which Pillow itself begins to warn of decompression bombs."""
+    max_side_px: int = 30_000
+    """Line-scan pictures are long; 32,767 is where OpenCV's remapping ends."""
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What a file is, measured from its bytes."""
+
+    width: int
+    height: int
+    channels: int
+    """As stored: 1 grey, 3 colour or palette, 4 with alpha."""
+    bit_depth: int
+    format: str
+    """jpeg, png, bmp or tiff."""
+    pixels_sha256: str
+    """Of the decoded RGB pixels and their shape: equal for the same picture in two lossless files (D2)."""
+
+
+@dataclass(frozen=True)
+class _Header:
+    width: int
+    height: int
+    channels: int
+    bit_depth: int
+
+
+DEFAULT_LIMITS = ImageLimits()
+FORMAT_OF_SUFFIX = {
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".png": "png",
+    ".bmp": "bmp",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+}
+_MAGIC = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"BM", "bmp"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+)
+
+
+def inspect(data: bytes, name: str, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFacts:
+    """Facts of an image file, after decoding it whole. Raises UnusableImage."""
+    if not data:
+        raise UnusableImage(Reason.EMPTY, f"{name} is empty (0 bytes)")
+    image_format = _sniff(data)
+    suffix = PurePosixPath(name).suffix.lower()
+    if image_format and suffix and FORMAT_OF_SUFFIX.get(suffix) != image_format:
+        raise UnusableImage(Reason.TYPE_MISMATCH, f"{name} is named {suffix} but its content is {image_format}")
+    pixels_HWC, header = _decode(data, limits)  # noqa: N806 - names carry shapes
+    return ImageFacts(
+        width=header.width,
+        height=header.height,
+        channels=header.channels,
+        bit_depth=header.bit_depth,
+        format=_sniff(data),
+        pixels_sha256=pixels_sha256(pixels_HWC),
+    )
+
+
+def decode(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Pixels:
+    """RGB pixels, uint8 (H, W, 3); grey is repeated, 16 bits keep their high byte, alpha is dropped.
+
+    The EXIF orientation is ignored: masks and inspection coordinates refer to pixels as stored. Raises UnusableImage.
+    """
+    return _decode(data, limits)[0]
+
+
+def pixels_sha256(pixels_HWC: Pixels) -> str:  # noqa: N803 - names carry shapes
+    """Digest of pixels and shape, whatever file they came from."""
+    digest = hashlib.sha256(repr(pixels_HWC.shape).encode())
+    digest.update(np.ascontiguousarray(pixels_HWC).data)
+    return digest.hexdigest()
+
+
+def _sniff(data: bytes) -> str:
+    """The format the first bytes promise, or nothing."""
+    return next((image_format for magic, image_format in _MAGIC if data.startswith(magic)), "")
+
+
+def _decode(data: bytes, limits: ImageLimits) -> tuple[Pixels, _Header]:
+    if not data:
+        raise UnusableImage(Reason.EMPTY, "the file is empty (0 bytes)")
+    if len(data) > limits.max_image_bytes:
+        raise UnusableImage(
+            Reason.TOO_LARGE, f"the file has {len(data):,} bytes; the limit is {limits.max_image_bytes:,}"
+        )
+    image_format = _sniff(data)
+    if not image_format:
+        raise UnusableImage(Reason.NOT_AN_IMAGE, "the content is not JPEG, PNG, BMP or TIFF")
+    header_of, check_whole = _FORMATS[image_format]
+    try:
+        header = header_of(data)
+    except (struct.error, IndexError) as error:
+        raise UnusableImage(Reason.TRUNCATED, f"the {image_format} file ends inside its header") from error
+    _refuse_oversize(header, limits)
+    check_whole(data, header)
+    pixels = _decode_tiff(data) if image_format == "tiff" else _decode_with_opencv(data, image_format)
+    if pixels.shape[:2] != (header.height, header.width):
+        raise UnusableImage(
+            Reason.DECODE_FAILED,
+            f"the header says {header.width}×{header.height}, the pixels are {pixels.shape[1]}×{pixels.shape[0]}",
+        )
+    return pixels, header
+
+
+def _refuse_oversize(header: _Header, limits: ImageLimits) -> None:
+    if header.width < 1 or header.height < 1:
+        raise UnusableImage(Reason.DECODE_FAILED, f"the header says {header.width}×{header.height} pixels")
+    if header.width * header.height > limits.max_pixels or max(header.width, header.height) > limits.max_side_px:
+        raise UnusableImage(
+            Reason.TOO_LARGE,
+            f"the header says {header.width}×{header.height} pixels; "
+            f"the limits are {limits.max_pixels:,} pixels and {limits.max_side_px:,} a side",
+        )
+
+
+def _decode_with_opencv(data: bytes, image_format: str) -> Pixels:
+    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise UnusableImage(Reason.DECODE_FAILED, f"the {image_format} file does not decode: {error.err}") from error
+    if pixels is None:
+        raise UnusableImage(Reason.DECODE_FAILED, f"the {image_format} file does not decode")
+    return np.asarray(pixels, np.uint8)
+
+
+def _decode_tiff(data: bytes) -> Pixels:
+    """Pillow notices a short TIFF strip, OpenCV fills it: so Pillow decodes the odd formats."""
+    try:
+        with Image.open(BytesIO(data), formats=["TIFF"]) as image:
+            if image.mode.startswith(("I;16", "I")):
+                wide = np.asarray(image)
+                grey = (wide >> 8 if wide.max(initial=0) > 255 else wide).astype(np.uint8)
+                return np.repeat(grey[..., None], 3, axis=2)
+            if image.mode == "F":
+                raise UnusableImage(Reason.DECODE_FAILED, "floating-point TIFF has no defined range of grey")
+            return np.array(image.convert("RGB"))
+    except Image.DecompressionBombError as error:
+        raise UnusableImage(Reason.TOO_LARGE, str(error)) from error
+    except UnusableImage:
+        raise
+    except Exception as error:  # Pillow's decoders raise almost anything on hostile bytes
+        reason = Reason.TRUNCATED if "truncated" in str(error).lower() else Reason.DECODE_FAILED
+        raise UnusableImage(reason, f"the tiff file does not decode: {error}") from error
+
+
+# --- what each format says of itself, and how a cut one shows -----------------------------------------------
+
+
+def _png_header(data: bytes) -> _Header:
+    width, height, bit_depth, colour_type = struct.unpack_from(">IIBB", data, 16)
+    return _Header(width, height, {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}.get(colour_type, 0), bit_depth)
+
+
+def _check_png(data: bytes, _header: _Header) -> None:
+    """Walks the chunks: libpng draws what it has of a cut file without a word."""
+    offset = 8
+    while offset + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, offset)
+        end = offset + 12 + length
+        if end > len(data):
+            break
+        kind = data[offset + 4 : offset + 8]
+        if zlib.crc32(data[offset + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+            raise UnusableImage(Reason.DECODE_FAILED, f"the png file's {kind!r} chunk has a wrong checksum")
+        if kind == b"IEND":
+            return
+        offset = end
+    raise UnusableImage(Reason.TRUNCATED, "the png file ends before its last chunk")
+
+
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD9)})
+
+
+def _jpeg_header(data: bytes) -> _Header:
+    offset = 2
+    while True:
+        while data[offset] == 0xFF and data[offset + 1] == 0xFF:
+            offset += 1  # fill bytes may precede a marker
+        if data[offset] != 0xFF:
+            raise UnusableImage(Reason.DECODE_FAILED, "the jpeg file has data where a marker should be")
+        marker = data[offset + 1]
+        if marker in _JPEG_FRAMES:
+            bit_depth, height, width, channels = struct.unpack_from(">BHHB", data, offset + 4)
+            return _Header(width, height, channels, bit_depth)
+        if marker in (0xD9, 0xDA):
+            raise UnusableImage(Reason.DECODE_FAILED, "the jpeg file has no frame header")
+        offset += 2 if marker in _JPEG_BARE_MARKERS else 2 + struct.unpack_from(">H", data, offset + 2)[0]
+
+
+def _check_jpeg(data: bytes, _header: _Header) -> None:
+    """A whole JPEG ends in FFD9; entropy-coded data cannot hold these bytes, an EXIF thumbnail can."""
+    if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
+        raise UnusableImage(Reason.TRUNCATED, "the jpeg file ends inside its pixels")
+
+
+def _bmp_header(data: bytes) -> _Header:
+    (header_bytes,) = struct.unpack_from("<I", data, 14)
+    if header_bytes == 12:
+        width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
+    else:
+        width, height, _, bits = struct.unpack_from("<iiHH", data, 18)
+    return _Header(width, abs(height), {1: 3, 4: 3, 8: 3, 32: 4}.get(bits, 3), 8)
+
+
+def _check_bmp(data: bytes, header: _Header) -> None:
+    (first_pixel,) = struct.unpack_from("<I", data, 10)
+    (header_bytes,) = struct.unpack_from("<I", data, 14)
+    bits = struct.unpack_from("<H", data, 24 if header_bytes == 12 else 28)[0]
+    compression = 0 if header_bytes == 12 else struct.unpack_from("<I", data, 30)[0]
+    row_bytes = (header.width * bits + 31) // 32 * 4
+    if compression == 0 and first_pixel + row_bytes * header.height > len(data):
+        raise UnusableImage(Reason.TRUNCATED, "the bmp file ends inside its pixels")
+
+
+def _tiff_header(data: bytes) -> _Header:
+    order = "<" if data.startswith(b"II") else ">"
+    (directory,) = struct.unpack_from(order + "I", data, 4)
+    (count,) = struct.unpack_from(order + "H", data, directory)
+    values: dict[int, int] = {}
+    for entry in range(count):
+        tag, kind, items = struct.unpack_from(order + "HHI", data, directory + 2 + 12 * entry)
+        at = directory + 10 + 12 * entry
+        if kind == 3 and items > 2:
+            (at,) = struct.unpack_from(order + "I", data, at)
+        values[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, at)[0]
+    return _Header(values.get(256, 0), values.get(257, 0), values.get(277, 1), values.get(258, 1))
+
+
+def _check_tiff(_data: bytes, _header: _Header) -> None:
+    """Pillow reports a short strip itself."""
+
+
+_FORMATS: dict[str, tuple[Callable[[bytes], _Header], Callable[[bytes, _Header], None]]] = {
+    "png": (_png_header, _check_png),
+    "jpeg": (_jpeg_header, _check_jpeg),
+    "bmp": (_bmp_header, _check_bmp),
+    "tiff": (_tiff_header, _check_tiff),
+}

@@ -1,0 +1,207 @@
+"""Samples decoded and resized once, kept as memory-mapped uint8 shards that attempts, retrains and evaluations share.
+
+    <root>/<recipe>/<digest>.u8     (N, height, width, 3) uint8, nothing else
+    <root>/<recipe>/<digest>.json   which content hash lies in which slot, and which could not be decoded and why
+
+A shard holds the samples that no shard before it held: a retrain with a few new samples decodes only those. Its name is
+the digest of the ordered content hashes, and the recipe names the rule and size, so equal input gives an equal file,
+whichever process writes it first. The .json is written last: its presence means that the .u8 is complete.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.vision.faults import InfrastructureFault
+from services.vision.images import DEFAULT_LIMITS, ImageLimits, Pixels, UnusableImage, decode
+from services.vision.preprocessing import InputSpecification, resize
+from services.vision.samples import Objects, Sample, read_verified
+
+type Progress = Callable[[int, int], None]
+"""Called with (samples done, samples in all); what it raises ends the build."""
+
+_SHARD_BYTES = 64 * 2**20
+_SHARD_SAMPLES = 1024
+_ABANDONED_S = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Why a sample has no pixels (D4)."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Pixels of samples by content hash. Open shards stay readable even when the cache evicts them."""
+
+    specification: InputSpecification
+    shards: tuple[Pixels, ...]
+    slots: dict[str, tuple[int, int]]
+    """Content hash → (shard, slot)."""
+    unreadable: dict[str, Unreadable]
+
+    def rows(self, hashes: Iterable[str]) -> NDArray[np.int64]:
+        """(N, 2) shard and slot of each hash, for `gather`. KeyError for one that is unreadable."""
+        return np.array([self.slots[sha256] for sha256 in hashes], np.int64).reshape(-1, 2)
+
+    def gather(self, rows: NDArray[np.int64], out_NHWC: Pixels) -> None:  # noqa: N803 - names carry shapes
+        """Copies rows into a buffer of the caller's, (N, H, W, 3) uint8."""
+        shards = self.shards
+        for target, (shard, slot) in zip(out_NHWC, rows.tolist(), strict=True):
+            target[...] = shards[shard][slot]
+
+
+class PackCache:
+    """Packs of one folder, bounded by bytes; the shards used longest ago go first."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        max_bytes: int = 8 * 2**30,
+        threads: int | None = None,
+        limits: ImageLimits = DEFAULT_LIMITS,
+    ) -> None:
+        """`threads` read and decode side by side; reading waits for the store, so there are more of them than cores."""
+        self._root = root
+        self._max_bytes = max_bytes
+        self._threads = threads or min(32, 4 * (os.cpu_count() or 1))
+        self._limits = limits
+
+    def load(
+        self,
+        samples: Sequence[Sample],
+        specification: InputSpecification,
+        objects: Objects,
+        progress: Progress = lambda _done, _total: None,
+    ) -> Pack:
+        """Pixels of all samples; reads and decodes only what no shard holds. Raises InfrastructureFault."""
+        wanted = list(dict.fromkeys(sample.sha256 for sample in samples))
+        folder = self._root / specification.pack_recipe
+        pack = Pack(specification, (), {}, {})
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            pack = self._open_known(folder, specification, set(wanted))
+            missing = [sha256 for sha256 in wanted if sha256 not in pack.slots and sha256 not in pack.unreadable]
+            progress(len(wanted) - len(missing), len(wanted))
+            if missing:
+                pack = self._build(folder, pack, missing, objects, progress, len(wanted))
+                self._evict(keep=folder)
+        except OSError as error:
+            raise InfrastructureFault("CACHE_UNUSABLE", f"the pack cache {self._root} failed: {error}") from error
+        return pack
+
+    def _open_known(self, folder: Path, specification: InputSpecification, wanted: set[str]) -> Pack:
+        pack = Pack(specification, (), {}, {})
+        for manifest in sorted(folder.glob("*.json")):
+            with contextlib.suppress(OSError, ValueError, KeyError):  # evicted or damaged: it is built again
+                described = json.loads(manifest.read_bytes())
+                held = [sha256 for sha256 in described["samples"] if sha256 in wanted]
+                refused = {sha256: why for sha256, why in described["unreadable"].items() if sha256 in wanted}
+                if held or refused:
+                    pack = _with_shard(pack, manifest.with_suffix(".u8"), described["samples"], described["unreadable"])
+                    os.utime(manifest)  # what was used last is evicted last
+        return pack
+
+    def _build(
+        self, folder: Path, pack: Pack, missing: list[str], objects: Objects, progress: Progress, total: int
+    ) -> Pack:
+        specification = pack.specification
+        sample_bytes = specification.width * specification.height * specification.channels
+        per_shard = max(1, min(_SHARD_SAMPLES, _SHARD_BYTES // sample_bytes))
+        done = total - len(missing)
+
+        def read(sha256: str) -> Pixels | Unreadable:
+            data = read_verified(objects, f"samples/{sha256}", sha256)
+            try:
+                return resize(decode(data, self._limits), specification)
+            except UnusableImage as error:
+                return Unreadable(error.reason, error.message)
+
+        with ThreadPoolExecutor(self._threads, "pack") as threads:
+            for start in range(0, len(missing), per_shard):
+                hashes = missing[start : start + per_shard]
+                digest = hashlib.sha256(json.dumps([specification.pack_recipe, hashes]).encode()).hexdigest()
+                held: list[str] = []
+                unreadable: dict[str, Unreadable] = {}
+                with _written_atomically(folder / f"{digest}.u8") as file:
+                    try:
+                        for sha256, result in zip(hashes, threads.map(read, hashes), strict=True):
+                            if isinstance(result, Unreadable):
+                                unreadable[sha256] = result
+                            else:
+                                held.append(sha256)
+                                file.write(result.data)
+                            done += 1
+                            progress(done, total)
+                    except BaseException:
+                        threads.shutdown(wait=True, cancel_futures=True)  # a stop must not wait for a thousand reads
+                        raise
+                refused = {sha256: [why.reason, why.message] for sha256, why in unreadable.items()}
+                described = {"recipe": specification.pack_recipe, "samples": held, "unreadable": refused}
+                # Manifest last: its presence means that the shard before it is complete.
+                with _written_atomically(folder / f"{digest}.json") as file:
+                    file.write(json.dumps(described).encode())
+                pack = _with_shard(pack, folder / f"{digest}.u8", held, refused)
+        return pack
+
+    def _evict(self, keep: Path) -> None:
+        """Down to the bound, oldest use first; never what the running build just opened (its recipe's newest shards)."""
+        shards = []
+        for manifest in self._root.glob("*/*.json"):
+            with contextlib.suppress(OSError):
+                shards.append((manifest.stat().st_mtime_ns, manifest, manifest.with_suffix(".u8").stat().st_size))
+        total = sum(size for _, _, size in shards)
+        for _, manifest, size in sorted(shards):
+            if total <= self._max_bytes:
+                break
+            manifest.unlink(missing_ok=True)  # first: a shard without its manifest is nobody's
+            manifest.with_suffix(".u8").unlink(missing_ok=True)
+            total -= size
+        for leftover in keep.glob("*.partial"):
+            with contextlib.suppress(OSError):
+                if time.time() - leftover.stat().st_mtime > _ABANDONED_S:
+                    leftover.unlink()
+
+
+def _with_shard(pack: Pack, path: Path, held: list[str], unreadable: dict[str, list[str]]) -> Pack:
+    specification = pack.specification
+    shape = (len(held), specification.height, specification.width, specification.channels)
+    if path.stat().st_size != int(np.prod(shape)):
+        raise ValueError(f"{path} is not {shape}")
+    shards = pack.shards
+    slots = dict(pack.slots)
+    if held:
+        # mmap cannot map nothing, so a shard in which no sample was readable adds no array.
+        shards = (*shards, np.memmap(path, np.uint8, "r", shape=shape))
+        slots |= {sha256: (len(shards) - 1, slot) for slot, sha256 in enumerate(held)}
+    refused = {sha256: Unreadable(*why) for sha256, why in unreadable.items()}
+    return Pack(specification, shards, slots, pack.unreadable | refused)
+
+
+@contextlib.contextmanager
+def _written_atomically(path: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a context manager of a binary file
+    """A file that appears whole or not at all, also after a power cut."""
+    descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=path.stem[:16], suffix=".partial")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        Path(partial).replace(path)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise

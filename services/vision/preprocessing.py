@@ -1,0 +1,102 @@
+"""The one rule from a decoded picture to what a network sees. Training, evaluation and export go through it.
+
+Resize: bilinear, half-pixel centres, no antialias, both axes alone, result rounded to uint8. OpenCV's INTER_LINEAR_EXACT
+is that rule in fixed point, the same bits on every processor; Pillow and torchvision's antialiased resize are another
+rule and skew scores. Then x = (pixel / 255 - mean) / std per channel, in float32.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from services.vision.faults import UserFault
+from services.vision.images import Pixels
+
+RULE = "bilinear-half-pixel-uint8-1"
+"""Changes when the rule does: packs of another rule are then not found, and weights of another rule refused."""
+
+
+@dataclass(frozen=True)
+class ResolutionRule:
+    """Which samples conform to an image version's input (M1). `width` and `height` are set together or not at all."""
+
+    width: int | None = None
+    height: int | None = None
+    """The resolution the samples should have; None accepts any that is not too small or too long."""
+    tolerance: float = 0.1
+    """How far width and height may be off, as a share; used with a nominal resolution."""
+    min_side_px: int = 32
+    max_aspect_ratio: float = 8.0
+    """Longer ones lose their defects when squeezed into the input."""
+
+    def fault(self, width: int, height: int) -> tuple[str, str] | None:
+        """(reason, sentence) for a sample that does not conform, None for one that does."""
+        if min(width, height) < self.min_side_px:
+            return "RESOLUTION_TOO_LOW", f"{width}×{height}: the shorter side is under {self.min_side_px} px"
+        if max(width, height) > self.max_aspect_ratio * min(width, height):
+            return "ASPECT_RATIO", f"{width}×{height}: longer than {self.max_aspect_ratio:g} times its width"
+        if self.width and self.height:
+            off = max(abs(width - self.width) / self.width, abs(height - self.height) / self.height)
+            if off > self.tolerance:
+                nominal = f"{self.width}×{self.height}"
+                return "RESOLUTION_OFF_NOMINAL", f"{width}×{height} is {off:.0%} off {nominal} (±{self.tolerance:.0%})"
+        return None
+
+
+@dataclass(frozen=True)
+class InputSpecification:
+    """What a network takes: pinned in the image version, copied into every weights file."""
+
+    width: int
+    height: int
+    channels: int = 3
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    """Per RGB channel, of pixels scaled to 0..1 (ImageNet's, as torchvision's)."""
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    resolution: ResolutionRule = ResolutionRule()
+
+    def __post_init__(self) -> None:
+        if self.channels != 3 or len(self.mean) != 3 or len(self.std) != 3:
+            raise UserFault("BAD_ORDER", "the input specification must have 3 channels (grey pictures are repeated)")
+        if not (8 <= self.width <= 4096 and 8 <= self.height <= 4096):
+            raise UserFault("BAD_ORDER", f"an input of {self.width}×{self.height} px is outside 8..4096")
+        if min(self.std) <= 0:
+            raise UserFault("BAD_ORDER", "every std of the input specification must be positive")
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "InputSpecification":
+        """From the image version's JSON; only width and height are needed."""
+        try:
+            rule = value.get("resolution") or {}
+            return cls(
+                width=int(value["width"]),
+                height=int(value["height"]),
+                channels=int(value.get("channels") or 3),
+                mean=tuple(float(x) for x in value.get("mean") or cls.mean),
+                std=tuple(float(x) for x in value.get("std") or cls.std),
+                resolution=ResolutionRule(**{key: rule[key] for key in rule if rule[key] is not None}),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserFault("BAD_ORDER", f"the input specification cannot be read: {error!r}") from error
+
+    def to_json(self) -> dict[str, Any]:
+        """The form `from_json` reads."""
+        return asdict(self)
+
+    @property
+    def pack_recipe(self) -> str:
+        """Names everything that decides a packed pixel; mean and std do not."""
+        recipe = {"rule": RULE, "width": self.width, "height": self.height, "channels": self.channels}
+        digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+        return f"{self.width}x{self.height}-{digest[:16]}"
+
+
+def resize(pixels_HWC: Pixels, specification: InputSpecification) -> Pixels:  # noqa: N803 - names carry shapes
+    """Pixels at the network's input size, uint8 (height, width, 3)."""
+    size = (specification.width, specification.height)
+    return np.asarray(cv2.resize(pixels_HWC, size, interpolation=cv2.INTER_LINEAR_EXACT), np.uint8)

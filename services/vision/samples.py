@@ -1,0 +1,99 @@
+"""The list of samples a snapshot pins, and where their bytes come from."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from services.vision.faults import InfrastructureFault, UserFault
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One line of a manifest."""
+
+    name: str
+    """`<CODE>/<file>`, unique within its manifest."""
+    code: str
+    sha256: str
+    width: int = 0
+    height: int = 0
+    format: str = ""
+    size_bytes: int = 0
+    mask_sha256: str | None = None
+    group: str | None = None
+    """The physical part (panel, tile, lot) it shows; the same key in two data paths is the same part (D3)."""
+    manifest: str = ""
+    """SHA-256 of the manifest that lists it."""
+
+
+class Objects(Protocol):
+    """Content-addressed bytes by key, such as `samples/<sha256>`."""
+
+    def read(self, key: str) -> bytes:
+        """The whole object. Raises InfrastructureFault where it cannot be had."""
+        ...
+
+
+class DirectoryObjects:
+    """Objects as files below a folder, for benches and tests on a bare machine."""
+
+    def __init__(self, root: Path, files: dict[str, Path] | None = None) -> None:
+        """`files` maps keys to files that lie elsewhere, so that a data set need not be copied."""
+        self._root = root
+        self._files = files or {}
+
+    def read(self, key: str) -> bytes:
+        """The file's bytes."""
+        path = self._files.get(key, self._root / key)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise InfrastructureFault("OBJECT_UNAVAILABLE", f"{key} cannot be read: {error}") from error
+
+
+def read_verified(objects: Objects, key: str, sha256: str) -> bytes:
+    """An object whose bytes are what its name says; a store that answers with others is a fault, not data."""
+    data = objects.read(key)
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise InfrastructureFault("OBJECT_CORRUPT", f"{key} holds bytes with SHA-256 {found}; the store is damaged")
+    return data
+
+
+def read_manifests(objects: Objects, manifests: Iterable[str]) -> list[Sample]:
+    """The samples of all manifests, in their order."""
+    samples: list[Sample] = []
+    for sha256 in manifests:
+        key = f"manifests/{sha256}.jsonl"
+        samples += parse_manifest(read_verified(objects, key, sha256), sha256)
+    return samples
+
+
+def parse_manifest(data: bytes, sha256: str) -> list[Sample]:
+    """Samples of one manifest; unknown fields are left alone, so that manifests may grow."""
+    samples = []
+    for number, line in enumerate(data.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            samples.append(
+                Sample(
+                    name=row["name"],
+                    code=row["code"],
+                    sha256=row["sha256"],
+                    width=int(row.get("width") or 0),
+                    height=int(row.get("height") or 0),
+                    format=row.get("format") or "",
+                    size_bytes=int(row.get("size_bytes") or 0),
+                    mask_sha256=row.get("mask_sha256") or None,
+                    group=row.get("group") or None,
+                    manifest=sha256,
+                )
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserFault("BAD_DATA", f"manifest {sha256}, line {number}, cannot be read: {error!r}") from error
+    return samples

@@ -1,0 +1,154 @@
+"""Special defects without segmentation (S2): near enough to a rare code's features, rather than a softmax class.
+
+The features are those before the classifier's last layer. Every code, ordinary or special, has a mean; all share one
+within-code covariance, because a rare code has too few samples for one of its own, shrunk towards a multiple of the
+identity (Ledoit and Wolf, 2004). A sample is special when its squared Mahalanobis distance to the nearest special mean,
+less that to the nearest ordinary mean, lies under a threshold calibrated on the validation split.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Floats = NDArray[np.float64]
+type Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SpecialRule:
+    """Feature statistics and the threshold; part of the weights."""
+
+    codes: tuple[str, ...]
+    """The special codes that have statistics, in the order of `code_list`."""
+    special_means_SF: Floats  # noqa: N815 - names carry shapes
+    ordinary_means_CF: Floats  # noqa: N815
+    precision_FF: Floats  # noqa: N815
+    """Inverse of the shrunk shared covariance."""
+    threshold: float
+    scale: float
+    """Spread of the score around the threshold: turns it into a confidence."""
+
+    def decide(self, features_NF: Floats) -> tuple[Ints, Floats]:  # noqa: N803
+        """Per sample: index into `codes` or -1 where the softmax decides, and the confidence that it is special.
+
+        The confidence is 0.5 at the threshold and above it exactly where the sample is special.
+        """
+        special_NS, score_N = self._scores(features_NF)  # noqa: N806
+        confidence_N = 1 / (1 + np.exp(np.clip((score_N - self.threshold) / self.scale, -50, 50)))  # noqa: N806
+        return np.where(score_N < self.threshold, special_NS.argmin(axis=1), -1), confidence_N
+
+    def _scores(self, features_NF: Floats) -> tuple[Floats, Floats]:  # noqa: N803
+        special_NS = _squared_distances(features_NF, self.special_means_SF, self.precision_FF)  # noqa: N806
+        ordinary_NC = _squared_distances(features_NF, self.ordinary_means_CF, self.precision_FF)  # noqa: N806
+        return special_NS, special_NS.min(axis=1) - ordinary_NC.min(axis=1)
+
+    def to_arrays(self) -> dict[str, NDArray[np.float32]]:
+        """The statistics as float32 arrays, for the weights container."""
+        return {
+            "special_means": self.special_means_SF.astype(np.float32),
+            "ordinary_means": self.ordinary_means_CF.astype(np.float32),
+            "precision": self.precision_FF.astype(np.float32),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """What goes with the arrays."""
+        return {"codes": list(self.codes), "threshold": self.threshold, "scale": self.scale}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.float32]], value: Mapping[str, Any]) -> "SpecialRule":
+        """What `to_arrays` and `to_json` said."""
+        return cls(
+            codes=tuple(value["codes"]),
+            special_means_SF=arrays["special_means"].astype(np.float64),
+            ordinary_means_CF=arrays["ordinary_means"].astype(np.float64),
+            precision_FF=arrays["precision"].astype(np.float64),
+            threshold=float(value["threshold"]),
+            scale=float(value["scale"]),
+        )
+
+
+def fit(
+    train_NF: Floats,  # noqa: N803
+    train_codes_N: Ints,  # noqa: N803
+    validation_NF: Floats,  # noqa: N803
+    validation_codes_N: Ints,  # noqa: N803
+    code_list: tuple[str, ...],
+    num_of_classes: int,
+) -> SpecialRule | None:
+    """The rule for the special codes that have a training sample; None where none has one.
+
+    Codes are indices into `code_list`; those from `num_of_classes` on are special.
+    """
+    special = [code for code in range(num_of_classes, len(code_list)) if (train_codes_N == code).any()]
+    ordinary = [code for code in range(num_of_classes) if (train_codes_N == code).any()]
+    if not special or not ordinary:
+        return None
+    means = {code: train_NF[train_codes_N == code].mean(axis=0) for code in special + ordinary}
+    residuals_NF = train_NF - np.stack([means[code] for code in train_codes_N.tolist()])  # noqa: N806
+    rule = SpecialRule(
+        codes=tuple(code_list[code] for code in special),
+        special_means_SF=np.stack([means[code] for code in special]),
+        ordinary_means_CF=np.stack([means[code] for code in ordinary]),
+        precision_FF=np.linalg.inv(shrunk_covariance(residuals_NF)),
+        threshold=0.0,
+        scale=1.0,
+    )
+    # A code without validation samples is calibrated on its training samples: optimistic, but better than a guess.
+    unseen = [code for code in special if not (validation_codes_N == code).any()]
+    borrowed = np.isin(train_codes_N, unseen)
+    _, score_N = rule._scores(np.concatenate([validation_NF, train_NF[borrowed]]))  # noqa: SLF001, N806 - its own module
+    is_special_N = np.concatenate([validation_codes_N, train_codes_N[borrowed]]) >= num_of_classes  # noqa: N806
+    threshold = _best_threshold(score_N, is_special_N)
+    return SpecialRule(
+        rule.codes,
+        rule.special_means_SF,
+        rule.ordinary_means_CF,
+        rule.precision_FF,
+        threshold,
+        scale=max(float(np.abs(score_N - threshold).mean()) / 3, 1e-6),
+    )
+
+
+def shrunk_covariance(residuals_NF: Floats) -> Floats:  # noqa: N803
+    """Covariance of centred rows, shrunk towards its mean variance by Ledoit and Wolf's intensity.
+
+    Source: Ledoit and Wolf, A well-conditioned estimator for large-dimensional covariance matrices, 2004.
+    """
+    count, width = residuals_NF.shape
+    covariance = residuals_NF.T @ residuals_NF / count
+    variance = float(np.trace(covariance)) / width
+    target = variance * np.eye(width)
+    distance = float(((covariance - target) ** 2).sum())
+    if distance <= 1e-12 * max(variance, 1e-12) ** 2:
+        return target + 1e-6 * np.eye(width)
+    # Mean squared distance of each sample's outer product to the covariance, without forming N of them.
+    fourth = float(((residuals_NF**2).sum(axis=1) ** 2).mean())
+    spread = (fourth - float((covariance**2).sum())) / count
+    intensity = min(1.0, max(spread / distance, 1e-3))
+    return (1 - intensity) * covariance + (intensity + 1e-6) * target
+
+
+def _squared_distances(features_NF: Floats, means_KF: Floats, precision_FF: Floats) -> Floats:  # noqa: N803
+    """Squared Mahalanobis distances (N, K)."""
+    projected_NF = features_NF @ precision_FF  # noqa: N806
+    own_N = (projected_NF * features_NF).sum(axis=1)  # noqa: N806
+    means_K = ((means_KF @ precision_FF) * means_KF).sum(axis=1)  # noqa: N806
+    return np.asarray(own_N[:, None] - 2 * projected_NF @ means_KF.T + means_K)
+
+
+def _best_threshold(score_N: Floats, is_special_N: NDArray[np.bool_]) -> float:  # noqa: N803
+    """Where special against ordinary has the best F1; the middle of the gap, and of equals the strictest."""
+    order = np.argsort(score_N, kind="stable")
+    scores, special = score_N[order], is_special_N[order]
+    if not special.any():
+        return float(scores[0]) - 1.0 if len(scores) else -1.0
+    found = np.cumsum(special)
+    flagged = np.arange(1, len(scores) + 1)
+    f1 = 2 * found / (flagged + special.sum())
+    separable = np.append(np.diff(scores) > 0, True)
+    best = int(np.argmax(np.where(separable, f1, -1)))
+    beyond = scores[best + 1] if best + 1 < len(scores) else scores[best] + 1.0
+    return float((scores[best] + beyond) / 2)

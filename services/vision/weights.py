@@ -1,0 +1,172 @@
+"""The weights container: one safetensors file with the network, the special-code statistics and a birth certificate.
+
+    network.<tensor>   the classifier's state
+    special.<array>    SpecialRule's arrays, if the model has special codes
+    metadata "loupe"   the certificate, as canonical JSON
+
+Nothing here executes what it reads. Equal content gives equal bytes, so the file's digest is the model's identity.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from services.vision.faults import UserFault
+from services.vision.networks import build_classifier
+from services.vision.preprocessing import RULE, InputSpecification
+from services.vision.special import SpecialRule
+
+FORMAT_VERSION = 1
+_NETWORK, _SPECIAL = "network.", "special."
+
+
+class BadWeights(UserFault):
+    """The file is not weights that this program can use; `code` says in which way.
+
+    WEIGHTS_UNREADABLE       not a safetensors file, or cut short
+    WEIGHTS_NOT_CERTIFIED    no birth certificate, or one that lacks an entry
+    WEIGHTS_NEWER_FORMAT     written by a newer program
+    WEIGHTS_OTHER_RULE       trained with another preprocessing rule
+    WEIGHTS_TAMPERED         the tensors are not those the certificate names
+    WEIGHTS_MISMATCH         tensors missing, unknown, of another shape, or not finite
+    """
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A trained model."""
+
+    certificate: Mapping[str, Any]
+    """What it was born from: see `certify`."""
+    tensors: Mapping[str, Tensor]
+    special: SpecialRule | None
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """`code_list`, in its order; the first `num_of_classes` are the classifier's."""
+        return tuple(self.certificate["codes"])
+
+    @property
+    def num_of_classes(self) -> int:
+        """How many of the codes the softmax knows."""
+        return int(self.certificate["num_of_classes"])
+
+    @property
+    def input_specification(self) -> InputSpecification:
+        """What the network takes."""
+        return InputSpecification.from_json(self.certificate["input_specification"])
+
+    def classifier(self) -> nn.Module:
+        """The network with these weights, ready to predict."""
+        network = build_classifier(self.certificate["network"], self.num_of_classes)
+        load_strictly(network, self.tensors)
+        return network.eval()
+
+
+def certify(
+    network: str,
+    codes: tuple[str, ...],
+    num_of_classes: int,
+    specification: InputSpecification,
+    **lineage: Any,  # noqa: ANN401 - JSON
+) -> dict[str, Any]:
+    """A birth certificate: what predicting needs, and in `lineage` what tells where the weights come from."""
+    return {
+        "network": network,
+        "codes": list(codes),
+        "num_of_classes": num_of_classes,
+        "input_specification": specification.to_json(),
+        "preprocessing_rule": RULE,
+        "lineage": lineage,
+    }
+
+
+def save_weights(path: Path, weights: Weights) -> None:
+    """Writes the container; equal weights give equal bytes."""
+    tensors = {_NETWORK + name: tensor.detach().cpu().contiguous() for name, tensor in weights.tensors.items()}
+    special = None
+    if weights.special:
+        tensors |= {_SPECIAL + name: torch.from_numpy(array) for name, array in weights.special.to_arrays().items()}
+        special = weights.special.to_json()
+    certificate = {
+        **weights.certificate,
+        "format_version": FORMAT_VERSION,
+        "special": special,
+        "tensors_sha256": _digest(tensors),
+    }
+    # One metadata key only: safetensors writes several in the order of a hash map, different in every process.
+    safetensors.torch.save_file(tensors, path, {"loupe": json.dumps(certificate, sort_keys=True)})
+
+
+def load_weights(path: Path) -> Weights:
+    """Reads and checks the container whole. Raises BadWeights."""
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            certified = (file.metadata() or {}).get("loupe")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise BadWeights("WEIGHTS_UNREADABLE", f"{path.name} is not a whole safetensors file: {error}") from error
+    if certified is None:
+        raise BadWeights("WEIGHTS_NOT_CERTIFIED", f"{path.name} has no birth certificate: it was not trained here")
+    try:
+        certificate = json.loads(certified)
+        if int(certificate["format_version"]) > FORMAT_VERSION:
+            raise BadWeights(
+                "WEIGHTS_NEWER_FORMAT",
+                f"{path.name} has format {certificate['format_version']}, this program knows up to {FORMAT_VERSION}",
+            )
+        if certificate["preprocessing_rule"] != RULE:
+            raise BadWeights(
+                "WEIGHTS_OTHER_RULE",
+                f"{path.name} was trained with rule {certificate['preprocessing_rule']}, this program resizes by {RULE}",
+            )
+        if _digest(tensors) != certificate["tensors_sha256"]:
+            raise BadWeights("WEIGHTS_TAMPERED", f"the tensors in {path.name} are not those its certificate names")
+        arrays = {name[len(_SPECIAL) :]: t.numpy() for name, t in tensors.items() if name.startswith(_SPECIAL)}
+        described = certificate.get("special")
+        weights = Weights(
+            certificate,
+            {name[len(_NETWORK) :]: tensor for name, tensor in tensors.items() if name.startswith(_NETWORK)},
+            SpecialRule.from_arrays(arrays, described) if described else None,
+        )
+        weights.classifier()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadWeights(
+            "WEIGHTS_NOT_CERTIFIED", f"the birth certificate in {path.name} cannot be read: {error!r}"
+        ) from error
+    return weights
+
+
+def load_strictly(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Copies tensors into a network that must have exactly these. Raises BadWeights and names what differs."""
+    expected = network.state_dict()
+    faults = [f"{name} is missing" for name in sorted(expected.keys() - tensors.keys())]
+    faults += [f"{name} is unknown" for name in sorted(tensors.keys() - expected.keys())]
+    for name in sorted(expected.keys() & tensors.keys()):
+        if expected[name].shape != tensors[name].shape or expected[name].dtype != tensors[name].dtype:
+            want, have = expected[name], tensors[name]
+            faults.append(f"{name} is {have.dtype}{list(have.shape)}, not {want.dtype}{list(want.shape)}")
+        elif not torch.isfinite(tensors[name]).all():
+            faults.append(f"{name} is not finite")
+    if faults:
+        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
+        raise BadWeights("WEIGHTS_MISMATCH", "; ".join(faults[:3]) + more)
+    network.load_state_dict(dict(tensors))
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        array = np.ascontiguousarray(tensors[name].numpy())
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(array.data)
+    return digest.hexdigest()
