@@ -9,9 +9,10 @@ from pathlib import Path
 
 from deploy.embedded import credentials, ports
 from deploy.embedded.errors import AlreadyRunning
-from deploy.embedded.state import read_state
+from deploy.embedded.state import State, read_state
 
 _LOOKERS_PATIENCE_S = 0.5
+_DYING_PATIENCE_S = 3.0
 
 
 class DataFolder:
@@ -42,7 +43,14 @@ class DataFolder:
     def assign_ports(self, names: Iterable[str]) -> dict[str, int]:
         """Ports for this run, those of the last one where they are free."""
         last = read_state(self.state_file)
-        return ports.assign(names, last.ports if last is not None else {})
+        if last is None:
+            return ports.assign(names, {})
+        if last.state is not State.STOPPED:
+            # The last supervisor was killed; what it ran is dying and gives its ports back in a moment.
+            deadline = time.monotonic() + _DYING_PATIENCE_S
+            while not all(map(ports.is_free, last.ports.values())) and time.monotonic() < deadline:
+                time.sleep(0.02)
+        return ports.assign(names, last.ports)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

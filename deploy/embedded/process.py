@@ -49,7 +49,9 @@ class ProcessSpec:
     prepare: Callable[[], Launch]
     """Runs in a thread before every start: makes folders, clears what a killed one left. Idempotent."""
     probe: Callable[[], Awaitable[bool]] | None = None
-    """True once the process does its work; without one, being started counts."""
+    """True once the process does its work; without one, having lived for `settle_s` counts."""
+    settle_s: float = 1.0
+    """Long enough to meet a missing module or setting."""
     address: str | None = None
     after: tuple[str, ...] = ()
     """Names of the processes that must have been ready once before this one starts the first time."""

@@ -162,8 +162,11 @@ class Supervisor:
 
     @staticmethod
     async def _probed(spec: ProcessSpec) -> None:
+        if spec.probe is None:
+            await asyncio.sleep(spec.settle_s)
+            return
         interval_s = _FIRST_PROBE_INTERVAL_S
-        while spec.probe is not None:
+        while True:
             try:
                 if await spec.probe():
                     return

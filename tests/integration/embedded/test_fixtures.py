@@ -20,7 +20,7 @@ async def _tables(url: str) -> list[str]:
 async def _streams(url: str) -> list[str]:
     client = await nats.connect(url)
     try:
-        names = [info.config.name for info in await client.jetstream().streams_info()]
+        names = [str(info.config.name) for info in await client.jetstream().streams_info()]
         await client.jetstream().add_stream(name="TASKS", subjects=["loupe.tasks.>"])
     finally:
         await client.close()

@@ -1,0 +1,193 @@
+"""The embedded stack after kill -9 of its parts, and of its supervisor."""
+
+import asyncio
+import io
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import asyncpg
+import nats
+import pytest
+import pytest_asyncio
+from minio import Minio
+
+from deploy.embedded import stack
+from deploy.embedded.credentials import load_or_create
+from deploy.embedded.errors import StartFailed
+from deploy.embedded.postgres import outside_folder
+from deploy.embedded.process import Launch, ProcessSpec, command_line, is_alive
+from deploy.embedded.servers import EmbeddedServers, Plan
+from deploy.embedded.state import ProcessState, State
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def victims(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedServers]:
+    """Servers of this module's own: everybody else's must not be killed."""
+    # A path longer than a socket's name may be, and with a space: nobody chooses folders for our sake.
+    root = tmp_path_factory.mktemp("victims") / ("a long folder name " * 6).strip()
+    async with EmbeddedServers(root, durable=False) as servers:
+        yield servers
+        await servers.stop(kill=True)
+
+
+def owner(path: Path) -> int:
+    return path.stat().st_uid
+
+
+def target(link: Path) -> Path:
+    return link.readlink()
+
+
+async def eventually(condition: Callable[[], bool], within_s: float = 20.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        await asyncio.sleep(0.02)
+
+
+async def kill_and_wait(servers: EmbeddedServers, name: str) -> None:
+    before = servers.supervisor.process(name)
+    assert before.pid is not None
+    os.kill(before.pid, signal.SIGKILL)
+    await eventually(lambda: servers.supervisor.process(name).restarts > before.restarts)
+    await eventually(lambda: servers.supervisor.process(name).state is State.READY)
+
+
+async def test_postgres_comes_back_with_what_was_committed(victims: EmbeddedServers) -> None:
+    """PostgreSQL holds the truth (architecture, invariant 1)."""
+    url = victims.postgres.url.replace("+asyncpg", "")
+    connection = await asyncpg.connect(url)
+    await connection.execute("CREATE TABLE task (name text)")
+    await connection.execute("INSERT INTO task VALUES ('kept')")
+    await kill_and_wait(victims, "postgres")
+    connection.terminate()
+    again = await asyncpg.connect(url)
+    assert await again.fetchval("SELECT name FROM task") == "kept"
+    await again.close()
+
+
+async def test_nats_comes_back_with_what_was_acknowledged(victims: EmbeddedServers) -> None:
+    """An event that the relay marked as published must still reach its consumers."""
+    client = await nats.connect(victims.nats.url, reconnect_time_wait=0.05, max_reconnect_attempts=-1)
+    await client.jetstream().add_stream(name="TASKS", subjects=["loupe.tasks.>"])
+    await client.jetstream().publish("loupe.tasks.a.state", b"kept")
+    await kill_and_wait(victims, "nats")
+    await eventually(lambda: client.is_connected)
+    message = await client.jetstream().get_msg("TASKS", seq=1)
+    assert message.data == b"kept"
+    await client.close()
+
+
+async def test_seaweed_comes_back_with_what_was_stored(victims: EmbeddedServers) -> None:
+    """Bytes are written before they are named (architecture, invariant 5): a name must find them."""
+    store = victims.object_store
+    client = Minio(store.endpoint, access_key=store.access_key, secret_key=store.secret_key, secure=False)
+    client.put_object(store.bucket, "weights/kept", io.BytesIO(b"kept"), 4)
+    await kill_and_wait(victims, "seaweed")
+    assert client.get_object(store.bucket, "weights/kept").data == b"kept"
+
+
+async def test_a_stale_pid_file_that_names_a_living_stranger_does_not_stop_postgres(
+    victims: EmbeddedServers,
+) -> None:
+    """After a reboot the recorded id is somebody else's; PostgreSQL itself would refuse to start for ever."""
+    pid_file = victims.folder.root / "postgres" / "data" / "postmaster.pid"
+    killed = victims.supervisor.process("postgres").pid
+    assert killed is not None
+    stopped = pid_file.read_text().splitlines()
+    os.kill(killed, signal.SIGKILL)
+    # Between the kill and the next start 0.2 s later.
+    pid_file.write_text("\n".join([str(os.getppid()), *stopped[1:]]) + "\n")
+    await eventually(lambda: victims.supervisor.process("postgres").pid not in {None, killed})
+    await eventually(lambda: victims.supervisor.process("postgres").state is State.READY)
+
+
+def test_up_twice_kill_the_supervisor_and_up_again(tmp_path: Path) -> None:
+    """The whole life of a stack on one machine, as `loupe up --detach` and `loupe down` see it."""
+    root = tmp_path / "data"
+    events: list[ProcessState] = []
+    try:
+        first = stack.up(root, detach=True, services=False, on_event=events.append)
+        assert not first.already_running
+        assert {p.state for p in first.status.processes} == {State.READY}
+        assert {e.name for e in events if e.state is State.READY} == {"postgres", "nats", "seaweed"}
+        assert (root / "credentials.json").stat().st_mode & 0o777 == 0o600
+        secrets_kept = (root / "credentials.json").read_text()
+
+        again = stack.up(root, detach=True, services=False)
+        assert again.already_running
+        assert again.status.supervisor_pid == first.status.supervisor_pid
+
+        now = stack.status(root)
+        assert now.running
+        assert all(
+            p.pid and p.uptime_s is not None and (p.memory_bytes or 0) > 1_000_000 for p in now.processes
+        )
+
+        assert first.status.supervisor_pid is not None
+        os.kill(first.status.supervisor_pid, signal.SIGKILL)
+        killed_at = time.monotonic()
+        dead = stack.status(root)
+        while dead.running:
+            dead = stack.status(root)
+            assert time.monotonic() < killed_at + 5
+        assert {p.state for p in dead.processes} == {State.STOPPED}
+
+        # At once: the orphans may still be ending.
+        third = stack.up(root, detach=True, services=False)
+        assert not third.already_running
+        addresses = {p.name: p.address for p in first.status.processes}
+        assert {p.name: p.address for p in third.status.processes} == addresses
+        assert (root / "credentials.json").read_text() == secrets_kept
+        orphans = {p.pid for p in first.status.processes if p.pid is not None and is_alive(p.pid)}
+        assert not {pid for pid in orphans if str(root) in " ".join(command_line(pid))}
+    finally:
+        stopped = stack.down(root)
+    assert stopped
+    assert not stack.down(root)
+    assert stack.status(root).state is State.STOPPED
+
+
+async def test_a_process_on_top_that_fails_is_named_and_nothing_stays(tmp_path: Path) -> None:
+    """A half-started stack would hold the folder and the ports, and nobody would know why."""
+
+    def broken(plan: Plan) -> list[ProcessSpec]:
+        launch = Launch(
+            command=(sys.executable, "-c", "raise SystemExit('no such setting')"),
+            environment={"PATH": os.defpath},
+            working_directory=plan.folder.root,
+        )
+        return [ProcessSpec(name="registry", prepare=lambda: launch, after=("postgres", "nats"))]
+
+    servers = EmbeddedServers(tmp_path / "data", more=broken, durable=False)
+    with pytest.raises(StartFailed, match="registry does not come up") as failure:
+        await servers.start(timeout_s=60)
+    assert "no such setting" in failure.value.log_tail
+    assert {p.state for p in servers.supervisor.processes} == {State.STOPPED}
+    with servers.folder.lock():
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs the other account")
+async def test_root_without_user_namespaces_runs_postgres_as_somebody_else(tmp_path: Path) -> None:
+    """Some containers forbid namespaces; the folder may be one that no other user can reach."""
+    servers = EmbeddedServers(tmp_path / "data", durable=False, user_namespace_allowed=False)
+    servers.folder.create()
+    credentials = load_or_create(servers.folder.credentials_file)
+    outside = outside_folder(credentials.stack_id)
+    try:
+        async with servers:
+            pid = servers.supervisor.process("postgres").pid
+            assert pid is not None
+            assert owner(Path(f"/proc/{pid}")) != 0
+            assert target(servers.folder.root / "postgres") == outside
+            connection = await asyncpg.connect(servers.postgres.url.replace("+asyncpg", ""))
+            await connection.close()
+            await servers.stop(kill=True)
+    finally:
+        shutil.rmtree(outside.parent, ignore_errors=True)

@@ -1,0 +1,232 @@
+"""The supervisor's promises, on small real processes."""
+
+import asyncio
+import itertools
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from deploy.embedded.errors import StartFailed
+from deploy.embedded.process import MAX_LOG_BYTES, Launch, ProcessSpec, is_alive
+from deploy.embedded.readiness import answers_http
+from deploy.embedded.state import ProcessState, State
+from deploy.embedded.supervisor import Supervisor
+
+FOREVER = "import time; time.sleep(600)"
+
+
+def python(name: str, program: str, folder: Path, **options: object) -> ProcessSpec:
+    launch = Launch(
+        command=(sys.executable, "-c", program),
+        environment={"PATH": os.defpath, "PYTHONUNBUFFERED": "1"},
+        working_directory=folder,
+    )
+    return ProcessSpec(name=name, prepare=lambda: launch, **{"settle_s": 0.2, **options})  # type: ignore[arg-type]
+
+
+async def eventually(condition: Callable[[], bool], within_s: float = 10.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        await asyncio.sleep(0.01)
+
+
+async def test_a_process_starts_only_after_those_it_needs_are_ready(tmp_path: Path) -> None:
+    """A service that meets no database at its first start would fail for a reason that is nobody's fault."""
+    changes: list[ProcessState] = []
+    gate = asyncio.Event()
+
+    async def opened() -> bool:
+        return gate.is_set()
+
+    supervisor = Supervisor(
+        [
+            python("service", FOREVER, tmp_path, after=("server",)),
+            python("server", FOREVER, tmp_path, probe=opened),
+        ],
+        log_dir=tmp_path,
+        on_change=changes.append,
+    )
+    supervisor.start()
+    try:
+        await eventually(lambda: supervisor.process("server").pid is not None)
+        assert supervisor.process("service").state is State.PENDING
+        gate.set()
+        await supervisor.wait_ready(timeout_s=10)
+    finally:
+        await supervisor.stop()
+    order = [(c.name, c.state) for c in changes if c.state in {State.READY, State.STOPPED}]
+    assert order == [
+        ("server", State.READY),
+        ("service", State.READY),
+        ("service", State.STOPPED),
+        ("server", State.STOPPED),
+    ]
+
+
+async def test_what_ends_is_started_again_after_a_growing_pause(tmp_path: Path) -> None:
+    """A process that cannot run must not burn the machine, and one that died once must not be missed long."""
+    moments: list[float] = []
+    supervisor = Supervisor(
+        [python("broken", "raise SystemExit(3)", tmp_path)],
+        log_dir=tmp_path,
+        on_change=lambda c: moments.append(time.monotonic()) if c.state is State.BACKOFF else None,
+    )
+    supervisor.start()
+    try:
+        await eventually(lambda: len(moments) >= 4)
+        assert supervisor.process("broken").detail == "exited with status 3"
+    finally:
+        await supervisor.stop()
+    pauses = [later - earlier for earlier, later in itertools.pairwise(moments)]
+    assert pauses[0] >= 0.2
+    assert pauses[1] >= 0.4
+    assert pauses[2] >= 0.8
+
+
+async def test_a_killed_process_comes_back(tmp_path: Path) -> None:
+    """Kill -9 is what the out-of-memory killer does."""
+    supervisor = Supervisor([python("victim", FOREVER, tmp_path)], log_dir=tmp_path)
+    supervisor.start()
+    try:
+        await supervisor.wait_ready(timeout_s=10)
+        first = supervisor.process("victim").pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        await eventually(lambda: supervisor.process("victim").restarts == 1)
+        await eventually(lambda: supervisor.process("victim").state is State.READY)
+        assert supervisor.process("victim").pid != first
+        assert supervisor.process("victim").detail == "was ended by SIGKILL"
+    finally:
+        await supervisor.stop()
+
+
+async def test_a_process_that_does_not_come_up_is_reported_with_its_last_words(tmp_path: Path) -> None:
+    """Whoever starts the stack must see the reason, not only that there is one."""
+    program = "import sys; sys.exit('the disk is full')"
+    supervisor = Supervisor([python("broken", program, tmp_path)], log_dir=tmp_path)
+    supervisor.start()
+    try:
+        with pytest.raises(StartFailed) as failure:
+            await supervisor.wait_ready(timeout_s=20, max_restarts=1)
+    finally:
+        await supervisor.stop()
+    assert failure.value.process == "broken"
+    assert "the disk is full" in failure.value.log_tail
+
+
+async def test_a_program_that_cannot_be_prepared_is_retried_too(tmp_path: Path) -> None:
+    """A full disk during initdb is as temporary as any other failure."""
+    attempts: list[int] = []
+
+    def prepare() -> Launch:
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise OSError("no space left")
+        return Launch(
+            command=(sys.executable, "-c", FOREVER),
+            environment={"PATH": os.defpath},
+            working_directory=tmp_path,
+        )
+
+    supervisor = Supervisor([ProcessSpec(name="late", prepare=prepare)], log_dir=tmp_path)
+    supervisor.start()
+    try:
+        await supervisor.wait_ready(timeout_s=10)
+        assert "no space left" in supervisor.process("late").detail
+    finally:
+        await supervisor.stop()
+
+
+async def test_a_process_that_ignores_the_stop_signal_is_killed_with_its_children(tmp_path: Path) -> None:
+    """`loupe down` must end, and leave nothing behind that holds a port or a GPU."""
+    program = (
+        "import signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {FOREVER!r}])\n"
+        "print(child.pid)\n"
+        "time.sleep(600)\n"
+    )
+    supervisor = Supervisor([python("deaf", program, tmp_path, stop_timeout_s=0.3)], log_dir=tmp_path)
+    supervisor.start()
+    await supervisor.wait_ready(timeout_s=10)
+    log = tmp_path / "deaf.log"
+    await eventually(lambda: log.read_text().endswith("\n"))
+    await supervisor.stop()
+    child = int(log.read_text())
+    await eventually(lambda: not is_alive(child))
+
+
+async def test_stop_before_everything_started_ends_too(tmp_path: Path) -> None:
+    """Ctrl-C comes at any moment."""
+
+    async def never() -> bool:
+        return False
+
+    supervisor = Supervisor(
+        [
+            python("first", FOREVER, tmp_path, probe=never),
+            python("second", FOREVER, tmp_path, after=("first",)),
+        ],
+        log_dir=tmp_path,
+    )
+    supervisor.start()
+    await eventually(lambda: supervisor.process("first").pid is not None)
+    await supervisor.stop()
+    assert {p.state for p in supervisor.processes} == {State.STOPPED}
+
+
+async def test_the_http_probe_waits_for_a_real_answer(tmp_path: Path) -> None:
+    """An open port is not yet a server that answers."""
+    port_file = tmp_path / "port"
+    program = (
+        "import http.server, pathlib\n"
+        "server = http.server.HTTPServer(('127.0.0.1', 0), http.server.SimpleHTTPRequestHandler)\n"
+        f"pathlib.Path({str(port_file)!r}).write_text(str(server.server_port))\n"
+        "server.serve_forever()\n"
+    )
+
+    async def probe() -> bool:
+        return port_file.exists() and await answers_http(
+            "127.0.0.1", int(port_file.read_text() or 0), "/port"
+        )
+
+    supervisor = Supervisor([python("web", program, tmp_path, probe=probe)], log_dir=tmp_path)
+    supervisor.start()
+    try:
+        await supervisor.wait_ready(timeout_s=10)
+        assert not await answers_http("127.0.0.1", int(port_file.read_text()), "/nothing-here")
+    finally:
+        await supervisor.stop()
+
+
+async def test_a_long_log_is_moved_aside_at_the_next_start(tmp_path: Path) -> None:
+    """A log that only grows fills the disk that the database needs."""
+    log = tmp_path / "talker.log"
+    log.write_bytes(b"x" * (MAX_LOG_BYTES + 1))
+    supervisor = Supervisor([python("talker", f"print('new'); {FOREVER}", tmp_path)], log_dir=tmp_path)
+    supervisor.start()
+    try:
+        await eventually(lambda: log.exists() and log.read_text() == "new\n")
+    finally:
+        await supervisor.stop()
+    assert (tmp_path / "talker.log.1").stat().st_size == MAX_LOG_BYTES + 1
+
+
+@pytest.mark.parametrize(
+    ("after", "message"),
+    [({"a": ("b",), "b": ("a",)}, "wait for each other"), ({"a": ("c",), "b": ()}, "no process is named c")],
+)
+def test_an_order_that_cannot_be_kept_is_refused(
+    tmp_path: Path, after: dict[str, tuple[str, ...]], message: str
+) -> None:
+    """Otherwise the stack would wait for ever without a word."""
+    with pytest.raises(ValueError, match=message):
+        Supervisor(
+            [python(name, FOREVER, tmp_path, after=needs) for name, needs in after.items()], log_dir=tmp_path
+        )
