@@ -1,0 +1,55 @@
+"""What the contracts promise as a whole, read from their descriptors."""
+
+import importlib
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from google.api import annotations_pb2
+from google.protobuf.descriptor import MethodDescriptor
+from loupe.access.v1 import access_pb2
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PROTOS = _ROOT / "protos"
+
+
+def _methods() -> Iterator[MethodDescriptor]:
+    for source in sorted((_PROTOS / "loupe").rglob("*_service.proto")):
+        module = ".".join((*source.relative_to(_PROTOS).parent.parts, f"{source.stem}_pb2"))
+        for service in importlib.import_module(module).DESCRIPTOR.services_by_name.values():
+            yield from service.methods
+
+
+@pytest.mark.parametrize("method", _methods(), ids=lambda method: method.full_name)
+def test_a2_every_rpc_names_its_role(method: MethodDescriptor) -> None:
+    """An RPC without a role would be open to nobody, or worse, to everybody."""
+    assert method.GetOptions().Extensions[access_pb2.role] != access_pb2.ROLE_UNSPECIFIED
+
+
+@pytest.mark.parametrize("method", _methods(), ids=lambda method: method.full_name)
+def test_a2_workers_rpcs_are_not_on_the_web(method: MethodDescriptor) -> None:
+    """What only services may call has no HTTP mapping: the gateway cannot be talked into it."""
+    options = method.GetOptions()
+    if options.Extensions[access_pb2.role] == access_pb2.ROLE_SERVICE:
+        assert not options.HasExtension(annotations_pb2.http)
+
+
+def test_i3_every_http_route_means_one_rpc() -> None:
+    """Two RPCs on one verb and path would answer by the order in which they were declared."""
+    routes = Counter(
+        (rule.WhichOneof("pattern"), getattr(rule, rule.WhichOneof("pattern")))
+        for rule in (
+            method.GetOptions().Extensions[annotations_pb2.http]
+            for method in _methods()
+            if method.GetOptions().HasExtension(annotations_pb2.http)
+        )
+    )
+    assert [route for route, count in routes.items() if count > 1] == []
+
+
+def test_i1_generated_code_is_fresh() -> None:
+    """Code generated from other contracts than those beside it would speak another language than it reads."""
+    subprocess.run([sys.executable, str(_PROTOS / "generate.py"), "--check"], check=True)
