@@ -5,11 +5,12 @@ offered, which mask and group belong to each, and what was left out and why.
 """
 
 import csv
+import hashlib
 import io
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
@@ -112,6 +113,35 @@ def read_folder(folder: Path) -> FolderListing:
         group_column=column,
         unmatched_group_rows=unmatched,
     )
+
+
+def hold_out(listing: FolderListing, share: float) -> tuple[FolderListing, FolderListing]:
+    """Part a listing in two: what may be trained with, and a question bank of about `share` of every code.
+
+    Whole groups go to one side (D3); which, follows from the groups' names alone, so it is the same every time. A code
+    whose samples are all one group stays on the training side.
+    """
+    groups: defaultdict[str, list[FoundSample]] = defaultdict(list)
+    for sample in listing.samples:
+        groups[sample.group or sample.file].append(sample)
+    order = sorted(groups, key=lambda key: hashlib.sha256(key.encode()).digest())
+    total = listing.images_per_code
+    left = dict(total)
+    held: set[str] = set()
+    for key in order:
+        codes = {sample.code for sample in groups[key]}
+        size = {code: sum(sample.code == code for sample in groups[key]) for code in codes}
+        wanted = any(total[code] - left[code] < share * total[code] for code in codes)
+        # Not more than twice its share: one huge group must not empty a class.
+        bearable = all(total[code] - left[code] + size[code] <= max(2 * share * total[code], 1) for code in codes)
+        if wanted and bearable and all(left[code] - size[code] > 0 for code in codes):
+            held.add(key)
+            for code in codes:
+                left[code] -= size[code]
+    sides: tuple[list[FoundSample], list[FoundSample]] = ([], [])
+    for sample in listing.samples:
+        sides[(sample.group or sample.file) in held].append(sample)
+    return replace(listing, samples=tuple(sides[0])), replace(listing, samples=tuple(sides[1]))
 
 
 def _at_top(entry: Path) -> LeftOut:

@@ -1,0 +1,55 @@
+"""The short names that people type, and the resource names that the services know."""
+
+import re
+
+_VERSIONED = re.compile(r"(?P<name>[^@/\s]+)@(?P<version>[^@/\s]+)")
+
+
+class BadName(ValueError):  # noqa: N818 -- a fact
+    """What was typed names nothing; the message says how such a name looks."""
+
+
+def resource(collection: str, name: str) -> str:
+    """`datasets/panels` of `panels`; a whole resource name stays as it is."""
+    return name if name.startswith(f"{collection}/") else f"{collection}/{name}"
+
+
+def short(name: str) -> str:
+    """What people call a resource: `panels`, `panels/line-3`, `panel-adc@v3.01`."""
+    parts = name.split("/")
+    if len(parts) == 4 and parts[2] == "versions":
+        return f"{parts[1]}@{parts[3]}"
+    return "/".join(parts[1::2]) if len(parts) % 2 == 0 else name
+
+
+def model_version(text: str) -> str:
+    """The resource name of `NAME@VERSION`; VERSION may be an alias or `latest`."""
+    return _versioned("models", text, "panel-adc@v3.01")
+
+
+def image_version(text: str) -> str:
+    """The resource name of `IMAGE@VERSION`."""
+    return _versioned("algorithmImages", text, "surface-classification@v3.0")
+
+
+def data_path(text: str, dataset: str | None = None) -> str:
+    """The resource name of `DATASET/PATH`, or of `PATH` within `dataset`."""
+    if text.startswith("datasets/"):
+        return text
+    first, slash, second = text.partition("/")
+    if not slash:
+        if dataset is None:
+            raise BadName(f"{text!r} names no dataset; write DATASET/{text}, or name one --dataset")
+        first, second = dataset.removeprefix("datasets/"), text
+    if not first or not second or "/" in second:
+        raise BadName(f"{text!r} is not a data path; write DATASET/PATH")
+    return f"datasets/{first}/paths/{second}"
+
+
+def _versioned(collection: str, text: str, example: str) -> str:
+    if text.startswith(f"{collection}/"):
+        return text
+    match = _VERSIONED.fullmatch(text)
+    if match is None:
+        raise BadName(f"{text!r} names no version; write NAME@VERSION, as in {example}")
+    return f"{collection}/{match['name']}/versions/{match['version']}"

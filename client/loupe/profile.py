@@ -1,0 +1,80 @@
+"""Where the servers are and which token to show: from the environment, or from the profile that `loupe up` leaves."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+SERVICES = ("registry", "scheduler", "evaluator", "gateway")
+
+
+class NotConfigured(Exception):  # noqa: N818 -- a fact
+    """Nothing says where the servers are; the message says what would."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """One installation of Loupe as a client sees it."""
+
+    registry_address: str
+    scheduler_address: str
+    evaluator_address: str
+    token: str = field(repr=False)
+    gateway_address: str = ""
+    nats_url: str = field(default="", repr=False)
+    """With user and password; empty where events are not to be had."""
+    source: str = "given"
+    """Where it was read from, for messages."""
+
+
+def default_data_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """The data folder of the embedded stack where none is named."""
+    if named := environ.get("LOUPE_DATA_DIR"):
+        return Path(named).expanduser()
+    share = environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(share).expanduser() / "loupe"
+
+
+def load_profile(data_dir: Path | None = None, environ: Mapping[str, str] = os.environ) -> Profile:
+    """The profile in `data_dir`; without one, the environment's addresses, else the default data folder's profile.
+
+    A variable such as LOUPE_TOKEN overrides what the profile says, so that one can act as somebody else.
+    """
+    given = {service: environ.get(f"LOUPE_{service.upper()}_ADDRESS", "") for service in SERVICES}
+    token, nats_url = environ.get("LOUPE_TOKEN", ""), environ.get("LOUPE_NATS_URL", "")
+    folder = data_dir or default_data_dir(environ)
+    if data_dir is None and all(given[service] for service in SERVICES[:3]) and token:
+        return _profile(given, token, nats_url, "the environment")
+    path = folder / "client.json"
+    try:
+        stored: dict[str, Any] = json.loads(path.read_text())
+        addresses = {service: str(stored.get(service, "")) for service in SERVICES}
+        stored_token = str(stored["token"])
+    except FileNotFoundError:
+        raise NotConfigured(
+            f"no stack has been started in {folder}: start one with `loupe up --detach"
+            f"{f' --data-dir {folder}' if folder != default_data_dir({}) else ''}`, or set LOUPE_REGISTRY_ADDRESS, LOUPE_SCHEDULER_ADDRESS, LOUPE_EVALUATOR_ADDRESS and LOUPE_TOKEN"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NotConfigured(f"{path} cannot be read ({error}); `loupe up` writes it anew") from error
+    if data_dir is None:
+        addresses |= {service: address for service, address in given.items() if address}
+    nats = nats_url if nats_url and data_dir is None else str(stored.get("nats_url", ""))
+    return _profile(addresses, token or stored_token, nats, str(path))
+
+
+def _profile(addresses: Mapping[str, str], token: str, nats_url: str, source: str) -> Profile:
+    lacking = [service for service in SERVICES[:3] if not addresses.get(service)]
+    if lacking:
+        raise NotConfigured(f"{source} names no address of {', '.join(lacking)}; `loupe up` writes it anew")
+    return Profile(
+        registry_address=addresses["registry"],
+        scheduler_address=addresses["scheduler"],
+        evaluator_address=addresses["evaluator"],
+        gateway_address=addresses.get("gateway", ""),
+        token=token,
+        nats_url=nats_url,
+        source=source,
+    )

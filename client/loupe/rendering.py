@@ -1,0 +1,315 @@
+"""What people see: tables, durations, sparklines and reports. Nothing here talks to a server."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from loupe import names
+from loupe.evaluator.v1 import report_pb2
+from loupe.scheduler.v1 import task_pb2
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+STATE_STYLE = {
+    "WAITING": "yellow",
+    "TRAINING": "cyan",
+    "PREDICTING": "cyan",
+    "TERMINATED": "magenta",
+    "COMPLETED": "green",
+    "FAILED": "red",
+    "RELEASED": "bold green",
+}
+
+DEFINITIONS = (
+    ("accuracy", "correct samples / all samples"),
+    ("precision of a code (the source's 准确率 per code)", "of those predicted as it, how many truly are"),
+    ("recall of a code", "of those that truly are, how many were predicted so"),
+    ("macro", "mean over the codes that occur among the samples, each code counting the same"),
+    ("majority", "accuracy of always naming the commonest code: what any model must beat"),
+    ("[low–high]", "95 % Wilson interval: with few samples a share proves little"),
+    ("support", "samples that truly have the code"),
+)
+
+
+def message_json(message: Message) -> dict[str, Any]:
+    """A message as JSON, the same as the gateway's: lowerCamelCase, fields without a value included."""
+    return MessageToDict(message, always_print_fields_with_no_presence=True)
+
+
+def enum_word(enum: Any, value: int) -> str:  # noqa: ANN401 -- any generated enum
+    """`TRAINING` of TASK_STATE_TRAINING."""
+    prefix = enum.Name(0).removesuffix("UNSPECIFIED")
+    return str(enum.Name(value)).removeprefix(prefix)
+
+
+def state_of(task: task_pb2.Task) -> str:
+    """The state's word; TERMINATING while the worker has not confirmed (T2)."""
+    return "TERMINATING" if task.terminating else enum_word(task_pb2.TaskState, task.state)
+
+
+def state_text(task: task_pb2.Task) -> Text:
+    """The state, coloured."""
+    word = state_of(task)
+    return Text(word, style=STATE_STYLE.get(word, "yellow"))
+
+
+def model_of(task: task_pb2.Task) -> str:
+    """The model's name, or the version that a prediction tests."""
+    if task.WhichOneof("spec") == "prediction":
+        return names.short(task.prediction.model_version)
+    return task.training.model_name
+
+
+def version_of(task: task_pb2.Task) -> str:
+    """The released version; before that the target's major (T3)."""
+    if task.model_version:
+        return names.short(task.model_version).partition("@")[2]
+    if task.WhichOneof("spec") == "training" and task.training.target_major:
+        return f"v{task.training.target_major}"
+    return ""
+
+
+def duration_s(duration: Duration) -> float:
+    """A duration message in seconds."""
+    return duration.seconds + duration.nanos / 1e9
+
+
+def human_duration(seconds: float) -> str:
+    """`4.2 s`, `3 min 05 s`, `2 h 10 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def human_bytes(size: float) -> str:
+    """`12.3 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+
+
+def local_time(timestamp: Timestamp) -> str:
+    """A timestamp in the reader's time zone; empty where it is not set."""
+    if not timestamp.seconds:
+        return ""
+    return timestamp.ToDatetime(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def elapsed_s(task: task_pb2.Task, now: datetime) -> float | None:
+    """How long the present attempt has run, or ran."""
+    if not task.HasField("start_time"):
+        return None
+    end = task.end_time.ToDatetime(UTC) if task.HasField("end_time") else now
+    return max((end - task.start_time.ToDatetime(UTC)).total_seconds(), 0.0)
+
+
+def remaining(progress: task_pb2.Progress) -> str:
+    """`about 2 min 05 s (1 min 40 s – 3 min)`; the range where it is known, and empty where nothing is."""
+    if not progress.HasField("remaining"):
+        return ""
+    text = f"about {human_duration(duration_s(progress.remaining))}"
+    if progress.HasField("remaining_low") and progress.HasField("remaining_high"):
+        low, high = (human_duration(duration_s(d)) for d in (progress.remaining_low, progress.remaining_high))
+        text += f" ({low} – {high})"
+    return text
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """The values' course in `width` characters, each the mean of its stretch; NaN leaves a gap."""
+    if not values or width < 1:
+        return ""
+    stretches: list[float] = []
+    columns = min(width, len(values))
+    for column in range(columns):
+        stretch = values[column * len(values) // columns : (column + 1) * len(values) // columns]
+        finite = [value for value in stretch if math.isfinite(value)]
+        stretches.append(sum(finite) / len(finite) if finite else math.nan)
+    finite = [value for value in stretches if math.isfinite(value)]
+    if not finite:
+        return ""
+    low, span = min(finite), max(finite) - min(finite)
+    top = len(_BARS) - 1
+    return "".join(
+        " " if not math.isfinite(value) else _BARS[round((value - low) / span * top) if span else 0]
+        for value in stretches
+    )
+
+
+def percent(share: float) -> str:
+    """`97.5 %`."""
+    return f"{100 * share:.1f} %"
+
+
+def estimate(value: report_pb2.Estimate) -> str:
+    """`97.5 % [93.1–99.2]`, or a dash where it is undefined."""
+    if not value.HasField("value"):
+        return "–"
+    return f"{percent(value.value)} [{100 * value.low:.1f}–{100 * value.high:.1f}]"
+
+
+def table(*columns: str, rows: Iterable[Sequence[RenderableType]], right: Iterable[str] = ()) -> Table:
+    """A plain table; the columns in `right` are aligned to the right."""
+    made = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    to_the_right = set(right)
+    for column in columns:
+        made.add_column(column, justify="right" if column in to_the_right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def facts(pairs: Mapping[str, RenderableType]) -> Table:
+    """Names and values, one below the other; empty values are left out."""
+    made = Table.grid(padding=(0, 2))
+    made.add_column(style="bold", no_wrap=True)
+    made.add_column(overflow="fold")
+    for name, value in pairs.items():
+        if value != "":
+            made.add_row(name, value)
+    return made
+
+
+def task_table(tasks: Sequence[task_pb2.Task], now: datetime) -> Table:
+    """The list of T3."""
+    rows = []
+    for task in tasks:
+        elapsed = elapsed_s(task, now)
+        rows.append(
+            (
+                names.short(task.name),
+                model_of(task),
+                version_of(task),
+                state_text(task),
+                names.short(task.creator),
+                "" if elapsed is None else human_duration(elapsed),
+                f"{task.progress.overall_fraction:.0%}",
+                local_time(task.create_time),
+            )
+        )
+    return table(
+        "TASK", "MODEL", "VERSION", "STATE", "CREATOR", "DURATION", "PROGRESS", "CREATED", rows=rows, right=["PROGRESS"]
+    )
+
+
+def stage_rows(task: task_pb2.Task) -> list[tuple[str, str, str, str]]:
+    """Name, state, duration and finding of each preprocessing stage (M1)."""
+    rows = []
+    for stage in task.stages:
+        state = enum_word(task_pb2.StageState, stage.state).lower()
+        took = human_duration(duration_s(stage.duration)) if stage.HasField("duration") else ""
+        finding = f"{stage.sample_count} samples" if stage.sample_count else ""
+        if stage.name == task_pb2.STAGE_NAME_RESOLUTION_FILTER and state == "done":
+            finding += f", {stage.nonconforming_count} nonconforming"
+        if stage.name == task_pb2.STAGE_NAME_SPLIT and state == "done":
+            finding = f"{stage.train_count} to train with, {stage.validation_count} to validate with"
+        name = enum_word(task_pb2.StageName, stage.name).lower().replace("_", " ")
+        rows.append((name, state, took, finding.removeprefix(", ")))
+    return rows
+
+
+def task_details(task: task_pb2.Task, now: datetime) -> RenderableType:
+    """Everything that a person asks of one task."""
+    elapsed = elapsed_s(task, now)
+    pairs: dict[str, RenderableType] = {
+        "task": task.name,
+        "model": f"{model_of(task)} {version_of(task)}",
+        "state": state_text(task),
+        "phase": enum_word(task_pb2.Phase, task.phase).lower() if task.phase else "",
+        "waits": f"{task.wait.message} (number {task.wait.queue_position} in the queue)" if task.wait.reason else "",
+        "progress": f"{task.progress.overall_fraction:.0%}",
+        "remaining": remaining(task.progress),
+        "attempt": f"{task.attempt}" + (f", taken up again {task.recoveries} times" if task.recoveries else ""),
+        "created": f"{local_time(task.create_time)} by {names.short(task.creator)}",
+        "duration": "" if elapsed is None else human_duration(elapsed),
+        "failure": f"{task.failure.code}: {task.failure.message}" if task.failure.code else "",
+        "report": task.report,
+        "released": names.short(task.model_version) if task.model_version else "",
+    }
+    spec = task.training if task.WhichOneof("spec") == "training" else task.prediction
+    pairs["data"] = ", ".join(names.short(path) for path in spec.data_paths)
+    if task.WhichOneof("spec") == "training":
+        pairs["image"] = names.short(task.training.algorithm_image_version)
+        pairs["environment"] = names.short(task.training.production_environment)
+        pairs["retrains"] = names.short(task.training.parent_version) if task.training.parent_version else ""
+    parts: list[RenderableType] = [facts(pairs)]
+    if task.stages:
+        parts += ["", table("STAGE", "STATE", "DURATION", "RESULT", rows=stage_rows(task))]
+    if task.failure.log_tail:
+        parts += ["", Text("end of the log", style="bold"), Text(task.failure.log_tail)]
+    return Group(*parts)
+
+
+def report(value: report_pb2.Report) -> RenderableType:
+    """A report whole: overall, per code, confusion matrix, and what the terms mean (E1, P3)."""
+    overall = value.overall
+    kind = "validation split" if value.kind == report_pb2.REPORT_KIND_VALIDATION else "question bank"
+    head: dict[str, RenderableType] = {
+        "report": f"{value.name} ({kind})",
+        "task": value.task,
+        "model": names.short(value.model_version) if value.model_version else "",
+        "data": ", ".join(names.short(path) for path in value.data_paths),
+        "samples": f"{overall.sample_count}, {overall.correct_count} correct"
+        + (f"; {value.nonconforming_count} nonconforming set aside" if value.nonconforming_count else ""),
+        "accuracy": Text.assemble((estimate(overall.accuracy), "bold"), f"   majority {percent(overall.majority_share)}"),
+        "macro": f"precision {percent(overall.macro_precision)}, recall {percent(overall.macro_recall)}, "
+        f"F1 {percent(overall.macro_f1)}",
+        "to a human": f"{value.below_threshold_count} below confidence {value.confidence_threshold:g}"
+        if value.confidence_threshold
+        else "",
+        "speed": f"{value.images_per_s:.0f} images/s" if value.images_per_s else "",
+    }
+    rows = [
+        (
+            Text(code.code + (" *" if code.special else "")),
+            str(code.support),
+            estimate(code.precision),
+            estimate(code.recall),
+            f"{code.f1:.3f}",
+            str(code.misjudged_count),
+            str(code.nonconforming_count),
+        )
+        for code in value.codes
+    ]
+    columns = ("CODE", "SUPPORT", "PRECISION", "RECALL", "F1", "MISJUDGED", "NONCONFORMING")
+    parts: list[RenderableType] = [facts(head), "", table(*columns, rows=rows, right=columns[1:])]
+    if any(code.special for code in value.codes):
+        parts.append(Text("* special defect: outside the classifier's classes", style="dim"))
+    if value.confusion.size:
+        parts += ["", Text("confusion matrix: a row is the true code, a column the predicted one", style="bold")]
+        parts.append(confusion(value))
+    parts += ["", facts({term: Text(meaning, style="dim") for term, meaning in DEFINITIONS})]
+    return Group(*parts)
+
+
+def confusion(value: report_pb2.Report) -> Table:
+    """The confusion matrix, the diagonal in green, what is wrong in red."""
+    size, codes = value.confusion.size, list(value.code_list)
+    rows: list[list[RenderableType]] = []
+    for true in range(size):
+        counts = value.confusion.counts[true * size : (true + 1) * size]
+        row: list[RenderableType] = [Text(codes[true], style="bold")]
+        for predicted, count in enumerate(counts):
+            style = "green" if predicted == true else "red" if count else "dim"
+            row.append(Text(str(count) if count else "·", style=style))
+        rows.append(row)
+    return table("", *codes[:size], rows=rows, right=codes)
+
+
+def is_for_people(console: Console) -> bool:
+    """Whether a person looks at a terminal, and pictures that move may be drawn."""
+    return console.is_terminal and not console.is_dumb_terminal
