@@ -26,6 +26,9 @@ class Credentials:
     """Of the role `loupe`, which owns the database of the services and nothing else."""
     nats_user: str = "loupe"
     nats_password: str = field(default_factory=_secret, repr=False)
+    nats_reader_user: str = "loupe-reader"
+    """Follows events and publishes none; what subscribers in the fab and the command line are given."""
+    nats_reader_password: str = field(default_factory=_secret, repr=False)
     s3_access_key: str = field(default_factory=lambda: "loupe" + secrets.token_hex(8))
     s3_secret_key: str = field(default_factory=_secret, repr=False)
     seaweed_jwt_key: str = field(default_factory=_secret, repr=False)

@@ -7,11 +7,23 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from deploy.embedded.ports import HOST
+from deploy.embedded.ports import HOST, SERVICE_PORTS
 from deploy.embedded.process import Launch, ProcessSpec
 from deploy.embedded.readiness import answers_http, serves_grpc
 from deploy.embedded.servers import Plan
 
+# What the stack decides for each process; a value in the user's shell is meant for something else.
+_DECIDED_HERE = (
+    *(
+        "LOUPE_DATABASE_URL",
+        "LOUPE_NATS_URL",
+        "LOUPE_S3_",
+        "LOUPE_SERVICE_TOKEN",
+        "LOUPE_BOOTSTRAP_ADMIN_TOKEN",
+    ),
+    *("LOUPE_TOKEN", "LOUPE_LISTEN", "LOUPE_WORKER", "LOUPE_CACHE_DIR"),
+    *(f"LOUPE_{service.upper()}_ADDRESS" for service in SERVICE_PORTS),
+)
 _SERVERS = ("postgres", "nats", "seaweed")
 
 
@@ -109,10 +121,11 @@ def _worker(
 
 def _python(plan: Plan, module: str, settings: Mapping[str, str]) -> Launch:
     plan.folder.cache.mkdir(mode=0o700, exist_ok=True)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_DECIDED_HERE)}
     return Launch(
         command=(sys.executable, "-m", module),
         # The user's environment first: log level, lease, compute resource and OpenTelemetry are set there.
-        environment={**os.environ, **import_path(), "PYTHONUNBUFFERED": "1", **settings},
+        environment={**inherited, **import_path(), "PYTHONUNBUFFERED": "1", **settings},
         working_directory=plan.folder.root,
     )
 

@@ -12,6 +12,21 @@ from deploy.embedded.ports import HOST
 from deploy.embedded.process import Launch, ProcessSpec
 from deploy.embedded.readiness import speaks
 
+# What JetStream's clients ask of the server to look at a stream and to follow it from any point.
+_READER_MAY_ASK = (
+    "$JS.API.INFO",
+    "$JS.API.STREAM.NAMES",
+    "$JS.API.STREAM.LIST",
+    "$JS.API.STREAM.INFO.*",
+    "$JS.API.STREAM.MSG.GET.*",
+    "$JS.API.DIRECT.GET.>",
+    "$JS.API.CONSUMER.CREATE.>",
+    "$JS.API.CONSUMER.INFO.>",
+    "$JS.API.CONSUMER.MSG.NEXT.>",
+    "$JS.ACK.>",
+    "$JS.FC.>",
+)
+
 
 def program(name: str, package: str) -> str:
     """The path of a program that a wheel brought."""
@@ -23,7 +38,7 @@ def program(name: str, package: str) -> str:
 
 
 class Nats:
-    """One NATS server; one user, no anonymous access, no monitoring port."""
+    """One NATS server: a user for the services, one who only reads, no anonymous access, no monitoring port."""
 
     def __init__(self, folder: Path, *, port: int, credentials: Credentials) -> None:
         self._folder = folder
@@ -40,6 +55,12 @@ class Nats:
         """The URL with its credentials."""
         return f"nats://{self._credentials.nats_user}:{self._credentials.nats_password}@{self.address}"
 
+    @property
+    def reader_url(self) -> str:
+        """The URL for those who follow events and must not be able to forge one."""
+        keys = self._credentials
+        return f"nats://{keys.nats_reader_user}:{keys.nats_reader_password}@{self.address}"
+
     def spec(self) -> ProcessSpec:
         """The server as the supervisor runs it."""
         return ProcessSpec(name="nats", prepare=self.prepare, probe=self.is_ready, address=self.address)
@@ -48,13 +69,21 @@ class Nats:
         """Write the configuration and say how to start."""
         store = self._folder / "jetstream"
         store.mkdir(mode=0o700, parents=True, exist_ok=True)
-        user = {"user": self._credentials.nats_user, "password": self._credentials.nats_password}
+        keys = self._credentials
+        users = [
+            {"user": keys.nats_user, "password": keys.nats_password},
+            {
+                "user": keys.nats_reader_user,
+                "password": keys.nats_reader_password,
+                "permissions": {"publish": list(_READER_MAY_ASK), "subscribe": ["loupe.>", "_INBOX.>"]},
+            },
+        ]
         # JSON is valid configuration, and its quotes keep a `$` in a value from being read as a variable.
         configuration = {
             "server_name": "loupe",
             "listen": self.address,
             "jetstream": {"store_dir": str(store)},
-            "authorization": {"users": [user]},
+            "authorization": {"users": users},
         }
         path = self._folder / "nats.conf"
         write_atomically(path, json.dumps(configuration, indent=2) + "\n", mode=0o600)

@@ -238,6 +238,7 @@ def _write_client_file(stack: EmbeddedServers) -> None:
         **{name: f"127.0.0.1:{ports[name]}" for name in SERVICE_PORTS},
         "gateway_url": f"http://127.0.0.1:{ports['gateway']}",
         "nats_url": stack.nats.url,
+        "nats_url": stack.nats.reader_url,
         "token": stack.credentials.admin_token,
     }
     write_atomically(stack.folder.client_file, json.dumps(profile, indent=2) + "\n", mode=0o600)

@@ -17,6 +17,37 @@ from minio.error import S3Error
 from deploy.embedded.ports import SEAWEED_GRPC_OFFSET
 from deploy.embedded.servers import EmbeddedServers
 
+
+async def test_a_reader_follows_events_and_forges_none(servers: EmbeddedServers) -> None:
+    """Whoever may watch a task must not be able to announce a release that never was."""
+    writer = await nats.connect(servers.nats.url)
+    events = writer.jetstream()
+    await events.add_stream(name="WATCHED", subjects=["loupe.watched.>"])
+    await events.publish("loupe.watched.a.state", b"1")
+    refusals: list[str] = []
+
+    async def note(error: Exception) -> None:
+        refusals.append(str(error))
+
+    reader = await nats.connect(servers.nats.reader_url, error_cb=note)
+    try:
+        followed = await reader.jetstream().subscribe("loupe.watched.>", ordered_consumer=True)
+        assert (await followed.next_msg(timeout=5)).data == b"1"
+        pulled = await reader.jetstream().pull_subscribe("loupe.watched.>", stream="WATCHED")
+        (message,) = await pulled.fetch(1, timeout=5)
+        await message.ack()
+        await reader.publish("loupe.watched.a.state", b"forged")
+        for forbidden in ("$JS.API.STREAM.PURGE.WATCHED", "$JS.API.STREAM.DELETE.WATCHED"):
+            await reader.publish(forbidden, b"")
+        await reader.flush()
+        assert (await events.stream_info("WATCHED")).state.messages == 1
+        assert len([r for r in refusals if "permissions violation" in r.lower()]) == 3
+    finally:
+        await reader.close()
+        await events.delete_stream("WATCHED")
+        await writer.close()
+
+
 WRONG = "wrong" * 8
 
 

@@ -1,0 +1,93 @@
+"""What each of Loupe's processes is told, and in which order they start."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.embedded.data_folder import DataFolder
+from deploy.embedded.loupe_processes import Workers, loupe_processes
+from deploy.embedded.nats import Nats
+from deploy.embedded.ports import SERVER_PORTS, SERVICE_PORTS, assign
+from deploy.embedded.postgres import Postgres
+from deploy.embedded.process import ProcessSpec
+from deploy.embedded.seaweed import Seaweed
+from deploy.embedded.servers import Plan
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    folder = DataFolder(tmp_path / "data")
+    folder.create()
+    credentials = folder.credentials()
+    ports = assign((*SERVER_PORTS, *SERVICE_PORTS), {})
+    return Plan(
+        folder=folder,
+        ports=ports,
+        credentials=credentials,
+        postgres=Postgres(folder.root / "postgres", port=ports["postgres"], credentials=credentials),
+        nats=Nats(folder.root / "nats", port=ports["nats"], credentials=credentials),
+        seaweed=Seaweed(folder.root / "seaweed", ports=ports, credentials=credentials),
+    )
+
+
+def processes(plan: Plan, **workers: int) -> dict[str, ProcessSpec]:
+    return {spec.name: spec for spec in loupe_processes(plan, workers=Workers(**workers))}
+
+
+def test_as_many_workers_as_asked_for_each_with_a_name_of_its_own(plan: Plan) -> None:
+    """A lease and a log line name the worker; two of one name could not be told apart."""
+    specs = processes(plan, trainers=2, evaluators=0)
+    assert set(specs) == {"registry", "scheduler", "evaluator", "gateway", "trainer-1", "trainer-2"}
+    assert specs["trainer-2"].prepare().environment["LOUPE_WORKER"] == "trainer-2"
+
+
+def test_only_those_who_own_rows_can_reach_the_database(plan: Plan) -> None:
+    """Workers own no database (architecture, invariant 2); neither does the gateway."""
+    told = {
+        name for name, spec in processes(plan).items() if "LOUPE_DATABASE_URL" in spec.prepare().environment
+    }
+    assert told == {"registry", "scheduler", "evaluator"}
+
+
+def test_only_the_registry_learns_the_administrators_token(plan: Plan) -> None:
+    """It makes the first user; nobody else has a use for it."""
+    token = plan.credentials.admin_token
+    told = {name for name, spec in processes(plan).items() if token in spec.prepare().environment.values()}
+    assert told == {"registry"}
+
+
+def test_no_secret_is_an_argument(plan: Plan) -> None:
+    """Arguments of a process are there for every user of the machine to read."""
+    specs = [*processes(plan).values(), plan.nats.spec(), plan.seaweed.spec()]
+    keys = plan.credentials
+    secrets = (
+        keys.service_token,
+        keys.admin_token,
+        keys.postgres_password,
+        keys.nats_password,
+        keys.s3_secret_key,
+        keys.seaweed_jwt_key,
+    )
+    for spec in specs:
+        launch = spec.prepare()
+        assert not any(secret in " ".join(launch.command) for secret in secrets), spec.name
+        assert not any(secret in repr(launch) for secret in secrets), spec.name
+
+
+def test_every_server_listens_where_the_others_look_for_it(plan: Plan) -> None:
+    """One address, said once."""
+    specs = processes(plan)
+    told = specs["trainer-1"].prepare().environment
+    for name in ("registry", "scheduler", "evaluator", "gateway"):
+        listens = specs[name].prepare().environment["LOUPE_LISTEN"]
+        assert listens == told[f"LOUPE_{name.upper()}_ADDRESS"] == specs[name].address
+
+
+def test_the_users_own_settings_reach_the_services(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Log level, lease length and telemetry are the user's to choose; addresses and secrets are the stack's."""
+    monkeypatch.setenv("LOUPE_LEASE_S", "3")
+    monkeypatch.setenv("LOUPE_DATABASE_URL", "postgresql://elsewhere/db")
+    environment = processes(plan)["scheduler"].prepare().environment
+    assert environment["LOUPE_LEASE_S"] == "3"
+    assert environment["LOUPE_DATABASE_URL"] == plan.postgres.url
+    assert "LOUPE_DATABASE_URL" not in processes(plan)["trainer-1"].prepare().environment
