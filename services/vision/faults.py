@@ -1,7 +1,7 @@
 """Why a piece of work ended early, and whose fault it was (T5)."""
 
 
-class Fault(Exception):  # noqa: N818 - a fault is what the domain calls it
+class Fault(Exception):
     """Work that cannot go on: a stable code, and a sentence that names the thing, the fact and the remedy.
 
     UserFault            the order or its data; the same work would fail again

@@ -1,4 +1,6 @@
-"""Reading image files that strangers made (D4). Needs no torch: the registry imports samples through it too."""
+"""Reading image files that strangers made (D4). Needs no torch: the registry imports samples through it
+too.
+"""
 
 import hashlib
 import struct
@@ -8,13 +10,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
 from pathlib import PurePosixPath
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-type Pixels = NDArray[np.uint8]
+Pixels: TypeAlias = NDArray[np.uint8]
 
 
 class Reason(StrEnum):
@@ -28,7 +31,7 @@ class Reason(StrEnum):
     DECODE_FAILED = "DECODE_FAILED"
 
 
-class UnusableImage(ValueError):  # noqa: N818 - the thing is the image, not the error
+class UnusableImage(ValueError):
     """The file is set aside; `reason` is stable, `message` is for a person."""
 
     def __init__(self, reason: Reason, message: str) -> None:
@@ -96,8 +99,10 @@ def inspect(data: bytes, name: str, limits: ImageLimits = DEFAULT_LIMITS) -> Ima
     image_format = _sniff(data)
     suffix = PurePosixPath(name).suffix.lower()
     if image_format and suffix and FORMAT_OF_SUFFIX.get(suffix) != image_format:
-        raise UnusableImage(Reason.TYPE_MISMATCH, f"{name} is named {suffix} but its content is {image_format}")
-    pixels_HWC, header = _decode(data, limits)  # noqa: N806 - names carry shapes
+        raise UnusableImage(
+            Reason.TYPE_MISMATCH, f"{name} is named {suffix} but its content is {image_format}"
+        )
+    pixels_HWC, header = _decode(data, limits)
     return ImageFacts(
         width=header.width,
         height=header.height,
@@ -111,12 +116,13 @@ def inspect(data: bytes, name: str, limits: ImageLimits = DEFAULT_LIMITS) -> Ima
 def decode(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Pixels:
     """RGB pixels, uint8 (H, W, 3); grey is repeated, 16 bits keep their high byte, alpha is dropped.
 
-    The EXIF orientation is ignored: masks and inspection coordinates refer to pixels as stored. Raises UnusableImage.
+    The EXIF orientation is ignored: masks and inspection coordinates refer to pixels as stored. Raises
+    UnusableImage.
     """
     return _decode(data, limits)[0]
 
 
-def pixels_sha256(pixels_HWC: Pixels) -> str:  # noqa: N803 - names carry shapes
+def pixels_sha256(pixels_HWC: Pixels) -> str:
     """Digest of pixels and shape, whatever file they came from."""
     digest = hashlib.sha256(repr(pixels_HWC.shape).encode())
     digest.update(np.ascontiguousarray(pixels_HWC).data)
@@ -157,7 +163,10 @@ def _decode(data: bytes, limits: ImageLimits) -> tuple[Pixels, _Header]:
 def _refuse_oversize(header: _Header, limits: ImageLimits) -> None:
     if header.width < 1 or header.height < 1:
         raise UnusableImage(Reason.DECODE_FAILED, f"the header says {header.width}×{header.height} pixels")
-    if header.width * header.height > limits.max_pixels or max(header.width, header.height) > limits.max_side_px:
+    if (
+        header.width * header.height > limits.max_pixels
+        or max(header.width, header.height) > limits.max_side_px
+    ):
         raise UnusableImage(
             Reason.TOO_LARGE,
             f"the header says {header.width}×{header.height} pixels; "
@@ -170,7 +179,9 @@ def _decode_with_opencv(data: bytes, image_format: str) -> Pixels:
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
-        raise UnusableImage(Reason.DECODE_FAILED, f"the {image_format} file does not decode: {error.err}") from error
+        raise UnusableImage(
+            Reason.DECODE_FAILED, f"the {image_format} file does not decode: {error.err}"
+        ) from error
     if pixels is None:
         raise UnusableImage(Reason.DECODE_FAILED, f"the {image_format} file does not decode")
     return np.asarray(pixels, np.uint8)

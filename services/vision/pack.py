@@ -1,11 +1,14 @@
-"""Samples decoded and resized once, kept as memory-mapped uint8 shards that attempts, retrains and evaluations share.
+"""Samples decoded and resized once, kept as memory-mapped uint8 shards that attempts, retrains and
+evaluations share.
 
     <root>/<recipe>/<digest>.u8     (N, height, width, 3) uint8, nothing else
-    <root>/<recipe>/<digest>.json   which content hash lies in which slot, and which could not be decoded and why
+    <root>/<recipe>/<digest>.json   which content hash lies in which slot, and which could not be decoded and
+    why
 
-A shard holds the samples that no shard before it held: a retrain with a few new samples decodes only those. Its name is
-the digest of the ordered content hashes, and the recipe names the rule and size, so equal input gives an equal file,
-whichever process writes it first. The .json is written last: its presence means that the .u8 is complete.
+A shard holds the samples that no shard before it held: a retrain with a few new samples decodes only those.
+Its name is the digest of the ordered content hashes, and the recipe names the rule and size, so equal input
+gives an equal file, whichever process writes it first. The .json is written last: its presence means that
+the .u8 is complete.
 """
 
 import contextlib
@@ -18,6 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +31,7 @@ from services.vision.images import DEFAULT_LIMITS, ImageLimits, Pixels, Unusable
 from services.vision.preprocessing import InputSpecification, resize
 from services.vision.samples import Objects, Sample, read_verified
 
-type Progress = Callable[[int, int], None]
+Progress: TypeAlias = Callable[[int, int], None]
 """Called with (samples done, samples in all); what it raises ends the build."""
 
 _SHARD_BYTES = 64 * 2**20
@@ -57,7 +61,7 @@ class Pack:
         """(N, 2) shard and slot of each hash, for `gather`. KeyError for one that is unreadable."""
         return np.array([self.slots[sha256] for sha256 in hashes], np.int64).reshape(-1, 2)
 
-    def gather(self, rows: NDArray[np.int64], out_NHWC: Pixels) -> None:  # noqa: N803 - names carry shapes
+    def gather(self, rows: NDArray[np.int64], out_NHWC: Pixels) -> None:
         """Copies rows into a buffer of the caller's, (N, H, W, 3) uint8."""
         shards = self.shards
         for target, (shard, slot) in zip(out_NHWC, rows.tolist(), strict=True):
@@ -75,7 +79,9 @@ class PackCache:
         threads: int | None = None,
         limits: ImageLimits = DEFAULT_LIMITS,
     ) -> None:
-        """`threads` read and decode side by side; reading waits for the store, so there are more of them than cores."""
+        """`threads` read and decode side by side; reading waits for the store, so there are more of them
+        than cores.
+        """
         self._root = root
         self._max_bytes = max_bytes
         self._threads = threads or min(32, 4 * (os.cpu_count() or 1))
@@ -95,13 +101,17 @@ class PackCache:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             pack = self._open_known(folder, specification, set(wanted))
-            missing = [sha256 for sha256 in wanted if sha256 not in pack.slots and sha256 not in pack.unreadable]
+            missing = [
+                sha256 for sha256 in wanted if sha256 not in pack.slots and sha256 not in pack.unreadable
+            ]
             progress(len(wanted) - len(missing), len(wanted))
             if missing:
                 pack = self._build(folder, pack, missing, objects, progress, len(wanted))
                 self._evict(keep=folder)
         except OSError as error:
-            raise InfrastructureFault("CACHE_UNUSABLE", f"the pack cache {self._root} failed: {error}") from error
+            raise InfrastructureFault(
+                "CACHE_UNUSABLE", f"the pack cache {self._root} failed: {error}"
+            ) from error
         return pack
 
     def _open_known(self, folder: Path, specification: InputSpecification, wanted: set[str]) -> Pack:
@@ -112,7 +122,9 @@ class PackCache:
                 held = [sha256 for sha256 in described["samples"] if sha256 in wanted]
                 refused = {sha256: why for sha256, why in described["unreadable"].items() if sha256 in wanted}
                 if held or refused:
-                    pack = _with_shard(pack, manifest.with_suffix(".u8"), described["samples"], described["unreadable"])
+                    pack = _with_shard(
+                        pack, manifest.with_suffix(".u8"), described["samples"], described["unreadable"]
+                    )
                     os.utime(manifest)  # what was used last is evicted last
         return pack
 
@@ -148,7 +160,9 @@ class PackCache:
                             done += 1
                             progress(done, total)
                     except BaseException:
-                        threads.shutdown(wait=True, cancel_futures=True)  # a stop must not wait for a thousand reads
+                        threads.shutdown(
+                            wait=True, cancel_futures=True
+                        )  # a stop must not wait for a thousand reads
                         raise
                 refused = {sha256: [why.reason, why.message] for sha256, why in unreadable.items()}
                 described = {"recipe": specification.pack_recipe, "samples": held, "unreadable": refused}
@@ -159,11 +173,15 @@ class PackCache:
         return pack
 
     def _evict(self, keep: Path) -> None:
-        """Down to the bound, oldest use first; never what the running build just opened (its recipe's newest shards)."""
+        """Down to the bound, oldest use first; never what the running build just opened (its recipe's newest
+        shards).
+        """
         shards = []
         for manifest in self._root.glob("*/*.json"):
             with contextlib.suppress(OSError):
-                shards.append((manifest.stat().st_mtime_ns, manifest, manifest.with_suffix(".u8").stat().st_size))
+                shards.append(
+                    (manifest.stat().st_mtime_ns, manifest, manifest.with_suffix(".u8").stat().st_size)
+                )
         total = sum(size for _, _, size in shards)
         for _, manifest, size in sorted(shards):
             if total <= self._max_bytes:

@@ -1,8 +1,9 @@
 """The one rule from a decoded picture to what a network sees. Training, evaluation and export go through it.
 
-Resize: bilinear, half-pixel centres, no antialias, both axes alone, result rounded to uint8. OpenCV's INTER_LINEAR_EXACT
-is that rule in fixed point, the same bits on every processor; Pillow and torchvision's antialiased resize are another
-rule and skew scores. Then x = (pixel / 255 - mean) / std per channel, in float32.
+Resize: bilinear, half-pixel centres, no antialias, both axes alone, result rounded to uint8. OpenCV's
+INTER_LINEAR_EXACT is that rule in fixed point, the same bits on every processor; Pillow and torchvision's
+antialiased resize are another rule and skew scores. Then x = (pixel / 255 - mean) / std per channel, in
+float32.
 """
 
 import hashlib
@@ -18,12 +19,15 @@ from services.vision.faults import UserFault
 from services.vision.images import Pixels
 
 RULE = "bilinear-half-pixel-uint8-1"
-"""Changes when the rule does: packs of another rule are then not found, and weights of another rule refused."""
+"""Changes when the rule does: packs of another rule are then not found, and weights of another rule
+refused."""
 
 
 @dataclass(frozen=True)
 class ResolutionRule:
-    """Which samples conform to an image version's input (M1). `width` and `height` are set together or not at all."""
+    """Which samples conform to an image version's input (M1). `width` and `height` are set together or not
+    at all.
+    """
 
     width: int | None = None
     height: int | None = None
@@ -44,7 +48,10 @@ class ResolutionRule:
             off = max(abs(width - self.width) / self.width, abs(height - self.height) / self.height)
             if off > self.tolerance:
                 nominal = f"{self.width}×{self.height}"
-                return "RESOLUTION_OFF_NOMINAL", f"{width}×{height} is {off:.0%} off {nominal} (±{self.tolerance:.0%})"
+                return (
+                    "RESOLUTION_OFF_NOMINAL",
+                    f"{width}×{height} is {off:.0%} off {nominal} (±{self.tolerance:.0%})",
+                )
         return None
 
 
@@ -62,7 +69,9 @@ class InputSpecification:
 
     def __post_init__(self) -> None:
         if self.channels != 3 or len(self.mean) != 3 or len(self.std) != 3:
-            raise UserFault("BAD_ORDER", "the input specification must have 3 channels (grey pictures are repeated)")
+            raise UserFault(
+                "BAD_ORDER", "the input specification must have 3 channels (grey pictures are repeated)"
+            )
         if not (8 <= self.width <= 4096 and 8 <= self.height <= 4096):
             raise UserFault("BAD_ORDER", f"an input of {self.width}×{self.height} px is outside 8..4096")
         if min(self.std) <= 0:
@@ -96,7 +105,7 @@ class InputSpecification:
         return f"{self.width}x{self.height}-{digest[:16]}"
 
 
-def resize(pixels_HWC: Pixels, specification: InputSpecification) -> Pixels:  # noqa: N803 - names carry shapes
+def resize(pixels_HWC: Pixels, specification: InputSpecification) -> Pixels:
     """Pixels at the network's input size, uint8 (height, width, 3)."""
     size = (specification.width, specification.height)
     return np.asarray(cv2.resize(pixels_HWC, size, interpolation=cv2.INTER_LINEAR_EXACT), np.uint8)

@@ -59,8 +59,15 @@ def read_verified(objects: Objects, key: str, sha256: str) -> bytes:
     data = objects.read(key)
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
-        raise InfrastructureFault("OBJECT_CORRUPT", f"{key} holds bytes with SHA-256 {found}; the store is damaged")
+        raise InfrastructureFault(
+            "OBJECT_CORRUPT", f"{key} holds bytes with SHA-256 {found}; the store is damaged"
+        )
     return data
+
+
+def hash_in_key(key: str) -> str:
+    """The content hash in a key such as `weights/<sha256>.safetensors`."""
+    return key.rsplit("/", 1)[-1].split(".", 1)[0]
 
 
 def read_manifests(objects: Objects, manifests: Iterable[str]) -> list[Sample]:
@@ -95,5 +102,7 @@ def parse_manifest(data: bytes, sha256: str) -> list[Sample]:
                 )
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise UserFault("BAD_DATA", f"manifest {sha256}, line {number}, cannot be read: {error!r}") from error
+            raise UserFault(
+                "BAD_DATA", f"manifest {sha256}, line {number}, cannot be read: {error!r}"
+            ) from error
     return samples

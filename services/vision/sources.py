@@ -1,13 +1,54 @@
-"""Where a child process reads objects from, as its environment says."""
+"""Where a child process reads objects from and keeps its packs, as its environment says."""
 
 import os
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
+from services.kit.errors import LoupeError
+from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
+from services.kit.settings import load, setting
+from services.vision.faults import InfrastructureFault
+from services.vision.pack import PackCache
 from services.vision.samples import DirectoryObjects, Objects
 
+_MAX_OBJECT_BYTES = 2 * 2**30
+"""A checkpoint of a large network; pictures have a limit of their own."""
+_CONNECTIONS = 32
 
-def objects_from_environment() -> Objects:
-    """S3 by LOUPE_S3_*, or a folder where LOUPE_OBJECTS_DIR names one."""
-    if folder := os.environ.get("LOUPE_OBJECTS_DIR"):
-        return DirectoryObjects(Path(folder))
-    raise SystemExit("set LOUPE_OBJECTS_DIR")
+
+@dataclass(frozen=True, kw_only=True)
+class ChildSettings:
+    """Settings of a trainer's or evaluator's child."""
+
+    cache_dir: Path = setting(
+        "LOUPE_CACHE_DIR", default=Path(tempfile.gettempdir()) / "loupe", doc="packs and work folders"
+    )
+    pack_cache_bytes: int = setting("LOUPE_PACK_CACHE_BYTES", default=8 * 2**30, doc="bound of the packs")
+    objects_dir: Path | None = setting(
+        "LOUPE_OBJECTS_DIR", default=None, doc="a folder to read objects from instead of S3, for benches"
+    )
+
+
+class S3Objects:
+    """Objects of the deployment's store."""
+
+    def __init__(self, store: BlockingObjectStore) -> None:
+        self._store = store
+
+    def read(self, key: str) -> bytes:
+        """The whole object. Raises InfrastructureFault."""
+        try:
+            return self._store.get_bytes(key, max_bytes=_MAX_OBJECT_BYTES)
+        except LoupeError as error:
+            raise InfrastructureFault("OBJECT_UNAVAILABLE", f"{key} cannot be read: {error}") from error
+
+
+def from_environment() -> tuple[Objects, PackCache, Path]:
+    """Objects, packs and the folder below which work folders go."""
+    settings = load(ChildSettings, os.environ)
+    packs = PackCache(settings.cache_dir / "packs", max_bytes=settings.pack_cache_bytes)
+    if settings.objects_dir:
+        return DirectoryObjects(settings.objects_dir), packs, settings.cache_dir
+    store = BlockingObjectStore(load(ObjectStoreSettings, os.environ), connections=_CONNECTIONS)
+    return S3Objects(store), packs, settings.cache_dir

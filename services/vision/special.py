@@ -1,20 +1,22 @@
-"""Special defects without segmentation (S2): near enough to a rare code's features, rather than a softmax class.
+"""Special defects without segmentation (S2): near enough to a rare code's features, rather than a softmax
+class.
 
-The features are those before the classifier's last layer. Every code, ordinary or special, has a mean; all share one
-within-code covariance, because a rare code has too few samples for one of its own, shrunk towards a multiple of the
-identity (Ledoit and Wolf, 2004). A sample is special when its squared Mahalanobis distance to the nearest special mean,
-less that to the nearest ordinary mean, lies under a threshold calibrated on the validation split.
+The features are those before the classifier's last layer. Every code, ordinary or special, has a mean; all
+share one within-code covariance, because a rare code has too few samples for one of its own, shrunk towards
+a multiple of the identity (Ledoit and Wolf, 2004). A sample is special when its squared Mahalanobis distance
+to the nearest special mean, less that to the nearest ordinary mean, lies under a threshold calibrated on the
+validation split.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-type Floats = NDArray[np.float64]
-type Ints = NDArray[np.int64]
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -23,26 +25,27 @@ class SpecialRule:
 
     codes: tuple[str, ...]
     """The special codes that have statistics, in the order of `code_list`."""
-    special_means_SF: Floats  # noqa: N815 - names carry shapes
-    ordinary_means_CF: Floats  # noqa: N815
-    precision_FF: Floats  # noqa: N815
+    special_means_SF: Floats
+    ordinary_means_CF: Floats
+    precision_FF: Floats
     """Inverse of the shrunk shared covariance."""
     threshold: float
     scale: float
     """Spread of the score around the threshold: turns it into a confidence."""
 
-    def decide(self, features_NF: Floats) -> tuple[Ints, Floats]:  # noqa: N803
-        """Per sample: index into `codes` or -1 where the softmax decides, and the confidence that it is special.
+    def decide(self, features_NF: Floats) -> tuple[Ints, Floats]:
+        """Per sample: index into `codes` or -1 where the softmax decides, and the confidence that it is
+        special.
 
         The confidence is 0.5 at the threshold and above it exactly where the sample is special.
         """
-        special_NS, score_N = self._scores(features_NF)  # noqa: N806
-        confidence_N = 1 / (1 + np.exp(np.clip((score_N - self.threshold) / self.scale, -50, 50)))  # noqa: N806
+        special_NS, score_N = self._scores(features_NF)
+        confidence_N = 1 / (1 + np.exp(np.clip((score_N - self.threshold) / self.scale, -50, 50)))
         return np.where(score_N < self.threshold, special_NS.argmin(axis=1), -1), confidence_N
 
-    def _scores(self, features_NF: Floats) -> tuple[Floats, Floats]:  # noqa: N803
-        special_NS = _squared_distances(features_NF, self.special_means_SF, self.precision_FF)  # noqa: N806
-        ordinary_NC = _squared_distances(features_NF, self.ordinary_means_CF, self.precision_FF)  # noqa: N806
+    def _scores(self, features_NF: Floats) -> tuple[Floats, Floats]:
+        special_NS = _squared_distances(features_NF, self.special_means_SF, self.precision_FF)
+        ordinary_NC = _squared_distances(features_NF, self.ordinary_means_CF, self.precision_FF)
         return special_NS, special_NS.min(axis=1) - ordinary_NC.min(axis=1)
 
     def to_arrays(self) -> dict[str, NDArray[np.float32]]:
@@ -58,7 +61,9 @@ class SpecialRule:
         return {"codes": list(self.codes), "threshold": self.threshold, "scale": self.scale}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[np.float32]], value: Mapping[str, Any]) -> "SpecialRule":
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[np.float32]], value: Mapping[str, Any]
+    ) -> "SpecialRule":
         """What `to_arrays` and `to_json` said."""
         return cls(
             codes=tuple(value["codes"]),
@@ -71,10 +76,10 @@ class SpecialRule:
 
 
 def fit(
-    train_NF: Floats,  # noqa: N803
-    train_codes_N: Ints,  # noqa: N803
-    validation_NF: Floats,  # noqa: N803
-    validation_codes_N: Ints,  # noqa: N803
+    train_NF: Floats,
+    train_codes_N: Ints,
+    validation_NF: Floats,
+    validation_codes_N: Ints,
     code_list: tuple[str, ...],
     num_of_classes: int,
 ) -> SpecialRule | None:
@@ -87,20 +92,21 @@ def fit(
     if not special or not ordinary:
         return None
     means = {code: train_NF[train_codes_N == code].mean(axis=0) for code in special + ordinary}
-    residuals_NF = train_NF - np.stack([means[code] for code in train_codes_N.tolist()])  # noqa: N806
+    residuals_NF = train_NF - np.stack([means[code] for code in train_codes_N.tolist()])
     rule = SpecialRule(
         codes=tuple(code_list[code] for code in special),
         special_means_SF=np.stack([means[code] for code in special]),
         ordinary_means_CF=np.stack([means[code] for code in ordinary]),
-        precision_FF=np.linalg.inv(shrunk_covariance(residuals_NF)),
+        precision_FF=np.asarray(np.linalg.inv(shrunk_covariance(residuals_NF)), np.float64),
         threshold=0.0,
         scale=1.0,
     )
-    # A code without validation samples is calibrated on its training samples: optimistic, but better than a guess.
+    # A code without validation samples is calibrated on its training samples: optimistic, but better than a
+    # guess.
     unseen = [code for code in special if not (validation_codes_N == code).any()]
     borrowed = np.isin(train_codes_N, unseen)
-    _, score_N = rule._scores(np.concatenate([validation_NF, train_NF[borrowed]]))  # noqa: SLF001, N806 - its own module
-    is_special_N = np.concatenate([validation_codes_N, train_codes_N[borrowed]]) >= num_of_classes  # noqa: N806
+    _, score_N = rule._scores(np.concatenate([validation_NF, train_NF[borrowed]]))  # noqa: SLF001 - its own module
+    is_special_N = np.concatenate([validation_codes_N, train_codes_N[borrowed]]) >= num_of_classes
     threshold = _best_threshold(score_N, is_special_N)
     return SpecialRule(
         rule.codes,
@@ -112,7 +118,7 @@ def fit(
     )
 
 
-def shrunk_covariance(residuals_NF: Floats) -> Floats:  # noqa: N803
+def shrunk_covariance(residuals_NF: Floats) -> Floats:
     """Covariance of centred rows, shrunk towards its mean variance by Ledoit and Wolf's intensity.
 
     Source: Ledoit and Wolf, A well-conditioned estimator for large-dimensional covariance matrices, 2004.
@@ -123,23 +129,23 @@ def shrunk_covariance(residuals_NF: Floats) -> Floats:  # noqa: N803
     target = variance * np.eye(width)
     distance = float(((covariance - target) ** 2).sum())
     if distance <= 1e-12 * max(variance, 1e-12) ** 2:
-        return target + 1e-6 * np.eye(width)
+        return np.asarray(target + 1e-6 * np.eye(width), np.float64)
     # Mean squared distance of each sample's outer product to the covariance, without forming N of them.
     fourth = float(((residuals_NF**2).sum(axis=1) ** 2).mean())
     spread = (fourth - float((covariance**2).sum())) / count
     intensity = min(1.0, max(spread / distance, 1e-3))
-    return (1 - intensity) * covariance + (intensity + 1e-6) * target
+    return np.asarray((1 - intensity) * covariance + (intensity + 1e-6) * target, np.float64)
 
 
-def _squared_distances(features_NF: Floats, means_KF: Floats, precision_FF: Floats) -> Floats:  # noqa: N803
+def _squared_distances(features_NF: Floats, means_KF: Floats, precision_FF: Floats) -> Floats:
     """Squared Mahalanobis distances (N, K)."""
-    projected_NF = features_NF @ precision_FF  # noqa: N806
-    own_N = (projected_NF * features_NF).sum(axis=1)  # noqa: N806
-    means_K = ((means_KF @ precision_FF) * means_KF).sum(axis=1)  # noqa: N806
+    projected_NF = features_NF @ precision_FF
+    own_N = (projected_NF * features_NF).sum(axis=1)
+    means_K = ((means_KF @ precision_FF) * means_KF).sum(axis=1)
     return np.asarray(own_N[:, None] - 2 * projected_NF @ means_KF.T + means_K)
 
 
-def _best_threshold(score_N: Floats, is_special_N: NDArray[np.bool_]) -> float:  # noqa: N803
+def _best_threshold(score_N: Floats, is_special_N: NDArray[np.bool_]) -> float:
     """Where special against ordinary has the best F1; the middle of the gap, and of equals the strictest."""
     order = np.argsort(score_N, kind="stable")
     scores, special = score_N[order], is_special_N[order]

@@ -1,10 +1,12 @@
-"""The weights container: one safetensors file with the network, the special-code statistics and a birth certificate.
+"""The weights container: one safetensors file with the network, the special-code statistics and a birth
+certificate.
 
     network.<tensor>   the classifier's state
     special.<array>    SpecialRule's arrays, if the model has special codes
     metadata "loupe"   the certificate, as canonical JSON
 
-Nothing here executes what it reads. Equal content gives equal bytes, so the file's digest is the model's identity.
+Nothing here executes what it reads. Equal content gives equal bytes, so the file's digest is the model's
+identity.
 """
 
 import hashlib
@@ -92,10 +94,14 @@ def certify(
 
 def save_weights(path: Path, weights: Weights) -> None:
     """Writes the container; equal weights give equal bytes."""
-    tensors = {_NETWORK + name: tensor.detach().cpu().contiguous() for name, tensor in weights.tensors.items()}
+    tensors = {
+        _NETWORK + name: tensor.detach().cpu().contiguous() for name, tensor in weights.tensors.items()
+    }
     special = None
     if weights.special:
-        tensors |= {_SPECIAL + name: torch.from_numpy(array) for name, array in weights.special.to_arrays().items()}
+        tensors |= {
+            _SPECIAL + name: torch.from_numpy(array) for name, array in weights.special.to_arrays().items()
+        }
         special = weights.special.to_json()
     certificate = {
         **weights.certificate,
@@ -103,7 +109,8 @@ def save_weights(path: Path, weights: Weights) -> None:
         "special": special,
         "tensors_sha256": _digest(tensors),
     }
-    # One metadata key only: safetensors writes several in the order of a hash map, different in every process.
+    # One metadata key only: safetensors writes several in the order of a hash map, different in every
+    # process.
     safetensors.torch.save_file(tensors, path, {"loupe": json.dumps(certificate, sort_keys=True)})
 
 
@@ -114,9 +121,13 @@ def load_weights(path: Path) -> Weights:
             certified = (file.metadata() or {}).get("loupe")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (safetensors.SafetensorError, OSError, ValueError) as error:
-        raise BadWeights("WEIGHTS_UNREADABLE", f"{path.name} is not a whole safetensors file: {error}") from error
+        raise BadWeights(
+            "WEIGHTS_UNREADABLE", f"{path.name} is not a whole safetensors file: {error}"
+        ) from error
     if certified is None:
-        raise BadWeights("WEIGHTS_NOT_CERTIFIED", f"{path.name} has no birth certificate: it was not trained here")
+        raise BadWeights(
+            "WEIGHTS_NOT_CERTIFIED", f"{path.name} has no birth certificate: it was not trained here"
+        )
     try:
         certificate = json.loads(certified)
         if int(certificate["format_version"]) > FORMAT_VERSION:
@@ -130,8 +141,12 @@ def load_weights(path: Path) -> Weights:
                 f"{path.name} was trained with rule {certificate['preprocessing_rule']}, this program resizes by {RULE}",
             )
         if _digest(tensors) != certificate["tensors_sha256"]:
-            raise BadWeights("WEIGHTS_TAMPERED", f"the tensors in {path.name} are not those its certificate names")
-        arrays = {name[len(_SPECIAL) :]: t.numpy() for name, t in tensors.items() if name.startswith(_SPECIAL)}
+            raise BadWeights(
+                "WEIGHTS_TAMPERED", f"the tensors in {path.name} are not those its certificate names"
+            )
+        arrays = {
+            name[len(_SPECIAL) :]: t.numpy() for name, t in tensors.items() if name.startswith(_SPECIAL)
+        }
         described = certificate.get("special")
         weights = Weights(
             certificate,
@@ -147,7 +162,9 @@ def load_weights(path: Path) -> Weights:
 
 
 def load_strictly(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copies tensors into a network that must have exactly these. Raises BadWeights and names what differs."""
+    """Copies tensors into a network that must have exactly these. Raises BadWeights and names what
+    differs.
+    """
     expected = network.state_dict()
     faults = [f"{name} is missing" for name in sorted(expected.keys() - tensors.keys())]
     faults += [f"{name} is unknown" for name in sorted(tensors.keys() - expected.keys())]

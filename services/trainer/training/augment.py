@@ -2,8 +2,9 @@
 
 N samples of a batch, C = 3 channels RGB, H height, W width.
 
-A sample's randomness depends on (seed, draw) alone, where draws number the samples of the whole training from 0. So
-neither the batch size nor a resume changes it, and a batch costs a few vector operations instead of N generators.
+A sample's randomness depends on (seed, draw) alone, where draws number the samples of the whole training
+from 0. So neither the batch size nor a resume changes it, and a batch costs a few vector operations instead
+of N generators.
 """
 
 import hashlib
@@ -24,23 +25,25 @@ _GOLDEN = 0x9E3779B97F4A7C15 - 2**64
 _MIX_1, _MIX_2 = 0xBF58476D1CE4E5B9 - 2**64, 0x94D049BB133111EB - 2**64
 
 
-def augment(images_NCHW: Tensor, draws_N: Tensor, augmentations: frozenset[str], seed: int) -> Tensor:  # noqa: N803
-    """Images (N, C, H, W) float32 in 0..1, changed as their draws (N,) int64 say; the same shape and range."""
+def augment(images_NCHW: Tensor, draws_N: Tensor, augmentations: frozenset[str], seed: int) -> Tensor:
+    """Images (N, C, H, W) float32 in 0..1, changed as their draws (N,) int64 say; the same shape and
+    range.
+    """
     if "colour" in augmentations:
-        images_NCHW = _jitter_hsv(images_NCHW, draws_N, seed)  # noqa: N806
+        images_NCHW = _jitter_hsv(images_NCHW, draws_N, seed)
     if augmentations & {"scale", "random"}:
         return _zoom_and_flip(images_NCHW, draws_N, augmentations, seed)
     if "flip" in augmentations:
-        flipped_N = uniform(draws_N, seed, "flip") < 0.5  # noqa: N806
+        flipped_N = uniform(draws_N, seed, "flip") < 0.5
         return torch.where(flipped_N.view(-1, 1, 1, 1), images_NCHW.flip(3), images_NCHW)
     return images_NCHW
 
 
-def uniform(draws_N: Tensor, seed: int, purpose: str) -> Tensor:  # noqa: N803
+def uniform(draws_N: Tensor, seed: int, purpose: str) -> Tensor:
     """(N,) float32 in [0, 1), a pure function of seed, purpose and draw.
 
-    splitmix64 over a counter (Steele, Lea and Flood, Fast splittable pseudorandom number generators, 2014); int64
-    arithmetic wraps in torch, so it runs vectorised on any device.
+    splitmix64 over a counter (Steele, Lea and Flood, Fast splittable pseudorandom number generators, 2014);
+    int64 arithmetic wraps in torch, so it runs vectorised on any device.
     """
     stream = int.from_bytes(hashlib.sha256(f"{seed} {purpose}".encode()).digest()[:8], "little", signed=True)
     state = (draws_N + 1) * _GOLDEN + stream
@@ -54,46 +57,48 @@ def _shifted(state: Tensor, bits: int) -> Tensor:
     return (state >> bits) & ((1 << (64 - bits)) - 1)
 
 
-def _zoom_and_flip(images_NCHW: Tensor, draws_N: Tensor, augmentations: frozenset[str], seed: int) -> Tensor:  # noqa: N803
+def _zoom_and_flip(images_NCHW: Tensor, draws_N: Tensor, augmentations: frozenset[str], seed: int) -> Tensor:
     """One bilinear resampling for every geometric wish; what comes into view beyond the edge is mirrored."""
-    across_N = down_N = torch.zeros_like(draws_N, dtype=torch.float32)  # noqa: N806 - logarithms of the zoom
-    turned_over_N = torch.zeros_like(draws_N, dtype=torch.bool)  # noqa: N806
-    upside_down_N = turned_over_N  # noqa: N806
+    across_N = down_N = torch.zeros_like(draws_N, dtype=torch.float32)  # logarithms of the zoom
+    turned_over_N = torch.zeros_like(draws_N, dtype=torch.bool)
+    upside_down_N = turned_over_N
     if "scale" in augmentations:
-        both_N = math.log(_SCALE) * (2 * uniform(draws_N, seed, "scale") - 1)  # noqa: N806
-        across_N, down_N = across_N + both_N, down_N + both_N  # noqa: N806
+        both_N = math.log(_SCALE) * (2 * uniform(draws_N, seed, "scale") - 1)
+        across_N, down_N = across_N + both_N, down_N + both_N
     if "flip" in augmentations:
-        turned_over_N = uniform(draws_N, seed, "flip") < 0.5  # noqa: N806
+        turned_over_N = uniform(draws_N, seed, "flip") < 0.5
     if "random" in augmentations:
-        across_N = across_N + math.log(_RANDOM_SCALE) * (2 * uniform(draws_N, seed, "random across") - 1)  # noqa: N806
-        down_N = down_N + math.log(_RANDOM_SCALE) * (2 * uniform(draws_N, seed, "random down") - 1)  # noqa: N806
-        turned_over_N = turned_over_N ^ (uniform(draws_N, seed, "random flip") < 0.5)  # noqa: N806
-        upside_down_N = uniform(draws_N, seed, "random upside down") < 0.5  # noqa: N806
-    theta_N23 = torch.zeros(len(draws_N), 2, 3, device=images_NCHW.device)  # noqa: N806
+        across_N = across_N + math.log(_RANDOM_SCALE) * (2 * uniform(draws_N, seed, "random across") - 1)
+        down_N = down_N + math.log(_RANDOM_SCALE) * (2 * uniform(draws_N, seed, "random down") - 1)
+        turned_over_N = turned_over_N ^ (uniform(draws_N, seed, "random flip") < 0.5)
+        upside_down_N = uniform(draws_N, seed, "random upside down") < 0.5
+    theta_N23 = torch.zeros(len(draws_N), 2, 3, device=images_NCHW.device)
     theta_N23[:, 0, 0] = torch.exp(-across_N) * (1 - 2 * turned_over_N.float())
     theta_N23[:, 1, 1] = torch.exp(-down_N) * (1 - 2 * upside_down_N.float())
-    grid_NHW2 = F.affine_grid(theta_N23, list(images_NCHW.shape), align_corners=False)  # noqa: N806
-    return F.grid_sample(images_NCHW, grid_NHW2, mode="bilinear", padding_mode="reflection", align_corners=False)
+    grid_NHW2 = F.affine_grid(theta_N23, list(images_NCHW.shape), align_corners=False)
+    return F.grid_sample(
+        images_NCHW, grid_NHW2, mode="bilinear", padding_mode="reflection", align_corners=False
+    )
 
 
-def _jitter_hsv(images_NCHW: Tensor, draws_N: Tensor, seed: int) -> Tensor:  # noqa: N803
+def _jitter_hsv(images_NCHW: Tensor, draws_N: Tensor, seed: int) -> Tensor:
     """Shifts hue, scales saturation and value, without a branch per pixel.
 
-    With V = max and c any channel, c = V (1 - S k) where k depends on hue alone; so scaling S and V is linear in c.
-    A small turn of hue is a rotation about the grey axis, which leaves grey pixels as they are.
+    With V = max and c any channel, c = V (1 - S k) where k depends on hue alone; so scaling S and V is
+    linear in c. A small turn of hue is a rotation about the grey axis, which leaves grey pixels as they are.
     """
     spread = (2 * uniform(draws_N, seed, purpose) - 1 for purpose in ("hue", "saturation", "value"))
-    hue_N, saturation_N, value_N = spread  # noqa: N806
-    turned_NCHW = torch.einsum("nij,njhw->nihw", _hue_rotation(hue_N * _HUE_TURNS), images_NCHW)  # noqa: N806
-    value_N1HW = turned_NCHW.amax(1, keepdim=True)  # noqa: N806
-    saturation_N111 = (1 + _SATURATION * saturation_N).view(-1, 1, 1, 1)  # noqa: N806
-    scaled_NCHW = torch.lerp(value_N1HW, turned_NCHW, saturation_N111)  # noqa: N806
+    hue_N, saturation_N, value_N = spread
+    turned_NCHW = torch.einsum("nij,njhw->nihw", _hue_rotation(hue_N * _HUE_TURNS), images_NCHW)
+    value_N1HW = turned_NCHW.amax(1, keepdim=True)
+    saturation_N111 = (1 + _SATURATION * saturation_N).view(-1, 1, 1, 1)
+    scaled_NCHW = torch.lerp(value_N1HW, turned_NCHW, saturation_N111)
     return scaled_NCHW.mul_((1 + _VALUE * value_N).view(-1, 1, 1, 1)).clamp_(0, 1)
 
 
-def _hue_rotation(turns_N: Tensor) -> Tensor:  # noqa: N803
+def _hue_rotation(turns_N: Tensor) -> Tensor:
     """(N, 3, 3) rotations of RGB about the grey axis (Rodrigues)."""
-    angle_N11 = (2 * math.pi * turns_N).view(-1, 1, 1)  # noqa: N806
+    angle_N11 = (2 * math.pi * turns_N).view(-1, 1, 1)
     identity = torch.eye(3, device=turns_N.device)
     axis = torch.full((3, 3), 1 / 3, device=turns_N.device)
     cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=turns_N.device) / math.sqrt(3)

@@ -25,23 +25,26 @@ class Batch:
     """One iteration's samples, on the device."""
 
     iteration: int
-    images_NHWC: Tensor  # noqa: N815 - names carry shapes
+    images_NHWC: Tensor
     """uint8."""
-    classes_N: Tensor  # noqa: N815
-    draws_N: Tensor  # noqa: N815
+    classes_N: Tensor
+    draws_N: Tensor
     """Number of each sample in the whole training: what its augmentation is drawn from."""
 
 
 def epoch_order(classes: NDArray[np.int64], class_balance: float, seed: int, epoch: int) -> NDArray[np.int64]:
     """Indices of one epoch: as many as there are samples, a function of (seed, epoch) alone.
 
-    A class of n samples gets a share proportional to n^(1 - class_balance): at 0 every sample comes once, at 1 every
-    class equally often. Systematic sampling gives each sample its share rounded down or up, never more.
+    A class of n samples gets a share proportional to n^(1 - class_balance): at 0 every sample comes once, at
+    1 every class equally often. Systematic sampling gives each sample its share rounded down or up, never
+    more.
     """
     random = np.random.Generator(np.random.Philox(key=[seed % 2**64, epoch]))
     count = len(classes)
     per_class = np.bincount(classes).astype(np.float64)
-    share = np.divide(per_class ** (1 - class_balance), per_class, out=np.zeros_like(per_class), where=per_class > 0)
+    share = np.divide(
+        per_class ** (1 - class_balance), per_class, out=np.zeros_like(per_class), where=per_class > 0
+    )
     shuffled = random.permutation(count)
     by_class = shuffled[np.argsort(classes[shuffled], kind="stable")]
     expected = share[classes[by_class]]
@@ -50,6 +53,20 @@ def epoch_order(classes: NDArray[np.int64], class_balance: float, seed: int, epo
     copies = np.diff(np.floor(position + random.random()), prepend=0.0).astype(np.int64)
     copies[-1] += count - copies.sum()
     return random.permutation(np.repeat(by_class, copies))
+
+
+def logit_shift(classes: NDArray[np.int64], class_balance: float) -> NDArray[np.float32]:
+    """Per class: log of how much more often `epoch_order` draws it than it occurs.
+
+    Added to the logits in the loss, it leaves the logits themselves with the frequencies of the data: rare classes
+    teach the features more often, and the predictions stay calibrated.
+    Source: Menon et al., Long-tail learning via logit adjustment, 2021.
+    """
+    occurs = np.bincount(classes) / len(classes)
+    drawn = np.where(occurs > 0, occurs ** (1 - class_balance), 0)
+    drawn /= drawn.sum()
+    shift = np.log(np.divide(drawn, occurs, out=np.ones_like(drawn), where=occurs > 0))
+    return shift.astype(np.float32)
 
 
 class Batches:
@@ -125,7 +142,7 @@ class Batches:
         specification = self._pack.specification
         shape = (len(chosen), specification.height, specification.width, specification.channels)
         on_gpu = self._device.type == "cuda"
-        images_NHWC = torch.empty(shape, dtype=torch.uint8, pin_memory=on_gpu)  # noqa: N806 - names carry shapes
+        images_NHWC = torch.empty(shape, dtype=torch.uint8, pin_memory=on_gpu)
         self._pack.gather(self._rows[chosen], images_NHWC.numpy())
         return Batch(
             iteration,

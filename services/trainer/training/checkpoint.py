@@ -1,7 +1,8 @@
-"""Checkpoints: the state of network and optimiser between two iterations, enough for a bit-identical resume on the CPU.
+"""Checkpoints: the state of network and optimiser between two iterations, enough for a bit-identical resume
+on the CPU.
 
-Nothing else has to be kept: the order of samples, their augmentation and the learning rate are functions of the seed
-and the iteration.
+Nothing else has to be kept: the order of samples, their augmentation and the learning rate are functions of
+the seed and the iteration.
 """
 
 import json
@@ -51,8 +52,12 @@ def save_checkpoint(path: Path, network: nn.Module, optimiser: torch.optim.SGD, 
     partial.replace(path)
 
 
-def load_checkpoint(path: Path, network: nn.Module, optimiser: torch.optim.SGD, recipe_digest: str) -> Progress:
-    """Puts network and optimiser back. Raises InfrastructureFault where the file does not fit this training."""
+def load_checkpoint(
+    path: Path, network: nn.Module, optimiser: torch.optim.SGD, recipe_digest: str
+) -> Progress:
+    """Puts network and optimiser back. Raises InfrastructureFault where the file does not fit this
+    training.
+    """
     try:
         with safetensors.safe_open(path, "pt") as file:
             progress = Progress(**json.loads(file.metadata()["loupe"]))
@@ -64,9 +69,13 @@ def load_checkpoint(path: Path, network: nn.Module, optimiser: torch.optim.SGD, 
             {name[len(_NETWORK) :]: tensor for name, tensor in tensors.items() if name.startswith(_NETWORK)},
         )
     except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError, BadWeights) as error:
-        raise InfrastructureFault("CHECKPOINT_UNUSABLE", f"the checkpoint cannot be resumed: {error}") from error
+        raise InfrastructureFault(
+            "CHECKPOINT_UNUSABLE", f"the checkpoint cannot be resumed: {error}"
+        ) from error
     for name, parameter in network.named_parameters():
         if (momentum := tensors.get(_MOMENTUM + name)) is not None:
             # empty_like keeps the parameter's memory layout: the update then sums as it did before.
-            optimiser.state[parameter]["momentum_buffer"] = torch.empty_like(parameter).copy_(momentum).detach()
+            optimiser.state[parameter]["momentum_buffer"] = (
+                torch.empty_like(parameter).copy_(momentum).detach()
+            )
     return progress

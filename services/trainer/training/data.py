@@ -1,17 +1,19 @@
-"""From a manifest to two sides: which samples conform, and which side of the split each takes (D3, M1). Pure."""
+"""From a manifest to two sides: which samples conform, and which side of the split each takes (D3, M1).
+Pure.
+"""
 
 import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from services.vision.faults import UserFault
 from services.vision.preprocessing import ResolutionRule
 from services.vision.samples import Sample
 
-type Side = Literal["train", "validation"]
+Side: TypeAlias = Literal["train", "validation"]
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,15 @@ def split(
 ) -> Split:
     """A split by part, stratified by code, that depends on the seed and not on the order of the samples.
 
-    A part is all samples that share a group or a content hash, directly or through others: none is ever divided.
-    Codes are served from the one with the fewest parts on; its parts go to validation in the order of a seeded hash,
-    as long as that brings the code's share nearer to 1 - train_fraction. Every code with two parts or more has one on
-    each side, unless the prior or a part it shares with another code forbids it.
+    A part is all samples that share a group or a content hash, directly or through others: none is ever
+    divided. Codes are served from the one with the fewest parts on; its parts go to validation in the order
+    of a seeded hash, as long as that brings the code's share nearer to 1 - train_fraction. Every code with
+    two parts or more has one on each side, unless the prior or a part it shares with another code forbids it.
 
-    `prior` (from `prior_sides`) is what makes a retrain sticky: parts it knows keep their side. No rule without memory
-    can keep both the share and every old side when samples are added. Where a new sample shows that an old training
-    part and an old validation part are one, the whole goes to validation: what judged once never trains.
+    `prior` (from `prior_sides`) is what makes a retrain sticky: parts it knows keep their side. No rule
+    without memory can keep both the share and every old side when samples are added. Where a new sample
+    shows that an old training part and an old validation part are one, the whole goes to validation: what
+    judged once never trains.
     """
     parts = _parts(samples)
     order = sorted(parts, key=lambda part: _seeded_hash(seed, part))
@@ -120,7 +123,9 @@ def prior_sides(split_jsonl: bytes) -> dict[str, Side]:
 
 
 def refuse_unlearnable(recipe_codes: Sequence[str], num_of_classes: int, train: Iterable[Sample]) -> None:
-    """Raises UserFault where a class has nothing to learn from, or a sample has a code that is not in the list."""
+    """Raises UserFault where a class has nothing to learn from, or a sample has a code that is not in the
+    list.
+    """
     counts = Counter(sample.code for sample in train)
     unknown = sorted(counts.keys() - set(recipe_codes))
     if unknown:
@@ -161,7 +166,11 @@ def _seeded_hash(seed: int, part: str) -> bytes:
 
 
 def _serve(
-    code: str, parts: list[str], sizes: Mapping[str, Counter[str]], side: dict[str, Side], validation_share: float
+    code: str,
+    parts: list[str],
+    sizes: Mapping[str, Counter[str]],
+    side: dict[str, Side],
+    validation_share: float,
 ) -> None:
     """Decides the undecided parts of one code."""
     target = validation_share * sum(sizes[part][code] for part in parts)
@@ -185,7 +194,9 @@ def _give_both_sides(
     side: dict[str, Side],
     held: frozenset[str],
 ) -> None:
-    """Moves the smallest free part to a side that a code lacks, where no other code loses its side by that."""
+    """Moves the smallest free part to a side that a code lacks, where no other code loses its side by
+    that.
+    """
     for code, parts in sorted(parts_of.items(), key=lambda item: (len(item[1]), item[0])):
         lacking: list[tuple[Side, Side]] = [("validation", "train"), ("train", "validation")]
         for lacks, has in lacking:

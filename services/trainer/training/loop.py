@@ -18,17 +18,20 @@ from services.trainer.training.augment import augment
 from services.trainer.training.batches import Batch
 from services.trainer.training.recipe import TrainingRecipe
 from services.vision.faults import UserFault
-from services.vision.networks import memory_format, normalise, to_input
+from services.vision.networks import lay_out, normalise, to_input
 from services.vision.pack import Pack
 
 _REPORT_INTERVAL_S = 0.05
-"""How often losses leave the device: within M5's 200 ms, and on a GPU one wait per interval, not one per step."""
+"""How often losses leave the device: within M5's 200 ms, and on a GPU one wait per interval, not one per
+step."""
 
 
 class Monitor(Protocol):
     """Who watches a training."""
 
-    def losses(self, first_iteration: int, values: list[float], learning_rate: float, images_per_s: float) -> None:
+    def losses(
+        self, first_iteration: int, values: list[float], learning_rate: float, images_per_s: float
+    ) -> None:
         """Losses of consecutive iterations."""
         ...
 
@@ -60,26 +63,31 @@ def train(  # noqa: PLR0913 - the parts of a training
     recipe: TrainingRecipe,
     monitor: Monitor,
     *,
+    logit_shift_C: Tensor,
     validate: Callable[[], float],
     validation_interval: int,
     checkpoints: Checkpoints,
 ) -> None:
-    """Takes the network through the batches. Raises UserFault NAN_LOSS."""
+    """Takes the network through the batches. Raises UserFault NAN_LOSS.
+
+    `logit_shift_C` (batches.logit_shift) is added to the logits in the loss alone: it undoes, for predictions,
+    that rare classes are drawn more often than they occur.
+    """
     specification, schedule = recipe.input_specification, recipe.classification.schedule
     device = next(network.parameters()).device
-    layout, precision = memory_format(specification, device), mixed_precision(device)
+    precision, shift_C = mixed_precision(device), logit_shift_C.to(device)
     losses = _Losses(monitor, recipe.classification.batch_size)
     network.train()
     for batch in batches:
         learning_rate = schedule(batch.iteration)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate
-        images_NCHW = augment(to_input(batch.images_NHWC), batch.draws_N, recipe.augmentations, recipe.seed)  # noqa: N806
-        images_NCHW = normalise(images_NCHW, specification).contiguous(memory_format=layout)  # noqa: N806
+        images_NCHW = augment(to_input(batch.images_NHWC), batch.draws_N, recipe.augmentations, recipe.seed)
+        images_NCHW = lay_out(normalise(images_NCHW, specification), specification)
         with precision:
-            loss = F.cross_entropy(network(images_NCHW), batch.classes_N)
+            loss = F.cross_entropy(network(images_NCHW) + shift_C, batch.classes_N)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         losses.add(batch.iteration, loss, learning_rate)
         done = batch.iteration + 1
@@ -115,10 +123,12 @@ def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
 
 
 def accuracy(network: nn.Module, pack: Pack, hashes: list[str], classes: NDArray[np.int64]) -> float:
-    """Share of samples whose greatest logit is their class; NaN without samples. Leaves no trace in the network."""
+    """Share of samples whose greatest logit is their class; NaN without samples. Leaves no trace in the
+    network.
+    """
     specification, rows = pack.specification, pack.rows(hashes)
     device = next(network.parameters()).device
-    layout, precision = memory_format(specification, device), mixed_precision(device)
+    precision = mixed_precision(device)
     was_training = network.training
     network.eval()
     right = 0
@@ -126,10 +136,10 @@ def accuracy(network: nn.Module, pack: Pack, hashes: list[str], classes: NDArray
         for start in range(0, len(rows), 64):
             chosen = rows[start : start + 64]
             shape = (len(chosen), specification.height, specification.width, specification.channels)
-            pixels_NHWC = np.empty(shape, np.uint8)  # noqa: N806 - names carry shapes
+            pixels_NHWC = np.empty(shape, np.uint8)
             pack.gather(chosen, pixels_NHWC)
-            images_NCHW = normalise(to_input(torch.from_numpy(pixels_NHWC).to(device)), specification)  # noqa: N806
-            predicted_N = network(images_NCHW.contiguous(memory_format=layout)).argmax(1).cpu().numpy()  # noqa: N806
+            images_NCHW = normalise(to_input(torch.from_numpy(pixels_NHWC).to(device)), specification)
+            predicted_N = network(lay_out(images_NCHW, specification)).argmax(1).cpu().numpy()
             right += int((predicted_N == classes[start : start + 64]).sum())
     network.train(was_training)
     return right / len(rows) if len(rows) else float("nan")
@@ -161,7 +171,9 @@ class _Losses:
             self.report()
 
     def report(self) -> None:
-        """Hands on what waits. Raises UserFault at the first loss that is not finite, after those before it."""
+        """Hands on what waits. Raises UserFault at the first loss that is not finite, after those before
+        it.
+        """
         if not self._waiting:
             return
         values = torch.stack(self._waiting).float().cpu().numpy()

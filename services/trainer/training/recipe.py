@@ -48,11 +48,13 @@ class TrainingRecipe:
     """Of colour, scale, flip, random (W10)."""
     seed: int
     checkpoint_interval_s: float = 60.0
-    """At most this much work is lost with the machine. A checkpoint changes no number, so time may decide when."""
+    """At most this much work is lost with the machine. A checkpoint changes no number, so time may decide
+    when."""
     threads: int | None = None
     """Of torch on the CPU; results are reproducible for a given number."""
     class_balance: float = 0.5
-    """0 draws samples as they come, 1 draws every class equally often, between is between. W8 has no such parameter."""
+    """0 draws samples as they come, 1 draws every class equally often, between is between. W8 has no such
+    parameter."""
 
     @classmethod
     def from_work(cls, work: Mapping[str, Any]) -> "TrainingRecipe":

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from services.trainer.training.batches import Batches
+from services.trainer.training.batches import Batches, logit_shift
 from services.trainer.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from services.trainer.training.data import (
     Nonconforming,
@@ -28,9 +28,16 @@ from services.trainer.training.data import (
 from services.trainer.training.loop import accuracy, make_optimiser, train
 from services.trainer.training.recipe import TrainingRecipe
 from services.vision.faults import UserFault
-from services.vision.networks import build_classifier, features_and_logits, memory_format, normalise, to_input
+from services.vision.networks import (
+    build_classifier,
+    features_and_logits,
+    lay_out,
+    normalise,
+    place,
+    to_input,
+)
 from services.vision.pack import Pack, PackCache
-from services.vision.samples import Objects, Sample, read_manifests, read_verified
+from services.vision.samples import Objects, Sample, hash_in_key, read_manifests, read_verified
 from services.vision.special import SpecialRule, fit
 from services.vision.weights import Weights, certify, load_weights, save_weights
 
@@ -106,7 +113,10 @@ def run(work: Mapping[str, Any], objects: Objects, cache: PackCache, folder: Pat
             batches,
             recipe,
             watch,
-            validate=lambda: accuracy(network, pack, [sample.sha256 for sample in validation], validation_classes),
+            logit_shift_C=torch.from_numpy(logit_shift(train_classes, recipe.class_balance)),
+            validate=lambda: accuracy(
+                network, pack, [sample.sha256 for sample in validation], validation_classes
+            ),
             validation_interval=validation_interval(max_iter, batch_size, len(validation)),
             checkpoints=_Checkpoints(folder, network, optimiser, recipe, digest, channel),
         )
@@ -150,9 +160,11 @@ def initial_network(recipe: TrainingRecipe, device: torch.device, parent: Weight
         if parent.certificate["network"] != recipe.network:
             raise UserFault("BAD_ORDER", f"warm start: the parent is a {parent.certificate['network']}")
         same_classes = parent.codes[: parent.num_of_classes] == recipe.class_codes
-        inherited = {name: t for name, t in parent.tensors.items() if same_classes or not name.startswith("fc.")}
+        inherited = {
+            name: t for name, t in parent.tensors.items() if same_classes or not name.startswith("fc.")
+        }
         network.load_state_dict(inherited, strict=same_classes)
-    return network.to(device=device, memory_format=memory_format(recipe.input_specification, device))
+    return place(network, recipe.input_specification, device)
 
 
 def validation_interval(max_iter: int, batch_size: int, validation_samples: int) -> int:
@@ -209,14 +221,17 @@ def _split(  # noqa: PLR0913 - what a split needs to be made and told
     stage = _Stage("SPLIT", channel)
     prior = None
     if key := work.get("prior_split_key"):
-        prior = prior_sides(read_verified(objects, key, sha256_of_key(key)))
+        prior = prior_sides(read_verified(objects, key, hash_in_key(key)))
     sides = split(usable, recipe.train_fraction, recipe.seed, prior)
     refused = sorted(
         json.dumps(_set_aside_row(item) | {"side": "set_aside"}, sort_keys=True, ensure_ascii=False)
         for item in set_aside
     )
     (folder / "split.jsonl").write_bytes(sides.to_jsonl() + "".join(line + "\n" for line in refused).encode())
-    counts = {side: dict(sorted(Counter(s.code for s in sides.of(side)).items())) for side in ("train", "validation")}  # type: ignore[arg-type]
+    counts = {
+        side: dict(sorted(Counter(s.code for s in sides.of(side)).items()))
+        for side in ("train", "validation")
+    }
     stage.done(
         train=len(sides.of("train")),
         validation=len(sides.of("validation")),
@@ -227,7 +242,9 @@ def _split(  # noqa: PLR0913 - what a split needs to be made and told
 
 
 def _plan_augmentation(recipe: TrainingRecipe, training: list[Sample], channel: Channel) -> None:
-    """Stage AUGMENTATION: images are changed on the device, batch by batch; what is planned is which and how often."""
+    """Stage AUGMENTATION: images are changed on the device, batch by batch; what is planned is which and how
+    often.
+    """
     stage = _Stage("AUGMENTATION", channel)
     draws = recipe.classification.max_iter * recipe.classification.batch_size
     stage.done(
@@ -242,7 +259,7 @@ def _warm_start(work: Mapping[str, Any], objects: Objects, folder: Path) -> Weig
     if not key:
         return None
     path = folder / "parent.safetensors"
-    path.write_bytes(read_verified(objects, key, sha256_of_key(key)))
+    path.write_bytes(read_verified(objects, key, hash_in_key(key)))
     return load_weights(path)
 
 
@@ -260,7 +277,7 @@ def _resume(  # noqa: PLR0913 - what a checkpoint restores, and where it comes f
     if not resume:
         return 0
     path = folder / "resume.safetensors"
-    path.write_bytes(read_verified(objects, resume["checkpoint_key"], sha256_of_key(resume["checkpoint_key"])))
+    path.write_bytes(read_verified(objects, resume["checkpoint_key"], hash_in_key(resume["checkpoint_key"])))
     progress = load_checkpoint(path, network, optimiser, digest)
     path.unlink()
     if progress.threads != torch.get_num_threads():
@@ -296,16 +313,16 @@ def _features(network: nn.Module, pack: Pack, samples: list[Sample]) -> NDArray[
     device = next(network.parameters()).device
     rows = pack.rows(sample.sha256 for sample in samples)
     width = network.get_submodule("fc").in_features
-    found = [np.zeros((0, int(width)))]  # type: ignore[arg-type]
+    found = [np.zeros((0, int(width)))]
     network.eval()
     with torch.inference_mode():
         for start in range(0, len(rows), 64):
             chosen = rows[start : start + 64]
             shape = (len(chosen), specification.height, specification.width, specification.channels)
-            pixels_NHWC = np.empty(shape, np.uint8)  # noqa: N806 - names carry shapes
+            pixels_NHWC = np.empty(shape, np.uint8)
             pack.gather(chosen, pixels_NHWC)
-            images_NCHW = normalise(to_input(torch.from_numpy(pixels_NHWC).to(device)), specification)  # noqa: N806
-            features_NF, _ = features_and_logits(network, images_NCHW)  # noqa: N806
+            images_NCHW = normalise(to_input(torch.from_numpy(pixels_NHWC).to(device)), specification)
+            features_NF, _ = features_and_logits(network, lay_out(images_NCHW, specification))
             found.append(features_NF.double().cpu().numpy())
     return np.concatenate(found)
 
@@ -330,11 +347,6 @@ def _set_aside_row(item: Nonconforming) -> dict[str, Any]:
         "reason": item.reason,
         "message": item.message,
     }
-
-
-def sha256_of_key(key: str) -> str:
-    """The content hash in a key such as `weights/<sha256>.safetensors`."""
-    return key.rsplit("/", 1)[-1].split(".", 1)[0]
 
 
 _THREADS = torch.get_num_threads()
@@ -374,7 +386,9 @@ class _Watch:
         self.images_per_s = 0.0
         self.validation_accuracy: float | None = None
 
-    def losses(self, first_iteration: int, values: list[float], learning_rate: float, images_per_s: float) -> None:
+    def losses(
+        self, first_iteration: int, values: list[float], learning_rate: float, images_per_s: float
+    ) -> None:
         """Sends at once: the loop already gathers for half of M5's 100 ms."""
         smooth = 0.9 if self.images_per_s else 0.0
         self.images_per_s = smooth * self.images_per_s + (1 - smooth) * images_per_s
@@ -455,7 +469,9 @@ class _Checkpoints:
         """Not after the last iteration: the weights follow at once."""
         if iterations_done == self._recipe.classification.max_iter:
             return False
-        return self._channel.stopping or time.monotonic() - self._saved_at >= self._recipe.checkpoint_interval_s
+        return (
+            self._channel.stopping or time.monotonic() - self._saved_at >= self._recipe.checkpoint_interval_s
+        )
 
     def save(self, iterations_done: int) -> None:
         """Writes the file, tells its name, and stops where that was asked."""

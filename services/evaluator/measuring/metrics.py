@@ -1,0 +1,163 @@
+"""What a report says of predictions (E1, E2). numpy alone.
+
+Words. The accuracy is the share of samples whose prediction is their code. A code's precision is the share of
+its predictions that were right, its recall the share of its samples that were found, its F1 the harmonic mean
+of both, its support the number of its samples. Macro means the plain mean over codes.
+
+What is not defined is None, never a made-up 0: precision of a code never predicted, recall of a code without
+samples, F1 where both are missing. F1 of a code with samples but without a prediction is 0. Macro precision
+takes the codes that have samples and counts a never predicted one as 0, as scikit-learn does: a model must not
+gain by keeping silent. Macro recall and F1 take the codes that have samples.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Z_95 = 1.959963984540054
+"""The 97.5 % quantile of the normal distribution."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % confidence interval of a share."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class CodeMetrics:
+    """One row of the per-code table."""
+
+    code: str
+    support: int
+    predicted: int
+    """How often the code was predicted."""
+    correct: int
+    precision: float | None
+    precision_interval: Interval | None
+    recall: float | None
+    recall_interval: Interval | None
+    f1: float | None
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The whole of a report's figures."""
+
+    samples: int
+    correct: int
+    accuracy: float | None
+    accuracy_interval: Interval | None
+    macro_precision: float | None
+    macro_recall: float | None
+    macro_f1: float | None
+    per_code: tuple[CodeMetrics, ...]
+    confusion: NDArray[np.int64]
+    """[i, j]: samples of the i-th code predicted as the j-th; codes in the order of `per_code`."""
+
+
+@dataclass(frozen=True)
+class ThresholdPoint:
+    """A code's figures if predictions under a confidence went to a human (E2)."""
+
+    threshold: float
+    precision: float | None
+    recall: float | None
+    to_human: float | None
+    """Share of the code's samples whose prediction is under the threshold, whatever it says."""
+
+
+def measure(true: Sequence[str], predicted: Sequence[str], codes: Sequence[str]) -> Metrics:
+    """Figures over samples; `codes` gives the order, codes that appear beyond it follow in alphabetical order."""
+    if len(true) != len(predicted):
+        raise ValueError(f"{len(true)} codes but {len(predicted)} predictions")
+    names = [*codes, *sorted({*true, *predicted} - set(codes))]
+    index = {code: position for position, code in enumerate(names)}
+    confusion = np.zeros((len(names), len(names)), np.int64)
+    np.add.at(confusion, ([index[code] for code in true], [index[code] for code in predicted]), 1)
+    return measure_counts(confusion, names)
+
+
+def measure_counts(confusion: NDArray[np.int64], codes: Sequence[str]) -> Metrics:
+    """Figures over samples that were counted already, as `confusion[true, predicted]` in the order of `codes`."""
+    per_code = tuple(_code_metrics(code, position, confusion) for position, code in enumerate(codes))
+    supported = [row for row in per_code if row.support]
+    samples, correct = int(confusion.sum()), int(np.trace(confusion))
+    return Metrics(
+        samples=samples,
+        correct=correct,
+        accuracy=_share(correct, samples),
+        accuracy_interval=wilson(correct, samples),
+        macro_precision=_mean([row.precision or 0.0 for row in supported]),
+        macro_recall=_mean([row.recall or 0.0 for row in supported]),
+        macro_f1=_mean([row.f1 or 0.0 for row in supported]),
+        per_code=per_code,
+        confusion=confusion,
+    )
+
+
+def wilson(successes: int, trials: int) -> Interval | None:
+    """Wilson's score interval, 95 %; None without trials. Source: Wilson, JASA 22 (1927) 209-212."""
+    if trials == 0:
+        return None
+    share, z2 = successes / trials, _Z_95**2
+    centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = _Z_95 * sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
+    # At the ends the bound is exact; rounding must not push it past.
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    return Interval(low, 1.0 if successes == trials else min(1.0, centre + half))
+
+
+def threshold_view(
+    true: Sequence[str],
+    predicted: Sequence[str],
+    confidence: Sequence[float],
+    code: str,
+    thresholds: Sequence[float],
+) -> tuple[ThresholdPoint, ...]:
+    """A code's precision and recall when only predictions of at least a confidence count."""
+    is_code = np.array([its == code for its in true], bool)
+    says_code = np.array([its == code for its in predicted], bool)
+    sure = np.array(confidence, np.float64)
+    points = []
+    for threshold in thresholds:
+        counts = sure >= threshold
+        right = int((is_code & says_code & counts).sum())
+        points.append(
+            ThresholdPoint(
+                threshold,
+                _share(right, int((says_code & counts).sum())),
+                _share(right, int(is_code.sum())),
+                _share(int((is_code & ~counts).sum()), int(is_code.sum())),
+            )
+        )
+    return tuple(points)
+
+
+def _code_metrics(code: str, position: int, confusion: NDArray[np.int64]) -> CodeMetrics:
+    support, predicted = int(confusion[position].sum()), int(confusion[:, position].sum())
+    correct = int(confusion[position, position])
+    return CodeMetrics(
+        code=code,
+        support=support,
+        predicted=predicted,
+        correct=correct,
+        precision=_share(correct, predicted),
+        precision_interval=wilson(correct, predicted),
+        recall=_share(correct, support),
+        recall_interval=wilson(correct, support),
+        f1=_share(2 * correct, support + predicted),
+    )
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None

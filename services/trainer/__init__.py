@@ -1,0 +1,1 @@
+"""The trainer: a worker without torch, and the child process in which torch lives."""
