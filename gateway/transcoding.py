@@ -1,7 +1,7 @@
 """An HTTP request to the message of its RPC, as `google.api.http` maps it.
 
 Path variables bind fields; the body is the whole message ("*"), one field, or nothing; query parameters are
-the rest: `pageSize` or `page_size`, `task.training.modelName` for a nested field, repeated for a repeated one,
+the rest: `pageSize` or `page_size`, `task.training.modelName` for a nested field, repeated for a repeated,
 enums by name. `Idempotency-Key` is `request_id`, `If-Match` is `etag`, `Last-Event-ID` is `cursor`, where the
 message has them.
 """

@@ -1,0 +1,53 @@
+"""`python -m gateway`: HTTP+JSON and events in front of the services.
+
+`python -m gateway --routes` prints every route with its RPC and least role as CSV, and serves nothing.
+"""
+
+import csv
+import os
+import sys
+
+from gateway.app import create_app
+from gateway.backends import Backends
+from gateway.contracts import all_services, operations
+from gateway.events import StreamLimits, Streams
+from gateway.openapi import path_of
+from gateway.routing import routes_of
+from gateway.server import HttpServer
+from gateway.settings import Settings
+from services.kit import telemetry
+from services.kit.grpc_client import connect
+from services.kit.process import Process, run
+from services.kit.settings import load
+
+
+async def main(process: Process) -> None:
+    """Connect the services and serve."""
+    settings = load(Settings, os.environ)
+    telemetry.configure("gateway", settings.log_level)
+    channels = {name: await process.enter(connect(address)) for name, address in settings.addresses.items()}
+    streams = Streams(
+        StreamLimits(
+            slow_reader_s=settings.slow_reader_s,
+            lifetime_s=settings.stream_lifetime_s,
+            max_open=settings.max_streams,
+        )
+    )
+    app = create_app(Backends(channels, settings.deadline_s), streams)
+    await process.enter(HttpServer(app, streams, settings.listen))
+
+
+def print_routes() -> None:
+    """Write the table of routes and roles to standard output."""
+    table = csv.writer(sys.stdout)
+    table.writerow(("method", "path", "answer", "rpc", "role"))
+    for route in routes_of(operations(all_services())):
+        path, _ = path_of(route.template)
+        table.writerow((route.http_method, path, route.form.value, route.operation.rpc, route.role.name))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--routes"]:
+        print_routes()
+    else:
+        run(main)

@@ -1,0 +1,211 @@
+"""The application: every route of the contracts, its description, and the gateway's own few pages."""
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from google.protobuf.message import Message
+from opentelemetry import trace
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route as Page
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway import pages
+from gateway.backends import Backends, caller_metadata
+from gateway.contracts import ContractError, Operation, all_services, operations
+from gateway.envelope import Envelope
+from gateway.events import EventFraming, Framing, LogFraming, Streams
+from gateway.json_mapping import render
+from gateway.openapi import describe
+from gateway.problems import (
+    BodyTooLarge,
+    EtagMismatch,
+    MethodNotAllowed,
+    UnknownRoute,
+    UnsupportedMediaType,
+    problem_response,
+)
+from gateway.routing import Form, Route, Router, routes_of
+from gateway.transcoding import IF_MATCH, HttpRequest, transcode
+from services.kit.errors import Aborted, DeadlineExceeded, InvalidArgument, Violation
+
+MAX_BODY_BYTES = 1024 * 1024
+_BODY_DEADLINE_S = 30.0
+# Larger messages take tens of milliseconds to become JSON; other requests go on meanwhile.
+_RENDER_IN_THREAD_BYTES = 64 * 1024
+# Of the minutes that a presigned link is good for, so that a cached redirect never leads to an expired one.
+_LINK_CACHE_S = 60
+
+
+def create_app(backends: Backends, streams: Streams) -> ASGIApp:
+    """The whole application; ContractError if an operation's service is not among the backends."""
+    routes = routes_of(operations(all_services()))
+    unserved = sorted({route.operation.backend for route in routes} - set(backends.names))
+    if unserved:
+        raise ContractError(f"the contracts have operations of {', '.join(unserved)}, which has no address")
+    document = describe(routes)
+    openapi = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+    async def healthz(_: Request) -> Response:
+        return JSONResponse({"status": "SERVING"})
+
+    async def readyz(_: Request) -> Response:
+        states = await backends.health()
+        ready = all(state == "SERVING" for state in states.values())
+        return JSONResponse(
+            {"status": "SERVING" if ready else "NOT_SERVING", "backends": dict(states)},
+            status_code=200 if ready else 503,
+        )
+
+    async def specification(_: Request) -> Response:
+        return Response(openapi, media_type="application/json", headers={"Cache-Control": "no-cache"})
+
+    app = Starlette(
+        routes=[
+            Page("/", pages.serve(pages.home())),
+            Page("/docs", pages.serve(pages.reference(document))),
+            Page("/openapi.json", specification),
+            Page("/healthz", healthz),
+            Page("/readyz", readyz),
+            Page("/v1/{path:path}", Transcoder(Router(routes), backends, streams)),
+        ],
+        exception_handlers={HTTPException: _no_such_page},
+    )
+    return Envelope(app)
+
+
+class Transcoder:
+    """Answers the routes of the contracts."""
+
+    def __init__(self, router: Router, backends: Backends, streams: Streams) -> None:
+        self._router = router
+        self._backends = backends
+        self._streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; failures are raised as LoupeErrors."""
+        raw_path = scope["raw_path"].decode("latin-1")
+        route, bindings = self._router.find(scope["method"], raw_path)
+        trace.get_current_span().update_name(f"{route.http_method} {route.template.text}")
+        request = Request(scope, receive)
+        headers = _headers(request)
+        metadata = caller_metadata(headers, request.client.host if request.client else "unknown")
+        operation = route.operation
+        message = transcode(
+            operation,
+            HttpRequest(
+                bindings,
+                _query(scope["query_string"]),
+                await _body(request, headers) if operation.body else b"",
+                headers,
+            ),
+        )
+        if operation.streaming:
+            stream = self._backends.stream(operation, message, metadata)
+            await self._streams.serve(
+                stream, _framing(route, message), scope=scope, receive=receive, send=send
+            )
+            return
+        try:
+            answer = await self._backends.answer(operation, message, metadata)
+        except Aborted as error:
+            if IF_MATCH not in headers:
+                raise
+            raise EtagMismatch(error.message, reason=error.reason, **error.facts) from error
+        respond = _redirect if route.form is Form.SAMPLE_LINK else _json
+        await (await respond(operation, answer, headers))(scope, receive, send)
+
+
+async def _json(operation: Operation, answer: Message, headers: Mapping[str, str]) -> Response:
+    own: dict[str, str] = {}
+    tag = getattr(answer, "etag", "")
+    if tag:
+        own = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache"}
+        known = {part.strip().removeprefix("W/") for part in headers.get("if-none-match", "").split(",")}
+        if operation.http_method == "GET" and known & {own["ETag"], "*"}:
+            return Response(status_code=304, headers=own)
+    if answer.ByteSize() > _RENDER_IN_THREAD_BYTES:
+        body = await asyncio.to_thread(render, answer)
+    else:
+        body = render(answer)
+    return Response(body, media_type="application/json", headers=own)
+
+
+async def _redirect(_: Operation, answer: Any, __: Mapping[str, str]) -> Response:  # noqa: ANN401 -- LinkSampleResponse
+    return Response(
+        status_code=302,
+        headers={"Location": answer.url, "Cache-Control": f"private, max-age={_LINK_CACHE_S}"},
+    )
+
+
+def _framing(route: Route, message: Any) -> Framing:  # noqa: ANN401 -- any message
+    if route.form is not Form.LOG_FILE:
+        return EventFraming()
+    network = message.DESCRIPTOR.fields_by_name["network"].enum_type.values_by_number[message.network].name
+    task = "".join(c for c in message.name.rpartition("/")[2] if c.isascii() and (c.isalnum() or c in "-_."))
+    return LogFraming(f"{task}-{network.removeprefix('NETWORK_').lower()}.log")
+
+
+def _headers(request: Request) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in request.headers.items():
+        # Repeated headers are one list, RFC 9110; where none may be repeated, the list is refused.
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
+def _query(raw: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(
+            raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000, separator="&"
+        )
+    except ValueError as error:
+        raise InvalidArgument.of(
+            Violation("", "MALFORMED_QUERY", f"the query cannot be read: {error}", "查询参数无法解析")
+        ) from None
+
+
+async def _body(request: Request, headers: Mapping[str, str]) -> bytes:
+    """The body, if it is JSON and not too long."""
+    declared = headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
+        raise _too_large()
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_DEADLINE_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise _too_large()
+    except TimeoutError:
+        raise DeadlineExceeded(f"the body did not arrive within {_BODY_DEADLINE_S:.0f} s") from None
+    media_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if body and media_type != "application/json" and not media_type.endswith("+json"):
+        raise UnsupportedMediaType(f"the body must be application/json, not {media_type}")
+    return bytes(body)
+
+
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge(
+        f"the body is longer than {MAX_BODY_BYTES} bytes; image bytes go straight to object storage",
+        max_bytes=MAX_BODY_BYTES,
+    )
+
+
+async def _no_such_page(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):  # pragma: no cover -- registered for this class
+        raise error
+    if error.status_code == 405:
+        allowed: Iterable[str] = (error.headers or {}).get("Allow", "GET").split(", ")
+        told = MethodNotAllowed(
+            f"{request.url.path} does not answer {request.method}", tuple(sorted(allowed))
+        )
+        return problem_response(told)
+    return problem_response(
+        UnknownRoute(f"nothing answers at {request.url.path[:200]}; /docs lists what there is")
+    )

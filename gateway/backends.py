@@ -1,0 +1,100 @@
+"""The services behind the gateway: a channel each, the caller's own token on every call."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import grpc
+from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from gateway.contracts import Operation
+from services.kit.auth import AUTHORIZATION
+from services.kit.errors import LoupeError, Unauthenticated
+
+Metadata = tuple[tuple[str, str], ...]
+
+_BEARER = re.compile(r"[Bb]earer +([\x21-\x7e]+)")
+_HEALTH_DEADLINE_S = 2.0
+
+
+class MessageStream(Protocol):
+    """A call whose answer is a stream; failures are LoupeErrors."""
+
+    async def read(self) -> Any:  # noqa: ANN401 -- any message, or grpc.aio.EOF
+        """The next message, or grpc.aio.EOF."""
+        ...
+
+    def cancel(self) -> bool:
+        """End the call."""
+        ...
+
+
+def caller_metadata(headers: Mapping[str, str], client: str) -> Metadata:
+    """What a call carries of its HTTP request: the caller's token, unchanged, and where the caller is."""
+    given = headers.get(AUTHORIZATION)
+    if given is None:
+        raise Unauthenticated(
+            "the request carries no token; send the header 'Authorization: Bearer <token>'",
+            reason="TOKEN_MISSING",
+        )
+    token = _BEARER.fullmatch(given.strip())
+    if token is None:
+        raise Unauthenticated(
+            "the header Authorization must read 'Bearer <token>'",
+            reason="TOKEN_MALFORMED",
+        )
+    return ((AUTHORIZATION, f"Bearer {token.group(1)}"), ("x-forwarded-for", client))
+
+
+class Backends:
+    """Calls the operations of the contracts on the channel of their service."""
+
+    def __init__(self, channels: Mapping[str, grpc.aio.Channel], deadline_s: float) -> None:
+        self._channels = channels
+        self._deadline_s = deadline_s
+        self._callables: dict[str, Any] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The services there are."""
+        return tuple(self._channels)
+
+    async def answer(self, operation: Operation, request: Message, metadata: Metadata) -> Message:
+        """The answer of a unary call, or the LoupeError that the service told."""
+        answered: Message = await self._callable(operation)(
+            request, timeout=self._deadline_s, metadata=metadata
+        )
+        return answered
+
+    def stream(self, operation: Operation, request: Message, metadata: Metadata) -> MessageStream:
+        """A begun stream; whoever takes it cancels it."""
+        begun: MessageStream = self._callable(operation)(request, metadata=metadata)
+        return begun
+
+    async def health(self) -> Mapping[str, str]:
+        """SERVING, NOT_SERVING or a reason for each service, asked at once."""
+        states = await asyncio.gather(*(self._health_of(channel) for channel in self._channels.values()))
+        return dict(zip(self._channels, states, strict=True))
+
+    async def _health_of(self, channel: grpc.aio.Channel) -> str:
+        stub = health_pb2_grpc.HealthStub(channel)
+        try:
+            answered = await stub.Check(health_pb2.HealthCheckRequest(), timeout=_HEALTH_DEADLINE_S)
+        except LoupeError as error:
+            return error.status
+        return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answered.status))
+
+    def _callable(self, operation: Operation) -> Any:  # noqa: ANN401 -- unary or streaming, of any messages
+        known = self._callables.get(operation.rpc)
+        if known is None:
+            channel = self._channels[operation.backend]
+            make = channel.unary_stream if operation.streaming else channel.unary_unary
+            known = make(
+                operation.rpc,
+                request_serializer=operation.request_class.SerializeToString,
+                response_deserializer=operation.response_class.FromString,
+            )
+            self._callables[operation.rpc] = known
+        return known

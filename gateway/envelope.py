@@ -1,0 +1,102 @@
+"""Around every request: a span, security headers, one line of log, and failures as problems."""
+
+import logging
+import secrets
+import time
+from collections.abc import Mapping
+
+from opentelemetry import trace
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.problems import problem_response
+from services.kit import telemetry
+from services.kit.errors import Internal, LoupeError
+
+_log = logging.getLogger(__name__)
+_tracer = telemetry.tracer(__name__)
+
+# A response may set its own; these hold where it does not.
+SECURITY_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Presigned links must not travel on in Referer.
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+class Envelope:
+    """The outermost application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; other protocols are passed on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        with _tracer.start_as_current_span(
+            f"HTTP {scope['method']}",
+            context=telemetry.extract(headers),
+            kind=trace.SpanKind.SERVER,
+            attributes={"http.request.method": scope["method"], "url.path": scope["path"]},
+        ) as span:
+            exchange = _Exchange(send)
+            started_s = time.monotonic()
+            try:
+                await self._serve(scope, receive, exchange)
+            finally:
+                span.set_attribute("http.response.status_code", exchange.status)
+                _log.info(
+                    "request",
+                    extra={
+                        "method": scope["method"],
+                        # The query stays out: it may name what only its caller should know.
+                        "path": scope["path"],
+                        "status": exchange.status,
+                        "duration_ms": round((time.monotonic() - started_s) * 1000, 2),
+                        "client": scope["client"][0] if scope.get("client") else None,
+                    },
+                )
+
+    async def _serve(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
+        try:
+            await self._app(scope, receive, exchange.send)
+        except LoupeError as error:
+            if exchange.status:
+                raise
+            await problem_response(error)(scope, receive, exchange.send)
+        except Exception as error:  # the boundary: what is no named error is a bug, logged here once
+            incident = secrets.token_hex(6)
+            _log.exception("an unforeseen failure", extra={"incident": incident})
+            if exchange.status:
+                raise
+            told = Internal(f"internal error; tell the operator incident {incident}", incident=incident)
+            told.__cause__ = error
+            await problem_response(told)(scope, receive, exchange.send)
+
+
+class _Exchange:
+    """What went out of one response."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        # 0 until the head has gone out.
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = list(message.get("headers", ()))
+            present = {name.lower() for name, _ in headers}
+            for name, value in SECURITY_HEADERS.items():
+                raw = name.lower().encode()
+                if raw not in present:
+                    headers.append((raw, value.encode()))
+            message = {**message, "headers": headers}
+        await self._send(message)

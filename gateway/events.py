@@ -1,0 +1,287 @@
+"""Streams of messages to HTTP readers: server-sent events that resume, and log files.
+
+Nothing is kept for a reader: the next message is taken from the service only when the one before went out, so
+a slow reader slows its own call (gRPC's flow control), and one that does not read for `slow_reader_s` is
+dropped.
+
+An event stream tells its reader how it ended. `event: end` means that there is nothing more to come: close. A
+stream that just stops (a service went away, the gateway restarts, its lifetime is over) is to be opened again
+with `Last-Event-ID`. `event: problem` holds the problem that ended it, and `end` follows.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import grpc
+from starlette.types import Receive, Scope, Send
+
+from gateway.backends import MessageStream
+from gateway.json_mapping import render
+from gateway.problems import problem
+from services.kit.errors import LoupeError, ResourceExhausted
+
+_log = logging.getLogger(__name__)
+
+_RECONNECT_MS = 1000
+# A refusal comes within milliseconds; a watch may have nothing to say for minutes, and its reader wants to
+# know that it is open.
+_REFUSAL_WAIT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamLimits:
+    """What a stream may take."""
+
+    keepalive_s: float = 15.0
+    slow_reader_s: float = 30.0
+    # Bounds how long a revoked token goes on reading.
+    lifetime_s: float = 3600.0
+    max_open: int = 2000
+
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Framing(Protocol):
+    """How messages become the bytes of a response."""
+
+    media_type: str
+    headers: Headers
+    opening: bytes
+    # Sent when nothing else was for a while; empty: nothing.
+    keepalive: bytes
+    # After the last message.
+    closing: bytes
+
+    def message(self, message: Any) -> bytes:  # noqa: ANN401 -- any message
+        """One message."""
+        ...
+
+    def interruption(self, error: LoupeError | None) -> bytes | None:
+        """What ends a stream that did not come to its end, by an error or our own wish; None cuts it off."""
+        ...
+
+
+def frame(event: str, data: bytes, cursor: str = "") -> bytes:
+    """One event; `data` is JSON on one line. A cursor that an id line cannot hold is left out."""
+    lines = [b"event: " + event.encode(), b"data: " + data]
+    if cursor and not set(cursor) & set("\r\n\0"):
+        lines.insert(0, b"id: " + cursor.encode())
+    return b"\n".join(lines) + b"\n\n"
+
+
+class EventFraming:
+    """Server-sent events: `id` the message's cursor, `event` its type, `data` its JSON."""
+
+    media_type = "text/event-stream; charset=utf-8"
+    # The second keeps nginx from collecting events.
+    headers: Headers = (("Cache-Control", "no-store"), ("X-Accel-Buffering", "no"))
+    opening = f"retry: {_RECONNECT_MS}\n\n".encode()
+    keepalive = b": keepalive\n\n"
+    closing = frame("end", b"{}")
+
+    def message(self, message: Any) -> bytes:  # noqa: ANN401 -- any message
+        """The event of a message."""
+        return frame(message.DESCRIPTOR.name, render(message), getattr(message, "cursor", ""))
+
+    def interruption(self, error: LoupeError | None) -> bytes:
+        """Nothing where the reader should come again, the problem where that is of no use."""
+        # CANCELLED has no class of its own; it is how a stream ends when its server stops at once.
+        if error is None or error.transient or error.reason == "CANCELLED":
+            return b""
+        told = json.dumps(problem(error), ensure_ascii=False, separators=(",", ":"))
+        return frame("problem", told.encode()) + self.closing
+
+
+class LogFraming:
+    """The lines of a log as a text file."""
+
+    media_type = "text/plain; charset=utf-8"
+    opening = b""
+    keepalive = b""
+    closing = b""
+
+    def __init__(self, file_name: str) -> None:
+        self.headers: Headers = (
+            ("Cache-Control", "no-store"),
+            ("Content-Disposition", f'attachment; filename="{file_name}"'),
+        )
+
+    def message(self, message: Any) -> bytes:  # noqa: ANN401 -- ReadLogResponse
+        """Its lines."""
+        return "".join(f"{line}\n" for line in message.lines).encode()
+
+    def interruption(self, error: LoupeError | None) -> None:
+        """Cut off: a file that ended well would pass for the whole log."""
+
+
+class Streams:
+    """All open streams of this process."""
+
+    def __init__(self, limits: StreamLimits) -> None:
+        self._limits = limits
+        self._draining = asyncio.Event()
+        self._open = 0
+
+    @property
+    def open_count(self) -> int:
+        """How many readers there are."""
+        return self._open
+
+    def drain(self) -> None:
+        """End every stream so that its reader opens it elsewhere; new ones end at once."""
+        self._draining.set()
+
+    async def serve(
+        self, stream: MessageStream, framing: Framing, *, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Pass the stream on until it ends, its reader goes, or either is not worth waiting for.
+
+        Failures before the first byte are raised: they are answered with a status of their own.
+        """
+        with self._counted(stream):
+            reader = _Reader(scope, receive, send, self._limits.slow_reader_s)
+            deadline_s = time.monotonic() + self._limits.lifetime_s
+            async with (
+                _task(self._draining.wait()) as draining,
+                _task(reader.gone()) as gone,
+                _Messages(stream) as messages,
+            ):
+                await messages.wait_for_next(_REFUSAL_WAIT_S)
+                messages.raise_refusal()
+                try:
+                    await reader.start(framing)
+                    ending = await self._pass_on(messages, framing, reader, (draining, gone), deadline_s)
+                    if ending is not None:
+                        await reader.end(ending)
+                except TimeoutError:
+                    # The response is left unfinished, which makes the server close the connection.
+                    _log.warning(
+                        "a reader was dropped: it does not read",
+                        extra={"path": scope["path"], "slow_reader_s": self._limits.slow_reader_s},
+                    )
+
+    async def _pass_on(
+        self,
+        messages: "_Messages",
+        framing: Framing,
+        reader: "_Reader",
+        ends: "tuple[asyncio.Task[Any], asyncio.Task[Any]]",
+        deadline_s: float,
+    ) -> bytes | None:
+        """Pass messages on; returns what ends the response, None to leave it unfinished."""
+        draining, gone = ends
+        while not gone.done():
+            left_s = deadline_s - time.monotonic()
+            if draining.done() or left_s <= 0:
+                return framing.interruption(None)
+            if not await messages.wait_for_next(min(self._limits.keepalive_s, left_s), draining, gone):
+                if framing.keepalive:
+                    await reader.write(framing.keepalive)
+                continue
+            try:
+                message = messages.take()
+            except LoupeError as error:
+                return framing.interruption(error)
+            if message is None:
+                return framing.closing
+            await reader.write(framing.message(message))
+        return None
+
+    @contextlib.contextmanager
+    def _counted(self, stream: MessageStream) -> Iterator[None]:
+        if self._open >= self._limits.max_open:
+            stream.cancel()
+            raise ResourceExhausted(
+                f"{self._open} streams are open, which is the limit; try again later",
+                reason="TOO_MANY_STREAMS",
+            )
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+
+
+class _Messages:
+    """The messages of a call, one ahead at most; leaving the block cancels the call."""
+
+    def __init__(self, stream: MessageStream) -> None:
+        self._stream = stream
+        self._next: asyncio.Task[Any] = asyncio.create_task(stream.read())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stream.cancel()
+        self._next.cancel()
+        await asyncio.gather(self._next, return_exceptions=True)
+
+    async def wait_for_next(self, timeout_s: float, *ends: "asyncio.Task[Any]") -> bool:
+        """Whether there is something to take; False after `timeout_s`, or if one of `ends` came first."""
+        await asyncio.wait({self._next, *ends}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        return self._next.done()
+
+    def raise_refusal(self) -> None:
+        """Raise the failure, if that is what came."""
+        if self._next.done():
+            self._next.result()
+
+    def take(self) -> Any:  # noqa: ANN401 -- any message
+        """What came: a message, None at the end; failures are raised."""
+        message = self._next.result()
+        if message is grpc.aio.EOF:
+            return None
+        self._next = asyncio.create_task(self._stream.read())
+        return message
+
+
+class _Reader:
+    """The other end of a response."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, slow_reader_s: float) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._slow_reader_s = slow_reader_s
+
+    async def gone(self) -> None:
+        """Return when the reader has hung up."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def start(self, framing: Framing) -> None:
+        """Send the head and the opening; TimeoutError, as in all that follows, if nobody reads."""
+        headers = (("Content-Type", framing.media_type), *framing.headers)
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers]
+        await self._within({"type": "http.response.start", "status": 200, "headers": raw})
+        await self.write(framing.opening)
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes."""
+        await self._within({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def end(self, data: bytes) -> None:
+        """Send the last bytes."""
+        await self._within({"type": "http.response.body", "body": data, "more_body": False})
+
+    async def _within(self, message: dict[str, Any]) -> None:
+        async with asyncio.timeout(self._slow_reader_s):
+            await self._send(message)
+
+
+@contextlib.asynccontextmanager
+async def _task(coroutine: Any) -> AsyncIterator["asyncio.Task[Any]"]:  # noqa: ANN401 -- any coroutine
+    task = asyncio.create_task(coroutine)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

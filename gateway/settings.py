@@ -1,0 +1,44 @@
+"""Settings of the gateway."""
+
+from dataclasses import dataclass
+
+from services.kit.settings import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the gateway is told by its environment."""
+
+    listen: str = setting("LOUPE_LISTEN", default="127.0.0.1:8080", doc="host:port to serve HTTP at.")
+    registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry.")
+    scheduler_address: str = setting("LOUPE_SCHEDULER_ADDRESS", doc="host:port of the scheduler.")
+    evaluator_address: str = setting("LOUPE_EVALUATOR_ADDRESS", doc="host:port of the evaluator.")
+    log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="Least level that is logged.")
+    deadline_s: float = setting(
+        "LOUPE_GATEWAY_DEADLINE_S", default=30.0, doc="How long a request may take, streams apart."
+    )
+    stream_lifetime_s: float = setting(
+        "LOUPE_GATEWAY_STREAM_LIFETIME_S",
+        default=3600.0,
+        doc="After it a stream ends and its reader opens it again, which checks the token again.",
+    )
+    slow_reader_s: float = setting(
+        "LOUPE_GATEWAY_SLOW_READER_S", default=30.0, doc="A reader that reads nothing for so long is dropped."
+    )
+    max_streams: int = setting(
+        "LOUPE_GATEWAY_MAX_STREAMS", default=2000, doc="How many streams may be open at once."
+    )
+
+    def __post_init__(self) -> None:
+        host, _, port = self.listen.rpartition(":")
+        if not host or not port.isdecimal():
+            raise ValueError(f"LOUPE_LISTEN must be host:port, not {self.listen!r}")
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The address of every backend, by the name of its contracts' package."""
+        return {
+            "registry": self.registry_address,
+            "scheduler": self.scheduler_address,
+            "evaluator": self.evaluator_address,
+        }
