@@ -38,7 +38,7 @@ def program(name: str, package: str) -> str:
 
 
 class Nats:
-    """One NATS server: a user for the services, one who only reads, no anonymous access, no monitoring port."""
+    """One NATS server: a user for the services, one who only reads, nobody else; no monitoring port."""
 
     def __init__(self, folder: Path, *, port: int, credentials: Credentials) -> None:
         self._folder = folder

@@ -101,12 +101,12 @@ def up(  # noqa: PLR0913 - what the command line offers, each by name
     if folder.supervisor_pid() is not None:
         return UpResult(status=_wait_for_other(folder, timeout_s, on_event), already_running=True)
     if detach:
+        daemon = _start_daemon(folder, trainers=trainers, evaluators=evaluators, services=services)
         try:
-            daemon = _start_daemon(folder, trainers=trainers, evaluators=evaluators, services=services)
             return UpResult(status=_follow(folder, timeout_s, on_event, daemon), already_running=False)
         except BaseException:
             # Nothing half-started stays behind, Ctrl-C included.
-            down(folder.root)
+            _end(daemon)
             raise
     try:
         asyncio.run(
@@ -237,7 +237,6 @@ def _write_client_file(stack: EmbeddedServers) -> None:
     profile = {
         **{name: f"127.0.0.1:{ports[name]}" for name in SERVICE_PORTS},
         "gateway_url": f"http://127.0.0.1:{ports['gateway']}",
-        "nats_url": stack.nats.url,
         "nats_url": stack.nats.reader_url,
         "token": stack.credentials.admin_token,
     }
@@ -269,6 +268,15 @@ def _start_daemon(
         )
     finally:
         os.close(descriptor)
+
+
+def _end(daemon: subprocess.Popen[bytes]) -> None:
+    daemon.terminate()
+    try:
+        daemon.wait(_DOWN_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        daemon.kill()
+        daemon.wait()
 
 
 def _follow(

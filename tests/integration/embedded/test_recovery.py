@@ -191,3 +191,14 @@ async def test_root_without_user_namespaces_runs_postgres_as_somebody_else(tmp_p
             await servers.stop(kill=True)
     finally:
         shutil.rmtree(outside.parent, ignore_errors=True)
+
+
+def test_a_detached_start_that_fails_says_why_and_leaves_nothing(tmp_path: Path) -> None:
+    """The daemon has no terminal; what it met must reach the one who started it."""
+    root = tmp_path / "data"
+    root.mkdir()
+    (root / "postgres").write_text("in the way")
+    with pytest.raises(StartFailed, match="postgres does not come up .*could not be started"):
+        stack.up(root, detach=True, services=False)
+    assert stack.status(root).state is State.STOPPED
+    assert not stack.down(root)

@@ -84,7 +84,7 @@ def test_every_server_listens_where_the_others_look_for_it(plan: Plan) -> None:
 
 
 def test_the_users_own_settings_reach_the_services(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Log level, lease length and telemetry are the user's to choose; addresses and secrets are the stack's."""
+    """Log level, lease and telemetry are the user's to choose; addresses and secrets are the stack's."""
     monkeypatch.setenv("LOUPE_LEASE_S", "3")
     monkeypatch.setenv("LOUPE_DATABASE_URL", "postgresql://elsewhere/db")
     environment = processes(plan)["scheduler"].prepare().environment
