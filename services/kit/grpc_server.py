@@ -54,6 +54,28 @@ class Service:
     descriptor: ServiceDescriptor
 
 
+@dataclass(frozen=True, slots=True)
+class ServedCall:
+    """What an observer learns of a call: who asked what of which RPC from where, and how it ended."""
+
+    method: str
+    """`package.Service/Method`."""
+    principal: Principal | None
+    """None if the caller was not recognised."""
+    code: str
+    """Name of the status code."""
+    peer: str
+    """Address of the caller as the server saw it."""
+    request: Any
+    """The message; of a streamed request the iterator."""
+    answer: Any
+    """The message; None if the call failed or its answer was streamed."""
+
+
+Observer = Callable[[ServedCall], Awaitable[None]]
+"""Told of every call but the public ones, before its answer goes out. What it raises is logged and changes nothing."""
+
+
 class GrpcServer:
     """Serves `services` at `address` (`host:port`; port 0 picks a free one) with health and reflection."""
 
@@ -64,11 +86,13 @@ class GrpcServer:
         verifier: TokenVerifier,
         address: str,
         credentials: grpc.ServerCredentials | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._names = [service.descriptor.full_name for service in services]
         self._calls = _CallInterceptor(
             verifier,
             RoleTable.from_descriptors(service.descriptor for service in services),
+            observer,
         )
         self._address = address
         self._credentials = credentials
@@ -124,9 +148,10 @@ class GrpcServer:
 class _CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every handler but the public ones; a method's wrapped handler is made once."""
 
-    def __init__(self, verifier: TokenVerifier, roles: RoleTable) -> None:
+    def __init__(self, verifier: TokenVerifier, roles: RoleTable, observer: Observer | None) -> None:
         self._verifier = verifier
         self._roles = roles
+        self._observer = observer
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._streaming: set[asyncio.Task[Any]] = set()
         self._draining = False
@@ -206,16 +231,19 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
         ) as span:
             call = _CallRecord(method, span)
             failure: LoupeError | None = None
+            answer: Any = None
             try:
                 call.principal = await self._verifier.verify(token_of(metadata))
                 require(call.principal, self._roles.role_of(method))
                 with acting_as(call.principal):
-                    return await invoke(request, context)
+                    answer = await invoke(request, context)
             except LoupeError as error:
                 failure = error
             except asyncio.CancelledError:
                 if not self._draining:
                     call.code = grpc.StatusCode.CANCELLED.name
+                    # The caller hung up; what the handler had done by then is done.
+                    await asyncio.shield(self._observe(call, request, None, context.peer()))
                     raise
                 failure = _going_away()
             except grpc.aio.AbortError:
@@ -227,15 +255,35 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
                 if failure is not None:
                     call.fail(failure)
                 call.log()
+            await self._observe(call, request, answer, context.peer())
+            if failure is None:
+                return answer
             status = to_status(failure)
-            return await context.abort(status.code, status.details, tuple(status.trailing_metadata or ()))
+            await context.abort(status.code, status.details, tuple(status.trailing_metadata or ()))
+
+    async def _observe(self, call: "_CallRecord", request: Any, answer: Any, peer: str) -> None:  # noqa: ANN401 -- any messages
+        if self._observer is None:
+            return
+        served = ServedCall(call.method[1:], call.principal, call.code, peer, request, answer)
+        try:
+            await self._observer(served)
+        except Exception:
+            _log.exception(
+                "a call could not be observed",
+                extra={
+                    "method": served.method,
+                    "code": served.code,
+                    "peer": peer,
+                    "principal": served.principal.name if served.principal is not None else None,
+                },
+            )
 
 
 class _CallRecord:
     """What the log and the span say about one call."""
 
     def __init__(self, method: str, span: trace.Span) -> None:
-        self._method = method
+        self.method = method
         self._span = span
         self._started_s = time.monotonic()
         self._extra: dict[str, object] = {}
@@ -261,7 +309,7 @@ class _CallRecord:
         extra = dict(self._extra)
         exc_info = extra.pop("exc_info", None)
         extra.update(
-            method=self._method,
+            method=self.method,
             code=self.code,
             duration_ms=round((time.monotonic() - self._started_s) * 1000, 2),
             principal=self.principal.name if self.principal is not None else None,
