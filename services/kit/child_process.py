@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
 
@@ -181,11 +182,16 @@ class ChildProcess:
 
 
 class ParentLink:
-    """The child's side, blocking: orders from stdin, events to the parent. `emit` is thread-safe."""
+    """The child's side, blocking: orders from stdin, events to the parent. `emit` is thread-safe.
+
+    A signal handler may emit, but should not raise: an exception in the middle of a line would break the line.
+    """
 
     def __init__(self, event_fd: int) -> None:
         self._event_fd = event_fd
         self._lock = threading.Lock()
+        self._lines: deque[bytes] = deque()
+        self._writer: int | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -201,10 +207,24 @@ class ParentLink:
 
     def emit(self, event: Mapping[str, Any]) -> None:
         """Tell one event; blocks while the parent is behind. BrokenPipeError if it is gone."""
-        line = memoryview(_line(event))
-        with self._lock:
-            while line:
-                line = line[os.write(self._event_fd, line) :]
+        self._lines.append(_line(event))
+        while self._lines:
+            # A signal handler that runs within the write below would wait for itself: that write takes its
+            # line along.
+            if self._writer == threading.get_ident():
+                return
+            with self._lock:
+                self._writer = threading.get_ident()
+                try:
+                    self._write_lines()
+                finally:
+                    self._writer = None
+
+    def _write_lines(self) -> None:
+        while self._lines:
+            rest = memoryview(self._lines.popleft())
+            while rest:
+                rest = rest[os.write(self._event_fd, rest) :]
 
     def orders(self) -> Iterator[Event]:
         """The orders, until the parent closes stdin."""

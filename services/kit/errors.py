@@ -28,7 +28,7 @@ Standard library only: the domain imports this module and nothing else of the ki
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
 _FACT = re.compile(r"[a-z][a-zA-Z0-9_-]{0,63}")
@@ -103,7 +103,7 @@ class InvalidArgument(LoupeError):
         self.violations: tuple[Violation, ...] = tuple(violations)
 
     @classmethod
-    def of(cls, *violations: Violation) -> "InvalidArgument":
+    def of(cls, *violations: Violation) -> Self:
         """The error that tells these faults, with a message made of the errors among them."""
         told = [f"{v.field}: {v.message}" for v in violations if v.severity == "error"] or ["invalid request"]
         more = f" (and {len(told) - 3} more)" if len(told) > 3 else ""

@@ -1,0 +1,325 @@
+"""Server and client of the kit against each other, over a real connection."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+import pytest_asyncio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+from services.kit import errors
+from services.kit.auth import Principal, Role
+from services.kit.errors import LoupeError
+from services.kit.grpc_client import connect
+from services.kit.grpc_server import GrpcServer, Service
+
+from .echo_service import NAME, EchoServicer, EchoStub, Text, add_to_server, descriptor
+
+ROLES = {
+    "viewer": Role.VIEWER,
+    "engineer": Role.ENGINEER,
+    "releaser": Role.RELEASER,
+    "admin": Role.ADMIN,
+    "service": Role.SERVICE,
+}
+
+
+class Tokens:
+    """Each token is the name of its role."""
+
+    async def verify(self, token: str) -> Principal:
+        if token not in ROLES:
+            raise errors.Unauthenticated("unknown token", reason="TOKEN_UNKNOWN")
+        return Principal(token, ROLES[token])
+
+
+class Served:
+    def __init__(self, server: GrpcServer, servicer: EchoServicer) -> None:
+        self.server = server
+        self.servicer = servicer
+        self.address = f"127.0.0.1:{server.port}"
+
+    def stub(self, token: str | None = "admin", **options: object) -> contextlib.AbstractAsyncContextManager[EchoStub]:
+        @contextlib.asynccontextmanager
+        async def opened() -> AsyncIterator[EchoStub]:
+            async with connect(self.address, lambda: token, **options) as channel:
+                yield EchoStub(channel)
+
+        return opened()
+
+
+@pytest_asyncio.fixture
+async def served() -> AsyncIterator[Served]:
+    servicer = EchoServicer()
+    server = GrpcServer(
+        [Service(servicer, add_to_server, descriptor())], verifier=Tokens(), address="127.0.0.1:0"
+    )
+    await server.start()
+    yield Served(server, servicer)
+    await server.stop(0)
+
+
+def words(*values: str) -> list[Text]:
+    return [Text(value=value) for value in values]
+
+
+async def test_all_four_kinds_carry_the_caller(served: Served):
+    async with served.stub("viewer") as stub:
+        assert (await stub.Say(Text(value="hi"))).value == "hi to viewer"
+        watched = [answer.value async for answer in stub.Watch(Text(value="w"))]
+        assert watched == ["w0 viewer", "w1 viewer", "w2 viewer"]
+        assert (await stub.Collect(iter(words("a", "b")))).value == "a b"
+        assert [answer.value async for answer in stub.Chat(iter(words("a", "b")))] == ["A", "B"]
+
+
+async def test_a_chat_by_read_and_write(served: Served):
+    async with served.stub() as stub:
+        call = stub.Chat()
+        await call.write(Text(value="a"))
+        assert (await call.read()).value == "A"
+        await call.done_writing()
+        assert await call.read() is grpc.aio.EOF
+
+
+@pytest.mark.parametrize("token", [None, "nobody"])
+async def test_nobody_unknown_is_served(served: Served, token: str | None):
+    """A1: no anonymous caller anywhere, whatever the kind of the call."""
+    async with served.stub(token) as stub:
+        with pytest.raises(errors.Unauthenticated):
+            await stub.Who(Text())
+        with pytest.raises(errors.Unauthenticated):
+            await stub.Collect(iter(words("a")))
+        for call in (stub.Watch(Text()), stub.Chat(iter(words("a")))):
+            with pytest.raises(errors.Unauthenticated):
+                await anext(aiter(call))
+    assert served.servicer.attempts == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "admitted"),
+    [
+        ("Who", {"viewer", "engineer", "releaser", "admin", "service"}),
+        ("Release", {"releaser", "admin", "service"}),
+        ("Lease", {"service"}),
+    ],
+)
+async def test_the_role_in_the_contract_decides(served: Served, method: str, admitted: set[str]):
+    """A2."""
+    passed = set()
+    for token in ROLES:
+        async with served.stub(token) as stub:
+            with contextlib.suppress(errors.PermissionDenied):
+                passed.add((await getattr(stub, method)(Text())).value)
+    assert passed == admitted
+
+
+async def test_a_token_given_with_the_call_goes_before_the_channels(served: Served):
+    """A gateway has its own channel and its callers' tokens."""
+    async with served.stub("service") as stub:
+        answer = await stub.Who(Text(), metadata=(("authorization", "Bearer viewer"),))
+    assert answer.value == "viewer"
+
+
+async def test_what_the_server_raises_is_what_the_client_catches(served: Served):
+    async with served.stub() as stub:
+        with pytest.raises(errors.NotFound) as missing:
+            await stub.Say(Text(value="missing"))
+        assert missing.value.facts == {"thing": "echo/1"}
+        with pytest.raises(errors.InvalidArgument) as faulty:
+            await stub.Say(Text(value="faulty"))
+        assert faulty.value.violations[0].message_zh == "太长"
+        with pytest.raises(errors.NotFound):
+            await stub.Collect(iter(words("missing")))
+        with pytest.raises(errors.NotFound):
+            [_ async for _ in stub.Chat(iter(words("missing")))]
+
+
+async def test_a_stream_that_fails_gives_what_came_before(served: Served):
+    async with served.stub() as stub:
+        seen = []
+        with pytest.raises(errors.Aborted) as caught:
+            async for answer in stub.Watch(Text(value="lost")):
+                seen.append(answer.value)
+    assert len(seen) == 3
+    assert caught.value.reason == "LEASE_LOST"
+
+
+async def test_a_bug_goes_out_as_an_incident_and_is_logged_once(
+    served: Served, caplog: pytest.LogCaptureFixture
+):
+    """What was inside may be a secret; the operator finds it under the id that the user was told."""
+    async with served.stub() as stub:
+        with pytest.raises(errors.Internal) as caught:
+            await stub.Say(Text(value="bug"))
+    incident = caught.value.facts["incident"]
+    assert incident in caught.value.message
+    assert "1234" not in caught.value.message
+    (record,) = [r for r in caplog.records if r.levelno == logging.ERROR]
+    assert record.exc_info is not None
+    assert incident in record.__dict__["detail"]
+
+
+async def test_every_call_is_logged_once_with_caller_code_and_time(
+    served: Served, caplog: pytest.LogCaptureFixture
+):
+    with caplog.at_level(logging.INFO, logger="services.kit.grpc_server"):
+        async with served.stub("viewer") as stub:
+            await stub.Say(Text(value="hi"))
+            with pytest.raises(errors.PermissionDenied):
+                await stub.Release(Text())
+    told = [
+        (r.__dict__["method"], r.__dict__["code"], r.__dict__["principal"])
+        for r in caplog.records
+        if r.message == "call"
+    ]
+    assert told == [(f"/{NAME}/Say", "OK", "viewer"), (f"/{NAME}/Release", "PERMISSION_DENIED", "viewer")]
+
+
+async def test_a_call_without_a_deadline_gets_one(served: Served):
+    """A server that hangs must not hang its callers."""
+    async with served.stub(deadline_s=0.2) as stub:
+        with pytest.raises(errors.DeadlineExceeded):
+            await stub.Say(Text(value="slow"))
+        with pytest.raises(errors.DeadlineExceeded):
+            await stub.Say(Text(value="slow"), timeout=0.1)
+
+
+async def test_leaving_a_stream_early_ends_it_on_the_server(served: Served):
+    """A viewer that closes its page must not leave a watch behind."""
+    async with served.stub() as stub:
+        answers = aiter(stub.Watch(Text(value="endless")))
+        await anext(answers)
+        await answers.aclose()
+        async with asyncio.timeout(5):
+            while served.servicer.closed_watches == 0:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_server_that_stops_lets_calls_end_and_sends_watchers_on(served: Served):
+    """A rolling update loses no call; watchers come back with their cursor at once, not after the grace."""
+    async with served.stub(retries=False) as stub:
+        answers = aiter(stub.Watch(Text(value="endless")))
+        await anext(answers)
+        waiting = asyncio.ensure_future(_say(stub))
+        while served.servicer.attempts == 0:
+            await asyncio.sleep(0.01)
+        stopping = asyncio.create_task(served.server.stop(10))
+        with pytest.raises(errors.Unavailable) as caught:
+            while True:
+                await anext(answers)
+        assert caught.value.reason == "SERVER_DRAINING"
+        assert not stopping.done()
+        served.servicer.release.set()
+        assert (await waiting).value == "wait to admin"
+        async with asyncio.timeout(5):
+            await stopping
+
+
+async def _say(stub: EchoStub) -> Text:
+    answer: Text = await stub.Say(Text(value="wait"))
+    return answer
+
+
+async def test_a_call_survives_a_restart_of_the_server():
+    """UNAVAILABLE is retried within the deadline: a service that restarts is a pause, not an error."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    def server() -> GrpcServer:
+        return GrpcServer(
+            [Service(EchoServicer(), add_to_server, descriptor())],
+            verifier=Tokens(),
+            address=f"127.0.0.1:{port}",
+        )
+
+    async with connect(f"127.0.0.1:{port}", lambda: "admin") as channel:
+        stub = EchoStub(channel)
+        first = server()
+        await first.start()
+        await stub.Who(Text())
+        await first.stop(0)
+        calling = asyncio.ensure_future(_who(stub))
+        await asyncio.sleep(0.3)
+        async with server():
+            assert await calling == "admin"
+
+
+async def _who(stub: EchoStub) -> str:
+    return str((await stub.Who(Text())).value)
+
+
+async def test_two_servers_do_not_share_a_port(served: Served):
+    """With SO_REUSEPORT a forgotten old server would silently answer half of the calls."""
+    other = GrpcServer(
+        [Service(EchoServicer(), add_to_server, descriptor())], verifier=Tokens(), address=served.address
+    )
+    with pytest.raises(RuntimeError):
+        await other.start()
+
+
+async def test_health_and_reflection_need_no_token(served: Served):
+    async with grpc.aio.insecure_channel(served.address) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        for name in ("", NAME):
+            checked = await health.Check(health_pb2.HealthCheckRequest(service=name))
+            assert checked.status == health_pb2.HealthCheckResponse.SERVING
+        watching = health.Watch(health_pb2.HealthCheckRequest(service=NAME))
+        assert (await watching.read()).status == health_pb2.HealthCheckResponse.SERVING
+        asking = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(
+            iter([reflection_pb2.ServerReflectionRequest(list_services="")])
+        )
+        answer = await anext(aiter(asking))
+        assert NAME in {service.name for service in answer.list_services_response.service}
+        stopping = asyncio.create_task(served.server.stop(0.5))
+        assert (await watching.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        await stopping
+
+
+async def test_a_message_over_the_limit_is_refused_and_the_server_goes_on(served: Served):
+    async with served.stub() as stub:
+        with pytest.raises(errors.ResourceExhausted):
+            await stub.Say(Text(value="x" * (9 * 1024 * 1024)))
+        assert (await stub.Say(Text(value="x" * (7 * 1024 * 1024)))).value
+
+
+async def test_a_trace_goes_through_a_call(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """One trace id from the user's command to the last service behind it."""
+    provider = TracerProvider()
+    tracer = provider.get_tracer("kit")
+    monkeypatch.setattr("services.kit.grpc_client._tracer", tracer)
+    monkeypatch.setattr("services.kit.grpc_server._tracer", tracer)
+    seen: list[int] = []
+
+    class Spy(logging.Handler):
+        def emit(self, _record: logging.LogRecord) -> None:
+            seen.append(trace.get_current_span().get_span_context().trace_id)
+
+    spy = Spy()
+    logger = logging.getLogger("services.kit.grpc_server")
+    logger.addHandler(spy)
+    caplog.set_level(logging.INFO, logger=logger.name)
+    try:
+        async with served.stub() as stub:
+            with tracer.start_as_current_span("user") as span:
+                await stub.Say(Text(value="hi"))
+    finally:
+        logger.removeHandler(spy)
+    assert span.get_span_context().trace_id in seen
+
+
+async def test_an_unknown_method_is_unimplemented(served: Served):
+    async with connect(served.address, lambda: "admin") as channel:
+        call = channel.unary_unary(f"/{NAME}/Nothing", Text.SerializeToString, Text.FromString)
+        with pytest.raises(LoupeError) as caught:
+            await call(Text())
+    assert isinstance(caught.value, errors.Unimplemented)

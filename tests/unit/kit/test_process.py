@@ -1,0 +1,177 @@
+"""Start in order, stop in reverse, and never limp along."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.kit.backoff import Backoff
+from services.kit.errors import Unavailable
+from services.kit.process import Process
+
+QUICK = Backoff(first_s=0.001, ceiling_s=0.002)
+
+
+@contextlib.asynccontextmanager
+async def resource(name: str, diary: list[str]) -> AsyncIterator[str]:
+    diary.append(f"open {name}")
+    try:
+        yield name
+    finally:
+        diary.append(f"close {name}")
+
+
+async def test_resources_close_in_reverse_and_loops_end_between_them():
+    """No loop may run on a closed database, no call meet one."""
+    diary: list[str] = []
+
+    async def loop() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            diary.append("loop ends")
+
+    async def main(process: Process) -> None:
+        assert await process.enter(resource("database", diary)) == "database"
+        process.background("relay", loop)
+        await process.enter(resource("server", diary))
+        await asyncio.sleep(0)
+        process.stop()
+
+    assert await Process().live(main) == 0
+    assert diary == ["open database", "open server", "close server", "loop ends", "close database"]
+
+
+async def test_what_was_opened_is_closed_when_the_start_fails():
+    diary: list[str] = []
+
+    async def main(process: Process) -> None:
+        await process.enter(resource("database", diary))
+        raise RuntimeError("port taken")
+
+    with pytest.raises(RuntimeError, match="port taken"):
+        await Process().live(main)
+    assert diary == ["open database", "close database"]
+
+
+async def test_a_process_that_is_told_to_stop_while_it_starts_stops():
+    """A dependency that is away must not make a process deaf."""
+    diary: list[str] = []
+
+    async def main(process: Process) -> None:
+        await process.enter(resource("database", diary))
+        process.stop()
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(5):
+        assert await Process().live(main) == 0
+    assert diary == ["open database", "close database"]
+
+
+async def test_a_loop_waits_out_what_passes():
+    """The database may be away for an hour: the loop is there when it is back."""
+    failures = 0
+
+    async def main(process: Process) -> None:
+        async def loop() -> None:
+            nonlocal failures
+            failures += 1
+            if failures < 50:
+                raise Unavailable("away")
+            process.stop()
+
+        process.background("sweeper", loop, backoff=QUICK)
+
+    assert await Process().live(main) == 0
+    assert failures == 50
+
+
+async def test_a_loop_that_keeps_failing_ends_the_process():
+    """A process whose relay is dead looks healthy and announces nothing: better that it restarts."""
+    failures = 0
+
+    async def main(process: Process) -> None:
+        async def loop() -> None:
+            nonlocal failures
+            failures += 1
+            raise KeyError("bug")
+
+        process.background("relay", loop, backoff=QUICK)
+
+    assert await Process().live(main) == 1
+    assert failures == 5
+
+
+PROGRAM = """
+    import asyncio, contextlib, sys
+    from services.kit.process import run
+    @contextlib.asynccontextmanager
+    async def resource():
+        yield
+        {closing}
+        print("closed", flush=True)
+    async def main(process):
+        await process.enter(resource())
+        print("ready", flush=True)
+    run(main)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_in_order(number: signal.Signals):
+    with started(PROGRAM.format(closing="pass")) as running:
+        running.send_signal(number)
+        assert running.communicate(timeout=10)[0] == "closed\n"
+        assert running.returncode == 0
+
+
+def test_a_second_signal_ends_it_at_once():
+    """An operator who presses twice means it."""
+    with started(PROGRAM.format(closing="print('closing', flush=True); await asyncio.sleep(60)")) as running:
+        running.send_signal(signal.SIGINT)
+        assert running.stdout is not None
+        assert running.stdout.readline() == "closing\n"
+        running.send_signal(signal.SIGINT)
+        assert running.wait(timeout=10) == 128 + signal.SIGINT
+
+
+def test_unusable_settings_are_told_plainly():
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            textwrap.dedent("""
+            from services.kit.process import run
+            from services.kit.settings import SettingsError
+            async def main(process): raise SettingsError(("LOUPE_X is not set",))
+            run(main)
+        """),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=dict(os.environ),
+    )
+    assert done.returncode == 2
+    assert "LOUPE_X is not set" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@contextlib.contextmanager
+def started(program: str):
+    running = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True
+    )
+    with running:
+        try:
+            assert running.stdout is not None
+            assert running.stdout.readline() == "ready\n"
+            yield running
+        finally:
+            running.kill()
