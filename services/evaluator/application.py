@@ -3,24 +3,44 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, TypeVar
 from uuid import UUID, uuid4
+
+import numpy as np
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluator.domain.errors import LeaseLost, ReportNotFound
 from services.evaluator.domain.listing import ReportFilter, ReportKey, SampleFilter, SampleKey
-from services.evaluator.domain.report import Counts, Report, ReportHeader, SampleResult, Tally
+from services.evaluator.domain.report import Report, ReportHeader, SampleResult, Tally
+from services.evaluator.measuring.metrics import Metrics, measure_counts
 from services.evaluator.storage import Reports, SampleResults
 from services.kit.database import Sessions
 
-DEFAULT_PAGE_SIZE = 50
-MAX_PAGE_SIZE = 1000
+ItemT = TypeVar("ItemT")
+KeyT = TypeVar("KeyT")
 
 
 @dataclass(frozen=True, slots=True)
-class Page[T, K]:
-    """Some of a listing, and where it goes on; `next_key` is None at its end."""
+class Page(Generic[ItemT, KeyT]):
+    """Some of a listing, and the key of the last item; None at the listing's end."""
 
-    items: Sequence[T]
-    next_key: K | None
+    items: Sequence[ItemT]
+    last_key: KeyT | None
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredReport:
+    """A report and the numbers that follow from its counts. Computed when read: the counts are the truth."""
+
+    report: Report
+    metrics: Metrics
+
+    @classmethod
+    def of(cls, report: Report) -> "MeasuredReport":
+        """Measure it."""
+        codes = report.header.code_list
+        confusion = np.array(report.counts.confusion, np.int64).reshape(len(codes), len(codes))
+        return cls(report, measure_counts(confusion, codes))
 
 
 class ReportLibrary:
@@ -29,3 +49,81 @@ class ReportLibrary:
     def __init__(self, sessions: Sessions, now: Callable[[], datetime]) -> None:
         self._sessions = sessions
         self._now = now
+
+    async def get(self, report_id: UUID) -> MeasuredReport:
+        """One report."""
+        async with self._sessions.begin() as session:
+            return MeasuredReport.of(await _existing(session, report_id))
+
+    async def list(
+        self, wanted: ReportFilter, after: ReportKey | None, page_size: int
+    ) -> Page[MeasuredReport, ReportKey]:
+        """Newest first."""
+        async with self._sessions.begin() as session:
+            found = await Reports(session).list(wanted, after, page_size + 1)
+        reports = [MeasuredReport.of(report) for report in found[:page_size]]
+        more = len(found) > page_size
+        return Page(
+            reports, ReportKey(found[page_size - 1].create_time, found[page_size - 1].id) if more else None
+        )
+
+    async def list_samples(
+        self, report_id: UUID, wanted: SampleFilter, after: SampleKey | None, page_size: int
+    ) -> Page[SampleResult, SampleKey]:
+        """What most deserves a look first (P4)."""
+        async with self._sessions.begin() as session:
+            await _existing(session, report_id)
+            found = await SampleResults(session).list(report_id, wanted, after, page_size + 1)
+        more = len(found) > page_size
+        return Page([result for _, result in found[:page_size]], found[page_size - 1][0] if more else None)
+
+    async def create(
+        self, header: ReportHeader, batches: AsyncIterator[Sequence[SampleResult]]
+    ) -> MeasuredReport:
+        """Store the report with all its samples, or nothing. The same lease gives the same report.
+
+        A report of an earlier lease of the job gives way: whoever made it lost the job before it could tell
+        (T6). The transaction stays open while the samples arrive: they must not be seen without their report,
+        and the row inserted first keeps a second call for the same job waiting.
+        """
+        async with self._sessions.begin() as session:
+            reports = Reports(session)
+            if await reports.is_forgotten(header.task):
+                raise LeaseLost(f"{header.task} was deleted; nobody wants its report", task=header.task)
+            tally = Tally(header.code_list, header.confidence_threshold)
+            report = Report(uuid4(), header, self._now(), tally.counts())
+            existing = await self._claim(reports, report)
+            if existing is not None:
+                return MeasuredReport.of(existing)
+            ordinal = 0
+            async for batch in batches:
+                for result in batch:
+                    tally.add(result)
+                await SampleResults(session).copy(report.id, ordinal, batch)
+                ordinal += len(batch)
+            await reports.set_counts(report.id, tally.counts())
+            return MeasuredReport.of(await _existing(session, report.id))
+
+    async def forget_task(self, session: AsyncSession, task: str) -> None:
+        """The task was deleted: its reports go, and late ones are refused (T7)."""
+        await Reports(session).forget_task(task, self._now())
+
+    async def _claim(self, reports: Reports, report: Report) -> Report | None:
+        """Make `report` the job's; the one that its lease made before, if there is one."""
+        while not await reports.claim(report):
+            existing = await reports.of_job(report.header.job)
+            if existing is None:
+                continue
+            if existing.header.fencing_token == report.header.fencing_token:
+                return existing
+            if existing.header.fencing_token > report.header.fencing_token:
+                raise LeaseLost(f"{report.header.job} was given to somebody else", job=report.header.job)
+            await reports.delete(existing.id)
+        return None
+
+
+async def _existing(session: AsyncSession, report_id: UUID) -> Report:
+    report = await Reports(session).get(report_id)
+    if report is None:
+        raise ReportNotFound(f"there is no report reports/{report_id}", report=f"reports/{report_id}")
+    return report

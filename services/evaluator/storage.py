@@ -103,7 +103,7 @@ class Reports:
         return [_to_report(row) for row in await self._session.execute(query)]
 
     async def claim(self, report: Report) -> bool:
-        """Insert the report; False if the job has one by now. Waits for a concurrent insert of the same job."""
+        """Insert the report; False if the job has one. Waits for a concurrent insert of the same job."""
         inserted = await self._session.scalar(
             insert(_report)
             .values(
@@ -256,9 +256,7 @@ def _to_result(row: sa.Row[Any]) -> SampleResult:
         verdict=Verdict(row.verdict),
         predicted_code=row.predicted_code,
         confidence=row.confidence,
-        top=tuple(
-            CodeScore(code, score) for code, score in zip(row.top_codes, row.top_scores, strict=True)
-        ),
+        top=tuple(CodeScore(code, score) for code, score in zip(row.top_codes, row.top_scores, strict=True)),
         decided_by=DecidedBy(row.decided_by),
         reason=row.reason,
         message=row.message,

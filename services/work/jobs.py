@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 _CALL_TIMEOUT_S = 5.0
 # A server that ends while it holds our long poll must not leave us waiting for ever.
 _POLL_MARGIN_S = 5.0
-# INTERNAL too: a scheduler whose database is away may say so that way, and a lease that ran out ends the retries.
+# INTERNAL too: a scheduler whose database is away may say so that way. A lease that ran out ends the retries.
 _WORTH_ANOTHER_TRY = (Unavailable, DeadlineExceeded, ResourceExhausted, Internal, Aborted)
 
 T = TypeVar("T")

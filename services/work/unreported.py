@@ -1,8 +1,8 @@
 """What a running job has said and the scheduler has not confirmed yet.
 
-Nothing leaves here because it was sent, only because it was confirmed: loss points and log lines by the positions in the
-scheduler's answer, the rest by the answer to the report that carried it. So a report may be repeated any number of times,
-and a scheduler that was away for an hour misses nothing.
+Nothing leaves here because it was sent, only because it was confirmed: points and lines by the positions
+in the scheduler's answer, the rest by the answer to the report that carried it.
+So a report may be repeated at will, and a scheduler that was away misses nothing.
 """
 
 from array import array
@@ -129,7 +129,10 @@ class Unreported:
     def size_bytes(self) -> int:
         """About how much memory is held."""
         return (
-            sum(curve.points * _FLOAT_BYTES + len(curve.runs) * _OBJECT_BYTES for curve in self._curves.values())
+            sum(
+                curve.points * _FLOAT_BYTES + len(curve.runs) * _OBJECT_BYTES
+                for curve in self._curves.values()
+            )
             + sum(log.bytes for log in self._logs.values())
             + len(self._validations) * _OBJECT_BYTES
             + sum(_nonconforming_bytes(sample) for sample in self._nonconforming)

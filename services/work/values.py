@@ -11,7 +11,7 @@ from services.kit.errors import Aborted
 
 
 class LeaseLost(Aborted):
-    """The job was given to somebody else, or ended: whatever this worker still says of it changes nothing (T6)."""
+    """The job was given away, or ended: what this worker still says of it changes nothing (T6)."""
 
     reason = "LEASE_LOST"
 
@@ -60,7 +60,7 @@ class StageState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on a job. `work` is the contract's message: only the craft that can do it reads it."""
+    """The right to work on a job. `work` is the contract's message: the craft that can do it reads it."""
 
     job: str
     task: str

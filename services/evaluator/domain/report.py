@@ -61,7 +61,7 @@ class SampleResult:
     def rank(self) -> float:
         """Where it stands among those of its verdict: what most deserves a look comes first (P4).
 
-        The least confident of the correct, the most confident of the misjudged; nonconforming ones go by file alone.
+        The least confident of the correct, the most confident of the misjudged; nonconforming ones by file.
         """
         match self.verdict:
             case Verdict.CORRECT:

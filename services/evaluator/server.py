@@ -1,0 +1,107 @@
+"""`loupe.evaluator.v1.ReportService`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from loupe.evaluator.v1 import report_pb2, report_service_pb2, report_service_pb2_grpc
+
+from services.evaluator import paging, wire
+from services.evaluator.application import ReportLibrary
+from services.evaluator.domain.errors import ReportInvalid
+from services.evaluator.domain.report import SampleResult
+from services.kit.errors import DeadlineExceeded, Violation
+from services.kit.grpc_server import Service
+
+# A worker that stopped in the middle holds a transaction open; the database itself ends it after 60 s.
+_MAX_PAUSE_S = 30.0
+
+
+class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
+    """Answers for the library of reports."""
+
+    def __init__(self, library: ReportLibrary) -> None:
+        self._library = library
+
+    async def GetReport(  # noqa: N802 -- the contract's name
+        self,
+        request: report_service_pb2.GetReportRequest,
+        context: object,  # noqa: ARG002
+    ) -> report_pb2.Report:
+        """One report."""
+        return wire.report(await self._library.get(wire.report_id(request.name)))
+
+    async def ListReports(  # noqa: N802 -- the contract's name
+        self,
+        request: report_service_pb2.ListReportsRequest,
+        context: object,  # noqa: ARG002
+    ) -> report_service_pb2.ListReportsResponse:
+        """Newest first."""
+        listing = ("reports", request.task, request.model_version, request.kind)
+        page = await self._library.list(
+            wire.report_filter(request),
+            paging.report_key(request.page_token, listing),
+            paging.page_size(request.page_size),
+        )
+        return report_service_pb2.ListReportsResponse(
+            reports=[wire.report(report) for report in page.items],
+            next_page_token=paging.report_token(page.last_key, listing),
+        )
+
+    async def ListSampleResults(  # noqa: N802 -- the contract's name
+        self,
+        request: report_service_pb2.ListSampleResultsRequest,
+        context: object,  # noqa: ARG002
+    ) -> report_service_pb2.ListSampleResultsResponse:
+        """What most deserves a look first (P4)."""
+        listing = (request.parent, request.true_code, request.predicted_code, request.verdict)
+        page = await self._library.list_samples(
+            wire.report_id(request.parent),
+            wire.sample_filter(request),
+            paging.sample_key(request.page_token, listing),
+            paging.page_size(request.page_size),
+        )
+        return report_service_pb2.ListSampleResultsResponse(
+            results=[wire.result(result) for result in page.items],
+            next_page_token=paging.sample_token(page.last_key, listing),
+        )
+
+    async def CreateReport(  # noqa: N802 -- the contract's name
+        self,
+        request_iterator: AsyncIterator[report_service_pb2.CreateReportRequest],
+        context: object,  # noqa: ARG002
+    ) -> report_pb2.Report:
+        """Header, then samples in batches."""
+        first = await _next(request_iterator)
+        if first is None or first.WhichOneof("content") != "header":
+            raise ReportInvalid.of(Violation("header", "REQUIRED", "the first message must be the header"))
+        return wire.report(
+            await self._library.create(wire.header_from(first.header), _batches(request_iterator))
+        )
+
+
+def service(library: ReportLibrary) -> Service:
+    """The service for the evaluator's server."""
+    return Service(
+        servicer=ReportServicer(library),
+        add_to_server=report_service_pb2_grpc.add_ReportServiceServicer_to_server,
+        descriptor=report_service_pb2.DESCRIPTOR.services_by_name["ReportService"],
+    )
+
+
+async def _batches(
+    requests: AsyncIterator[report_service_pb2.CreateReportRequest],
+) -> AsyncIterator[Sequence[SampleResult]]:
+    while (request := await _next(requests)) is not None:
+        if request.WhichOneof("content") != "batch":
+            raise ReportInvalid.of(Violation("batch", "REQUIRED", "only batches may follow the header"))
+        yield [wire.result_from(result) for result in request.batch.results]
+
+
+async def _next(
+    requests: AsyncIterator[report_service_pb2.CreateReportRequest],
+) -> report_service_pb2.CreateReportRequest | None:
+    try:
+        async with asyncio.timeout(_MAX_PAUSE_S):
+            return await anext(requests, None)
+    except TimeoutError:
+        raise DeadlineExceeded(f"no sample came for {_MAX_PAUSE_S:g} s; send the report again") from None

@@ -1,0 +1,19 @@
+"""What the report service is told."""
+
+from dataclasses import dataclass
+
+from services.kit.settings import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings of the report service."""
+
+    listen: str = setting("LOUPE_LISTEN", doc="host:port to serve at")
+    database_url: str = setting(
+        "LOUPE_DATABASE_URL", secret=True, doc="postgresql+asyncpg://…; its tables are in schema evaluator"
+    )
+    nats_url: str = setting("LOUPE_NATS_URL", secret=True, doc="nats://user:password@host:port")
+    registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
+    service_token: str = setting("LOUPE_SERVICE_TOKEN", secret=True, doc="the token that services share")
+    log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")

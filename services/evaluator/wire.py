@@ -1,0 +1,168 @@
+"""Reports between their values and `loupe.evaluator.v1`."""
+
+import contextlib
+from uuid import UUID
+
+from loupe.evaluator.v1 import report_pb2, report_service_pb2
+
+from services.evaluator.application import MeasuredReport
+from services.evaluator.domain.errors import ReportInvalid, ReportNotFound
+from services.evaluator.domain.listing import ReportFilter, SampleFilter
+from services.evaluator.domain.report import (
+    CodeScore,
+    DecidedBy,
+    ReportHeader,
+    ReportKind,
+    SampleResult,
+    Verdict,
+)
+from services.evaluator.measuring.metrics import CodeMetrics, Interval, Metrics
+from services.kit.errors import Violation
+
+
+def report_id(name: str) -> UUID:
+    """The id in `reports/{report}`."""
+    collection, _, text = name.partition("/")
+    if collection == "reports":
+        with contextlib.suppress(ValueError):
+            return UUID(text)
+    raise ReportNotFound(f"there is no report {name!r}; names are reports/{{report}}", report=name)
+
+
+def report_filter(request: report_service_pb2.ListReportsRequest) -> ReportFilter:
+    """Which reports a listing keeps."""
+    return ReportFilter(
+        task=request.task,
+        model_version=request.model_version,
+        kind=ReportKind(request.kind) if request.kind else None,
+    )
+
+
+def sample_filter(request: report_service_pb2.ListSampleResultsRequest) -> SampleFilter:
+    """Which samples a listing keeps."""
+    return SampleFilter(
+        true_code=request.true_code,
+        predicted_code=request.predicted_code,
+        verdict=Verdict(request.verdict) if request.verdict else None,
+    )
+
+
+def header_from(message: report_service_pb2.CreateReportRequest.Header) -> ReportHeader:
+    """The header of a new report; ReportInvalid where it contradicts itself."""
+    report = message.report
+    if report.kind not in ReportKind._value2member_map_:
+        raise ReportInvalid.of(Violation("header.report.kind", "INVALID", "must be VALIDATION or PREDICTION"))
+    return ReportHeader(
+        job=message.job,
+        fencing_token=message.fencing_token,
+        kind=ReportKind(report.kind),
+        task=report.task,
+        model_version=report.model_version,
+        weights_sha256=report.weights_sha256,
+        code_list=tuple(report.code_list),
+        num_of_classes=report.num_of_classes,
+        confidence_threshold=report.confidence_threshold,
+        images_per_s=report.images_per_s,
+        data_paths=tuple(report.data_paths),
+    )
+
+
+def result_from(message: report_pb2.SampleResult) -> SampleResult:
+    """One sample of a new report."""
+    if message.verdict not in Verdict._value2member_map_:
+        raise ReportInvalid.of(Violation("batch.results", "INVALID", f"{message.file} has no verdict"))
+    return SampleResult(
+        file=message.file,
+        data_path=message.data_path,
+        sha256=message.sha256,
+        true_code=message.true_code,
+        verdict=Verdict(message.verdict),
+        predicted_code=message.predicted_code,
+        confidence=message.confidence,
+        top=tuple(CodeScore(score.code, score.score) for score in message.top),
+        decided_by=DecidedBy(message.decided_by),
+        reason=message.reason,
+        message=message.message,
+    )
+
+
+def result(value: SampleResult) -> report_pb2.SampleResult:
+    """One sample."""
+    return report_pb2.SampleResult(
+        file=value.file,
+        data_path=value.data_path,
+        sha256=value.sha256,
+        true_code=value.true_code,
+        verdict=report_pb2.Verdict.ValueType(value.verdict),
+        predicted_code=value.predicted_code,
+        confidence=value.confidence,
+        top=[report_pb2.CodeScore(code=score.code, score=score.score) for score in value.top],
+        decided_by=report_pb2.DecidedBy.ValueType(value.decided_by),
+        reason=value.reason,
+        message=value.message,
+    )
+
+
+def report(measured: MeasuredReport) -> report_pb2.Report:
+    """A whole report."""
+    value, header, counts = measured.report, measured.report.header, measured.report.counts
+    message = report_pb2.Report(
+        name=value.name,
+        kind=report_pb2.ReportKind.ValueType(header.kind),
+        task=header.task,
+        model_version=header.model_version,
+        weights_sha256=header.weights_sha256,
+        code_list=header.code_list,
+        num_of_classes=header.num_of_classes,
+        overall=_overall(measured.metrics),
+        codes=[
+            _code_result(code, special=position >= header.num_of_classes, nonconforming=nonconforming)
+            for position, (code, nonconforming) in enumerate(
+                zip(measured.metrics.per_code, counts.nonconforming_by_code, strict=True)
+            )
+        ],
+        confusion=report_pb2.ConfusionMatrix(counts=counts.confusion, size=len(header.code_list)),
+        nonconforming_count=counts.nonconforming_count,
+        confidence_threshold=header.confidence_threshold,
+        below_threshold_count=counts.below_threshold_count,
+        images_per_s=header.images_per_s,
+        data_paths=header.data_paths,
+    )
+    message.create_time.FromDatetime(value.create_time)
+    return message
+
+
+def _overall(metrics: Metrics) -> report_pb2.Overall:
+    commonest = max((code.support for code in metrics.per_code), default=0)
+    return report_pb2.Overall(
+        sample_count=metrics.samples,
+        correct_count=metrics.correct,
+        accuracy=_estimate(metrics.accuracy, metrics.accuracy_interval, metrics.correct, metrics.samples),
+        macro_precision=metrics.macro_precision or 0.0,
+        macro_recall=metrics.macro_recall or 0.0,
+        macro_f1=metrics.macro_f1 or 0.0,
+        majority_share=commonest / metrics.samples if metrics.samples else 0.0,
+    )
+
+
+def _code_result(code: CodeMetrics, *, special: bool, nonconforming: int) -> report_pb2.CodeResult:
+    return report_pb2.CodeResult(
+        code=code.code,
+        special=special,
+        support=code.support,
+        precision=_estimate(code.precision, code.precision_interval, code.correct, code.predicted),
+        recall=_estimate(code.recall, code.recall_interval, code.correct, code.support),
+        f1=code.f1 or 0.0,
+        misjudged_count=code.support - code.correct,
+        nonconforming_count=nonconforming,
+    )
+
+
+def _estimate(
+    value: float | None, interval: Interval | None, numerator: int, denominator: int
+) -> report_pb2.Estimate:
+    # Nothing is known of a share of nothing: its interval is all of it.
+    known = interval or Interval(0.0, 1.0)
+    return report_pb2.Estimate(
+        value=value, low=known.low, high=known.high, numerator=numerator, denominator=denominator
+    )

@@ -1,0 +1,121 @@
+"""The evaluator's worker, `python -m services.evaluator.worker`: EVALUATE and PREDICT jobs.
+
+No torch: that is its child's (`services.evaluator.child`).
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loupe.evaluator.v1 import report_pb2
+from loupe.scheduler.v1 import job_pb2
+
+from services.evaluator import worker_wire
+from services.evaluator.reporting import ReportSender, Spool
+from services.kit import process as kit
+from services.kit import settings as kit_settings
+from services.kit import telemetry
+from services.kit.grpc_client import connect
+from services.kit.settings import setting
+from services.work.job import JobInHand
+from services.work.process import start
+from services.work.settings import WorkerSettings
+from services.work.values import JobKind, Lease, Outcome, Reported
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One EVALUATE or PREDICT job."""
+
+    lease: Lease
+    order: Mapping[str, Any]
+    data_paths: Mapping[str, str]
+    report: report_pb2.Report
+    """What is known of the report beforehand."""
+    spool: Spool
+    sender: ReportSender
+    max_iteration: int = 0
+
+    async def hear(self, event: Mapping[str, Any]) -> bool:
+        """Keep the samples until their report is sent."""
+        if event["event"] != "samples":
+            return False
+        await self.spool.add(event["samples"])
+        return True
+
+    async def conclude(self, event: Mapping[str, Any], job: JobInHand) -> Outcome:
+        """Store the report with all its samples; only then is it named."""
+        del job
+        report = report_pb2.Report()
+        report.CopyFrom(self.report)
+        if not report.code_list:
+            report.code_list.extend(event["codes"])
+            report.num_of_classes = event["num_of_classes"]
+        # A question bank may hold codes that the model never knew: misjudged, and in a row of their own.
+        report.code_list.extend(sorted(self.spool.codes - set(report.code_list)))
+        report.images_per_s = self.spool.predicted_count / max(event["duration_s"], 1e-3)
+        return Reported(await self.sender.send(self.lease, report, self.spool, self.data_paths))
+
+
+class EvaluatorCraft:
+    """Measures and predicts."""
+
+    kinds = (JobKind.EVALUATE, JobKind.PREDICT)
+
+    def __init__(self, sender: ReportSender, *, threads: int) -> None:
+        self._sender = sender
+        self._threads = threads
+
+    def assign(self, lease: Lease, folder: Path) -> Measurement:
+        """The order of a job, and where its results wait for their report."""
+        work = lease.work
+        report = report_pb2.Report(task=lease.task)
+        match work:
+            case job_pb2.EvaluateWork():
+                order, order_work = "evaluate", worker_wire.evaluate_work(work)
+                report.kind = report_pb2.REPORT_KIND_VALIDATION
+            case job_pb2.PredictWork():
+                order, order_work = "predict", worker_wire.predict_work(work)
+                report.kind = report_pb2.REPORT_KIND_PREDICTION
+                report.model_version = work.model_version
+                report.confidence_threshold = work.confidence_threshold
+            case _:
+                raise TypeError(f"{lease.job} is neither an evaluation nor a prediction")
+        report.weights_sha256 = work.weights_sha256
+        report.code_list.extend(work.code_list)
+        report.num_of_classes = work.num_of_classes
+        report.data_paths.extend(manifest.data_path for manifest in work.manifests)
+        names = {"task": lease.task, "job": lease.job, "threads": self._threads}
+        return Measurement(
+            lease=lease,
+            order={"order": order, "work": {**names, **order_work}},
+            data_paths=worker_wire.data_paths(work.manifests),
+            report=report,
+            spool=Spool(folder / "results.jsonl"),
+            sender=self._sender,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(WorkerSettings):
+    """Settings of an evaluator worker."""
+
+    evaluator_address: str = setting("LOUPE_EVALUATOR_ADDRESS", doc="host:port of the report service")
+
+
+async def main(process: kit.Process) -> None:
+    """Read the settings and start working."""
+    settings = kit_settings.load(Settings, os.environ)
+    telemetry.configure("evaluator-worker", settings.log_level)
+    # No retries below ours: a stream of samples cannot be repeated from its middle.
+    reports = await process.enter(
+        connect(settings.evaluator_address, lambda: settings.service_token, retries=False)
+    )
+    craft = EvaluatorCraft(ReportSender(reports), threads=settings.threads)
+    await start(process, settings, craft, "services.evaluator.child")
+
+
+if __name__ == "__main__":
+    kit.run(main)

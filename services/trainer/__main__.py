@@ -1,0 +1,22 @@
+"""A trainer worker: `python -m services.trainer`."""
+
+import os
+
+from services.kit import process as kit
+from services.kit import settings as kit_settings
+from services.kit import telemetry
+from services.trainer.settings import Settings
+from services.trainer.worker import TrainerCraft
+from services.work.process import start
+
+
+async def main(process: kit.Process) -> None:
+    """Read the settings and start working."""
+    settings = kit_settings.load(Settings, os.environ)
+    telemetry.configure("trainer", settings.log_level)
+    craft = TrainerCraft(threads=settings.threads, checkpoint_interval_s=settings.checkpoint_interval_s)
+    await start(process, settings, craft, "services.trainer.child")
+
+
+if __name__ == "__main__":
+    kit.run(main)

@@ -1,0 +1,17 @@
+"""What a trainer worker is told."""
+
+from dataclasses import dataclass
+
+from services.kit.settings import setting
+from services.work.settings import WorkerSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(WorkerSettings):
+    """Settings of a trainer worker."""
+
+    checkpoint_interval_s: float = setting(
+        "LOUPE_CHECKPOINT_INTERVAL_S",
+        default=60.0,
+        doc="how often a running training is kept; what a fault costs at most (T5)",
+    )

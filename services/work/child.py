@@ -1,0 +1,124 @@
+"""One child process, kept warm: started ahead of need, and again whenever it is gone."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from services.kit.backoff import Backoff
+from services.kit.child_process import ChildProcess, Event, OutputStream
+from services.kit.errors import LoupeError
+
+_log = logging.getLogger(__name__)
+
+_READY_TIMEOUT_S = 180.0
+_TAIL_LINES = 50
+# A child that lived so long was healthy: what ended it is no reason to wait before the next.
+_HEALTHY_S = 10.0
+
+
+class Child:
+    """A warm child. Whoever has taken it reads its events to the end, or gives it back to be replaced."""
+
+    def __init__(self, process: ChildProcess) -> None:
+        self.process = process
+        self.events = process.events()
+        self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        """The last lines that it printed: what a person asks for first when it died."""
+        self.taken = False
+        self.returned = asyncio.Event()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self.process.pid
+
+
+class WarmChild:
+    """Keeps a child ready for the next order. `run` is its life; give it to `background`."""
+
+    def __init__(self, argv: Sequence[str], environ: Mapping[str, str]) -> None:
+        self._argv = tuple(argv)
+        self._environ = dict(environ)
+        self._ready: asyncio.Future[Child] | None = None
+        self._child: Child | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the child that is ready or at work."""
+        return None if self._child is None else self._child.pid
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether an order would be taken at once."""
+        return self._child is not None
+
+    async def ready(self) -> Child:
+        """The child, as soon as there is one that takes orders."""
+        while self._child is None:
+            if self._ready is None:
+                self._ready = asyncio.get_running_loop().create_future()
+            # Shielded: several may wait, and one of them may give up.
+            await asyncio.shield(self._ready)
+        return self._child
+
+    async def take(self) -> Child:
+        """The child, for one order. `give_back` when its events have been read."""
+        child = await self.ready()
+        child.taken = True
+        return child
+
+    async def give_back(self, child: Child, *, keep: bool) -> None:
+        """The order is done. Keep it only after a clean end: a failure may leave anything on the device."""
+        if not keep:
+            await child.process.kill()
+        child.taken = False
+        child.returned.set()
+
+    async def run(self) -> None:
+        """Keep a child, for ever."""
+        backoff = Backoff(first_s=0.2, ceiling_s=30.0)
+        failures = 0
+        while True:
+            started_s = time.monotonic()
+            await self._live_once()
+            if time.monotonic() - started_s >= _HEALTHY_S:
+                failures = 0
+            failures += 1
+            await asyncio.sleep(backoff.delay_s(failures) if failures > 1 else 0)
+
+    async def _live_once(self) -> None:
+        tail: deque[str] = deque(maxlen=_TAIL_LINES)
+
+        def captured(stream: OutputStream, line: str) -> None:
+            tail.append(line)
+            _log.info("child", extra={"stream": stream, "line": line})
+
+        async with await ChildProcess.spawn(self._argv, on_output=captured, environ=self._environ) as process:
+            child = Child(process)
+            child.tail = tail
+            if not await self._until_ready(child):
+                await process.kill()
+                _log.error("the child did not get ready", extra={"pid": child.pid, "tail": list(tail)})
+                return
+            self._child = child
+            if self._ready is not None:
+                self._ready.set_result(child)
+                self._ready = None
+            try:
+                returncode = await process.wait()
+            finally:
+                self._child = None
+            _log.info("the child ended", extra={"pid": child.pid, "returncode": returncode})
+            if child.taken:
+                # Its last words are still in the pipe, which closes at the end of this block.
+                await child.returned.wait()
+
+    async def _until_ready(self, child: Child) -> bool:
+        try:
+            async with asyncio.timeout(_READY_TIMEOUT_S):
+                event: Event | None = await anext(child.events, None)
+        except (TimeoutError, ValueError, LoupeError):
+            return False
+        return event is not None and event.get("event") == "ready"

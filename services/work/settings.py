@@ -1,0 +1,59 @@
+"""What every worker is told."""
+
+import os
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.kit.object_store import ObjectStoreSettings
+from services.kit.settings import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSettings:
+    """Settings of a worker process."""
+
+    worker: str = setting("LOUPE_WORKER", default="", doc="this worker's name; empty: host and process id")
+    compute_resource: str = setting(
+        "LOUPE_COMPUTE_RESOURCE", default="cpu", doc="the compute resource that this worker stands for (W7)"
+    )
+    listen: str = setting(
+        "LOUPE_LISTEN", default="127.0.0.1:0", doc="host:port for WorkerService; port 0: any"
+    )
+    scheduler_address: str = setting("LOUPE_SCHEDULER_ADDRESS", doc="host:port of the scheduler")
+    registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
+    service_token: str = setting("LOUPE_SERVICE_TOKEN", secret=True, doc="the token that services share")
+    cache_dir: Path = setting("LOUPE_CACHE_DIR", doc="packs and files of running jobs")  # noqa: RUF009 -- a field
+    cache_bytes: int = setting(
+        "LOUPE_CACHE_BYTES", default=8_589_934_592, doc="how large the packs in the cache may grow together"
+    )
+    torch_threads: int = setting(
+        "LOUPE_TORCH_THREADS", default=0, doc="threads of torch on the CPU; 0: one for every core"
+    )
+    max_unreported_bytes: int = setting(
+        "LOUPE_MAX_UNREPORTED_BYTES",
+        default=8 * 2**20,
+        doc="how much is kept while the scheduler is away, before the child has to wait",
+    )
+    log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
+    objects: ObjectStoreSettings = field()
+
+    @property
+    def name(self) -> str:
+        """The worker's name, never empty."""
+        return self.worker or f"{socket.gethostname()}-{os.getpid()}"
+
+    @property
+    def threads(self) -> int:
+        """Of torch: results are reproducible for a given number."""
+        return self.torch_threads or len(os.sched_getaffinity(0))
+
+    def child_environ(self) -> dict[str, str]:
+        """The environment of the child: ours, with what this worker decided."""
+        return {
+            **os.environ,
+            **self.objects.environ(),
+            "LOUPE_CACHE_DIR": str(self.cache_dir),
+            "LOUPE_PACK_CACHE_BYTES": str(self.cache_bytes),
+            "OMP_NUM_THREADS": str(self.threads),
+        }
