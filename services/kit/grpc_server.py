@@ -73,7 +73,7 @@ class ServedCall:
 
 
 Observer = Callable[[ServedCall], Awaitable[None]]
-"""Told of every call but the public ones, before its answer goes out. What it raises is logged and changes nothing."""
+"""Told of every call but the public ones, before its answer goes out; what it raises is only logged."""
 
 
 class GrpcServer:
@@ -256,10 +256,10 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
                     call.fail(failure)
                 call.log()
             await self._observe(call, request, answer, context.peer())
-            if failure is None:
-                return answer
-            status = to_status(failure)
-            await context.abort(status.code, status.details, tuple(status.trailing_metadata or ()))
+            if failure is not None:
+                status = to_status(failure)
+                await context.abort(status.code, status.details, tuple(status.trailing_metadata or ()))
+            return answer
 
     async def _observe(self, call: "_CallRecord", request: Any, answer: Any, peer: str) -> None:  # noqa: ANN401 -- any messages
         if self._observer is None:
@@ -267,7 +267,7 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
         served = ServedCall(call.method[1:], call.principal, call.code, peer, request, answer)
         try:
             await self._observer(served)
-        except Exception:
+        except Exception:  # noqa: BLE001 -- the boundary: who watches must not break what is watched
             _log.exception(
                 "a call could not be observed",
                 extra={

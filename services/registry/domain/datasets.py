@@ -143,10 +143,13 @@ class RejectedObject:
     size_bytes: int
     rejection: Rejection
 
+    read_whole: bool = True
+    """Whether the finding is about bytes that were read; False for what is absent or too large to be read."""
+
     @property
     def replaceable(self) -> bool:
-        """Whether another upload under the same name may be sound: only if the bytes were not those of the name."""
-        return self.rejection.reason in (RejectReason.HASH_MISMATCH, RejectReason.NOT_UPLOADED)
+        """Whether another upload under the same name may be sound: unless the bytes of that name were read."""
+        return not self.read_whole or self.rejection.reason is RejectReason.HASH_MISMATCH
 
 
 Verified = ImageObject | RejectedObject
@@ -180,13 +183,20 @@ class Candidate:
                 RejectReason.BAD_CODE,
                 f"{shown(code)} is not a defect code; use 1 to 32 letters, digits, '_' or '-'",
             )
-        if not name or "/" in name or name in (".", "..") or len(self.file.encode(errors="replace")) > MAX_FILE_BYTES:
+        if (
+            not name
+            or "/" in name
+            or name in (".", "..")
+            or len(self.file.encode(errors="replace")) > MAX_FILE_BYTES
+        ):
             return Rejection(
                 RejectReason.BAD_CODE,
                 f"{shown(self.file)} is not {{code}}/{{file}}; put the file right under its code, in at most {MAX_FILE_BYTES} bytes",
             )
         if text_faults(self.file, "file") or any(character in self.file for character in "\n\r\t"):
-            return Rejection(RejectReason.BAD_CODE, f"{shown(self.file)} holds a control character; rename the file")
+            return Rejection(
+                RejectReason.BAD_CODE, f"{shown(self.file)} holds a control character; rename the file"
+            )
         suffix = PurePosixPath(name).suffix.lower()
         if suffix not in _FORMAT_OF_SUFFIX:
             known = ", ".join(sorted(_FORMAT_OF_SUFFIX))
@@ -291,7 +301,9 @@ def planned_faults(sha256s: Sequence[str]) -> list[Violation]:
                 f"哈希 {len(sha256s)} 个；每次最多 {MAX_PLANNED} 个",
             )
         ]
-    return [fault for index, value in enumerate(sha256s) for fault in sha256_faults(value, f"sha256s[{index}]")]
+    return [
+        fault for index, value in enumerate(sha256s) for fault in sha256_faults(value, f"sha256s[{index}]")
+    ]
 
 
 def judge(candidate: Candidate, objects: Mapping[str, Verified]) -> Sample | Rejection:
@@ -305,7 +317,8 @@ def judge(candidate: Candidate, objects: Mapping[str, Verified]) -> Sample | Rej
     suffix = PurePosixPath(candidate.file).suffix.lower()
     if _FORMAT_OF_SUFFIX[suffix] != image.format:
         return Rejection(
-            RejectReason.TYPE_MISMATCH, f"the file is named {suffix} but its content is {image.format}; rename it"
+            RejectReason.TYPE_MISMATCH,
+            f"the file is named {suffix} but its content is {image.format}; rename it",
         )
     if candidate.mask_sha256 is not None:
         fault = _mask_fault(image, objects[candidate.mask_sha256])
@@ -316,11 +329,12 @@ def judge(candidate: Candidate, objects: Mapping[str, Verified]) -> Sample | Rej
 
 def _mask_fault(image: ImageObject, mask: Verified) -> Rejection | None:
     if isinstance(mask, RejectedObject):
-        if mask.replaceable:
+        if mask.rejection.reason in (RejectReason.NOT_UPLOADED, RejectReason.HASH_MISMATCH):
             # The importer's remedy is an upload, the same as for an image.
             return Rejection(mask.rejection.reason, f"the mask: {mask.rejection.message}")
         return Rejection(
-            RejectReason.BAD_MASK, f"the mask is no readable image: {mask.rejection.reason}, {mask.rejection.message}"
+            RejectReason.BAD_MASK,
+            f"the mask is no readable image: {mask.rejection.reason}, {mask.rejection.message}",
         )
     if (mask.width, mask.height) != (image.width, image.height):
         return Rejection(
@@ -330,9 +344,7 @@ def _mask_fault(image: ImageObject, mask: Verified) -> Rejection | None:
     return None
 
 
-def count_changes(
-    added: Iterable[Sample], removed: Iterable[tuple[str, bool]]
-) -> tuple[CodeCount, ...]:
+def count_changes(added: Iterable[Sample], removed: Iterable[tuple[str, bool]]) -> tuple[CodeCount, ...]:
     """By how much the counts of each code change: samples that come, and (code, had a mask) of those that go."""
     samples: Counter[str] = Counter()
     masks: Counter[str] = Counter()

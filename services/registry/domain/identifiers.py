@@ -71,7 +71,9 @@ def text_faults(value: str, field: str, max_characters: int = MAX_TEXT_CHARACTER
             )
         ]
     # PostgreSQL cannot store NUL, and no control character but line breaks and tabs means anything to a reader.
-    if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t\r" for character in value):
+    if any(
+        unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t\r" for character in value
+    ):
         return [
             Violation(
                 field,

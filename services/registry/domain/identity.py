@@ -57,7 +57,9 @@ class PresentedToken:
         """The parts of a token; Unauthenticated if it is not one of ours."""
         match = _TOKEN.fullmatch(text)
         if match is None:
-            raise Unauthenticated("the token is not one of this installation; get a new one", reason="TOKEN_UNKNOWN")
+            raise Unauthenticated(
+                "the token is not one of this installation; get a new one", reason="TOKEN_UNKNOWN"
+            )
         return cls(match[1], match[2])
 
     @classmethod
@@ -94,9 +96,13 @@ class Token:
         The secret is compared first and in constant time: whoever does not know it learns nothing of the token's state.
         """
         if not hmac.compare_digest(self.digest, presented.digest):
-            raise Unauthenticated("the token is not one of this installation; get a new one", reason="TOKEN_UNKNOWN")
+            raise Unauthenticated(
+                "the token is not one of this installation; get a new one", reason="TOKEN_UNKNOWN"
+            )
         if self.revoked:
-            raise Unauthenticated(f"token {self.id} was revoked; get a new one", reason="TOKEN_REVOKED", token=self.id)
+            raise Unauthenticated(
+                f"token {self.id} was revoked; get a new one", reason="TOKEN_REVOKED", token=self.id
+            )
         if now >= self.expire_time:
             raise Unauthenticated(
                 f"token {self.id} expired at {self.expire_time.isoformat(timespec='seconds')}; get a new one",
@@ -104,7 +110,9 @@ class Token:
                 token=self.id,
             )
         if owner.disabled or owner.role is None:
-            raise Unauthenticated(f"user {owner.id} is disabled; ask an administrator", reason="USER_DISABLED", user=owner.id)
+            raise Unauthenticated(
+                f"user {owner.id} is disabled; ask an administrator", reason="USER_DISABLED", user=owner.id
+            )
         # The user's role may have been lowered since the token was made.
         return min(self.role, owner.role)
 
@@ -158,7 +166,12 @@ def check_role(role: Grant | None, at: str) -> Grant:
 
 def _bad_role(at: str) -> Violation:
     names = ", ".join(grant.name for grant in Grant)
-    return Violation(at, "BAD_ROLE", f"{at} is not a role one can have; give one of {names}", f"{at} 不是可授予的角色；可选：{names}")
+    return Violation(
+        at,
+        "BAD_ROLE",
+        f"{at} is not a role one can have; give one of {names}",
+        f"{at} 不是可授予的角色；可选：{names}",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,10 @@ class InputSpecification:
                     "std 是除数；每个值须大于 0",
                 )
             )
-        if not (math.isfinite(self.max_aspect_ratio) and (self.max_aspect_ratio == 0 or self.max_aspect_ratio >= 1)):
+        if not (
+            math.isfinite(self.max_aspect_ratio)
+            and (self.max_aspect_ratio == 0 or self.max_aspect_ratio >= 1)
+        ):
             faults.append(
                 Violation(
                     f"{at}.max_aspect_ratio",
@@ -148,7 +151,9 @@ class AlgorithmImage:
         if self.kind is None:
             faults.append(_required("algorithm_image.kind", "GENERAL or BUSINESS"))
         if self.task_type is None:
-            faults.append(_required("algorithm_image.task_type", "CLASSIFICATION or SEGMENTATION_CLASSIFICATION"))
+            faults.append(
+                _required("algorithm_image.task_type", "CLASSIFICATION or SEGMENTATION_CLASSIFICATION")
+            )
         if self.kind is ImageKind.BUSINESS and self.production_environment is None:
             faults.append(
                 Violation(

@@ -57,7 +57,11 @@ class ComputeResource:
                     f"cpus 为 {self.cpus}；每个任务至少需要 1 个",
                 )
             )
-        limits = (("gpus", self.gpus, _MAX_COUNT), ("cpus", self.cpus, _MAX_COUNT), ("memory_bytes", self.memory_bytes, 2**60))
+        limits = (
+            ("gpus", self.gpus, _MAX_COUNT),
+            ("cpus", self.cpus, _MAX_COUNT),
+            ("memory_bytes", self.memory_bytes, 2**60),
+        )
         faults.extend(
             Violation(
                 f"compute_resource.{name}",

@@ -87,7 +87,9 @@ class Release:
                     f"{shown(self.task)} 不是任务名称；请发送 tasks/{{task}}",
                 )
             )
-        image_version = re.fullmatch(r"algorithmImages/[^/]+/versions/v([0-9]+)\.[0-9]+", self.algorithm_image_version)
+        image_version = re.fullmatch(
+            r"algorithmImages/[^/]+/versions/v([0-9]+)\.[0-9]+", self.algorithm_image_version
+        )
         if image_version is None:
             faults.append(
                 Violation(
@@ -110,7 +112,12 @@ class Release:
             )
         if self.task_type is None:
             faults.append(
-                Violation("version.task_type", "REQUIRED", "task_type is missing; say what the model does", "缺少 task_type；请填写任务类型")
+                Violation(
+                    "version.task_type",
+                    "REQUIRED",
+                    "task_type is missing; say what the model does",
+                    "缺少 task_type；请填写任务类型",
+                )
             )
         return [*faults, *self._code_faults(), *self.input.faults("version.input")]
 
@@ -127,7 +134,12 @@ class Release:
         ]
         if len(set(self.code_list)) != len(self.code_list):
             faults.append(
-                Violation("version.code_list", "DUPLICATE", "a code is listed twice; list each once", "code 重复；每个 code 只能出现一次")
+                Violation(
+                    "version.code_list",
+                    "DUPLICATE",
+                    "a code is listed twice; list each once",
+                    "code 重复；每个 code 只能出现一次",
+                )
             )
         if not 2 <= self.num_of_classes <= len(self.code_list):
             faults.append(

@@ -109,7 +109,7 @@ class AuditLog:
             del value["id"]
         await self._session.execute(sa.insert(audit_entries), values)
 
-    async def list(
+    async def listing(
         self, page: PageRequest, *, principal: str | None, after: datetime | None
     ) -> Page[AuditEntry]:
         """Newest first."""

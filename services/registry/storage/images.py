@@ -46,7 +46,7 @@ class AlgorithmImages:
             )
         return _image(row)
 
-    async def list(
+    async def listing(
         self,
         page: PageRequest,
         *,
@@ -111,7 +111,9 @@ class AlgorithmImages:
         if page.after is not None:
             query = query.where(sa.tuple_(versions.c.major, versions.c.minor) < sa.tuple_(*page.after))
         rows = (await self._session.execute(query)).all()
-        return Page.cut([_version(row) for row in rows], page, lambda item: (item.number.major, item.number.minor))
+        return Page.cut(
+            [_version(row) for row in rows], page, lambda item: (item.number.major, item.number.minor)
+        )
 
 
 def _with_latest() -> sa.Select[Any]:

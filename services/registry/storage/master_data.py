@@ -9,7 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.kit.errors import NotFound
 from services.registry.domain.master_data import ComputeResource, ProductionEnvironment
 from services.registry.domain.paging import Page, PageRequest
-from services.registry.storage.tables import algorithm_images, compute_resources, models, production_environments
+from services.registry.storage.tables import (
+    algorithm_images,
+    compute_resources,
+    models,
+    production_environments,
+)
 
 
 class ProductionEnvironments:
@@ -39,7 +44,7 @@ class ProductionEnvironments:
             )
         return ProductionEnvironment(**row)
 
-    async def list(self, page: PageRequest) -> Page[ProductionEnvironment]:
+    async def listing(self, page: PageRequest) -> Page[ProductionEnvironment]:
         """By id."""
         query = sa.select(production_environments).order_by(production_environments.c.id).limit(page.limit)
         if page.after is not None:
@@ -93,7 +98,7 @@ class ComputeResources:
             )
         return ComputeResource(**row)
 
-    async def list(self, page: PageRequest) -> Page[ComputeResource]:
+    async def listing(self, page: PageRequest) -> Page[ComputeResource]:
         """By id."""
         query = sa.select(compute_resources).order_by(compute_resources.c.id).limit(page.limit)
         if page.after is not None:

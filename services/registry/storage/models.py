@@ -35,7 +35,7 @@ class Models:
             )
         return _model(row)
 
-    async def list(
+    async def listing(
         self, page: PageRequest, *, name_contains: str, production_environment: str | None
     ) -> Page[Model]:
         """By id."""
@@ -60,7 +60,9 @@ class Models:
             "update_time": now,
         }
         await self._session.execute(insert(models).values(**values).on_conflict_do_nothing())
-        await self._session.execute(sa.select(models.c.id).where(models.c.id == release.model).with_for_update())
+        await self._session.execute(
+            sa.select(models.c.id).where(models.c.id == release.model).with_for_update()
+        )
 
     async def lock(self, model: str) -> None:
         """Hold the model's row; NotFound."""
@@ -171,10 +173,14 @@ class Models:
         if not show_archived:
             query = query.where(~versions.c.archived)
         if page.after is not None:
-            query = query.where(sa.tuple_(versions.c.major, versions.c.release_number) < sa.tuple_(*page.after))
+            query = query.where(
+                sa.tuple_(versions.c.major, versions.c.release_number) < sa.tuple_(*page.after)
+            )
         rows = (await self._session.execute(query)).all()
         return Page.cut(
-            [_version(row) for row in rows], page, lambda item: (item.number.major, item.number.release_number)
+            [_version(row) for row in rows],
+            page,
+            lambda item: (item.number.major, item.number.release_number),
         )
 
     async def set_archived(self, version: ModelVersion, *, archived: bool) -> None:

@@ -143,9 +143,7 @@ model_versions = _table(
 
 model_aliases = _table("model_aliases", model=_TEXT, alias=_TEXT, major=_INT, release_number=_INT)
 
-users = _table(
-    "users", id=_TEXT, role=_INT, display_name=_TEXT, disabled=_BOOL, create_time=_TIME
-)
+users = _table("users", id=_TEXT, role=_INT, display_name=_TEXT, disabled=_BOOL, create_time=_TIME)
 
 tokens = _table(
     "tokens",

@@ -1,0 +1,75 @@
+"""`python -m services.registry`: migrate, seed, serve."""
+
+import os
+from pathlib import Path
+
+from services.kit import telemetry
+from services.kit.auth import ServiceTokenVerifier
+from services.kit.database import Database, Signals, retrying_transient
+from services.kit.grpc_server import GrpcServer
+from services.kit.messaging import Messaging
+from services.kit.object_store import ObjectStore
+from services.kit.outbox import Relay
+from services.kit.process import Process, SystemClock, run
+from services.kit.settings import load
+from services.registry import seeds
+from services.registry.application.datasets import DataCatalogue
+from services.registry.application.identity import Accounts, StoredTokens
+from services.registry.application.images import ImageCatalogue
+from services.registry.application.inspection import Inspector
+from services.registry.application.master_data import MasterData
+from services.registry.application.models import Library
+from services.registry.consumers import ReleaseConsumer, ensure_streams
+from services.registry.server.audit import Auditor
+from services.registry.server.services import services
+from services.registry.settings import Settings
+
+SCHEMA = "registry"
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+async def main(process: Process) -> None:
+    """The composition of the registry."""
+    settings = load(Settings, os.environ)
+    telemetry.configure(SCHEMA, settings.log_level)
+    await serve(process, settings)
+
+
+async def serve(process: Process, settings: Settings) -> GrpcServer:
+    """Open everything in order; the server comes last, so health says SERVING only when all of it works."""
+    clock = SystemClock()
+    database = await process.enter(Database(settings.database_url, SCHEMA))
+    await retrying_transient(lambda: database.migrate(MIGRATIONS), what="migrating")
+    async with database.sessions.begin() as session:
+        await seeds.plant(session, clock.now())
+        if settings.bootstrap_admin_token is not None:
+            await seeds.bootstrap_admin(session, settings.bootstrap_admin_token, clock.now())
+    store = await process.enter(ObjectStore(settings.objects))
+    await retrying_transient(store.ensure_bucket, what="looking for the bucket")
+    inspector = await process.enter(Inspector(settings.objects, threads=settings.inspection_threads))
+    messaging = await process.enter(await Messaging.connect(settings.nats_url, name=SCHEMA))
+    await retrying_transient(lambda: ensure_streams(messaging), what="making streams")
+    signals = await process.enter(Signals(settings.database_url))
+    process.background("outbox relay", Relay(database, messaging, signals).run)
+    process.background("release consumer", ReleaseConsumer(messaging, database.sessions, clock).run)
+    accounts = Accounts(database.sessions, clock)
+    verifier = ServiceTokenVerifier(settings.service_token, StoredTokens(database.sessions, clock))
+    return await process.enter(
+        GrpcServer(
+            services(
+                images=ImageCatalogue(database.sessions, clock),
+                data=DataCatalogue(database.sessions, store, inspector, clock),
+                master_data=MasterData(database.sessions),
+                library=Library(database.sessions, clock),
+                accounts=accounts,
+                verifier=verifier,
+            ),
+            verifier=verifier,
+            address=settings.listen,
+            observer=Auditor(accounts, clock),
+        )
+    )
+
+
+if __name__ == "__main__":
+    run(main)

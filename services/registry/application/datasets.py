@@ -1,0 +1,264 @@
+"""Datasets, data paths, import and snapshots (D1 to D4, W4, W12)."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from services.kit.database import Sessions
+from services.kit.errors import AlreadyExists, NotFound
+from services.kit.object_store import ObjectStore
+from services.kit.process import Clock
+from services.registry.application.inspection import MAX_OBJECT_BYTES, Inspector, sample_key
+from services.registry.application.manifest import ManifestFile
+from services.registry.domain.datasets import (
+    Candidate,
+    DataPath,
+    DataPathEmpty,
+    DataPathPinned,
+    Dataset,
+    Outcome,
+    RejectedObject,
+    Rejection,
+    Sample,
+    SampleOutcome,
+    Snapshot,
+    Verified,
+    candidate_faults,
+    count_changes,
+    judge,
+    planned_faults,
+)
+from services.registry.domain.identifiers import id_faults, refuse, text_faults
+from services.registry.domain.paging import Page, PageRequest
+from services.registry.storage.datasets import DataPaths, Datasets, Snapshots
+from services.registry.storage.samples import Listed, Objects, Samples
+
+UPLOAD_LINK_LIFE = timedelta(hours=1)
+SAMPLE_LINK_LIFE = timedelta(minutes=10)
+
+
+class DataCatalogue:
+    """Datasets, their data paths and the samples in them."""
+
+    def __init__(self, sessions: Sessions, store: ObjectStore, inspector: Inspector, clock: Clock) -> None:
+        self._sessions = sessions
+        self._store = store
+        self._inspector = inspector
+        self._clock = clock
+
+    async def create_dataset(
+        self, dataset: str, description: str, creator: str, *, allow_existing: bool
+    ) -> Dataset:
+        """Make a dataset; AlreadyExists, unless an existing one will do."""
+        refuse([*id_faults(dataset, "dataset_id"), *text_faults(description, "dataset.description")])
+        async with self._sessions.begin() as session:
+            datasets = Datasets(session)
+            new = Dataset(dataset, creator, self._clock.now(), description)
+            if not await datasets.add(new) and not allow_existing:
+                raise AlreadyExists(
+                    f"datasets/{dataset} exists already; choose another id or set allow_existing"
+                )
+            return await datasets.get(dataset)
+
+    async def dataset(self, dataset: str) -> Dataset:
+        """One dataset."""
+        async with self._sessions.begin() as session:
+            return await Datasets(session).get(dataset)
+
+    async def datasets(self, page: PageRequest) -> Page[Dataset]:
+        """By id."""
+        async with self._sessions.begin() as session:
+            return await Datasets(session).listing(page)
+
+    async def create_path(
+        self, dataset: str, path: str, description: str, *, allow_existing: bool
+    ) -> DataPath:
+        """Make an empty data path; AlreadyExists, unless an existing one will do."""
+        refuse([*id_faults(path, "data_path_id"), *text_faults(description, "data_path.description")])
+        async with self._sessions.begin() as session:
+            await Datasets(session).get(dataset)
+            paths = DataPaths(session)
+            now = self._clock.now()
+            if not await paths.add(DataPath(dataset, path, now, now, description)) and not allow_existing:
+                raise AlreadyExists(
+                    f"datasets/{dataset}/paths/{path} exists already; choose another id or set allow_existing"
+                )
+            return await paths.get(dataset, path)
+
+    async def path(self, dataset: str, path: str) -> DataPath:
+        """One data path."""
+        async with self._sessions.begin() as session:
+            return await DataPaths(session).get(dataset, path)
+
+    async def paths(self, dataset: str | None, page: PageRequest) -> Page[DataPath]:
+        """By dataset and id; of all datasets if None."""
+        async with self._sessions.begin() as session:
+            if dataset is not None:
+                await Datasets(session).get(dataset)
+            return await DataPaths(session).listing(dataset, page)
+
+    async def delete_path(self, dataset: str, path: str) -> None:
+        """Remove a path with its listing, unless a snapshot pins it."""
+        async with self._sessions.begin() as session:
+            paths = DataPaths(session)
+            key = await paths.lock(dataset, path)
+            if await Snapshots(session).exist(key):
+                raise DataPathPinned(
+                    f"datasets/{dataset}/paths/{path} is pinned by a snapshot, which tasks may trace back to; it must stay",
+                    path=f"datasets/{dataset}/paths/{path}",
+                )
+            await paths.delete(key)
+
+    async def samples(self, dataset: str, path: str, page: PageRequest, *, code: str | None) -> Page[Sample]:
+        """By file."""
+        async with self._sessions.begin() as session:
+            key = await DataPaths(session).key(dataset, path)
+            return await Samples(session).listing(key, page, code=code)
+
+    async def link_sample(self, dataset: str, path: str, file: str, *, mask: bool) -> tuple[str, datetime]:
+        """A link to the bytes of a sample or of its mask, and when it ends."""
+        async with self._sessions.begin() as session:
+            key = await DataPaths(session).key(dataset, path)
+            listed = (await Samples(session).listed(key, [file])).get(file)
+        if listed is None:
+            raise NotFound(f"datasets/{dataset}/paths/{path} lists no {file}; list its samples")
+        sha256 = listed.mask_sha256 if mask else listed.sha256
+        if sha256 is None:
+            raise NotFound(f"{file} of datasets/{dataset}/paths/{path} has no mask")
+        life_s = int(SAMPLE_LINK_LIFE.total_seconds())
+        return self._store.presign_get(
+            sample_key(sha256), expires_s=life_s
+        ), self._clock.now() + SAMPLE_LINK_LIFE
+
+    async def plan_uploads(self, dataset: str, path: str, sha256s: Sequence[str]) -> list[tuple[str, str]]:
+        """Which of these objects are missing, each with the link to PUT it to."""
+        refuse(planned_faults(sha256s))
+        wanted = list(dict.fromkeys(sha256s))
+        async with self._sessions.begin() as session:
+            await DataPaths(session).key(dataset, path)
+            known = await Objects(session).get(wanted)
+        # What was uploaded but not added yet is in the store without being known here: an import that goes on after a crash.
+        unknown = [sha256 for sha256 in wanted if sha256 not in known]
+        usable = await asyncio.gather(*(self._is_usable(sha256) for sha256 in unknown))
+        missing = {sha256 for sha256, there in zip(unknown, usable, strict=True) if not there}
+        missing.update(
+            sha256
+            for sha256, found in known.items()
+            if isinstance(found, RejectedObject) and found.replaceable
+        )
+        life_s = int(UPLOAD_LINK_LIFE.total_seconds())
+        return [
+            (sha256, self._store.presign_put(sample_key(sha256), expires_s=life_s))
+            for sha256 in wanted
+            if sha256 in missing
+        ]
+
+    async def add_samples(
+        self, dataset: str, path: str, candidates: Sequence[Candidate]
+    ) -> tuple[list[SampleOutcome], DataPath]:
+        """Check each candidate's bytes, list those that are sound, and say what became of each, in their order."""
+        refuse(candidate_faults(candidates))
+        async with self._sessions.begin() as session:
+            await DataPaths(session).key(dataset, path)
+        objects = await self._verified(
+            {
+                sha256
+                for candidate in candidates
+                if candidate.layout_fault() is None
+                for sha256 in candidate.hashes
+            }
+        )
+        judged = [judge(candidate, objects) for candidate in candidates]
+        sound = [verdict for verdict in judged if isinstance(verdict, Sample)]
+        async with self._sessions.begin() as session:
+            paths, samples = DataPaths(session), Samples(session)
+            key = await paths.lock(dataset, path)
+            before = await samples.listed(key, [sample.file for sample in sound])
+            changed = [sample for sample in sound if before.get(sample.file) != Listed.of(sample)]
+            if changed:
+                now = self._clock.now()
+                await samples.put(key, changed, now)
+                replaced = [
+                    (sample.code, before[sample.file].mask_sha256 is not None)
+                    for sample in changed
+                    if sample.file in before
+                ]
+                await paths.change(key, count_changes(changed, replaced), now)
+            twins = await samples.same_pixels(dataset, {sample.image.pixels_sha256 for sample in sound})
+            after = await paths.get(dataset, path)
+        outcomes = [
+            _outcome(candidate.file, verdict, before, _under_other_codes(verdict, twins, after))
+            for candidate, verdict in zip(candidates, judged, strict=True)
+        ]
+        return outcomes, after
+
+    async def snapshot(self, dataset: str, path: str) -> Snapshot:
+        """Pin the present listing; the same listing gives the same snapshot."""
+        with await asyncio.to_thread(ManifestFile) as manifest:
+            async with self._sessions.begin() as session:
+                key, revision = await DataPaths(session).lock_listing(dataset, path)
+                kept = await Snapshots(session).of_revision(key, revision, dataset, path)
+                if kept is not None:
+                    return kept
+                async for batch in Samples(session).batches(key):
+                    await asyncio.to_thread(manifest.write, batch)
+            if not manifest.code_counts:
+                raise DataPathEmpty(
+                    f"datasets/{dataset}/paths/{path} holds no image; import some before it is pinned",
+                    path=f"datasets/{dataset}/paths/{path}",
+                )
+            # The object first: its row means that it is whole.
+            await self._store.put_content(
+                "manifests", manifest.path, suffix=".jsonl", content_type="application/jsonl"
+            )
+            new = Snapshot(dataset, path, manifest.sha256, manifest.code_counts, self._clock.now())
+        async with self._sessions.begin() as session:
+            key, _ = await DataPaths(session).lock_listing(dataset, path)
+            return await Snapshots(session).put(key, revision, new)
+
+    async def _is_usable(self, sha256: str) -> bool:
+        try:
+            return (await self._store.stat(sample_key(sha256))).size_bytes <= MAX_OBJECT_BYTES
+        except NotFound:
+            return False
+
+    async def _verified(self, sha256s: Collection[str]) -> Mapping[str, Verified]:
+        async with self._sessions.begin() as session:
+            objects = await Objects(session).get(sha256s)
+        settled = {
+            sha256: found
+            for sha256, found in objects.items()
+            if not (isinstance(found, RejectedObject) and found.replaceable)
+        }
+        found = await self._inspector.look_at([sha256 for sha256 in sha256s if sha256 not in settled])
+        async with self._sessions.begin() as session:
+            await Objects(session).put([item for item in found if _was_read(item)], self._clock.now())
+        return {**settled, **{item.sha256: item for item in found}}
+
+
+def _was_read(item: Verified) -> bool:
+    """Whether the finding will still hold tomorrow; what is absent or too large to be read may change any time."""
+    return not isinstance(item, RejectedObject) or item.read_whole
+
+
+def _under_other_codes(
+    verdict: Sample | Rejection, twins: Mapping[str, Sequence[tuple[str, str, str]]], path: DataPath
+) -> tuple[str, ...]:
+    if isinstance(verdict, Rejection):
+        return ()
+    return tuple(
+        file if path_id == path.id else f"datasets/{path.dataset}/paths/{path_id}/{file}"
+        for path_id, code, file in twins.get(verdict.image.pixels_sha256, ())
+        if code != verdict.code
+    )
+
+
+def _outcome(
+    file: str, verdict: Sample | Rejection, before: Mapping[str, Listed], twins: tuple[str, ...]
+) -> SampleOutcome:
+    if isinstance(verdict, Rejection):
+        return SampleOutcome(file, Outcome.REJECTED, verdict)
+    if file not in before:
+        return SampleOutcome(file, Outcome.ADDED, None, twins)
+    same = before[file] == Listed.of(verdict)
+    return SampleOutcome(file, Outcome.UNCHANGED if same else Outcome.REPLACED, None, twins)

@@ -1,0 +1,107 @@
+"""Users, tokens, and the audit log (A1 to A3)."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from services.kit.auth import Principal, Role
+from services.kit.database import Sessions
+from services.kit.errors import AlreadyExists, Unauthenticated
+from services.kit.process import Clock
+from services.registry.domain.identifiers import refuse
+from services.registry.domain.identity import (
+    AuditEntry,
+    Grant,
+    PresentedToken,
+    Token,
+    User,
+    issue,
+)
+from services.registry.domain.paging import Page, PageRequest
+from services.registry.storage.identity import AuditLog, Identities
+
+
+class StoredTokens:
+    """Verifies tokens against the rows; kit's TokenVerifier. Nothing is remembered: a revoked token stops at once."""
+
+    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+        self._sessions = sessions
+        self._clock = clock
+
+    async def verify(self, token: str) -> Principal:
+        """The user that the token speaks for, with the role it carries now."""
+        presented = PresentedToken.parse(token)
+        async with self._sessions.begin() as session:
+            found = await Identities(session).find_token(presented.id)
+        if found is None:
+            raise Unauthenticated(
+                "the token is not one of this installation; get a new one", reason="TOKEN_UNKNOWN"
+            )
+        kept, owner = found
+        role = kept.check(presented, owner, self._clock.now())
+        return Principal(name=f"users/{owner.id}", role=Role(role), token_id=kept.id)
+
+
+class Accounts:
+    """Who may call, and what was done."""
+
+    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+        self._sessions = sessions
+        self._clock = clock
+
+    async def create_user(self, user: User) -> User:
+        """Keep a new user; AlreadyExists."""
+        refuse(user.faults())
+        user = replace(user, create_time=self._clock.now())
+        async with self._sessions.begin() as session:
+            if not await Identities(session).add_user(user):
+                raise AlreadyExists(f"users/{user.id} exists already; choose another id")
+        return user
+
+    async def users(self, page: PageRequest) -> Page[User]:
+        """By id."""
+        async with self._sessions.begin() as session:
+            return await Identities(session).list_users(page)
+
+    async def create_token(
+        self, user: str, role: Grant | None, description: str, expire_time: datetime | None
+    ) -> tuple[Token, PresentedToken]:
+        """A new token and its secret, which nobody can see again."""
+        async with self._sessions.begin() as session:
+            identities = Identities(session)
+            token, presented = issue(
+                await identities.get_user(user), role, description, expire_time, self._clock.now()
+            )
+            await identities.add_token(token)
+        return token, presented
+
+    async def tokens(self, user: str, page: PageRequest) -> Page[Token]:
+        """By id."""
+        async with self._sessions.begin() as session:
+            identities = Identities(session)
+            await identities.get_user(user)
+            return await identities.list_tokens(user, page)
+
+    async def revoke_token(self, user: str, token: str) -> Token:
+        """The token, good for nothing from now on."""
+        async with self._sessions.begin() as session:
+            return await Identities(session).revoke_token(user, token)
+
+    async def expiry(self, principal: Principal) -> datetime | None:
+        """When the caller's token expires; None for the installation's own."""
+        if principal.role is Role.SERVICE:
+            return None
+        async with self._sessions.begin() as session:
+            found = await Identities(session).find_token(principal.token_id)
+        return None if found is None else found[0].expire_time
+
+    async def record(self, entry: AuditEntry) -> None:
+        """Append to the audit log."""
+        async with self._sessions.begin() as session:
+            await AuditLog(session).add([entry])
+
+    async def audit_entries(
+        self, page: PageRequest, *, principal: str | None, after: datetime | None
+    ) -> Page[AuditEntry]:
+        """Newest first."""
+        async with self._sessions.begin() as session:
+            return await AuditLog(session).listing(page, principal=principal, after=after)

@@ -1,0 +1,82 @@
+"""Looking at objects' bytes: are they what their name says, and are they a picture (D4)?"""
+
+import asyncio
+import hashlib
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from typing import Self
+
+from services.kit.errors import NotFound, OutOfRange
+from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
+from services.registry.domain.datasets import ImageObject, RejectedObject, Rejection, RejectReason, Verified
+from services.vision.images import ImageLimits, UnusableImage, inspect
+
+MAX_OBJECT_BYTES = 64 * 2**20
+_LIMITS = ImageLimits(max_image_bytes=MAX_OBJECT_BYTES)
+
+
+def sample_key(sha256: str) -> str:
+    """Where an image's or a mask's bytes are."""
+    return f"samples/{sha256}"
+
+
+class Inspector:
+    """Fetches, hashes and decodes objects in threads of its own.
+
+    Decoding, hashing and reading from sockets release the interpreter's lock, so threads do; and their number bounds the
+    memory: each holds one object of at most 64 MiB and its pixels, at most 240 MB.
+    """
+
+    def __init__(self, settings: ObjectStoreSettings, *, threads: int) -> None:
+        self._store = BlockingObjectStore(settings, connections=threads)
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="inspector")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
+        self._store.close()
+
+    async def look_at(self, sha256s: Collection[str]) -> list[Verified]:
+        """What each object is; Unavailable if the store is away."""
+        loop = asyncio.get_running_loop()
+        return await asyncio.gather(
+            *(loop.run_in_executor(self._executor, look, self._store, sha256) for sha256 in sha256s)
+        )
+
+
+def look(store: BlockingObjectStore, sha256: str) -> Verified:
+    """Read one object whole and say what it is. Blocks."""
+    try:
+        data = store.get_bytes(sample_key(sha256), max_bytes=MAX_OBJECT_BYTES)
+    except NotFound:
+        told = f"there is no object {sample_key(sha256)}; upload it first"
+        return RejectedObject(sha256, 0, Rejection(RejectReason.NOT_UPLOADED, told), read_whole=False)
+    except OutOfRange as error:
+        size_bytes = int(error.facts["size_bytes"])
+        told = f"the object has {size_bytes:,} bytes; the limit is {MAX_OBJECT_BYTES:,}"
+        return RejectedObject(sha256, size_bytes, Rejection(RejectReason.TOO_LARGE, told), read_whole=False)
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        told = f"the object {sample_key(sha256)} holds bytes whose SHA-256 is {found}; upload the right ones"
+        return _rejected(sha256, len(data), RejectReason.HASH_MISMATCH, told)
+    try:
+        # The name without an extension: whether one fits is judged by file, the facts are the bytes' own.
+        facts = inspect(data, "the file", _LIMITS)
+    except UnusableImage as unusable:
+        return _rejected(sha256, len(data), RejectReason(unusable.reason), unusable.message)
+    return ImageObject(
+        sha256=sha256,
+        size_bytes=len(data),
+        width=facts.width,
+        height=facts.height,
+        channels=facts.channels,
+        bit_depth=facts.bit_depth,
+        format=facts.format.upper(),
+        pixels_sha256=facts.pixels_sha256,
+    )
+
+
+def _rejected(sha256: str, size_bytes: int, reason: RejectReason, message: str) -> RejectedObject:
+    return RejectedObject(sha256, size_bytes, Rejection(reason, message))

@@ -1,0 +1,53 @@
+"""Manifest files: a listing as JSON lines on disk, hashed while it is written."""
+
+import hashlib
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Self
+
+from services.registry.domain.datasets import CodeCount, Sample, manifest_line
+
+
+class ManifestFile:
+    """A temporary file with the manifest of what was written to it; gone at the end of the block. Blocks."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.NamedTemporaryFile(prefix="manifest-", suffix=".jsonl")  # noqa: SIM115 -- closed in __exit__
+        self._hash = hashlib.sha256()
+        self._samples: Counter[str] = Counter()
+        self._masks: Counter[str] = Counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return Path(self._file.name)
+
+    def write(self, samples: Iterable[Sample]) -> None:
+        """Append the samples, which must come in the order of their files."""
+        for sample in samples:
+            line = manifest_line(sample)
+            self._hash.update(line)
+            self._file.write(line)
+            self._samples[sample.code] += 1
+            self._masks[sample.code] += sample.mask_sha256 is not None
+        self._file.flush()
+
+    @property
+    def sha256(self) -> str:
+        """Of what was written so far."""
+        return self._hash.hexdigest()
+
+    @property
+    def code_counts(self) -> tuple[CodeCount, ...]:
+        """Of what was written so far."""
+        return tuple(
+            CodeCount(code, self._samples[code], self._masks[code]) for code in sorted(self._samples)
+        )

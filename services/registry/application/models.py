@@ -1,0 +1,128 @@
+"""The library of released models (R2 to R4)."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.kit import outbox
+from services.kit.database import Sessions
+from services.kit.process import Clock
+from services.registry.domain.identifiers import refuse
+from services.registry.domain.models import (
+    Model,
+    ModelVersion,
+    Release,
+    ReleasedElsewhere,
+    VersionArchived,
+    check_alias,
+)
+from services.registry.domain.paging import Page, PageRequest
+from services.registry.storage.models import Models
+from services.registry.wire.models import released
+
+
+class Library:
+    """Models, their versions and aliases."""
+
+    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+        self._sessions = sessions
+        self._clock = clock
+
+    async def get(self, model: str) -> Model:
+        """One model."""
+        async with self._sessions.begin() as session:
+            return await Models(session).get(model)
+
+    async def list(
+        self, page: PageRequest, *, name_contains: str, production_environment: str | None
+    ) -> Page[Model]:
+        """By id."""
+        async with self._sessions.begin() as session:
+            return await Models(session).listing(
+                page, name_contains=name_contains, production_environment=production_environment
+            )
+
+    async def version(self, model: str, version_id: str) -> ModelVersion:
+        """The version of a number, an alias, or `latest`."""
+        async with self._sessions.begin() as session:
+            return await Models(session).resolve(model, version_id)
+
+    async def versions(self, model: str, page: PageRequest, *, show_archived: bool) -> Page[ModelVersion]:
+        """Newest first, by number."""
+        async with self._sessions.begin() as session:
+            models = Models(session)
+            await models.get(model)
+            return await models.list_versions(model, page, show_archived=show_archived)
+
+    async def number(self, release: Release) -> ModelVersion:
+        """The version of a released task: a new one, or the one it has already."""
+        async with self._sessions.begin() as session:
+            return await number_release(session, release, self._clock.now())
+
+    async def archive(self, model: str, version_id: str, *, archived: bool, caller: str) -> ModelVersion:
+        """Hide a version from lists, or show it again. Its aliases go on working: it is hidden, not gone."""
+        async with self._sessions.begin() as session:
+            models = Models(session)
+            await models.lock(model)
+            version = await models.resolve(model, version_id)
+            if version.archived == archived:
+                return version
+            await models.set_archived(version, archived=archived)
+            await models.touch(model, caller, self._clock.now())
+            return replace(version, archived=archived)
+
+    async def set_alias(self, model: str, version_id: str, alias: str, caller: str) -> ModelVersion:
+        """Put an alias on a version, taking it from the one that had it."""
+        check_alias(alias)
+        async with self._sessions.begin() as session:
+            models = Models(session)
+            await models.lock(model)
+            version = await models.resolve(model, version_id)
+            if version.archived:
+                raise VersionArchived(
+                    f"models/{model}/versions/{version.number} is archived; restore it before it gets an alias",
+                    model=model,
+                    version=version.number,
+                )
+            if alias in version.aliases:
+                return version
+            await models.set_alias(version, alias)
+            await models.touch(model, caller, self._clock.now())
+            return replace(version, aliases=tuple(sorted({*version.aliases, alias})))
+
+
+async def number_release(session: AsyncSession, release: Release, now: datetime) -> ModelVersion:
+    """Number a released task within the caller's transaction, and announce the version once.
+
+    The model's row is held from here to the commit, so numbers have no gap and none is given twice (R2).
+    """
+    refuse(release.faults())
+    models = Models(session)
+    known = await models.version_of_task(release.task)
+    if known is None:
+        await models.lock_for_release(release, now)
+        # Somebody with the same task may have numbered it while we waited for the row.
+        known = await models.version_of_task(release.task)
+    if known is not None:
+        return _same_model(known, release)
+    version = ModelVersion(release, await models.next_number(release.model, release.major), now)
+    if not await models.add_version(version):
+        raise _elsewhere(release, "another model")
+    await models.follow(release)
+    await models.touch(release.model, release.releaser, now)
+    outbox.add(session, *released(version))
+    return version
+
+
+def _same_model(known: ModelVersion, release: Release) -> ModelVersion:
+    if known.release.model != release.model:
+        raise _elsewhere(release, f"models/{known.release.model}")
+    return known
+
+
+def _elsewhere(release: Release, where: str) -> ReleasedElsewhere:
+    return ReleasedElsewhere(
+        f"{release.task} is already a version of {where}; it cannot become one of models/{release.model}",
+        task=release.task,
+    )

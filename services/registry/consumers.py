@@ -1,0 +1,63 @@
+"""What the registry does on other services' events."""
+
+import asyncio
+import logging
+
+from loupe.events.v1 import events_pb2
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.kit.database import Sessions
+from services.kit.errors import NotFound
+from services.kit.messaging import Consumer, Message, Messaging
+from services.kit.process import Clock
+from services.registry.application.models import number_release
+from services.registry.wire.models import TASK_STATE_SUBJECTS, release_ordered
+
+MODELS_STREAM = "MODELS"
+MODELS_SUBJECTS = ("loupe.models.>",)
+# Years: a release is rare and small, and "everything since N" is asked again for as long as models are used (I2).
+MODELS_MAX_AGE_S = 5 * 365 * 86_400.0
+
+_TASKS_STREAM = "TASKS"
+_POLL_S = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+async def ensure_streams(messaging: Messaging) -> None:
+    """Make the streams that the registry publishes to."""
+    await messaging.ensure_stream(MODELS_STREAM, MODELS_SUBJECTS, max_age_s=MODELS_MAX_AGE_S)
+
+
+class ReleaseConsumer:
+    """Numbers released tasks, should the scheduler's direct call not have come through (R2)."""
+
+    def __init__(self, messaging: Messaging, sessions: Sessions, clock: Clock) -> None:
+        self._clock = clock
+        self._consumer = Consumer(
+            messaging,
+            sessions,
+            stream=_TASKS_STREAM,
+            durable="registry-releases",
+            filter_subject=TASK_STATE_SUBJECTS,
+            handler=self._handle,
+        )
+
+    async def run(self) -> None:
+        """Consume for ever. The stream is the scheduler's to make: until it exists there is nothing to do."""
+        waiting = False
+        while True:
+            try:
+                await self._consumer.run()
+            except NotFound as error:
+                if error.reason != "STREAM_NOT_FOUND":
+                    raise
+                if not waiting:
+                    _log.info("waiting for a stream", extra={"stream": _TASKS_STREAM})
+                waiting = True
+                await asyncio.sleep(_POLL_S)
+
+    async def _handle(self, session: AsyncSession, message: Message) -> None:
+        release = release_ordered(message.parse(events_pb2.TaskStateChanged))
+        if release is not None:
+            await number_release(session, release, self._clock.now())

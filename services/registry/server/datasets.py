@@ -1,0 +1,104 @@
+# ruff: noqa: N802, D102 -- RPCs are named and documented by their contract
+"""DatasetService."""
+
+from typing import Any
+
+from google.protobuf.empty_pb2 import Empty
+from loupe.registry.v1 import dataset_pb2 as pb
+from loupe.registry.v1 import dataset_service_pb2 as rpc
+from loupe.registry.v1 import dataset_service_pb2_grpc as rpc_grpc
+
+from services.kit.auth import current_principal
+from services.registry.application.datasets import DataCatalogue
+from services.registry.wire import datasets as wire
+from services.registry.wire import names
+from services.registry.wire.identity import principal_name
+from services.registry.wire.paging import page_of, token_of
+from services.registry.wire.values import timestamp
+
+Context = Any  # grpc.aio's context; no handler touches it
+
+
+class DatasetServicer(rpc_grpc.DatasetServiceServicer):
+    """Datasets, data paths, import and snapshots."""
+
+    def __init__(self, data: DataCatalogue) -> None:
+        self._data = data
+
+    async def CreateDataset(self, request: rpc.CreateDatasetRequest, _: Context) -> pb.Dataset:
+        dataset = await self._data.create_dataset(
+            request.dataset_id,
+            request.dataset.description,
+            principal_name(current_principal()),
+            allow_existing=request.allow_existing,
+        )
+        return wire.dataset_out(dataset)
+
+    async def GetDataset(self, request: rpc.GetDatasetRequest, _: Context) -> pb.Dataset:
+        return wire.dataset_out(await self._data.dataset(names.parse_one(names.DATASET, request.name)))
+
+    async def ListDatasets(self, request: rpc.ListDatasetsRequest, _: Context) -> rpc.ListDatasetsResponse:
+        page = await self._data.datasets(page_of(request, str))
+        return rpc.ListDatasetsResponse(
+            datasets=[wire.dataset_out(dataset) for dataset in page.items],
+            next_page_token=token_of(request, page),
+        )
+
+    async def CreateDataPath(self, request: rpc.CreateDataPathRequest, _: Context) -> pb.DataPath:
+        path = await self._data.create_path(
+            names.parse_one(names.DATASET, request.parent, "parent"),
+            request.data_path_id,
+            request.data_path.description,
+            allow_existing=request.allow_existing,
+        )
+        return wire.path_out(path)
+
+    async def GetDataPath(self, request: rpc.GetDataPathRequest, _: Context) -> pb.DataPath:
+        return wire.path_out(await self._data.path(*names.parse_data_path(request.name)))
+
+    async def ListDataPaths(self, request: rpc.ListDataPathsRequest, _: Context) -> rpc.ListDataPathsResponse:
+        page = await self._data.paths(names.parse_parent_dataset(request.parent), page_of(request, str, str))
+        return rpc.ListDataPathsResponse(
+            data_paths=[wire.path_out(path) for path in page.items], next_page_token=token_of(request, page)
+        )
+
+    async def PlanSampleUploads(
+        self, request: rpc.PlanSampleUploadsRequest, _: Context
+    ) -> rpc.PlanSampleUploadsResponse:
+        uploads = await self._data.plan_uploads(
+            *names.parse_data_path(request.parent, "parent"), list(request.sha256s)
+        )
+        return rpc.PlanSampleUploadsResponse(
+            uploads=[rpc.PlanSampleUploadsResponse.Upload(sha256=sha256, url=url) for sha256, url in uploads]
+        )
+
+    async def AddSamples(self, request: rpc.AddSamplesRequest, _: Context) -> rpc.AddSamplesResponse:
+        outcomes, path = await self._data.add_samples(
+            *names.parse_data_path(request.parent, "parent"),
+            [wire.candidate_in(candidate) for candidate in request.candidates],
+        )
+        return rpc.AddSamplesResponse(
+            outcomes=[wire.outcome_out(outcome) for outcome in outcomes], data_path=wire.path_out(path)
+        )
+
+    async def ListSamples(self, request: rpc.ListSamplesRequest, _: Context) -> rpc.ListSamplesResponse:
+        page = await self._data.samples(
+            *names.parse_data_path(request.parent, "parent"), page_of(request, str), code=request.code or None
+        )
+        return rpc.ListSamplesResponse(
+            samples=[wire.sample_out(sample) for sample in page.items],
+            next_page_token=token_of(request, page),
+        )
+
+    async def LinkSample(self, request: rpc.LinkSampleRequest, _: Context) -> rpc.LinkSampleResponse:
+        url, expire_time = await self._data.link_sample(
+            *names.parse_data_path(request.parent, "parent"), request.file, mask=request.mask
+        )
+        return rpc.LinkSampleResponse(url=url, expire_time=timestamp(expire_time))
+
+    async def SnapshotDataPath(self, request: rpc.SnapshotDataPathRequest, _: Context) -> pb.Snapshot:
+        return wire.snapshot_out(await self._data.snapshot(*names.parse_data_path(request.name)))
+
+    async def DeleteDataPath(self, request: rpc.DeleteDataPathRequest, _: Context) -> Empty:
+        await self._data.delete_path(*names.parse_data_path(request.name))
+        return Empty()

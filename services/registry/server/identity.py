@@ -1,0 +1,74 @@
+# ruff: noqa: N802, D102 -- RPCs are named and documented by their contract
+"""IdentityService."""
+
+from typing import Any
+
+from loupe.registry.v1 import identity_pb2 as pb
+from loupe.registry.v1 import identity_service_pb2 as rpc
+from loupe.registry.v1 import identity_service_pb2_grpc as rpc_grpc
+
+from services.kit.auth import TokenVerifier, current_principal
+from services.registry.application.identity import Accounts
+from services.registry.domain.identity import check_role
+from services.registry.wire import identity as wire
+from services.registry.wire import names
+from services.registry.wire.paging import page_of, token_of
+from services.registry.wire.values import moment
+
+Context = Any  # grpc.aio's context; no handler touches it
+
+
+class IdentityServicer(rpc_grpc.IdentityServiceServicer):
+    """Users, tokens and the audit log."""
+
+    def __init__(self, accounts: Accounts, verifier: TokenVerifier) -> None:
+        self._accounts = accounts
+        self._verifier = verifier
+
+    async def WhoAmI(self, _request: rpc.WhoAmIRequest, _: Context) -> pb.Principal:
+        principal = current_principal()
+        return wire.principal_out(principal, await self._accounts.expiry(principal))
+
+    async def Authenticate(self, request: rpc.AuthenticateRequest, _: Context) -> pb.Principal:
+        principal = await self._verifier.verify(request.token)
+        return wire.principal_out(principal, await self._accounts.expiry(principal))
+
+    async def CreateUser(self, request: rpc.CreateUserRequest, _: Context) -> pb.User:
+        return wire.user_out(await self._accounts.create_user(wire.user_in(request.user_id, request.user)))
+
+    async def ListUsers(self, request: rpc.ListUsersRequest, _: Context) -> rpc.ListUsersResponse:
+        page = await self._accounts.users(page_of(request, str))
+        return rpc.ListUsersResponse(
+            users=[wire.user_out(user) for user in page.items], next_page_token=token_of(request, page)
+        )
+
+    async def CreateToken(self, request: rpc.CreateTokenRequest, _: Context) -> pb.Token:
+        asked = request.token
+        token, presented = await self._accounts.create_token(
+            names.parse_one(names.USER, request.parent, "parent"),
+            check_role(wire.grant_in(asked.role), "token.role") if asked.role else None,
+            asked.description,
+            moment(asked, "expire_time"),
+        )
+        return wire.token_out(token, presented)
+
+    async def ListTokens(self, request: rpc.ListTokensRequest, _: Context) -> rpc.ListTokensResponse:
+        page = await self._accounts.tokens(
+            names.parse_one(names.USER, request.parent, "parent"), page_of(request, str)
+        )
+        return rpc.ListTokensResponse(
+            tokens=[wire.token_out(token) for token in page.items], next_page_token=token_of(request, page)
+        )
+
+    async def RevokeToken(self, request: rpc.RevokeTokenRequest, _: Context) -> pb.Token:
+        return wire.token_out(await self._accounts.revoke_token(*names.parse_token(request.name)))
+
+    async def ListAuditEntries(
+        self, request: rpc.ListAuditEntriesRequest, _: Context
+    ) -> rpc.ListAuditEntriesResponse:
+        page = await self._accounts.audit_entries(
+            page_of(request, int), principal=request.principal or None, after=moment(request, "after")
+        )
+        return rpc.ListAuditEntriesResponse(
+            entries=[wire.audit_out(entry) for entry in page.items], next_page_token=token_of(request, page)
+        )

@@ -1,0 +1,76 @@
+# ruff: noqa: N802, D102 -- RPCs are named and documented by their contract
+"""ModelService."""
+
+from typing import Any
+
+from loupe.registry.v1 import model_pb2 as pb
+from loupe.registry.v1 import model_service_pb2 as rpc
+from loupe.registry.v1 import model_service_pb2_grpc as rpc_grpc
+
+from services.kit.auth import current_principal
+from services.registry.application.models import Library
+from services.registry.wire import models as wire
+from services.registry.wire import names
+from services.registry.wire.identity import principal_name
+from services.registry.wire.paging import page_of, token_of
+
+Context = Any  # grpc.aio's context; no handler touches it
+
+
+class ModelServicer(rpc_grpc.ModelServiceServicer):
+    """The library of released models."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    async def GetModel(self, request: rpc.GetModelRequest, _: Context) -> pb.Model:
+        return wire.model_out(await self._library.get(names.parse_one(names.MODEL, request.name)))
+
+    async def ListModels(self, request: rpc.ListModelsRequest, _: Context) -> rpc.ListModelsResponse:
+        page = await self._library.list(
+            page_of(request, str),
+            name_contains=request.name_contains,
+            production_environment=names.parse_optional(
+                names.ENVIRONMENT, request.production_environment, "production_environment"
+            ),
+        )
+        return rpc.ListModelsResponse(
+            models=[wire.model_out(model) for model in page.items], next_page_token=token_of(request, page)
+        )
+
+    async def GetModelVersion(self, request: rpc.GetModelVersionRequest, _: Context) -> pb.ModelVersion:
+        return wire.version_out(await self._library.version(*names.parse_model_version(request.name)))
+
+    async def ListModelVersions(
+        self, request: rpc.ListModelVersionsRequest, _: Context
+    ) -> rpc.ListModelVersionsResponse:
+        page = await self._library.versions(
+            names.parse_one(names.MODEL, request.parent, "parent"),
+            page_of(request, int, int),
+            show_archived=request.show_archived,
+        )
+        return rpc.ListModelVersionsResponse(
+            versions=[wire.version_out(version) for version in page.items],
+            next_page_token=token_of(request, page),
+        )
+
+    async def CreateModelVersion(self, request: rpc.CreateModelVersionRequest, _: Context) -> pb.ModelVersion:
+        return wire.version_out(await self._library.number(wire.release_in(request.parent, request.version)))
+
+    async def ArchiveModelVersion(
+        self, request: rpc.ArchiveModelVersionRequest, _: Context
+    ) -> pb.ModelVersion:
+        version = await self._library.archive(
+            *names.parse_model_version(request.name),
+            archived=not request.restore,
+            caller=principal_name(current_principal()),
+        )
+        return wire.version_out(version)
+
+    async def SetAlias(self, request: rpc.SetAliasRequest, _: Context) -> pb.ModelVersion:
+        version = await self._library.set_alias(
+            *names.parse_model_version(request.name),
+            request.alias,
+            caller=principal_name(current_principal()),
+        )
+        return wire.version_out(version)

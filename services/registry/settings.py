@@ -1,0 +1,40 @@
+"""Settings of the registry's process."""
+
+import os
+from dataclasses import dataclass
+
+from services.kit.object_store import ObjectStoreSettings
+from services.kit.settings import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything the registry reads from its environment."""
+
+    database_url: str = setting(
+        "LOUPE_DATABASE_URL", secret=True, doc="postgresql+asyncpg:// URL; schema `registry`"
+    )
+    nats_url: str = setting("LOUPE_NATS_URL", secret=True, doc="nats:// URL of a server with JetStream")
+    objects: ObjectStoreSettings
+    service_token: str = setting(
+        "LOUPE_SERVICE_TOKEN",
+        secret=True,
+        doc="what the services and workers of this installation show each other",
+    )
+    bootstrap_admin_token: str | None = setting(
+        "LOUPE_BOOTSTRAP_ADMIN_TOKEN",
+        default=None,
+        secret=True,
+        doc="loupe_<id>_<secret>: becomes a token of user `admin` at start; unset = none is made",
+    )
+    listen: str = setting("LOUPE_LISTEN", default="127.0.0.1:7101", doc="host:port of the gRPC server")
+    inspection_threads: int = setting(
+        "LOUPE_INSPECTION_THREADS",
+        default=max(2, min(8, os.cpu_count() or 2)),
+        doc="images that are checked at the same time; each may need 300 MB",
+    )
+    log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
+
+    def __post_init__(self) -> None:
+        if self.inspection_threads < 1:
+            raise ValueError("LOUPE_INSPECTION_THREADS must be at least 1")

@@ -1,0 +1,261 @@
+"""Rows of datasets, data paths and snapshots."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.kit.errors import NotFound
+from services.registry.domain.datasets import CodeCount, DataPath, Dataset, Snapshot
+from services.registry.domain.paging import Page, PageRequest
+from services.registry.storage.tables import code_counts, data_paths, datasets, snapshots
+
+
+class Datasets:
+    """Datasets with what they hold."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, dataset: Dataset) -> bool:
+        """Whether the id was free."""
+        added = await self._session.scalar(
+            insert(datasets)
+            .values(
+                id=dataset.id,
+                description=dataset.description,
+                creator=dataset.creator,
+                create_time=dataset.create_time,
+            )
+            .on_conflict_do_nothing()
+            .returning(datasets.c.id)
+        )
+        return added is not None
+
+    async def get(self, dataset: str) -> Dataset:
+        """The dataset; NotFound."""
+        row = (await self._session.execute(_with_totals().where(datasets.c.id == dataset))).mappings().first()
+        if row is None:
+            raise NotFound(
+                f"datasets/{dataset} does not exist; list the datasets or create it",
+                resource=f"datasets/{dataset}",
+            )
+        return Dataset(**row)
+
+    async def listing(self, page: PageRequest) -> Page[Dataset]:
+        """By id."""
+        query = _with_totals().order_by(datasets.c.id).limit(page.limit)
+        if page.after is not None:
+            query = query.where(datasets.c.id > page.after[0])
+        rows = (await self._session.execute(query)).mappings()
+        return Page.cut([Dataset(**row) for row in rows], page, lambda item: (item.id,))
+
+
+class DataPaths:
+    """Data paths with their counts. `key` is the row's own number, which samples refer to."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, path: DataPath) -> bool:
+        """Whether the id was free in its dataset."""
+        added = await self._session.scalar(
+            insert(data_paths)
+            .values(
+                dataset=path.dataset,
+                id=path.id,
+                description=path.description,
+                create_time=path.create_time,
+                update_time=path.update_time,
+            )
+            .on_conflict_do_nothing()
+            .returning(data_paths.c.key)
+        )
+        return added is not None
+
+    async def get(self, dataset: str, path: str) -> DataPath:
+        """The path; NotFound."""
+        query = _with_counts().where(data_paths.c.dataset == dataset, data_paths.c.id == path)
+        row = (await self._session.execute(query)).first()
+        if row is None:
+            raise _no_path(dataset, path)
+        return _path(row)
+
+    async def listing(self, dataset: str | None, page: PageRequest) -> Page[DataPath]:
+        """By dataset and id; of all datasets if None."""
+        query = _with_counts().order_by(data_paths.c.dataset, data_paths.c.id).limit(page.limit)
+        if dataset is not None:
+            query = query.where(data_paths.c.dataset == dataset)
+        if page.after is not None:
+            query = query.where(sa.tuple_(data_paths.c.dataset, data_paths.c.id) > sa.tuple_(*page.after))
+        rows = (await self._session.execute(query)).all()
+        return Page.cut([_path(row) for row in rows], page, lambda item: (item.dataset, item.id))
+
+    async def key(self, dataset: str, path: str) -> int:
+        """The row's number; NotFound."""
+        query = sa.select(data_paths.c.key).where(data_paths.c.dataset == dataset, data_paths.c.id == path)
+        return _found(await self._session.scalar(query), dataset, path)
+
+    async def lock(self, dataset: str, path: str) -> int:
+        """The row's number; NotFound. Until the end of the transaction nobody else changes or pins the listing."""
+        query = (
+            sa.select(data_paths.c.key)
+            .where(data_paths.c.dataset == dataset, data_paths.c.id == path)
+            .with_for_update()
+        )
+        return _found(await self._session.scalar(query), dataset, path)
+
+    async def lock_listing(self, dataset: str, path: str) -> tuple[int, int]:
+        """The row's number and revision; NotFound. Until the end of the transaction nobody changes the listing."""
+        query = (
+            sa.select(data_paths.c.key, data_paths.c.revision)
+            .where(data_paths.c.dataset == dataset, data_paths.c.id == path)
+            .with_for_update(read=True)
+        )
+        row = (await self._session.execute(query)).first()
+        if row is None:
+            raise _no_path(dataset, path)
+        return row.key, row.revision
+
+    async def change(self, key: int, changes: Sequence[CodeCount], now: datetime) -> None:
+        """Add the changes to the counts and begin a new revision; call it while holding the row."""
+        if changes:
+            statement = insert(code_counts).values(
+                [{"path": key, "code": c.code, "sample_count": 0, "mask_count": 0} for c in changes]
+            )
+            await self._session.execute(statement.on_conflict_do_nothing())
+            # Not one upsert: a row proposed with a negative change would fail its CHECK before the conflict is seen.
+            await self._session.execute(
+                sa.text(
+                    "UPDATE code_counts c SET sample_count = c.sample_count + d.samples, mask_count = c.mask_count + d.masks "
+                    "FROM unnest(CAST(:codes AS text[]), CAST(:samples AS bigint[]), CAST(:masks AS bigint[])) "
+                    "AS d(code, samples, masks) WHERE c.path = :path AND c.code = d.code"
+                ),
+                {
+                    "path": key,
+                    "codes": [change.code for change in changes],
+                    "samples": [change.sample_count for change in changes],
+                    "masks": [change.mask_count for change in changes],
+                },
+            )
+        await self._session.execute(
+            sa.update(data_paths)
+            .where(data_paths.c.key == key)
+            .values(revision=data_paths.c.revision + 1, update_time=now)
+        )
+
+    async def delete(self, key: int) -> None:
+        """Remove the path with its listing."""
+        await self._session.execute(sa.delete(data_paths).where(data_paths.c.key == key))
+
+
+class Snapshots:
+    """Pinned listings."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def of_revision(self, key: int, revision: int, dataset: str, path: str) -> Snapshot | None:
+        """The snapshot of the path at that revision, if one was made."""
+        query = sa.select(snapshots).where(snapshots.c.path == key, snapshots.c.revision == revision)
+        row = (await self._session.execute(query)).first()
+        return None if row is None else _snapshot(row, dataset, path)
+
+    async def put(self, key: int, revision: int, snapshot: Snapshot) -> Snapshot:
+        """Keep it; the same listing keeps its first snapshot's time. Returns what is kept."""
+        row = (
+            await self._session.execute(
+                insert(snapshots)
+                .values(
+                    path=key,
+                    sha256=bytes.fromhex(snapshot.sha256),
+                    revision=revision,
+                    code_counts=[asdict(count) for count in snapshot.code_counts],
+                    create_time=snapshot.create_time,
+                )
+                .on_conflict_do_update(
+                    index_elements=[snapshots.c.path, snapshots.c.sha256],
+                    set_={"revision": sa.func.greatest(snapshots.c.revision, revision)},
+                )
+                .returning(snapshots)
+            )
+        ).one()
+        return _snapshot(row, snapshot.dataset, snapshot.path)
+
+    async def exist(self, key: int) -> bool:
+        """Whether any pins the path."""
+        return (
+            await self._session.scalar(sa.select(sa.literal(1)).where(snapshots.c.path == key).limit(1))
+            is not None
+        )
+
+
+def _with_totals() -> sa.Select[Any]:
+    totals = (
+        sa.select(
+            sa.func.count(data_paths.c.key.distinct()).label("path_count"),
+            sa.cast(sa.func.coalesce(sa.func.sum(code_counts.c.sample_count), 0), sa.BigInteger).label(
+                "sample_count"
+            ),
+        )
+        .select_from(data_paths.outerjoin(code_counts, code_counts.c.path == data_paths.c.key))
+        .where(data_paths.c.dataset == datasets.c.id)
+        .lateral("totals")
+    )
+    return sa.select(datasets, totals.c.path_count, totals.c.sample_count).join(totals, sa.true())
+
+
+def _with_counts() -> sa.Select[Any]:
+    counted = (
+        sa.select(
+            sa.func.jsonb_agg(
+                aggregate_order_by(
+                    sa.func.jsonb_build_array(
+                        code_counts.c.code, code_counts.c.sample_count, code_counts.c.mask_count
+                    ),
+                    code_counts.c.code,
+                )
+            )
+        )
+        .where(code_counts.c.path == data_paths.c.key, code_counts.c.sample_count > 0)
+        .scalar_subquery()
+    )
+    return sa.select(data_paths, counted.label("counts"))
+
+
+def _found(key: int | None, dataset: str, path: str) -> int:
+    if key is None:
+        raise _no_path(dataset, path)
+    return key
+
+
+def _no_path(dataset: str, path: str) -> NotFound:
+    name = f"datasets/{dataset}/paths/{path}"
+    return NotFound(f"{name} does not exist; list the dataset's paths or create it", resource=name)
+
+
+def _path(row: Any) -> DataPath:  # noqa: ANN401 -- a row has no static type
+    return DataPath(
+        dataset=row.dataset,
+        id=row.id,
+        create_time=row.create_time,
+        update_time=row.update_time,
+        description=row.description,
+        revision=row.revision,
+        code_counts=tuple(CodeCount(*count) for count in row.counts or ()),
+    )
+
+
+def _snapshot(row: Any, dataset: str, path: str) -> Snapshot:  # noqa: ANN401 -- a row has no static type
+    counts: list[Mapping[str, Any]] = row.code_counts
+    return Snapshot(
+        dataset=dataset,
+        path=path,
+        sha256=row.sha256.hex(),
+        code_counts=tuple(CodeCount(**count) for count in counts),
+        create_time=row.create_time,
+    )

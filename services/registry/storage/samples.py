@@ -1,0 +1,223 @@
+"""Rows of samples and of what is known of objects. Batches go as arrays in one statement, never row by row."""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.registry.domain.datasets import (
+    ImageObject,
+    RejectedObject,
+    Rejection,
+    RejectReason,
+    Sample,
+    Verified,
+)
+from services.registry.domain.paging import Page, PageRequest
+from services.registry.storage.tables import data_paths, objects, samples
+
+_STREAM_ROWS = 2000
+
+
+class Objects:
+    """What was found when an object's bytes were read."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def get(self, sha256s: Collection[str]) -> dict[str, Verified]:
+        """What is known, by hash."""
+        wanted = sa.any_(sa.cast([bytes.fromhex(value) for value in sha256s], sa.ARRAY(sa.LargeBinary)))
+        rows = await self._session.execute(sa.select(objects).where(objects.c.sha256 == wanted))
+        return {row.sha256.hex(): _verified(row) for row in rows}
+
+    async def put(self, found: Collection[Verified], now: datetime) -> None:
+        """Remember; what was known before stays unless it was replaceable."""
+        if not found:
+            return
+        # In one order everywhere: two imports of the same bytes must not wait for each other in a circle.
+        values = [_object_values(item, now) for item in sorted(found, key=lambda item: item.sha256)]
+        statement = insert(objects).values(values)
+        replaced = {name: statement.excluded[name] for name in values[0] if name != "sha256"}
+        await self._session.execute(
+            statement.on_conflict_do_update(
+                index_elements=[objects.c.sha256],
+                set_=replaced,
+                where=objects.c.reject_reason == RejectReason.HASH_MISMATCH,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a listing says of one file."""
+
+    sha256: str
+    mask_sha256: str | None
+    group: str | None
+
+    @classmethod
+    def of(cls, sample: Sample) -> "Listed":
+        """What the listing would say of a sample."""
+        return cls(sample.image.sha256, sample.mask_sha256, sample.group)
+
+
+class Samples:
+    """The listing of a data path, by the path's key."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def listed(self, key: int, files: Collection[str]) -> dict[str, Listed]:
+        """What the listing says of these files; those it lacks are left out."""
+        rows = await self._session.execute(
+            sa.select(samples.c.file, samples.c.sha256, samples.c.mask_sha256, samples.c.group_key).where(
+                samples.c.path == key, samples.c.file == sa.any_(sa.cast(list(files), sa.ARRAY(sa.Text)))
+            )
+        )
+        return {row.file: Listed(row.sha256.hex(), _hex(row.mask_sha256), row.group_key) for row in rows}
+
+    async def put(self, key: int, changed: Sequence[Sample], now: datetime) -> None:
+        """List the samples, each in the place of whatever its file was before."""
+        if not changed:
+            return
+        statement = insert(samples).values(
+            [
+                {
+                    "path": key,
+                    "file": sample.file,
+                    "code": sample.code,
+                    "sha256": bytes.fromhex(sample.image.sha256),
+                    "mask_sha256": None if sample.mask_sha256 is None else bytes.fromhex(sample.mask_sha256),
+                    "group_key": sample.group,
+                    "pixels_sha256": bytes.fromhex(sample.image.pixels_sha256),
+                    "create_time": now,
+                }
+                for sample in changed
+            ]
+        )
+        names = ("sha256", "mask_sha256", "group_key", "pixels_sha256", "create_time")
+        await self._session.execute(
+            statement.on_conflict_do_update(
+                index_elements=[samples.c.path, samples.c.file],
+                set_={name: statement.excluded[name] for name in names},
+            )
+        )
+
+    async def same_pixels(
+        self, dataset: str, pixels_sha256s: Collection[str]
+    ) -> dict[str, list[tuple[str, str, str]]]:
+        """Who in the dataset shows these pixels: (path's id, code, file), by the hash of the pixels."""
+        wanted = sa.any_(
+            sa.cast([bytes.fromhex(value) for value in pixels_sha256s], sa.ARRAY(sa.LargeBinary))
+        )
+        rows = await self._session.execute(
+            sa.select(samples.c.pixels_sha256, data_paths.c.id, samples.c.code, samples.c.file)
+            .join(data_paths, data_paths.c.key == samples.c.path)
+            .where(samples.c.pixels_sha256 == wanted, data_paths.c.dataset == dataset)
+            .order_by(data_paths.c.id, samples.c.file)
+        )
+        found: dict[str, list[tuple[str, str, str]]] = {}
+        for row in rows:
+            found.setdefault(row.pixels_sha256.hex(), []).append((row.id, row.code, row.file))
+        return found
+
+    async def listing(self, key: int, page: PageRequest, *, code: str | None) -> Page[Sample]:
+        """By file."""
+        query = _with_image().where(samples.c.path == key).order_by(samples.c.file).limit(page.limit)
+        if code is not None:
+            query = query.where(samples.c.code == code)
+        if page.after is not None:
+            query = query.where(samples.c.file > page.after[0])
+        rows = (await self._session.execute(query)).all()
+        return Page.cut([_sample(row) for row in rows], page, lambda item: (item.file,))
+
+    async def batches(self, key: int) -> AsyncIterator[list[Sample]]:
+        """Every sample by file, in one consistent read that never holds them all."""
+        query = _with_image().where(samples.c.path == key).order_by(samples.c.file)
+        rows = await self._session.stream(query.execution_options(yield_per=_STREAM_ROWS))
+        async for partition in rows.partitions():
+            yield [_sample(row) for row in partition]
+
+
+def _with_image() -> sa.Select[Any]:
+    image = objects.alias("image")
+    return sa.select(
+        samples,
+        image.c.size_bytes,
+        image.c.width,
+        image.c.height,
+        image.c.channels,
+        image.c.bit_depth,
+        image.c.format,
+    ).join(image, image.c.sha256 == samples.c.sha256)
+
+
+def _sample(row: Any) -> Sample:  # noqa: ANN401 -- a row has no static type
+    return Sample(
+        file=row.file,
+        code=row.code,
+        image=ImageObject(
+            sha256=row.sha256.hex(),
+            size_bytes=row.size_bytes,
+            width=row.width,
+            height=row.height,
+            channels=row.channels,
+            bit_depth=row.bit_depth,
+            format=row.format,
+            pixels_sha256=row.pixels_sha256.hex(),
+        ),
+        mask_sha256=_hex(row.mask_sha256),
+        group=row.group_key,
+        create_time=row.create_time,
+    )
+
+
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else value.hex()
+
+
+def _object_values(item: Verified, now: datetime) -> dict[str, object]:
+    facts: dict[str, object] = dict.fromkeys(
+        (
+            "width",
+            "height",
+            "channels",
+            "bit_depth",
+            "format",
+            "pixels_sha256",
+            "reject_reason",
+            "reject_message",
+        )
+    )
+    match item:
+        case ImageObject():
+            for name in ("width", "height", "channels", "bit_depth", "format"):
+                facts[name] = getattr(item, name)
+            facts["pixels_sha256"] = bytes.fromhex(item.pixels_sha256)
+        case RejectedObject():
+            facts["reject_reason"] = item.rejection.reason
+            facts["reject_message"] = item.rejection.message
+    return {"sha256": bytes.fromhex(item.sha256), "size_bytes": item.size_bytes, "verify_time": now, **facts}
+
+
+def _verified(row: Any) -> Verified:  # noqa: ANN401 -- a row has no static type
+    sha256 = row.sha256.hex()
+    if row.reject_reason is not None:
+        return RejectedObject(
+            sha256, row.size_bytes, Rejection(RejectReason(row.reject_reason), row.reject_message)
+        )
+    return ImageObject(
+        sha256=sha256,
+        size_bytes=row.size_bytes,
+        width=row.width,
+        height=row.height,
+        channels=row.channels,
+        bit_depth=row.bit_depth,
+        format=row.format,
+        pixels_sha256=row.pixels_sha256.hex(),
+    )

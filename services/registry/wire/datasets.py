@@ -1,0 +1,104 @@
+"""Datasets, data paths, samples and snapshots as messages."""
+
+from collections.abc import Iterable
+
+from loupe.registry.v1 import dataset_pb2 as pb
+
+from services.registry.domain.datasets import (
+    Candidate,
+    CodeCount,
+    DataPath,
+    Dataset,
+    Outcome,
+    Sample,
+    SampleOutcome,
+    Snapshot,
+)
+from services.registry.wire import names
+from services.registry.wire.values import timestamp
+
+_OUTCOMES = {
+    Outcome.ADDED: pb.SampleOutcome.OUTCOME_ADDED,
+    Outcome.UNCHANGED: pb.SampleOutcome.OUTCOME_UNCHANGED,
+    Outcome.REPLACED: pb.SampleOutcome.OUTCOME_REPLACED,
+    Outcome.REJECTED: pb.SampleOutcome.OUTCOME_REJECTED,
+}
+
+
+def dataset_out(value: Dataset) -> pb.Dataset:
+    """As a message."""
+    return pb.Dataset(
+        name=names.DATASET.make(value.id),
+        description=value.description,
+        path_count=value.path_count,
+        sample_count=value.sample_count,
+        create_time=timestamp(value.create_time),
+        creator=value.creator,
+    )
+
+
+def path_out(value: DataPath) -> pb.DataPath:
+    """As a message."""
+    return pb.DataPath(
+        name=names.DATA_PATH.make(value.dataset, value.id),
+        description=value.description,
+        status=pb.DATA_PATH_STATUS_VALID if value.valid else pb.DATA_PATH_STATUS_INVALID,
+        sample_count=value.sample_count,
+        code_counts=_counts_out(value.code_counts),
+        mask_count=value.mask_count,
+        revision=value.revision,
+        create_time=timestamp(value.create_time),
+        update_time=timestamp(value.update_time),
+    )
+
+
+def sample_out(value: Sample) -> pb.Sample:
+    """As a message."""
+    return pb.Sample(
+        file=value.file,
+        code=value.code,
+        sha256=value.image.sha256,
+        size_bytes=value.image.size_bytes,
+        width=value.image.width,
+        height=value.image.height,
+        format=value.image.format,
+        mask_sha256=value.mask_sha256 or "",
+        group=value.group or "",
+        create_time=timestamp(value.create_time),
+    )
+
+
+def snapshot_out(value: Snapshot) -> pb.Snapshot:
+    """As a message."""
+    return pb.Snapshot(
+        name=names.SNAPSHOT.make(value.dataset, value.path, value.sha256),
+        sha256=value.sha256,
+        sample_count=sum(count.sample_count for count in value.code_counts),
+        code_counts=_counts_out(value.code_counts),
+        create_time=timestamp(value.create_time),
+    )
+
+
+def candidate_in(message: pb.SampleCandidate) -> Candidate:
+    """What an importer offers."""
+    return Candidate(message.file, message.sha256, message.mask_sha256 or None, message.group or None)
+
+
+def outcome_out(value: SampleOutcome) -> pb.SampleOutcome:
+    """As a message."""
+    rejection = value.rejection
+    return pb.SampleOutcome(
+        file=value.file,
+        outcome=_OUTCOMES[value.outcome],
+        reason="" if rejection is None else rejection.reason.value,
+        message="" if rejection is None else rejection.message,
+        message_zh="" if rejection is None else rejection.message_zh,
+        same_pixels_under_other_codes=value.same_pixels_under_other_codes,
+    )
+
+
+def _counts_out(counts: Iterable[CodeCount]) -> list[pb.CodeCount]:
+    return [
+        pb.CodeCount(code=count.code, sample_count=count.sample_count, mask_count=count.mask_count)
+        for count in counts
+    ]

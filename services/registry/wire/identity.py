@@ -1,0 +1,94 @@
+"""Users, tokens, principals and audit entries as messages."""
+
+from datetime import datetime
+from typing import Any
+
+from loupe.access.v1 import access_pb2
+from loupe.registry.v1 import identity_pb2 as pb
+
+from services.kit.auth import Principal, Role
+from services.registry.domain.identity import AuditEntry, Grant, PresentedToken, Token, User
+from services.registry.wire import names
+from services.registry.wire.values import timestamp
+
+SERVICE_NAME = "services/loupe"
+
+
+def grant_in(number: int) -> Grant | None:
+    """The role, None if it is none that can be given."""
+    try:
+        return Grant(number)
+    except ValueError:
+        return None
+
+
+def user_in(user_id: str, message: pb.User) -> User:
+    """What a request describes."""
+    return User(user_id, grant_in(message.role), message.display_name, message.disabled)
+
+
+def user_out(value: User) -> pb.User:
+    """As a message."""
+    return pb.User(
+        name=names.USER.make(value.id),
+        role=_role(value.role),
+        display_name=value.display_name,
+        disabled=value.disabled,
+        create_time=timestamp(value.create_time),
+    )
+
+
+def token_out(value: Token, presented: PresentedToken | None = None) -> pb.Token:
+    """As a message; with its secret only where it has just been made."""
+    return pb.Token(
+        name=names.TOKEN.make(value.user, value.id),
+        description=value.description,
+        role=_role(value.role),
+        create_time=timestamp(value.create_time),
+        expire_time=timestamp(value.expire_time),
+        revoked=value.revoked,
+        secret="" if presented is None else str(presented),
+    )
+
+
+def principal_name(principal: Principal) -> str:
+    """`users/{user}` or `services/loupe`."""
+    return SERVICE_NAME if principal.role is Role.SERVICE else principal.name
+
+
+def principal_out(principal: Principal, expire_time: datetime | None) -> pb.Principal:
+    """As a message."""
+    user = None if principal.role is Role.SERVICE else names.parse_one(names.USER, principal.name)
+    return pb.Principal(
+        name=principal_name(principal),
+        role=access_pb2.Role.ValueType(principal.role),
+        token="" if user is None else names.TOKEN.make(user, principal.token_id),
+        expire_time=timestamp(expire_time),
+    )
+
+
+def audit_out(value: AuditEntry) -> pb.AuditEntry:
+    """As a message."""
+    return pb.AuditEntry(
+        id=value.id,
+        time=timestamp(value.time),
+        principal=value.principal,
+        action=value.action,
+        resource=value.resource,
+        result=value.result,
+        peer=value.peer,
+    )
+
+
+def resource_of(request: Any, answer: Any) -> str:  # noqa: ANN401 -- any request, any answer
+    """What a call was about: the thing it made, else the thing it named, else where."""
+    made: str = getattr(answer, "name", "")
+    named: str = getattr(request, "name", "") or getattr(request, "parent", "")
+    asked = [
+        getattr(request, field.name) for field in request.DESCRIPTOR.fields if field.name.endswith("_id")
+    ]
+    return (made or "/".join(part for part in (named, *asked) if part))[:300]
+
+
+def _role(value: Grant | None) -> access_pb2.Role.ValueType:
+    return access_pb2.Role.ValueType(0 if value is None else int(value))

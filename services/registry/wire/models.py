@@ -1,0 +1,94 @@
+"""Models, versions and their events as messages."""
+
+from loupe.events.v1 import events_pb2
+from loupe.registry.v1 import model_pb2 as pb
+
+from services.registry.domain.models import Model, ModelVersion, Release
+from services.registry.wire import names
+from services.registry.wire.images import environment_name, input_in, input_out, task_type_in, task_type_out
+from services.registry.wire.values import json_object, struct, timestamp
+
+TASK_STATE_SUBJECTS = "loupe.tasks.*.state"
+
+
+def model_out(value: Model) -> pb.Model:
+    """As a message."""
+    return pb.Model(
+        name=names.MODEL.make(value.id),
+        production_environment=environment_name(value.production_environment),
+        task_type=task_type_out(value.task_type),
+        latest_version="" if value.latest is None else names.model_version(value.id, value.latest),
+        last_modifier=value.last_modifier,
+        create_time=timestamp(value.create_time),
+        update_time=timestamp(value.update_time),
+    )
+
+
+def release_in(parent: str, message: pb.ModelVersion) -> Release:
+    """What a released task hands over."""
+    return Release(
+        model=names.parse_one(names.MODEL, parent, "parent"),
+        major=message.major,
+        task=message.task,
+        algorithm_image_version=message.algorithm_image_version,
+        weights_sha256=message.weights_sha256,
+        code_list=tuple(message.code_list),
+        num_of_classes=message.num_of_classes,
+        input=input_in(message.input),
+        task_type=task_type_in(message.task_type),
+        parent_version=message.parent_version,
+        snapshots=tuple(message.snapshots),
+        model_params=json_object(message.model_params),
+        training_params=json_object(message.training_params),
+        preprocessing_params=json_object(message.preprocessing_params),
+        seed=message.seed,
+        report=message.report,
+        releaser=message.releaser,
+        production_environment=names.parse_optional(
+            names.ENVIRONMENT, message.production_environment, "version.production_environment"
+        ),
+    )
+
+
+def version_out(value: ModelVersion) -> pb.ModelVersion:
+    """As a message."""
+    release = value.release
+    return pb.ModelVersion(
+        name=names.model_version(release.model, value.number),
+        major=value.number.major,
+        release_number=value.number.release_number,
+        task=release.task,
+        algorithm_image_version=release.algorithm_image_version,
+        parent_version=release.parent_version,
+        weights_sha256=release.weights_sha256,
+        snapshots=release.snapshots,
+        code_list=release.code_list,
+        num_of_classes=release.num_of_classes,
+        input=input_out(release.input),
+        model_params=struct(release.model_params),
+        training_params=struct(release.training_params),
+        preprocessing_params=struct(release.preprocessing_params),
+        seed=release.seed,
+        report=release.report,
+        releaser=release.releaser,
+        create_time=timestamp(value.create_time),
+        archived=value.archived,
+        aliases=value.aliases,
+        production_environment=environment_name(release.production_environment),
+        task_type=task_type_out(release.task_type),
+    )
+
+
+def release_ordered(event: events_pb2.TaskStateChanged) -> Release | None:
+    """The release that a task's event orders, if it orders one."""
+    if not event.HasField("release"):
+        return None
+    return release_in(event.release.parent, event.release.version)
+
+
+def released(value: ModelVersion) -> tuple[str, events_pb2.ModelVersionReleased]:
+    """The subject and the event of a new version."""
+    return (
+        f"loupe.models.{value.release.model}.released",
+        events_pb2.ModelVersionReleased(version=version_out(value)),
+    )
