@@ -1,7 +1,7 @@
 """Following a task: what a viewer knows of it after every message, with no point missing and none twice (M5)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,6 +89,9 @@ async def watch_task(tasks: task_service_pb2_grpc.TaskServiceStub, name: str) ->
             view.disconnected = lost
             changes.put_nowait(None)
 
+    async def ended() -> bool:
+        return view.ended
+
     async def follow_task() -> None:
         def call() -> Any:  # noqa: ANN401 -- the stub's stream
             return tasks.WatchTask(task_service_pb2.WatchTaskRequest(name=name, cursor=task_cursor))
@@ -98,7 +101,7 @@ async def watch_task(tasks: task_service_pb2_grpc.TaskServiceStub, name: str) ->
             view.task, task_cursor = message.task, message.cursor
             changes.put_nowait(None)
 
-        await resumed(call, take, connection, lambda: view.ended)
+        await resumed(call, take, connection, ended)
 
     async def follow_loss(network: str) -> None:
         curve = view.curves.setdefault(network, Curve())
@@ -114,7 +117,7 @@ async def watch_task(tasks: task_service_pb2_grpc.TaskServiceStub, name: str) ->
             curve.add(message)
             changes.put_nowait(None)
 
-        await resumed(call, take, connection, lambda: view.ended)
+        await resumed(call, take, connection, ended)
 
     def finished(done: asyncio.Task[None]) -> None:
         if not done.cancelled():
@@ -149,7 +152,7 @@ async def resumed(
     call: Callable[[], Any],
     take: Callable[[Any], None],
     connection: Callable[[bool], None],
-    complete: Callable[[], bool],
+    complete: Callable[[], Awaitable[bool]],
 ) -> None:
     """Read a stream to its end, calling again where it breaks; `call` begins at the cursor that `take` has kept."""
     loop = asyncio.get_running_loop()
@@ -166,7 +169,7 @@ async def resumed(
             connection(True)
         else:
             # A server that is going down ends its streams in order; the task's own end looks the same.
-            if complete():
+            if await complete():
                 return
             last_answer = loop.time()
         await asyncio.sleep(pause_s)

@@ -1,0 +1,138 @@
+"""The command `loupe`.
+
+Exit codes: 0 done, 1 refused or failed (the reason is on stderr), 2 wrong usage, 3 the servers cannot be reached.
+"""
+
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from deploy.embedded.errors import StackError, StartFailed
+from loupe.failures import Refused, Unreachable
+from loupe.folders import FolderUnreadable
+from loupe.language import pick
+from loupe.names import BadName
+from loupe.profile import NotConfigured
+from services.kit.errors import DeadlineExceeded, InvalidArgument, LoupeError, Unavailable
+
+# Where each command lives and what `loupe --help` says of it: importing them all to ask would cost a second.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("loupe.commands.stack:up", "Start the embedded stack with all services."),
+    "down": ("loupe.commands.stack:down", "Stop the embedded stack."),
+    "status": ("loupe.commands.stack:status", "Show what runs, where, and how it is."),
+    "demo": ("loupe.commands.demo:demo", "Run the main job once, from images to a tested version."),
+    "sample": ("loupe.commands.sample:sample", "Generate a small set of panel images."),
+    "data": ("loupe.commands.data:data", "Import and look at datasets."),
+    "images": ("loupe.commands.images:images", "List the algorithm images that can be trained."),
+    "train": ("loupe.commands.train:train", "Train a new model, or retrain a version."),
+    "tasks": ("loupe.commands.tasks:tasks", "List training and prediction tasks."),
+    "task": ("loupe.commands.tasks:task", "Show one task."),
+    "watch": ("loupe.commands.watch:watch", "Follow a task until it ends."),
+    "logs": ("loupe.commands.watch:logs", "Print the log of a task."),
+    "terminate": ("loupe.commands.tasks:terminate", "Stop a running task."),
+    "start": ("loupe.commands.tasks:start", "Start a terminated or failed task again."),
+    "delete": ("loupe.commands.tasks:delete", "Delete a task with its log and weights."),
+    "report": ("loupe.commands.report:report", "Show an evaluation report."),
+    "samples": ("loupe.commands.report:samples", "List the samples behind a report's numbers."),
+    "release": ("loupe.commands.tasks:release", "Release a completed task as a version."),
+    "models": ("loupe.commands.models:models", "List released models and their versions."),
+    "predict": ("loupe.commands.predict:predict", "Test a version against a question bank."),
+    "events": ("loupe.commands.events:events", "Show what happened, from NATS JetStream."),
+    "users": ("loupe.commands.access:users", "Create and list users."),
+    "tokens": ("loupe.commands.access:tokens", "Create, list and revoke tokens."),
+    "whoami": ("loupe.commands.access:whoami", "Show whom your token speaks for."),
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when it is called, and tells failures as a person wants to read them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        """All commands, in the order of the work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- as above
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- as above
+        """The list of commands, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; a failure that somebody can act on ends with a sentence instead of a traceback."""
+        try:
+            return super().invoke(ctx)
+        except (LoupeError, NotConfigured, BadName, FolderUnreadable, StackError) as error:
+            _tell(error)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="loupe", message="%(prog)s %(version)s")
+def loupe() -> None:
+    """Loupe, the model library of a defect-classification platform: from images to a released, tested model version.
+
+    \b
+    Begin with
+      loupe demo                    everything once, on generated images
+      loupe up --detach             or start the stack and go step by step:
+      loupe sample /tmp/panels
+      loupe data import /tmp/panels --dataset panels
+      loupe train --help
+
+    Every command takes --json (one JSON value on stdout) and --data-dir. Exit codes: 0 done, 1 refused or failed (reason on
+    stderr), 2 wrong usage, 3 the servers cannot be reached.
+    """
+
+
+def explain(error: LoupeError) -> str:
+    """What is told of an error: its sentence, and every fault with its field."""
+    violations = error.violations if isinstance(error, InvalidArgument) else ()
+    if not violations:
+        return error.message
+    told = [error.message] if len(violations) > 1 or not error.message.startswith(violations[0].field) else []
+    for violation in violations:
+        text = pick(violation.message, violation.message_zh)
+        mark = "warning: " if violation.severity == "warning" else ""
+        told.append(f"  {violation.field}: {mark}{text} [{violation.reason}]")
+    return "\n".join(told)
+
+
+def _tell(error: Exception) -> NoReturn:
+    match error:
+        case Unavailable() | DeadlineExceeded():
+            raise Unreachable(
+                f"{error.message}\nis the stack up? `loupe status` says, `loupe up --detach` starts it"
+            ) from error
+        case LoupeError():
+            raise Refused(explain(error)) from error
+        case NotConfigured():
+            raise Unreachable(str(error)) from error
+        case BadName():
+            raise click.UsageError(str(error)) from error
+        case StartFailed():
+            raise Refused(f"{error}\n{error.log_tail}".rstrip()) from error
+        case _:
+            raise Refused(str(error)) from error
+
+
+def main() -> None:
+    """Run the command line; the entry point of the package."""
+    try:
+        loupe()
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

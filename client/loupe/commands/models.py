@@ -1,0 +1,117 @@
+"""`loupe models`."""
+
+import click
+from loupe import names
+from loupe.client import pages
+from loupe.commands.session import Session, remote
+from loupe.rendering import enum_word, facts, local_time, message_json, table
+from loupe.registry.v1 import algorithm_image_pb2, model_service_pb2
+from rich.console import Group
+
+
+@click.command(short_help="List released models and their versions.")
+@click.argument("name", required=False, metavar="[MODEL[@VERSION]]")
+@click.option("--contains", default="", help="Only models whose name contains this.")
+@click.option("--environment", default="", help="Only models for this production environment.")
+@click.option("--archived", is_flag=True, help="Archived versions too.")
+@remote
+async def models(session: Session, name: str | None, contains: str, environment: str, *, archived: bool) -> None:
+    """List the library (R3), show a model with its versions, or one version with its lineage.
+
+    \b
+    Examples:
+      loupe models
+      loupe models panel-adc
+      loupe models panel-adc@v3.01 --json | jq .snapshots
+    """
+    if name is None:
+        await _list(session, contains, environment)
+    elif "@" in name:
+        await _version(session, name)
+    else:
+        await _model(session, name, archived=archived)
+
+
+async def _list(session: Session, contains: str, environment: str) -> None:
+    request = model_service_pb2.ListModelsRequest(
+        page_size=500,
+        name_contains=contains,
+        production_environment=names.resource("productionEnvironments", environment) if environment else "",
+    )
+    found = [item async for item in pages(session.client.models.ListModels, request, "models")]
+    rows = [
+        (
+            names.short(model.name),
+            names.short(model.latest_version).partition("@")[2],
+            enum_word(algorithm_image_pb2.TaskType, model.task_type).lower().replace("_", " + "),
+            names.short(model.production_environment),
+            names.short(model.last_modifier),
+            local_time(model.update_time),
+        )
+        for model in found
+    ]
+    session.out.answer(
+        {"models": [message_json(model) for model in found]},
+        table("MODEL", "LATEST", "TYPE", "ENVIRONMENT", "MODIFIED BY", "MODIFIED", rows=rows)
+        if rows
+        else "no released model; `loupe release TASK` makes one",
+    )
+
+
+async def _model(session: Session, name: str, *, archived: bool) -> None:
+    resource = names.resource("models", name)
+    model = await session.client.models.GetModel(model_service_pb2.GetModelRequest(name=resource))
+    request = model_service_pb2.ListModelVersionsRequest(parent=resource, page_size=500, show_archived=archived)
+    versions = [item async for item in pages(session.client.models.ListModelVersions, request, "versions")]
+    rows = [
+        (
+            names.short(version.name).partition("@")[2],
+            ", ".join(version.aliases),
+            names.short(version.algorithm_image_version),
+            names.short(version.parent_version).partition("@")[2] if version.parent_version else "",
+            names.short(version.task),
+            names.short(version.releaser),
+            local_time(version.create_time),
+        )
+        for version in versions
+    ]
+    columns = ("VERSION", "ALIASES", "IMAGE", "PARENT", "TASK", "RELEASED BY", "RELEASED")
+    head = facts(
+        {
+            "model": names.short(model.name),
+            "environment": names.short(model.production_environment),
+            "type": enum_word(algorithm_image_pb2.TaskType, model.task_type).lower().replace("_", " + "),
+        }
+    )
+    session.out.answer(
+        {"model": message_json(model), "versions": [message_json(version) for version in versions]},
+        Group(head, "", table(*columns, rows=rows)),
+    )
+
+
+async def _version(session: Session, name: str) -> None:
+    version = await session.client.models.GetModelVersion(
+        model_service_pb2.GetModelVersionRequest(name=names.model_version(name))
+    )
+    special = version.code_list[version.num_of_classes :]
+    session.out.answer(
+        message_json(version),
+        facts(
+            {
+                "version": names.short(version.name) + (" (archived)" if version.archived else ""),
+                "aliases": ", ".join(version.aliases),
+                "environment": names.short(version.production_environment),
+                "codes": ", ".join(version.code_list[: version.num_of_classes])
+                + (f"; special {', '.join(special)}" if special else ""),
+                "input": f"{version.input.width}×{version.input.height}×{version.input.channels}",
+                "image": names.short(version.algorithm_image_version),
+                "parent": names.short(version.parent_version) if version.parent_version else "",
+                "task": version.task,
+                "report": version.report,
+                "weights": f"sha256 {version.weights_sha256}",
+                "seed": str(version.seed),
+                "data": "\n".join(version.snapshots),
+                "released": f"{local_time(version.create_time)} by {names.short(version.releaser)}",
+            }
+        ),
+    )

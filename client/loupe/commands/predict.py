@@ -1,0 +1,69 @@
+"""`loupe predict`."""
+
+import click
+from loupe import names
+from loupe.commands.session import Session, remote
+from loupe.commands.watch import fail_unless_good, follow
+from loupe.rendering import message_json
+from loupe.scheduler.v1 import task_pb2
+
+
+@click.command(short_help="Test a version against a question bank.")
+@click.argument("version", metavar="MODEL@VERSION")
+@click.option("--dataset", "datasets", multiple=True, metavar="NAME", help="All data paths of a dataset. Repeatable.")
+@click.option(
+    "--path", "paths", multiple=True, metavar="[DATASET/]PATH", help="One data path; narrows a single --dataset. Repeatable."
+)
+@click.option("--batch-size", default=0, type=click.IntRange(0, 4096), help="[default: 32]")
+@click.option(
+    "--confidence-threshold",
+    default=0.0,
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Below it a prediction would go to a human.",
+)
+@click.option("--filter-resolution", is_flag=True, help="Set aside images of a wrong resolution.")
+@click.option("--resource", default="cpu", show_default=True, help="Compute resource.")
+@click.option("--request-id", default="", help="The same id gives the same task, however often it is sent.")
+@click.option("--watch", is_flag=True, help="Follow it to its end; exit code 1 if it fails.")
+@remote
+async def predict(  # noqa: PLR0913 -- P1's parameters
+    session: Session,
+    version: str,
+    datasets: tuple[str, ...],
+    paths: tuple[str, ...],
+    batch_size: int,
+    confidence_threshold: float,
+    resource: str,
+    request_id: str,
+    *,
+    filter_resolution: bool,
+    watch: bool,
+) -> None:
+    """Run a released version over labelled data paths, a question bank (P1). VERSION may be an alias or `latest`.
+
+    \b
+    Examples:
+      loupe predict panel-adc@v3.01 --dataset bank --watch
+      loupe predict panel-adc@latest --dataset panels --path question-bank --confidence-threshold 0.8
+    """
+    if not datasets and not paths:
+        raise click.UsageError("name the question bank: --dataset NAME or --path DATASET/PATH")
+    spec = task_pb2.PredictionSpec(
+        model_version=names.model_version(version),
+        data_paths=await session.client.data_paths(datasets, paths),
+        compute_resource=names.resource("computeResources", resource),
+        batch_size=batch_size,
+        confidence_threshold=confidence_threshold,
+        filter_resolution=filter_resolution,
+    )
+    created = await session.client.submit(task_pb2.Task(prediction=spec), request_id=request_id)
+    if not watch:
+        session.out.answer(message_json(created), f"submitted {created.name}")
+        session.out.hint(f"next: loupe watch {names.short(created.name)}")
+        return
+    session.out.say(f"submitted {created.name}")
+    ended = await follow(session, created.name)
+    if session.out.as_json:
+        session.out.answer(message_json(ended), "")
+    fail_unless_good(ended)
+    session.out.hint(f"next: loupe report {names.short(ended.name)}")

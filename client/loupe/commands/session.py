@@ -1,0 +1,99 @@
+"""What all commands share: the options that every one takes, the connection, and the two ways of answering."""
+
+import asyncio
+import functools
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Concatenate, NoReturn, ParamSpec
+
+import click
+from loupe.client import AsyncLoupe
+from loupe.failures import Refused
+from loupe.profile import load_profile
+from rich.console import Console, RenderableType
+
+P = ParamSpec("P")
+
+
+class Output:
+    """Answers: one JSON value for scripts, or something to look at; everything else goes to stderr."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        # soft_wrap would break tables; a pipe has no width, and names must not be cut in it.
+        self.console = Console(highlight=False)
+        if not self.console.is_terminal:
+            self.console = Console(highlight=False, width=200)
+        self.stderr = Console(stderr=True, highlight=False)
+
+    def answer(self, value: object, renderable: RenderableType) -> None:
+        """Print the command's one answer."""
+        if self.as_json:
+            click.echo(json.dumps(value, ensure_ascii=False))
+        else:
+            self.console.print(renderable)
+
+    def say(self, text: str) -> None:
+        """Tell a person something beside the answer."""
+        self.stderr.print(text, soft_wrap=True, markup=False)
+
+    def hint(self, text: str) -> None:
+        """Say how to go on; scripts need no hints."""
+        if not self.as_json and self.console.is_terminal:
+            self.stderr.print(text, style="dim", soft_wrap=True, markup=False)
+
+    def fail(self, text: str) -> NoReturn:
+        """End with exit code 1."""
+        raise Refused(text)
+
+
+@dataclass
+class Session:
+    """A command that talks to the servers."""
+
+    client: AsyncLoupe
+    out: Output
+    data_dir: Path | None = field(default=None)
+
+
+def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--data-dir` and `--json`."""
+    function = click.option(
+        "--json", "as_json", is_flag=True, help="Exactly one JSON value on stdout, for scripts."
+    )(function)
+    return click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Data folder of the stack; default $LOUPE_DATA_DIR, else ~/.local/share/loupe.",
+    )(function)
+
+
+def local(function: Callable[Concatenate[Output, Path | None, P], None]) -> Callable[..., None]:
+    """A command that needs no server."""
+
+    @common_options
+    @functools.wraps(function)
+    def run(*args: P.args, data_dir: Path | None, as_json: bool, **kwargs: P.kwargs) -> None:
+        function(Output(as_json=as_json), data_dir, *args, **kwargs)
+
+    return run
+
+
+def remote(function: Callable[Concatenate[Session, P], Awaitable[None]]) -> Callable[..., None]:
+    """A command that talks to the servers: connects, runs, hangs up."""
+
+    @common_options
+    @functools.wraps(function)
+    def run(*args: P.args, data_dir: Path | None, as_json: bool, **kwargs: P.kwargs) -> None:
+        async def connected() -> None:
+            async with AsyncLoupe(load_profile(data_dir)) as client:
+                await function(Session(client, Output(as_json=as_json), data_dir), *args, **kwargs)
+
+        try:
+            asyncio.run(connected())
+        except KeyboardInterrupt:
+            raise click.Abort from None
+
+    return run

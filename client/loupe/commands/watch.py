@@ -1,0 +1,85 @@
+"""`loupe watch` and `logs`."""
+
+import click
+from loupe.commands.session import Session, remote
+from loupe.commands.tasks import task_argument
+from loupe.failures import Refused
+from loupe.progress import last, show
+from loupe.rendering import message_json
+from loupe.scheduler.v1 import task_pb2, task_service_pb2
+from loupe.watching import FINAL_STATES, resumed
+
+
+@click.command(short_help="Follow a task until it ends.")
+@task_argument
+@remote
+async def watch(session: Session, task_name: str) -> None:
+    """Follow a task until it ends: stages, progress, loss, validation accuracy.
+
+    Draws a live picture on a terminal and writes a line per change elsewhere; with --json only the task at its end. Goes on
+    after a dropped connection, with nothing missing and nothing twice. Exit code 1 if the task failed or was terminated.
+    """
+    name = await session.client.resolve_task(task_name)
+    ended = await follow(session, name)
+    if session.out.as_json:
+        session.out.answer(message_json(ended), "")
+    fail_unless_good(ended)
+
+
+async def follow(session: Session, name: str) -> task_pb2.Task:
+    """Show the task until it ends; with --json silently."""
+    views = session.client.watch(name)
+    view = await (last(views) if session.out.as_json else show(views, session.out.console))
+    return view.task
+
+
+def fail_unless_good(task: task_pb2.Task) -> None:
+    """End with exit code 1 if the task did not come to its result."""
+    if task.state == task_pb2.TASK_STATE_FAILED:
+        tail = f"\nend of the log:\n{task.failure.log_tail}" if task.failure.log_tail else ""
+        raise Refused(f"{task.name} failed: {task.failure.code}: {task.failure.message}{tail}")
+    if task.state == task_pb2.TASK_STATE_TERMINATED:
+        raise Refused(f"{task.name} was terminated; `loupe start {task.name}` starts it again")
+
+
+@click.command(short_help="Print the log of a task.")
+@task_argument
+@click.option(
+    "--network",
+    type=click.Choice(["classification", "segmentation"]),
+    default="classification",
+    show_default=True,
+    help="Each network has its own log.",
+)
+@click.option("--follow", is_flag=True, help="Go on until the task ends.")
+@click.option("--attempt", default=0, type=click.IntRange(0), help="An earlier attempt; default the present one.")
+@remote
+async def logs(session: Session, task_name: str, network: str, attempt: int, *, follow: bool) -> None:
+    """Print the log of a task, and with --follow what is added until the task ends."""
+    name = await session.client.resolve_task(task_name)
+    request = task_service_pb2.ReadLogRequest(
+        name=name, network=f"NETWORK_{network.upper()}", follow=follow, attempt=attempt
+    )
+    lines: list[str] = []
+
+    def take(message: task_service_pb2.ReadLogResponse) -> None:
+        request.cursor = message.cursor
+        if session.out.as_json:
+            lines.extend(message.lines)
+        else:
+            for line in message.lines:
+                click.echo(line)
+
+    async def complete() -> bool:
+        if not follow:
+            return True
+        task = await session.client.tasks.GetTask(task_service_pb2.GetTaskRequest(name=name))
+        return task.state in FINAL_STATES
+
+    def connection(lost: bool) -> None:  # noqa: FBT001 -- a callback of one fact
+        if lost:
+            session.out.say("connection lost, trying again …")
+
+    await resumed(lambda: session.client.tasks.ReadLog(request), take, connection, complete)
+    if session.out.as_json:
+        session.out.answer({"task": name, "network": network, "lines": lines}, "")
