@@ -52,9 +52,9 @@ def parse_json(body: bytes) -> object:
     except json.JSONDecodeError as error:
         raise _malformed(error.msg, "JSON 格式错误", text[: error.pos]) from None
     except _NotJsonError as error:
-        raise InvalidArgument.of(error.violation) from None
+        raise _refused(error.violation) from None
     except RecursionError:
-        raise InvalidArgument.of(
+        raise _refused(
             Violation("", "MALFORMED_JSON", "the document is nested too deeply", "JSON 嵌套过深")
         ) from None
     except ValueError:
@@ -66,8 +66,11 @@ def parse_json(body: bytes) -> object:
 
 def fill(message: Message, document: object, at: str = "") -> None:
     """Merge a JSON document into a message, or raise InvalidArgument with every fault; `at` is its place."""
+    if not isinstance(document, dict):
+        # Protobuf's reader takes an empty array for an empty message.
+        raise _refused(_wrong(at, document, "a JSON object", "JSON 对象"))
     try:
-        json_format.ParseDict(document, message)  # type: ignore[arg-type]  # whatever it is, it is refused if wrong
+        json_format.ParseDict(document, message)
     except _REFUSALS as error:
         descriptor: Any = message.DESCRIPTOR
         found = tuple(faults(descriptor, document, at))
@@ -211,6 +214,11 @@ def _constant(name: str) -> None:
     raise _NotJsonError(
         Violation("", "MALFORMED_JSON", f"{name} is not JSON; send it as a string", f"{name} 不是合法的 JSON")
     )
+
+
+def _refused(violation: Violation) -> InvalidArgument:
+    # The reason of its own says that no field of the document was looked at.
+    return InvalidArgument(violation.message, violations=(violation,), reason=violation.reason)
 
 
 def _malformed(what: str, what_zh: str, before: str) -> InvalidArgument:

@@ -303,7 +303,7 @@ class _Schemas:
 
 
 def _component_names(routes: Iterable[Route]) -> Mapping[str, str]:
-    """A short name for everything that routes reach; the package's word in front where two would share one."""
+    """A short name for everything that routes reach; the package's word in front where two share one."""
     reached: dict[str, Any] = {}
 
     def reach(message: Any) -> None:  # noqa: ANN401 -- the stubs take descriptors for optional

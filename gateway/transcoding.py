@@ -32,7 +32,7 @@ _ENTITY_TAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 class HttpRequest:
     """What transcoding looks at; header names are in lower case."""
 
-    bindings: Mapping[str, str]
+    bindings: Mapping[str, str] = dataclasses.field(default_factory=dict)
     query: Sequence[tuple[str, str]] = ()
     body: bytes = b""
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
