@@ -1,0 +1,289 @@
+"""ReportService over gRPC on a real PostgreSQL."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from statistics import quantiles
+
+import pytest
+from loupe.evaluator.v1 import report_pb2, report_service_pb2
+from loupe.events.v1 import events_pb2
+from loupe.scheduler.v1 import task_pb2
+
+from services.evaluator.consumers import DeletedTasks
+from services.kit.errors import Aborted, InvalidArgument, NotFound
+from services.kit.messaging import Message
+from tests.integration.evaluator.conftest import CODES, ReportServiceUnderTest, sample, set_aside
+
+A, B, SPECIAL = CODES
+
+
+async def test_a_report_says_what_its_samples_came_to(reports: ReportServiceUnderTest) -> None:
+    """Every number follows from the samples (E1); the same is read again."""
+    created = await reports.create(
+        [
+            sample(1, A, A, 0.9),
+            sample(2, A, A, 0.4),
+            sample(3, A, B, 0.8),
+            sample(4, B, B, 0.95),
+            sample(5, SPECIAL, SPECIAL, 0.7, decided_by=report_pb2.DECIDED_BY_FEATURE_DISTANCE),
+            set_aside(6, B),
+        ],
+        confidence_threshold=0.5,
+        data_paths=["datasets/d/paths/p"],
+        images_per_s=12.5,
+    )
+    assert created.overall.sample_count == 5
+    assert created.overall.accuracy.value == pytest.approx(0.8)
+    # Wilson's interval of 4 of 5, from the published formula.
+    assert created.overall.accuracy.low == pytest.approx(0.3755, abs=1e-4)
+    assert created.overall.accuracy.high == pytest.approx(0.9638, abs=1e-4)
+    assert created.overall.majority_share == pytest.approx(0.6)
+    assert list(created.confusion.counts) == [2, 1, 0, 0, 1, 0, 0, 0, 1]
+    by_code = {code.code: code for code in created.codes}
+    assert by_code[A].support == 3
+    assert by_code[A].recall.value == pytest.approx(2 / 3)
+    assert by_code[A].misjudged_count == 1
+    assert by_code[B].precision.value == pytest.approx(0.5)
+    assert by_code[B].nonconforming_count == 1
+    assert [code.special for code in created.codes] == [False, False, True]
+    assert created.below_threshold_count == 1
+    assert created.nonconforming_count == 1
+    read = await reports.stub.GetReport(report_service_pb2.GetReportRequest(name=created.name))
+    assert read == created
+
+
+async def test_a_code_without_samples_has_no_recall_and_one_never_named_has_no_precision(
+    reports: ReportServiceUnderTest,
+) -> None:
+    """0 of 0 is no 0: a report must not blame a model for a code that was not there."""
+    created = await reports.create([sample(1, A, A)])
+    absent = created.codes[1]
+    assert absent.support == 0
+    assert not absent.recall.HasField("value")
+    assert not absent.precision.HasField("value")
+    assert (absent.recall.low, absent.recall.high) == (0.0, 1.0)
+    assert created.overall.macro_recall == 1.0
+
+
+async def test_a_model_that_is_always_wrong_has_an_accuracy_of_0_with_room_for_doubt(
+    reports: ReportServiceUnderTest,
+) -> None:
+    """A few samples prove little, even when all are wrong."""
+    created = await reports.create([sample(n, A, B) for n in range(4)])
+    assert created.overall.accuracy.value == 0.0
+    assert created.overall.accuracy.low == 0.0
+    assert 0.4 < created.overall.accuracy.high < 0.6
+    assert created.codes[1].precision.value == 0.0
+
+
+async def test_a_report_of_nothing_but_nonconforming_samples_has_no_accuracy(
+    reports: ReportServiceUnderTest,
+) -> None:
+    """A question bank of which nothing could be read is a result, not a failure (P5)."""
+    created = await reports.create([set_aside(n, A) for n in range(3)])
+    assert not created.overall.accuracy.HasField("value")
+    assert created.overall.sample_count == 0
+    assert created.nonconforming_count == 3
+    assert created.codes[0].nonconforming_count == 3
+    assert len(await reports.samples(created.name)) == 3
+
+
+async def test_the_same_lease_gives_the_same_report(reports: ReportServiceUnderTest) -> None:
+    """A worker that never heard the answer sends again; there must not be two reports."""
+    results = [sample(n, A, A) for n in range(10)]
+    first = await reports.create(results)
+    again = await reports.create(results)
+    assert again == first
+    listed = await reports.stub.ListReports(report_service_pb2.ListReportsRequest(task="tasks/1"))
+    assert [report.name for report in listed.reports] == [first.name]
+    assert len(await reports.samples(first.name)) == 10
+
+
+async def test_two_calls_at_once_for_one_lease_make_one_report(reports: ReportServiceUnderTest) -> None:
+    """A retry may overtake the call that it doubts."""
+    results = [sample(n, A, A) for n in range(2000)]
+    made = await asyncio.gather(*(reports.create(results, batch=100) for _ in range(4)))
+    assert len({report.name for report in made}) == 1
+    assert len(await reports.samples(made[0].name, page_size=1000)) == 2000
+
+
+async def test_a_worker_that_lost_its_lease_cannot_replace_the_report(
+    reports: ReportServiceUnderTest,
+) -> None:
+    """T6: the late result of a paused machine must not overwrite the new one, but the new one replaces its."""
+    await reports.create([sample(1, A, B)], fencing_token=5)
+    later = await reports.create([sample(1, A, A)], fencing_token=6)
+    with pytest.raises(Aborted) as refused:
+        await reports.create([sample(1, A, B)], fencing_token=5)
+    assert refused.value.reason == "LEASE_LOST"
+    listed = await reports.stub.ListReports(report_service_pb2.ListReportsRequest())
+    assert list(listed.reports) == [later]
+
+
+async def test_a_report_that_breaks_off_leaves_nothing(reports: ReportServiceUnderTest) -> None:
+    """Whole or not at all: half of the samples would be wrong numbers."""
+    wrong = [*(sample(n, A, A) for n in range(1000)), sample(1000, "UNKNOWN", A)]
+    with pytest.raises(InvalidArgument) as refused:
+        await reports.create(wrong)
+    assert refused.value.reason == "REPORT_INVALID"
+    assert "UNKNOWN" in refused.value.message
+    listed = await reports.stub.ListReports(report_service_pb2.ListReportsRequest())
+    assert not listed.reports
+    # And the job is not marked as having one.
+    assert (await reports.create([sample(1, A, A)])).overall.sample_count == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        sample(1, A, B, verdict=report_pb2.VERDICT_CORRECT),
+        sample(1, A, A, verdict=report_pb2.VERDICT_MISJUDGED),
+        sample(1, A, A, confidence=1.5),
+        sample(1, A, A, verdict=report_pb2.VERDICT_UNSPECIFIED),
+    ],
+)
+async def test_a_sample_that_contradicts_itself_is_refused(
+    reports: ReportServiceUnderTest, wrong: report_pb2.SampleResult
+) -> None:
+    """Numbers and samples of a report must tell the same story."""
+    with pytest.raises(InvalidArgument):
+        await reports.create([wrong])
+
+
+async def test_reports_are_listed_newest_first_page_by_page(reports: ReportServiceUnderTest) -> None:
+    """P2: the report of a version is its latest; older ones stay reachable."""
+    version = "models/m/versions/v3.01"
+    made = [
+        await reports.create(
+            [sample(1, A, A)],
+            job=f"jobs/{n}",
+            task=f"tasks/{n}",
+            kind=report_pb2.REPORT_KIND_PREDICTION,
+            model_version=version,
+        )
+        for n in range(5)
+    ]
+    await reports.create([sample(1, A, A)], job="jobs/other")
+    seen: list[str] = []
+    token = ""
+    while True:
+        page = await reports.stub.ListReports(
+            report_service_pb2.ListReportsRequest(
+                model_version=version,
+                kind=report_pb2.REPORT_KIND_PREDICTION,
+                page_size=2,
+                page_token=token,
+            )
+        )
+        seen.extend(report.name for report in page.reports)
+        token = page.next_page_token
+        if not token:
+            break
+    assert seen == [report.name for report in reversed(made)]
+    of_task = await reports.stub.ListReports(report_service_pb2.ListReportsRequest(task="tasks/3"))
+    assert [report.name for report in of_task.reports] == [made[3].name]
+
+
+async def test_samples_come_with_what_deserves_a_look_first(reports: ReportServiceUnderTest) -> None:
+    """P4: the least sure of the right ones, the surest of the wrong ones, the nonconforming by file."""
+    created = await reports.create(
+        [
+            sample(1, A, A, 0.9),
+            sample(2, A, A, 0.3),
+            sample(3, A, A, 0.6),
+            sample(4, A, B, 0.55),
+            sample(5, B, A, 0.99),
+            sample(6, B, A, 0.7),
+            set_aside(9, B),
+            set_aside(8, B),
+        ]
+    )
+
+    async def confidences(**wanted: object) -> list[float]:
+        return [result.confidence for result in await reports.samples(created.name, page_size=2, **wanted)]
+
+    assert await confidences(verdict=report_pb2.VERDICT_CORRECT) == [0.3, 0.6, 0.9]
+    assert await confidences(verdict=report_pb2.VERDICT_MISJUDGED) == [0.99, 0.7, 0.55]
+    assert await confidences(verdict=report_pb2.VERDICT_MISJUDGED, true_code=B) == [0.99, 0.7]
+    assert await confidences(true_code=A, predicted_code=B) == [0.55]
+    assert await confidences(predicted_code=A, verdict=report_pb2.VERDICT_CORRECT) == [0.3, 0.6, 0.9]
+    aside = await reports.samples(created.name, verdict=report_pb2.VERDICT_NONCONFORMING)
+    assert [result.file for result in aside] == [f"{B}/000008.jpg", f"{B}/000009.jpg"]
+    everything = await reports.samples(created.name, page_size=3)
+    assert len({result.sha256 for result in everything}) == 8
+
+
+async def test_a_page_token_of_another_listing_is_refused(reports: ReportServiceUnderTest) -> None:
+    """Silently wrong pages are worse than an error."""
+    created = await reports.create([sample(n, A, A) for n in range(4)])
+    page = await reports.stub.ListSampleResults(
+        report_service_pb2.ListSampleResultsRequest(parent=created.name, page_size=1)
+    )
+    for token in (page.next_page_token, "nonsense", "e30", "bnVsbA"):
+        with pytest.raises(InvalidArgument) as refused:
+            await reports.stub.ListSampleResults(
+                report_service_pb2.ListSampleResultsRequest(
+                    parent=created.name, page_size=1, page_token=token, true_code=A
+                )
+            )
+        assert refused.value.reason == "PAGE_TOKEN_INVALID"
+
+
+@pytest.mark.parametrize("name", ["reports/none", "tasks/1", "reports/0195d1a0-0000-7000-8000-000000000000"])
+async def test_a_report_that_is_not_there_is_not_found(reports: ReportServiceUnderTest, name: str) -> None:
+    with pytest.raises(NotFound):
+        await reports.stub.GetReport(report_service_pb2.GetReportRequest(name=name))
+    with pytest.raises(NotFound):
+        await reports.stub.ListSampleResults(report_service_pb2.ListSampleResultsRequest(parent=name))
+
+
+async def test_reports_go_with_their_task_and_late_ones_are_refused(reports: ReportServiceUnderTest) -> None:
+    """T7: deleting removes what nothing else needs, even what a worker is about to send."""
+    kept = await reports.create([sample(1, A, A)], job="jobs/kept", task="tasks/kept")
+    gone = await reports.create([sample(1, A, A)], job="jobs/gone", task="tasks/gone")
+    transition = task_pb2.TaskTransition(task="tasks/gone")
+    event = events_pb2.TaskStateChanged(transition=transition, deleted=True)
+    other = events_pb2.TaskStateChanged(transition=task_pb2.TaskTransition(task="tasks/kept"))
+    for change in (event, other, event):
+        async with reports.database.sessions.begin() as session:
+            message = Message(subject="loupe.tasks.gone.state", payload=change.SerializeToString())
+            await DeletedTasks(reports.library)(session, message)
+    with pytest.raises(NotFound):
+        await reports.stub.GetReport(report_service_pb2.GetReportRequest(name=gone.name))
+    assert await reports.stub.GetReport(report_service_pb2.GetReportRequest(name=kept.name)) == kept
+    with pytest.raises(Aborted):
+        await reports.create([sample(1, A, A)], job="jobs/late", task="tasks/gone")
+
+
+async def test_20000_results_are_stored_in_seconds_and_their_first_page_reads_in_milliseconds(
+    reports: ReportServiceUnderTest, record_property: Callable[[str, object], None]
+) -> None:
+    """P4, P5: thousands of images are a normal question bank."""
+    codes = [f"CODE{n:02d}" for n in range(20)]
+    results = [
+        sample(n, codes[n % 20], codes[n % 20 if n % 7 else (n + 1) % 20], (n % 1000) / 1000)
+        for n in range(20_000)
+    ]
+    started_s = time.monotonic()
+    created = await reports.create(results, code_list=codes, num_of_classes=20)
+    stored_s = time.monotonic() - started_s
+    assert created.overall.sample_count == 20_000
+    timings_ms = []
+    for turn in range(100):
+        request = report_service_pb2.ListSampleResultsRequest(
+            parent=created.name,
+            page_size=50,
+            true_code=codes[turn % 20] if turn % 2 else "",
+            verdict=report_pb2.VERDICT_MISJUDGED if turn % 3 else report_pb2.VERDICT_UNSPECIFIED,
+        )
+        started_s = time.monotonic()
+        page = await reports.stub.ListSampleResults(request)
+        timings_ms.append((time.monotonic() - started_s) * 1000)
+        assert len(page.results) == 50
+    p99_ms = quantiles(timings_ms, n=100)[-1]
+    record_property("stored_s", stored_s)
+    record_property("first_page_p99_ms", p99_ms)
+    print(f"20,000 results stored in {stored_s:.2f} s; first page p99 {p99_ms:.1f} ms")  # noqa: T201
+    assert stored_s < 20
+    assert p99_ms < 100
