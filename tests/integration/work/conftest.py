@@ -1,0 +1,78 @@
+"""A worker with the child of these tests, and somebody who gives it jobs."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from deploy.embedded.seaweed import ObjectStoreSettings as Bucket
+from services.kit.auth import RefusingVerifier, ServiceTokenVerifier
+from services.kit.grpc_client import connect
+from services.kit.grpc_server import GrpcServer
+from services.kit.object_store import ObjectStore, ObjectStoreSettings
+from services.kit.process import SystemClock
+from services.kit.settings import load
+from services.trainer.worker import TrainerCraft
+from services.work.child import WarmChild
+from services.work.jobs import Jobs
+from services.work.worker import Worker
+from tests.integration.work.scheduler_double import SchedulerDouble
+
+TOKEN = "loupe_test_token"  # noqa: S105
+
+
+@dataclass
+class WorkerUnderTest:
+    worker: Worker
+    child: WarmChild
+    scheduler: SchedulerDouble
+    objects: ObjectStore
+    run: "asyncio.Task[None]"
+
+
+async def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+    """Return when the condition holds; fail when it does not in time."""
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline_s, "the condition did not come true"
+        await asyncio.sleep(0.01)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def work(
+    object_store_settings: Bucket, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[WorkerUnderTest]:
+    options = getattr(request, "param", {})
+    scheduler = SchedulerDouble()
+    verifier = ServiceTokenVerifier(TOKEN, RefusingVerifier())
+    settings = load(ObjectStoreSettings, object_store_settings.environment())
+    grpc_server = GrpcServer([scheduler.service()], verifier=verifier, address="127.0.0.1:0")
+    async with grpc_server, ObjectStore(settings) as objects:
+        address = f"127.0.0.1:{grpc_server.port}"
+        async with connect(address, lambda: TOKEN, retries=False) as channel:
+            child = WarmChild([sys.executable, str(Path(__file__).with_name("child.py"))], os.environ)
+            worker = Worker(
+                name="w1",
+                compute_resource="cpu",
+                craft=TrainerCraft(threads=1, checkpoint_interval_s=60),
+                jobs=Jobs(channel, worker="w1", compute_resource="cpu"),
+                child=child,
+                objects=objects,
+                folder=tmp_path / "w1",
+                clock=SystemClock(),
+                **options,
+            )
+            keeper = asyncio.create_task(child.run())
+            run = asyncio.create_task(worker.run())
+            try:
+                yield WorkerUnderTest(worker, child, scheduler, objects, run)
+            finally:
+                run.cancel()
+                keeper.cancel()
+                await asyncio.gather(run, keeper, return_exceptions=True)

@@ -1,0 +1,114 @@
+"""A JobService that misbehaves on demand: away, deaf, or sure that the lease is lost. It keeps what it was told."""
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from loupe.scheduler.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc, task_pb2
+
+from services.kit.errors import Aborted, Unavailable
+from services.kit.grpc_server import Service
+
+
+class LeaseLost(Aborted):
+    reason = "LEASE_LOST"
+
+
+@dataclass
+class Told:
+    """What a worker said of one job."""
+
+    losses: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
+    lines: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+    stages: list[task_pb2.Stage] = field(default_factory=list)
+    checkpoints: list[tuple[job_pb2.Checkpoint, int]] = field(default_factory=list)
+    progress: list[task_pb2.Progress] = field(default_factory=list)
+    reports: int = 0
+    max_points: int = 0
+
+
+class SchedulerDouble(job_service_pb2_grpc.JobServiceServicer):
+    """Serves one queue of jobs."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[job_pb2.JobLease] = asyncio.Queue()
+        self.told: dict[str, Told] = defaultdict(Told)
+        self.finished: asyncio.Queue[job_service_pb2.FinishJobRequest] = asyncio.Queue()
+        self.released: asyncio.Queue[str] = asyncio.Queue()
+        self.away = False
+        self.lost: set[str] = set()
+        self.cancelled: set[str] = set()
+
+    def add(self, job: str, *, token: int = 1, resume: int | None = None, **options: object) -> None:
+        lease = job_pb2.JobLease(
+            job=job, task="tasks/1", attempt=1, fencing_token=token, kind=job_pb2.JOB_KIND_TRAIN
+        )
+        lease.duration.FromSeconds(10)
+        lease.train.origin.update({name: str(value) for name, value in options.items()})
+        if resume is not None:
+            lease.train.resume.next_iteration = resume
+            lease.train.resume.sha256 = "00" * 32
+        self.queue.put_nowait(lease)
+
+    async def AcquireJob(self, request: Any, context: object) -> job_service_pb2.AcquireJobResponse:  # noqa: ANN401, ARG002, N802
+        self._check()
+        try:
+            async with asyncio.timeout(request.wait.ToTimedelta().total_seconds()):
+                return job_service_pb2.AcquireJobResponse(lease=await self.queue.get())
+        except TimeoutError:
+            return job_service_pb2.AcquireJobResponse()
+
+    async def ReportJob(  # noqa: N802
+        self,
+        request: job_service_pb2.ReportJobRequest,
+        context: object,  # noqa: ARG002
+    ) -> job_service_pb2.ReportJobResponse:
+        self._check(request.job)
+        told = self.told[request.job]
+        told.reports += 1
+        for points in request.loss_points:
+            known = told.losses[points.network]
+            assert points.first_iteration <= len(known), "a hole in the curve"
+            known[points.first_iteration :] = list(points.losses)
+            told.max_points = max(told.max_points, len(points.losses))
+        for log in request.logs:
+            told.lines[log.network][log.first_line :] = list(log.lines)
+        told.stages.extend(request.stages)
+        if request.HasField("progress"):
+            told.progress.append(request.progress)
+        if request.HasField("checkpoint"):
+            told.checkpoints.append((request.checkpoint, len(told.losses[request.checkpoint.network])))
+        return job_service_pb2.ReportJobResponse(
+            cancel_requested=request.job in self.cancelled,
+            positions=[
+                job_pb2.Position(
+                    network=task_pb2.NETWORK_CLASSIFICATION,
+                    next_iteration=len(told.losses[task_pb2.NETWORK_CLASSIFICATION]),
+                    next_line=len(told.lines[task_pb2.NETWORK_CLASSIFICATION]),
+                )
+            ],
+        )
+
+    async def FinishJob(self, request: Any, context: object) -> job_service_pb2.FinishJobResponse:  # noqa: ANN401, ARG002, N802
+        self._check(request.job)
+        await self.finished.put(request)
+        return job_service_pb2.FinishJobResponse()
+
+    async def ReleaseJob(self, request: Any, context: object) -> job_service_pb2.ReleaseJobResponse:  # noqa: ANN401, ARG002, N802
+        self._check(request.job)
+        await self.released.put(request.job)
+        return job_service_pb2.ReleaseJobResponse()
+
+    def service(self) -> Service:
+        return Service(
+            self,
+            job_service_pb2_grpc.add_JobServiceServicer_to_server,
+            job_service_pb2.DESCRIPTOR.services_by_name["JobService"],
+        )
+
+    def _check(self, job: str = "") -> None:
+        if self.away:
+            raise Unavailable("away")
+        if job in self.lost:
+            raise LeaseLost("given away")
