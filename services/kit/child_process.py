@@ -184,7 +184,7 @@ class ChildProcess:
 class ParentLink:
     """The child's side, blocking: orders from stdin, events to the parent. `emit` is thread-safe.
 
-    A signal handler may emit, but should not raise: an exception in the middle of a line would break the line.
+    A signal handler may emit, but should not raise: an exception in the middle of a line breaks the line.
     """
 
     def __init__(self, event_fd: int) -> None:

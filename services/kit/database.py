@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import async_sessionmaker as session_factory
 from sqlalchemy.pool import NullPool
 
 from services.kit.backoff import Backoff
-from services.kit.errors import Aborted, LoupeError, Unavailable
+from services.kit.errors import Aborted, DeadlineExceeded, LoupeError, Unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -36,11 +36,15 @@ T = TypeVar("T")
 _SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _CONNECT_TIMEOUT_S = 5.0
 
+# `alembic.op` belongs to the process: two migrations at once would write into each other's schema.
+_migrating = asyncio.Lock()
+
 # connection exceptions; too many connections; admin shutdown, crash shutdown, cannot connect now, idle
 # session
 _AWAY = re.compile(r"08...|53300|57P0[1235]")
 # serialisation failure, deadlock, lock not available
 _LOST_RACE = frozenset({"40001", "40P01", "55P03"})
+_TOO_SLOW = "57014"
 
 
 def translated(error: BaseException) -> LoupeError | None:
@@ -49,6 +53,8 @@ def translated(error: BaseException) -> LoupeError | None:
         state = str(getattr(error.orig, "sqlstate", None) or "")
         if state in _LOST_RACE:
             return Aborted("somebody else changed the same rows; try again", reason="CONCURRENT_CHANGE")
+        if state == _TOO_SLOW:
+            return DeadlineExceeded("the database took too long; try again", reason="DATABASE_TOO_SLOW")
         away = error.connection_invalidated or _AWAY.fullmatch(state) or "connection is closed" in str(error)
         return _away(error) if away else None
     if isinstance(error, asyncpg.PostgresError):
@@ -110,7 +116,12 @@ class Database:
             max_overflow=pool_size,
             pool_timeout=10,
             pool_pre_ping=True,
-            connect_args={"server_settings": self._settings, "timeout": _CONNECT_TIMEOUT_S},
+            connect_args={
+                "server_settings": self._settings,
+                "timeout": _CONNECT_TIMEOUT_S,
+                # The server ends what takes too long; this ends what waits for a server that vanished.
+                "command_timeout": statement_timeout_s + 5,
+            },
         )
         self.sessions = Sessions(self.engine)
 
@@ -131,7 +142,7 @@ class Database:
             },
         )
         try:
-            async with engine.begin() as connection:
+            async with _migrating, engine.begin() as connection:
                 await self._lock_and_upgrade(connection, directory)
         except (sa.exc.SQLAlchemyError, OSError) as error:
             named = translated(error)
@@ -309,7 +320,11 @@ class Signals:
         failures = 0
         while True:
             try:
-                connection = await asyncpg.connect(self._dsn, timeout=_CONNECT_TIMEOUT_S)
+                connection = await asyncpg.connect(
+                    self._dsn,
+                    timeout=_CONNECT_TIMEOUT_S,
+                    server_settings={"application_name": "loupe-signals"},
+                )
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 failures += 1
                 if failures == 1:

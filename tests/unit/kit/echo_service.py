@@ -1,5 +1,7 @@
 """A service with all four kinds of RPC, its contract made here so that no contract exists for tests only."""
 
+# ruff: noqa: D102, N802 -- RPCs of a test
+
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
@@ -69,7 +71,7 @@ class EchoServicer:
         self.closed_watches = 0
         self.release = asyncio.Event()
 
-    async def Say(self, request: Text, _context: object) -> Text:  # noqa: N802 -- the RPC's name
+    async def Say(self, request: Text, _context: object) -> Text:
         self.attempts += 1
         if request.value == "missing":
             raise NotFound("there is no such thing; look again", thing="echo/1")
@@ -83,13 +85,13 @@ class EchoServicer:
             await self.release.wait()
         return Text(value=f"{request.value} to {current_principal().name}")
 
-    async def Who(self, _request: Text, _context: object) -> Text:  # noqa: N802 -- the RPC's name
+    async def Who(self, _request: Text, _context: object) -> Text:
         return Text(value=current_principal().name)
 
     Release = Who
     Lease = Who
 
-    async def Watch(self, request: Text, _context: object) -> AsyncIterator[Text]:  # noqa: N802 -- the RPC's name
+    async def Watch(self, request: Text, _context: object) -> AsyncIterator[Text]:
         try:
             for number in range(3):
                 yield Text(value=f"{request.value}{number} {current_principal().name}")
@@ -100,13 +102,13 @@ class EchoServicer:
         finally:
             self.closed_watches += 1
 
-    async def Collect(self, requests: AsyncIterator[Text], _context: object) -> Text:  # noqa: N802 -- the RPC's name
+    async def Collect(self, requests: AsyncIterator[Text], _context: object) -> Text:
         words = [request.value async for request in requests]
         if "missing" in words:
             raise NotFound("there is no such thing")
         return Text(value=" ".join(words))
 
-    async def Chat(self, requests: AsyncIterator[Text], _context: object) -> AsyncIterator[Text]:  # noqa: N802 -- the RPC's name
+    async def Chat(self, requests: AsyncIterator[Text], _context: object) -> AsyncIterator[Text]:
         async for request in requests:
             if request.value == "missing":
                 raise NotFound("there is no such thing")

@@ -1,3 +1,5 @@
+# ruff: noqa: D102 -- the protocol says it
+
 import asyncio
 import itertools
 
@@ -24,8 +26,8 @@ PEOPLE = [Role.VIEWER, Role.ENGINEER, Role.RELEASER, Role.ADMIN]
 
 
 @pytest.mark.parametrize(("caller", "required"), list(itertools.product([*PEOPLE, Role.SERVICE], Role)))
-def test_every_pair_of_roles(caller: Role, required: Role):
-    """A2: whoever may do more may do all of what comes before; services pass, and only services pass for services."""
+def test_every_pair_of_roles(caller: Role, required: Role) -> None:
+    """A2: whoever may do more may do all that comes before; only services where services are asked for."""
     allowed = caller is Role.SERVICE or (
         required is not Role.SERVICE
         and (required is Role.ANY_AUTHENTICATED or PEOPLE.index(caller) >= PEOPLE.index(required))
@@ -39,7 +41,7 @@ def test_every_pair_of_roles(caller: Role, required: Role):
         assert caught.value.facts["required"] == required.name
 
 
-def test_there_is_no_caller_outside_of_a_call():
+def test_there_is_no_caller_outside_of_a_call() -> None:
     """A1: code that asks who calls must never get an answer by default."""
     with pytest.raises(Unauthenticated):
         current_principal()
@@ -50,14 +52,15 @@ def test_there_is_no_caller_outside_of_a_call():
 
 
 @pytest.mark.parametrize(
-    "metadata", [[], [("authorization", "loupe_1_x")], [("authorization", "Bearer ")], [("authorization", "Basic x")]]
+    "metadata",
+    [[], [("authorization", "loupe_1_x")], [("authorization", "Bearer ")], [("authorization", "Basic x")]],
 )
-def test_no_token_is_no_caller(metadata: list[tuple[str, str]]):
+def test_no_token_is_no_caller(metadata: list[tuple[str, str]]) -> None:
     with pytest.raises(Unauthenticated):
         token_of(metadata)
 
 
-def test_a_token_is_read_as_it_was_written():
+def test_a_token_is_read_as_it_was_written() -> None:
     assert token_of([("user-agent", "x"), bearer("loupe_1_x")]) == "loupe_1_x"
 
 
@@ -81,7 +84,7 @@ class Registry:
         return self.known[token]
 
 
-async def test_the_service_token_is_known_without_asking():
+async def test_the_service_token_is_known_without_asking() -> None:
     """Services must be able to talk while the registry is away; that is how it comes back."""
     registry = Registry()
     verifier = ServiceTokenVerifier("s3cret", registry)
@@ -96,7 +99,7 @@ async def test_the_service_token_is_known_without_asking():
         await ServiceTokenVerifier("s3cret", RefusingVerifier()).verify("t")
 
 
-async def test_a_revoked_token_is_refused_after_the_time_to_live():
+async def test_a_revoked_token_is_refused_after_the_time_to_live() -> None:
     """A revocation must bite everywhere within a bound that can be told to an auditor."""
     registry, now_s = Registry(), 0.0
     verifier = CachingVerifier(registry, 10.0, lambda: now_s)
@@ -110,7 +113,7 @@ async def test_a_revoked_token_is_refused_after_the_time_to_live():
         await verifier.verify("t")
 
 
-async def test_when_nobody_can_tell_nobody_passes():
+async def test_when_nobody_can_tell_nobody_passes() -> None:
     """An expired answer is no answer: fail closed, and tell the caller to try again."""
     registry, now_s = Registry(), 0.0
     verifier = CachingVerifier(registry, 10.0, lambda: now_s)
@@ -120,7 +123,7 @@ async def test_when_nobody_can_tell_nobody_passes():
         await verifier.verify("t")
 
 
-async def test_a_token_made_a_moment_ago_works():
+async def test_a_token_made_a_moment_ago_works() -> None:
     registry = Registry()
     verifier = CachingVerifier(registry, 10.0, lambda: 0.0)
     with pytest.raises(Unauthenticated):
@@ -129,7 +132,7 @@ async def test_a_token_made_a_moment_ago_works():
     assert (await verifier.verify("new")).name == "bob"
 
 
-async def test_many_calls_with_one_token_ask_once_and_one_that_hangs_up_harms_nobody():
+async def test_many_calls_with_one_token_ask_once_and_one_that_hangs_up_harms_nobody() -> None:
     registry = Registry()
     registry.answer.clear()
     verifier = CachingVerifier(registry, 10.0, lambda: 0.0)
@@ -142,7 +145,7 @@ async def test_many_calls_with_one_token_ask_once_and_one_that_hangs_up_harms_no
     assert registry.asked == 1
 
 
-async def test_the_memory_of_tokens_is_bounded():
+async def test_the_memory_of_tokens_is_bounded() -> None:
     """Whoever sends made-up tokens must not fill the server's memory; nor whoever has many real ones."""
     registry = Registry()
     registry.known = {str(i): Principal(str(i), Role.VIEWER) for i in range(20)}
@@ -152,7 +155,7 @@ async def test_the_memory_of_tokens_is_bounded():
     assert len(verifier._known) == 5
 
 
-def test_the_role_table_is_the_contracts():
+def test_the_role_table_is_the_contracts() -> None:
     table = RoleTable.from_descriptors([descriptor()])
     assert table.role_of(f"/{NAME}/Release") is Role.RELEASER
     assert table.role_of(f"/{NAME}/Lease") is Role.SERVICE
@@ -160,13 +163,13 @@ def test_the_role_table_is_the_contracts():
         table.role_of(f"/{NAME}/Other")
 
 
-def test_an_rpc_without_a_role_is_refused_by_name():
+def test_an_rpc_without_a_role_is_refused_by_name() -> None:
     """A2: forgetting the option must not open a door; the server does not start."""
-    with pytest.raises(ValueError, match="/loupe.kittest.v2.EchoService/Watch"):
+    with pytest.raises(ValueError, match=r"/loupe\.kittest\.v2\.EchoService/Watch"):
         RoleTable.from_descriptors([descriptor("loupe.kittest.v2.EchoService", without_role="Watch")])
 
 
-def test_only_health_and_reflection_are_public():
+def test_only_health_and_reflection_are_public() -> None:
     assert RoleTable.is_public("/grpc.health.v1.Health/Check")
     assert RoleTable.is_public("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
     assert not RoleTable.is_public(f"/{NAME}/Who")

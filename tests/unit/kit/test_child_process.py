@@ -1,5 +1,7 @@
 """Children: told what to do, heard, and never left behind."""
 
+# ruff: noqa: ASYNC110, PT012, PERF401 -- conditions are awaited with a deadline; appending tells how far
+
 import asyncio
 import os
 import signal
@@ -40,7 +42,7 @@ ECHO = """
 """
 
 
-async def test_orders_in_events_out_and_prints_apart():
+async def test_orders_in_events_out_and_prints_apart() -> None:
     """Libraries print what they like: an event is never mixed with it, however large it is."""
     async with child(ECHO) as (process, output):
         events = aiter(process.events())
@@ -55,7 +57,7 @@ async def test_orders_in_events_out_and_prints_apart():
     assert ("stdout", "doing 50000") in output
 
 
-async def test_the_last_words_of_a_child_that_crashes_are_heard():
+async def test_the_last_words_of_a_child_that_crashes_are_heard() -> None:
     """What it said before it died is why it died."""
     async with child("""
         import os, sys
@@ -73,20 +75,20 @@ async def test_the_last_words_of_a_child_that_crashes_are_heard():
                 await asyncio.sleep(0.01)
 
 
-async def test_a_line_without_end_does_not_fill_the_memory():
+async def test_a_line_without_end_does_not_fill_the_memory() -> None:
     async with child("print('x' * 300_000)") as (process, output):
         await process.wait()
     assert sum(len(line) for _, line in output) == 300_000
     assert max(len(line) for _, line in output) < 200_000
 
 
-async def test_progress_bars_are_lines():
+async def test_progress_bars_are_lines() -> None:
     async with child("import sys; sys.stderr.write('10%\\r20%\\r\\n')") as (process, output):
         await process.wait()
     assert [line for _, line in output if line] == ["10%", "20%"]
 
 
-async def test_a_child_is_asked_first():
+async def test_a_child_is_asked_first() -> None:
     """SIGTERM is the moment to write a checkpoint; a handler that interrupts an emit must not wait for it."""
     async with child("""
         import signal, sys
@@ -111,7 +113,7 @@ async def test_a_child_is_asked_first():
     assert told.count("checkpoint") == 1
 
 
-async def test_a_child_that_does_not_listen_is_killed_with_all_it_started():
+async def test_a_child_that_does_not_listen_is_killed_with_all_it_started() -> None:
     """A data loader left behind keeps the GPU's memory."""
     async with child("""
         import signal, subprocess, sys, time
@@ -126,7 +128,7 @@ async def test_a_child_that_does_not_listen_is_killed_with_all_it_started():
     await gone(grandchild)
 
 
-async def test_a_child_dies_with_its_parent_however_that_dies(tmp_path: Path):
+async def test_a_child_dies_with_its_parent_however_that_dies(tmp_path: Path) -> None:
     """A worker that is killed and restarted must not find its GPU held by the child of its former life."""
     parent = tmp_path / "parent.py"
     parent.write_text(
@@ -141,7 +143,9 @@ async def test_a_child_dies_with_its_parent_however_that_dies(tmp_path: Path):
         asyncio.run(main())
     """)
     )
-    running = subprocess.Popen([sys.executable, str(parent)], stdout=subprocess.PIPE, text=True)
+    running = subprocess.Popen(  # noqa: ASYNC220 -- nothing else runs on the loop
+        [sys.executable, str(parent)], stdout=subprocess.PIPE, text=True
+    )
     assert running.stdout is not None
     orphan = psutil.Process(int(running.stdout.readline()))
     running.kill()
@@ -150,12 +154,12 @@ async def test_a_child_dies_with_its_parent_however_that_dies(tmp_path: Path):
     await gone(orphan)
 
 
-def test_started_by_hand_a_child_says_so():
+def test_started_by_hand_a_child_says_so() -> None:
     with pytest.raises(FailedPrecondition, match="started by its worker"):
         ParentLink.from_environ({})
 
 
-def test_a_number_that_is_none_is_not_told():
+def test_a_number_that_is_none_is_not_told() -> None:
     """NaN is no JSON: readers in other languages would fail far from its cause."""
     read_fd, write_fd = os.pipe()
     try:

@@ -1,5 +1,7 @@
 """Server and client of the kit against each other, over a real connection."""
 
+# ruff: noqa: ASYNC110, PT012, PERF401, D101, D102, S107 -- conditions are awaited with a deadline; tokens are names of roles
+
 import asyncio
 import contextlib
 import logging
@@ -46,7 +48,9 @@ class Served:
         self.servicer = servicer
         self.address = f"127.0.0.1:{server.port}"
 
-    def stub(self, token: str | None = "admin", **options: object) -> contextlib.AbstractAsyncContextManager[EchoStub]:
+    def stub(
+        self, token: str | None = "admin", **options: object
+    ) -> contextlib.AbstractAsyncContextManager[EchoStub]:
         @contextlib.asynccontextmanager
         async def opened() -> AsyncIterator[EchoStub]:
             async with connect(self.address, lambda: token, **options) as channel:
@@ -70,7 +74,7 @@ def words(*values: str) -> list[Text]:
     return [Text(value=value) for value in values]
 
 
-async def test_all_four_kinds_carry_the_caller(served: Served):
+async def test_all_four_kinds_carry_the_caller(served: Served) -> None:
     async with served.stub("viewer") as stub:
         assert (await stub.Say(Text(value="hi"))).value == "hi to viewer"
         watched = [answer.value async for answer in stub.Watch(Text(value="w"))]
@@ -79,7 +83,7 @@ async def test_all_four_kinds_carry_the_caller(served: Served):
         assert [answer.value async for answer in stub.Chat(iter(words("a", "b")))] == ["A", "B"]
 
 
-async def test_a_chat_by_read_and_write(served: Served):
+async def test_a_chat_by_read_and_write(served: Served) -> None:
     async with served.stub() as stub:
         call = stub.Chat()
         await call.write(Text(value="a"))
@@ -89,7 +93,7 @@ async def test_a_chat_by_read_and_write(served: Served):
 
 
 @pytest.mark.parametrize("token", [None, "nobody"])
-async def test_nobody_unknown_is_served(served: Served, token: str | None):
+async def test_nobody_unknown_is_served(served: Served, token: str | None) -> None:
     """A1: no anonymous caller anywhere, whatever the kind of the call."""
     async with served.stub(token) as stub:
         with pytest.raises(errors.Unauthenticated):
@@ -110,7 +114,7 @@ async def test_nobody_unknown_is_served(served: Served, token: str | None):
         ("Lease", {"service"}),
     ],
 )
-async def test_the_role_in_the_contract_decides(served: Served, method: str, admitted: set[str]):
+async def test_the_role_in_the_contract_decides(served: Served, method: str, admitted: set[str]) -> None:
     """A2."""
     passed = set()
     for token in ROLES:
@@ -120,14 +124,14 @@ async def test_the_role_in_the_contract_decides(served: Served, method: str, adm
     assert passed == admitted
 
 
-async def test_a_token_given_with_the_call_goes_before_the_channels(served: Served):
+async def test_a_token_given_with_the_call_goes_before_the_channels(served: Served) -> None:
     """A gateway has its own channel and its callers' tokens."""
     async with served.stub("service") as stub:
         answer = await stub.Who(Text(), metadata=(("authorization", "Bearer viewer"),))
     assert answer.value == "viewer"
 
 
-async def test_what_the_server_raises_is_what_the_client_catches(served: Served):
+async def test_what_the_server_raises_is_what_the_client_catches(served: Served) -> None:
     async with served.stub() as stub:
         with pytest.raises(errors.NotFound) as missing:
             await stub.Say(Text(value="missing"))
@@ -141,7 +145,7 @@ async def test_what_the_server_raises_is_what_the_client_catches(served: Served)
             [_ async for _ in stub.Chat(iter(words("missing")))]
 
 
-async def test_a_stream_that_fails_gives_what_came_before(served: Served):
+async def test_a_stream_that_fails_gives_what_came_before(served: Served) -> None:
     async with served.stub() as stub:
         seen = []
         with pytest.raises(errors.Aborted) as caught:
@@ -153,7 +157,7 @@ async def test_a_stream_that_fails_gives_what_came_before(served: Served):
 
 async def test_a_bug_goes_out_as_an_incident_and_is_logged_once(
     served: Served, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     """What was inside may be a secret; the operator finds it under the id that the user was told."""
     async with served.stub() as stub:
         with pytest.raises(errors.Internal) as caught:
@@ -168,7 +172,7 @@ async def test_a_bug_goes_out_as_an_incident_and_is_logged_once(
 
 async def test_every_call_is_logged_once_with_caller_code_and_time(
     served: Served, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     with caplog.at_level(logging.INFO, logger="services.kit.grpc_server"):
         async with served.stub("viewer") as stub:
             await stub.Say(Text(value="hi"))
@@ -182,7 +186,7 @@ async def test_every_call_is_logged_once_with_caller_code_and_time(
     assert told == [(f"/{NAME}/Say", "OK", "viewer"), (f"/{NAME}/Release", "PERMISSION_DENIED", "viewer")]
 
 
-async def test_a_call_without_a_deadline_gets_one(served: Served):
+async def test_a_call_without_a_deadline_gets_one(served: Served) -> None:
     """A server that hangs must not hang its callers."""
     async with served.stub(deadline_s=0.2) as stub:
         with pytest.raises(errors.DeadlineExceeded):
@@ -191,7 +195,7 @@ async def test_a_call_without_a_deadline_gets_one(served: Served):
             await stub.Say(Text(value="slow"), timeout=0.1)
 
 
-async def test_leaving_a_stream_early_ends_it_on_the_server(served: Served):
+async def test_leaving_a_stream_early_ends_it_on_the_server(served: Served) -> None:
     """A viewer that closes its page must not leave a watch behind."""
     async with served.stub() as stub:
         answers = aiter(stub.Watch(Text(value="endless")))
@@ -202,7 +206,7 @@ async def test_leaving_a_stream_early_ends_it_on_the_server(served: Served):
                 await asyncio.sleep(0.01)
 
 
-async def test_a_server_that_stops_lets_calls_end_and_sends_watchers_on(served: Served):
+async def test_a_server_that_stops_lets_calls_end_and_sends_watchers_on(served: Served) -> None:
     """A rolling update loses no call; watchers come back with their cursor at once, not after the grace."""
     async with served.stub(retries=False) as stub:
         answers = aiter(stub.Watch(Text(value="endless")))
@@ -227,7 +231,7 @@ async def _say(stub: EchoStub) -> Text:
     return answer
 
 
-async def test_a_call_survives_a_restart_of_the_server():
+async def test_a_call_survives_a_restart_of_the_server() -> None:
     """UNAVAILABLE is retried within the deadline: a service that restarts is a pause, not an error."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -256,7 +260,7 @@ async def _who(stub: EchoStub) -> str:
     return str((await stub.Who(Text())).value)
 
 
-async def test_two_servers_do_not_share_a_port(served: Served):
+async def test_two_servers_do_not_share_a_port(served: Served) -> None:
     """With SO_REUSEPORT a forgotten old server would silently answer half of the calls."""
     other = GrpcServer(
         [Service(EchoServicer(), add_to_server, descriptor())], verifier=Tokens(), address=served.address
@@ -265,7 +269,7 @@ async def test_two_servers_do_not_share_a_port(served: Served):
         await other.start()
 
 
-async def test_health_and_reflection_need_no_token(served: Served):
+async def test_health_and_reflection_need_no_token(served: Served) -> None:
     async with grpc.aio.insecure_channel(served.address) as channel:
         health = health_pb2_grpc.HealthStub(channel)
         for name in ("", NAME):
@@ -283,7 +287,7 @@ async def test_health_and_reflection_need_no_token(served: Served):
         await stopping
 
 
-async def test_a_message_over_the_limit_is_refused_and_the_server_goes_on(served: Served):
+async def test_a_message_over_the_limit_is_refused_and_the_server_goes_on(served: Served) -> None:
     async with served.stub() as stub:
         with pytest.raises(errors.ResourceExhausted):
             await stub.Say(Text(value="x" * (9 * 1024 * 1024)))
@@ -292,7 +296,7 @@ async def test_a_message_over_the_limit_is_refused_and_the_server_goes_on(served
 
 async def test_a_trace_goes_through_a_call(
     served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     """One trace id from the user's command to the last service behind it."""
     provider = TracerProvider()
     tracer = provider.get_tracer("kit")
@@ -317,7 +321,7 @@ async def test_a_trace_goes_through_a_call(
     assert span.get_span_context().trace_id in seen
 
 
-async def test_an_unknown_method_is_unimplemented(served: Served):
+async def test_an_unknown_method_is_unimplemented(served: Served) -> None:
     async with connect(served.address, lambda: "admin") as channel:
         call = channel.unary_unary(f"/{NAME}/Nothing", Text.SerializeToString, Text.FromString)
         with pytest.raises(LoupeError) as caught:

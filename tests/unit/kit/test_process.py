@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -27,7 +27,7 @@ async def resource(name: str, diary: list[str]) -> AsyncIterator[str]:
         diary.append(f"close {name}")
 
 
-async def test_resources_close_in_reverse_and_loops_end_between_them():
+async def test_resources_close_in_reverse_and_loops_end_between_them() -> None:
     """No loop may run on a closed database, no call meet one."""
     diary: list[str] = []
 
@@ -48,7 +48,7 @@ async def test_resources_close_in_reverse_and_loops_end_between_them():
     assert diary == ["open database", "open server", "close server", "loop ends", "close database"]
 
 
-async def test_what_was_opened_is_closed_when_the_start_fails():
+async def test_what_was_opened_is_closed_when_the_start_fails() -> None:
     diary: list[str] = []
 
     async def main(process: Process) -> None:
@@ -60,7 +60,7 @@ async def test_what_was_opened_is_closed_when_the_start_fails():
     assert diary == ["open database", "close database"]
 
 
-async def test_a_process_that_is_told_to_stop_while_it_starts_stops():
+async def test_a_process_that_is_told_to_stop_while_it_starts_stops() -> None:
     """A dependency that is away must not make a process deaf."""
     diary: list[str] = []
 
@@ -74,7 +74,7 @@ async def test_a_process_that_is_told_to_stop_while_it_starts_stops():
     assert diary == ["open database", "close database"]
 
 
-async def test_a_loop_waits_out_what_passes():
+async def test_a_loop_waits_out_what_passes() -> None:
     """The database may be away for an hour: the loop is there when it is back."""
     failures = 0
 
@@ -92,7 +92,7 @@ async def test_a_loop_waits_out_what_passes():
     assert failures == 50
 
 
-async def test_a_loop_that_keeps_failing_ends_the_process():
+async def test_a_loop_that_keeps_failing_ends_the_process() -> None:
     """A process whose relay is dead looks healthy and announces nothing: better that it restarts."""
     failures = 0
 
@@ -124,14 +124,14 @@ PROGRAM = """
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_in_order(number: signal.Signals):
+def test_a_signal_stops_in_order(number: signal.Signals) -> None:
     with started(PROGRAM.format(closing="pass")) as running:
         running.send_signal(number)
         assert running.communicate(timeout=10)[0] == "closed\n"
         assert running.returncode == 0
 
 
-def test_a_second_signal_ends_it_at_once():
+def test_a_second_signal_ends_it_at_once() -> None:
     """An operator who presses twice means it."""
     with started(PROGRAM.format(closing="print('closing', flush=True); await asyncio.sleep(60)")) as running:
         running.send_signal(signal.SIGINT)
@@ -141,7 +141,7 @@ def test_a_second_signal_ends_it_at_once():
         assert running.wait(timeout=10) == 128 + signal.SIGINT
 
 
-def test_unusable_settings_are_told_plainly():
+def test_unusable_settings_are_told_plainly() -> None:
     done = subprocess.run(
         [
             sys.executable,
@@ -164,7 +164,7 @@ def test_unusable_settings_are_told_plainly():
 
 
 @contextlib.contextmanager
-def started(program: str):
+def started(program: str) -> Iterator[subprocess.Popen[str]]:
     running = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True
     )

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF009, D101 -- `setting` stands for dataclasses.field
 import dataclasses
 import enum
 from pathlib import Path
@@ -36,7 +37,7 @@ class Settings:
 ENOUGH = {"LOUPE_URL": "postgresql://u:secret@h/d", "LOUPE_ENDPOINT": "h:1"}
 
 
-def test_every_type_is_parsed():
+def test_every_type_is_parsed() -> None:
     settings = load(
         Settings,
         ENOUGH
@@ -44,7 +45,7 @@ def test_every_type_is_parsed():
             "LOUPE_LEASE_S": "2.5",
             "LOUPE_WORKERS": "3",
             "LOUPE_TLS": "0",
-            "LOUPE_FOLDER": "/tmp/x",
+            "LOUPE_FOLDER": "/data/x",
             "LOUPE_HOSTS": "a, b,",
             "LOUPE_LEVEL": "high",
         },
@@ -54,39 +55,42 @@ def test_every_type_is_parsed():
         lease_s=2.5,
         workers=3,
         tls=False,
-        folder=Path("/tmp/x"),
+        folder=Path("/data/x"),
         hosts=("a", "b"),
         level=Level.HIGH,
         store=Store(endpoint="h:1"),
     )
 
 
-def test_defaults_hold_where_nothing_is_set():
+def test_defaults_hold_where_nothing_is_set() -> None:
     settings = load(Settings, ENOUGH | {"LOUPE_WORKERS": ""})
     assert (settings.lease_s, settings.workers, settings.tls, settings.folder) == (10.0, 1, True, None)
 
 
-def test_all_faults_are_told_together():
+def test_all_faults_are_told_together() -> None:
     """An operator fixes a deployment in one go, not one restart a fault."""
     with pytest.raises(SettingsError) as caught:
-        load(Settings, {"LOUPE_LEASE_S": "soon", "LOUPE_WORKERS": "1.5", "LOUPE_TLS": "maybe", "LOUPE_LEVEL": "x"})
+        load(
+            Settings,
+            {"LOUPE_LEASE_S": "soon", "LOUPE_WORKERS": "1.5", "LOUPE_TLS": "maybe", "LOUPE_LEVEL": "x"},
+        )
     told = str(caught.value)
     assert len(caught.value.faults) == 6
     for name in ("LOUPE_URL", "LOUPE_LEASE_S", "LOUPE_WORKERS", "LOUPE_TLS", "LOUPE_LEVEL", "LOUPE_ENDPOINT"):
         assert name in told
 
 
-def test_a_rule_across_settings_is_a_fault_like_any_other():
+def test_a_rule_across_settings_is_a_fault_like_any_other() -> None:
     with pytest.raises(SettingsError, match="at most 64"):
         load(Settings, ENOUGH | {"LOUPE_WORKERS": "65"})
 
 
-def test_secrets_are_not_shown():
+def test_secrets_are_not_shown() -> None:
     """Settings end up in logs and tracebacks."""
     assert "secret" not in repr(load(Settings, ENOUGH))
     (url, *_) = describe(Settings)
     assert (url.name, url.default) == ("LOUPE_URL", None)
 
 
-def test_the_reference_lists_every_setting():
+def test_the_reference_lists_every_setting() -> None:
     assert [line.name for line in describe(Settings)][-2:] == ["LOUPE_LEVEL", "LOUPE_ENDPOINT"]

@@ -37,7 +37,7 @@ def call_error(error: LoupeError) -> grpc.aio.AioRpcError:
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_every_class_comes_back_as_itself(cls: type[LoupeError]):
+def test_every_class_comes_back_as_itself(cls: type[LoupeError]) -> None:
     """A client catches `NotFound`, whoever raised it."""
     error = cls("the thing, the fact, the remedy", reason="SOME_REASON", task="tasks/7")
     back = from_rpc_error(call_error(error))
@@ -50,7 +50,7 @@ def test_every_class_comes_back_as_itself(cls: type[LoupeError]):
     found=st.lists(violations, max_size=6),
     facts=st.dictionaries(st.from_regex(r"[a-z][a-z_]{0,10}", fullmatch=True), text, max_size=3),
 )
-def test_faults_come_back_field_by_field(message: str, found: list[Violation], facts: dict[str, str]):
+def test_faults_come_back_field_by_field(message: str, found: list[Violation], facts: dict[str, str]) -> None:
     """The console marks fields by path and shows both languages: nothing of that may be lost on the way."""
     facts.pop("violations", None)
     facts.pop("reason", None)
@@ -59,9 +59,11 @@ def test_faults_come_back_field_by_field(message: str, found: list[Violation], f
     assert (back.message, back.violations, back.facts) == (message, tuple(found), facts)
 
 
-def test_a_status_never_outgrows_what_clients_accept():
+def test_a_status_never_outgrows_what_clients_accept() -> None:
     """A client with default limits turns larger metadata into RESOURCE_EXHAUSTED and shows nothing at all."""
-    found = [Violation(f"code_list[{i}]", "CODE_INVALID", "is no code " * 4, "不是代码" * 4) for i in range(500)]
+    found = [
+        Violation(f"code_list[{i}]", "CODE_INVALID", "is no code " * 4, "不是代码" * 4) for i in range(500)
+    ]
     proto = to_proto(InvalidArgument("x" * 5000, violations=found))
     assert proto.ByteSize() <= MAX_STATUS_BYTES
     back = from_proto(proto)
@@ -70,7 +72,7 @@ def test_a_status_never_outgrows_what_clients_accept():
     assert len(back.violations) > 10
 
 
-def test_a_status_without_our_details_is_understood():
+def test_a_status_without_our_details_is_understood() -> None:
     """Proxies and gRPC itself answer too: a connection that breaks is UNAVAILABLE with no details."""
     bare = grpc.aio.AioRpcError(
         grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(), details="connection refused"
@@ -85,14 +87,16 @@ def test_a_status_without_our_details_is_understood():
     ("code", "cls"),
     [(grpc.StatusCode.CANCELLED, errors.Unavailable), (grpc.StatusCode.DATA_LOSS, errors.Internal)],
 )
-def test_codes_without_a_class_keep_their_name_as_reason(code: grpc.StatusCode, cls: type[LoupeError]):
+def test_codes_without_a_class_keep_their_name_as_reason(
+    code: grpc.StatusCode, cls: type[LoupeError]
+) -> None:
     """Nothing that a peer says becomes a KeyError of ours."""
     error = from_proto(status_pb2.Status(code=code.value[0], message="m"))
     assert type(error) is cls
     assert error.reason == code.name
 
 
-def test_the_details_are_the_standard_ones():
+def test_the_details_are_the_standard_ones() -> None:
     """Clients in other languages read google.rpc details, not our classes."""
     proto = to_proto(InvalidArgument.of(Violation("a", "BAD", "is bad", "不好")))
     info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()

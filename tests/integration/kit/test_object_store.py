@@ -1,0 +1,144 @@
+# ruff: noqa: S106, S310, ASYNC240 -- made-up secrets, links of our own, folders of the test
+
+import asyncio
+import hashlib
+import urllib.request
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from deploy.embedded.seaweed import ObjectStoreSettings as Embedded
+from services.kit.errors import Internal, NotFound, OutOfRange, Unavailable
+from services.kit.object_store import BlockingObjectStore, ObjectStore, ObjectStoreSettings
+from services.kit.settings import load
+
+
+@pytest.fixture
+def settings(object_store_settings: Embedded) -> ObjectStoreSettings:
+    return load(ObjectStoreSettings, object_store_settings.environment())
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def store(settings: ObjectStoreSettings) -> AsyncIterator[ObjectStore]:
+    async with ObjectStore(settings) as opened:
+        yield opened
+
+
+async def test_bytes_come_back(store: ObjectStore) -> None:
+    await store.put_bytes("a/b", b"hello", content_type="text/plain")
+    assert await store.get_bytes("a/b", max_bytes=5) == b"hello"
+    stat = await store.stat("a/b")
+    assert (stat.size_bytes, stat.content_type) == (5, "text/plain")
+    assert list(store.blocking.keys("a/")) == ["a/b"]
+
+
+async def test_a_missing_object_is_not_found(store: ObjectStore, tmp_path: Path) -> None:
+    assert not await store.exists("nothing")
+    for call in (
+        store.get_bytes("nothing", max_bytes=1),
+        store.stat("nothing"),
+        store.download("nothing", tmp_path / "x"),
+        anext(store.stream("nothing")),
+    ):
+        with pytest.raises(NotFound) as caught:
+            await call
+        assert caught.value.reason == "OBJECT_NOT_FOUND"
+    assert list(tmp_path.iterdir()) == []
+    await store.delete("nothing")
+
+
+async def test_an_object_larger_than_allowed_is_not_read(store: ObjectStore) -> None:
+    """Whoever uploads decides the size; whoever reads decides the memory."""
+    await store.put_bytes("big", b"x" * 1000)
+    with pytest.raises(OutOfRange) as caught:
+        await store.get_bytes("big", max_bytes=999)
+    assert caught.value.facts["size_bytes"] == "1000"
+
+
+async def test_a_large_file_goes_in_parts_and_comes_back_in_chunks(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(bytes(range(256)) * 4096 * 40)  # 40 MiB
+    key = await store.put_content("weights", source, suffix=".safetensors")
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    assert key == f"weights/{digest}.safetensors"
+    heard = hashlib.sha256()
+    chunks = 0
+    async for chunk in store.stream(key):
+        heard.update(chunk)
+        chunks += 1
+        assert len(chunk) <= 1024 * 1024
+    assert heard.hexdigest() == digest
+    assert chunks >= 40
+    await store.download(key, tmp_path / "deep" / "copy")
+    assert (tmp_path / "deep" / "copy").read_bytes() == source.read_bytes()
+    part = b"".join([chunk async for chunk in store.stream(key, offset=256, length=4)])
+    assert part == bytes([0, 1, 2, 3])
+
+
+async def test_content_that_is_there_is_not_written_again(store: ObjectStore) -> None:
+    """Invariant 5: nothing is overwritten; and a resumed upload costs nothing."""
+    key = await store.put_content("samples", b"pixels")
+    first = await store.stat(key)
+    await asyncio.sleep(1.1)
+    assert await store.put_content("samples", b"pixels") == key
+    assert (await store.stat(key)).modified_at == first.modified_at
+
+
+async def test_leaving_a_stream_early_keeps_the_pool_usable(settings: ObjectStoreSettings) -> None:
+    """A download that a browser breaks off must not cost a connection."""
+    async with ObjectStore(settings, threads=2) as store:
+        await store.put_bytes("big", b"x" * 5_000_000)
+        async with asyncio.timeout(20):
+            for _ in range(8):
+                chunks = store.stream("big")
+                await anext(chunks)
+                await chunks.aclose()
+            assert await store.get_bytes("big", max_bytes=5_000_000)
+
+
+async def test_presigned_links_need_no_credentials(store: ObjectStore) -> None:
+    put = store.presign_put("linked", expires_s=60)
+    request = urllib.request.Request(put, data=b"by link", method="PUT")
+    await asyncio.to_thread(lambda: urllib.request.urlopen(request).read())
+    get = store.presign_get("linked", expires_s=60, download_name="panel.png")
+
+    def read() -> tuple[bytes, str]:
+        with urllib.request.urlopen(get) as response:
+            return response.read(), response.headers["Content-Disposition"]
+
+    data, disposition = await asyncio.to_thread(read)
+    assert data == b"by link"
+    assert "panel.png" in disposition
+
+
+async def test_a_store_that_is_away_is_unavailable_soon(settings: ObjectStoreSettings) -> None:
+    async with ObjectStore(replace(settings, endpoint="127.0.0.1:1")) as store, asyncio.timeout(5):
+        with pytest.raises(Unavailable):
+            await store.get_bytes("a", max_bytes=1)
+        with pytest.raises(Unavailable):
+            await store.put_bytes("a", b"")
+
+
+def test_wrong_keys_are_our_fault_not_the_users(settings: ObjectStoreSettings) -> None:
+    """PERMISSION_DENIED would tell a user to ask for a role that does not help."""
+    with pytest.raises(Internal) as caught:
+        BlockingObjectStore(replace(settings, secret_key="wrong")).put_bytes("a", b"")
+    assert caught.value.reason == "OBJECT_STORE_REFUSED"
+    assert "wrong" not in repr(replace(settings, secret_key="wrong"))
+
+
+async def test_a_bucket_is_made_once(settings: ObjectStoreSettings) -> None:
+    async with ObjectStore(replace(settings, bucket=settings.bucket + "-new")) as store:
+        with pytest.raises(NotFound):
+            await store.put_bytes("a", b"")
+        await asyncio.gather(*(store.ensure_bucket() for _ in range(3)))
+        await store.put_bytes("a", b"")
+
+
+def test_a_child_gets_the_same_settings(settings: ObjectStoreSettings) -> None:
+    assert load(ObjectStoreSettings, settings.environ()) == settings
