@@ -1,0 +1,88 @@
+"""`python -m services.scheduler`: puts the scheduler together and runs it."""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from services.kit import telemetry
+from services.kit.auth import CachingVerifier, ServiceTokenVerifier
+from services.kit.database import Database, Signals, retrying_transient
+from services.kit.grpc_client import connect
+from services.kit.grpc_server import GrpcServer
+from services.kit.messaging import Messaging
+from services.kit.object_store import ObjectStore
+from services.kit.outbox import Relay
+from services.kit.process import Process, SystemClock, run
+from services.kit.settings import load
+from services.scheduler import consumers, server
+from services.scheduler.application.collecting import Collector
+from services.scheduler.application.leases import Leases
+from services.scheduler.application.parts import Parts
+from services.scheduler.application.wishes import Wishes
+from services.scheduler.settings import Settings
+from services.scheduler.wire.registry import RegistryLibrary, RegistryVerifier
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+_TOKEN_KNOWN_S = 10.0
+_SWEEP_S = 1.0
+_FORGET_S = 3600.0
+
+
+def every(pause_s: float, action: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
+    """A loop that does `action`, pauses, and does it again."""
+
+    async def loop() -> None:
+        while True:
+            await action()
+            await asyncio.sleep(pause_s)
+
+    return loop
+
+
+async def compose(process: Process, settings: Settings) -> GrpcServer:
+    """Open everything that the scheduler consists of; the server is up when this returns."""
+    database = await process.enter(Database(settings.database_url, "scheduler"))
+    await retrying_transient(lambda: database.migrate(MIGRATIONS), what="migration")
+    signals = await process.enter(Signals(settings.database_url))
+    messaging = await process.enter(
+        await retrying_transient(
+            lambda: Messaging.connect(settings.nats_url, name="scheduler"), what="connecting to NATS"
+        )
+    )
+    await retrying_transient(lambda: consumers.ensure_streams(messaging), what="making streams")
+    objects = await process.enter(ObjectStore(settings.objects))
+    registry = await process.enter(connect(settings.registry_address, lambda: settings.service_token))
+    parts = Parts(
+        sessions=database.sessions,
+        signals=signals,
+        clock=SystemClock(),
+        library=RegistryLibrary(registry),
+        queue=settings.queue,
+    )
+    process.background("outbox relay", Relay(database, messaging, signals).run)
+    process.background("releases", consumers.ReleasedConsumer(messaging, database.sessions).run)
+    process.background("sweeper", every(_SWEEP_S, Leases(parts).sweep))
+    process.background("collector", Collector(parts, objects).run)
+    process.background("worker list", every(_FORGET_S, Wishes(parts).forget_gone_workers))
+    verifier = CachingVerifier(RegistryVerifier(registry), _TOKEN_KNOWN_S, time.monotonic)
+    return await process.enter(
+        GrpcServer(
+            server.services(parts),
+            verifier=ServiceTokenVerifier(settings.service_token, verifier),
+            address=settings.listen,
+        )
+    )
+
+
+async def main(process: Process) -> None:
+    """The process."""
+    settings = load(Settings, os.environ)
+    telemetry.configure("scheduler", settings.log_level)
+    await compose(process, settings)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,341 @@
+"""Work for workers: acquire, report, finish, give back, and what becomes of a job whose worker is lost (T5, T6)."""
+
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.kit import outbox
+from services.kit.errors import InvalidArgument
+from services.scheduler.application.parts import (
+    Parts,
+    announce,
+    discard_checkpoint,
+    queue_job,
+)
+from services.scheduler.domain.job import (
+    Checkpoint,
+    Job,
+    JobKind,
+    Network,
+    lease_lost,
+)
+from services.scheduler.domain.loss import LossGap, require_contiguous
+from services.scheduler.domain.progress import Phase, Stage, merged
+from services.scheduler.domain.task import Failure, Task, TaskNotFound
+from services.scheduler.domain.work import (
+    CurvePosition,
+    JobReport,
+    Lease,
+    Outcome,
+    ReportAnswer,
+    Reported,
+    Terminated,
+    Trained,
+    fits,
+)
+from services.scheduler.storage.curves import Curves
+from services.scheduler.storage.jobs import QUEUE_CHANNEL, Jobs
+from services.scheduler.storage.reports import Advance, Reports, RunningJob
+from services.scheduler.storage.tasks import Tasks
+from services.scheduler.wire import events
+
+_log = logging.getLogger(__name__)
+
+# A job that becomes available later, or a wake-up that was lost, is found after this long.
+_POLL_S = 1.0
+
+
+class Leases:
+    """Use cases of JobService, and the sweeper."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def acquire(
+        self, worker: str, kinds: Iterable[JobKind], resource: str, wait_s: float
+    ) -> Lease | None:
+        """The job whose turn it is; waits for one up to `wait_s`."""
+        wanted = tuple(kinds)
+        now = self._parts.clock.now()
+        async with self._parts.sessions.begin() as session:
+            await Jobs(session).worker_seen(worker, wanted, resource, now)
+        deadline = now + timedelta(seconds=wait_s)
+        async with self._parts.signals.subscribe(QUEUE_CHANNEL) as signal:
+            while True:
+                lease = await self._grant(worker, wanted, resource)
+                left_s = (deadline - self._parts.clock.now()).total_seconds()
+                if lease is not None or left_s <= 0:
+                    return lease
+                await signal.wait(min(_POLL_S, left_s))
+
+    async def _grant(self, worker: str, kinds: tuple[JobKind, ...], resource: str) -> Lease | None:
+        now = self._parts.clock.now()
+        queue = self._parts.queue
+        async with self._parts.sessions.begin() as session:
+            queued = await Jobs(session).next_for(resource, kinds, now, aging_s=queue.aging_s)
+            if queued is None:
+                return None
+            job = queued.granted(worker, now, queue.lease_s)
+            before = await Tasks(session).get(job.task)
+            task, transition = before.taken_up(worker, now)
+            if job.kind is JobKind.TRAIN and job.fencing_token > 1:
+                await _cut_back(session, job)
+            await Jobs(session).save(job)
+            await Tasks(session).save(before, task)
+            if transition is not None:
+                await announce(session, task, transition)
+        return Lease(job, task, queue.lease_s)
+
+    async def report(self, job_id: str, fencing_token: int, report: JobReport) -> ReportAnswer:
+        """Store what a running job did; LeaseLost, and nothing stored, under an old token (T6)."""
+        now = self._parts.clock.now()
+        expires = now + timedelta(seconds=self._parts.queue.lease_s)
+        async with self._parts.sessions.begin() as session:
+            running = await Reports(session).lock(job_id, fencing_token)
+            if report == JobReport():
+                await Reports(session).beat(running, expires)
+                return ReportAnswer(expires, running.terminating, running.positions)
+            curves = Curves(session, running.task, running.attempt)
+            moved = await _append(curves, running.positions, report)
+            positions = {**running.positions, **moved}
+            await self._check_checkpoint(session, running, report.checkpoint, positions=positions, now=now)
+            stages = merged(running.stages, report.stages)
+            phase = report.phase or running.phase
+            await Reports(session).store(
+                running,
+                Advance(
+                    expires=expires,
+                    positions=moved,
+                    phase=phase,
+                    progress=report.progress,
+                    stages=stages if report.stages else None,
+                    checkpoint=report.checkpoint,
+                    changes_task=report.progress is not None
+                    or stages != running.stages
+                    or phase is not running.phase,
+                ),
+            )
+            _announce_progress(session, running, report, phase, now)
+        return ReportAnswer(expires, running.terminating, positions)
+
+    async def _check_checkpoint(
+        self,
+        session: AsyncSession,
+        running: RunningJob,
+        checkpoint: Checkpoint | None,
+        *,
+        positions: dict[Network, CurvePosition],
+        now: datetime,
+    ) -> None:
+        if checkpoint is None:
+            return
+        reported = positions[checkpoint.network].next_iteration
+        if checkpoint.next_iteration > reported:
+            raise LossGap(
+                f"the checkpoint goes on at {checkpoint.next_iteration}, but points are reported only to {reported}",
+                network=checkpoint.network,
+                expected=reported,
+            )
+        if running.checkpoint_sha256 not in ("", checkpoint.sha256):
+            grace_s = self._parts.queue.checkpoint_grace_s
+            await discard_checkpoint(session, running.checkpoint_sha256, now, grace_s)
+
+    async def finish(self, job_id: str, fencing_token: int, outcome: Outcome) -> None:
+        """End the job; the same again changes nothing."""
+        told = _told(outcome)
+        async with self._parts.sessions.begin() as session:
+            held = await self._hold(session, job_id, fencing_token)
+            job = held.job
+            if job.was_finished_with(fencing_token, told):
+                return
+            job.require_lease(fencing_token)
+            if not fits(outcome, job.kind):
+                raise InvalidArgument(
+                    f"{job.name} is a {job.kind} job; it cannot end as {type(outcome).__name__.lower()}",
+                    reason="OUTCOME_DOES_NOT_FIT",
+                )
+            if isinstance(outcome, Reported):
+                task, transition = held.task.completed(outcome.report, held.now, job.worker)
+                await self._end(held, task, told)
+                await announce(session, task, transition)
+            elif held.task.terminating or isinstance(outcome, Terminated):
+                await self._terminate(held, told)
+            elif isinstance(outcome, Trained):
+                task = held.task.trained(outcome.weights_sha256, outcome.split_sha256)
+                await self._end(held, task, told)
+                await queue_job(session, task, JobKind.EVALUATE, held.now)
+            elif outcome.retryable:
+                lost = replace(job, finished_token=fencing_token, outcome=told)
+                await self._recover(replace(held, job=lost), job.retry_delay_s(), outcome.failure)
+            else:
+                await self._fail(held, outcome.failure, told)
+
+    async def give_back(self, job_id: str, fencing_token: int) -> None:
+        """Queue the job again for another worker; nobody's fault, so nothing is counted."""
+        async with self._parts.sessions.begin() as session:
+            held = await self._hold(session, job_id, fencing_token)
+            held.job.require_lease(fencing_token)
+            if held.task.terminating:
+                await self._terminate(held, "terminated")
+                return
+            await Jobs(session).save(held.job.handed_back(held.now))
+            await Tasks(session).save(held.task, held.task.handed_back())
+
+    async def sweep(self) -> int:
+        """Take every lease that ran out away; returns how many."""
+        swept = 0
+        while True:
+            now = self._parts.clock.now()
+            async with self._parts.sessions.begin() as session:
+                job = await Jobs(session).next_expired(now)
+                if job is None:
+                    return swept
+                held = _Held(session, await Tasks(session).get(job.task), job, now)
+                _log.warning(
+                    "lease ran out",
+                    extra={"job": job.name, "task": held.task.name, "worker": job.worker},
+                )
+                if held.task.terminating:
+                    await self._terminate(held, "terminated")
+                else:
+                    await self._recover(held, 0.0, None)
+            swept += 1
+
+    async def _hold(self, session: AsyncSession, job_id: str, fencing_token: int) -> "_Held":
+        found = await Jobs(session).find(job_id)
+        if found is None:
+            raise lease_lost(f"jobs/{job_id[:64]}", fencing_token)
+        try:
+            task = await Tasks(session).lock(found.task)
+        except TaskNotFound:
+            raise lease_lost(found.name, fencing_token) from None
+        # Again: it may have changed until its task was locked.
+        job = await Jobs(session).find(job_id)
+        if job is None:
+            raise lease_lost(found.name, fencing_token)
+        return _Held(session, task, job, self._parts.clock.now())
+
+    async def _terminate(self, held: "_Held", told: str) -> None:
+        task, transition = held.task.terminated(held.now, held.job.worker)
+        await self._end(held, task, told)
+        await announce(held.session, task, transition)
+
+    async def _fail(self, held: "_Held", failure: Failure, told: str) -> None:
+        task, transition = held.task.failed(failure, held.now, held.job.worker)
+        await self._end(held, task, told)
+        await announce(held.session, task, transition)
+
+    async def _recover(self, held: "_Held", delay_s: float, cause: Failure | None) -> None:
+        limit = self._parts.queue.infrastructure_retries
+        job = held.job
+        if job.recoveries >= limit:
+            last = f"; the last fault was {cause.code}: {cause.message}" if cause else ""
+            last_zh = f"；最后一次故障为 {cause.code}：{cause.message_zh or cause.message}" if cause else ""
+            failure = Failure(
+                "INFRASTRUCTURE_RETRIES",
+                f"the infrastructure failed {limit + 1} times{last}",
+                f"基础设施出现了 {limit + 1} 次故障{last_zh}",
+                cause.log_tail if cause else "",
+            )
+            await self._fail(held, failure, job.outcome)
+            return
+        await Jobs(held.session).save(job.lost(held.now, delay_s))
+        await Tasks(held.session).save(held.task, held.task.recovering())
+
+    async def _end(self, held: "_Held", after: Task, told: str) -> None:
+        job = held.job
+        if job.checkpoint is not None:
+            grace_s = self._parts.queue.checkpoint_grace_s
+            await discard_checkpoint(held.session, job.checkpoint.sha256, held.now, grace_s)
+        await Jobs(held.session).save(job.finished(told))
+        await Tasks(held.session).save(held.task, after)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A job and its task, locked in one transaction."""
+
+    session: AsyncSession
+    task: Task
+    job: Job
+    now: datetime
+
+
+async def _cut_back(session: AsyncSession, job: Job) -> None:
+    """Forget the points that the next holder will make again, so that none is doubled."""
+    curves = Curves(session, job.task, job.attempt)
+    reached = False
+    for network in Network:  # in the order in which they are trained
+        if job.checkpoint is not None and network is job.checkpoint.network:
+            await curves.truncate(network, job.checkpoint.next_iteration)
+            reached = True
+        elif job.checkpoint is None or reached:
+            await curves.truncate(network, 0)
+
+
+async def _append(
+    curves: Curves, positions: dict[Network, CurvePosition], report: JobReport
+) -> dict[Network, CurvePosition]:
+    """Write points, lines, validations and samples; returns the positions that moved."""
+    moved: dict[Network, CurvePosition] = {}
+    for points in report.points:
+        at = moved.get(points.network, positions[points.network])
+        require_contiguous(points.network, points.first_iteration, at.next_iteration)
+        if points.packed:
+            await curves.append(points.network, points.first_iteration, points.packed)
+            moved[points.network] = replace(
+                at,
+                next_iteration=max(at.next_iteration, points.end_iteration),
+                step_time=points.step_time or at.step_time,
+            )
+    for log in report.logs:
+        at = moved.get(log.network, positions[log.network])
+        if log.first_line > at.next_line:
+            raise LossGap(
+                f"the {log.network} log goes on at line {at.next_line}, not at {log.first_line}",
+                reason="LOG_GAP",
+                expected=at.next_line,
+            )
+        fresh = log.lines[at.next_line - log.first_line :]
+        if fresh:
+            await curves.add_lines(log.network, at.next_line, fresh)
+            moved[log.network] = replace(at, next_line=at.next_line + len(fresh))
+    for network in Network:
+        validations = [(i, accuracy) for n, i, accuracy in report.validations if n is network]
+        if validations:
+            await curves.add_validations(network, validations)
+    if report.nonconforming:
+        await curves.add_nonconforming(report.nonconforming)
+    return moved
+
+
+def _announce_progress(
+    session: AsyncSession, running: RunningJob, report: JobReport, phase: Phase | None, now: datetime
+) -> None:
+    for points in report.points:
+        for message in events.loss_points(running.task, running.attempt, points):
+            outbox.add(session, events.loss_subject(running.task, points.network), message)
+    changed: list[Stage | None] = [stage for stage in report.stages if stage not in running.stages]
+    if phase is not running.phase and not changed:
+        changed.append(None)
+    for stage in changed:
+        outbox.add(
+            session,
+            events.stage_subject(running.task),
+            events.stage_changed(
+                running.task,
+                running.attempt,
+                stage=stage,
+                phase=phase,
+                now=now,
+                started=running.start_time,
+            ),
+        )
+
+
+def _told(outcome: Outcome) -> str:
+    return json.dumps({"outcome": type(outcome).__name__, **asdict(outcome)}, sort_keys=True)

@@ -1,0 +1,27 @@
+"""What the scheduler asks of the registry."""
+
+from typing import Protocol
+
+from services.scheduler.domain.spec import PinnedPath, PredictionRequest, TrainingRequest
+from services.scheduler.domain.task import Task
+from services.scheduler.domain.wizard import Facts
+
+
+class Library(Protocol):
+    """The registry, in the scheduler's words. Unavailable where it is away."""
+
+    async def training_facts(self, request: TrainingRequest) -> Facts:
+        """What it knows about all that a training names."""
+        ...
+
+    async def prediction_facts(self, request: PredictionRequest) -> Facts:
+        """What it knows about all that a prediction names."""
+        ...
+
+    async def pin(self, data_path: str) -> PinnedPath:
+        """Pin the path's present listing for ever (W12)."""
+        ...
+
+    async def number(self, task: Task, releaser: str) -> str:
+        """The version of a released task; the same for every call (R1)."""
+        ...

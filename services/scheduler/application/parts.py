@@ -1,0 +1,77 @@
+"""What every use case is built from, and the few steps that they share."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.kit import outbox
+from services.kit.database import Sessions, Signals
+from services.kit.process import Clock
+from services.scheduler.application.ids import new_id
+from services.scheduler.application.library import Library
+from services.scheduler.domain.job import Job, JobKind
+from services.scheduler.domain.task import Task, TaskKind, TaskTransition
+from services.scheduler.settings import QueueSettings
+from services.scheduler.storage.curves import Curves
+from services.scheduler.storage.garbage import CHECKPOINTS, SPLITS, WEIGHTS, Garbage, object_key
+from services.scheduler.storage.jobs import Jobs
+from services.scheduler.storage.tasks import Tasks
+from services.scheduler.wire import events
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Made once, in `__main__`."""
+
+    sessions: Sessions
+    signals: Signals
+    clock: Clock
+    library: Library
+    queue: QueueSettings
+
+
+async def announce(session: AsyncSession, task: Task, transition: TaskTransition, releaser: str = "") -> None:
+    """Write the transition into the task's history and the outbox; a deletion leaves no history."""
+    if transition.to_state is not None:
+        await Tasks(session).record(transition)
+    outbox.add(session, events.state_subject(task), events.state_changed(task, transition, releaser))
+
+
+async def queue_first_job(session: AsyncSession, task: Task, now: datetime) -> None:
+    """What a new attempt begins with."""
+    await Curves(session, task.id, task.attempt).open()
+    kind = JobKind.TRAIN if task.kind is TaskKind.TRAINING else JobKind.PREDICT
+    await queue_job(session, task, kind, now)
+
+
+async def queue_job(session: AsyncSession, task: Task, kind: JobKind, now: datetime) -> None:
+    """Queue a job of the task's present attempt."""
+    job = Job(
+        id=new_id(now),
+        task=task.id,
+        attempt=task.attempt,
+        kind=kind,
+        compute_resource=task.spec.compute_resource,
+        queue_time=now,
+        available_time=now,
+    )
+    await Jobs(session).add(job, task)
+
+
+async def discard_results(
+    session: AsyncSession, task: Task, jobs: Iterable[Job], not_before: datetime
+) -> None:
+    """Have the collector look at what the task's present attempt stored."""
+    keys = [object_key(CHECKPOINTS, job.checkpoint.sha256) for job in jobs if job.checkpoint]
+    if task.weights_sha256:
+        keys.append(object_key(WEIGHTS, task.weights_sha256))
+    if task.split_sha256:
+        keys.append(object_key(SPLITS, task.split_sha256))
+    await Garbage(session).suspect(keys, not_before)
+
+
+async def discard_checkpoint(session: AsyncSession, sha256: str, now: datetime, grace_s: float) -> None:
+    """Have the collector look at a checkpoint that was superseded; after a grace, for who still reads it."""
+    await Garbage(session).suspect([object_key(CHECKPOINTS, sha256)], now + timedelta(seconds=grace_s))

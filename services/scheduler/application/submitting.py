@@ -1,0 +1,126 @@
+"""The wizard's submission: ask the registry, examine, pin, store (rule W)."""
+
+import asyncio
+import json
+import secrets
+from dataclasses import asdict, replace
+
+from services.kit.errors import AlreadyExists, InvalidArgument, Violation
+from services.scheduler.application.ids import new_id
+from services.scheduler.application.parts import Parts, announce, queue_first_job
+from services.scheduler.domain.spec import (
+    PredictionRequest,
+    PredictionSpec,
+    TrainingRequest,
+    TrainingSpec,
+)
+from services.scheduler.domain.task import Caller, Task, TaskKind, TaskState
+from services.scheduler.domain.wizard import Examination, examine_prediction, examine_training
+from services.scheduler.storage.tasks import ModelNameTaken, RequestRepeated, Tasks, digest
+
+MAX_REQUEST_ID_CHARACTERS = 64
+_SEED_BITS = 31
+
+
+class RequestIdReused(AlreadyExists):
+    """The id belongs to a request that asked for something else (W12)."""
+
+    reason = "REQUEST_ID_REUSED"
+
+
+class Submissions:
+    """Creates and validates tasks."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def validate(
+        self, request: TrainingRequest | PredictionRequest, step: int
+    ) -> tuple[Violation, ...]:
+        """All that is to be said about one step, or about all of them (0). Submits nothing."""
+        return (await self._examine(request, step)).findings
+
+    async def create(
+        self,
+        request: TrainingRequest | PredictionRequest,
+        caller: Caller,
+        *,
+        request_id: str = "",
+        validate_only: bool = False,
+    ) -> Task:
+        """The new task; the one it made before if the request is repeated (W12)."""
+        if len(request_id) > MAX_REQUEST_ID_CHARACTERS:
+            raise InvalidArgument(
+                f"request_id has {len(request_id)} characters; at most {MAX_REQUEST_ID_CHARACTERS} are accepted"
+            )
+        content = digest(json.dumps(asdict(request), sort_keys=True))
+        if request_id and not validate_only:
+            earlier = await self._of_request(caller, request_id, content)
+            if earlier is not None:
+                return earlier
+        examination = await self._examine(request, step=0)
+        _refuse_errors(examination)
+        spec = examination.spec
+        if spec is None:
+            raise InvalidArgument("the submission is incomplete; validate it step by step")
+        if not validate_only:
+            # Before the transaction, which must not wait for another service. A pin without a task harms nobody.
+            pinned = await asyncio.gather(*(self._parts.library.pin(path) for path in spec.data_paths))
+            spec = replace(spec, pinned=tuple(pinned))
+        now = self._parts.clock.now()
+        task = Task(
+            id=new_id(now),
+            kind=TaskKind.TRAINING if isinstance(spec, TrainingSpec) else TaskKind.PREDICTION,
+            state=TaskState.WAITING,
+            spec=spec,
+            creator=caller.name,
+            create_time=now,
+            priority=request.priority,
+        )
+        if validate_only:
+            return task
+        try:
+            async with self._parts.sessions.begin() as session:
+                await Tasks(session).add(task, request_id=request_id, request_digest=content)
+                await queue_first_job(session, task, now)
+                await announce(session, task, task.submitted())
+        except RequestRepeated:
+            earlier = await self._of_request(caller, request_id, content)
+            if earlier is None:
+                raise
+            return earlier
+        return task
+
+    async def _of_request(self, caller: Caller, request_id: str, content: bytes) -> Task | None:
+        async with self._parts.sessions.begin() as session:
+            found = await Tasks(session).of_request(caller.name, request_id)
+        if found is None:
+            return None
+        task, earlier_content = found
+        if earlier_content != content:
+            raise RequestIdReused(
+                f"request_id {request_id} made {task.name} from another submission; choose a new one",
+                task=task.name,
+            )
+        return task
+
+    async def _examine(
+        self, request: TrainingRequest | PredictionRequest, step: int
+    ) -> Examination[TrainingSpec] | Examination[PredictionSpec]:
+        if isinstance(request, PredictionRequest):
+            return examine_prediction(request, await self._parts.library.prediction_facts(request), step)
+        facts = await self._parts.library.training_facts(request)
+        async with self._parts.sessions.begin() as session:
+            taken = await Tasks(session).is_name_held(request.model_name)
+        # From 1: 0 means that the server chooses.
+        seed = secrets.randbits(_SEED_BITS) + 1
+        return examine_training(request, replace(facts, name_taken=taken), seed, step)
+
+
+def _refuse_errors(examination: Examination[TrainingSpec] | Examination[PredictionSpec]) -> None:
+    errors = examination.errors
+    if not errors:
+        return
+    if len(errors) == 1 and errors[0].reason == ModelNameTaken.reason:
+        raise ModelNameTaken(errors[0].message)
+    raise InvalidArgument.of(*examination.findings)

@@ -1,0 +1,161 @@
+"""Curves and watches: replay rows after a cursor, then follow; nothing missed, nothing twice (rules M3, M4, M5)."""
+
+from collections.abc import AsyncGenerator
+
+import numpy as np
+
+from services.kit.errors import InvalidArgument, OutOfRange
+from services.scheduler.application.parts import Parts
+from services.scheduler.application.wishes import Wishes
+from services.scheduler.curves import Curve, LossesN, extremes_kept
+from services.scheduler.domain.job import Network
+from services.scheduler.domain.listing import TaskView
+from services.scheduler.domain.loss import POINT_BYTES, POINTS_PER_CHUNK, LogNews, LossCursor, LossNews
+from services.scheduler.domain.task import FINAL, Task
+from services.scheduler.storage.curves import Curves
+from services.scheduler.storage.tasks import Tasks, task_channel
+
+# A wake-up that was lost costs at most this long; and a waiting task's place in the queue is told again.
+_POLL_S = 3.0
+_CHUNKS_A_MESSAGE = 64
+_MAX_FULL_POINTS = 500_000
+_MIN_POINTS = 4
+
+
+class Watches:
+    """Streaming use cases of TaskService, and the downsampled curve."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._wishes = Wishes(parts)
+
+    async def curve(  # noqa: PLR0913 -- what a plot asks for
+        self,
+        task_id: str,
+        network: Network,
+        *,
+        max_points: int,
+        first_iteration: int,
+        end_iteration: int,
+        attempt: int,
+    ) -> Curve:
+        """The curve with at most `max_points` points, extremes kept; 0 for every point (M4)."""
+        if 0 < max_points < _MIN_POINTS or max_points < 0:
+            raise InvalidArgument(f"max_points must be 0 or from {_MIN_POINTS}, not {max_points}")
+        async with self._parts.sessions.begin() as session:
+            task = await Tasks(session).get(task_id)
+            attempt = _attempt(task, attempt)
+            curves = Curves(session, task_id, attempt)
+            length = (await curves.positions())[network].next_iteration
+            first = min(max(0, first_iteration), length)
+            end = max(first, min(length, end_iteration) if end_iteration > 0 else length)
+            if max_points == 0 and end - first > _MAX_FULL_POINTS:
+                raise OutOfRange(
+                    f"{end - first} points do not fit one answer; ask for at most {_MAX_FULL_POINTS} by "
+                    "first_iteration and end_iteration, or give max_points",
+                    reason="RANGE_TOO_LARGE",
+                )
+            packed = await curves.points(network, first, end)
+            # The range's last iteration is done when `end` validations' worth is: both ends belong to it.
+            validation = await curves.validations(network, first, end + 1)
+        losses: LossesN = np.frombuffer(packed, dtype="<f4")
+        chosen = extremes_kept(losses, max_points)
+        return Curve(attempt, chosen + first, losses[chosen], len(losses), validation)
+
+    async def task(self, task_id: str, cursor: str, *, follow: bool) -> AsyncGenerator[TaskView, None]:
+        """The task now, if the cursor has not seen it, and after every change."""
+        seen = _number(cursor)
+        told = None
+        async with self._parts.signals.subscribe(task_channel(task_id)) as signal:
+            while True:
+                view = await self._wishes.get(task_id)
+                # Its place changes without the task: whoever is before it in the queue was taken.
+                if view.task.revision > seen or (told is not None and view.place != told.place):
+                    yield view
+                    told = view
+                seen = max(seen, view.task.revision)
+                if view.task.state in FINAL and not follow:
+                    return
+                await signal.wait(_POLL_S)
+
+    async def loss(self, task_id: str, network: Network, cursor: str) -> AsyncGenerator[LossNews, None]:
+        """Every point from the cursor on, of this attempt and those after it, until the task ends."""
+        at = _loss_cursor(cursor)
+        async with self._parts.signals.subscribe(task_channel(task_id)) as signal:
+            while True:
+                # The state is read before the points: once it is final, all points are there.
+                async with self._parts.sessions.begin() as session:
+                    task = await Tasks(session).get(task_id)
+                    if at is None or at.attempt > task.attempt:
+                        at = LossCursor(task.attempt)
+                    news = await self._loss_since(Curves(session, task_id, at.attempt), network, at)
+                if news is not None:
+                    yield news
+                    at = news.cursor
+                elif at.attempt < task.attempt:
+                    at = LossCursor(at.attempt + 1)
+                elif task.state in FINAL:
+                    return
+                else:
+                    await signal.wait(_POLL_S)
+
+    async def _loss_since(self, curves: Curves, network: Network, at: LossCursor) -> LossNews | None:
+        position = (await curves.positions())[network]
+        end = min(position.next_iteration, at.iteration + _CHUNKS_A_MESSAGE * POINTS_PER_CHUNK)
+        packed = b""
+        if end > at.iteration:
+            packed = await curves.points(network, at.iteration, end)
+        # A curve that was cut back between the two reads may be shorter than its position said.
+        end = at.iteration + len(packed) // POINT_BYTES
+        validation = await curves.validations(network, at.validation, max(end, position.next_iteration) + 1)
+        if not packed and not validation:
+            return None
+        cursor = LossCursor(at.attempt, end, validation[-1][0] + 1 if validation else at.validation)
+        step_time = position.step_time if packed and end == position.next_iteration else None
+        return LossNews(at.iteration, packed, validation, step_time, cursor)
+
+    async def log(
+        self, task_id: str, network: Network, *, cursor: str, attempt: int, follow: bool
+    ) -> AsyncGenerator[LogNews, None]:
+        """A network's log from a line on; with `follow` until the attempt ends."""
+        next_line = _number(cursor)
+        async with self._parts.signals.subscribe(task_channel(task_id)) as signal:
+            while True:
+                async with self._parts.sessions.begin() as session:
+                    task = await Tasks(session).get(task_id)
+                    attempt = _attempt(task, attempt)
+                    curves = Curves(session, task_id, attempt)
+                    lines = await curves.lines(network, next_line, chunks=_CHUNKS_A_MESSAGE)
+                if lines:
+                    next_line += len(lines)
+                    yield LogNews(lines, next_line)
+                elif not follow or task.state in FINAL or attempt < task.attempt:
+                    return
+                else:
+                    await signal.wait(_POLL_S)
+
+
+def _attempt(task: Task, attempt: int) -> int:
+    if not 0 <= attempt <= task.attempt:
+        raise InvalidArgument(f"{task.name} has attempts 1 to {task.attempt}, not {attempt}")
+    return attempt or task.attempt
+
+
+def _number(cursor: str) -> int:
+    if not cursor:
+        return 0
+    if not cursor.isascii() or not cursor.isdecimal() or len(cursor) > 18:
+        raise InvalidArgument(f'"{cursor[:40]}" is no cursor of this stream', reason="BAD_CURSOR")
+    return int(cursor)
+
+
+def _loss_cursor(cursor: str) -> LossCursor | None:
+    if not cursor:
+        return None
+    parts = [_number(part or "x") for part in cursor.split(":")]
+    match parts:
+        case [attempt, iteration] if attempt > 0:
+            return LossCursor(attempt, iteration, iteration)
+        case [attempt, iteration, validation] if attempt > 0:
+            return LossCursor(attempt, iteration, validation)
+    raise InvalidArgument(f'"{cursor[:40]}" is no cursor of a loss curve', reason="BAD_CURSOR")

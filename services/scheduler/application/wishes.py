@@ -1,0 +1,142 @@
+"""What users wish of tasks: look, list, start, terminate, delete, release (rule T, R1)."""
+
+import logging
+from datetime import timedelta
+
+from services.kit.errors import LoupeError
+from services.scheduler.application.parts import (
+    Parts,
+    announce,
+    discard_results,
+    queue_first_job,
+)
+from services.scheduler.domain.job import JobState
+from services.scheduler.domain.listing import TaskFilter, TaskView
+from services.scheduler.domain.task import RUNNING, Caller, Task, TaskState, TaskTransition
+from services.scheduler.domain.work import NonconformingSample
+from services.scheduler.storage.curves import Curves
+from services.scheduler.storage.jobs import Jobs
+from services.scheduler.storage.tasks import Tasks
+
+_log = logging.getLogger(__name__)
+
+
+class Wishes:
+    """Use cases of TaskService besides creation and watching."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def get(self, task_id: str) -> TaskView:
+        """The task as it is now."""
+        async with self._parts.sessions.begin() as session:
+            task = await Tasks(session).get(task_id)
+            places = {}
+            if _may_wait(task):
+                places = await Jobs(session).places(
+                    [task.id], self._parts.clock.now(), aging_s=self._parts.queue.aging_s
+                )
+        return TaskView(task, places.get(task.id))
+
+    async def page(self, wanted: TaskFilter, *, before: str, limit: int) -> list[TaskView]:
+        """Newest first (T3)."""
+        async with self._parts.sessions.begin() as session:
+            tasks = await Tasks(session).page(wanted, before=before, limit=limit)
+            waiting = [task.id for task in tasks if _may_wait(task)]
+            places = {}
+            if waiting:
+                places = await Jobs(session).places(
+                    waiting, self._parts.clock.now(), aging_s=self._parts.queue.aging_s
+                )
+        return [TaskView(task, places.get(task.id)) for task in tasks]
+
+    async def start(self, task_id: str, etag: str, caller: Caller) -> TaskView:
+        """From 0 again, as a new attempt."""
+        now = self._parts.clock.now()
+        async with self._parts.sessions.begin() as session:
+            before = await Tasks(session).lock(task_id)
+            before.require_etag(etag)
+            task, transition = before.started(caller, now)
+            await Tasks(session).save(before, task)
+            await discard_results(session, before, await Jobs(session).all_of(task_id), now)
+            await queue_first_job(session, task, now)
+            await announce(session, task, transition)
+        return await self.get(task_id)
+
+    async def terminate(self, task_id: str, etag: str, caller: Caller) -> TaskView:
+        """Tell the worker to stop; at once if no worker has it (T2)."""
+        now = self._parts.clock.now()
+        async with self._parts.sessions.begin() as session:
+            before = await Tasks(session).lock(task_id)
+            before.require_etag(etag)
+            task = before.termination_requested(caller)
+            job = await Jobs(session).open_of(task_id)
+            if job is None or job.state is JobState.QUEUED:
+                ended, transition = task.terminated(now, caller.name)
+                await Tasks(session).save(before, ended)
+                if job is not None:
+                    await discard_results(session, ended, [job], now)
+                    await Jobs(session).save(job.finished("terminated"))
+                await announce(session, ended, transition)
+            elif task is not before:
+                await Tasks(session).save(before, task)
+        return await self.get(task_id)
+
+    async def delete(self, task_id: str, etag: str, caller: Caller) -> None:
+        """Remove the task, its curves, logs and jobs; objects that nothing else names follow (T7)."""
+        now = self._parts.clock.now()
+        async with self._parts.sessions.begin() as session:
+            task = await Tasks(session).lock(task_id)
+            task.require_etag(etag)
+            transition = task.deleted(caller, now)
+            await discard_results(session, task, await Jobs(session).all_of(task_id), now)
+            await Tasks(session).remove(task)
+            await announce(session, task, transition)
+
+    async def release(self, task_id: str, etag: str, caller: Caller) -> TaskView:
+        """Decide, then have it numbered. If the registry is away, the event does the second step (R1)."""
+        now = self._parts.clock.now()
+        async with self._parts.sessions.begin() as session:
+            before = await Tasks(session).lock(task_id)
+            before.require_etag(etag)
+            task, transition = before.released(caller, now)
+            await Tasks(session).save(before, task)
+            await announce(session, task, transition, releaser=caller.name)
+        try:
+            version = await self._parts.library.number(task, caller.name)
+            await self.numbered(task_id, version)
+        except LoupeError as error:
+            # The release stands: the registry hears of it from the stream, and we of the number.
+            _log.warning("released, not numbered yet", extra={"task": task.name, "reason": error.reason})
+        return await self.get(task_id)
+
+    async def numbered(self, task_id: str, version: str) -> None:
+        """Write a release's number onto its task."""
+        async with self._parts.sessions.begin() as session:
+            before = await Tasks(session).lock(task_id)
+            task = before.numbered(version)
+            if task is not before:
+                await Tasks(session).save(before, task)
+
+    async def history(self, task_id: str) -> list[TaskTransition]:
+        """Every state that the task entered."""
+        async with self._parts.sessions.begin() as session:
+            await Tasks(session).get(task_id)
+            return await Tasks(session).history(task_id)
+
+    async def nonconforming(
+        self, task_id: str, after: tuple[str, str] | None, limit: int
+    ) -> list[NonconformingSample]:
+        """Samples that the present attempt set aside."""
+        async with self._parts.sessions.begin() as session:
+            task = await Tasks(session).get(task_id)
+            return await Curves(session, task.id, task.attempt).nonconforming(after, limit)
+
+    async def forget_gone_workers(self) -> None:
+        """Drop workers that have not asked for work for a day."""
+        async with self._parts.sessions.begin() as session:
+            await Jobs(session).forget_workers(self._parts.clock.now() - timedelta(days=1))
+
+
+def _may_wait(task: Task) -> bool:
+    return task.state is TaskState.WAITING or task.state in RUNNING

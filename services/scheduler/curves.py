@@ -1,0 +1,46 @@
+"""Downsampling of a loss curve to what a plot can show (rule M4).
+
+Shapes: N points of a curve; indices (N,) int64, losses (N,) float32.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+LossesN = NDArray[np.float32]
+IterationsN = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A network's curve, or a range of it, as asked for; `total_points` before downsampling."""
+
+    attempt: int
+    iterations: IterationsN
+    losses: LossesN
+    total_points: int
+    validation: list[tuple[int, float]]
+
+
+def extremes_kept(losses_N: LossesN, max_points: int) -> IterationsN:  # noqa: N803 -- names carry shapes
+    """Indices of at most `max_points` points, ascending: the first, the last, and each bucket's least and largest.
+
+    0 keeps all; otherwise at least 4. A NaN counts as the largest of its bucket: it is what must not be hidden.
+    """
+    count = len(losses_N)
+    if max_points == 0 or count <= max_points:
+        return np.arange(count, dtype=np.int64)
+    buckets = (max_points - 2) // 2
+    inner = count - 2
+    # Buckets of equal size but for the last; the rest of a plot's width is not worth an uneven loop.
+    size = -(-inner // buckets)
+    padding = size * (-(-inner // size)) - inner
+    ordered = np.where(np.isnan(losses_N[1:-1]), np.inf, losses_N[1:-1].astype(np.float64))
+    least = np.pad(ordered, (0, padding), constant_values=np.inf).reshape(-1, size)
+    largest = np.pad(ordered, (0, padding), constant_values=-np.inf).reshape(-1, size)
+    starts = np.arange(len(least), dtype=np.int64) * size + 1
+    chosen = np.concatenate(
+        ([0], starts + least.argmin(axis=1), starts + largest.argmax(axis=1), [count - 1])
+    )
+    return np.unique(np.minimum(chosen, count - 1)).astype(np.int64)

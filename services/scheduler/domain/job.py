@@ -1,0 +1,132 @@
+"""A unit of leased work: who holds it, until when, under which fencing token (rules T5, T6)."""
+
+import enum
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from services.kit.errors import Aborted
+
+
+class JobKind(enum.StrEnum):
+    """What a worker is asked to do."""
+
+    TRAIN = "TRAIN"
+    EVALUATE = "EVALUATE"
+    PREDICT = "PREDICT"
+
+
+class JobState(enum.StrEnum):
+    """QUEUED to LEASED and back when the lease is lost; DONE for ever."""
+
+    QUEUED = "QUEUED"
+    LEASED = "LEASED"
+    DONE = "DONE"
+
+
+class Network(enum.StrEnum):
+    """Networks in the order in which they are trained."""
+
+    CLASSIFICATION = "CLASSIFICATION"
+    SEGMENTATION = "SEGMENTATION"
+
+
+class LeaseLost(Aborted):
+    """The job is another's now, or done, or deleted: stop working on it."""
+
+    reason = "LEASE_LOST"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A stored object from which the job can go on at `next_iteration` of `network`."""
+
+    sha256: str
+    network: Network
+    next_iteration: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One unit of work of one attempt of a task."""
+
+    id: str
+    task: str
+    attempt: int
+    kind: JobKind
+    compute_resource: str
+    queue_time: datetime
+    available_time: datetime
+    state: JobState = JobState.QUEUED
+    fencing_token: int = 0
+    worker: str = ""
+    lease_expire_time: datetime | None = None
+    recoveries: int = 0
+    checkpoint: Checkpoint | None = None
+    # The token and outcome of the last FinishJob, which may be repeated.
+    finished_token: int = 0
+    outcome: str = ""
+
+    @property
+    def name(self) -> str:
+        """The resource name."""
+        return f"jobs/{self.id}"
+
+    def granted(self, worker: str, now: datetime, lease_s: float) -> "Job":
+        """Leased to `worker`, under a token larger than any before."""
+        if self.state is not JobState.QUEUED:
+            raise LeaseLost(f"{self.name} is {self.state}", job=self.name)
+        return replace(
+            self,
+            state=JobState.LEASED,
+            worker=worker,
+            fencing_token=self.fencing_token + 1,
+            lease_expire_time=now + timedelta(seconds=lease_s),
+        )
+
+    def require_lease(self, fencing_token: int) -> None:
+        """Raise LeaseLost unless this token holds the job now. An expired lease holds until it is taken away."""
+        if self.state is not JobState.LEASED or fencing_token != self.fencing_token:
+            raise lease_lost(self.name, fencing_token)
+
+    def was_finished_with(self, fencing_token: int, outcome: str) -> bool:
+        """Whether this is the repetition of a FinishJob that was heard already."""
+        return fencing_token > 0 and self.finished_token == fencing_token and self.outcome == outcome
+
+    def finished(self, outcome: str) -> "Job":
+        """Done for ever."""
+        return replace(
+            self,
+            state=JobState.DONE,
+            lease_expire_time=None,
+            # Nobody goes on from it any more.
+            checkpoint=None,
+            finished_token=self.fencing_token,
+            outcome=outcome,
+        )
+
+    def handed_back(self, now: datetime) -> "Job":
+        """Queued again by a draining worker."""
+        return replace(self, state=JobState.QUEUED, lease_expire_time=None, available_time=now)
+
+    def lost(self, now: datetime, delay_s: float = 0.0) -> "Job":
+        """Queued again after an infrastructure fault, in its old place, from `delay_s` on."""
+        return replace(
+            self,
+            state=JobState.QUEUED,
+            lease_expire_time=None,
+            recoveries=self.recoveries + 1,
+            available_time=now + timedelta(seconds=delay_s),
+        )
+
+    def retry_delay_s(self) -> float:
+        """How long to leave a job alone that told of a fault: the storage that is away now may be back then."""
+        return float(min(30, 2**self.recoveries))
+
+
+def lease_lost(job: str, fencing_token: int) -> LeaseLost:
+    """The error for a write under an old token."""
+    return LeaseLost(
+        f"{job} is no longer held under token {fencing_token}; stop working on it",
+        job=job,
+        fencing_token=fencing_token,
+    )

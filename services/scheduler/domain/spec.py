@@ -1,0 +1,145 @@
+"""What a task was asked to do, and what that pins for ever (rule W12)."""
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class Augmentation(enum.StrEnum):
+    """W10."""
+
+    COLOUR = "COLOUR"
+    SCALE = "SCALE"
+    FLIP = "FLIP"
+    RANDOM = "RANDOM"
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """W10. `train_fraction` 0.8 means 80 % train, 20 % validation."""
+
+    train_fraction: float = 0.8
+    filter_resolution: bool = False
+    augmentations: tuple[Augmentation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What the network is fed, and which originals conform."""
+
+    width: int
+    height: int
+    channels: int
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    min_side: int = 0
+    max_aspect_ratio: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedPath:
+    """A data path's listing at the moment of submission."""
+
+    data_path: str
+    # `datasets/{dataset}/paths/{path}/snapshots/{sha256}`.
+    snapshot: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRequest:
+    """The wizard's answers as the user gave them."""
+
+    model_name: str
+    algorithm_image_version: str
+    production_environment: str = ""
+    data_paths: tuple[str, ...] = ()
+    compute_resource: str = ""
+    model_params_json: str = ""
+    training_params_json: str = ""
+    train_fraction: float = 0.0
+    filter_resolution: bool = False
+    # Names as they came; an unknown one is a finding, not a crash.
+    augmentations: tuple[str, ...] = ()
+    train_segmentation: bool = False
+    seed: int = 0
+    parent_version: str = ""
+    warm_start: bool = False
+    acknowledge_missing_training_paths: bool = False
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionRequest:
+    """A question-bank run as the user asked for it (P1)."""
+
+    model_version: str
+    data_paths: tuple[str, ...] = ()
+    compute_resource: str = ""
+    batch_size: int = 0
+    confidence_threshold: float = 0.0
+    filter_resolution: bool = False
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSpec:
+    """A training task's answers with all that they resolved to."""
+
+    model_name: str
+    algorithm_image_version: str
+    production_environment: str
+    data_paths: tuple[str, ...]
+    compute_resource: str
+    model_params_json: str
+    training_params_json: str
+    preprocessing: Preprocessing
+    train_segmentation: bool
+    seed: int
+    parent_version: str
+    warm_start: bool
+    acknowledge_missing_training_paths: bool
+
+    segmentation_image: bool
+    target_major: int
+    input: InputSpec
+    classification_network: str
+    code_list: tuple[str, ...]
+    num_of_classes: int
+    training_params: dict[str, Any] = field(hash=False)
+    warm_start_weights_sha256: str = ""
+    pinned: tuple[PinnedPath, ...] = ()
+
+    @property
+    def model_params(self) -> dict[str, Any]:
+        """W3's JSON as parsed and completed."""
+        return {
+            "classification": {
+                "name": self.classification_network,
+                "num_of_classes": self.num_of_classes,
+            },
+            "code_list": list(self.code_list),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionSpec:
+    """A prediction task's request with all that it resolved to. `model_version` is exact, never an alias."""
+
+    model_version: str
+    data_paths: tuple[str, ...]
+    compute_resource: str
+    batch_size: int
+    confidence_threshold: float
+    filter_resolution: bool
+
+    production_environment: str
+    weights_sha256: str
+    code_list: tuple[str, ...]
+    num_of_classes: int
+    pinned: tuple[PinnedPath, ...] = ()
+
+    @property
+    def model_name(self) -> str:
+        """The model whose version is tried."""
+        return self.model_version.split("/")[1]

@@ -1,0 +1,382 @@
+"""A task and its states: what may follow what, who may wish for it, and the fact that each change leaves behind (rule T)."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from services.kit.errors import Aborted, FailedPrecondition, NotFound, PermissionDenied
+from services.scheduler.domain.progress import Phase, Progress, Stage
+from services.scheduler.domain.spec import PredictionSpec, TrainingSpec
+
+
+class TaskKind(enum.StrEnum):
+    """What a task makes: weights, or a report of a question bank (P1)."""
+
+    TRAINING = "TRAINING"
+    PREDICTION = "PREDICTION"
+
+
+class TaskState(enum.StrEnum):
+    """The states of rule T; PREDICTING stands for a prediction task where TRAINING stands for a training one."""
+
+    WAITING = "WAITING"
+    TRAINING = "TRAINING"
+    PREDICTING = "PREDICTING"
+    TERMINATED = "TERMINATED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    RELEASED = "RELEASED"
+
+
+_AFTER_RUNNING = frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.TERMINATED})
+
+# T1. An infrastructure fault is no change of state (T5): the task stays TRAINING while its job is queued again.
+_NEXT: Mapping[TaskKind, Mapping[TaskState, frozenset[TaskState]]] = {
+    TaskKind.TRAINING: {
+        TaskState.WAITING: frozenset({TaskState.TRAINING}),
+        TaskState.TRAINING: _AFTER_RUNNING,
+        TaskState.TERMINATED: frozenset({TaskState.WAITING}),
+        TaskState.FAILED: frozenset({TaskState.WAITING}),
+        TaskState.COMPLETED: frozenset({TaskState.RELEASED}),
+        TaskState.RELEASED: frozenset(),
+    },
+    TaskKind.PREDICTION: {
+        TaskState.WAITING: frozenset({TaskState.PREDICTING}),
+        TaskState.PREDICTING: _AFTER_RUNNING,
+        TaskState.TERMINATED: frozenset({TaskState.WAITING}),
+        TaskState.FAILED: frozenset({TaskState.WAITING}),
+        TaskState.COMPLETED: frozenset(),
+    },
+}
+
+RUNNING = frozenset({TaskState.TRAINING, TaskState.PREDICTING})
+FINAL = frozenset({TaskState.TERMINATED, TaskState.COMPLETED, TaskState.FAILED, TaskState.RELEASED})
+
+
+class Operation(enum.StrEnum):
+    """What a user may wish of a task."""
+
+    START = "start"
+    TERMINATE = "terminate"
+    DELETE = "delete"
+    RELEASE = "release"
+
+
+# The table of rule T, of the wishes that change something.
+_MAY: Mapping[TaskState, frozenset[Operation]] = {
+    TaskState.WAITING: frozenset({Operation.DELETE}),
+    TaskState.TRAINING: frozenset({Operation.TERMINATE}),
+    TaskState.PREDICTING: frozenset({Operation.TERMINATE}),
+    TaskState.TERMINATED: frozenset({Operation.START, Operation.DELETE}),
+    TaskState.COMPLETED: frozenset({Operation.RELEASE, Operation.DELETE}),
+    TaskState.FAILED: frozenset({Operation.START, Operation.DELETE}),
+    TaskState.RELEASED: frozenset(),
+}
+
+_REASONS: Mapping[Operation, str] = {
+    Operation.START: "NOT_STARTABLE",
+    Operation.TERMINATE: "NOT_TERMINABLE",
+    Operation.DELETE: "NOT_DELETABLE",
+    Operation.RELEASE: "NOT_RELEASABLE",
+}
+
+_PAST: Mapping[Operation, str] = {
+    Operation.START: "started",
+    Operation.TERMINATE: "terminated",
+    Operation.DELETE: "deleted",
+    Operation.RELEASE: "released",
+}
+
+
+class IllegalTransition(FailedPrecondition):
+    """The task's state does not allow the wish; the reason names the wish, such as NOT_RELEASABLE."""
+
+    reason = "ILLEGAL_TRANSITION"
+
+
+class NotOwner(PermissionDenied):
+    """Somebody else's task."""
+
+    reason = "NOT_OWNER"
+
+
+class TaskNotFound(NotFound):
+    """No such task, or it was deleted."""
+
+    reason = "TASK_NOT_FOUND"
+
+
+class TaskChanged(Aborted):
+    """The task is no longer what the caller saw: read it again."""
+
+    reason = "ETAG_MISMATCH"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who wishes something. `may_act_for_all`: an administrator, or a service of the installation."""
+
+    name: str
+    may_act_for_all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a task failed: a stable code, a sentence, and the end of the log (T5)."""
+
+    code: str
+    message: str
+    message_zh: str = ""
+    log_tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTransition:
+    """The fact that a task entered a state. `from_state` None: it was submitted; `to_state` None: it was deleted."""
+
+    task: str
+    revision: int
+    from_state: TaskState | None
+    to_state: TaskState | None
+    time: datetime
+    cause: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One wizard submission or one question-bank run. Every change returns a new value."""
+
+    id: str
+    kind: TaskKind
+    state: TaskState
+    spec: TrainingSpec | PredictionSpec
+    creator: str
+    create_time: datetime
+    priority: int = 0
+    revision: int = 1
+    # The revision of the last change that a user acts on: state, or the wish to terminate. Not progress, which
+    # changes ten times a second and would make every etag stale before it is used.
+    state_revision: int = 1
+    attempt: int = 1
+    terminating: bool = False
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    phase: Phase | None = None
+    progress: Progress | None = None
+    stages: tuple[Stage, ...] = field(default=())
+    recoveries: int = 0
+    failure: Failure | None = None
+    report: str = ""
+    weights_sha256: str = ""
+    split_sha256: str = ""
+    model_version: str = ""
+
+    @property
+    def name(self) -> str:
+        """The resource name."""
+        return f"tasks/{self.id}"
+
+    @property
+    def etag(self) -> str:
+        """Changes whenever what a user may do changes."""
+        return f"{self.attempt}-{self.state_revision}"
+
+    @property
+    def allowed(self) -> tuple[Operation, ...]:
+        """What a user may wish now."""
+        operations = _MAY[self.state]
+        if self.kind is TaskKind.PREDICTION:
+            operations -= {Operation.RELEASE}
+        return tuple(operation for operation in Operation if operation in operations)
+
+    def submitted(self) -> TaskTransition:
+        """The fact that the task is there."""
+        return TaskTransition(
+            task=self.id,
+            revision=self.revision,
+            from_state=None,
+            to_state=self.state,
+            time=self.create_time,
+            cause=self.creator,
+            attempt=self.attempt,
+        )
+
+    def require_etag(self, etag: str) -> None:
+        """Raise TaskChanged if the caller names another etag; an empty one asks for nothing."""
+        if etag and etag != self.etag:
+            raise TaskChanged(
+                f"{self.name} changed since it was read: it is {self.state} now; read it again",
+                task=self.name,
+                state=self.state,
+            )
+
+    def require_owner(self, caller: Caller) -> None:
+        """Raise NotOwner unless the caller may act on this task."""
+        if not caller.may_act_for_all and caller.name != self.creator:
+            raise NotOwner(
+                f"{self.name} is {self.creator}'s; only its creator or an administrator may do this",
+                task=self.name,
+                creator=self.creator,
+            )
+
+    # Wishes of users.
+
+    def started(self, caller: Caller, now: datetime) -> tuple["Task", TaskTransition]:
+        """A new attempt from 0."""
+        self.require_owner(caller)
+        self._require(Operation.START)
+        blank = replace(
+            self,
+            attempt=self.attempt + 1,
+            start_time=None,
+            end_time=None,
+            phase=None,
+            progress=None,
+            stages=(),
+            recoveries=0,
+            failure=None,
+            report="",
+            weights_sha256="",
+            split_sha256="",
+        )
+        return _entered(blank, TaskState.WAITING, now, caller.name)
+
+    def termination_requested(self, caller: Caller) -> "Task":
+        """Terminating, until the worker says that its process is gone (T2); the same value if it was already."""
+        self.require_owner(caller)
+        self._require(Operation.TERMINATE)
+        if self.terminating:
+            return self
+        return replace(self, terminating=True, revision=self.revision + 1, state_revision=self.revision + 1)
+
+    def released(self, caller: Caller, now: datetime) -> tuple["Task", TaskTransition]:
+        """Decided for ever (R1). Whoever has the role may release anybody's task."""
+        self._require(Operation.RELEASE)
+        return _entered(self, TaskState.RELEASED, now, caller.name)
+
+    def deleted(self, caller: Caller, now: datetime) -> TaskTransition:
+        """The fact that it is gone."""
+        self.require_owner(caller)
+        self._require(Operation.DELETE)
+        return TaskTransition(
+            task=self.id,
+            revision=self.revision + 1,
+            from_state=self.state,
+            to_state=None,
+            time=now,
+            cause=caller.name,
+            attempt=self.attempt,
+        )
+
+    # What becomes of it.
+
+    def taken_up(self, worker: str, now: datetime) -> tuple["Task", TaskTransition | None]:
+        """A worker has a job of it; no transition if it runs already (T5, or the evaluation after the training)."""
+        if self.state in RUNNING:
+            return _changed(self), None
+        if self.kind is TaskKind.TRAINING:
+            running, phase = TaskState.TRAINING, Phase.PREPROCESSING
+        else:
+            running, phase = TaskState.PREDICTING, Phase.PREDICTING
+        return _entered(replace(self, start_time=now, phase=phase), running, now, worker)
+
+    def recovering(self) -> "Task":
+        """Its worker was lost; another goes on (T5)."""
+        self._require_running()
+        return _changed(replace(self, recoveries=self.recoveries + 1))
+
+    def handed_back(self) -> "Task":
+        """Its worker drains; another goes on. Nobody's fault, so it is not counted."""
+        self._require_running()
+        return _changed(self)
+
+    def trained(self, weights_sha256: str, split_sha256: str) -> "Task":
+        """The weights are stored; what is left is the evaluation."""
+        self._require_running()
+        return _changed(
+            replace(
+                self,
+                weights_sha256=weights_sha256,
+                split_sha256=split_sha256,
+                phase=Phase.EVALUATING,
+                progress=None,
+            )
+        )
+
+    def completed(self, report: str, now: datetime, cause: str) -> tuple["Task", TaskTransition]:
+        """Result and report are stored."""
+        return _entered(replace(self, report=report, progress=None), TaskState.COMPLETED, now, cause)
+
+    def failed(self, failure: Failure, now: datetime, cause: str) -> tuple["Task", TaskTransition]:
+        """Its own fault, or infrastructure beyond the limit."""
+        return _entered(replace(self, failure=failure), TaskState.FAILED, now, cause)
+
+    def terminated(self, now: datetime, cause: str) -> tuple["Task", TaskTransition]:
+        """Its process is gone, as the user wished."""
+        return _entered(self, TaskState.TERMINATED, now, cause)
+
+    def numbered(self, model_version: str) -> "Task":
+        """The registry gave the release its number; the same value if it is known already (R1)."""
+        if self.model_version == model_version:
+            return self
+        if self.state is not TaskState.RELEASED:
+            raise IllegalTransition(
+                f"{self.name} is {self.state}; only a released task has a version",
+                task=self.name,
+                state=self.state,
+            )
+        return _changed(replace(self, model_version=model_version))
+
+    def _require(self, operation: Operation) -> None:
+        if operation in self.allowed:
+            return
+        allowed = " or ".join(self.allowed) or "nothing"
+        raise IllegalTransition(
+            f"{self.name} is {self.state} and cannot be {_PAST[operation]}; what is allowed now: {allowed}",
+            reason=_REASONS[operation],
+            task=self.name,
+            state=self.state,
+            allowed=",".join(self.allowed),
+        )
+
+    def _require_running(self) -> None:
+        if self.state not in RUNNING:
+            raise IllegalTransition(
+                f"{self.name} is {self.state}; it has no running job", task=self.name, state=self.state
+            )
+
+
+def _changed(task: Task) -> Task:
+    return replace(task, revision=task.revision + 1)
+
+
+def _entered(task: Task, to: TaskState, now: datetime, cause: str) -> tuple[Task, TaskTransition]:
+    if to not in _NEXT[task.kind][task.state]:
+        following = ", ".join(sorted(_NEXT[task.kind][task.state])) or "nothing"
+        raise IllegalTransition(
+            f"{task.name} is {task.state}; {following} may follow, {to} may not",
+            task=task.name,
+            state=task.state,
+            to=to,
+        )
+    revision = task.revision + 1
+    after = replace(
+        task,
+        state=to,
+        revision=revision,
+        state_revision=revision,
+        terminating=False,
+        end_time=now if task.state in RUNNING else task.end_time,
+    )
+    transition = TaskTransition(
+        task=task.id,
+        revision=revision,
+        from_state=task.state,
+        to_state=to,
+        time=now,
+        cause=cause,
+        attempt=task.attempt,
+    )
+    return after, transition

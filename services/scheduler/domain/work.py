@@ -1,0 +1,129 @@
+"""What passes between a worker and the scheduler about one job."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.scheduler.domain.job import Checkpoint, Job, JobKind, Network
+from services.scheduler.domain.loss import POINT_BYTES
+from services.scheduler.domain.progress import Phase, Progress, Stage
+from services.scheduler.domain.task import Failure, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A job that was granted, and the task it belongs to."""
+
+    job: Job
+    task: Task
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePosition:
+    """Where a network's curve and log go on; `step_time`: when the last point was made."""
+
+    next_iteration: int
+    next_line: int
+    step_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Consecutive loss values, packed as little-endian float32."""
+
+    network: Network
+    first_iteration: int
+    packed: bytes
+    step_time: datetime | None
+
+    @property
+    def end_iteration(self) -> int:
+        """The iteration after the last."""
+        return self.first_iteration + len(self.packed) // POINT_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Consecutive lines of a network's log."""
+
+    network: Network
+    first_line: int
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NonconformingSample:
+    """A sample that was set aside (M1, D4)."""
+
+    data_path: str
+    file: str
+    sha256: str
+    reason: str
+    message: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobReport:
+    """What a worker tells; stored whole or not at all."""
+
+    phase: Phase | None = None
+    progress: Progress | None = None
+    stages: tuple[Stage, ...] = ()
+    points: tuple[Points, ...] = ()
+    logs: tuple[Lines, ...] = ()
+    validations: tuple[tuple[Network, int, float], ...] = ()
+    nonconforming: tuple[NonconformingSample, ...] = ()
+    checkpoint: Checkpoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportAnswer:
+    """What the worker needs to go on."""
+
+    lease_expire_time: datetime
+    cancel_requested: bool
+    positions: dict[Network, CurvePosition]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The weights are stored."""
+
+    weights_sha256: str
+    split_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The report is stored."""
+
+    report: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The job cannot go on; `retryable` if that is the infrastructure's fault."""
+
+    failure: Failure
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Terminated:
+    """The process is gone, as the user wished."""
+
+
+Outcome = Trained | Reported | Failed | Terminated
+
+_FITTING: dict[JobKind, tuple[type, ...]] = {
+    JobKind.TRAIN: (Trained, Failed, Terminated),
+    JobKind.EVALUATE: (Reported, Failed, Terminated),
+    JobKind.PREDICT: (Reported, Failed, Terminated),
+}
+
+
+def fits(outcome: Outcome, kind: JobKind) -> bool:
+    """Whether a job of that kind can end so."""
+    return isinstance(outcome, _FITTING[kind])

@@ -1,0 +1,50 @@
+"""Settings of the scheduler's process."""
+
+from dataclasses import dataclass
+
+from services.kit.object_store import ObjectStoreSettings
+from services.kit.settings import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueSettings:
+    """How work is given out and taken away."""
+
+    lease_s: float = setting("LOUPE_LEASE_S", default=10.0, doc="How long a lease lasts without a heartbeat.")
+    infrastructure_retries: int = setting(
+        "LOUPE_INFRASTRUCTURE_RETRIES",
+        default=5,
+        doc="How often a job is taken up again after an infrastructure fault before its task fails.",
+    )
+    aging_s: float = setting(
+        "LOUPE_PRIORITY_AGING_S",
+        default=1800.0,
+        doc="A waiting job gains one priority for every so many seconds, so that none starves.",
+    )
+    checkpoint_grace_s: float = setting(
+        "LOUPE_CHECKPOINT_GRACE_S",
+        default=300.0,
+        doc="How long a superseded checkpoint is kept for a worker that may still read it.",
+    )
+
+    def __post_init__(self) -> None:
+        if self.lease_s <= 0 or self.aging_s <= 0:
+            raise ValueError("LOUPE_LEASE_S and LOUPE_PRIORITY_AGING_S must be above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that the scheduler reads from its environment."""
+
+    listen: str = setting("LOUPE_LISTEN", default="127.0.0.1:7102", doc="host:port to serve at.")
+    database_url: str = setting(
+        "LOUPE_DATABASE_URL", secret=True, doc="postgresql+asyncpg://…; the schema is `scheduler`."
+    )
+    nats_url: str = setting("LOUPE_NATS_URL", secret=True, doc="nats://user:password@host:port[,…]")
+    service_token: str = setting(
+        "LOUPE_SERVICE_TOKEN", secret=True, doc="The token that the services of this installation share."
+    )
+    registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry.")
+    log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR.")
+    objects: ObjectStoreSettings
+    queue: QueueSettings

@@ -1,0 +1,1 @@
+"""Rows. Repositories take and return domain values; a session is one transaction of kit.database."""

@@ -1,0 +1,82 @@
+"""Domain values as JSON columns and back."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from services.scheduler.domain.job import Network
+from services.scheduler.domain.progress import Progress, Stage, StageName, StageState
+from services.scheduler.domain.spec import (
+    Augmentation,
+    InputSpec,
+    PinnedPath,
+    PredictionSpec,
+    Preprocessing,
+    TrainingSpec,
+)
+from services.scheduler.domain.task import Failure, TaskKind
+
+NETWORK_NUMBERS: Mapping[Network, int] = {Network.CLASSIFICATION: 1, Network.SEGMENTATION: 2}
+NETWORKS: Mapping[int, Network] = {number: network for network, number in NETWORK_NUMBERS.items()}
+
+
+def spec_to_json(spec: TrainingSpec | PredictionSpec) -> dict[str, Any]:
+    """What `spec_from_json` reads."""
+    return asdict(spec)
+
+
+def spec_from_json(kind: TaskKind, value: Mapping[str, Any]) -> TrainingSpec | PredictionSpec:
+    """The spec that was written."""
+    common = {
+        **value,
+        "data_paths": tuple(value["data_paths"]),
+        "code_list": tuple(value["code_list"]),
+        "pinned": tuple(PinnedPath(**pinned) for pinned in value["pinned"]),
+    }
+    if kind is TaskKind.PREDICTION:
+        return PredictionSpec(**common)
+    preprocessing, given = value["preprocessing"], value["input"]
+    return TrainingSpec(
+        **{
+            **common,
+            "preprocessing": Preprocessing(
+                preprocessing["train_fraction"],
+                preprocessing["filter_resolution"],
+                tuple(Augmentation(name) for name in preprocessing["augmentations"]),
+            ),
+            "input": InputSpec(**{**given, "mean": tuple(given["mean"]), "std": tuple(given["std"])}),
+        }
+    )
+
+
+def progress_to_json(progress: Progress | None) -> dict[str, Any] | None:
+    """What `progress_from_json` reads."""
+    return None if progress is None else asdict(progress)
+
+
+def progress_from_json(value: Mapping[str, Any] | None) -> Progress | None:
+    """The progress that was written."""
+    return None if value is None else Progress(**value)
+
+
+def stages_to_json(stages: tuple[Stage, ...]) -> list[dict[str, Any]]:
+    """What `stages_from_json` reads."""
+    return [asdict(stage) for stage in stages]
+
+
+def stages_from_json(value: list[Mapping[str, Any]]) -> tuple[Stage, ...]:
+    """The stages that were written."""
+    return tuple(
+        Stage(**{**stage, "name": StageName(stage["name"]), "state": StageState(stage["state"])})
+        for stage in value
+    )
+
+
+def failure_to_json(failure: Failure | None) -> dict[str, Any] | None:
+    """What `failure_from_json` reads."""
+    return None if failure is None else asdict(failure)
+
+
+def failure_from_json(value: Mapping[str, Any] | None) -> Failure | None:
+    """The failure that was written."""
+    return None if value is None else Failure(**value)

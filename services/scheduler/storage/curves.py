@@ -1,0 +1,222 @@
+"""Loss curves, validation points, logs and nonconforming samples of an attempt."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.scheduler.domain.job import Network
+from services.scheduler.domain.loss import POINT_BYTES, POINTS_PER_CHUNK, slices
+from services.scheduler.domain.work import CurvePosition, NonconformingSample
+from services.scheduler.storage.codec import NETWORK_NUMBERS, NETWORKS
+from services.scheduler.storage.tables import (
+    curves,
+    log_chunks,
+    loss_chunks,
+    nonconforming_samples,
+    validation_points,
+)
+
+# Bytes before the new points stay, those after stay too: a repeated report overwrites only itself.
+_APPEND = sa.text(
+    """
+    INSERT INTO loss_chunks (task, attempt, network, chunk, points)
+    VALUES (:task, :attempt, :network, :chunk, :points)
+    ON CONFLICT (task, attempt, network, chunk) DO UPDATE SET points =
+        substr(loss_chunks.points, 1, :offset) || excluded.points
+        || substr(loss_chunks.points, :offset + length(excluded.points) + 1)
+    """
+).bindparams(sa.bindparam("points", type_=sa.LargeBinary), sa.bindparam("offset", type_=sa.Integer))
+
+
+class Curves:
+    """What one attempt of a task recorded, in one transaction."""
+
+    def __init__(self, session: AsyncSession, task: str, attempt: int) -> None:
+        self._session = session
+        self._key = {"task": task, "attempt": attempt}
+
+    def _of(self, table: sa.Table, network: Network) -> tuple[sa.ColumnElement[bool], ...]:
+        return (
+            table.c.task == self._key["task"],
+            table.c.attempt == self._key["attempt"],
+            table.c.network == NETWORK_NUMBERS[network],
+        )
+
+    async def open(self) -> None:
+        """Begin the curves of a new attempt."""
+        await self._session.execute(
+            sa.insert(curves),
+            [{**self._key, "network": n, "points": 0, "lines": 0} for n in NETWORKS],
+        )
+
+    async def positions(self) -> dict[Network, CurvePosition]:
+        """Where each network's curve and log go on."""
+        rows = await self._session.execute(
+            sa.select(curves.c.network, curves.c.points, curves.c.lines, curves.c.step_time).where(
+                curves.c.task == self._key["task"], curves.c.attempt == self._key["attempt"]
+            )
+        )
+        return {NETWORKS[row.network]: CurvePosition(row.points, row.lines, row.step_time) for row in rows}
+
+    async def append(self, network: Network, first_iteration: int, points: bytes) -> None:
+        """Write packed points; the caller has checked that they leave no hole and moves the position."""
+        rows = [
+            {
+                **self._key,
+                "network": NETWORK_NUMBERS[network],
+                "chunk": part.chunk,
+                "points": points[part.start * POINT_BYTES : part.end * POINT_BYTES],
+                "offset": part.offset * POINT_BYTES,
+            }
+            for part in slices(first_iteration, len(points) // POINT_BYTES)
+        ]
+        await self._session.execute(_APPEND, rows if len(rows) > 1 else rows[0])
+
+    async def truncate(self, network: Network, points: int) -> None:
+        """Forget every point from iteration `points` on, and the validations after it; the log stays."""
+        last, inside = divmod(points, POINTS_PER_CHUNK)
+        await self._session.execute(
+            sa.delete(loss_chunks).where(
+                *self._of(loss_chunks, network), loss_chunks.c.chunk >= last + (inside > 0)
+            )
+        )
+        if inside:
+            await self._session.execute(
+                sa.update(loss_chunks)
+                .where(*self._of(loss_chunks, network), loss_chunks.c.chunk == last)
+                .values(points=sa.func.substr(loss_chunks.c.points, 1, inside * POINT_BYTES))
+            )
+        await self._session.execute(
+            sa.delete(validation_points).where(
+                *self._of(validation_points, network), validation_points.c.iteration > points
+            )
+        )
+        await self._session.execute(
+            sa.update(curves)
+            .where(*self._of(curves, network))
+            .values(points=sa.func.least(curves.c.points, points))
+        )
+
+    async def points(self, network: Network, first: int, end: int) -> bytes:
+        """Packed points of iterations `first` to `end`; shorter if the curve is."""
+        rows = (
+            await self._session.execute(
+                sa.select(loss_chunks.c.chunk, loss_chunks.c.points)
+                .where(
+                    *self._of(loss_chunks, network),
+                    loss_chunks.c.chunk >= first // POINTS_PER_CHUNK,
+                    loss_chunks.c.chunk <= max(first, end - 1) // POINTS_PER_CHUNK,
+                )
+                .order_by(loss_chunks.c.chunk)
+            )
+        ).all()
+        if not rows:
+            return b""
+        whole = b"".join(row.points for row in rows)
+        begin = rows[0].chunk * POINTS_PER_CHUNK
+        return whole[(first - begin) * POINT_BYTES : (end - begin) * POINT_BYTES]
+
+    async def validations(
+        self, network: Network, first: int, end: int | None = None
+    ) -> list[tuple[int, float]]:
+        """Validation points from iteration `first` to before `end`, ascending."""
+        v = validation_points
+        conditions = [*self._of(v, network), v.c.iteration >= first]
+        if end is not None:
+            conditions.append(v.c.iteration < end)
+        rows = await self._session.execute(
+            sa.select(v.c.iteration, v.c.accuracy).where(*conditions).order_by(v.c.iteration)
+        )
+        return [(row.iteration, row.accuracy) for row in rows]
+
+    async def add_validations(self, network: Network, points: Iterable[tuple[int, float]]) -> None:
+        """Store validation points; one that is repeated replaces itself."""
+        statement = insert(validation_points)
+        await self._session.execute(
+            statement.on_conflict_do_update(
+                index_elements=[
+                    validation_points.c[name] for name in ("task", "attempt", "network", "iteration")
+                ],
+                set_={"accuracy": statement.excluded.accuracy},
+            ),
+            [
+                {**self._key, "network": NETWORK_NUMBERS[network], "iteration": i, "accuracy": accuracy}
+                for i, accuracy in points
+            ],
+        )
+
+    async def add_lines(self, network: Network, first_line: int, lines: Sequence[str]) -> None:
+        """Append to the log; the caller moves the position."""
+        await self._session.execute(
+            sa.insert(log_chunks).values(
+                **self._key,
+                network=NETWORK_NUMBERS[network],
+                first_line=first_line,
+                # PostgreSQL's text has no NUL; a child that prints one must not stop its own reports.
+                lines=[line.replace("\x00", "\ufffd") for line in lines],
+            )
+        )
+
+    async def lines(self, network: Network, first_line: int, *, chunks: int) -> list[str]:
+        """The log from `first_line` on, at most `chunks` rows of it."""
+        log = log_chunks
+        rows = (
+            await self._session.execute(
+                sa.select(log.c.first_line, log.c.lines)
+                .where(
+                    *self._of(log, network),
+                    log.c.first_line
+                    >= sa.select(sa.func.coalesce(sa.func.max(log.c.first_line), 0))
+                    .where(*self._of(log, network), log.c.first_line <= first_line)
+                    .scalar_subquery(),
+                )
+                .order_by(log.c.first_line)
+                .limit(chunks)
+            )
+        ).all()
+        return [
+            line
+            for row in rows
+            for number, line in enumerate(row.lines, start=row.first_line)
+            if number >= first_line
+        ]
+
+    async def add_nonconforming(self, samples: Iterable[NonconformingSample]) -> None:
+        """Store samples that were set aside; one that is told again replaces itself."""
+        table = nonconforming_samples
+        statement = insert(table)
+        told = ("sha256", "reason", "message", "width", "height")
+        await self._session.execute(
+            statement.on_conflict_do_update(
+                index_elements=[table.c[name] for name in ("task", "attempt", "data_path", "file")],
+                set_={name: statement.excluded[name] for name in told},
+            ),
+            [
+                {
+                    **self._key,
+                    "data_path": sample.data_path,
+                    "file": sample.file,
+                    **{name: getattr(sample, name) for name in told},
+                }
+                for sample in samples
+            ],
+        )
+
+    async def nonconforming(self, after: tuple[str, str] | None, limit: int) -> list[NonconformingSample]:
+        """Samples that were set aside, by path and file."""
+        table = nonconforming_samples
+        conditions = [table.c.task == self._key["task"], table.c.attempt == self._key["attempt"]]
+        if after is not None:
+            conditions.append(sa.tuple_(table.c.data_path, table.c.file) > sa.tuple_(*after))
+        rows = await self._session.execute(
+            sa.select(table).where(*conditions).order_by(table.c.data_path, table.c.file).limit(limit)
+        )
+        return [_sample(row) for row in rows]
+
+
+def _sample(row: Any) -> NonconformingSample:  # noqa: ANN401 -- a row
+    names = ("data_path", "file", "sha256", "reason", "message", "width", "height")
+    return NonconformingSample(**{name: getattr(row, name) for name in names})

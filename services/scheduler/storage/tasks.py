@@ -1,0 +1,260 @@
+"""Tasks and their history."""
+
+import hashlib
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.kit.database import notify
+from services.kit.errors import AlreadyExists
+from services.scheduler.domain.listing import TaskFilter
+from services.scheduler.domain.progress import Phase
+from services.scheduler.domain.spec import PredictionSpec, TrainingSpec
+from services.scheduler.domain.task import (
+    Task,
+    TaskChanged,
+    TaskKind,
+    TaskNotFound,
+    TaskState,
+    TaskTransition,
+)
+from services.scheduler.storage import codec
+from services.scheduler.storage.tables import tasks, transitions
+
+_HELD_NAME = "tasks_model_name_held"
+_REQUEST = "tasks_request"
+_TRIGRAM = 3
+
+
+class ModelNameTaken(AlreadyExists):
+    """Another task holds the name (W1)."""
+
+    reason = "MODEL_NAME_TAKEN"
+
+
+class RequestRepeated(AlreadyExists):
+    """The same request is being carried out by somebody else at this moment."""
+
+    reason = "REQUEST_REPEATED"
+
+
+def task_channel(task_id: str) -> str:
+    """Woken by every change of a task, its curves and logs."""
+    return f"scheduler:task:{task_id}"
+
+
+class Tasks:
+    """The tasks of one transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, task: Task, *, request_id: str = "", request_digest: bytes = b"") -> None:
+        """Store a new task; ModelNameTaken or RequestRepeated if another was faster."""
+        spec = task.spec
+        values = {
+            "id": task.id,
+            "kind": task.kind.value,
+            "creator": task.creator,
+            "model_name": spec.model_name,
+            "name_trigrams": _trigrams(spec.model_name),
+            "retraining": isinstance(spec, TrainingSpec) and bool(spec.parent_version),
+            "production_environment": spec.production_environment,
+            "tried_version": spec.model_version if isinstance(spec, PredictionSpec) else "",
+            "priority": task.priority,
+            "request_id": request_id or None,
+            "request_digest": request_digest or None,
+            "spec": codec.spec_to_json(spec),
+            "create_time": task.create_time,
+            **_changing(task),
+        }
+        try:
+            await self._session.execute(sa.insert(tasks).values(values))
+        except IntegrityError as error:
+            if _HELD_NAME in str(error.orig):
+                raise ModelNameTaken(
+                    f"another model or training task has the name {spec.model_name}", model=spec.model_name
+                ) from error
+            if _REQUEST in str(error.orig):
+                raise RequestRepeated("the request is being carried out; ask again") from error
+            raise
+
+    async def get(self, task_id: str) -> Task:
+        """The task, or TaskNotFound."""
+        return _task(await self._row(task_id, sa.select(tasks)))
+
+    async def lock(self, task_id: str) -> Task:
+        """The task, whose lock guards its jobs and curves too until the end of the transaction; or TaskNotFound."""
+        return _task(await self._row(task_id, sa.select(tasks).with_for_update(key_share=True)))
+
+    async def _row(self, task_id: str, select: sa.Select[Any]) -> Any:  # noqa: ANN401 -- a row
+        row = (await self._session.execute(select.where(tasks.c.id == task_id))).one_or_none()
+        if row is None:
+            raise TaskNotFound(
+                f"there is no tasks/{task_id[:64]}; it may have been deleted", task=task_id[:64]
+            )
+        return row
+
+    async def save(self, before: Task, after: Task) -> None:
+        """Replace `before` by `after`, and wake who watches; TaskChanged if it is no longer `before`."""
+        changed = await self._session.scalar(
+            sa.update(tasks)
+            .where(tasks.c.id == before.id, tasks.c.revision == before.revision)
+            .values(_changing(after))
+            .returning(tasks.c.id)
+        )
+        if changed is None:
+            raise TaskChanged(f"{before.name} changed meanwhile; try again", task=before.name)
+        await notify(self._session, task_channel(before.id))
+
+    async def remove(self, task: Task) -> None:
+        """Delete the task with everything that belongs to it, and wake who watches."""
+        await self._session.execute(sa.delete(tasks).where(tasks.c.id == task.id))
+        await notify(self._session, task_channel(task.id))
+
+    async def record(self, transition: TaskTransition) -> None:
+        """Append to the task's history."""
+        await self._session.execute(
+            sa.insert(transitions).values(
+                task=transition.task,
+                revision=transition.revision,
+                from_state=transition.from_state,
+                to_state=transition.to_state,
+                time=transition.time,
+                cause=transition.cause,
+                attempt=transition.attempt,
+            )
+        )
+
+    async def history(self, task_id: str) -> list[TaskTransition]:
+        """Every state that the task entered, oldest first."""
+        rows = await self._session.execute(
+            sa.select(transitions).where(transitions.c.task == task_id).order_by(transitions.c.revision)
+        )
+        return [
+            TaskTransition(
+                task=row.task,
+                revision=row.revision,
+                from_state=TaskState(row.from_state) if row.from_state else None,
+                to_state=TaskState(row.to_state),
+                time=row.time,
+                cause=row.cause,
+                attempt=row.attempt,
+            )
+            for row in rows
+        ]
+
+    async def of_request(self, creator: str, request_id: str) -> tuple[Task, bytes] | None:
+        """The task that a request made, and the digest of what it asked for (W12)."""
+        row = (
+            await self._session.execute(
+                sa.select(tasks).where(tasks.c.creator == creator, tasks.c.request_id == request_id)
+            )
+        ).one_or_none()
+        return None if row is None else (_task(row), bytes(row.request_digest))
+
+    async def is_name_held(self, model_name: str) -> bool:
+        """Whether a training task holds the name (W1)."""
+        held = await self._session.scalar(
+            sa.select(sa.literal(1))
+            .select_from(tasks)
+            .where(tasks.c.model_name == model_name, tasks.c.kind == "TRAINING", ~tasks.c.retraining)
+        )
+        return held is not None
+
+    async def page(self, wanted: TaskFilter, *, before: str, limit: int) -> list[Task]:
+        """The newest `limit` tasks, of those older than `before` if it is not empty."""
+        conditions = []
+        if before:
+            conditions.append(tasks.c.id < before)
+        if wanted.creator:
+            conditions.append(tasks.c.creator == wanted.creator)
+        if wanted.production_environment:
+            conditions.append(tasks.c.production_environment == wanted.production_environment)
+        if wanted.tried_version:
+            conditions.append(tasks.c.tried_version == wanted.tried_version)
+        if wanted.kind is not None:
+            conditions.append(tasks.c.kind == wanted.kind.value)
+        if wanted.model_name_contains:
+            part = wanted.model_name_contains.lower()
+            if len(part) >= _TRIGRAM:
+                conditions.append(tasks.c.name_trigrams.contains(_trigrams(part)))
+            conditions.append(sa.func.lower(tasks.c.model_name).contains(part, autoescape=True))
+        newest = tasks.c.id.desc()
+        if not wanted.states:
+            select = sa.select(tasks).where(*conditions).order_by(newest).limit(limit)
+            return [_task(row) for row in await self._session.execute(select)]
+        # Each state by itself is a range of the index; together they would be a scan of all tasks.
+        parts = [
+            sa.select(tasks)
+            .where(*conditions, tasks.c.state == state.value)
+            .order_by(newest)
+            .limit(limit)
+            .subquery()
+            .select()
+            for state in dict.fromkeys(wanted.states)
+        ]
+        union = sa.union_all(*parts).subquery()
+        merged = sa.select(union).order_by(union.c.id.desc()).limit(limit)
+        return [_task(row) for row in await self._session.execute(merged)]
+
+
+def digest(content: str) -> bytes:
+    """What tells one request's content from another's."""
+    return hashlib.sha256(content.encode()).digest()
+
+
+def _trigrams(text: str) -> list[str]:
+    lowered = text.lower()
+    return sorted({lowered[i : i + _TRIGRAM] for i in range(len(lowered) - _TRIGRAM + 1)})
+
+
+def _changing(task: Task) -> dict[str, Any]:
+    return {
+        "state": task.state.value,
+        "revision": task.revision,
+        "state_revision": task.state_revision,
+        "attempt": task.attempt,
+        "terminating": task.terminating,
+        "start_time": task.start_time,
+        "end_time": task.end_time,
+        "phase": task.phase.value if task.phase else None,
+        "progress": codec.progress_to_json(task.progress),
+        "stages": codec.stages_to_json(task.stages),
+        "recoveries": task.recoveries,
+        "failure": codec.failure_to_json(task.failure),
+        "report": task.report,
+        "weights_sha256": task.weights_sha256,
+        "split_sha256": task.split_sha256,
+        "model_version": task.model_version,
+    }
+
+
+def _task(row: Any) -> Task:  # noqa: ANN401 -- a row
+    kind = TaskKind(row.kind)
+    return Task(
+        id=row.id,
+        kind=kind,
+        state=TaskState(row.state),
+        spec=codec.spec_from_json(kind, row.spec),
+        creator=row.creator,
+        create_time=row.create_time,
+        priority=row.priority,
+        revision=row.revision,
+        state_revision=row.state_revision,
+        attempt=row.attempt,
+        terminating=row.terminating,
+        start_time=row.start_time,
+        end_time=row.end_time,
+        phase=Phase(row.phase) if row.phase else None,
+        progress=codec.progress_from_json(row.progress),
+        stages=codec.stages_from_json(row.stages),
+        recoveries=row.recoveries,
+        failure=codec.failure_from_json(row.failure),
+        report=row.report,
+        weights_sha256=row.weights_sha256,
+        split_sha256=row.split_sha256,
+        model_version=row.model_version,
+    )

@@ -1,0 +1,249 @@
+"""The registry: what the scheduler asks of it, in its contracts and in the scheduler's words."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+import grpc
+from loupe.registry.v1 import (
+    algorithm_image_pb2,
+    algorithm_image_service_pb2,
+    algorithm_image_service_pb2_grpc,
+    dataset_pb2,
+    dataset_service_pb2,
+    dataset_service_pb2_grpc,
+    identity_service_pb2,
+    identity_service_pb2_grpc,
+    master_data_service_pb2,
+    master_data_service_pb2_grpc,
+    model_pb2,
+    model_service_pb2,
+    model_service_pb2_grpc,
+)
+
+from services.kit.auth import Principal, Role
+from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound
+from services.scheduler.domain.spec import (
+    InputSpec,
+    PinnedPath,
+    PredictionRequest,
+    TrainingRequest,
+    TrainingSpec,
+)
+from services.scheduler.domain.task import Task
+from services.scheduler.domain.wizard import (
+    MAX_DATA_PATHS,
+    CodeCount,
+    Facts,
+    ImageFacts,
+    PathFacts,
+    VersionFacts,
+)
+from services.scheduler.wire.values import dict_of, struct
+
+T = TypeVar("T")
+
+# A wizard with hundreds of paths must not take all of the registry's connections.
+_PARALLEL = 16
+
+
+class RegistryVerifier:
+    """Asks the registry whom a token speaks for (A1)."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._identity = identity_service_pb2_grpc.IdentityServiceStub(channel)
+
+    async def verify(self, token: str) -> Principal:
+        """The principal of the token; Unauthenticated when it is not valid, Unavailable when nobody can tell."""
+        found = await self._identity.Authenticate(identity_service_pb2.AuthenticateRequest(token=token))
+        return Principal(found.name, Role(found.role), found.token)
+
+
+class RegistryLibrary:
+    """`application.library.Library`, over gRPC."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._images = algorithm_image_service_pb2_grpc.AlgorithmImageServiceStub(channel)
+        self._datasets = dataset_service_pb2_grpc.DatasetServiceStub(channel)
+        self._master_data = master_data_service_pb2_grpc.MasterDataServiceStub(channel)
+        self._models = model_service_pb2_grpc.ModelServiceStub(channel)
+        self._parallel = asyncio.Semaphore(_PARALLEL)
+
+    async def training_facts(self, request: TrainingRequest) -> Facts:
+        """What the registry knows about all that a training names."""
+        image, environment, resource, paths, version = await asyncio.gather(
+            self._image(request.algorithm_image_version),
+            self._environment_exists(request.production_environment),
+            self._resource_exists(request.compute_resource),
+            self._paths(request.data_paths),
+            self._version(request.parent_version),
+        )
+        return Facts(
+            image=image,
+            environment_exists=environment,
+            resource_exists=resource,
+            paths=paths,
+            version=version,
+        )
+
+    async def prediction_facts(self, request: PredictionRequest) -> Facts:
+        """What the registry knows about all that a prediction names."""
+        resource, paths, version = await asyncio.gather(
+            self._resource_exists(request.compute_resource),
+            self._paths(request.data_paths),
+            self._version(request.model_version),
+        )
+        return Facts(resource_exists=resource, paths=paths, version=version)
+
+    async def pin(self, data_path: str) -> PinnedPath:
+        """Pin the path's present listing for ever."""
+        async with self._parallel:
+            snapshot = await self._datasets.SnapshotDataPath(
+                dataset_service_pb2.SnapshotDataPathRequest(name=data_path)
+            )
+        return PinnedPath(data_path, snapshot.name, snapshot.sha256)
+
+    async def number(self, task: Task, releaser: str) -> str:
+        """The version of a released task; the same for every call."""
+        version = await self._models.CreateModelVersion(release_order(task, releaser))
+        return str(version.name)
+
+    async def _image(self, name: str) -> ImageFacts | None:
+        parent, _, _ = name.partition("/versions/")
+        version, image = await asyncio.gather(
+            self._known(
+                name,
+                lambda: self._images.GetAlgorithmImageVersion(
+                    algorithm_image_service_pb2.GetAlgorithmImageVersionRequest(name=name)
+                ),
+            ),
+            self._known(
+                parent,
+                lambda: self._images.GetAlgorithmImage(
+                    algorithm_image_service_pb2.GetAlgorithmImageRequest(name=parent)
+                ),
+            ),
+        )
+        if version is None or image is None:
+            return None
+        return ImageFacts(
+            major=version.major,
+            input=_input(version.input),
+            classification_networks=tuple(version.classification_networks),
+            default_model_params=dict_of(version.default_model_params),
+            default_training_params=dict_of(version.default_training_params),
+            training_paths=tuple(version.training_paths),
+            business=image.kind == algorithm_image_pb2.IMAGE_KIND_BUSINESS,
+            production_environment=image.production_environment,
+            segmentation=image.task_type == algorithm_image_pb2.TASK_TYPE_SEGMENTATION_CLASSIFICATION,
+        )
+
+    async def _environment_exists(self, name: str) -> bool:
+        request = master_data_service_pb2.GetProductionEnvironmentRequest(name=name)
+        return (
+            await self._known(name, lambda: self._master_data.GetProductionEnvironment(request)) is not None
+        )
+
+    async def _resource_exists(self, name: str) -> bool:
+        request = master_data_service_pb2.GetComputeResourceRequest(name=name)
+        return await self._known(name, lambda: self._master_data.GetComputeResource(request)) is not None
+
+    async def _paths(self, names: Iterable[str]) -> dict[str, PathFacts | None]:
+        # The wizard refuses a longer list anyway; there is no need to ask for all of it first.
+        wanted = list(dict.fromkeys(names))[:MAX_DATA_PATHS]
+        return dict(zip(wanted, await asyncio.gather(*(self._path(name) for name in wanted)), strict=True))
+
+    async def _path(self, name: str) -> PathFacts | None:
+        async with self._parallel:
+            path = await self._known(
+                name, lambda: self._datasets.GetDataPath(dataset_service_pb2.GetDataPathRequest(name=name))
+            )
+        if path is None:
+            return None
+        return PathFacts(
+            valid=path.status == dataset_pb2.DATA_PATH_STATUS_VALID,
+            codes={one.code: CodeCount(one.sample_count, one.mask_count) for one in path.code_counts},
+        )
+
+    async def _version(self, name: str) -> VersionFacts | None:
+        version = await self._known(
+            name, lambda: self._models.GetModelVersion(model_service_pb2.GetModelVersionRequest(name=name))
+        )
+        if version is None:
+            return None
+        return VersionFacts(
+            name=version.name,
+            code_list=tuple(version.code_list),
+            num_of_classes=version.num_of_classes,
+            weights_sha256=version.weights_sha256,
+            production_environment=version.production_environment,
+            data_paths=tuple(snapshot.partition("/snapshots/")[0] for snapshot in version.snapshots),
+            model_params=dict_of(version.model_params),
+            training_params=dict_of(version.training_params),
+        )
+
+    async def _known(self, name: str, call: Callable[[], Awaitable[T]]) -> T | None:
+        """The answer, or None if there is no such thing; a name that nothing can have is that too."""
+        if not name:
+            return None
+        try:
+            return await call()
+        except (NotFound, InvalidArgument, FailedPrecondition):
+            return None
+
+
+def release_order(task: Task, releaser: str) -> model_service_pb2.CreateModelVersionRequest:
+    """What a release hands to the registry: the version with its whole lineage."""
+    spec = task.spec
+    if not isinstance(spec, TrainingSpec):  # pragma: no cover -- the state machine releases trainings only
+        raise TypeError(f"{task.name} is no training")
+    version = model_pb2.ModelVersion(
+        major=spec.target_major,
+        task=task.name,
+        algorithm_image_version=spec.algorithm_image_version,
+        parent_version=spec.parent_version,
+        weights_sha256=task.weights_sha256,
+        snapshots=[pinned.snapshot for pinned in spec.pinned],
+        code_list=spec.code_list,
+        num_of_classes=spec.num_of_classes,
+        input=algorithm_image_pb2.InputSpecification(
+            width=spec.input.width,
+            height=spec.input.height,
+            channels=spec.input.channels,
+            mean=spec.input.mean,
+            std=spec.input.std,
+            min_side=spec.input.min_side,
+            max_aspect_ratio=spec.input.max_aspect_ratio,
+        ),
+        model_params=struct(spec.model_params),
+        training_params=struct(spec.training_params),
+        preprocessing_params=struct(
+            {
+                "train_fraction": spec.preprocessing.train_fraction,
+                "filter_resolution": spec.preprocessing.filter_resolution,
+                "augmentations": [str(one) for one in spec.preprocessing.augmentations],
+                "train_segmentation": spec.train_segmentation,
+                "warm_start": spec.warm_start,
+            }
+        ),
+        seed=spec.seed,
+        report=task.report,
+        releaser=releaser,
+        production_environment=spec.production_environment,
+        task_type=algorithm_image_pb2.TASK_TYPE_SEGMENTATION_CLASSIFICATION
+        if spec.segmentation_image
+        else algorithm_image_pb2.TASK_TYPE_CLASSIFICATION,
+    )
+    return model_service_pb2.CreateModelVersionRequest(parent=f"models/{spec.model_name}", version=version)
+
+
+def _input(message: algorithm_image_pb2.InputSpecification) -> InputSpec:
+    return InputSpec(
+        width=message.width,
+        height=message.height,
+        channels=message.channels,
+        mean=tuple(message.mean),
+        std=tuple(message.std),
+        min_side=message.min_side,
+        max_aspect_ratio=message.max_aspect_ratio,
+    )
