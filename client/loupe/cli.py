@@ -1,6 +1,7 @@
 """The command `loupe`.
 
-Exit codes: 0 done, 1 refused or failed (the reason is on stderr), 2 wrong usage, 3 the servers cannot be reached.
+Exit codes: 0 done, 1 refused or failed (the reason is on stderr), 2 wrong usage, 3 the servers cannot be
+reached.
 """
 
 import importlib
@@ -9,13 +10,13 @@ import sys
 from typing import NoReturn
 
 import click
-
-from deploy.embedded.errors import StackError, StartFailed
 from loupe.failures import Refused, Unreachable
 from loupe.folders import FolderUnreadable
 from loupe.language import pick
 from loupe.names import BadName
 from loupe.profile import NotConfigured
+
+from deploy.embedded.errors import StackError, StartFailed
 from services.kit.errors import DeadlineExceeded, InvalidArgument, LoupeError, Unavailable
 
 # Where each command lives and what `loupe --help` says of it: importing them all to ask would cost a second.
@@ -75,10 +76,12 @@ class LazyGroup(click.Group):
             _tell(error)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(package_name="loupe", message="%(prog)s %(version)s")
 def loupe() -> None:
-    """Loupe, the model library of a defect-classification platform: from images to a released, tested model version.
+    """Loupe, a model library for defect classification: from images to a released, tested model version.
 
     \b
     Begin with
@@ -88,8 +91,8 @@ def loupe() -> None:
       loupe data import /tmp/panels --dataset panels
       loupe train --help
 
-    Every command takes --json (one JSON value on stdout) and --data-dir. Exit codes: 0 done, 1 refused or failed (reason on
-    stderr), 2 wrong usage, 3 the servers cannot be reached.
+    Every command takes --json (one JSON value on stdout) and --data-dir. Exit codes: 0 done, 1 refused or
+    failed (reason on stderr), 2 wrong usage, 3 the servers cannot be reached.
     """
 
 

@@ -9,8 +9,8 @@
             print(view.headline())
         print(loupe.report(task.name).overall.accuracy.value)
 
-Both speak the gRPC contracts: resources are their messages, and what a server refuses is raised as an error of
-`services.kit.errors`, with its reason and its violations.
+Both speak the gRPC contracts: resources are their messages, and what a server refuses is raised as an error
+of `services.kit.errors`, with its reason and its violations.
 """
 
 import asyncio
@@ -53,8 +53,8 @@ T = TypeVar("T")
 class AsyncLoupe:
     """Channels to the services of one installation; an async context manager.
 
-    The attributes `images`, `datasets`, `master_data`, `models`, `identity`, `tasks` and `reports` are the contracts'
-    own stubs; the methods are what takes more than one call.
+    The attributes `images`, `datasets`, `master_data`, `models`, `identity`, `tasks` and `reports` are the
+    contracts' own stubs; the methods are what takes more than one call.
     """
 
     def __init__(self, profile: Profile) -> None:
@@ -121,7 +121,9 @@ class AsyncLoupe:
             return found[0]
         if found:
             some = ", ".join(names.short(name) for name in found[:3])
-            raise NotFound(f"{text!r} begins the ids of {len(found)} tasks ({some} …); write more of it", task=text)
+            raise NotFound(
+                f"{text!r} begins the ids of {len(found)} tasks ({some} …); write more of it", task=text
+            )
         raise NotFound(f"no task's id begins with {text!r}; `loupe tasks` lists them", task=text)
 
     async def image_version(self, text: str) -> Any:  # noqa: ANN401 -- AlgorithmImageVersion; the stubs are untyped here
@@ -130,7 +132,9 @@ class AsyncLoupe:
             name = names.image_version(text)
         else:
             image = await self.images.GetAlgorithmImage(
-                algorithm_image_service_pb2.GetAlgorithmImageRequest(name=names.resource("algorithmImages", text))
+                algorithm_image_service_pb2.GetAlgorithmImageRequest(
+                    name=names.resource("algorithmImages", text)
+                )
             )
             name = image.latest_version
         return await self.images.GetAlgorithmImageVersion(
@@ -138,10 +142,12 @@ class AsyncLoupe:
         )
 
     async def data_paths(self, datasets: Sequence[str], paths: Sequence[str]) -> list[str]:
-        """The data paths that are meant: those of the datasets, or of one dataset only the named ones, and any `D/P`."""
+        """Those of the datasets, or of a single dataset only the named ones, and any `D/P`."""
         narrowing = [path for path in paths if "/" not in path]
         if narrowing and len(datasets) != 1:
-            raise names.BadName(f"--path {narrowing[0]} needs exactly one --dataset; or write DATASET/{narrowing[0]}")
+            raise names.BadName(
+                f"--path {narrowing[0]} needs exactly one --dataset; or write DATASET/{narrowing[0]}"
+            )
         chosen = [names.data_path(path, datasets[0] if datasets else None) for path in paths]
         for dataset in [] if narrowing else datasets:
             of_dataset = await self.list_data_paths(dataset)
@@ -161,19 +167,23 @@ class AsyncLoupe:
         self, task: task_pb2.Task, *, request_id: str = "", validate_only: bool = False
     ) -> task_pb2.Task:
         """Create the task; the same `request_id` gives the same task (W12)."""
-        request = task_service_pb2.CreateTaskRequest(task=task, request_id=request_id, validate_only=validate_only)
+        request = task_service_pb2.CreateTaskRequest(
+            task=task, request_id=request_id, validate_only=validate_only
+        )
         created: task_pb2.Task = await self.tasks.CreateTask(request, timeout=60)
         return created
 
     async def find_report(self, text: str) -> report_pb2.Report:
-        """The report that a report's name, a task, or `MODEL@VERSION` means; a version's is its latest prediction's (P2)."""
+        """The report of a task, of `MODEL@VERSION` (its latest prediction's, P2), or by a report's name."""
         if "@" in text or text.startswith("models/"):
             name = await self._report_of_version(names.model_version(text))
         elif text.startswith("reports/"):
             name = text
         else:
             name = await self._report_of_task_or_report(text)
-        report: report_pb2.Report = await self.reports.GetReport(report_service_pb2.GetReportRequest(name=name))
+        report: report_pb2.Report = await self.reports.GetReport(
+            report_service_pb2.GetReportRequest(name=name)
+        )
         return report
 
     async def _report_of_version(self, name: str) -> str:
@@ -198,7 +208,9 @@ class AsyncLoupe:
         task = await self.tasks.GetTask(task_service_pb2.GetTaskRequest(name=name))
         if not task.report:
             state = task_pb2.TaskState.Name(task.state).removeprefix("TASK_STATE_")
-            raise FailedPrecondition(f"{name} is {state} and has no report; it comes with COMPLETED", task=name)
+            raise FailedPrecondition(
+                f"{name} is {state} and has no report; it comes with COMPLETED", task=name
+            )
         return str(task.report)
 
     def watch(self, task: str) -> AsyncIterator[TaskView]:
@@ -228,7 +240,7 @@ async def pages(
 
 
 class Loupe:
-    """The same without `await`; runs its own event loop in a thread, so that it works inside notebooks too."""
+    """The same without `await`; its own event loop runs in a thread, so it works in notebooks too."""
 
     def __init__(self, profile: Profile) -> None:
         self._loop = asyncio.new_event_loop()
@@ -290,7 +302,9 @@ class Loupe:
             spec = task_pb2.TrainingSpec(
                 model_name=name,
                 algorithm_image_version=(await client.image_version(image)).name,
-                production_environment=names.resource("productionEnvironments", environment) if environment else "",
+                production_environment=names.resource("productionEnvironments", environment)
+                if environment
+                else "",
                 data_paths=await client.data_paths(datasets, paths),
                 compute_resource=names.resource("computeResources", resource),
                 model_params_json=model_params_json,
@@ -322,7 +336,9 @@ class Loupe:
 
         async def get() -> task_pb2.Task:
             name = await self.async_client.resolve_task(task)
-            found: task_pb2.Task = await self.async_client.tasks.GetTask(task_service_pb2.GetTaskRequest(name=name))
+            found: task_pb2.Task = await self.async_client.tasks.GetTask(
+                task_service_pb2.GetTaskRequest(name=name)
+            )
             return found
 
         return self._run(get())
@@ -332,7 +348,9 @@ class Loupe:
 
         async def collect() -> list[task_pb2.Task]:
             request = task_service_pb2.ListTasksRequest(page_size=min(limit, _PAGE))
-            return [item async for item in pages(self.async_client.tasks.ListTasks, request, "tasks", limit=limit)]
+            return [
+                item async for item in pages(self.async_client.tasks.ListTasks, request, "tasks", limit=limit)
+            ]
 
         return self._run(collect())
 

@@ -1,7 +1,7 @@
-"""Reads a folder of sample images as an import sees it (D1): one folder per defect code, masks and groups beside them.
+"""Reads a folder of sample images as an import sees it (D1): a folder per code, masks and groups beside.
 
-Nothing is decoded here: what a file really holds is the registry's to judge (D4). This module says which files are
-offered, which mask and group belong to each, and what was left out and why.
+Nothing is decoded here: what a file really holds is the registry's to judge (D4). This module says which
+files are offered, which mask and group belong to each, and what was left out and why.
 """
 
 import csv
@@ -20,12 +20,12 @@ _CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 # In order of preference: the first that a table has is taken.
 _FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "image_path", "name", "sample")
 _GROUP_COLUMNS = (
-    "group", "group_id", "tile_group", "panel", "panel_id", "tile", "tile_id", "part", "part_id", "glass", "glass_id",
-    "lot", "lot_id",
+    "group", "group_id", "tile_group", "panel", "panel_id", "tile", "tile_id", "part", "part_id",
+    "glass", "glass_id", "lot", "lot_id",
 )  # fmt: skip
 
 
-class FolderUnreadable(ValueError):  # noqa: N818 -- a fact about the folder
+class FolderUnreadable(ValueError):
     """The folder cannot be imported as it is; the message says what to change."""
 
 
@@ -97,14 +97,16 @@ def read_folder(folder: Path) -> FolderListing:
             left_out.extend(others)
         elif entry.name != GROUPS_FILE:
             left_out.append(_at_top(entry))
-    column, unmatched = "", ()
+    column = ""
+    unmatched: tuple[str, ...] = ()
     table = folder / GROUPS_FILE
     if table.is_file():
         column, groups = _read_groups(table, (sample.file for sample in found))
         known = {sample.file for sample in found}
         unmatched = tuple(sorted(file for file in groups if file not in known))
         found = [
-            FoundSample(sample.file, sample.image, sample.mask, groups.get(sample.file, "")) for sample in found
+            FoundSample(sample.file, sample.image, sample.mask, groups.get(sample.file, ""))
+            for sample in found
         ]
     return FolderListing(
         folder=folder,
@@ -118,8 +120,8 @@ def read_folder(folder: Path) -> FolderListing:
 def hold_out(listing: FolderListing, share: float) -> tuple[FolderListing, FolderListing]:
     """Part a listing in two: what may be trained with, and a question bank of about `share` of every code.
 
-    Whole groups go to one side (D3); which, follows from the groups' names alone, so it is the same every time. A code
-    whose samples are all one group stays on the training side.
+    Whole groups go to one side (D3); which, follows from the groups' names alone, so it is the same every
+    time. A code whose samples are all one group stays on the training side.
     """
     groups: defaultdict[str, list[FoundSample]] = defaultdict(list)
     for sample in listing.samples:
@@ -133,7 +135,9 @@ def hold_out(listing: FolderListing, share: float) -> tuple[FolderListing, Folde
         size = {code: sum(sample.code == code for sample in groups[key]) for code in codes}
         wanted = any(total[code] - left[code] < share * total[code] for code in codes)
         # Not more than twice its share: one huge group must not empty a class.
-        bearable = all(total[code] - left[code] + size[code] <= max(2 * share * total[code], 1) for code in codes)
+        bearable = all(
+            total[code] - left[code] + size[code] <= max(2 * share * total[code], 1) for code in codes
+        )
         if wanted and bearable and all(left[code] - size[code] > 0 for code in codes):
             held.add(key)
             for code in codes:
@@ -159,7 +163,9 @@ def _read_code(folder: Path) -> tuple[list[FoundSample], list[LeftOut]]:
         return [], [LeftOut(name, "HIDDEN", "a hidden folder")]
     if not _CODE.fullmatch(name):
         why = "the folder's name is no defect code; a code is 1 to 32 of A-Z a-z 0-9 _ -"
-        return [], [LeftOut(f"{name}/{file.name}", "BAD_CODE", why) for file in folder.iterdir() if file.is_file()]
+        return [], [
+            LeftOut(f"{name}/{file.name}", "BAD_CODE", why) for file in folder.iterdir() if file.is_file()
+        ]
     left_out: list[LeftOut] = []
     files: list[Path] = []
     for entry in folder.iterdir():
@@ -184,7 +190,7 @@ def _read_code(folder: Path) -> tuple[list[FoundSample], list[LeftOut]]:
 
 
 def _part_masks(files: Iterable[Path]) -> tuple[dict[str, Path], list[Path]]:
-    """Masks by the stem of their image, and the images: `a.mask.png`, or `a.png` where a picture `a.jpg` is there too."""
+    """Masks by their image's stem (`a.mask.png`, or `a.png` beside a picture `a.jpg`), and the images."""
     masks: dict[str, Path] = {}
     by_stem: defaultdict[str, list[Path]] = defaultdict(list)
     for file in sorted(files):
@@ -202,13 +208,14 @@ def _part_masks(files: Iterable[Path]) -> tuple[dict[str, Path], list[Path]]:
     return masks, images
 
 
-# --- groups.csv ---------------------------------------------------------------------------------------------------
+# --- groups.csv ---------------------------------------------------------------------------------------------
 
 
 def _read_groups(table: Path, files: Iterable[str]) -> tuple[str, dict[str, str]]:
     """The column that holds the group, and each file's group.
 
-    Faults are errors: a table that is silently ignored lets photos of one part fall on both sides of a split (D3).
+    Faults are errors: a table that is silently ignored lets photos of one part fall on both sides of a split
+    (D3).
     """
     try:
         text = table.read_text(encoding="utf-8-sig")
@@ -224,7 +231,8 @@ def _read_groups(table: Path, files: Iterable[str]) -> tuple[str, dict[str, str]
         lacking = "for the file" if file_column is None else "for the group"
         wanted = _FILE_COLUMNS if file_column is None else _GROUP_COLUMNS
         raise FolderUnreadable(
-            f"{table} has no column {lacking}: its header is {first_line.strip()!r}; name one of {', '.join(wanted)}"
+            f"{table} has no column {lacking}: its header is {first_line.strip()!r}; "
+            f"name one of {', '.join(wanted)}"
         )
     resolve = _FileResolver(files)
     groups: dict[str, str] = {}
@@ -235,19 +243,23 @@ def _read_groups(table: Path, files: Iterable[str]) -> tuple[str, dict[str, str]
         file, group = resolve(written), (row.get(group_column) or "").strip()
         if groups.setdefault(file, group) != group:
             raise FolderUnreadable(
-                f"{table} line {rows.line_num}: {written} is in group {group!r} here and in {groups[file]!r} above"
+                f"{table} line {rows.line_num}: {written} is in group {group!r}, above in {groups[file]!r}"
             )
     return group_column, groups
 
 
 class _FileResolver:
-    """Finds the file that a table means, however it wrote it: with another folder in front, or without a suffix."""
+    """Finds the file that a table means, with another folder in front, or without a suffix."""
 
     def __init__(self, files: Iterable[str]) -> None:
         self._exact = frozenset(files)
         self._loose: defaultdict[str, set[str]] = defaultdict(set)
         for file in self._exact:
-            for spelling in (PurePosixPath(file).name, PurePosixPath(file).stem, str(PurePosixPath(file).with_suffix(""))):
+            for spelling in (
+                PurePosixPath(file).name,
+                PurePosixPath(file).stem,
+                str(PurePosixPath(file).with_suffix("")),
+            ):
                 self._loose[spelling].add(file)
 
     def __call__(self, written: str) -> str:

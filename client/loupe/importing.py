@@ -15,7 +15,7 @@ from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_
 from services.kit.errors import Unavailable
 
 _BATCH = 200
-"""Samples a round: at most 500 may be added and 1000 objects asked for in one call, and each sample has up to two."""
+"""Samples a round. A call may add 500 and ask for 1000 objects, of which a sample has up to two."""
 _THREADS = 8
 _BATCHES_AT_ONCE = 2
 _ADD_TIMEOUT_S = 300.0
@@ -79,13 +79,17 @@ class SampleImport:
     """One import; hashing and uploading run in threads while the registry checks the batch before."""
 
     def __init__(
-        self, datasets: dataset_service_pb2_grpc.DatasetServiceStub, on_progress: Callable[[ImportProgress], None]
+        self,
+        datasets: dataset_service_pb2_grpc.DatasetServiceAsyncStub,
+        on_progress: Callable[[ImportProgress], None],
     ) -> None:
         self._datasets = datasets
         self._on_progress = on_progress
         self._http = urllib3.PoolManager(
             maxsize=_THREADS,
-            retries=urllib3.Retry(total=5, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504), allowed_methods=None),
+            retries=urllib3.Retry(
+                total=5, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504), allowed_methods=None
+            ),
             timeout=urllib3.Timeout(connect=5, read=120),
         )
 
@@ -119,7 +123,9 @@ class SampleImport:
             await _all(in_turn(batch) for batch in batches)
         self._http.clear()
         return ImportResult(
-            data_path=await self._datasets.GetDataPath(dataset_service_pb2.GetDataPathRequest(name=data_path.name)),
+            data_path=await self._datasets.GetDataPath(
+                dataset_service_pb2.GetDataPathRequest(name=data_path.name)
+            ),
             outcomes=tuple(sorted(tally.outcomes, key=lambda outcome: outcome.file)),
             uploaded=tally.uploaded,
             uploaded_bytes=tally.uploaded_bytes,
@@ -168,9 +174,13 @@ class SampleImport:
         size = file.stat().st_size
         with file.open("rb") as body:
             # An empty file is offered all the same: the registry says what is wrong with it.
-            answer = self._http.request("PUT", url, body=body if size else b"", headers={"Content-Length": str(size)})
+            answer = self._http.request(
+                "PUT", url, body=body if size else b"", headers={"Content-Length": str(size)}
+            )
         if answer.status not in (200, 201, 204):
-            raise Unavailable(f"object storage answered {answer.status} to the upload of {file}; try again", file=file)
+            raise Unavailable(
+                f"object storage answered {answer.status} to the upload of {file}; try again", file=file
+            )
         return size
 
     def _tell(self, tally: _Tally) -> None:

@@ -5,7 +5,7 @@ import re
 _VERSIONED = re.compile(r"(?P<name>[^@/\s]+)@(?P<version>[^@/\s]+)")
 
 
-class BadName(ValueError):  # noqa: N818 -- a fact
+class BadName(ValueError):
     """What was typed names nothing; the message says how such a name looks."""
 
 

@@ -1,4 +1,4 @@
-"""Where the servers are and which token to show: from the environment, or from the profile that `loupe up` leaves."""
+"""Where the servers are and which token to show: the environment, or the profile that `loupe up` left."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from typing import Any
 SERVICES = ("registry", "scheduler", "evaluator", "gateway")
 
 
-class NotConfigured(Exception):  # noqa: N818 -- a fact
+class NotConfigured(Exception):
     """Nothing says where the servers are; the message says what would."""
 
 
@@ -38,7 +38,7 @@ def default_data_dir(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def load_profile(data_dir: Path | None = None, environ: Mapping[str, str] = os.environ) -> Profile:
-    """The profile in `data_dir`; without one, the environment's addresses, else the default data folder's profile.
+    """The profile in `data_dir`; without one, the environment's addresses, else the default folder's.
 
     A variable such as LOUPE_TOKEN overrides what the profile says, so that one can act as somebody else.
     """
@@ -55,7 +55,8 @@ def load_profile(data_dir: Path | None = None, environ: Mapping[str, str] = os.e
     except FileNotFoundError:
         raise NotConfigured(
             f"no stack has been started in {folder}: start one with `loupe up --detach"
-            f"{f' --data-dir {folder}' if folder != default_data_dir({}) else ''}`, or set LOUPE_REGISTRY_ADDRESS, LOUPE_SCHEDULER_ADDRESS, LOUPE_EVALUATOR_ADDRESS and LOUPE_TOKEN"
+            f"{f' --data-dir {folder}' if folder != default_data_dir({}) else ''}`, or set LOUPE_TOKEN and "
+            f"{', '.join(f'LOUPE_{service.upper()}_ADDRESS' for service in SERVICES[:3])}"
         ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotConfigured(f"{path} cannot be read ({error}); `loupe up` writes it anew") from error

@@ -1,6 +1,5 @@
 """Progress of a task as it goes: a live picture where a person looks, one line per change elsewhere."""
 
-import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator
@@ -48,19 +47,20 @@ class Screen(Protocol):
 async def show(views: AsyncIterator[TaskView], console: Console) -> TaskView:
     """Show a task until it ends; returns the last view."""
     screen: Screen = LiveScreen(console) if is_for_people(console) else LineScreen(console)
-    view = TaskView()
+    shown = TaskView()
     with screen:
         async for view in views:
             screen.show(view)
-    return view
+            shown = view
+    return shown
 
 
 async def last(views: AsyncIterator[TaskView]) -> TaskView:
     """Wait for the end without showing anything."""
-    view = TaskView()
+    seen = TaskView()
     async for view in views:
-        await asyncio.sleep(0)
-    return view
+        seen = view
+    return seen
 
 
 class LiveScreen:
@@ -110,7 +110,9 @@ def picture(view: TaskView, now: datetime, width: int) -> RenderableType:
         head.append("  connection lost, trying again …", "yellow")
     parts: list[RenderableType] = [head]
     if task.wait.reason:
-        parts.append(Text(f"{task.wait.message} · number {task.wait.queue_position} in the queue", style="yellow"))
+        parts.append(
+            Text(f"{task.wait.message} · number {task.wait.queue_position} in the queue", style="yellow")
+        )
     if task.stages:
         parts.append(table("STAGE", "STATE", "DURATION", "RESULT", rows=stage_rows(task)))
     bar = Table.grid(padding=(0, 1))
@@ -175,7 +177,11 @@ class LineScreen:
             )
         for row in stage_rows(task):
             if row[1] not in ("pending", "running"):
-                text = f"{row[0]}: {row[1]}" + (f" in {row[2]}" if row[2] else "") + (f", {row[3]}" if row[3] else "")
+                text = (
+                    f"{row[0]}: {row[1]}"
+                    + (f" in {row[2]}" if row[2] else "")
+                    + (f", {row[3]}" if row[3] else "")
+                )
                 self._once(("stage", task.attempt, row[0], row[1]), text)
         self._progress(view, phase)
         for network, curve in view.curves.items():
@@ -191,7 +197,9 @@ class LineScreen:
             return
         tenth = int(progress.fraction / _LINE_EVERY + 1e-9)
         losses = [
-            f"{network} loss {_latest(curve.losses):.4f}" for network, curve in view.curves.items() if curve.losses
+            f"{network} loss {_latest(curve.losses):.4f}"
+            for network, curve in view.curves.items()
+            if curve.losses
         ]
         left = remaining(progress)
         told = [

@@ -202,7 +202,16 @@ def task_table(tasks: Sequence[task_pb2.Task], now: datetime) -> Table:
             )
         )
     return table(
-        "TASK", "MODEL", "VERSION", "STATE", "CREATOR", "DURATION", "PROGRESS", "CREATED", rows=rows, right=["PROGRESS"]
+        "TASK",
+        "MODEL",
+        "VERSION",
+        "STATE",
+        "CREATOR",
+        "DURATION",
+        "PROGRESS",
+        "CREATED",
+        rows=rows,
+        right=["PROGRESS"],
     )
 
 
@@ -230,10 +239,13 @@ def task_details(task: task_pb2.Task, now: datetime) -> RenderableType:
         "model": f"{model_of(task)} {version_of(task)}",
         "state": state_text(task),
         "phase": enum_word(task_pb2.Phase, task.phase).lower() if task.phase else "",
-        "waits": f"{task.wait.message} (number {task.wait.queue_position} in the queue)" if task.wait.reason else "",
+        "waits": f"{task.wait.message} (number {task.wait.queue_position} in the queue)"
+        if task.wait.reason
+        else "",
         "progress": f"{task.progress.overall_fraction:.0%}",
         "remaining": remaining(task.progress),
-        "attempt": f"{task.attempt}" + (f", taken up again {task.recoveries} times" if task.recoveries else ""),
+        "attempt": f"{task.attempt}"
+        + (f", taken up again {task.recoveries} times" if task.recoveries else ""),
         "created": f"{local_time(task.create_time)} by {names.short(task.creator)}",
         "duration": "" if elapsed is None else human_duration(elapsed),
         "failure": f"{task.failure.code}: {task.failure.message}" if task.failure.code else "",
@@ -265,7 +277,9 @@ def report(value: report_pb2.Report) -> RenderableType:
         "data": ", ".join(names.short(path) for path in value.data_paths),
         "samples": f"{overall.sample_count}, {overall.correct_count} correct"
         + (f"; {value.nonconforming_count} nonconforming set aside" if value.nonconforming_count else ""),
-        "accuracy": Text.assemble((estimate(overall.accuracy), "bold"), f"   majority {percent(overall.majority_share)}"),
+        "accuracy": Text.assemble(
+            (estimate(overall.accuracy), "bold"), f"   majority {percent(overall.majority_share)}"
+        ),
         "macro": f"precision {percent(overall.macro_precision)}, recall {percent(overall.macro_recall)}, "
         f"F1 {percent(overall.macro_f1)}",
         "to a human": f"{value.below_threshold_count} below confidence {value.confidence_threshold:g}"
@@ -290,7 +304,10 @@ def report(value: report_pb2.Report) -> RenderableType:
     if any(code.special for code in value.codes):
         parts.append(Text("* special defect: outside the classifier's classes", style="dim"))
     if value.confusion.size:
-        parts += ["", Text("confusion matrix: a row is the true code, a column the predicted one", style="bold")]
+        parts += [
+            "",
+            Text("confusion matrix: a row is the true code, a column the predicted one", style="bold"),
+        ]
         parts.append(confusion(value))
     parts += ["", facts({term: Text(meaning, style="dim") for term, meaning in DEFINITIONS})]
     return Group(*parts)

@@ -1,9 +1,9 @@
 """A generated set of display-panel images, for trying Loupe without data of one's own.
 
-Every panel is a periodic array of pixel cells (gate lines, data lines, a transistor and slit electrodes in each) with one
-defect; several photos show the same panel at another place, scale, angle and brightness, as an inspection machine's
-retakes do. `groups.csv` says which photos belong together, because they must not fall on both sides of a split (D3).
-The same seed gives the same bytes.
+Every panel is a periodic array of pixel cells (gate lines, data lines, a transistor and slit electrodes in
+each) with one defect; several photos show the same panel at another place, scale, angle and brightness, as an
+inspection machine's retakes do. `groups.csv` says which photos belong together, because they must not fall on
+both sides of a split (D3). The same seed gives the same bytes.
 """
 
 import csv
@@ -68,8 +68,8 @@ _Draw = Callable[[Scene, Plane, _Panel, np.random.Generator], tuple[Scene, Plane
 def write_sample(directory: Path, *, per_code: int = 60, seed: int = 0) -> SampleSet:
     """Write the set under `directory`, which must be empty or absent.
 
-    Each of the five ordinary codes gets `per_code` images, each of the two special ones a fifth of that. A few more are
-    strips of less than 16 pixels, which the resolution filter is there to set aside (M1).
+    Each of the five ordinary codes gets `per_code` images, each of the two special ones a fifth of that. A
+    few more are strips of less than 16 pixels, which the resolution filter is there to set aside (M1).
     """
     if per_code < 2:
         raise ValueError(f"per_code is {per_code}; a class needs at least 2 images")
@@ -83,7 +83,9 @@ def write_sample(directory: Path, *, per_code: int = 60, seed: int = 0) -> Sampl
         folder = directory / code
         folder.mkdir(exist_ok=True)
         wanted = per_code if code in ORDINARY_CODES else max(2, per_code // 5)
-        strips = -(-per_code // 60) if code in ORDINARY_CODES[:4] and (per_code >= 30 or code_index == 0) else 0
+        strips = (
+            -(-per_code // 60) if code in ORDINARY_CODES[:4] and (per_code >= 30 or code_index == 0) else 0
+        )
         for panel_number, photos in enumerate(_photos_per_panel(wanted)):
             # A generator of its own for every panel: a larger set begins with the smaller one's panels.
             rng = np.random.default_rng([seed, code_index, panel_number])
@@ -127,7 +129,7 @@ def _write(folder: Path, stem: str, picture: NDArray[np.uint8], mask: NDArray[np
         (folder / f"{stem}.mask.png").write_bytes(cv2.imencode(".png", mask)[1].tobytes())
 
 
-# --- the panel --------------------------------------------------------------------------------------------------
+# --- the panel ----------------------------------------------------------------------------------------------
 
 
 def _defective_scene(draw: _Draw, rng: np.random.Generator) -> tuple[Scene, Plane]:
@@ -172,7 +174,9 @@ def _cells(panel: _Panel, x: Plane, y: Plane) -> Scene:
     scene = np.empty((*x.shape, 3), np.float32)
     scene[:] = panel.substrate
     # Electrode with chevron slits, tinted by the colour filter behind it.
-    inside = _between(u, panel.data_line + 0.08, 0.94, soft_u) * _between(v, panel.gate_line + 0.06, 0.95, soft_v)
+    inside = _between(u, panel.data_line + 0.08, 0.94, soft_u) * _between(
+        v, panel.gate_line + 0.06, 0.95, soft_v
+    )
     slit = np.cos(2 * np.pi * panel.slits * (u + panel.slant * np.abs(v - 0.55)))
     stripe = (np.floor(u_all).astype(np.int64) + panel.stripe_first) % 3
     electrode = np.empty_like(scene)
@@ -183,7 +187,9 @@ def _cells(panel: _Panel, x: Plane, y: Plane) -> Scene:
     scene = _blend(scene, panel.gate, _gate_lines(panel, v))
     scene = _blend(scene, panel.metal, _data_lines(panel, u))
     # Transistor: a dark island on the gate line, its drain, and the contact hole of the electrode.
-    island = _between(u, panel.data_line * 0.6, 0.52, soft_u) * _between(v, 0.02, panel.gate_line + 0.03, soft_v)
+    island = _between(u, panel.data_line * 0.6, 0.52, soft_u) * _between(
+        v, 0.02, panel.gate_line + 0.03, soft_v
+    )
     scene = _blend(scene, tuple(0.75 * c for c in panel.substrate), 0.85 * island)
     drain = _between(u, 0.36, 0.47, soft_u) * _between(v, 0.05, panel.gate_line + 0.13, soft_v)
     scene = _blend(scene, panel.metal, 0.9 * drain)
@@ -201,7 +207,8 @@ def _gate_lines(panel: _Panel, v: Plane) -> Plane:
 
 def _between(t: Plane, low: float, high: float, soft: float) -> Plane:
     """1 where low < t < high, with edges as wide as `soft` on either side."""
-    return np.clip((t - low) / soft + 0.5, 0, 1) * np.clip((high - t) / soft + 0.5, 0, 1)
+    inside: Plane = np.clip((t - low) / soft + 0.5, 0, 1) * np.clip((high - t) / soft + 0.5, 0, 1)
+    return inside
 
 
 def _blend(scene: Scene, colour: Scene | tuple[float, ...], alpha: Plane) -> Scene:
@@ -215,7 +222,7 @@ def _cloud(rng: np.random.Generator, cells: int) -> Plane:
     return np.clip(cloud, 0, 1).astype(np.float32)
 
 
-# --- the defects; each draws near the middle of the scene and returns the scene and where the defect is -----------
+# --- the defects; each draws near the middle of the scene and returns the scene and where the defect is -----
 
 
 def _positions(rng: np.random.Generator, spread_px: float = 14) -> tuple[Plane, Plane, float, float]:
@@ -224,19 +231,28 @@ def _positions(rng: np.random.Generator, spread_px: float = 14) -> tuple[Plane, 
     return x - cx, y - cy, float(cx), float(cy)
 
 
-def _blob(x: Plane, y: Plane, radius_px: float, rng: np.random.Generator, *, rough: float, stretch: float = 1.0) -> Plane:
+def _blob(  # noqa: PLR0913 -- where, how large, how irregular
+    x: Plane, y: Plane, radius_px: float, rng: np.random.Generator, *, rough: float, stretch: float = 1.0
+) -> Plane:
     """Signed distance, roughly in pixels and positive inside, of an irregular round shape."""
     turn = rng.uniform(0, np.pi)
     along, across = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
     angle = np.arctan2(across * stretch, along)
     edge = np.full_like(x, radius_px)
     for wave in range(2, 8):
-        edge += radius_px * rough / wave * rng.uniform(0.4, 1.4) * np.sin(wave * angle + rng.uniform(0, 2 * np.pi))
-    return edge - np.hypot(along, across * stretch)
+        edge += (
+            radius_px
+            * rough
+            / wave
+            * rng.uniform(0.4, 1.4)
+            * np.sin(wave * angle + rng.uniform(0, 2 * np.pi))
+        )
+    distance: Plane = edge - np.hypot(along, across * stretch)
+    return distance
 
 
 def _particle(scene: Scene, grain: Plane, _panel: _Panel, rng: np.random.Generator) -> tuple[Scene, Plane]:
-    """TPFIP: a foreign particle lying on the film: dark, jagged, lit on one side, with a shadow on the other."""
+    """TPFIP: a foreign particle on the film: dark, jagged, lit on one side, with a shadow on the other."""
     x, y, _, _ = _positions(rng)
     distance = _blob(x, y, rng.uniform(10, 21), rng, rough=0.55, stretch=rng.uniform(1.0, 1.7))
     for _ in range(int(rng.integers(0, 4))):
@@ -244,7 +260,7 @@ def _particle(scene: Scene, grain: Plane, _panel: _Panel, rng: np.random.Generat
         distance = np.maximum(distance, _blob(x - dx, y - dy, rng.uniform(2.5, 5), rng, rough=0.4))
     body = np.clip(distance + 0.5, 0, 1)
     light = rng.uniform(0, 2 * np.pi)
-    shift = np.float32([[1, 0, 5 * np.cos(light)], [0, 1, 5 * np.sin(light)]])
+    shift = np.array([[1, 0, 5 * np.cos(light)], [0, 1, 5 * np.sin(light)]], np.float32)
     shadow = cv2.GaussianBlur(cv2.warpAffine(body, shift, (SCENE_PX, SCENE_PX)), (0, 0), 3)
     scene = scene * (1 - 0.45 * shadow)[..., None]
     height = cv2.GaussianBlur(np.clip(distance, 0, 9), (0, 0), 1.5)
@@ -283,18 +299,20 @@ def _mud(scene: Scene, grain: Plane, _panel: _Panel, rng: np.random.Generator) -
     """TTMUD: a dried stain: wide, translucent, brownish, darker along its edge."""
     x, y, _, _ = _positions(rng, 10)
     wobble = _cloud(rng, 9)
-    distance = _blob(x, y, rng.uniform(30, 50), rng, rough=0.5, stretch=rng.uniform(1.0, 1.5)) + 18 * (wobble - 0.5)
+    distance = _blob(x, y, rng.uniform(30, 50), rng, rough=0.5, stretch=rng.uniform(1.0, 1.5))
+    distance = distance + 18 * (wobble - 0.5)
     inside = np.clip(distance / 4 + 0.5, 0, 1)
-    ring = np.exp(-(((distance - 3) / 4.0) ** 2))
-    strength = np.clip(inside * (0.3 + 0.22 * wobble + 0.14 * (grain - 0.5)) + 0.3 * ring, 0, 0.85)
-    scene = cv2.GaussianBlur(scene, (0, 0), 1.0) * (0.7 * inside)[..., None] + scene * (1 - 0.7 * inside)[..., None]
+    ring = np.exp(-(((distance - 3) / 4.0) ** 2)).astype(np.float32)
+    strength: Plane = np.clip(inside * (0.3 + 0.22 * wobble + 0.14 * (grain - 0.5)) + 0.3 * ring, 0, 0.85)
+    blurred: Scene = cv2.GaussianBlur(scene, (0, 0), 1.0).astype(np.float32)
+    scene += (blurred - scene) * (0.7 * inside)[..., None]
     brown = np.array([34, 58, 82], np.float32) * rng.uniform(0.8, 1.3)
     return _blend(scene, tuple(brown), strength.astype(np.float32)), np.clip(distance + 0.5, 0, 1)
 
 
 def _short(scene: Scene, grain: Plane, panel: _Panel, rng: np.random.Generator) -> tuple[Scene, Plane]:
     """TGGS0: metal left between neighbouring lines bridges the gap and shorts them."""
-    x, y, cx, cy = _positions(rng)
+    x, y, cx, _ = _positions(rng)
     spans = int(rng.integers(1, 3))
     left_line = round(cx / panel.pitch_x_px + panel.phase[0])
     left = (left_line - panel.phase[0]) * panel.pitch_x_px - cx
@@ -358,7 +376,9 @@ def _discharge(scene: Scene, grain: Plane, _panel: _Panel, rng: np.random.Genera
         for _ in range(int(length / 5)):
             heading += rng.normal(0, 0.32)
             nx, ny = x + 5 * np.cos(heading), y + 5 * np.sin(heading)
-            cv2.line(branches, (round(x), round(y)), (round(nx), round(ny)), 255, max(1, round(width)), cv2.LINE_AA)
+            cv2.line(
+                branches, (round(x), round(y)), (round(nx), round(ny)), 255, max(1, round(width)), cv2.LINE_AA
+            )
             x, y, width = nx, ny, width * 0.93
             if width > 1.2 and rng.random() < 0.28:
                 grow(x, y, heading + rng.choice((-1, 1)) * rng.uniform(0.5, 1.0), length * 0.5, width * 0.8)
@@ -366,14 +386,22 @@ def _discharge(scene: Scene, grain: Plane, _panel: _Panel, rng: np.random.Genera
     first = rng.uniform(0, 2 * np.pi)
     arms = int(rng.integers(4, 7))
     for arm in range(arms):
-        grow(cx, cy, first + 2 * np.pi * arm / arms + rng.normal(0, 0.2), rng.uniform(34, 60), rng.uniform(3.2, 5))
+        grow(
+            cx,
+            cy,
+            first + 2 * np.pi * arm / arms + rng.normal(0, 0.2),
+            rng.uniform(34, 60),
+            rng.uniform(3.2, 5),
+        )
     burnt = branches.astype(np.float32) / 255
     scorch = cv2.GaussianBlur(burnt, (0, 0), 4)
     scene = _blend(scene, (26, 30, 40), np.clip(0.55 * scorch, 0, 0.8))
     scene = _blend(scene, (14, 16, 24), (0.88 * burnt * (0.75 + 0.25 * grain)).astype(np.float32))
     y, x = np.mgrid[0:SCENE_PX, 0:SCENE_PX].astype(np.float32)
     core = np.exp(-((np.hypot(x - cx, y - cy) / rng.uniform(4, 7)) ** 2))
-    return _blend(scene, (215, 240, 250), core.astype(np.float32)), np.maximum(burnt, np.clip(1.6 * core, 0, 1))
+    return _blend(scene, (215, 240, 250), core.astype(np.float32)), np.maximum(
+        burnt, np.clip(1.6 * core, 0, 1)
+    )
 
 
 DEFECTS: dict[str, _Draw] = {
@@ -389,19 +417,23 @@ DEFECTS: dict[str, _Draw] = {
 ORDINARY_CODES = ("TPFIP", "TTFBS", "TTMUD", "TGGS0", "TPOTS")
 
 
-# --- the camera -------------------------------------------------------------------------------------------------
+# --- the camera ---------------------------------------------------------------------------------------------
 
 
 def _photograph(
     scene: Scene, mask: Plane, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], float]:
-    """One shot: cut out, turned a little, lit unevenly, with the sensor's noise. Also the cut mask and the brightness."""
+    """One shot: cut out, turned, lit unevenly, with the sensor's noise; its mask and brightness."""
     width, height = (int(side) for side in rng.integers(128, 201, 2))
     brightness = rng.uniform(0.68, 1.22)
     turn, zoom = rng.normal(0, 1.2), rng.uniform(0.92, 1.08)
     transform = cv2.getRotationMatrix2D((SCENE_PX / 2, SCENE_PX / 2), turn, zoom)
-    transform[:, 2] += (width / 2 - SCENE_PX / 2, height / 2 - SCENE_PX / 2) + rng.uniform(-18, 18, 2)
-    picture = cv2.warpAffine(scene, transform, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    shift_x, shift_y = rng.uniform(-18, 18, 2)
+    transform[0, 2] += (width - SCENE_PX) / 2 + shift_x
+    transform[1, 2] += (height - SCENE_PX) / 2 + shift_y
+    picture = cv2.warpAffine(
+        scene, transform, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+    )
     cut = cv2.warpAffine(mask, transform, (width, height), flags=cv2.INTER_LINEAR)
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     slope_x, slope_y = rng.uniform(-0.14, 0.14, 2)

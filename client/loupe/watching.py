@@ -1,13 +1,13 @@
-"""Following a task: what a viewer knows of it after every message, with no point missing and none twice (M5)."""
+"""Following a task: what a viewer knows of it at each moment; no point missing, none twice (M5)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
 from loupe.scheduler.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
 
-from services.kit.errors import DeadlineExceeded, LoupeError, Unavailable
+from services.kit.errors import DeadlineExceeded, Internal, LoupeError, Unavailable
 
 FINAL_STATES = frozenset(
     {
@@ -71,81 +71,108 @@ class TaskView:
         """One line: state and progress."""
         state = task_pb2.TaskState.Name(self.task.state).removeprefix("TASK_STATE_")
         progress = self.task.progress
-        where = f" · iteration {progress.iteration}/{progress.max_iteration}" if progress.max_iteration else ""
+        where = (
+            f" · iteration {progress.iteration}/{progress.max_iteration}" if progress.max_iteration else ""
+        )
         return f"{state} {progress.overall_fraction:.0%}{where}"
 
 
-async def watch_task(tasks: task_service_pb2_grpc.TaskServiceStub, name: str) -> AsyncIterator[TaskView]:
+async def watch_task(tasks: task_service_pb2_grpc.TaskServiceAsyncStub, name: str) -> AsyncIterator[TaskView]:
     """The view after every change, until the task ends.
 
-    A dropped connection is made again and goes on from the last cursor; Unavailable after PATIENCE_S without an answer.
+    A dropped connection is made again and goes on from the last cursor; Unavailable after PATIENCE_S in vain.
     """
-    view = TaskView()
-    changes: asyncio.Queue[LoupeError | None] = asyncio.Queue()
-    task_cursor = ""
+    watch = _Watch(tasks, name)
+    main = watch.begin(watch.follow_task())
+    try:
+        while True:
+            error = await watch.changes.get()
+            if error is not None:
+                raise error
+            watch.follow_new_networks()
+            if main.done() and watch.changes.empty():
+                break
+            yield watch.view
+        # The task's end and its last points come on different streams.
+        await asyncio.wait(watch.followers, timeout=_LAST_POINTS_S)
+        yield watch.view
+    finally:
+        for follower in watch.followers:
+            follower.cancel()
+        await asyncio.gather(*watch.followers, return_exceptions=True)
 
-    def connection(lost: bool) -> None:  # noqa: FBT001 -- a callback of one fact
-        if lost != view.disconnected:
-            view.disconnected = lost
-            changes.put_nowait(None)
 
-    async def ended() -> bool:
-        return view.ended
+class _Watch:
+    """The streams of one task, poured into one view."""
 
-    async def follow_task() -> None:
-        def call() -> Any:  # noqa: ANN401 -- the stub's stream
-            return tasks.WatchTask(task_service_pb2.WatchTaskRequest(name=name, cursor=task_cursor))
+    def __init__(self, tasks: task_service_pb2_grpc.TaskServiceAsyncStub, name: str) -> None:
+        self.view = TaskView()
+        self.changes: asyncio.Queue[LoupeError | None] = asyncio.Queue()
+        """None for every change of the view; an error ends the watch."""
+        self.followers: list[asyncio.Task[None]] = []
+        self._tasks = tasks
+        self._name = name
+        self._cursor = ""
+
+    def begin(self, following: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Read a stream in the background."""
+        follower = asyncio.create_task(following)
+        follower.add_done_callback(self._finished)
+        self.followers.append(follower)
+        return follower
+
+    def follow_new_networks(self) -> None:
+        """Begin with the curves that the task turned out to have."""
+        for network in _networks(self.view.task):
+            if network not in self.view.curves:
+                self.begin(self._follow_loss(network))
+
+    async def follow_task(self) -> None:
+        """Read the task's changes to its end."""
 
         def take(message: task_service_pb2.WatchTaskResponse) -> None:
-            nonlocal task_cursor
-            view.task, task_cursor = message.task, message.cursor
-            changes.put_nowait(None)
+            self.view.task, self._cursor = message.task, message.cursor
+            self.changes.put_nowait(None)
 
-        await resumed(call, take, connection, ended)
+        await resumed(
+            lambda: self._tasks.WatchTask(
+                task_service_pb2.WatchTaskRequest(name=self._name, cursor=self._cursor)
+            ),
+            take,
+            self._connection,
+            self._ended,
+        )
 
-    async def follow_loss(network: str) -> None:
-        curve = view.curves.setdefault(network, Curve())
-
-        def call() -> Any:  # noqa: ANN401 -- the stub's stream
-            return tasks.WatchLoss(
-                task_service_pb2.WatchLossRequest(
-                    name=name, network=f"NETWORK_{network.upper()}", cursor=curve.cursor
-                )
-            )
+    async def _follow_loss(self, network: str) -> None:
+        curve = self.view.curves.setdefault(network, Curve())
 
         def take(message: task_service_pb2.WatchLossResponse) -> None:
             curve.add(message)
-            changes.put_nowait(None)
+            self.changes.put_nowait(None)
 
-        await resumed(call, take, connection, ended)
+        value = task_pb2.Network.Value(f"NETWORK_{network.upper()}")
+        await resumed(
+            lambda: self._tasks.WatchLoss(
+                task_service_pb2.WatchLossRequest(name=self._name, network=value, cursor=curve.cursor)
+            ),
+            take,
+            self._connection,
+            self._ended,
+        )
 
-    def finished(done: asyncio.Task[None]) -> None:
-        if not done.cancelled():
-            error = done.exception()
-            changes.put_nowait(error if isinstance(error, LoupeError) else None)
+    def _connection(self, lost: bool) -> None:  # noqa: FBT001 -- a callback of one fact
+        if lost != self.view.disconnected:
+            self.view.disconnected = lost
+            self.changes.put_nowait(None)
 
-    main = asyncio.create_task(follow_task())
-    main.add_done_callback(finished)
-    followers: dict[str, asyncio.Task[None]] = {}
-    try:
-        while True:
-            error = await changes.get()
-            if error is not None:
-                raise error
-            for network in _networks(view.task):
-                if network not in followers:
-                    followers[network] = asyncio.create_task(follow_loss(network))
-                    followers[network].add_done_callback(finished)
-            if main.done() and changes.empty():
-                break
-            yield view
-        if followers:
-            await asyncio.wait(followers.values(), timeout=_LAST_POINTS_S)
-        yield view
-    finally:
-        for follower in (main, *followers.values()):
-            follower.cancel()
-        await asyncio.gather(main, *followers.values(), return_exceptions=True)
+    async def _ended(self) -> bool:
+        return self.view.ended
+
+    def _finished(self, follower: asyncio.Task[None]) -> None:
+        error = None if follower.cancelled() else follower.exception()
+        if error is not None and not isinstance(error, LoupeError):
+            error = Internal(f"watching broke: {error!r}")
+        self.changes.put_nowait(error)
 
 
 async def resumed(
@@ -154,7 +181,7 @@ async def resumed(
     connection: Callable[[bool], None],
     complete: Callable[[], Awaitable[bool]],
 ) -> None:
-    """Read a stream to its end, calling again where it breaks; `call` begins at the cursor that `take` has kept."""
+    """Read a stream to its end, calling again where it breaks, from the cursor that `take` has kept."""
     loop = asyncio.get_running_loop()
     last_answer, pause_s = loop.time(), _FIRST_PAUSE_S
     while True:
@@ -165,7 +192,9 @@ async def resumed(
                 take(message)
         except (Unavailable, DeadlineExceeded) as error:
             if loop.time() - last_answer > PATIENCE_S:
-                raise Unavailable(f"no answer for {PATIENCE_S:.0f} s: {error.message}", reason=error.reason) from error
+                raise Unavailable(
+                    f"no answer for {PATIENCE_S:.0f} s: {error.message}", reason=error.reason
+                ) from error
             connection(True)
         else:
             # A server that is going down ends its streams in order; the task's own end looks the same.
@@ -180,4 +209,3 @@ def _networks(task: task_pb2.Task) -> tuple[str, ...]:
     if task.WhichOneof("spec") != "training":
         return ()
     return ("classification", "segmentation") if task.training.train_segmentation else ("classification",)
-

@@ -1,1 +1,1 @@
-"""The commands of `loupe`, one module for what belongs together; `loupe.cli` imports a module when its command is called."""
+"""The commands of `loupe`; `loupe.cli` imports a module when one of its commands is called."""

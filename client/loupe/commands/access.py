@@ -56,7 +56,9 @@ async def create_user(session: Session, user: str, role: str, display_name: str)
     made = await session.client.identity.CreateUser(
         identity_service_pb2.CreateUserRequest(
             user_id=user.removeprefix("users/"),
-            user=identity_pb2.User(role=f"ROLE_{role.upper()}", display_name=display_name),
+            user=identity_pb2.User(
+                role=access_pb2.Role.Value(f"ROLE_{role.upper()}"), display_name=display_name
+            ),
         )
     )
     session.out.answer(message_json(made), f"created {made.name}, {role}")
@@ -103,7 +105,7 @@ async def create_token(session: Session, user: str, role: str, description: str,
     Example:
       export LOUPE_TOKEN=$(loupe tokens create mes-line-3 --role engineer --json | jq -r .secret)
     """
-    wanted = identity_pb2.Token(description=description, role=f"ROLE_{role.upper()}")
+    wanted = identity_pb2.Token(description=description, role=access_pb2.Role.Value(f"ROLE_{role.upper()}"))
     wanted.expire_time.FromDatetime(datetime.now(UTC) + timedelta(days=days))
     made = await session.client.identity.CreateToken(
         identity_service_pb2.CreateTokenRequest(parent=names.resource("users", user), token=wanted)

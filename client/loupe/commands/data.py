@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 from loupe import names
+from loupe.client import pages
 from loupe.commands.session import Output, Session, remote
 from loupe.folders import FolderListing, read_folder
 from loupe.importing import ImportProgress, ImportResult, Outcome
-from loupe.rendering import enum_word, facts, human_bytes, is_for_people, local_time, message_json, table
-from loupe.client import pages
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2
+from loupe.rendering import enum_word, facts, human_bytes, is_for_people, local_time, message_json, table
 from rich.console import Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
@@ -27,14 +27,16 @@ def data() -> None:
 @data.command("import", short_help="Import a folder of images.")
 @click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--dataset", required=True, metavar="NAME", help="Made if it does not exist.")
-@click.option("--path", default="main", show_default=True, metavar="NAME", help="Data path within the dataset.")
+@click.option(
+    "--path", default="main", show_default=True, metavar="NAME", help="Data path within the dataset."
+)
 @click.option("--description", default="", help="Of the dataset and the path, where they are new.")
 @remote
 async def import_(session: Session, directory: Path, dataset: str, path: str, description: str) -> None:
     """Import DIRECTORY, which holds <CODE>/<image>, with masks and groups.csv where there are some.
 
-    May be interrupted and repeated: what is there already is skipped by its content. What cannot be taken is named with its
-    reason, and the rest is imported.
+    May be interrupted and repeated: what is there already is skipped by its content. What cannot be taken is
+    named with its reason, and the rest is imported.
 
     \b
     Examples:
@@ -92,7 +94,8 @@ def import_json(listing: FolderListing, result: ImportResult) -> dict[str, Any]:
             {"file": item.file, "reason": item.reason, "message": item.message} for item in listing.left_out
         ],
         "samePixelsUnderOtherCodes": [
-            {"file": item.file, "others": list(item.same_pixels_under_other_codes)} for item in result.ambiguous
+            {"file": item.file, "others": list(item.same_pixels_under_other_codes)}
+            for item in result.ambiguous
         ],
         "uploadedObjects": result.uploaded,
         "uploadedBytes": result.uploaded_bytes,
@@ -113,27 +116,37 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
         "imported": f"{told}; {human_bytes(result.uploaded_bytes)} uploaded",
         "path": f"{names.short(result.data_path.name)}: {result.data_path.sample_count} samples",
         "codes": _codes(result.data_path),
-        "groups": f"{groups}, from column {listing.group_column!r} of groups.csv" if listing.group_column else "",
+        "groups": f"{groups}, from column {listing.group_column!r} of groups.csv"
+        if listing.group_column
+        else "",
     }
     parts: list[RenderableType] = [facts(pairs)]
     if listing.ungrouped:
-        parts.append(Text(f"{listing.ungrouped} samples are not in groups.csv; each is a group of its own", "yellow"))
+        parts.append(
+            Text(f"{listing.ungrouped} samples are not in groups.csv; each is a group of its own", "yellow")
+        )
     if listing.unmatched_group_rows:
         rows = ", ".join(listing.unmatched_group_rows[:3])
-        parts.append(Text(f"groups.csv names {len(listing.unmatched_group_rows)} missing files: {rows} …", "yellow"))
+        parts.append(
+            Text(f"groups.csv names {len(listing.unmatched_group_rows)} missing files: {rows} …", "yellow")
+        )
     for title, items in (
         ("rejected", [(item.file, item.reason, item.message) for item in result.rejected]),
         ("left out", [(item.file, item.reason, item.message) for item in listing.left_out]),
     ):
         if items:
-            by_reason = ", ".join(f"{count} {reason}" for reason, count in Counter(item[1] for item in items).items())
+            by_reason = ", ".join(
+                f"{count} {reason}" for reason, count in Counter(item[1] for item in items).items()
+            )
             parts += ["", Text(f"{title}: {by_reason}", style="yellow")]
             parts.append(table("FILE", "REASON", "", rows=items[:_SHOWN]))
             if len(items) > _SHOWN:
                 parts.append(Text(f"… and {len(items) - _SHOWN} more (--json lists all)", style="dim"))
     if result.ambiguous:
         parts += ["", Text("the same pixels under two codes", style="yellow")]
-        shown = [(item.file, ", ".join(item.same_pixels_under_other_codes)) for item in result.ambiguous[:_SHOWN]]
+        shown = [
+            (item.file, ", ".join(item.same_pixels_under_other_codes)) for item in result.ambiguous[:_SHOWN]
+        ]
         parts.append(table("FILE", "ALSO AS", rows=shown))
     return Group(*parts)
 
@@ -161,14 +174,18 @@ async def list_(session: Session) -> None:
     columns = ("PATH", "STATUS", "SAMPLES", "MASKS", "CODES", "DESCRIPTION")
     session.out.answer(
         {"datasets": [message_json(d) for d in datasets], "dataPaths": [message_json(p) for p in paths]},
-        table(*columns, rows=rows, right=("SAMPLES", "MASKS")) if rows else "no dataset; `loupe data import` makes one",
+        table(*columns, rows=rows, right=("SAMPLES", "MASKS"))
+        if rows
+        else "no dataset; `loupe data import` makes one",
     )
 
 
 @data.command("show", short_help="Show one dataset or path.")
 @click.argument("name", metavar="DATASET[/PATH]")
 @click.option("--code", default="", help="Only samples of this code.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(0, 100_000), help="Samples to list.")
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(0, 100_000), help="Samples to list."
+)
 @remote
 async def show(session: Session, name: str, code: str, limit: int) -> None:
     """Show a dataset's paths, or a path's counts and samples.
@@ -183,7 +200,9 @@ async def show(session: Session, name: str, code: str, limit: int) -> None:
         return
     path_name = names.data_path(name)
     path = await session.client.datasets.GetDataPath(dataset_service_pb2.GetDataPathRequest(name=path_name))
-    request = dataset_service_pb2.ListSamplesRequest(parent=path_name, page_size=min(max(limit, 1), 500), code=code)
+    request = dataset_service_pb2.ListSamplesRequest(
+        parent=path_name, page_size=min(max(limit, 1), 500), code=code
+    )
     samples = [
         item async for item in pages(session.client.datasets.ListSamples, request, "samples", limit=limit)
     ]
@@ -193,7 +212,9 @@ async def show(session: Session, name: str, code: str, limit: int) -> None:
     ]
     session.out.answer(
         {"dataPath": message_json(path), "samples": [message_json(sample) for sample in samples]},
-        Group(_path_facts(path), "", table("FILE", "PIXELS", "FORMAT", "MASK", "GROUP", "SHA-256", rows=rows)),
+        Group(
+            _path_facts(path), "", table("FILE", "PIXELS", "FORMAT", "MASK", "GROUP", "SHA-256", rows=rows)
+        ),
     )
 
 

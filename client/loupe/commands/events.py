@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,18 +57,30 @@ class Event:
 
 @click.command(short_help="Show what happened, from NATS JetStream.")
 @click.option("--follow", is_flag=True, help="Go on with what happens; JSON comes as a line per event.")
-@click.option("--since", type=click.IntRange(1), help="Begin with this number of each stream; 1 is the first ever kept.")
 @click.option(
-    "--subject", "subjects", multiple=True, help="As loupe.tasks.*.state; * is one word, > all that follow. Repeatable."
+    "--since", type=click.IntRange(1), help="Begin with this number of each stream; 1 is the first ever kept."
+)
+@click.option(
+    "--subject",
+    "subjects",
+    multiple=True,
+    help="As loupe.tasks.*.state; * is one word, > all that follow. Repeatable.",
 )
 @click.option("--limit", type=click.IntRange(1), help="End after so many.")
 @local
 def events(  # noqa: PLR0913 -- the options of the command
-    out: Output, data_dir: Path | None, subjects: tuple[str, ...], since: int | None, limit: int | None, *, follow: bool
+    out: Output,
+    data_dir: Path | None,
+    subjects: tuple[str, ...],
+    since: int | None,
+    limit: int | None,
+    *,
+    follow: bool,
 ) -> None:
-    """Show events: task states, stages, loss points, released versions. All of them can always be asked again.
+    """Show events: task states, stages, loss points, released versions. All can always be asked again.
 
-    Without --follow everything that is kept, from --since on; with --follow what happens from now on, or from --since on.
+    Without --follow everything that is kept, from --since on; with --follow what happens from now on, or from
+    --since on.
 
     \b
     Examples:
@@ -110,7 +123,7 @@ async def _show(  # noqa: PLR0913 -- as above
 
 async def _events(
     url: str, subjects: tuple[str, ...], since: int | None, *, follow: bool
-) -> AsyncIterator[Event]:
+) -> AsyncGenerator[Event]:
     client = await _connect(url)
     waiting: asyncio.Queue[Event | BaseException | None] = asyncio.Queue()
     readers = [
@@ -143,7 +156,9 @@ async def _connect(url: str) -> Any:  # noqa: ANN401 -- nats-py has no types
     try:
         async with asyncio.timeout(_CONNECT_S):
             # allow_reconnect only once connected: a server that is not there must be told at once.
-            return await nats.connect(url, name="loupe events", connect_timeout=2, max_reconnect_attempts=-1, error_cb=quiet)
+            return await nats.connect(
+                url, name="loupe events", connect_timeout=2, max_reconnect_attempts=-1, error_cb=quiet
+            )
     except (TimeoutError, OSError, nats.errors.Error) as error:
         raise Unavailable(f"NATS does not answer at {url.rpartition('@')[2]}: {error!r}") from error
 
@@ -164,12 +179,12 @@ async def _read(  # noqa: PLR0913 -- one reader's place
         config = api.ConsumerConfig(deliver_policy=api.DeliverPolicy.NEW if follow else api.DeliverPolicy.ALL)
     try:
         # Ordered: nats-py begins a new consumer where a gap shows, so nothing is missed after a reconnect.
-        subscription = await client.jetstream().subscribe(subject, stream=stream, ordered_consumer=True, config=config)
-        if not follow and (await subscription.consumer_info()).num_pending == 0:
-            # It may have been delivered already: then the loop below ends with it.
-            if subscription.pending_msgs == 0 and (await subscription.consumer_info()).delivered.consumer_seq == 0:
-                into.put_nowait(None)
-                return
+        subscription = await client.jetstream().subscribe(
+            subject, stream=stream, ordered_consumer=True, config=config
+        )
+        if not follow and await _has_nothing(subscription):
+            into.put_nowait(None)
+            return
         async for message in subscription.messages:
             metadata = message.metadata
             into.put_nowait(
@@ -190,6 +205,12 @@ async def _read(  # noqa: PLR0913 -- one reader's place
         into.put_nowait(error)
         return
     into.put_nowait(None)
+
+
+async def _has_nothing(subscription: Any) -> bool:  # noqa: ANN401 -- nats-py has no types
+    """Whether the consumer has delivered nothing and has nothing to deliver."""
+    info = await subscription.consumer_info()
+    return bool(info.num_pending == 0 and info.delivered.consumer_seq == 0)
 
 
 _SUBJECTS = {
@@ -227,13 +248,15 @@ def decode(subject: str, data: bytes) -> Message | None:
         return None
 
 
-def _told(payload: Message | None) -> str:
+def _told(payload: Message | None) -> str:  # noqa: PLR0911 -- one per kind
     match payload:
         case events_pb2.TaskStateChanged():
             step = payload.transition
             if payload.deleted:
                 return f"{payload.model_name} deleted by {step.cause}"
-            before, after = (enum_word(task_pb2.TaskState, state) for state in (getattr(step, "from"), step.to))
+            before, after = (
+                enum_word(task_pb2.TaskState, state) for state in (getattr(step, "from"), step.to)
+            )
             came = f"{before} → " if before != "UNSPECIFIED" else ""
             return f"{payload.model_name} {came}{after}, by {step.cause}"
         case events_pb2.TaskStageChanged():
@@ -243,7 +266,8 @@ def _told(payload: Message | None) -> str:
             return f"phase {enum_word(task_pb2.Phase, payload.phase).lower()}"
         case events_pb2.LossPointsRecorded():
             last = payload.first_iteration + len(payload.losses) - 1
-            return f"iterations {payload.first_iteration}–{last}, last loss {payload.losses[-1] if payload.losses else 0:.4f}"
+            loss = payload.losses[-1] if payload.losses else math.nan
+            return f"iterations {payload.first_iteration} to {last}, last loss {loss:.4f}"
         case events_pb2.ModelVersionReleased():
             return payload.version.name
         case _:

@@ -7,8 +7,8 @@ from google.protobuf.json_format import MessageToDict
 from loupe import names
 from loupe.client import pages
 from loupe.commands.session import Session, remote
-from loupe.rendering import enum_word, facts, message_json, table
 from loupe.registry.v1 import algorithm_image_pb2, algorithm_image_service_pb2
+from loupe.rendering import enum_word, facts, message_json, table
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -39,10 +39,12 @@ async def images(session: Session, name: str | None, kind: str | None, environme
 async def _list(session: Session, kind: str | None, environment: str) -> None:
     request = algorithm_image_service_pb2.ListAlgorithmImagesRequest(
         page_size=500,
-        kind=f"IMAGE_KIND_{kind.upper()}" if kind else "IMAGE_KIND_UNSPECIFIED",
+        kind=algorithm_image_pb2.ImageKind.Value(f"IMAGE_KIND_{kind.upper() if kind else 'UNSPECIFIED'}"),
         production_environment=names.resource("productionEnvironments", environment) if environment else "",
     )
-    listed = [item async for item in pages(session.client.images.ListAlgorithmImages, request, "algorithm_images")]
+    listed = [
+        item async for item in pages(session.client.images.ListAlgorithmImages, request, "algorithm_images")
+    ]
     rows = [
         (
             names.short(image.name),
@@ -93,9 +95,12 @@ def _specification(version: algorithm_image_pb2.AlgorithmImageVersion) -> Render
         facts(
             {
                 "networks": ", ".join(version.classification_networks),
-                "input": f"{size.width}×{size.height}×{size.channels}, originals of at least {size.min_side or 16} pixels a side",
+                "input": f"{size.width}×{size.height}×{size.channels}, "
+                f"originals of at least {size.min_side or 16} pixels a side",
                 "model params": Text(json.dumps(whole_numbers(MessageToDict(version.default_model_params)))),
-                "training params": Text(json.dumps(whole_numbers(MessageToDict(version.default_training_params)))),
+                "training params": Text(
+                    json.dumps(whole_numbers(MessageToDict(version.default_training_params)))
+                ),
                 "trained on": ", ".join(names.short(path) for path in version.training_paths),
                 "description": version.description,
             }

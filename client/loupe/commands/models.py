@@ -4,8 +4,8 @@ import click
 from loupe import names
 from loupe.client import pages
 from loupe.commands.session import Session, remote
-from loupe.rendering import enum_word, facts, local_time, message_json, table
 from loupe.registry.v1 import algorithm_image_pb2, model_service_pb2
+from loupe.rendering import enum_word, facts, local_time, message_json, table
 from rich.console import Group
 
 
@@ -15,7 +15,9 @@ from rich.console import Group
 @click.option("--environment", default="", help="Only models for this production environment.")
 @click.option("--archived", is_flag=True, help="Archived versions too.")
 @remote
-async def models(session: Session, name: str | None, contains: str, environment: str, *, archived: bool) -> None:
+async def models(
+    session: Session, name: str | None, contains: str, environment: str, *, archived: bool
+) -> None:
     """List the library (R3), show a model with its versions, or one version with its lineage.
 
     \b
@@ -61,7 +63,9 @@ async def _list(session: Session, contains: str, environment: str) -> None:
 async def _model(session: Session, name: str, *, archived: bool) -> None:
     resource = names.resource("models", name)
     model = await session.client.models.GetModel(model_service_pb2.GetModelRequest(name=resource))
-    request = model_service_pb2.ListModelVersionsRequest(parent=resource, page_size=500, show_archived=archived)
+    request = model_service_pb2.ListModelVersionsRequest(
+        parent=resource, page_size=500, show_archived=archived
+    )
     versions = [item async for item in pages(session.client.models.ListModelVersions, request, "versions")]
     rows = [
         (

@@ -10,9 +10,15 @@ from loupe.scheduler.v1 import task_pb2
 
 @click.command(short_help="Test a version against a question bank.")
 @click.argument("version", metavar="MODEL@VERSION")
-@click.option("--dataset", "datasets", multiple=True, metavar="NAME", help="All data paths of a dataset. Repeatable.")
 @click.option(
-    "--path", "paths", multiple=True, metavar="[DATASET/]PATH", help="One data path; narrows a single --dataset. Repeatable."
+    "--dataset", "datasets", multiple=True, metavar="NAME", help="All data paths of a dataset. Repeatable."
+)
+@click.option(
+    "--path",
+    "paths",
+    multiple=True,
+    metavar="[DATASET/]PATH",
+    help="One data path; narrows a single --dataset. Repeatable.",
 )
 @click.option("--batch-size", default=0, type=click.IntRange(0, 4096), help="[default: 32]")
 @click.option(
@@ -28,6 +34,7 @@ from loupe.scheduler.v1 import task_pb2
 @remote
 async def predict(  # noqa: PLR0913 -- P1's parameters
     session: Session,
+    *,
     version: str,
     datasets: tuple[str, ...],
     paths: tuple[str, ...],
@@ -35,11 +42,10 @@ async def predict(  # noqa: PLR0913 -- P1's parameters
     confidence_threshold: float,
     resource: str,
     request_id: str,
-    *,
     filter_resolution: bool,
     watch: bool,
 ) -> None:
-    """Run a released version over labelled data paths, a question bank (P1). VERSION may be an alias or `latest`.
+    """Run a released version over a question bank (P1). VERSION may be an alias or `latest`.
 
     \b
     Examples:

@@ -17,9 +17,10 @@ _VERDICT_STYLE = {"correct": "green", "misjudged": "red", "nonconforming": "yell
 @click.argument("of", metavar="TASK|REPORT|MODEL@VERSION")
 @remote
 async def report(session: Session, of: str) -> None:
-    """Show a report: accuracy, per code with 95 % intervals, confusion matrix, and what each term means (E1, P3).
+    """Show a report: accuracy, per code with 95 % intervals, confusion matrix, definitions (E1, P3).
 
-    A version's report is that of its latest question-bank prediction; before there is one, of its validation split.
+    A version's report is that of its latest question-bank prediction; before there is one, of its validation
+    split.
 
     \b
     Examples:
@@ -39,9 +40,9 @@ async def report(session: Session, of: str) -> None:
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1_000_000), help="How many.")
 @remote
 async def samples(  # noqa: PLR0913 -- P4's filters
-    session: Session, of: str, code: str, predicted: str, verdict: str | None, limit: int
+    session: Session, of: str, *, code: str, predicted: str, verdict: str | None, limit: int
 ) -> None:
-    """List the samples of a report (P4): misjudged ones with the most confident first, correct ones with the least.
+    """List the samples of a report (P4): misjudged ones most confident first, correct ones least.
 
     \b
     Example:
@@ -53,10 +54,11 @@ async def samples(  # noqa: PLR0913 -- P4's filters
         page_size=min(limit, 500),
         true_code=code,
         predicted_code=predicted,
-        verdict=f"VERDICT_{verdict.upper()}" if verdict else "VERDICT_UNSPECIFIED",
+        verdict=report_pb2.Verdict.Value(f"VERDICT_{verdict.upper() if verdict else 'UNSPECIFIED'}"),
     )
     results = [
-        item async for item in pages(session.client.reports.ListSampleResults, request, "results", limit=limit)
+        item
+        async for item in pages(session.client.reports.ListSampleResults, request, "results", limit=limit)
     ]
     rows = []
     for item in results:

@@ -11,15 +11,22 @@ from loupe.sample import ORDINARY_CODES, write_sample
 @click.command(short_help="Generate a small set of panel images.")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
-    "--per-code", default=60, show_default=True, type=click.IntRange(2, 100_000), help="Images of each ordinary code."
+    "--per-code",
+    default=60,
+    show_default=True,
+    type=click.IntRange(2, 100_000),
+    help="Images of each ordinary code.",
 )
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="The same seed gives the same bytes.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="The same seed gives the same bytes."
+)
 @local
 def sample(out: Output, _data_dir: Path | None, directory: Path, per_code: int, seed: int) -> None:
     """Generate a set of display-panel images with defects in DIRECTORY, which must be empty or absent.
 
-    Five ordinary codes (TPFIP particle, TTFBS line break, TTMUD stain, TGGS0 short, TPOTS spot) and two rare special ones
-    (TSFAS scratch, TSDFS discharge), each with masks; groups.csv says which photos show the same panel.
+    Five ordinary codes (TPFIP particle, TTFBS line break, TTMUD stain, TGGS0 short, TPOTS spot) and two rare
+    special ones (TSFAS scratch, TSDFS discharge), each with masks; groups.csv says which photos show the same
+    panel.
 
     \b
     Example:
@@ -30,7 +37,8 @@ def sample(out: Output, _data_dir: Path | None, directory: Path, per_code: int, 
     except OSError as error:
         raise Refused(str(error)) from error
     counts = ", ".join(
-        f"{code} {count}{'' if code in ORDINARY_CODES else ' (special)'}" for code, count in made.images_per_code.items()
+        f"{code} {count}{'' if code in ORDINARY_CODES else ' (special)'}"
+        for code, count in made.images_per_code.items()
     )
     out.answer(
         {

@@ -1,4 +1,4 @@
-"""What all commands share: the options that every one takes, the connection, and the two ways of answering."""
+"""What all commands share: two options, the connection, and the two ways of answering."""
 
 import asyncio
 import functools
@@ -75,7 +75,7 @@ def local(function: Callable[Concatenate[Output, Path | None, P], None]) -> Call
 
     @common_options
     @functools.wraps(function)
-    def run(*args: P.args, data_dir: Path | None, as_json: bool, **kwargs: P.kwargs) -> None:
+    def run(data_dir: Path | None, as_json: bool, *args: P.args, **kwargs: P.kwargs) -> None:  # noqa: FBT001 -- a ParamSpec follows
         function(Output(as_json=as_json), data_dir, *args, **kwargs)
 
     return run
@@ -86,7 +86,7 @@ def remote(function: Callable[Concatenate[Session, P], Awaitable[None]]) -> Call
 
     @common_options
     @functools.wraps(function)
-    def run(*args: P.args, data_dir: Path | None, as_json: bool, **kwargs: P.kwargs) -> None:
+    def run(data_dir: Path | None, as_json: bool, *args: P.args, **kwargs: P.kwargs) -> None:  # noqa: FBT001 -- a ParamSpec follows
         async def connected() -> None:
             async with AsyncLoupe(load_profile(data_dir)) as client:
                 await function(Session(client, Output(as_json=as_json), data_dir), *args, **kwargs)

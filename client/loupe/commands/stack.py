@@ -26,9 +26,13 @@ _STATE_STYLE = {
 
 
 @click.command(short_help="Start the embedded stack with all services.")
-@click.option("--detach", is_flag=True, help="Return when everything is ready; the stack goes on in the background.")
+@click.option(
+    "--detach", is_flag=True, help="Return when everything is ready; the stack goes on in the background."
+)
 @click.option("--trainers", default=1, show_default=True, type=click.IntRange(0, 64), help="Trainer workers.")
-@click.option("--evaluators", default=1, show_default=True, type=click.IntRange(0, 64), help="Evaluator workers.")
+@click.option(
+    "--evaluators", default=1, show_default=True, type=click.IntRange(0, 64), help="Evaluator workers."
+)
 @local
 def up(out: Output, data_dir: Path | None, *, detach: bool, trainers: int, evaluators: int) -> None:
     """Start PostgreSQL, NATS, S3 and all services on 127.0.0.1, with everything they keep in one folder.
@@ -67,7 +71,7 @@ def up(out: Output, data_dir: Path | None, *, detach: bool, trainers: int, evalu
 @click.command(short_help="Stop the embedded stack.")
 @local
 def down(out: Output, data_dir: Path | None) -> None:
-    """Stop the stack of a data folder, in reverse order. What it keeps stays; a stack that does not run is no error."""
+    """Stop the stack of a data folder. What it keeps stays; a stack that does not run is no error."""
     folder = data_dir or default_data_dir()
     stopped = stack.down(folder)
     text = f"stopped the stack of {folder}" if stopped else f"no stack runs in {folder}"
@@ -112,7 +116,10 @@ def _json(found: stack.StackStatus, *, already_running: bool) -> dict[str, Any]:
         "uptimeS": found.uptime_s,
         "addresses": found.addresses,
         "processes": [
-            {_camel(name): str(value) if isinstance(value, Path) else value for name, value in asdict(process).items()}
+            {
+                _camel(name): str(value) if isinstance(value, Path) else value
+                for name, value in asdict(process).items()
+            }
             for process in found.processes
         ],
     }

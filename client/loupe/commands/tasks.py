@@ -10,22 +10,31 @@ from loupe.commands.session import Session, remote
 from loupe.rendering import message_json, state_of, task_details, task_table
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 
-STATES = [name.removeprefix("TASK_STATE_").lower() for name in task_pb2.TaskState.keys()[1:]]  # noqa: SIM118 -- no dict
+STATES = [name.removeprefix("TASK_STATE_").lower() for name in task_pb2.TaskState.keys()[1:]]
 _NUMBERING_S = 10.0
 
 task_argument = click.argument("task_name", metavar="TASK")
 
 
 @click.command(short_help="List training and prediction tasks.")
-@click.option("--state", "states", multiple=True, type=click.Choice(STATES, case_sensitive=False), help="Repeatable.")
+@click.option(
+    "--state", "states", multiple=True, type=click.Choice(STATES, case_sensitive=False), help="Repeatable."
+)
 @click.option("--name", default="", help="Only tasks whose model's name contains this.")
 @click.option("--creator", default="", help="Only this user's.")
 @click.option("--environment", default="", help="Only tasks for this production environment.")
 @click.option("--kind", type=click.Choice(["training", "prediction"]), help="Only this kind.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1_000_000), help="How many, newest first.")
+@click.option(
+    "--limit",
+    default=50,
+    show_default=True,
+    type=click.IntRange(1, 1_000_000),
+    help="How many, newest first.",
+)
 @remote
 async def tasks(  # noqa: PLR0913 -- the filters of T3
     session: Session,
+    *,
     states: tuple[str, ...],
     name: str,
     creator: str,
@@ -42,11 +51,11 @@ async def tasks(  # noqa: PLR0913 -- the filters of T3
     """
     request = task_service_pb2.ListTasksRequest(
         page_size=min(limit, 500),
-        states=[f"TASK_STATE_{state.upper()}" for state in states],
+        states=[task_pb2.TaskState.Value(f"TASK_STATE_{state.upper()}") for state in states],
         model_name_contains=name,
         creator=names.resource("users", creator) if creator else "",
         production_environment=names.resource("productionEnvironments", environment) if environment else "",
-        kind=f"TASK_KIND_{kind.upper()}" if kind else "TASK_KIND_UNSPECIFIED",
+        kind=task_service_pb2.TaskKind.Value(f"TASK_KIND_{kind.upper() if kind else 'UNSPECIFIED'}"),
     )
     found = [item async for item in pages(session.client.tasks.ListTasks, request, "tasks", limit=limit)]
     session.out.answer(
@@ -69,7 +78,7 @@ async def task(session: Session, task_name: str) -> None:
 @task_argument
 @remote
 async def terminate(session: Session, task_name: str) -> None:
-    """Stop a running task. It is TERMINATED when its process is gone, within 10 s; `loupe start` starts it again from 0."""
+    """Stop a running task. It is TERMINATED when its process is gone, within 10 s."""
     name = await session.client.resolve_task(task_name)
     found = await session.client.tasks.TerminateTask(task_service_pb2.TerminateTaskRequest(name=name))
     session.out.answer(message_json(found), f"{name} is {state_of(found)}")
@@ -89,7 +98,7 @@ async def start(session: Session, task_name: str) -> None:
 @task_argument
 @remote
 async def delete(session: Session, task_name: str) -> None:
-    """Delete a task with its log, checkpoints and weights. A released task cannot be deleted; a running one neither."""
+    """Delete a task with its log, checkpoints and weights. Not a released one, nor one that runs."""
     name = await session.client.resolve_task(task_name)
     await session.client.tasks.DeleteTask(task_service_pb2.DeleteTaskRequest(name=name))
     session.out.answer({"deleted": name}, f"deleted {name}")

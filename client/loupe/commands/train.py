@@ -13,8 +13,8 @@ from loupe.commands.images import whole_numbers
 from loupe.commands.session import Session, remote
 from loupe.commands.watch import fail_unless_good, follow
 from loupe.language import pick
+from loupe.registry.v1 import algorithm_image_pb2, algorithm_image_service_pb2, model_pb2, model_service_pb2
 from loupe.rendering import message_json
-from loupe.registry.v1 import algorithm_image_pb2, model_pb2, model_service_pb2
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 
 AUGMENTATIONS = ("colour", "scale", "flip", "random")
@@ -56,17 +56,32 @@ def _augmentations(_ctx: click.Context, _param: click.Parameter, value: str | No
 
 
 @click.command(short_help="Train a new model, or retrain a version.")
-@click.option("--name", default="", help="Of the model: a letter first, then A-Z a-z 0-9 _ -, at most 60 (W1).")
-@click.option("--image", default="", metavar="IMAGE[@VERSION]", help="Algorithm image; without a version its newest.")
-@click.option("--dataset", "datasets", multiple=True, metavar="NAME", help="All data paths of a dataset. Repeatable.")
 @click.option(
-    "--path", "paths", multiple=True, metavar="[DATASET/]PATH", help="One data path; narrows a single --dataset. Repeatable."
+    "--name", default="", help="Of the model: a letter first, then A-Z a-z 0-9 _ -, at most 60 (W1)."
 )
 @click.option(
-    "--model-params", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="JSON file (W3): network, code_list."
+    "--image", default="", metavar="IMAGE[@VERSION]", help="Algorithm image; without a version its newest."
 )
 @click.option(
-    "--train-params", "training_params", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="JSON file (W8)."
+    "--dataset", "datasets", multiple=True, metavar="NAME", help="All data paths of a dataset. Repeatable."
+)
+@click.option(
+    "--path",
+    "paths",
+    multiple=True,
+    metavar="[DATASET/]PATH",
+    help="One data path; narrows a single --dataset. Repeatable.",
+)
+@click.option(
+    "--model-params",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="JSON file (W3): network, code_list.",
+)
+@click.option(
+    "--train-params",
+    "training_params",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="JSON file (W8).",
 )
 @click.option(
     "--set",
@@ -75,27 +90,51 @@ def _augmentations(_ctx: click.Context, _param: click.Parameter, value: str | No
     metavar="KEY=VALUE",
     help="One training parameter, as base_lr=0.01 or segmentation.max_iter=500. Repeatable.",
 )
-@click.option("--train-fraction", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="[default: 0.8]")
 @click.option(
-    "--filter-resolution/--no-filter-resolution", default=None, help="Set aside images of a wrong resolution (M1)."
+    "--train-fraction", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="[default: 0.8]"
 )
-@click.option("--augment", "augmentations", callback=_augmentations, metavar="LIST", help="Of colour,scale,flip,random; or none.")
-@click.option("--train-segmentation", is_flag=True, help="Train the segmentation network beside the classifier (W11).")
+@click.option(
+    "--filter-resolution/--no-filter-resolution",
+    default=None,
+    help="Set aside images of a wrong resolution (M1).",
+)
+@click.option(
+    "--augment",
+    "augmentations",
+    callback=_augmentations,
+    metavar="LIST",
+    help="Of colour,scale,flip,random; or none.",
+)
+@click.option(
+    "--train-segmentation", is_flag=True, help="Train the segmentation network beside the classifier (W11)."
+)
 @click.option("--environment", default="", help="Production environment; a general image needs one.")
 @click.option("--resource", default="cpu", show_default=True, help="Compute resource.")
 @click.option("--seed", default=0, type=click.IntRange(0), help="0: chosen by the server.")
-@click.option("--retrain", default="", metavar="MODEL@VERSION", help="Begin with this version's answers (W13).")
+@click.option(
+    "--retrain", default="", metavar="MODEL@VERSION", help="Begin with this version's answers (W13)."
+)
 @click.option("--warm-start", is_flag=True, help="Begin with its weights too.")
-@click.option("--acknowledge-missing-paths", is_flag=True, help="Train without the image's own training paths (W4).")
+@click.option(
+    "--acknowledge-missing-paths", is_flag=True, help="Train without the image's own training paths (W4)."
+)
 @click.option("--priority", default=0, help="Higher goes first.")
-@click.option("--request-id", default="", help="The same id gives the same task, however often it is sent (W12).")
+@click.option(
+    "--request-id", default="", help="The same id gives the same task, however often it is sent (W12)."
+)
 @click.option("--validate-only", is_flag=True, help="Check everything and submit nothing.")
 @click.option("--watch", is_flag=True, help="Follow it to its end; exit code 1 if it fails.")
 @remote
 async def train(
-    session: Session, *, request_id: str, validate_only: bool, watch: bool, **wishes: Any  # noqa: ANN401 -- Wishes' fields
+    session: Session,
+    /,
+    *,
+    request_id: str,
+    validate_only: bool,
+    watch: bool,
+    **wishes: Any,  # noqa: ANN401 -- Wishes' fields
 ) -> None:
-    """Train a new model, or retrain a version with --retrain. Every fault of the request is named, with its field.
+    """Train a new model, or retrain a version with --retrain. All faults are named, with their fields.
 
     \b
     Examples:
@@ -112,7 +151,9 @@ async def train(
     warnings = await findings(session, task)
     for warning in warnings:
         if warning.warning:
-            session.out.say(f"warning: {warning.field}: {pick(warning.message, warning.message_zh)} [{warning.reason}]")
+            session.out.say(
+                f"warning: {warning.field}: {pick(warning.message, warning.message_zh)} [{warning.reason}]"
+            )
     created = await session.client.submit(task, request_id=request_id)
     if not watch:
         text = f"submitted {created.name}: {created.training.model_name} v{created.training.target_major}"
@@ -127,9 +168,13 @@ async def train(
     session.out.hint(f"next: loupe report {names.short(ended.name)}; loupe release {names.short(ended.name)}")
 
 
-async def findings(session: Session, task: task_pb2.Task) -> Sequence[task_service_pb2.ValidateTaskResponse.Finding]:
+async def findings(
+    session: Session, task: task_pb2.Task
+) -> Sequence[task_service_pb2.ValidateTaskResponse.Finding]:
     """What the server finds in a task before it is submitted."""
-    answer = await session.client.tasks.ValidateTask(task_service_pb2.ValidateTaskRequest(task=task), timeout=60)
+    answer = await session.client.tasks.ValidateTask(
+        task_service_pb2.ValidateTaskRequest(task=task), timeout=60
+    )
     return list(answer.findings)
 
 
@@ -137,24 +182,21 @@ async def _validate(session: Session, task: task_pb2.Task) -> None:
     found = await findings(session, task)
     errors = [finding for finding in found if not finding.warning]
     lines = [
-        f"{'warning' if finding.warning else 'error'}: {finding.field}: {pick(finding.message, finding.message_zh)} [{finding.reason}]"
+        f"{'warning' if finding.warning else 'error'}: {finding.field}: "
+        f"{pick(finding.message, finding.message_zh)} [{finding.reason}]"
         for finding in found
     ]
-    session.out.answer({"findings": [message_json(finding) for finding in found]}, "" if errors else "\n".join([*lines, "valid"]))
+    session.out.answer(
+        {"findings": [message_json(finding) for finding in found]},
+        "" if errors else "\n".join([*lines, "valid"]),
+    )
     if errors:
         session.out.fail("\n".join([f"{len(errors)} fault(s)", *lines]))
 
 
 async def build_task(session: Session, wishes: Wishes) -> task_pb2.Task:
     """The task that was wished for, with a parent version's answers where nothing else was said."""
-    spec = task_pb2.TrainingSpec(preprocessing=task_pb2.PreprocessingParams(train_fraction=0.8))
-    if wishes.retrain:
-        parent = await session.client.models.GetModelVersion(
-            model_service_pb2.GetModelVersionRequest(name=names.model_version(wishes.retrain))
-        )
-        spec = spec_of_parent(parent)
-    elif not wishes.name or not wishes.image or not (wishes.datasets or wishes.paths):
-        raise click.UsageError("a new model needs --name, --image and --dataset (or --path); --retrain fills them in")
+    spec = await _beginning(session, wishes)
     spec.warm_start = wishes.warm_start
     spec.seed = wishes.seed
     spec.train_segmentation = wishes.train_segmentation
@@ -178,19 +220,42 @@ async def build_task(session: Session, wishes: Wishes) -> task_pb2.Task:
     if wishes.settings:
         image = await session.client.image_version(spec.algorithm_image_version)
         spec.training_params_json = apply_settings(spec.training_params_json, image, wishes.settings)
-    if wishes.train_fraction is not None:
-        spec.preprocessing.train_fraction = wishes.train_fraction
-    if wishes.filter_resolution is not None:
-        spec.preprocessing.filter_resolution = wishes.filter_resolution
-    if wishes.augmentations is not None:
-        del spec.preprocessing.augmentations[:]
-        spec.preprocessing.augmentations.extend(
-            task_pb2.Augmentation.Value(f"AUGMENTATION_{word.upper()}") for word in wishes.augmentations
-        )
+    _preprocess(spec.preprocessing, wishes)
     return task_pb2.Task(training=spec, priority=wishes.priority)
 
 
-def spec_of_parent(parent: model_pb2.ModelVersion) -> task_pb2.TrainingSpec:
+async def _beginning(session: Session, wishes: Wishes) -> task_pb2.TrainingSpec:
+    if wishes.retrain:
+        parent = await session.client.models.GetModelVersion(
+            model_service_pb2.GetModelVersionRequest(name=names.model_version(wishes.retrain))
+        )
+        image = await session.client.images.GetAlgorithmImage(
+            algorithm_image_service_pb2.GetAlgorithmImageRequest(
+                name=parent.algorithm_image_version.partition("/versions/")[0]
+            )
+        )
+        return spec_of_parent(parent, image.kind)
+    if not wishes.name or not wishes.image or not (wishes.datasets or wishes.paths):
+        raise click.UsageError(
+            "a new model needs --name, --image and --dataset (or --path); --retrain fills them in"
+        )
+    return task_pb2.TrainingSpec(preprocessing=task_pb2.PreprocessingParams(train_fraction=0.8))
+
+
+def _preprocess(params: task_pb2.PreprocessingParams, wishes: Wishes) -> None:
+    """Replace what was said; the rest stays."""
+    if wishes.train_fraction is not None:
+        params.train_fraction = wishes.train_fraction
+    if wishes.filter_resolution is not None:
+        params.filter_resolution = wishes.filter_resolution
+    if wishes.augmentations is not None:
+        del params.augmentations[:]
+        params.augmentations.extend(
+            task_pb2.Augmentation.Value(f"AUGMENTATION_{word.upper()}") for word in wishes.augmentations
+        )
+
+
+def spec_of_parent(parent: model_pb2.ModelVersion, kind: int) -> task_pb2.TrainingSpec:
     """A version's answers to the wizard's questions (W13)."""
     spec = task_pb2.TrainingSpec(
         model_name=parent.name.split("/")[1],
@@ -199,6 +264,10 @@ def spec_of_parent(parent: model_pb2.ModelVersion) -> task_pb2.TrainingSpec:
         training_params_json=json.dumps(whole_numbers(MessageToDict(parent.training_params))),
         parent_version=parent.name,
     )
+    if kind == algorithm_image_pb2.IMAGE_KIND_GENERAL:
+        # A business image brings both itself (W2).
+        spec.production_environment = parent.production_environment
+        spec.model_params_json = json.dumps(whole_numbers(MessageToDict(parent.model_params)))
     ParseDict(MessageToDict(parent.preprocessing_params), spec.preprocessing, ignore_unknown_fields=True)
     return spec
 
@@ -208,7 +277,8 @@ def apply_settings(
 ) -> str:
     """Training parameters with single values replaced: those of `text`, or the image's defaults.
 
-    Malformed text stays as it is, so that the server can say what is wrong with it. A key is not checked here either.
+    Malformed text stays as it is, so that the server can say what is wrong with it. A key is not checked here
+    either.
     """
     if text:
         try:
@@ -246,7 +316,7 @@ def nothing_wished(**given: Any) -> Wishes:  # noqa: ANN401 -- Wishes' fields
     empty: Mapping[str, Any] = {
         "name": "", "image": "", "datasets": (), "paths": (), "model_params": None, "training_params": None,
         "settings": (), "train_fraction": None, "filter_resolution": None, "augmentations": None,
-        "train_segmentation": False, "environment": "", "resource": "cpu", "seed": 0, "retrain": "", "warm_start": False,
-        "acknowledge_missing_paths": False, "priority": 0,
+        "train_segmentation": False, "environment": "", "resource": "cpu", "seed": 0, "retrain": "",
+        "warm_start": False, "acknowledge_missing_paths": False, "priority": 0,
     }  # fmt: skip
     return Wishes(**{**empty, **given})

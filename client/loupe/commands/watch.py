@@ -16,8 +16,9 @@ from loupe.watching import FINAL_STATES, resumed
 async def watch(session: Session, task_name: str) -> None:
     """Follow a task until it ends: stages, progress, loss, validation accuracy.
 
-    Draws a live picture on a terminal and writes a line per change elsewhere; with --json only the task at its end. Goes on
-    after a dropped connection, with nothing missing and nothing twice. Exit code 1 if the task failed or was terminated.
+    Draws a live picture on a terminal and writes a line per change elsewhere; with --json only the task at
+    its end. Goes on after a dropped connection, with nothing missing and nothing twice. Exit code 1 if the
+    task failed or was terminated.
     """
     name = await session.client.resolve_task(task_name)
     ended = await follow(session, name)
@@ -52,13 +53,18 @@ def fail_unless_good(task: task_pb2.Task) -> None:
     help="Each network has its own log.",
 )
 @click.option("--follow", is_flag=True, help="Go on until the task ends.")
-@click.option("--attempt", default=0, type=click.IntRange(0), help="An earlier attempt; default the present one.")
+@click.option(
+    "--attempt", default=0, type=click.IntRange(0), help="An earlier attempt; default the present one."
+)
 @remote
 async def logs(session: Session, task_name: str, network: str, attempt: int, *, follow: bool) -> None:
     """Print the log of a task, and with --follow what is added until the task ends."""
     name = await session.client.resolve_task(task_name)
     request = task_service_pb2.ReadLogRequest(
-        name=name, network=f"NETWORK_{network.upper()}", follow=follow, attempt=attempt
+        name=name,
+        network=task_pb2.Network.Value(f"NETWORK_{network.upper()}"),
+        follow=follow,
+        attempt=attempt,
     )
     lines: list[str] = []
 

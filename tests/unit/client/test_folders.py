@@ -1,0 +1,141 @@
+"""The reading of a folder for import (D1, D3): what is offered, what is left out and why."""
+
+from pathlib import Path
+
+import pytest
+from loupe.folders import FolderListing, FolderUnreadable, hold_out, read_folder
+
+
+def _folder(root: Path, *files: str) -> Path:
+    for file in files:
+        path = root / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return root
+
+
+def _files(listing: FolderListing) -> list[str]:
+    return [sample.file for sample in listing.samples]
+
+
+def test_masks_go_with_their_images_in_both_layouts(tmp_path: Path) -> None:
+    """D1: `a.mask.png`, and the common `a.png` beside `a.jpg`; a PNG alone is an image, not a mask."""
+    _folder(tmp_path, "C1/a.jpg", "C1/a.mask.png", "C1/b.JPG", "C1/b.png", "C1/c.png", "C1/d.tiff")
+    listing = read_folder(tmp_path)
+    masks = {sample.file: sample.mask.name if sample.mask else None for sample in listing.samples}
+    assert masks == {"C1/a.jpg": "a.mask.png", "C1/b.JPG": "b.png", "C1/c.png": None, "C1/d.tiff": None}
+    assert listing.left_out == ()
+
+
+def test_an_explicit_mask_leaves_a_png_of_the_same_stem_an_image(tmp_path: Path) -> None:
+    """Where `a.mask.png` says what the mask is, `a.png` cannot be one as well."""
+    _folder(tmp_path, "C1/a.png", "C1/a.mask.png", "C1/a.jpg")
+    assert _files(read_folder(tmp_path)) == ["C1/a.jpg", "C1/a.png"]
+
+
+def test_everything_left_out_is_named_with_its_reason(tmp_path: Path) -> None:
+    """D1: the importer says what it could not take and why; silence would look like success."""
+    _folder(
+        tmp_path,
+        "top.jpg", "README.md", ".DS_Store", "C1/a.jpg", "C1/notes.txt", "C1/deep/b.jpg", "C1/lost.mask.png",
+        "C1/.hidden.jpg", "bad code/c.jpg",
+    )  # fmt: skip
+    listing = read_folder(tmp_path)
+    assert _files(listing) == ["C1/a.jpg"]
+    assert {item.file: item.reason for item in listing.left_out} == {
+        "top.jpg": "NO_CODE",
+        "README.md": "NOT_AN_IMAGE",
+        ".DS_Store": "HIDDEN",
+        "C1/notes.txt": "NOT_AN_IMAGE",
+        "C1/deep": "NESTED",
+        "C1/lost.mask.png": "MASK_WITHOUT_IMAGE",
+        "C1/.hidden.jpg": "HIDDEN",
+        "bad code/c.jpg": "BAD_CODE",
+    }
+    assert all(item.message for item in listing.left_out)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "file,group\nC1/a.jpg,g1\nC1/b.jpg,g1\nC2/c.jpg,g2\n",
+        "file,class,exposure,tile_group,group_fold5\nC1/a.jpg,C1,1,g1,0\nC1/b.jpg,C1,1,g1,0\nC2/c.jpg,C2,1,g2,1\n",
+        "Panel;Filename\ng1;C1\\a.jpg\ng1;C1\\b.jpg\ng2;C2\\c.jpg\n",
+        "path\tlot\n./C1/a.jpg\tg1\nC1/b.jpg\tg1\nimages/C2/c.jpg\tg2\n",
+        "\ufeffimage, panel_id\na, g1\nb, g1\nc.jpg, g2\n",
+    ],
+    ids=["plain", "magnetic tile", "semicolons and backslashes", "tabs and other roots", "stems and a BOM"],
+)
+def test_groups_are_read_from_tables_as_people_write_them(tmp_path: Path, table: str) -> None:
+    """D3: the group key must be found in the shapes that spreadsheets and other tools write."""
+    _folder(tmp_path, "C1/a.jpg", "C1/b.jpg", "C2/c.jpg")
+    (tmp_path / "groups.csv").write_text(table, encoding="utf-8")
+    listing = read_folder(tmp_path)
+    assert {sample.file: sample.group for sample in listing.samples} == {
+        "C1/a.jpg": "g1",
+        "C1/b.jpg": "g1",
+        "C2/c.jpg": "g2",
+    }
+    assert listing.unmatched_group_rows == ()
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        (b"file,fold\nC1/a.jpg,1\n", "no column for the group"),
+        (b"id,group\nC1/a.jpg,1\n", "no column for the file"),
+        (b"", "no column"),
+        (b"file,group\nC1/a.jpg,g1\nC1/a.jpg,g2\n", "in group 'g2', above in 'g1'"),
+        (b"file,group\nC1/a.jpg,\xff\n", "not UTF-8"),
+    ],
+)
+def test_a_table_of_groups_that_cannot_be_used_is_an_error(tmp_path: Path, table: bytes, told: str) -> None:
+    """D3: ignoring it would let photos of one part fall on both sides of the split, and nobody would notice."""
+    _folder(tmp_path, "C1/a.jpg")
+    (tmp_path / "groups.csv").write_bytes(table)
+    with pytest.raises(FolderUnreadable, match=told):
+        read_folder(tmp_path)
+
+
+def test_rows_without_a_file_and_files_without_a_row_are_counted(tmp_path: Path) -> None:
+    """A table that fits only in part is used and its gaps are told."""
+    _folder(tmp_path, "C1/a.jpg", "C1/b.jpg")
+    (tmp_path / "groups.csv").write_text("file,group\nC1/a.jpg,g1\nC1/gone.jpg,g1\n")
+    listing = read_folder(tmp_path)
+    assert listing.ungrouped == 1
+    assert listing.unmatched_group_rows == ("C1/gone.jpg",)
+
+
+def test_a_folder_that_is_none_says_so(tmp_path: Path) -> None:
+    """The commonest slip is a wrong path."""
+    with pytest.raises(FolderUnreadable, match="does not exist"):
+        read_folder(tmp_path / "nowhere")
+
+
+def _grouped(root: Path, groups_per_code: dict[str, int], photos: int) -> FolderListing:
+    lines = ["file,group"]
+    for code, groups in groups_per_code.items():
+        for group in range(groups):
+            for photo in range(photos):
+                _folder(root, f"{code}/{group}_{photo}.jpg")
+                lines.append(f"{code}/{group}_{photo}.jpg,{code}-{group}")
+    (root / "groups.csv").write_text("\n".join(lines))
+    return read_folder(root)
+
+
+def test_a_question_bank_shares_no_group_with_training_and_has_every_code(tmp_path: Path) -> None:
+    """D3: a bank that shows parts seen in training proves nothing; a code that lacks there is not tested."""
+    listing = _grouped(tmp_path, {"A": 20, "B": 7, "C": 2}, photos=3)
+    training, bank = hold_out(listing, 0.15)
+    assert {s.group for s in training.samples}.isdisjoint({s.group for s in bank.samples})
+    assert sorted(_files(training) + _files(bank)) == _files(listing)
+    assert bank.images_per_code["A"] == 9
+    assert set(training.images_per_code) == {"A", "B", "C"}
+    assert hold_out(listing, 0.15) == (training, bank)
+
+
+def test_a_code_of_one_group_stays_in_training(tmp_path: Path) -> None:
+    """A class must not be emptied to test it."""
+    training, bank = hold_out(_grouped(tmp_path, {"A": 20, "LONE": 1}, photos=2), 0.15)
+    assert training.images_per_code["LONE"] == 2
+    assert "LONE" not in bank.images_per_code
