@@ -216,7 +216,7 @@ class Unreported:
         if checkpoint is not None and not self._covers(checkpoint, complete_to):
             checkpoint = None
         return Report(
-            phase=self._phase,
+            phase=self._phase if self._phase is not self._sent_phase else None,
             progress=self._progress,
             stages=tuple(self._stages.values()),
             losses=tuple(losses),
@@ -233,7 +233,7 @@ class Unreported:
                 self._curves[position.network].confirm(position.next_iteration)
             if position.network in self._logs:
                 self._logs[position.network].confirm(position.next_line)
-        self._sent_phase = report.phase
+        self._sent_phase = report.phase or self._sent_phase
         if self._progress is report.progress:
             self._progress = None
         for stage in report.stages:

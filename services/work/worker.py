@@ -1,8 +1,11 @@
 """The loop of a worker: one job at a time, in a child of its own, under a lease.
 
-A lease becomes an order to the warm child; its events become reports; its end becomes an outcome and
-FinishJob. Three things end it early. The lease is lost: SIGKILL, and nothing is told. The user cancels: SIGTERM,
-SIGKILL after 5 s, FinishJob(terminated). The worker is drained: SIGTERM, the last checkpoint is stored, ReleaseJob.
+A lease becomes an order to the warm child; its events become reports, its end an outcome and FinishJob.
+Three things end it early:
+
+- the lease is lost: SIGKILL, and nothing is told;
+- the user cancels: SIGTERM, SIGKILL after 5 s, FinishJob(terminated);
+- the worker is drained: SIGTERM, the last checkpoint is stored, ReleaseJob.
 """
 
 import asyncio

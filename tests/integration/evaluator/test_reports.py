@@ -111,7 +111,7 @@ async def test_two_calls_at_once_for_one_lease_make_one_report(reports: ReportSe
 async def test_a_worker_that_lost_its_lease_cannot_replace_the_report(
     reports: ReportServiceUnderTest,
 ) -> None:
-    """T6: the late result of a paused machine must not overwrite the new one, but the new one replaces its."""
+    """T6: a paused machine's late result must not overwrite the new one, but the new one replaces its."""
     await reports.create([sample(1, A, B)], fencing_token=5)
     later = await reports.create([sample(1, A, A)], fencing_token=6)
     with pytest.raises(Aborted) as refused:

@@ -1,4 +1,4 @@
-"""A child that speaks the protocol and behaves as its order says: what real ones do only when something breaks.
+"""A child that speaks the protocol and misbehaves as its order says: real ones rarely do.
 
 The behaviour is the entry `behaviour` of the order's certificate; `iterations` says how long it trains.
 """
@@ -44,7 +44,7 @@ def finished() -> None:
     link.emit({"event": "finished", "weights_path": str(weights), "split_path": str(split), "metrics": {}})
 
 
-def train(work: dict[str, Any]) -> None:
+def train(work: dict[str, Any]) -> None:  # noqa: C901 -- a list of behaviours
     options = work["certificate"]
     iterations = int(options.get("iterations", "100"))
     begin = work["resume"]["iteration"] if work["resume"] else 0

@@ -29,6 +29,8 @@ TOKEN = "loupe_test_token"  # noqa: S105
 
 @dataclass
 class WorkerUnderTest:
+    """A worker with all that it works with; `run` is its loop."""
+
     worker: Worker
     child: WarmChild
     scheduler: SchedulerDouble

@@ -1,4 +1,6 @@
-"""A JobService that misbehaves on demand: away, deaf, or sure that the lease is lost. It keeps what it was told."""
+"""A JobService that misbehaves on demand: away, or sure that the lease is lost. It keeps what it was told."""
+
+# ruff: noqa: D102 -- the contract documents its methods
 
 import asyncio
 from collections import defaultdict
@@ -12,6 +14,8 @@ from services.kit.grpc_server import Service
 
 
 class LeaseLost(Aborted):
+    """As the scheduler says it."""
+
     reason = "LEASE_LOST"
 
 

@@ -1,4 +1,4 @@
-"""The worker's loop with a real child process, real object storage, and a scheduler that can be made to fail."""
+"""The worker's loop with a real child process, real object storage, and a scheduler that fails on demand."""
 
 import asyncio
 import hashlib
@@ -128,7 +128,7 @@ async def test_a_lost_lease_ends_the_child_and_nothing_more_is_told(work: Worker
 
 @pytest.mark.parametrize("work", [{"max_unreported_bytes": 100_000}], indirect=True)
 async def test_a_scheduler_that_was_away_misses_no_point(work: WorkerUnderTest) -> None:
-    """A restart of the scheduler costs nothing; a long absence stops the child rather than fill the memory."""
+    """A restart of the scheduler costs nothing; a long absence stops the child, not fills the memory."""
     work.scheduler.add("jobs/1", iterations=400_000)
     await until(lambda: work.scheduler.told["jobs/1"].losses[CLASSIFICATION])
     work.scheduler.away = True
