@@ -31,6 +31,7 @@ MAX_FIRST_RESTARTS = 4
 
 _POLL_INTERVAL_S = 0.05
 _DOWN_TIMEOUT_S = 60.0
+_DYING_PATIENCE_S = 0.15
 
 OnEvent = Callable[[ProcessState], None]
 
@@ -98,7 +99,7 @@ def up(  # noqa: PLR0913 - what the command line offers, each by name
     SIGTERM, stops everything and returns; must be called from the main thread. `on_event` gets every change.
     """
     folder = DataFolder(data_dir)
-    if folder.supervisor_pid() is not None:
+    if _is_held(folder):
         return UpResult(status=_wait_for_other(folder, timeout_s, on_event), already_running=True)
     if detach:
         daemon = _start_daemon(folder, trainers=trainers, evaluators=evaluators, services=services)
@@ -268,6 +269,15 @@ def _start_daemon(
         )
     finally:
         os.close(descriptor)
+
+
+def _is_held(folder: DataFolder) -> bool:
+    pid = folder.supervisor_pid()
+    if pid is None:
+        return False
+    # Killed a moment ago, it may still be dying with the lock in its hands.
+    time.sleep(_DYING_PATIENCE_S)
+    return folder.supervisor_pid() is not None
 
 
 def _end(daemon: subprocess.Popen[bytes]) -> None:

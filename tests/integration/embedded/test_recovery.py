@@ -131,14 +131,7 @@ def test_up_twice_kill_the_supervisor_and_up_again(tmp_path: Path) -> None:
 
         assert first.status.supervisor_pid is not None
         os.kill(first.status.supervisor_pid, signal.SIGKILL)
-        killed_at = time.monotonic()
-        dead = stack.status(root)
-        while dead.running:
-            dead = stack.status(root)
-            assert time.monotonic() < killed_at + 5
-        assert {p.state for p in dead.processes} == {State.STOPPED}
-
-        # At once: the orphans may still be ending.
+        # At once: it and its orphans may still be ending.
         third = stack.up(root, detach=True, services=False)
         assert not third.already_running
         addresses = {p.name: p.address for p in first.status.processes}
@@ -198,7 +191,7 @@ def test_a_detached_start_that_fails_says_why_and_leaves_nothing(tmp_path: Path)
     root = tmp_path / "data"
     root.mkdir()
     (root / "postgres").write_text("in the way")
-    with pytest.raises(StartFailed, match="postgres does not come up .*could not be started"):
+    with pytest.raises(StartFailed, match=r"postgres does not come up .*could not be started"):
         stack.up(root, detach=True, services=False)
     assert stack.status(root).state is State.STOPPED
     assert not stack.down(root)
