@@ -80,7 +80,7 @@ class SampleImport:
 
     def __init__(
         self,
-        datasets: dataset_service_pb2_grpc.DatasetServiceAsyncStub,
+        datasets: "dataset_service_pb2_grpc.DatasetServiceAsyncStub",
         on_progress: Callable[[ImportProgress], None],
     ) -> None:
         self._datasets = datasets

@@ -77,7 +77,9 @@ class TaskView:
         return f"{state} {progress.overall_fraction:.0%}{where}"
 
 
-async def watch_task(tasks: task_service_pb2_grpc.TaskServiceAsyncStub, name: str) -> AsyncIterator[TaskView]:
+async def watch_task(
+    tasks: "task_service_pb2_grpc.TaskServiceAsyncStub", name: str
+) -> AsyncIterator[TaskView]:
     """The view after every change, until the task ends.
 
     A dropped connection is made again and goes on from the last cursor; Unavailable after PATIENCE_S in vain.
@@ -105,7 +107,7 @@ async def watch_task(tasks: task_service_pb2_grpc.TaskServiceAsyncStub, name: st
 class _Watch:
     """The streams of one task, poured into one view."""
 
-    def __init__(self, tasks: task_service_pb2_grpc.TaskServiceAsyncStub, name: str) -> None:
+    def __init__(self, tasks: "task_service_pb2_grpc.TaskServiceAsyncStub", name: str) -> None:
         self.view = TaskView()
         self.changes: asyncio.Queue[LoupeError | None] = asyncio.Queue()
         """None for every change of the view; an error ends the watch."""

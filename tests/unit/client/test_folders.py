@@ -90,7 +90,7 @@ def test_groups_are_read_from_tables_as_people_write_them(tmp_path: Path, table:
     ],
 )
 def test_a_table_of_groups_that_cannot_be_used_is_an_error(tmp_path: Path, table: bytes, told: str) -> None:
-    """D3: ignoring it would let photos of one part fall on both sides of the split, and nobody would notice."""
+    """D3: ignoring it would let photos of one part fall on both sides of the split, unnoticed."""
     _folder(tmp_path, "C1/a.jpg")
     (tmp_path / "groups.csv").write_bytes(table)
     with pytest.raises(FolderUnreadable, match=told):

@@ -44,7 +44,7 @@ def test_a_larger_set_begins_with_the_smaller_one(made: SampleSet, tmp_path: Pat
 
 
 def test_the_importer_reads_the_whole_set(made: SampleSet) -> None:
-    """What `loupe sample` writes is what `loupe data import` takes: nothing left out, each photo in its panel's group."""
+    """What `loupe sample` writes, `loupe data import` takes whole, each photo in its panel's group."""
     listing = read_folder(made.directory)
     assert listing.left_out == ()
     assert listing.unmatched_group_rows == ()
@@ -64,7 +64,7 @@ def test_every_code_has_two_panels_so_that_both_sides_of_a_split_see_it(made: Sa
 
 
 def test_masks_fit_their_images_and_mark_a_part_of_them(made: SampleSet) -> None:
-    """A mask of another size, or one that marks nothing or all, would teach a segmentation network nonsense."""
+    """A mask of another size, or one that marks nothing or all, teaches a segmentation network nonsense."""
     for sample in read_folder(made.directory).samples:
         if sample.mask is None:
             continue
