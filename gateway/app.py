@@ -11,7 +11,7 @@ from opentelemetry import trace
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route as Page
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -65,18 +65,24 @@ def create_app(backends: Backends, streams: Streams) -> ASGIApp:
     async def specification(_: Request) -> Response:
         return Response(openapi, media_type="application/json", headers={"Cache-Control": "no-cache"})
 
-    app = Starlette(
+    own_pages = Starlette(
         routes=[
             Page("/", pages.serve(pages.home())),
             Page("/docs", pages.serve(pages.reference(document))),
             Page("/openapi.json", specification),
             Page("/healthz", healthz),
             Page("/readyz", readyz),
-            Page("/v1/{path:path}", Transcoder(Router(routes), backends, streams)),
         ],
         exception_handlers={HTTPException: _no_such_page},
     )
-    return Envelope(app)
+    transcoder = Transcoder(Router(routes), backends, streams)
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        # Beside Starlette and not within: its error middleware would answer before the envelope can.
+        of_contracts = scope["type"] == "http" and scope["path"].startswith("/v1/")
+        await (transcoder if of_contracts else own_pages)(scope, receive, send)
+
+    return Envelope(dispatch)
 
 
 class Transcoder:
@@ -137,10 +143,7 @@ async def _json(operation: Operation, answer: Message, headers: Mapping[str, str
 
 
 async def _redirect(_: Operation, answer: Any, __: Mapping[str, str]) -> Response:  # noqa: ANN401 -- LinkSampleResponse
-    return Response(
-        status_code=302,
-        headers={"Location": answer.url, "Cache-Control": f"private, max-age={_LINK_CACHE_S}"},
-    )
+    return RedirectResponse(answer.url, 302, headers={"Cache-Control": f"private, max-age={_LINK_CACHE_S}"})
 
 
 def _framing(route: Route, message: Any) -> Framing:  # noqa: ANN401 -- any message

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from loupe.registry.v1 import dataset_service_pb2, identity_service_pb2
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
@@ -226,11 +226,13 @@ field_names = st.sampled_from(
     ]
 )
 task_like = st.recursive(
-    json_values, lambda inner: st.dictionaries(field_names, inner, max_size=4), max_leaves=8
+    st.none() | st.booleans() | st.integers() | st.sampled_from([0.5, 1e300, "", "7", "x", "3.5s"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(field_names, inner, max_size=3),
+    max_leaves=6,
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(field_names, task_like))
 def test_a_refused_document_always_has_a_named_fault(document: dict[str, Any]) -> None:
     """The second look at a refused document finds what protobuf's reader refused."""
