@@ -168,7 +168,10 @@ class Importer:
         )
 
     async def import_files(
-        self, files: dict[str, bytes], masks: dict[str, bytes] | None = None, groups: dict[str, str] | None = None
+        self,
+        files: dict[str, bytes],
+        masks: dict[str, bytes] | None = None,
+        groups: dict[str, str] | None = None,
     ) -> Any:
         """Plan, put and add; `masks` and `groups` are by file."""
         masks, groups = masks or {}, groups or {}

@@ -48,7 +48,10 @@ async def test_a_sound_image_is_listed_with_its_facts(importer: Importer):
     assert path.sample_count == 3
     assert path.mask_count == 1
     assert path.revision == 1
-    assert [(c.code, c.sample_count, c.mask_count) for c in path.code_counts] == [("TPFIP", 2, 0), ("TTFBS", 1, 1)]
+    assert [(c.code, c.sample_count, c.mask_count) for c in path.code_counts] == [
+        ("TPFIP", 2, 0),
+        ("TTFBS", 1, 1),
+    ]
     first, _, third = await samples_of(importer.caller, importer.path)
     assert (first.file, first.code, first.group, first.format) == ("TPFIP/a.png", "TPFIP", "panel-7", "PNG")
     assert (third.width, third.height, third.size_bytes) == (40, 30, len(files["TTFBS/c.png"]))
@@ -81,7 +84,11 @@ async def test_a_changed_file_replaces_its_predecessor(importer: Importer):
     before = await snapshot(importer.caller, importer.path)
     answer = await importer.import_files({file: new})
     assert answer.outcomes[0].outcome == REPLACED
-    assert (answer.data_path.sample_count, answer.data_path.mask_count, answer.data_path.revision) == (1, 0, 2)
+    assert (answer.data_path.sample_count, answer.data_path.mask_count, answer.data_path.revision) == (
+        1,
+        0,
+        2,
+    )
     after = await snapshot(importer.caller, importer.path)
     assert before.sha256 != after.sha256
     assert (before.code_counts[0].mask_count, after.code_counts[0].mask_count) == (1, 0)
@@ -94,7 +101,12 @@ def _png_header(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0"))
+        + chunk(b"IEND", b"")
+    )
 
 
 JPEG = encoded(Image.open(io.BytesIO(png(0, 64, 48))), "JPEG")
@@ -175,7 +187,9 @@ async def test_files_outside_the_layout_are_set_aside(importer: Importer, file: 
     assert (answer.outcomes[0].outcome, answer.outcomes[0].reason) == (REJECTED, reason)
 
 
-@pytest.mark.parametrize("mask", [png(600, 25, 16), b"no picture", b""], ids=["other size", "no image", "empty"])
+@pytest.mark.parametrize(
+    "mask", [png(600, 25, 16), b"no picture", b""], ids=["other size", "no image", "empty"]
+)
 async def test_a_mask_must_fit_its_image(importer: Importer, mask: bytes):
     """A mask of another size would mark other pixels than those it was drawn on."""
     answer = await importer.import_files({"TPFIP/a.png": png(601)}, {"TPFIP/a.png": mask})
@@ -280,7 +294,8 @@ async def test_concurrent_imports_into_one_path_lose_nothing(importer: Importer)
 
     def candidates(numbers: range) -> list[dataset_pb2.SampleCandidate]:
         return [
-            dataset_pb2.SampleCandidate(file=f"A/{n}.png", sha256=sha256(files[f"A/{n}.png"])) for n in numbers
+            dataset_pb2.SampleCandidate(file=f"A/{n}.png", sha256=sha256(files[f"A/{n}.png"]))
+            for n in numbers
         ]
 
     batches = [range(15), range(5, 20), range(20), range(10)]
@@ -298,7 +313,9 @@ async def test_faults_of_a_batch_are_told_together(importer: Importer):
     with pytest.raises(InvalidArgument) as refused:
         await importer.add(
             dataset_pb2.SampleCandidate(file="A/x.png", sha256="short"),
-            dataset_pb2.SampleCandidate(file="A/y.png", sha256=sha256(b""), mask_sha256="NOTHEX", group="g" * 200),
+            dataset_pb2.SampleCandidate(
+                file="A/y.png", sha256=sha256(b""), mask_sha256="NOTHEX", group="g" * 200
+            ),
             dataset_pb2.SampleCandidate(file="A/y.png", sha256=sha256(b"")),
         )
     told = {(violation.field, violation.reason) for violation in refused.value.violations}
@@ -390,11 +407,12 @@ async def test_a_thousand_real_images_are_added_in_seconds(importer: Importer, r
             await asyncio.sleep(0.005)
 
     watching = asyncio.create_task(watch_the_loop())
-    started_s = time.perf_counter()
+    started_s, started_cpu_s = time.perf_counter(), time.process_time()
     for start in range(0, len(candidates), 500):
         answer = await importer.add(*candidates[start : start + 500])
         assert {outcome.outcome for outcome in answer.outcomes} == {ADDED}
     images_per_s = len(candidates) / (time.perf_counter() - started_s)
+    cpu_ms = (time.process_time() - started_cpu_s) / len(candidates) * 1000
     done.set()
     await watching
     started_s = time.perf_counter()
@@ -406,6 +424,7 @@ async def test_a_thousand_real_images_are_added_in_seconds(importer: Importer, r
     assert pinned.sample_count == 1344
     figures = {
         "images_per_s": round(images_per_s, 1),
+        "cpu_ms_per_image": round(cpu_ms, 2),
         "upload_s": round(uploaded_s, 1),
         "slowest_loop_turn_ms": round(slowest_turn_s * 1000, 1),
         "500_unchanged_s": round(again_s, 2),
@@ -414,5 +433,5 @@ async def test_a_thousand_real_images_are_added_in_seconds(importer: Importer, r
     for name, value in figures.items():
         record_property(name, value)
     print(figures)  # noqa: T201 -- the figures are what one runs this for
-    # Other work shares the machine's two cores; the figure to quote is the printed one.
-    assert images_per_s > 50
+    # Of the processor and not of the clock: other work shares the machine's cores. One core alone does 100 images/s.
+    assert cpu_ms < 10
