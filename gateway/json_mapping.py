@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
@@ -81,8 +82,38 @@ def fill(message: Message, document: object, at: str = "") -> None:
 
 def render(message: Message) -> bytes:
     """The message as JSON: camelCase, enums by name, fields without presence always there."""
-    document = json_format.MessageToDict(message, always_print_fields_with_no_presence=True)
+    arrays = {field.name: field for field, value in message.ListFields() if _is_long_array(field, value)}
+    small: Message = message
+    if arrays:
+        small = type(message)()
+        small.CopyFrom(message)
+        for name in arrays:
+            small.ClearField(name)
+    document = json_format.MessageToDict(small, always_print_fields_with_no_presence=True)
+    for name, field in arrays.items():
+        document[field.json_name] = _array(field, getattr(message, name))
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+# Protobuf's own writer takes three times as long for a curve of 100,000 points.
+_LONG_ARRAY = 200
+_FAST_ARRAYS = frozenset({FieldDescriptor.CPPTYPE_FLOAT, FieldDescriptor.CPPTYPE_INT64})
+
+
+def _is_long_array(field: FieldDescriptor, value: Any) -> bool:  # noqa: ANN401 -- of any field
+    return field.is_repeated and field.cpp_type in _FAST_ARRAYS and len(value) > _LONG_ARRAY
+
+
+def _array(field: FieldDescriptor, values: Any) -> list[Any]:  # noqa: ANN401 -- repeated numbers
+    if field.cpp_type == FieldDescriptor.CPPTYPE_INT64:
+        return list(map(str, values))
+    floats = np.array(values, dtype=np.float32)
+    # The shortest text that is this float32, and not the seventeen digits of the double that holds it.
+    shortest: list[Any] = list(map(float, floats.astype(str).tolist()))
+    for index in np.flatnonzero(~np.isfinite(floats)).tolist():
+        value = shortest[index]
+        shortest[index] = "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"  # noqa: PLR0124 -- NaN's own test
+    return shortest
 
 
 def known_fields(descriptor: Descriptor) -> dict[str, FieldDescriptor]:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from google.protobuf import json_format
 from hypothesis import HealthCheck, given, settings
@@ -283,6 +284,24 @@ def test_answers_are_proto3_json() -> None:
     assert told["modelVersion"] == ""
     assert told["stages"] == []
     assert "failure" not in told
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.floats(width=32), min_size=1, max_size=20),
+    st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=20),
+)
+def test_a_long_curve_is_written_as_a_short_one(losses: list[float], iterations: list[int]) -> None:
+    """The fast way for arrays loses nothing: what is read back is what was written, finite or not."""
+    long = task_service_pb2.LossCurve(task="tasks/1", losses=losses * 201, iterations=iterations * 201)
+    told = json.loads(render(long))
+    read = json_format.ParseDict(told, task_service_pb2.LossCurve())
+    assert np.array_equal(np.float32(read.losses), np.float32(long.losses), equal_nan=True)
+    assert list(read.iterations) == list(long.iterations)
+    short = json_format.MessageToDict(
+        task_service_pb2.LossCurve(task="tasks/1"), always_print_fields_with_no_presence=True
+    )
+    assert told.keys() == short.keys()
 
 
 @settings(max_examples=50)
