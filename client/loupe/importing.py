@@ -146,7 +146,9 @@ class SampleImport:
         )
 
         async def upload(sha256: str, url: str) -> None:
-            tally.uploaded_bytes += await loop.run_in_executor(threads, self._put, files[sha256], url)
+            # Two steps: `+= await` would add to the sum as it was before the wait.
+            size = await loop.run_in_executor(threads, self._put, files[sha256], url)
+            tally.uploaded_bytes += size
             tally.uploaded += 1
             self._tell(tally)
 
