@@ -25,13 +25,13 @@ Events
     samples        samples: [{manifest, name, sha256, code, outcome, …}, …], at most 200 an event. outcome:
                      PREDICTED: predicted, confidence, top [[code, confidence], …] (3), decided_by: softmax or
                        feature_distance, to_human (confidence under the threshold)
-                     NONCONFORMING (the resolution filter) or UNREADABLE: reason, message, as in the trainer's
-                       `nonconforming`
-                   every sample once: evaluate tells the set-aside ones of both sides, then the validation side
+                     NONCONFORMING (the resolution filter) or UNREADABLE: reason, message, as in
+                       the trainer's `nonconforming`
+                   every sample once; evaluate tells all that was set aside, then the validation side
     finished       predicted, nonconforming, unreadable (counts), codes, num_of_classes, duration_s
     failed         WEIGHTS_* (user fault) for weights that cannot be used
 
-The figures are not computed here: services.evaluator.measuring.metrics needs no torch and takes what was told.
+The figures are not computed here: services.evaluator.measuring.metrics, without torch, takes what was told.
 """
 
 import json

@@ -31,8 +31,9 @@ Events, each {"event": <name>, …}
                      RESOLUTION_FILTER: samples, usable, nonconforming, reasons {reason: n}; decoding included
                      SPLIT: train, validation, per_code {side: {code: n}}, moved_to_validation
                      AUGMENTATION: augmentations, draws, epochs
-    nonconforming  samples: [{manifest, name, sha256, code, reason, message}, …], at most 200 an event; reason:
-                   RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL or one of vision.images.Reason
+    nonconforming  samples: [{manifest, name, sha256, code, reason, message}, …], at most 200 an event;
+                   reason: RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL or one of
+                   vision.images.Reason
     progress       phase: PREPROCESSING or TRAINING; fraction; when TRAINING also eta_s, eta_low_s, eta_high_s
     log            network: "classification"; text (one line)
     loss           network, first_iteration, values [float], learning_rate, images_per_s. Consecutive; at most
@@ -41,8 +42,8 @@ Events, each {"event": <name>, …}
     checkpoint     path, iteration (the first not contained: resume.iteration of the next grant). All losses
                    before it were told before. The file is now the worker's, to upload and to delete
     finished       weights_path, split_path, metrics {validation_accuracy or null, iterations, images_per_s,
-                   duration_s}. The worker uploads them as weights/<sha256>.safetensors, splits/<sha256>.jsonl;
-                   both paths are gone at the next order
+                   duration_s}. The worker uploads weights/<sha256>.safetensors and
+                   splits/<sha256>.jsonl; both paths are gone at the next order
     failed         code, message, user_fault, retryable. Ends the order; the child goes on, except after
                    DEVICE_LOST. User faults: BAD_ORDER, BAD_DATA, NAN_LOSS, OUT_OF_MEMORY, WEIGHTS_*.
                    Infrastructure, retryable: OBJECT_UNAVAILABLE, OBJECT_CORRUPT, CACHE_UNUSABLE,

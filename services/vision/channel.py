@@ -1,6 +1,4 @@
-"""What the children of trainer and evaluator share: one order after another, faults as events, SIGTERM as a
-wish.
-"""
+"""What the children of trainer and evaluator share: orders in turn, faults as events, SIGTERM as a wish."""
 
 import signal
 import threading
@@ -19,8 +17,9 @@ Handler = Callable[[dict[str, Any]], None]
 
 
 class Stopped(BaseException):
-    """SIGTERM asked the child to end; not an Exception, so that nothing on the way mistakes it for a
-    fault.
+    """SIGTERM asked the child to end.
+
+    Not an Exception, so that nothing on the way mistakes it for a fault.
     """
 
 
@@ -66,11 +65,8 @@ class Channel:
 
     def _carry_out(self, handlers: Mapping[str, Handler], order: Mapping[str, Any]) -> None:
         try:
-            if order.get("order") not in handlers:
-                raise UserFault(
-                    "BAD_ORDER", f"unknown order {order.get('order')!r}; known: {sorted(handlers)}"
-                )  # noqa: TRY301 - told like any other fault
-            handlers[order["order"]](order.get("work") or {})
+            handler = handlers.get(str(order.get("order")), _refuse)
+            handler(order.get("work") or {})
         except Exception as error:
             traceback.print_exc()
             fault = as_fault(error)
@@ -89,6 +85,10 @@ class Channel:
         self._stopping.set()
         if not self._busy:
             raise Stopped
+
+
+def _refuse(_work: Mapping[str, Any]) -> None:
+    raise UserFault("BAD_ORDER", "this child does not know that order")
 
 
 def as_fault(error: Exception) -> Fault:

@@ -1,6 +1,4 @@
-"""Reading image files that strangers made (D4). Needs no torch: the registry imports samples through it
-too.
-"""
+"""Reading image files that strangers made (D4). Needs no torch: the registry imports samples through it."""
 
 import hashlib
 import struct
@@ -155,7 +153,7 @@ def _decode(data: bytes, limits: ImageLimits) -> tuple[Pixels, _Header]:
     if pixels.shape[:2] != (header.height, header.width):
         raise UnusableImage(
             Reason.DECODE_FAILED,
-            f"the header says {header.width}×{header.height}, the pixels are {pixels.shape[1]}×{pixels.shape[0]}",
+            f"the header says {header.width}×{header.height}, not {pixels.shape[1]}×{pixels.shape[0]}",
         )
     return pixels, header
 
@@ -196,7 +194,7 @@ def _decode_tiff(data: bytes) -> Pixels:
                 grey = (wide >> 8 if wide.max(initial=0) > 255 else wide).astype(np.uint8)
                 return np.repeat(grey[..., None], 3, axis=2)
             if image.mode == "F":
-                raise UnusableImage(Reason.DECODE_FAILED, "floating-point TIFF has no defined range of grey")
+                raise UnusableImage(Reason.DECODE_FAILED, "a TIFF of floats has no defined range of grey")  # noqa: TRY301
             return np.array(image.convert("RGB"))
     except Image.DecompressionBombError as error:
         raise UnusableImage(Reason.TOO_LARGE, str(error)) from error

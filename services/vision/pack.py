@@ -1,5 +1,4 @@
-"""Samples decoded and resized once, kept as memory-mapped uint8 shards that attempts, retrains and
-evaluations share.
+"""Samples decoded and resized once: memory-mapped shards for attempts, retrains and evaluations alike.
 
     <root>/<recipe>/<digest>.u8     (N, height, width, 3) uint8, nothing else
     <root>/<recipe>/<digest>.json   which content hash lies in which slot, and which could not be decoded and
@@ -79,9 +78,7 @@ class PackCache:
         threads: int | None = None,
         limits: ImageLimits = DEFAULT_LIMITS,
     ) -> None:
-        """`threads` read and decode side by side; reading waits for the store, so there are more of them
-        than cores.
-        """
+        """`threads` read and decode; reading waits for the store, so there are more of them than cores."""
         self._root = root
         self._max_bytes = max_bytes
         self._threads = threads or min(32, 4 * (os.cpu_count() or 1))
@@ -128,7 +125,7 @@ class PackCache:
                     os.utime(manifest)  # what was used last is evicted last
         return pack
 
-    def _build(
+    def _build(  # noqa: PLR0913, PLR0917 - what a build takes
         self, folder: Path, pack: Pack, missing: list[str], objects: Objects, progress: Progress, total: int
     ) -> Pack:
         specification = pack.specification
@@ -173,9 +170,7 @@ class PackCache:
         return pack
 
     def _evict(self, keep: Path) -> None:
-        """Down to the bound, oldest use first; never what the running build just opened (its recipe's newest
-        shards).
-        """
+        """Down to the bound, the shards used longest ago first."""
         shards = []
         for manifest in self._root.glob("*/*.json"):
             with contextlib.suppress(OSError):

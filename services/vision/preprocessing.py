@@ -1,9 +1,9 @@
 """The one rule from a decoded picture to what a network sees. Training, evaluation and export go through it.
 
-Resize: bilinear, half-pixel centres, no antialias, both axes alone, result rounded to uint8. OpenCV's
-INTER_LINEAR_EXACT is that rule in fixed point, the same bits on every processor; Pillow and torchvision's
-antialiased resize are another rule and skew scores. Then x = (pixel / 255 - mean) / std per channel, in
-float32.
+Resize: bilinear, half-pixel centres, edges held, no antialias, result rounded to uint8. OpenCV's
+INTER_LINEAR_EXACT computes it in fixed point with weights of 8 bits: the same bits on every processor, within
+1.5 grey levels of real arithmetic. Pillow's and torchvision's antialiased resize are another rule and skew
+scores. Then x = (pixel / 255 - mean) / std per channel, in float32.
 """
 
 import hashlib
@@ -25,8 +25,9 @@ refused."""
 
 @dataclass(frozen=True)
 class ResolutionRule:
-    """Which samples conform to an image version's input (M1). `width` and `height` are set together or not
-    at all.
+    """Which samples conform to an image version's input (M1).
+
+    `width` and `height` are set together or not at all.
     """
 
     width: int | None = None

@@ -1,5 +1,4 @@
-"""Special defects without segmentation (S2): near enough to a rare code's features, rather than a softmax
-class.
+"""Special defects without segmentation (S2): near enough to a rare code, rather than a softmax class.
 
 The features are those before the classifier's last layer. Every code, ordinary or special, has a mean; all
 share one within-code covariance, because a rare code has too few samples for one of its own, shrunk towards
@@ -34,8 +33,7 @@ class SpecialRule:
     """Spread of the score around the threshold: turns it into a confidence."""
 
     def decide(self, features_NF: Floats) -> tuple[Ints, Floats]:
-        """Per sample: index into `codes` or -1 where the softmax decides, and the confidence that it is
-        special.
+        """Per sample: index into `codes`, -1 where the softmax decides; and how surely it is special.
 
         The confidence is 0.5 at the threshold and above it exactly where the sample is special.
         """
@@ -75,7 +73,7 @@ class SpecialRule:
         )
 
 
-def fit(
+def fit(  # noqa: PLR0913, PLR0917 - two sides of a split, and what the codes mean
     train_NF: Floats,
     train_codes_N: Ints,
     validation_NF: Floats,

@@ -1,5 +1,4 @@
-"""The weights container: one safetensors file with the network, the special-code statistics and a birth
-certificate.
+"""The weights container: a safetensors file of network, special-code statistics and birth certificate.
 
     network.<tensor>   the classifier's state
     special.<array>    SpecialRule's arrays, if the model has special codes
@@ -133,12 +132,12 @@ def load_weights(path: Path) -> Weights:
         if int(certificate["format_version"]) > FORMAT_VERSION:
             raise BadWeights(
                 "WEIGHTS_NEWER_FORMAT",
-                f"{path.name} has format {certificate['format_version']}, this program knows up to {FORMAT_VERSION}",
+                f"{path.name} has format {certificate['format_version']}; known is {FORMAT_VERSION}",
             )
         if certificate["preprocessing_rule"] != RULE:
             raise BadWeights(
                 "WEIGHTS_OTHER_RULE",
-                f"{path.name} was trained with rule {certificate['preprocessing_rule']}, this program resizes by {RULE}",
+                f"{path.name} was trained by rule {certificate['preprocessing_rule']}; known is {RULE}",
             )
         if _digest(tensors) != certificate["tensors_sha256"]:
             raise BadWeights(
@@ -153,6 +152,8 @@ def load_weights(path: Path) -> Weights:
             {name[len(_NETWORK) :]: tensor for name, tensor in tensors.items() if name.startswith(_NETWORK)},
             SpecialRule.from_arrays(arrays, described) if described else None,
         )
+        if not 2 <= weights.num_of_classes <= len(weights.codes):
+            raise ValueError(f"{weights.num_of_classes} classes of {len(weights.codes)} codes")  # noqa: TRY301 - told below
         weights.classifier()
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadWeights(
@@ -162,9 +163,7 @@ def load_weights(path: Path) -> Weights:
 
 
 def load_strictly(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copies tensors into a network that must have exactly these. Raises BadWeights and names what
-    differs.
-    """
+    """Copies tensors into a network that must have exactly these. Raises BadWeights, naming what differs."""
     expected = network.state_dict()
     faults = [f"{name} is missing" for name in sorted(expected.keys() - tensors.keys())]
     faults += [f"{name} is unknown" for name in sorted(tensors.keys() - expected.keys())]

@@ -1,1 +1,1 @@
-"""Measuring models. metrics needs numpy alone; torch is imported by predict, which only the child process imports."""
+"""Measuring models. torch is imported by `predict` alone, and that by the child process alone."""

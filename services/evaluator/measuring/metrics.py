@@ -6,7 +6,7 @@ of both, its support the number of its samples. Macro means the plain mean over 
 
 What is not defined is None, never a made-up 0: precision of a code never predicted, recall of a code without
 samples, F1 where both are missing. F1 of a code with samples but without a prediction is 0. Macro precision
-takes the codes that have samples and counts a never predicted one as 0, as scikit-learn does: a model must not
+takes the codes that have samples and counts a never predicted one as 0, as scikit-learn does: no model may
 gain by keeping silent. Macro recall and F1 take the codes that have samples.
 """
 
@@ -73,7 +73,7 @@ class ThresholdPoint:
 
 
 def measure(true: Sequence[str], predicted: Sequence[str], codes: Sequence[str]) -> Metrics:
-    """Figures over samples; `codes` gives the order, codes that appear beyond it follow in alphabetical order."""
+    """Figures over samples; `codes` gives the order, codes that appear beyond it follow by name."""
     if len(true) != len(predicted):
         raise ValueError(f"{len(true)} codes but {len(predicted)} predictions")
     names = [*codes, *sorted({*true, *predicted} - set(codes))]
@@ -84,7 +84,7 @@ def measure(true: Sequence[str], predicted: Sequence[str], codes: Sequence[str])
 
 
 def measure_counts(confusion: NDArray[np.int64], codes: Sequence[str]) -> Metrics:
-    """Figures over samples that were counted already, as `confusion[true, predicted]` in the order of `codes`."""
+    """Figures over samples counted before: `confusion[true, predicted]`, in the order of `codes`."""
     per_code = tuple(_code_metrics(code, position, confusion) for position, code in enumerate(codes))
     supported = [row for row in per_code if row.support]
     samples, correct = int(confusion.sum()), int(np.trace(confusion))

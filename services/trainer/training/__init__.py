@@ -1,3 +1,1 @@
-"""Training. torch is imported below this package and in the child process, nowhere else in the trainer
-(invariant 7).
-"""
+"""Training. In the trainer, torch is imported here and in the child process only (invariant 7)."""

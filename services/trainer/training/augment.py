@@ -26,9 +26,7 @@ _MIX_1, _MIX_2 = 0xBF58476D1CE4E5B9 - 2**64, 0x94D049BB133111EB - 2**64
 
 
 def augment(images_NCHW: Tensor, draws_N: Tensor, augmentations: frozenset[str], seed: int) -> Tensor:
-    """Images (N, C, H, W) float32 in 0..1, changed as their draws (N,) int64 say; the same shape and
-    range.
-    """
+    """Images (N, C, H, W) float32 in 0..1, changed as their draws (N,) int64 say; shape and range stay."""
     if "colour" in augmentations:
         images_NCHW = _jitter_hsv(images_NCHW, draws_N, seed)
     if augmentations & {"scale", "random"}:

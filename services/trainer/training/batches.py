@@ -58,8 +58,8 @@ def epoch_order(classes: NDArray[np.int64], class_balance: float, seed: int, epo
 def logit_shift(classes: NDArray[np.int64], class_balance: float) -> NDArray[np.float32]:
     """Per class: log of how much more often `epoch_order` draws it than it occurs.
 
-    Added to the logits in the loss, it leaves the logits themselves with the frequencies of the data: rare classes
-    teach the features more often, and the predictions stay calibrated.
+    Added to the logits in the loss, it leaves the logits themselves with the frequencies of the data: rare
+    classes teach the features more often, and the predictions stay calibrated.
     Source: Menon et al., Long-tail learning via logit adjustment, 2021.
     """
     occurs = np.bincount(classes) / len(classes)

@@ -1,8 +1,7 @@
-"""Checkpoints: the state of network and optimiser between two iterations, enough for a bit-identical resume
-on the CPU.
+"""Checkpoints: the state of network and optimiser between two iterations.
 
-Nothing else has to be kept: the order of samples, their augmentation and the learning rate are functions of
-the seed and the iteration.
+It is enough for a bit-identical resume on the CPU. Nothing else has to be kept: the order of samples, their
+augmentation and the learning rate are functions of the seed and the iteration.
 """
 
 import json
@@ -55,15 +54,13 @@ def save_checkpoint(path: Path, network: nn.Module, optimiser: torch.optim.SGD, 
 def load_checkpoint(
     path: Path, network: nn.Module, optimiser: torch.optim.SGD, recipe_digest: str
 ) -> Progress:
-    """Puts network and optimiser back. Raises InfrastructureFault where the file does not fit this
-    training.
-    """
+    """Puts network and optimiser back. Raises InfrastructureFault where the file does not fit."""
     try:
         with safetensors.safe_open(path, "pt") as file:
             progress = Progress(**json.loads(file.metadata()["loupe"]))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         if progress.recipe_digest != recipe_digest:
-            raise ValueError("it belongs to a training with other parameters or samples")
+            raise ValueError("it belongs to a training with other parameters or samples")  # noqa: TRY301 - told below
         load_strictly(
             network,
             {name[len(_NETWORK) :]: tensor for name, tensor in tensors.items() if name.startswith(_NETWORK)},

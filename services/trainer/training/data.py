@@ -1,6 +1,4 @@
-"""From a manifest to two sides: which samples conform, and which side of the split each takes (D3, M1).
-Pure.
-"""
+"""From a manifest to two sides: which samples conform, and who trains and who judges (D3, M1). Pure."""
 
 import hashlib
 import json
@@ -114,6 +112,8 @@ def prior_sides(split_jsonl: bytes) -> dict[str, Side]:
     for line in split_jsonl.splitlines():
         try:
             row = json.loads(line)
+            if row["side"] == "set_aside":
+                continue
             for key in _keys(Sample(row["name"], row["code"], row["sha256"], group=row.get("group"))):
                 # One key on both sides can only come from a damaged split; validation is the safe reading.
                 sides[key] = "validation" if "validation" in (row["side"], sides.get(key)) else "train"
@@ -123,9 +123,7 @@ def prior_sides(split_jsonl: bytes) -> dict[str, Side]:
 
 
 def refuse_unlearnable(recipe_codes: Sequence[str], num_of_classes: int, train: Iterable[Sample]) -> None:
-    """Raises UserFault where a class has nothing to learn from, or a sample has a code that is not in the
-    list.
-    """
+    """Raises UserFault where a class has nothing to learn from or a sample has a code that is not listed."""
     counts = Counter(sample.code for sample in train)
     unknown = sorted(counts.keys() - set(recipe_codes))
     if unknown:
@@ -194,9 +192,7 @@ def _give_both_sides(
     side: dict[str, Side],
     held: frozenset[str],
 ) -> None:
-    """Moves the smallest free part to a side that a code lacks, where no other code loses its side by
-    that.
-    """
+    """Moves the smallest free part to a side that a code lacks, where no other code loses a side by it."""
     for code, parts in sorted(parts_of.items(), key=lambda item: (len(item[1]), item[0])):
         lacking: list[tuple[Side, Side]] = [("validation", "train"), ("train", "validation")]
         for lacks, has in lacking:

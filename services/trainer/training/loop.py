@@ -70,7 +70,7 @@ def train(  # noqa: PLR0913 - the parts of a training
 ) -> None:
     """Takes the network through the batches. Raises UserFault NAN_LOSS.
 
-    `logit_shift_C` (batches.logit_shift) is added to the logits in the loss alone: it undoes, for predictions,
+    `logit_shift_C` (batches.logit_shift) is added to the logits in the loss alone: it undoes in predictions
     that rare classes are drawn more often than they occur.
     """
     specification, schedule = recipe.input_specification, recipe.classification.schedule
@@ -123,9 +123,7 @@ def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
 
 
 def accuracy(network: nn.Module, pack: Pack, hashes: list[str], classes: NDArray[np.int64]) -> float:
-    """Share of samples whose greatest logit is their class; NaN without samples. Leaves no trace in the
-    network.
-    """
+    """Share of samples whose greatest logit is their class; NaN without samples. Changes nothing."""
     specification, rows = pack.specification, pack.rows(hashes)
     device = next(network.parameters()).device
     precision = mixed_precision(device)
@@ -171,9 +169,7 @@ class _Losses:
             self.report()
 
     def report(self) -> None:
-        """Hands on what waits. Raises UserFault at the first loss that is not finite, after those before
-        it.
-        """
+        """Hands on what waits. Raises UserFault at the first loss that is not finite, after those before."""
         if not self._waiting:
             return
         values = torch.stack(self._waiting).float().cpu().numpy()
@@ -188,5 +184,5 @@ class _Losses:
         if len(broken):
             raise UserFault(
                 "NAN_LOSS",
-                f"the loss is not a number at iteration {self._first_iteration + int(broken[0])}; lower base_lr",
+                f"the loss at iteration {self._first_iteration + len(sound)} is not a number; lower base_lr",
             )

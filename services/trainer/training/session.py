@@ -94,8 +94,9 @@ def run(work: Mapping[str, Any], objects: Objects, cache: PackCache, folder: Pat
     )
     max_iter, batch_size = recipe.classification.max_iter, recipe.classification.batch_size
     watch.log(
-        f"{recipe.network} on {_device_name(device)}, {torch.get_num_threads()} threads, torch {torch.__version__}: "
-        f"{len(training)} training and {len(validation)} validation samples, iterations {first}..{max_iter - 1}"
+        f"{recipe.network} on {_device_name(device)}, {torch.get_num_threads()} threads, "
+        f"torch {torch.__version__}: {len(training)} training and {len(validation)} validation samples, "
+        f"iterations {first}..{max_iter - 1}"
     )
     with Batches(
         pack,
@@ -208,7 +209,7 @@ def _usable(
     return usable, set_aside, pack
 
 
-def _split(  # noqa: PLR0913 - what a split needs to be made and told
+def _split(  # noqa: PLR0913, PLR0917 - what a split needs to be made and told
     usable: list[Sample],
     set_aside: list[Nonconforming],
     recipe: TrainingRecipe,
@@ -242,9 +243,7 @@ def _split(  # noqa: PLR0913 - what a split needs to be made and told
 
 
 def _plan_augmentation(recipe: TrainingRecipe, training: list[Sample], channel: Channel) -> None:
-    """Stage AUGMENTATION: images are changed on the device, batch by batch; what is planned is which and how
-    often.
-    """
+    """Stage AUGMENTATION: which and how often; the images are changed on the device, batch by batch."""
     stage = _Stage("AUGMENTATION", channel)
     draws = recipe.classification.max_iter * recipe.classification.batch_size
     stage.done(
@@ -263,7 +262,7 @@ def _warm_start(work: Mapping[str, Any], objects: Objects, folder: Path) -> Weig
     return load_weights(path)
 
 
-def _resume(  # noqa: PLR0913 - what a checkpoint restores, and where it comes from
+def _resume(  # noqa: PLR0913, PLR0917 - what a checkpoint restores, and where it comes from
     work: Mapping[str, Any],
     objects: Objects,
     folder: Path,
@@ -281,7 +280,8 @@ def _resume(  # noqa: PLR0913 - what a checkpoint restores, and where it comes f
     progress = load_checkpoint(path, network, optimiser, digest)
     path.unlink()
     if progress.threads != torch.get_num_threads():
-        text = f"resumed with {torch.get_num_threads()} threads, begun with {progress.threads}: equal up to rounding"
+        threads = torch.get_num_threads()
+        text = f"resumed with {threads} threads, begun with {progress.threads}: equal up to rounding"
         channel.emit("log", network=_NETWORK, text=text)
     return progress.next_iteration
 
@@ -312,8 +312,7 @@ def _features(network: nn.Module, pack: Pack, samples: list[Sample]) -> NDArray[
     specification = pack.specification
     device = next(network.parameters()).device
     rows = pack.rows(sample.sha256 for sample in samples)
-    width = network.get_submodule("fc").in_features
-    found = [np.zeros((0, int(width)))]
+    found = [np.zeros((0, network.get_parameter("fc.weight").shape[1]))]
     network.eval()
     with torch.inference_mode():
         for start in range(0, len(rows), 64):
@@ -404,7 +403,8 @@ class _Watch:
             self._logged_at = time.monotonic()
             last = first_iteration + len(values) - 1
             self.log(
-                f"iteration {last} loss {values[-1]:.4f} lr {learning_rate:.3g} {self.images_per_s:.1f} images/s"
+                f"iteration {last} loss {values[-1]:.4f} lr {learning_rate:.3g} "
+                f"{self.images_per_s:.1f} images/s"
             )
 
     def validation(self, iteration: int, accuracy: float) -> None:
@@ -448,7 +448,7 @@ class _Watch:
 class _Checkpoints:
     """Keeps the state at intervals of time, and when the child is asked to stop."""
 
-    def __init__(  # noqa: PLR0913 - what a checkpoint holds and where it goes
+    def __init__(  # noqa: PLR0913, PLR0917 - what a checkpoint holds and where it goes
         self,
         folder: Path,
         network: nn.Module,

@@ -1,0 +1,188 @@
+"""A train order from manifest to weights, on the CPU, with everything real but the store."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from services.trainer.training.session import run, validation_interval
+from services.vision.channel import Stopped
+from services.vision.faults import InfrastructureFault, UserFault
+from services.vision.weights import load_weights
+from tests.support.training import RecordingChannel
+
+
+def train(work, data_set, packs, folder, channel=None) -> RecordingChannel:
+    channel = channel or RecordingChannel()
+    run(work, data_set.objects, packs, folder, channel)
+    return channel
+
+
+def test_a_training_tells_all_that_the_monitor_shows(order, data_set, packs, tmp_path):
+    """M1, M2, M3: stages with counts, losses without a gap, validation, progress to 1, a log."""
+    data_set.add("SPOT/tiny.png", b"never read", size=(10, 10))
+    data_set.add("SPOT/broken.png", b"not an image at all")
+    channel = train(order(), data_set, packs, tmp_path / "work")
+
+    stages = [(its["name"], its["state"]) for its in channel.of("stage")]
+    assert stages == [
+        (name, state)
+        for name in ("RESOLUTION_FILTER", "SPLIT", "AUGMENTATION")
+        for state in ("RUNNING", "DONE")
+    ]
+    counts = {its["name"]: its["counts"] for its in channel.of("stage") if its["state"] == "DONE"}
+    assert counts["RESOLUTION_FILTER"]["reasons"] == {"RESOLUTION_TOO_LOW": 1, "NOT_AN_IMAGE": 1}
+    assert counts["SPLIT"]["train"] + counts["SPLIT"]["validation"] == 90
+    set_aside = [row for its in channel.of("nonconforming") for row in its["samples"]]
+    assert [(row["name"], row["reason"]) for row in set_aside] == [
+        ("SPOT/tiny.png", "RESOLUTION_TOO_LOW"),
+        ("SPOT/broken.png", "NOT_AN_IMAGE"),
+    ]
+    assert list(channel.losses) == list(range(12))
+    assert channel.of("validation")[-1]["iteration"] == 12
+    progress = [its for its in channel.of("progress") if its["phase"] == "TRAINING"]
+    assert progress[-1]["fraction"] == 1
+    assert all(its["eta_low_s"] <= its["eta_s"] <= its["eta_high_s"] for its in progress)
+    assert channel.of("log")
+    assert channel.events[-1]["event"] == "finished"
+
+    finished = channel.events[-1]
+    split = [json.loads(line) for line in Path(finished["split_path"]).read_text().splitlines()]
+    assert [line["side"] for line in split].count("set_aside") == 2
+    assert len(split) == 92
+    certificate = load_weights(Path(finished["weights_path"])).certificate
+    assert certificate["lineage"]["manifests"] == order()["manifests"]
+    assert certificate["lineage"]["recipe"]["seed"] == 7
+    assert certificate["lineage"]["order"] == {"image_version": "surface-classification@v3.0"}
+
+
+def test_it_learns(order, data_set, packs, tmp_path):
+    """The loop could do everything right but learn: three easy defects must come out nearly perfect."""
+    work = order(classification={"max_iter": 40, "batch_size": 16, "base_lr": 0.02})
+    work["preprocessing"]["augmentations"] = ["flip"]
+    channel = train(work, data_set, packs, tmp_path / "work")
+    assert channel.of("finished")[0]["metrics"]["validation_accuracy"] > 0.9
+
+
+def test_the_same_order_gives_the_same_bytes(order, data_set, packs, tmp_path):
+    """W12 pins everything so that a result can be had again; the digest of the weights shows it."""
+    finished = [train(order(), data_set, packs, tmp_path / str(run)).events[-1] for run in range(2)]
+    weights = [Path(its["weights_path"]).read_bytes() for its in finished]
+    assert weights[0] == weights[1]
+    other = train(order(seed=8), data_set, packs, tmp_path / "other").events[-1]
+    assert Path(other["weights_path"]).read_bytes() != weights[0]
+
+
+def test_a_training_interrupted_at_any_point_ends_as_if_it_had_not_been(order, data_set, packs, tmp_path):
+    """T5: from the checkpoint on the curve and the weights are those of the straight run, bit for bit."""
+    straight = train(order(), data_set, packs, tmp_path / "straight")
+    first = RecordingChannel(stop_after=("loss", 5))
+    with pytest.raises(Stopped):
+        train(order(), data_set, packs, tmp_path / "first", first)
+    checkpoint = first.events[-1]
+    assert checkpoint["event"] == "checkpoint"
+    assert list(first.losses) == list(range(checkpoint["iteration"]))
+
+    sha256 = data_set.put("checkpoints", Path(checkpoint["path"]).read_bytes(), ".safetensors")
+    resume = {"checkpoint_key": f"checkpoints/{sha256}.safetensors", "iteration": checkpoint["iteration"]}
+    second = train(order(resume=resume), data_set, packs, tmp_path / "second")
+    assert first.losses | second.losses == straight.losses
+    assert min(second.losses) == checkpoint["iteration"]
+    weights = [Path(its.events[-1]["weights_path"]).read_bytes() for its in (straight, second)]
+    assert weights[0] == weights[1]
+
+    with pytest.raises(InfrastructureFault, match="other parameters"):
+        train(order(resume=resume, seed=8), data_set, packs, tmp_path / "third")
+
+
+def test_checkpoints_are_taken_by_time(order, data_set, packs, tmp_path):
+    """At most so much work is lost; the last iteration needs none, the weights follow."""
+    channel = train(order(checkpoint_interval_s=0.001), data_set, packs, tmp_path / "work")
+    assert [its["iteration"] for its in channel.of("checkpoint")] == list(range(1, 12))
+    for event in channel.of("checkpoint"):
+        before = channel.events[: channel.events.index(event)]
+        told = sum(len(its["values"]) for its in before if its["event"] == "loss")
+        assert told == event["iteration"]
+
+
+def test_a_stop_during_preprocessing_ends_without_a_checkpoint(order, data_set, packs, tmp_path):
+    channel = RecordingChannel(stop_after=("progress", 1))
+    with pytest.raises(Stopped):
+        train(order(), data_set, packs, tmp_path / "work", channel)
+    assert not channel.of("checkpoint")
+
+
+def test_a_loss_that_is_not_a_number_fails_at_once_with_the_points_before_it(
+    order, data_set, packs, tmp_path
+):
+    """T5: a user fault is told with a code, and the curve shows how it came."""
+    channel = RecordingChannel()
+    with pytest.raises(UserFault) as fault:
+        train(order(classification={"base_lr": 1e18}), data_set, packs, tmp_path / "work", channel)
+    assert fault.value.code == "NAN_LOSS"
+    assert str(len(channel.losses)) in fault.value.message
+
+
+def test_special_codes_are_learned_from_features(order, data_set, packs, tmp_path):
+    """S2: RING is no class of the softmax, and yet the weights know it."""
+    work = order(num_of_classes=2, classification={"max_iter": 10})
+    work["preprocessing"]["augmentations"] = ["flip"]
+    finished = train(work, data_set, packs, tmp_path / "work").events[-1]
+    weights = load_weights(Path(finished["weights_path"]))
+    assert weights.tensors["fc.weight"].shape == (2, 512)
+    assert weights.special
+    assert weights.special.codes == ("RING",)
+
+
+def test_a_warm_start_takes_the_parents_weights_and_its_split(order, data_set, packs, tmp_path):
+    """W13 and D3: the child begins where the parent ended, and judges on what the parent was judged on."""
+    parent = train(order(), data_set, packs, tmp_path / "parent").events[-1]
+    weights_sha256 = data_set.put("weights", Path(parent["weights_path"]).read_bytes(), ".safetensors")
+    split_sha256 = data_set.put("splits", Path(parent["split_path"]).read_bytes(), ".jsonl")
+    keys = {
+        "warm_start_weights_key": f"weights/{weights_sha256}.safetensors",
+        "prior_split_key": f"splits/{split_sha256}.jsonl",
+    }
+    child = train(order(seed=99, **keys), data_set, packs, tmp_path / "child")
+    assert Path(child.events[-1]["split_path"]).read_bytes() == Path(parent["split_path"]).read_bytes()
+    cold = train(order(seed=99), data_set, packs, tmp_path / "cold")
+    assert child.losses[0] != cold.losses[0]
+    # With other classes only the features are inherited.
+    other = order(codes=["LINE", "SPOT", "RING"], **keys)
+    other["prior_split_key"] = None
+    assert train(other, data_set, packs, tmp_path / "other").of("finished")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"network": "ResNet19"}, "BAD_ORDER"),
+        ({"num_of_classes": 1}, "BAD_ORDER"),
+        ({"classification": {"momentum": 1.0}}, "BAD_ORDER"),
+        ({"classification": {"lr_policy": "step"}}, "BAD_ORDER"),
+        ({"codes": ["SPOT", "LINE", "RING", "DUST"], "num_of_classes": 4}, "BAD_DATA"),
+        ({"codes": ["SPOT", "LINE"], "num_of_classes": 2}, "BAD_DATA"),
+    ],
+)
+def test_an_order_that_cannot_be_carried_out_is_a_user_fault(  # noqa: PLR0917
+    change, code, order, data_set, packs, tmp_path
+):
+    with pytest.raises(UserFault) as fault:
+        train(order(**change), data_set, packs, tmp_path / "work")
+    assert fault.value.code == code
+
+
+def test_validation_is_affordable():
+    """A large validation side must not eat the training."""
+    assert validation_interval(400, 32, 0) == 20
+    assert validation_interval(400, 32, 3000) == 625
+    assert validation_interval(10, 32, 16) == 3
+
+
+def test_the_number_of_threads_is_torchs_again_after_an_order(order, data_set, packs, tmp_path):
+    """A warm child carries out many orders: one's wish must not slow the next."""
+    before = torch.get_num_threads()
+    train(order(threads=1, classification={"max_iter": 1}), data_set, packs, tmp_path / "a")
+    train(order(threads=None, classification={"max_iter": 1}), data_set, packs, tmp_path / "b")
+    assert torch.get_num_threads() == before

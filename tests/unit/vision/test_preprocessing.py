@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.vision.faults import UserFault
+from services.vision.preprocessing import InputSpecification, ResolutionRule, resize
+
+
+def bilinear(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    """The rule as its definition says: half-pixel centres, edges held, no antialias."""
+
+    def axis(target: int, source: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        at = (np.arange(target) + 0.5) * source / target - 0.5
+        low = np.floor(at).astype(int)
+        return np.clip(low, 0, source - 1), np.clip(low + 1, 0, source - 1), at - low
+
+    top, bottom, down = axis(height, pixels.shape[0])
+    left, right, across = axis(width, pixels.shape[1])
+    source = pixels.astype(np.float64)
+    down, across = down[:, None, None], across[None, :, None]
+    upper = source[top][:, left] * (1 - across) + source[top][:, right] * across
+    lower = source[bottom][:, left] * (1 - across) + source[bottom][:, right] * across
+    return upper * (1 - down) + lower * down
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(8, 70), st.integers(8, 70), st.integers(0, 9))
+def test_the_resize_is_the_documented_rule(height, width, to_height, to_width, seed):
+    """The exported library implements the rule anew: it must be what is written."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    resized = resize(pixels, InputSpecification(to_width, to_height))
+    assert resized.shape == (to_height, to_width, 3)
+    off = np.abs(resized - bilinear(pixels, to_width, to_height))
+    assert off.max() <= 1.6
+    assert off.mean() <= 0.45
+
+
+def test_the_pack_recipe_names_what_decides_a_pixel_and_nothing_else():
+    """Another mean must not decode a data set again; another size must."""
+    a = InputSpecification(64, 48)
+    assert a.pack_recipe == InputSpecification(64, 48, mean=(0.5, 0.5, 0.5)).pack_recipe
+    assert a.pack_recipe != InputSpecification(48, 64).pack_recipe
+
+
+def test_a_specification_survives_json():
+    given_ = InputSpecification(64, 48, resolution=ResolutionRule(width=600, height=400, tolerance=0.2))
+    assert InputSpecification.from_json(given_.to_json()) == given_
+    assert InputSpecification.from_json(
+        {"width": 64, "height": 48, "resolution": None}
+    ) == InputSpecification(64, 48)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        {"width": "wide", "height": 1},
+        {"width": 64, "height": 64, "channels": 1},
+        {"width": 4, "height": 4},
+    ],
+)
+def test_a_specification_that_cannot_be_is_refused(value):
+    with pytest.raises(UserFault, match="input"):
+        InputSpecification.from_json(value)
+
+
+@pytest.mark.parametrize(
+    ("rule", "size", "reason"),
+    [
+        (ResolutionRule(), (32, 32), None),
+        (ResolutionRule(), (31, 900), "RESOLUTION_TOO_LOW"),
+        (ResolutionRule(), (320, 40), None),
+        (ResolutionRule(), (321, 40), "ASPECT_RATIO"),
+        (ResolutionRule(width=600, height=400), (660, 361), None),
+        (ResolutionRule(width=600, height=400), (661, 400), "RESOLUTION_OFF_NOMINAL"),
+    ],
+)
+def test_the_resolution_rule_says_what_does_not_conform(rule, size, reason):
+    """M1 lists these samples with their reason."""
+    fault = rule.fault(*size)
+    assert (fault[0] if fault else None) == reason
