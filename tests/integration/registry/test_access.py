@@ -1,0 +1,257 @@
+"""Tokens, roles and the audit log (A1 to A3)."""
+
+import asyncio
+import secrets
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from loupe.access.v1 import access_pb2
+from loupe.registry.v1 import (
+    dataset_service_pb2,
+    identity_pb2,
+    identity_service_pb2,
+    master_data_service_pb2,
+    model_service_pb2,
+)
+
+from services.kit.errors import AlreadyExists, InvalidArgument, PermissionDenied, Unauthenticated
+from services.registry.__main__ import SCHEMA
+
+from .conftest import Caller, Registry, run_registry, version_of
+
+
+async def who(caller: Caller):
+    return await caller.identity.WhoAmI(identity_service_pb2.WhoAmIRequest())
+
+
+async def new_user(registry: Registry, role: int = access_pb2.ROLE_ENGINEER, **values: object) -> str:
+    user_id = f"u-{secrets.token_hex(4)}"
+    made = await registry.admin.identity.CreateUser(
+        identity_service_pb2.CreateUserRequest(user_id=user_id, user=identity_pb2.User(role=role, **values))
+    )
+    return str(made.name)
+
+
+async def new_token(registry: Registry, user: str, **values: object):
+    return await registry.admin.identity.CreateToken(
+        identity_service_pb2.CreateTokenRequest(parent=user, token=identity_pb2.Token(**values))
+    )
+
+
+async def audit(registry: Registry, **filters: object) -> list[identity_pb2.AuditEntry]:
+    answer = await registry.admin.identity.ListAuditEntries(
+        identity_service_pb2.ListAuditEntriesRequest(page_size=1000, **filters)
+    )
+    return list(answer.entries)
+
+
+async def test_the_bootstrap_token_is_the_admins(registry: Registry):
+    """The first person in must get in, and be somebody."""
+    principal = await who(registry.admin)
+    assert (principal.name, principal.role) == ("users/admin", access_pb2.ROLE_ADMIN)
+    assert principal.token.startswith("users/admin/tokens/")
+    assert (await who(registry.service)).name == "services/loupe"
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        (None, "TOKEN_MISSING"),
+        ("nonsense", "TOKEN_UNKNOWN"),
+        ("loupe_admin_" + "0" * 48, "TOKEN_UNKNOWN"),
+        ("loupe_0123456789abcdef_" + "x" * 43, "TOKEN_UNKNOWN"),
+        ("loupe_' OR 1=1_" + "x" * 43, "TOKEN_UNKNOWN"),
+    ],
+)
+async def test_nobody_is_anonymous(registry: Registry, token: str | None, reason: str):
+    """A1: and a wrong secret reads as an unknown token, so that ids cannot be probed."""
+    with pytest.raises(Unauthenticated) as refused:
+        await who(registry.caller(token))
+    assert refused.value.reason == reason
+
+
+async def test_a_revoked_token_stops_at_once(registry: Registry):
+    """A1: the registry remembers no verification; other services follow within their cache's ten seconds."""
+    token = await new_token(registry, await new_user(registry))
+    caller = registry.caller(token.secret)
+    await who(caller)
+    revoked = await registry.admin.identity.RevokeToken(
+        identity_service_pb2.RevokeTokenRequest(name=token.name)
+    )
+    assert revoked.revoked
+    with pytest.raises(Unauthenticated) as refused:
+        await who(caller)
+    assert refused.value.reason == "TOKEN_REVOKED"
+
+
+async def test_a_token_expires(registry: Registry):
+    """A1: ninety days unless said otherwise; then it is worth nothing."""
+    user = await new_user(registry)
+    token = await new_token(registry, user)
+    life = token.expire_time.ToDatetime(UTC) - datetime.now(UTC)
+    assert timedelta(days=89) < life <= timedelta(days=90)
+    async with registry.database.sessions.begin() as session:
+        await session.execute(
+            sa.text("UPDATE tokens SET expire_time = now() - interval '1 second' WHERE id = :id"),
+            {"id": token.name.rpartition("/")[2]},
+        )
+    with pytest.raises(Unauthenticated) as refused:
+        await who(registry.caller(token.secret))
+    assert refused.value.reason == "TOKEN_EXPIRED"
+    past = identity_pb2.Token()
+    past.expire_time.FromDatetime(datetime.now(UTC) - timedelta(days=1))
+    with pytest.raises(InvalidArgument):
+        await registry.admin.identity.CreateToken(
+            identity_service_pb2.CreateTokenRequest(parent=user, token=past)
+        )
+
+
+async def test_the_secret_is_shown_once_and_kept_as_a_digest(registry: Registry):
+    """A1: whoever reads the database, or lists tokens, learns no secret."""
+    user = await new_user(registry)
+    token = await new_token(registry, user)
+    listed = await registry.admin.identity.ListTokens(identity_service_pb2.ListTokensRequest(parent=user))
+    assert [item.secret for item in listed.tokens] == [""]
+    secret = token.secret.split("_", 2)[2].encode()
+    async with registry.database.sessions.begin() as session:
+        rows = (await session.execute(sa.text("SELECT tokens::text FROM tokens"))).scalars().all()
+    assert rows
+    assert not any(secret.decode() in row or secret.hex() in row for row in rows)
+
+
+async def test_a_token_does_no_more_than_its_user(registry: Registry):
+    """A2: neither when it is made nor after the user's role was lowered."""
+    user = await new_user(registry, access_pb2.ROLE_RELEASER)
+    with pytest.raises(InvalidArgument) as refused:
+        await new_token(registry, user, role=access_pb2.ROLE_ADMIN)
+    assert refused.value.violations[0].reason == "ROLE_TOO_HIGH"
+    with pytest.raises(InvalidArgument):
+        await new_token(registry, user, role=access_pb2.ROLE_SERVICE)
+    low = await new_token(registry, user, role=access_pb2.ROLE_VIEWER)
+    assert (await who(registry.caller(low.secret))).role == access_pb2.ROLE_VIEWER
+    high = await new_token(registry, user)
+    async with registry.database.sessions.begin() as session:
+        await session.execute(
+            sa.text("UPDATE users SET role = 2 WHERE id = :id"), {"id": user.removeprefix("users/")}
+        )
+    assert (await who(registry.caller(high.secret))).role == access_pb2.ROLE_VIEWER
+
+
+async def test_a_disabled_user_is_out(registry: Registry):
+    """A1: with every token at once."""
+    token = await new_token(registry, await new_user(registry, disabled=True))
+    with pytest.raises(Unauthenticated) as refused:
+        await who(registry.caller(token.secret))
+    assert refused.value.reason == "USER_DISABLED"
+
+
+async def test_other_services_ask_who_a_token_is(registry: Registry, engineer: Caller):
+    """A1: `Authenticate` is for services; a person cannot use it to try tokens."""
+    user = await new_user(registry)
+    token = await new_token(registry, user)
+    request = identity_service_pb2.AuthenticateRequest(token=token.secret)
+    told = await registry.service.identity.Authenticate(request)
+    assert (told.name, told.role, told.token) == (user, access_pb2.ROLE_ENGINEER, token.name)
+    with pytest.raises(PermissionDenied):
+        await engineer.identity.Authenticate(request)
+    with pytest.raises(Unauthenticated):
+        await registry.service.identity.Authenticate(identity_service_pb2.AuthenticateRequest(token="x"))  # noqa: S106
+
+
+async def test_roles_end_where_the_table_says(registry: Registry, viewer: Caller, engineer: Caller):
+    """A2: a viewer changes nothing, an engineer keeps no master data, nobody numbers releases but services."""
+    with pytest.raises(PermissionDenied) as refused:
+        await viewer.data.CreateDataset(dataset_service_pb2.CreateDatasetRequest(dataset_id="x"))
+    assert refused.value.facts["required"] == "ENGINEER"
+    with pytest.raises(PermissionDenied):
+        await engineer.master_data.CreateComputeResource(
+            master_data_service_pb2.CreateComputeResourceRequest(compute_resource_id="x")
+        )
+    with pytest.raises(PermissionDenied):
+        await registry.admin.models.CreateModelVersion(
+            model_service_pb2.CreateModelVersionRequest(parent="models/m", version=version_of("tasks/t"))
+        )
+    with pytest.raises(PermissionDenied):
+        await engineer.identity.ListAuditEntries(identity_service_pb2.ListAuditEntriesRequest())
+
+
+async def test_users_have_roles_that_can_be_had(registry: Registry):
+    """A2: SERVICE is no person's, and no role is no user."""
+    for role in (access_pb2.ROLE_SERVICE, access_pb2.ROLE_UNSPECIFIED, access_pb2.ROLE_ANY_AUTHENTICATED):
+        with pytest.raises(InvalidArgument):
+            await new_user(registry, role)
+    user = await new_user(registry)
+    with pytest.raises(AlreadyExists):
+        await registry.admin.identity.CreateUser(
+            identity_service_pb2.CreateUserRequest(
+                user_id=user.removeprefix("users/"), user=identity_pb2.User(role=access_pb2.ROLE_VIEWER)
+            )
+        )
+
+
+async def test_changes_and_refusals_are_audited_and_looking_is_not(registry: Registry):
+    """A3: who did what, when, from where, with what result."""
+    viewer = await registry.with_role(access_pb2.ROLE_VIEWER)
+    name = (await who(viewer)).name
+    engineer = await registry.with_role(access_pb2.ROLE_ENGINEER)
+    maker = (await who(engineer)).name
+    dataset = f"audited-{secrets.token_hex(4)}"
+    began = datetime.now(UTC)
+    await engineer.data.CreateDataset(dataset_service_pb2.CreateDatasetRequest(dataset_id=dataset))
+    with pytest.raises(AlreadyExists):
+        await engineer.data.CreateDataset(dataset_service_pb2.CreateDatasetRequest(dataset_id=dataset))
+    await viewer.data.ListDatasets(dataset_service_pb2.ListDatasetsRequest())
+    with pytest.raises(PermissionDenied):
+        await viewer.data.CreateDataset(dataset_service_pb2.CreateDatasetRequest(dataset_id=dataset))
+    with pytest.raises(Unauthenticated):
+        await registry.caller("loupe_x_" + "y" * 40).data.ListDatasets(
+            dataset_service_pb2.ListDatasetsRequest()
+        )
+    create = "loupe.registry.v1.DatasetService/CreateDataset"
+    made = [(entry.action, entry.resource, entry.result) for entry in await audit(registry, principal=maker)]
+    assert made == [(create, dataset, "ALREADY_EXISTS"), (create, f"datasets/{dataset}", "OK")]
+    refused = await audit(registry, principal=name)
+    assert [(entry.action, entry.result) for entry in refused] == [(create, "PERMISSION_DENIED")]
+    assert refused[0].peer.startswith(("ipv4:127.0.0.1:", "ipv6:"))
+    since = identity_service_pb2.ListAuditEntriesRequest(page_size=1000)
+    since.after.FromDatetime(began)
+    newest = (await registry.admin.identity.ListAuditEntries(since)).entries
+    assert (newest[0].principal, newest[0].result) == ("", "UNAUTHENTICATED")
+    assert all(entry.time.ToDatetime(UTC) > began for entry in newest)
+
+
+async def test_the_audit_log_only_grows(registry: Registry):
+    """A3: not even the service's own database role changes a line."""
+    assert await audit(registry)
+    for statement in ("UPDATE audit_entries SET result = 'OK'", "DELETE FROM audit_entries", "TRUNCATE audit_entries"):
+        with pytest.raises(sa.exc.DBAPIError, match="append-only"):
+            async with registry.database.sessions.begin() as session:
+                await session.execute(sa.text(statement))
+
+
+async def test_starting_again_changes_nothing(service_environment: dict[str, str]):
+    """Migrations, seeds and the bootstrap token are idempotent; a revoked bootstrap token stays revoked."""
+    counts = []
+    for _ in range(2):
+        async for registry in run_registry(service_environment):
+            async with registry.database.sessions.begin() as session:
+                tables = ("users", "tokens", "algorithm_images", "algorithm_image_versions", "compute_resources")
+                counts.append(
+                    [await session.scalar(sa.text(f"SELECT count(*) FROM {SCHEMA}.{table}")) for table in tables]  # noqa: S608
+                )
+    assert counts[0] == counts[1] == [1, 1, 2, 2, 2]
+    async for registry in run_registry(service_environment):
+        token = (await who(registry.admin)).token
+        await registry.admin.identity.RevokeToken(identity_service_pb2.RevokeTokenRequest(name=token))
+    async for registry in run_registry(service_environment):
+        with pytest.raises(Unauthenticated):
+            await who(registry.admin)
+
+
+async def test_many_callers_at_once_are_all_recognised(registry: Registry):
+    """Verification asks the database on every call: it must not run out of connections under a burst."""
+    token = await new_token(registry, await new_user(registry))
+    caller = registry.caller(token.secret)
+    names = await asyncio.gather(*(who(caller) for _ in range(200)))
+    assert len({principal.name for principal in names}) == 1

@@ -1,0 +1,263 @@
+"""Numbering releases (R1, R2), versions, aliases and archive (R3, R4)."""
+
+import asyncio
+import secrets
+
+import pytest
+from loupe.events.v1 import events_pb2
+from loupe.registry.v1 import model_service_pb2
+from loupe.scheduler.v1 import task_pb2
+
+from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
+from services.kit.messaging import Messaging
+
+from .conftest import Caller, Registry, version_of
+
+
+def task() -> str:
+    return f"tasks/{secrets.token_hex(8)}"
+
+
+async def release(registry: Registry, model: str, task_name: str | None = None, major: int = 3, **changes: object):
+    return await registry.service.models.CreateModelVersion(
+        model_service_pb2.CreateModelVersionRequest(
+            parent=f"models/{model}", version=version_of(task_name or task(), major, **changes)
+        )
+    )
+
+
+async def get(caller: Caller, name: str):
+    return await caller.models.GetModelVersion(model_service_pb2.GetModelVersionRequest(name=name))
+
+
+def a_model() -> str:
+    return f"m-{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+async def messaging(registry: Registry):
+    async with await Messaging.connect(registry.environment["LOUPE_NATS_URL"]) as connected:
+        yield connected
+
+
+async def next_event(messaging: Messaging, model: str) -> events_pb2.ModelVersionReleased:
+    async with asyncio.timeout(10):
+        async for message in messaging.follow(f"loupe.models.{model}.released", replay=True):
+            return message.parse(events_pb2.ModelVersionReleased)
+    raise AssertionError("the stream ended")
+
+
+async def test_fifty_releases_at_once_are_numbered_without_gap_or_double(registry: Registry):
+    """R2: a version number that is missing or given twice cannot be put right once machines have loaded it."""
+    model = a_model()
+    versions = await asyncio.gather(*(release(registry, model) for _ in range(50)))
+    assert sorted(version.release_number for version in versions) == list(range(1, 51))
+    assert len({version.name for version in versions}) == 50
+    assert f"models/{model}/versions/v3.01" in {version.name for version in versions}
+
+
+async def test_one_task_is_one_version(registry: Registry):
+    """R1: the direct call, its retries and the event all end in the same version, even at once."""
+    model, name = a_model(), task()
+    versions = await asyncio.gather(*(release(registry, model, name) for _ in range(10)))
+    assert {version.name for version in versions} == {f"models/{model}/versions/v3.01"}
+    with pytest.raises(FailedPrecondition) as refused:
+        await release(registry, a_model(), name)
+    assert refused.value.reason == "TASK_RELEASED_ELSEWHERE"
+
+
+async def test_the_hundredth_release_comes_after_the_ninety_ninth(registry: Registry, viewer: Caller):
+    """R2: v3.100 sorts after v3.99, by number and never as text; pages go on where the last one ended."""
+    model = a_model()
+    for _ in range(101):
+        await release(registry, model)
+    await release(registry, model, major=4)
+    request = model_service_pb2.ListModelVersionsRequest(parent=f"models/{model}", page_size=40)
+    listed = []
+    while True:
+        answer = await viewer.models.ListModelVersions(request)
+        listed += [version.name.rpartition("/")[2] for version in answer.versions]
+        if not answer.next_page_token:
+            break
+        request.page_token = answer.next_page_token
+    assert listed == ["v4.01", *(f"v3.{n:02d}" for n in range(101, 0, -1))]
+    assert (await get(viewer, f"models/{model}/versions/latest")).name.endswith("/v4.01")
+    told = await viewer.models.GetModel(model_service_pb2.GetModelRequest(name=f"models/{model}"))
+    assert told.latest_version == f"models/{model}/versions/v4.01"
+
+
+async def test_a_version_keeps_what_the_task_handed_over(registry: Registry, viewer: Caller):
+    """R3: lineage is what a fab needs when a machine misjudges; the order of codes is the classes' own."""
+    model, name = a_model(), task()
+    sent = version_of(name)
+    made = await release(registry, model, name)
+    kept = await get(viewer, made.name)
+    assert kept == made
+    for field in (
+        "task",
+        "algorithm_image_version",
+        "weights_sha256",
+        "snapshots",
+        "code_list",
+        "num_of_classes",
+        "model_params",
+        "seed",
+        "report",
+        "releaser",
+        "production_environment",
+        "task_type",
+    ):
+        assert getattr(kept, field) == getattr(sent, field), field
+    assert kept.input.width == 128
+    assert len(kept.input.mean) == 3
+
+
+async def test_a_release_is_announced_once(registry: Registry, messaging: Messaging):
+    """I2: MES systems load what is announced; the event says everything of the version."""
+    model, name = a_model(), task()
+    made = await release(registry, model, name)
+    await release(registry, model, name)
+    assert (await next_event(messaging, model)).version == made
+    second = await release(registry, model)
+    async with asyncio.timeout(10):
+        seen = []
+        async for message in messaging.follow(f"loupe.models.{model}.released", replay=True):
+            seen.append(message.parse(events_pb2.ModelVersionReleased).version.name)
+            if len(seen) == 2:
+                break
+    assert seen == [made.name, second.name]
+
+
+async def test_the_event_numbers_a_task_whose_direct_call_was_lost(
+    registry: Registry, viewer: Caller, messaging: Messaging
+):
+    """R1: a scheduler that dies between its commit and its call has released all the same. The stream comes late too."""
+    model, name = a_model(), task()
+    await messaging.ensure_stream("TASKS", ("loupe.tasks.*.state",), max_age_s=3600)
+    event = events_pb2.TaskStateChanged(
+        transition=task_pb2.TaskTransition(task=name, to=task_pb2.TASK_STATE_RELEASED),
+        release=events_pb2.ReleaseOrder(parent=f"models/{model}", version=version_of(name)),
+    )
+    other = events_pb2.TaskStateChanged(
+        transition=task_pb2.TaskTransition(task=task(), to=task_pb2.TASK_STATE_COMPLETED)
+    )
+    for number, message in enumerate((other, event, event)):
+        await messaging.publish(
+            f"loupe.tasks.{name.removeprefix('tasks/')}.state",
+            message.SerializeToString(),
+            message_id=f"{name}-{number}",
+        )
+    announced = await next_event(messaging, model)
+    assert announced.version.name == f"models/{model}/versions/v3.01"
+    assert (await get(viewer, announced.version.name)).task == name
+    assert (await release(registry, model, name)).name == announced.version.name
+
+
+async def test_an_alias_stands_for_one_version_and_moves(registry: Registry, releaser: Caller, viewer: Caller):
+    """R4: machines follow `production`; at no moment may two versions, or none, be it."""
+    model = a_model()
+    first, second = await release(registry, model), await release(registry, model)
+    alias = f"models/{model}/versions/production"
+
+    async def put(version: str):
+        return await releaser.models.SetAlias(
+            model_service_pb2.SetAliasRequest(name=version, alias="production")
+        )
+
+    with pytest.raises(NotFound):
+        await get(viewer, alias)
+    assert list((await put(first.name)).aliases) == ["production"]
+    assert (await get(viewer, alias)).name == first.name
+    await put(second.name)
+    assert (await get(viewer, alias)).name == second.name
+    assert not (await get(viewer, first.name)).aliases
+    with pytest.raises(PermissionDenied):
+        await viewer.models.SetAlias(model_service_pb2.SetAliasRequest(name=first.name, alias="production"))
+
+
+@pytest.mark.parametrize("alias", ["latest", "v3.01", "v3", "Production", "", "-a", "a" * 33, "a b"])
+async def test_an_alias_cannot_look_like_a_version(registry: Registry, releaser: Caller, alias: str):
+    """Otherwise a name could mean two things."""
+    made = await release(registry, a_model())
+    with pytest.raises(InvalidArgument) as refused:
+        await releaser.models.SetAlias(model_service_pb2.SetAliasRequest(name=made.name, alias=alias))
+    assert refused.value.violations[0].field == "alias"
+
+
+async def test_an_archived_version_is_hidden_but_not_gone(registry: Registry, releaser: Caller, viewer: Caller):
+    """R4: lineage must outlive fashion; `latest` never leads to what was put away."""
+    model = a_model()
+    first, second = await release(registry, model), await release(registry, model)
+    archived = await releaser.models.ArchiveModelVersion(
+        model_service_pb2.ArchiveModelVersionRequest(name=second.name)
+    )
+    assert archived.archived
+
+    async def listed(*, show_archived: bool) -> list[str]:
+        answer = await viewer.models.ListModelVersions(
+            model_service_pb2.ListModelVersionsRequest(parent=f"models/{model}", show_archived=show_archived)
+        )
+        return [version.name for version in answer.versions]
+
+    assert await listed(show_archived=False) == [first.name]
+    assert await listed(show_archived=True) == [second.name, first.name]
+    assert (await get(viewer, second.name)).archived
+    assert (await get(viewer, f"models/{model}/versions/latest")).name == first.name
+    with pytest.raises(FailedPrecondition):
+        await releaser.models.SetAlias(model_service_pb2.SetAliasRequest(name=second.name, alias="candidate"))
+    assert (await release(registry, model)).release_number == 3
+    restored = await releaser.models.ArchiveModelVersion(
+        model_service_pb2.ArchiveModelVersionRequest(name=second.name, restore=True)
+    )
+    assert not restored.archived
+
+
+async def test_a_faulty_release_says_all_that_is_wrong(registry: Registry):
+    """It is an order between services: whoever debugs it should need one look."""
+    with pytest.raises(InvalidArgument) as refused:
+        await release(
+            registry,
+            "9-bad-",
+            "not-a-task",
+            code_list=["A", "A", "bad code"],
+            num_of_classes=9,
+            weights_sha256="x",
+            task_type=0,
+        )
+    fields = {violation.field for violation in refused.value.violations}
+    assert fields >= {"parent"}
+    with pytest.raises(InvalidArgument) as refused:
+        await release(
+            registry,
+            "good",
+            "not-a-task",
+            code_list=["A", "A", "bad code"],
+            num_of_classes=9,
+            weights_sha256="x",
+            task_type=0,
+            algorithm_image_version="algorithmImages/i/versions/v5.0",
+        )
+    assert {violation.field for violation in refused.value.violations} == {
+        "version.task",
+        "version.major",
+        "version.task_type",
+        "version.weights_sha256",
+        "version.code_list",
+        "version.code_list[2]",
+        "version.num_of_classes",
+    }
+
+
+async def test_models_are_found_by_part_of_their_name(registry: Registry, viewer: Caller):
+    """R3: whatever the case; a percent sign is a character, not a wildcard."""
+    mark = secrets.token_hex(4)
+    for name in (f"Alpha-{mark}", f"beta-{mark}"):
+        await release(registry, name)
+
+    async def found(text: str) -> list[str]:
+        answer = await viewer.models.ListModels(model_service_pb2.ListModelsRequest(name_contains=text))
+        return [model.name for model in answer.models]
+
+    assert await found(f"ALPHA-{mark}") == [f"models/Alpha-{mark}"]
+    assert len(await found(mark)) == 2
+    assert await found(f"%{mark}") == []
