@@ -16,7 +16,7 @@ from services.scheduler.domain.spec import (
 )
 from services.scheduler.domain.task import Caller, Task, TaskKind, TaskState
 from services.scheduler.domain.wizard import Examination, examine_prediction, examine_training
-from services.scheduler.storage.tasks import ModelNameTaken, RequestRepeated, Tasks, digest
+from services.scheduler.storage.tasks import ModelNameTaken, Tasks, digest
 
 MAX_REQUEST_ID_CHARACTERS = 64
 _SEED_BITS = 31
@@ -54,10 +54,29 @@ class Submissions:
                 f"request_id has {len(request_id)} characters; at most {MAX_REQUEST_ID_CHARACTERS} are accepted"
             )
         content = digest(json.dumps(asdict(request), sort_keys=True))
-        if request_id and not validate_only:
+        if validate_only or not request_id:
+            return await self._submit(request, caller, "", content, validate_only=validate_only)
+        earlier = await self._of_request(caller, request_id, content)
+        if earlier is not None:
+            return earlier
+        try:
+            return await self._submit(request, caller, request_id, content, validate_only=False)
+        except (AlreadyExists, InvalidArgument):
+            # The same request, sent twice at once: the other one took the name, or the id, a moment ago.
             earlier = await self._of_request(caller, request_id, content)
-            if earlier is not None:
-                return earlier
+            if earlier is None:
+                raise
+            return earlier
+
+    async def _submit(
+        self,
+        request: TrainingRequest | PredictionRequest,
+        caller: Caller,
+        request_id: str,
+        content: bytes,
+        *,
+        validate_only: bool,
+    ) -> Task:
         examination = await self._examine(request, step=0)
         _refuse_errors(examination)
         spec = examination.spec
@@ -77,18 +96,11 @@ class Submissions:
             create_time=now,
             priority=request.priority,
         )
-        if validate_only:
-            return task
-        try:
+        if not validate_only:
             async with self._parts.sessions.begin() as session:
                 await Tasks(session).add(task, request_id=request_id, request_digest=content)
                 await queue_first_job(session, task, now)
                 await announce(session, task, task.submitted())
-        except RequestRepeated:
-            earlier = await self._of_request(caller, request_id, content)
-            if earlier is None:
-                raise
-            return earlier
         return task
 
     async def _of_request(self, caller: Caller, request_id: str, content: bytes) -> Task | None:

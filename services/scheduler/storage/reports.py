@@ -3,8 +3,6 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -29,9 +27,8 @@ _LOCK = sa.text(
     WHERE j.id = :job
     FOR NO KEY UPDATE OF t
     """
-).columns(
-    sa.column("stages", sa.JSON),
 )
+
 
 _TIME = sa.DateTime(timezone=True)
 
@@ -117,7 +114,7 @@ class Reports:
             kind=JobKind(row.kind),
             terminating=row.terminating,
             phase=Phase(row.phase) if row.phase else None,
-            stages=codec.stages_from_json(_json(row.stages)),
+            stages=codec.stages_from_json(row.stages),
             start_time=row.start_time,
             checkpoint_sha256=row.checkpoint_sha256 or "",
             positions={
@@ -159,7 +156,3 @@ class Reports:
                 "channel": task_channel(running.task),
             },
         )
-
-
-def _json(value: Any) -> Any:  # noqa: ANN401 -- JSON
-    return json.loads(value) if isinstance(value, str) else value

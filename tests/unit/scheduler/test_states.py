@@ -1,0 +1,269 @@
+"""The state machine of rule T, every state and every wish."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.scheduler.domain import task as module
+from services.scheduler.domain.progress import Phase
+from services.scheduler.domain.spec import InputSpec, PredictionSpec, Preprocessing, TrainingSpec
+from services.scheduler.domain.task import (
+    RUNNING,
+    Caller,
+    Failure,
+    IllegalTransition,
+    NotOwner,
+    Operation,
+    Task,
+    TaskChanged,
+    TaskKind,
+    TaskState,
+)
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+OWNER = Caller("users/owner")
+STRANGER = Caller("users/stranger")
+ADMIN = Caller("users/admin", may_act_for_all=True)
+
+TRAINING = TrainingSpec(
+    model_name="m",
+    algorithm_image_version="algorithmImages/i/versions/v3.0",
+    production_environment="productionEnvironments/e",
+    data_paths=("datasets/d/paths/p",),
+    compute_resource="computeResources/cpu",
+    model_params_json="",
+    training_params_json="",
+    preprocessing=Preprocessing(),
+    train_segmentation=False,
+    seed=1,
+    parent_version="",
+    warm_start=False,
+    acknowledge_missing_training_paths=False,
+    segmentation_image=False,
+    target_major=3,
+    input=InputSpec(128, 128, 3),
+    classification_network="ResNet18",
+    code_list=("A", "B"),
+    num_of_classes=2,
+    training_params={},
+)
+PREDICTION = PredictionSpec(
+    model_version="models/m/versions/v3.01",
+    data_paths=("datasets/d/paths/p",),
+    compute_resource="computeResources/cpu",
+    batch_size=32,
+    confidence_threshold=0.0,
+    filter_resolution=False,
+    production_environment="productionEnvironments/e",
+    weights_sha256="0" * 64,
+    code_list=("A", "B"),
+    num_of_classes=2,
+)
+STATES = {
+    TaskKind.TRAINING: tuple(state for state in TaskState if state is not TaskState.PREDICTING),
+    TaskKind.PREDICTION: tuple(
+        state for state in TaskState if state not in {TaskState.TRAINING, TaskState.RELEASED}
+    ),
+}
+EVERY = [(kind, state) for kind, states in STATES.items() for state in states]
+
+# The table of domain.md, "may" and "not", written a second time on purpose.
+MAY = {
+    TaskState.WAITING: {"delete"},
+    TaskState.TRAINING: {"terminate"},
+    TaskState.PREDICTING: {"terminate"},
+    TaskState.TERMINATED: {"start", "delete"},
+    TaskState.COMPLETED: {"release", "delete"},
+    TaskState.FAILED: {"start", "delete"},
+    TaskState.RELEASED: set(),
+}
+AFTER = {
+    "start": TaskState.WAITING,
+    "terminate": None,  # stays, terminating
+    "delete": None,
+    "release": TaskState.RELEASED,
+}
+NEXT = {
+    TaskState.WAITING: {TaskState.TRAINING},
+    TaskState.TRAINING: {TaskState.COMPLETED, TaskState.FAILED, TaskState.TERMINATED},
+    TaskState.TERMINATED: {TaskState.WAITING},
+    TaskState.FAILED: {TaskState.WAITING},
+    TaskState.COMPLETED: {TaskState.RELEASED},
+    TaskState.RELEASED: set(),
+}
+
+
+def a_task(kind: TaskKind = TaskKind.TRAINING, state: TaskState = TaskState.WAITING, **changes: Any) -> Task:
+    return Task(
+        id="t",
+        kind=kind,
+        state=state,
+        spec=TRAINING if kind is TaskKind.TRAINING else PREDICTION,
+        creator=OWNER.name,
+        create_time=NOW,
+        revision=7,
+        state_revision=5,
+        **changes,
+    )
+
+
+def wish(task: Task, operation: Operation, caller: Caller = OWNER) -> Any:
+    match operation:
+        case Operation.START:
+            return task.started(caller, NOW)
+        case Operation.TERMINATE:
+            return task.termination_requested(caller)
+        case Operation.DELETE:
+            return task.deleted(caller, NOW)
+        case Operation.RELEASE:
+            return task.released(caller, NOW)
+
+
+def test_the_table_covers_every_state() -> None:
+    """A state that the table forgets would be a KeyError in production."""
+    for kind, states in STATES.items():
+        assert set(module._NEXT[kind]) == set(states)
+    assert set(module._MAY) == set(TaskState)
+
+
+@pytest.mark.parametrize("operation", Operation)
+@pytest.mark.parametrize(("kind", "state"), EVERY)
+def test_t1_every_wish_in_every_state(kind: TaskKind, state: TaskState, operation: Operation) -> None:
+    """T: what the table allows happens; what it does not is FAILED_PRECONDITION with state and what is allowed."""
+    task = a_task(kind, state)
+    allowed = MAY[state] - ({"release"} if kind is TaskKind.PREDICTION else set())
+    assert {one.value for one in task.allowed} == allowed
+    if operation.value in allowed:
+        result = wish(task, operation)
+        if AFTER[operation.value] is not None:
+            after, transition = result
+            assert after.state is AFTER[operation.value]
+            assert (transition.from_state, transition.to_state) == (state, after.state)
+            assert transition.revision == after.revision == task.revision + 1
+            assert after.etag != task.etag
+        return
+    with pytest.raises(IllegalTransition) as refused:
+        wish(task, operation)
+    assert refused.value.status == "FAILED_PRECONDITION"
+    assert (
+        refused.value.reason
+        == f"NOT_{ {'terminate': 'TERMINABLE', 'release': 'RELEASABLE', 'start': 'STARTABLE', 'delete': 'DELETABLE'}[operation.value] }".replace(
+            " ", ""
+        )
+    )
+    assert state.value in refused.value.message
+    for one in allowed:
+        assert one in refused.value.message
+
+
+@pytest.mark.parametrize("to", TaskState)
+@pytest.mark.parametrize(("kind", "state"), EVERY)
+def test_t1_every_pair_of_states(kind: TaskKind, state: TaskState, to: TaskState) -> None:
+    """T1: nothing else, whoever asks."""
+    running = {TaskState.TRAINING, TaskState.PREDICTING}
+    expected = {
+        (TaskState.PREDICTING if one is TaskState.TRAINING else one) if kind is TaskKind.PREDICTION else one
+        for one in NEXT[TaskState.TRAINING if state in running else state]
+    }
+    if kind is TaskKind.PREDICTION:
+        expected -= {TaskState.RELEASED}
+    if to in expected:
+        after, _ = module._entered(a_task(kind, state), to, NOW, "x")
+        assert after.state is to
+    else:
+        with pytest.raises(IllegalTransition):
+            module._entered(a_task(kind, state), to, NOW, "x")
+
+
+@pytest.mark.parametrize(("kind", "state"), EVERY)
+def test_workers_words_in_every_state(kind: TaskKind, state: TaskState) -> None:
+    """A task that does not run cannot complete, fail, end, or go on."""
+    task = a_task(kind, state)
+    for word in (
+        lambda: task.completed("reports/r", NOW, "w"),
+        lambda: task.failed(Failure("X", "x"), NOW, "w"),
+        lambda: task.terminated(NOW, "w"),
+        task.recovering,
+        task.handed_back,
+        lambda: task.trained("a", "b"),
+    ):
+        if state in RUNNING:
+            word()
+        else:
+            with pytest.raises(IllegalTransition):
+                word()
+
+
+def test_t1_training_begins_when_it_is_first_taken() -> None:
+    task, transition = a_task().taken_up("workers/w", NOW)
+    assert (task.state, task.phase, task.start_time) == (TaskState.TRAINING, Phase.PREPROCESSING, NOW)
+    assert transition is not None
+    assert transition.cause == "workers/w"
+    predicting, _ = a_task(TaskKind.PREDICTION).taken_up("workers/w", NOW)
+    assert (predicting.state, predicting.phase) == (TaskState.PREDICTING, Phase.PREDICTING)
+
+
+def test_t5_a_recovery_is_no_change_of_state() -> None:
+    """T1, T5: the task stays TRAINING; its start is the attempt's, not the recovery's."""
+    task, _ = a_task().taken_up("workers/w", NOW)
+    recovering = task.recovering()
+    again, transition = recovering.taken_up("workers/v", NOW + timedelta(minutes=1))
+    assert transition is None
+    assert (again.state, again.recoveries, again.start_time) == (TaskState.TRAINING, 1, NOW)
+    assert again.revision == task.revision + 2
+    assert again.etag == task.etag
+
+
+def test_t1_start_begins_from_zero() -> None:
+    failed = a_task(
+        state=TaskState.FAILED,
+        failure=Failure("X", "x"),
+        weights_sha256="w",
+        split_sha256="s",
+        recoveries=3,
+        start_time=NOW,
+        end_time=NOW,
+        phase=Phase.EVALUATING,
+    )
+    task, transition = failed.started(OWNER, NOW)
+    assert task.attempt == transition.attempt == 2
+    assert (task.failure, task.weights_sha256, task.split_sha256, task.recoveries) == (None, "", "", 0)
+    assert (task.start_time, task.end_time, task.phase, task.progress) == (None, None, None, None)
+
+
+def test_t2_a_second_wish_to_terminate_changes_nothing() -> None:
+    task = a_task(state=TaskState.TRAINING).termination_requested(OWNER)
+    assert task.terminating
+    assert task.termination_requested(OWNER) is task
+    ended, _ = task.terminated(NOW, "workers/w")
+    assert not ended.terminating
+    assert ended.end_time == NOW
+
+
+@pytest.mark.parametrize("operation", [Operation.START, Operation.TERMINATE, Operation.DELETE])
+def test_a2_only_creator_or_administrator(operation: Operation) -> None:
+    state = {Operation.START: TaskState.FAILED, Operation.TERMINATE: TaskState.TRAINING}.get(
+        operation, TaskState.WAITING
+    )
+    with pytest.raises(NotOwner):
+        wish(a_task(state=state), operation, STRANGER)
+    wish(a_task(state=state), operation, ADMIN)
+
+
+def test_an_etag_changes_with_state_not_with_progress() -> None:
+    """Progress changes ten times a second: an etag that follows it is always stale."""
+    task = a_task(state=TaskState.TRAINING)
+    replace(task, revision=99).require_etag(task.etag)
+    task.require_etag("")
+    with pytest.raises(TaskChanged):
+        task.termination_requested(OWNER).require_etag(task.etag)
+
+
+def test_r1_a_version_is_written_once_and_only_on_a_release() -> None:
+    released = a_task(state=TaskState.RELEASED)
+    numbered = released.numbered("models/m/versions/v3.01")
+    assert numbered.numbered("models/m/versions/v3.01") is numbered
+    with pytest.raises(IllegalTransition):
+        a_task(state=TaskState.COMPLETED).numbered("models/m/versions/v3.01")
