@@ -1,0 +1,123 @@
+"""What a candidate becomes (D1, D4), how counts change, and what a manifest says."""
+
+import json
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.registry.domain.datasets import (
+    _ZH,
+    Candidate,
+    ImageObject,
+    RejectedObject,
+    Rejection,
+    RejectReason,
+    Sample,
+    candidate_faults,
+    count_changes,
+    judge,
+    manifest_line,
+)
+
+IMAGE, MASK = "a" * 64, "b" * 64
+
+
+def an_image(sha256: str = IMAGE, width: int = 10, height: int = 8, kind: str = "PNG") -> ImageObject:
+    return ImageObject(sha256, 100, width, height, 1, 8, kind, "c" * 64)
+
+
+def a_sample(file: str, *, mask: bool = False) -> Sample:
+    return Sample(file, file.partition("/")[0], an_image(), MASK if mask else None, None)
+
+
+def test_every_reason_is_told_in_chinese():
+    """Engineers in the fab read Chinese; a new reason must not be forgotten."""
+    assert set(_ZH) == set(RejectReason)
+
+
+def test_a_sound_candidate_is_a_sample():
+    """Its code is its folder (D1)."""
+    verdict = judge(
+        Candidate("TPFIP/a.PNG", IMAGE, MASK, "g"), {IMAGE: an_image(), MASK: an_image(MASK, kind="BMP")}
+    )
+    assert verdict == Sample("TPFIP/a.PNG", "TPFIP", an_image(), MASK, "g")
+
+
+@pytest.mark.parametrize(
+    ("file", "kind", "sound"),
+    [
+        ("A/x.jpg", "JPEG", True),
+        ("A/x.jpeg", "JPEG", True),
+        ("A/x.tif", "TIFF", True),
+        ("A/x.png", "JPEG", False),
+    ],
+)
+def test_the_extension_must_tell_the_type(file: str, kind: str, sound: bool):  # noqa: FBT001 -- a column of the table
+    """D4: a file that lies about its type is set aside, by its name and not by its bytes."""
+    verdict = judge(Candidate(file, IMAGE), {IMAGE: an_image(kind=kind)})
+    assert isinstance(verdict, Sample) == sound
+
+
+@pytest.mark.parametrize("reason", list(RejectReason))
+def test_a_mask_that_can_be_uploaded_again_says_so(reason: RejectReason):
+    """An importer's remedy for absent or damaged bytes is an upload; for all else it is another mask."""
+    rejected = RejectedObject(MASK, 0, Rejection(reason, "x"))
+    verdict = judge(Candidate("A/x.png", IMAGE, MASK), {IMAGE: an_image(), MASK: rejected})
+    assert isinstance(verdict, Rejection)
+    uploads = {RejectReason.NOT_UPLOADED, RejectReason.HASH_MISMATCH}
+    assert verdict.reason is (reason if reason in uploads else RejectReason.BAD_MASK)
+
+
+@given(st.text(max_size=40))
+def test_no_file_name_breaks_the_layout_check(file: str):
+    """Importers send whatever lies in a folder; the answer is always a verdict."""
+    fault = Candidate(file, IMAGE).layout_fault()
+    assert fault is None or fault.reason in (RejectReason.BAD_CODE, RejectReason.NOT_AN_IMAGE)
+    if fault is None:
+        assert file.count("/") == 1
+
+
+files = st.lists(st.tuples(st.sampled_from("ABC"), st.integers(0, 9), st.booleans()), max_size=30)
+
+
+@given(files, files)
+def test_differences_add_up_to_the_counts(
+    first: list[tuple[str, int, bool]], second: list[tuple[str, int, bool]]
+):
+    """Counts are kept by adding differences; after any two batches they must be what a recount would give."""
+    listing: dict[str, Sample] = {}
+    samples: Counter[str] = Counter()
+    masks: Counter[str] = Counter()
+    for batch in (first, second):
+        offered = {f"{code}/{n}.png": a_sample(f"{code}/{n}.png", mask=mask) for code, n, mask in batch}
+        changed = [sample for file, sample in offered.items() if listing.get(file) != sample]
+        removed = [
+            (sample.code, listing[sample.file].mask_sha256 is not None)
+            for sample in changed
+            if sample.file in listing
+        ]
+        for change in count_changes(changed, removed):
+            samples[change.code] += change.sample_count
+            masks[change.code] += change.mask_count
+        listing.update(offered)
+    assert +samples == Counter(sample.code for sample in listing.values())
+    assert +masks == Counter(sample.code for sample in listing.values() if sample.mask_sha256)
+
+
+def test_a_manifest_line_never_changes():
+    """W12: the hash of a manifest names the data of every report; a byte more and no snapshot is the same again."""
+    line = manifest_line(Sample("A/图.png", "A", an_image(), None, "晶圆"))
+    told = (
+        f'{{"name":"A/图.png","code":"A","sha256":"{IMAGE}","size_bytes":100,"width":10,"height":8,'
+        '"format":"PNG","mask_sha256":null,"group":"晶圆"}\n'
+    )
+    assert line == told.encode()
+    assert json.loads(line)["group"] == "晶圆"
+
+
+def test_a_batch_has_an_end():
+    """A call's memory and time are bounded by its contract."""
+    assert candidate_faults([Candidate(f"A/{n}.png", IMAGE) for n in range(500)]) == []
+    assert candidate_faults([Candidate(f"A/{n}.png", IMAGE) for n in range(501)])[0].reason == "TOO_MANY"
