@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import async_sessionmaker as session_factory
 from sqlalchemy.pool import NullPool
 
 from services.kit.backoff import Backoff
-from services.kit.errors import Aborted, DeadlineExceeded, LoupeError, Unavailable
+from services.kit.errors import Aborted, DeadlineExceeded, InvalidArgument, LoupeError, Unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -44,15 +44,19 @@ _migrating = asyncio.Lock()
 _AWAY = re.compile(r"08...|53300|57P0[1235]")
 # serialisation failure, deadlock, lock not available
 _LOST_RACE = frozenset({"40001", "40P01", "55P03"})
+# U+0000, which neither text nor jsonb can hold
+_UNSTORABLE = frozenset({"22021", "22P05"})
 _TOO_SLOW = "57014"
 
 
-def translated(error: BaseException) -> LoupeError | None:
-    """The named error for a failure of the database that is nobody's fault; None for all others."""
+def translated(error: BaseException) -> LoupeError | None:  # noqa: PLR0911 -- one a kind of failure
+    """The named error for a failure of the database that is no bug of ours; None for all others."""
     if isinstance(error, sa.exc.DBAPIError):
         state = str(getattr(error.orig, "sqlstate", None) or "")
         if state in _LOST_RACE:
             return Aborted("somebody else changed the same rows; try again", reason="CONCURRENT_CHANGE")
+        if state in _UNSTORABLE:
+            return InvalidArgument("a text holds the character U+0000; remove it", reason="TEXT_UNSTORABLE")
         if state == _TOO_SLOW:
             return DeadlineExceeded("the database took too long; try again", reason="DATABASE_TOO_SLOW")
         away = error.connection_invalidated or _AWAY.fullmatch(state) or "connection is closed" in str(error)
