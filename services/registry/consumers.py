@@ -15,7 +15,7 @@ from services.registry.wire.models import TASK_STATE_SUBJECTS, release_ordered
 
 MODELS_STREAM = "MODELS"
 MODELS_SUBJECTS = ("loupe.models.>",)
-# Years: a release is rare and small, and "everything since N" is asked again for as long as models are used (I2).
+# Years: releases are rare and small, and "everything since N" is asked as long as models are used (I2).
 MODELS_MAX_AGE_S = 5 * 365 * 86_400.0
 
 _TASKS_STREAM = "TASKS"

@@ -29,8 +29,8 @@ MODEL_PARAMS: dict[str, Any] = {
 }
 """The source document's own example (W3), with its comma."""
 
-# The keys are the source document's (W8); the values are sized for a set of a thousand images and hundreds of iterations,
-# where the source's 40,000 iterations of 256 suit a fab's. To be tuned in this one place.
+# The keys are the source document's (W8); the values are sized for a thousand images, where
+# the source's 40,000 iterations of 256 suit a fab's. To be tuned in this one place.
 TRAINING_PARAMS: dict[str, Any] = {
     "classification": {
         "base_lr": 0.02,
@@ -127,12 +127,12 @@ async def plant(session: AsyncSession, now: datetime) -> None:
 
 
 async def bootstrap_admin(session: AsyncSession, token: str, now: datetime) -> None:
-    """Make `token` a token of the user `admin`. Another token next time does not take this one away; revoke it."""
+    """Make `token` a token of user `admin`. Another token next time does not end this one; revoke it."""
     presented = PresentedToken.parse(token)
     identities = Identities(session)
     await identities.add_user(User(ADMIN, Grant.ADMIN, "Administrator", create_time=now))
     known = await identities.find_token(presented.id)
-    # A revoked token must not come back to life with a restart; a new secret under the same id is a new token.
+    # A revoked token must not come back with a restart; a new secret under the same id is a new token.
     if known is not None and known[0].digest == presented.digest:
         return
     if known is not None and known[1].id != ADMIN:

@@ -1,1 +1,1 @@
-"""The registry's use cases: each a sentence, in one transaction; no transaction is held across object storage."""
+"""The registry's use cases: each in one transaction, none of which is held across object storage."""

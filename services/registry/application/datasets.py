@@ -104,7 +104,8 @@ class DataCatalogue:
             key = await paths.lock(dataset, path)
             if await Snapshots(session).exist(key):
                 raise DataPathPinned(
-                    f"datasets/{dataset}/paths/{path} is pinned by a snapshot, which tasks may trace back to; it must stay",
+                    f"datasets/{dataset}/paths/{path} is pinned by a snapshot that tasks may "
+                    "trace back to; it must stay",
                     path=f"datasets/{dataset}/paths/{path}",
                 )
             await paths.delete(key)
@@ -137,7 +138,7 @@ class DataCatalogue:
         async with self._sessions.begin() as session:
             await DataPaths(session).key(dataset, path)
             known = await Objects(session).get(wanted)
-        # What was uploaded but not added yet is in the store without being known here: an import that goes on after a crash.
+        # What was uploaded but not added yet is in the store without being known here: an interrupted import.
         unknown = [sha256 for sha256 in wanted if sha256 not in known]
         usable = await asyncio.gather(*(self._is_usable(sha256) for sha256 in unknown))
         missing = {sha256 for sha256, there in zip(unknown, usable, strict=True) if not there}
@@ -156,7 +157,7 @@ class DataCatalogue:
     async def add_samples(
         self, dataset: str, path: str, candidates: Sequence[Candidate]
     ) -> tuple[list[SampleOutcome], DataPath]:
-        """Check each candidate's bytes, list those that are sound, and say what became of each, in their order."""
+        """Check each candidate's bytes, list the sound ones, and say what became of each, in their order."""
         refuse(candidate_faults(candidates))
         async with self._sessions.begin() as session:
             await DataPaths(session).key(dataset, path)
@@ -237,7 +238,7 @@ class DataCatalogue:
 
 
 def _was_read(item: Verified) -> bool:
-    """Whether the finding will still hold tomorrow; what is absent or too large to be read may change any time."""
+    """Whether the finding will hold tomorrow; what is absent or too large to be read may change any time."""
     return not isinstance(item, RejectedObject) or item.read_whole
 
 

@@ -21,7 +21,7 @@ from services.registry.storage.identity import AuditLog, Identities
 
 
 class StoredTokens:
-    """Verifies tokens against the rows; kit's TokenVerifier. Nothing is remembered: a revoked token stops at once."""
+    """Verifies tokens against the rows, as kit's TokenVerifier. A revoked token stops at once: no cache."""
 
     def __init__(self, sessions: Sessions, clock: Clock) -> None:
         self._sessions = sessions

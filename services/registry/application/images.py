@@ -66,8 +66,8 @@ class ImageCatalogue:
             await images.get(version.image)
             if not await images.add_version(version):
                 raise AlreadyExists(
-                    f"algorithmImages/{version.image} has a version {version.number} already, and versions never change; "
-                    "choose another number"
+                    f"algorithmImages/{version.image} has a version {version.number} already, "
+                    "and versions never change; choose another number"
                 )
         return version
 

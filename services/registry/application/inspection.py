@@ -23,8 +23,8 @@ def sample_key(sha256: str) -> str:
 class Inspector:
     """Fetches, hashes and decodes objects in threads of its own.
 
-    Decoding, hashing and reading from sockets release the interpreter's lock, so threads do; and their number bounds the
-    memory: each holds one object of at most 64 MiB and its pixels, at most 240 MB.
+    Decoding, hashing and reading from sockets release the interpreter's lock, so threads do; and their number
+    bounds the memory: each holds one object of at most 64 MiB and its pixels, at most 240 MB.
     """
 
     def __init__(self, settings: ObjectStoreSettings, *, threads: int) -> None:

@@ -42,7 +42,8 @@ class MasterData:
             bound = await environments.users_of(environment)
             if bound:
                 raise EnvironmentInUse(
-                    f"productionEnvironments/{environment} is bound to {', '.join(bound)}; it must stay for them",
+                    f"productionEnvironments/{environment} is bound to {', '.join(bound)}; "
+                    "it must stay for them",
                     environment=environment,
                 )
             await environments.delete(environment)

@@ -81,7 +81,7 @@ class Library:
             version = await models.resolve(model, version_id)
             if version.archived:
                 raise VersionArchived(
-                    f"models/{model}/versions/{version.number} is archived; restore it before it gets an alias",
+                    f"models/{model}/versions/{version.number} is archived; restore it first",
                     model=model,
                     version=version.number,
                 )

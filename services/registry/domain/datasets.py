@@ -148,7 +148,7 @@ class RejectedObject:
 
     @property
     def replaceable(self) -> bool:
-        """Whether another upload under the same name may be sound: unless the bytes of that name were read."""
+        """Whether another upload under its name may be sound: unless the bytes of that name were read."""
         return not self.read_whole or self.rejection.reason is RejectReason.HASH_MISMATCH
 
 
@@ -191,7 +191,8 @@ class Candidate:
         ):
             return Rejection(
                 RejectReason.BAD_CODE,
-                f"{shown(self.file)} is not {{code}}/{{file}}; put the file right under its code, in at most {MAX_FILE_BYTES} bytes",
+                f"{shown(self.file)} is not {{code}}/{{file}}; put the file right under its code, "
+                f"with a name of at most {MAX_FILE_BYTES} bytes",
             )
         if text_faults(self.file, "file") or any(character in self.file for character in "\n\r\t"):
             return Rejection(
@@ -283,8 +284,8 @@ def candidate_faults(candidates: Sequence[Candidate]) -> list[Violation]:
                 Violation(
                     f"{at}.file",
                     "DUPLICATE",
-                    f"{shown(candidate.file)} is offered {times[candidate.file]} times; offer each file once a call",
-                    f"{shown(candidate.file)} 重复 {times[candidate.file]} 次；每次调用中每个文件只能出现一次",
+                    f"{shown(candidate.file)} is offered {times[candidate.file]} times; offer it once a call",
+                    f"{shown(candidate.file)} 重复 {times[candidate.file]} 次；每次调用中只能出现一次",
                 )
             )
     return faults
@@ -307,7 +308,7 @@ def planned_faults(sha256s: Sequence[str]) -> list[Violation]:
 
 
 def judge(candidate: Candidate, objects: Mapping[str, Verified]) -> Sample | Rejection:
-    """The sample that a candidate makes, or why it makes none. `objects` holds what was found under its hashes."""
+    """The sample that a candidate makes, or why it makes none; `objects` is what was found by hash."""
     fault = candidate.layout_fault()
     if fault is not None:
         return fault
@@ -339,13 +340,14 @@ def _mask_fault(image: ImageObject, mask: Verified) -> Rejection | None:
     if (mask.width, mask.height) != (image.width, image.height):
         return Rejection(
             RejectReason.BAD_MASK,
-            f"the mask is {mask.width}×{mask.height} pixels, its image {image.width}×{image.height}; they must be equal",
+            f"the mask is {mask.width} by {mask.height} pixels, its image {image.width} by {image.height}; "
+            "they must be equal",
         )
     return None
 
 
 def count_changes(added: Iterable[Sample], removed: Iterable[tuple[str, bool]]) -> tuple[CodeCount, ...]:
-    """By how much the counts of each code change: samples that come, and (code, had a mask) of those that go."""
+    """By how much the counts change: for samples that come, and for (code, had a mask) of those that go."""
     samples: Counter[str] = Counter()
     masks: Counter[str] = Counter()
     for sample in added:
@@ -362,7 +364,7 @@ def count_changes(added: Iterable[Sample], removed: Iterable[tuple[str, bool]]) 
 
 
 def manifest_line(sample: Sample) -> bytes:
-    """A sample's line in a manifest. Part of the contract with trainers: the same sample gives the same bytes for ever."""
+    """A sample's line in a manifest. A contract: the same sample gives the same bytes for ever."""
     line = {
         "name": sample.file,
         "code": sample.code,

@@ -24,7 +24,8 @@ def id_faults(value: str, field: str) -> list[Violation]:
             "BAD_ID",
             f"{shown(value)} is not an id; use at most {MAX_ID_CHARACTERS} letters, digits, '.', '_' or '-', "
             "with a letter or digit first and last",
-            f"{shown(value)} 不是有效的标识；最长 {MAX_ID_CHARACTERS} 个字符，只能用字母、数字、'.'、'_'、'-'，首尾须为字母或数字",
+            f"{shown(value)} 不是有效的标识；最长 {MAX_ID_CHARACTERS} 个字符，"
+            "只能用字母、数字、'.'、'_'、'-'，首尾须为字母或数字",
         )
     ]
 
@@ -37,8 +38,8 @@ def model_id_faults(value: str, field: str) -> list[Violation]:
         Violation(
             field,
             "BAD_MODEL_NAME",
-            f"{shown(value)} is not a model name; use at most {MAX_MODEL_ID_CHARACTERS} letters, digits, '_' or '-', "
-            "with a letter first and a letter or digit last",
+            f"{shown(value)} is not a model name; use at most {MAX_MODEL_ID_CHARACTERS} letters, "
+            "digits, '_' or '-', with a letter first and a letter or digit last",
             f"{shown(value)} 不是有效的模型名称；最长 {MAX_MODEL_ID_CHARACTERS} 个字符，"
             "字母开头，只能用字母、数字、'_'、'-'，以字母或数字结尾",
         )
@@ -70,7 +71,7 @@ def text_faults(value: str, field: str, max_characters: int = MAX_TEXT_CHARACTER
                 f"文本有 {len(value)} 个字符；请缩短到 {max_characters} 个以内",
             )
         ]
-    # PostgreSQL cannot store NUL, and no control character but line breaks and tabs means anything to a reader.
+    # PostgreSQL cannot store NUL, and of the others only line breaks and tabs mean anything to a reader.
     if any(
         unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t\r" for character in value
     ):

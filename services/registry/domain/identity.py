@@ -73,7 +73,7 @@ class PresentedToken:
 
     @property
     def digest(self) -> bytes:
-        """What is kept of the secret. One round of SHA-256 is enough for 256 random bits: there is nothing to guess."""
+        """What is kept of the secret. One round of SHA-256 is enough: 256 random bits cannot be guessed."""
         return hashlib.sha256(self.secret.encode()).digest()
 
 
@@ -93,7 +93,7 @@ class Token:
     def check(self, presented: PresentedToken, owner: User, now: datetime) -> Grant:
         """The role that the presented token carries now, or Unauthenticated.
 
-        The secret is compared first and in constant time: whoever does not know it learns nothing of the token's state.
+        The secret is compared first, in constant time: whoever does not know it learns nothing of the state.
         """
         if not hmac.compare_digest(self.digest, presented.digest):
             raise Unauthenticated(
@@ -120,7 +120,7 @@ class Token:
 def issue(
     owner: User, role: Grant | None, description: str, expire_time: datetime | None, now: datetime
 ) -> tuple[Token, PresentedToken]:
-    """A new token of `owner`, and its secret, which is shown once. No role: the owner's. No expiry: 90 days."""
+    """A new token of `owner`, and its secret, shown once. No role: the owner's. No expiry: 90 days."""
     expires = expire_time or now + DEFAULT_TOKEN_LIFE
     owner_role = owner.role or Grant.VIEWER
     faults = text_faults(description, "token.description", 200)
@@ -129,7 +129,8 @@ def issue(
             Violation(
                 "token.role",
                 "ROLE_TOO_HIGH",
-                f"the token's role is {role.name}, {owner.id}'s own is {owner_role.name}; a token cannot do more than its user",
+                f"the token's role is {role.name}, {owner.id}'s own is {owner_role.name}; "
+                "a token cannot do more than its user",
                 f"令牌角色为 {role.name}，而用户 {owner.id} 的角色为 {owner_role.name}；令牌权限不能高于用户",
             )
         )
@@ -138,7 +139,8 @@ def issue(
             Violation(
                 "token.expire_time",
                 "OUT_OF_RANGE",
-                f"the token would expire at {expires.isoformat(timespec='seconds')}; choose a time within the next ten years",
+                f"the token would expire at {expires.isoformat(timespec='seconds')}; "
+                "choose a time within the next ten years",
                 f"令牌过期时间为 {expires.isoformat(timespec='seconds')}；请选择未来十年内的时间",
             )
         )

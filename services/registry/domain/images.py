@@ -1,4 +1,4 @@
-"""Algorithm images: named algorithms whose immutable versions say how models of them are trained (W2). Not pictures."""
+"""Algorithm images, which are no pictures: algorithms whose versions say how models are trained (W2)."""
 
 import enum
 import math
@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"v(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
 
 
 class ImageKind(enum.StrEnum):
-    """GENERAL: no environment, parameters are the user's. BUSINESS: bound to one environment, parameters fixed."""
+    """GENERAL: no environment, parameters are the user's. BUSINESS: one environment, parameters fixed."""
 
     GENERAL = "GENERAL"
     BUSINESS = "BUSINESS"
@@ -168,7 +168,7 @@ class AlgorithmImage:
                 Violation(
                     "algorithm_image.production_environment",
                     "NOT_ALLOWED",
-                    "a general image has no production environment; leave it out or make the image a business one",
+                    "a general image has no production environment; leave it out or make it a business image",
                     "通用类型镜像不绑定生产环境；请留空，或改为业务类镜像",
                 )
             )
@@ -212,7 +212,7 @@ class AlgorithmImageVersion:
                     Violation(
                         f"version.classification_networks[{index}]",
                         "BAD_NETWORK",
-                        f"{shown(network)} is not a network's name; use letters, digits, '_' or '-', a letter first",
+                        f"{shown(network)} is not a network's name; use letters, digits, '_', '-'",
                         f"{shown(network)} 不是有效的网络名称；只能用字母、数字、'_'、'-'，字母开头",
                     )
                 )

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from services.kit.errors import FailedPrecondition, InvalidArgument, Violation
 from services.registry.domain.identifiers import model_id_faults, sha256_faults, shown
-from services.registry.domain.images import InputSpecification, TaskType
+from services.registry.domain.images import MAX_NUMBER, InputSpecification, TaskType
 
 LATEST = "latest"
 
@@ -26,7 +26,7 @@ class VersionNumber:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """The number that `text` writes in its one spelling, None if it writes none (v3.1 and v3.001 do not)."""
+        """The number that `text` writes in its one spelling, None if in none (v3.1 and v3.001 do not)."""
         match = _NUMBER.fullmatch(text)
         return cls(int(match[1]), int(match[2])) if match else None
 
@@ -101,12 +101,13 @@ class Release:
                     "请发送 algorithmImages/{image}/versions/v{major}.{minor}",
                 )
             )
-        elif int(image_version[1]) != self.major:
+        elif int(image_version[1]) != self.major or self.major > MAX_NUMBER:
             faults.append(
                 Violation(
                     "version.major",
                     "MAJOR_MISMATCH",
-                    f"major is {self.major}, the image version is {self.algorithm_image_version}; both must agree",
+                    f"major is {self.major}, the image version is {self.algorithm_image_version}; "
+                    f"both must agree and be at most {MAX_NUMBER}",
                     f"major 为 {self.major}，而镜像版本为 {self.algorithm_image_version}；两者须一致",
                 )
             )
@@ -146,8 +147,9 @@ class Release:
                 Violation(
                     "version.num_of_classes",
                     "OUT_OF_RANGE",
-                    f"num_of_classes is {self.num_of_classes}; it must lie between 2 and the {len(self.code_list)} codes listed",
-                    f"num_of_classes 为 {self.num_of_classes}；须在 2 与 code 个数 {len(self.code_list)} 之间",
+                    f"num_of_classes is {self.num_of_classes}; it must lie "
+                    f"between 2 and the {len(self.code_list)} codes listed",
+                    f"num_of_classes 为 {self.num_of_classes}；须在 2 到 {len(self.code_list)} 之间",
                 )
             )
         return faults
@@ -177,7 +179,7 @@ class VersionArchived(FailedPrecondition):
 
 
 def check_alias(alias: str) -> None:
-    """Raise InvalidArgument unless the alias may be given: `latest` moves by itself, and a number is a version's name."""
+    """Raise InvalidArgument unless it may be given: `latest` moves by itself, a number is a version."""
     if alias == LATEST:
         raise InvalidArgument.of(
             Violation(
@@ -194,6 +196,7 @@ def check_alias(alias: str) -> None:
                 "BAD_ALIAS",
                 f"{shown(alias)} is not an alias; use at most 32 lower-case letters, digits or '-', "
                 "a letter first, a letter or digit last, and not like a version",
-                f"{shown(alias)} 不是有效的别名；最长 32 个字符，只能用小写字母、数字、'-'，字母开头，字母或数字结尾，且不能像版本号",
+                f"{shown(alias)} 不是有效的别名；最长 32 个字符，只能用小写字母、数字、'-'，"
+                "字母开头，字母或数字结尾，且不能像版本号",
             )
         )

@@ -67,7 +67,9 @@ class IdentityServicer(rpc_grpc.IdentityServiceServicer):
         self, request: rpc.ListAuditEntriesRequest, _: Context
     ) -> rpc.ListAuditEntriesResponse:
         page = await self._accounts.audit_entries(
-            page_of(request, int), principal=request.principal or None, after=moment(request, "after")
+            page_of(request, int, int_bits=63),
+            principal=request.principal or None,
+            after=moment(request, "after"),
         )
         return rpc.ListAuditEntriesResponse(
             entries=[wire.audit_out(entry) for entry in page.items], next_page_token=token_of(request, page)

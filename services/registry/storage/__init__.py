@@ -1,1 +1,1 @@
-"""Rows of the schema `registry`. Repositories take a session, take and return domain values, and commit nothing."""
+"""Rows of the schema `registry`. Repositories take and return domain values, and commit nothing."""

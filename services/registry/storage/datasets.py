@@ -101,7 +101,7 @@ class DataPaths:
         return _found(await self._session.scalar(query), dataset, path)
 
     async def lock(self, dataset: str, path: str) -> int:
-        """The row's number; NotFound. Until the end of the transaction nobody else changes or pins the listing."""
+        """The row's number; NotFound. Until the transaction ends nobody else changes or pins the listing."""
         query = (
             sa.select(data_paths.c.key)
             .where(data_paths.c.dataset == dataset, data_paths.c.id == path)
@@ -110,7 +110,7 @@ class DataPaths:
         return _found(await self._session.scalar(query), dataset, path)
 
     async def lock_listing(self, dataset: str, path: str) -> tuple[int, int]:
-        """The row's number and revision; NotFound. Until the end of the transaction nobody changes the listing."""
+        """The row's number and revision; NotFound. Until the transaction ends nobody changes the listing."""
         query = (
             sa.select(data_paths.c.key, data_paths.c.revision)
             .where(data_paths.c.dataset == dataset, data_paths.c.id == path)
@@ -128,11 +128,12 @@ class DataPaths:
                 [{"path": key, "code": c.code, "sample_count": 0, "mask_count": 0} for c in changes]
             )
             await self._session.execute(statement.on_conflict_do_nothing())
-            # Not one upsert: a row proposed with a negative change would fail its CHECK before the conflict is seen.
+            # Not one upsert: a proposed row with a negative change fails its CHECK before its conflict.
             await self._session.execute(
                 sa.text(
-                    "UPDATE code_counts c SET sample_count = c.sample_count + d.samples, mask_count = c.mask_count + d.masks "
-                    "FROM unnest(CAST(:codes AS text[]), CAST(:samples AS bigint[]), CAST(:masks AS bigint[])) "
+                    "UPDATE code_counts c SET sample_count = c.sample_count + d.samples, "
+                    "mask_count = c.mask_count + d.masks FROM "
+                    "unnest(CAST(:codes AS text[]), CAST(:samples AS bigint[]), CAST(:masks AS bigint[])) "
                     "AS d(code, samples, masks) WHERE c.path = :path AND c.code = d.code"
                 ),
                 {

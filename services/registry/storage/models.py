@@ -50,7 +50,7 @@ class Models:
         return Page.cut([_model(row) for row in rows], page, lambda item: (item.id,))
 
     async def lock_for_release(self, release: Release, now: datetime) -> None:
-        """Make the model if it is new, and hold its row: versions of one model are numbered one after another."""
+        """Make the model if it is new, and hold its row: its versions are numbered one after another."""
         values = {
             "id": release.model,
             "production_environment": release.production_environment,

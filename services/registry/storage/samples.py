@@ -1,4 +1,4 @@
-"""Rows of samples and of what is known of objects. Batches go as arrays in one statement, never row by row."""
+"""Rows of samples and of what is known of objects. Batches go as arrays in one statement."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
@@ -54,7 +54,8 @@ _PUT_SAMPLES = sa.text(
         CAST(:mask_sha256s AS bytea[]), CAST(:groups AS text[]), CAST(:pixels AS bytea[])
     )
     ON CONFLICT (path, file) DO UPDATE SET sha256 = excluded.sha256, mask_sha256 = excluded.mask_sha256,
-        group_key = excluded.group_key, pixels_sha256 = excluded.pixels_sha256, create_time = excluded.create_time
+        group_key = excluded.group_key, pixels_sha256 = excluded.pixels_sha256,
+        create_time = excluded.create_time
     """
 )
 

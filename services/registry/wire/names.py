@@ -121,7 +121,8 @@ def parse_model_version(name: str) -> tuple[str, str]:
             Violation(
                 "name",
                 "BAD_VERSION",
-                f"{shown(text)} is neither a version such as v3.01 (two digits at least) nor an alias such as production",
+                f"{shown(text)} is neither a version such as v3.01 (two digits at least) "
+                "nor an alias such as production",
                 f"{shown(text)} 既不是版本号（如 v3.01，小数位至少两位），也不是别名（如 production）",
             )
         )

@@ -1,4 +1,4 @@
-"""Page sizes and opaque page tokens. A token continues the very list it came from: another filter refuses it."""
+"""Page sizes and opaque page tokens. A token continues the list it came from; another refuses it."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ DEFAULT_SIZE = 50
 MAX_SIZE = 1000
 
 
-def page_of(request: Any, *kinds: type[str] | type[int]) -> PageRequest:  # noqa: ANN401 -- any List request
+def page_of(request: Any, *kinds: type[str] | type[int], int_bits: int = 31) -> PageRequest:  # noqa: ANN401 -- any List request
     """The page that a List request asks for; `kinds` are the types of the list's key."""
     if request.page_size < 0:
         raise InvalidArgument.of(
@@ -26,7 +26,7 @@ def page_of(request: Any, *kinds: type[str] | type[int]) -> PageRequest:  # noqa
             )
         )
     size = min(request.page_size or DEFAULT_SIZE, MAX_SIZE)
-    return PageRequest(size, _decode(request, kinds) if request.page_token else None)
+    return PageRequest(size, _decode(request, kinds, int_bits) if request.page_token else None)
 
 
 def token_of(request: Any, page: Page[Any]) -> str:  # noqa: ANN401 -- any List request
@@ -37,7 +37,7 @@ def token_of(request: Any, page: Page[Any]) -> str:  # noqa: ANN401 -- any List 
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _decode(request: Any, kinds: tuple[type[str] | type[int], ...]) -> Key:  # noqa: ANN401 -- any List request
+def _decode(request: Any, kinds: tuple[type[str] | type[int], ...], int_bits: int) -> Key:  # noqa: ANN401 -- any List request
     token: str = request.page_token
     try:
         padded = token.encode("ascii") + b"=" * (-len(token) % 4)
@@ -45,7 +45,9 @@ def _decode(request: Any, kinds: tuple[type[str] | type[int], ...]) -> Key:  # n
     except (ValueError, TypeError):
         raise _refused() from None
     fits = len(key) == len(kinds) and all(type(part) is kind for part, kind in zip(key, kinds, strict=True))
-    small = all(part.isprintable() if isinstance(part, str) else abs(part) < 2**63 for part in key if fits)
+    small = all(
+        part.isprintable() if isinstance(part, str) else abs(part) < 2**int_bits for part in key if fits
+    )
     if told != _list_of(request) or not fits or not small:
         raise _refused()
     return tuple(key)

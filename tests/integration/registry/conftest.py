@@ -162,17 +162,18 @@ class Importer:
                 answer.raise_for_status()
         return [upload.sha256 for upload in plan.uploads]
 
-    async def add(self, *candidates: dataset_pb2.SampleCandidate) -> Any:
-        return await self.caller.data.AddSamples(
-            dataset_service_pb2.AddSamplesRequest(parent=self.path, candidates=candidates)
-        )
+    async def add(self, *candidates: dataset_pb2.SampleCandidate) -> dataset_service_pb2.AddSamplesResponse:
+        """Have the candidates checked and listed."""
+        request = dataset_service_pb2.AddSamplesRequest(parent=self.path, candidates=candidates)
+        answer: dataset_service_pb2.AddSamplesResponse = await self.caller.data.AddSamples(request)
+        return answer
 
     async def import_files(
         self,
         files: dict[str, bytes],
         masks: dict[str, bytes] | None = None,
         groups: dict[str, str] | None = None,
-    ) -> Any:
+    ) -> dataset_service_pb2.AddSamplesResponse:
         """Plan, put and add; `masks` and `groups` are by file."""
         masks, groups = masks or {}, groups or {}
         await self.upload([*files.values(), *masks.values()])

@@ -16,12 +16,11 @@ from loupe.registry.v1 import (
 )
 
 from services.kit.errors import AlreadyExists, InvalidArgument, PermissionDenied, Unauthenticated
-from services.registry.__main__ import SCHEMA
 
 from .conftest import Caller, Registry, run_registry, version_of
 
 
-async def who(caller: Caller):
+async def who(caller: Caller) -> identity_pb2.Principal:
     return await caller.identity.WhoAmI(identity_service_pb2.WhoAmIRequest())
 
 
@@ -33,7 +32,7 @@ async def new_user(registry: Registry, role: int = access_pb2.ROLE_ENGINEER, **v
     return str(made.name)
 
 
-async def new_token(registry: Registry, user: str, **values: object):
+async def new_token(registry: Registry, user: str, **values: object) -> identity_pb2.Token:
     return await registry.admin.identity.CreateToken(
         identity_service_pb2.CreateTokenRequest(parent=user, token=identity_pb2.Token(**values))
     )
@@ -46,7 +45,7 @@ async def audit(registry: Registry, **filters: object) -> list[identity_pb2.Audi
     return list(answer.entries)
 
 
-async def test_the_bootstrap_token_is_the_admins(registry: Registry):
+async def test_the_bootstrap_token_is_the_admins(registry: Registry) -> None:
     """The first person in must get in, and be somebody."""
     principal = await who(registry.admin)
     assert (principal.name, principal.role) == ("users/admin", access_pb2.ROLE_ADMIN)
@@ -64,14 +63,14 @@ async def test_the_bootstrap_token_is_the_admins(registry: Registry):
         ("loupe_' OR 1=1_" + "x" * 43, "TOKEN_UNKNOWN"),
     ],
 )
-async def test_nobody_is_anonymous(registry: Registry, token: str | None, reason: str):
+async def test_nobody_is_anonymous(registry: Registry, token: str | None, reason: str) -> None:
     """A1: and a wrong secret reads as an unknown token, so that ids cannot be probed."""
     with pytest.raises(Unauthenticated) as refused:
         await who(registry.caller(token))
     assert refused.value.reason == reason
 
 
-async def test_a_revoked_token_stops_at_once(registry: Registry):
+async def test_a_revoked_token_stops_at_once(registry: Registry) -> None:
     """A1: the registry remembers no verification; other services follow within their cache's ten seconds."""
     token = await new_token(registry, await new_user(registry))
     caller = registry.caller(token.secret)
@@ -85,7 +84,7 @@ async def test_a_revoked_token_stops_at_once(registry: Registry):
     assert refused.value.reason == "TOKEN_REVOKED"
 
 
-async def test_a_token_expires(registry: Registry):
+async def test_a_token_expires(registry: Registry) -> None:
     """A1: ninety days unless said otherwise; then it is worth nothing."""
     user = await new_user(registry)
     token = await new_token(registry, user)
@@ -107,7 +106,7 @@ async def test_a_token_expires(registry: Registry):
         )
 
 
-async def test_the_secret_is_shown_once_and_kept_as_a_digest(registry: Registry):
+async def test_the_secret_is_shown_once_and_kept_as_a_digest(registry: Registry) -> None:
     """A1: whoever reads the database, or lists tokens, learns no secret."""
     user = await new_user(registry)
     token = await new_token(registry, user)
@@ -120,7 +119,7 @@ async def test_the_secret_is_shown_once_and_kept_as_a_digest(registry: Registry)
     assert not any(secret.decode() in row or secret.hex() in row for row in rows)
 
 
-async def test_a_token_does_no_more_than_its_user(registry: Registry):
+async def test_a_token_does_no_more_than_its_user(registry: Registry) -> None:
     """A2: neither when it is made nor after the user's role was lowered."""
     user = await new_user(registry, access_pb2.ROLE_RELEASER)
     with pytest.raises(InvalidArgument) as refused:
@@ -138,7 +137,7 @@ async def test_a_token_does_no_more_than_its_user(registry: Registry):
     assert (await who(registry.caller(high.secret))).role == access_pb2.ROLE_VIEWER
 
 
-async def test_a_disabled_user_is_out(registry: Registry):
+async def test_a_disabled_user_is_out(registry: Registry) -> None:
     """A1: with every token at once."""
     token = await new_token(registry, await new_user(registry, disabled=True))
     with pytest.raises(Unauthenticated) as refused:
@@ -146,7 +145,7 @@ async def test_a_disabled_user_is_out(registry: Registry):
     assert refused.value.reason == "USER_DISABLED"
 
 
-async def test_other_services_ask_who_a_token_is(registry: Registry, engineer: Caller):
+async def test_other_services_ask_who_a_token_is(registry: Registry, engineer: Caller) -> None:
     """A1: `Authenticate` is for services; a person cannot use it to try tokens."""
     user = await new_user(registry)
     token = await new_token(registry, user)
@@ -159,8 +158,8 @@ async def test_other_services_ask_who_a_token_is(registry: Registry, engineer: C
         await registry.service.identity.Authenticate(identity_service_pb2.AuthenticateRequest(token="x"))  # noqa: S106
 
 
-async def test_roles_end_where_the_table_says(registry: Registry, viewer: Caller, engineer: Caller):
-    """A2: a viewer changes nothing, an engineer keeps no master data, nobody numbers releases but services."""
+async def test_roles_end_where_the_table_says(registry: Registry, viewer: Caller, engineer: Caller) -> None:
+    """A2: a viewer changes nothing, an engineer keeps no master data, only services number releases."""
     with pytest.raises(PermissionDenied) as refused:
         await viewer.data.CreateDataset(dataset_service_pb2.CreateDatasetRequest(dataset_id="x"))
     assert refused.value.facts["required"] == "ENGINEER"
@@ -176,7 +175,7 @@ async def test_roles_end_where_the_table_says(registry: Registry, viewer: Caller
         await engineer.identity.ListAuditEntries(identity_service_pb2.ListAuditEntriesRequest())
 
 
-async def test_users_have_roles_that_can_be_had(registry: Registry):
+async def test_users_have_roles_that_can_be_had(registry: Registry) -> None:
     """A2: SERVICE is no person's, and no role is no user."""
     for role in (access_pb2.ROLE_SERVICE, access_pb2.ROLE_UNSPECIFIED, access_pb2.ROLE_ANY_AUTHENTICATED):
         with pytest.raises(InvalidArgument):
@@ -190,7 +189,7 @@ async def test_users_have_roles_that_can_be_had(registry: Registry):
         )
 
 
-async def test_changes_and_refusals_are_audited_and_looking_is_not(registry: Registry):
+async def test_changes_and_refusals_are_audited_and_looking_is_not(registry: Registry) -> None:
     """A3: who did what, when, from where, with what result."""
     viewer = await registry.with_role(access_pb2.ROLE_VIEWER)
     name = (await who(viewer)).name
@@ -221,26 +220,29 @@ async def test_changes_and_refusals_are_audited_and_looking_is_not(registry: Reg
     assert all(entry.time.ToDatetime(UTC) > began for entry in newest)
 
 
-async def test_the_audit_log_only_grows(registry: Registry):
+async def test_the_audit_log_only_grows(registry: Registry) -> None:
     """A3: not even the service's own database role changes a line."""
     assert await audit(registry)
-    for statement in ("UPDATE audit_entries SET result = 'OK'", "DELETE FROM audit_entries", "TRUNCATE audit_entries"):
+    for statement in (
+        "UPDATE audit_entries SET result = 'OK'",
+        "DELETE FROM audit_entries",
+        "TRUNCATE audit_entries",
+    ):
         with pytest.raises(sa.exc.DBAPIError, match="append-only"):
             async with registry.database.sessions.begin() as session:
                 await session.execute(sa.text(statement))
 
 
-async def test_starting_again_changes_nothing(service_environment: dict[str, str]):
+async def test_starting_again_changes_nothing(service_environment: dict[str, str]) -> None:
     """Migrations, seeds and the bootstrap token are idempotent; a revoked bootstrap token stays revoked."""
+    tables = ("users", "tokens", "algorithm_images", "algorithm_image_versions", "compute_resources")
+    counting = sa.text("SELECT " + ", ".join(f"(SELECT count(*) FROM {table})" for table in tables))  # noqa: S608
     counts = []
     for _ in range(2):
         async for registry in run_registry(service_environment):
             async with registry.database.sessions.begin() as session:
-                tables = ("users", "tokens", "algorithm_images", "algorithm_image_versions", "compute_resources")
-                counts.append(
-                    [await session.scalar(sa.text(f"SELECT count(*) FROM {SCHEMA}.{table}")) for table in tables]  # noqa: S608
-                )
-    assert counts[0] == counts[1] == [1, 1, 2, 2, 2]
+                counts.append(tuple((await session.execute(counting)).one()))
+    assert counts == [(1, 1, 2, 2, 2)] * 2
     async for registry in run_registry(service_environment):
         token = (await who(registry.admin)).token
         await registry.admin.identity.RevokeToken(identity_service_pb2.RevokeTokenRequest(name=token))
@@ -249,7 +251,7 @@ async def test_starting_again_changes_nothing(service_environment: dict[str, str
             await who(registry.admin)
 
 
-async def test_many_callers_at_once_are_all_recognised(registry: Registry):
+async def test_many_callers_at_once_are_all_recognised(registry: Registry) -> None:
     """Verification asks the database on every call: it must not run out of connections under a burst."""
     token = await new_token(registry, await new_user(registry))
     caller = registry.caller(token.secret)

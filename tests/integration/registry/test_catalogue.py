@@ -29,7 +29,7 @@ GENERAL = "algorithmImages/surface-classification"
 BUSINESS = "algorithmImages/cell-array-classification"
 
 
-async def version(caller: Caller, name: str):
+async def version(caller: Caller, name: str) -> algorithm_image_pb2.AlgorithmImageVersion:
     return await caller.images.GetAlgorithmImageVersion(
         algorithm_image_service_pb2.GetAlgorithmImageVersionRequest(name=name)
     )
@@ -42,10 +42,12 @@ async def images(caller: Caller, **filters: object) -> list[str]:
     return [image.name for image in answer.algorithm_images]
 
 
-async def test_a_new_installation_has_something_to_train_with(viewer: Caller):
+async def test_a_new_installation_has_something_to_train_with(viewer: Caller) -> None:
     """The wizard's first step must offer an image of either kind, with the source's defaults (W2, W3, W8)."""
     assert await images(viewer, kind=algorithm_image_pb2.IMAGE_KIND_GENERAL) == [GENERAL]
-    assert await images(viewer, production_environment="productionEnvironments/demo-fab-cell-array") == [BUSINESS]
+    assert await images(viewer, production_environment="productionEnvironments/demo-fab-cell-array") == [
+        BUSINESS
+    ]
     assert await images(viewer, task_type=algorithm_image_pb2.TASK_TYPE_SEGMENTATION_CLASSIFICATION) == []
     general = await version(viewer, f"{GENERAL}/versions/v3.0")
     params = json_format.MessageToDict(general.default_model_params)
@@ -59,10 +61,13 @@ async def test_a_new_installation_has_something_to_train_with(viewer: Caller):
     resources = await viewer.master_data.ListComputeResources(
         master_data_service_pb2.ListComputeResourcesRequest()
     )
-    assert [item.name for item in resources.compute_resources] == ["computeResources/cpu", "computeResources/gpu"]
+    assert [item.name for item in resources.compute_resources] == [
+        "computeResources/cpu",
+        "computeResources/gpu",
+    ]
 
 
-async def test_the_default_input_is_the_one_the_networks_are_fed(viewer: Caller):
+async def test_the_default_input_is_the_one_the_networks_are_fed(viewer: Caller) -> None:
     """Preprocessing is one rule: the registry's default mean and std must be those of services.vision."""
     told = (await version(viewer, f"{GENERAL}/versions/v3.0")).input
     vision = InputSpecification(width=told.width, height=told.height)
@@ -70,17 +75,19 @@ async def test_the_default_input_is_the_one_the_networks_are_fed(viewer: Caller)
     assert list(told.std) == pytest.approx(vision.std)
 
 
-async def test_image_versions_sort_by_number_and_never_change(registry: Registry, viewer: Caller):
+async def test_image_versions_sort_by_number_and_never_change(registry: Registry, viewer: Caller) -> None:
     """v3.10 is newer than v3.9; what a task was trained with must be readable for ever."""
     image_id = f"i-{secrets.token_hex(4)}"
     image = algorithm_image_pb2.AlgorithmImage(
         kind=algorithm_image_pb2.IMAGE_KIND_GENERAL, task_type=algorithm_image_pb2.TASK_TYPE_CLASSIFICATION
     )
     made = await registry.admin.images.CreateAlgorithmImage(
-        algorithm_image_service_pb2.CreateAlgorithmImageRequest(algorithm_image_id=image_id, algorithm_image=image)
+        algorithm_image_service_pb2.CreateAlgorithmImageRequest(
+            algorithm_image_id=image_id, algorithm_image=image
+        )
     )
 
-    def request(minor: int):
+    def request(minor: int) -> algorithm_image_service_pb2.CreateAlgorithmImageVersionRequest:
         described = algorithm_image_pb2.AlgorithmImageVersion(
             major=3,
             minor=minor,
@@ -88,7 +95,9 @@ async def test_image_versions_sort_by_number_and_never_change(registry: Registry
             input=algorithm_image_pb2.InputSpecification(width=64, height=64),
             training_paths=["datasets/d/paths/p"],
         )
-        return algorithm_image_service_pb2.CreateAlgorithmImageVersionRequest(parent=made.name, version=described)
+        return algorithm_image_service_pb2.CreateAlgorithmImageVersionRequest(
+            parent=made.name, version=described
+        )
 
     for minor in (9, 10, 2):
         await registry.admin.images.CreateAlgorithmImageVersion(request(minor))
@@ -115,10 +124,10 @@ async def test_image_versions_sort_by_number_and_never_change(registry: Registry
     }
 
 
-async def test_only_a_business_image_is_bound_to_an_environment(registry: Registry):
+async def test_only_a_business_image_is_bound_to_an_environment(registry: Registry) -> None:
     """W2: general images leave the choice to the user, business images take it away."""
 
-    async def create(kind: int, environment: str):
+    async def create(kind: int, environment: str) -> algorithm_image_pb2.AlgorithmImage:
         image = algorithm_image_pb2.AlgorithmImage(
             kind=kind,
             task_type=algorithm_image_pb2.TASK_TYPE_CLASSIFICATION,
@@ -142,7 +151,7 @@ async def test_only_a_business_image_is_bound_to_an_environment(registry: Regist
         await create(algorithm_image_pb2.IMAGE_KIND_BUSINESS, "productionEnvironments/nowhere")
 
 
-async def test_an_environment_in_use_stays(registry: Registry):
+async def test_an_environment_in_use_stays(registry: Registry) -> None:
     """What an image or a model refers to must not vanish under it."""
     environment_id = f"e-{secrets.token_hex(4)}"
     made = await registry.admin.master_data.CreateProductionEnvironment(
@@ -169,7 +178,7 @@ async def test_an_environment_in_use_stays(registry: Registry):
     assert "cell-array-classification" in refused.value.message
 
 
-async def test_pages_go_on_where_the_last_one_ended(engineer: Caller, viewer: Caller):
+async def test_pages_go_on_where_the_last_one_ended(engineer: Caller, viewer: Caller) -> None:
     """T3's promise for every list: what is added meanwhile shifts nothing, and the last page says so."""
     prefix = secrets.token_hex(4)
     dataset = f"paged-{prefix}"
@@ -196,7 +205,7 @@ async def test_pages_go_on_where_the_last_one_ended(engineer: Caller, viewer: Ca
 
 
 @pytest.mark.parametrize("token", ["x", "é", "bnVsbA", "W10", "eyJhIjoxfQ", "WyJhIiwxXQ", "=" * 9])
-async def test_a_made_up_page_token_is_refused(viewer: Caller, token: str):
+async def test_a_made_up_page_token_is_refused(viewer: Caller, token: str) -> None:
     """It is opaque: nothing one puts into it may reach a query."""
     with pytest.raises(InvalidArgument):
         await viewer.data.ListDatasets(dataset_service_pb2.ListDatasetsRequest(page_token=token))
@@ -205,9 +214,18 @@ async def test_a_made_up_page_token_is_refused(viewer: Caller, token: str):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "datasets", "datasets/", "datasets/a/paths/b/c", "models/a/paths/b", "datasets/a b/paths/c", "x/../y/z"]
+    "name",
+    [
+        "",
+        "datasets",
+        "datasets/",
+        "datasets/a/paths/b/c",
+        "models/a/paths/b",
+        "datasets/a b/paths/c",
+        "x/../y/z",
+    ],
 )
-async def test_a_bad_name_is_told_at_its_field(viewer: Caller, name: str):
+async def test_a_bad_name_is_told_at_its_field(viewer: Caller, name: str) -> None:
     """A caller with a typing error should read what a name looks like, not NOT_FOUND."""
     with pytest.raises(InvalidArgument) as refused:
         await viewer.data.GetDataPath(dataset_service_pb2.GetDataPathRequest(name=name))
@@ -217,24 +235,25 @@ async def test_a_bad_name_is_told_at_its_field(viewer: Caller, name: str):
     assert violation.message_zh
 
 
-async def test_absent_things_are_not_found(viewer: Caller):
+async def test_absent_things_are_not_found(viewer: Caller) -> None:
     """NOT_FOUND names the thing."""
     with pytest.raises(NotFound) as missing:
         await viewer.data.GetDataPath(dataset_service_pb2.GetDataPathRequest(name="datasets/a/paths/b"))
     assert missing.value.facts["resource"] == "datasets/a/paths/b"
-    for name in ("models/none", "models/none/versions/v3.01", "models/none/versions/latest"):
+    with pytest.raises(NotFound):
+        await viewer.models.GetModel(model_service_pb2.GetModelRequest(name="models/none"))
+    for version_id in ("v3.01", "latest", "production"):
         with pytest.raises(NotFound):
-            if "versions" in name:
-                await viewer.models.GetModelVersion(model_service_pb2.GetModelVersionRequest(name=name))
-            else:
-                await viewer.models.GetModel(model_service_pb2.GetModelRequest(name=name))
+            await viewer.models.GetModelVersion(
+                model_service_pb2.GetModelVersionRequest(name=f"models/none/versions/{version_id}")
+            )
     with pytest.raises(InvalidArgument):
         await viewer.models.GetModelVersion(
             model_service_pb2.GetModelVersionRequest(name="models/none/versions/v3.1")
         )
 
 
-async def test_health_and_reflection_need_no_token(registry: Registry):
+async def test_health_and_reflection_need_no_token(registry: Registry) -> None:
     """I1: load balancers and generic clients come without one."""
     async with grpc.aio.insecure_channel(registry.address) as channel:
         health = await health_pb2_grpc.HealthStub(channel).Check(
@@ -243,14 +262,16 @@ async def test_health_and_reflection_need_no_token(registry: Registry):
         assert health.status == health_pb2.HealthCheckResponse.SERVING
         asked = reflection_pb2.ServerReflectionRequest(list_services="")
         answers = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([asked]))
-        names = {service.name async for answer in answers for service in answer.list_services_response.service}
+        names = {
+            service.name async for answer in answers for service in answer.list_services_response.service
+        }
     assert {
         f"loupe.registry.v1.{name}Service"
         for name in ("AlgorithmImage", "Dataset", "MasterData", "Model", "Identity")
     } <= names
 
 
-async def test_the_process_serves_and_ends_in_order(service_environment: dict[str, str]):
+async def test_the_process_serves_and_ends_in_order(service_environment: dict[str, str]) -> None:
     """`python -m services.registry` turns SERVING by itself, and SIGTERM ends it with 0."""
     from deploy.embedded.ports import assign  # noqa: PLC0415 -- the only test that picks a port
 

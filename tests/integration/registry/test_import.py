@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import os
 import secrets
 import struct
 import time
@@ -24,21 +25,21 @@ REPLACED = dataset_pb2.SampleOutcome.OUTCOME_REPLACED
 REJECTED = dataset_pb2.SampleOutcome.OUTCOME_REJECTED
 
 
-async def snapshot(caller: Caller, path: str):
+async def snapshot(caller: Caller, path: str) -> dataset_pb2.Snapshot:
     return await caller.data.SnapshotDataPath(dataset_service_pb2.SnapshotDataPathRequest(name=path))
 
 
-async def get_path(caller: Caller, path: str):
+async def get_path(caller: Caller, path: str) -> dataset_pb2.DataPath:
     return await caller.data.GetDataPath(dataset_service_pb2.GetDataPathRequest(name=path))
 
 
-async def samples_of(caller: Caller, path: str, **filters: object):
+async def samples_of(caller: Caller, path: str, **filters: object) -> list[dataset_pb2.Sample]:
     answer = await caller.data.ListSamples(dataset_service_pb2.ListSamplesRequest(parent=path, **filters))
     return list(answer.samples)
 
 
-async def test_a_sound_image_is_listed_with_its_facts(importer: Importer):
-    """The listing is what training and the console work from: type, size and counts must be the bytes' own (W4)."""
+async def test_a_sound_image_is_listed_with_its_facts(importer: Importer) -> None:
+    """Training and the console work from the listing: type, size and counts must be the bytes' own (W4)."""
     files = {"TPFIP/a.png": png(1), "TPFIP/b.png": png(2), "TTFBS/c.png": png(3, 40, 30)}
     masks = {"TTFBS/c.png": png(4, 40, 30)}
     answer = await importer.import_files(files, masks, {"TPFIP/a.png": "panel-7"})
@@ -60,8 +61,8 @@ async def test_a_sound_image_is_listed_with_its_facts(importer: Importer):
     assert await get_path(importer.caller, importer.path) == path
 
 
-async def test_an_import_may_be_repeated(importer: Importer):
-    """An import is resumed by running it again: nothing is uploaded twice, nothing doubled, no revision wasted (D2)."""
+async def test_an_import_may_be_repeated(importer: Importer) -> None:
+    """An import is resumed by running it again: nothing is uploaded twice, nothing doubled (D2)."""
     files = {f"TPFIP/{n}.png": png(100 + n) for n in range(5)}
     first = await importer.import_files(files)
     assert await importer.upload(list(files.values())) == []
@@ -70,14 +71,14 @@ async def test_an_import_may_be_repeated(importer: Importer):
     assert again.data_path == first.data_path
 
 
-async def test_an_upload_that_was_never_added_is_not_asked_for_again(importer: Importer):
+async def test_an_upload_that_was_never_added_is_not_asked_for_again(importer: Importer) -> None:
     """A client that dies between upload and AddSamples goes on from there (D2)."""
     data = png(200)
     assert await importer.upload([data]) == [sha256(data)]
     assert await importer.upload([data]) == []
 
 
-async def test_a_changed_file_replaces_its_predecessor(importer: Importer):
+async def test_a_changed_file_replaces_its_predecessor(importer: Importer) -> None:
     """The counts follow when a sample loses its mask, and an earlier snapshot keeps the old bytes."""
     file, old, new = "TPFIP/a.png", png(300), png(301)
     await importer.import_files({file: old}, {file: png(302)})
@@ -121,8 +122,8 @@ UNSOUND = {
 }
 
 
-async def test_unsound_files_are_set_aside_one_by_one(importer: Importer):
-    """D4: each is told with its reason in both languages, and the sound ones beside them are listed all the same."""
+async def test_unsound_files_are_set_aside_one_by_one(importer: Importer) -> None:
+    """D4: each is told with its reason in both languages, and the sound one beside them is listed."""
     files = {"TPFIP/good.png": png(400), **dict(UNSOUND.values())}
     for _ in range(2):  # the second time from memory: what was found is not fetched again
         answer = await importer.import_files(files)
@@ -135,13 +136,13 @@ async def test_unsound_files_are_set_aside_one_by_one(importer: Importer):
         assert answer.data_path.sample_count == 1
 
 
-async def test_a_jpeg_named_as_such_is_sound_although_another_name_was_not(importer: Importer):
+async def test_a_jpeg_named_as_such_is_sound_although_another_name_was_not(importer: Importer) -> None:
     """What is wrong with a name must not stick to the bytes."""
     answer = await importer.import_files({"TPFIP/x.png": JPEG, "TPFIP/x.jpg": JPEG, "TPFIP/x.JPEG": JPEG})
     assert [outcome.outcome for outcome in answer.outcomes] == [REJECTED, ADDED, ADDED]
 
 
-async def test_wrong_bytes_are_refused_and_the_right_ones_then_taken(importer: Importer):
+async def test_wrong_bytes_are_refused_and_the_right_ones_then_taken(importer: Importer) -> None:
     """A damaged upload must not block its hash for ever."""
     right, wrong = png(500), png(501)
     plan = await importer.caller.data.PlanSampleUploads(
@@ -157,7 +158,7 @@ async def test_wrong_bytes_are_refused_and_the_right_ones_then_taken(importer: I
     assert taken.outcomes[0].outcome == ADDED
 
 
-async def test_what_was_not_uploaded_is_told(importer: Importer):
+async def test_what_was_not_uploaded_is_told(importer: Importer) -> None:
     """And is taken as soon as it is there: absence is not remembered."""
     data = png(510)
     candidate = dataset_pb2.SampleCandidate(file="TPFIP/a.png", sha256=sha256(data))
@@ -181,7 +182,7 @@ async def test_what_was_not_uploaded_is_told(importer: Importer):
         ("TPFIP/none", "NOT_AN_IMAGE"),
     ],
 )
-async def test_files_outside_the_layout_are_set_aside(importer: Importer, file: str, reason: str):
+async def test_files_outside_the_layout_are_set_aside(importer: Importer, file: str, reason: str) -> None:
     """D1: a stray file of an image folder is a line in the importer's account, not the end of the import."""
     answer = await importer.add(dataset_pb2.SampleCandidate(file=file, sha256=sha256(b"x")))
     assert (answer.outcomes[0].outcome, answer.outcomes[0].reason) == (REJECTED, reason)
@@ -190,15 +191,15 @@ async def test_files_outside_the_layout_are_set_aside(importer: Importer, file: 
 @pytest.mark.parametrize(
     "mask", [png(600, 25, 16), b"no picture", b""], ids=["other size", "no image", "empty"]
 )
-async def test_a_mask_must_fit_its_image(importer: Importer, mask: bytes):
+async def test_a_mask_must_fit_its_image(importer: Importer, mask: bytes) -> None:
     """A mask of another size would mark other pixels than those it was drawn on."""
     answer = await importer.import_files({"TPFIP/a.png": png(601)}, {"TPFIP/a.png": mask})
     assert (answer.outcomes[0].outcome, answer.outcomes[0].reason) == (REJECTED, "BAD_MASK")
     assert answer.data_path.status == dataset_pb2.DATA_PATH_STATUS_INVALID
 
 
-async def test_the_same_pixels_under_two_codes_are_told(engineer: Caller):
-    """D2: one picture with two labels is a mistake in one of them, in another file format and another path too."""
+async def test_the_same_pixels_under_two_codes_are_told(engineer: Caller) -> None:
+    """D2: one picture with two labels is a mistake, in another file format and another path too."""
     dataset = f"twins-{secrets.token_hex(4)}"
     first = Importer(engineer, await new_path(engineer, dataset, "one"))
     second = Importer(engineer, await new_path(engineer, dataset, "two"))
@@ -218,8 +219,8 @@ async def test_the_same_pixels_under_two_codes_are_told(engineer: Caller):
     assert not apart.outcomes[0].same_pixels_under_other_codes
 
 
-async def test_a_snapshot_depends_on_the_listing_alone(engineer: Caller):
-    """W12: the same samples give the same manifest, whoever imported them, in whatever order, at whatever time."""
+async def test_a_snapshot_depends_on_the_listing_alone(engineer: Caller) -> None:
+    """W12: the same samples give the same manifest, whoever imported them, in whatever order, whenever."""
     files = {f"{code}/{n}.png": png(700 + n) for n, code in enumerate(["B", "A", "a", "Z_"])}
     groups = {"A/1.png": "晶圆-3"}
     one = Importer(engineer, await new_path(engineer))
@@ -234,7 +235,7 @@ async def test_a_snapshot_depends_on_the_listing_alone(engineer: Caller):
     assert first.name == f"{one.path}/snapshots/{first.sha256}"
 
 
-async def test_a_manifest_is_whole_sorted_and_names_itself(importer: Importer, registry: Registry):
+async def test_a_manifest_is_whole_sorted_and_names_itself(importer: Importer, registry: Registry) -> None:
     """Trainers read it by its hash and never ask the registry for more; its lines are a contract."""
     files = {"B/2.png": png(801), "B/10.png": png(802), "A/x.png": png(803)}
     masks = {"B/2.png": png(804)}
@@ -262,7 +263,7 @@ async def test_a_manifest_is_whole_sorted_and_names_itself(importer: Importer, r
     }
 
 
-async def test_an_empty_path_is_invalid_and_cannot_be_pinned(importer: Importer):
+async def test_an_empty_path_is_invalid_and_cannot_be_pinned(importer: Importer) -> None:
     """W5: a path without images blocks the wizard; pinning nothing would only hide that."""
     path = await get_path(importer.caller, importer.path)
     assert path.status == dataset_pb2.DATA_PATH_STATUS_INVALID
@@ -272,7 +273,7 @@ async def test_an_empty_path_is_invalid_and_cannot_be_pinned(importer: Importer)
     assert refused.value.reason == "DATA_PATH_EMPTY"
 
 
-async def test_a_pinned_path_stays(importer: Importer):
+async def test_a_pinned_path_stays(importer: Importer) -> None:
     """A report must always be traceable to its data (W12); what nothing pins may go."""
     request = dataset_service_pb2.DeleteDataPathRequest(name=importer.path)
     await importer.import_files({"A/x.png": png(900)})
@@ -287,7 +288,7 @@ async def test_a_pinned_path_stays(importer: Importer):
         await get_path(importer.caller, loose.path)
 
 
-async def test_concurrent_imports_into_one_path_lose_nothing(importer: Importer):
+async def test_concurrent_imports_into_one_path_lose_nothing(importer: Importer) -> None:
     """Counts are kept as differences; two imports at once must add up, and the same files must count once."""
     files = {f"A/{n}.png": png(1000 + n) for n in range(20)}
     await importer.upload(list(files.values()))
@@ -308,7 +309,7 @@ async def test_concurrent_imports_into_one_path_lose_nothing(importer: Importer)
     assert len(await samples_of(importer.caller, importer.path)) == 20
 
 
-async def test_faults_of_a_batch_are_told_together(importer: Importer):
+async def test_faults_of_a_batch_are_told_together(importer: Importer) -> None:
     """A client that sends nonsense learns all of it at once, each with the path of its field."""
     with pytest.raises(InvalidArgument) as refused:
         await importer.add(
@@ -331,12 +332,12 @@ async def test_faults_of_a_batch_are_told_together(importer: Importer):
         await importer.add(*[dataset_pb2.SampleCandidate(file=f"A/{n}.png") for n in range(501)])
 
 
-async def test_links_lead_to_the_bytes(importer: Importer):
+async def test_links_lead_to_the_bytes(importer: Importer) -> None:
     """I3: pictures go from object storage to the viewer, never through the service."""
     image, mask = png(1100), png(1101)
     await importer.import_files({"A/x.png": image, "A/y.png": png(1102)}, {"A/x.png": mask})
 
-    async def link(file: str, *, of_mask: bool = False):
+    async def link(file: str, *, of_mask: bool = False) -> dataset_service_pb2.LinkSampleResponse:
         return await importer.caller.data.LinkSample(
             dataset_service_pb2.LinkSampleRequest(parent=importer.path, file=file, mask=of_mask)
         )
@@ -350,7 +351,7 @@ async def test_links_lead_to_the_bytes(importer: Importer):
         await link("A/absent.png")
 
 
-async def test_datasets_and_paths_are_made_once(engineer: Caller):
+async def test_datasets_and_paths_are_made_once(engineer: Caller) -> None:
     """`allow_existing` is what an importer sets; without it a taken name is told."""
     dataset = f"once-{secrets.token_hex(4)}"
     request = dataset_service_pb2.CreateDatasetRequest(dataset_id=dataset)
@@ -374,13 +375,15 @@ async def test_datasets_and_paths_are_made_once(engineer: Caller):
         )
 
 
-REAL = Path("/work/shared/data/magnetic_tile")
+# 1,344 pictures with masks (Huang, Qiu, Yuan 2020); not part of the project, so only where somebody put them.
+REAL = Path(os.environ.get("LOUPE_TEST_IMAGES", "/work/shared/data/magnetic_tile"))
+REAL_IMAGES = sorted(REAL.glob("*/*.jpg"))
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real data set is not on this machine")
-async def test_a_thousand_real_images_are_added_in_seconds(importer: Importer, record_property):
-    """An engineer imports tens of thousands: below 100 images/s the import, not the network, is what they wait for."""
-    images = sorted(REAL.glob("*/*.jpg"))
+@pytest.mark.skipif(not REAL_IMAGES, reason="the real data set is not on this machine")
+async def test_a_thousand_real_images_are_added_in_seconds(importer: Importer) -> None:
+    """An engineer imports tens of thousands: the check of their bytes must not be what they wait for."""
+    images = REAL_IMAGES
     store_files = {path: path.read_bytes() for image in images for path in (image, image.with_suffix(".png"))}
     blobs = list(store_files.values())
     started_s = time.perf_counter()
@@ -421,7 +424,7 @@ async def test_a_thousand_real_images_are_added_in_seconds(importer: Importer, r
     started_s = time.perf_counter()
     pinned = await snapshot(importer.caller, importer.path)
     pinned_s = time.perf_counter() - started_s
-    assert pinned.sample_count == 1344
+    assert pinned.sample_count == len(images)
     figures = {
         "images_per_s": round(images_per_s, 1),
         "cpu_ms_per_image": round(cpu_ms, 2),
@@ -430,8 +433,6 @@ async def test_a_thousand_real_images_are_added_in_seconds(importer: Importer, r
         "500_unchanged_s": round(again_s, 2),
         "snapshot_s": round(pinned_s, 3),
     }
-    for name, value in figures.items():
-        record_property(name, value)
     print(figures)  # noqa: T201 -- the figures are what one runs this for
-    # Of the processor and not of the clock: other work shares the machine's cores. One core alone does 100 images/s.
+    # Of the processor, not of the clock: others share its cores. 10 ms are 100 images/s on one core.
     assert cpu_ms < 10

@@ -2,10 +2,11 @@
 
 import asyncio
 import secrets
+from collections.abc import AsyncIterator
 
 import pytest
 from loupe.events.v1 import events_pb2
-from loupe.registry.v1 import model_service_pb2
+from loupe.registry.v1 import model_pb2, model_service_pb2
 from loupe.scheduler.v1 import task_pb2
 
 from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
@@ -18,7 +19,9 @@ def task() -> str:
     return f"tasks/{secrets.token_hex(8)}"
 
 
-async def release(registry: Registry, model: str, task_name: str | None = None, major: int = 3, **changes: object):
+async def release(
+    registry: Registry, model: str, task_name: str | None = None, major: int = 3, **changes: object
+) -> model_pb2.ModelVersion:
     return await registry.service.models.CreateModelVersion(
         model_service_pb2.CreateModelVersionRequest(
             parent=f"models/{model}", version=version_of(task_name or task(), major, **changes)
@@ -26,7 +29,7 @@ async def release(registry: Registry, model: str, task_name: str | None = None, 
     )
 
 
-async def get(caller: Caller, name: str):
+async def get(caller: Caller, name: str) -> model_pb2.ModelVersion:
     return await caller.models.GetModelVersion(model_service_pb2.GetModelVersionRequest(name=name))
 
 
@@ -35,7 +38,7 @@ def a_model() -> str:
 
 
 @pytest.fixture
-async def messaging(registry: Registry):
+async def messaging(registry: Registry) -> AsyncIterator[Messaging]:
     async with await Messaging.connect(registry.environment["LOUPE_NATS_URL"]) as connected:
         yield connected
 
@@ -47,8 +50,8 @@ async def next_event(messaging: Messaging, model: str) -> events_pb2.ModelVersio
     raise AssertionError("the stream ended")
 
 
-async def test_fifty_releases_at_once_are_numbered_without_gap_or_double(registry: Registry):
-    """R2: a version number that is missing or given twice cannot be put right once machines have loaded it."""
+async def test_fifty_releases_at_once_are_numbered_without_gap_or_double(registry: Registry) -> None:
+    """R2: a number missing or given twice cannot be put right once machines have loaded it."""
     model = a_model()
     versions = await asyncio.gather(*(release(registry, model) for _ in range(50)))
     assert sorted(version.release_number for version in versions) == list(range(1, 51))
@@ -56,7 +59,7 @@ async def test_fifty_releases_at_once_are_numbered_without_gap_or_double(registr
     assert f"models/{model}/versions/v3.01" in {version.name for version in versions}
 
 
-async def test_one_task_is_one_version(registry: Registry):
+async def test_one_task_is_one_version(registry: Registry) -> None:
     """R1: the direct call, its retries and the event all end in the same version, even at once."""
     model, name = a_model(), task()
     versions = await asyncio.gather(*(release(registry, model, name) for _ in range(10)))
@@ -66,7 +69,7 @@ async def test_one_task_is_one_version(registry: Registry):
     assert refused.value.reason == "TASK_RELEASED_ELSEWHERE"
 
 
-async def test_the_hundredth_release_comes_after_the_ninety_ninth(registry: Registry, viewer: Caller):
+async def test_the_hundredth_release_comes_after_the_ninety_ninth(registry: Registry, viewer: Caller) -> None:
     """R2: v3.100 sorts after v3.99, by number and never as text; pages go on where the last one ended."""
     model = a_model()
     for _ in range(101):
@@ -86,7 +89,7 @@ async def test_the_hundredth_release_comes_after_the_ninety_ninth(registry: Regi
     assert told.latest_version == f"models/{model}/versions/v4.01"
 
 
-async def test_a_version_keeps_what_the_task_handed_over(registry: Registry, viewer: Caller):
+async def test_a_version_keeps_what_the_task_handed_over(registry: Registry, viewer: Caller) -> None:
     """R3: lineage is what a fab needs when a machine misjudges; the order of codes is the classes' own."""
     model, name = a_model(), task()
     sent = version_of(name)
@@ -112,7 +115,7 @@ async def test_a_version_keeps_what_the_task_handed_over(registry: Registry, vie
     assert len(kept.input.mean) == 3
 
 
-async def test_a_release_is_announced_once(registry: Registry, messaging: Messaging):
+async def test_a_release_is_announced_once(registry: Registry, messaging: Messaging) -> None:
     """I2: MES systems load what is announced; the event says everything of the version."""
     model, name = a_model(), task()
     made = await release(registry, model, name)
@@ -130,8 +133,8 @@ async def test_a_release_is_announced_once(registry: Registry, messaging: Messag
 
 async def test_the_event_numbers_a_task_whose_direct_call_was_lost(
     registry: Registry, viewer: Caller, messaging: Messaging
-):
-    """R1: a scheduler that dies between its commit and its call has released all the same. The stream comes late too."""
+) -> None:
+    """R1: a scheduler that dies between its commit and its call has released all the same."""
     model, name = a_model(), task()
     await messaging.ensure_stream("TASKS", ("loupe.tasks.*.state",), max_age_s=3600)
     event = events_pb2.TaskStateChanged(
@@ -153,13 +156,15 @@ async def test_the_event_numbers_a_task_whose_direct_call_was_lost(
     assert (await release(registry, model, name)).name == announced.version.name
 
 
-async def test_an_alias_stands_for_one_version_and_moves(registry: Registry, releaser: Caller, viewer: Caller):
+async def test_an_alias_stands_for_one_version_and_moves(
+    registry: Registry, releaser: Caller, viewer: Caller
+) -> None:
     """R4: machines follow `production`; at no moment may two versions, or none, be it."""
     model = a_model()
     first, second = await release(registry, model), await release(registry, model)
     alias = f"models/{model}/versions/production"
 
-    async def put(version: str):
+    async def put(version: str) -> model_pb2.ModelVersion:
         return await releaser.models.SetAlias(
             model_service_pb2.SetAliasRequest(name=version, alias="production")
         )
@@ -176,7 +181,7 @@ async def test_an_alias_stands_for_one_version_and_moves(registry: Registry, rel
 
 
 @pytest.mark.parametrize("alias", ["latest", "v3.01", "v3", "Production", "", "-a", "a" * 33, "a b"])
-async def test_an_alias_cannot_look_like_a_version(registry: Registry, releaser: Caller, alias: str):
+async def test_an_alias_cannot_look_like_a_version(registry: Registry, releaser: Caller, alias: str) -> None:
     """Otherwise a name could mean two things."""
     made = await release(registry, a_model())
     with pytest.raises(InvalidArgument) as refused:
@@ -184,7 +189,9 @@ async def test_an_alias_cannot_look_like_a_version(registry: Registry, releaser:
     assert refused.value.violations[0].field == "alias"
 
 
-async def test_an_archived_version_is_hidden_but_not_gone(registry: Registry, releaser: Caller, viewer: Caller):
+async def test_an_archived_version_is_hidden_but_not_gone(
+    registry: Registry, releaser: Caller, viewer: Caller
+) -> None:
     """R4: lineage must outlive fashion; `latest` never leads to what was put away."""
     model = a_model()
     first, second = await release(registry, model), await release(registry, model)
@@ -212,7 +219,7 @@ async def test_an_archived_version_is_hidden_but_not_gone(registry: Registry, re
     assert not restored.archived
 
 
-async def test_a_faulty_release_says_all_that_is_wrong(registry: Registry):
+async def test_a_faulty_release_says_all_that_is_wrong(registry: Registry) -> None:
     """It is an order between services: whoever debugs it should need one look."""
     with pytest.raises(InvalidArgument) as refused:
         await release(
@@ -248,7 +255,7 @@ async def test_a_faulty_release_says_all_that_is_wrong(registry: Registry):
     }
 
 
-async def test_models_are_found_by_part_of_their_name(registry: Registry, viewer: Caller):
+async def test_models_are_found_by_part_of_their_name(registry: Registry, viewer: Caller) -> None:
     """R3: whatever the case; a percent sign is a character, not a wildcard."""
     mark = secrets.token_hex(4)
     for name in (f"Alpha-{mark}", f"beta-{mark}"):

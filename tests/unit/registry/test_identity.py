@@ -16,7 +16,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OWNER = User("alice", Grant.RELEASER)
 
 
-def test_grants_are_the_contracts_roles():
+def test_grants_are_the_contracts_roles() -> None:
     """The numbers are stored: they must never mean another role."""
     for grant in Grant:
         assert access_pb2.Role.Value(f"ROLE_{grant.name}") == grant
@@ -24,7 +24,7 @@ def test_grants_are_the_contracts_roles():
     assert len(Grant) == 4
 
 
-def test_a_new_token_reads_back():
+def test_a_new_token_reads_back() -> None:
     """The secret may hold '_' and '-'; the id holds neither."""
     for _ in range(200):
         presented = PresentedToken.generate()
@@ -33,7 +33,7 @@ def test_a_new_token_reads_back():
 
 
 @given(st.text(max_size=120))
-def test_any_other_text_is_unauthenticated(text: str):
+def test_any_other_text_is_unauthenticated(text: str) -> None:
     """Whatever a client puts into its header, it learns no more than that it is not known."""
     with pytest.raises(Unauthenticated):
         PresentedToken.parse(text)
@@ -43,7 +43,7 @@ def a_token() -> tuple[Token, PresentedToken]:
     return issue(OWNER, None, "", None, NOW)
 
 
-def test_a_token_carries_the_lesser_role():
+def test_a_token_carries_the_lesser_role() -> None:
     """A2: of the token and of its user, at the time of the call."""
     token, presented = a_token()
     assert token.check(presented, OWNER, NOW) is Grant.RELEASER
@@ -59,7 +59,9 @@ def test_a_token_carries_the_lesser_role():
         ({}, replace(OWNER, disabled=True), timedelta(0), "USER_DISABLED"),
     ],
 )
-def test_a_token_that_ended_says_how(change: dict[str, bool], owner: User, later: timedelta, reason: str):
+def test_a_token_that_ended_says_how(
+    change: dict[str, bool], owner: User, later: timedelta, reason: str
+) -> None:
     """But only to whoever knows its secret: anybody else reads TOKEN_UNKNOWN, whatever its state."""
     token, presented = a_token()
     ended = replace(token, **change)
@@ -72,7 +74,7 @@ def test_a_token_that_ended_says_how(change: dict[str, bool], owner: User, later
 
 
 @pytest.mark.parametrize("expire_time", [NOW, NOW - timedelta(days=1), NOW + timedelta(days=4000)])
-def test_a_token_ends_in_the_near_future(expire_time: datetime):
+def test_a_token_ends_in_the_near_future(expire_time: datetime) -> None:
     """A1: a token that never expires is forgotten and found by somebody else."""
     with pytest.raises(InvalidArgument) as refused:
         issue(OWNER, None, "", expire_time, NOW)

@@ -18,7 +18,7 @@ keys = st.tuples(st.text(st.characters(categories=["L", "N", "P"]), max_size=30)
 
 
 @given(keys)
-def test_a_token_gives_its_key_back(key: tuple[str]):
+def test_a_token_gives_its_key_back(key: tuple[str]) -> None:
     """To the same list, whatever page size is asked for next."""
     request = rpc.ListSamplesRequest(parent="datasets/d/paths/p", page_size=3)
     token = token_of(request, Page((), key))
@@ -27,7 +27,7 @@ def test_a_token_gives_its_key_back(key: tuple[str]):
 
 
 @given(st.text(max_size=60))
-def test_no_text_breaks_the_decoding(token: str):
+def test_no_text_breaks_the_decoding(token: str) -> None:
     """What a client makes up is InvalidArgument, never an error of ours."""
     request = rpc.ListSamplesRequest(parent="datasets/d/paths/p", page_token=token)
     if token:
@@ -37,7 +37,7 @@ def test_no_text_breaks_the_decoding(token: str):
         assert page_of(request, str).after is None
 
 
-def test_a_token_of_another_list_is_refused():
+def test_a_token_of_another_list_is_refused() -> None:
     """A filter that changes between pages would skip or repeat silently."""
     token = token_of(rpc.ListSamplesRequest(parent="datasets/d/paths/p"), Page((), ("A/x.png",)))
     for request in (
@@ -49,7 +49,7 @@ def test_a_token_of_another_list_is_refused():
             page_of(request, str)
 
 
-def test_a_key_of_the_wrong_type_is_refused():
+def test_a_key_of_the_wrong_type_is_refused() -> None:
     """A forged token must fail here and not in the query."""
     request = rpc.ListSamplesRequest(parent="datasets/d/paths/p")
     told = json.loads(base64.urlsafe_b64decode(token_of(request, Page((), ("x",))) + "=="))[0]
@@ -60,13 +60,13 @@ def test_a_key_of_the_wrong_type_is_refused():
 
 
 @pytest.mark.parametrize(("asked", "given_size"), [(0, 50), (1, 1), (1000, 1000), (5000, 1000)])
-def test_page_sizes(asked: int, given_size: int):
+def test_page_sizes(asked: int, given_size: int) -> None:
     """The default and the cap are part of the contract."""
     assert page_of(rpc.ListDatasetsRequest(page_size=asked), str).size == given_size
 
 
 @given(st.lists(st.integers(), max_size=8), st.integers(1, 10))
-def test_pages_are_cut_where_more_was_read(read: list[int], size: int):
+def test_pages_are_cut_where_more_was_read(read: list[int], size: int) -> None:
     """A next page is promised exactly if there is one."""
     request = PageRequest(size)
     page = Page.cut(read[: request.limit], request, lambda item: (item,))
@@ -86,7 +86,7 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.text(max_size=5), json_values, max_size=4))
-def test_parameters_survive_the_wire(value: dict[str, object]):
+def test_parameters_survive_the_wire(value: dict[str, object]) -> None:
     """A whole number stays one: `max_iter: 300.0` is not what an engineer wrote."""
     message = Struct.FromString(struct(value).SerializeToString())
     assert json_object(message) == value

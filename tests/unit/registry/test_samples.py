@@ -32,12 +32,12 @@ def a_sample(file: str, *, mask: bool = False) -> Sample:
     return Sample(file, file.partition("/")[0], an_image(), MASK if mask else None, None)
 
 
-def test_every_reason_is_told_in_chinese():
+def test_every_reason_is_told_in_chinese() -> None:
     """Engineers in the fab read Chinese; a new reason must not be forgotten."""
     assert set(_ZH) == set(RejectReason)
 
 
-def test_a_sound_candidate_is_a_sample():
+def test_a_sound_candidate_is_a_sample() -> None:
     """Its code is its folder (D1)."""
     verdict = judge(
         Candidate("TPFIP/a.PNG", IMAGE, MASK, "g"), {IMAGE: an_image(), MASK: an_image(MASK, kind="BMP")}
@@ -54,14 +54,14 @@ def test_a_sound_candidate_is_a_sample():
         ("A/x.png", "JPEG", False),
     ],
 )
-def test_the_extension_must_tell_the_type(file: str, kind: str, sound: bool):  # noqa: FBT001 -- a column of the table
+def test_the_extension_must_tell_the_type(file: str, kind: str, sound: bool) -> None:  # noqa: FBT001 -- a column of the table
     """D4: a file that lies about its type is set aside, by its name and not by its bytes."""
     verdict = judge(Candidate(file, IMAGE), {IMAGE: an_image(kind=kind)})
     assert isinstance(verdict, Sample) == sound
 
 
 @pytest.mark.parametrize("reason", list(RejectReason))
-def test_a_mask_that_can_be_uploaded_again_says_so(reason: RejectReason):
+def test_a_mask_that_can_be_uploaded_again_says_so(reason: RejectReason) -> None:
     """An importer's remedy for absent or damaged bytes is an upload; for all else it is another mask."""
     rejected = RejectedObject(MASK, 0, Rejection(reason, "x"))
     verdict = judge(Candidate("A/x.png", IMAGE, MASK), {IMAGE: an_image(), MASK: rejected})
@@ -71,7 +71,7 @@ def test_a_mask_that_can_be_uploaded_again_says_so(reason: RejectReason):
 
 
 @given(st.text(max_size=40))
-def test_no_file_name_breaks_the_layout_check(file: str):
+def test_no_file_name_breaks_the_layout_check(file: str) -> None:
     """Importers send whatever lies in a folder; the answer is always a verdict."""
     fault = Candidate(file, IMAGE).layout_fault()
     assert fault is None or fault.reason in (RejectReason.BAD_CODE, RejectReason.NOT_AN_IMAGE)
@@ -85,7 +85,7 @@ files = st.lists(st.tuples(st.sampled_from("ABC"), st.integers(0, 9), st.boolean
 @given(files, files)
 def test_differences_add_up_to_the_counts(
     first: list[tuple[str, int, bool]], second: list[tuple[str, int, bool]]
-):
+) -> None:
     """Counts are kept by adding differences; after any two batches they must be what a recount would give."""
     listing: dict[str, Sample] = {}
     samples: Counter[str] = Counter()
@@ -106,8 +106,8 @@ def test_differences_add_up_to_the_counts(
     assert +masks == Counter(sample.code for sample in listing.values() if sample.mask_sha256)
 
 
-def test_a_manifest_line_never_changes():
-    """W12: the hash of a manifest names the data of every report; a byte more and no snapshot is the same again."""
+def test_a_manifest_line_never_changes() -> None:
+    """W12: a manifest's hash names the data of every report; a byte more and no snapshot is the same again."""
     line = manifest_line(Sample("A/图.png", "A", an_image(), None, "晶圆"))
     told = (
         f'{{"name":"A/图.png","code":"A","sha256":"{IMAGE}","size_bytes":100,"width":10,"height":8,'
@@ -117,7 +117,7 @@ def test_a_manifest_line_never_changes():
     assert json.loads(line)["group"] == "晶圆"
 
 
-def test_a_batch_has_an_end():
+def test_a_batch_has_an_end() -> None:
     """A call's memory and time are bounded by its contract."""
     assert candidate_faults([Candidate(f"A/{n}.png", IMAGE) for n in range(500)]) == []
     assert candidate_faults([Candidate(f"A/{n}.png", IMAGE) for n in range(501)])[0].reason == "TOO_MANY"
