@@ -38,15 +38,16 @@ class JobInHand:
         self._checkpoint_changed = asyncio.Event()
         self._checkpoints_settled = asyncio.Event()
         self._checkpoints_settled.set()
+        self._uploads: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Heartbeats, reports and checkpoints until cancelled. Raises LeaseLost."""
-        uploads = asyncio.create_task(self._upload_checkpoints())
+        self._uploads = asyncio.create_task(self._upload_checkpoints())
         try:
             await self._report()
         finally:
-            uploads.cancel()
-            await asyncio.gather(uploads, return_exceptions=True)
+            self._uploads.cancel()
+            await asyncio.gather(self._uploads, return_exceptions=True)
 
     async def begun(self) -> None:
         """Return when the scheduler has said where the attempt's log goes on."""
@@ -75,6 +76,13 @@ class JobInHand:
         self._checkpoint = (path, next_iteration, network)
         self._checkpoints_settled.clear()
         self._checkpoint_changed.set()
+
+    def drop_checkpoint(self) -> None:
+        """The job will not go on: nobody waits for what is still being uploaded."""
+        if self._uploads is not None:
+            self._uploads.cancel()
+        self.unreported.set_checkpoint(None)
+        self._checkpoints_settled.set()
 
     async def store(self, prefix: str, path: Path, suffix: str) -> str:
         """Upload the file under its hash, however long storage is away, and remove it; returns the hash."""

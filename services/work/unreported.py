@@ -185,8 +185,8 @@ class Unreported:
         """How far the job is; replaces what was not sent yet."""
         self._progress = progress
 
-    def set_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """A stored checkpoint; goes out only with, or after, all points before it."""
+    def set_checkpoint(self, checkpoint: Checkpoint | None) -> None:
+        """A stored checkpoint; goes out only with, or after, all points before it. None takes it back."""
         self._checkpoint = checkpoint
 
     def next_report(self) -> Report:

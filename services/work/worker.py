@@ -259,6 +259,8 @@ class Worker:
             await asyncio.wait({driver, held, cancelled, draining}, return_when=asyncio.FIRST_COMPLETED)
             if driver.done() and not held.done():
                 outcome = driver.result()
+                if not isinstance(outcome, Failed) or not outcome.retryable:
+                    job.drop_checkpoint()
                 await _first(job.flush(), held)
                 return outcome
             if held.done():

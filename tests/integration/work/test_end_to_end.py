@@ -1,0 +1,122 @@
+"""Scheduler, both workers with their torch children, and the report service, as they run in production."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+from loupe.evaluator.v1 import report_pb2, report_service_pb2
+from loupe.folders import read_folder
+from loupe.sample import write_sample
+from loupe.scheduler.v1 import task_pb2, task_service_pb2
+
+from services.kit.errors import LoupeError
+from tests.integration.work.installation import Installation, installed
+
+COMPLETED, TRAINING = task_pb2.TASK_STATE_COMPLETED, task_pb2.TASK_STATE_TRAINING
+CLASSIFICATION = task_pb2.NETWORK_CLASSIFICATION
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def installation(
+    module_service_environment: dict[str, str], tmp_path_factory: object
+) -> AsyncIterator[Installation]:
+    """One for all tests here: starting it takes longer than they do."""
+    folder: Path = tmp_path_factory.mktemp("installation")  # type: ignore[attr-defined]
+    async with installed(module_service_environment, folder) as running:
+        write_sample(folder / "images", per_code=8, seed=1)
+        deadline_s = time.monotonic() + 60
+        while True:
+            try:
+                listing = read_folder(folder / "images")
+                await running.client.import_folder(listing, dataset="panels", path="main")
+                break
+            except LoupeError:
+                assert time.monotonic() < deadline_s
+                await asyncio.sleep(0.2)
+        yield running
+
+
+async def curve(installation: Installation, task: str) -> task_pb2.TaskState:
+    return await installation.client.tasks.GetLossCurve(
+        task_service_pb2.GetLossCurveRequest(name=task, network=CLASSIFICATION)
+    )
+
+
+async def test_a_training_ends_with_a_report_and_a_version_that_predicts(installation: Installation) -> None:
+    """The main job through every process: train, evaluate, release, predict (M, E1, R1, P1)."""
+    image = await installation.tiny_image(20, minor=20)
+    task = await installation.train("tiny", image, "panels")
+    done = await installation.until(task, COMPLETED)
+    assert (await curve(installation, task)).iterations == list(range(20))
+    assert [stage.state for stage in done.stages] == [task_pb2.STAGE_STATE_DONE] * 3
+    split = done.stages[1]
+    report = await installation.client.reports.GetReport(
+        report_service_pb2.GetReportRequest(name=done.report)
+    )
+    assert report.kind == report_pb2.REPORT_KIND_VALIDATION
+    assert report.task == task
+    assert report.overall.sample_count == split.validation_count
+    assert report.weights_sha256 == done.weights_sha256
+    assert sum(report.confusion.counts) == report.overall.sample_count
+
+    await installation.client.tasks.ReleaseTask(task_service_pb2.ReleaseTaskRequest(name=task))
+    released = await installation.until(task, task_pb2.TASK_STATE_RELEASED)
+    prediction = task_pb2.PredictionSpec(
+        model_version=released.model_version,
+        data_paths=await installation.client.data_paths(["panels"], []),
+        compute_resource="computeResources/cpu",
+        confidence_threshold=0.5,
+    )
+    bank = await installation.client.submit(task_pb2.Task(prediction=prediction))
+    predicted = await installation.until(bank.name, COMPLETED)
+    report = await installation.client.reports.GetReport(
+        report_service_pb2.GetReportRequest(name=predicted.report)
+    )
+    assert report.kind == report_pb2.REPORT_KIND_PREDICTION
+    assert report.model_version == released.model_version
+    samples = await installation.client.reports.ListSampleResults(
+        report_service_pb2.ListSampleResultsRequest(parent=report.name, page_size=1000)
+    )
+    assert len(samples.results) == report.overall.sample_count + report.nonconforming_count
+    assert all(result.data_path.startswith("datasets/panels/") for result in samples.results)
+
+
+async def test_a_terminated_training_is_gone_within_10_s(installation: Installation) -> None:
+    """T2, with a real training on a real device."""
+    image = await installation.tiny_image(100_000, minor=21)
+    task = await installation.train("endless", image, "panels")
+    await installation.until(task, TRAINING, iteration=5)
+    started_s = time.monotonic()
+    answer = await installation.client.tasks.TerminateTask(task_service_pb2.TerminateTaskRequest(name=task))
+    assert answer.terminating
+    await installation.until(task, task_pb2.TASK_STATE_TERMINATED, timeout_s=10)
+    print(f"terminated after {time.monotonic() - started_s:.1f} s")  # noqa: T201
+
+
+async def test_a_training_moves_from_a_drained_worker_to_the_next(installation: Installation) -> None:
+    """T5, M5: a rolling update loses no iteration; the curve has every point once."""
+    image = await installation.tiny_image(150, minor=22)
+    task = await installation.train("moved", image, "panels")
+    await installation.until(task, TRAINING, iteration=10)
+    await installation.start_worker("trainer-2", "services.trainer")
+    assert await installation.stop("trainer-1") == 0
+    done = await installation.until(task, COMPLETED)
+    assert done.attempt == 1
+    assert (await curve(installation, task)).iterations == list(range(150))
+    ends = [line for line in installation.log("trainer-1") if line["message"] == "job ends"]
+    assert ends[-1]["outcome"] == "given back"
+
+
+async def test_a_training_survives_the_death_of_its_worker(installation: Installation) -> None:
+    """T5: kill -9 of a worker takes its child along; the next worker has every point once."""
+    image = await installation.tiny_image(150, minor=23)
+    task = await installation.train("survivor", image, "panels")
+    await installation.until(task, TRAINING, iteration=10)
+    await installation.stop("trainer-2", signal.SIGKILL)
+    await installation.start_worker("trainer-3", "services.trainer")
+    done = await installation.until(task, COMPLETED)
+    assert done.recoveries == 1
+    assert (await curve(installation, task)).iterations == list(range(150))
