@@ -324,7 +324,9 @@ class SampleOutcome(_message.Message):
     message_zh: _builtins.str
     @_builtins.property
     def same_pixels_under_other_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Files of this path whose pixels are the same under another code."""
+        """Files of the dataset with the same pixels under another code: `{code}/{file}` of this path,
+        `datasets/{dataset}/paths/{path}/{code}/{file}` of another one.
+        """
 
     def __init__(
         self,
