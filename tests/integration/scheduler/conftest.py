@@ -14,6 +14,7 @@ import httpx
 import numpy as np
 import pytest
 import pytest_asyncio
+import sqlalchemy as sa
 from google.protobuf import duration_pb2
 from loupe.access.v1 import access_pb2
 from loupe.registry.v1 import (
@@ -114,14 +115,10 @@ class Stack:
 
     async def execute(self, statement: str, **values: object) -> None:
         """SQL in the scheduler's schema: tests turn time by it."""
-        import sqlalchemy as sa  # noqa: PLC0415 -- only here
-
         async with self.database.sessions.begin() as session:
             await session.execute(sa.text(statement), values)
 
     async def scalar(self, statement: str, **values: object) -> Any:  # noqa: ANN401 -- whatever the statement asks
-        import sqlalchemy as sa  # noqa: PLC0415 -- only here
-
         async with self.database.sessions.begin() as session:
             return await session.scalar(sa.text(statement), values)
 

@@ -1,0 +1,202 @@
+"""The queue: who gets which job, what a waiting task says, and what is thrown away (rules T3, T4, T7, T8)."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from loupe.access.v1 import access_pb2
+from loupe.scheduler.v1 import job_pb2, task_pb2, task_service_pb2
+
+from services.kit.errors import InvalidArgument
+from services.kit.object_store import ObjectStore
+from services.kit.settings import load
+from services.scheduler.settings import Settings
+
+TRAIN = job_pb2.JOB_KIND_TRAIN
+
+
+async def _eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(30):
+        while not await condition():
+            await asyncio.sleep(0.05)
+
+
+async def test_no_job_is_given_twice(bench: Any, new_worker: Any) -> None:
+    """Twenty workers at one queue of twelve: each job once, eight come away empty."""
+    names = {(await bench.submit()).name for _ in range(12)}
+    workers = [new_worker(bench.stack, bench.resource, f"workers/w{i}") for i in range(20)]
+    held = await asyncio.gather(*(worker.ask(wait_s=1) for worker in workers))
+    got = [one.lease.task for one in held if one is not None]
+    assert sorted(got) == sorted(names)
+
+
+async def test_a_waiting_worker_is_woken(bench: Any) -> None:
+    """A long poll that only polls would make every task wait for nothing."""
+    waiting = asyncio.create_task(bench.worker.ask(wait_s=30))
+    await asyncio.sleep(0.2)
+    task = await bench.submit()
+    async with asyncio.timeout(5):
+        held = await waiting
+    assert held is not None
+    assert held.lease.task == task.name
+
+
+async def test_a_worker_gets_only_what_it_can_do(bench: Any, new_worker: Any) -> None:
+    await bench.submit()
+    assert await bench.worker.ask(job_pb2.JOB_KIND_EVALUATE, job_pb2.JOB_KIND_PREDICT) is None
+    other = new_worker(bench.stack, await bench.stack.new_resource())
+    assert await other.ask() is None
+    assert await bench.worker.ask(TRAIN) is not None
+
+
+async def test_t8_priority_then_fair_share_then_age(bench: Any) -> None:
+    """T8: who floods the queue waits behind who has nothing running."""
+    colleague = await bench.stack.with_role(access_pb2.ROLE_ENGINEER)
+    flood = [(await bench.submit()).name for _ in range(3)]
+    modest = (await bench.submit(colleague)).name
+    urgent = (await bench.submit(priority=5)).name
+    listed = {task.name: task async for task in _all(bench, creator="")}
+    expected = [urgent, modest, flood[0], flood[1], flood[2]]
+    told = sorted(expected, key=lambda name: listed[name].wait.queue_position)
+    got = [(await bench.worker.acquire()).lease.task for _ in range(5)]
+    assert got == expected
+    # What a task says of its place is what happens (T4).
+    assert told[0] == urgent
+    assert set(told) == set(got)
+
+
+async def test_t8_nobody_starves(bench: Any) -> None:
+    """T8: a job that waited long enough overtakes fresher ones of higher priority."""
+    old = await bench.submit(priority=0)
+    await bench.stack.execute(
+        "UPDATE jobs SET queue_time = queue_time - interval '6 hours' WHERE task = :id",
+        id=old.name.removeprefix("tasks/"),
+    )
+    await bench.submit(priority=9)
+    assert (await bench.worker.acquire()).lease.task == old.name
+
+
+async def _all(bench: Any, **fields: Any) -> Any:
+    token = ""
+    while True:
+        answer = await bench.engineer.tasks.ListTasks(
+            task_service_pb2.ListTasksRequest(page_size=3, page_token=token, **fields)
+        )
+        for task in answer.tasks:
+            yield task
+        token = answer.next_page_token
+        if not token:
+            return
+
+
+async def test_t4_a_waiting_task_says_why(bench: Any) -> None:
+    """T4: no worker with that resource; all busy and the place; nothing once it runs."""
+    first = await bench.submit()
+    waiting = (await bench.get(first)).wait
+    assert (waiting.reason, waiting.queue_position) == ("NO_WORKER_WITH_RESOURCE", 1)
+    assert waiting.message
+    assert waiting.message_zh
+    assert waiting.HasField("since")
+    await bench.worker.acquire()
+    assert not (await bench.get(first)).HasField("wait")
+    second, third = await bench.submit(), await bench.submit()
+    for task, position in ((second, 1), (third, 2)):
+        waiting = (await bench.get(task)).wait
+        assert (waiting.reason, waiting.queue_position) == ("ALL_WORKERS_BUSY", position)
+
+
+async def test_t3_lists_are_filtered_and_paged(bench: Any) -> None:
+    """T3: newest first, pages without gaps or repetitions, every filter."""
+    mark = secrets.token_hex(4)
+    colleague = await bench.stack.with_role(access_pb2.ROLE_ENGINEER)
+    names = [(await bench.submit(colleague, model_name=f"Panel-{mark}-{i}")).name for i in range(7)]
+    newest_first = names[::-1]
+    assert [task.name async for task in _all(bench, creator=colleague.name)] == newest_first
+    found = [task.name async for task in _all(bench, model_name_contains=f"panel-{mark}")]
+    assert found == newest_first
+    held = await bench.worker.acquire()
+    await held.failed("NAN_LOSS")
+    states = [task_pb2.TASK_STATE_FAILED, task_pb2.TASK_STATE_WAITING]
+    assert [task.name async for task in _all(bench, creator=colleague.name, states=states)] == newest_first
+    failed = [task.name async for task in _all(bench, creator=colleague.name, states=states[:1])]
+    assert failed == [names[0]]
+    assert [
+        t async for t in _all(bench, creator=colleague.name, kind=task_service_pb2.TASK_KIND_PREDICTION)
+    ] == []
+    assert [t async for t in _all(bench, creator=colleague.name, production_environment="x")] == []
+    # A percent sign is a character of the filter, not a wildcard.
+    assert [t async for t in _all(bench, creator=colleague.name, model_name_contains="%")] == []
+
+
+async def test_t7_objects_that_nothing_needs_are_deleted(bench: Any) -> None:
+    """T7: superseded checkpoints and the weights of deleted tasks go; what another task shares stays."""
+    settings = load(Settings, bench.stack.environment)
+    shared, own, old, new = (secrets.token_hex(32) for _ in range(4))
+    async with ObjectStore(settings.objects) as store:
+        keys = {
+            name: f"{folder}/{name}.safetensors"
+            for folder, name in (
+                ("weights", shared),
+                ("weights", own),
+                ("checkpoints", old),
+                ("checkpoints", new),
+            )
+        }
+        for key in keys.values():
+            await store.put_bytes(key, b"x")
+
+        async def train(weights: str) -> task_pb2.Task:
+            task = await bench.submit()
+            held = await bench.worker.acquire()
+            await held.points(0, [1.0] * 20)
+            if weights == own:
+                await held.checkpoint(5, old)
+                await held.checkpoint(10, new)
+            await held.trained(weights)
+            await (await bench.worker.acquire()).reported()
+            return task
+
+        kept, shares, alone = await train(shared), await train(shared), await train(own)
+        for task in (shares, alone):
+            await bench.engineer.tasks.DeleteTask(task_service_pb2.DeleteTaskRequest(name=task.name))
+        # The grace is over.
+        await bench.stack.execute("UPDATE garbage SET not_before = now() - interval '1 second'")
+
+        async def collected() -> bool:
+            return await bench.stack.scalar("SELECT count(*) FROM garbage") == 0
+
+        await _eventually(collected)
+        assert [name for name, key in keys.items() if await store.exists(key)] == [shared]
+    assert (await bench.get(kept)).state == task_pb2.TASK_STATE_COMPLETED
+
+
+async def test_a_report_costs_few_statements(bench: Any) -> None:
+    """M5: ten reports a second of every running training; a statement too many is paid ten times a second."""
+    await bench.submit()
+    held = await bench.worker.acquire()
+    await held.points(0, [1.0] * 10)
+    counted: list[str] = []
+
+    def count(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        counted.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", count)
+    try:
+        await held.report(
+            phase=task_pb2.PHASE_TRAINING,
+            progress=task_pb2.Progress(fraction=0.1, iteration=20, max_iteration=1000),
+            loss_points=[job_pb2.LossPoints(network=1, first_iteration=10, losses=[1.0] * 10)],
+        )
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", count)
+    mine = [one for one in counted if "loss_chunks" in one or "FROM jobs j" in one or "WITH held" in one]
+    assert len(mine) == 3, mine
+
+
+@pytest.mark.parametrize("token", ["x", "WyJhIiwgImIiXQ=="])
+async def test_a_foreign_page_token_is_refused(bench: Any, token: str) -> None:
+    with pytest.raises(InvalidArgument):
+        await bench.engineer.tasks.ListTasks(task_service_pb2.ListTasksRequest(page_token=token))

@@ -1,0 +1,531 @@
+"""The wizard, rule by rule (W, P1). `found` is what a submission is told: (field, reason, severity)."""
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.scheduler.domain.params import NetworkParams, parse_model_params, parse_object
+from services.scheduler.domain.spec import Augmentation, InputSpec, PredictionRequest, TrainingRequest
+from services.scheduler.domain.wizard import (
+    CodeCount,
+    Examination,
+    Facts,
+    ImageFacts,
+    PathFacts,
+    VersionFacts,
+    examine_prediction,
+    examine_training,
+)
+
+DEFAULTS = {
+    "base_lr": 0.02,
+    "batch_size": 32.0,
+    "max_iter": 300.0,
+    "weight_decay": 0.0001,
+    "momentum": 0.9,
+    "lr_policy": "poly",
+    "power": 0.9,
+    "gamma": 0.1,
+}
+GOOD, EXTRA, EMPTY, OLD = (f"datasets/d/paths/{name}" for name in ("good", "extra", "empty", "old"))
+IMAGE = ImageFacts(
+    major=3,
+    input=InputSpec(128, 128, 3),
+    classification_networks=("ResNet18",),
+    default_model_params={"classification": {"name": "ResNet18", "num_of_classes": 5}, "code_list": ["X"]},
+    default_training_params={"classification": DEFAULTS, "segmentation": DEFAULTS},
+)
+BUSINESS = replace(
+    IMAGE,
+    business=True,
+    production_environment="productionEnvironments/array",
+    default_model_params={
+        "classification": {"name": "ResNet18", "num_of_classes": 2},
+        "code_list": ["B", "A"],
+    },
+)
+FACTS = Facts(
+    image=IMAGE,
+    environment_exists=True,
+    resource_exists=True,
+    paths={
+        GOOD: PathFacts(valid=True, codes={"A": CodeCount(5, 2), "B": CodeCount(4)}),
+        EXTRA: PathFacts(valid=True, codes={"C": CodeCount(1), "B": CodeCount(1)}),
+        EMPTY: PathFacts(valid=False),
+        OLD: PathFacts(valid=True, codes={"A": CodeCount(3)}),
+    },
+)
+PARENT = VersionFacts(
+    name="models/m/versions/v3.01",
+    code_list=("B", "A"),
+    num_of_classes=2,
+    weights_sha256="w" * 64,
+    production_environment="productionEnvironments/array",
+    data_paths=(OLD,),
+    model_params={"classification": {"name": "ResNet18", "num_of_classes": 2.0}, "code_list": ["B", "A"]},
+    training_params={"classification": {**DEFAULTS, "max_iter": 77.0}},
+)
+REQUEST = TrainingRequest(
+    model_name="panel-1",
+    algorithm_image_version="algorithmImages/i/versions/v3.0",
+    production_environment="productionEnvironments/array",
+    data_paths=(GOOD,),
+    compute_resource="computeResources/cpu",
+)
+
+
+def examine(facts: Facts = FACTS, step: int = 0, **changes: Any) -> Examination[Any]:
+    return examine_training(replace(REQUEST, **changes), facts, seed=42, step=step)
+
+
+def found(examination: Examination[Any]) -> set[tuple[str, str, str]]:
+    return {(one.field, one.reason, one.severity) for one in examination.findings}
+
+
+def only(examination: Examination[Any], field: str, reason: str, severity: str = "error") -> str:
+    """The message of the one thing that was found."""
+    assert found(examination) == {(field, reason, severity)}
+    (finding,) = examination.findings
+    assert finding.message
+    assert re.search("[\u4e00-\u9fff]", finding.message_zh), "every sentence is there in Chinese too"
+    assert (examination.spec is None) == (severity == "error")
+    return finding.message
+
+
+def params(codes: list[Any], classes: Any = 2, **more: Any) -> str:
+    return json.dumps(
+        {"classification": {"name": "ResNet18", "num_of_classes": classes}, "code_list": codes, **more}
+    )
+
+
+def network(**values: Any) -> str:
+    return json.dumps({"classification": values})
+
+
+def test_a_sound_submission_resolves() -> None:
+    """Without parameters: the image's defaults with the codes of the data, sorted."""
+    examination = examine()
+    assert not examination.findings
+    spec = examination.spec
+    assert spec.code_list == ("A", "B")
+    assert spec.num_of_classes == 2
+    assert spec.seed == 42
+    assert spec.target_major == 3
+    assert spec.training_params == {
+        "classification": {**DEFAULTS, "batch_size": 32, "max_iter": 300},
+    }
+    assert examine(seed=7).spec.seed == 7
+
+
+@pytest.mark.parametrize("name", ["a", "A1", "a-b_c", "Z" * 60, "a--b", "x_1"])
+def test_w1_names_that_are_taken(name: str) -> None:
+    assert not examine(model_name=name).findings
+
+
+@pytest.mark.parametrize("name", ["", "1a", "-a", "a-", "a_", "a b", "ä", "a" * 61, "a\n", "a.b", "名"])
+def test_w1_names_that_are_not(name: str) -> None:
+    only(examine(model_name=name), "model_name", "BAD_MODEL_NAME")
+
+
+@given(st.text(max_size=70))
+def test_w1_any_text_is_judged_by_the_rule(name: str) -> None:
+    """W1, said a second time character by character."""
+    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    digits = "0123456789"
+    sound = (
+        0 < len(name) <= 60
+        and name[0] in letters
+        and name[-1] in letters + digits
+        and all(character in letters + digits + "-_" for character in name)
+    )
+    assert (not examine(model_name=name).findings) == sound
+
+
+def test_w1_a_taken_name() -> None:
+    only(examine(replace(FACTS, name_taken=True)), "model_name", "MODEL_NAME_TAKEN")
+
+
+def test_w2_an_image_that_does_not_exist() -> None:
+    only(examine(replace(FACTS, image=None)), "algorithm_image_version", "NOT_FOUND")
+
+
+def test_w2_a_general_image_needs_an_environment() -> None:
+    only(examine(production_environment=""), "production_environment", "MISSING_PRODUCTION_ENVIRONMENT")
+    only(examine(replace(FACTS, environment_exists=False)), "production_environment", "NOT_FOUND")
+
+
+def test_w2_a_business_image_brings_environment_and_parameters() -> None:
+    facts = replace(FACTS, image=BUSINESS)
+    spec = examine(facts, production_environment="").spec
+    assert spec.production_environment == "productionEnvironments/array"
+    assert spec.code_list == ("B", "A")  # the image's order, not the alphabet's
+    only(examine(facts), "production_environment", "FIXED_BY_IMAGE")
+    only(examine(facts, production_environment="", model_params_json="{}"), "model_params", "FIXED_BY_IMAGE")
+
+
+SOURCE_EXAMPLE = """{
+    "classification": {
+        "name": "ResNet18",
+        "num_of_classes": 5
+    }
+    "code_list": [
+        "TPFIP"
+    ]
+}"""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (SOURCE_EXAMPLE, "line 6, column 5: expected ',' before \"code_list\""),
+        ('{"code_list": [1, 2', "line 1, column 20: expected ',' at the end of the text"),
+        ('{"a" 1}', "line 1, column 6: expected ':' before 1"),
+        ("{'a': 1}", "line 1, column 2: expected a name in double quotes before '"),
+        ('{"a": }', "line 1, column 7: expected a value before }"),
+        ('{"a": 1} x', "line 1, column 10: expected the end of the text before x"),
+        ('{\n"a": "b\n"}', "line 2, column 8: expected no line break or tab inside a string before \n"),
+        ("{", "line 1, column 2: expected a name in double quotes at the end of the text"),
+        ('{"a": tru}', "line 1, column 7: expected a value before tru"),
+    ],
+)
+def test_w3_malformed_json_gets_line_column_and_what_was_expected(text: str, message: str) -> None:
+    """W3: the source's own example lacks a comma; a bare "invalid" helps nobody find it."""
+    assert only(examine(model_params_json=text), "model_params", "MALFORMED_JSON") == message
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[" * 60_000, "JSON_TOO_DEEP"),
+        ('{"a": ' + "9" * 5000 + "}", "JSON_TOO_DEEP"),
+        (" " * 70_000 + "{}", "JSON_TOO_LONG"),
+        ('{"code_list": [], "code_list": []}', "DUPLICATE_KEY"),
+        ('{"code_list": NaN}', "NOT_A_NUMBER"),
+        ("[]", "NOT_AN_OBJECT"),
+        ("null", "MISSING_KEY"),
+    ],
+)
+def test_w3_json_that_is_refused_whole(text: str, reason: str) -> None:
+    only(examine(model_params_json=text), "model_params", reason)
+
+
+@given(st.text(max_size=200))
+def test_w3_no_text_crashes_the_wizard(text: str) -> None:
+    value, faults = parse_object(text, "model_params")
+    assert (value is None) == bool(faults)
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "reason"),
+    [
+        (params(["A", "B"], 1), "model_params.classification.num_of_classes", "OUT_OF_RANGE"),
+        (params(["A", "B"], 2.5), "model_params.classification.num_of_classes", "OUT_OF_RANGE"),
+        (params(["A", "B"], True), "model_params.classification.num_of_classes", "OUT_OF_RANGE"),  # noqa: FBT003
+        (params(["A", "B"], None), "model_params.classification.num_of_classes", "MISSING_KEY"),
+        (params(["A", "B"], 3), "model_params.classification.num_of_classes", "MORE_CLASSES_THAN_CODES"),
+        (params(["A", "B", "A"]), "model_params.code_list[2]", "DUPLICATE_CODE"),
+        (params(["A", "B b"]), "model_params.code_list[1]", "BAD_CODE"),
+        (params(["A", "B", 3]), "model_params.code_list[2]", "BAD_CODE"),
+        (params(["A", "B" * 33]), "model_params.code_list[1]", "BAD_CODE"),
+        (params([]), "model_params.code_list", "NOT_A_LIST"),
+        (params(["A", "B"], classificaton={}), "model_params.classificaton", "UNKNOWN_KEY"),
+        ('{"code_list": ["A", "B"]}', "model_params.classification", "MISSING_KEY"),
+        (
+            params(["A", "B"]).replace("ResNet18", "ResNet50"),
+            "model_params.classification.name",
+            "UNKNOWN_NETWORK",
+        ),
+    ],
+)
+def test_w3_model_parameters(text: str, field: str, reason: str) -> None:
+    only(examine(model_params_json=text), field, reason)
+
+
+def test_w3_faults_are_told_together() -> None:
+    assert {one.field for one in examine(model_params_json=params(["A", "A", "?"], 1, x=1)).findings} == {
+        "model_params.code_list[1]",
+        "model_params.code_list[2]",
+        "model_params.classification.num_of_classes",
+        "model_params.x",
+    }
+
+
+@given(st.lists(st.text(max_size=34) | st.sampled_from(["A", "B", "A-1"]), min_size=1, max_size=20))
+def test_w3_code_lists_keep_their_order_or_are_refused(codes: list[str]) -> None:
+    """W3: unique, 1 to 32 of the alphabet, order kept for ever."""
+    sound = len(set(codes)) == len(codes) and all(re.fullmatch("[A-Za-z0-9_-]{1,32}", code) for code in codes)
+    given_params = json.loads(params(codes))
+    parsed, faults = parse_model_params(given_params, ["ResNet18"])
+    if sound and len(codes) >= 2:
+        assert parsed is not None
+        assert parsed.code_list == tuple(codes)
+    else:
+        assert faults
+
+
+def test_w4_missing_training_paths_are_acknowledged_not_forbidden() -> None:
+    facts = replace(FACTS, image=replace(IMAGE, training_paths=(EXTRA, GOOD)))
+    message = only(
+        examine(facts), "acknowledge_missing_training_paths", "UNACKNOWLEDGED_MISSING_TRAINING_PATHS"
+    )
+    assert EXTRA in message
+    acknowledged = examine(facts, acknowledge_missing_training_paths=True)
+    only(acknowledged, "data_paths", "MISSING_TRAINING_PATHS", "warning")
+
+
+def test_w4_paths_exist_once() -> None:
+    only(examine(data_paths=(GOOD, GOOD)), "data_paths[1]", "DUPLICATE_DATA_PATH")
+    only(examine(data_paths=(GOOD, "datasets/d/paths/x")), "data_paths[1]", "NOT_FOUND")
+    only(examine(data_paths=()), "data_paths", "NO_DATA_PATHS")
+
+
+def test_w5_an_invalid_path_blocks() -> None:
+    only(examine(data_paths=(GOOD, EMPTY)), "data_paths[1]", "INVALID_DATA_PATH")
+
+
+def test_w5_a_code_without_a_sample_blocks() -> None:
+    only(
+        examine(model_params_json=params(["A", "B", "Z"])),
+        "model_params.code_list[2]",
+        "CODE_WITHOUT_SAMPLES",
+    )
+
+
+def test_w5_samples_of_other_codes_are_counted_and_left_out() -> None:
+    message = only(
+        examine(data_paths=(GOOD, EXTRA), model_params_json=params(["A", "B"])),
+        "data_paths",
+        "SAMPLES_OF_UNLISTED_CODES",
+        "warning",
+    )
+    assert "1 samples" in message
+    assert "C (1)" in message
+
+
+def test_w5_a_class_needs_two_samples_a_special_defect_one() -> None:
+    both = (GOOD, EXTRA)
+    only(
+        examine(data_paths=both, model_params_json=params(["A", "B", "C"], 3)),
+        "model_params.code_list[2]",
+        "CLASS_TOO_SMALL",
+    )
+    assert not examine(data_paths=both, model_params_json=params(["A", "B", "C"], 2)).findings
+    # The default makes every code a class, and so it is told too.
+    only(examine(data_paths=both), "model_params.code_list[2]", "CLASS_TOO_SMALL")
+
+
+def retraining(facts: Facts = FACTS, **changes: Any) -> Examination[Any]:
+    asked = {"model_name": "", "parent_version": PARENT.name, "data_paths": (OLD, GOOD), **changes}
+    return examine(replace(facts, version=PARENT, name_taken=True), **asked)
+
+
+def test_w6_a_retraining_keeps_the_parents_paths() -> None:
+    message = only(retraining(data_paths=(GOOD,)), "data_paths", "PARENT_PATH_REMOVED")
+    assert OLD in message
+
+
+def test_w13_a_retraining_begins_with_the_parents_answers() -> None:
+    spec = retraining(production_environment="").spec
+    assert spec.model_name == "m"
+    assert spec.code_list == ("B", "A")
+    assert spec.training_params["classification"]["max_iter"] == 77
+    assert spec.production_environment == "productionEnvironments/array"
+    assert spec.warm_start_weights_sha256 == ""
+    assert retraining(warm_start=True).spec.warm_start_weights_sha256 == "w" * 64
+    assert retraining(model_name="m").spec.model_name == "m"
+
+
+def test_w13_what_a_retraining_cannot_change() -> None:
+    only(retraining(model_name="other"), "model_name", "MODEL_NAME_DIFFERS")
+    only(
+        retraining(production_environment="productionEnvironments/x"),
+        "production_environment",
+        "ENVIRONMENT_DIFFERS_FROM_MODEL",
+    )
+    only(examine(model_name="", parent_version="models/m/versions/v9"), "parent_version", "NOT_FOUND")
+    only(examine(warm_start=True), "warm_start", "WARM_START_WITHOUT_PARENT")
+    only(
+        retraining(warm_start=True, model_params_json=params(["A", "B"])),
+        "warm_start",
+        "WARM_START_CLASSES_DIFFER",
+        "warning",
+    )
+
+
+def test_w7_the_resource_is_one_of_the_master_data() -> None:
+    only(examine(compute_resource=""), "compute_resource", "MISSING_COMPUTE_RESOURCE")
+    only(examine(replace(FACTS, resource_exists=False)), "compute_resource", "NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("base_lr", 0),
+        ("base_lr", -1),
+        ("base_lr", "fast"),
+        ("base_lr", True),
+        ("batch_size", 0),
+        ("batch_size", 1.5),
+        ("max_iter", 0),
+        ("weight_decay", -0.1),
+        ("momentum", 1),
+        ("momentum", -0.1),
+        ("lr_policy", "step"),
+        ("lr_policy", None),
+        ("power", -1),
+        ("gamma", -0.1),
+        ("base_lr", 10**400),
+    ],
+)
+def test_w8_ranges(key: str, value: Any) -> None:
+    only(
+        examine(training_params_json=network(**{key: value})),
+        f"training_params.classification.{key}",
+        "OUT_OF_RANGE",
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "nearest"), [("momentun", "momentum"), ("lr", "base_lr"), ("iter", "max_iter")]
+)
+def test_w8_an_unknown_key_names_the_nearest(key: str, nearest: str) -> None:
+    message = only(
+        examine(training_params_json=network(**{key: 1})),
+        f"training_params.classification.{key}",
+        "UNKNOWN_KEY",
+    )
+    assert f'"{nearest}"' in message
+
+
+def test_w8_what_is_not_given_is_the_images_default() -> None:
+    spec = examine(training_params_json=network(max_iter=1e3)).spec
+    assert spec.training_params["classification"] == {**DEFAULTS, "batch_size": 32, "max_iter": 1000}
+    missing = replace(FACTS, image=replace(IMAGE, default_training_params={}))
+    assert {one.reason for one in examine(missing).findings} == {"MISSING_KEY"}
+
+
+def test_w8_a_schedule_that_dies_is_a_warning() -> None:
+    """The source's own default gamma of 0.1 kills exp within ten iterations."""
+    message = only(
+        examine(training_params_json=network(lr_policy="exp", gamma=0.1, max_iter=40000)),
+        "training_params.classification.lr_policy",
+        "DYING_SCHEDULE",
+        "warning",
+    )
+    iteration = int(re.search(r"iteration (\d+)", message)[1])  # type: ignore[index]
+    assert iteration <= 10
+
+
+@given(
+    policy=st.sampled_from(["fixed", "exp", "inv", "poly"]),
+    gamma=st.floats(0, 2),
+    power=st.floats(0, 20),
+    max_iter=st.integers(1, 5000),
+    base_lr=st.floats(1e-6, 10),
+)
+def test_w8_a_schedule_is_said_to_die_where_it_dies(
+    policy: str, gamma: float, power: float, max_iter: int, base_lr: float
+) -> None:
+    """Against W8's formulas, iteration by iteration."""
+    schedule = NetworkParams(base_lr, 1, max_iter, 0, 0, policy, power, gamma)
+    dead = next(
+        (i for i in range(max_iter) if i < 0.1 * max_iter and schedule.rate(i) < 1e-8 * base_lr), None
+    )
+    assert schedule.dies_at() == dead
+
+
+@given(st.integers(0, 99))
+def test_w8_rates_are_the_formulas(iteration: int) -> None:
+    def rate(policy: str) -> float:
+        return NetworkParams(0.5, 1, 100, 0, 0, policy, 0.9, 0.3).rate(iteration)
+
+    assert rate("fixed") == 0.5
+    assert rate("exp") == pytest.approx(0.5 * 0.3**iteration)
+    assert rate("inv") == pytest.approx(0.5 * (1 + 0.3 * iteration) ** -0.9)
+    assert rate("poly") == pytest.approx(0.5 * (1 - iteration / 100) ** 0.9)
+
+
+def test_w9_an_unused_segmentation_level_is_accepted_and_ignored() -> None:
+    text = json.dumps({"segmentation": {"base_lr": -1, "nonsense": True}})
+    examination = examine(training_params_json=text)
+    assert not examination.findings
+    assert set(examination.spec.training_params) == {"classification"}
+
+
+@pytest.mark.parametrize("fraction", [1.0, 1.5, -0.1, float("nan")])
+def test_w10_the_split_is_inside_zero_and_one(fraction: float) -> None:
+    only(examine(train_fraction=fraction), "preprocessing.train_fraction", "OUT_OF_RANGE")
+
+
+def test_w10_augmentations_and_the_default_split() -> None:
+    spec = examine(augmentations=("FLIP", "COLOUR", "FLIP"), filter_resolution=True).spec
+    assert spec.preprocessing.train_fraction == 0.8
+    assert spec.preprocessing.augmentations == (Augmentation.COLOUR, Augmentation.FLIP)
+    assert spec.preprocessing.filter_resolution
+    only(examine(augmentations=("0",)), "preprocessing.augmentations[0]", "UNKNOWN_AUGMENTATION")
+
+
+def test_w11_segmentation_needs_an_image_for_it_and_masks() -> None:
+    only(examine(train_segmentation=True), "train_segmentation", "NOT_A_SEGMENTATION_IMAGE")
+    facts = replace(FACTS, image=replace(IMAGE, segmentation=True))
+    assert set(examine(facts, train_segmentation=True).spec.training_params) == {
+        "classification",
+        "segmentation",
+    }
+    bare = {GOOD: PathFacts(valid=True, codes={"A": CodeCount(5), "B": CodeCount(5)})}
+    only(examine(replace(facts, paths=bare), train_segmentation=True), "train_segmentation", "NO_MASKS")
+
+
+def test_t8_priorities_have_a_range() -> None:
+    assert not examine(priority=9).findings
+    for priority in (-1, 10):
+        only(examine(priority=priority), "priority", "OUT_OF_RANGE")
+
+
+def test_w_each_step_is_validated_alone_and_the_whole_at_once() -> None:
+    """All faults of a step together, and of no other step."""
+    wrong: dict[str, Any] = {
+        "model_name": "1",
+        "data_paths": (EMPTY,),
+        "compute_resource": "",
+        "train_fraction": 2.0,
+    }
+    by_step = [{one.field for one in examine(step=step, **wrong).findings} for step in range(5)]
+    assert by_step[1] == {"model_name"}
+    assert by_step[2] == {"data_paths[0]"}
+    assert by_step[3] == {"compute_resource"}
+    assert by_step[4] == {"preprocessing.train_fraction"}
+    assert by_step[0] == set().union(*by_step[1:])
+
+
+def predict(facts: Facts = FACTS, **changes: Any) -> Examination[Any]:
+    asked = {"model_version": "models/m/versions/production", "data_paths": (GOOD,), **changes}
+    asked.setdefault("compute_resource", "computeResources/cpu")
+    return examine_prediction(PredictionRequest(**asked), replace(facts, version=PARENT))
+
+
+def test_p1_a_prediction_resolves_to_the_exact_version() -> None:
+    """An alias moves; the task must say for ever which version it tried."""
+    spec = predict().spec
+    assert (spec.model_version, spec.batch_size, spec.model_name) == (PARENT.name, 32, "m")
+
+
+def test_p1_what_a_prediction_is_told() -> None:
+    only(
+        examine_prediction(
+            PredictionRequest(model_version="x", data_paths=(GOOD,), compute_resource="r"), FACTS
+        ),
+        "model_version",
+        "NOT_FOUND",
+    )
+    only(predict(data_paths=(EMPTY,)), "data_paths[0]", "INVALID_DATA_PATH")
+    only(predict(data_paths=(GOOD, EXTRA)), "data_paths", "SAMPLES_OF_UNLISTED_CODES", "warning")
+    only(predict(confidence_threshold=1.0), "confidence_threshold", "OUT_OF_RANGE")
+    only(predict(confidence_threshold=float("nan")), "confidence_threshold", "OUT_OF_RANGE")
+    only(predict(batch_size=5000), "batch_size", "OUT_OF_RANGE")
+    only(predict(compute_resource=""), "compute_resource", "MISSING_COMPUTE_RESOURCE")
