@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Protocol, Self
 
 from loupe import names
+from loupe.language import pick
 from loupe.rendering import (
     elapsed_s,
     enum_word,
@@ -110,9 +111,7 @@ def picture(view: TaskView, now: datetime, width: int) -> RenderableType:
         head.append("  connection lost, trying again …", "yellow")
     parts: list[RenderableType] = [head]
     if task.wait.reason:
-        parts.append(
-            Text(f"{task.wait.message} · number {task.wait.queue_position} in the queue", style="yellow")
-        )
+        parts.append(Text(pick(task.wait.message, task.wait.message_zh), style="yellow"))
     if task.stages:
         parts.append(table("STAGE", "STATE", "DURATION", "RESULT", rows=stage_rows(task)))
     bar = Table.grid(padding=(0, 1))
@@ -165,7 +164,7 @@ class LineScreen:
         if task.wait.reason and not view.ended:
             self._once(
                 ("wait", task.attempt, task.wait.reason, task.wait.queue_position),
-                f"{state_of(task)}: {task.wait.message} · number {task.wait.queue_position} in the queue",
+                f"{state_of(task)}: {pick(task.wait.message, task.wait.message_zh)}",
             )
         phase = enum_word(task_pb2.Phase, task.phase).lower() if task.phase and not view.ended else ""
         if not view.ended:

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from loupe import names
 from loupe.evaluator.v1 import report_pb2
+from loupe.language import pick
 from loupe.scheduler.v1 import task_pb2
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -239,9 +240,7 @@ def task_details(task: task_pb2.Task, now: datetime) -> RenderableType:
         "model": f"{model_of(task)} {version_of(task)}",
         "state": state_text(task),
         "phase": enum_word(task_pb2.Phase, task.phase).lower() if task.phase else "",
-        "waits": f"{task.wait.message} (number {task.wait.queue_position} in the queue)"
-        if task.wait.reason
-        else "",
+        "waits": pick(task.wait.message, task.wait.message_zh) if task.wait.reason else "",
         "progress": f"{task.progress.overall_fraction:.0%}",
         "remaining": remaining(task.progress),
         "attempt": f"{task.attempt}"

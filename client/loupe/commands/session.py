@@ -22,11 +22,11 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        # soft_wrap would break tables; a pipe has no width, and names must not be cut in it.
-        self.console = Console(highlight=False)
+        self.console = _console()
         if not self.console.is_terminal:
-            self.console = Console(highlight=False, width=200)
-        self.stderr = Console(stderr=True, highlight=False)
+            # A pipe has no width, and names must not be cut in it.
+            self.console = _console(width=200)
+        self.stderr = _console(stderr=True)
 
     def answer(self, value: object, renderable: RenderableType) -> None:
         """Print the command's one answer."""
@@ -37,16 +37,21 @@ class Output:
 
     def say(self, text: str) -> None:
         """Tell a person something beside the answer."""
-        self.stderr.print(text, soft_wrap=True, markup=False)
+        self.stderr.print(text, soft_wrap=True)
 
     def hint(self, text: str) -> None:
         """Say how to go on; scripts need no hints."""
         if not self.as_json and self.console.is_terminal:
-            self.stderr.print(text, style="dim", soft_wrap=True, markup=False)
+            self.stderr.print(text, style="dim", soft_wrap=True)
 
     def fail(self, text: str) -> NoReturn:
         """End with exit code 1."""
         raise Refused(text)
+
+
+def _console(*, stderr: bool = False, width: int | None = None) -> Console:
+    """Without markup: a file may be called `[red].jpg`."""
+    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
 
 
 @dataclass

@@ -21,7 +21,7 @@ NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 
 
 def _text(renderable: RenderableType, width: int = 160) -> str:
-    console = Console(width=width, no_color=True, record=True, file=None, quiet=False, force_terminal=False)
+    console = Console(width=width, no_color=True, markup=False, emoji=False)
     with console.capture() as captured:
         console.print(renderable)
     return captured.get()

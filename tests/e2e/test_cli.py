@@ -1,0 +1,306 @@
+"""The main job through the command line, on a whole stack: from images to a released, tested version.
+
+Every command is a process of its own, as a person or a script runs it: what is asserted is stdout, stderr and
+exit code.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loupe.client import AsyncLoupe
+from loupe.profile import load_profile
+from loupe.registry.v1 import algorithm_image_pb2, algorithm_image_service_pb2
+
+from deploy.embedded import stack
+
+pytestmark = pytest.mark.stack
+
+CODES = ["TPFIP", "TTFBS", "TTMUD", "TGGS0", "TPOTS", "TSFAS", "TSDFS"]
+IMAGE = "surface-classification@v3.1"
+TRAINING = ["--set", "max_iter=24", "--set", "batch_size=8", "--set", "base_lr=0.02"]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def value(self) -> Any:  # noqa: ANN401 -- JSON
+        """The one JSON value on stdout; the command must have succeeded."""
+        assert self.code == 0, self.stderr
+        return json.loads(self.stdout)
+
+
+class Loupe:
+    """The command, with a data folder; `token` acts as somebody else."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+
+    def __call__(self, *arguments: str | Path, token: str = "", language: str = "C.UTF-8") -> Done:
+        """Run it to its end."""
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("LOUPE_")}
+        environ |= {"LOUPE_DATA_DIR": str(self.data_dir), "LC_ALL": language}
+        if token:
+            environ["LOUPE_TOKEN"] = token
+        done = subprocess.run(
+            [sys.executable, "-m", "loupe.cli", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            env=environ,
+            timeout=180,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def json(self, *arguments: str | Path) -> Any:  # noqa: ANN401 -- JSON
+        """What the command answers to a script."""
+        return self(*arguments, "--json").value
+
+
+@pytest.fixture(scope="session")
+def loupe() -> Iterator[Loupe]:
+    """A running stack with an image version small enough for tests: 32 pixels."""
+    root = Path(tempfile.mkdtemp(prefix="loupe-e2e-"))
+    try:
+        stack.up(root, detach=True, trainers=1, evaluators=1)
+        asyncio.run(_small_image(root))
+        yield Loupe(root)
+    finally:
+        stack.down(root)
+        shutil.rmtree(root, ignore_errors=True)
+
+
+async def _small_image(root: Path) -> None:
+    async with AsyncLoupe(load_profile(root, {})) as client:
+        version = await client.image_version("surface-classification@v3.0")
+        version.major, version.minor = 3, 1
+        version.input.width = version.input.height = 32
+        await client.images.CreateAlgorithmImageVersion(
+            algorithm_image_service_pb2.CreateAlgorithmImageVersionRequest(
+                parent="algorithmImages/surface-classification",
+                version=algorithm_image_pb2.AlgorithmImageVersion.FromString(version.SerializeToString()),
+            )
+        )
+
+
+@pytest.fixture(scope="session")
+def panels(loupe: Loupe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The generated set, imported as dataset `panels`."""
+    folder = tmp_path_factory.mktemp("images") / "panels"
+    assert loupe.json("sample", folder, "--per-code", "6")["masks"] == 34
+    imported = loupe.json("data", "import", folder, "--dataset", "panels")
+    assert (imported["added"], imported["rejected"], imported["leftOut"]) == (35, [], [])
+    assert imported["dataPath"]["status"] == "DATA_PATH_STATUS_VALID"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(loupe: Loupe, panels: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A completed training task; the command watched it to its end."""
+    params = tmp_path_factory.mktemp("params") / "model.json"
+    params.write_text(
+        json.dumps({"classification": {"name": "ResNet18", "num_of_classes": 5}, "code_list": CODES})
+    )
+    assert panels.is_dir()
+    task: dict[str, Any] = loupe.json(
+        "train", "--name", "panel-adc", "--image", IMAGE, "--dataset", "panels", "--model-params", params,
+        "--environment", "demo-fab-cell-array", "--augment", "flip,colour", "--filter-resolution",
+        "--request-id", "e2e-1", *TRAINING, "--watch",
+    )  # fmt: skip
+    return task
+
+
+@pytest.fixture(scope="session")
+def released(loupe: Loupe, trained: dict[str, Any]) -> dict[str, Any]:
+    """The task, released."""
+    task: dict[str, Any] = loupe.json("release", trained["name"])
+    return task
+
+
+def test_an_import_repeated_changes_nothing_and_sends_nothing(loupe: Loupe, panels: Path) -> None:
+    """D2: resumable and idempotent; what is there is known by its content."""
+    again = loupe.json("data", "import", panels, "--dataset", "panels")
+    assert (again["added"], again["unchanged"], again["uploadedObjects"]) == (0, 35, 0)
+
+
+def test_an_import_names_what_it_could_not_take(loupe: Loupe, panels: Path, tmp_path: Path) -> None:
+    """D4: an empty, a truncated and a mislabelled file are told with their reasons; the good one is taken."""
+    code = tmp_path / "TPFIP"
+    code.mkdir()
+    good = (panels / "TPFIP" / "P000_1.jpg").read_bytes()
+    (code / "good.jpg").write_bytes(good)
+    (code / "empty.jpg").write_bytes(b"")
+    (code / "cut.jpg").write_bytes(good[: len(good) // 2])
+    (code / "lies.png").write_bytes(good)
+    (code / "notes.txt").write_text("x")
+    done = loupe.json("data", "import", tmp_path, "--dataset", "bad-files")
+    assert done["added"] == 1
+    assert {item["file"]: item["reason"] for item in done["rejected"]} == {
+        "TPFIP/empty.jpg": "EMPTY",
+        "TPFIP/cut.jpg": "TRUNCATED",
+        "TPFIP/lies.png": "TYPE_MISMATCH",
+    }
+    assert [item["file"] for item in done["leftOut"]] == ["TPFIP/notes.txt"]
+
+
+def test_a_training_completes_with_stages_progress_and_report(loupe: Loupe, trained: dict[str, Any]) -> None:
+    """M1, E1: what the watcher saw at the end is whole."""
+    assert trained["state"] == "TASK_STATE_COMPLETED"
+    assert trained["progress"]["overallFraction"] == 1
+    stages = {stage["name"]: stage for stage in trained["stages"]}
+    assert stages["STAGE_NAME_RESOLUTION_FILTER"]["nonconformingCount"] == "1"
+    split = stages["STAGE_NAME_SPLIT"]
+    assert int(split["trainCount"]) + int(split["validationCount"]) == 34
+    report = loupe.json("report", trained["name"])
+    assert report["kind"] == "REPORT_KIND_VALIDATION"
+    assert report["codeList"] == CODES
+    assert int(report["overall"]["sampleCount"]) == int(split["validationCount"])
+    found = [task["name"] for task in loupe.json("tasks", "--name", "PANEL")["tasks"]]
+    assert trained["name"] in found
+
+
+def test_the_same_request_gives_the_same_task(loupe: Loupe, trained: dict[str, Any], tmp_path: Path) -> None:
+    """W12: a script that lost the answer sends again, and trains nothing twice."""
+    params = tmp_path / "model.json"
+    params.write_text(
+        json.dumps({"classification": {"name": "ResNet18", "num_of_classes": 5}, "code_list": CODES})
+    )
+    again = loupe.json(
+        "train", "--name", "panel-adc", "--image", IMAGE, "--dataset", "panels", "--model-params", params,
+        "--environment", "demo-fab-cell-array", "--augment", "flip,colour", "--filter-resolution",
+        "--request-id", "e2e-1", *TRAINING,
+    )  # fmt: skip
+    assert again["name"] == trained["name"]
+
+
+def test_a_task_is_found_by_its_name_its_id_and_the_beginning_of_its_id(
+    loupe: Loupe, trained: dict[str, Any]
+) -> None:
+    """People copy ids from tables and shorten them."""
+    identifier = trained["name"].removeprefix("tasks/")
+    for text in (trained["name"], identifier, identifier[:-2]):
+        assert loupe.json("task", text)["name"] == trained["name"]
+    unknown = loupe("task", "nosuchtask")
+    assert (unknown.code, unknown.stdout) == (1, "")
+    assert "no task's id begins with 'nosuchtask'" in unknown.stderr
+
+
+def test_a_watch_of_an_ended_task_tells_its_end_and_its_curve_line_by_line(
+    loupe: Loupe, trained: dict[str, Any]
+) -> None:
+    """Without a terminal: a line per change, and no control characters."""
+    done = loupe("watch", trained["name"])
+    assert done.code == 0
+    assert "\x1b" not in done.stdout
+    assert "resolution filter: done" in done.stdout
+    assert "COMPLETED" in done.stdout.splitlines()[-1]
+
+
+def test_the_log_of_the_training_can_be_read(loupe: Loupe, trained: dict[str, Any]) -> None:
+    """M3: each network has its own log."""
+    log = loupe.json("logs", trained["name"])
+    assert log["lines"]
+    assert loupe("logs", trained["name"]).stdout.splitlines() == log["lines"]
+
+
+def test_a_release_is_v3_01_and_happens_once(
+    loupe: Loupe, trained: dict[str, Any], released: dict[str, Any]
+) -> None:
+    """R1, R2: the number comes from the image's major and the count of releases; twice is refused."""
+    assert released["modelVersion"] == "models/panel-adc/versions/v3.01"
+    assert loupe.json("models", "panel-adc@latest")["task"] == trained["name"]
+    assert [model["name"] for model in loupe.json("models")["models"]] == ["models/panel-adc"]
+    twice = loupe("release", trained["name"])
+    assert (twice.code, twice.stdout) == (1, "")
+    assert "RELEASED" in twice.stderr
+    deleted = loupe("delete", trained["name"])
+    assert deleted.code == 1
+
+
+def test_a_version_is_tested_against_a_question_bank(loupe: Loupe, released: dict[str, Any]) -> None:
+    """P1 to P4: the prediction's report becomes the version's, and its samples can be listed."""
+    version = "panel-adc@v3.01"
+    assert released["modelVersion"]
+    assert loupe.json("report", version)["kind"] == "REPORT_KIND_VALIDATION"
+    task = loupe.json("predict", version, "--dataset", "panels", "--filter-resolution", "--watch")
+    assert task["state"] == "TASK_STATE_COMPLETED"
+    report = loupe.json("report", version)
+    assert (report["kind"], report["task"]) == ("REPORT_KIND_PREDICTION", task["name"])
+    assert int(report["overall"]["sampleCount"]) + int(report["nonconformingCount"]) == 35
+    listed = loupe.json("samples", version, "--limit", "1000")["results"]
+    assert len(listed) == 35
+    strange = loupe.json("samples", version, "--verdict", "nonconforming")["results"]
+    assert [item["reason"] for item in strange] == ["RESOLUTION"]
+    page = loupe("report", version).stdout
+    assert "confusion matrix" in page
+    assert "Wilson" in page
+
+
+def test_events_can_be_asked_for_again_from_the_first(loupe: Loupe, released: dict[str, Any]) -> None:
+    """I2: a subscriber sees every state transition of a task in order, and can ask for all of them again."""
+    subject = f"loupe.tasks.{released['name'].removeprefix('tasks/')}.state"
+    states = [
+        event["event"]["transition"]["to"].removeprefix("TASK_STATE_")
+        for event in loupe.json("events", "--subject", subject)
+    ]
+    assert states == ["WAITING", "TRAINING", "COMPLETED", "RELEASED"]
+    followed = loupe("events", "--follow", "--since", "1", "--subject", subject, "--limit", "4", "--json")
+    lines = [json.loads(line) for line in followed.stdout.splitlines()]
+    assert [line["event"]["transition"]["to"].removeprefix("TASK_STATE_") for line in lines] == states
+
+
+def test_wrong_requests_are_refused_with_every_fault_and_nothing_on_stdout(
+    loupe: Loupe, panels: Path, tmp_path: Path
+) -> None:
+    """W: malformed JSON with its line, an unknown key with the nearest known one, a bad name: exit code 1."""
+    assert panels.is_dir()
+    malformed = tmp_path / "malformed.json"
+    malformed.write_text(
+        '{\n  "classification": {"name": "ResNet18", "num_of_classes": 5}\n  "code_list": []\n}'
+    )
+    common = ("--image", IMAGE, "--dataset", "panels", "--environment", "demo-fab-cell-array")
+    done = loupe("train", "--name", "m-1", *common, "--model-params", malformed)
+    assert (done.code, done.stdout) == (1, "")
+    assert "line 3" in done.stderr
+    assert "model_params" in done.stderr
+    done = loupe("train", "--name", "m-1", *common, "--set", "base_rl=0.1")
+    assert (done.code, done.stdout) == (1, "")
+    assert "base_lr" in done.stderr
+    done = loupe("train", "--name", "1-bad-", *common, "--set", "max_iter=0")
+    assert (done.code, done.stdout) == (1, "")
+    assert "model_name" in done.stderr
+    assert "max_iter" in done.stderr
+    chinese = loupe("train", "--name", "1-bad-", *common, "--validate-only", language="zh_CN.UTF-8")
+    assert chinese.code == 1
+    assert any("\u4e00" <= character <= "\u9fff" for character in chinese.stderr)
+
+
+def test_who_may_not_is_told_and_who_is_unknown_too(loupe: Loupe, panels: Path) -> None:
+    """A1, A2: a viewer looks and submits nothing; an unknown token looks at nothing."""
+    assert panels.is_dir()
+    loupe.json("users", "create", "watcher", "--role", "viewer")
+    made = loupe.json("tokens", "create", "watcher", "--role", "viewer", "--days", "1")
+    assert json.loads(loupe("whoami", "--json", token=made["secret"]).stdout)["name"] == "users/watcher"
+    assert loupe("tasks", token=made["secret"]).code == 0
+    submit = ("train", "--name", "m-2", "--image", IMAGE, "--dataset", "panels")
+    refused = loupe(*submit, "--environment", "demo-fab-cell-array", token=made["secret"])
+    assert (refused.code, refused.stdout) == (1, "")
+    assert "VIEWER" in refused.stderr.upper()
+    unknown = loupe("tasks", token="loupe_nobody_" + "0" * 32)
+    assert (unknown.code, unknown.stdout) == (1, "")
+    assert loupe.json("tokens", "revoke", made["name"])["revoked"] is True
