@@ -253,6 +253,17 @@ async def test_absent_things_are_not_found(viewer: Caller) -> None:
         )
 
 
+async def test_a_text_that_cannot_be_stored_is_the_callers_fault(viewer: Caller, engineer: Caller) -> None:
+    """U+0000 in a filter or a description must not read as a bug of ours."""
+    with pytest.raises(InvalidArgument):
+        await viewer.models.ListModels(model_service_pb2.ListModelsRequest(name_contains="a\0b"))
+    request = dataset_service_pb2.CreateDatasetRequest(dataset_id="nul")
+    request.dataset.description = "a\0b"
+    with pytest.raises(InvalidArgument) as refused:
+        await engineer.data.CreateDataset(request)
+    assert refused.value.violations[0].field == "dataset.description"
+
+
 async def test_health_and_reflection_need_no_token(registry: Registry) -> None:
     """I1: load balancers and generic clients come without one."""
     async with grpc.aio.insecure_channel(registry.address) as channel:

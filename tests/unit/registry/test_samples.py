@@ -107,7 +107,7 @@ def test_differences_add_up_to_the_counts(
 
 
 def test_a_manifest_line_never_changes() -> None:
-    """W12: a manifest's hash names the data of every report; a byte more and no snapshot is the same again."""
+    """W12: a manifest's hash names the data of every report; with a byte more none is the same again."""
     line = manifest_line(Sample("A/图.png", "A", an_image(), None, "晶圆"))
     told = (
         f'{{"name":"A/图.png","code":"A","sha256":"{IMAGE}","size_bytes":100,"width":10,"height":8,'
