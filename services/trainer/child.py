@@ -12,7 +12,8 @@ Order: {"order": "train", "work": {…}}, where work has
     manifests                  [sha256, …]: objects manifests/<sha256>.jsonl; samples are samples/<sha256>
     codes, num_of_classes      code_list in its order; codes from num_of_classes on are special (W3)
     network                    "ResNet18"
-    input_specification        {width, height[, channels: 3, mean: [3], std: [3], resolution: {width, height,
+    input_specification        {width, height[, channels: 3, mean: [3], std: [3],
+                               normalisation: fixed or per_image, resolution: {width, height,
                                tolerance: 0.1, min_side_px: 32, max_aspect_ratio: 8} or null]}
     training_parameters        {"classification": {base_lr, batch_size, max_iter, weight_decay, momentum,
                                lr_policy, power, gamma}}; other levels are ignored (W9)

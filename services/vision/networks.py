@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from services.vision.faults import UserFault
-from services.vision.preprocessing import InputSpecification
+from services.vision.preprocessing import PER_IMAGE_FLOOR, InputSpecification
 
 _operator_library: torch.library.Library | None = None
 
@@ -71,16 +71,20 @@ def to_input(images_NHWC: Tensor) -> Tensor:
 
 
 def normalise(images_NCHW: Tensor, specification: InputSpecification) -> Tensor:
-    """(x - mean) / std per channel, in place."""
+    """Images in 0..1 as the network takes them (see preprocessing); changes them in place."""
+    if specification.normalisation == "per_image":
+        std_N111, mean_N111 = torch.std_mean(images_NCHW, dim=(1, 2, 3), correction=0, keepdim=True)
+        return images_NCHW.sub_(mean_N111).div_(std_N111 + PER_IMAGE_FLOOR)
     mean = torch.tensor(specification.mean, device=images_NCHW.device).view(1, -1, 1, 1)
     std = torch.tensor(specification.std, device=images_NCHW.device).view(1, -1, 1, 1)
     return images_NCHW.sub_(mean).div_(std)
 
 
 def place(network: nn.Module, specification: InputSpecification, device: torch.device) -> nn.Module:
-    """The network on a device, in the memory layout that is fastest there; `lay_out` gives images the same."""
+    """The network on a device, in the layout that is fastest there; `lay_out` gives images the same."""
     layout = _memory_format(specification, device)
-    network.to(device).to(memory_format=layout)  # type: ignore[call-overload]  # a gap in torch's types
+    network.to(device)
+    network.to(memory_format=layout)  # type: ignore[call-overload]
     return network
 
 

@@ -3,14 +3,19 @@
 Resize: bilinear, half-pixel centres, edges held, no antialias, result rounded to uint8. OpenCV's
 INTER_LINEAR_EXACT computes it in fixed point with weights of 8 bits: the same bits on every processor, within
 1.5 grey levels of real arithmetic. Pillow's and torchvision's antialiased resize are another rule and skew
-scores. Then x = (pixel / 255 - mean) / std per channel, in float32.
+scores.
+
+Normalisation, in float32 on pixels scaled to 0..1: "fixed" is x = (pixel - mean) / std with constants per
+channel; "per_image" is x = (pixel - m) / (s + 4/255) with mean m and standard deviation s (of the whole
+population) over all pixels and channels of the resized image. The latter forgets exposure, which between two
+pictures of one part differs more than a defect from its surroundings.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
@@ -18,6 +23,9 @@ import numpy as np
 from services.vision.faults import UserFault
 from services.vision.images import Pixels
 
+Normalisation = Literal["fixed", "per_image"]
+PER_IMAGE_FLOOR = 4 / 255
+"""Added to an image's standard deviation, so that an empty one does not become noise."""
 RULE = "bilinear-half-pixel-uint8-1"
 """Changes when the rule does: packs of another rule are then not found, and weights of another rule
 refused."""
@@ -66,6 +74,8 @@ class InputSpecification:
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     """Per RGB channel, of pixels scaled to 0..1 (ImageNet's, as torchvision's)."""
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    normalisation: Normalisation = "fixed"
+    """per_image ignores mean and std."""
     resolution: ResolutionRule = ResolutionRule()
 
     def __post_init__(self) -> None:
@@ -75,6 +85,8 @@ class InputSpecification:
             )
         if not (8 <= self.width <= 4096 and 8 <= self.height <= 4096):
             raise UserFault("BAD_ORDER", f"an input of {self.width}×{self.height} px is outside 8..4096")
+        if self.normalisation not in get_args(Normalisation):
+            raise UserFault("BAD_ORDER", f"the input normalisation must be one of {get_args(Normalisation)}")
         if min(self.std) <= 0:
             raise UserFault("BAD_ORDER", "every std of the input specification must be positive")
 
@@ -89,6 +101,7 @@ class InputSpecification:
                 channels=int(value.get("channels") or 3),
                 mean=tuple(float(x) for x in value.get("mean") or cls.mean),
                 std=tuple(float(x) for x in value.get("std") or cls.std),
+                normalisation=value.get("normalisation") or cls.normalisation,
                 resolution=ResolutionRule(**{key: rule[key] for key in rule if rule[key] is not None}),
             )
         except (KeyError, TypeError, ValueError) as error:

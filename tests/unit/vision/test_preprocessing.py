@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.vision.faults import UserFault
+from services.vision.networks import normalise
 from services.vision.preprocessing import InputSpecification, ResolutionRule, resize
 
 
@@ -80,3 +82,22 @@ def test_the_resolution_rule_says_what_does_not_conform(rule, size, reason):
     """M1 lists these samples with their reason."""
     fault = rule.fault(*size)
     assert (fault[0] if fault else None) == reason
+
+
+def test_per_image_normalisation_forgets_exposure():
+    """The same part at two exposures must look alike to the network."""
+    images = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    specification = InputSpecification(16, 16, normalisation="per_image")
+    plain = normalise(images.clone(), specification)
+    brighter = normalise(images * 0.5 + 0.3, specification)
+    assert plain.mean((1, 2, 3)).abs().max() < 1e-5
+    assert (plain - brighter).abs().max() < 0.1
+    empty = normalise(torch.full((1, 3, 16, 16), 0.4), specification)
+    assert empty.abs().max() < 1e-3
+
+
+def test_fixed_normalisation_is_the_constants():
+    images = torch.full((1, 3, 8, 8), 0.485)
+    assert normalise(images, InputSpecification(8, 8))[0, :, 0, 0].tolist() == pytest.approx(
+        [0, (0.485 - 0.456) / 0.224, (0.485 - 0.406) / 0.225], abs=1e-6
+    )

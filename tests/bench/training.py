@@ -1,0 +1,324 @@
+"""Trains on a folder of real images through the whole training path, without a stack, and says how it went.
+
+    python tests/bench/training.py accuracy DATA [--size 64] [--iterations 400] …
+    python tests/bench/training.py overhead [--size 64] [--augment colour,flip]
+
+`accuracy` prints the report of the validation side; `overhead` the loop's images/s as a ratio to a plain
+PyTorch loop over the same decoded tensors, interleaved in one run.
+"""
+
+import argparse
+import csv
+import hashlib
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's custom
+
+from services.evaluator.child import Evaluator
+from services.evaluator.measuring.metrics import measure
+from services.trainer.training.batches import Batches
+from services.trainer.training.loop import make_optimiser, train
+from services.trainer.training.recipe import TrainingRecipe
+from services.trainer.training.session import initial_network, run
+from services.vision.images import FORMAT_OF_SUFFIX, UnusableImage, inspect
+from services.vision.networks import lay_out, normalise, to_input
+from services.vision.pack import Pack, PackCache
+from services.vision.preprocessing import InputSpecification
+from services.vision.samples import DirectoryObjects
+
+
+class Recorder:
+    """A channel that keeps the events and shows some."""
+
+    stopping = False
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.events: list[dict[str, Any]] = []
+        self._quiet = quiet
+
+    def emit(self, event: str, /, **fields: Any) -> None:  # noqa: ANN401 - JSON
+        self.events.append({"event": event, **fields})
+        if event in {"validation", "stage"} and not self._quiet:
+            print(event, fields, flush=True)
+
+    def stop_if_asked(self) -> None:
+        return
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        return [its for its in self.events if its["event"] == event]
+
+
+def object_source(data: Path, folder: Path) -> tuple[DirectoryObjects, str, list[str]]:
+    """Objects, manifest and codes of a folder <CODE>/<file>, with its groups.csv."""
+    groups = {}
+    if (data / "groups.csv").exists():
+        with (data / "groups.csv").open() as file:
+            for row in csv.DictReader(file):
+                values = list(row.values())
+                groups[values[0]] = row.get("tile_group") or row.get("group") or values[1]
+    files, lines = {}, []
+    for path in sorted(data.glob("*/*")):
+        name = f"{path.parent.name}/{path.name}"
+        stem_is_image = any(path.with_suffix(s).exists() for s in (".jpg", ".jpeg", ".bmp"))
+        if (
+            path.suffix not in FORMAT_OF_SUFFIX
+            or path.stem.endswith(".mask")
+            or (path.suffix == ".png" and stem_is_image)
+        ):
+            continue
+        content = path.read_bytes()
+        try:
+            facts = inspect(content, name)
+        except UnusableImage as error:
+            print("set aside:", name, error)
+            continue
+        sha256 = hashlib.sha256(content).hexdigest()
+        files[f"samples/{sha256}"] = path
+        line = {
+            "name": name,
+            "code": path.parent.name,
+            "sha256": sha256,
+            "size_bytes": len(content),
+            "width": facts.width,
+            "height": facts.height,
+            "format": facts.format,
+            "mask_sha256": None,
+            "group": groups.get(name),
+        }
+        lines.append(json.dumps(line))
+    manifest = "\n".join(lines).encode()
+    sha256 = hashlib.sha256(manifest).hexdigest()
+    files[f"manifests/{sha256}.jsonl"] = folder / "manifest"
+    (folder / "manifest").write_bytes(manifest)
+    return DirectoryObjects(folder, files), sha256, sorted({json.loads(line)["code"] for line in lines})
+
+
+def accuracy(options: argparse.Namespace) -> None:
+    """Trains and evaluates as a task would."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        objects, manifest, codes = object_source(Path(options.data), folder)
+        special = options.special.split(",") if options.special else []
+        codes = [code for code in codes if code not in special] + special
+        packs = PackCache(folder / "packs")
+        channel = Recorder()
+        started = time.monotonic()
+        work = {
+            "manifests": [manifest],
+            "codes": codes,
+            "num_of_classes": len(codes) - len(special),
+            "network": "ResNet18",
+            "input_specification": {
+                "width": options.size,
+                "height": options.size,
+                "normalisation": options.normalisation,
+            },
+            "training_parameters": {
+                "classification": {
+                    "base_lr": options.lr,
+                    "batch_size": options.batch_size,
+                    "max_iter": options.iterations,
+                    "weight_decay": options.weight_decay,
+                    "momentum": 0.9,
+                    "lr_policy": "poly",
+                    "power": 0.9,
+                    "gamma": 0.1,
+                }
+            },
+            "preprocessing": {
+                "train_fraction": 0.8,
+                "filter_resolution": True,
+                "augmentations": [its for its in options.augment.split(",") if its],
+            },
+            "seed": options.seed,
+            "class_balance": options.class_balance,
+            "threads": options.threads,
+        }
+        run(work, objects, packs, folder / "training", channel)
+        finished = channel.of("finished")[0]
+        print("trained", finished["metrics"], f"{time.monotonic() - started:.1f} s")
+        weights, split = (
+            Path(finished["weights_path"]).read_bytes(),
+            Path(finished["split_path"]).read_bytes(),
+        )
+        keys = {}
+        for kind, suffix, data in (("weights", "safetensors", weights), ("splits", "jsonl", split)):
+            keys[kind] = f"{kind}/{hashlib.sha256(data).hexdigest()}.{suffix}"
+            (folder / kind).mkdir()
+            (folder / keys[kind]).write_bytes(data)
+        evaluation = Recorder(quiet=True)
+        evaluator = Evaluator(objects, packs, evaluation)  # type: ignore[arg-type]
+        evaluator.evaluate({"weights_key": keys["weights"], "split_key": keys["splits"]})
+        rows = [
+            row for its in evaluation.of("samples") for row in its["samples"] if row["outcome"] == "PREDICTED"
+        ]
+        result = measure([row["code"] for row in rows], [row["predicted"] for row in rows], codes)
+        print(
+            f"accuracy {result.accuracy:.4f} {result.accuracy_interval} recall recall {result.macro_recall:.3f}"
+        )
+        majority = max(its.support for its in result.per_code) / result.samples
+        print(f"largest class {majority:.4f} of {result.samples}")
+        for row in result.per_code:
+            print(row.code, "support", row.support, "precision", row.precision, "recall", row.recall)
+        print(result.confusion)
+
+
+def overhead(options: argparse.Namespace) -> None:
+    """Interleaves stretches of our loop and of a plain one, and compares the medians per step."""
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    specification = InputSpecification(options.size, options.size, normalisation=options.normalisation)
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (256, options.size, options.size, 3)).astype(np.uint8)
+    classes = random.integers(0, 6, 256)
+    pack = Pack(specification, (pixels,), {str(index): (0, index) for index in range(256)}, {})
+    work = {
+        "codes": list("ABCDEF"),
+        "num_of_classes": 6,
+        "network": "ResNet18",
+        "input_specification": specification.to_json(),
+        "training_parameters": {
+            "classification": {
+                "base_lr": 0.001,
+                "batch_size": options.batch_size,
+                "max_iter": 10**6,
+                "momentum": 0.9,
+                "weight_decay": 1e-4,
+            }
+        },
+        "preprocessing": {
+            "train_fraction": 0.8,
+            "augmentations": [its for its in options.augment.split(",") if its],
+        },
+        "seed": 0,
+    }
+    recipe = TrainingRecipe.from_work(work)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    networks = [initial_network(recipe, device) for _ in range(2)]
+    ours = make_optimiser(networks[0], recipe)
+    theirs = torch.optim.SGD(networks[1].parameters(), lr=0.001, momentum=0.9, weight_decay=1e-4, fused=True)
+    decoded_NCHW = lay_out(
+        normalise(to_input(torch.from_numpy(pixels).to(device)), specification), specification
+    )
+    targets_N = torch.from_numpy(classes).to(device)
+    stretch = 5
+
+    def run_ours(first: int) -> None:
+        with Batches(
+            pack,
+            [str(index) for index in range(256)],
+            classes,
+            batch_size=options.batch_size,
+            iterations=range(first, first + stretch),
+            class_balance=0.5,
+            seed=0,
+            device=device,
+        ) as batches:
+            train(
+                networks[0],
+                ours,
+                batches,
+                recipe,
+                _Silent(),
+                logit_shift_C=torch.zeros(6),
+                validate=lambda: 0.0,
+                validation_interval=10**9,
+                checkpoints=_Never(),
+            )
+
+    def run_plain(first: int) -> None:
+        networks[1].train()
+        for step in range(first, first + stretch):
+            start = step * options.batch_size % (256 - options.batch_size + 1)
+            images_NCHW = decoded_NCHW[start : start + options.batch_size]
+            loss = F.cross_entropy(networks[1](images_NCHW), targets_N[start : start + options.batch_size])
+            theirs.zero_grad()
+            loss.backward()
+            theirs.step()
+            loss.item()
+
+    seconds: dict[str, list[float]] = {"ours": [], "plain": []}
+    cpu_seconds: dict[str, list[float]] = {"ours": [], "plain": []}
+    for repeat in range(options.repeats + 1):
+        # Wall time: a shared machine disturbs both alike, because they take turns.
+        for name, loop in (("ours", run_ours), ("plain", run_plain)):
+            started, cpu_started = time.perf_counter(), time.process_time()
+            loop(repeat * stretch)
+            if repeat:
+                cpu_seconds[name].append((time.process_time() - cpu_started) / stretch)
+                seconds[name].append((time.perf_counter() - started) / stretch)
+    pace = {name: options.batch_size / float(np.median(its)) for name, its in seconds.items()}
+    best = {name: options.batch_size / min(its) for name, its in seconds.items()}
+    report = {
+        "size": options.size,
+        "augment": options.augment,
+        "ours_images_per_s": round(pace["ours"], 2),
+        "plain_images_per_s": round(pace["plain"], 2),
+        "ratio_of_medians": round(pace["ours"] / pace["plain"], 4),
+        # What a crowded machine disturbs least: CPU time, all threads of the loop counted.
+        "cpu_ratio_of_medians": round(
+            float(np.median(cpu_seconds["plain"]) / np.median(cpu_seconds["ours"])), 4
+        ),
+        "ratio_of_best": round(best["ours"] / best["plain"], 4),
+    }
+    print(json.dumps(report))
+
+
+class _Silent:
+    """A monitor that nobody looks at."""
+
+    def losses(
+        self, first_iteration: int, values: list[float], learning_rate: float, images_per_s: float
+    ) -> None:
+        """Says nothing."""
+
+    def validation(self, iteration: int, accuracy: float) -> None:
+        """Says nothing."""
+
+    def progress(self, iterations_done: int) -> None:
+        """Says nothing."""
+
+
+class _Never:
+    """Checkpoints that are never due."""
+
+    def due(self, iterations_done: int) -> bool:  # noqa: ARG002 - the protocol's
+        """Never."""
+        return False
+
+    def save(self, iterations_done: int) -> None:
+        """Never called."""
+
+
+def main() -> None:
+    """Runs what the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["accuracy", "overhead"])
+    parser.add_argument("data", nargs="?")
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--iterations", type=int, default=400)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--lr", type=float, default=0.003)
+    parser.add_argument("--weight-decay", type=float, default=1e-4)
+    parser.add_argument("--class-balance", type=float, default=0.5)
+    parser.add_argument("--augment", default="colour,flip")
+    parser.add_argument("--normalisation", default="per_image", choices=["fixed", "per_image"])
+    parser.add_argument("--special", default="")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--repeats", type=int, default=10)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    (accuracy if options.what == "accuracy" else overhead)(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
