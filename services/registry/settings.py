@@ -30,7 +30,7 @@ class Settings:
     listen: str = setting("LOUPE_LISTEN", default="127.0.0.1:7101", doc="host:port of the gRPC server")
     inspection_threads: int = setting(
         "LOUPE_INSPECTION_THREADS",
-        default=max(2, min(8, os.cpu_count() or 2)),
+        default=max(4, min(8, os.cpu_count() or 4)),
         doc="images that are checked at the same time; each may need 300 MB",
     )
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
