@@ -133,6 +133,8 @@ async def installed(environment: Mapping[str, str], folder: Path) -> AsyncIterat
         **environment,
         **{f"LOUPE_{name.upper()}_ADDRESS": address for name, address in addresses.items()},
         "LOUPE_LEASE_S": "4",
+        # Two threads wait for each other in a loop; where tests share the cores, one is faster.
+        "LOUPE_TORCH_THREADS": "1",
     }
     profile = Profile(
         registry_address=addresses["registry"],
