@@ -161,9 +161,8 @@ def accuracy(options: argparse.Namespace) -> None:
             row for its in evaluation.of("samples") for row in its["samples"] if row["outcome"] == "PREDICTED"
         ]
         result = measure([row["code"] for row in rows], [row["predicted"] for row in rows], codes)
-        print(
-            f"accuracy {result.accuracy:.4f} {result.accuracy_interval} recall recall {result.macro_recall:.3f}"
-        )
+        print(f"accuracy {result.accuracy:.4f} {result.accuracy_interval}")
+        print(f"macro recall {result.macro_recall:.4f}")
         majority = max(its.support for its in result.per_code) / result.samples
         print(f"largest class {majority:.4f} of {result.samples}")
         for row in result.per_code:
