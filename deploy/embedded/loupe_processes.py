@@ -114,8 +114,8 @@ def _worker(
             {**settings, "LOUPE_WORKER": name, "LOUPE_CACHE_DIR": str(plan.folder.cache)},
         ),
         after=after,
-        # Long enough for its child to write a checkpoint.
-        stop_timeout_s=15.0,
+        # Long enough for its child to write a checkpoint, and for that to be stored.
+        stop_timeout_s=20.0,
     )
 
 

@@ -88,7 +88,8 @@ class BlockingObjectStore:
         # give up.
         pool = urllib3.PoolManager(
             maxsize=connections,
-            timeout=urllib3.Timeout(connect=3.0, read=60.0),
+            # urllib3 takes the first for sending a body too: a busy store may stall a write for seconds.
+            timeout=urllib3.Timeout(connect=10.0, read=60.0),
             retries=urllib3.Retry(
                 total=2,
                 backoff_factor=0.1,

@@ -44,9 +44,10 @@ _log = logging.getLogger(__name__)
 
 _POLL_S = 25.0
 _TERMINATE_GRACE_S = 5.0
-_DRAIN_GRACE_S = 9.0
-# For the last upload, report and release. Supervisors kill after 15 s.
-_DRAIN_REPORT_S = 4.0
+_DRAIN_GRACE_S = 10.0
+# For the last upload and report; supervisors kill after 20 s.
+_DRAIN_REPORT_S = 6.0
+_RELEASE_S = 2.0
 _LOG_TAIL_LINES = 40
 
 
@@ -173,7 +174,7 @@ class Worker:
         """Drain, and return when `run` has ended, or took too long: the lease then runs out by itself."""
         self.drain()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_DRAIN_GRACE_S + _DRAIN_REPORT_S):
+            async with asyncio.timeout(_DRAIN_GRACE_S + _DRAIN_REPORT_S + _RELEASE_S):
                 await self._ended.wait()
 
     async def run(self) -> None:
@@ -276,10 +277,12 @@ class Worker:
     async def _drain(
         self, job: JobInHand, driver: "asyncio.Task[Outcome]", held: asyncio.Task[None]
     ) -> Outcome | None:
-        await self._stop_child(driver, _DRAIN_GRACE_S, conclude_s=_DRAIN_REPORT_S)
-        outcome = driver.result() if driver.done() and not driver.cancelled() else None
+        # One deadline for all of it: what is not told by then is told again from the last checkpoint.
+        outcome: Outcome | None = None
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_DRAIN_REPORT_S):
+            async with asyncio.timeout(_DRAIN_GRACE_S + _DRAIN_REPORT_S):
+                await self._stop_child(driver, _DRAIN_GRACE_S, conclude_s=_DRAIN_REPORT_S)
+                outcome = driver.result() if driver.done() and not driver.cancelled() else None
                 await _first(job.flush(), held)
         # It may have finished while it was asked to stop. That it died is what was wished.
         return outcome if isinstance(outcome, Trained | Reported) else None
