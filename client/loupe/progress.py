@@ -187,7 +187,7 @@ class LineScreen:
             for iteration, accuracy in curve.validation.items():
                 text = f"{network}: validation accuracy {percent(accuracy)} at iteration {iteration}"
                 self._once(("validation", curve.attempt, network, iteration), text)
-        if view.ended:
+        if view.complete:
             self._once(("end", task.attempt, task.state), _ending(task))
 
     def _progress(self, view: TaskView, phase: str) -> None:
@@ -195,10 +195,9 @@ class LineScreen:
         if view.ended or not phase or not progress.fraction:
             return
         tenth = int(progress.fraction / _LINE_EVERY + 1e-9)
+        curves = view.curves if view.task.phase == task_pb2.PHASE_TRAINING else {}
         losses = [
-            f"{network} loss {_latest(curve.losses):.4f}"
-            for network, curve in view.curves.items()
-            if curve.losses
+            f"{name} loss {_latest(curve.losses):.4f}" for name, curve in curves.items() if curve.losses
         ]
         left = remaining(progress)
         told = [

@@ -61,6 +61,8 @@ class TaskView:
     """By network: classification, segmentation."""
     disconnected: bool = False
     """True while the connection is lost and being made again."""
+    complete: bool = False
+    """True for the last view: the task has ended and its last points have come."""
 
     @property
     def ended(self) -> bool:
@@ -97,6 +99,7 @@ async def watch_task(
             yield watch.view
         # The task's end and its last points come on different streams.
         await asyncio.wait(watch.followers, timeout=_LAST_POINTS_S)
+        watch.view.complete = True
         yield watch.view
     finally:
         for follower in watch.followers:

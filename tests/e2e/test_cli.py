@@ -27,7 +27,9 @@ pytestmark = pytest.mark.stack
 
 CODES = ["TPFIP", "TTFBS", "TTMUD", "TGGS0", "TPOTS", "TSFAS", "TSDFS"]
 IMAGE = "surface-classification@v3.1"
-TRAINING = ["--set", "max_iter=24", "--set", "batch_size=8", "--set", "base_lr=0.02"]
+COMMAND_TIMEOUT_S = 400
+"""Generous: on a crowded machine importing torch alone takes half a minute."""
+TRAINING = ["--set", "max_iter=20", "--set", "batch_size=8", "--set", "base_lr=0.02"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Loupe:
             capture_output=True,
             text=True,
             env=environ,
-            timeout=180,
+            timeout=COMMAND_TIMEOUT_S,
             check=False,
         )
         return Done(done.returncode, done.stdout, done.stderr)
@@ -245,7 +247,8 @@ def test_a_version_is_tested_against_a_question_bank(loupe: Loupe, released: dic
     listed = loupe.json("samples", version, "--limit", "1000")["results"]
     assert len(listed) == 35
     strange = loupe.json("samples", version, "--verdict", "nonconforming")["results"]
-    assert [item["reason"] for item in strange] == ["RESOLUTION"]
+    assert [item["file"] for item in strange] == ["TPFIP/P000_strip.jpg"]
+    assert strange[0]["reason"].startswith("RESOLUTION")
     page = loupe("report", version).stdout
     assert "confusion matrix" in page
     assert "Wilson" in page

@@ -261,13 +261,13 @@ def spec_of_parent(parent: model_pb2.ModelVersion, kind: int) -> task_pb2.Traini
         model_name=parent.name.split("/")[1],
         algorithm_image_version=parent.algorithm_image_version,
         data_paths=[snapshot.partition("/snapshots/")[0] for snapshot in parent.snapshots],
-        training_params_json=json.dumps(whole_numbers(MessageToDict(parent.training_params))),
+        training_params_json=_text(whole_numbers(MessageToDict(parent.training_params))),
         parent_version=parent.name,
     )
     if kind == algorithm_image_pb2.IMAGE_KIND_GENERAL:
         # A business image brings both itself (W2).
         spec.production_environment = parent.production_environment
-        spec.model_params_json = json.dumps(whole_numbers(MessageToDict(parent.model_params)))
+        spec.model_params_json = _text(whole_numbers(MessageToDict(parent.model_params)))
     ParseDict(MessageToDict(parent.preprocessing_params), spec.preprocessing, ignore_unknown_fields=True)
     return spec
 
@@ -300,7 +300,12 @@ def apply_settings(
         level = params.setdefault(network, {})
         if isinstance(level, dict):
             level[parameter] = _value(written)
-    return json.dumps(params)
+    return _text(params)
+
+
+def _text(params: object) -> str:
+    """One text for the same parameters: a Struct has no order, and a repeated request must be the same."""
+    return json.dumps(params, sort_keys=True)
 
 
 def _value(written: str) -> object:

@@ -117,6 +117,7 @@ def test_plain_output_tells_every_change_once() -> None:
         screen.show(view)
         view.task = _task(report="reports/r1")
         view.task.state = task_pb2.TASK_STATE_COMPLETED
+        view.complete = True
         view.task.end_time.FromDatetime(NOW)
         screen.show(view)
         screen.show(view)
@@ -219,6 +220,9 @@ def test_single_settings_change_the_defaults_and_keep_whole_numbers_whole() -> N
         "segmentation": {"max_iter": 300, "base_lr": 0.001},
     }
     assert '"max_iter": 300' in text
+    assert text == apply_settings(
+        "", _image(), ["lr_policy=fixed", "segmentation.base_lr=1e-3", "max_iter=20"]
+    )
     assert "300.0" not in text
     assert apply_settings('{"classification": {"gamma": 0.5}}', _image(), ["power=1"]) == (
         '{"classification": {"gamma": 0.5, "power": 1}}'
