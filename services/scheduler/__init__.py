@@ -1,1 +1,1 @@
-"""The scheduler: training and prediction tasks, the jobs that workers lease, loss curves and logs (rules W, T, M, R1)."""
+"""The scheduler: training and prediction tasks, the their jobs, loss curves and logs (rules W, T, M, R1)."""

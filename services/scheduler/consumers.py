@@ -60,7 +60,7 @@ class ReleasedConsumer:
         )
 
     async def run(self) -> None:
-        """Consume for ever. The stream is the registry's to make: until it exists there is nothing to hear."""
+        """Consume for ever. The stream is the registry's to make; until then there is nothing to hear."""
         while True:
             try:
                 await self._consumer.run()

@@ -24,9 +24,9 @@ class Curve:
 
 
 def extremes_kept(losses_N: LossesN, max_points: int) -> IterationsN:  # noqa: N803 -- names carry shapes
-    """Indices of at most `max_points` points, ascending: the first, the last, and each bucket's least and largest.
+    """Indices of at most `max_points` points, ascending: first, last, and each bucket's least and largest.
 
-    0 keeps all; otherwise at least 4. A NaN counts as the largest of its bucket: it is what must not be hidden.
+    0 keeps all; otherwise at least 4. A NaN counts as the largest of its bucket: it must not be hidden.
     """
     count = len(losses_N)
     if max_points == 0 or count <= max_points:

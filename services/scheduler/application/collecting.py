@@ -40,8 +40,8 @@ class Collector:
             if key is None:
                 return False
             if not await Garbage(session).is_needed(key):
-                # Inside the transaction on purpose: the row's lock keeps a second collector away, and if we die
-                # here the object is looked at again. One small call; nobody else waits for this row.
+                # Inside the transaction on purpose: the row's lock keeps a second collector away, and if we
+                # die here the object is looked at again. One small call; nobody else waits for this row.
                 await self._objects.delete(key)
                 _log.info("object deleted", extra={"key": key})
             await Garbage(session).clear(key)

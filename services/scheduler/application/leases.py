@@ -1,4 +1,4 @@
-"""Work for workers: acquire, report, finish, give back, and what becomes of a job whose worker is lost (T5, T6)."""
+"""Work for workers: acquire, report, finish, give back; and what follows when a worker is lost (T5, T6)."""
 
 import json
 import logging
@@ -136,7 +136,7 @@ class Leases:
         reported = positions[checkpoint.network].next_iteration
         if checkpoint.next_iteration > reported:
             raise LossGap(
-                f"the checkpoint goes on at {checkpoint.next_iteration}, but points are reported only to {reported}",
+                f"the checkpoint goes on at {checkpoint.next_iteration}, the curve ends before {reported}",
                 network=checkpoint.network,
                 expected=reported,
             )

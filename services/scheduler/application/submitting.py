@@ -51,7 +51,7 @@ class Submissions:
         """The new task; the one it made before if the request is repeated (W12)."""
         if len(request_id) > MAX_REQUEST_ID_CHARACTERS:
             raise InvalidArgument(
-                f"request_id has {len(request_id)} characters; at most {MAX_REQUEST_ID_CHARACTERS} are accepted"
+                f"request_id has {len(request_id)} characters, more than {MAX_REQUEST_ID_CHARACTERS}"
             )
         content = digest(json.dumps(asdict(request), sort_keys=True))
         if validate_only or not request_id:
@@ -83,7 +83,7 @@ class Submissions:
         if spec is None:
             raise InvalidArgument("the submission is incomplete; validate it step by step")
         if not validate_only:
-            # Before the transaction, which must not wait for another service. A pin without a task harms nobody.
+            # Before the transaction, which must not wait for another service. A pin too many harms nobody.
             pinned = await asyncio.gather(*(self._parts.library.pin(path) for path in spec.data_paths))
             spec = replace(spec, pinned=tuple(pinned))
         now = self._parts.clock.now()

@@ -1,4 +1,4 @@
-"""Curves and watches: replay rows after a cursor, then follow; nothing missed, nothing twice (rules M3, M4, M5)."""
+"""Curves and watches: replay rows after a cursor, then follow; nothing missed or doubled (M3, M4, M5)."""
 
 from collections.abc import AsyncGenerator
 

@@ -84,7 +84,7 @@ class Job:
         )
 
     def require_lease(self, fencing_token: int) -> None:
-        """Raise LeaseLost unless this token holds the job now. An expired lease holds until it is taken away."""
+        """Raise LeaseLost unless this token holds the job. An expired lease holds until it is taken away."""
         if self.state is not JobState.LEASED or fencing_token != self.fencing_token:
             raise lease_lost(self.name, fencing_token)
 
@@ -119,7 +119,7 @@ class Job:
         )
 
     def retry_delay_s(self) -> float:
-        """How long to leave a job alone that told of a fault: the storage that is away now may be back then."""
+        """How long to leave a job alone that told of a fault: storage that is away may be back then."""
         return float(min(30, 2**self.recoveries))
 
 

@@ -1,4 +1,4 @@
-"""A loss curve as chunks of consecutive points: what a report may append, and where its points go (rules M3, M5)."""
+"""A loss curve as chunks of points: what a report may append, and where its points go (rules M3, M5)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,12 +28,13 @@ class ChunkSlice:
 
 
 def require_contiguous(network: str, first_iteration: int, expected: int) -> None:
-    """Raise LossGap if a point before `first_iteration` is missing. An overlap is a repeated report and is welcome."""
+    """Raise LossGap if a point before `first_iteration` is missing; an overlap is a repeated report."""
     if first_iteration < 0:
         raise LossGap("iterations count from 0", network=network, first=first_iteration, expected=expected)
     if first_iteration > expected:
         raise LossGap(
-            f"the {network} curve goes on at iteration {expected}, not at {first_iteration}; report what is between",
+            f"the {network} curve goes on at iteration {expected}, not at {first_iteration}; "
+            "report what is between",
             network=network,
             first=first_iteration,
             expected=expected,

@@ -59,7 +59,7 @@ class NetworkParams:
                 return self.base_lr
 
     def dies_at(self) -> int | None:
-        """The first iteration before a tenth of them whose rate is below 1e-8 · base_lr; None if there is none."""
+        """The first iteration of the first tenth whose rate is below 1e-8 · base_lr; None if none is."""
         if self.lr_policy == "exp" and self.gamma > 1:
             return None
         last = math.ceil(_EARLY_SHARE * self.max_iter) - 1
@@ -164,7 +164,7 @@ def parse_training_params(
     train_segmentation: bool,
     field: str = "training_params",
 ) -> tuple[dict[str, NetworkParams] | None, list[Violation]]:
-    """W8, from a parsed object; what is not given is the image's default. W9: an unused level is ignored whole."""
+    """W8, from a parsed object; what is not given is the image's default. W9: an unused level is ignored."""
     found = _unknown_keys(given, ("classification", "segmentation"), field)
     levels = ("classification", "segmentation") if train_segmentation else ("classification",)
     parsed: dict[str, NetworkParams] = {}

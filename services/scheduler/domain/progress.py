@@ -59,8 +59,8 @@ class Stage:
     validation_count: int = 0
 
 
-# Share of the whole task at which a phase begins and ends. Training is nearly all of it; the ends are there so that
-# the bar moves while a pack is built and does not stand at 100 % while the report is made.
+# Share of the whole task at which a phase begins and ends. Training is nearly all of it; the ends are there
+# so that the bar moves while a pack is built and does not stand at 100 % while the report is made.
 _SPANS: Mapping[Phase, tuple[float, float]] = {
     Phase.PREPROCESSING: (0.0, 0.05),
     Phase.TRAINING: (0.05, 0.95),

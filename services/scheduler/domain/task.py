@@ -1,4 +1,4 @@
-"""A task and its states: what may follow what, who may wish for it, and the fact that each change leaves behind (rule T)."""
+"""A task and its states: what may follow what, who may wish for it, what fact a change leaves (rule T)."""
 
 import enum
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ class TaskKind(enum.StrEnum):
 
 
 class TaskState(enum.StrEnum):
-    """The states of rule T; PREDICTING stands for a prediction task where TRAINING stands for a training one."""
+    """The states of rule T; a prediction task is PREDICTING where a training task is TRAINING."""
 
     WAITING = "WAITING"
     TRAINING = "TRAINING"
@@ -31,7 +31,7 @@ class TaskState(enum.StrEnum):
 
 _AFTER_RUNNING = frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.TERMINATED})
 
-# T1. An infrastructure fault is no change of state (T5): the task stays TRAINING while its job is queued again.
+# T1. An infrastructure fault is no change of state (T5): the task stays TRAINING, its job is queued again.
 _NEXT: Mapping[TaskKind, Mapping[TaskState, frozenset[TaskState]]] = {
     TaskKind.TRAINING: {
         TaskState.WAITING: frozenset({TaskState.TRAINING}),
@@ -133,7 +133,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class TaskTransition:
-    """The fact that a task entered a state. `from_state` None: it was submitted; `to_state` None: it was deleted."""
+    """A task entered a state. `from_state` None: it was submitted; `to_state` None: it was deleted."""
 
     task: str
     revision: int
@@ -156,8 +156,8 @@ class Task:
     create_time: datetime
     priority: int = 0
     revision: int = 1
-    # The revision of the last change that a user acts on: state, or the wish to terminate. Not progress, which
-    # changes ten times a second and would make every etag stale before it is used.
+    # The revision of the last change that a user acts on: state, or the wish to terminate. Not progress,
+    # which changes ten times a second and would make every etag stale before it is used.
     state_revision: int = 1
     attempt: int = 1
     terminating: bool = False
@@ -244,7 +244,7 @@ class Task:
         return _entered(blank, TaskState.WAITING, now, caller.name)
 
     def termination_requested(self, caller: Caller) -> "Task":
-        """Terminating, until the worker says that its process is gone (T2); the same value if it was already."""
+        """Terminating, until the worker says that its process is gone (T2); unchanged if it is so already."""
         self.require_owner(caller)
         self._require(Operation.TERMINATE)
         if self.terminating:
@@ -273,7 +273,7 @@ class Task:
     # What becomes of it.
 
     def taken_up(self, worker: str, now: datetime) -> tuple["Task", TaskTransition | None]:
-        """A worker has a job of it; no transition if it runs already (T5, or the evaluation after the training)."""
+        """A worker has a job of it; no transition if it runs already (T5, or its evaluation begins)."""
         if self.state in RUNNING:
             return _changed(self), None
         if self.kind is TaskKind.TRAINING:

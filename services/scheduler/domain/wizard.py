@@ -1,6 +1,7 @@
-"""The wizard: is this submission sound, what is to be said about it, and what does it resolve to (rule W, P1).
+"""The wizard: is this submission sound, what is to be said of it, what does it resolve to (rule W, P1).
 
-`facts` are what the registry and the library know; the functions here are pure. All that is found is told together.
+`facts` are what the registry and the library know; the functions are pure. All that is found is told
+together.
 """
 
 import re
@@ -242,9 +243,10 @@ def _check_name(request: TrainingRequest, facts: Facts, parent: VersionFacts | N
             finding(
                 "model_name",
                 "BAD_MODEL_NAME",
-                f'"{name[:80]}" is not a model name: 1 to 60 of A-Z, a-z, 0-9, - and _, beginning with a letter '
-                "and ending with a letter or digit",
-                f"“{name[:80]}” 不是合法的模型名称：最长 60 个字符，字母开头，支持 a-z、A-Z、0-9、-、_，以数字或字母结尾",
+                f'"{name[:80]}" is not a model name: 1 to 60 of A-Z, a-z, 0-9, - and _, beginning with a '
+                "letter and ending with a letter or digit",
+                f"“{name[:80]}” 不是合法的模型名称：最长 60 个字符，字母开头，"
+                "支持 a-z、A-Z、0-9、-、_，以数字或字母结尾",
             )
         ]
     if facts.name_taken:
@@ -285,7 +287,7 @@ def _check_environment(
                 finding(
                     "production_environment",
                     "FIXED_BY_IMAGE",
-                    f"a business image brings its environment, {facts.image.production_environment}; leave this empty",
+                    f"a business image brings {facts.image.production_environment}; leave this empty",
                     f"业务类镜像自带生产环境 {facts.image.production_environment}，此项请留空",
                 )
             )
@@ -310,8 +312,10 @@ def _check_environment(
             finding(
                 "production_environment",
                 "ENVIRONMENT_DIFFERS_FROM_MODEL",
-                f"{parent.model_name} is for {parent.production_environment}; a new version cannot be for {environment}",
-                f"模型 {parent.model_name} 属于 {parent.production_environment}，新版本不能改为 {environment}",
+                f"{parent.model_name} is for {parent.production_environment}; "
+                f"a new version cannot be for {environment}",
+                f"模型 {parent.model_name} 属于 {parent.production_environment}，"
+                f"新版本不能改为 {environment}",
             )
         )
     return found
@@ -546,7 +550,7 @@ def _check_resource(resource: str, facts: Facts) -> list[Violation]:
 def _training_params(
     request: TrainingRequest, facts: Facts, parent: VersionFacts | None
 ) -> tuple[dict[str, NetworkParams] | None, list[Violation]]:
-    """W8, W9: the user's, completed by the image's defaults; without any, a retraining takes its parent's (W13)."""
+    """W8, W9, W13: the user's, or of a retraining its parent's; completed by the image's defaults."""
     if facts.image is None:
         return None, []
     given: Mapping[str, Any] = parent.training_params if parent is not None else {}
@@ -586,7 +590,7 @@ def _preprocessing(request: TrainingRequest) -> tuple[Preprocessing | None, list
             finding(
                 "preprocessing.train_fraction",
                 "OUT_OF_RANGE",
-                f"train_fraction must be in (0, 1), not {fraction:g}; 0.8 trains on 80 % and validates on 20 %",
+                f"train_fraction must be in (0, 1), not {fraction:g}; 0.8 trains on 80 %, validates on 20 %",
                 f"切分比例必须在 (0, 1) 内，而不是 {fraction:g}；0.8 表示 80 % 训练、20 % 验证",
             )
         )
@@ -616,7 +620,7 @@ def _check_segmentation(request: TrainingRequest, facts: Facts) -> list[Violatio
             finding(
                 "train_segmentation",
                 "NOT_A_SEGMENTATION_IMAGE",
-                "the image's task type is classification; only segmentation + classification can train segmentation",
+                "the image is for classification only; choose one for segmentation + classification",
                 "该镜像的任务类型为分类，只有分割分类镜像才能开启训练分割",
             )
         ]

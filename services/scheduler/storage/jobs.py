@@ -20,7 +20,7 @@ QUEUE_CHANNEL = "scheduler:jobs"
 # Longer than the longest poll of an idle worker.
 WORKER_SEEN = timedelta(seconds=45)
 
-# T8: priority, which grows with waiting so that nobody starves; then the user with the least running; then age.
+# T8: priority, which grows with waiting so that nobody starves; then the user with least running; then age.
 _NEXT_JOB = sa.text(
     """
     SELECT j.id
@@ -44,7 +44,8 @@ _POSITIONS = sa.text(
     """
     WITH running AS (SELECT creator, count(*) AS n FROM jobs WHERE state = 'LEASED' GROUP BY creator),
     queued AS (
-        SELECT j.task, j.kind, j.compute_resource, j.queue_time, j.available_time, j.recoveries, j.id, j.creator,
+        SELECT j.task, j.kind, j.compute_resource, j.queue_time, j.available_time, j.recoveries, j.id,
+            j.creator,
             j.kind = 'TRAIN' AS pool,
             j.priority + floor(extract(epoch FROM :now - j.queue_time) / :aging_s) AS priority
         FROM jobs j WHERE j.state = 'QUEUED'
@@ -64,10 +65,12 @@ _POSITIONS = sa.text(
     SELECT p.task, p.position, p.queue_time, p.available_time, p.recoveries,
         EXISTS (
             SELECT FROM workers w
-            WHERE w.compute_resource = p.compute_resource AND p.kind = ANY(w.kinds) AND w.last_seen > :seen_after
+            WHERE w.compute_resource = p.compute_resource AND p.kind = ANY(w.kinds)
+                AND w.last_seen > :seen_after
         ) OR EXISTS (
             SELECT FROM jobs l
-            WHERE l.state = 'LEASED' AND l.compute_resource = p.compute_resource AND (l.kind = 'TRAIN') = p.pool
+            WHERE l.state = 'LEASED' AND l.compute_resource = p.compute_resource
+                AND (l.kind = 'TRAIN') = p.pool
         ) AS served
     FROM placed p WHERE p.task = ANY(:tasks)
     """
@@ -79,7 +82,7 @@ _POSITIONS = sa.text(
 
 
 class Jobs:
-    """The jobs of one transaction. A task's lock guards its jobs: whoever changes one has locked the task first."""
+    """The jobs of one transaction. A task's lock guards its jobs: who changes one locks the task first."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session

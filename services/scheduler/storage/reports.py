@@ -1,8 +1,9 @@
-"""The hot path: what a running job reports ten times a second, in as few statements as it takes (rules M5, T6)."""
+"""The hot path: what a running job reports ten times a second, in few statements (rules M5, T6)."""
 
 import json
 from dataclasses import dataclass
 from datetime import datetime
+
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 

@@ -86,7 +86,7 @@ class Tasks:
         return _task(await self._row(task_id, sa.select(tasks)))
 
     async def lock(self, task_id: str) -> Task:
-        """The task, whose lock guards its jobs and curves too until the end of the transaction; or TaskNotFound."""
+        """The task, or TaskNotFound; its lock guards its jobs and curves too, until the transaction ends."""
         return _task(await self._row(task_id, sa.select(tasks).with_for_update(key_share=True)))
 
     async def _row(self, task_id: str, select: sa.Select[Any]) -> Any:  # noqa: ANN401 -- a row

@@ -34,7 +34,7 @@ def loss_subject(task_id: str, network: Network) -> str:
 
 
 def state_changed(task: Task, transition: TaskTransition, releaser: str) -> events_pb2.TaskStateChanged:
-    """A task entered a state, or was deleted. A release carries all that the registry needs to number it (R1)."""
+    """A task entered a state, or was deleted. A release carries what the registry needs (R1)."""
     message = events_pb2.TaskStateChanged(
         transition=tasks.transition(transition),
         model_name=task.spec.model_name,

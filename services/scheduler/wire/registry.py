@@ -54,7 +54,7 @@ class RegistryVerifier:
         self._identity = identity_service_pb2_grpc.IdentityServiceStub(channel)
 
     async def verify(self, token: str) -> Principal:
-        """The principal of the token; Unauthenticated when it is not valid, Unavailable when nobody can tell."""
+        """The token's principal; Unauthenticated when it is not valid, Unavailable when nobody can tell."""
         found = await self._identity.Authenticate(identity_service_pb2.AuthenticateRequest(token=token))
         return Principal(found.name, Role(found.role), found.token)
 

@@ -88,7 +88,7 @@ def sha256(value: str, field: str) -> str:
 
 
 def enum_of(domain: type[E], wrapper: ProtoEnum, prefix: str, number: int, field: str) -> E:
-    """The domain's member for a number of the contract's enum; InvalidArgument for unspecified and unknown ones."""
+    """The domain's member for a number of the contract's enum; InvalidArgument if there is none."""
     name = _enum_name(wrapper, prefix, number)
     try:
         return domain(name)

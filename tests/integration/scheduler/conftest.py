@@ -56,6 +56,13 @@ CODES = ("TPFIP", "TTFBS", "TTMUD")
 TRAINING_PARAMS = '{"classification": {"max_iter": 1000, "batch_size": 4}}'
 
 
+async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for what another process's loop does; a failure after 30 s."""
+    async with asyncio.timeout(30):
+        while not await condition():  # noqa: ASYNC110 -- rows of PostgreSQL set no asyncio.Event
+            await asyncio.sleep(0.05)
+
+
 class Caller:
     """Stubs of both services with one caller's token."""
 
@@ -118,7 +125,7 @@ class Stack:
         async with self.database.sessions.begin() as session:
             await session.execute(sa.text(statement), values)
 
-    async def scalar(self, statement: str, **values: object) -> Any:  # noqa: ANN401 -- whatever the statement asks
+    async def scalar(self, statement: str, **values: object) -> Any:
         async with self.database.sessions.begin() as session:
             return await session.scalar(sa.text(statement), values)
 
@@ -238,7 +245,7 @@ async def data_path(engineer: Caller) -> str:
     return await import_path(engineer, "panels", "good", dict.fromkeys(CODES, 4))
 
 
-def training(model_name: str, resource: str, paths: Sequence[str], **changes: Any) -> task_pb2.Task:  # noqa: ANN401 -- any field
+def training(model_name: str, resource: str, paths: Sequence[str], **changes: Any) -> task_pb2.Task:
     """A sound submission, or one with changes."""
     values: dict[str, Any] = {
         "model_name": model_name,
@@ -259,14 +266,14 @@ def sha(text: str) -> str:
 class Held:
     """A lease, and what its worker does under it."""
 
-    def __init__(self, stub: Any, lease: job_pb2.JobLease) -> None:  # noqa: ANN401 -- a stub
+    def __init__(self, stub: Any, lease: job_pb2.JobLease) -> None:
         self.stub = stub
         self.lease = lease
 
-    def _request(self, cls: Any, **fields: Any) -> Any:  # noqa: ANN401 -- a message
+    def _request(self, cls: Any, **fields: Any) -> Any:
         return cls(job=self.lease.job, fencing_token=self.lease.fencing_token, **fields)
 
-    async def report(self, **fields: Any) -> job_service_pb2.ReportJobResponse:  # noqa: ANN401 -- any field
+    async def report(self, **fields: Any) -> job_service_pb2.ReportJobResponse:
         return await self.stub.ReportJob(self._request(job_service_pb2.ReportJobRequest, **fields))
 
     async def points(
@@ -284,7 +291,7 @@ class Held:
             )
         )
 
-    async def _finish(self, **outcome: Any) -> None:  # noqa: ANN401 -- any outcome
+    async def _finish(self, **outcome: Any) -> None:
         await self.stub.FinishJob(self._request(job_service_pb2.FinishJobRequest, **outcome))
 
     async def trained(self, weights: str = "") -> None:
@@ -341,13 +348,15 @@ class Worker:
             "UPDATE jobs SET lease_expire_time = now() - interval '1 second' WHERE id = :job",
             job=held.lease.job.removeprefix("jobs/"),
         )
-        async with asyncio.timeout(20):
-            while await self.stack.scalar(
+
+        async def taken_away() -> bool:
+            return not await self.stack.scalar(
                 "SELECT state = 'LEASED' AND fencing_token = :token FROM jobs WHERE id = :job",
                 job=held.lease.job.removeprefix("jobs/"),
                 token=held.lease.fencing_token,
-            ):
-                await asyncio.sleep(0.05)
+            )
+
+        await eventually(taken_away)
 
 
 @dataclass
@@ -361,11 +370,11 @@ class Bench:
     resource: str
     data_path: str
 
-    def training(self, **changes: Any) -> task_pb2.Task:  # noqa: ANN401 -- any field
+    def training(self, **changes: Any) -> task_pb2.Task:
         name = changes.pop("model_name", f"m-{secrets.token_hex(5)}")
         return training(name, self.resource, changes.pop("data_paths", [self.data_path]), **changes)
 
-    async def submit(self, caller: Caller | None = None, **changes: Any) -> task_pb2.Task:  # noqa: ANN401 -- any field
+    async def submit(self, caller: Caller | None = None, **changes: Any) -> task_pb2.Task:
         priority = changes.pop("priority", 0)
         task = self.training(**changes)
         task.priority = priority
@@ -374,7 +383,7 @@ class Bench:
     async def get(self, task: task_pb2.Task | str) -> task_pb2.Task:
         return await self.engineer.get(task if isinstance(task, str) else task.name)
 
-    async def completed(self, **changes: Any) -> task_pb2.Task:  # noqa: ANN401 -- any field
+    async def completed(self, **changes: Any) -> task_pb2.Task:
         """A task that ran through."""
         task = await self.submit(**changes)
         held = await self.worker.acquire()
@@ -383,7 +392,7 @@ class Bench:
         await (await self.worker.acquire()).reported()
         return await self.get(task)
 
-    async def released(self, **changes: Any) -> task_pb2.Task:  # noqa: ANN401 -- any field
+    async def released(self, **changes: Any) -> task_pb2.Task:
         """A task that was released and numbered."""
         task = await self.completed(**changes)
         return await self.releaser.tasks.ReleaseTask(task_service_pb2.ReleaseTaskRequest(name=task.name))
@@ -403,3 +412,8 @@ def new_worker() -> type[Worker]:
 @pytest.fixture(scope="session")
 def path_importer() -> Callable[..., Awaitable[str]]:
     return import_path
+
+
+@pytest.fixture(scope="session", name="eventually")
+def _eventually() -> Callable[..., Awaitable[None]]:
+    return eventually

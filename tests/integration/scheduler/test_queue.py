@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -16,12 +15,6 @@ from services.kit.settings import load
 from services.scheduler.settings import Settings
 
 TRAIN = job_pb2.JOB_KIND_TRAIN
-
-
-async def _eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
-        while not await condition():
-            await asyncio.sleep(0.05)
 
 
 async def test_no_job_is_given_twice(bench: Any, new_worker: Any) -> None:
@@ -131,7 +124,7 @@ async def test_t3_lists_are_filtered_and_paged(bench: Any) -> None:
     assert [t async for t in _all(bench, creator=colleague.name, model_name_contains="%")] == []
 
 
-async def test_t7_objects_that_nothing_needs_are_deleted(bench: Any) -> None:
+async def test_t7_objects_that_nothing_needs_are_deleted(bench: Any, eventually: Any) -> None:
     """T7: superseded checkpoints and the weights of deleted tasks go; what another task shares stays."""
     settings = load(Settings, bench.stack.environment)
     shared, own, old, new = (secrets.token_hex(32) for _ in range(4))
@@ -168,7 +161,7 @@ async def test_t7_objects_that_nothing_needs_are_deleted(bench: Any) -> None:
         async def collected() -> bool:
             return await bench.stack.scalar("SELECT count(*) FROM garbage") == 0
 
-        await _eventually(collected)
+        await eventually(collected)
         assert [name for name, key in keys.items() if await store.exists(key)] == [shared]
     assert (await bench.get(kept)).state == task_pb2.TASK_STATE_COMPLETED
 

@@ -225,7 +225,7 @@ def test_w3_no_text_crashes_the_wizard(text: str) -> None:
     [
         (params(["A", "B"], 1), "model_params.classification.num_of_classes", "OUT_OF_RANGE"),
         (params(["A", "B"], 2.5), "model_params.classification.num_of_classes", "OUT_OF_RANGE"),
-        (params(["A", "B"], True), "model_params.classification.num_of_classes", "OUT_OF_RANGE"),  # noqa: FBT003
+        (params(["A", "B"], True), "model_params.classification.num_of_classes", "OUT_OF_RANGE"),
         (params(["A", "B"], None), "model_params.classification.num_of_classes", "MISSING_KEY"),
         (params(["A", "B"], 3), "model_params.classification.num_of_classes", "MORE_CLASSES_THAN_CODES"),
         (params(["A", "B", "A"]), "model_params.code_list[2]", "DUPLICATE_CODE"),
