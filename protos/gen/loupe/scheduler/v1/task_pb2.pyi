@@ -221,8 +221,9 @@ class Task(_message.Message):
     recoveries: _builtins.int
     """How often the present attempt was taken up again after an infrastructure fault (T5)."""
     priority: _builtins.int
+    """0 to 9, higher first; grows with waiting (T8)."""
     etag: _builtins.str
-    """Changes with every revision; pass it back to act only on what was seen."""
+    """Changes with every state and with the wish to terminate, not with progress; pass it back to act only on what was seen."""
     @_builtins.property
     def training(self) -> Global___TrainingSpec: ...
     @_builtins.property
@@ -243,7 +244,7 @@ class Task(_message.Message):
 
     @_builtins.property
     def wait(self) -> Global___WaitReason:
-        """Only while WAITING (T4)."""
+        """While WAITING, and while a running task's next job waits for a worker (T4, T5)."""
 
     @_builtins.property
     def failure(self) -> Global___Failure:

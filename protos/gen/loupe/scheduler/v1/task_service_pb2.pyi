@@ -461,7 +461,7 @@ class WatchLossRequest(_message.Message):
     name: _builtins.str
     network: _task_pb2.Network.ValueType
     cursor: _builtins.str
-    """`{attempt}:{iteration}` of the next point wanted; empty: from the present attempt's first."""
+    """`{attempt}:{iteration}` of the next point wanted, or the cursor of an answer; empty: from the present attempt's first."""
     def __init__(
         self,
         *,
