@@ -182,7 +182,8 @@ def test_validation_is_affordable():
 
 def test_the_number_of_threads_is_torchs_again_after_an_order(order, data_set, packs, tmp_path):
     """A warm child carries out many orders: one's wish must not slow the next."""
+    train(order(threads=None, classification={"max_iter": 1}), data_set, packs, tmp_path / "a")
     before = torch.get_num_threads()
-    train(order(threads=1, classification={"max_iter": 1}), data_set, packs, tmp_path / "a")
-    train(order(threads=None, classification={"max_iter": 1}), data_set, packs, tmp_path / "b")
+    train(order(threads=before + 1, classification={"max_iter": 1}), data_set, packs, tmp_path / "b")
+    train(order(threads=None, classification={"max_iter": 1}), data_set, packs, tmp_path / "c")
     assert torch.get_num_threads() == before
