@@ -16,7 +16,7 @@ tasks = sa.Table(
     sa.Column("state", sa.Text),
     sa.Column("creator", sa.Text),
     sa.Column("model_name", sa.Text),
-    sa.Column("name_trigrams", ARRAY(sa.Text)),
+    sa.Column("name_grams", ARRAY(sa.Text)),
     sa.Column("retraining", sa.Boolean),
     sa.Column("production_environment", sa.Text),
     sa.Column("tried_version", sa.Text),

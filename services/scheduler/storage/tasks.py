@@ -25,7 +25,7 @@ from services.scheduler.storage.tables import tasks, transitions
 
 _HELD_NAME = "tasks_model_name_held"
 _REQUEST = "tasks_request"
-_TRIGRAM = 3
+_LONGEST_GRAM = 3
 
 
 class ModelNameTaken(AlreadyExists):
@@ -59,7 +59,7 @@ class Tasks:
             "kind": task.kind.value,
             "creator": task.creator,
             "model_name": spec.model_name,
-            "name_trigrams": _trigrams(spec.model_name),
+            "name_grams": _grams(spec.model_name, 1, 2, _LONGEST_GRAM),
             "retraining": isinstance(spec, TrainingSpec) and bool(spec.parent_version),
             "production_environment": spec.production_environment,
             "tried_version": spec.model_version if isinstance(spec, PredictionSpec) else "",
@@ -179,8 +179,8 @@ class Tasks:
             conditions.append(tasks.c.kind == wanted.kind.value)
         if wanted.model_name_contains:
             part = wanted.model_name_contains.lower()
-            if len(part) >= _TRIGRAM:
-                conditions.append(tasks.c.name_trigrams.contains(_trigrams(part)))
+            # The index finds candidates; the name itself decides.
+            conditions.append(tasks.c.name_grams.contains(_grams(part, min(len(part), _LONGEST_GRAM))))
             conditions.append(sa.func.lower(tasks.c.model_name).contains(part, autoescape=True))
         newest = tasks.c.id.desc()
         if not wanted.states:
@@ -206,9 +206,9 @@ def digest(content: str) -> bytes:
     return hashlib.sha256(content.encode()).digest()
 
 
-def _trigrams(text: str) -> list[str]:
+def _grams(text: str, *sizes: int) -> list[str]:
     lowered = text.lower()
-    return sorted({lowered[i : i + _TRIGRAM] for i in range(len(lowered) - _TRIGRAM + 1)})
+    return sorted({lowered[i : i + size] for size in sizes for i in range(len(lowered) - size + 1)})
 
 
 def _changing(task: Task) -> dict[str, Any]:

@@ -120,6 +120,9 @@ async def test_t3_lists_are_filtered_and_paged(bench: Any) -> None:
         t async for t in _all(bench, creator=colleague.name, kind=task_service_pb2.TASK_KIND_PREDICTION)
     ] == []
     assert [t async for t in _all(bench, creator=colleague.name, production_environment="x")] == []
+    for part, expected in (("P", newest_first), ("l-", newest_first), (f"{mark}-6", newest_first[:1])):
+        found = [task.name async for task in _all(bench, creator=colleague.name, model_name_contains=part)]
+        assert found == expected
     # A percent sign is a character of the filter, not a wildcard.
     assert [t async for t in _all(bench, creator=colleague.name, model_name_contains="%")] == []
 

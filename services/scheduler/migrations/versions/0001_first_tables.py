@@ -19,8 +19,8 @@ _CREATE = (
         state text NOT NULL,
         creator text COLLATE "C" NOT NULL,
         model_name text COLLATE "C" NOT NULL,
-        -- Of the name in lower case; pg_trgm is not in every PostgreSQL.
-        name_trigrams text[] NOT NULL,
+        -- Runs of 1 to 3 characters of the name in lower case; pg_trgm is not in every PostgreSQL.
+        name_grams text[] NOT NULL,
         retraining boolean NOT NULL,
         production_environment text COLLATE "C" NOT NULL,
         tried_version text COLLATE "C" NOT NULL,
@@ -59,7 +59,7 @@ _CREATE = (
     "CREATE INDEX tasks_by_environment ON tasks (production_environment, id)",
     "CREATE INDEX tasks_by_tried_version ON tasks (tried_version, id) WHERE tried_version <> ''",
     "CREATE INDEX tasks_predictions ON tasks (id) WHERE kind = 'PREDICTION'",
-    "CREATE INDEX tasks_by_trigram ON tasks USING gin (name_trigrams)",
+    "CREATE INDEX tasks_by_gram ON tasks USING gin (name_grams)",
     # What the collector of garbage asks.
     "CREATE INDEX tasks_by_weights ON tasks (weights_sha256) WHERE weights_sha256 <> ''",
     "CREATE INDEX tasks_by_split ON tasks (split_sha256) WHERE split_sha256 <> ''",
