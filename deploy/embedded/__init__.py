@@ -4,3 +4,5 @@
 The gRPC ports of SeaweedFS (each of its ports + 10000) ask for no credentials, so any local user can reach
 them: use mTLS or another object store on a host that people share.
 """
+
+import services.kit  # noqa: F401 -- before anything imports grpc: it settles what grpc does when we fork
