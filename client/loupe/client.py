@@ -15,7 +15,7 @@ of `services.kit.errors`, with its reason and its violations.
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -247,7 +247,7 @@ class Loupe:
         self._thread = threading.Thread(target=self._loop.run_forever, name="loupe-client", daemon=True)
         self._thread.start()
         # Channels belong to the loop they are made on.
-        self.async_client = self._run(_made(lambda: AsyncLoupe(profile)))
+        self.async_client = self.call(_made(lambda: AsyncLoupe(profile)))
 
     @classmethod
     def connect(cls, data_dir: Path | str | None = None) -> Self:
@@ -264,20 +264,21 @@ class Loupe:
         """Hang up and end the thread."""
         if self._loop.is_closed():
             return
-        self._run(self.async_client.close())
+        self.call(self.async_client.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    def _run(self, awaited: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(awaited, self._loop).result()
+    def call(self, awaited: Awaitable[T]) -> T:
+        """The answer of anything that `async_client` can be asked, such as a call of one of its stubs."""
+        return asyncio.run_coroutine_threadsafe(_awaited(awaited), self._loop).result()
 
     def import_folder(
         self, folder: Path | str, *, dataset: str, path: str = "main", description: str = ""
     ) -> ImportResult:
         """Import a folder of `<CODE>/<image>` into a data path."""
         listing = read_folder(Path(folder))
-        return self._run(
+        return self.call(
             self.async_client.import_folder(listing, dataset=dataset, path=path, description=description)
         )
 
@@ -314,7 +315,7 @@ class Loupe:
             )
             return await client.submit(task_pb2.Task(training=spec), request_id=request_id)
 
-        return self._run(submit())
+        return self.call(submit())
 
     def predict(
         self, version: str, *, datasets: Sequence[str] = (), paths: Sequence[str] = (), resource: str = "cpu"
@@ -329,7 +330,7 @@ class Loupe:
             )
             return await self.async_client.submit(task_pb2.Task(prediction=spec))
 
-        return self._run(submit())
+        return self.call(submit())
 
     def task(self, task: str) -> task_pb2.Task:
         """One task, by name, id or the beginning of its id."""
@@ -341,7 +342,7 @@ class Loupe:
             )
             return found
 
-        return self._run(get())
+        return self.call(get())
 
     def tasks(self, limit: int = 50) -> list[task_pb2.Task]:
         """The newest tasks."""
@@ -352,13 +353,13 @@ class Loupe:
                 item async for item in pages(self.async_client.tasks.ListTasks, request, "tasks", limit=limit)
             ]
 
-        return self._run(collect())
+        return self.call(collect())
 
     def watch(self, task: str) -> Iterator[TaskView]:
         """The task's view after every change, until it ends. The view is one object that goes on changing."""
-        views = self.async_client.watch(self._run(self.async_client.resolve_task(task)))
+        views = self.async_client.watch(self.call(self.async_client.resolve_task(task)))
         while True:
-            view = self._run(_next(views))
+            view = self.call(_next(views))
             if view is None:
                 return
             yield view
@@ -373,11 +374,11 @@ class Loupe:
             )
             return released
 
-        return self._run(release())
+        return self.call(release())
 
     def report(self, of: str) -> report_pb2.Report:
         """The report of a task, of `MODEL@VERSION`, or by its name."""
-        return self._run(self.async_client.find_report(of))
+        return self.call(self.async_client.find_report(of))
 
     def models(self) -> list[model_pb2.Model]:
         """All released models."""
@@ -386,7 +387,11 @@ class Loupe:
             request = model_service_pb2.ListModelsRequest(page_size=_PAGE)
             return [item async for item in pages(self.async_client.models.ListModels, request, "models")]
 
-        return self._run(collect())
+        return self.call(collect())
+
+
+async def _awaited(awaited: Awaitable[T]) -> T:
+    return await awaited
 
 
 async def _made(factory: Callable[[], T]) -> T:

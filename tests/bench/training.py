@@ -170,7 +170,7 @@ def accuracy(options: argparse.Namespace) -> None:
         print(result.confusion)
 
 
-def overhead(options: argparse.Namespace) -> None:
+def overhead(options: argparse.Namespace) -> dict[str, Any]:
     """Interleaves stretches of our loop and of a plain one, and compares the medians per step."""
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -256,7 +256,7 @@ def overhead(options: argparse.Namespace) -> None:
                 seconds[name].append((time.perf_counter() - started) / stretch)
     pace = {name: options.batch_size / float(np.median(its)) for name, its in seconds.items()}
     best = {name: options.batch_size / min(its) for name, its in seconds.items()}
-    report = {
+    return {
         "size": options.size,
         "augment": options.augment,
         "ours_images_per_s": round(pace["ours"], 2),
@@ -268,7 +268,6 @@ def overhead(options: argparse.Namespace) -> None:
         ),
         "ratio_of_best": round(best["ours"] / best["plain"], 4),
     }
-    print(json.dumps(report))
 
 
 class _Silent:
@@ -297,8 +296,17 @@ class _Never:
         """Never called."""
 
 
-def main() -> None:
-    """Runs what the command line names."""
+def measure_overhead() -> dict[str, Any]:
+    """The loop against a plain one: bare, and with two augmentations."""
+    return {
+        augment or "no augmentation": overhead(
+            _options(["overhead", "--size", "64", "--augment", augment, "--threads", "2"])
+        )
+        for augment in ("", "colour,flip")
+    }
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["accuracy", "overhead"])
     parser.add_argument("data", nargs="?")
@@ -314,9 +322,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--repeats", type=int, default=10)
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    """Runs what the command line names."""
+    options = _options(sys.argv[1:])
     cv2.setNumThreads(1)
-    (accuracy if options.what == "accuracy" else overhead)(options)
+    if options.what == "accuracy":
+        accuracy(options)
+    else:
+        print(json.dumps(overhead(options)))
 
 
 if __name__ == "__main__":
