@@ -62,6 +62,7 @@ def _input(message: job_pb2.WorkInput) -> dict[str, Any]:
         "channels": message.channels or None,
         "mean": [_shortest(value) for value in message.mean] or None,
         "std": [_shortest(value) for value in message.std] or None,
+        "normalisation": "per_image" if message.per_image_normalisation else "fixed",
         "resolution": {name: value for name, value in resolution.items() if value},
     }
 

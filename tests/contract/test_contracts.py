@@ -23,13 +23,13 @@ def _methods() -> Iterator[MethodDescriptor]:
             yield from service.methods
 
 
-@pytest.mark.parametrize("method", _methods(), ids=lambda method: method.full_name)
+@pytest.mark.parametrize("method", list(_methods()), ids=lambda method: method.full_name)
 def test_a2_every_rpc_names_its_role(method: MethodDescriptor) -> None:
     """An RPC without a role would be open to nobody, or worse, to everybody."""
     assert method.GetOptions().Extensions[access_pb2.role] != access_pb2.ROLE_UNSPECIFIED
 
 
-@pytest.mark.parametrize("method", _methods(), ids=lambda method: method.full_name)
+@pytest.mark.parametrize("method", list(_methods()), ids=lambda method: method.full_name)
 def test_a2_workers_rpcs_are_not_on_the_web(method: MethodDescriptor) -> None:
     """What only services may call has no HTTP mapping: the gateway cannot be talked into it."""
     options = method.GetOptions()

@@ -61,6 +61,8 @@ class InputSpecification:
     """Pixels; 0 leaves it to the trainer's default."""
     max_aspect_ratio: float = 0.0
     """0: no limit."""
+    per_image_normalisation: bool = False
+    """By the image's own mean and deviation instead of `mean` and `std`."""
 
     def faults(self, at: str) -> list[Violation]:
         """What is wrong with it."""

@@ -106,6 +106,7 @@ def input_in(message: pb.InputSpecification) -> InputSpecification:
         std=tuple(message.std) or given.std,
         min_side=message.min_side,
         max_aspect_ratio=message.max_aspect_ratio,
+        per_image_normalisation=message.per_image_normalisation,
     )
 
 
@@ -119,6 +120,7 @@ def input_out(value: InputSpecification) -> pb.InputSpecification:
         std=value.std,
         min_side=value.min_side,
         max_aspect_ratio=value.max_aspect_ratio,
+        per_image_normalisation=value.per_image_normalisation,
     )
 
 

@@ -34,6 +34,7 @@ class InputSpec:
     std: tuple[float, ...] = ()
     min_side: int = 0
     max_aspect_ratio: float = 0.0
+    per_image_normalisation: bool = False
 
 
 @dataclass(frozen=True, slots=True)

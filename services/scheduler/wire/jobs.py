@@ -261,6 +261,7 @@ def _input(value: InputSpec) -> job_pb2.WorkInput:
         std=value.std,
         min_side=value.min_side,
         max_aspect_ratio=value.max_aspect_ratio,
+        per_image_normalisation=value.per_image_normalisation,
     )
 
 

@@ -214,6 +214,7 @@ def release_order(task: Task, releaser: str) -> model_service_pb2.CreateModelVer
             std=spec.input.std,
             min_side=spec.input.min_side,
             max_aspect_ratio=spec.input.max_aspect_ratio,
+            per_image_normalisation=spec.input.per_image_normalisation,
         ),
         model_params=struct(spec.model_params),
         training_params=struct(spec.training_params),
@@ -246,4 +247,5 @@ def _input(message: algorithm_image_pb2.InputSpecification) -> InputSpec:
         std=tuple(message.std),
         min_side=message.min_side,
         max_aspect_ratio=message.max_aspect_ratio,
+        per_image_normalisation=message.per_image_normalisation,
     )

@@ -52,7 +52,7 @@ class TrainingRecipe:
     when."""
     threads: int | None = None
     """Of torch on the CPU; results are reproducible for a given number."""
-    class_balance: float = 0.5
+    class_balance: float = 0.25
     """0 draws samples as they come, 1 draws every class equally often, between is between. W8 has no such
     parameter."""
 

@@ -56,7 +56,7 @@ async def test_a_new_installation_has_something_to_train_with(viewer: Caller) ->
     training = json_format.MessageToDict(general.default_training_params)
     keys = {"base_lr", "batch_size", "max_iter", "weight_decay", "momentum", "lr_policy", "power", "gamma"}
     assert set(training["classification"]) == set(training["segmentation"]) == keys
-    assert (general.input.width, general.input.height) == (128, 128)
+    assert (general.input.width, general.input.height) == (64, 64)
     assert (await version(viewer, f"{BUSINESS}/versions/v3.0")).input.width == 224
     resources = await viewer.master_data.ListComputeResources(
         master_data_service_pb2.ListComputeResourcesRequest()

@@ -44,7 +44,7 @@ async def test_a_training_goes_from_submission_to_a_version(  # noqa: PLR0915 --
     assert work.training_params["classification"]["max_iter"] == 1000
     assert work.training_params["classification"]["base_lr"] > 0  # the image's default
     assert work.seed == task.training.seed
-    assert work.input.width == 128
+    assert work.input.width == 64
     task = await bench.get(task)
     assert task.state == task_pb2.TASK_STATE_TRAINING
     assert task.phase == task_pb2.PHASE_PREPROCESSING

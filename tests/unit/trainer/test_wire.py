@@ -27,6 +27,7 @@ def test_an_order_says_what_the_image_version_says() -> None:
         "channels": 3,
         "mean": [0.485, 0.456, 0.406],
         "std": None,
+        "normalisation": "fixed",
         "resolution": {"min_side_px": 16},
     }
     assert order["preprocessing"]["train_fraction"] == 0.8

@@ -181,6 +181,7 @@ class InputSpecification(_message.Message):
     STD_FIELD_NUMBER: _builtins.int
     MIN_SIDE_FIELD_NUMBER: _builtins.int
     MAX_ASPECT_RATIO_FIELD_NUMBER: _builtins.int
+    PER_IMAGE_NORMALISATION_FIELD_NUMBER: _builtins.int
     width: _builtins.int
     """Pixels."""
     height: _builtins.int
@@ -190,6 +191,10 @@ class InputSpecification(_message.Message):
     """Least side of an original in pixels; smaller ones are nonconforming. 0: 16."""
     max_aspect_ratio: _builtins.float
     """Largest ratio of an original's longer to its shorter side. 0: no limit."""
+    per_image_normalisation: _builtins.bool
+    """Each image is normalised by its own mean and deviation; `mean` and `std` are then not used. For inspection images whose
+    exposure varies.
+    """
     @_builtins.property
     def mean(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """Per channel, of values scaled to 0..1."""
@@ -206,10 +211,11 @@ class InputSpecification(_message.Message):
         std: _abc.Iterable[_builtins.float] | None = ...,
         min_side: _builtins.int = ...,
         max_aspect_ratio: _builtins.float = ...,
+        per_image_normalisation: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "height", b"height", "max_aspect_ratio", b"max_aspect_ratio", "mean", b"mean", "min_side", b"min_side", "std", b"std", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "height", b"height", "max_aspect_ratio", b"max_aspect_ratio", "mean", b"mean", "min_side", b"min_side", "per_image_normalisation", b"per_image_normalisation", "std", b"std", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

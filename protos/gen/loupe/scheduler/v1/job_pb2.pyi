@@ -137,11 +137,13 @@ class WorkInput(_message.Message):
     STD_FIELD_NUMBER: _builtins.int
     MIN_SIDE_FIELD_NUMBER: _builtins.int
     MAX_ASPECT_RATIO_FIELD_NUMBER: _builtins.int
+    PER_IMAGE_NORMALISATION_FIELD_NUMBER: _builtins.int
     width: _builtins.int
     height: _builtins.int
     channels: _builtins.int
     min_side: _builtins.int
     max_aspect_ratio: _builtins.float
+    per_image_normalisation: _builtins.bool
     @_builtins.property
     def mean(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
@@ -156,10 +158,11 @@ class WorkInput(_message.Message):
         std: _abc.Iterable[_builtins.float] | None = ...,
         min_side: _builtins.int = ...,
         max_aspect_ratio: _builtins.float = ...,
+        per_image_normalisation: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "height", b"height", "max_aspect_ratio", b"max_aspect_ratio", "mean", b"mean", "min_side", b"min_side", "std", b"std", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "height", b"height", "max_aspect_ratio", b"max_aspect_ratio", "mean", b"mean", "min_side", b"min_side", "per_image_normalisation", b"per_image_normalisation", "std", b"std", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
