@@ -34,8 +34,8 @@ MODEL_PARAMS: dict[str, Any] = {
 TRAINING_PARAMS: dict[str, Any] = {
     "classification": {
         "base_lr": 0.02,
-        "batch_size": 16,
-        "max_iter": 1300,
+        "batch_size": 32,
+        "max_iter": 600,
         "weight_decay": 0.001,
         "momentum": 0.9,
         "lr_policy": "poly",
