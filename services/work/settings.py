@@ -56,7 +56,7 @@ class WorkerSettings:
             "LOUPE_CACHE_DIR": str(self.cache_dir),
             "LOUPE_PACK_CACHE_BYTES": str(self.cache_bytes),
             "OMP_NUM_THREADS": str(self.threads),
-            # OpenMP threads spin while they wait. On shared cores the default made a step three times as long;
+            # OpenMP threads spin in waiting. The default made a step three times as long on shared cores;
             # not spinning at all costs a third of the pace on idle ones.
             "GOMP_SPINCOUNT": "20000",
         }
