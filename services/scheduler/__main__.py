@@ -2,12 +2,11 @@
 
 import asyncio
 import os
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from services.identity import token_verifier
 from services.kit import telemetry
-from services.kit.auth import CachingVerifier, ServiceTokenVerifier
 from services.kit.database import Database, Signals, retrying_transient
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
@@ -22,11 +21,10 @@ from services.scheduler.application.leases import Leases
 from services.scheduler.application.parts import Parts
 from services.scheduler.application.wishes import Wishes
 from services.scheduler.settings import Settings
-from services.scheduler.wire.registry import RegistryLibrary, RegistryVerifier
+from services.scheduler.wire.registry import RegistryLibrary
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-_TOKEN_KNOWN_S = 10.0
 _SWEEP_S = 1.0
 _FORGET_S = 3600.0
 
@@ -67,11 +65,10 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     process.background("sweeper", every(_SWEEP_S, Leases(parts).sweep))
     process.background("collector", Collector(parts, objects).run)
     process.background("worker list", every(_FORGET_S, Wishes(parts).forget_gone_workers))
-    verifier = CachingVerifier(RegistryVerifier(registry), _TOKEN_KNOWN_S, time.monotonic)
     return await process.enter(
         GrpcServer(
             server.services(parts),
-            verifier=ServiceTokenVerifier(settings.service_token, verifier),
+            verifier=token_verifier(settings.service_token, registry),
             address=settings.listen,
         )
     )

@@ -1,4 +1,4 @@
-"""One running stack for all end-to-end tests, the command line before it, and a task that went all the way."""
+"""One running stack for all end-to-end tests, the command line before it, and a task that went through."""
 
 import asyncio
 import json

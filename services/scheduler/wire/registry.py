@@ -12,8 +12,6 @@ from loupe.registry.v1 import (
     dataset_pb2,
     dataset_service_pb2,
     dataset_service_pb2_grpc,
-    identity_service_pb2,
-    identity_service_pb2_grpc,
     master_data_service_pb2,
     master_data_service_pb2_grpc,
     model_pb2,
@@ -21,7 +19,6 @@ from loupe.registry.v1 import (
     model_service_pb2_grpc,
 )
 
-from services.kit.auth import Principal, Role
 from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound
 from services.scheduler.domain.spec import (
     InputSpec,
@@ -45,18 +42,6 @@ T = TypeVar("T")
 
 # A wizard with hundreds of paths must not take all of the registry's connections.
 _PARALLEL = 16
-
-
-class RegistryVerifier:
-    """Asks the registry whom a token speaks for (A1)."""
-
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._identity = identity_service_pb2_grpc.IdentityServiceStub(channel)
-
-    async def verify(self, token: str) -> Principal:
-        """The token's principal; Unauthenticated when it is not valid, Unavailable when nobody can tell."""
-        found = await self._identity.Authenticate(identity_service_pb2.AuthenticateRequest(token=token))
-        return Principal(found.name, Role(found.role), found.token)
 
 
 class RegistryLibrary:
