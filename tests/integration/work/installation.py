@@ -47,6 +47,11 @@ class Installation:
         cache = str(self.folder / "cache")
         await self.start(name, module, LOUPE_WORKER=name, LOUPE_CACHE_DIR=cache, LOUPE_LISTEN=f"{HOST}:0")
 
+    def trainer(self) -> str:
+        """The one trainer that runs."""
+        (name,) = (name for name in self.processes if name.startswith("trainer"))
+        return name
+
     async def stop(self, name: str, number: signal.Signals = signal.SIGTERM) -> int:
         """Signal a process and wait for its end; its exit code."""
         process = self.processes.pop(name)

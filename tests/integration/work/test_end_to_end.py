@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.folders import read_folder
@@ -17,6 +18,10 @@ from tests.integration.work.installation import Installation, installed
 
 COMPLETED, TRAINING = task_pb2.TASK_STATE_COMPLETED, task_pb2.TASK_STATE_TRAINING
 CLASSIFICATION = task_pb2.NETWORK_CLASSIFICATION
+
+
+# One installation, so one process of pytest-xdist.
+pytestmark = pytest.mark.xdist_group("installation")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -101,12 +106,13 @@ async def test_a_training_moves_from_a_drained_worker_to_the_next(installation: 
     image = await installation.tiny_image(150, minor=22)
     task = await installation.train("moved", image, "panels")
     await installation.until(task, TRAINING, iteration=10)
-    await installation.start_worker("trainer-2", "services.trainer")
-    assert await installation.stop("trainer-1") == 0
+    before, after = installation.trainer(), f"{installation.trainer()}-next"
+    await installation.start_worker(after, "services.trainer")
+    assert await installation.stop(before) == 0
     done = await installation.until(task, COMPLETED)
     assert done.attempt == 1
     assert (await curve(installation, task)).iterations == list(range(150))
-    ends = [line for line in installation.log("trainer-1") if line["message"] == "job ends"]
+    ends = [line for line in installation.log(before) if line["message"] == "job ends"]
     assert ends[-1]["outcome"] == "given back"
 
 
@@ -115,8 +121,9 @@ async def test_a_training_survives_the_death_of_its_worker(installation: Install
     image = await installation.tiny_image(150, minor=23)
     task = await installation.train("survivor", image, "panels")
     await installation.until(task, TRAINING, iteration=10)
-    await installation.stop("trainer-2", signal.SIGKILL)
-    await installation.start_worker("trainer-3", "services.trainer")
+    victim = installation.trainer()
+    await installation.stop(victim, signal.SIGKILL)
+    await installation.start_worker(f"{victim}-next", "services.trainer")
     done = await installation.until(task, COMPLETED)
     assert done.recoveries == 1
     assert (await curve(installation, task)).iterations == list(range(150))

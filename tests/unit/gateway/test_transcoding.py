@@ -288,7 +288,10 @@ def test_answers_are_proto3_json() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(
-    st.lists(st.floats(width=32), min_size=1, max_size=20),
+    # protobuf's own reader takes the largest floats for an overflow.
+    st.lists(
+        st.floats(width=32).filter(lambda x: not (3e38 < abs(x) < float("inf"))), min_size=1, max_size=20
+    ),
     st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=20),
 )
 def test_a_long_curve_is_written_as_a_short_one(losses: list[float], iterations: list[int]) -> None:
