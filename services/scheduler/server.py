@@ -61,6 +61,14 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         findings = await self._submissions.validate(tasks.request(request.task), request.step)
         return task_service_pb2.ValidateTaskResponse(findings=[tasks.finding(one) for one in findings])
 
+    async def DraftRetraining(  # noqa: N802, D102
+        self, request: task_service_pb2.DraftRetrainingRequest, _: Context
+    ) -> task_service_pb2.DraftRetrainingResponse:
+        answers = await self._submissions.draft_retraining(request.parent_version)
+        return task_service_pb2.DraftRetrainingResponse(
+            task=task_pb2.Task(training=tasks.draft(answers)), locked_data_paths=answers.data_paths
+        )
+
     async def GetTask(self, request: task_service_pb2.GetTaskRequest, _: Context) -> task_pb2.Task:  # noqa: N802, D102
         return tasks.task(await self._wishes.get(_task_id(request.name)))
 

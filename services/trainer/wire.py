@@ -38,6 +38,9 @@ def train_work(message: job_pb2.TrainWork) -> dict[str, Any]:
             "iteration": resume.next_iteration,
         },
         "warm_start_weights_key": f"weights/{warm_start}.safetensors" if warm_start else None,
+        "prior_split_key": f"splits/{message.prior_split_sha256}.jsonl"
+        if message.prior_split_sha256
+        else None,
         "certificate": dict(message.origin),
     }
 

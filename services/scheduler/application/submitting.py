@@ -5,7 +5,9 @@ import json
 import secrets
 from dataclasses import asdict, replace
 
-from services.kit.errors import AlreadyExists, InvalidArgument, Violation
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.kit.errors import AlreadyExists, InvalidArgument, NotFound, Violation
 from services.scheduler.application.ids import new_id
 from services.scheduler.application.parts import Parts, announce, queue_first_job
 from services.scheduler.domain.spec import (
@@ -15,7 +17,13 @@ from services.scheduler.domain.spec import (
     TrainingSpec,
 )
 from services.scheduler.domain.task import Caller, Task, TaskKind, TaskState
-from services.scheduler.domain.wizard import Examination, examine_prediction, examine_training
+from services.scheduler.domain.wizard import (
+    Examination,
+    VersionFacts,
+    examine_prediction,
+    examine_training,
+    retraining_of,
+)
 from services.scheduler.storage.tasks import ModelNameTaken, Tasks, digest
 
 MAX_REQUEST_ID_CHARACTERS = 64
@@ -39,6 +47,21 @@ class Submissions:
     ) -> tuple[Violation, ...]:
         """All that is to be said about one step, or about all of them (0). Submits nothing."""
         return (await self._examine(request, step)).findings
+
+    async def draft_retraining(self, parent_version: str) -> TrainingRequest:
+        """The answers that a version was made with, as a retraining begins with them (W13)."""
+        library = self._parts.library
+        parent = (await library.training_facts(TrainingRequest(parent_version=parent_version))).version
+        if parent is None:
+            raise NotFound(f"there is no model version {parent_version[:200]}; list the model's versions")
+        facts = await library.training_facts(
+            TrainingRequest(algorithm_image_version=parent.algorithm_image_version)
+        )
+        async with self._parts.sessions.begin() as session:
+            made_by = await _made_by(session, parent)
+        if not isinstance(made_by.spec, TrainingSpec):  # pragma: no cover -- only trainings are released
+            raise TypeError(f"{made_by.name} is no training")
+        return retraining_of(parent, made_by.spec, facts.image)
 
     async def create(
         self,
@@ -124,9 +147,16 @@ class Submissions:
         facts = await self._parts.library.training_facts(request)
         async with self._parts.sessions.begin() as session:
             taken = await Tasks(session).is_name_held(request.model_name)
+            prior_split = (await _made_by(session, facts.version)).split_sha256 if facts.version else ""
         # From 1: 0 means that the server chooses.
         seed = secrets.randbits(_SEED_BITS) + 1
-        return examine_training(request, replace(facts, name_taken=taken), seed, step)
+        facts = replace(facts, name_taken=taken, prior_split_sha256=prior_split)
+        return examine_training(request, facts, seed, step)
+
+
+async def _made_by(session: AsyncSession, version: VersionFacts) -> Task:
+    """The task that a version was released from; it cannot be deleted (T7)."""
+    return await Tasks(session).get(version.task.removeprefix("tasks/"))
 
 
 def _refuse_errors(examination: Examination[TrainingSpec] | Examination[PredictionSpec]) -> None:
@@ -134,5 +164,5 @@ def _refuse_errors(examination: Examination[TrainingSpec] | Examination[Predicti
     if not errors:
         return
     if len(errors) == 1 and errors[0].reason == ModelNameTaken.reason:
-        raise ModelNameTaken(errors[0].message)
+        raise ModelNameTaken(errors[0].message, field=errors[0].field, message_zh=errors[0].message_zh)
     raise InvalidArgument.of(*examination.findings)

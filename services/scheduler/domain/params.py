@@ -5,9 +5,8 @@ Every function returns what it could read and all that it found; nothing raises.
 
 import difflib
 import json
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,9 +18,9 @@ _CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _TOKEN = re.compile(r'"(?:[^"\\\n]|\\.){0,40}"?|[A-Za-z0-9_.+-]{1,40}|.', re.DOTALL)
 
 LR_POLICIES = ("fixed", "exp", "inv", "poly")
-# W8: a rate below this share of base_lr, before this share of max_iter, is a schedule that dies.
+# W8: a rate below this share of base_lr, in the first tenth of max_iter, is a schedule that dies.
 _DEAD_SHARE = 1e-8
-_EARLY_SHARE = 0.1
+_EARLY_PART = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,11 @@ class ModelParams:
     network: str
     num_of_classes: int
     code_list: tuple[str, ...]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classifier's codes."""
+        return self.code_list[: self.num_of_classes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,9 @@ class NetworkParams:
         """The first iteration of the first tenth whose rate is below 1e-8 · base_lr; None if none is."""
         if self.lr_policy == "exp" and self.gamma > 1:
             return None
-        last = math.ceil(_EARLY_SHARE * self.max_iter) - 1
+        last = -(-self.max_iter // _EARLY_PART) - 1
         floor = _DEAD_SHARE * self.base_lr
-        if last < 0 or self.rate(last) >= floor:
+        if self.rate(last) >= floor:
             return None
         # Rates only fall, so the first one below the floor can be bisected.
         low, high = 0, last
@@ -157,6 +161,29 @@ def parse_model_params(
     return ModelParams(network, classes, codes), found
 
 
+def code_list_of(given: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The codes alone, if they are sound: they can be held against the data whatever else is wrong (W5)."""
+    return _code_list(given.get("code_list"), "code_list")[0]
+
+
+def model_params_of_data(default: Mapping[str, Any], codes: Iterable[str], network: str) -> dict[str, Any]:
+    """W3's default for the codes of the data: those that it knows in its order, special ones special.
+
+    Codes that the default does not have are classes after its own.
+    """
+    present = set(codes)
+    level = default.get("classification")
+    level = dict(level) if isinstance(level, dict) else {}
+    listed = default.get("code_list")
+    known = [code for code in listed if isinstance(code, str)] if isinstance(listed, list) else []
+    classes = level.get("num_of_classes")
+    learnt = int(classes) if isinstance(classes, int | float) and _whole_from(0)(classes) else len(known)
+    kept = [code for code in known[:learnt] if code in present] + sorted(present - set(known))
+    special = [code for code in known[learnt:] if code in present]
+    level = {"name": network, **level, "num_of_classes": len(kept)}
+    return {**default, "classification": level, "code_list": kept + special}
+
+
 def parse_training_params(
     given: Mapping[str, Any],
     defaults: Mapping[str, Any],
@@ -222,6 +249,17 @@ def _network_params(
         power=float(checked["power"]),
         gamma=float(checked["gamma"]),
     )
+    if params.lr_policy == "exp" and params.gamma > 1:
+        found.append(
+            finding(
+                f"{at}.gamma",
+                "GROWING_SCHEDULE",
+                f"exp with gamma {params.gamma:g} raises the rate with every iteration until the loss is no "
+                "number; a gamma below 1 lowers it",
+                f"exp 策略下 gamma {params.gamma:g} 会使学习率逐次增大，直至损失溢出；gamma 应小于 1",
+                "warning",
+            )
+        )
     dead = params.dies_at()
     if dead is not None:
         found.append(

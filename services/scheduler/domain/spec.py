@@ -51,14 +51,15 @@ class PinnedPath:
 class TrainingRequest:
     """The wizard's answers as the user gave them."""
 
-    model_name: str
-    algorithm_image_version: str
+    model_name: str = ""
+    algorithm_image_version: str = ""
     production_environment: str = ""
     data_paths: tuple[str, ...] = ()
     compute_resource: str = ""
     model_params_json: str = ""
     training_params_json: str = ""
-    train_fraction: float = 0.0
+    # None: not said.
+    train_fraction: float | None = None
     filter_resolution: bool = False
     # Names as they came; an unknown one is a finding, not a crash.
     augmentations: tuple[str, ...] = ()
@@ -109,6 +110,8 @@ class TrainingSpec:
     num_of_classes: int
     training_params: dict[str, Any] = field(hash=False)
     warm_start_weights_sha256: str = ""
+    # The parent's split: its samples keep their sides (D3).
+    prior_split_sha256: str = ""
     pinned: tuple[PinnedPath, ...] = ()
 
     @property

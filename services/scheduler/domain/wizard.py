@@ -4,6 +4,7 @@
 together.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,9 @@ from services.kit.errors import Violation
 from services.scheduler.domain.params import (
     ModelParams,
     NetworkParams,
+    code_list_of,
     finding,
+    model_params_of_data,
     parse_model_params,
     parse_object,
     parse_training_params,
@@ -36,6 +39,11 @@ _NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")
 _DEFAULT_TRAIN_FRACTION = 0.8
 _DEFAULT_BATCH_SIZE = 32
 _ALL_STEPS = 0
+
+# W4: what is a warning that refuses the submission until the user acknowledges it, and with which field.
+ACKNOWLEDGED_WITH: Mapping[str, str] = {
+    "UNACKNOWLEDGED_MISSING_TRAINING_PATHS": "acknowledge_missing_training_paths"
+}
 
 Spec = TypeVar("Spec")
 
@@ -80,7 +88,11 @@ class VersionFacts:
     code_list: tuple[str, ...]
     num_of_classes: int
     weights_sha256: str
+    # `tasks/{task}` that made it.
+    task: str = ""
+    algorithm_image_version: str = ""
     production_environment: str = ""
+    # Of the parent: bound by any version of its model (W6), its own first.
     data_paths: tuple[str, ...] = ()
     model_params: Mapping[str, Any] = field(default_factory=dict)
     training_params: Mapping[str, Any] = field(default_factory=dict)
@@ -101,6 +113,8 @@ class Facts:
     paths: Mapping[str, PathFacts | None] = field(default_factory=dict)
     # Of the parent (W6) or of the version that a prediction tries (P1).
     version: VersionFacts | None = None
+    # Which samples the parent was trained with and which it was judged by (D3).
+    prior_split_sha256: str = ""
     name_taken: bool = False
 
 
@@ -126,16 +140,24 @@ def examine_training(
     found[1] += _check_name(request, facts, parent)
     found[1] += _check_image(request, facts)
     found[1] += _check_environment(request, facts, parent)
-    model_params, faults = _model_params(request, facts, parent)
+    given, faults = _given_model_params(request, facts, parent)
     found[1] += faults
+    model_params, codes = None, None
+    if given is not None and facts.image is not None:
+        codes = code_list_of(given)
+        model_params, faults = parse_model_params(given, facts.image.classification_networks)
+        found[1] += faults
+    found[1] += _check_parent(request, parent, model_params)
     found[2] += _check_paths(request.data_paths, facts)
-    found[2] += _check_codes(request, facts, model_params)
+    if codes is not None:
+        found[2] += _check_codes(request, facts, codes, model_params.num_of_classes if model_params else 0)
     found[2] += _check_training_paths(request, facts)
-    found[2] += _check_parent(request, parent, model_params)
+    found[2] += _check_bound_paths(request, parent)
     found[3] += _check_resource(request.compute_resource, facts)
     training_params, faults = _training_params(request, facts, parent)
     found[3] += faults
     found[3] += _check_priority(request.priority)
+    found[3] += _check_seed(request.seed)
     preprocessing, faults = _preprocessing(request)
     found[4] += faults
     found[4] += _check_segmentation(request, facts)
@@ -166,8 +188,34 @@ def examine_training(
         num_of_classes=model_params.num_of_classes,
         training_params={level: params.as_json() for level, params in training_params.items()},
         warm_start_weights_sha256=parent.weights_sha256 if parent and request.warm_start else "",
+        prior_split_sha256=facts.prior_split_sha256 if parent else "",
     )
     return Examination(told, spec)
+
+
+def retraining_of(parent: VersionFacts, answers: TrainingSpec, image: ImageFacts | None) -> TrainingRequest:
+    """The wizard filled in with the answers that a version was made with (W13)."""
+    business = image is not None and image.business
+    return TrainingRequest(
+        model_name=parent.model_name,
+        algorithm_image_version=answers.algorithm_image_version,
+        # A business image brings both itself (W2).
+        production_environment="" if business else answers.production_environment,
+        model_params_json="" if business else _text(answers.model_params),
+        data_paths=parent.data_paths,
+        compute_resource=answers.compute_resource,
+        training_params_json=_text(answers.training_params),
+        train_fraction=answers.preprocessing.train_fraction,
+        filter_resolution=answers.preprocessing.filter_resolution,
+        augmentations=tuple(str(one) for one in answers.preprocessing.augmentations),
+        train_segmentation=answers.train_segmentation,
+        parent_version=parent.name,
+        acknowledge_missing_training_paths=answers.acknowledge_missing_training_paths,
+    )
+
+
+def _text(params: Mapping[str, Any]) -> str:
+    return json.dumps(params, indent=2, ensure_ascii=False)
 
 
 def examine_prediction(
@@ -321,45 +369,105 @@ def _check_environment(
     return found
 
 
-def _model_params(
+def _given_model_params(
     request: TrainingRequest, facts: Facts, parent: VersionFacts | None
-) -> tuple[ModelParams | None, list[Violation]]:
-    """W3: the user's, or the parent's, or the image's default with the codes of the data."""
-    if facts.image is None:
+) -> tuple[Mapping[str, Any] | None, list[Violation]]:
+    """W2, W3: the user's, or the parent's, or the image's own, or its default with the codes of the data."""
+    image = facts.image
+    if image is None:
         return None, []
     if request.model_params_json.strip():
-        if facts.image.business:
-            return None, [
-                finding(
-                    "model_params",
-                    "FIXED_BY_IMAGE",
-                    "a business image brings its model parameters; leave them empty",
-                    "业务类镜像自带模型参数，此项请留空",
-                )
-            ]
-        given, found = parse_object(request.model_params_json, "model_params")
-        if given is None:
-            return None, found
-    elif parent is not None and parent.model_params and not facts.image.business:
+        if not image.business:
+            return parse_object(request.model_params_json, "model_params")
+        return None, [
+            finding(
+                "model_params",
+                "FIXED_BY_IMAGE",
+                "a business image brings its model parameters; leave them empty",
+                "业务类镜像自带模型参数，此项请留空",
+            )
+        ]
+    if image.business:
+        return image.default_model_params, []
+    if parent is not None and parent.model_params:
         # W13. Their order is kept for ever (W3), so codes of new data do not push into them.
-        given = dict(parent.model_params)
-    else:
-        given = _default_model_params(facts.image, request.data_paths, facts)
-        if not given["code_list"]:
-            # Nothing to derive the codes from; step 2 says that there is no data.
-            return None, []
-    return parse_model_params(given, facts.image.classification_networks)
+        return parent.model_params, []
+    return _model_params_of_data(image, _code_counts(request.data_paths, facts))
 
 
-def _default_model_params(image: ImageFacts, paths: Sequence[str], facts: Facts) -> dict[str, Any]:
-    default = dict(image.default_model_params)
-    level = dict(default.get("classification") or {})
-    if image.business and default.get("code_list"):
-        return default
-    codes = sorted(_code_counts(paths, facts))
-    level.setdefault("name", image.classification_networks[0] if image.classification_networks else "")
-    level["num_of_classes"] = len(codes)
-    return {**default, "classification": level, "code_list": codes}
+def _model_params_of_data(
+    image: ImageFacts, counts: Mapping[str, CodeCount]
+) -> tuple[Mapping[str, Any] | None, list[Violation]]:
+    """Nobody wrote these codes, so what became of them is said, unless it is the default itself."""
+    if not counts:
+        # Nothing to take the codes from; step 2 says that there is no data.
+        return None, []
+    network = next(iter(image.classification_networks), "")
+    taken = model_params_of_data(image.default_model_params, counts, network)
+    codes = taken["code_list"]
+    if codes == image.default_model_params.get("code_list"):
+        return taken, []
+    learnt = taken["classification"]["num_of_classes"]
+    classes, special = _named(codes[:learnt]), _named(codes[learnt:])
+    return taken, [
+        finding(
+            "model_params",
+            "CODES_OF_THE_DATA",
+            f"model_params is empty, so the codes are the data's: {learnt} classes ({classes}), "
+            f"{len(codes) - learnt} special ({special}); write code_list if that is not meant",
+            f"未填写模型参数，code 取自数据：{learnt} 个分类类别（{classes}），"
+            f"{len(codes) - learnt} 个特殊缺陷（{special}）；如不符合预期请填写 code_list",
+            "warning",
+        )
+    ]
+
+
+def _named(codes: Sequence[str]) -> str:
+    return ", ".join(codes[:10]) + (", …" if len(codes) > 10 else "") or "–"
+
+
+def _check_parent(
+    request: TrainingRequest, parent: VersionFacts | None, params: ModelParams | None
+) -> list[Violation]:
+    """W13: the parent exists, its codes keep their order (W3), its weights fit."""
+    if not request.parent_version:
+        if not request.warm_start:
+            return []
+        return [
+            finding(
+                "warm_start",
+                "WARM_START_WITHOUT_PARENT",
+                "only a retraining can start from its parent's weights",
+                "只有重新训练才能从父版本的权重开始",
+            )
+        ]
+    if parent is None:
+        return [_not_found("parent_version", request.parent_version, "model version", "模型版本")]
+    if params is None:
+        return []
+    found = []
+    kept = [code for code in params.code_list if code in parent.code_list]
+    if kept != [code for code in parent.code_list if code in kept]:
+        found.append(
+            finding(
+                "model_params.code_list",
+                "CODE_ORDER_DIFFERS",
+                f"the codes of {parent.name} are in another order; who reads codes by number will be misled",
+                f"code 顺序与 {parent.name} 不同，按序号读取 code 的系统会出错",
+                "warning",
+            )
+        )
+    if request.warm_start and params.classes != parent.code_list[: parent.num_of_classes]:
+        found.append(
+            finding(
+                "warm_start",
+                "WARM_START_CLASSES_DIFFER",
+                f"the classes differ from {parent.name}'s; its last layer is not taken over",
+                f"类别与 {parent.name} 不同，最后一层的权重不会被沿用",
+                "warning",
+            )
+        )
+    return found
 
 
 # Step 2.
@@ -409,13 +517,15 @@ def _check_paths(paths: Sequence[str], facts: Facts) -> list[Violation]:
     return found
 
 
-def _check_codes(request: TrainingRequest, facts: Facts, params: ModelParams | None) -> list[Violation]:
+def _check_codes(
+    request: TrainingRequest, facts: Facts, codes: Sequence[str], num_of_classes: int
+) -> list[Violation]:
     """W5: codes against samples."""
-    if params is None or not any(facts.paths.get(path) for path in request.data_paths):
+    if not any(facts.paths.get(path) for path in request.data_paths):
         return []
     counts = _code_counts(request.data_paths, facts)
     found = []
-    for index, code in enumerate(params.code_list):
+    for index, code in enumerate(codes):
         samples = counts[code].samples if code in counts else 0
         at = f"model_params.code_list[{index}]"
         if samples == 0:
@@ -427,7 +537,7 @@ def _check_codes(request: TrainingRequest, facts: Facts, params: ModelParams | N
                     f"没有任何样本属于 {code}，请添加包含它的数据路径或删除该 code",
                 )
             )
-        elif index < params.num_of_classes and samples < 2:
+        elif index < num_of_classes and samples < 2:
             found.append(
                 finding(
                     at,
@@ -436,7 +546,7 @@ def _check_codes(request: TrainingRequest, facts: Facts, params: ModelParams | N
                     f"类别 {code} 只有 1 个样本，训练和验证至少各需 1 个",
                 )
             )
-    return [*found, *_unlisted_codes(request.data_paths, facts, params.code_list)]
+    return [*found, *_unlisted_codes(request.data_paths, facts, codes)]
 
 
 def _unlisted_codes(paths: Sequence[str], facts: Facts, code_list: Iterable[str]) -> list[Violation]:
@@ -487,45 +597,20 @@ def _check_training_paths(request: TrainingRequest, facts: Facts) -> list[Violat
     ]
 
 
-def _check_parent(
-    request: TrainingRequest, parent: VersionFacts | None, params: ModelParams | None
-) -> list[Violation]:
-    """W6, W13."""
-    if not request.parent_version:
-        if request.warm_start:
-            return [
-                finding(
-                    "warm_start",
-                    "WARM_START_WITHOUT_PARENT",
-                    "only a retraining can start from its parent's weights",
-                    "只有重新训练才能从父版本的权重开始",
-                )
-            ]
-        return []
+def _check_bound_paths(request: TrainingRequest, parent: VersionFacts | None) -> list[Violation]:
+    """W6."""
     if parent is None:
-        return [_not_found("parent_version", request.parent_version, "model version", "模型版本")]
-    found = [
+        return []
+    return [
         finding(
             "data_paths",
             "PARENT_PATH_REMOVED",
-            f"{path} was bound when {parent.model_name} was made and cannot be left out of a retraining",
-            f"{path} 是新建 {parent.model_name} 时绑定的数据路径，重新训练时不可删除",
+            f"{path} is bound by a version of {parent.model_name} and cannot be left out of a retraining",
+            f"{path} 是模型 {parent.model_name} 已绑定的数据路径，重新训练时不可删除",
         )
         for path in parent.data_paths
         if path not in request.data_paths
     ]
-    classes = parent.code_list[: parent.num_of_classes]
-    if request.warm_start and params and params.code_list[: params.num_of_classes] != classes:
-        found.append(
-            finding(
-                "warm_start",
-                "WARM_START_CLASSES_DIFFER",
-                f"the classes differ from {parent.name}'s; its last layer is not taken over",
-                f"类别与 {parent.name} 不同，最后一层的权重不会被沿用",
-                "warning",
-            )
-        )
-    return found
 
 
 # Step 3.
@@ -578,13 +663,26 @@ def _check_priority(priority: int) -> list[Violation]:
     ]
 
 
+def _check_seed(seed: int) -> list[Violation]:
+    if seed >= 0:
+        return []
+    return [
+        finding(
+            "seed",
+            "OUT_OF_RANGE",
+            f"seed must be a whole number from 0 (0: chosen by the server), not {seed}",
+            f"seed 必须为不小于 0 的整数（0 表示由服务器选择），而不是 {seed}",
+        )
+    ]
+
+
 # Step 4.
 
 
 def _preprocessing(request: TrainingRequest) -> tuple[Preprocessing | None, list[Violation]]:
     """W10."""
     found = []
-    fraction = request.train_fraction or _DEFAULT_TRAIN_FRACTION
+    fraction = _DEFAULT_TRAIN_FRACTION if request.train_fraction is None else request.train_fraction
     if not 0 < fraction < 1:
         found.append(
             finding(

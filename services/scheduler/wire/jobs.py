@@ -221,6 +221,7 @@ def _train(task: Task, spec: TrainingSpec, resume: Checkpoint | None) -> job_pb2
             "task": task.name,
             "parent_version": spec.parent_version,
         },
+        prior_split_sha256=spec.prior_split_sha256,
     )
 
 

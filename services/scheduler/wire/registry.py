@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import TypeVar
 
 import grpc
@@ -42,6 +43,8 @@ T = TypeVar("T")
 
 # A wizard with hundreds of paths must not take all of the registry's connections.
 _PARALLEL = 16
+# With 500 paths each, still less than a message may hold.
+_VERSIONS_A_PAGE = 25
 
 
 class RegistryLibrary:
@@ -61,7 +64,7 @@ class RegistryLibrary:
             self._environment_exists(request.production_environment),
             self._resource_exists(request.compute_resource),
             self._paths(request.data_paths),
-            self._version(request.parent_version),
+            self._parent(request.parent_version),
         )
         return Facts(
             image=image,
@@ -150,6 +153,23 @@ class RegistryLibrary:
             codes={one.code: CodeCount(one.sample_count, one.mask_count) for one in path.code_counts},
         )
 
+    async def _parent(self, name: str) -> VersionFacts | None:
+        """The version, with the paths that any version of its model binds (W6)."""
+        parent = await self._version(name)
+        if parent is None:
+            return None
+        bound = dict.fromkeys(parent.data_paths)
+        request = model_service_pb2.ListModelVersionsRequest(
+            parent=f"models/{parent.model_name}", page_size=_VERSIONS_A_PAGE
+        )
+        while True:
+            answer = await self._models.ListModelVersions(request)
+            for version in answer.versions:
+                bound.update(dict.fromkeys(_paths_of(version)))
+            request.page_token = answer.next_page_token
+            if not request.page_token:
+                return replace(parent, data_paths=tuple(bound))
+
     async def _version(self, name: str) -> VersionFacts | None:
         version = await self._known(
             name, lambda: self._models.GetModelVersion(model_service_pb2.GetModelVersionRequest(name=name))
@@ -161,8 +181,10 @@ class RegistryLibrary:
             code_list=tuple(version.code_list),
             num_of_classes=version.num_of_classes,
             weights_sha256=version.weights_sha256,
+            task=version.task,
+            algorithm_image_version=version.algorithm_image_version,
             production_environment=version.production_environment,
-            data_paths=tuple(snapshot.partition("/snapshots/")[0] for snapshot in version.snapshots),
+            data_paths=_paths_of(version),
             model_params=dict_of(version.model_params),
             training_params=dict_of(version.training_params),
         )
@@ -175,6 +197,10 @@ class RegistryLibrary:
             return await call()
         except (NotFound, InvalidArgument, FailedPrecondition):
             return None
+
+
+def _paths_of(version: model_pb2.ModelVersion) -> tuple[str, ...]:
+    return tuple(snapshot.partition("/snapshots/")[0] for snapshot in version.snapshots)
 
 
 def release_order(task: Task, releaser: str) -> model_service_pb2.CreateModelVersionRequest:

@@ -18,6 +18,7 @@ from services.scheduler.domain.spec import (
     TrainingSpec,
 )
 from services.scheduler.domain.task import FINAL, Failure, Task, TaskKind, TaskState, TaskTransition
+from services.scheduler.domain.wizard import ACKNOWLEDGED_WITH
 from services.scheduler.domain.work import NonconformingSample
 from services.scheduler.wire.values import duration, enum_of, enum_or_none, struct, text, timestamp
 
@@ -58,7 +59,9 @@ def _training_request(spec: task_pb2.TrainingSpec, priority: int) -> TrainingReq
         compute_resource=spec.compute_resource,
         model_params_json=spec.model_params_json.replace("\x00", "\ufffd"),
         training_params_json=spec.training_params_json.replace("\x00", "\ufffd"),
-        train_fraction=spec.preprocessing.train_fraction,
+        train_fraction=spec.preprocessing.train_fraction
+        if spec.preprocessing.HasField("train_fraction")
+        else None,
         filter_resolution=spec.preprocessing.filter_resolution,
         augmentations=tuple(
             enum_or_none(Augmentation, task_pb2.Augmentation, "AUGMENTATION_", number) or str(number)
@@ -182,6 +185,27 @@ def _prediction(spec: PredictionSpec) -> task_pb2.PredictionSpec:
     )
 
 
+def draft(value: TrainingRequest) -> task_pb2.TrainingSpec:
+    """Answers to the wizard that nobody has submitted yet (W13)."""
+    return task_pb2.TrainingSpec(
+        model_name=value.model_name,
+        algorithm_image_version=value.algorithm_image_version,
+        production_environment=value.production_environment,
+        data_paths=value.data_paths,
+        compute_resource=value.compute_resource,
+        model_params_json=value.model_params_json,
+        training_params_json=value.training_params_json,
+        preprocessing=task_pb2.PreprocessingParams(
+            train_fraction=value.train_fraction,
+            filter_resolution=value.filter_resolution,
+            augmentations=[task_pb2.Augmentation.Value(f"AUGMENTATION_{one}") for one in value.augmentations],
+        ),
+        train_segmentation=value.train_segmentation,
+        parent_version=value.parent_version,
+        acknowledge_missing_training_paths=value.acknowledge_missing_training_paths,
+    )
+
+
 def preprocessing(value: Preprocessing) -> task_pb2.PreprocessingParams:
     """W10."""
     return task_pb2.PreprocessingParams(
@@ -288,12 +312,14 @@ def _state(value: TaskState | None) -> task_pb2.TaskState.ValueType:
 
 def finding(value: Violation) -> task_service_pb2.ValidateTaskResponse.Finding:
     """A fault or a warning of the wizard."""
+    acknowledge_with = ACKNOWLEDGED_WITH.get(value.reason, "")
     return task_service_pb2.ValidateTaskResponse.Finding(
         field=value.field,
         reason=value.reason,
         message=value.message,
         message_zh=value.message_zh,
-        warning=value.severity == "warning",
+        warning=value.severity == "warning" or bool(acknowledge_with),
+        acknowledge_with=acknowledge_with,
     )
 
 

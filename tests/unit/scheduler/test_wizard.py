@@ -20,6 +20,7 @@ from services.scheduler.domain.wizard import (
     VersionFacts,
     examine_prediction,
     examine_training,
+    retraining_of,
 )
 
 DEFAULTS = {
@@ -32,12 +33,17 @@ DEFAULTS = {
     "power": 0.9,
     "gamma": 0.1,
 }
-GOOD, EXTRA, EMPTY, OLD = (f"datasets/d/paths/{name}" for name in ("good", "extra", "empty", "old"))
+GOOD, EXTRA, EMPTY, OLD, MANY = (
+    f"datasets/d/paths/{name}" for name in ("good", "extra", "empty", "old", "many")
+)
 IMAGE = ImageFacts(
     major=3,
     input=InputSpec(128, 128, 3),
     classification_networks=("ResNet18",),
-    default_model_params={"classification": {"name": "ResNet18", "num_of_classes": 5}, "code_list": ["X"]},
+    default_model_params={
+        "classification": {"name": "ResNet18", "num_of_classes": 2.0},
+        "code_list": ["A", "B"],
+    },
     default_training_params={"classification": DEFAULTS, "segmentation": DEFAULTS},
 )
 BUSINESS = replace(
@@ -57,7 +63,8 @@ FACTS = Facts(
         GOOD: PathFacts(valid=True, codes={"A": CodeCount(5, 2), "B": CodeCount(4)}),
         EXTRA: PathFacts(valid=True, codes={"C": CodeCount(1), "B": CodeCount(1)}),
         EMPTY: PathFacts(valid=False),
-        OLD: PathFacts(valid=True, codes={"A": CodeCount(3)}),
+        OLD: PathFacts(valid=True, codes={"A": CodeCount(3), "B": CodeCount(2)}),
+        MANY: PathFacts(valid=True, codes={code: CodeCount(9) for code in ("C", "D", "B", "A")}),
     },
 )
 PARENT = VersionFacts(
@@ -90,7 +97,7 @@ def found(examination: Examination[Any]) -> set[tuple[str, str, str]]:
 def only(examination: Examination[Any], field: str, reason: str, severity: str = "error") -> str:
     """The message of the one thing that was found."""
     assert found(examination) == {(field, reason, severity)}
-    (finding,) = examination.findings
+    finding = examination.findings[0]
     assert finding.message
     assert re.search("[\u4e00-\u9fff]", finding.message_zh), "every sentence is there in Chinese too"
     assert (examination.spec is None) == (severity == "error")
@@ -100,6 +107,41 @@ def only(examination: Examination[Any], field: str, reason: str, severity: str =
 def params(codes: list[Any], classes: Any = 2, **more: Any) -> str:
     return json.dumps(
         {"classification": {"name": "ResNet18", "num_of_classes": classes}, "code_list": codes, **more}
+    )
+
+
+@pytest.mark.parametrize(
+    ("default", "codes", "classes"),
+    [
+        # Special ones of the default stay special, its order is kept, and what it does not know is a class.
+        ((["D", "B", "A"], 2), ("D", "B", "C", "A"), 3),
+        ((["D", "Z", "B", "A"], 3), ("D", "B", "C", "A"), 3),
+        ((["A", "B", "C", "D"], 2), ("A", "B", "C", "D"), 2),
+        ((["A", "B", "C", "D"], None), ("A", "B", "C", "D"), 4),
+        (([], 5), ("A", "B", "C", "D"), 4),
+    ],
+)
+def test_w3_without_parameters_a_special_code_does_not_become_a_class(
+    default: tuple[list[str], Any], codes: tuple[str, ...], classes: int
+) -> None:
+    """Who leaves the text empty must not find in the report that a rare code was learnt as a class."""
+    listed, learnt = default
+    image = replace(IMAGE, default_model_params=json.loads(params(listed, learnt)))
+    examination = examine(replace(FACTS, image=image), data_paths=(MANY,))
+    assert (examination.spec.code_list, examination.spec.num_of_classes) == (codes, classes)
+    told = found(examination)
+    assert told == (set() if listed == list(codes) else {("model_params", "CODES_OF_THE_DATA", "warning")})
+
+
+def test_w3_a_business_image_without_codes_is_refused() -> None:
+    """Its parameters are fixed (W2), so none are made up from the data."""
+    image = replace(
+        BUSINESS, default_model_params={"classification": {"name": "ResNet18", "num_of_classes": 2}}
+    )
+    only(
+        examine(replace(FACTS, image=image), production_environment=""),
+        "model_params.code_list",
+        "MISSING_KEY",
     )
 
 
@@ -315,8 +357,14 @@ def test_w5_a_class_needs_two_samples_a_special_defect_one() -> None:
         "CLASS_TOO_SMALL",
     )
     assert not examine(data_paths=both, model_params_json=params(["A", "B", "C"], 2)).findings
-    # The default makes every code a class, and so it is told too.
-    only(examine(data_paths=both), "model_params.code_list[2]", "CLASS_TOO_SMALL")
+    # The default makes a code that it does not know a class.
+    assert ("model_params.code_list[2]", "CLASS_TOO_SMALL", "error") in found(examine(data_paths=both))
+
+
+def test_w5_codes_are_held_against_the_data_whatever_else_is_wrong() -> None:
+    """All faults of a step together: a bad network in step 1 must not hide what step 2 has to say."""
+    text = params(["A", "B", "Z"], 9).replace("ResNet18", "ResNet50")
+    only(examine(step=2, model_params_json=text), "model_params.code_list[2]", "CODE_WITHOUT_SAMPLES")
 
 
 def retraining(facts: Facts = FACTS, **changes: Any) -> Examination[Any]:
@@ -350,11 +398,34 @@ def test_w13_what_a_retraining_cannot_change() -> None:
     only(examine(model_name="", parent_version="models/m/versions/v9"), "parent_version", "NOT_FOUND")
     only(examine(warm_start=True), "warm_start", "WARM_START_WITHOUT_PARENT")
     only(
-        retraining(warm_start=True, model_params_json=params(["A", "B"])),
+        retraining(
+            warm_start=True, model_params_json=params(["B", "A", "C", "D"], 4), data_paths=(OLD, MANY)
+        ),
         "warm_start",
         "WARM_START_CLASSES_DIFFER",
         "warning",
     )
+    only(
+        retraining(model_params_json=params(["A", "B"])),
+        "model_params.code_list",
+        "CODE_ORDER_DIFFERS",
+        "warning",
+    )
+    with_split = replace(FACTS, prior_split_sha256="s" * 64)
+    assert retraining(with_split).spec.prior_split_sha256 == "s" * 64
+    assert examine(with_split).spec.prior_split_sha256 == "", "a new model has no parent to be true to (D3)"
+
+
+def test_w13_a_draft_is_what_was_answered_and_is_accepted_as_it_is() -> None:
+    answers = retraining(train_fraction=0.7, augmentations=("FLIP",)).spec
+    draft = retraining_of(PARENT, answers, IMAGE)
+    again = examine_training(draft, replace(FACTS, version=PARENT), seed=1)
+    assert not again.findings
+    assert again.spec.preprocessing == answers.preprocessing
+    assert again.spec.model_params == answers.model_params
+    assert again.spec.training_params == answers.training_params
+    business = retraining_of(PARENT, answers, BUSINESS)
+    assert (business.production_environment, business.model_params_json) == ("", "")
 
 
 def test_w7_the_resource_is_one_of_the_master_data() -> None:
@@ -457,7 +528,7 @@ def test_w9_an_unused_segmentation_level_is_accepted_and_ignored() -> None:
     assert set(examination.spec.training_params) == {"classification"}
 
 
-@pytest.mark.parametrize("fraction", [1.0, 1.5, -0.1, float("nan")])
+@pytest.mark.parametrize("fraction", [0.0, 1.0, 1.5, -0.1, float("nan")])
 def test_w10_the_split_is_inside_zero_and_one(fraction: float) -> None:
     only(examine(train_fraction=fraction), "preprocessing.train_fraction", "OUT_OF_RANGE")
 
@@ -479,6 +550,10 @@ def test_w11_segmentation_needs_an_image_for_it_and_masks() -> None:
     }
     bare = {GOOD: PathFacts(valid=True, codes={"A": CodeCount(5), "B": CodeCount(5)})}
     only(examine(replace(facts, paths=bare), train_segmentation=True), "train_segmentation", "NO_MASKS")
+
+
+def test_w12_a_seed_is_not_negative() -> None:
+    only(examine(seed=-1), "seed", "OUT_OF_RANGE")
 
 
 def test_t8_priorities_have_a_range() -> None:

@@ -204,12 +204,17 @@ class TrainWork(_message.Message):
     WARM_START_WEIGHTS_SHA256_FIELD_NUMBER: _builtins.int
     RESUME_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    PRIOR_SPLIT_SHA256_FIELD_NUMBER: _builtins.int
     num_of_classes: _builtins.int
     classification_network: _builtins.str
     seed: _builtins.int
     train_segmentation: _builtins.bool
     warm_start_weights_sha256: _builtins.str
     """Hex SHA-256 of weights to start from; empty: from scratch."""
+    prior_split_sha256: _builtins.str
+    """Hex SHA-256 of the parent version's split; the object is `splits/{sha256}.jsonl`. Every sample in it keeps its side (D3).
+    Empty: a new model.
+    """
     @_builtins.property
     def manifests(self) -> _containers.RepeatedCompositeFieldContainer[Global___Manifest]: ...
     @_builtins.property
@@ -243,10 +248,11 @@ class TrainWork(_message.Message):
         warm_start_weights_sha256: _builtins.str = ...,
         resume: Global___Checkpoint | None = ...,
         origin: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        prior_split_sha256: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["input", b"input", "preprocessing", b"preprocessing", "resume", b"resume", "training_params", b"training_params"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["classification_network", b"classification_network", "code_list", b"code_list", "input", b"input", "manifests", b"manifests", "num_of_classes", b"num_of_classes", "origin", b"origin", "preprocessing", b"preprocessing", "resume", b"resume", "seed", b"seed", "train_segmentation", b"train_segmentation", "training_params", b"training_params", "warm_start_weights_sha256", b"warm_start_weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classification_network", b"classification_network", "code_list", b"code_list", "input", b"input", "manifests", b"manifests", "num_of_classes", b"num_of_classes", "origin", b"origin", "preprocessing", b"preprocessing", "prior_split_sha256", b"prior_split_sha256", "resume", b"resume", "seed", b"seed", "train_segmentation", b"train_segmentation", "training_params", b"training_params", "warm_start_weights_sha256", b"warm_start_weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

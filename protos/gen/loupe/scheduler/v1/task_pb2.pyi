@@ -318,9 +318,12 @@ class TrainingSpec(_message.Message):
     compute_resource: _builtins.str
     """`computeResources/{resource}`."""
     model_params_json: _builtins.str
-    """JSON text as the user wrote it (W3); empty: the image's default with the codes of the data."""
+    """JSON text as the user wrote it (W3). Empty: of a retraining its parent's; of a business image the image's; else the
+    image's default with the codes of the data, of which those that the default has as special stay special, and a warning
+    (CODES_OF_THE_DATA) says what was taken where that is not the default.
+    """
     training_params_json: _builtins.str
-    """JSON text as the user wrote it (W8); empty: the image's default."""
+    """JSON text as the user wrote it (W8); empty: of a retraining its parent's, else the image's default."""
     train_segmentation: _builtins.bool
     """W11."""
     seed: _builtins.int
@@ -390,22 +393,24 @@ class PreprocessingParams(_message.Message):
     FILTER_RESOLUTION_FIELD_NUMBER: _builtins.int
     AUGMENTATIONS_FIELD_NUMBER: _builtins.int
     train_fraction: _builtins.float
-    """In (0, 1); 0.8 means 80 % train, 20 % validation. 0: 0.8."""
+    """In (0, 1); 0.8 means 80 % train, 20 % validation. Absent: 0.8."""
     filter_resolution: _builtins.bool
     @_builtins.property
     def augmentations(self) -> _containers.RepeatedScalarFieldContainer[Global___Augmentation.ValueType]: ...
     def __init__(
         self,
         *,
-        train_fraction: _builtins.float = ...,
+        train_fraction: _builtins.float | None = ...,
         filter_resolution: _builtins.bool = ...,
         augmentations: _abc.Iterable[Global___Augmentation.ValueType] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_train_fraction", b"_train_fraction", "train_fraction", b"train_fraction"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["augmentations", b"augmentations", "filter_resolution", b"filter_resolution", "train_fraction", b"train_fraction"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_train_fraction", b"_train_fraction", "augmentations", b"augmentations", "filter_resolution", b"filter_resolution", "train_fraction", b"train_fraction"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__train_fraction: _TypeAlias = _typing.Literal["train_fraction"]  # noqa: Y015
+    _WhichOneofArgType__train_fraction: _TypeAlias = _typing.Literal["_train_fraction", b"_train_fraction"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__train_fraction) -> _WhichOneofReturnType__train_fraction | None: ...
 
 Global___PreprocessingParams: _TypeAlias = PreprocessingParams  # noqa: Y015
 

@@ -75,7 +75,9 @@ class ValidateTaskRequest(_message.Message):
     TASK_FIELD_NUMBER: _builtins.int
     STEP_FIELD_NUMBER: _builtins.int
     step: _builtins.int
-    """1 image, 2 data paths, 3 training parameters, 4 preprocessing; 0: all."""
+    """1 name, image, model parameters, parent (W1 to W3, W13); 2 data paths (W4 to W6); 3 resource and training parameters
+    (W7 to W9); 4 preprocessing and segmentation (W10, W11); 0: all.
+    """
     @_builtins.property
     def task(self) -> _task_pb2.Task: ...
     def __init__(
@@ -98,7 +100,7 @@ class ValidateTaskResponse(_message.Message):
 
     @_typing.final
     class Finding(_message.Message):
-        """A fault (which would refuse the submission) or a warning."""
+        """A fault, which refuses the submission, or a warning, which does not unless it must be acknowledged."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -107,6 +109,7 @@ class ValidateTaskResponse(_message.Message):
         MESSAGE_FIELD_NUMBER: _builtins.int
         MESSAGE_ZH_FIELD_NUMBER: _builtins.int
         WARNING_FIELD_NUMBER: _builtins.int
+        ACKNOWLEDGE_WITH_FIELD_NUMBER: _builtins.int
         field: _builtins.str
         """Path of the field, such as `model_params.code_list[5]`."""
         reason: _builtins.str
@@ -114,6 +117,8 @@ class ValidateTaskResponse(_message.Message):
         message: _builtins.str
         message_zh: _builtins.str
         warning: _builtins.bool
+        acknowledge_with: _builtins.str
+        """Of a warning that refuses the submission until this field is true (W4); empty otherwise. CreateTask tells it as a fault."""
         def __init__(
             self,
             *,
@@ -122,10 +127,11 @@ class ValidateTaskResponse(_message.Message):
             message: _builtins.str = ...,
             message_zh: _builtins.str = ...,
             warning: _builtins.bool = ...,
+            acknowledge_with: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "message", b"message", "message_zh", b"message_zh", "reason", b"reason", "warning", b"warning"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge_with", b"acknowledge_with", "field", b"field", "message", b"message", "message_zh", b"message_zh", "reason", b"reason", "warning", b"warning"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -144,6 +150,54 @@ class ValidateTaskResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ValidateTaskResponse: _TypeAlias = ValidateTaskResponse  # noqa: Y015
+
+@_typing.final
+class DraftRetrainingRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_VERSION_FIELD_NUMBER: _builtins.int
+    parent_version: _builtins.str
+    """`models/{model}/versions/{version}`; an alias or `latest` works too."""
+    def __init__(
+        self,
+        *,
+        parent_version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent_version", b"parent_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DraftRetrainingRequest: _TypeAlias = DraftRetrainingRequest  # noqa: Y015
+
+@_typing.final
+class DraftRetrainingResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_FIELD_NUMBER: _builtins.int
+    LOCKED_DATA_PATHS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def task(self) -> _task_pb2.Task:
+        """Its `training`, with an exact parent_version, is what CreateTask takes."""
+
+    @_builtins.property
+    def locked_data_paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those of its data_paths that cannot be removed: bound by any version of the model that is not archived (W6)."""
+
+    def __init__(
+        self,
+        *,
+        task: _task_pb2.Task | None = ...,
+        locked_data_paths: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["locked_data_paths", b"locked_data_paths", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DraftRetrainingResponse: _TypeAlias = DraftRetrainingResponse  # noqa: Y015
 
 @_typing.final
 class GetTaskRequest(_message.Message):

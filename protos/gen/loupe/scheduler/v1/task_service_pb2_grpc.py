@@ -47,6 +47,11 @@ class TaskServiceStub:
                 request_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ValidateTaskRequest.SerializeToString,
                 response_deserializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ValidateTaskResponse.FromString,
                 _registered_method=True)
+        self.DraftRetraining = channel.unary_unary(
+                '/loupe.scheduler.v1.TaskService/DraftRetraining',
+                request_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.DraftRetrainingRequest.SerializeToString,
+                response_deserializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.DraftRetrainingResponse.FromString,
+                _registered_method=True)
         self.GetTask = channel.unary_unary(
                 '/loupe.scheduler.v1.TaskService/GetTask',
                 request_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.GetTaskRequest.SerializeToString,
@@ -122,6 +127,13 @@ class TaskServiceServicer:
 
     def ValidateTask(self, request, context):
         """Validates one step or all, and submits nothing. Warnings come back here; errors of all fields come together.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DraftRetraining(self, request, context):
+        """The wizard filled in with a version's answers, to be changed and submitted (W13). Stores nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -220,6 +232,11 @@ def add_TaskServiceServicer_to_server(servicer, server):
                     servicer.ValidateTask,
                     request_deserializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ValidateTaskRequest.FromString,
                     response_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ValidateTaskResponse.SerializeToString,
+            ),
+            'DraftRetraining': grpc.unary_unary_rpc_method_handler(
+                    servicer.DraftRetraining,
+                    request_deserializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.DraftRetrainingRequest.FromString,
+                    response_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.DraftRetrainingResponse.SerializeToString,
             ),
             'GetTask': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTask,
@@ -337,6 +354,33 @@ class TaskService:
             '/loupe.scheduler.v1.TaskService/ValidateTask',
             loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ValidateTaskRequest.SerializeToString,
             loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ValidateTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DraftRetraining(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.scheduler.v1.TaskService/DraftRetraining',
+            loupe_dot_scheduler_dot_v1_dot_task__service__pb2.DraftRetrainingRequest.SerializeToString,
+            loupe_dot_scheduler_dot_v1_dot_task__service__pb2.DraftRetrainingResponse.FromString,
             options,
             channel_credentials,
             insecure,

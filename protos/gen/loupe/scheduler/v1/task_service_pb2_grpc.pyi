@@ -39,6 +39,8 @@ class TaskServiceStub:
     """Validates all steps and submits. Idempotent by request_id (W12)."""
     ValidateTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ValidateTaskRequest, _task_service_pb2.ValidateTaskResponse]
     """Validates one step or all, and submits nothing. Warnings come back here; errors of all fields come together."""
+    DraftRetraining: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.DraftRetrainingRequest, _task_service_pb2.DraftRetrainingResponse]
+    """The wizard filled in with a version's answers, to be changed and submitted (W13). Stores nothing."""
     GetTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskRequest, _task_pb2.Task]
     ListTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ListTasksRequest, _task_service_pb2.ListTasksResponse]
     """Newest first, by keyset (T3)."""
@@ -70,6 +72,8 @@ class TaskServiceAsyncStub(TaskServiceStub):
     """Validates all steps and submits. Idempotent by request_id (W12)."""
     ValidateTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ValidateTaskRequest, _task_service_pb2.ValidateTaskResponse]  # type: ignore[assignment]
     """Validates one step or all, and submits nothing. Warnings come back here; errors of all fields come together."""
+    DraftRetraining: _aio.UnaryUnaryMultiCallable[_task_service_pb2.DraftRetrainingRequest, _task_service_pb2.DraftRetrainingResponse]  # type: ignore[assignment]
+    """The wizard filled in with a version's answers, to be changed and submitted (W13). Stores nothing."""
     GetTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
     ListTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ListTasksRequest, _task_service_pb2.ListTasksResponse]  # type: ignore[assignment]
     """Newest first, by keyset (T3)."""
@@ -110,6 +114,14 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_task_service_pb2.ValidateTaskResponse, _abc.Awaitable[_task_service_pb2.ValidateTaskResponse]]:
         """Validates one step or all, and submits nothing. Warnings come back here; errors of all fields come together."""
+
+    @_abc_1.abstractmethod
+    def DraftRetraining(
+        self,
+        request: _task_service_pb2.DraftRetrainingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.DraftRetrainingResponse, _abc.Awaitable[_task_service_pb2.DraftRetrainingResponse]]:
+        """The wizard filled in with a version's answers, to be changed and submitted (W13). Stores nothing."""
 
     @_abc_1.abstractmethod
     def GetTask(
