@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any, Literal, get_args
 
 import cv2
@@ -31,9 +32,17 @@ RULE = "bilinear-half-pixel-uint8-1"
 refused."""
 
 
+class ResolutionReason(StrEnum):
+    """Why a sample's resolution does not conform."""
+
+    RESOLUTION_TOO_LOW = "RESOLUTION_TOO_LOW"
+    ASPECT_RATIO = "ASPECT_RATIO"
+    RESOLUTION_OFF_NOMINAL = "RESOLUTION_OFF_NOMINAL"
+
+
 @dataclass(frozen=True)
 class ResolutionRule:
-    """Which samples conform to an image version's input (M1).
+    """Which samples conform to an image version's input (M1). The defaults are what 0 means in the contracts.
 
     `width` and `height` are set together or not at all.
     """
@@ -47,18 +56,24 @@ class ResolutionRule:
     max_aspect_ratio: float = 8.0
     """Longer ones lose their defects when squeezed into the input."""
 
-    def fault(self, width: int, height: int) -> tuple[str, str] | None:
+    def fault(self, width: int, height: int) -> tuple[ResolutionReason, str] | None:
         """(reason, sentence) for a sample that does not conform, None for one that does."""
         if min(width, height) < self.min_side_px:
-            return "RESOLUTION_TOO_LOW", f"{width}×{height}: the shorter side is under {self.min_side_px} px"
+            return (
+                ResolutionReason.RESOLUTION_TOO_LOW,
+                f"{width}×{height}: the shorter side is under {self.min_side_px} px",
+            )
         if max(width, height) > self.max_aspect_ratio * min(width, height):
-            return "ASPECT_RATIO", f"{width}×{height}: longer than {self.max_aspect_ratio:g} times its width"
+            return (
+                ResolutionReason.ASPECT_RATIO,
+                f"{width}×{height}: longer than {self.max_aspect_ratio:g} times its width",
+            )
         if self.width and self.height:
             off = max(abs(width - self.width) / self.width, abs(height - self.height) / self.height)
             if off > self.tolerance:
                 nominal = f"{self.width}×{self.height}"
                 return (
-                    "RESOLUTION_OFF_NOMINAL",
+                    ResolutionReason.RESOLUTION_OFF_NOMINAL,
                     f"{width}×{height} is {off:.0%} off {nominal} (±{self.tolerance:.0%})",
                 )
         return None

@@ -1,6 +1,7 @@
 """What the contracts promise as a whole, read from their descriptors."""
 
 import importlib
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -11,6 +12,9 @@ import pytest
 from google.api import annotations_pb2
 from google.protobuf.descriptor import MethodDescriptor
 from loupe.access.v1 import access_pb2
+
+from services.vision.images import Reason
+from services.vision.preprocessing import ResolutionReason, ResolutionRule
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PROTOS = _ROOT / "protos"
@@ -48,6 +52,36 @@ def test_i3_every_http_route_means_one_rpc() -> None:
         )
     )
     assert [route for route, count in routes.items() if count > 1] == []
+
+
+def _comment_before(source: str, field: str) -> str:
+    """The comment of a field in a contract's text, in one line."""
+    lines = (_PROTOS / source).read_text(encoding="utf-8").splitlines()
+    last = next(number for number, line in enumerate(lines) if line.strip().startswith(field))
+    first = last
+    while lines[first - 1].strip().startswith("//"):
+        first -= 1
+    return " ".join(line.strip().removeprefix("//").strip() for line in lines[first:last])
+
+
+@pytest.mark.parametrize(
+    ("source", "field"),
+    [
+        ("loupe/scheduler/v1/task.proto", "string reason = 4;"),
+        ("loupe/evaluator/v1/report.proto", "string reason = 10;"),
+    ],
+)
+def test_m1_the_contract_lists_exactly_the_reasons_that_are_sent(source: str, field: str) -> None:
+    """A console that translates reasons must not meet one that the contract does not name."""
+    listed = re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b|\b(?:EMPTY|TRUNCATED)\b", _comment_before(source, field))
+    assert listed == [*ResolutionReason, *Reason]
+
+
+def test_m1_the_contract_says_what_0_means_to_the_resolution_rule() -> None:
+    """An administrator reads the contract, the trainer obeys the rule: both must have one default."""
+    source = "loupe/registry/v1/algorithm_image.proto"
+    assert f"0: {ResolutionRule().min_side_px}." in _comment_before(source, "uint32 min_side")
+    assert f"0: {ResolutionRule().max_aspect_ratio:g}." in _comment_before(source, "float max_aspect_ratio")
 
 
 def test_i1_generated_code_is_fresh() -> None:

@@ -58,9 +58,9 @@ class InputSpecification:
     """Per channel, of values scaled to 0..1 (ImageNet's)."""
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     min_side: int = 0
-    """Pixels; 0 leaves it to the trainer's default."""
+    """Pixels; 0: 32, the contract's default."""
     max_aspect_ratio: float = 0.0
-    """0: no limit."""
+    """0: 8, the contract's default."""
     per_image_normalisation: bool = False
     """By the image's own mean and deviation instead of `mean` and `std`."""
 
@@ -112,8 +112,8 @@ class InputSpecification:
                 Violation(
                     f"{at}.max_aspect_ratio",
                     "OUT_OF_RANGE",
-                    f"max_aspect_ratio is {self.max_aspect_ratio}; it must be 0 (no limit) or at least 1",
-                    f"max_aspect_ratio 为 {self.max_aspect_ratio}；须为 0（不限）或不小于 1",
+                    f"max_aspect_ratio is {self.max_aspect_ratio}; it must be 0 (8) or at least 1",
+                    f"max_aspect_ratio 为 {self.max_aspect_ratio}；须为 0（即 8）或不小于 1",
                 )
             )
         if self.min_side > 30_000:

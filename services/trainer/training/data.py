@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -21,6 +21,11 @@ class Nonconforming:
     sample: Sample
     reason: str
     message: str
+
+
+def listed(samples: Iterable[Sample], codes: Container[str]) -> list[Sample]:
+    """Samples whose code is in `code_list`; the wizard told the user how many are left out (W5)."""
+    return [sample for sample in samples if sample.code in codes]
 
 
 def conforming(samples: Iterable[Sample], rule: ResolutionRule) -> tuple[list[Sample], list[Nonconforming]]:
@@ -123,11 +128,8 @@ def prior_sides(split_jsonl: bytes) -> dict[str, Side]:
 
 
 def refuse_unlearnable(recipe_codes: Sequence[str], num_of_classes: int, train: Iterable[Sample]) -> None:
-    """Raises UserFault where a class has nothing to learn from or a sample has a code that is not listed."""
+    """Raises UserFault where a class has nothing to learn from."""
     counts = Counter(sample.code for sample in train)
-    unknown = sorted(counts.keys() - set(recipe_codes))
-    if unknown:
-        raise UserFault("BAD_DATA", f"samples have codes that are not in code_list: {', '.join(unknown)}")
     empty = [code for code in recipe_codes[:num_of_classes] if not counts[code]]
     if empty:
         raise UserFault("BAD_DATA", f"no usable training sample is left for {', '.join(empty)}")

@@ -21,6 +21,7 @@ from services.trainer.training.data import (
     Nonconforming,
     Split,
     conforming,
+    listed,
     prior_sides,
     refuse_unlearnable,
     split,
@@ -71,7 +72,7 @@ def run(work: Mapping[str, Any], objects: Objects, cache: PackCache, folder: Pat
     torch.set_num_threads(recipe.threads or _THREADS)
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    samples = read_manifests(objects, work["manifests"])
+    samples = listed(read_manifests(objects, work["manifests"]), recipe.codes)
     usable, set_aside, pack = _usable(samples, recipe, objects, cache, channel)
     sides = _split(usable, set_aside, recipe, work, objects, folder, channel)
     split_path = folder / "split.jsonl"

@@ -64,7 +64,9 @@ async def test_a_training_goes_from_submission_to_a_version(  # noqa: PLR0915 --
             job_pb2.ValidationReport(network=1, point=task_pb2.ValidationPoint(iteration=2, accuracy=0.75))
         ],
         nonconforming_samples=[
-            task_pb2.NonconformingSample(file="TPFIP/0.png", data_path=bench.data_path, reason="RESOLUTION")
+            task_pb2.NonconformingSample(
+                file="TPFIP/0.png", data_path=bench.data_path, reason="RESOLUTION_TOO_LOW"
+            )
         ],
     )
     task = await bench.get(task)

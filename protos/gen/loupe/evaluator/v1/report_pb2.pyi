@@ -345,7 +345,9 @@ class SampleResult(_message.Message):
     """In [0, 1]."""
     decided_by: Global___DecidedBy.ValueType
     reason: _builtins.str
-    """For NONCONFORMING: RESOLUTION or one of D4's reasons, and its sentence."""
+    """For NONCONFORMING, as a training's NonconformingSample has it: RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL;
+    EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED.
+    """
     message: _builtins.str
     @_builtins.property
     def top(self) -> _containers.RepeatedCompositeFieldContainer[Global___CodeScore]: ...

@@ -188,9 +188,9 @@ class InputSpecification(_message.Message):
     """Pixels."""
     channels: _builtins.int
     min_side: _builtins.int
-    """Least side of an original in pixels; smaller ones are nonconforming. 0: 16."""
+    """Least side of an original in pixels; smaller ones are nonconforming. 0: 32."""
     max_aspect_ratio: _builtins.float
-    """Largest ratio of an original's longer to its shorter side. 0: no limit."""
+    """Largest ratio of an original's longer to its shorter side. 0: 8."""
     per_image_normalisation: _builtins.bool
     """Each image is normalised by its own mean and deviation; `mean` and `std` are then not used. For inspection images whose
     exposure varies.

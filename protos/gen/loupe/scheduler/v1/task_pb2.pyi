@@ -666,7 +666,9 @@ class NonconformingSample(_message.Message):
     data_path: _builtins.str
     sha256: _builtins.str
     reason: _builtins.str
-    """RESOLUTION or one of D4's reasons."""
+    """Of the resolution filter: RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL; of a file that could not be read
+    (D4): EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED.
+    """
     message: _builtins.str
     width: _builtins.int
     height: _builtins.int
