@@ -62,6 +62,8 @@ class ImageFacts:
     """jpeg, png, bmp or tiff."""
     pixels_sha256: str
     """Of the decoded RGB pixels and their shape: equal for the same picture in two lossless files (D2)."""
+    max_value: int = 0
+    """The largest of the decoded pixels' values, 0 to 255: what a mask marks at most (D1)."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def inspect(data: bytes, name: str, limits: ImageLimits = DEFAULT_LIMITS) -> Ima
         bit_depth=header.bit_depth,
         format=_sniff(data),
         pixels_sha256=pixels_sha256(pixels_HWC),
+        max_value=int(pixels_HWC.max()),
     )
 
 

@@ -23,6 +23,8 @@ class Sample:
     format: str = ""
     size_bytes: int = 0
     mask_sha256: str | None = None
+    mask_codes: tuple[str, ...] = ()
+    """Value i of the mask is the i-th of these; empty: above 127 is the sample's own code (D1)."""
     group: str | None = None
     """The physical part (panel, tile, lot) it shows; the same key in two data paths is the same part (D3)."""
     manifest: str = ""
@@ -97,6 +99,7 @@ def parse_manifest(data: bytes, sha256: str) -> list[Sample]:
                     format=row.get("format") or "",
                     size_bytes=int(row.get("size_bytes") or 0),
                     mask_sha256=row.get("mask_sha256") or None,
+                    mask_codes=tuple(row.get("mask_codes") or ()),
                     group=row.get("group") or None,
                     manifest=sha256,
                 )

@@ -26,6 +26,7 @@ from services.registry.domain.datasets import (
     candidate_faults,
     count_changes,
     judge,
+    mask_codes_faults,
     planned_faults,
 )
 from services.registry.domain.identifiers import id_faults, refuse, text_faults
@@ -71,19 +72,42 @@ class DataCatalogue:
             return await Datasets(session).listing(page)
 
     async def create_path(
-        self, dataset: str, path: str, description: str, *, allow_existing: bool
+        self,
+        dataset: str,
+        path: str,
+        description: str,
+        mask_codes: Sequence[str] = (),
+        *,
+        allow_existing: bool,
     ) -> DataPath:
-        """Make an empty data path; AlreadyExists, unless an existing one will do."""
-        refuse([*id_faults(path, "data_path_id"), *text_faults(description, "data_path.description")])
+        """Make an empty data path; AlreadyExists, unless an existing one will do.
+
+        What an existing one declares of its masks may be extended (D1); MaskCodesDiffer where it cannot be.
+        """
+        refuse(
+            [
+                *id_faults(path, "data_path_id"),
+                *text_faults(description, "data_path.description"),
+                *mask_codes_faults(mask_codes),
+            ]
+        )
         async with self._sessions.begin() as session:
             await Datasets(session).get(dataset)
             paths = DataPaths(session)
             now = self._clock.now()
-            if not await paths.add(DataPath(dataset, path, now, now, description)) and not allow_existing:
+            new = DataPath(dataset, path, now, now, description, mask_codes=tuple(mask_codes))
+            if await paths.add(new):
+                return await paths.get(dataset, path)
+            if not allow_existing:
                 raise AlreadyExists(
                     f"datasets/{dataset}/paths/{path} exists already; choose another id or set allow_existing"
                 )
-            return await paths.get(dataset, path)
+            key = await paths.lock(dataset, path)
+            there = await paths.get(dataset, path)
+            if mask_codes and there.mask_codes != new.mask_codes:
+                await paths.declare(key, there.declaring(new.mask_codes).mask_codes, now)
+                there = await paths.get(dataset, path)
+            return there
 
     async def path(self, dataset: str, path: str) -> DataPath:
         """One data path."""
@@ -169,11 +193,13 @@ class DataCatalogue:
                 for sha256 in candidate.hashes
             }
         )
-        judged = [judge(candidate, objects) for candidate in candidates]
-        sound = [verdict for verdict in judged if isinstance(verdict, Sample)]
         async with self._sessions.begin() as session:
             paths, samples = DataPaths(session), Samples(session)
             key = await paths.lock(dataset, path)
+            # Within the lock: what the path declares of its masks must not change before they are listed.
+            mask_codes = await paths.mask_codes(key)
+            judged = [judge(candidate, objects, mask_codes) for candidate in candidates]
+            sound = [verdict for verdict in judged if isinstance(verdict, Sample)]
             before = await samples.listed(key, [sample.file for sample in sound])
             changed = [sample for sample in sound if before.get(sample.file) != Listed.of(sample)]
             if changed:
@@ -201,8 +227,9 @@ class DataCatalogue:
                 kept = await Snapshots(session).of_revision(key, revision, dataset, path)
                 if kept is not None:
                     return kept
+                mask_codes = await DataPaths(session).mask_codes(key)
                 async for batch in Samples(session).batches(key):
-                    await asyncio.to_thread(manifest.write, batch)
+                    await asyncio.to_thread(manifest.write, batch, mask_codes)
             if not manifest.code_counts:
                 raise DataPathEmpty(
                     f"datasets/{dataset}/paths/{path} holds no image; import some before it is pinned",

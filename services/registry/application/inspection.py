@@ -75,6 +75,7 @@ def look(store: BlockingObjectStore, sha256: str) -> Verified:
         bit_depth=facts.bit_depth,
         format=facts.format.upper(),
         pixels_sha256=facts.pixels_sha256,
+        max_value=facts.max_value,
     )
 
 

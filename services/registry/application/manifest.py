@@ -3,7 +3,7 @@
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -30,10 +30,10 @@ class ManifestFile:
         """The file."""
         return Path(self._file.name)
 
-    def write(self, samples: Iterable[Sample]) -> None:
-        """Append the samples, which must come in the order of their files."""
+    def write(self, samples: Iterable[Sample], mask_codes: Sequence[str] = ()) -> None:
+        """Append the samples, in the order of their files; `mask_codes` is what their path declares."""
         for sample in samples:
-            line = manifest_line(sample)
+            line = manifest_line(sample, mask_codes)
             self._hash.update(line)
             self._file.write(line)
             self._samples[sample.code] += 1

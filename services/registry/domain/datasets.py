@@ -5,7 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 
@@ -15,6 +15,9 @@ from services.registry.domain.identifiers import sha256_faults, shown, text_faul
 MAX_CANDIDATES = 500
 MAX_PLANNED = 1000
 MAX_FILE_BYTES = 255
+MAX_MASK_CODES = 254
+"""Of 8 bits, less background and the value 255 that other tools use for void."""
+_BACKGROUND_UP_TO = 127
 
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _FORMAT_OF_SUFFIX = {
@@ -60,6 +63,21 @@ class DataPath:
     revision: int = 0
     code_counts: tuple[CodeCount, ...] = ()
     """In the order of the code."""
+    mask_codes: tuple[str, ...] = ()
+    """Value i of a mask is the i-th of these codes; empty: above 127 is the sample's own (D1)."""
+
+    def declaring(self, mask_codes: tuple[str, ...]) -> "DataPath":
+        """The path with its masks declared so; MaskCodesDiffer if those there would mean something else."""
+        extended = bool(self.mask_codes) and mask_codes[: len(self.mask_codes)] == self.mask_codes
+        if extended or not self.mask_count:
+            return replace(self, mask_codes=mask_codes)
+        name = f"datasets/{self.dataset}/paths/{self.id}"
+        declared = f"declares {','.join(self.mask_codes)}" if self.mask_codes else "declares none (0 and 255)"
+        raise MaskCodesDiffer(
+            f"{name} has {self.mask_count} masks and {declared}; {','.join(mask_codes)} would change what "
+            "they mean: keep the order and add new codes at the end, or import into another path",
+            path=name,
+        )
 
     @property
     def sample_count(self) -> int:
@@ -91,6 +109,8 @@ class ImageObject:
     """JPEG, PNG, BMP or TIFF."""
     pixels_sha256: str
     """Equal for the same picture in two lossless files."""
+    max_value: int | None = None
+    """The largest value of a pixel; None for what was looked at before this was noted."""
 
 
 class RejectReason(enum.StrEnum):
@@ -253,6 +273,12 @@ class DataPathEmpty(FailedPrecondition):
     reason = "DATA_PATH_EMPTY"
 
 
+class MaskCodesDiffer(FailedPrecondition):
+    """Masks cannot change their meaning once they are there."""
+
+    reason = "MASK_CODES_DIFFER"
+
+
 class DataPathPinned(FailedPrecondition):
     """A snapshot needs the path."""
 
@@ -307,8 +333,48 @@ def planned_faults(sha256s: Sequence[str]) -> list[Violation]:
     ]
 
 
-def judge(candidate: Candidate, objects: Mapping[str, Verified]) -> Sample | Rejection:
-    """The sample that a candidate makes, or why it makes none; `objects` is what was found by hash."""
+def mask_codes_faults(mask_codes: Sequence[str]) -> list[Violation]:
+    """What is wrong with a declaration of indexed masks."""
+    at = "data_path.mask_codes"
+    faults = [
+        Violation(
+            f"{at}[{index}]",
+            "BAD_CODE",
+            f"{shown(code)} is not a defect code; use 1 to 32 letters, digits, '_' or '-'",
+            f"{shown(code)} 不是缺陷 code；须为 1 到 32 个字母、数字、'_'、'-'",
+        )
+        for index, code in enumerate(mask_codes)
+        if not _CODE.fullmatch(code)
+    ]
+    faults += [
+        Violation(
+            f"{at}[{index}]",
+            "DUPLICATE",
+            f"{shown(code)} is there already; each value of a mask means one code",
+            f"{shown(code)} 重复；掩膜的每个值只对应一个 code",
+        )
+        for index, code in enumerate(mask_codes)
+        if code in mask_codes[:index]
+    ]
+    if len(mask_codes) > MAX_MASK_CODES:
+        faults.append(
+            Violation(
+                at,
+                "TOO_MANY",
+                f"{len(mask_codes)} codes; an 8-bit mask has room for {MAX_MASK_CODES}",
+                f"{len(mask_codes)} 个 code；8 位掩膜最多 {MAX_MASK_CODES} 个",
+            )
+        )
+    return faults
+
+
+def judge(
+    candidate: Candidate, objects: Mapping[str, Verified], mask_codes: Sequence[str] = ()
+) -> Sample | Rejection:
+    """The sample that a candidate makes, or why it makes none.
+
+    `objects` is what was found by hash, `mask_codes` what the path declares of its masks.
+    """
     fault = candidate.layout_fault()
     if fault is not None:
         return fault
@@ -322,13 +388,13 @@ def judge(candidate: Candidate, objects: Mapping[str, Verified]) -> Sample | Rej
             f"the file is named {suffix} but its content is {image.format}; rename it",
         )
     if candidate.mask_sha256 is not None:
-        fault = _mask_fault(image, objects[candidate.mask_sha256])
+        fault = _mask_fault(image, objects[candidate.mask_sha256], mask_codes)
         if fault is not None:
             return fault
     return Sample(candidate.file, candidate.code, image, candidate.mask_sha256, candidate.group)
 
 
-def _mask_fault(image: ImageObject, mask: Verified) -> Rejection | None:
+def _mask_fault(image: ImageObject, mask: Verified, mask_codes: Sequence[str]) -> Rejection | None:
     if isinstance(mask, RejectedObject):
         if mask.rejection.reason in (RejectReason.NOT_UPLOADED, RejectReason.HASH_MISMATCH):
             # The importer's remedy is an upload, the same as for an image.
@@ -342,6 +408,30 @@ def _mask_fault(image: ImageObject, mask: Verified) -> Rejection | None:
             RejectReason.BAD_MASK,
             f"the mask is {mask.width} by {mask.height} pixels, its image {image.width} by {image.height}; "
             "they must be equal",
+        )
+    fact = _value_fault(mask, mask_codes)
+    return None if fact is None else Rejection(RejectReason.BAD_MASK, fact)
+
+
+def _value_fault(mask: ImageObject, mask_codes: Sequence[str]) -> str | None:
+    """Why a mask's values cannot mean what its path says (D1)."""
+    largest = 0 if mask.max_value is None else mask.max_value
+    if not mask_codes:
+        if 0 < largest <= _BACKGROUND_UP_TO:
+            return (
+                f"the mask's largest value is {largest}, and only above {_BACKGROUND_UP_TO} is a defect: "
+                "save it with 0 and 255, or declare the path's mask_codes if its values are indices"
+            )
+        return None
+    if (mask.channels, mask.bit_depth) != (1, 8):
+        return (
+            f"the path declares indexed masks, and this one has {mask.channels} channels of {mask.bit_depth} "
+            "bits: save it as 8-bit grey, each value an index"
+        )
+    if largest > len(mask_codes):
+        return (
+            f"the mask has the value {largest}, and the path declares {len(mask_codes)} codes "
+            f"({', '.join(mask_codes)}); correct the mask, or extend the declaration"
         )
     return None
 
@@ -363,9 +453,12 @@ def count_changes(added: Iterable[Sample], removed: Iterable[tuple[str, bool]]) 
     )
 
 
-def manifest_line(sample: Sample) -> bytes:
-    """A sample's line in a manifest. A contract: the same sample gives the same bytes for ever."""
-    line = {
+def manifest_line(sample: Sample, mask_codes: Sequence[str] = ()) -> bytes:
+    """A sample's line in a manifest. A contract: the same sample gives the same bytes for ever.
+
+    `mask_codes` is what the path declares of its masks; a line says it only where there is a mask.
+    """
+    line: dict[str, object] = {
         "name": sample.file,
         "code": sample.code,
         "sha256": sample.image.sha256,
@@ -376,4 +469,6 @@ def manifest_line(sample: Sample) -> bytes:
         "mask_sha256": sample.mask_sha256,
         "group": sample.group,
     }
+    if mask_codes and sample.mask_sha256 is not None:
+        line["mask_codes"] = list(mask_codes)
     return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

@@ -49,6 +49,7 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
             names.parse_one(names.DATASET, request.parent, "parent"),
             request.data_path_id,
             request.data_path.description,
+            list(request.data_path.mask_codes),
             allow_existing=request.allow_existing,
         )
         return wire.path_out(path)

@@ -69,6 +69,7 @@ class DataPaths:
                 dataset=path.dataset,
                 id=path.id,
                 description=path.description,
+                mask_codes=list(path.mask_codes),
                 create_time=path.create_time,
                 update_time=path.update_time,
             )
@@ -120,6 +121,19 @@ class DataPaths:
         if row is None:
             raise _no_path(dataset, path)
         return row.key, row.revision
+
+    async def mask_codes(self, key: int) -> tuple[str, ...]:
+        """What the path declares of its masks."""
+        codes = await self._session.scalar(sa.select(data_paths.c.mask_codes).where(data_paths.c.key == key))
+        return tuple(codes or ())
+
+    async def declare(self, key: int, mask_codes: Sequence[str], now: datetime) -> None:
+        """Declare what masks mean: a new revision, as manifests say it. Call it while holding the row."""
+        await self._session.execute(
+            sa.update(data_paths)
+            .where(data_paths.c.key == key)
+            .values(mask_codes=list(mask_codes), revision=data_paths.c.revision + 1, update_time=now)
+        )
 
     async def change(self, key: int, changes: Sequence[CodeCount], now: datetime) -> None:
         """Add the changes to the counts and begin a new revision; call it while holding the row."""
@@ -248,6 +262,7 @@ def _path(row: Any) -> DataPath:  # noqa: ANN401 -- a row has no static type
         description=row.description,
         revision=row.revision,
         code_counts=tuple(CodeCount(*count) for count in row.counts or ()),
+        mask_codes=tuple(row.mask_codes),
     )
 
 

@@ -31,10 +31,13 @@ _OBJECT_COLUMNS = (
     "bit_depth",
     "format",
     "pixels_sha256",
+    "max_value",
     "reject_reason",
     "reject_message",
 )
-_OBJECT_TYPES = ("bytea", "bigint", "int", "int", "smallint", "smallint", "text", "bytea", "text", "text")
+_OBJECT_TYPES = (
+    "bytea", "bigint", "int", "int", "smallint", "smallint", "text", "bytea", "smallint", "text", "text",
+)  # fmt: skip
 _PUT_OBJECTS = sa.text(
     f"INSERT INTO objects ({', '.join(_OBJECT_COLUMNS)}, verify_time) "  # noqa: S608 -- names of our own columns
     "SELECT *, CAST(:now AS timestamptz) FROM unnest("
@@ -211,10 +214,11 @@ def _object_row(item: Verified) -> tuple[object, ...]:
     match item:
         case ImageObject():
             facts = (item.width, item.height, item.channels, item.bit_depth, item.format)
-            return (sha256, item.size_bytes, *facts, bytes.fromhex(item.pixels_sha256), None, None)
+            pixels = (bytes.fromhex(item.pixels_sha256), item.max_value)
+            return (sha256, item.size_bytes, *facts, *pixels, None, None)
         case RejectedObject():
             rejection = item.rejection
-            return (sha256, item.size_bytes, *[None] * 6, rejection.reason.value, rejection.message)
+            return (sha256, item.size_bytes, *[None] * 7, rejection.reason.value, rejection.message)
 
 
 def _verified(row: Any) -> Verified:  # noqa: ANN401 -- a row has no static type
@@ -232,4 +236,5 @@ def _verified(row: Any) -> Verified:  # noqa: ANN401 -- a row has no static type
         bit_depth=row.bit_depth,
         format=row.format,
         pixels_sha256=row.pixels_sha256.hex(),
+        max_value=row.max_value,
     )

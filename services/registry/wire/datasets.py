@@ -49,6 +49,7 @@ def path_out(value: DataPath) -> pb.DataPath:
         revision=value.revision,
         create_time=timestamp(value.create_time),
         update_time=timestamp(value.update_time),
+        mask_codes=value.mask_codes,
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import io
+import json
 import os
 import secrets
 from collections.abc import AsyncIterator, Sequence
@@ -31,6 +32,7 @@ from PIL import Image
 
 from services.kit.database import Database
 from services.kit.grpc_client import connect
+from services.kit.object_store import BlockingObjectStore
 from services.kit.process import Process
 from services.kit.settings import load
 from services.registry.__main__ import SCHEMA, serve
@@ -64,6 +66,14 @@ class Registry:
     def caller(self, token: str | None) -> Caller:
         """Whoever presents that token."""
         return Caller(connect(self.address, lambda: token, deadline_s=60))
+
+    async def manifest(self, digest: str) -> list[dict[str, Any]]:
+        """The lines of a pinned listing, as a trainer reads them."""
+        store = BlockingObjectStore(load(Settings, self.environment).objects)
+        data = await asyncio.to_thread(store.get_bytes, f"manifests/{digest}.jsonl", max_bytes=2**20)
+        store.close()
+        assert sha256(data) == digest
+        return [json.loads(line) for line in data.splitlines()]
 
     async def with_role(self, role: int) -> Caller:
         """A new user of that role with a token."""

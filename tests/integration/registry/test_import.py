@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import json
 import secrets
 import struct
 import zlib
@@ -196,6 +195,51 @@ async def test_a_mask_must_fit_its_image(importer: Importer, mask: bytes) -> Non
     assert answer.data_path.status == dataset_pb2.DATA_PATH_STATUS_INVALID
 
 
+async def test_indexed_masks_are_declared_by_their_path_and_pinned_with_it(
+    engineer: Caller, registry: Registry
+) -> None:
+    """D1, W12: values are code indices + 1; the path says of which codes, to registry and trainers."""
+
+    def mask(value: int) -> bytes:
+        return encoded(Image.new("L", (24, 16), value), "PNG")
+
+    dataset = f"indexed-{secrets.token_hex(4)}"
+    await engineer.data.CreateDataset(dataset_service_pb2.CreateDatasetRequest(dataset_id=dataset))
+    request = dataset_service_pb2.CreateDataPathRequest(
+        parent=f"datasets/{dataset}", data_path_id="p", allow_existing=True
+    )
+    request.data_path.mask_codes[:] = ["A", "no code"]
+    with pytest.raises(InvalidArgument):
+        await engineer.data.CreateDataPath(request)
+    request.data_path.mask_codes[:] = ["A", "B"]
+    path = await engineer.data.CreateDataPath(request)
+    assert list(path.mask_codes) == ["A", "B"]
+    importer = Importer(engineer, path.name)
+    files = {"A/1.png": png(1200), "B/3.png": png(1201)}
+    masks = {"A/1.png": mask(1), "B/3.png": mask(3)}
+    answer = await importer.import_files(files, masks)
+    assert [(one.outcome, one.reason) for one in answer.outcomes] == [(ADDED, ""), (REJECTED, "BAD_MASK")]
+    before = await snapshot(engineer, path.name)
+
+    request.data_path.mask_codes[:] = ["B", "A"]
+    with pytest.raises(FailedPrecondition, match="would change what they mean") as refused:
+        await engineer.data.CreateDataPath(request)
+    assert refused.value.reason == "MASK_CODES_DIFFER"
+    request.data_path.mask_codes[:] = ["A", "B", "C"]
+    extended = await engineer.data.CreateDataPath(request)
+    assert (list(extended.mask_codes), extended.revision) == (["A", "B", "C"], answer.data_path.revision + 1)
+    request.data_path.mask_codes[:] = []  # as an import without masks asks
+    assert await engineer.data.CreateDataPath(request) == extended
+    answer = await importer.import_files(files, masks)
+    assert [one.outcome for one in answer.outcomes] == [UNCHANGED, ADDED]
+
+    after = await snapshot(engineer, path.name)
+    assert before.sha256 != after.sha256
+    lines = await registry.manifest(after.sha256)
+    assert [line["mask_codes"] for line in lines] == [["A", "B", "C"]] * 2
+    assert [line["mask_sha256"] for line in lines] == [sha256(masks[line["name"]]) for line in lines]
+
+
 async def test_the_same_pixels_under_two_codes_are_told(engineer: Caller) -> None:
     """D2: one picture with two labels is a mistake, in another file format and another path too."""
     dataset = f"twins-{secrets.token_hex(4)}"
@@ -239,14 +283,7 @@ async def test_a_manifest_is_whole_sorted_and_names_itself(importer: Importer, r
     masks = {"B/2.png": png(804)}
     await importer.import_files(files, masks)
     pinned = await snapshot(importer.caller, importer.path)
-    from services.kit.object_store import BlockingObjectStore  # noqa: PLC0415 -- the only test that looks inside
-    from services.kit.settings import load  # noqa: PLC0415
-    from services.registry.settings import Settings  # noqa: PLC0415
-
-    store = BlockingObjectStore(load(Settings, registry.environment).objects)
-    data = store.get_bytes(f"manifests/{pinned.sha256}.jsonl", max_bytes=10_000)
-    assert sha256(data) == pinned.sha256
-    lines = [json.loads(line) for line in data.splitlines()]
+    lines = await registry.manifest(pinned.sha256)
     assert [line["name"] for line in lines] == ["A/x.png", "B/10.png", "B/2.png"]
     assert lines[2] == {
         "name": "B/2.png",

@@ -2,6 +2,8 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,10 @@ from hypothesis import strategies as st
 from services.registry.domain.datasets import (
     _ZH,
     Candidate,
+    CodeCount,
+    DataPath,
     ImageObject,
+    MaskCodesDiffer,
     RejectedObject,
     Rejection,
     RejectReason,
@@ -19,6 +24,7 @@ from services.registry.domain.datasets import (
     count_changes,
     judge,
     manifest_line,
+    mask_codes_faults,
 )
 
 IMAGE, MASK = "a" * 64, "b" * 64
@@ -70,6 +76,67 @@ def test_a_mask_that_can_be_uploaded_again_says_so(reason: RejectReason) -> None
     assert verdict.reason is (reason if reason in uploads else RejectReason.BAD_MASK)
 
 
+@pytest.mark.parametrize(
+    ("declared", "mask", "told"),
+    [
+        ("", {"max_value": 255}, ""),
+        ("", {"max_value": 0}, ""),
+        ("", {"max_value": None}, ""),
+        ("", {"max_value": 1}, "largest value is 1"),
+        ("A,B", {"max_value": 2}, ""),
+        ("A,B", {"max_value": 0}, ""),
+        ("A,B", {"max_value": 3}, "declares 2 codes"),
+        ("A,B", {"max_value": 255}, "declares 2 codes"),
+        ("A,B", {"max_value": 1, "channels": 3}, "8-bit grey"),
+        ("A,B", {"max_value": 1, "bit_depth": 16}, "8-bit grey"),
+    ],
+)
+def test_a_mask_says_what_its_path_declares(declared: str, mask: dict[str, int | None], told: str) -> None:
+    """D1: indices read as black and white mark nothing, white read as an index is no code: told early."""
+    codes = [code for code in declared.split(",") if code]
+    objects = {IMAGE: an_image(), MASK: replace(an_image(MASK), **mask)}
+    verdict = judge(Candidate("A/x.png", IMAGE, MASK), objects, codes)
+    if not told:
+        assert isinstance(verdict, Sample)
+    else:
+        assert isinstance(verdict, Rejection)
+        assert (verdict.reason, told in verdict.message) == (RejectReason.BAD_MASK, True)
+
+
+@pytest.mark.parametrize(
+    ("before", "masks", "wanted", "allowed"),
+    [
+        ("", 0, "A,B", True),
+        ("", 1, "A,B", False),
+        ("A", 1, "A,B", True),
+        ("A,B", 1, "B,A", False),
+        ("A,B", 1, "A", False),
+        ("A,B", 0, "B,A", True),
+    ],
+)
+def test_masks_never_change_their_meaning(before: str, masks: int, wanted: str, *, allowed: bool) -> None:
+    """D1: declared before there are masks, extended after; all else would give pixels another label."""
+    now = datetime.now(UTC)
+    codes = tuple(code for code in before.split(",") if code)
+    path = DataPath("d", "p", now, now, code_counts=(CodeCount("A", 1, masks),), mask_codes=codes)
+    if allowed:
+        assert path.declaring(tuple(wanted.split(","))).mask_codes == tuple(wanted.split(","))
+    else:
+        with pytest.raises(MaskCodesDiffer, match="would change"):
+            path.declaring(tuple(wanted.split(",")))
+
+
+def test_a_declaration_of_codes_is_checked_whole() -> None:
+    """D1: all its faults at once, each with its place."""
+    faults = mask_codes_faults(["A", "b c", "A", *(f"C{n}" for n in range(252))])
+    assert [(fault.field, fault.reason) for fault in faults] == [
+        ("data_path.mask_codes[1]", "BAD_CODE"),
+        ("data_path.mask_codes[2]", "DUPLICATE"),
+        ("data_path.mask_codes", "TOO_MANY"),
+    ]
+    assert all(fault.message_zh for fault in faults)
+
+
 @given(st.text(max_size=40))
 def test_no_file_name_breaks_the_layout_check(file: str) -> None:
     """Importers send whatever lies in a folder; the answer is always a verdict."""
@@ -115,6 +182,14 @@ def test_a_manifest_line_never_changes() -> None:
     )
     assert line == told.encode()
     assert json.loads(line)["group"] == "晶圆"
+    assert manifest_line(Sample("A/图.png", "A", an_image(), None, "晶圆"), ["A"]) == line
+
+
+def test_a_manifest_says_what_indexed_masks_mean() -> None:
+    """D1, W12: a trainer reads nothing but the manifest, so what a mask's values mean is pinned there."""
+    line = json.loads(manifest_line(a_sample("A/x.png", mask=True), ["A", "B"]))
+    assert (line["mask_sha256"], line["mask_codes"]) == (MASK, ["A", "B"])
+    assert "mask_codes" not in json.loads(manifest_line(a_sample("A/x.png", mask=True)))
 
 
 def test_a_batch_has_an_end() -> None:

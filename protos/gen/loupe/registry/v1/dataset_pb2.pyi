@@ -94,6 +94,7 @@ class DataPath(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    MASK_CODES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`datasets/{dataset}/paths/{path}`."""
     description: _builtins.str
@@ -110,6 +111,13 @@ class DataPath(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def mask_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the values of the path's masks mean (D1). Empty: 0 is background, above 127 the sample's own code. Otherwise masks are
+        8-bit grey, 0 is background and value i is the i-th of these codes. May be set while no sample has a mask, and then only be
+        extended at its end. Manifests carry it in every line with a mask, as `mask_codes`.
+        """
+
     def __init__(
         self,
         *,
@@ -122,10 +130,11 @@ class DataPath(_message.Message):
         revision: _builtins.int = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        mask_codes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_counts", b"code_counts", "create_time", b"create_time", "description", b"description", "mask_count", b"mask_count", "name", b"name", "revision", b"revision", "sample_count", b"sample_count", "status", b"status", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_counts", b"code_counts", "create_time", b"create_time", "description", b"description", "mask_codes", b"mask_codes", "mask_count", b"mask_count", "name", b"name", "revision", b"revision", "sample_count", b"sample_count", "status", b"status", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
