@@ -5,6 +5,7 @@ Every function returns what it could read and all that it found; nothing raises.
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -54,7 +55,10 @@ class NetworkParams:
         """The learning rate at an iteration, counted from 0."""
         match self.lr_policy:
             case "exp":
-                return self.base_lr * self.gamma**iteration
+                try:
+                    return self.base_lr * self.gamma**iteration
+                except OverflowError:
+                    return math.inf
             case "inv":
                 return float(self.base_lr * (1 + self.gamma * iteration) ** -self.power)
             case "poly":

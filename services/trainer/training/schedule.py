@@ -1,5 +1,6 @@
 """Learning rates over iterations (W8)."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -18,11 +19,14 @@ class Schedule:
     power: float = 0.0
 
     def __call__(self, iteration: int) -> float:
-        """The rate at an iteration; 0 from `max_iter` on for poly."""
+        """The rate at an iteration; 0 from `max_iter` on for poly, infinite where exp overflows."""
         if self.policy == "fixed":
             return self.base_lr
         if self.policy == "exp":
-            return self.base_lr * self.gamma**iteration
+            try:
+                return self.base_lr * self.gamma**iteration
+            except OverflowError:
+                return math.inf  # the next loss is no number, and the training ends with NAN_LOSS
         if self.policy == "inv":
             return float(self.base_lr * (1 + self.gamma * iteration) ** -self.power)
         return float(self.base_lr * max(0.0, 1 - iteration / self.max_iter) ** self.power)

@@ -32,11 +32,13 @@ async def installation(
     folder: Path = tmp_path_factory.mktemp("installation")  # type: ignore[attr-defined]
     async with installed(module_service_environment, folder) as running:
         write_sample(folder / "images", per_code=8, seed=1)
+        write_sample(folder / "more", per_code=4, seed=2)
         deadline_s = time.monotonic() + 60
         while True:
             try:
-                listing = read_folder(folder / "images")
-                await running.client.import_folder(listing, dataset="panels", path="main")
+                for dataset, images in (("panels", "images"), ("more-panels", "more")):
+                    listing = read_folder(folder / images)
+                    await running.client.import_folder(listing, dataset=dataset, path="main")
                 break
             except LoupeError:
                 assert time.monotonic() < deadline_s
@@ -50,11 +52,32 @@ async def curve(installation: Installation, task: str) -> task_pb2.TaskState:
     )
 
 
-async def test_a_training_ends_with_a_report_and_a_version_that_predicts(installation: Installation) -> None:
-    """The main job through every process: train, evaluate, release, predict (M, E1, R1, P1)."""
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def completed(installation: Installation) -> task_pb2.Task:
+    """A training that went through."""
     image = await installation.tiny_image(20, minor=20)
-    task = await installation.train("tiny", image, "panels")
-    done = await installation.until(task, COMPLETED)
+    return await installation.until(await installation.train("tiny", image, "panels"), COMPLETED)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def released(installation: Installation, completed: task_pb2.Task) -> task_pb2.Task:
+    """It, released."""
+    await installation.client.tasks.ReleaseTask(task_service_pb2.ReleaseTaskRequest(name=completed.name))
+    return await installation.until(completed.name, task_pb2.TASK_STATE_RELEASED)
+
+
+async def samples_of(installation: Installation, report: str) -> list[report_pb2.SampleResult]:
+    answer = await installation.client.reports.ListSampleResults(
+        report_service_pb2.ListSampleResultsRequest(parent=report, page_size=1000)
+    )
+    return list(answer.results)
+
+
+async def test_a_training_ends_with_a_report_and_a_version_that_predicts(
+    installation: Installation, completed: task_pb2.Task, released: task_pb2.Task
+) -> None:
+    """The main job through every process: train, evaluate, release, predict (M, E1, R1, P1)."""
+    done, task = completed, completed.name
     assert (await curve(installation, task)).iterations == list(range(20))
     assert [stage.state for stage in done.stages] == [task_pb2.STAGE_STATE_DONE] * 3
     split = done.stages[1]
@@ -67,8 +90,6 @@ async def test_a_training_ends_with_a_report_and_a_version_that_predicts(install
     assert report.weights_sha256 == done.weights_sha256
     assert sum(report.confusion.counts) == report.overall.sample_count
 
-    await installation.client.tasks.ReleaseTask(task_service_pb2.ReleaseTaskRequest(name=task))
-    released = await installation.until(task, task_pb2.TASK_STATE_RELEASED)
     prediction = task_pb2.PredictionSpec(
         model_version=released.model_version,
         data_paths=await installation.client.data_paths(["panels"], []),
@@ -82,11 +103,35 @@ async def test_a_training_ends_with_a_report_and_a_version_that_predicts(install
     )
     assert report.kind == report_pb2.REPORT_KIND_PREDICTION
     assert report.model_version == released.model_version
-    samples = await installation.client.reports.ListSampleResults(
-        report_service_pb2.ListSampleResultsRequest(parent=report.name, page_size=1000)
+    samples = await samples_of(installation, report.name)
+    assert len(samples) == report.overall.sample_count + report.nonconforming_count
+    assert all(result.data_path.startswith("datasets/panels/") for result in samples)
+
+
+async def test_d3_a_retraining_never_trains_with_what_judged_its_parent(
+    installation: Installation, released: task_pb2.Task
+) -> None:
+    """Another seed and another path would deal the samples anew, and the better score would be a lie."""
+    draft = await installation.client.tasks.DraftRetraining(
+        task_service_pb2.DraftRetrainingRequest(parent_version=released.model_version)
     )
-    assert len(samples.results) == report.overall.sample_count + report.nonconforming_count
-    assert all(result.data_path.startswith("datasets/panels/") for result in samples.results)
+    spec = draft.task.training
+    spec.data_paths.extend(await installation.client.data_paths(["more-panels"], []))
+    spec.seed = released.training.seed + 1
+    spec.warm_start = True
+    retrained = await installation.client.submit(draft.task)
+    done = await installation.until(retrained.name, COMPLETED)
+
+    def judged(samples: list[report_pb2.SampleResult]) -> set[str]:
+        return {one.sha256 for one in samples if one.verdict != report_pb2.VERDICT_NONCONFORMING}
+
+    before = judged(await samples_of(installation, released.report))
+    now = await samples_of(installation, done.report)
+    assert before
+    assert before <= judged(now), "every old validation sample still judges, so none of them trains"
+    old = [one.sha256 for one in now if one.data_path == released.training.data_paths[0]]
+    assert judged([one for one in now if one.sha256 in old]) == before, "and no old training sample judges"
+    assert any(one.data_path.startswith("datasets/more-panels/") for one in now), "the new ones were dealt"
 
 
 async def test_a_terminated_training_is_gone_within_10_s(installation: Installation) -> None:

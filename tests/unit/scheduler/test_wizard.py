@@ -1,8 +1,10 @@
 """The wizard, rule by rule (W, P1). `found` is what a submission is told: (field, reason, severity)."""
 
 import json
+import math
 import re
 from dataclasses import replace
+from decimal import Decimal, localcontext
 from typing import Any
 
 import pytest
@@ -22,6 +24,8 @@ from services.scheduler.domain.wizard import (
     examine_training,
     retraining_of,
 )
+from services.trainer.training.recipe import NetworkParameters
+from services.trainer.training.schedule import Schedule
 
 DEFAULTS = {
     "base_lr": 0.02,
@@ -504,21 +508,52 @@ def test_w8_a_schedule_is_said_to_die_where_it_dies(
 ) -> None:
     """Against W8's formulas, iteration by iteration."""
     schedule = NetworkParams(base_lr, 1, max_iter, 0, 0, policy, power, gamma)
-    dead = next(
-        (i for i in range(max_iter) if i < 0.1 * max_iter and schedule.rate(i) < 1e-8 * base_lr), None
-    )
+    dead = next((i for i in range(max_iter) if 10 * i < max_iter and schedule.rate(i) < 1e-8 * base_lr), None)
     assert schedule.dies_at() == dead
 
 
-@given(st.integers(0, 99))
-def test_w8_rates_are_the_formulas(iteration: int) -> None:
-    def rate(policy: str) -> float:
-        return NetworkParams(0.5, 1, 100, 0, 0, policy, 0.9, 0.3).rate(iteration)
+@given(
+    policy=st.sampled_from(["fixed", "exp", "inv", "poly"]),
+    base_lr=st.floats(1e-6, 10),
+    gamma=st.floats(0, 1),
+    power=st.floats(0, 20),
+    max_iter=st.integers(1, 100_000),
+    data=st.data(),
+)
+def test_w8_rates_are_the_formulas_and_what_the_trainer_computes(
+    *, policy: Any, base_lr: float, gamma: float, power: float, max_iter: int, data: st.DataObject
+) -> None:
+    """Against the source's formulas in decimals of 40 digits; the wizard and the loop must mean one curve."""
+    iteration = data.draw(st.integers(0, max_iter - 1))
+    text = network(base_lr=base_lr, gamma=gamma, power=power, max_iter=max_iter, lr_policy=policy)
+    resolved = examine(training_params_json=text).spec.training_params["classification"]
+    trainers = NetworkParameters(**resolved).schedule(iteration)
+    with localcontext(prec=40):
+        base, g, i, m, p = (Decimal(value) for value in (base_lr, gamma, iteration, max_iter, power))
+        one = Decimal(1)
+        factor = {
+            "fixed": lambda: one,
+            # Decimal calls 0 ** 0 undefined; the formula, like Python, starts at base_lr.
+            "exp": lambda: one if not i else g**i,
+            "inv": lambda: (one + g * i) ** -p,
+            "poly": lambda: (one - i / m) ** p,
+        }[policy]()
+        expected = float(base * factor)
+    assert trainers == pytest.approx(expected, rel=1e-6, abs=1e-300)
+    assert NetworkParams(**resolved).rate(iteration) == trainers
 
-    assert rate("fixed") == 0.5
-    assert rate("exp") == pytest.approx(0.5 * 0.3**iteration)
-    assert rate("inv") == pytest.approx(0.5 * (1 + 0.3 * iteration) ** -0.9)
-    assert rate("poly") == pytest.approx(0.5 * (1 - iteration / 100) ** 0.9)
+
+def test_w8_a_schedule_that_grows_is_a_warning() -> None:
+    """A gamma above 1 ends in a loss that is no number; the trainer then says so instead of breaking."""
+    text = network(lr_policy="exp", gamma=1.5)
+    only(
+        examine(training_params_json=text),
+        "training_params.classification.gamma",
+        "GROWING_SCHEDULE",
+        "warning",
+    )
+    assert Schedule("exp", 0.1, 10**6, gamma=1000)(10**5) == math.inf
+    assert NetworkParams(0.1, 1, 10**6, 0, 0, "exp", 0, 1000).rate(10**5) == math.inf
 
 
 def test_w9_an_unused_segmentation_level_is_accepted_and_ignored() -> None:

@@ -1,0 +1,485 @@
+"""Every rule of the wizard (W1 to W13) through gRPC and through HTTP, on one running stack.
+
+A case changes a sound submission and says what its step is told of it: `field REASON` for each fault, `~`
+before a warning, `!` before a warning that must be acknowledged.
+"""
+
+import asyncio
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from google.protobuf import json_format
+from loupe.client import AsyncLoupe
+from loupe.folders import read_folder
+from loupe.profile import Profile
+from loupe.registry.v1 import algorithm_image_pb2 as images_pb2
+from loupe.registry.v1 import algorithm_image_service_pb2, dataset_service_pb2
+from loupe.sample import write_sample
+from loupe.scheduler.v1 import task_pb2, task_service_pb2
+
+from gateway.app import create_app
+from gateway.backends import Backends
+from gateway.events import StreamLimits, Streams
+from gateway.server import HttpServer
+from services.kit.errors import AlreadyExists, InvalidArgument, LoupeError
+from services.kit.grpc_client import connect
+
+pytestmark = pytest.mark.xdist_group("wizard")
+
+GENERAL = "algorithmImages/surface-classification/versions/v3.0"
+BUSINESS = "algorithmImages/cell-array-classification/versions/v3.0"
+SEGMENTING = "algorithmImages/wizard-segmentation/versions/v1.0"
+ENVIRONMENT = "productionEnvironments/demo-fab-cell-array"
+MAIN, LONE, OTHER, VOID, BARE = (
+    f"datasets/wizard/paths/{p}" for p in ("main", "lone", "other", "void", "bare")
+)
+CODES = ["TPFIP", "TTFBS", "TTMUD", "TGGS0", "TPOTS", "TSFAS", "TSDFS"]
+
+
+def params(codes: list[Any], classes: Any = 2, name: str = "ResNet18") -> dict[str, str]:
+    return {"model_params_json": json.dumps(
+        {"classification": {"name": name, "num_of_classes": classes}, "code_list": codes})}  # fmt: skip
+
+
+def rate(**values: Any) -> dict[str, str]:
+    return {"training_params_json": json.dumps({"classification": values})}
+
+
+def steps(**values: Any) -> dict[str, Any]:
+    return {"preprocessing": {"train_fraction": 0.8, **values}}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is changed, in which step, and what is told of it."""
+
+    rule: str
+    what: str
+    step: int
+    changes: dict[str, Any]
+    told: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.rule}-{self.what.replace(' ', '-')}"
+
+
+def case(rule: str, what: str, step: int, changes: dict[str, Any], *told: str) -> Case:
+    return Case(rule, what, step, changes, told)
+
+
+def training_params(text: str) -> dict[str, str]:
+    return {"training_params_json": text}
+
+
+_BUSINESS = {"algorithm_image_version": BUSINESS, "production_environment": ""}
+_SEGMENTING = {"algorithm_image_version": SEGMENTING, "data_paths": [MAIN, BARE]}
+_LIST = "model_params.code_list"
+_CLASSIFICATION = "training_params.classification"
+
+_ALL_WRONG = {"base_lr": 0, "batch_size": 0, "max_iter": 0, "weight_decay": -1, "momentum": 1,
+              "lr_policy": "step", "power": -1, "gamma": -1}  # fmt: skip
+
+CASES = [
+    case("W1", "one letter", 1, {"model_name": "a"}),
+    case("W1", "60 characters", 1, {"model_name": "a" * 60}),
+    case("W1", "61 characters", 1, {"model_name": "a" * 61}, "model_name BAD_MODEL_NAME"),
+    case("W1", "a digit first", 1, {"model_name": "1a"}, "model_name BAD_MODEL_NAME"),
+    case("W1", "a dash last", 1, {"model_name": "a-"}, "model_name BAD_MODEL_NAME"),
+    case("W1", "a Chinese name", 1, {"model_name": "面板"}, "model_name BAD_MODEL_NAME"),
+    case("W1", "none", 1, {"model_name": ""}, "model_name BAD_MODEL_NAME"),
+    case("W1", "held by a task", 1, {"model_name": "wizard-held"}, "model_name MODEL_NAME_TAKEN"),
+    case("W2", "a general image", 1, {"algorithm_image_version": GENERAL}),
+    case("W2", "a business image", 1, _BUSINESS),
+    case("W2", "no such image", 1, {"algorithm_image_version": "algorithmImages/x/versions/v1.0"},
+         "algorithm_image_version NOT_FOUND"),
+    case("W2", "no image", 1, {"algorithm_image_version": ""}, "algorithm_image_version NOT_FOUND"),
+    case("W2", "an image without its version", 1, {"algorithm_image_version": GENERAL.partition("/v")[0]},
+         "algorithm_image_version NOT_FOUND"),
+    case("W2", "a general image without environment", 1, {"production_environment": ""},
+         "production_environment MISSING_PRODUCTION_ENVIRONMENT"),
+    case("W2", "no such environment", 1, {"production_environment": "productionEnvironments/x"},
+         "production_environment NOT_FOUND"),
+    case("W2", "a business image brings both", 1,
+         {"algorithm_image_version": BUSINESS, **params(CODES, 5)},
+         "production_environment FIXED_BY_IMAGE", "model_params FIXED_BY_IMAGE"),
+    case("W3", "all classes", 1, params(CODES, 7)),
+    case("W3", "two special", 1, params(CODES, 5)),
+    case("W3", "an order of its own", 1, params(CODES[::-1], 5)),
+    case("W3", "one class", 1, params(CODES, 1), "model_params.classification.num_of_classes OUT_OF_RANGE"),
+    case("W3", "more classes than codes", 1, params(CODES, 8),
+         "model_params.classification.num_of_classes MORE_CLASSES_THAN_CODES"),
+    case("W3", "another network", 1, params(CODES, 5, "ResNet50"),
+         "model_params.classification.name UNKNOWN_NETWORK"),
+    case("W3", "a code twice and one malformed", 1, params([*CODES, "TPFIP", "a b"], 5),
+         f"{_LIST}[7] DUPLICATE_CODE", f"{_LIST}[8] BAD_CODE"),
+    case("W3", "an unknown key", 1, {"model_params_json": params(CODES, 5)["model_params_json"].replace(
+        '"code_list"', '"codelist"')}, "model_params.codelist UNKNOWN_KEY", f"{_LIST} MISSING_KEY"),
+    case("W3", "malformed", 1, {"model_params_json": '{"classification": {}\n "code_list": []}'},
+         "model_params MALFORMED_JSON"),
+    case("W3", "no object", 1, {"model_params_json": "[]"}, "model_params NOT_AN_OBJECT"),
+    case("W3", "empty with codes of the default", 1, {"model_params_json": ""}),
+    case("W3", "empty with other codes", 1, {"model_params_json": "", "data_paths": [OTHER]},
+         "~model_params CODES_OF_THE_DATA"),
+    case("W4", "two paths", 2, {"data_paths": [MAIN, BARE]}),
+    case("W4", "no path", 2, {"data_paths": []}, "data_paths NO_DATA_PATHS"),
+    case("W4", "a path twice", 2, {"data_paths": [MAIN, MAIN]}, "data_paths[1] DUPLICATE_DATA_PATH"),
+    case("W4", "no such path", 2, {"data_paths": [MAIN, MAIN + "x"]}, "data_paths[1] NOT_FOUND"),
+    case("W4", "the images own paths", 2, _SEGMENTING),
+    case("W4", "without the images own path", 2, {**_SEGMENTING, "data_paths": [MAIN]},
+         "!acknowledge_missing_training_paths UNACKNOWLEDGED_MISSING_TRAINING_PATHS"),
+    case("W4", "without it and acknowledged", 2,
+         {**_SEGMENTING, "data_paths": [MAIN], "acknowledge_missing_training_paths": True},
+         "~data_paths MISSING_TRAINING_PATHS"),
+    case("W5", "an invalid path", 2, {"data_paths": [MAIN, VOID]}, "data_paths[1] INVALID_DATA_PATH"),
+    case("W5", "a code without a sample", 2, params([*CODES, "NONE"], 5), f"{_LIST}[7] CODE_WITHOUT_SAMPLES"),
+    case("W5", "samples of no listed code", 2, {"data_paths": [MAIN, OTHER], **params(CODES, 5)},
+         "~data_paths SAMPLES_OF_UNLISTED_CODES"),
+    case("W5", "a class of one", 2, {"data_paths": [MAIN, LONE], **params(["ONE", *CODES], 6)},
+         f"{_LIST}[0] CLASS_TOO_SMALL"),
+    case("W5", "a special defect of one", 2, {"data_paths": [MAIN, LONE], **params([*CODES, "ONE"], 5)}),
+    case("W5", "all three together", 2, {"data_paths": [VOID, LONE, OTHER], **params(["ONE", "NONE"])},
+         "data_paths[0] INVALID_DATA_PATH", f"{_LIST}[0] CLASS_TOO_SMALL", f"{_LIST}[1] CODE_WITHOUT_SAMPLES",
+         "~data_paths SAMPLES_OF_UNLISTED_CODES"),
+    case("W7", "another resource", 3, {"compute_resource": "computeResources/gpu"}),
+    case("W7", "no resource", 3, {"compute_resource": ""}, "compute_resource MISSING_COMPUTE_RESOURCE"),
+    case("W7", "no such resource", 3, {"compute_resource": "computeResources/x"},
+         "compute_resource NOT_FOUND"),
+    case("W8", "one parameter", 3, rate(base_lr=0.1)),
+    case("W8", "the greatest that fit", 3, rate(momentum=0.999, weight_decay=0, batch_size=1, max_iter=1)),
+    *(case("W8", f"{policy}", 3, rate(lr_policy=policy, gamma=0.999, power=1))
+      for policy in ("fixed", "inv", "poly")),
+    case("W8", "exp that lives", 3, rate(lr_policy="exp", gamma=0.999)),
+    case("W8", "exp that dies", 3, rate(lr_policy="exp", gamma=0.1, max_iter=40000),
+         f"~{_CLASSIFICATION}.lr_policy DYING_SCHEDULE"),
+    case("W8", "exp that grows", 3, rate(lr_policy="exp", gamma=1.1),
+         f"~{_CLASSIFICATION}.gamma GROWING_SCHEDULE"),
+    case("W8", "everything out of range", 3,
+         rate(**_ALL_WRONG), *(f"{_CLASSIFICATION}.{key} OUT_OF_RANGE" for key in _ALL_WRONG)),
+    case("W8", "a fraction of an iteration", 3, rate(max_iter=1.5),
+         f"{_CLASSIFICATION}.max_iter OUT_OF_RANGE"),
+    case("W8", "unknown keys", 3, training_params('{"classification": {"momentun": 1}, "clasification": {}}'),
+         f"{_CLASSIFICATION}.momentun UNKNOWN_KEY", "training_params.clasification UNKNOWN_KEY"),
+    case("W8", "malformed", 3, training_params("{'classification': 1}"), "training_params MALFORMED_JSON"),
+    case("W9", "an ignored level", 3, training_params('{"segmentation": {"base_lr": -1, "x": 1}}')),
+    case("W9", "a level that counts", 3,
+         {**_SEGMENTING, "train_segmentation": True, **training_params('{"segmentation": {"base_lr": -1}}')},
+         "training_params.segmentation.base_lr OUT_OF_RANGE"),
+    case("W10", "half and half", 4, steps(train_fraction=0.5, filter_resolution=True)),
+    case("W10", "every augmentation", 4, steps(augmentations=[1, 2, 3, 4])),
+    *(case("W10", f"a fraction of {fraction}", 4, steps(train_fraction=fraction),
+           "preprocessing.train_fraction OUT_OF_RANGE") for fraction in (0.0, 1.0, -0.1, 1.5)),
+    case("W10", "an unknown augmentation", 4, steps(augmentations=[3, 9]),
+         "preprocessing.augmentations[1] UNKNOWN_AUGMENTATION"),
+    case("W11", "segmentation", 4, {**_SEGMENTING, "train_segmentation": True}),
+    case("W11", "of a classifying image", 4, {"train_segmentation": True},
+         "train_segmentation NOT_A_SEGMENTATION_IMAGE"),
+    case("W11", "without a mask", 4,
+         {**_SEGMENTING, "data_paths": [BARE], "train_segmentation": True, **params(["TPFIP", "TTFBS"])},
+         "train_segmentation NO_MASKS"),
+    case("W12", "a seed", 3, {"seed": 7}),
+    case("W12", "a negative seed", 3, {"seed": -1}, "seed OUT_OF_RANGE"),
+    case("W13", "warm start of a new model", 1, {"warm_start": True}, "warm_start WARM_START_WITHOUT_PARENT"),
+    case("W13", "no such parent", 1, {"model_name": "", "parent_version": "models/x/versions/v3.01"},
+         "parent_version NOT_FOUND"),
+]  # fmt: skip
+
+
+def told(finding: task_service_pb2.ValidateTaskResponse.Finding) -> str:
+    """As a case writes it; every one has a sentence in both languages."""
+    assert finding.message
+    assert re.search("[\u4e00-\u9fff]", finding.message_zh), finding
+    mark = "!" if finding.acknowledge_with else "~" if finding.warning else ""
+    return f"{mark}{finding.field} {finding.reason}"
+
+
+class Grpc:
+    """The scheduler's own door."""
+
+    def __init__(self, tasks: Any) -> None:
+        self._tasks = tasks
+
+    async def validate(self, task: task_pb2.Task, step: int) -> list[str]:
+        """What is told of a step, or of all of them (0)."""
+        answer = await self._tasks.ValidateTask(task_service_pb2.ValidateTaskRequest(task=task, step=step))
+        return [told(finding) for finding in answer.findings]
+
+    async def create(self, task: task_pb2.Task, request_id: str = "", *, only: bool = False) -> task_pb2.Task:
+        """Submit, or only look at what would come of it."""
+        request = task_service_pb2.CreateTaskRequest(task=task, request_id=request_id, validate_only=only)
+        return await self._tasks.CreateTask(request)
+
+    async def draft(self, version: str) -> task_service_pb2.DraftRetrainingResponse:
+        """A version's answers."""
+        request = task_service_pb2.DraftRetrainingRequest(parent_version=version)
+        return await self._tasks.DraftRetraining(request)
+
+
+class Http:
+    """The gateway's."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def validate(self, task: task_pb2.Task, step: int) -> list[str]:
+        """As Grpc."""
+        answer = await self._client.post("/v1/tasks:validate", json={"task": _json(task), "step": step})
+        return [told(finding) for finding in _read(answer, task_service_pb2.ValidateTaskResponse()).findings]
+
+    async def create(self, task: task_pb2.Task, request_id: str = "", *, only: bool = False) -> task_pb2.Task:
+        """As Grpc; a problem document is raised as the error that it tells."""
+        body = {"task": _json(task), "requestId": request_id, "validateOnly": only}
+        return _read(await self._client.post("/v1/tasks", json=body), task_pb2.Task())
+
+    async def draft(self, version: str) -> task_service_pb2.DraftRetrainingResponse:
+        """As Grpc."""
+        answer = await self._client.get(f"/v1/{version}:draftRetraining")
+        return _read(answer, task_service_pb2.DraftRetrainingResponse())
+
+
+def _json(task: task_pb2.Task) -> dict[str, Any]:
+    return json_format.MessageToDict(task, use_integers_for_enums=True)
+
+
+def _read(answer: httpx.Response, message: Any) -> Any:
+    body = answer.json()
+    if answer.status_code == 200:
+        return json_format.ParseDict(body, message)
+    assert answer.headers["content-type"] == "application/problem+json"
+    if answer.status_code == 409:
+        raise AlreadyExists(body["detail"], reason=body["reason"], **body["metadata"])
+    assert answer.status_code == 400, body
+    error = InvalidArgument(body["detail"], reason=body["reason"])
+    error.violations = tuple(_Fault(**one) for one in body["violations"])  # type: ignore[assignment]
+    raise error
+
+
+@dataclass(frozen=True)
+class _Fault:
+    field: str
+    reason: str
+    message: str
+    messageZh: str  # noqa: N815 -- as the document has it
+    severity: str
+
+
+def sound(**changes: Any) -> task_pb2.Task:
+    """A submission that nothing is told of, or one with changes."""
+    values: dict[str, Any] = {
+        "model_name": f"w-{secrets.token_hex(6)}",
+        "algorithm_image_version": GENERAL,
+        "production_environment": ENVIRONMENT,
+        "data_paths": [MAIN],
+        "compute_resource": "computeResources/cpu",
+        **changes,
+    }
+    return task_pb2.Task(training=task_pb2.TrainingSpec(**values))
+
+
+@dataclass
+class World:
+    """Both doors, and the client that made what is behind them."""
+
+    doors: dict[str, Grpc | Http]
+    client: AsyncLoupe
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def world(
+    stack: Any, engineer: Any, path_importer: Any, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """Data paths of every kind, images of every kind, a name that is held; and a gateway before the stack."""
+    token = stack.environment["LOUPE_BOOTSTRAP_ADMIN_TOKEN"]
+    client = AsyncLoupe(
+        Profile(
+            registry_address=stack.registry_address,
+            scheduler_address=stack.address,
+            evaluator_address=stack.address,
+            token=token,
+        )
+    )
+    folder = tmp_path_factory.mktemp("wizard") / "images"
+    write_sample(folder, per_code=2, seed=3)
+    await client.import_folder(read_folder(folder), dataset="wizard", path="main")
+    for path, counts in ((LONE, {"ONE": 1}), (OTHER, {"X1": 2, "X2": 3}), (VOID, {}),
+                         (BARE, {"TPFIP": 2, "TTFBS": 2})):  # fmt: skip
+        assert await path_importer(engineer, "wizard", path.rpartition("/")[2], counts) == path
+    await client.images.CreateAlgorithmImage(
+        algorithm_image_service_pb2.CreateAlgorithmImageRequest(
+            algorithm_image_id="wizard-segmentation",
+            algorithm_image=images_pb2.AlgorithmImage(
+                kind=images_pb2.IMAGE_KIND_GENERAL,
+                task_type=images_pb2.TASK_TYPE_SEGMENTATION_CLASSIFICATION,
+            ),
+        )
+    )
+    general = await client.image_version(GENERAL)
+    await client.images.CreateAlgorithmImageVersion(
+        algorithm_image_service_pb2.CreateAlgorithmImageVersionRequest(
+            parent="algorithmImages/wizard-segmentation",
+            version=images_pb2.AlgorithmImageVersion(
+                major=1,
+                classification_networks=["ResNet18"],
+                input=general.input,
+                default_model_params=general.default_model_params,
+                default_training_params=general.default_training_params,
+                training_paths=[BARE],
+            ),
+        )
+    )
+    await client.submit(sound(model_name="wizard-held"))
+    channels = {
+        "registry": connect(stack.registry_address, retries=False),
+        "scheduler": connect(stack.address, retries=False),
+        "evaluator": connect(stack.address, retries=False),
+    }
+    streams = Streams(StreamLimits())
+    async with HttpServer(create_app(Backends(channels, 30.0), streams), streams, "127.0.0.1:0") as gateway:
+        headers = {"Authorization": f"Bearer {token}"}
+        base = f"http://127.0.0.1:{gateway.port}"
+        async with httpx.AsyncClient(base_url=base, headers=headers, timeout=30) as http:
+            yield World({"grpc": Grpc(client.tasks), "http": Http(http)}, client)
+    await asyncio.gather(client.close(), *(channel.close() for channel in channels.values()))
+
+
+@pytest.fixture(params=["grpc", "http"])
+def door(request: pytest.FixtureRequest, world: World) -> Grpc | Http:
+    return world.doors[request.param]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+async def test_rule(case: Case, door: Grpc | Http) -> None:
+    """A step is told all of its own faults and nothing of another's; the submission is told them again."""
+    task = sound(**case.changes)
+    expected = sorted(case.told)
+    assert sorted(await door.validate(task, case.step)) == expected
+    assert set(await door.validate(task, 0)) >= set(expected)
+    if not case.changes.keys() & {"algorithm_image_version", "data_paths", "model_params_json"}:
+        assert await door.validate(task, case.step % 4 + 1) == []
+    faults = {line.removeprefix("!") for line in expected if not line.startswith("~")}
+    if not faults:
+        assert (await door.create(task, only=True)).training.target_major
+        return
+    with pytest.raises(LoupeError) as refused:
+        await door.create(task)
+    if isinstance(refused.value, AlreadyExists):
+        assert f"{refused.value.facts['field']} {refused.value.reason}" in faults
+        return
+    assert isinstance(refused.value, InvalidArgument)
+    errors = {f"{one.field} {one.reason}" for one in refused.value.violations if one.severity == "error"}
+    assert errors >= faults
+
+
+async def test_w_all_four_steps_are_told_together_at_submission(door: Grpc | Http) -> None:
+    task = sound(model_name="1", data_paths=[VOID], compute_resource="", **steps(train_fraction=2.0))
+    with pytest.raises(InvalidArgument) as refused:
+        await door.create(task)
+    assert {one.field for one in refused.value.violations} == {
+        "model_name", "data_paths[0]", "compute_resource", "preprocessing.train_fraction",
+    }  # fmt: skip
+
+
+async def test_w12_one_request_id_is_one_task_however_often_it_is_sent(door: Grpc | Http) -> None:
+    """Twenty at once: a network that repeats a submission trains once."""
+    task, request_id = sound(), secrets.token_hex(8)
+    made = await asyncio.gather(*(door.create(task, request_id) for _ in range(20)))
+    assert len({one.name for one in made}) == 1
+    assert (await door.create(task, request_id)).name == made[0].name
+    task.training.seed = 5
+    with pytest.raises(AlreadyExists) as reused:
+        await door.create(task, request_id)
+    assert reused.value.reason == "REQUEST_ID_REUSED"
+
+
+async def test_w12_what_a_submission_pins_stays_when_its_data_grows(
+    door: Grpc | Http, engineer: Any, path_importer: Any, world: World, tmp_path: Any
+) -> None:
+    """A report must be traceable to the exact data, years later."""
+    path = await path_importer(engineer, "wizard", f"grows-{secrets.token_hex(3)}", {"TPFIP": 2, "TTFBS": 2})
+    first = await door.create(sound(data_paths=[path]))
+    write_sample(tmp_path / "more", per_code=2, seed=9)
+    await world.client.import_folder(
+        read_folder(tmp_path / "more"), dataset="wizard", path=path.rpartition("/")[2]
+    )
+    second = await door.create(sound(data_paths=[path]))
+    assert first.training.snapshots != second.training.snapshots
+    pinned = (await world.client.tasks.GetTask(task_service_pb2.GetTaskRequest(name=first.name))).training
+    assert pinned == first.training
+    assert pinned.algorithm_image_version == GENERAL
+    assert pinned.seed > 0
+    assert pinned.training_params["classification"]["momentum"] == 0.9
+    (snapshot,) = pinned.snapshots
+    again = await world.client.datasets.SnapshotDataPath(
+        dataset_service_pb2.SnapshotDataPathRequest(name=path)
+    )
+    assert re.fullmatch(re.escape(path) + "/snapshots/[0-9a-f]{64}", snapshot)
+    assert again.name == second.training.snapshots[0]
+
+
+async def test_w6_w13_a_retraining_begins_with_the_parents_answers(door: Grpc | Http, bench: Any) -> None:
+    """Filled in, it is accepted as it is; bound paths stay, others are added, weights and split follow."""
+    resource = bench.resource
+    asked = sound(
+        data_paths=[MAIN, BARE], compute_resource=resource, **steps(train_fraction=0.7, augmentations=[3]),
+        **rate(max_iter=77), **params(CODES, 5),
+    )  # fmt: skip
+    parent = await _released(bench, await door.create(asked))
+    draft = await door.draft(parent.model_version.rpartition("/")[0] + "/latest")
+    spec = draft.task.training
+    assert (spec.parent_version, spec.compute_resource) == (parent.model_version, resource)
+    assert list(spec.data_paths) == list(draft.locked_data_paths) == [MAIN, BARE]
+    assert json.loads(spec.model_params_json) == json.loads(asked.training.model_params_json)
+    assert json.loads(spec.training_params_json)["classification"]["max_iter"] == 77
+    assert (spec.preprocessing.train_fraction, list(spec.preprocessing.augmentations)) == (0.7, [3])
+    assert await door.validate(draft.task, 0) == []
+
+    async def told_of(**changes: Any) -> list[str]:
+        changed = task_pb2.Task()
+        changed.CopyFrom(draft.task)
+        for field, value in changes.items():
+            changed.training.ClearField(field)
+            changed.training.MergeFrom(task_pb2.TrainingSpec(**{field: value}))
+        return await door.validate(changed, 0)
+
+    assert await told_of(data_paths=[MAIN]) == ["data_paths PARENT_PATH_REMOVED"]
+    assert await told_of(data_paths=[MAIN, BARE, LONE], **params([*CODES, "ONE"], 5)) == []
+    assert await told_of(model_name="another") == ["model_name MODEL_NAME_DIFFERS"]
+    assert await told_of(production_environment="productionEnvironments/demo-fab-color-filter") == [
+        "production_environment ENVIRONMENT_DIFFERS_FROM_MODEL"
+    ]
+    assert await told_of(warm_start=True, **params(CODES, 6)) == ["~warm_start WARM_START_CLASSES_DIFFER"]
+    assert await told_of(**params([*CODES[1:5], CODES[0], *CODES[5:]], 5)) == [f"~{_LIST} CODE_ORDER_DIFFERS"]
+
+    draft.task.training.warm_start = True
+    draft.task.training.data_paths.append(LONE)
+    retrained = await door.create(draft.task)
+    held = await bench.worker.acquire()
+    assert held.lease.train.warm_start_weights_sha256 == parent.weights_sha256
+    assert held.lease.train.prior_split_sha256 == _split_of(parent.name)
+    second = await _finish(bench, held, retrained)
+    assert second.model_version == parent.model_version.replace("v3.01", "v3.02")
+    # Who goes back to the first version keeps the path that the second one bound.
+    assert list((await door.draft(parent.model_version)).locked_data_paths) == [MAIN, BARE, LONE]
+
+
+async def _released(bench: Any, task: task_pb2.Task) -> task_pb2.Task:
+    return await _finish(bench, await bench.worker.acquire(), task)
+
+
+async def _finish(bench: Any, held: Any, task: task_pb2.Task) -> task_pb2.Task:
+    assert held.lease.task == task.name
+    await held.trained()
+    await (await bench.worker.acquire()).reported()
+    return await bench.releaser.tasks.ReleaseTask(task_service_pb2.ReleaseTaskRequest(name=task.name))
+
+
+def _split_of(task: str) -> str:
+    """As the tests' worker makes it up."""
+    return hashlib.sha256(f"split of {task}".encode()).hexdigest()
