@@ -22,7 +22,7 @@ from typing import Any, Self, TypeVar
 from google.protobuf.duration_pb2 import Duration
 from loupe import names
 from loupe.evaluator.v1 import report_pb2, report_service_pb2, report_service_pb2_grpc
-from loupe.folders import FolderListing, read_folder
+from loupe.folders import FolderListing, ImportOptions
 from loupe.importing import ImportProgress, ImportResult, SampleImport
 from loupe.profile import Profile, load_profile
 from loupe.registry.v1 import (
@@ -273,11 +273,20 @@ class Loupe:
         """The answer of anything that `async_client` can be asked, such as a call of one of its stubs."""
         return asyncio.run_coroutine_threadsafe(_awaited(awaited), self._loop).result()
 
-    def import_folder(
-        self, folder: Path | str, *, dataset: str, path: str = "main", description: str = ""
+    def import_folder(  # noqa: PLR0913 -- all but two have defaults
+        self,
+        folder: Path | str,
+        *,
+        dataset: str,
+        path: str = "main",
+        description: str = "",
+        kind: str = "auto",
+        options: ImportOptions | None = None,
     ) -> ImportResult:
-        """Import a folder of `<CODE>/<image>` into a data path."""
-        listing = read_folder(Path(folder))
+        """Import a folder of `<CODE>/<image>`, or one with LabelMe, COCO or Pascal VOC annotations (D1)."""
+        from loupe.reading import read_data  # noqa: PLC0415 -- Pillow and NumPy would slow every command's start
+
+        listing = read_data(Path(folder), options, kind=kind)
         return self.call(
             self.async_client.import_folder(listing, dataset=dataset, path=path, description=description)
         )

@@ -9,9 +9,10 @@ import hashlib
 import io
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Protocol
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
 MASK_SUFFIX = ".mask.png"
@@ -29,15 +30,41 @@ class FolderUnreadable(ValueError):
     """The folder cannot be imported as it is; the message says what to change."""
 
 
+class Made(Protocol):
+    """Bytes that lie in no file of their own and are made when they are needed."""
+
+    def make(self) -> bytes:
+        """The same bytes every time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """What a person says about a folder beyond what lies in it."""
+
+    code_of_label: Mapping[str, str] = field(default_factory=dict)
+    """Which code a label (or a code's folder) stands for; an empty code leaves it out."""
+    background_code: str = ""
+    """Of pictures on which nothing is annotated; empty sets them aside."""
+    mask_codes: tuple[str, ...] = ()
+    """Declares indexed masks: value i is the i-th of these codes, 0 background (D1). Empty: 0 and 255."""
+    group_by: re.Pattern[str] | None = None
+    """Finds the group in a file's name: what its first parentheses match, or all of it."""
+    line_width_px: float = 10
+    """Of annotated lines and points, which have none; LabelMe's own default."""
+
+
 @dataclass(frozen=True, slots=True)
 class FoundSample:
     """An image to import, with what belongs to it."""
 
     file: str
     """`<CODE>/<file>`, its name in the data path."""
-    image: Path
-    mask: Path | None = None
+    image: Path | Made
+    mask: Path | Made | None = None
     group: str = ""
+    origin: str = ""
+    """Where its picture lies below the folder, if that is not `file`."""
 
     @property
     def code(self) -> str:
@@ -47,11 +74,11 @@ class FoundSample:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A file that is not imported."""
+    """A file that is not imported, or a part of what it says."""
 
     file: str
     reason: str
-    """Stable: NO_CODE, BAD_CODE, NESTED, NOT_AN_IMAGE, MASK_WITHOUT_IMAGE, HIDDEN."""
+    """Stable, such as NO_CODE, BAD_CODE, NESTED, NOT_AN_IMAGE, MASK_WITHOUT_IMAGE, HIDDEN."""
     message: str
 
 
@@ -64,8 +91,12 @@ class FolderListing:
     """By file."""
     left_out: tuple[LeftOut, ...]
     """By file."""
+    format: str = "folders"
+    """folders, labelme, coco or voc."""
+    mask_codes: tuple[str, ...] = ()
+    """What the values of the masks mean, if they are indexed (D1)."""
     group_column: str = ""
-    """Of groups.csv; empty where there is none."""
+    """Of groups.csv, or the expression that finds groups in names; empty where there is neither."""
     unmatched_group_rows: tuple[str, ...] = ()
     """Files that groups.csv names and the folder does not hold."""
 
@@ -79,42 +110,92 @@ class FolderListing:
 
     @property
     def ungrouped(self) -> int:
-        """Samples without a group although the folder has a table of groups."""
+        """Samples without a group although groups are told."""
         return sum(not sample.group for sample in self.samples) if self.group_column else 0
 
 
-def read_folder(folder: Path) -> FolderListing:
+def read_folder(folder: Path, options: ImportOptions | None = None) -> FolderListing:
     """List `folder`; FolderUnreadable if it is none, or if its groups.csv cannot be used."""
-    if not folder.is_dir():
-        fact = "is not a folder" if folder.exists() else "does not exist"
-        raise FolderUnreadable(f"{folder} {fact}; name one that holds <CODE>/<image> files")
+    options = options or ImportOptions()
+    check_folder(folder)
     left_out: list[LeftOut] = []
     found: list[FoundSample] = []
+    names: set[str] = set()
     for entry in sorted(folder.iterdir()):
         if entry.is_dir():
-            samples, others = _read_code(entry)
+            names.add(entry.name)
+            samples, others = _read_code(entry, options.code_of_label)
             found.extend(samples)
             left_out.extend(others)
         elif entry.name != GROUPS_FILE:
             left_out.append(_at_top(entry))
-    column = ""
-    unmatched: tuple[str, ...] = ()
-    table = folder / GROUPS_FILE
-    if table.is_file():
-        column, groups = _read_groups(table, (sample.file for sample in found))
-        known = {sample.file for sample in found}
-        unmatched = tuple(sorted(file for file in groups if file not in known))
-        found = [
-            FoundSample(sample.file, sample.image, sample.mask, groups.get(sample.file, ""))
-            for sample in found
-        ]
-    return FolderListing(
+    unknown = sorted(set(options.code_of_label) - names)
+    if unknown:
+        raise FolderUnreadable(f"--map names {unknown[0]!r}, and {folder} has no folder of that name")
+    samples_by_file: dict[str, FoundSample] = {}
+    for sample in found:
+        if sample.file in samples_by_file:
+            told = f"{samples_by_file[sample.file].origin} is imported as {sample.file} already; rename one"
+            left_out.append(LeftOut(sample.origin, "NAME_TAKEN", told))
+        else:
+            samples_by_file[sample.file] = sample
+    if options.mask_codes:
+        check_codes((sample.code for sample in samples_by_file.values() if sample.mask), options)
+    listing = FolderListing(
         folder=folder,
-        samples=tuple(sorted(found, key=lambda sample: sample.file)),
+        samples=tuple(sorted(samples_by_file.values(), key=lambda sample: sample.file)),
         left_out=tuple(sorted(left_out, key=lambda item: item.file)),
-        group_column=column,
-        unmatched_group_rows=unmatched,
+        mask_codes=options.mask_codes,
     )
+    return grouped(listing, options)
+
+
+def check_folder(folder: Path) -> None:
+    """FolderUnreadable if it is none."""
+    if not folder.is_dir():
+        fact = "is not a folder" if folder.exists() else "does not exist"
+        raise FolderUnreadable(f"{folder} {fact}; name one that holds <CODE>/<image> files or annotations")
+
+
+def is_code(text: str) -> bool:
+    """Whether it can be a defect code (W3)."""
+    return _CODE.fullmatch(text) is not None
+
+
+def check_codes(codes: Iterable[str], options: ImportOptions) -> None:
+    """FolderUnreadable if an indexed mask is declared that could not show all of these codes."""
+    lacking = sorted(set(codes) - set(options.mask_codes)) if options.mask_codes else []
+    if lacking:
+        whole = ",".join((*options.mask_codes, *lacking))
+        raise FolderUnreadable(f"--mask-codes lacks {', '.join(lacking)}; write --mask-codes {whole}")
+
+
+def grouped(listing: FolderListing, options: ImportOptions) -> FolderListing:
+    """The listing with each sample's group: by --group-by, else by groups.csv, else none (D3)."""
+    table = listing.folder / GROUPS_FILE
+    unmatched: tuple[str, ...] = ()
+    if options.group_by is not None:
+        column = options.group_by.pattern
+        groups = {sample.file: _group_in_name(sample.file, options.group_by) for sample in listing.samples}
+        if listing.samples and not any(groups.values()):
+            some = listing.samples[0].file.partition("/")[2]
+            raise FolderUnreadable(
+                f"--group-by {column!r} finds a group in none of {len(groups)} names, "
+                f"such as {some!r}; correct it"
+            )
+    elif table.is_file():
+        spellings = {sample.file: sample.origin or sample.file for sample in listing.samples}
+        column, groups = _read_groups(table, spellings)
+        unmatched = tuple(sorted(file for file in groups if file not in spellings))
+    else:
+        return listing
+    samples = tuple(replace(sample, group=groups.get(sample.file, "")) for sample in listing.samples)
+    return replace(listing, samples=samples, group_column=column, unmatched_group_rows=unmatched)
+
+
+def _group_in_name(file: str, expression: re.Pattern[str]) -> str:
+    match = expression.search(file.partition("/")[2])
+    return "" if match is None else match[1 if expression.groups else 0] or ""
 
 
 def hold_out(listing: FolderListing, share: float) -> tuple[FolderListing, FolderListing]:
@@ -156,13 +237,19 @@ def _at_top(entry: Path) -> LeftOut:
     return LeftOut(entry.name, "NOT_AN_IMAGE", f"not one of {', '.join(sorted(IMAGE_SUFFIXES))}")
 
 
-def _read_code(folder: Path) -> tuple[list[FoundSample], list[LeftOut]]:
+def _read_code(folder: Path, code_of_label: Mapping[str, str]) -> tuple[list[FoundSample], list[LeftOut]]:
     """The samples of one code's folder, and what else is in it."""
     name = folder.name
+    code = code_of_label.get(name, name)
     if name.startswith("."):
         return [], [LeftOut(name, "HIDDEN", "a hidden folder")]
-    if not _CODE.fullmatch(name):
-        why = "the folder's name is no defect code; a code is 1 to 32 of A-Z a-z 0-9 _ -"
+    if not code:
+        return [], [LeftOut(name, "IGNORED", "a folder that --map leaves out")]
+    if not is_code(code):
+        why = (
+            f"the folder's name is no defect code; a code is 1 to 32 of A-Z a-z 0-9 _ - (W3): rename it, or "
+            f'--map "{name}=CODE"'
+        )
         return [], [
             LeftOut(f"{name}/{file.name}", "BAD_CODE", why) for file in folder.iterdir() if file.is_file()
         ]
@@ -181,7 +268,10 @@ def _read_code(folder: Path) -> tuple[list[FoundSample], list[LeftOut]]:
         else:
             files.append(entry)
     masks, images = _part_masks(files)
-    samples = [FoundSample(f"{name}/{image.name}", image, masks.pop(image.stem, None)) for image in images]
+    samples = [
+        FoundSample(f"{code}/{image.name}", image, masks.pop(image.stem, None), origin=f"{name}/{image.name}")
+        for image in images
+    ]
     left_out.extend(
         LeftOut(f"{name}/{mask.name}", "MASK_WITHOUT_IMAGE", f"a mask, but there is no image {stem}.*")
         for stem, mask in masks.items()
@@ -211,8 +301,8 @@ def _part_masks(files: Iterable[Path]) -> tuple[dict[str, Path], list[Path]]:
 # --- groups.csv ---------------------------------------------------------------------------------------------
 
 
-def _read_groups(table: Path, files: Iterable[str]) -> tuple[str, dict[str, str]]:
-    """The column that holds the group, and each file's group.
+def _read_groups(table: Path, files: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """The column that holds the group, and each file's group; `files` says where each file's picture lies.
 
     Faults are errors: a table that is silently ignored lets photos of one part fall on both sides of a split
     (D3).
@@ -251,22 +341,23 @@ def _read_groups(table: Path, files: Iterable[str]) -> tuple[str, dict[str, str]
 class _FileResolver:
     """Finds the file that a table means, with another folder in front, or without a suffix."""
 
-    def __init__(self, files: Iterable[str]) -> None:
-        self._exact = frozenset(files)
+    def __init__(self, origins: Mapping[str, str]) -> None:
+        """`origins` says where each file's picture lies."""
+        self._exact = {
+            **{origin: file for file, origin in origins.items()},
+            **{file: file for file in origins},
+        }
         self._loose: defaultdict[str, set[str]] = defaultdict(set)
-        for file in self._exact:
-            for spelling in (
-                PurePosixPath(file).name,
-                PurePosixPath(file).stem,
-                str(PurePosixPath(file).with_suffix("")),
-            ):
-                self._loose[spelling].add(file)
+        for spelling, file in self._exact.items():
+            path = PurePosixPath(spelling)
+            for loose in (path.name, path.stem, str(path.with_suffix(""))):
+                self._loose[loose].add(file)
 
     def __call__(self, written: str) -> str:
         path = PureWindowsPath(written).as_posix()
         for spelling in _tails(path):
             if spelling in self._exact:
-                return spelling
+                return self._exact[spelling]
         for spelling in _tails(path):
             candidates = self._loose.get(spelling, set())
             if len(candidates) == 1:

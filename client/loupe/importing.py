@@ -6,10 +6,10 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import urllib3
-from loupe.folders import FolderListing, FoundSample
+from loupe.folders import FolderListing, FoundSample, Made
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
 
 from services.kit.errors import Unavailable
@@ -19,6 +19,8 @@ _BATCH = 200
 _THREADS = 8
 _BATCHES_AT_ONCE = 2
 _ADD_TIMEOUT_S = 300.0
+_KEPT_BYTES = 256 * 2**10
+"""Larger things that are made are made again for the upload: a round of them would fill the memory."""
 
 Outcome = dataset_pb2.SampleOutcome.Outcome
 
@@ -43,6 +45,8 @@ class ImportResult:
     """By file."""
     uploaded: int
     uploaded_bytes: int
+    identical: tuple[tuple[str, ...], ...] = ()
+    """Files of one code with the same bytes, which may fall on both sides of a split (D2, D3)."""
 
     def count(self, outcome: int) -> int:
         """How many candidates had that outcome."""
@@ -66,6 +70,8 @@ class _Tally:
     uploaded: int = 0
     uploaded_bytes: int = 0
     outcomes: list[dataset_pb2.SampleOutcome] = field(default_factory=list)
+    files: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    """By code and the content's hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,16 @@ class _Hashed:
     sample: FoundSample
     sha256: str
     mask_sha256: str
+    contents: dict[str, "_Content"]
+    """By hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """Where bytes come from: a file, or made ones that are small enough to keep, or made again."""
+
+    source: Path | Made
+    kept: bytes | None = None
 
 
 class SampleImport:
@@ -106,7 +122,7 @@ class SampleImport:
             dataset_service_pb2.CreateDataPathRequest(
                 parent=dataset,
                 data_path_id=path,
-                data_path=dataset_pb2.DataPath(description=description),
+                data_path=dataset_pb2.DataPath(description=description, mask_codes=listing.mask_codes),
                 allow_existing=True,
             )
         )
@@ -129,6 +145,7 @@ class SampleImport:
             outcomes=tuple(sorted(tally.outcomes, key=lambda outcome: outcome.file)),
             uploaded=tally.uploaded,
             uploaded_bytes=tally.uploaded_bytes,
+            identical=tuple(sorted(tuple(sorted(files)) for files in tally.files.values() if len(files) > 1)),
         )
 
     async def _import(
@@ -136,18 +153,17 @@ class SampleImport:
     ) -> None:
         loop = asyncio.get_running_loop()
         hashed = await asyncio.gather(*(loop.run_in_executor(threads, _hash, sample) for sample in batch))
-        files: dict[str, Path] = {}
+        contents: dict[str, _Content] = {}
         for item in hashed:
-            files[item.sha256] = item.sample.image
-            if item.sample.mask is not None:
-                files[item.mask_sha256] = item.sample.mask
+            contents.update(item.contents)
+            tally.files.setdefault((item.sample.code, item.sha256), []).append(item.sample.file)
         plan = await self._datasets.PlanSampleUploads(
-            dataset_service_pb2.PlanSampleUploadsRequest(parent=parent, sha256s=sorted(files)), timeout=60
+            dataset_service_pb2.PlanSampleUploadsRequest(parent=parent, sha256s=sorted(contents)), timeout=60
         )
 
         async def upload(sha256: str, url: str) -> None:
             # Two steps: `+= await` would add to the sum as it was before the wait.
-            size = await loop.run_in_executor(threads, self._put, files[sha256], url)
+            size = await loop.run_in_executor(threads, self._put, contents[sha256], url)
             tally.uploaded_bytes += size
             tally.uploaded += 1
             self._tell(tally)
@@ -172,18 +188,22 @@ class SampleImport:
         tally.done += len(batch)
         self._tell(tally)
 
-    def _put(self, file: Path, url: str) -> int:
-        size = file.stat().st_size
-        with file.open("rb") as body:
-            # An empty file is offered all the same: the registry says what is wrong with it.
-            answer = self._http.request(
-                "PUT", url, body=body if size else b"", headers={"Content-Length": str(size)}
-            )
+    def _put(self, content: _Content, url: str) -> int:
+        if isinstance(content.source, Path):
+            size = content.source.stat().st_size
+            with content.source.open("rb") as body:
+                # An empty file is offered all the same: the registry says what is wrong with it.
+                self._send(url, body if size else b"", size)
+            return size
+        data = content.kept if content.kept is not None else content.source.make()
+        self._send(url, data, len(data))
+        return len(data)
+
+    def _send(self, url: str, body: bytes | BinaryIO, size: int) -> None:
+        answer = self._http.request("PUT", url, body=body, headers={"Content-Length": str(size)})
         if answer.status not in (200, 201, 204):
-            raise Unavailable(
-                f"object storage answered {answer.status} to the upload of {file}; try again", file=file
-            )
-        return size
+            name = getattr(body, "name", "a made mask")
+            raise Unavailable(f"object storage answered {answer.status} to the upload of {name}; try again")
 
     def _tell(self, tally: _Tally) -> None:
         self._on_progress(ImportProgress(tally.done, tally.total, tally.uploaded, tally.uploaded_bytes))
@@ -201,10 +221,19 @@ async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
 
 
 def _hash(sample: FoundSample) -> _Hashed:
-    mask_sha256 = "" if sample.mask is None else _sha256(sample.mask)
-    return _Hashed(sample, _sha256(sample.image), mask_sha256)
+    contents: dict[str, _Content] = {}
+    sha256s = ["" if source is None else _read(source, contents) for source in (sample.image, sample.mask)]
+    return _Hashed(sample, sha256s[0], sha256s[1], contents)
 
 
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+def _read(source: Path | Made, contents: dict[str, _Content]) -> str:
+    """The hash of the bytes; says in `contents` where to have them from."""
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        contents[sha256] = _Content(source)
+        return sha256
+    data = source.make()
+    sha256 = hashlib.sha256(data).hexdigest()
+    contents[sha256] = _Content(source, data if len(data) <= _KEPT_BYTES else None)
+    return sha256

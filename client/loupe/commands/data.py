@@ -1,5 +1,7 @@
 """`loupe data import`, `list` and `show`."""
 
+import asyncio
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -8,8 +10,9 @@ import click
 from loupe import names
 from loupe.client import pages
 from loupe.commands.session import Output, Session, remote
-from loupe.folders import FolderListing, read_folder
+from loupe.folders import FolderListing, ImportOptions
 from loupe.importing import ImportProgress, ImportResult, Outcome
+from loupe.reading import FORMATS, read_data
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2
 from loupe.rendering import enum_word, facts, human_bytes, is_for_people, local_time, message_json, table
 from rich.console import Group, RenderableType
@@ -24,6 +27,31 @@ def data() -> None:
     """Import and look at datasets: a dataset groups data paths, a data path lists samples."""
 
 
+def _mapping(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """`old=NEW` as a mapping; a label may hold a `=`, a code cannot."""
+    mapping: dict[str, str] = {}
+    for value in values:
+        label, equals, code = value.rpartition("=")
+        if not equals:
+            raise click.BadParameter(f"{value!r} has no =; write LABEL=CODE")
+        if mapping.setdefault(label, code) != code:
+            raise click.BadParameter(f"{label!r} is mapped to {mapping[label]!r} and to {code!r}; choose one")
+    return mapping
+
+
+def _codes_option(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    return tuple(code.strip() for code in value.split(",")) if value.strip() else ()
+
+
+def _expression(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> re.Pattern[str] | None:
+    try:
+        return None if value is None else re.compile(value)
+    except re.error as error:
+        raise click.BadParameter(f"{value!r} is no regular expression: {error}") from error
+
+
 @data.command("import", short_help="Import a folder of images.")
 @click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--dataset", required=True, metavar="NAME", help="Made if it does not exist.")
@@ -31,22 +59,84 @@ def data() -> None:
     "--path", default="main", show_default=True, metavar="NAME", help="Data path within the dataset."
 )
 @click.option("--description", default="", help="Of the dataset and the path, where they are new.")
+@click.option(
+    "--format",
+    "kind",
+    default="auto",
+    show_default=True,
+    type=click.Choice(("auto", *FORMATS)),
+    help="What lies in DIRECTORY.",
+)
+@click.option(
+    "--map",
+    "code_of_label",
+    multiple=True,
+    metavar="LABEL=CODE",
+    callback=_mapping,
+    help="The code that a label or folder stands for; nothing behind the = leaves it out. Repeatable.",
+)
+@click.option(
+    "--background-code",
+    default="",
+    metavar="CODE",
+    help="The code of pictures on which nothing is annotated; without it they are set aside.",
+)
+@click.option(
+    "--mask-codes",
+    default="",
+    metavar="A,B,…",
+    callback=_codes_option,
+    help="Masks hold indices: 1 is the first of these codes. Kept with the path.",
+)
+@click.option(
+    "--group-by",
+    metavar="REGEX",
+    callback=_expression,
+    help="The group is what this finds in a file's name (its first parentheses); instead of groups.csv.",
+)
+@click.option(
+    "--line-width",
+    "line_width_px",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(1, 1000),
+    help="Pixels, of lines and points that LabelMe drew.",
+)
 @remote
-async def import_(session: Session, directory: Path, dataset: str, path: str, description: str) -> None:
-    """Import DIRECTORY, which holds <CODE>/<image>, with masks and groups.csv where there are some.
+async def import_(  # noqa: PLR0913, PLR0917 -- the command's options
+    session: Session,
+    /,
+    directory: Path,
+    dataset: str,
+    path: str,
+    description: str,
+    kind: str,
+    **options: Any,  # noqa: ANN401 -- the fields of ImportOptions
+) -> None:
+    """Import DIRECTORY: <CODE>/<image> with masks beside, or LabelMe, COCO or Pascal VOC annotations.
 
     May be interrupted and repeated: what is there already is skipped by its content. What cannot be taken is
-    named with its reason, and the rest is imported.
+    named with its reason, and the rest is imported. groups.csv says which images show the same part.
+
+    Annotated regions become the sample's mask; boxes are filled. An image with regions of several codes gets
+    the code of the largest area, and the others are named; --mask-codes keeps them in an indexed mask.
 
     \b
     Examples:
       loupe data import /tmp/panels --dataset panels
       loupe data import line-3/ --dataset panels --path line-3 --description "line 3, March"
+      loupe data import labelme/ --dataset panels --map "thin line=TTFBS" --background-code OK
+      loupe data import coco/ --dataset panels --mask-codes TPFIP,TTFBS --group-by "^(panel[0-9]+)_"
+      loupe data import VOC2012/ --dataset shapes --format voc
     """
-    listing = read_folder(directory)
+    session.out.hint(f"reading {directory} …")
+    listing = await asyncio.to_thread(read_data, directory, ImportOptions(**options), kind=kind)
     if not listing.samples:
         why = "".join(f"\n  {item.file}: {item.message}" for item in listing.left_out[:_SHOWN])
-        session.out.fail(f"{directory} holds no image in a folder of its code (<CODE>/<image>){why}")
+        wanted = (
+            "in a folder of its code (<CODE>/<image>)" if listing.format == "folders" else "that can be taken"
+        )
+        session.out.fail(f"{directory} holds no image {wanted}{why}")
     result = await import_listing(session, listing, dataset=dataset, path=path, description=description)
     session.out.answer(import_json(listing, result), import_summary(listing, result))
     if len(result.rejected) == len(listing.samples):
@@ -84,6 +174,7 @@ def import_json(listing: FolderListing, result: ImportResult) -> dict[str, Any]:
     """An import's result for scripts."""
     return {
         "dataPath": message_json(result.data_path),
+        "format": listing.format,
         "added": result.count(Outcome.OUTCOME_ADDED),
         "unchanged": result.count(Outcome.OUTCOME_UNCHANGED),
         "replaced": result.count(Outcome.OUTCOME_REPLACED),
@@ -93,6 +184,12 @@ def import_json(listing: FolderListing, result: ImportResult) -> dict[str, Any]:
         "leftOut": [
             {"file": item.file, "reason": item.reason, "message": item.message} for item in listing.left_out
         ],
+        "notTakenByReason": {
+            reason: count
+            for _, items in _not_taken(listing, result)
+            for reason, count in _by_reason(items).items()
+        },
+        "identicalFiles": [list(files) for files in result.identical],
         "samePixelsUnderOtherCodes": [
             {"file": item.file, "others": list(item.same_pixels_under_other_codes)}
             for item in result.ambiguous
@@ -116,39 +213,59 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
         "imported": f"{told}; {human_bytes(result.uploaded_bytes)} uploaded",
         "path": f"{names.short(result.data_path.name)}: {result.data_path.sample_count} samples",
         "codes": _codes(result.data_path),
-        "groups": f"{groups}, from column {listing.group_column!r} of groups.csv"
-        if listing.group_column
-        else "",
+        "groups": f"{groups}, from {listing.group_column!r}" if listing.group_column else "",
+        "format": listing.format if listing.format != "folders" else "",
+        "masks": f"indices of {', '.join(listing.mask_codes)}" if listing.mask_codes else "",
     }
     parts: list[RenderableType] = [facts(pairs)]
     if listing.ungrouped:
-        parts.append(
-            Text(f"{listing.ungrouped} samples are not in groups.csv; each is a group of its own", "yellow")
-        )
+        parts.append(Text(f"{listing.ungrouped} samples are in no group; each is one of its own", "yellow"))
     if listing.unmatched_group_rows:
         rows = ", ".join(listing.unmatched_group_rows[:3])
         parts.append(
             Text(f"groups.csv names {len(listing.unmatched_group_rows)} missing files: {rows} …", "yellow")
         )
-    for title, items in (
-        ("rejected", [(item.file, item.reason, item.message) for item in result.rejected]),
-        ("left out", [(item.file, item.reason, item.message) for item in listing.left_out]),
-    ):
+    for title, items in _not_taken(listing, result):
         if items:
-            by_reason = ", ".join(
-                f"{count} {reason}" for reason, count in Counter(item[1] for item in items).items()
-            )
+            by_reason = ", ".join(f"{count} {reason}" for reason, count in _by_reason(items).items())
             parts += ["", Text(f"{title}: {by_reason}", style="yellow")]
-            parts.append(table("FILE", "REASON", "", rows=items[:_SHOWN]))
+            parts.append(table("FILE", "REASON", "", rows=_some_of_each(items)))
             if len(items) > _SHOWN:
-                parts.append(Text(f"… and {len(items) - _SHOWN} more (--json lists all)", style="dim"))
+                parts.append(Text(f"{len(items)} in all; --json lists every one", style="dim"))
     if result.ambiguous:
         parts += ["", Text("the same pixels under two codes", style="yellow")]
         shown = [
             (item.file, ", ".join(item.same_pixels_under_other_codes)) for item in result.ambiguous[:_SHOWN]
         ]
         parts.append(table("FILE", "ALSO AS", rows=shown))
+    if result.identical:
+        some = "; ".join(" = ".join(files[:3]) for files in result.identical[:3])
+        told = f"{len(result.identical)} file(s) are there more than once under the same code: {some}"
+        parts += ["", Text(f"{told}. Put them into one group, or remove all but one of each", style="yellow")]
     return Group(*parts)
+
+
+_NotTaken = tuple[str, str, str]
+"""File, reason, message."""
+
+
+def _not_taken(listing: FolderListing, result: ImportResult) -> list[tuple[str, list[_NotTaken]]]:
+    """What the registry set aside, and what was never offered to it."""
+    return [
+        ("rejected", [(item.file, item.reason, item.message) for item in result.rejected]),
+        ("left out", [(item.file, item.reason, item.message) for item in listing.left_out]),
+    ]
+
+
+def _by_reason(items: list[_NotTaken]) -> dict[str, int]:
+    return dict(Counter(reason for _, reason, _ in items).most_common())
+
+
+def _some_of_each(items: list[_NotTaken]) -> list[_NotTaken]:
+    """At most `_SHOWN`, by reason: one frequent reason must not hide the others."""
+    reasons = _by_reason(items)
+    each = max(_SHOWN // len(reasons), 1)
+    return [item for reason in reasons for item in [one for one in items if one[1] == reason][:each]]
 
 
 @data.command("list", short_help="List datasets and their paths.")

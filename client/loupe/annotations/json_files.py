@@ -1,0 +1,89 @@
+"""JSON that strangers wrote: every surprise is an error with its place."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from loupe.annotations.faults import Unusable
+from loupe.annotations.shapes import Point
+
+_MAX_FILE_BYTES = 2 * 2**30
+_MAX_COORDINATE = 1e7
+
+
+def load(file: Path, name: str) -> Any:  # noqa: ANN401 -- JSON is anything
+    """The value of a JSON file; Unusable with line and column if it has none."""
+    try:
+        if file.stat().st_size > _MAX_FILE_BYTES:
+            raise Unusable(
+                "TOO_LARGE", f"{name} is larger than {_MAX_FILE_BYTES:,} bytes; export it in parts"
+            )
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unusable("NOT_UTF8", f"{name} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    except OSError as error:
+        raise Unusable(
+            "UNREADABLE", f"{name} cannot be read: {error.strerror}; mend its permissions"
+        ) from error
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise Unusable(
+            "BROKEN_JSON",
+            f"{name} line {error.lineno} column {error.colno}: {error.msg}; mend the JSON or export it again",
+        ) from error
+    except (RecursionError, ValueError) as error:
+        raise Unusable("BROKEN_JSON", f"{name} cannot be parsed: {error}; export it again") from error
+
+
+def field(row: Any, name: str, kind: type | tuple[type, ...], where: str) -> Any:  # noqa: ANN401 -- as above
+    """A field of an object; Unusable if it lacks or is of another type."""
+    if not isinstance(row, dict):
+        raise Unusable("BAD_ANNOTATION", f"{where} is {_told(row)}, not an object; export it again")
+    value = row.get(name)
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    if not isinstance(value, kind) or (isinstance(value, bool) and bool not in kinds):
+        wanted = " or ".join(_NAMES[one] for one in kinds)
+        fact = f"has no {name}" if name not in row else f"has {_told(value)} as {name}"
+        raise Unusable("BAD_ANNOTATION", f"{where} {fact}, expected {wanted}; export it again")
+    return value
+
+
+def number(value: Any, where: str) -> float:  # noqa: ANN401 -- as above
+    """A number that can be a coordinate; Unusable."""
+    # NaN compares false; and a whole number of a thousand digits is no float.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _MAX_COORDINATE:
+        raise Unusable("BAD_ANNOTATION", f"{where} is {_told(value)}, not a coordinate; export it again")
+    return float(value)
+
+
+def points(value: Any, where: str) -> tuple[Point, ...]:  # noqa: ANN401 -- as above
+    """Pairs of finite numbers; Unusable."""
+    if not isinstance(value, list) or not all(isinstance(one, list) and len(one) >= 2 for one in value):
+        raise Unusable("BAD_ANNOTATION", f"{where} is no list of [x, y]; export it again")
+    return tuple((number(one[0], where), number(one[1], where)) for one in value)
+
+
+def size(row: dict[str, Any], width_name: str, height_name: str, where: str) -> tuple[int, int] | None:
+    """Width and height where both are told; Unusable if they are no sizes."""
+    told = (row.get(width_name), row.get(height_name))
+    if None in told:
+        return None
+    width, height = (number(side, f"{where} {width_name}/{height_name}") for side in told)
+    if width < 1 or height < 1:
+        raise Unusable("BAD_ANNOTATION", f"{where} says {width:g}×{height:g} pixels; export it again")
+    return (int(width), int(height))
+
+
+def _told(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}…"
+
+
+_NAMES: dict[type, str] = {
+    list: "a list",
+    dict: "an object",
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+}

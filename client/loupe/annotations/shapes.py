@@ -1,0 +1,254 @@
+"""What annotators draw, and the pixels it covers.
+
+A pixel belongs to a shape if its centre lies inside: pixel (x, y) has its centre at (x + 0.5, y + 0.5), and a
+box from 2 to 5 covers the pixels 2, 3 and 4. So an area has no bias, which filling with the outline has.
+Arrays are (H, W) uint8; points are (x, y) in pixels from the upper left corner, as in all three formats.
+"""
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Canvas = NDArray[np.uint8]
+Point = tuple[float, float]
+Bounds = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
+
+
+class Shape(Protocol):
+    """Something with an extent that can be painted."""
+
+    @property
+    def bounds(self) -> Bounds:
+        """The smallest box around it, wherever it lies."""
+        ...
+
+    @property
+    def frame(self) -> tuple[int, int] | None:
+        """Width and height of the picture that it was made for, if it says so."""
+        ...
+
+    def paint(self, canvas: Canvas, value: int) -> None:
+        """Set the pixels that it covers; what lies outside of the canvas is cut off."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Polygon:
+    """A closed line; inside by the even-odd rule.
+
+    One so small that it covers no pixel's centre marks the pixels of its corners.
+    """
+
+    points: tuple[Point, ...]
+
+    @property
+    def frame(self) -> None:
+        """Not told."""
+        return
+
+    @property
+    def bounds(self) -> Bounds:
+        """Of its points."""
+        return _bounds(self.points)
+
+    def paint(self, canvas: Canvas, value: int) -> None:
+        """Toggle each row at every edge it crosses; an odd number of edges to the left means inside."""
+        height, width = canvas.shape
+        left, top, right, bottom = self.bounds
+        # Clipped before anything is allocated: a point may be anywhere.
+        first_x, last_x = (int(min(max(math.floor(x), 0), width)) for x in (left, right + 1))
+        first_y, last_y = (int(min(max(math.floor(y), 0), height)) for y in (top, bottom + 1))
+        if first_x >= last_x or first_y >= last_y:
+            return
+        crossings = np.zeros((last_y - first_y, last_x - first_x + 1), np.uint16)
+        for (x0, y0), (x1, y1) in zip(self.points, (*self.points[1:], self.points[0]), strict=True):
+            if y0 == y1:
+                continue
+            (x_up, y_up), (x_down, y_down) = ((x0, y0), (x1, y1)) if y0 < y1 else ((x1, y1), (x0, y0))
+            # The rows whose centre is in [y_up, y_down): a corner counts for one of its two edges.
+            start = max(math.ceil(max(y_up, first_y) - 0.5), first_y)
+            stop = min(math.ceil(min(y_down, last_y) - 0.5), last_y)
+            if start >= stop:
+                continue
+            centres = np.arange(start, stop) + 0.5
+            x = x_up + (centres - y_up) * ((x_down - x_up) / (y_down - y_up))
+            columns = np.ceil(np.clip(x, first_x, last_x) - 0.5).astype(np.int64) - first_x
+            crossings[np.arange(start, stop) - first_y, np.clip(columns, 0, None)] += 1
+        inside = (np.cumsum(crossings, axis=1, dtype=np.uint16) & 1).astype(bool)[:, :-1]
+        if inside.any():
+            canvas[first_y:last_y, first_x:last_x][inside] = value
+            return
+        for corner_x, corner_y in self.points:
+            if 0 <= corner_x < width and 0 <= corner_y < height:
+                canvas[int(corner_y), int(corner_x)] = value
+
+
+def box(left: float, top: float, right: float, bottom: float) -> Polygon:
+    """An upright rectangle."""
+    return Polygon(((left, top), (right, top), (right, bottom), (left, bottom)))
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """A disc."""
+
+    centre: Point
+    radius: float
+
+    @property
+    def frame(self) -> None:
+        """Not told."""
+        return
+
+    @property
+    def bounds(self) -> Bounds:
+        """Centre and radius."""
+        (x, y), r = self.centre, self.radius
+        return (x - r, y - r, x + r, y + r)
+
+    def paint(self, canvas: Canvas, value: int) -> None:
+        """Pixels by the distance of their centre; the pixel of the centre at least."""
+        height, width = canvas.shape
+        left, top, right, bottom = self.bounds
+        first_x, last_x = (int(min(max(math.floor(x), 0), width)) for x in (left, right + 1))
+        first_y, last_y = (int(min(max(math.floor(y), 0), height)) for y in (top, bottom + 1))
+        if first_x >= last_x or first_y >= last_y:
+            return
+        x, y = self.centre
+        columns, rows = np.arange(first_x, last_x) + 0.5 - x, np.arange(first_y, last_y) + 0.5 - y
+        inside = columns[None, :] ** 2 + rows[:, None] ** 2 <= self.radius**2
+        canvas[first_y:last_y, first_x:last_x][inside] = value
+        if 0 <= x < width and 0 <= y < height:
+            canvas[int(y), int(x)] = value
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """A line of a width, with round ends."""
+
+    points: tuple[Point, ...]
+    width_px: float
+
+    @property
+    def frame(self) -> None:
+        """Not told."""
+        return
+
+    @property
+    def bounds(self) -> Bounds:
+        """Of the line itself: that its width reaches over the picture's edge is no fault."""
+        return _bounds(self.points)
+
+    def paint(self, canvas: Canvas, value: int) -> None:
+        """A rectangle for each piece and a disc at each joint."""
+        half = self.width_px / 2
+        for x, y in self.points:
+            Circle((x, y), half).paint(canvas, value)
+        for (x0, y0), (x1, y1) in zip(self.points, self.points[1:], strict=False):
+            length = math.hypot(x1 - x0, y1 - y0)
+            if length > 0:
+                dx, dy = -(y1 - y0) / length * half, (x1 - x0) / length * half
+                corners = ((x0 + dx, y0 + dy), (x1 + dx, y1 + dy), (x1 - dx, y1 - dy), (x0 - dx, y0 - dy))
+                Polygon(corners).paint(canvas, value)
+
+
+@dataclass(frozen=True, slots=True)
+class RunLengths:
+    """COCO's run lengths: column by column, background first; already checked to fill the picture."""
+
+    width: int
+    height: int
+    counts: NDArray[np.int64]
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        """As the annotation says."""
+        return (self.width, self.height)
+
+    @property
+    def bounds(self) -> Bounds:
+        """The picture's."""
+        return (0, 0, self.width, self.height)
+
+    def paint(self, canvas: Canvas, value: int) -> None:
+        """Every other run."""
+        marked = np.repeat(np.arange(len(self.counts)) % 2 == 1, self.counts)
+        canvas[marked.reshape(self.width, self.height).T] = value
+
+
+@dataclass(frozen=True, slots=True)
+class Stencil:
+    """A small black-and-white picture laid on the large one, as LabelMe's masks are."""
+
+    left: int
+    top: int
+    png: bytes
+    width: int
+    height: int
+
+    @property
+    def frame(self) -> None:
+        """Not told."""
+        return
+
+    @property
+    def bounds(self) -> Bounds:
+        """Where it is laid."""
+        return (self.left, self.top, self.left + self.width, self.top + self.height)
+
+    def paint(self, canvas: Canvas, value: int) -> None:
+        """Whatever is not 0 in it."""
+        with Image.open(io.BytesIO(self.png), formats=["PNG"]) as image:
+            marked = np.asarray(image.convert("L")) > 0
+        height, width = canvas.shape
+        first_x, last_x = max(self.left, 0), min(self.left + self.width, width)
+        first_y, last_y = max(self.top, 0), min(self.top + self.height, height)
+        if first_x < last_x and first_y < last_y:
+            part = marked[first_y - self.top : last_y - self.top, first_x - self.left : last_x - self.left]
+            canvas[first_y:last_y, first_x:last_x][part] = value
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedPixels:
+    """The pixels of a PNG with certain values; of a palette PNG the indices, not the colours."""
+
+    png: Path
+    values: frozenset[int]
+    width: int
+    height: int
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        """The PNG's."""
+        return (self.width, self.height)
+
+    @property
+    def bounds(self) -> Bounds:
+        """The picture's."""
+        return (0, 0, self.width, self.height)
+
+    def paint(self, canvas: Canvas, value: int) -> None:
+        """Read the PNG again: masks of ten thousand pictures are not kept."""
+        with Image.open(self.png, formats=["PNG"]) as image:
+            canvas[np.isin(np.asarray(image), list(self.values))] = value
+
+
+def area_px(shapes: Sequence[Shape], width: int, height: int) -> int:
+    """How many pixels they cover together."""
+    canvas = np.zeros((height, width), np.uint8)
+    for shape in shapes:
+        shape.paint(canvas, 1)
+    return int(np.count_nonzero(canvas))
+
+
+def _bounds(points: Sequence[Point]) -> Bounds:
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    return (min(xs), min(ys), max(xs), max(ys))

@@ -1,0 +1,240 @@
+"""Pascal VOC: an XML file per picture with boxes, and where there are some PNGs in `SegmentationClass`.
+
+Source: Everingham et al., The PASCAL VOC development kit. Boxes count pixels from 1, both ends inside. A
+segmentation goes before the boxes of the same picture. What its values mean is said by `labelmap.txt` (as
+CVAT writes it) or `class_names.txt` (as LabelMe does), else by the boxes if they have one label, else by
+VOC's own twenty classes in a `VOC20xx` folder.
+"""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import parse
+from loupe.annotations import json_files
+from loupe.annotations.faults import Unusable
+from loupe.annotations.pictures import Annotations, Picture, Pictures, Region, annotation_files, unannotated
+from loupe.annotations.shapes import IndexedPixels, box
+from loupe.folders import ImportOptions, LeftOut
+from PIL import Image
+
+SEGMENTATION = "SegmentationClass"
+_OTHER_IMAGES = frozenset({"segmentationclass", "segmentationobject", "segmentationclasspng"})
+_VOID = 255
+_MAX_XML_BYTES = 16 * 2**20
+_CLASS_FILES = ("labelmap.txt", "class_names.txt")
+_UNLABELLED = frozenset({"background", "_background_", "__ignore__", "void"})
+
+
+def read_voc(folder: Path, _options: ImportOptions) -> Annotations:
+    """Every XML file below the folder, every segmentation, and every picture."""
+    pictures = Pictures(folder, without=_OTHER_IMAGES)
+    by_origin: dict[str, Picture] = {}
+    left_out: list[LeftOut] = []
+    unread: dict[str, str] = {}
+    for file, name in annotation_files(folder, "*.xml"):
+        try:
+            root = load_xml(file, name)
+            picture = _picture(name, root, pictures, by_origin)
+            told = list(_read_objects(root, picture, name))
+        except Unusable as unusable:
+            left_out.append(LeftOut(name, unusable.reason, unusable.message))
+            unread[PurePosixPath(name).stem] = name
+        else:
+            picture.faulty = len(told)
+            by_origin[picture.origin] = picture
+            left_out += [LeftOut(picture.origin, one.reason, one.message) for one in told]
+    for origin, path in pictures:
+        by_origin.setdefault(origin, unannotated(origin, path, unread.get(PurePosixPath(origin).stem)))
+    left_out += _add_segmentations(folder, by_origin)
+    return Annotations(list(by_origin.values()), left_out)
+
+
+def load_xml(file: Path, name: str) -> ET.Element:
+    """The root of an XML file; Unusable with line and column if it is none, or if it could blow up."""
+    if file.stat().st_size > _MAX_XML_BYTES:
+        raise Unusable("TOO_LARGE", f"{name} is larger than {_MAX_XML_BYTES:,} bytes; it is no annotation")
+    try:
+        root: ET.Element = parse(file, forbid_dtd=True).getroot()
+    except ET.ParseError as error:
+        line, column = error.position
+        told = str(error).partition(":")[0]
+        raise Unusable(
+            "BROKEN_XML", f"{name} line {line} column {column + 1}: {told}; mend the XML or export it again"
+        ) from error
+    except DefusedXmlException as error:
+        raise Unusable(
+            "UNSAFE_XML",
+            f"{name} declares a DTD or entities, which can blow up or read files; remove the <!DOCTYPE>",
+        ) from error
+    except (OSError, LookupError, ValueError) as error:
+        raise Unusable("UNREADABLE", f"{name} cannot be read: {error}; save it as UTF-8") from error
+    return root
+
+
+def _picture(name: str, root: ET.Element, pictures: Pictures, found: dict[str, Picture]) -> Picture:
+    """What an XML file is for, which must be none of those that were found."""
+    if root.tag != "annotation":
+        raise Unusable("NOT_VOC", f"{name} is a <{root.tag}>, not an <annotation>; it is not Pascal VOC's")
+    written = (root.findtext("filename") or "").strip()
+    stem = PurePosixPath(name).stem
+    beside = PurePosixPath(name).parent
+    places = ["" if beside.as_posix() == "." else beside.as_posix()]
+    for place in (beside.parent, PurePosixPath()):
+        places += [(place / one).as_posix() for one in ("JPEGImages", "images")]
+    origin = pictures.find(written or stem, [*places, ""], f"{name}: filename")
+    if origin in found:
+        other = found[origin].annotation
+        raise Unusable("TWICE", f"{name} is for {origin}, as {other} is; keep one of the two")
+    size = root.find("size")
+    stated = None
+    if size is not None:
+        row = {side: _number(size, side, f"{name}: size") for side in ("width", "height")}
+        # Some tools write 0 for a size that they do not know.
+        stated = None if 0 in row.values() else json_files.size(row, "width", "height", name)
+    return Picture(origin, pictures[origin], name, stated)
+
+
+def _read_objects(root: ET.Element, picture: Picture, name: str) -> Iterator[Unusable]:
+    """Put the boxes into the picture; yields why one is not taken."""
+    for index, one in enumerate(root.iter("object")):
+        try:
+            picture.regions.append(_region(one, f"{name}: object[{index}]"))
+        except Unusable as unusable:
+            yield unusable
+
+
+def _region(one: ET.Element, where: str) -> Region:
+    label = (one.findtext("name") or "").strip()
+    if not label:
+        raise Unusable("BAD_ANNOTATION", f"{where} has no name; give it one")
+    bounds = one.find("bndbox")
+    if bounds is None:
+        raise Unusable("NO_SHAPE", f"{where} has no bndbox; draw it as an upright box")
+    left, top, right, bottom = (
+        _number(bounds, side, f"{where}.bndbox") for side in ("xmin", "ymin", "xmax", "ymax")
+    )
+    if right < left or bottom < top:
+        raise Unusable("NO_SHAPE", f"{where}.bndbox ends before it begins; draw it again")
+    return Region(label, box(left - 1, top - 1, right, bottom))
+
+
+def _number(parent: ET.Element, tag: str, where: str) -> float:
+    text = (parent.findtext(tag) or "").strip()
+    try:
+        return json_files.number(float(text), f"{where}.{tag}")
+    except ValueError as error:
+        raise Unusable(
+            "BAD_ANNOTATION", f"{where}.{tag} is {text!r}, not a number; export it again"
+        ) from error
+
+
+# --- SegmentationClass --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Classes:
+    """What the values of a segmentation mean."""
+
+    label_of_value: dict[int, str]
+    told_by: str
+
+
+def _add_segmentations(folder: Path, by_origin: dict[str, Picture]) -> Iterator[LeftOut]:
+    stems: dict[str, list[Picture]] = {}
+    for origin, picture in by_origin.items():
+        stems.setdefault(PurePosixPath(origin).stem, []).append(picture)
+    for directory in sorted(one for one in folder.rglob(SEGMENTATION) if one.is_dir()):
+        try:
+            classes = _classes(folder, directory)
+        except Unusable as unusable:
+            yield LeftOut(directory.relative_to(folder).as_posix(), unusable.reason, unusable.message)
+            continue
+        for png in sorted(directory.glob("*.png")):
+            name = png.relative_to(folder).as_posix()
+            found = stems.get(png.stem, [])
+            if len(found) != 1:
+                fact = f"{len(found)} pictures have its name" if found else "no picture has its name"
+                yield LeftOut(name, "MASK_WITHOUT_IMAGE", f"{name}: {fact}; it must be there once")
+                continue
+            try:
+                found[0].regions = _segments(png, name, found[0], classes)
+            except Unusable as unusable:
+                found[0].faulty += 1
+                yield LeftOut(name, unusable.reason, unusable.message)
+            finally:
+                found[0].annotation = found[0].annotation or name
+
+
+def _segments(png: Path, name: str, picture: Picture, classes: _Classes) -> list[Region]:
+    mode, (width, height), present = _values(png, name)
+    if mode not in ("P", "L"):
+        raise Unusable("BAD_MASK", f"{name} has mode {mode}; save it with a palette or as 8-bit grey")
+    if not present:
+        return []
+    labels = {region.label for region in picture.regions}
+    if not classes.label_of_value and len(labels) == 1:
+        return [Region(labels.pop(), IndexedPixels(png, frozenset(present), width, height))]
+    unknown = sorted(present - set(classes.label_of_value))
+    if unknown:
+        told = f"{classes.told_by} names {len(classes.label_of_value)}" if classes.told_by else "nothing says"
+        raise Unusable(
+            "UNKNOWN_CATEGORY",
+            f"{name} has the value {unknown[0]}, and {told} what values mean; write them into "
+            f"{_CLASS_FILES[0]}, a line each from 0 (background) on",
+        )
+    by_label: dict[str, set[int]] = {}
+    for value in sorted(present):
+        by_label.setdefault(classes.label_of_value[value], set()).add(value)
+    return [
+        Region(label, IndexedPixels(png, frozenset(values), width, height))
+        for label, values in by_label.items()
+        if label.lower() not in _UNLABELLED
+    ]
+
+
+def _values(png: Path, name: str) -> tuple[str, tuple[int, int], set[int]]:
+    """Mode, width and height, and the values that are neither background nor void."""
+    try:
+        with Image.open(png, formats=["PNG"]) as image:
+            pixels = np.asarray(image) if image.mode in ("P", "L") else np.zeros(1, np.uint8)
+            return image.mode, image.size, {int(value) for value in np.unique(pixels)} - {0, _VOID}
+    except Exception as error:  # Pillow's parsers raise almost anything on hostile bytes
+        raise Unusable("BAD_MASK", f"{name} is no readable PNG ({error}); export it again") from error
+
+
+def _classes(folder: Path, directory: Path) -> _Classes:
+    """From the nearest class file between the segmentations and the folder."""
+    place = directory.parent
+    while True:
+        for name in _CLASS_FILES:
+            file = place / name
+            if file.is_file():
+                return _Classes(_class_file(file), file.relative_to(folder).as_posix())
+        if place == folder:
+            break
+        place = place.parent
+    if directory.parent.name.upper().startswith("VOC20"):
+        return _Classes(dict(enumerate(_VOC_CLASSES)), "Pascal VOC")
+    return _Classes({}, "")
+
+
+def _class_file(file: Path) -> dict[int, str]:
+    """A label a line, in the order of the values; `label:r,g,b:parts:actions` with comments in CVAT's."""
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unusable("UNREADABLE", f"{file.name} cannot be read: {error}; save it as UTF-8") from error
+    labels = [line.partition(":")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
+    # LabelMe's list begins with what has the value -1.
+    return dict(enumerate(labels[1:] if labels[:1] == ["__ignore__"] else labels))
+
+
+_VOC_CLASSES = (
+    "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
+    "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train",
+    "tvmonitor",
+)  # fmt: skip
