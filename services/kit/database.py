@@ -14,7 +14,7 @@ import logging
 import re
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -79,22 +79,38 @@ def _away(error: BaseException) -> Unavailable:
 
 
 class Sessions:
-    """Transactions. `begin()` is the one way in: commit at the end of the block, rollback on an exception."""
+    """Transactions: commit at the end of the block, rollback on an exception.
+
+    All ways in: Unavailable when the database went away, Aborted when it lost a race.
+    """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._factory = session_factory(engine, expire_on_commit=False)
+        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextlib.asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncSession]:
-        """One transaction; Unavailable when the database went away, Aborted when it lost a race."""
-        try:
+        """One transaction of as many statements as are wanted."""
+        with _translating():
             async with self._factory.begin() as session:
                 yield session
-        except (sa.exc.SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            named = translated(error)
-            if named is None:
-                raise
-            raise named from error
+
+    async def one(self, statement: sa.Executable, values: Mapping[str, object]) -> sa.Row[Any] | None:
+        """The row, if there is one, of a statement that is a transaction by itself: one round trip."""
+        with _translating():
+            async with self._autocommit.connect() as connection:
+                return (await connection.execute(statement, values)).one_or_none()
+
+
+@contextlib.contextmanager
+def _translating() -> Iterator[None]:
+    try:
+        yield
+    except (sa.exc.SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        named = translated(error)
+        if named is None:
+            raise
+        raise named from error
 
 
 class Database:
@@ -148,13 +164,9 @@ class Database:
             },
         )
         try:
-            async with _migrating, engine.begin() as connection:
-                await self._lock_and_upgrade(connection, directory)
-        except (sa.exc.SQLAlchemyError, OSError) as error:
-            named = translated(error)
-            if named is None:
-                raise
-            raise named from error
+            with _translating():
+                async with _migrating, engine.begin() as connection:
+                    await self._lock_and_upgrade(connection, directory)
         finally:
             await engine.dispose()
 
