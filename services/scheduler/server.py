@@ -21,6 +21,7 @@ from services.kit.errors import InvalidArgument
 from services.kit.grpc_server import Service
 from services.scheduler.application.leases import Leases
 from services.scheduler.application.parts import Parts
+from services.scheduler.application.reporting import Reporting
 from services.scheduler.application.submitting import Submissions
 from services.scheduler.application.watching import Watches
 from services.scheduler.application.wishes import Wishes
@@ -176,6 +177,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
 
     def __init__(self, parts: Parts) -> None:
         self._leases = Leases(parts)
+        self._reporting = Reporting(parts)
 
     async def AcquireJob(  # noqa: N802, D102
         self, request: job_service_pb2.AcquireJobRequest, _: Context
@@ -194,7 +196,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         self, request: job_service_pb2.ReportJobRequest, _: Context
     ) -> job_service_pb2.ReportJobResponse:
         report = jobs.report_of(request)
-        return jobs.answer(await self._leases.report(_job_id(request.job), request.fencing_token, report))
+        return jobs.answer(await self._reporting.report(_job_id(request.job), request.fencing_token, report))
 
     async def FinishJob(  # noqa: N802, D102
         self, request: job_service_pb2.FinishJobRequest, _: Context

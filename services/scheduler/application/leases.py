@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit import outbox
 from services.kit.errors import InvalidArgument
 from services.scheduler.application.parts import (
     Parts,
@@ -17,21 +16,15 @@ from services.scheduler.application.parts import (
     queue_job,
 )
 from services.scheduler.domain.job import (
-    Checkpoint,
     Job,
     JobKind,
     Network,
     lease_lost,
 )
-from services.scheduler.domain.loss import LossGap, require_contiguous
-from services.scheduler.domain.progress import Phase, Stage, merged
 from services.scheduler.domain.task import Failure, Task, TaskNotFound
 from services.scheduler.domain.work import (
-    CurvePosition,
-    JobReport,
     Lease,
     Outcome,
-    ReportAnswer,
     Reported,
     Terminated,
     Trained,
@@ -39,9 +32,7 @@ from services.scheduler.domain.work import (
 )
 from services.scheduler.storage.curves import Curves
 from services.scheduler.storage.jobs import QUEUE_CHANNEL, Jobs
-from services.scheduler.storage.reports import Advance, Reports, RunningJob
 from services.scheduler.storage.tasks import Tasks
-from services.scheduler.wire import events
 
 _log = logging.getLogger(__name__)
 
@@ -89,60 +80,6 @@ class Leases:
             if transition is not None:
                 await announce(session, task, transition)
         return Lease(job, task, queue.lease_s)
-
-    async def report(self, job_id: str, fencing_token: int, report: JobReport) -> ReportAnswer:
-        """Store what a running job did; LeaseLost, and nothing stored, under an old token (T6)."""
-        now = self._parts.clock.now()
-        expires = now + timedelta(seconds=self._parts.queue.lease_s)
-        async with self._parts.sessions.begin() as session:
-            running = await Reports(session).lock(job_id, fencing_token)
-            if report == JobReport():
-                await Reports(session).beat(running, expires)
-                return ReportAnswer(expires, running.terminating, running.positions)
-            curves = Curves(session, running.task, running.attempt)
-            moved = await _append(curves, running.positions, report)
-            positions = {**running.positions, **moved}
-            await self._check_checkpoint(session, running, report.checkpoint, positions=positions, now=now)
-            stages = merged(running.stages, report.stages)
-            phase = report.phase or running.phase
-            await Reports(session).store(
-                running,
-                Advance(
-                    expires=expires,
-                    positions=moved,
-                    phase=phase,
-                    progress=report.progress,
-                    stages=stages if report.stages else None,
-                    checkpoint=report.checkpoint,
-                    changes_task=report.progress is not None
-                    or stages != running.stages
-                    or phase is not running.phase,
-                ),
-            )
-            _announce_progress(session, running, report, phase, now)
-        return ReportAnswer(expires, running.terminating, positions)
-
-    async def _check_checkpoint(
-        self,
-        session: AsyncSession,
-        running: RunningJob,
-        checkpoint: Checkpoint | None,
-        *,
-        positions: dict[Network, CurvePosition],
-        now: datetime,
-    ) -> None:
-        if checkpoint is None:
-            return
-        reported = positions[checkpoint.network].next_iteration
-        if checkpoint.next_iteration > reported:
-            raise LossGap(
-                f"the checkpoint goes on at {checkpoint.next_iteration}, the curve ends before {reported}",
-                network=checkpoint.network,
-                expected=reported,
-            )
-        if running.checkpoint_sha256 not in ("", checkpoint.sha256):
-            grace_s = self._parts.queue.checkpoint_grace_s
-            await discard_checkpoint(session, running.checkpoint_sha256, now, grace_s)
 
     async def finish(self, job_id: str, fencing_token: int, outcome: Outcome) -> None:
         """End the job; the same again changes nothing."""
@@ -275,66 +212,6 @@ async def _cut_back(session: AsyncSession, job: Job) -> None:
             reached = True
         elif job.checkpoint is None or reached:
             await curves.truncate(network, 0)
-
-
-async def _append(
-    curves: Curves, positions: dict[Network, CurvePosition], report: JobReport
-) -> dict[Network, CurvePosition]:
-    """Write points, lines, validations and samples; returns the positions that moved."""
-    moved: dict[Network, CurvePosition] = {}
-    for points in report.points:
-        at = moved.get(points.network, positions[points.network])
-        require_contiguous(points.network, points.first_iteration, at.next_iteration)
-        if points.packed:
-            await curves.append(points.network, points.first_iteration, points.packed)
-            moved[points.network] = replace(
-                at,
-                next_iteration=max(at.next_iteration, points.end_iteration),
-                step_time=points.step_time or at.step_time,
-            )
-    for log in report.logs:
-        at = moved.get(log.network, positions[log.network])
-        if log.first_line > at.next_line:
-            raise LossGap(
-                f"the {log.network} log goes on at line {at.next_line}, not at {log.first_line}",
-                reason="LOG_GAP",
-                expected=at.next_line,
-            )
-        fresh = log.lines[at.next_line - log.first_line :]
-        if fresh:
-            await curves.add_lines(log.network, at.next_line, fresh)
-            moved[log.network] = replace(at, next_line=at.next_line + len(fresh))
-    for network in Network:
-        validations = [(i, accuracy) for n, i, accuracy in report.validations if n is network]
-        if validations:
-            await curves.add_validations(network, validations)
-    if report.nonconforming:
-        await curves.add_nonconforming(report.nonconforming)
-    return moved
-
-
-def _announce_progress(
-    session: AsyncSession, running: RunningJob, report: JobReport, phase: Phase | None, now: datetime
-) -> None:
-    for points in report.points:
-        for message in events.loss_points(running.task, running.attempt, points):
-            outbox.add(session, events.loss_subject(running.task, points.network), message)
-    changed: list[Stage | None] = [stage for stage in report.stages if stage not in running.stages]
-    if phase is not running.phase and not changed:
-        changed.append(None)
-    for stage in changed:
-        outbox.add(
-            session,
-            events.stage_subject(running.task),
-            events.stage_changed(
-                running.task,
-                running.attempt,
-                stage=stage,
-                phase=phase,
-                now=now,
-                started=running.start_time,
-            ),
-        )
 
 
 def _told(outcome: Outcome) -> str:

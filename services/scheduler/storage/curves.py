@@ -1,14 +1,12 @@
 """Loss curves, validation points, logs and nonconforming samples of an attempt."""
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.scheduler.domain.job import Network
-from services.scheduler.domain.loss import POINT_BYTES, POINTS_PER_CHUNK, slices
+from services.scheduler.domain.loss import POINT_BYTES, POINTS_PER_CHUNK
 from services.scheduler.domain.work import CurvePosition, NonconformingSample
 from services.scheduler.storage.codec import NETWORK_NUMBERS, NETWORKS
 from services.scheduler.storage.tables import (
@@ -18,17 +16,6 @@ from services.scheduler.storage.tables import (
     nonconforming_samples,
     validation_points,
 )
-
-# Bytes before the new points stay, those after stay too: a repeated report overwrites only itself.
-_APPEND = sa.text(
-    """
-    INSERT INTO loss_chunks (task, attempt, network, chunk, points)
-    VALUES (:task, :attempt, :network, :chunk, :points)
-    ON CONFLICT (task, attempt, network, chunk) DO UPDATE SET points =
-        substr(loss_chunks.points, 1, :offset) || excluded.points
-        || substr(loss_chunks.points, :offset + length(excluded.points) + 1)
-    """
-).bindparams(sa.bindparam("points", type_=sa.LargeBinary), sa.bindparam("offset", type_=sa.Integer))
 
 
 class Curves:
@@ -60,20 +47,6 @@ class Curves:
             )
         )
         return {NETWORKS[row.network]: CurvePosition(row.points, row.lines, row.step_time) for row in rows}
-
-    async def append(self, network: Network, first_iteration: int, points: bytes) -> None:
-        """Write packed points; the caller has checked that they leave no hole and moves the position."""
-        rows = [
-            {
-                **self._key,
-                "network": NETWORK_NUMBERS[network],
-                "chunk": part.chunk,
-                "points": points[part.start * POINT_BYTES : part.end * POINT_BYTES],
-                "offset": part.offset * POINT_BYTES,
-            }
-            for part in slices(first_iteration, len(points) // POINT_BYTES)
-        ]
-        await self._session.execute(_APPEND, rows if len(rows) > 1 else rows[0])
 
     async def truncate(self, network: Network, points: int) -> None:
         """Forget every point from iteration `points` on, and the validations after it; the log stays."""
@@ -132,34 +105,6 @@ class Curves:
         )
         return [(row.iteration, row.accuracy) for row in rows]
 
-    async def add_validations(self, network: Network, points: Iterable[tuple[int, float]]) -> None:
-        """Store validation points; one that is repeated replaces itself."""
-        statement = insert(validation_points)
-        await self._session.execute(
-            statement.on_conflict_do_update(
-                index_elements=[
-                    validation_points.c[name] for name in ("task", "attempt", "network", "iteration")
-                ],
-                set_={"accuracy": statement.excluded.accuracy},
-            ),
-            [
-                {**self._key, "network": NETWORK_NUMBERS[network], "iteration": i, "accuracy": accuracy}
-                for i, accuracy in points
-            ],
-        )
-
-    async def add_lines(self, network: Network, first_line: int, lines: Sequence[str]) -> None:
-        """Append to the log; the caller moves the position."""
-        await self._session.execute(
-            sa.insert(log_chunks).values(
-                **self._key,
-                network=NETWORK_NUMBERS[network],
-                first_line=first_line,
-                # PostgreSQL's text has no NUL; a child that prints one must not stop its own reports.
-                lines=[line.replace("\x00", "\ufffd") for line in lines],
-            )
-        )
-
     async def lines(self, network: Network, first_line: int, *, chunks: int) -> list[str]:
         """The log from `first_line` on, at most `chunks` rows of it."""
         log = log_chunks
@@ -183,27 +128,6 @@ class Curves:
             for number, line in enumerate(row.lines, start=row.first_line)
             if number >= first_line
         ]
-
-    async def add_nonconforming(self, samples: Iterable[NonconformingSample]) -> None:
-        """Store samples that were set aside; one that is told again replaces itself."""
-        table = nonconforming_samples
-        statement = insert(table)
-        told = ("sha256", "reason", "message", "width", "height")
-        await self._session.execute(
-            statement.on_conflict_do_update(
-                index_elements=[table.c[name] for name in ("task", "attempt", "data_path", "file")],
-                set_={name: statement.excluded[name] for name in told},
-            ),
-            [
-                {
-                    **self._key,
-                    "data_path": sample.data_path,
-                    "file": sample.file,
-                    **{name: getattr(sample, name) for name in told},
-                }
-                for sample in samples
-            ],
-        )
 
     async def nonconforming(self, after: tuple[str, str] | None, limit: int) -> list[NonconformingSample]:
         """Samples that were set aside, by path and file."""

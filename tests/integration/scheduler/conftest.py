@@ -131,7 +131,7 @@ class Stack:
 
 
 @contextlib.asynccontextmanager
-async def _living(main: Callable[[Process], Awaitable[Any]]) -> AsyncIterator[str]:
+async def living(main: Callable[[Process], Awaitable[Any]]) -> AsyncIterator[str]:
     """The address of a process that runs within the block."""
     process = Process()
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -160,9 +160,9 @@ async def stack(module_service_environment: dict[str, str]) -> AsyncIterator[Sta
     }
     # Long: tests let leases end by hand, and a busy machine must not.
     environment["LOUPE_LEASE_S"] = "120"
-    async with _living(lambda process: serve(process, load(RegistrySettings, environment))) as registry:
+    async with living(lambda process: serve(process, load(RegistrySettings, environment))) as registry:
         environment["LOUPE_REGISTRY_ADDRESS"] = registry
-        async with _living(lambda process: compose(process, load(Settings, environment))) as scheduler:
+        async with living(lambda process: compose(process, load(Settings, environment))) as scheduler:
 
             def caller(name: str, token: str) -> Caller:
                 return Caller(
