@@ -11,6 +11,7 @@ from deploy.embedded.ports import HOST, SERVICE_PORTS
 from deploy.embedded.process import Launch, ProcessSpec
 from deploy.embedded.readiness import answers_http, serves_grpc
 from deploy.embedded.servers import Plan
+from services.work import machine
 
 # What the stack decides for each process; a value in the user's shell is meant for something else.
 _DECIDED_HERE = (
@@ -111,7 +112,7 @@ def _worker(
             _python,
             plan,
             module,
-            {**settings, "LOUPE_WORKER": name, "LOUPE_CACHE_DIR": str(plan.folder.cache)},
+            {**settings, **_announced(), "LOUPE_WORKER": name, "LOUPE_CACHE_DIR": str(plan.folder.cache)},
         ),
         after=after,
         # Long enough for its child to write a checkpoint, and for that to be stored.
@@ -128,6 +129,18 @@ def _python(plan: Plan, module: str, settings: Mapping[str, str]) -> Launch:
         environment={**inherited, **import_path(), "PYTHONUNBUFFERED": "1", **settings},
         working_directory=plan.folder.root,
     )
+
+
+def _announced() -> dict[str, str]:
+    """What a worker says that it has: at least one task's part of the resource that a new installation has.
+
+    Whoever tries the stack on a smaller machine is better served by a slow training than by one that waits.
+    """
+    return {
+        "LOUPE_CPUS": os.environ.get("LOUPE_CPUS") or str(max(2, machine.cpus())),
+        "LOUPE_MEMORY_BYTES": os.environ.get("LOUPE_MEMORY_BYTES")
+        or str(max(4 * 2**30, machine.memory_bytes())),
+    }
 
 
 def import_path() -> dict[str, str]:

@@ -43,7 +43,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     def __init__(self, parts: Parts) -> None:
         self._submissions = Submissions(parts)
         self._wishes = Wishes(parts)
-        self._watches = Watches(parts)
+        self._watches = Watches(parts, self._wishes)
 
     async def CreateTask(self, request: task_service_pb2.CreateTaskRequest, _: Context) -> task_pb2.Task:  # noqa: N802, D102
         task = await self._submissions.create(
@@ -182,14 +182,8 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     async def AcquireJob(  # noqa: N802, D102
         self, request: job_service_pb2.AcquireJobRequest, _: Context
     ) -> job_service_pb2.AcquireJobResponse:
-        id_of(request.worker, "workers", "worker")
-        id_of(request.compute_resource, "computeResources", "compute_resource")
-        lease = await self._leases.acquire(
-            request.worker,
-            jobs.kinds_of(request.kinds),
-            request.compute_resource,
-            min(_MAX_WAIT_S, max(0.0, seconds_of(request.wait))),
-        )
+        wait_s = min(_MAX_WAIT_S, max(0.0, seconds_of(request.wait)))
+        lease = await self._leases.acquire(jobs.worker_of(request), wait_s)
         return job_service_pb2.AcquireJobResponse(lease=jobs.lease(lease) if lease is not None else None)
 
     async def ReportJob(  # noqa: N802, D102

@@ -19,7 +19,7 @@ from services.kit.errors import (
     Unavailable,
 )
 from services.work import wire
-from services.work.values import JobKind, Lease, LeaseLost, Outcome, Report, ReportAnswer
+from services.work.values import Announced, JobKind, Lease, LeaseLost, Outcome, Report, ReportAnswer
 
 _log = logging.getLogger(__name__)
 
@@ -35,14 +35,13 @@ T = TypeVar("T")
 class Jobs:
     """JobService. Calls that carry a lease are repeated until they are answered; LeaseLost is an answer."""
 
-    def __init__(self, channel: grpc.aio.Channel, *, worker: str, compute_resource: str) -> None:
+    def __init__(self, channel: grpc.aio.Channel, announced: Announced) -> None:
         self._stub = JobServiceStub(channel)
-        self._worker = worker
-        self._compute_resource = compute_resource
+        self._announced = announced
 
     async def acquire(self, kinds: tuple[JobKind, ...], wait_s: float) -> Lease | None:
         """A job of one of these kinds; None if there was none for `wait_s`, or nobody to ask."""
-        request = wire.acquire_request(self._worker, kinds, self._compute_resource, wait_s)
+        request = wire.acquire_request(self._announced, kinds, wait_s)
         response = await self._stub.AcquireJob(request, timeout=wait_s + _POLL_MARGIN_S)
         return wire.lease_from(response.lease) if response.HasField("lease") else None
 

@@ -30,16 +30,21 @@ async def start(
         connect(settings.scheduler_address, lambda: settings.service_token, retries=False)
     )
     registry = await process.enter(connect(settings.registry_address, lambda: settings.service_token))
-    child = WarmChild([sys.executable, "-m", child_module, *arguments], settings.child_environ())
+    clock = SystemClock()
+    child = WarmChild(
+        [sys.executable, "-m", child_module, *arguments],
+        settings.child_environ(),
+        scratch=settings.cache_dir / "children" / settings.name,
+    )
     worker = Worker(
         name=settings.name,
         compute_resource=settings.compute_resource,
         craft=craft,
-        jobs=Jobs(scheduler, worker=settings.name, compute_resource=settings.compute_resource),
+        jobs=Jobs(scheduler, settings.announced(clock.now())),
         child=child,
         objects=objects,
         folder=settings.cache_dir / "workers" / settings.name,
-        clock=SystemClock(),
+        clock=clock,
         max_unreported_bytes=settings.max_unreported_bytes,
     )
 

@@ -3,10 +3,13 @@
 import os
 import socket
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.settings import setting
+from services.work import machine
+from services.work.values import Announced
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +19,19 @@ class WorkerSettings:
     worker: str = setting("LOUPE_WORKER", default="", doc="this worker's name; empty: host and process id")
     compute_resource: str = setting(
         "LOUPE_COMPUTE_RESOURCE", default="cpu", doc="the compute resource that this worker stands for (W7)"
+    )
+    gpus: int | None = setting(
+        "LOUPE_GPUS",
+        default=None,
+        doc="how many GPUs this worker has for its jobs; empty: all of the machine's",
+    )
+    cpus: int | None = setting(
+        "LOUPE_CPUS", default=None, doc="how many processor cores it has; empty: all that it may run on"
+    )
+    memory_bytes: int | None = setting(
+        "LOUPE_MEMORY_BYTES",
+        default=None,
+        doc="how much memory it has; empty: the machine's, or its container's",
     )
     listen: str = setting(
         "LOUPE_LISTEN", default="127.0.0.1:0", doc="host:port for WorkerService; port 0: any"
@@ -46,7 +62,18 @@ class WorkerSettings:
     @property
     def threads(self) -> int:
         """Of torch: results are reproducible for a given number."""
-        return self.torch_threads or len(os.sched_getaffinity(0))
+        return self.torch_threads or machine.cpus()
+
+    def announced(self, start_time: datetime) -> Announced:
+        """What this worker says of itself when it asks for a job."""
+        return Announced(
+            name=self.name,
+            compute_resource=self.compute_resource,
+            gpus=machine.gpus() if self.gpus is None else self.gpus,
+            cpus=machine.cpus() if self.cpus is None else self.cpus,
+            memory_bytes=machine.memory_bytes() if self.memory_bytes is None else self.memory_bytes,
+            start_time=start_time,
+        )
 
     def child_environ(self) -> dict[str, str]:
         """The environment of the child: ours, with what this worker decided."""

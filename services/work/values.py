@@ -24,6 +24,20 @@ class JobKind(enum.StrEnum):
     PREDICT = "predict"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """What a worker says of itself when it asks for a job."""
+
+    name: str
+    compute_resource: str
+    # What this worker has in all, for jobs that it does together.
+    gpus: int
+    cpus: int
+    memory_bytes: int
+    # Of the process: a later one takes the place of an earlier one of the same name.
+    start_time: datetime
+
+
 class Network(enum.StrEnum):
     """Which of a model's networks a curve or a log belongs to."""
 

@@ -40,15 +40,20 @@ _NETWORKS_BACK = {number: network for network, number in _NETWORKS.items()}
 
 
 def acquire_request(
-    worker: str, kinds: tuple[v.JobKind, ...], compute_resource: str, wait_s: float
+    announced: v.Announced, kinds: tuple[v.JobKind, ...], wait_s: float
 ) -> job_service_pb2.AcquireJobRequest:
     """The wish for a job."""
-    return job_service_pb2.AcquireJobRequest(
-        worker=f"workers/{worker}",
+    request = job_service_pb2.AcquireJobRequest(
+        worker=f"workers/{announced.name}",
         kinds=[_KINDS[kind] for kind in kinds],
-        compute_resource=f"computeResources/{compute_resource}",
+        compute_resources=[f"computeResources/{announced.compute_resource}"],
         wait=_duration(wait_s),
+        capacity=job_pb2.Amounts(
+            gpus=announced.gpus, cpus=announced.cpus, memory_bytes=announced.memory_bytes
+        ),
     )
+    request.start_time.FromDatetime(announced.start_time)
+    return request
 
 
 def lease_from(message: job_pb2.JobLease) -> v.Lease:

@@ -195,7 +195,8 @@ async def _leased(loupe: AsyncLoupe, jobs: Any, image: str, name: str) -> tuple[
         job_service_pb2.AcquireJobRequest(
             worker="workers/bench",
             kinds=[job_pb2.JOB_KIND_TRAIN],
-            compute_resource="computeResources/gpu",
+            compute_resources=["computeResources/gpu"],
+            capacity=job_pb2.Amounts(gpus=8, cpus=64, memory_bytes=2**40),
             wait=duration_pb2.Duration(seconds=5),
         )
     )

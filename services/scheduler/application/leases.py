@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
@@ -21,6 +20,7 @@ from services.scheduler.domain.job import (
     Network,
     lease_lost,
 )
+from services.scheduler.domain.queue import Worker
 from services.scheduler.domain.task import Failure, Task, TaskNotFound
 from services.scheduler.domain.work import (
     Lease,
@@ -46,36 +46,39 @@ class Leases:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def acquire(
-        self, worker: str, kinds: Iterable[JobKind], resource: str, wait_s: float
-    ) -> Lease | None:
-        """The job whose turn it is; waits for one up to `wait_s`."""
-        wanted = tuple(kinds)
+    async def acquire(self, worker: Worker, wait_s: float) -> Lease | None:
+        """The job whose turn it is, if there is room for it; waits for one up to `wait_s`."""
         now = self._parts.clock.now()
         async with self._parts.sessions.begin() as session:
-            await Jobs(session).worker_seen(worker, wanted, resource, now)
+            await Jobs(session).worker_seen(worker, now)
+        lease = await self._grant(worker)
+        if lease is not None or wait_s <= 0:
+            return lease
         deadline = now + timedelta(seconds=wait_s)
         async with self._parts.signals.subscribe(QUEUE_CHANNEL) as signal:
             while True:
-                lease = await self._grant(worker, wanted, resource)
+                lease = await self._grant(worker)
                 left_s = (deadline - self._parts.clock.now()).total_seconds()
                 if lease is not None or left_s <= 0:
                     return lease
                 await signal.wait(min(_POLL_S, left_s))
 
-    async def _grant(self, worker: str, kinds: tuple[JobKind, ...], resource: str) -> Lease | None:
-        now = self._parts.clock.now()
+    async def _grant(self, worker: Worker) -> Lease | None:
         queue = self._parts.queue
         async with self._parts.sessions.begin() as session:
-            queued = await Jobs(session).next_for(resource, kinds, now, aging_s=queue.aging_s)
+            await Jobs(session).decide_alone(worker)
+            now = self._parts.clock.now()
+            queued = await Jobs(session).next_for(worker, now, aging_s=queue.aging_s)
             if queued is None:
                 return None
-            job = queued.granted(worker, now, queue.lease_s)
-            before = await Tasks(session).get(job.task)
-            task, transition = before.taken_up(worker, now)
+            job = queued.granted(worker.name, now, queue.lease_s)
+            before = await Tasks(session).lock_unless_busy(job.task)
+            if before is None:
+                return None
+            task, transition = before.taken_up(worker.name, now)
             if job.kind is JobKind.TRAIN and job.fencing_token > 1:
                 await _cut_back(session, job)
-            await Jobs(session).save(job)
+            await Jobs(session).grant(job, now)
             await Tasks(session).save(before, task)
             if transition is not None:
                 await announce(session, task, transition)

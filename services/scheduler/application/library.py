@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.spec import PinnedPath, PredictionRequest, TrainingRequest
 from services.scheduler.domain.task import Task
 from services.scheduler.domain.wizard import Facts
@@ -20,6 +21,10 @@ class Library(Protocol):
 
     async def pin(self, data_path: str) -> PinnedPath:
         """Pin the path's present listing for ever (W12)."""
+        ...
+
+    async def amounts(self, compute_resource: str) -> Amounts:
+        """What a task takes of the resource as it is now (W7)."""
         ...
 
     async def number(self, task: Task, releaser: str) -> str:

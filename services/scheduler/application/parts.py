@@ -54,6 +54,7 @@ async def queue_job(session: AsyncSession, task: Task, kind: JobKind, now: datet
         attempt=task.attempt,
         kind=kind,
         compute_resource=task.spec.compute_resource,
+        takes=task.takes,
         queue_time=now,
         available_time=now,
     )

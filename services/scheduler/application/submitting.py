@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.kit.errors import AlreadyExists, InvalidArgument, NotFound, Violation
 from services.scheduler.application.ids import new_id
 from services.scheduler.application.parts import Parts, announce, queue_first_job
+from services.scheduler.domain.amounts import NOTHING
 from services.scheduler.domain.spec import (
     PredictionRequest,
     PredictionSpec,
@@ -105,9 +106,12 @@ class Submissions:
         spec = examination.spec
         if spec is None:
             raise InvalidArgument("the submission is incomplete; validate it step by step")
+        takes = NOTHING
         if not validate_only:
             # Before the transaction, which must not wait for another service. A pin too many harms nobody.
-            pinned = await asyncio.gather(*(self._parts.library.pin(path) for path in spec.data_paths))
+            library = self._parts.library
+            takes = await library.amounts(spec.compute_resource)
+            pinned = await asyncio.gather(*(library.pin(path) for path in spec.data_paths))
             spec = replace(spec, pinned=tuple(pinned))
         now = self._parts.clock.now()
         task = Task(
@@ -118,6 +122,7 @@ class Submissions:
             creator=caller.name,
             create_time=now,
             priority=request.priority,
+            takes=takes,
         )
         if not validate_only:
             async with self._parts.sessions.begin() as session:

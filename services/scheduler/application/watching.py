@@ -25,9 +25,9 @@ _MIN_POINTS = 4
 class Watches:
     """Streaming use cases of TaskService, and the downsampled curve."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, wishes: Wishes) -> None:
         self._parts = parts
-        self._wishes = Wishes(parts)
+        self._wishes = wishes
 
     async def curve(  # noqa: PLR0913 -- what a plot asks for
         self,

@@ -10,6 +10,7 @@ from services.scheduler.application.parts import (
     discard_results,
     queue_first_job,
 )
+from services.scheduler.application.places import Places
 from services.scheduler.domain.job import JobState
 from services.scheduler.domain.listing import TaskFilter, TaskView
 from services.scheduler.domain.task import RUNNING, Caller, Task, TaskState, TaskTransition
@@ -26,28 +27,23 @@ class Wishes:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._places = Places(parts)
 
     async def get(self, task_id: str) -> TaskView:
         """The task as it is now."""
         async with self._parts.sessions.begin() as session:
             task = await Tasks(session).get(task_id)
-            places = {}
-            if _may_wait(task):
-                places = await Jobs(session).places(
-                    [task.id], self._parts.clock.now(), aging_s=self._parts.queue.aging_s
-                )
-        return TaskView(task, places.get(task.id))
+        (view,) = await self._views([task])
+        return view
 
     async def page(self, wanted: TaskFilter, *, before: str, limit: int) -> list[TaskView]:
         """Newest first (T3)."""
         async with self._parts.sessions.begin() as session:
             tasks = await Tasks(session).page(wanted, before=before, limit=limit)
-            waiting = [task.id for task in tasks if _may_wait(task)]
-            places = {}
-            if waiting:
-                places = await Jobs(session).places(
-                    waiting, self._parts.clock.now(), aging_s=self._parts.queue.aging_s
-                )
+        return await self._views(tasks)
+
+    async def _views(self, tasks: list[Task]) -> list[TaskView]:
+        places = await self._places.of([task.id for task in tasks if _may_wait(task)])
         return [TaskView(task, places.get(task.id)) for task in tasks]
 
     async def start(self, task_id: str, etag: str, caller: Caller) -> TaskView:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.kit.errors import Aborted
+from services.scheduler.domain.amounts import NOTHING, Amounts
 
 
 class JobKind(enum.StrEnum):
@@ -54,6 +55,8 @@ class Job:
     attempt: int
     kind: JobKind
     compute_resource: str
+    # What of the resource it holds while it is leased.
+    takes: Amounts = NOTHING
     queue_time: datetime
     available_time: datetime
     state: JobState = JobState.QUEUED

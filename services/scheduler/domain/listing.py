@@ -1,18 +1,9 @@
 """How tasks are looked at: one with its place in the queue, many by a filter (rules T3, T4)."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
+from services.scheduler.domain.queue import QueuePlace
 from services.scheduler.domain.task import Task, TaskKind, TaskState
-
-
-@dataclass(frozen=True, slots=True)
-class QueuePlace:
-    """Where a task's job stands (T4). 1 is next; `served`: some worker with that resource exists."""
-
-    position: int
-    since: datetime
-    served: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.kit.errors import Aborted, FailedPrecondition, NotFound, PermissionDenied
+from services.scheduler.domain.amounts import NOTHING, Amounts
 from services.scheduler.domain.progress import Phase, Progress, Stage
 from services.scheduler.domain.spec import PredictionSpec, TrainingSpec
 
@@ -155,6 +156,8 @@ class Task:
     creator: str
     create_time: datetime
     priority: int = 0
+    # What its compute resource was when it was submitted.
+    takes: Amounts = NOTHING
     revision: int = 1
     # The revision of the last change that a user acts on: state, or the wish to terminate. Not progress,
     # which changes ten times a second and would make every etag stale before it is used.

@@ -8,6 +8,15 @@ _time = sa.DateTime(timezone=True)
 # A Python None is SQL's NULL here, not JSON's null.
 _json = JSONB(none_as_null=True)
 
+
+def _amounts() -> tuple[sa.Column[int], ...]:
+    return (
+        sa.Column("gpus", sa.Integer),
+        sa.Column("cpus", sa.Integer),
+        sa.Column("memory_bytes", sa.BigInteger),
+    )
+
+
 tasks = sa.Table(
     "tasks",
     _metadata,
@@ -21,6 +30,7 @@ tasks = sa.Table(
     sa.Column("production_environment", sa.Text),
     sa.Column("tried_version", sa.Text),
     sa.Column("priority", sa.Integer),
+    *_amounts(),
     sa.Column("request_id", sa.Text),
     sa.Column("request_digest", sa.LargeBinary),
     sa.Column("spec", _json),
@@ -64,6 +74,7 @@ jobs = sa.Table(
     sa.Column("compute_resource", sa.Text),
     sa.Column("creator", sa.Text),
     sa.Column("priority", sa.Integer),
+    *_amounts(),
     sa.Column("queue_time", _time),
     sa.Column("available_time", _time),
     sa.Column("state", sa.Text),
@@ -83,8 +94,20 @@ workers = sa.Table(
     _metadata,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("kinds", ARRAY(sa.Text)),
-    sa.Column("compute_resource", sa.Text),
+    sa.Column("compute_resources", ARRAY(sa.Text)),
+    *_amounts(),
+    sa.Column("start_time", _time),
     sa.Column("last_seen", _time),
+)
+
+lines = sa.Table(
+    "lines",
+    _metadata,
+    sa.Column("compute_resource", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("creator", sa.Text, primary_key=True),
+    sa.Column("priority", sa.Integer, primary_key=True),
+    sa.Column("served_time", _time),
 )
 
 _attempt_key = (

@@ -1,6 +1,7 @@
 """Tasks and their history."""
 
 import hashlib
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.database import notify
 from services.kit.errors import AlreadyExists
+from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.listing import TaskFilter
 from services.scheduler.domain.progress import Phase
 from services.scheduler.domain.spec import PredictionSpec, TrainingSpec
@@ -64,6 +66,7 @@ class Tasks:
             "production_environment": spec.production_environment,
             "tried_version": spec.model_version if isinstance(spec, PredictionSpec) else "",
             "priority": task.priority,
+            **asdict(task.takes),
             "request_id": request_id or None,
             "request_digest": request_digest or None,
             "spec": codec.spec_to_json(spec),
@@ -89,6 +92,12 @@ class Tasks:
         """The task, or TaskNotFound; its lock guards its jobs and curves too, until the transaction ends."""
         return _task(await self._row(task_id, sa.select(tasks).with_for_update(key_share=True)))
 
+    async def lock_unless_busy(self, task_id: str) -> Task | None:
+        """The task, locked; None if somebody changes it at this moment. For who holds other locks already."""
+        locking = sa.select(tasks).with_for_update(key_share=True, skip_locked=True)
+        row = (await self._session.execute(locking.where(tasks.c.id == task_id))).one_or_none()
+        return None if row is None else _task(row)
+
     async def _row(self, task_id: str, select: sa.Select[Any]) -> Any:  # noqa: ANN401 -- a row
         row = (await self._session.execute(select.where(tasks.c.id == task_id))).one_or_none()
         if row is None:
@@ -103,11 +112,10 @@ class Tasks:
             sa.update(tasks)
             .where(tasks.c.id == before.id, tasks.c.revision == before.revision)
             .values(_changing(after))
-            .returning(tasks.c.id)
+            .returning(tasks.c.id, sa.func.pg_notify(task_channel(before.id), ""))
         )
         if changed is None:
             raise TaskChanged(f"{before.name} changed meanwhile; try again", task=before.name)
-        await notify(self._session, task_channel(before.id))
 
     async def remove(self, task: Task) -> None:
         """Delete the task with everything that belongs to it, and wake who watches."""
@@ -242,6 +250,7 @@ def _task(row: Any) -> Task:  # noqa: ANN401 -- a row
         creator=row.creator,
         create_time=row.create_time,
         priority=row.priority,
+        takes=Amounts(row.gpus, row.cpus, row.memory_bytes),
         revision=row.revision,
         state_revision=row.state_revision,
         attempt=row.attempt,

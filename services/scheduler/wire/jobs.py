@@ -6,8 +6,10 @@ import numpy as np
 from loupe.scheduler.v1 import job_pb2, job_service_pb2, task_pb2
 
 from services.kit.errors import InvalidArgument
+from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import Checkpoint, JobKind, Network
 from services.scheduler.domain.progress import Phase, Progress, Stage, StageName, StageState
+from services.scheduler.domain.queue import Worker
 from services.scheduler.domain.spec import InputSpec, PinnedPath, PredictionSpec, TrainingSpec
 from services.scheduler.domain.task import Task
 from services.scheduler.domain.work import (
@@ -30,6 +32,7 @@ from services.scheduler.wire.values import (
     enum_of,
     enum_or_none,
     finite,
+    id_of,
     seconds_of,
     sha256,
     struct,
@@ -41,17 +44,47 @@ from services.scheduler.wire.values import (
 # Evaluation keeps no gradients, but a batch of a training that filled a GPU is still no reason to try more.
 _MAX_EVALUATION_BATCH = 64
 _MAX_LINE_CHARACTERS = 16_384
+_MAX_COUNT = 2**31 - 1
+_MAX_BYTES = 2**63 - 1
 
 
 # From the wire.
 
 
-def kinds_of(numbers: Iterable[int]) -> tuple[JobKind, ...]:
-    """The kinds of work that a worker does; InvalidArgument if there is none."""
-    kinds = tuple(enum_of(JobKind, job_pb2.JobKind, "JOB_KIND_", number, "kinds") for number in numbers)
+def worker_of(message: job_service_pb2.AcquireJobRequest) -> Worker:
+    """Who asks for work; InvalidArgument where it does not say of what kind, or what it has."""
+    id_of(message.worker, "workers", "worker")
+    kinds = tuple(
+        enum_of(JobKind, job_pb2.JobKind, "JOB_KIND_", number, "kinds")
+        for number in dict.fromkeys(message.kinds)
+    )
     if not kinds:
         raise InvalidArgument("kinds must name the kinds of jobs that the worker does", reason="NO_KINDS")
-    return kinds
+    resources = tuple(dict.fromkeys(message.compute_resources))
+    for resource in resources:
+        id_of(resource, "computeResources", "compute_resources")
+    if not resources:
+        raise InvalidArgument(
+            "compute_resources must name those that the worker does tasks of", reason="NO_COMPUTE_RESOURCES"
+        )
+    if message.capacity.cpus < 1:
+        raise InvalidArgument(
+            "capacity must say how many GPUs, CPUs and bytes of memory the worker has", reason="NO_CAPACITY"
+        )
+    return Worker(
+        name=message.worker,
+        kinds=kinds,
+        compute_resources=resources,
+        capacity=_amounts_of(message.capacity),
+        start_time=time_of(message.start_time),
+    )
+
+
+def _amounts_of(message: job_pb2.Amounts) -> Amounts:
+    # More than a column takes is as good as endless.
+    return Amounts(
+        min(message.gpus, _MAX_COUNT), min(message.cpus, _MAX_COUNT), min(message.memory_bytes, _MAX_BYTES)
+    )
 
 
 def report_of(message: job_service_pb2.ReportJobRequest) -> JobReport:

@@ -21,6 +21,7 @@ from loupe.registry.v1 import (
 )
 
 from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound
+from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.spec import (
     InputSpec,
     PinnedPath,
@@ -90,6 +91,12 @@ class RegistryLibrary:
                 dataset_service_pb2.SnapshotDataPathRequest(name=data_path)
             )
         return PinnedPath(data_path, snapshot.name, snapshot.sha256)
+
+    async def amounts(self, compute_resource: str) -> Amounts:
+        """What a task takes of the resource as it is now (W7)."""
+        request = master_data_service_pb2.GetComputeResourceRequest(name=compute_resource)
+        resource = await self._master_data.GetComputeResource(request)
+        return Amounts(resource.gpus, resource.cpus, resource.memory_bytes)
 
     async def number(self, task: Task, releaser: str) -> str:
         """The version of a released task; the same for every call."""

@@ -6,9 +6,10 @@ from loupe.scheduler.v1 import task_pb2, task_service_pb2
 from services.kit.errors import InvalidArgument, Violation
 from services.scheduler.curves import Curve
 from services.scheduler.domain.job import Network
-from services.scheduler.domain.listing import QueuePlace, TaskFilter, TaskView
+from services.scheduler.domain.listing import TaskFilter, TaskView
 from services.scheduler.domain.loss import LogNews, LossNews
 from services.scheduler.domain.progress import Phase, Progress, Stage, overall_fraction
+from services.scheduler.domain.queue import QueuePlace
 from services.scheduler.domain.spec import (
     Augmentation,
     PredictionRequest,
@@ -267,6 +268,18 @@ def _wait(value: Task, place: QueuePlace | None) -> task_pb2.WaitReason | None:
         reason = "NO_WORKER_WITH_RESOURCE"
         message = f"no worker with {resource} is there; start one, or choose another resource"
         message_zh = f"当前没有提供 {resource} 的训练节点，请启动一个或选择其他计算资源"
+    elif not place.fits:
+        takes = value.takes
+        gib = takes.memory_bytes / 2**30
+        reason = "WORKERS_TOO_SMALL"
+        message = (
+            f"it takes {takes.gpus} GPUs, {takes.cpus} CPUs and {gib:.3g} GiB of memory, which no worker "
+            f"with {resource} has; start a larger one, or choose another resource"
+        )
+        message_zh = (
+            f"任务需要 {takes.gpus} 个 GPU、{takes.cpus} 个 CPU 和 {gib:.3g} GiB 内存，"
+            f"提供 {resource} 的训练节点均不满足，请启动更大的节点或选择其他计算资源"
+        )
     elif value.recoveries and value.state is not TaskState.WAITING:
         reason = "RECOVERING"
         message = "its worker was lost; another one goes on from the last checkpoint"

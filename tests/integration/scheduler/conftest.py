@@ -109,13 +109,15 @@ class Stack:
         )
         return self.caller(f"users/{user}", token.secret)
 
-    async def new_resource(self) -> str:
+    async def new_resource(self, *, gpus: int = 0, cpus: int = 1, memory_bytes: int = 2**30) -> str:
         """A compute resource of a test's own, so that its queue is its own too."""
         resource = f"r-{secrets.token_hex(4)}"
         created = await self.admin.master_data.CreateComputeResource(
             master_data_service_pb2.CreateComputeResourceRequest(
                 compute_resource_id=resource,
-                compute_resource=master_data_pb2.ComputeResource(cpus=1, memory_bytes=2**30),
+                compute_resource=master_data_pb2.ComputeResource(
+                    gpus=gpus, cpus=cpus, memory_bytes=memory_bytes
+                ),
             )
         )
         return str(created.name)
@@ -321,17 +323,26 @@ class Held:
 class Worker:
     """A worker of every kind on one resource."""
 
-    def __init__(self, stack: Stack, resource: str, name: str = "workers/test") -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        resource: str,
+        name: str = "workers/test",
+        capacity: job_pb2.Amounts | None = None,
+    ) -> None:
         self.stack = stack
         self.resource = resource
         self.name = name
+        # Room for all that the tests of a module leave running.
+        self.capacity = capacity or job_pb2.Amounts(gpus=0, cpus=1000, memory_bytes=2**50)
 
     async def ask(self, *kinds: int, wait_s: int = 0) -> Held | None:
         answer = await self.stack.service.jobs.AcquireJob(
             job_service_pb2.AcquireJobRequest(
                 worker=self.name,
                 kinds=kinds or (job_pb2.JOB_KIND_TRAIN, job_pb2.JOB_KIND_EVALUATE, job_pb2.JOB_KIND_PREDICT),
-                compute_resource=self.resource,
+                compute_resources=[self.resource],
+                capacity=self.capacity,
                 wait=duration_pb2.Duration(seconds=wait_s),
             )
         )

@@ -21,6 +21,7 @@ from services.kit.settings import load
 from services.trainer.worker import TrainerCraft
 from services.work.child import WarmChild
 from services.work.jobs import Jobs
+from services.work.values import Announced
 from services.work.worker import Worker
 from tests.integration.work.scheduler_double import SchedulerDouble
 
@@ -58,12 +59,21 @@ async def work(
     async with grpc_server, ObjectStore(settings) as objects:
         address = f"127.0.0.1:{grpc_server.port}"
         async with connect(address, lambda: TOKEN, retries=False) as channel:
-            child = WarmChild([sys.executable, str(Path(__file__).with_name("child.py"))], os.environ)
+            program = [sys.executable, str(Path(__file__).with_name("child.py"))]
+            child = WarmChild(program, os.environ, scratch=tmp_path / "children")
+            announced = Announced(
+                name="w1",
+                compute_resource="cpu",
+                gpus=0,
+                cpus=1,
+                memory_bytes=2**30,
+                start_time=SystemClock().now(),
+            )
             worker = Worker(
                 name="w1",
                 compute_resource="cpu",
                 craft=TrainerCraft(threads=1, checkpoint_interval_s=60),
-                jobs=Jobs(channel, worker="w1", compute_resource="cpu"),
+                jobs=Jobs(channel, announced),
                 child=child,
                 objects=objects,
                 folder=tmp_path / "w1",

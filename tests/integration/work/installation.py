@@ -140,6 +140,9 @@ async def installed(environment: Mapping[str, str], folder: Path) -> AsyncIterat
         "LOUPE_LEASE_S": "4",
         # Two threads wait for each other in a loop; where tests share the cores, one is faster.
         "LOUPE_TORCH_THREADS": "1",
+        # What the seeded resource takes, whatever the machine has.
+        "LOUPE_CPUS": "2",
+        "LOUPE_MEMORY_BYTES": str(4 * 2**30),
     }
     profile = Profile(
         registry_address=addresses["registry"],

@@ -102,6 +102,33 @@ class JobLease(_message.Message):
 Global___JobLease: _TypeAlias = JobLease  # noqa: Y015
 
 @_typing.final
+class Amounts(_message.Message):
+    """Of compute resources: what a worker has, or what a task takes of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GPUS_FIELD_NUMBER: _builtins.int
+    CPUS_FIELD_NUMBER: _builtins.int
+    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    gpus: _builtins.int
+    cpus: _builtins.int
+    memory_bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        gpus: _builtins.int = ...,
+        cpus: _builtins.int = ...,
+        memory_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpus", b"cpus", "gpus", b"gpus", "memory_bytes", b"memory_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Amounts: _TypeAlias = Amounts  # noqa: Y015
+
+@_typing.final
 class Manifest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -28,29 +28,45 @@ class AcquireJobRequest(_message.Message):
 
     WORKER_FIELD_NUMBER: _builtins.int
     KINDS_FIELD_NUMBER: _builtins.int
-    COMPUTE_RESOURCE_FIELD_NUMBER: _builtins.int
+    COMPUTE_RESOURCES_FIELD_NUMBER: _builtins.int
     WAIT_FIELD_NUMBER: _builtins.int
+    CAPACITY_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
     worker: _builtins.str
     """`workers/{worker}`."""
-    compute_resource: _builtins.str
-    """`computeResources/{resource}` that the worker stands for."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_job_pb2.JobKind.ValueType]: ...
     @_builtins.property
+    def compute_resources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """`computeResources/{resource}` that the worker does tasks of."""
+
+    @_builtins.property
     def wait(self) -> _duration_pb2.Duration:
         """At most 30 s."""
+
+    @_builtins.property
+    def capacity(self) -> _job_pb2.Amounts:
+        """What the worker has in all. The parts that its leases take never add up to more."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When the worker's process started. A later one takes the place of an earlier one of the same name: what that held
+        is queued again at once, and its next call is FAILED_PRECONDITION with reason WORKER_REPLACED.
+        """
 
     def __init__(
         self,
         *,
         worker: _builtins.str = ...,
         kinds: _abc.Iterable[_job_pb2.JobKind.ValueType] | None = ...,
-        compute_resource: _builtins.str = ...,
+        compute_resources: _abc.Iterable[_builtins.str] | None = ...,
         wait: _duration_pb2.Duration | None = ...,
+        capacity: _job_pb2.Amounts | None = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["wait", b"wait"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "start_time", b"start_time", "wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["compute_resource", b"compute_resource", "kinds", b"kinds", "wait", b"wait", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "compute_resources", b"compute_resources", "kinds", b"kinds", "start_time", b"start_time", "wait", b"wait", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

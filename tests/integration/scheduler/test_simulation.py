@@ -1,0 +1,146 @@
+"""Eight trainers of two resources at one queue of many users (rules T4, T8); the full size is a bench."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+
+from services.kit.database import Database, Signals
+from services.scheduler.__main__ import MIGRATIONS
+from services.scheduler.application.leases import Leases
+from services.scheduler.application.wishes import Wishes
+from services.scheduler.domain.amounts import Amounts
+from services.scheduler.domain.job import JobKind
+from services.scheduler.domain.queue import Worker, WorkerReplaced
+from services.scheduler.domain.work import Lease
+from tests.support.simulation import TAKES, Simulation, a_task, parts_of, put
+
+GPU = "computeResources/gpu"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def database(postgres_url: str) -> AsyncIterator[Database]:
+    async with Database(postgres_url, "scheduler") as database:
+        await database.migrate(MIGRATIONS)
+        yield database
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def signals(postgres_url: str) -> AsyncIterator[Signals]:
+    async with Signals(postgres_url) as signals:
+        yield signals
+
+
+def worker(name: str, capacity: Amounts, *resources: str) -> Worker:
+    return Worker(
+        name=f"workers/{name}",
+        kinds=(JobKind.TRAIN,),
+        compute_resources=resources or (GPU,),
+        capacity=capacity,
+        start_time=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def names(*leases: Lease | None) -> list[str]:
+    return [lease.task.spec.model_name if lease else "" for lease in leases]
+
+
+async def test_t8_every_decision_of_a_busy_queue(database: Database, signals: Signals) -> None:
+    """T8: no amount given twice, no task lost or given twice, everybody in turn, under concurrent callers."""
+    simulation = Simulation(database, signals)
+    await simulation.submit(tasks=200, users=50)
+    outcome = await simulation.run()
+    assert outcome.violations == []
+    assert outcome.admissions == 200
+
+
+async def test_t8_a_large_task_is_not_overtaken_by_small_ones(database: Database, signals: Signals) -> None:
+    """T8: were there always room for a small task first, one that needs the whole machine would starve."""
+    parts = parts_of(database, signals)
+    one, four = Amounts(gpus=1, cpus=1), Amounts(gpus=4, cpus=1)
+    sizes = (one, four, one)
+    tasks = [a_task(number, f"users/u{number}", GPU, takes=takes) for number, takes in enumerate(sizes)]
+    await put(parts, tasks)
+    leases = Leases(parts)
+    trainer, small = worker("t", Amounts(gpus=4, cpus=8)), worker("s", Amounts(gpus=1, cpus=8))
+    first = await leases.acquire(trainer, 0)
+    assert names(first, await leases.acquire(trainer, 0)) == ["simulated-0", ""]
+    # Whoever could never take it does not wait for it.
+    assert names(await leases.acquire(small, 0)) == ["simulated-2"]
+    assert first is not None
+    await leases.give_back(first.job.id, first.job.fencing_token)
+    await put(parts, [a_task(9, "users/u9", GPU, takes=one)])
+    assert names(await leases.acquire(trainer, 0)) == ["simulated-0"]
+
+
+async def test_t8_a_line_that_waits_gains_priority_and_a_served_one_does_not(
+    database: Database, signals: Signals
+) -> None:
+    """T8: the urgent cannot starve the rest, and a flood that is being served gains nothing by its age."""
+    parts = parts_of(database, signals)
+    leases, trainer = Leases(parts), worker("t", Amounts(gpus=100, cpus=1000, memory_bytes=2**50))
+    flood = [a_task(number, "users/flood", GPU) for number in range(3)]
+    # All have waited since January and are as urgent as can be, by age.
+    await put(parts, [*flood, a_task(10, "users/urgent", GPU, priority=9)])
+    assert names(await leases.acquire(trainer, 0)) == ["simulated-0"]
+    # Its line was served a moment ago: somebody who comes now, with nothing running, goes before.
+    newcomer = replace(a_task(20, "users/new", GPU), create_time=parts.clock.now())
+    await put(parts, [newcomer])
+    got = names(*[await leases.acquire(trainer, 0) for _ in range(4)])
+    assert got == ["simulated-10", "simulated-20", "simulated-1", "simulated-2"]
+    # Ten hours without a job given out, and the line counts as urgent again.
+    await put(parts, [replace(a_task(30, "users/flood", GPU), create_time=parts.clock.now())])
+    async with parts.sessions.begin() as session:
+        await session.execute(sa.text("UPDATE lines SET served_time = served_time - interval '10 hours'"))
+        await session.execute(
+            sa.text("UPDATE jobs SET queue_time = now() - interval '10 hours' WHERE state = 'QUEUED'")
+        )
+    await put(parts, [a_task(40, "users/other", GPU, priority=8)])
+    async with parts.sessions.begin() as session:
+        await session.execute(sa.text("UPDATE jobs SET queue_time = now() WHERE priority = 8"))
+    assert names(await leases.acquire(trainer, 0)) == ["simulated-30"]
+
+
+@pytest.mark.parametrize(
+    ("capacity", "resource", "reason"),
+    [
+        (Amounts(gpus=8, cpus=8, memory_bytes=2**40), "computeResources/cpu", (False, False)),
+        (Amounts(gpus=0, cpus=64, memory_bytes=2**40), GPU, (True, False)),
+        (TAKES[GPU], GPU, (True, True)),
+    ],
+    ids=["of another resource", "too small", "busy"],
+)
+async def test_t4_why_it_waits(
+    database: Database, signals: Signals, capacity: Amounts, resource: str, reason: tuple[bool, bool]
+) -> None:
+    """T4: nobody with that resource, nobody large enough, or all busy; the place and since when."""
+    parts = parts_of(database, signals)
+    tasks = [a_task(number, "users/u", GPU) for number in range(2)]
+    await put(parts, tasks)
+    await Leases(parts).acquire(worker("t", capacity, resource), 0)
+    place = (await Wishes(parts).get(tasks[1].id)).place
+    assert place is not None
+    assert (place.served, place.fits) == reason
+    assert place.position == (1 if reason == (True, True) else 2)
+    assert place.since == tasks[1].create_time
+
+
+async def test_t5_a_worker_that_comes_back_frees_what_it_held(database: Database, signals: Signals) -> None:
+    """T5, T6: a killed worker's successor does not wait for its lease, and a namesake gets nothing."""
+    parts = parts_of(database, signals)
+    await put(parts, [a_task(0, "users/u", GPU)])
+    leases = Leases(parts)
+    killed = worker("t", TAKES[GPU])
+    successor = replace(killed, start_time=parts.clock.now())
+    lease = await leases.acquire(killed, 0)
+    assert lease is not None
+    assert await leases.acquire(successor, 0) is None
+    assert await leases.sweep() == 1
+    again = await leases.acquire(successor, 0)
+    assert again is not None
+    assert again.job.recoveries == 1
+    with pytest.raises(WorkerReplaced):
+        await leases.acquire(killed, 0)

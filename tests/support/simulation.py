@@ -1,0 +1,354 @@
+"""Many users, many tasks, a few trainers that compute nothing: the queue at work on the real PostgreSQL.
+
+The trainers ask at once, as often as they get something; then some of what runs ends, and so on. While they
+ask nothing ends, so that the order of the decisions (a trigger writes it down) is held against T8 exactly.
+"""
+
+import asyncio
+import random
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import sqlalchemy as sa
+
+from services.kit.database import Database, Signals
+from services.kit.process import SystemClock
+from services.scheduler.application.ids import new_id
+from services.scheduler.application.leases import Leases
+from services.scheduler.application.library import Library
+from services.scheduler.application.parts import Parts, queue_first_job
+from services.scheduler.domain.amounts import Amounts
+from services.scheduler.domain.job import JobKind
+from services.scheduler.domain.queue import Worker
+from services.scheduler.domain.spec import InputSpec, Preprocessing, TrainingSpec
+from services.scheduler.domain.task import Failure, Task, TaskKind, TaskState
+from services.scheduler.domain.work import Failed, Lease
+from services.scheduler.settings import QueueSettings
+from services.scheduler.storage.tasks import Tasks
+
+# What a task of each resource takes, and what a trainer of each has: room for two, and a rest of no use.
+TAKES = {
+    "computeResources/gpu": Amounts(gpus=1, cpus=4, memory_bytes=16 << 30),
+    "computeResources/cpu": Amounts(gpus=0, cpus=8, memory_bytes=8 << 30),
+}
+HAS = {
+    "computeResources/gpu": Amounts(gpus=3, cpus=10, memory_bytes=64 << 30),
+    "computeResources/cpu": Amounts(gpus=0, cpus=64, memory_bytes=20 << 30),
+}
+_ENDED = Failed(Failure("SIMULATED", "nothing was computed"), retryable=False)
+_LOG = (
+    "CREATE TABLE grants (number bigserial PRIMARY KEY, job text, task text, worker text)",
+    """
+    CREATE FUNCTION write_grant() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO grants (job, task, worker) VALUES (NEW.id, NEW.task, NEW.worker);
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE TRIGGER write_grant AFTER UPDATE OF state ON jobs
+    FOR EACH ROW WHEN (NEW.state = 'LEASED' AND OLD.state = 'QUEUED') EXECUTE FUNCTION write_grant()
+    """,
+)
+
+
+def parts_of(database: Database, signals: Signals, queue: QueueSettings | None = None) -> Parts:
+    """The scheduler's use cases without a registry: tasks are put straight into the queue."""
+    return Parts(
+        sessions=database.sessions,
+        signals=signals,
+        clock=SystemClock(),
+        library=cast(Library, None),
+        queue=queue or QueueSettings(),
+    )
+
+
+def a_task(
+    number: int, creator: str, resource: str, *, priority: int = 0, takes: Amounts | None = None
+) -> Task:
+    """A task that waits; the larger the number, the younger."""
+    now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
+    spec = TrainingSpec(
+        model_name=f"simulated-{number}",
+        algorithm_image_version="algorithmImages/i/versions/v3.0",
+        production_environment="productionEnvironments/e",
+        data_paths=("datasets/d/paths/p",),
+        compute_resource=resource,
+        model_params_json="",
+        training_params_json="",
+        preprocessing=Preprocessing(),
+        train_segmentation=False,
+        seed=1,
+        parent_version="",
+        warm_start=False,
+        acknowledge_missing_training_paths=False,
+        segmentation_image=False,
+        target_major=3,
+        input=InputSpec(64, 64, 3),
+        classification_network="ResNet18",
+        code_list=("A", "B"),
+        num_of_classes=2,
+        training_params={"classification": {"batch_size": 4, "max_iter": 10}},
+    )
+    return Task(
+        id=new_id(now),
+        kind=TaskKind.TRAINING,
+        state=TaskState.WAITING,
+        spec=spec,
+        creator=creator,
+        create_time=now,
+        priority=priority,
+        takes=takes or TAKES[resource],
+    )
+
+
+# The rows of a task as the scheduler wrote them, once more for each of many others.
+_TASK = {
+    "id": "v.id",
+    "model_name": "v.name",
+    "creator": "v.creator",
+    "priority": "v.priority",
+    "gpus": "v.gpus",
+    "cpus": "v.cpus",
+    "memory_bytes": "v.memory_bytes",
+    "create_time": "v.create_time",
+    "spec": "o.spec || jsonb_build_object('model_name', v.name, 'compute_resource', v.compute_resource)",
+}
+_JOB = {
+    **{
+        name: f"v.{name}"
+        for name in ("creator", "priority", "compute_resource", "gpus", "cpus", "memory_bytes")
+    },
+    "id": "'j' || v.id",
+    "task": "v.id",
+    "queue_time": "v.create_time",
+    "available_time": "v.create_time",
+}
+_CURVE = {"task": "v.id"}
+
+
+async def put(parts: Parts, tasks: list[Task]) -> None:
+    """Submit the tasks, of which the wizard was told elsewhere."""
+    first, *others = tasks
+    async with parts.sessions.begin() as session:
+        await Tasks(session).add(first)
+        await queue_first_job(session, first, first.create_time)
+        if not others:
+            return
+        values = {
+            "id": [task.id for task in others],
+            "name": [task.spec.model_name for task in others],
+            "creator": [task.creator for task in others],
+            "compute_resource": [task.spec.compute_resource for task in others],
+            "priority": [task.priority for task in others],
+            "gpus": [task.takes.gpus for task in others],
+            "cpus": [task.takes.cpus for task in others],
+            "memory_bytes": [task.takes.memory_bytes for task in others],
+            "create_time": [task.create_time for task in others],
+        }
+        arrays = ", ".join(
+            f"CAST(:{name} AS {kind}[])"
+            for name, kind in zip(
+                values,
+                ("text", "text", "text", "text", "int", "int", "int", "bigint", "timestamptz"),
+                strict=True,
+            )
+        )
+        for table, key, changed in (
+            ("tasks", "id", _TASK),
+            ("jobs", "task", _JOB),
+            ("curves", "task", _CURVE),
+        ):
+            columns = list(
+                await session.scalars(
+                    sa.text(
+                        "SELECT column_name FROM information_schema.columns"
+                        " WHERE table_schema = current_schema() AND table_name = :table"
+                    ),
+                    {"table": table},
+                )
+            )
+            await session.execute(
+                sa.text(
+                    f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 -- names of our own tables
+                    f"SELECT {', '.join(changed.get(column, 'o.' + column) for column in columns)} "
+                    f"FROM unnest({arrays}) AS v ({', '.join(values)}), {table} o WHERE o.{key} = :first"
+                ),
+                {**values, "first": first.id},
+            )
+
+
+@dataclass
+class Outcome:
+    """What a simulation showed. `violations` is empty unless the queue is wrong."""
+
+    admissions: int = 0
+    asking_s: float = 0.0
+    rounds: int = 0
+    violations: list[str] = field(default_factory=list)
+    # While a user had something waiting for a resource: how many others were admitted to it in a row.
+    longest_starvation: int = 0
+    longest_starvation_s: float = 0.0
+
+
+class Simulation:
+    """Eight trainers, half of each resource, and what they do to the tasks of some users."""
+
+    def __init__(self, database: Database, signals: Signals, *, seed: int = 1, trainers: int = 8) -> None:
+        # No ageing: it is a rule about hours, and has its own test.
+        self.parts = parts_of(database, signals, QueueSettings(lease_s=3600, aging_s=1e9))
+        self.outcome = Outcome()
+        self._leases = Leases(self.parts)
+        self._random = random.Random(seed)
+        kinds = tuple(TAKES)
+        self._trainers = [
+            Worker(
+                name=f"workers/t{number}",
+                kinds=(JobKind.TRAIN,),
+                compute_resources=(kinds[number % 2],),
+                capacity=HAS[kinds[number % 2]],
+                start_time=datetime(2026, 1, 1, tzinfo=UTC),
+            )
+            for number in range(trainers)
+        ]
+        self._tasks: dict[str, Task] = {}
+        # Lines by resource: waiting tasks of a user and priority, oldest first.
+        self._lines: dict[str, dict[tuple[str, int], list[Task]]] = {
+            kind: defaultdict(list) for kind in kinds
+        }
+        self._held: dict[str, tuple[Lease, Worker]] = {}
+        self._running: Counter[str] = Counter()
+        self._granted: set[str] = set()
+        self._unserved: dict[tuple[str, str], tuple[int, float]] = {}
+        self._served: Counter[str] = Counter()
+        self._last_number = 0
+
+    async def submit(self, tasks: int, users: int) -> None:
+        """So many tasks of so many users: some submit far more than others, few are urgent."""
+        kinds = tuple(TAKES)
+        # Each has one at least.
+        owners = [*range(users), *self._random.choices(range(users), range(users), k=tasks - users)]
+        made = [
+            a_task(
+                number,
+                f"users/u{owner}",
+                self._random.choice(kinds),
+                priority=self._random.choices((0, 5, 9), (7, 1, 1))[0],
+            )
+            for number, owner in enumerate(owners)
+        ]
+        await put(self.parts, made)
+        for task in made:
+            self._tasks[task.id] = task
+            self._lines[task.spec.compute_resource][task.creator, task.priority].append(task)
+        async with self.parts.sessions.begin() as session:
+            for statement in (*_LOG, "ANALYZE jobs"):
+                await session.execute(sa.text(statement))
+
+    async def run(self) -> Outcome:
+        """Until everything was done."""
+        started_s = time.monotonic()
+        self._unserved = {
+            (resource, creator): (0, started_s)
+            for resource, lines in self._lines.items()
+            for creator, _ in lines
+        }
+        while len(self._granted) < len(self._tasks) or self._held:
+            asked_s = time.monotonic()
+            got = await asyncio.gather(*(self._ask(trainer) for trainer in self._trainers))
+            self.outcome.asking_s += time.monotonic() - asked_s
+            self.outcome.rounds += 1
+            leases = {lease.job.id: (lease, trainer) for one in got for lease, trainer in one}
+            await self._judge(leases)
+            if not self._held:
+                self._wrong(f"{len(self._tasks) - len(self._granted)} tasks were never given out")
+                break
+            await self._end_some()
+        async with self.parts.sessions.begin() as session:
+            left = await session.scalar(sa.text("SELECT count(*) FROM tasks WHERE state <> 'FAILED'"))
+        if left:
+            self._wrong(f"{left} tasks did not end")
+        return self.outcome
+
+    async def _ask(self, trainer: Worker) -> list[tuple[Lease, Worker]]:
+        got = []
+        while (lease := await self._leases.acquire(trainer, 0)) is not None:
+            got.append((lease, trainer))
+        return got
+
+    async def _judge(self, leases: dict[str, tuple[Lease, Worker]]) -> None:
+        """Hold every decision against what the rules ask for."""
+        async with self.parts.sessions.begin() as session:
+            rows = await session.execute(
+                sa.text("SELECT number, job, task, worker FROM grants WHERE number > :last ORDER BY number"),
+                {"last": self._last_number},
+            )
+        for row in rows:
+            self._last_number = row.number
+            lease, trainer = leases.pop(row.job)
+            task = self._tasks[row.task]
+            if task.id in self._granted:
+                self._wrong(f"{task.name} was given out twice")
+            lines = self._lines[task.spec.compute_resource]
+            due = min((line[0] for line in lines.values() if line), key=self._turn)
+            if due.id != task.id:
+                self._wrong(f"{task.name} {self._turn(task)} went before {due.name} {self._turn(due)}")
+            lines[task.creator, task.priority].remove(task)
+            self._held[row.job] = (lease, trainer)
+            self._granted.add(task.id)
+            self._running[task.creator] += 1
+            self._count(task)
+        for lease, trainer in leases.values():
+            self._wrong(f"{trainer.name} holds {lease.task.name}, of which there is no decision")
+        for trainer in self._trainers:
+            self._fits(trainer)
+        self.outcome.admissions = len(self._granted)
+
+    def _turn(self, task: Task) -> tuple[int, int, datetime, str]:
+        """T8: priority, then the user with the least running, then age."""
+        return (-task.priority, self._running[task.creator], task.create_time, task.id)
+
+    def _count(self, task: Task) -> None:
+        """How long it was since its user was served last, counted in what others got."""
+        resource, now_s = task.spec.compute_resource, time.monotonic()
+        since, since_s = self._unserved[resource, task.creator]
+        self.outcome.longest_starvation = max(self.outcome.longest_starvation, self._served[resource] - since)
+        self.outcome.longest_starvation_s = max(self.outcome.longest_starvation_s, now_s - since_s)
+        self._served[resource] += 1
+        self._unserved[resource, task.creator] = (self._served[resource], now_s)
+
+    def _fits(self, trainer: Worker) -> None:
+        held = [lease.task.takes for lease, holder in self._held.values() if holder is trainer]
+        for amount in ("gpus", "cpus", "memory_bytes"):
+            given = sum(getattr(takes, amount) for takes in held)
+            if given > getattr(trainer.capacity, amount):
+                self._wrong(f"{trainer.name} has {trainer.capacity} and gave {given} {amount}")
+
+    async def _end_some(self) -> None:
+        jobs = list(self._held)
+        ending = self._random.sample(jobs, self._random.randint(1, len(jobs)))
+        await asyncio.gather(*(self._end(job) for job in ending))
+
+    async def _end(self, job: str) -> None:
+        lease, _ = self._held.pop(job)
+        await self._leases.finish(job, lease.job.fencing_token, _ENDED)
+        self._running[lease.task.creator] -= 1
+
+    def _wrong(self, what: str) -> None:
+        if len(self.outcome.violations) < 20:
+            self.outcome.violations.append(what)
+
+
+def figures(outcome: Outcome) -> dict[str, Any]:
+    """For a table."""
+    return {
+        "admissions": outcome.admissions,
+        "admissions/s": round(outcome.admissions / outcome.asking_s, 1),
+        "rounds": outcome.rounds,
+        "longest starvation of a user, admissions to others on the resource": outcome.longest_starvation,
+        "longest starvation of a user, s": round(outcome.longest_starvation_s, 2),
+        "violations": outcome.violations,
+    }
