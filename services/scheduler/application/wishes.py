@@ -21,6 +21,9 @@ from services.scheduler.storage.tasks import Tasks
 
 _log = logging.getLogger(__name__)
 
+# A worker that lives says so every 2 s; of one that is dead, the sweeper confirms the end within T2's 10 s.
+_ANSWER_WITHIN = timedelta(seconds=7)
+
 
 class Wishes:
     """Use cases of TaskService besides creation and watching."""
@@ -74,7 +77,8 @@ class Wishes:
                     await discard_results(session, ended, [job], now)
                     await Jobs(session).save(job.finished("terminated"))
                 await announce(session, ended, transition)
-            elif task is not before:
+            else:
+                await Jobs(session).save(job.must_answer_by(now + _ANSWER_WITHIN))
                 await Tasks(session).save(before, task)
         return await self.get(task_id)
 

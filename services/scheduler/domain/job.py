@@ -107,6 +107,12 @@ class Job:
             outcome=outcome,
         )
 
+    def must_answer_by(self, time: datetime) -> "Job":
+        """Its lease runs out then, unless its worker gives a sign of life first (T2)."""
+        if self.lease_expire_time is None or self.lease_expire_time <= time:
+            return self
+        return replace(self, lease_expire_time=time)
+
     def handed_back(self, now: datetime) -> "Job":
         """Queued again by a draining worker."""
         return replace(self, state=JobState.QUEUED, lease_expire_time=None, available_time=now)

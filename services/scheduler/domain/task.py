@@ -188,8 +188,8 @@ class Task:
 
     @property
     def allowed(self) -> tuple[Operation, ...]:
-        """What a user may wish now."""
-        operations = _MAY[self.state]
+        """What a user may wish now; of a task that is terminating, to wait."""
+        operations = frozenset() if self.terminating else _MAY[self.state]
         if self.kind is TaskKind.PREDICTION:
             operations -= {Operation.RELEASE}
         return tuple(operation for operation in Operation if operation in operations)
@@ -247,11 +247,9 @@ class Task:
         return _entered(blank, TaskState.WAITING, now, caller.name)
 
     def termination_requested(self, caller: Caller) -> "Task":
-        """Terminating, until the worker says that its process is gone (T2); unchanged if it is so already."""
+        """Terminating, until the worker says that its process is gone (T2)."""
         self.require_owner(caller)
         self._require(Operation.TERMINATE)
-        if self.terminating:
-            return self
         return replace(self, terminating=True, revision=self.revision + 1, state_revision=self.revision + 1)
 
     def released(self, caller: Caller, now: datetime) -> tuple["Task", TaskTransition]:
@@ -336,8 +334,9 @@ class Task:
         if operation in self.allowed:
             return
         allowed = " or ".join(self.allowed) or "nothing"
+        state = f"{self.state} and terminating already" if self.terminating else self.state
         raise IllegalTransition(
-            f"{self.name} is {self.state} and cannot be {_PAST[operation]}; what is allowed now: {allowed}",
+            f"{self.name} is {state}; it cannot be {_PAST[operation]}. What is allowed now: {allowed}",
             reason=_REASONS[operation],
             task=self.name,
             state=self.state,

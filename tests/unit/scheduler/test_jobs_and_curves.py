@@ -56,6 +56,15 @@ def test_t6_only_the_present_token_holds() -> None:
         held.granted("workers/v", NOW, 10)
 
 
+def test_t2_a_lease_is_shortened_never_lengthened() -> None:
+    """T2: the end of a dead worker's task is confirmed in time, however long its lease."""
+    soon, late = NOW + timedelta(seconds=7), NOW + timedelta(hours=1)
+    held = a_job().granted("workers/w", NOW, 120)
+    assert held.must_answer_by(soon).lease_expire_time == soon
+    assert held.must_answer_by(late) is held
+    assert a_job().must_answer_by(soon).lease_expire_time is None
+
+
 def test_an_outcome_may_be_repeated_but_not_changed() -> None:
     done = a_job().granted("workers/w", NOW, 10).finished("trained")
     assert done.state is JobState.DONE

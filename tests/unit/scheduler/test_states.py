@@ -234,10 +234,12 @@ def test_t1_start_begins_from_zero() -> None:
     assert (task.start_time, task.end_time, task.phase, task.progress) == (None, None, None, None)
 
 
-def test_t2_a_second_wish_to_terminate_changes_nothing() -> None:
+def test_t2_a_second_wish_to_terminate_is_told_of_the_first() -> None:
     task = a_task(state=TaskState.TRAINING).termination_requested(OWNER)
     assert task.terminating
-    assert task.termination_requested(OWNER) is task
+    for operation in Operation:
+        with pytest.raises(IllegalTransition, match="terminating already"):
+            wish(task, operation)
     ended, _ = task.terminated(NOW, "workers/w")
     assert not ended.terminating
     assert ended.end_time == NOW

@@ -1,0 +1,214 @@
+"""Rule T's table through the public API: every state, every wish, and twenty callers at the same instant."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from loupe.scheduler.v1 import task_pb2, task_service_pb2
+
+from services.kit.errors import FailedPrecondition, NotFound
+
+START, TERMINATE, DELETE, RELEASE = WISHES = ("start", "terminate", "delete", "release")
+REASONS = {
+    START: "NOT_STARTABLE",
+    TERMINATE: "NOT_TERMINABLE",
+    DELETE: "NOT_DELETABLE",
+    RELEASE: "NOT_RELEASABLE",
+}
+# The table as the rules have it; a prediction is PREDICTING where a training is TRAINING, and never released.
+TRAINING = {
+    "WAITING": {DELETE},
+    "TRAINING": {TERMINATE},
+    "TERMINATED": {START, DELETE},
+    "COMPLETED": {RELEASE, DELETE},
+    "FAILED": {START, DELETE},
+    "RELEASED": set[str](),
+}
+PREDICTION = {
+    "WAITING": {DELETE},
+    "PREDICTING": {TERMINATE},
+    "TERMINATED": {START, DELETE},
+    "COMPLETED": {DELETE},
+    "FAILED": {START, DELETE},
+}
+TABLE = [
+    *(pytest.param("training", state, may, id=f"training-{state}") for state, may in TRAINING.items()),
+    *(pytest.param("prediction", state, may, id=f"prediction-{state}") for state, may in PREDICTION.items()),
+]
+
+
+class Life:
+    """Brings tasks into a state as users and workers do, and wishes things of them."""
+
+    def __init__(self, bench: Any, kind: str, version: str) -> None:
+        self.bench = bench
+        self.kind = kind
+        self.version = version
+
+    async def task_in(self, state: str) -> task_pb2.Task:
+        """A new task in that state."""
+        task = await self._submit()
+        if state == "WAITING":
+            return task
+        held = await self.bench.worker.acquire()
+        if state == "FAILED":
+            await held.failed("NAN_LOSS")
+        elif state == "TERMINATED":
+            await self.wish(TERMINATE, task.name)
+            await held.terminated()
+        elif state in {"COMPLETED", "RELEASED"}:
+            if self.kind == "training":
+                await held.trained()
+                held = await self.bench.worker.acquire()
+            await held.reported(f"reports/{secrets.token_hex(4)}")
+        if state == "RELEASED":
+            await self.wish(RELEASE, task.name)
+        return await self.bench.get(task)
+
+    async def _submit(self) -> task_pb2.Task:
+        if self.kind == "training":
+            return await self.bench.submit()
+        spec = task_pb2.PredictionSpec(
+            model_version=self.version,
+            data_paths=[self.bench.data_path],
+            compute_resource=self.bench.resource,
+        )
+        return await self.bench.engineer.tasks.CreateTask(
+            task_service_pb2.CreateTaskRequest(task=task_pb2.Task(prediction=spec))
+        )
+
+    async def wish(self, operation: str, name: str) -> Any:
+        """Of its creator; a release, of a releaser."""
+        stub = (self.bench.releaser if operation == RELEASE else self.bench.engineer).tasks
+        request = getattr(task_service_pb2, f"{operation.capitalize()}TaskRequest")(name=name)
+        return await getattr(stub, f"{operation.capitalize()}Task")(request)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def versions() -> dict[str, str]:
+    """What a prediction tries: released once for all of them."""
+    return {}
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def life(bench: Any, versions: dict[str, str]) -> Callable[[str], Awaitable[Life]]:
+    async def of(kind: str) -> Life:
+        if kind == "prediction" and not versions:
+            versions["of"] = (await bench.released()).model_version
+        return Life(bench, kind, versions.get("of", ""))
+
+    return of
+
+
+@pytest.mark.parametrize(("kind", "state", "may"), TABLE)
+async def test_t1_every_wish_in_every_state(
+    life: Any, bench: Any, kind: str, state: str, may: set[str]
+) -> None:
+    """T1: what the table allows happens; all else is refused with the state and what is allowed."""
+    one = await life(kind)
+    task = await one.task_in(state)
+    assert task.state == task_pb2.TaskState.Value(f"TASK_STATE_{state}")
+    for operation in [wish for wish in WISHES if wish not in may]:
+        with pytest.raises(FailedPrecondition) as refused:
+            await one.wish(operation, task.name)
+        assert refused.value.reason == REASONS[operation]
+        assert refused.value.facts["state"] == state
+        assert set(filter(None, refused.value.facts["allowed"].split(","))) == may
+        assert state in refused.value.message
+        for allowed in may or {"nothing"}:
+            assert allowed in refused.value.message
+    # A wish that was refused changed nothing.
+    assert await bench.get(task) == task
+    # Who may look at the monitor and the log may do so in every state.
+    await bench.engineer.tasks.GetLossCurve(task_service_pb2.GetLossCurveRequest(name=task.name))
+    async for _ in bench.engineer.tasks.ReadLog(task_service_pb2.ReadLogRequest(name=task.name)):
+        pass
+    for operation in sorted(may):
+        # The last on the task itself, the others on one like it.
+        on = task if operation == max(may) else await one.task_in(state)
+        answer = await one.wish(operation, on.name)
+        if operation == DELETE:
+            with pytest.raises(NotFound):
+                await bench.get(on)
+        elif operation == TERMINATE:
+            assert (answer.state, answer.terminating) == (task.state, True)
+        else:
+            follows = {START: "WAITING", RELEASE: "RELEASED"}[operation]
+            assert answer.state == task_pb2.TaskState.Value(f"TASK_STATE_{follows}")
+
+
+@pytest.mark.parametrize(
+    ("state", "operation", "after"),
+    [
+        ("COMPLETED", RELEASE, "RELEASED"),
+        ("TRAINING", TERMINATE, "TRAINING"),
+        ("FAILED", START, "WAITING"),
+        ("TERMINATED", DELETE, None),
+    ],
+)
+async def test_t1_twenty_at_once_have_one_winner(
+    life: Any, bench: Any, state: str, operation: str, after: str | None
+) -> None:
+    """T1, R1: double clicks and concurrent callers; one wins, the others are told why not."""
+    one = await life("training")
+    task = await one.task_in(state)
+    answers = await asyncio.gather(
+        *(one.wish(operation, task.name) for _ in range(20)), return_exceptions=True
+    )
+    refused = [answer for answer in answers if isinstance(answer, BaseException)]
+    assert len(refused) == 19
+    for answer in refused:
+        if after is None:
+            assert isinstance(answer, NotFound)
+            continue
+        assert isinstance(answer, FailedPrecondition)
+        assert (answer.reason, answer.facts["state"]) == (REASONS[operation], after)
+        assert "allowed" in answer.facts
+    if after is not None:
+        ended = await bench.get(task)
+        assert ended.attempt == (2 if operation == START else 1)
+        history = await bench.engineer.tasks.ListTaskTransitions(
+            task_service_pb2.ListTaskTransitionsRequest(name=task.name)
+        )
+        assert len([one for one in history.transitions if one.to == ended.state]) == (
+            2 if operation == START else 1
+        )
+
+
+async def test_t1_different_wishes_at_once_have_one_winner(life: Any, bench: Any) -> None:
+    """T1: a task is started or deleted, released or deleted, never both."""
+    for state, wishes in (("FAILED", (START, DELETE)), ("COMPLETED", (RELEASE, DELETE))):
+        one = await life("training")
+        task = await one.task_in(state)
+        answers = await asyncio.gather(
+            *(one.wish(operation, task.name) for operation in wishes * 5), return_exceptions=True
+        )
+        won = [
+            wish
+            for wish, answer in zip(wishes * 5, answers, strict=True)
+            if not isinstance(answer, Exception)
+        ]
+        # A started task waits, and may be deleted then; a released one never.
+        assert won in ([wishes[0]], [DELETE], [START, DELETE])
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                assert isinstance(answer, FailedPrecondition | NotFound)
+        if DELETE in won:
+            with pytest.raises(NotFound):
+                await bench.get(task)
+        else:
+            assert (await bench.get(task)).state != task.state
+
+
+async def test_t2_the_end_of_a_dead_workers_task_is_confirmed_in_time(life: Any, bench: Any) -> None:
+    """T2: within 10 s, of which the sweeper takes one, however long the lease would have lasted."""
+    one = await life("training")
+    task = await one.task_in("TRAINING")
+    left = "SELECT extract(epoch FROM lease_expire_time - now()) FROM jobs WHERE task = :task"
+    task_id = task.name.removeprefix("tasks/")
+    assert await bench.stack.scalar(left, task=task_id) > 60
+    await one.wish(TERMINATE, task.name)
+    assert await bench.stack.scalar(left, task=task_id) <= 7
