@@ -75,8 +75,8 @@ def main() -> int:
     """Serves orders until stdin closes."""
     channel = Channel(ParentLink.from_environ())
     cv2.setNumThreads(1)  # the pack decodes in threads of its own
-    objects, packs, cache_dir = from_environment()
-    folder = cache_dir / f"training-{os.getpid()}"
+    objects, packs, scratch = from_environment()
+    folder = scratch / f"training-{os.getpid()}"
 
     def train(work: dict[str, Any]) -> None:
         shutil.rmtree(folder, ignore_errors=True)  # the last order's files were uploaded before this one came

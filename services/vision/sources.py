@@ -45,10 +45,11 @@ class S3Objects:
 
 
 def from_environment() -> tuple[Objects, PackCache, Path]:
-    """Objects, packs and the folder below which work folders go."""
+    """Objects, packs and the folder below which work folders go: a worker gives its child one (TMPDIR)."""
     settings = load(ChildSettings, os.environ)
     packs = PackCache(settings.cache_dir / "packs", max_bytes=settings.pack_cache_bytes)
+    scratch = Path(tempfile.gettempdir())
     if settings.objects_dir:
-        return DirectoryObjects(settings.objects_dir), packs, settings.cache_dir
+        return DirectoryObjects(settings.objects_dir), packs, scratch
     store = BlockingObjectStore(load(ObjectStoreSettings, os.environ), connections=_CONNECTIONS)
-    return S3Objects(store), packs, settings.cache_dir
+    return S3Objects(store), packs, scratch

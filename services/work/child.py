@@ -1,10 +1,13 @@
 """One child process, kept warm: started ahead of need, and again whenever it is gone."""
 
 import asyncio
+import itertools
 import logging
+import shutil
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from services.kit.backoff import Backoff
 from services.kit.child_process import ChildProcess, Event, OutputStream
@@ -36,11 +39,18 @@ class Child:
 
 
 class WarmChild:
-    """Keeps a child ready for the next order. `run` is its life; give it to `background`."""
+    """Keeps a child ready for the next order. `run` is its life; give it to `background`.
 
-    def __init__(self, argv: Sequence[str], environ: Mapping[str, str]) -> None:
+    Every child gets a folder of its own below `scratch` as TMPDIR, for itself and for its libraries: one
+    that is killed removes nothing. `scratch` is this worker's alone.
+    """
+
+    def __init__(self, argv: Sequence[str], environ: Mapping[str, str], *, scratch: Path) -> None:
         self._argv = tuple(argv)
         self._environ = dict(environ)
+        self._scratch = scratch
+        self._lives = itertools.count()
+        self._temporary: Path | None = None
         self._ready: asyncio.Future[Child] | None = None
         self._child: Child | None = None
 
@@ -76,8 +86,22 @@ class WarmChild:
         child.taken = False
         child.returned.set()
 
+    def sweep(self) -> None:
+        """Remove what dead children left. Blocks; only when nothing of theirs is still to be stored."""
+        for folder in self._scratch.glob("*"):
+            if folder != self._temporary:
+                shutil.rmtree(folder, ignore_errors=True)
+
     async def run(self) -> None:
         """Keep a child, for ever."""
+        try:
+            # What an earlier process left when it was killed.
+            await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
+            await self._keep()
+        finally:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    async def _keep(self) -> None:
         backoff = Backoff(first_s=0.2, ceiling_s=30.0)
         failures = 0
         while True:
@@ -95,7 +119,10 @@ class WarmChild:
             tail.append(line)
             _log.info("child", extra={"stream": stream, "line": line})
 
-        async with await ChildProcess.spawn(self._argv, on_output=captured, environ=self._environ) as process:
+        self._temporary = self._scratch / str(next(self._lives))
+        self._temporary.mkdir(mode=0o700, parents=True)
+        environ = {**self._environ, "TMPDIR": str(self._temporary)}
+        async with await ChildProcess.spawn(self._argv, on_output=captured, environ=environ) as process:
             child = Child(process)
             child.tail = tail
             if not await self._until_ready(child):

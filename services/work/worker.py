@@ -248,6 +248,7 @@ class Worker:
             await _cancel(held)
             self._lease = None
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await asyncio.to_thread(self._child.sweep)
 
     async def _work(
         self, lease: Lease, job: JobInHand, held: asyncio.Task[None], folder: Path

@@ -21,6 +21,7 @@ async def child(module: str, tmp_path: Path):
     environ = os.environ | {
         "LOUPE_OBJECTS_DIR": str(tmp_path / "objects"),
         "LOUPE_CACHE_DIR": str(tmp_path / "cache"),
+        "TMPDIR": str(tmp_path),
     }
     process = await ChildProcess.spawn(
         [sys.executable, "-m", module],
