@@ -48,6 +48,8 @@ class ProcessSpec:
     name: str
     prepare: Callable[[], Launch]
     """Runs in a thread before every start: makes folders, clears what a killed one left. Idempotent."""
+    clear: Callable[[], None] | None = None
+    """Runs in a thread after every end, however it came: removes what the process left outside its folder."""
     probe: Callable[[], Awaitable[bool]] | None = None
     """True once the process does its work; without one, having lived for `settle_s` counts."""
     settle_s: float = 1.0

@@ -158,7 +158,13 @@ class Supervisor:
             self._change(supervised, state=State.STOPPING)
             await self._end(child, exited, spec.stop_signal, 0.0 if self._kill else spec.stop_timeout_s)
         healthy_s = 0.0 if ready_since is None else time.monotonic() - ready_since
-        return healthy_s, _describe_exit(await exited)
+        status = await exited
+        if spec.clear is not None:
+            try:
+                await asyncio.to_thread(spec.clear)
+            except OSError:
+                _log.warning("what %s left behind could not be removed", spec.name, exc_info=True)
+        return healthy_s, _describe_exit(status)
 
     @staticmethod
     async def _probed(spec: ProcessSpec) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from minio import Minio
 from deploy.embedded import stack
 from deploy.embedded.credentials import load_or_create
 from deploy.embedded.errors import StartFailed
+from deploy.embedded.ports import SEAWEED_GRPC_OFFSET
 from deploy.embedded.postgres import outside_folder
 from deploy.embedded.process import Launch, ProcessSpec, command_line, is_alive
 from deploy.embedded.servers import EmbeddedServers, Plan
@@ -90,6 +92,30 @@ async def test_seaweed_comes_back_with_what_was_stored(victims: EmbeddedServers)
     client.put_object(store.bucket, "weights/kept", io.BytesIO(b"kept"), 4)
     await kill_and_wait(victims, "seaweed")
     assert client.get_object(store.bucket, "weights/kept").data == b"kept"
+
+
+async def test_seaweed_takes_writes_at_once_after_many_kills(victims: EmbeddedServers) -> None:
+    """With what it remembers, its master may hold back every write for 15 s: one in five times."""
+    for _ in range(3):
+        started = time.monotonic()
+        await kill_and_wait(victims, "seaweed")
+        assert time.monotonic() - started < 15
+
+
+async def test_a_stopped_store_leaves_no_sockets(tmp_path: Path) -> None:
+    """It opens them in /tmp, where nobody looks for what is ours."""
+
+    def sockets(servers: EmbeddedServers) -> list[Path]:
+        numbers = [port + SEAWEED_GRPC_OFFSET for port in servers.plan.ports.values()]
+        return [path for n in numbers for path in Path("/tmp").glob(f"seaweedfs-*-grpc-{n}.sock")]  # noqa: S108
+
+    servers = EmbeddedServers(tmp_path / ("long " * 20).strip(), durable=False)
+    async with servers:
+        assert sockets(servers)
+        assert (folder := Path(tempfile.gettempdir()) / f"loupe-{servers.credentials.stack_id}").is_dir()
+        await servers.stop(kill=True)
+    assert not sockets(servers)
+    assert not folder.exists()
 
 
 async def test_a_stale_pid_file_that_names_a_living_stranger_does_not_stop_postgres(
