@@ -95,7 +95,7 @@ async def test_seaweed_comes_back_with_what_was_stored(victims: EmbeddedServers)
 
 
 async def test_seaweed_takes_writes_at_once_after_many_kills(victims: EmbeddedServers) -> None:
-    """With what it remembers, its master may hold back every write for 15 s: one in five times."""
+    """With what it remembers, its master may hold back every write for 15 s: 5 of 40 times."""
     for _ in range(3):
         started = time.monotonic()
         await kill_and_wait(victims, "seaweed")
