@@ -1,0 +1,231 @@
+"""`loupe data import` of every format into a registry and an object store (D1 to D4), and one killed."""
+
+import asyncio
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pytest_asyncio
+from click.testing import CliRunner, Result
+from loupe.cli import loupe
+from loupe.registry.v1 import dataset_service_pb2
+from PIL import Image
+
+from deploy.embedded.loupe_processes import import_path
+from services.kit.object_store import BlockingObjectStore
+from services.kit.settings import load
+from services.registry.settings import Settings
+
+from .conftest import Registry
+
+Command = Callable[..., Coroutine[Any, Any, Result]]
+BOX = [[2, 1], [6, 1], [6, 4], [2, 4]]
+DOT = [[10, 5], [12, 5], [12, 8], [10, 8]]
+
+
+def _environment(registry: Registry) -> dict[str, str]:
+    addresses = {f"LOUPE_{name}_ADDRESS": registry.address for name in ("REGISTRY", "SCHEDULER", "EVALUATOR")}
+    return {**addresses, "LOUPE_TOKEN": registry.environment["LOUPE_BOOTSTRAP_ADMIN_TOKEN"]}
+
+
+@pytest.fixture
+def command(registry: Registry) -> Command:
+    """The command, in a thread of this process: what a person types and reads, without its start."""
+    runner = CliRunner(env=_environment(registry))
+
+    async def run(*arguments: object) -> Result:
+        return await asyncio.to_thread(runner.invoke, loupe, [str(argument) for argument in arguments])
+
+    return run
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def store(registry: Registry) -> BlockingObjectStore:
+    return BlockingObjectStore(load(Settings, registry.environment).objects)
+
+
+def picture(path: Path) -> Path:
+    """20 by 10 pixels that depend on where it lies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    seed = int.from_bytes(hashlib.sha256(str(path).encode()).digest()[:4], "big")
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (10, 20), np.uint8), "L").save(path)
+    return path
+
+
+def labelme(root: Path) -> None:
+    for stem, shapes in (
+        ("p1_a", [("thin line", BOX), ("TTMUD", DOT)]),
+        ("p1_b", [("TTMUD", DOT)]),
+        ("p2_a", []),
+    ):
+        picture(root / f"{stem}.png")
+        rows = [{"label": label, "points": points, "shape_type": "polygon"} for label, points in shapes]
+        (root / f"{stem}.json").write_text(json.dumps({"shapes": rows, "imagePath": f"{stem}.png"}))
+
+
+def coco(root: Path) -> None:
+    for stem in ("p1_a", "p1_b", "p2_a"):
+        picture(root / f"images/{stem}.png")
+    images = [{"id": n, "file_name": f"{stem}.png"} for n, stem in enumerate(("p1_a", "p1_b", "p2_a"))]
+    rows = [
+        {"image_id": 0, "category_id": 1, "segmentation": [[n for point in BOX for n in point]]},
+        {"image_id": 0, "category_id": 2, "bbox": [10, 5, 2, 3]},
+        # The box from 10, 5 to 12, 8, column by column.
+        {"image_id": 1, "category_id": 2, "segmentation": {"size": [10, 20], "counts": [105, 3, 7, 3, 82]}},
+    ]
+    categories = [{"id": 1, "name": "thin line"}, {"id": 2, "name": "TTMUD"}]
+    value = {"images": images, "annotations": rows, "categories": categories}
+    (root / "instances.json").write_text(json.dumps(value))
+
+
+def voc(root: Path) -> None:
+    (root / "Annotations").mkdir(parents=True)
+    line = ("thin line", 3, 2, 6, 4)
+    mud = ("TTMUD", 11, 6, 12, 8)
+    for stem, boxes in (("p1_a", [line, mud]), ("p1_b", [mud]), ("p2_a", [])):
+        picture(root / f"JPEGImages/{stem}.png")
+        told = "".join(
+            f"<object><name>{label}</name><bndbox><xmin>{x0}</xmin><ymin>{y0}</ymin><xmax>{x1}</xmax>"
+            f"<ymax>{y1}</ymax></bndbox></object>"
+            for label, x0, y0, x1, y1 in boxes
+        )
+        xml = f"<annotation><filename>{stem}.png</filename>{told}</annotation>"
+        (root / f"Annotations/{stem}.xml").write_text(xml)
+
+
+OPTIONS = ("--map", "thin line=TTFBS", "--group-by", "^(p[0-9])_", "--background-code", "OK", "--json")
+
+
+@pytest.mark.parametrize("write", [labelme, coco, voc])
+async def test_annotations_land_as_samples_with_masks_codes_and_groups(
+    registry: Registry,
+    command: Command,
+    store: BlockingObjectStore,
+    tmp_path: Path,
+    write: Callable[[Path], None],
+) -> None:
+    """D1: what is pinned for a training must be what was annotated: pixels, code and group."""
+    kind = write.__name__
+    write(tmp_path / kind)
+    arguments = ("data", "import", tmp_path / kind, "--dataset", f"formats-{kind}", *OPTIONS)
+    done = await command(*arguments)
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout)
+    assert (answer["format"], answer["added"]) == (kind, 3)
+    # Three pictures and three masks; the other formats' masks are the same bytes and may be there already.
+    assert answer["uploadedObjects"] in (3, 6)
+    assert answer["rejected"] == []
+    assert answer["notTakenByReason"] == {"OTHER_CODES": 1}
+    assert "TTMUD (6 px) are not taken" in answer["leftOut"][0]["message"]
+
+    pinned = await registry.admin.data.SnapshotDataPath(
+        dataset_service_pb2.SnapshotDataPathRequest(name=f"datasets/formats-{kind}/paths/main")
+    )
+    lines = await registry.manifest(pinned.sha256)
+    assert [(line["name"], line["group"]) for line in lines] == [
+        ("OK/p2_a.png", "p2"),
+        ("TTFBS/p1_a.png", "p1"),
+        ("TTMUD/p1_b.png", "p1"),
+    ]
+    for line, area in zip(lines, (0, 12, 6), strict=True):
+        assert "mask_codes" not in line
+        mask = await asyncio.to_thread(store.get_bytes, f"samples/{line['mask_sha256']}", max_bytes=10_000)
+        with Image.open(io.BytesIO(mask)) as drawn:
+            values = np.bincount(np.asarray(drawn).ravel(), minlength=256)
+        assert (values[0], values[255]) == (200 - area, area)
+
+    again = json.loads((await command(*arguments)).stdout)
+    assert (again["added"], again["unchanged"], again["uploadedObjects"]) == (0, 3, 0)
+
+
+async def test_indexed_masks_go_with_their_declaration(
+    registry: Registry, command: Command, tmp_path: Path
+) -> None:
+    """D1, W12: with --mask-codes all codes of a picture are kept, and the path says what the values mean."""
+    labelme(tmp_path)
+    (tmp_path / "p2_a.json").unlink()
+    dataset = (
+        "data",
+        "import",
+        tmp_path,
+        "--dataset",
+        "indexed-labelme",
+        "--map",
+        "thin line=TTFBS",
+        "--json",
+    )
+    done = await command(*dataset, "--mask-codes", "TTFBS,TTMUD")
+    answer = json.loads(done.stdout)
+    assert answer["dataPath"]["maskCodes"] == ["TTFBS", "TTMUD"]
+    assert answer["notTakenByReason"] == {"NO_ANNOTATION": 1, "OTHER_CODES": 1}
+    pinned = await registry.admin.data.SnapshotDataPath(
+        dataset_service_pb2.SnapshotDataPathRequest(name="datasets/indexed-labelme/paths/main")
+    )
+    assert [line["mask_codes"] for line in await registry.manifest(pinned.sha256)] == [["TTFBS", "TTMUD"]] * 2
+    refused = await command(*dataset, "--mask-codes", "TTMUD,TTFBS")
+    assert refused.exit_code == 1
+    assert "would change what they mean" in refused.stderr
+
+
+async def test_duplicates_are_reported_under_one_code_and_across_codes(
+    command: Command, tmp_path: Path
+) -> None:
+    """D2, D3: under two labels one is wrong; twice under one, it may be on both sides of a split."""
+    data = picture(tmp_path / "A/1.png").read_bytes()
+    picture(tmp_path / "B/3.png")
+    for file in ("A/2.png", "B/4.png"):
+        (tmp_path / file).write_bytes(data)
+    answer = json.loads((await command("data", "import", tmp_path, "--dataset", "twins", "--json")).stdout)
+    assert (answer["added"], answer["uploadedObjects"]) == (4, 2)
+    assert answer["identicalFiles"] == [["A/1.png", "A/2.png"]]
+    assert {row["file"]: row["others"] for row in answer["samePixelsUnderOtherCodes"]} == {
+        "A/1.png": ["B/4.png"],
+        "A/2.png": ["B/4.png"],
+        "B/4.png": ["A/1.png", "A/2.png"],
+    }
+    told = await command("data", "import", tmp_path, "--dataset", "twins")
+    assert "A/1.png = A/2.png" in told.stdout
+
+
+async def test_a_killed_import_is_resumed_and_sends_only_what_lacks(
+    registry: Registry, command: Command, store: BlockingObjectStore, tmp_path: Path
+) -> None:
+    """D2: a laptop that goes to sleep at image 9,000 of 10,000 must not begin anew."""
+    images, total = tmp_path / "images", 250
+    contents = {hashlib.sha256(picture(images / f"A/{n}.png").read_bytes()).hexdigest() for n in range(total)}
+
+    def there() -> int:
+        return len(contents & {key.rpartition("/")[2] for key in store.keys("samples/")})
+
+    arguments = ("data", "import", str(images), "--dataset", "killed", "--json")
+    importing = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "loupe.cli", *arguments),
+        env={**os.environ, **import_path(), **_environment(registry)},
+        stdout=subprocess.DEVNULL,
+    )
+    deadline_s = time.monotonic() + 60
+    while await asyncio.to_thread(there) < 20:
+        assert time.monotonic() < deadline_s
+        assert importing.returncode is None
+        await asyncio.sleep(0.01)
+    importing.send_signal(signal.SIGKILL)
+    await importing.wait()
+    before = await asyncio.to_thread(there)
+    assert before < total
+    done = await command(*arguments)
+    answer = json.loads(done.stdout)
+    # What the killed one had sent whole may still have been on its way: a request of each of its threads.
+    assert total - before - 8 <= answer["uploadedObjects"] <= total - before
+    assert answer["added"] + answer["unchanged"] == total
+    assert int(answer["dataPath"]["sampleCount"]) == total
+    assert await asyncio.to_thread(there) == total
