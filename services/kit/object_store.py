@@ -11,9 +11,10 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -29,6 +30,9 @@ T = TypeVar("T")
 
 _CHUNK_BYTES = 1024 * 1024
 _PART_BYTES = 16 * 1024 * 1024
+_KEYS_A_BATCH = 500
+FRESH = timedelta(hours=1)
+"""Younger content is not written again: who collects orphans leaves alone what is younger than twice that."""
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "ResourceNotFound", "NotFound"})
 _BUSY = frozenset({"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"})
 
@@ -158,16 +162,26 @@ class BlockingObjectStore:
         suffix: str = "",
         content_type: str = "application/octet-stream",
     ) -> str:
-        """Store bytes or a file under its hash unless it is there; returns `<prefix>/<sha256><suffix>`."""
+        """Store bytes or a file under its hash unless it is there; returns `<prefix>/<sha256><suffix>`.
+
+        What lies there for long is written again: it may be an orphan that is about to be collected.
+        """
         if isinstance(source, bytes):
             key = content_key(prefix, hashlib.sha256(source).hexdigest(), suffix)
-            if not self.exists(key):
+            if not self._is_fresh(key):
                 self.put_bytes(key, source, content_type=content_type)
             return key
         key = content_key(prefix, sha256_of(source), suffix)
-        if not self.exists(key):
+        if not self._is_fresh(key):
             self.put_file(key, source, content_type=content_type)
         return key
+
+    def _is_fresh(self, key: str) -> bool:
+        try:
+            modified_at = self.stat(key).modified_at
+        except NotFound:
+            return False
+        return modified_at is not None and modified_at > datetime.now(UTC) - FRESH
 
     def get_bytes(self, key: str, *, max_bytes: int) -> bytes:
         """The whole object; OutOfRange if it is larger than `max_bytes`, of which then nothing was read."""
@@ -232,11 +246,14 @@ class BlockingObjectStore:
         with contextlib.suppress(NotFound), _named(key):
             self._client.remove_object(bucket_name=self._bucket, object_name=key)
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """The keys under a prefix, in no promised order."""
+    def keys(self, prefix: str, *, modified_before: datetime | None = None) -> Iterator[str]:
+        """The keys under a prefix, in no promised order; of old objects only, if a time is given."""
         with _named(prefix):
             for found in self._client.list_objects(bucket_name=self._bucket, prefix=prefix, recursive=True):
-                if found.object_name is not None:
+                is_old = modified_before is None or (
+                    found.last_modified is not None and found.last_modified < modified_before
+                )
+                if found.object_name is not None and is_old:
                     yield found.object_name
 
     def presign_get(self, key: str, *, expires_s: int, download_name: str | None = None) -> str:
@@ -357,6 +374,12 @@ class ObjectStore:
     async def delete(self, key: str) -> None:
         """Remove the object; not an error if it is not there."""
         await self._run(self.blocking.delete, key)
+
+    async def old_keys(self, prefix: str, modified_before: datetime) -> AsyncIterator[list[str]]:
+        """The keys under a prefix whose objects are older than that, some at a time."""
+        keys = self.blocking.keys(prefix, modified_before=modified_before)
+        while batch := await self._run(lambda: list(islice(keys, _KEYS_A_BATCH))):
+            yield batch
 
     def presign_get(self, key: str, *, expires_s: int, download_name: str | None = None) -> str:
         """A link that reads the object without further credentials. Signing is local: it needs no await."""

@@ -1,6 +1,8 @@
 """`python -m services.registry`: migrate, seed, serve."""
 
+import asyncio
 import os
+from functools import partial
 from pathlib import Path
 
 from services.kit import telemetry
@@ -13,6 +15,7 @@ from services.kit.outbox import Relay
 from services.kit.process import Process, SystemClock, run
 from services.kit.settings import load
 from services.registry import seeds
+from services.registry.application.collecting import Collector
 from services.registry.application.datasets import DataCatalogue
 from services.registry.application.identity import Accounts, StoredTokens
 from services.registry.application.images import ImageCatalogue
@@ -25,6 +28,7 @@ from services.registry.server.services import services
 from services.registry.settings import Settings
 
 SCHEMA = "registry"
+_COLLECT_S = 6 * 3600.0
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -52,6 +56,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     signals = await process.enter(Signals(settings.database_url))
     process.background("outbox relay", Relay(database, messaging, signals).run)
     process.background("release consumer", ReleaseConsumer(messaging, database.sessions, clock).run)
+    process.background("orphans", partial(_collect, Collector(database.sessions, store, clock)))
     accounts = Accounts(database.sessions, clock)
     verifier = ServiceTokenVerifier(settings.service_token, StoredTokens(database.sessions, clock))
     return await process.enter(
@@ -69,6 +74,12 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             observer=Auditor(accounts, clock),
         )
     )
+
+
+async def _collect(collector: Collector) -> None:
+    while True:
+        await retrying_transient(collector.collect, what="collecting orphans")
+        await asyncio.sleep(_COLLECT_S)
 
 
 if __name__ == "__main__":

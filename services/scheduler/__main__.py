@@ -27,6 +27,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 _SWEEP_S = 1.0
 _FORGET_S = 3600.0
+_ORPHANS_S = 6 * 3600.0
 
 
 def every(pause_s: float, action: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
@@ -63,7 +64,15 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     process.background("outbox relay", Relay(database, messaging, signals).run)
     process.background("releases", consumers.ReleasedConsumer(messaging, database.sessions).run)
     process.background("sweeper", every(_SWEEP_S, Leases(parts).sweep))
-    process.background("collector", Collector(parts, objects).run)
+    collector = Collector(parts, objects)
+    process.background("collector", collector.run)
+    process.background(
+        "orphans",
+        every(
+            _ORPHANS_S,
+            lambda: retrying_transient(collector.suspect_orphans, what="looking for orphans"),
+        ),
+    )
     process.background("worker list", every(_FORGET_S, Wishes(parts).forget_gone_workers))
     return await process.enter(
         GrpcServer(

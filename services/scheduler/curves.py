@@ -36,7 +36,9 @@ def extremes_kept(losses_N: LossesN, max_points: int) -> IterationsN:  # noqa: N
     # Buckets of equal size but for the last; the rest of a plot's width is not worth an uneven loop.
     size = -(-inner // buckets)
     padding = size * (-(-inner // size)) - inner
-    ordered = np.where(np.isnan(losses_N[1:-1]), np.inf, losses_N[1:-1].astype(np.float64))
+    # NaN above infinity, where float64 has room for both.
+    limit = float(np.finfo(np.float64).max)
+    ordered = np.nan_to_num(losses_N[1:-1].astype(np.float64), nan=np.inf, posinf=limit, neginf=-limit)
     least = np.pad(ordered, (0, padding), constant_values=np.inf).reshape(-1, size)
     largest = np.pad(ordered, (0, padding), constant_values=-np.inf).reshape(-1, size)
     starts = np.arange(len(least), dtype=np.int64) * size + 1

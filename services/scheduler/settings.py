@@ -27,6 +27,12 @@ class QueueSettings:
         doc="How long a superseded checkpoint is kept for a worker that may still read it.",
     )
 
+    orphan_grace_s: float = setting(
+        "LOUPE_ORPHAN_GRACE_S",
+        default=86_400.0,
+        doc="How old an object that no row names must be to be deleted; a younger one may be on its way.",
+    )
+
     def __post_init__(self) -> None:
         if self.lease_s <= 0 or self.aging_s <= 0:
             raise ValueError("LOUPE_LEASE_S and LOUPE_PRIORITY_AGING_S must be above 0")

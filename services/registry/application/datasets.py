@@ -8,6 +8,7 @@ from services.kit.database import Sessions
 from services.kit.errors import AlreadyExists, NotFound
 from services.kit.object_store import ObjectStore
 from services.kit.process import Clock
+from services.registry.application.collecting import ORPHAN_GRACE
 from services.registry.application.inspection import MAX_OBJECT_BYTES, Inspector, sample_key
 from services.registry.application.manifest import ManifestFile
 from services.registry.domain.datasets import (
@@ -246,9 +247,12 @@ class DataCatalogue:
 
     async def _is_usable(self, sha256: str) -> bool:
         try:
-            return (await self._store.stat(sample_key(sha256))).size_bytes <= MAX_OBJECT_BYTES
+            found = await self._store.stat(sample_key(sha256))
         except NotFound:
             return False
+        # What is old is soon taken for an orphan, unless it is uploaded once more.
+        kept_until = (found.modified_at or self._clock.now()) + ORPHAN_GRACE / 2
+        return found.size_bytes <= MAX_OBJECT_BYTES and kept_until > self._clock.now()
 
     async def _verified(self, sha256s: Collection[str]) -> Mapping[str, Verified]:
         async with self._sessions.begin() as session:

@@ -1,6 +1,6 @@
 """Rows of datasets, data paths and snapshots."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -179,6 +179,14 @@ class Snapshots:
         query = sa.select(snapshots).where(snapshots.c.path == key, snapshots.c.revision == revision)
         row = (await self._session.execute(query)).first()
         return None if row is None else _snapshot(row, dataset, path)
+
+    async def named(self, sha256s: Collection[str]) -> set[str]:
+        """Those of the hashes that are a snapshot's."""
+        wanted = sa.cast([bytes.fromhex(value) for value in sha256s], sa.ARRAY(sa.LargeBinary))
+        rows = await self._session.scalars(
+            sa.select(snapshots.c.sha256).where(snapshots.c.sha256 == sa.any_(wanted))
+        )
+        return {sha256.hex() for sha256 in rows}
 
     async def put(self, key: int, revision: int, snapshot: Snapshot) -> Snapshot:
         """Keep it; the same listing keeps its first snapshot's time. Returns what is kept."""

@@ -1,11 +1,13 @@
-"""Deletes objects that no row names any more (rule T7)."""
+"""Deletes objects that no row names (rule T7)."""
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.scheduler.application.parts import Parts
-from services.scheduler.storage.garbage import Garbage
+from services.scheduler.storage.garbage import FOLDERS, Garbage
 
 _log = logging.getLogger(__name__)
 _PAUSE_S = 5.0
@@ -18,9 +20,13 @@ class Objects(Protocol):
         """Remove the object; not an error if it is not there."""
         ...
 
+    def old_keys(self, prefix: str, modified_before: datetime) -> AsyncIterator[list[str]]:
+        """The keys under a prefix whose objects are older than that, some at a time."""
+        ...
+
 
 class Collector:
-    """Looks at suspects whose time has come."""
+    """Looks at suspects whose time has come, and now and then for what nobody suspects."""
 
     def __init__(self, parts: Parts, objects: Objects) -> None:
         self._parts = parts
@@ -39,10 +45,28 @@ class Collector:
             key = await Garbage(session).next_due(self._parts.clock.now())
             if key is None:
                 return False
-            if not await Garbage(session).is_needed(key):
+            if not await Garbage(session).needed([key]):
                 # Inside the transaction on purpose: the row's lock keeps a second collector away, and if we
                 # die here the object is looked at again. One small call; nobody else waits for this row.
                 await self._objects.delete(key)
                 _log.info("object deleted", extra={"key": key})
             await Garbage(session).clear(key)
         return True
+
+    async def suspect_orphans(self) -> int:
+        """Suspect what lies in our folders for long and no row names: a worker died after it had uploaded it.
+
+        What is young may be on its way: it is uploaded first and named afterwards. Returns how many.
+        """
+        now = self._parts.clock.now()
+        before = now - timedelta(seconds=self._parts.queue.orphan_grace_s)
+        suspects = 0
+        for folder in FOLDERS:
+            async for keys in self._objects.old_keys(f"{folder}/", before):
+                async with self._parts.sessions.begin() as session:
+                    orphans = set(keys) - await Garbage(session).needed(keys)
+                    await Garbage(session).suspect(orphans, now)
+                suspects += len(orphans)
+        if suspects:
+            _log.info("orphans found", extra={"objects": suspects})
+        return suspects

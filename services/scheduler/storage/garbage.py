@@ -1,6 +1,6 @@
 """Objects that rows no longer name, until the collector has looked and deleted them (rule T7)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -12,10 +12,22 @@ from services.scheduler.storage.tables import garbage, jobs, tasks
 WEIGHTS, SPLITS, CHECKPOINTS = "weights", "splits", "checkpoints"
 _SUFFIX = {WEIGHTS: ".safetensors", SPLITS: ".jsonl", CHECKPOINTS: ".safetensors"}
 
+FOLDERS = (WEIGHTS, SPLITS, CHECKPOINTS)
+# A warm start's weights and a parent's split are those of a released task, which stays.
+_NAMED_BY = {
+    WEIGHTS: tasks.c.weights_sha256,
+    SPLITS: tasks.c.split_sha256,
+    CHECKPOINTS: jobs.c.checkpoint_sha256,
+}
+
 
 def object_key(folder: str, sha256: str) -> str:
     """The key of an object, from its folder and hash."""
     return f"{folder}/{sha256}{_SUFFIX[folder]}"
+
+
+def _sha256(key: str) -> str:
+    return key.partition("/")[2].partition(".")[0]
 
 
 class Garbage:
@@ -49,18 +61,17 @@ class Garbage:
             .with_for_update(skip_locked=True)
         )
 
-    async def is_needed(self, key: str) -> bool:
-        """Whether a row names the object: contents may be shared by tasks whose bytes came out the same."""
-        folder, _, file = key.partition("/")
-        sha256 = file.partition(".")[0]
-        needed = {
-            WEIGHTS: sa.or_(
-                sa.exists().where(tasks.c.weights_sha256 == sha256, tasks.c.weights_sha256 != "")
-            ),
-            SPLITS: sa.exists().where(tasks.c.split_sha256 == sha256, tasks.c.split_sha256 != ""),
-            CHECKPOINTS: sa.exists().where(jobs.c.checkpoint_sha256 == sha256),
-        }[folder]
-        return bool(await self._session.scalar(sa.select(needed)))
+    async def needed(self, keys: Collection[str]) -> set[str]:
+        """Those that a row names: contents may be shared by tasks whose bytes came out the same."""
+        found: set[str] = set()
+        for folder, column in _NAMED_BY.items():
+            by_hash = {_sha256(key): key for key in keys if key.startswith(f"{folder}/")}
+            if by_hash:
+                rows = await self._session.scalars(
+                    sa.select(column).where(column == sa.any_(sa.cast(list(by_hash), sa.ARRAY(sa.Text))))
+                )
+                found.update(by_hash[sha256] for sha256 in rows)
+        return found
 
     async def clear(self, key: str) -> None:
         """Nothing left to do about the object."""

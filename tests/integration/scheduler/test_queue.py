@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,10 +10,13 @@ import sqlalchemy as sa
 from loupe.access.v1 import access_pb2
 from loupe.scheduler.v1 import job_pb2, task_pb2, task_service_pb2
 
+from services.kit.database import Signals
 from services.kit.errors import InvalidArgument
 from services.kit.object_store import ObjectStore
 from services.kit.settings import load
-from services.scheduler.settings import Settings
+from services.scheduler.application.collecting import Collector
+from services.scheduler.settings import QueueSettings, Settings
+from tests.support.simulation import parts_of
 
 TRAIN = job_pb2.JOB_KIND_TRAIN
 
@@ -167,6 +171,29 @@ async def test_t7_objects_that_nothing_needs_are_deleted(bench: Any, eventually:
         await eventually(collected)
         assert [name for name, key in keys.items() if await store.exists(key)] == [shared]
     assert (await bench.get(kept)).state == task_pb2.TASK_STATE_COMPLETED
+
+
+async def test_t7_orphans_are_collected_and_young_objects_are_not(bench: Any) -> None:
+    """T7: a worker that died between upload and commit leaves an object that no row will ever name."""
+    settings = load(Settings, bench.stack.environment)
+    named, orphan = secrets.token_hex(32), secrets.token_hex(32)
+    task = await bench.submit()
+    held = await bench.worker.acquire()
+    await held.points(0, [1.0])
+    await held.trained(named)
+    async with ObjectStore(settings.objects) as store, Signals(settings.database_url) as signals:
+        keys = [f"weights/{name}.safetensors" for name in (named, orphan)]
+        for key in keys:
+            await store.put_bytes(key, b"x")
+        parts = parts_of(bench.stack.database, signals)
+        assert await Collector(parts, store).suspect_orphans() == 0
+        later = replace(parts, queue=QueueSettings(orphan_grace_s=-60))
+        collector = Collector(later, store)
+        assert await collector.suspect_orphans() >= 1
+        while await collector.collect_one():
+            pass
+        assert [await store.exists(key) for key in keys] == [True, False]
+    assert (await bench.get(task)).weights_sha256 == named
 
 
 async def test_a_report_costs_few_statements(bench: Any) -> None:
