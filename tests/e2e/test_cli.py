@@ -113,6 +113,8 @@ def test_a_release_is_v3_01_and_happens_once(
     assert "RELEASED" in twice.stderr
     deleted = loupe("delete", trained["name"])
     assert deleted.code == 1
+    # W13: filled in with its answers, it could be submitted as it is.
+    assert loupe.json("train", "--retrain", "panel-adc@v3.01", "--check") == {"valid": True, "findings": []}
 
 
 def test_a_version_is_tested_against_a_question_bank(loupe: Loupe, released: dict[str, Any]) -> None:
@@ -169,9 +171,22 @@ def test_wrong_requests_are_refused_with_every_fault_and_nothing_on_stdout(
     assert (done.code, done.stdout) == (1, "")
     assert "model_name" in done.stderr
     assert "max_iter" in done.stderr
-    chinese = loupe("train", "--name", "1-bad-", *common, "--validate-only", language="zh_CN.UTF-8")
-    assert chinese.code == 1
-    assert any("\u4e00" <= character <= "\u9fff" for character in chinese.stderr)
+    chinese = loupe("train", "--name", "1-bad-", *common, "--check", language="zh_CN.UTF-8")
+    assert (chinese.code, chinese.stdout) == (1, "")
+    assert "支持 a-z" in chinese.stderr
+    chosen = loupe("train", "--check", "1", "--name", "1-bad-", "--lang", "zh")
+    assert chosen.code == 1
+    assert "支持 a-z" in chosen.stderr
+    assert "未选择镜像版本" in chosen.stderr
+    step = loupe("train", "--check", "3", "--name", "1-bad-", *common, "--set", "max_iter=0", "--json")
+    assert step.code == 1
+    answer = json.loads(step.stdout)
+    assert [(one["field"], one["reason"]) for one in answer["findings"]] == [
+        ("training_params.classification.max_iter", "OUT_OF_RANGE")
+    ]
+    assert answer["valid"] is False
+    sound = loupe.json("train", "--check", "--name", "m-1", *common)
+    assert sound == {"valid": True, "findings": []}
 
 
 def test_who_may_not_is_told_and_who_is_unknown_too(loupe: Loupe, panels: Path) -> None:

@@ -17,8 +17,8 @@ from loupe.commands.session import Output, Session, local
 from loupe.commands.tasks import release_task
 from loupe.commands.train import build_task, findings, nothing_wished
 from loupe.commands.watch import fail_unless_good, follow
+from loupe.faults import fault_table, refuses
 from loupe.folders import FolderListing, hold_out, read_folder
-from loupe.language import pick
 from loupe.profile import default_data_dir, load_profile
 from loupe.registry.v1 import master_data_service_pb2, model_service_pb2
 from loupe.rendering import estimate, facts, human_duration, message_json, percent
@@ -223,9 +223,8 @@ async def _submit(
             },
             indent=2,
         )
-    for finding in await findings(session, task):
-        if finding.warning:
-            session.out.say(f"warning: {finding.field}: {pick(finding.message, finding.message_zh)}")
+    if warnings := [finding for finding in await findings(session, task) if not refuses(finding)]:
+        session.out.tell(fault_table(warnings))
     return await session.client.submit(task)
 
 

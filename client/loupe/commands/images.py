@@ -17,18 +17,44 @@ from rich.text import Text
 @click.argument("name", required=False, metavar="[IMAGE[@VERSION]]")
 @click.option("--kind", type=click.Choice(["general", "business"]), help="Only images of this kind.")
 @click.option("--environment", default="", help="Only business images of this production environment.")
+@click.option("--site", default="", help="Only business images of environments with this site …")
+@click.option("--product", default="", help="… this product …")
+@click.option("--process-step", default="", help="… this process step …")
+@click.option("--equipment", default="", help="… and this equipment.")
 @remote
-async def images(session: Session, name: str | None, kind: str | None, environment: str) -> None:
+async def images(  # noqa: PLR0913 -- W2's conditions
+    session: Session,
+    *,
+    name: str | None,
+    kind: str | None,
+    environment: str,
+    site: str,
+    product: str,
+    process_step: str,
+    equipment: str,
+) -> None:
     """List algorithm images, or show one with its versions, specification and default parameters (W2).
 
     \b
     Examples:
       loupe images
+      loupe images --process-step "Cell array"
       loupe images surface-classification
       loupe images surface-classification@v3.0 --json | jq .defaultTrainingParams
     """
     if name is None:
-        await _list(session, kind, environment)
+        wanted = algorithm_image_service_pb2.ListAlgorithmImagesRequest(
+            page_size=500,
+            kind=algorithm_image_pb2.ImageKind.Value(f"IMAGE_KIND_{kind.upper() if kind else 'UNSPECIFIED'}"),
+            production_environment=names.resource("productionEnvironments", environment)
+            if environment
+            else "",
+            site=site,
+            product=product,
+            process_step=process_step,
+            equipment=equipment,
+        )
+        await _list(session, wanted)
     elif "@" in name:
         version = await session.client.image_version(name)
         session.out.answer(message_json(version), _specification(version))
@@ -36,12 +62,7 @@ async def images(session: Session, name: str | None, kind: str | None, environme
         await _show(session, name)
 
 
-async def _list(session: Session, kind: str | None, environment: str) -> None:
-    request = algorithm_image_service_pb2.ListAlgorithmImagesRequest(
-        page_size=500,
-        kind=algorithm_image_pb2.ImageKind.Value(f"IMAGE_KIND_{kind.upper() if kind else 'UNSPECIFIED'}"),
-        production_environment=names.resource("productionEnvironments", environment) if environment else "",
-    )
+async def _list(session: Session, request: algorithm_image_service_pb2.ListAlgorithmImagesRequest) -> None:
     listed = [
         item async for item in pages(session.client.images.ListAlgorithmImages, request, "algorithm_images")
     ]

@@ -11,6 +11,7 @@ from typing import Any, Concatenate, NoReturn, ParamSpec
 import click
 from loupe.client import AsyncLoupe
 from loupe.failures import Refused
+from loupe.language import choose
 from loupe.profile import load_profile
 from rich.console import Console, RenderableType
 
@@ -27,6 +28,8 @@ class Output:
             # A pipe has no width, and names must not be cut in it.
             self.console = _console(width=200)
         self.stderr = _console(stderr=True)
+        if not self.stderr.is_terminal:
+            self.stderr = _console(stderr=True, width=200)
 
     def answer(self, value: object, renderable: RenderableType) -> None:
         """Print the command's one answer."""
@@ -43,6 +46,10 @@ class Output:
         """Say how to go on; scripts need no hints."""
         if not self.as_json and self.console.is_terminal:
             self.stderr.print(text, style="dim", soft_wrap=True)
+
+    def tell(self, renderable: RenderableType) -> None:
+        """Show a person something beside the answer, such as a table."""
+        self.stderr.print(renderable)
 
     def fail(self, text: str) -> NoReturn:
         """End with exit code 1."""
@@ -64,7 +71,14 @@ class Session:
 
 
 def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`--data-dir` and `--json`."""
+    """`--data-dir`, `--json` and `--lang`."""
+    function = click.option(
+        "--lang",
+        type=click.Choice(["en", "zh"]),
+        expose_value=False,
+        callback=choose,
+        help="Language of the servers' sentences; default that of the environment (LC_ALL, LANG).",
+    )(function)
     function = click.option(
         "--json", "as_json", is_flag=True, help="Exactly one JSON value on stdout, for scripts."
     )(function)

@@ -4,21 +4,26 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
-from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.json_format import MessageToDict
 from loupe import names
 from loupe.commands.images import whole_numbers
 from loupe.commands.session import Session, remote
 from loupe.commands.watch import fail_unless_good, follow
+from loupe.faults import Finding, fault_table, refuses
 from loupe.language import pick
-from loupe.registry.v1 import algorithm_image_pb2, algorithm_image_service_pb2, model_pb2, model_service_pb2
+from loupe.registry.v1 import algorithm_image_pb2
 from loupe.rendering import message_json
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
+from rich.console import Group
+
+from services.kit.errors import AlreadyExists, InvalidArgument
 
 AUGMENTATIONS = ("colour", "scale", "flip", "random")
 NETWORKS = ("classification", "segmentation")
+STEPS = ("1", "2", "3", "4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,8 @@ class Wishes:
     train_fraction: float | None
     filter_resolution: bool | None
     augmentations: tuple[str, ...] | None
-    train_segmentation: bool
+    train_segmentation: bool | None
+    image_paths: bool
     environment: str
     resource: str
     seed: int
@@ -106,10 +112,13 @@ def _augmentations(_ctx: click.Context, _param: click.Parameter, value: str | No
     help="Of colour,scale,flip,random; or none.",
 )
 @click.option(
-    "--train-segmentation", is_flag=True, help="Train the segmentation network beside the classifier (W11)."
+    "--train-segmentation/--no-train-segmentation",
+    default=None,
+    help="Train the segmentation network beside the classifier (W11).",
 )
+@click.option("--image-paths", is_flag=True, help="All data paths that the image was itself trained on (W4).")
 @click.option("--environment", default="", help="Production environment; a general image needs one.")
-@click.option("--resource", default="cpu", show_default=True, help="Compute resource.")
+@click.option("--resource", default="", help="Compute resource.  [default: the parent's, or cpu]")
 @click.option("--seed", default=0, type=click.IntRange(0), help="0: chosen by the server.")
 @click.option(
     "--retrain", default="", metavar="MODEL@VERSION", help="Begin with this version's answers (W13)."
@@ -122,7 +131,15 @@ def _augmentations(_ctx: click.Context, _param: click.Parameter, value: str | No
 @click.option(
     "--request-id", default="", help="The same id gives the same task, however often it is sent (W12)."
 )
-@click.option("--validate-only", is_flag=True, help="Check everything and submit nothing.")
+@click.option(
+    "--check",
+    is_flag=False,
+    flag_value="all",
+    default=None,
+    type=click.Choice([*STEPS, "all"]),
+    metavar="[STEP]",
+    help="Check step 1 (name, image), 2 (data), 3 (training) or 4 (preprocessing), or all; submit nothing.",
+)
 @click.option("--watch", is_flag=True, help="Follow it to its end; exit code 1 if it fails.")
 @remote
 async def train(
@@ -130,11 +147,14 @@ async def train(
     /,
     *,
     request_id: str,
-    validate_only: bool,
+    check: str | None,
     watch: bool,
     **wishes: Any,  # noqa: ANN401 -- Wishes' fields
 ) -> None:
-    """Train a new model, or retrain a version with --retrain. All faults are named, with their fields.
+    """Train a new model, or retrain a version with --retrain.
+
+    All faults are told together, each with its field and the option that mends it. With --json they are
+    {"valid": false, "findings": […]} on stdout. The exit code is 1 if the submission is refused.
 
     \b
     Examples:
@@ -142,19 +162,29 @@ async def train(
           --environment demo-fab-cell-array --augment flip,colour --watch
       loupe train --name panel-adc --image surface-classification --dataset panels --path main \\
           --environment demo-fab-cell-array --model-params model.json --set max_iter=800 --set base_lr=0.02
+      loupe train --check 1 --name panel-adc --image surface-classification
       loupe train --retrain panel-adc@v3.01 --dataset panels --warm-start --watch
     """
-    task = await build_task(session, Wishes(**wishes))
-    if validate_only:
-        await _validate(session, task)
+    asked = Wishes(**wishes)
+    if check is None:
+        _require_beginning(asked)
+    task = await build_task(session, asked)
+    found = await findings(session, task, 0 if check in (None, "all") else int(check))
+    if check is not None:
+        if any(refuses(finding) for finding in found):
+            _refuse(session, found)
+        valid = pick("valid", "校验通过")
+        session.out.answer(_as_json(found), Group(fault_table(found), valid) if found else valid)
         return
-    warnings = await findings(session, task)
-    for warning in warnings:
-        if warning.warning:
-            session.out.say(
-                f"warning: {warning.field}: {pick(warning.message, warning.message_zh)} [{warning.reason}]"
-            )
-    created = await session.client.submit(task, request_id=request_id)
+    try:
+        created = await session.client.submit(task, request_id=request_id)
+    except (InvalidArgument, AlreadyExists):
+        # A request that is repeated is not refused for the name that it holds itself (W12).
+        if any(refuses(finding) for finding in found):
+            _refuse(session, found)
+        raise
+    if warnings := [finding for finding in found if not refuses(finding)]:
+        session.out.tell(fault_table(warnings))
     if not watch:
         text = f"submitted {created.name}: {created.training.model_name} v{created.training.target_major}"
         session.out.answer(message_json(created), text)
@@ -168,30 +198,29 @@ async def train(
     session.out.hint(f"next: loupe report {names.short(ended.name)}; loupe release {names.short(ended.name)}")
 
 
-async def findings(
-    session: Session, task: task_pb2.Task
-) -> Sequence[task_service_pb2.ValidateTaskResponse.Finding]:
-    """What the server finds in a task before it is submitted."""
+async def findings(session: Session, task: task_pb2.Task, step: int = 0) -> list[Finding]:
+    """What the server finds in a step of a task, or in all of it (0), before it is submitted."""
     answer = await session.client.tasks.ValidateTask(
-        task_service_pb2.ValidateTaskRequest(task=task), timeout=60
+        task_service_pb2.ValidateTaskRequest(task=task, step=step), timeout=60
     )
     return list(answer.findings)
 
 
-async def _validate(session: Session, task: task_pb2.Task) -> None:
-    found = await findings(session, task)
-    errors = [finding for finding in found if not finding.warning]
-    lines = [
-        f"{'warning' if finding.warning else 'error'}: {finding.field}: "
-        f"{pick(finding.message, finding.message_zh)} [{finding.reason}]"
-        for finding in found
-    ]
-    session.out.answer(
-        {"findings": [message_json(finding) for finding in found]},
-        "" if errors else "\n".join([*lines, "valid"]),
-    )
-    if errors:
-        session.out.fail("\n".join([f"{len(errors)} fault(s)", *lines]))
+def _refuse(session: Session, found: Sequence[Finding]) -> NoReturn:
+    """End with exit code 1 and all that was found."""
+    if session.out.as_json:
+        session.out.answer(_as_json(found), "")
+    else:
+        session.out.tell(fault_table(found))
+    count = sum(refuses(finding) for finding in found)
+    session.out.fail(pick(f"{count} fault(s); nothing was submitted", f"共 {count} 处问题，任务未提交"))
+
+
+def _as_json(found: Sequence[Finding]) -> dict[str, Any]:
+    return {
+        "valid": not any(refuses(finding) for finding in found),
+        "findings": [message_json(finding) for finding in found],
+    }
 
 
 async def build_task(session: Session, wishes: Wishes) -> task_pb2.Task:
@@ -199,47 +228,74 @@ async def build_task(session: Session, wishes: Wishes) -> task_pb2.Task:
     spec = await _beginning(session, wishes)
     spec.warm_start = wishes.warm_start
     spec.seed = wishes.seed
-    spec.train_segmentation = wishes.train_segmentation
-    spec.acknowledge_missing_training_paths = wishes.acknowledge_missing_paths
-    spec.compute_resource = names.resource("computeResources", wishes.resource)
+    if wishes.train_segmentation is not None:
+        spec.train_segmentation = wishes.train_segmentation
+    if wishes.acknowledge_missing_paths:
+        spec.acknowledge_missing_training_paths = True
+    if wishes.resource or not spec.compute_resource:
+        spec.compute_resource = names.resource("computeResources", wishes.resource or "cpu")
     if wishes.name:
         spec.model_name = wishes.name
     if wishes.image:
         spec.algorithm_image_version = (await session.client.image_version(wishes.image)).name
     if wishes.environment:
         spec.production_environment = names.resource("productionEnvironments", wishes.environment)
-    if wishes.datasets or wishes.paths:
-        chosen = await session.client.data_paths(wishes.datasets, wishes.paths)
-        # W6: a parent's paths stay; others are added.
-        spec.data_paths.extend(path for path in chosen if path not in set(spec.data_paths))
-    if wishes.model_params is not None:
-        # As it was written: the server tells line and column of what is malformed.
-        spec.model_params_json = wishes.model_params.read_text(encoding="utf-8-sig")
-    if wishes.training_params is not None:
-        spec.training_params_json = wishes.training_params.read_text(encoding="utf-8-sig")
-    if wishes.settings:
-        image = await session.client.image_version(spec.algorithm_image_version)
-        spec.training_params_json = apply_settings(spec.training_params_json, image, wishes.settings)
+    await _add_paths(session, spec, wishes)
+    await _parameterise(session, spec, wishes)
     _preprocess(spec.preprocessing, wishes)
     return task_pb2.Task(training=spec, priority=wishes.priority)
 
 
-async def _beginning(session: Session, wishes: Wishes) -> task_pb2.TrainingSpec:
-    if wishes.retrain:
-        parent = await session.client.models.GetModelVersion(
-            model_service_pb2.GetModelVersionRequest(name=names.model_version(wishes.retrain))
-        )
-        image = await session.client.images.GetAlgorithmImage(
-            algorithm_image_service_pb2.GetAlgorithmImageRequest(
-                name=parent.algorithm_image_version.partition("/versions/")[0]
-            )
-        )
-        return spec_of_parent(parent, image.kind)
-    if not wishes.name or not wishes.image or not (wishes.datasets or wishes.paths):
+def _require_beginning(wishes: Wishes) -> None:
+    """What a submission cannot do without; a step can be checked without it."""
+    if not wishes.retrain and not (wishes.name and wishes.image and (wishes.datasets or wishes.paths)):
         raise click.UsageError(
             "a new model needs --name, --image and --dataset (or --path); --retrain fills them in"
         )
-    return task_pb2.TrainingSpec(preprocessing=task_pb2.PreprocessingParams(train_fraction=0.8))
+
+
+async def _beginning(session: Session, wishes: Wishes) -> task_pb2.TrainingSpec:
+    """A parent version's answers, or none (W13)."""
+    if not wishes.retrain:
+        return task_pb2.TrainingSpec()
+    draft = await session.client.tasks.DraftRetraining(
+        task_service_pb2.DraftRetrainingRequest(parent_version=names.model_version(wishes.retrain))
+    )
+    spec: task_pb2.TrainingSpec = draft.task.training
+    return spec
+
+
+async def _add_paths(session: Session, spec: task_pb2.TrainingSpec, wishes: Wishes) -> None:
+    """Add what was chosen; a parent's paths stay (W6)."""
+    chosen: list[str] = []
+    if wishes.datasets or wishes.paths:
+        chosen += await session.client.data_paths(wishes.datasets, wishes.paths)
+    if wishes.image_paths:
+        chosen += (await _image(session, spec, "--image-paths")).training_paths
+    known = set(spec.data_paths)
+    spec.data_paths.extend(path for path in dict.fromkeys(chosen) if path not in known)
+
+
+async def _parameterise(session: Session, spec: task_pb2.TrainingSpec, wishes: Wishes) -> None:
+    """Files as they were written: the server tells line and column of what is malformed."""
+    if wishes.model_params is not None:
+        spec.model_params_json = wishes.model_params.read_text(encoding="utf-8-sig")
+    if wishes.training_params is not None:
+        spec.training_params_json = wishes.training_params.read_text(encoding="utf-8-sig")
+    if wishes.settings:
+        image = await _image(session, spec, "--set")
+        spec.training_params_json = apply_settings(spec.training_params_json, image, wishes.settings)
+
+
+async def _image(
+    session: Session, spec: task_pb2.TrainingSpec, option: str
+) -> algorithm_image_pb2.AlgorithmImageVersion:
+    if not spec.algorithm_image_version:
+        raise click.UsageError(f"{option} needs --image")
+    version: algorithm_image_pb2.AlgorithmImageVersion = await session.client.image_version(
+        spec.algorithm_image_version
+    )
+    return version
 
 
 def _preprocess(params: task_pb2.PreprocessingParams, wishes: Wishes) -> None:
@@ -253,23 +309,6 @@ def _preprocess(params: task_pb2.PreprocessingParams, wishes: Wishes) -> None:
         params.augmentations.extend(
             task_pb2.Augmentation.Value(f"AUGMENTATION_{word.upper()}") for word in wishes.augmentations
         )
-
-
-def spec_of_parent(parent: model_pb2.ModelVersion, kind: int) -> task_pb2.TrainingSpec:
-    """A version's answers to the wizard's questions (W13)."""
-    spec = task_pb2.TrainingSpec(
-        model_name=parent.name.split("/")[1],
-        algorithm_image_version=parent.algorithm_image_version,
-        data_paths=[snapshot.partition("/snapshots/")[0] for snapshot in parent.snapshots],
-        training_params_json=_text(whole_numbers(MessageToDict(parent.training_params))),
-        parent_version=parent.name,
-    )
-    if kind == algorithm_image_pb2.IMAGE_KIND_GENERAL:
-        # A business image brings both itself (W2).
-        spec.production_environment = parent.production_environment
-        spec.model_params_json = _text(whole_numbers(MessageToDict(parent.model_params)))
-    ParseDict(MessageToDict(parent.preprocessing_params), spec.preprocessing, ignore_unknown_fields=True)
-    return spec
 
 
 def apply_settings(
@@ -321,7 +360,7 @@ def nothing_wished(**given: Any) -> Wishes:  # noqa: ANN401 -- Wishes' fields
     empty: Mapping[str, Any] = {
         "name": "", "image": "", "datasets": (), "paths": (), "model_params": None, "training_params": None,
         "settings": (), "train_fraction": None, "filter_resolution": None, "augmentations": None,
-        "train_segmentation": False, "environment": "", "resource": "cpu", "seed": 0, "retrain": "",
-        "warm_start": False, "acknowledge_missing_paths": False, "priority": 0,
+        "train_segmentation": None, "image_paths": False, "environment": "", "resource": "", "seed": 0,
+        "retrain": "", "warm_start": False, "acknowledge_missing_paths": False, "priority": 0,
     }  # fmt: skip
     return Wishes(**{**empty, **given})

@@ -1,5 +1,6 @@
 """Algorithm images and their versions (W2)."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from services.kit.database import Sessions
@@ -50,11 +51,16 @@ class ImageCatalogue:
         kind: ImageKind | None,
         task_type: TaskType | None,
         production_environment: str | None,
+        conditions: Mapping[str, str],
     ) -> Page[AlgorithmImage]:
-        """By id, filtered by what is given."""
+        """By id, filtered by what is given; conditions are words of the production environment (W2)."""
         async with self._sessions.begin() as session:
             return await AlgorithmImages(session).listing(
-                page, kind=kind, task_type=task_type, production_environment=production_environment
+                page,
+                kind=kind,
+                task_type=task_type,
+                production_environment=production_environment,
+                conditions=conditions,
             )
 
     async def create_version(self, version: AlgorithmImageVersion) -> AlgorithmImageVersion:

@@ -6,6 +6,8 @@ from services.kit.errors import FailedPrecondition, Violation
 from services.registry.domain.identifiers import id_faults, text_faults
 
 _MAX_COUNT = 100_000
+CONDITIONS = ("site", "product", "process_step", "equipment")
+"""By which business images are found (W2)."""
 
 
 @dataclass(frozen=True, slots=True)

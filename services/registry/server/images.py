@@ -8,6 +8,7 @@ from loupe.registry.v1 import algorithm_image_service_pb2 as rpc
 from loupe.registry.v1 import algorithm_image_service_pb2_grpc as rpc_grpc
 
 from services.registry.application.images import ImageCatalogue
+from services.registry.domain.master_data import CONDITIONS
 from services.registry.wire import images as wire
 from services.registry.wire import names
 from services.registry.wire.paging import page_of, token_of
@@ -41,6 +42,7 @@ class AlgorithmImageServicer(rpc_grpc.AlgorithmImageServiceServicer):
             production_environment=names.parse_optional(
                 names.ENVIRONMENT, request.production_environment, "production_environment"
             ),
+            conditions={word: getattr(request, word) for word in CONDITIONS if getattr(request, word)},
         )
         return rpc.ListAlgorithmImagesResponse(
             algorithm_images=[wire.image_out(image) for image in page.items],

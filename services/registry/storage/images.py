@@ -1,5 +1,6 @@
 """Rows of algorithm images and their versions."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -19,6 +20,7 @@ from services.registry.domain.images import (
 from services.registry.domain.paging import Page, PageRequest
 from services.registry.storage.tables import algorithm_image_versions as versions
 from services.registry.storage.tables import algorithm_images as images
+from services.registry.storage.tables import production_environments as environments
 
 
 class AlgorithmImages:
@@ -53,8 +55,9 @@ class AlgorithmImages:
         kind: ImageKind | None,
         task_type: TaskType | None,
         production_environment: str | None,
+        conditions: Mapping[str, str],
     ) -> Page[AlgorithmImage]:
-        """By id; what is None is not filtered by."""
+        """By id; what is None is not filtered by. `conditions`: columns of the production environment."""
         query = _with_latest().order_by(images.c.id).limit(page.limit)
         for column, wanted in (
             (images.c.kind, kind),
@@ -63,6 +66,11 @@ class AlgorithmImages:
         ):
             if wanted is not None:
                 query = query.where(column == wanted)
+        if conditions:
+            fitting = sa.select(environments.c.id).where(
+                *(environments.c[column] == word for column, word in conditions.items())
+            )
+            query = query.where(images.c.production_environment.in_(fitting))
         if page.after is not None:
             query = query.where(images.c.id > page.after[0])
         rows = (await self._session.execute(query)).all()

@@ -49,6 +49,8 @@ async def test_a_new_installation_has_something_to_train_with(viewer: Caller) ->
         BUSINESS
     ]
     assert await images(viewer, task_type=algorithm_image_pb2.TASK_TYPE_SEGMENTATION_CLASSIFICATION) == []
+    assert await images(viewer, site="Demo Fab", process_step="Cell array") == [BUSINESS]
+    assert await images(viewer, product="LCD panel", equipment="AOI-02") == []
     general = await version(viewer, f"{GENERAL}/versions/v3.0")
     params = json_format.MessageToDict(general.default_model_params)
     assert params["classification"] == {"name": "ResNet18", "num_of_classes": 5}

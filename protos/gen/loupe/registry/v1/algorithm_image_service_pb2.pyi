@@ -70,11 +70,20 @@ class ListAlgorithmImagesRequest(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     TASK_TYPE_FIELD_NUMBER: _builtins.int
     PRODUCTION_ENVIRONMENT_FIELD_NUMBER: _builtins.int
+    SITE_FIELD_NUMBER: _builtins.int
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    PROCESS_STEP_FIELD_NUMBER: _builtins.int
+    EQUIPMENT_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     page_token: _builtins.str
     kind: _algorithm_image_pb2.ImageKind.ValueType
     task_type: _algorithm_image_pb2.TaskType.ValueType
     production_environment: _builtins.str
+    site: _builtins.str
+    """Conditions on the production environment: images whose environment has exactly these words (W2). Empty: any."""
+    product: _builtins.str
+    process_step: _builtins.str
+    equipment: _builtins.str
     def __init__(
         self,
         *,
@@ -83,10 +92,14 @@ class ListAlgorithmImagesRequest(_message.Message):
         kind: _algorithm_image_pb2.ImageKind.ValueType = ...,
         task_type: _algorithm_image_pb2.TaskType.ValueType = ...,
         production_environment: _builtins.str = ...,
+        site: _builtins.str = ...,
+        product: _builtins.str = ...,
+        process_step: _builtins.str = ...,
+        equipment: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "page_size", b"page_size", "page_token", b"page_token", "production_environment", b"production_environment", "task_type", b"task_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["equipment", b"equipment", "kind", b"kind", "page_size", b"page_size", "page_token", b"page_token", "process_step", b"process_step", "product", b"product", "production_environment", b"production_environment", "site", b"site", "task_type", b"task_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
