@@ -48,13 +48,10 @@ class Leases:
 
     async def acquire(self, worker: Worker, wait_s: float) -> Lease | None:
         """The job whose turn it is, if there is room for it; waits for one up to `wait_s`."""
-        now = self._parts.clock.now()
-        async with self._parts.sessions.begin() as session:
-            await Jobs(session).worker_seen(worker, now)
+        deadline = self._parts.clock.now() + timedelta(seconds=wait_s)
         lease = await self._grant(worker)
         if lease is not None or wait_s <= 0:
             return lease
-        deadline = now + timedelta(seconds=wait_s)
         async with self._parts.signals.subscribe(QUEUE_CHANNEL) as signal:
             while True:
                 lease = await self._grant(worker)
@@ -66,19 +63,20 @@ class Leases:
     async def _grant(self, worker: Worker) -> Lease | None:
         queue = self._parts.queue
         async with self._parts.sessions.begin() as session:
-            await Jobs(session).decide_alone(worker)
+            await Jobs(session).decide_alone()
             now = self._parts.clock.now()
+            await Jobs(session).worker_seen(worker, now)
             queued = await Jobs(session).next_for(worker, now, aging_s=queue.aging_s)
             if queued is None:
                 return None
             job = queued.granted(worker.name, now, queue.lease_s)
             before = await Tasks(session).lock_unless_busy(job.task)
-            if before is None:
+            # Its user changes it at this moment, or did so a moment ago: look again, it is no longer next.
+            if before is None or not await Jobs(session).grant(job, now):
                 return None
             task, transition = before.taken_up(worker.name, now)
             if job.kind is JobKind.TRAIN and job.fencing_token > 1:
                 await _cut_back(session, job)
-            await Jobs(session).grant(job, now)
             await Tasks(session).save(before, task)
             if transition is not None:
                 await announce(session, task, transition)

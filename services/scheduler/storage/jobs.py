@@ -21,16 +21,17 @@ from services.scheduler.storage.tables import jobs, lines, tasks, workers
 QUEUE_CHANNEL = "scheduler:jobs"
 # Longer than the longest poll of an idle worker.
 WORKER_SEEN = timedelta(seconds=45)
+# Often enough for that, and seldom enough to cost a worker that asks again and again nothing.
+_SEEN_LATELY = timedelta(seconds=10)
 
 # Whose turn it is, is decided by one after another: two who decide at once would both count the same jobs as
 # running, and SKIP LOCKED would give the second one's turn to whoever stands behind the first.
 _DECIDE = sa.text(
     """
-    SELECT start_time, pg_advisory_xact_lock(hashtextextended('scheduler:turn', 0)),
-        -- Of a line that is never long for the planner, but may be for us: read its first, do not sort it.
-        set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true)
-    FROM workers WHERE name = :worker
-    FOR NO KEY UPDATE
+    SELECT pg_advisory_xact_lock(hashtextextended('scheduler:turn', 0)),
+        -- The planner takes no line for long, but one may be: read its first, do not sort it. And plan once.
+        set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true),
+        set_config('plan_cache_mode', 'force_generic_plan', true)
     """
 )
 
@@ -89,10 +90,8 @@ _NEXT_JOB = sa.text(
         AND j.memory_bytes <= me.free_memory_bytes AS fits
     FROM first CROSS JOIN me
     JOIN jobs j ON j.id = first.id
-    WHERE j.state = 'QUEUED'
     ORDER BY first.urgency DESC, first.running, first.queue_time, first.id
     LIMIT 1
-    FOR NO KEY UPDATE OF j SKIP LOCKED
     """
 ).bindparams(
     sa.bindparam("resources", type_=sa.ARRAY(sa.Text)),
@@ -106,12 +105,13 @@ _GRANT = sa.text(
     WITH granted AS (
         UPDATE jobs SET state = :state, worker = :worker, fencing_token = :fencing_token,
             lease_expire_time = :expires
-        WHERE id = :job
+        WHERE id = :job AND state = 'QUEUED'
         RETURNING compute_resource, kind, creator, priority
     )
     INSERT INTO lines (compute_resource, kind, creator, priority, served_time)
     SELECT compute_resource, kind, creator, priority, :now FROM granted
     ON CONFLICT (compute_resource, kind, creator, priority) DO UPDATE SET served_time = excluded.served_time
+    RETURNING true
     """
 ).bindparams(
     sa.bindparam("now", type_=sa.DateTime(timezone=True)),
@@ -192,14 +192,12 @@ class Jobs:
         )
         await notify(self._session, QUEUE_CHANNEL)
 
-    async def decide_alone(self, worker: Worker) -> None:
-        """Nobody else decides whose turn it is, nor what this worker has, until the transaction ends."""
-        started = await self._session.scalar(_DECIDE, {"worker": worker.name})
-        if started is None or started > worker.start_time:
-            raise replaced(worker)
+    async def decide_alone(self) -> None:
+        """Nobody else decides whose turn it is, nor what a worker has, until the transaction ends."""
+        await self._session.execute(_DECIDE)
 
     async def next_for(self, worker: Worker, now: datetime, *, aging_s: float) -> Job | None:
-        """The job whose turn it is, locked; None if there is none, or no room for it."""
+        """The job whose turn it is; None if there is none, or no room for it."""
         row = (
             await self._session.execute(
                 _NEXT_JOB,
@@ -214,9 +212,9 @@ class Jobs:
         ).one_or_none()
         return None if row is None or not row.fits else _job(row)
 
-    async def grant(self, job: Job, now: datetime) -> None:
-        """Store a job that was given out, and that its line was served."""
-        await self._session.execute(
+    async def grant(self, job: Job, now: datetime) -> bool:
+        """Store a job that was given out, and that its line was served; False if it waits no more."""
+        granted = await self._session.scalar(
             _GRANT,
             {
                 "job": job.id,
@@ -227,6 +225,7 @@ class Jobs:
                 "now": now,
             },
         )
+        return bool(granted)
 
     async def find(self, job_id: str) -> Job | None:
         """The job, if it exists still."""
@@ -290,30 +289,35 @@ class Jobs:
 
     async def worker_seen(self, worker: Worker, now: datetime) -> None:
         """Remember that a worker asks for work; the leases of an earlier process of its name run out now."""
-        started = await self._session.scalar(
-            sa.select(workers.c.start_time)
-            .where(workers.c.name == worker.name)
-            .with_for_update(key_share=True)
-        )
-        if started is not None and started > worker.start_time:
-            raise replaced(worker)
-        if started is not None and started < worker.start_time:
-            await self._session.execute(
-                sa.update(jobs)
-                .where(jobs.c.worker == worker.name, jobs.c.state == JobState.LEASED.value)
-                .values(lease_expire_time=now)
-            )
         values = {
             "kinds": sorted(kind.value for kind in worker.kinds),
             "compute_resources": sorted(worker.compute_resources),
             **asdict(worker.capacity),
             "start_time": worker.start_time,
-            "last_seen": now,
         }
+        known = (
+            await self._session.execute(sa.select(workers).where(workers.c.name == worker.name))
+        ).one_or_none()
+        if known is not None:
+            if known.start_time > worker.start_time:
+                raise WorkerReplaced(
+                    f"another process took the name {worker.name} after this one had started; "
+                    "give each worker a name of its own",
+                    worker=worker.name,
+                )
+            if known.start_time < worker.start_time:
+                await self._session.execute(
+                    sa.update(jobs)
+                    .where(jobs.c.worker == worker.name, jobs.c.state == JobState.LEASED.value)
+                    .values(lease_expire_time=now)
+                )
+            seen_lately = now - known.last_seen < _SEEN_LATELY
+            if seen_lately and all(getattr(known, name) == value for name, value in values.items()):
+                return
         await self._session.execute(
             insert(workers)
-            .values(name=worker.name, **values)
-            .on_conflict_do_update(index_elements=[workers.c.name], set_=values)
+            .values(name=worker.name, last_seen=now, **values)
+            .on_conflict_do_update(index_elements=[workers.c.name], set_={**values, "last_seen": now})
         )
 
     async def forget_workers(self, unseen_since: datetime) -> None:
@@ -325,14 +329,6 @@ class Jobs:
             )
         )
         await self._session.execute(sa.delete(lines).where(lines.c.served_time < unseen_since))
-
-
-def replaced(worker: Worker) -> WorkerReplaced:
-    """The error for a process whose name another one has now."""
-    return WorkerReplaced(
-        f"another process took the name {worker.name} after this one had started; give each worker its own",
-        worker=worker.name,
-    )
 
 
 def _changing(job: Job) -> dict[str, Any]:
