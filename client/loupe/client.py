@@ -303,9 +303,13 @@ class Loupe:
         model_params_json: str = "",
         training_params_json: str = "",
         train_fraction: float = 0.8,
+        acknowledge_missing_paths: bool = False,
         request_id: str = "",
     ) -> task_pb2.Task:
-        """Submit a training; what is not given is the image's default."""
+        """Submit a training; what is not given is the image's default.
+
+        `acknowledge_missing_paths`: train without the paths that the image was itself trained on (W4).
+        """
 
         async def submit() -> task_pb2.Task:
             client = self.async_client
@@ -320,7 +324,7 @@ class Loupe:
                 model_params_json=model_params_json,
                 training_params_json=training_params_json,
                 preprocessing=task_pb2.PreprocessingParams(train_fraction=train_fraction),
-                acknowledge_missing_training_paths=True,
+                acknowledge_missing_training_paths=acknowledge_missing_paths,
             )
             return await client.submit(task_pb2.Task(training=spec), request_id=request_id)
 
