@@ -330,7 +330,9 @@ def _header(picture: Picture) -> tuple[int, int, str]:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(source, formats=list(_SUFFIX_OF_FORMAT)) as image:
                 (width, height), kind = image.size, str(image.format)
-                turned = image.getexif().get(0x0112, 1) not in (0, 1)
+                # Asked for EXIF, a PNG that has none is decoded whole to look behind its pixels.
+                has_exif = kind != "PNG" or "exif" in image.info
+                turned = has_exif and image.getexif().get(0x0112, 1) not in (0, 1)
     except Image.DecompressionBombError as error:
         raise Unusable("TOO_LARGE", f"{name} says it has more pixels than can be taken: {error}") from error
     except Exception as error:  # Pillow's parsers raise almost anything on hostile bytes

@@ -539,16 +539,22 @@ def test_pictures_that_cannot_be_annotated_upon_are_set_aside(tmp_path: Path) ->
     exif = Image.Exif()
     exif[0x0112] = 6
     picture(tmp_path / "turned.jpg", exif=exif)
+    picture(tmp_path / "turned2.png", exif=exif)
     (tmp_path / "text.png").write_bytes(b"these are words")
     Image.new("1", (9_000, 9_001)).save(tmp_path / "bomb.png")
-    for stem, suffix in (("turned", "jpg"), ("text", "png"), ("bomb", "png")):
+    for stem, suffix in (("turned", "jpg"), ("turned2", "png"), ("text", "png"), ("bomb", "png")):
         shape = {"label": "A", "points": BOX}
         labelme(
             tmp_path / f"{stem}.json", shape, imagePath=f"{stem}.{suffix}", imageWidth=None, imageHeight=None
         )
     listing = read_data(tmp_path)
     assert listing.samples == ()
-    assert told(listing) == [("bomb.png", "TOO_LARGE"), ("text.png", "BAD_PICTURE"), ("turned.jpg", "TURNED")]
+    assert told(listing) == [
+        ("bomb.png", "TOO_LARGE"),
+        ("text.png", "BAD_PICTURE"),
+        ("turned.jpg", "TURNED"),
+        ("turned2.png", "TURNED"),
+    ]
 
 
 # --- groups -------------------------------------------------------------------------------------------------
