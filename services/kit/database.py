@@ -417,6 +417,8 @@ class Signals:
             await connection.add_listener(channel, self._on_notify)
             self._listening.add(channel)
         for channel in self._listening - set(self._subscriptions):
+            if channel in self._subscriptions:
+                continue  # again, since the one before was given up
             self._listening.discard(channel)
             await connection.remove_listener(channel, self._on_notify)
 

@@ -10,9 +10,9 @@ from services.scheduler.application.wishes import Wishes
 from services.scheduler.curves import Curve, LossesN, extremes_kept
 from services.scheduler.domain.job import Network
 from services.scheduler.domain.listing import TaskView
-from services.scheduler.domain.loss import POINT_BYTES, POINTS_PER_CHUNK, LogNews, LossCursor, LossNews
+from services.scheduler.domain.loss import LogNews, LossCursor, LossNews
 from services.scheduler.domain.task import FINAL, Task
-from services.scheduler.storage.curves import Curves
+from services.scheduler.storage.curves import Curves, loss_since
 from services.scheduler.storage.tasks import Tasks, task_channel
 
 # A wake-up that was lost costs at most this long; and a waiting task's place in the queue is told again.
@@ -83,36 +83,18 @@ class Watches:
         at = _loss_cursor(cursor)
         async with self._parts.signals.subscribe(task_channel(task_id)) as signal:
             while True:
-                # The state is read before the points: once it is final, all points are there.
-                async with self._parts.sessions.begin() as session:
-                    task = await Tasks(session).get(task_id)
-                    if at is None or at.attempt > task.attempt:
-                        at = LossCursor(task.attempt)
-                    news = await self._loss_since(Curves(session, task_id, at.attempt), network, at)
-                if news is not None:
-                    yield news
-                    at = news.cursor
-                elif at.attempt < task.attempt:
+                since = await loss_since(self._parts.sessions, task_id, network, at, chunks=_CHUNKS_A_MESSAGE)
+                at = since.news.cursor
+                if since.news.packed or since.news.validation:
+                    yield since.news
+                if not since.is_all:
+                    continue
+                if at.attempt < since.present_attempt:
                     at = LossCursor(at.attempt + 1)
-                elif task.state in FINAL:
+                elif since.state in FINAL:
                     return
                 else:
                     await signal.wait(_POLL_S)
-
-    async def _loss_since(self, curves: Curves, network: Network, at: LossCursor) -> LossNews | None:
-        position = (await curves.positions())[network]
-        end = min(position.next_iteration, at.iteration + _CHUNKS_A_MESSAGE * POINTS_PER_CHUNK)
-        packed = b""
-        if end > at.iteration:
-            packed = await curves.points(network, at.iteration, end)
-        # A curve that was cut back between the two reads may be shorter than its position said.
-        end = at.iteration + len(packed) // POINT_BYTES
-        validation = await curves.validations(network, at.validation, max(end, position.next_iteration) + 1)
-        if not packed and not validation:
-            return None
-        cursor = LossCursor(at.attempt, end, validation[-1][0] + 1 if validation else at.validation)
-        step_time = position.step_time if packed and end == position.next_iteration else None
-        return LossNews(at.iteration, packed, validation, step_time, cursor)
 
     async def log(
         self, task_id: str, network: Network, *, cursor: str, attempt: int, follow: bool
@@ -149,9 +131,9 @@ def _number(cursor: str) -> int:
     return int(cursor)
 
 
-def _loss_cursor(cursor: str) -> LossCursor | None:
+def _loss_cursor(cursor: str) -> LossCursor:
     if not cursor:
-        return None
+        return LossCursor(0)
     parts = [_number(part or "x") for part in cursor.split(":")]
     match parts:
         case [attempt, iteration] if attempt > 0:

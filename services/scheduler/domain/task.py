@@ -108,6 +108,11 @@ class TaskNotFound(NotFound):
     reason = "TASK_NOT_FOUND"
 
 
+def task_not_found(task_id: str) -> TaskNotFound:
+    """The error for a task that is not there."""
+    return TaskNotFound(f"there is no tasks/{task_id[:64]}; it may have been deleted", task=task_id[:64])
+
+
 class TaskChanged(Aborted):
     """The task is no longer what the caller saw: read it again."""
 

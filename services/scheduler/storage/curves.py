@@ -1,12 +1,15 @@
 """Loss curves, validation points, logs and nonconforming samples of an attempt."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.kit.database import Sessions
 from services.scheduler.domain.job import Network
-from services.scheduler.domain.loss import POINT_BYTES, POINTS_PER_CHUNK
+from services.scheduler.domain.loss import POINT_BYTES, POINTS_PER_CHUNK, LossCursor, LossNews
+from services.scheduler.domain.task import TaskState, task_not_found
 from services.scheduler.domain.work import CurvePosition, NonconformingSample
 from services.scheduler.storage.codec import NETWORK_NUMBERS, NETWORKS
 from services.scheduler.storage.tables import (
@@ -16,6 +19,77 @@ from services.scheduler.storage.tables import (
     nonconforming_samples,
     validation_points,
 )
+
+# A cursor of an attempt that the task has not come to, or none, stands for the beginning of the present one.
+_LOSS_SINCE = sa.text(
+    """
+    SELECT t.state, t.attempt AS present, at.attempt, at.iteration, at.validation,
+        c.points AS length, c.step_time,
+        (
+            SELECT string_agg(l.points, '' ORDER BY l.chunk) FROM loss_chunks l
+            WHERE l.task = t.id AND l.attempt = at.attempt AND l.network = :network
+                AND l.chunk >= at.iteration / :chunk_size AND l.chunk < at.iteration / :chunk_size + :chunks
+        ) AS packed,
+        (
+            SELECT array_agg(ARRAY[v.iteration, v.accuracy] ORDER BY v.iteration) FROM validation_points v
+            WHERE v.task = t.id AND v.attempt = at.attempt AND v.network = :network
+                AND v.iteration BETWEEN at.validation AND c.points
+        ) AS validations
+    FROM tasks t
+    JOIN LATERAL (
+        SELECT :attempt AS attempt, :iteration AS iteration, :validation AS validation
+        WHERE :attempt BETWEEN 1 AND t.attempt
+        UNION ALL SELECT t.attempt, 0, 0 WHERE :attempt NOT BETWEEN 1 AND t.attempt
+    ) at ON true
+    JOIN curves c ON c.task = t.id AND c.attempt = at.attempt AND c.network = :network
+    WHERE t.id = :task
+    """
+).bindparams(
+    sa.bindparam("network", type_=sa.SmallInteger()),
+    sa.bindparam("attempt", type_=sa.Integer()),
+    sa.bindparam("chunks", type_=sa.BigInteger()),
+    sa.bindparam("chunk_size", type_=sa.BigInteger()),
+    sa.bindparam("iteration", type_=sa.BigInteger()),
+    sa.bindparam("validation", type_=sa.BigInteger()),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LossSince:
+    """What a watcher of a curve has not seen, and whether there is more to come, all of one moment."""
+
+    news: LossNews
+    is_all: bool
+    present_attempt: int
+    state: TaskState
+
+
+async def loss_since(
+    sessions: Sessions, task_id: str, network: Network, at: LossCursor, *, chunks: int
+) -> LossSince:
+    """What follows the cursor, at most about so many chunks of it; TaskNotFound."""
+    row = await sessions.one(
+        _LOSS_SINCE,
+        {
+            "task": task_id,
+            "network": NETWORK_NUMBERS[network],
+            "attempt": at.attempt,
+            "iteration": at.iteration,
+            "validation": at.validation,
+            "chunks": chunks,
+            "chunk_size": POINTS_PER_CHUNK,
+        },
+    )
+    if row is None:
+        raise task_not_found(task_id)
+    packed = (row.packed or b"")[row.iteration % POINTS_PER_CHUNK * POINT_BYTES :]
+    validation = [(int(iteration), accuracy) for iteration, accuracy in row.validations or ()]
+    end = row.iteration + len(packed) // POINT_BYTES
+    is_all = end >= row.length
+    cursor = LossCursor(row.attempt, end, validation[-1][0] + 1 if validation else row.validation)
+    step_time = row.step_time if packed and is_all else None
+    news = LossNews(row.iteration, packed, validation, step_time, cursor)
+    return LossSince(news, is_all, row.present, TaskState(row.state))
 
 
 class Curves:

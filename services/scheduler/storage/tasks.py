@@ -18,9 +18,9 @@ from services.scheduler.domain.task import (
     Task,
     TaskChanged,
     TaskKind,
-    TaskNotFound,
     TaskState,
     TaskTransition,
+    task_not_found,
 )
 from services.scheduler.storage import codec
 from services.scheduler.storage.tables import tasks, transitions
@@ -101,9 +101,7 @@ class Tasks:
     async def _row(self, task_id: str, select: sa.Select[Any]) -> Any:  # noqa: ANN401 -- a row
         row = (await self._session.execute(select.where(tasks.c.id == task_id))).one_or_none()
         if row is None:
-            raise TaskNotFound(
-                f"there is no tasks/{task_id[:64]}; it may have been deleted", task=task_id[:64]
-            )
+            raise task_not_found(task_id)
         return row
 
     async def save(self, before: Task, after: Task) -> None:
