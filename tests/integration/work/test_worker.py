@@ -141,15 +141,15 @@ async def test_a_scheduler_that_was_away_misses_no_point(work: WorkerUnderTest) 
     assert told.losses[CLASSIFICATION] == [float(n) for n in range(400_000)]
 
 
-async def test_points_are_told_within_100_ms_and_not_one_by_one(work: WorkerUnderTest) -> None:
-    """M5: batches of at most 100 ms, so that a fast training does not flood the scheduler."""
+async def test_points_are_told_soon_and_not_one_by_one(work: WorkerUnderTest) -> None:
+    """M5: batches of 40 ms, so that a fast training does not flood the scheduler."""
     work.scheduler.add("jobs/1", behaviour="until-sigterm")
     told = work.scheduler.told["jobs/1"]
     await until(lambda: told.losses[CLASSIFICATION])
     reports, started_s = told.reports, time.monotonic()
     await asyncio.sleep(2)  # a rate needs a time
     rate = (told.reports - reports) / (time.monotonic() - started_s)
-    assert rate < 11
+    assert rate < 26
     work.scheduler.cancelled.add("jobs/1")
     async with asyncio.timeout(10):
         await work.scheduler.finished.get()
