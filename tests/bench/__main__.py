@@ -1,17 +1,19 @@
-"""Measures and prints one JSON object: `python -m tests.bench [stack] [training]`; by default all."""
+"""Measures and prints one JSON object: `python -m tests.bench [stack] [live] [training]`; by default all."""
 
 import json
 import sys
 
-from tests.bench import stack, training
+from tests.bench import live, stack, training
 
 
 def main() -> None:
     """Run the benches that are named, or all of them."""
-    wanted = sys.argv[1:] or ["stack", "training"]
+    wanted = sys.argv[1:] or ["stack", "live", "training"]
     figures = {}
     if "stack" in wanted:
         figures["stack"] = stack.measure()
+    if "live" in wanted:
+        figures["live"] = live.measure()
     if "training" in wanted:
         figures["training"] = training.measure_overhead()
     print(json.dumps(figures, indent=2))

@@ -33,6 +33,7 @@ from deploy.embedded import stack
 from services.kit.grpc_client import connect
 
 _POINTS = 40_000
+_BATCH = 100
 _CLASSIFICATION = task_pb2.NETWORK_CLASSIFICATION
 
 
@@ -89,7 +90,8 @@ async def _submit(loupe: AsyncLoupe, name: str, image: str, resource: str) -> st
     return str((await loupe.submit(task_pb2.Task(training=spec))).name)
 
 
-async def _small_image(loupe: AsyncLoupe, minor: int, iterations: int) -> str:
+async def small_image(loupe: AsyncLoupe, minor: int, iterations: int) -> str:
+    """A version of the seeded image that takes 64 px and trains so many iterations."""
     version = algorithm_image_pb2.AlgorithmImageVersion(
         major=3,
         minor=minor,
@@ -121,7 +123,7 @@ async def _small_image(loupe: AsyncLoupe, minor: int, iterations: int) -> str:
 
 async def _submit_to_first_iteration(loupe: AsyncLoupe) -> dict[str, float]:
     """First submission packs the images; the second finds the pack (D, M5)."""
-    image = await _small_image(loupe, 64, 30)
+    image = await small_image(loupe, 64, 30)
     figures = {}
     for run in ("with packing", "pack found"):
         submitted = time.time()
@@ -140,30 +142,14 @@ async def _submit_to_first_iteration(loupe: AsyncLoupe) -> dict[str, float]:
 
 async def _loss_points(loupe: AsyncLoupe, data_dir: Path) -> dict[str, Any]:
     """Points stored and read back, by a worker that reports as fast as it is answered."""
-    image = await _small_image(loupe, 65, _POINTS)
+    image = await small_image(loupe, 65, _POINTS)
     profile = load_profile(data_dir)
     service_token = json.loads((data_dir / "credentials.json").read_text())["service_token"]
     async with connect(profile.scheduler_address, lambda: service_token) as channel:
         jobs = job_service_pb2_grpc.JobServiceStub(channel)
-        task, lease = await _leased(loupe, jobs, image, "curve")
-        batch = 100
-        started = time.monotonic()
-        for first in range(0, _POINTS, batch):
-            now = timestamp_pb2.Timestamp()
-            now.GetCurrentTime()
-            points = job_pb2.LossPoints(
-                network=_CLASSIFICATION,
-                first_iteration=first,
-                losses=[1.0 / (1 + first + i) for i in range(batch)],
-                step_time=now,
-            )
-            await jobs.ReportJob(
-                job_service_pb2.ReportJobRequest(
-                    job=lease.job, fencing_token=lease.fencing_token, loss_points=[points]
-                )
-            )
-        taken = time.monotonic() - started
-        short_task, short_lease = await _leased(loupe, jobs, image, "short-curve")
+        task, lease = await leased(loupe, jobs, image, "curve")
+        reports = await reports_per_s(jobs, lease, _POINTS // _BATCH)
+        short_task, short_lease = await leased(loupe, jobs, image, "short-curve")
         await jobs.ReportJob(
             job_service_pb2.ReportJobRequest(
                 job=short_lease.job,
@@ -171,16 +157,15 @@ async def _loss_points(loupe: AsyncLoupe, data_dir: Path) -> dict[str, Any]:
                 loss_points=[job_pb2.LossPoints(network=_CLASSIFICATION, losses=[1.0] * 100)],
             )
         )
-    commits = await _commits_per_s(data_dir)
+    commits = await commits_per_s(data_dir)
     opened = await _median_s(lambda: _curve(loupe, task, 1000))
     short = await _median_s(lambda: _curve(loupe, short_task, 1000))
     full = await _median_s(lambda: _curve(loupe, task, 0))
-    reports_per_s = _POINTS / batch / taken
     return {
-        "loss points stored/s (batches of 100, one worker)": round(_POINTS / taken),
-        "reports/s": round(reports_per_s),
+        "loss points stored/s (batches of 100, one worker)": round(reports * _BATCH),
+        "reports/s": round(reports),
         "bare INSERT+COMMIT/s on one connection": round(commits),
-        "reports as a ratio to bare commits": round(reports_per_s / commits, 2),
+        "reports as a ratio to bare commits": round(reports / commits, 2),
         "curve of 40,000 points, 1,000 shown, ms": round(opened * 1e3, 1),
         "curve of 100 points, ms": round(short * 1e3, 1),
         "curve of 40,000 as a ratio to one of 100": round(opened / short, 2),
@@ -188,7 +173,28 @@ async def _loss_points(loupe: AsyncLoupe, data_dir: Path) -> dict[str, Any]:
     }
 
 
-async def _leased(loupe: AsyncLoupe, jobs: Any, image: str, name: str) -> tuple[str, Any]:  # noqa: ANN401 - a stub
+async def reports_per_s(jobs: Any, lease: Any, reports: int) -> float:  # noqa: ANN401 - a stub, a lease
+    """Reports of 100 points each from a worker that waits for each answer."""
+    started = time.monotonic()
+    for first in range(0, reports * _BATCH, _BATCH):
+        now = timestamp_pb2.Timestamp()
+        now.GetCurrentTime()
+        points = job_pb2.LossPoints(
+            network=_CLASSIFICATION,
+            first_iteration=first,
+            losses=[1.0 / (1 + first + i) for i in range(_BATCH)],
+            step_time=now,
+        )
+        await jobs.ReportJob(
+            job_service_pb2.ReportJobRequest(
+                job=lease.job, fencing_token=lease.fencing_token, loss_points=[points]
+            )
+        )
+    return reports / (time.monotonic() - started)
+
+
+async def leased(loupe: AsyncLoupe, jobs: Any, image: str, name: str) -> tuple[str, Any]:  # noqa: ANN401 - a stub
+    """A submitted task and the lease of its training."""
     # Nobody else stands for this resource, so the job is ours.
     task = await _submit(loupe, name, image, "gpu")
     answer = await jobs.AcquireJob(
@@ -218,17 +224,22 @@ async def _median_s(action: Callable[[], Awaitable[None]], times: int = 30) -> f
     return statistics.median(taken)
 
 
-async def _commits_per_s(data_dir: Path, seconds: float = 3.0) -> float:
-    """What one connection to the same PostgreSQL does at best: the limit that a report has."""
+async def postgres(data_dir: Path) -> Any:  # noqa: ANN401 - asyncpg has no types
+    """A connection of its own to the stack's PostgreSQL."""
     state = json.loads((data_dir / "stack.json").read_text())
     credentials = json.loads((data_dir / "credentials.json").read_text())
-    connection = await asyncpg.connect(
+    return await asyncpg.connect(
         host="127.0.0.1",
         port=state["ports"]["postgres"],
         user="loupe",
         password=credentials["postgres_password"],
         database="loupe",
     )
+
+
+async def commits_per_s(data_dir: Path, seconds: float = 3.0) -> float:
+    """What one connection to the same PostgreSQL does at best: the limit that a report has."""
+    connection = await postgres(data_dir)
     try:
         await connection.execute("CREATE TABLE IF NOT EXISTS public.bench (payload bytea)")
         payload, count, started = b"x" * 400, 0, time.monotonic()
