@@ -1,13 +1,16 @@
-"""Measures and prints one JSON object: `python -m tests.bench [stack] [live] [training]`; by default all."""
+"""Measures and prints one JSON object: `python -m tests.bench [stack] [live] [training] …`.
+
+Besides: admission, listing. By default the first three: the queue's and the list's take minutes each.
+"""
 
 import json
 import sys
 
-from tests.bench import live, stack, training
+from tests.bench import admission, listing, live, stack, training
 
 
 def main() -> None:
-    """Run the benches that are named, or all of them."""
+    """Run the benches that are named, or the usual ones."""
     wanted = sys.argv[1:] or ["stack", "live", "training"]
     figures = {}
     if "stack" in wanted:
@@ -16,6 +19,10 @@ def main() -> None:
         figures["live"] = live.measure()
     if "training" in wanted:
         figures["training"] = training.measure_overhead()
+    if "admission" in wanted:
+        figures["admission"] = admission.measure()
+    if "listing" in wanted:
+        figures["listing"] = listing.measure()
     print(json.dumps(figures, indent=2))
 
 

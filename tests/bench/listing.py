@@ -1,0 +1,177 @@
+"""Measures pages of the task list over gRPC with 1,000,000 tasks: `python -m tests.bench listing`."""
+
+import asyncio
+import random
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from loupe.scheduler.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
+
+from deploy.embedded.servers import EmbeddedServers
+from services.kit.database import Database, Signals
+from services.kit.grpc_client import connect
+from services.kit.process import Process
+from services.kit.settings import load
+from services.scheduler.__main__ import MIGRATIONS, compose
+from services.scheduler.settings import Settings
+from tests.support.simulation import a_task, parts_of, put
+
+TASKS = 1_000_000
+_WAITING = 10_000
+_PAGES = 300
+_USERS = 500
+_ENVIRONMENTS = 40
+# Of a hundred tasks that ended; the waiting ones come on top.
+_STATES = ("COMPLETED",) * 70 + ("RELEASED",) * 20 + ("TERMINATED",) * 6 + ("FAILED",) * 4
+
+_NAME = "'line-' || (n % 97) || '-model-' || n"
+
+
+def _chosen(seed: int, choices: int) -> str:
+    """Of the task's number, as if by chance, and independent of what another seed chooses."""
+    return f"(abs(hashint8extended(n, {seed}) % {choices}))"
+
+
+def measure(tasks: int = TASKS) -> dict[str, Any]:
+    """A scheduler of its own on embedded servers; no registry is asked for a list."""
+    return asyncio.run(_measure(tasks))
+
+
+async def _measure(tasks: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="loupe-bench-") as folder:
+        async with EmbeddedServers(Path(folder)) as servers:
+            url = await servers.postgres.create_database("listing")
+            environment = {
+                "LOUPE_DATABASE_URL": url,
+                "LOUPE_NATS_URL": servers.nats.url,
+                "LOUPE_SERVICE_TOKEN": servers.credentials.service_token,
+                "LOUPE_REGISTRY_ADDRESS": "127.0.0.1:1",
+                "LOUPE_LISTEN": "127.0.0.1:0",
+                **servers.object_store.environment(),
+            }
+            async with (
+                Database(url, "scheduler", statement_timeout_s=3600) as database,
+                Signals(url) as signals,
+            ):
+                await database.migrate(MIGRATIONS)
+                await _fill(database, signals, tasks)
+            process = Process()
+            ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+            async def main(process: Process) -> None:
+                ready.set_result((await compose(process, load(Settings, environment))).port)
+
+            living = asyncio.create_task(process.live(main))
+            try:
+                async with connect(
+                    f"127.0.0.1:{await ready}", lambda: servers.credentials.service_token
+                ) as channel:
+                    return await _pages(task_service_pb2_grpc.TaskServiceStub(channel), tasks)
+            finally:
+                process.stop()
+                await living
+
+
+async def _fill(database: Database, signals: Signals, tasks: int) -> None:
+    """Ended tasks from one that the scheduler wrote, and waiting ones with their jobs."""
+    chosen = random.Random(1)
+    parts = parts_of(database, signals)
+    resource = "computeResources/gpu"
+    waiting = min(_WAITING, tasks // 10)
+    await put(
+        parts,
+        [
+            replace(
+                a_task(number, f"users/u{chosen.randrange(_USERS)}", resource),
+                create_time=parts.clock.now(),
+            )
+            for number in range(waiting)
+        ],
+    )
+    async with database.sessions.begin() as session:
+        columns = await session.scalars(
+            sa.text(
+                "SELECT column_name FROM information_schema.columns"
+                " WHERE table_schema = current_schema() AND table_name = 'tasks'"
+            )
+        )
+        changed = {
+            # Older than all that wait, and in order.
+            "id": "'00' || to_char(n, 'FM00000000000000000000')",
+            "state": f"(CAST(:states AS text[]))[1 + {_chosen(1, 100)}]",
+            "creator": f"'users/u' || {_chosen(2, _USERS)}",
+            "production_environment": f"'productionEnvironments/e' || {_chosen(3, _ENVIRONMENTS)}",
+            "model_name": _NAME,
+            "name_grams": (
+                f"(SELECT array_agg(DISTINCT substr(name, at, size)) FROM (SELECT {_NAME} AS name) named, "  # noqa: S608 -- names of our own columns
+                "generate_series(1, 3) size, generate_series(1, length(name) - size + 1) at)"
+            ),
+            "request_id": "NULL",
+        }
+        names = list(columns)
+        await session.execute(
+            sa.text(
+                f"INSERT INTO tasks ({', '.join(names)}) "  # noqa: S608 -- names of our own columns
+                f"SELECT {', '.join(changed.get(name, 'o.' + name) for name in names)} "
+                "FROM generate_series(1, :count) n, (SELECT * FROM tasks LIMIT 1) o"
+            ),
+            {"count": tasks - waiting, "states": list(_STATES)},
+        )
+    async with database.sessions.begin() as session:
+        await session.execute(sa.text("ANALYZE"))
+
+
+async def _pages(stub: Any, tasks: int) -> dict[str, Any]:  # noqa: ANN401 -- a generated stub
+    chosen = random.Random(2)
+
+    def user() -> str:
+        return f"users/u{chosen.randrange(_USERS)}"
+
+    def environment() -> str:
+        return f"productionEnvironments/e{chosen.randrange(_ENVIRONMENTS)}"
+
+    failed, completed, waiting = (
+        [task_pb2.TaskState.Value(f"TASK_STATE_{state}")] for state in ("FAILED", "COMPLETED", "WAITING")
+    )
+    filters: dict[str, Any] = {
+        "newest": dict,
+        "state, frequent": lambda: {"states": completed},
+        "state, rare": lambda: {"states": failed},
+        "waiting, with reasons": lambda: {"states": waiting},
+        "creator": lambda: {"creator": user()},
+        "creator and state": lambda: {"creator": user(), "states": failed},
+        "environment": lambda: {"production_environment": environment()},
+        "environment and state": lambda: {"production_environment": environment(), "states": failed},
+        "creator and environment": lambda: {"creator": user(), "production_environment": environment()},
+        "name, one task": lambda: {"model_name_contains": f"model-{chosen.randrange(tasks // 2, tasks)}"},
+        "name, many tasks": lambda: {"model_name_contains": f"line-{chosen.randrange(10, 97)}-"},
+    }
+    figures: dict[str, Any] = {"tasks": tasks}
+    pages, cpu_s = 0, time.process_time()
+    for name, make in filters.items():
+        taken_ms = []
+        for _ in range(_PAGES // len(filters)):
+            # A page somewhere behind the first, as whoever scrolls asks for it.
+            request = task_service_pb2.ListTasksRequest(page_size=50, **make())
+            for _ in range(3):
+                started_s = time.monotonic()
+                answer = await stub.ListTasks(request)
+                taken_ms.append((time.monotonic() - started_s) * 1e3)
+                pages += 1
+                if not answer.next_page_token:
+                    break
+                request.page_token = answer.next_page_token
+        taken_ms.sort()
+        figures[f"{name}: p50, p99 ms"] = [
+            round(taken_ms[len(taken_ms) // 2], 1),
+            round(taken_ms[int(len(taken_ms) * 0.99)], 1),
+        ]
+    # The same on a busy machine: what a page costs besides the database.
+    figures["CPU of scheduler and client in one process, ms a page"] = round(
+        (time.process_time() - cpu_s) / pages * 1e3, 1
+    )
+    return figures
