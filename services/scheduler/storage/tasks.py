@@ -28,6 +28,8 @@ from services.scheduler.storage.tables import tasks, transitions
 _HELD_NAME = "tasks_model_name_held"
 _REQUEST = "tasks_request"
 _LONGEST_GRAM = 3
+# The grams are for the index: reading them costs more than reading the task.
+_COLUMNS = tuple(column for column in tasks.c if column.name != "name_grams")
 
 
 class ModelNameTaken(AlreadyExists):
@@ -86,15 +88,15 @@ class Tasks:
 
     async def get(self, task_id: str) -> Task:
         """The task, or TaskNotFound."""
-        return _task(await self._row(task_id, sa.select(tasks)))
+        return _task(await self._row(task_id, sa.select(*_COLUMNS)))
 
     async def lock(self, task_id: str) -> Task:
         """The task, or TaskNotFound; its lock guards its jobs and curves too, until the transaction ends."""
-        return _task(await self._row(task_id, sa.select(tasks).with_for_update(key_share=True)))
+        return _task(await self._row(task_id, sa.select(*_COLUMNS).with_for_update(key_share=True)))
 
     async def lock_unless_busy(self, task_id: str) -> Task | None:
         """The task, locked; None if somebody changes it at this moment. For who holds other locks already."""
-        locking = sa.select(tasks).with_for_update(key_share=True, skip_locked=True)
+        locking = sa.select(*_COLUMNS).with_for_update(key_share=True, skip_locked=True)
         row = (await self._session.execute(locking.where(tasks.c.id == task_id))).one_or_none()
         return None if row is None else _task(row)
 
@@ -156,7 +158,7 @@ class Tasks:
         """The task that a request made, and the digest of what it asked for (W12)."""
         row = (
             await self._session.execute(
-                sa.select(tasks).where(tasks.c.creator == creator, tasks.c.request_id == request_id)
+                sa.select(*_COLUMNS).where(tasks.c.creator == creator, tasks.c.request_id == request_id)
             )
         ).one_or_none()
         return None if row is None else (_task(row), bytes(row.request_digest))
@@ -190,11 +192,11 @@ class Tasks:
             conditions.append(sa.func.lower(tasks.c.model_name).contains(part, autoescape=True))
         newest = tasks.c.id.desc()
         if not wanted.states:
-            select = sa.select(tasks).where(*conditions).order_by(newest).limit(limit)
+            select = sa.select(*_COLUMNS).where(*conditions).order_by(newest).limit(limit)
             return [_task(row) for row in await self._session.execute(select)]
         # Each state by itself is a range of the index; together they would be a scan of all tasks.
         parts = [
-            sa.select(tasks)
+            sa.select(*_COLUMNS)
             .where(*conditions, tasks.c.state == state.value)
             .order_by(newest)
             .limit(limit)
