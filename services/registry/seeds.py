@@ -88,7 +88,7 @@ _IMAGES = (
             description="ResNet18 for any surface; codes and environment are the user's to choose",
         ),
         # Small, so that two cores train it in minutes; per image, because exposure varies between photos.
-        InputSpecification(width=64, height=64, per_image_normalisation=True),
+        InputSpecification(width=64, height=64, per_image_normalisation=True, detail=3),
     ),
     (
         AlgorithmImage(

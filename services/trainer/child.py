@@ -14,7 +14,8 @@ Order: {"order": "train", "work": {…}}, where work has
     network                    "ResNet18"
     input_specification        {width, height[, channels: 3, mean: [3], std: [3],
                                normalisation: fixed or per_image, resolution: {width, height,
-                               tolerance: 0.1, min_side_px: 32, max_aspect_ratio: 8} or null]}
+                               tolerance: 0.1, min_side_px: 32, max_aspect_ratio: 8} or null,
+                               detail: 1]}
     training_parameters        {"classification": {base_lr, batch_size, max_iter, weight_decay, momentum,
                                lr_policy, power, gamma}}; other levels are ignored (W9)
     preprocessing              {train_fraction, filter_resolution, augmentations: [colour|scale|flip|random]}

@@ -66,6 +66,7 @@ def _input(message: job_pb2.WorkInput) -> dict[str, Any]:
         "mean": [_shortest(value) for value in message.mean] or None,
         "std": [_shortest(value) for value in message.std] or None,
         "normalisation": "per_image" if message.per_image_normalisation else "fixed",
+        "detail": message.detail or None,
         "resolution": {name: value for name, value in resolution.items() if value},
     }
 

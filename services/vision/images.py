@@ -123,6 +123,16 @@ def decode(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Pixels:
     return _decode(data, limits)[0]
 
 
+def decode_mask(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
+    """Values of a mask, uint8 (H, W); of an indexed PNG the indices, not colours. Raises UnusableImage."""
+    if _sniff(data) != "png":
+        return _decode(data, limits)[0][..., 0]
+    _decode(data, limits)  # refuses what is damaged or too large, in the words used for images
+    with Image.open(BytesIO(data), formats=["PNG"]) as image:
+        indexed = image if image.mode in {"L", "P"} else image.convert("L")
+        return np.array(indexed, np.uint8)
+
+
 def pixels_sha256(pixels_HWC: Pixels) -> str:
     """Digest of pixels and shape, whatever file they came from."""
     digest = hashlib.sha256(repr(pixels_HWC.shape).encode())

@@ -70,14 +70,25 @@ def to_input(images_NHWC: Tensor) -> Tensor:
     return images_NHWC.permute(0, 3, 1, 2).to(torch.float32).div_(255)
 
 
-def normalise(images_NCHW: Tensor, specification: InputSpecification) -> Tensor:
-    """Images in 0..1 as the network takes them (see preprocessing); changes them in place."""
+def normalise(
+    images_NCHW: Tensor, specification: InputSpecification, of_whole: tuple[Tensor, Tensor] | None = None
+) -> Tensor:
+    """Images in 0..1 as the network takes them (see preprocessing); changes them in place.
+
+    `of_whole`: deviation and mean, each (N, 1, 1, 1), of the whole images of which these are windows.
+    """
     if specification.normalisation == "per_image":
-        std_N111, mean_N111 = torch.std_mean(images_NCHW, dim=(1, 2, 3), correction=0, keepdim=True)
+        std_N111, mean_N111 = of_whole or deviation_and_mean(images_NCHW)
         return images_NCHW.sub_(mean_N111).div_(std_N111 + PER_IMAGE_FLOOR)
     mean = torch.tensor(specification.mean, device=images_NCHW.device).view(1, -1, 1, 1)
     std = torch.tensor(specification.std, device=images_NCHW.device).view(1, -1, 1, 1)
     return images_NCHW.sub_(mean).div_(std)
+
+
+def deviation_and_mean(images_NCHW: Tensor) -> tuple[Tensor, Tensor]:
+    """Of all pixels and channels of each image, (N, 1, 1, 1) each."""
+    std_N111, mean_N111 = torch.std_mean(images_NCHW, dim=(1, 2, 3), correction=0, keepdim=True)
+    return std_N111, mean_N111
 
 
 def place(network: nn.Module, specification: InputSpecification, device: torch.device) -> nn.Module:

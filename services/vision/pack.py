@@ -1,6 +1,6 @@
 """Samples decoded and resized once: memory-mapped shards for attempts, retrains and evaluations alike.
 
-    <root>/<recipe>/<digest>.u8     (N, height, width, 3) uint8, nothing else
+    <root>/<recipe>/<digest>.u8     (N, height, width, 3) uint8, of masks (N, height, width, 1), nothing else
     <root>/<recipe>/<digest>.json   which content hash lies in which slot, and which could not be decoded and
     why
 
@@ -13,12 +13,13 @@ the .u8 is complete.
 import contextlib
 import hashlib
 import json
+import math
 import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -26,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.vision.faults import InfrastructureFault
-from services.vision.images import DEFAULT_LIMITS, ImageLimits, Pixels, UnusableImage, decode
-from services.vision.preprocessing import InputSpecification, resize
+from services.vision.images import DEFAULT_LIMITS, ImageLimits, Pixels, UnusableImage, decode, decode_mask
+from services.vision.preprocessing import InputSpecification, cover, resize
 from services.vision.samples import Objects, Sample, read_verified
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -55,13 +56,20 @@ class Pack:
     slots: dict[str, tuple[int, int]]
     """Content hash → (shard, slot)."""
     unreadable: dict[str, Unreadable]
+    channels: int = 3
+    """1 in a pack of masks."""
+
+    @property
+    def sample_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of every sample."""
+        return self.specification.height, self.specification.width, self.channels
 
     def rows(self, hashes: Iterable[str]) -> NDArray[np.int64]:
         """(N, 2) shard and slot of each hash, for `gather`. KeyError for one that is unreadable."""
         return np.array([self.slots[sha256] for sha256 in hashes], np.int64).reshape(-1, 2)
 
     def gather(self, rows: NDArray[np.int64], out_NHWC: Pixels) -> None:
-        """Copies rows into a buffer of the caller's, (N, H, W, 3) uint8."""
+        """Copies rows into a buffer of the caller's, (N, H, W, C) uint8."""
         shards = self.shards
         for target, (shard, slot) in zip(out_NHWC, rows.tolist(), strict=True):
             target[...] = shards[shard][slot]
@@ -92,18 +100,51 @@ class PackCache:
         progress: Progress = lambda _done, _total: None,
     ) -> Pack:
         """Pixels of all samples; reads and decodes only what no shard holds. Raises InfrastructureFault."""
-        wanted = list(dict.fromkeys(sample.sha256 for sample in samples))
-        folder = self._root / specification.pack_recipe
-        pack = Pack(specification, (), {}, {})
+
+        def read(sha256: str) -> Pixels:
+            data = read_verified(objects, f"samples/{sha256}", sha256)
+            return resize(decode(data, self._limits), specification)
+
+        empty = Pack(specification, (), {}, {})
+        return self._load(specification.pack_recipe, empty, [its.sha256 for its in samples], read, progress)
+
+    def load_masks(
+        self,
+        samples: Iterable[Sample],
+        specification: InputSpecification,
+        objects: Objects,
+        progress: Progress = lambda _done, _total: None,
+    ) -> Pack:
+        """Masks by `Sample.mask_key`: how much of each pixel is the sample's own defect, 0 to 255.
+
+        Samples without a mask are passed over. Raises InfrastructureFault.
+        """
+        by_key = {key: sample for sample in samples if (key := sample.mask_key)}
+
+        def read(key: str) -> Pixels:
+            sample = by_key[key]
+            sha256 = str(sample.mask_sha256)
+            marked_HW = sample.marks(
+                decode_mask(read_verified(objects, f"samples/{sha256}", sha256), self._limits)
+            )
+            return cover(marked_HW, specification)[..., None]
+
+        empty = Pack(specification, (), {}, {}, channels=1)
+        return self._load("masks-" + specification.pack_recipe, empty, list(by_key), read, progress)
+
+    def _load(
+        self, recipe: str, empty: Pack, keys: list[str], read: Callable[[str], Pixels], progress: Progress
+    ) -> Pack:
+        wanted = list(dict.fromkeys(keys))
+        folder = self._root / recipe
+        pack = empty
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            pack = self._open_known(folder, specification, set(wanted))
-            missing = [
-                sha256 for sha256 in wanted if sha256 not in pack.slots and sha256 not in pack.unreadable
-            ]
+            pack = self._open_known(folder, empty, set(wanted))
+            missing = [key for key in wanted if key not in pack.slots and key not in pack.unreadable]
             progress(len(wanted) - len(missing), len(wanted))
             if missing:
-                pack = self._build(folder, pack, missing, objects, progress, len(wanted))
+                pack = self._build(folder, pack, missing, read, progress, len(wanted))
                 self._evict(keep=folder)
         except OSError as error:
             raise InfrastructureFault(
@@ -111,8 +152,8 @@ class PackCache:
             ) from error
         return pack
 
-    def _open_known(self, folder: Path, specification: InputSpecification, wanted: set[str]) -> Pack:
-        pack = Pack(specification, (), {}, {})
+    def _open_known(self, folder: Path, empty: Pack, wanted: set[str]) -> Pack:
+        pack = empty
         for manifest in sorted(folder.glob("*.json")):
             with contextlib.suppress(OSError, ValueError, KeyError):  # evicted or damaged: it is built again
                 described = json.loads(manifest.read_bytes())
@@ -126,29 +167,32 @@ class PackCache:
         return pack
 
     def _build(  # noqa: PLR0913, PLR0917 - what a build takes
-        self, folder: Path, pack: Pack, missing: list[str], objects: Objects, progress: Progress, total: int
+        self,
+        folder: Path,
+        pack: Pack,
+        missing: list[str],
+        read: Callable[[str], Pixels],
+        progress: Progress,
+        total: int,
     ) -> Pack:
-        specification = pack.specification
-        sample_bytes = specification.width * specification.height * specification.channels
-        per_shard = max(1, min(_SHARD_SAMPLES, _SHARD_BYTES // sample_bytes))
+        per_shard = max(1, min(_SHARD_SAMPLES, _SHARD_BYTES // math.prod(pack.sample_shape)))
         done = total - len(missing)
 
-        def read(sha256: str) -> Pixels | Unreadable:
-            data = read_verified(objects, f"samples/{sha256}", sha256)
+        def try_to_read(key: str) -> Pixels | Unreadable:
             try:
-                return resize(decode(data, self._limits), specification)
+                return read(key)
             except UnusableImage as error:
                 return Unreadable(error.reason, error.message)
 
         with ThreadPoolExecutor(self._threads, "pack") as threads:
             for start in range(0, len(missing), per_shard):
                 hashes = missing[start : start + per_shard]
-                digest = hashlib.sha256(json.dumps([specification.pack_recipe, hashes]).encode()).hexdigest()
+                digest = hashlib.sha256(json.dumps([folder.name, hashes]).encode()).hexdigest()
                 held: list[str] = []
                 unreadable: dict[str, Unreadable] = {}
                 with _written_atomically(folder / f"{digest}.u8") as file:
                     try:
-                        for sha256, result in zip(hashes, threads.map(read, hashes), strict=True):
+                        for sha256, result in zip(hashes, threads.map(try_to_read, hashes), strict=True):
                             if isinstance(result, Unreadable):
                                 unreadable[sha256] = result
                             else:
@@ -162,7 +206,7 @@ class PackCache:
                         )  # a stop must not wait for a thousand reads
                         raise
                 refused = {sha256: [why.reason, why.message] for sha256, why in unreadable.items()}
-                described = {"recipe": specification.pack_recipe, "samples": held, "unreadable": refused}
+                described = {"recipe": folder.name, "samples": held, "unreadable": refused}
                 # Manifest last: its presence means that the shard before it is complete.
                 with _written_atomically(folder / f"{digest}.json") as file:
                     file.write(json.dumps(described).encode())
@@ -191,9 +235,8 @@ class PackCache:
 
 
 def _with_shard(pack: Pack, path: Path, held: list[str], unreadable: dict[str, list[str]]) -> Pack:
-    specification = pack.specification
-    shape = (len(held), specification.height, specification.width, specification.channels)
-    if path.stat().st_size != int(np.prod(shape)):
+    shape = (len(held), *pack.sample_shape)
+    if path.stat().st_size != math.prod(shape):
         raise ValueError(f"{path} is not {shape}")
     shards = pack.shards
     slots = dict(pack.slots)
@@ -202,7 +245,7 @@ def _with_shard(pack: Pack, path: Path, held: list[str], unreadable: dict[str, l
         shards = (*shards, np.memmap(path, np.uint8, "r", shape=shape))
         slots |= {sha256: (len(shards) - 1, slot) for slot, sha256 in enumerate(held)}
     refused = {sha256: Unreadable(*why) for sha256, why in unreadable.items()}
-    return Pack(specification, shards, slots, pack.unreadable | refused)
+    return replace(pack, shards=shards, slots=slots, unreadable=pack.unreadable | refused)
 
 
 @contextlib.contextmanager

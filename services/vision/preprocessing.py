@@ -14,12 +14,13 @@ pictures of one part differs more than a defect from its surroundings.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from services.vision.faults import UserFault
 from services.vision.images import Pixels
@@ -92,6 +93,9 @@ class InputSpecification:
     normalisation: Normalisation = "fixed"
     """per_image ignores mean and std."""
     resolution: ResolutionRule = ResolutionRule()
+    detail: int = 1
+    """Where masks say where the defects lie, an image may be resized to `detail` times width and height and
+    seen through detail × detail windows of the network's size (see windows)."""
 
     def __post_init__(self) -> None:
         if self.channels != 3 or len(self.mean) != 3 or len(self.std) != 3:
@@ -100,6 +104,8 @@ class InputSpecification:
             )
         if not (8 <= self.width <= 4096 and 8 <= self.height <= 4096):
             raise UserFault("BAD_ORDER", f"an input of {self.width}×{self.height} px is outside 8..4096")
+        if not 1 <= self.detail <= 16:
+            raise UserFault("BAD_ORDER", f"an input detail of {self.detail} is outside 1..16")
         if self.normalisation not in get_args(Normalisation):
             raise UserFault("BAD_ORDER", f"the input normalisation must be one of {get_args(Normalisation)}")
         if min(self.std) <= 0:
@@ -118,6 +124,7 @@ class InputSpecification:
                 std=tuple(float(x) for x in value.get("std") or cls.std),
                 normalisation=value.get("normalisation") or cls.normalisation,
                 resolution=ResolutionRule(**{key: rule[key] for key in rule if rule[key] is not None}),
+                detail=int(value.get("detail") or 1),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UserFault("BAD_ORDER", f"the input specification cannot be read: {error!r}") from error
@@ -127,11 +134,23 @@ class InputSpecification:
         return asdict(self)
 
     @property
+    def magnified(self) -> "InputSpecification":
+        """What an image is resized to before windows are cut from it."""
+        return replace(self, width=self.width * self.detail, height=self.height * self.detail, detail=1)
+
+    @property
     def pack_recipe(self) -> str:
         """Names everything that decides a packed pixel; mean and std do not."""
         recipe = {"rule": RULE, "width": self.width, "height": self.height, "channels": self.channels}
         digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
         return f"{self.width}x{self.height}-{digest[:16]}"
+
+
+def cover(marked_HW: NDArray[np.bool_], specification: InputSpecification) -> Pixels:
+    """How much of each pixel of the network's input the marks cover, 0 to 255, uint8 (height, width)."""
+    size = (specification.width, specification.height)
+    marks = marked_HW.astype(np.uint8) * np.uint8(255)
+    return np.asarray(cv2.resize(marks, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def resize(pixels_HWC: Pixels, specification: InputSpecification) -> Pixels:

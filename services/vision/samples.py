@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from services.vision.faults import InfrastructureFault, UserFault
 
 
@@ -29,6 +32,19 @@ class Sample:
     """The physical part (panel, tile, lot) it shows; the same key in two data paths is the same part (D3)."""
     manifest: str = ""
     """SHA-256 of the manifest that lists it."""
+
+    @property
+    def mask_key(self) -> str | None:
+        """Names what the mask marks of this sample, as one file may mean two things; None without a mask."""
+        return f"{self.mask_sha256}-{self._mask_value or 'any'}" if self.mask_sha256 else None
+
+    def marks(self, mask_HW: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Where its mask's values mark the sample's own defect."""
+        return mask_HW == self._mask_value if self._mask_value else mask_HW > 127
+
+    @property
+    def _mask_value(self) -> int:
+        return self.mask_codes.index(self.code) + 1 if self.code in self.mask_codes else 0
 
 
 class Objects(Protocol):

@@ -25,6 +25,7 @@ from services.vision.faults import UserFault
 from services.vision.networks import build_classifier
 from services.vision.preprocessing import RULE, InputSpecification
 from services.vision.special import SpecialRule
+from services.vision.windows import Windows
 
 FORMAT_VERSION = 1
 _NETWORK, _SPECIAL = "network.", "special."
@@ -66,6 +67,15 @@ class Weights:
         """What the network takes."""
         return InputSpecification.from_json(self.certificate["input_specification"])
 
+    @property
+    def windows(self) -> Windows | None:
+        """How the network sees an image, if not whole."""
+        background = self.certificate.get("background")
+        if background is None:
+            return None
+        caution = float(self.certificate["caution"])
+        return Windows(self.input_specification.detail, self.codes.index(background), caution)
+
     def classifier(self) -> nn.Module:
         """The network with these weights, ready to predict."""
         network = build_classifier(self.certificate["network"], self.num_of_classes)
@@ -78,14 +88,21 @@ def certify(
     codes: tuple[str, ...],
     num_of_classes: int,
     specification: InputSpecification,
+    *,
+    windows: Windows | None = None,
     **lineage: Any,  # noqa: ANN401 - JSON
 ) -> dict[str, Any]:
-    """A birth certificate: what predicting needs, and in `lineage` what tells where the weights come from."""
+    """A birth certificate: what predicting needs, and in `lineage` what tells where the weights come from.
+
+    With `windows` the network sees images through them; else, whole.
+    """
     return {
         "network": network,
         "codes": list(codes),
         "num_of_classes": num_of_classes,
         "input_specification": specification.to_json(),
+        "background": codes[windows.background] if windows else None,
+        "caution": windows.caution if windows else 0.0,
         "preprocessing_rule": RULE,
         "lineage": lineage,
     }
@@ -155,6 +172,7 @@ def load_weights(path: Path) -> Weights:
         if not 2 <= weights.num_of_classes <= len(weights.codes):
             raise ValueError(f"{weights.num_of_classes} classes of {len(weights.codes)} codes")  # noqa: TRY301 - told below
         weights.classifier()
+        weights.windows  # noqa: B018 - raises where the certificate cannot be read
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadWeights(
             "WEIGHTS_NOT_CERTIFIED", f"the birth certificate in {path.name} cannot be read: {error!r}"

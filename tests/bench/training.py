@@ -82,6 +82,11 @@ def object_source(data: Path, folder: Path) -> tuple[DirectoryObjects, str, list
             continue
         sha256 = hashlib.sha256(content).hexdigest()
         files[f"samples/{sha256}"] = path
+        mask = path.with_suffix(".png") if path.suffix != ".png" else None
+        mask_sha256 = None
+        if mask and mask.exists():
+            mask_sha256 = hashlib.sha256(mask.read_bytes()).hexdigest()
+            files[f"samples/{mask_sha256}"] = mask
         line = {
             "name": name,
             "code": path.parent.name,
@@ -90,7 +95,7 @@ def object_source(data: Path, folder: Path) -> tuple[DirectoryObjects, str, list
             "width": facts.width,
             "height": facts.height,
             "format": facts.format,
-            "mask_sha256": None,
+            "mask_sha256": mask_sha256,
             "group": groups.get(name),
         }
         lines.append(json.dumps(line))
@@ -120,6 +125,7 @@ def accuracy(options: argparse.Namespace) -> None:
                 "width": options.size,
                 "height": options.size,
                 "normalisation": options.normalisation,
+                "detail": options.detail,
             },
             "training_parameters": {
                 "classification": {
@@ -311,6 +317,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("what", choices=["accuracy", "overhead"])
     parser.add_argument("data", nargs="?")
     parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--detail", type=int, default=1)
     parser.add_argument("--iterations", type=int, default=400)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--lr", type=float, default=0.003)

@@ -50,7 +50,14 @@ class DataSet:
         path.write_bytes(data)
         return sha256
 
-    def add(self, name: str, data: bytes, size: tuple[int, int] = (40, 40), group: str | None = None) -> None:
+    def add(
+        self,
+        name: str,
+        data: bytes,
+        size: tuple[int, int] = (40, 40),
+        group: str | None = None,
+        mask: bytes | None = None,
+    ) -> None:
         self.lines.append(
             {
                 "name": name,
@@ -60,7 +67,7 @@ class DataSet:
                 "width": size[0],
                 "height": size[1],
                 "format": "png",
-                "mask_sha256": None,
+                "mask_sha256": self.put("samples", mask) if mask else None,
                 "group": group,
             }
         )
@@ -79,6 +86,24 @@ def small_data_set(root: Path) -> DataSet:
         for number in range(30):
             png = cv2.imencode(".png", defect(code, random))[1].tobytes()
             found.add(f"{code}/{number:03}.png", png, group=f"{code}{number // 2}")
+    return found
+
+
+def masked_data_set(root: Path) -> DataSet:
+    """Pictures of 96×96 with a defect of a few pixels and its mask (SPOT, LINE), and clean ones (RING)."""
+    found = DataSet(root)
+    random = np.random.default_rng(0)
+    for code in CODES:
+        for number in range(20):
+            pixels, mask = random.normal(110, 8, (96, 96, 3)), np.zeros((96, 96), np.uint8)
+            top, left = random.integers(8, 80, 2)
+            if code != CODES[2]:
+                height, width = (6, 6) if code == CODES[0] else (2, 10)
+                pixels[top : top + height, left : left + width] += 110 if code == CODES[0] else -90
+                mask[top : top + height, left : left + width] = 255
+            png = cv2.imencode(".png", pixels.clip(0, 255).astype(np.uint8))[1].tobytes()
+            # An empty mask says the same as none.
+            found.add(f"{code}/{number:03}.png", png, (96, 96), mask=cv2.imencode(".png", mask)[1].tobytes())
     return found
 
 

@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 import torch
 
-from services.vision.networks import features_and_logits, lay_out, normalise, place, to_input
+from services.vision.inference import outputs
+from services.vision.networks import place
 from services.vision.pack import Pack, PackCache
 from services.vision.samples import Objects, Sample
 from services.vision.weights import Weights
@@ -58,8 +59,10 @@ def predict(  # noqa: PLR0913 - what predicting takes
     network = place(weights.classifier(), specification, device)
     chunks = [samples[start : start + _CHUNK] for start in range(0, len(samples), _CHUNK)]
 
+    seen = specification.magnified if weights.windows else specification
+
     def load(chunk: Sequence[Sample]) -> Pack:
-        return packs.load(chunk, specification, objects, lambda _done, _total: stop_if_asked())
+        return packs.load(chunk, seen, objects, lambda _done, _total: stop_if_asked())
 
     with ThreadPoolExecutor(1, "decode") as ahead:
         pending = [ahead.submit(load, chunk) for chunk in chunks[:1]]
@@ -90,15 +93,9 @@ def _predict_batch(
     stop_if_asked: Callable[[], None],
 ) -> Iterator[Prediction]:
     stop_if_asked()
-    specification = pack.specification
-    device = next(network.parameters()).device
-    shape = (len(samples), specification.height, specification.width, specification.channels)
-    pixels_NHWC = np.empty(shape, np.uint8)
-    pack.gather(pack.rows(sample.sha256 for sample in samples), pixels_NHWC)
-    with torch.inference_mode():
-        images_NCHW = normalise(to_input(torch.from_numpy(pixels_NHWC).to(device)), specification)
-        features_NF, logits_NC = features_and_logits(network, lay_out(images_NCHW, specification))
-        probability_NC = logits_NC.double().softmax(1).cpu().numpy()
+    rows = pack.rows(sample.sha256 for sample in samples)
+    features_NF, logits_NC = outputs(network, pack, rows, weights.input_specification, weights.windows)
+    probability_NC = logits_NC.double().softmax(1).cpu().numpy()
     special_N, special_confidence_N = np.full(len(samples), -1), np.zeros(len(samples))
     if weights.special:
         special_N, special_confidence_N = weights.special.decide(features_NF.double().cpu().numpy())

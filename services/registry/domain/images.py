@@ -63,6 +63,8 @@ class InputSpecification:
     """0: 8, the contract's default."""
     per_image_normalisation: bool = False
     """By the image's own mean and deviation instead of `mean` and `std`."""
+    detail: int = 0
+    """Where masks allow it, images are seen through windows of an image so many times as large; 0: whole."""
 
     def faults(self, at: str) -> list[Violation]:
         """What is wrong with it."""
@@ -76,6 +78,15 @@ class InputSpecification:
             for name, value in (("width", self.width), ("height", self.height))
             if not 8 <= value <= 4096
         ]
+        if not 0 <= self.detail <= 16:
+            faults.append(
+                Violation(
+                    f"{at}.detail",
+                    "OUT_OF_RANGE",
+                    f"detail is {self.detail}; it must be at most 16 (0: images are seen whole)",
+                    f"detail 为 {self.detail}；最大为 16（0 表示整图输入）",
+                )
+            )
         if self.channels != 3:
             faults.append(
                 Violation(

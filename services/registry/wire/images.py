@@ -107,6 +107,7 @@ def input_in(message: pb.InputSpecification) -> InputSpecification:
         min_side=message.min_side,
         max_aspect_ratio=message.max_aspect_ratio,
         per_image_normalisation=message.per_image_normalisation,
+        detail=message.detail,
     )
 
 
@@ -121,6 +122,7 @@ def input_out(value: InputSpecification) -> pb.InputSpecification:
         min_side=value.min_side,
         max_aspect_ratio=value.max_aspect_ratio,
         per_image_normalisation=value.per_image_normalisation,
+        detail=value.detail,
     )
 
 

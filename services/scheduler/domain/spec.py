@@ -35,6 +35,7 @@ class InputSpec:
     min_side: int = 0
     max_aspect_ratio: float = 0.0
     per_image_normalisation: bool = False
+    detail: int = 0
 
 
 @dataclass(frozen=True, slots=True)

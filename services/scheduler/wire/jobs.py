@@ -296,6 +296,7 @@ def _input(value: InputSpec) -> job_pb2.WorkInput:
         min_side=value.min_side,
         max_aspect_ratio=value.max_aspect_ratio,
         per_image_normalisation=value.per_image_normalisation,
+        detail=value.detail,
     )
 
 

@@ -233,6 +233,7 @@ def release_order(task: Task, releaser: str) -> model_service_pb2.CreateModelVer
             min_side=spec.input.min_side,
             max_aspect_ratio=spec.input.max_aspect_ratio,
             per_image_normalisation=spec.input.per_image_normalisation,
+            detail=spec.input.detail,
         ),
         model_params=struct(spec.model_params),
         training_params=struct(spec.training_params),
@@ -266,4 +267,5 @@ def _input(message: algorithm_image_pb2.InputSpecification) -> InputSpec:
         min_side=message.min_side,
         max_aspect_ratio=message.max_aspect_ratio,
         per_image_normalisation=message.per_image_normalisation,
+        detail=message.detail,
     )

@@ -37,6 +37,13 @@ def augment(images_NCHW: Tensor, draws_N: Tensor, augmentations: frozenset[str],
     return images_NCHW
 
 
+def value_factor(draws_N: Tensor, augmentations: frozenset[str], seed: int) -> Tensor:
+    """(N, 1, 1, 1): by how much `augment` makes images brighter; their mean and deviation grow as much."""
+    if "colour" not in augmentations:
+        return torch.ones(len(draws_N), 1, 1, 1, device=draws_N.device)
+    return (1 + _VALUE * (2 * uniform(draws_N, seed, "value") - 1)).view(-1, 1, 1, 1)
+
+
 def uniform(draws_N: Tensor, seed: int, purpose: str) -> Tensor:
     """(N,) float32 in [0, 1), a pure function of seed, purpose and draw.
 
@@ -85,13 +92,12 @@ def _jitter_hsv(images_NCHW: Tensor, draws_N: Tensor, seed: int) -> Tensor:
     With V = max and c any channel, c = V (1 - S k) where k depends on hue alone; so scaling S and V is
     linear in c. A small turn of hue is a rotation about the grey axis, which leaves grey pixels as they are.
     """
-    spread = (2 * uniform(draws_N, seed, purpose) - 1 for purpose in ("hue", "saturation", "value"))
-    hue_N, saturation_N, value_N = spread
+    hue_N, saturation_N = (2 * uniform(draws_N, seed, purpose) - 1 for purpose in ("hue", "saturation"))
     turned_NCHW = torch.einsum("nij,njhw->nihw", _hue_rotation(hue_N * _HUE_TURNS), images_NCHW)
     value_N1HW = turned_NCHW.amax(1, keepdim=True)
     saturation_N111 = (1 + _SATURATION * saturation_N).view(-1, 1, 1, 1)
     scaled_NCHW = torch.lerp(value_N1HW, turned_NCHW, saturation_N111)
-    return scaled_NCHW.mul_((1 + _VALUE * value_N).view(-1, 1, 1, 1)).clamp_(0, 1)
+    return scaled_NCHW.mul_(value_factor(draws_N, frozenset({"colour"}), seed)).clamp_(0, 1)
 
 
 def _hue_rotation(turns_N: Tensor) -> Tensor:

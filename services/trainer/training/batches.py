@@ -14,10 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from services.vision.networks import deviation_and_mean, to_input
 from services.vision.pack import Pack
+from services.vision.windows import place_window
 
 _AHEAD = 3
 """Batches kept ready: enough to hide a page that must come from disk."""
+_WINDOW = 1
+"""Keeps the windows' random numbers apart from the order's, which are drawn from the same keys."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Batch:
     classes_N: Tensor
     draws_N: Tensor
     """Number of each sample in the whole training: what its augmentation is drawn from."""
+    of_whole: tuple[Tensor, Tensor] | None = None
+    """Deviation and mean of the images of which these are windows, (N, 1, 1, 1) each, in 0..1."""
 
 
 def epoch_order(classes: NDArray[np.int64], class_balance: float, seed: int, epoch: int) -> NDArray[np.int64]:
@@ -55,15 +61,32 @@ def epoch_order(classes: NDArray[np.int64], class_balance: float, seed: int, epo
     return random.permutation(np.repeat(by_class, copies))
 
 
-def logit_shift(classes: NDArray[np.int64], class_balance: float) -> NDArray[np.float32]:
+@dataclass(frozen=True)
+class WindowSource:
+    """What windows are cut from, and where."""
+
+    size: tuple[int, int]
+    """Height and width of a window."""
+    masks: Pack
+    mask_keys: list[str | None]
+    """Of each training sample; None where it shows no defect."""
+
+
+def logit_shift(
+    classes: NDArray[np.int64], class_balance: float, occurs: NDArray[np.float64] | None = None
+) -> NDArray[np.float32]:
     """Per class: log of how much more often `epoch_order` draws it than it occurs.
+
+    `occurs` is how often each class will be met, if not as often as among the samples: of windows of whole
+    images far fewer show a defect than of those that training cuts.
 
     Added to the logits in the loss, it leaves the logits themselves with the frequencies of the data: rare
     classes teach the features more often, and the predictions stay calibrated.
     Source: Menon et al., Long-tail learning via logit adjustment, 2021.
     """
-    occurs = np.bincount(classes) / len(classes)
-    drawn = np.where(occurs > 0, occurs ** (1 - class_balance), 0)
+    share = np.bincount(classes) / len(classes)
+    occurs = share if occurs is None else occurs
+    drawn = np.where(share > 0, share ** (1 - class_balance), 0)
     drawn /= drawn.sum()
     shift = np.log(np.divide(drawn, occurs, out=np.ones_like(drawn), where=occurs > 0))
     return shift.astype(np.float32)
@@ -86,7 +109,9 @@ class Batches:
         class_balance: float,
         seed: int,
         device: torch.device,
+        windows: WindowSource | None = None,
     ) -> None:
+        self._windows = windows
         self._pack = pack
         self._rows = pack.rows(hashes)
         self._classes = classes
@@ -139,14 +164,44 @@ class Batches:
             self._ready.put(error)
 
     def _batch(self, iteration: int, chosen: NDArray[np.int64], draws: NDArray[np.int64]) -> Batch:
-        specification = self._pack.specification
-        shape = (len(chosen), specification.height, specification.width, specification.channels)
         on_gpu = self._device.type == "cuda"
+        height, width, channels = self._pack.sample_shape
+        if self._windows:
+            height, width = self._windows.size
+        shape = (len(chosen), height, width, channels)
         images_NHWC = torch.empty(shape, dtype=torch.uint8, pin_memory=on_gpu)
-        self._pack.gather(self._rows[chosen], images_NHWC.numpy())
+        of_whole = None
+        if self._windows:
+            of_whole = self._cut(self._windows, chosen, draws, images_NHWC.numpy())
+        else:
+            self._pack.gather(self._rows[chosen], images_NHWC.numpy())
         return Batch(
             iteration,
             images_NHWC.to(self._device, non_blocking=on_gpu),
             torch.from_numpy(self._classes[chosen]).to(self._device),
             torch.from_numpy(draws).to(self._device),
+            of_whole,
         )
+
+    def _cut(
+        self,
+        windows: WindowSource,
+        chosen: NDArray[np.int64],
+        draws: NDArray[np.int64],
+        out_NHWC: NDArray[np.uint8],
+    ) -> tuple[Tensor, Tensor]:
+        """One window of each sample; deviation and mean of the whole images."""
+        whole_NHWC = np.empty((len(chosen), *self._pack.sample_shape), np.uint8)
+        self._pack.gather(self._rows[chosen], whole_NHWC)
+        mask_HW1 = np.empty(windows.masks.sample_shape, np.uint8)
+        for row, (sample, draw) in enumerate(zip(chosen.tolist(), draws.tolist(), strict=True)):
+            mask_HW = None
+            if key := windows.mask_keys[sample]:
+                windows.masks.gather(windows.masks.rows([key]), mask_HW1[None])
+                mask_HW = mask_HW1[..., 0]
+            random = np.random.Generator(np.random.Philox(key=[self._seed % 2**64, draw], counter=_WINDOW))
+            height, width = windows.size
+            top, left = place_window(mask_HW, *whole_NHWC.shape[1:3], windows.size, random)
+            out_NHWC[row] = whole_NHWC[row, top : top + height, left : left + width]
+        std_N111, mean_N111 = deviation_and_mean(to_input(torch.from_numpy(whole_NHWC)))
+        return std_N111.to(self._device), mean_N111.to(self._device)

@@ -11,15 +11,17 @@ from typing import Protocol
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's custom
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from services.trainer.training.augment import augment
+from services.trainer.training.augment import augment, value_factor
 from services.trainer.training.batches import Batch
 from services.trainer.training.recipe import TrainingRecipe
 from services.vision.faults import UserFault
+from services.vision.inference import outputs
 from services.vision.networks import lay_out, normalise, to_input
 from services.vision.pack import Pack
+from services.vision.preprocessing import InputSpecification
+from services.vision.windows import Windows
 
 _REPORT_INTERVAL_S = 0.05
 """How often losses leave the device: within M5's 200 ms, and on a GPU one wait per interval, not one per
@@ -83,7 +85,10 @@ def train(  # noqa: PLR0913 - the parts of a training
         for group in optimiser.param_groups:
             group["lr"] = learning_rate
         images_NCHW = augment(to_input(batch.images_NHWC), batch.draws_N, recipe.augmentations, recipe.seed)
-        images_NCHW = lay_out(normalise(images_NCHW, specification), specification)
+        if of_whole := batch.of_whole:
+            brighter_N111 = value_factor(batch.draws_N, recipe.augmentations, recipe.seed)
+            of_whole = of_whole[0] * brighter_N111, of_whole[1] * brighter_N111
+        images_NCHW = lay_out(normalise(images_NCHW, specification, of_whole), specification)
         with precision:
             loss = F.cross_entropy(network(images_NCHW) + shift_C, batch.classes_N)
         optimiser.zero_grad(set_to_none=True)
@@ -122,25 +127,24 @@ def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
     return nullcontext()
 
 
-def accuracy(network: nn.Module, pack: Pack, hashes: list[str], classes: NDArray[np.int64]) -> float:
-    """Share of samples whose greatest logit is their class; NaN without samples. Changes nothing."""
-    specification, rows = pack.specification, pack.rows(hashes)
-    device = next(network.parameters()).device
-    precision = mixed_precision(device)
+def judge(
+    network: nn.Module,
+    pack: Pack,
+    hashes: list[str],
+    specification: InputSpecification,
+    windows: Windows | None,
+) -> Tensor:
+    """Logits (N, C) of samples, on the CPU. Changes nothing."""
+    rows = pack.rows(hashes)
     was_training = network.training
     network.eval()
-    right = 0
-    with torch.inference_mode(), precision:
+    found = [torch.zeros(0, network.get_parameter("fc.bias").shape[0])]
+    with mixed_precision(next(network.parameters()).device):
         for start in range(0, len(rows), 64):
-            chosen = rows[start : start + 64]
-            shape = (len(chosen), specification.height, specification.width, specification.channels)
-            pixels_NHWC = np.empty(shape, np.uint8)
-            pack.gather(chosen, pixels_NHWC)
-            images_NCHW = normalise(to_input(torch.from_numpy(pixels_NHWC).to(device)), specification)
-            predicted_N = network(lay_out(images_NCHW, specification)).argmax(1).cpu().numpy()
-            right += int((predicted_N == classes[start : start + 64]).sum())
+            _, logits_NC = outputs(network, pack, rows[start : start + 64], specification, windows)
+            found.append(logits_NC.float().cpu())
     network.train(was_training)
-    return right / len(rows) if len(rows) else float("nan")
+    return torch.cat(found)
 
 
 class _Losses:

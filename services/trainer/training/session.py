@@ -7,6 +7,8 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from services.trainer.training.batches import Batches, logit_shift
+from services.trainer.training.batches import Batches, WindowSource, logit_shift
 from services.trainer.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from services.trainer.training.data import (
     Nonconforming,
@@ -26,21 +28,18 @@ from services.trainer.training.data import (
     refuse_unlearnable,
     split,
 )
-from services.trainer.training.loop import accuracy, make_optimiser, train
+from services.trainer.training.loop import judge, make_optimiser, train
 from services.trainer.training.recipe import TrainingRecipe
 from services.vision.faults import UserFault
-from services.vision.networks import (
-    build_classifier,
-    features_and_logits,
-    lay_out,
-    normalise,
-    place,
-    to_input,
-)
+from services.vision.inference import outputs
+from services.vision.networks import build_classifier, place
 from services.vision.pack import Pack, PackCache
+from services.vision.pack import Progress as PackProgress
+from services.vision.preprocessing import InputSpecification
 from services.vision.samples import Objects, Sample, hash_in_key, read_manifests, read_verified
 from services.vision.special import SpecialRule, fit
 from services.vision.weights import Weights, certify, load_weights, save_weights
+from services.vision.windows import COVERED, Windows, background_class, operating_point
 
 _NETWORK = "classification"
 _SET_ASIDE_BATCH = 200
@@ -73,14 +72,14 @@ def run(work: Mapping[str, Any], objects: Objects, cache: PackCache, folder: Pat
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     samples = listed(read_manifests(objects, work["manifests"]), recipe.codes)
-    usable, set_aside, pack = _usable(samples, recipe, objects, cache, channel)
+    usable, set_aside, view, pack = _usable(samples, recipe, objects, cache, channel)
     sides = _split(usable, set_aside, recipe, work, objects, folder, channel)
     split_path = folder / "split.jsonl"
     split_sha256 = hashlib.sha256(split_path.read_bytes()).hexdigest()
-    training = [sample for sample in sides.of("train") if sample.code in recipe.class_codes]
+    training = [its for its in sides.of("train") if its.code in recipe.class_codes and view.teaches(its)]
     validation = [sample for sample in sides.of("validation") if sample.code in recipe.class_codes]
     refuse_unlearnable(recipe.codes, recipe.num_of_classes, sides.of("train"))
-    _plan_augmentation(recipe, training, channel)
+    _plan_augmentation(recipe, view, training, channel)
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.use_deterministic_algorithms(device.type == "cpu")
@@ -97,8 +96,10 @@ def run(work: Mapping[str, Any], objects: Objects, cache: PackCache, folder: Pat
     watch.log(
         f"{recipe.network} on {_device_name(device)}, {torch.get_num_threads()} threads, "
         f"torch {torch.__version__}: {len(training)} training and {len(validation)} validation samples, "
-        f"iterations {first}..{max_iter - 1}"
+        f"iterations {first}..{max_iter - 1}{view.described()}"
     )
+    window_source, occurs = view.training(training, train_classes)
+    judged = _Judgement(network, pack, validation, validation_classes, recipe, view)
     with Batches(
         pack,
         [sample.sha256 for sample in training],
@@ -108,6 +109,7 @@ def run(work: Mapping[str, Any], objects: Objects, cache: PackCache, folder: Pat
         class_balance=recipe.class_balance,
         seed=recipe.seed,
         device=device,
+        windows=window_source,
     ) as batches:
         train(
             network,
@@ -115,19 +117,18 @@ def run(work: Mapping[str, Any], objects: Objects, cache: PackCache, folder: Pat
             batches,
             recipe,
             watch,
-            logit_shift_C=torch.from_numpy(logit_shift(train_classes, recipe.class_balance)),
-            validate=lambda: accuracy(
-                network, pack, [sample.sha256 for sample in validation], validation_classes
-            ),
-            validation_interval=validation_interval(max_iter, batch_size, len(validation)),
+            logit_shift_C=torch.from_numpy(logit_shift(train_classes, recipe.class_balance, occurs)),
+            validate=judged.accuracy,
+            validation_interval=validation_interval(max_iter, batch_size, len(validation) * view.forwards),
             checkpoints=_Checkpoints(folder, network, optimiser, recipe, digest, channel),
         )
-    special = _special_rule(network, pack, sides, recipe, channel)
+    special = _special_rule(network, pack, view, sides, recipe, channel)
     certificate = certify(
         recipe.network,
         recipe.codes,
         recipe.num_of_classes,
         recipe.input_specification,
+        windows=judged.windows,
         recipe=recipe.to_json(),
         manifests=list(work["manifests"]),
         split_sha256=split_sha256,
@@ -178,9 +179,93 @@ def validation_interval(max_iter: int, batch_size: int, validation_samples: int)
     return max(1, -(-max_iter // 20), round(affordable))
 
 
+@dataclass(frozen=True)
+class _View:
+    """How the network sees images: whole, or through windows cut where masks say."""
+
+    specification: InputSpecification
+    """What images are packed at."""
+    windows: Windows | None = None
+    masks: Pack | None = None
+    showing: frozenset[str] = frozenset()
+    """Keys of the masks that mark something."""
+    background: str = ""
+
+    @property
+    def forwards(self) -> int:
+        """Network inputs that one image costs."""
+        return self.windows.count if self.windows else 1
+
+    def teaches(self, sample: Sample) -> bool:
+        """Whether it is known where the sample shows what it is a sample of."""
+        return not self.windows or sample.code == self.background or sample.mask_key in self.showing
+
+    def described(self) -> str:
+        """For the log."""
+        if not self.windows:
+            return ""
+        return (
+            f", seen through {self.forwards} windows an image; a window without a defect is {self.background}"
+        )
+
+    def training(
+        self, training: list[Sample], classes: NDArray[np.int64]
+    ) -> tuple[WindowSource | None, NDArray[np.float64] | None]:
+        """Where training cuts its windows, and how often each class occurs among those of whole images."""
+        if not self.windows or not self.masks:
+            return None, None
+        keys = [sample.mask_key if sample.mask_key in self.showing else None for sample in training]
+        mask_1HW1 = np.empty((1, *self.masks.sample_shape), np.uint8)
+        occurs = np.zeros(int(classes.max()) + 1)
+        for key, its in zip(keys, classes.tolist(), strict=True):
+            if key:
+                self.masks.gather(self.masks.rows([key]), mask_1HW1)
+                occurs[its] += self.windows.showing(mask_1HW1[0, ..., 0])
+        occurs /= len(training)
+        occurs[self.windows.background] = 1 - occurs.sum()
+        side = (
+            self.specification.height // self.windows.detail,
+            self.specification.width // self.windows.detail,
+        )
+        return WindowSource(side, self.masks, keys), occurs
+
+
+def _view(
+    samples: list[Sample], recipe: TrainingRecipe, objects: Objects, cache: PackCache, progress: PackProgress
+) -> _View:
+    """Through windows where the image version allows it and the masks are enough to teach it."""
+    whole = _View(recipe.input_specification)
+    of_classes = [sample for sample in samples if sample.code in recipe.class_codes]
+    if not _windows_are_possible(of_classes, recipe):
+        return whole
+    magnified = recipe.input_specification.magnified
+    masks = cache.load_masks(of_classes, magnified, objects, progress)
+    marked_1HW1 = np.empty((1, *masks.sample_shape), np.uint8)
+    showing = set()
+    for key in masks.slots:
+        masks.gather(masks.rows([key]), marked_1HW1)
+        if marked_1HW1.max() >= COVERED:
+            showing.add(key)
+    background = background_class(
+        np.array([sample.mask_key in showing for sample in of_classes], np.bool_),
+        np.array([recipe.codes.index(sample.code) for sample in of_classes], np.int64),
+        recipe.num_of_classes,
+    )
+    if background is None:
+        return whole
+    windows = Windows(recipe.input_specification.detail, background)
+    return _View(magnified, windows, masks, frozenset(showing), recipe.codes[background])
+
+
+def _windows_are_possible(samples: list[Sample], recipe: TrainingRecipe) -> bool:
+    """As far as can be told without opening a mask."""
+    masked = {sample.code for sample in samples if sample.mask_key}
+    return recipe.input_specification.detail > 1 and len(masked) >= recipe.num_of_classes - 1
+
+
 def _usable(
     samples: list[Sample], recipe: TrainingRecipe, objects: Objects, cache: PackCache, channel: Channel
-) -> tuple[list[Sample], list[Nonconforming], Pack]:
+) -> tuple[list[Sample], list[Nonconforming], _View, Pack]:
     """Stage RESOLUTION_FILTER: what conforms and can be read. Decoding happens here, once."""
     stage = _Stage("RESOLUTION_FILTER", channel)
     set_aside: list[Nonconforming] = []
@@ -190,14 +275,17 @@ def _usable(
         kept = samples
     reported = 0.0
 
-    def progress(done: int, total: int) -> None:
+    def progress(done: int, total: int, *, first: float = 0.0, share: float = 1.0) -> None:
         nonlocal reported
         channel.stop_if_asked()
         if time.monotonic() - reported >= _PROGRESS_INTERVAL_S or done == total:
             reported = time.monotonic()
-            channel.emit("progress", phase="PREPROCESSING", fraction=done / max(total, 1))
+            channel.emit("progress", phase="PREPROCESSING", fraction=first + share * done / max(total, 1))
 
-    pack = cache.load(kept, recipe.input_specification, objects, progress)
+    masks_share = 0.5 if _windows_are_possible(kept, recipe) else 0.0
+    view = _view(kept, recipe, objects, cache, partial(progress, share=masks_share))
+    images_progress = partial(progress, first=masks_share, share=1 - masks_share)
+    pack = cache.load(kept, view.specification, objects, images_progress)
     usable = [sample for sample in kept if sample.sha256 in pack.slots]
     for sample in kept:
         if why := pack.unreadable.get(sample.sha256):
@@ -207,7 +295,7 @@ def _usable(
         channel.emit("nonconforming", samples=rows[start : start + _SET_ASIDE_BATCH])
     reasons = Counter(item.reason for item in set_aside)
     stage.done(samples=len(samples), usable=len(usable), nonconforming=len(set_aside), reasons=dict(reasons))
-    return usable, set_aside, pack
+    return usable, set_aside, view, pack
 
 
 def _split(  # noqa: PLR0913, PLR0917 - what a split needs to be made and told
@@ -243,12 +331,13 @@ def _split(  # noqa: PLR0913, PLR0917 - what a split needs to be made and told
     return sides
 
 
-def _plan_augmentation(recipe: TrainingRecipe, training: list[Sample], channel: Channel) -> None:
+def _plan_augmentation(recipe: TrainingRecipe, view: _View, training: list[Sample], channel: Channel) -> None:
     """Stage AUGMENTATION: which and how often; the images are changed on the device, batch by batch."""
     stage = _Stage("AUGMENTATION", channel)
     draws = recipe.classification.max_iter * recipe.classification.batch_size
     stage.done(
         augmentations=sorted(recipe.augmentations),
+        windows_per_image=view.forwards,
         draws=draws,
         epochs=round(draws / max(len(training), 1), 2),
     )
@@ -287,17 +376,17 @@ def _resume(  # noqa: PLR0913, PLR0917 - what a checkpoint restores, and where i
     return progress.next_iteration
 
 
-def _special_rule(
-    network: nn.Module, pack: Pack, sides: Split, recipe: TrainingRecipe, channel: Channel
+def _special_rule(  # noqa: PLR0913, PLR0917 - a network, what it sees and how
+    network: nn.Module, pack: Pack, view: _View, sides: Split, recipe: TrainingRecipe, channel: Channel
 ) -> SpecialRule | None:
     """Feature statistics of the special codes, S2; None where the model has none."""
     if recipe.num_of_classes == len(recipe.codes):
         return None
     training, validation = _at_most_per_code(sides.of("train")), _at_most_per_code(sides.of("validation"))
     rule = fit(
-        _features(network, pack, training),
+        _features(network, pack, training, recipe, view),
         np.array([recipe.codes.index(sample.code) for sample in training], np.int64),
-        _features(network, pack, validation),
+        _features(network, pack, validation, recipe, view),
         np.array([recipe.codes.index(sample.code) for sample in validation], np.int64),
         recipe.codes,
         recipe.num_of_classes,
@@ -309,21 +398,16 @@ def _special_rule(
     return rule
 
 
-def _features(network: nn.Module, pack: Pack, samples: list[Sample]) -> NDArray[np.float64]:
-    specification = pack.specification
-    device = next(network.parameters()).device
+def _features(
+    network: nn.Module, pack: Pack, samples: list[Sample], recipe: TrainingRecipe, view: _View
+) -> NDArray[np.float64]:
     rows = pack.rows(sample.sha256 for sample in samples)
     found = [np.zeros((0, network.get_parameter("fc.weight").shape[1]))]
     network.eval()
-    with torch.inference_mode():
-        for start in range(0, len(rows), 64):
-            chosen = rows[start : start + 64]
-            shape = (len(chosen), specification.height, specification.width, specification.channels)
-            pixels_NHWC = np.empty(shape, np.uint8)
-            pack.gather(chosen, pixels_NHWC)
-            images_NCHW = normalise(to_input(torch.from_numpy(pixels_NHWC).to(device)), specification)
-            features_NF, _ = features_and_logits(network, lay_out(images_NCHW, specification))
-            found.append(features_NF.double().cpu().numpy())
+    for start in range(0, len(rows), 64):
+        chosen = rows[start : start + 64]
+        features_NF, _ = outputs(network, pack, chosen, recipe.input_specification, view.windows)
+        found.append(features_NF.double().cpu().numpy())
     return np.concatenate(found)
 
 
@@ -355,6 +439,43 @@ _THREADS = torch.get_num_threads()
 
 def _device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu {platform.machine()}"
+
+
+class _Judgement:
+    """The network on the validation side, and the evidence it should ask for there."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - who judges what, and how
+        self,
+        network: nn.Module,
+        pack: Pack,
+        validation: list[Sample],
+        classes: NDArray[np.int64],
+        recipe: TrainingRecipe,
+        view: _View,
+    ) -> None:
+        hashes = [sample.sha256 for sample in validation]
+        self._judge = partial(judge, network, pack, hashes, recipe.input_specification, view.windows)
+        self._classes = classes
+        self._windows = view.windows
+        self._looked = False
+
+    @property
+    def windows(self) -> Windows | None:
+        """With the caution found at the last look: after a training, at its end."""
+        if self._windows and not self._looked:
+            self.accuracy()  # resumed behind its last iteration
+        return self._windows
+
+    def accuracy(self) -> float:
+        """Share of samples whose greatest logit is their class; NaN without samples."""
+        self._looked = True
+        logits_NC = self._judge()
+        if self._windows:
+            caution = operating_point(logits_NC, self._classes, self._windows.background)
+            self._windows = replace(self._windows, caution=caution)
+            logits_NC[:, self._windows.background] = caution
+        right_N = logits_NC.argmax(1).numpy() == self._classes
+        return float(right_N.mean()) if len(right_N) else float("nan")
 
 
 class _Stage:

@@ -10,7 +10,7 @@ from services.trainer.training.session import run, validation_interval
 from services.vision.channel import Stopped
 from services.vision.faults import InfrastructureFault, UserFault
 from services.vision.weights import load_weights
-from tests.support.training import RecordingChannel
+from tests.support.training import RecordingChannel, masked_data_set, train_order
 
 
 def train(work, data_set, packs, folder, channel=None) -> RecordingChannel:
@@ -195,3 +195,27 @@ def test_the_number_of_threads_is_torchs_again_after_an_order(order, data_set, p
     train(order(threads=before + 1, classification={"max_iter": 1}), data_set, packs, tmp_path / "b")
     train(order(threads=None, classification={"max_iter": 1}), data_set, packs, tmp_path / "c")
     assert torch.get_num_threads() == before
+
+
+def test_masks_let_the_network_see_through_windows(packs, tmp_path):
+    """Defects of a few pixels, which an input of 32 shows as one or two, are taught where the masks say."""
+    found = masked_data_set(tmp_path / "objects")
+    specification = {"width": 32, "height": 32, "detail": 3, "normalisation": "per_image"}
+    order = train_order(
+        found.manifest(), input_specification=specification, classification={"max_iter": 40, "batch_size": 16}
+    )
+    channel = train(order, found, packs, tmp_path / "work")
+    (augmentation,) = [its for its in channel.of("stage") if its["name"] == "AUGMENTATION" and its["counts"]]
+    assert augmentation["counts"]["windows_per_image"] == 25
+    weights = load_weights(Path(channel.events[-1]["weights_path"]))
+    assert weights.windows is not None
+    assert weights.codes[weights.windows.background] == "RING"
+    again = train(order, found, packs, tmp_path / "again")
+    assert again.losses == channel.losses
+
+
+def test_without_masks_the_same_order_sees_whole_images(data_set, packs, tmp_path):
+    specification = {"width": 32, "height": 32, "detail": 3}
+    order = train_order(data_set.manifest(), input_specification=specification)
+    channel = train(order, data_set, packs, tmp_path / "work")
+    assert load_weights(Path(channel.events[-1]["weights_path"])).windows is None

@@ -28,6 +28,7 @@ def test_an_order_says_what_the_image_version_says() -> None:
         "mean": [0.485, 0.456, 0.406],
         "std": None,
         "normalisation": "fixed",
+        "detail": None,
         "resolution": {"min_side_px": 16},
     }
     assert order["preprocessing"]["train_fraction"] == 0.8

@@ -26,21 +26,21 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'loupe/registry/v1/algorithm_image.proto\x12\x11loupe.registry.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\x02\n\x0e\x41lgorithmImage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12*\n\x04kind\x18\x04 \x01(\x0e\x32\x1c.loupe.registry.v1.ImageKind\x12.\n\ttask_type\x18\x05 \x01(\x0e\x32\x1b.loupe.registry.v1.TaskType\x12\x1e\n\x16production_environment\x18\x06 \x01(\t\x12\x16\n\x0elatest_version\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe9\x02\n\x15\x41lgorithmImageVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05major\x18\x02 \x01(\r\x12\r\n\x05minor\x18\x03 \x01(\r\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x1f\n\x17\x63lassification_networks\x18\x05 \x03(\t\x12\x34\n\x05input\x18\x06 \x01(\x0b\x32%.loupe.registry.v1.InputSpecification\x12\x35\n\x14\x64\x65\x66\x61ult_model_params\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x38\n\x17\x64\x65\x66\x61ult_training_params\x18\x08 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x16\n\x0etraining_paths\x18\t \x03(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xad\x01\n\x12InputSpecification\x12\r\n\x05width\x18\x01 \x01(\r\x12\x0e\n\x06height\x18\x02 \x01(\r\x12\x10\n\x08\x63hannels\x18\x03 \x01(\r\x12\x0c\n\x04mean\x18\x04 \x03(\x02\x12\x0b\n\x03std\x18\x05 \x03(\x02\x12\x10\n\x08min_side\x18\x06 \x01(\r\x12\x18\n\x10max_aspect_ratio\x18\x07 \x01(\x02\x12\x1f\n\x17per_image_normalisation\x18\x08 \x01(\x08*X\n\tImageKind\x12\x1a\n\x16IMAGE_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12IMAGE_KIND_GENERAL\x10\x01\x12\x17\n\x13IMAGE_KIND_BUSINESS\x10\x02*n\n\x08TaskType\x12\x19\n\x15TASK_TYPE_UNSPECIFIED\x10\x00\x12\x1c\n\x18TASK_TYPE_CLASSIFICATION\x10\x01\x12)\n%TASK_TYPE_SEGMENTATION_CLASSIFICATION\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'loupe/registry/v1/algorithm_image.proto\x12\x11loupe.registry.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\x02\n\x0e\x41lgorithmImage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12*\n\x04kind\x18\x04 \x01(\x0e\x32\x1c.loupe.registry.v1.ImageKind\x12.\n\ttask_type\x18\x05 \x01(\x0e\x32\x1b.loupe.registry.v1.TaskType\x12\x1e\n\x16production_environment\x18\x06 \x01(\t\x12\x16\n\x0elatest_version\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe9\x02\n\x15\x41lgorithmImageVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05major\x18\x02 \x01(\r\x12\r\n\x05minor\x18\x03 \x01(\r\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x1f\n\x17\x63lassification_networks\x18\x05 \x03(\t\x12\x34\n\x05input\x18\x06 \x01(\x0b\x32%.loupe.registry.v1.InputSpecification\x12\x35\n\x14\x64\x65\x66\x61ult_model_params\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x38\n\x17\x64\x65\x66\x61ult_training_params\x18\x08 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x16\n\x0etraining_paths\x18\t \x03(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbd\x01\n\x12InputSpecification\x12\r\n\x05width\x18\x01 \x01(\r\x12\x0e\n\x06height\x18\x02 \x01(\r\x12\x10\n\x08\x63hannels\x18\x03 \x01(\r\x12\x0c\n\x04mean\x18\x04 \x03(\x02\x12\x0b\n\x03std\x18\x05 \x03(\x02\x12\x10\n\x08min_side\x18\x06 \x01(\r\x12\x18\n\x10max_aspect_ratio\x18\x07 \x01(\x02\x12\x1f\n\x17per_image_normalisation\x18\x08 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\t \x01(\r*X\n\tImageKind\x12\x1a\n\x16IMAGE_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12IMAGE_KIND_GENERAL\x10\x01\x12\x17\n\x13IMAGE_KIND_BUSINESS\x10\x02*n\n\x08TaskType\x12\x19\n\x15TASK_TYPE_UNSPECIFIED\x10\x00\x12\x1c\n\x18TASK_TYPE_CLASSIFICATION\x10\x01\x12)\n%TASK_TYPE_SEGMENTATION_CLASSIFICATION\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loupe.registry.v1.algorithm_image_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_IMAGEKIND']._serialized_start=938
-  _globals['_IMAGEKIND']._serialized_end=1026
-  _globals['_TASKTYPE']._serialized_start=1028
-  _globals['_TASKTYPE']._serialized_end=1138
+  _globals['_IMAGEKIND']._serialized_start=954
+  _globals['_IMAGEKIND']._serialized_end=1042
+  _globals['_TASKTYPE']._serialized_start=1044
+  _globals['_TASKTYPE']._serialized_end=1154
   _globals['_ALGORITHMIMAGE']._serialized_start=126
   _globals['_ALGORITHMIMAGE']._serialized_end=396
   _globals['_ALGORITHMIMAGEVERSION']._serialized_start=399
   _globals['_ALGORITHMIMAGEVERSION']._serialized_end=760
   _globals['_INPUTSPECIFICATION']._serialized_start=763
-  _globals['_INPUTSPECIFICATION']._serialized_end=936
+  _globals['_INPUTSPECIFICATION']._serialized_end=952
 # @@protoc_insertion_point(module_scope)

@@ -182,6 +182,7 @@ class InputSpecification(_message.Message):
     MIN_SIDE_FIELD_NUMBER: _builtins.int
     MAX_ASPECT_RATIO_FIELD_NUMBER: _builtins.int
     PER_IMAGE_NORMALISATION_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
     width: _builtins.int
     """Pixels."""
     height: _builtins.int
@@ -194,6 +195,12 @@ class InputSpecification(_message.Message):
     per_image_normalisation: _builtins.bool
     """Each image is normalised by its own mean and deviation; `mean` and `std` are then not used. For inspection images whose
     exposure varies.
+    """
+    detail: _builtins.int
+    """Where all classes but one have masks, images are resized to `detail` times width and height and seen through overlapping
+    windows of width × height: training cuts them at the defects, prediction judges an image by its most suspicious one. It keeps
+    small defects visible at the price of (2·detail - 1)² network inputs an image. Without such masks, and with 0 or 1, images
+    are seen whole. At most 16.
     """
     @_builtins.property
     def mean(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
@@ -212,10 +219,11 @@ class InputSpecification(_message.Message):
         min_side: _builtins.int = ...,
         max_aspect_ratio: _builtins.float = ...,
         per_image_normalisation: _builtins.bool = ...,
+        detail: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "height", b"height", "max_aspect_ratio", b"max_aspect_ratio", "mean", b"mean", "min_side", b"min_side", "per_image_normalisation", b"per_image_normalisation", "std", b"std", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "detail", b"detail", "height", b"height", "max_aspect_ratio", b"max_aspect_ratio", "mean", b"mean", "min_side", b"min_side", "per_image_normalisation", b"per_image_normalisation", "std", b"std", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

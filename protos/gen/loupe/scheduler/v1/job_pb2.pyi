@@ -165,12 +165,14 @@ class WorkInput(_message.Message):
     MIN_SIDE_FIELD_NUMBER: _builtins.int
     MAX_ASPECT_RATIO_FIELD_NUMBER: _builtins.int
     PER_IMAGE_NORMALISATION_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
     width: _builtins.int
     height: _builtins.int
     channels: _builtins.int
     min_side: _builtins.int
     max_aspect_ratio: _builtins.float
     per_image_normalisation: _builtins.bool
+    detail: _builtins.int
     @_builtins.property
     def mean(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
@@ -186,10 +188,11 @@ class WorkInput(_message.Message):
         min_side: _builtins.int = ...,
         max_aspect_ratio: _builtins.float = ...,
         per_image_normalisation: _builtins.bool = ...,
+        detail: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "height", b"height", "max_aspect_ratio", b"max_aspect_ratio", "mean", b"mean", "min_side", b"min_side", "per_image_normalisation", b"per_image_normalisation", "std", b"std", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "detail", b"detail", "height", b"height", "max_aspect_ratio", b"max_aspect_ratio", "mean", b"mean", "min_side", b"min_side", "per_image_normalisation", b"per_image_normalisation", "std", b"std", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
