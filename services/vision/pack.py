@@ -68,6 +68,11 @@ class Pack:
         """(N, 2) shard and slot of each hash, for `gather`. KeyError for one that is unreadable."""
         return np.array([self.slots[sha256] for sha256 in hashes], np.int64).reshape(-1, 2)
 
+    def sample(self, row: NDArray[np.int64]) -> Pixels:
+        """One row of `rows`, (H, W, C) uint8, not copied."""
+        shard, slot = row
+        return np.asarray(self.shards[shard][slot], np.uint8)
+
     def gather(self, rows: NDArray[np.int64], out_NHWC: Pixels) -> None:
         """Copies rows into a buffer of the caller's, (N, H, W, C) uint8."""
         shards = self.shards

@@ -126,24 +126,23 @@ _MASKED_SHARE = 0.9
 
 def place_window(
     mask_HW: NDArray[np.uint8] | None,
-    height: int,
-    width: int,
+    within: tuple[int, int],
     size: tuple[int, int],
     random: np.random.Generator,
 ) -> tuple[int, int]:
-    """Top and left of a window of `size` (h, w) in an image (height, width).
+    """Top and left of a window of `size` (h, w) in an image of `within` (H, W).
 
     With a mask: some pixel of the defect lies in the window's inner part, anywhere in it. Without: anywhere.
     """
     chances = random.random(3)
-    room = np.array([height - size[0], width - size[1]])
+    room = np.subtract(within, size)
     if mask_HW is None:
         top, left = np.floor(chances[:2] * (room + 1))
         return int(top), int(left)
     marked = np.flatnonzero(mask_HW >= COVERED)
-    at = np.array(divmod(int(marked[int(chances[2] * len(marked))]), width))
-    within = np.floor(np.array(size) * (_MARGIN + (1 - 2 * _MARGIN) * chances[:2]))
-    top, left = np.clip(at - within, 0, room)
+    at = np.array(divmod(int(marked[int(chances[2] * len(marked))]), within[1]))
+    offset = np.floor(np.array(size) * (_MARGIN + (1 - 2 * _MARGIN) * chances[:2]))
+    top, left = np.clip(at - offset, 0, room)
     return int(top), int(left)
 
 

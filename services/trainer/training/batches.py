@@ -114,6 +114,7 @@ class Batches:
         self._windows = windows
         self._pack = pack
         self._rows = pack.rows(hashes)
+        self._of_whole_N2 = np.full((len(hashes), 2), np.nan, np.float32)
         self._classes = classes
         self._batch_size = batch_size
         self._iterations = iterations
@@ -191,17 +192,17 @@ class Batches:
         out_NHWC: NDArray[np.uint8],
     ) -> tuple[Tensor, Tensor]:
         """One window of each sample; deviation and mean of the whole images."""
-        whole_NHWC = np.empty((len(chosen), *self._pack.sample_shape), np.uint8)
-        self._pack.gather(self._rows[chosen], whole_NHWC)
-        mask_HW1 = np.empty(windows.masks.sample_shape, np.uint8)
+        height, width = windows.size
+        within = self._pack.sample_shape[:2]
         for row, (sample, draw) in enumerate(zip(chosen.tolist(), draws.tolist(), strict=True)):
-            mask_HW = None
-            if key := windows.mask_keys[sample]:
-                windows.masks.gather(windows.masks.rows([key]), mask_HW1[None])
-                mask_HW = mask_HW1[..., 0]
+            whole_HWC = self._pack.sample(self._rows[sample])
+            key = windows.mask_keys[sample]
+            mask_HW = windows.masks.sample(windows.masks.rows([key])[0])[..., 0] if key else None
             random = np.random.Generator(np.random.Philox(key=[self._seed % 2**64, draw], counter=_WINDOW))
-            height, width = windows.size
-            top, left = place_window(mask_HW, *whole_NHWC.shape[1:3], windows.size, random)
-            out_NHWC[row] = whole_NHWC[row, top : top + height, left : left + width]
-        std_N111, mean_N111 = deviation_and_mean(to_input(torch.from_numpy(whole_NHWC)))
-        return std_N111.to(self._device), mean_N111.to(self._device)
+            top, left = place_window(mask_HW, within, windows.size, random)
+            out_NHWC[row] = whole_HWC[top : top + height, left : left + width]
+            if np.isnan(self._of_whole_N2[sample, 0]):
+                std_N111, mean_N111 = deviation_and_mean(to_input(torch.from_numpy(whole_HWC[None].copy())))
+                self._of_whole_N2[sample] = std_N111.item(), mean_N111.item()
+        of_whole_N2 = torch.from_numpy(self._of_whole_N2[chosen]).to(self._device)
+        return of_whole_N2[:, 0].view(-1, 1, 1, 1), of_whole_N2[:, 1].view(-1, 1, 1, 1)

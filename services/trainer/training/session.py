@@ -215,12 +215,11 @@ class _View:
         if not self.windows or not self.masks:
             return None, None
         keys = [sample.mask_key if sample.mask_key in self.showing else None for sample in training]
-        mask_1HW1 = np.empty((1, *self.masks.sample_shape), np.uint8)
         occurs = np.zeros(int(classes.max()) + 1)
         for key, its in zip(keys, classes.tolist(), strict=True):
             if key:
-                self.masks.gather(self.masks.rows([key]), mask_1HW1)
-                occurs[its] += self.windows.showing(mask_1HW1[0, ..., 0])
+                mask_HW1 = self.masks.sample(self.masks.rows([key])[0])
+                occurs[its] += self.windows.showing(mask_HW1[..., 0])
         occurs /= len(training)
         occurs[self.windows.background] = 1 - occurs.sum()
         side = (
@@ -240,12 +239,7 @@ def _view(
         return whole
     magnified = recipe.input_specification.magnified
     masks = cache.load_masks(of_classes, magnified, objects, progress)
-    marked_1HW1 = np.empty((1, *masks.sample_shape), np.uint8)
-    showing = set()
-    for key in masks.slots:
-        masks.gather(masks.rows([key]), marked_1HW1)
-        if marked_1HW1.max() >= COVERED:
-            showing.add(key)
+    showing = {key for key in masks.slots if masks.sample(masks.rows([key])[0]).max() >= COVERED}
     background = background_class(
         np.array([sample.mask_key in showing for sample in of_classes], np.bool_),
         np.array([recipe.codes.index(sample.code) for sample in of_classes], np.int64),

@@ -52,7 +52,7 @@ def test_a_window_shows_the_defect_it_was_cut_for(data):
     mask = np.zeros((height, width), np.uint8)
     mask[data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))] = COVERED
     random = np.random.default_rng(data.draw(st.integers(0, 1000)))
-    top, left = place_window(mask, height, width, size, random)
+    top, left = place_window(mask, (height, width), size, random)
     assert 0 <= top <= height - size[0]
     assert 0 <= left <= width - size[1]
     assert mask[top : top + size[0], left : left + size[1]].any()
@@ -60,7 +60,7 @@ def test_a_window_shows_the_defect_it_was_cut_for(data):
 
 def test_a_window_of_a_clean_image_lies_anywhere_in_it():
     random = np.random.default_rng(0)
-    corners = np.array([place_window(None, 12, 10, (4, 4), random) for _ in range(500)])
+    corners = np.array([place_window(None, (12, 10), (4, 4), random) for _ in range(500)])
     assert set(corners[:, 0]) == set(range(9))
     assert set(corners[:, 1]) == set(range(7))
 
