@@ -524,6 +524,7 @@ class Stage(_message.Message):
     NONCONFORMING_COUNT_FIELD_NUMBER: _builtins.int
     TRAIN_COUNT_FIELD_NUMBER: _builtins.int
     VALIDATION_COUNT_FIELD_NUMBER: _builtins.int
+    CONTACT_SHEET_SHA256_FIELD_NUMBER: _builtins.int
     name: Global___StageName.ValueType
     state: Global___StageState.ValueType
     sample_count: _builtins.int
@@ -534,6 +535,10 @@ class Stage(_message.Message):
     """SPLIT."""
     validation_count: _builtins.int
     """SPLIT."""
+    contact_sheet_sha256: _builtins.str
+    """AUGMENTATION: hex SHA-256 of a picture of some samples before and after; LinkContactSheet has it. Empty where nothing is
+    augmented, and until it is stored.
+    """
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration: ...
     def __init__(
@@ -546,10 +551,11 @@ class Stage(_message.Message):
         nonconforming_count: _builtins.int = ...,
         train_count: _builtins.int = ...,
         validation_count: _builtins.int = ...,
+        contact_sheet_sha256: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "name", b"name", "nonconforming_count", b"nonconforming_count", "sample_count", b"sample_count", "state", b"state", "train_count", b"train_count", "validation_count", b"validation_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_sheet_sha256", b"contact_sheet_sha256", "duration", b"duration", "name", b"name", "nonconforming_count", b"nonconforming_count", "sample_count", b"sample_count", "state", b"state", "train_count", b"train_count", "validation_count", b"validation_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -107,6 +107,11 @@ class TaskServiceStub:
                 request_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListNonconformingSamplesRequest.SerializeToString,
                 response_deserializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListNonconformingSamplesResponse.FromString,
                 _registered_method=True)
+        self.LinkContactSheet = channel.unary_unary(
+                '/loupe.scheduler.v1.TaskService/LinkContactSheet',
+                request_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.LinkContactSheetRequest.SerializeToString,
+                response_deserializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.LinkContactSheetResponse.FromString,
+                _registered_method=True)
         self.ListTaskTransitions = channel.unary_unary(
                 '/loupe.scheduler.v1.TaskService/ListTaskTransitions',
                 request_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListTaskTransitionsRequest.SerializeToString,
@@ -214,6 +219,13 @@ class TaskServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LinkContactSheet(self, request, context):
+        """A link to a JPEG of what augmentation does to some of the training's samples, good for a few minutes (M1, W10).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListTaskTransitions(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -292,6 +304,11 @@ def add_TaskServiceServicer_to_server(servicer, server):
                     servicer.ListNonconformingSamples,
                     request_deserializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListNonconformingSamplesRequest.FromString,
                     response_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListNonconformingSamplesResponse.SerializeToString,
+            ),
+            'LinkContactSheet': grpc.unary_unary_rpc_method_handler(
+                    servicer.LinkContactSheet,
+                    request_deserializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.LinkContactSheetRequest.FromString,
+                    response_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.LinkContactSheetResponse.SerializeToString,
             ),
             'ListTaskTransitions': grpc.unary_unary_rpc_method_handler(
                     servicer.ListTaskTransitions,
@@ -678,6 +695,33 @@ class TaskService:
             '/loupe.scheduler.v1.TaskService/ListNonconformingSamples',
             loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListNonconformingSamplesRequest.SerializeToString,
             loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListNonconformingSamplesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LinkContactSheet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.scheduler.v1.TaskService/LinkContactSheet',
+            loupe_dot_scheduler_dot_v1_dot_task__service__pb2.LinkContactSheetRequest.SerializeToString,
+            loupe_dot_scheduler_dot_v1_dot_task__service__pb2.LinkContactSheetResponse.FromString,
             options,
             channel_credentials,
             insecure,

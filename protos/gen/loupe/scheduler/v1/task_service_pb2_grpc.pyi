@@ -61,6 +61,8 @@ class TaskServiceStub:
     ReadLog: _grpc.UnaryStreamMultiCallable[_task_service_pb2.ReadLogRequest, _task_service_pb2.ReadLogResponse]
     """A network's log from a line on; follows it live if asked (M3)."""
     ListNonconformingSamples: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ListNonconformingSamplesRequest, _task_service_pb2.ListNonconformingSamplesResponse]
+    LinkContactSheet: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.LinkContactSheetRequest, _task_service_pb2.LinkContactSheetResponse]
+    """A link to a JPEG of what augmentation does to some of the training's samples, good for a few minutes (M1, W10)."""
     ListTaskTransitions: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ListTaskTransitionsRequest, _task_service_pb2.ListTaskTransitionsResponse]
 
 @_typing.type_check_only
@@ -94,6 +96,8 @@ class TaskServiceAsyncStub(TaskServiceStub):
     ReadLog: _aio.UnaryStreamMultiCallable[_task_service_pb2.ReadLogRequest, _task_service_pb2.ReadLogResponse]  # type: ignore[assignment]
     """A network's log from a line on; follows it live if asked (M3)."""
     ListNonconformingSamples: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ListNonconformingSamplesRequest, _task_service_pb2.ListNonconformingSamplesResponse]  # type: ignore[assignment]
+    LinkContactSheet: _aio.UnaryUnaryMultiCallable[_task_service_pb2.LinkContactSheetRequest, _task_service_pb2.LinkContactSheetResponse]  # type: ignore[assignment]
+    """A link to a JPEG of what augmentation does to some of the training's samples, good for a few minutes (M1, W10)."""
     ListTaskTransitions: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ListTaskTransitionsRequest, _task_service_pb2.ListTaskTransitionsResponse]  # type: ignore[assignment]
 
 class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -208,6 +212,14 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _task_service_pb2.ListNonconformingSamplesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_service_pb2.ListNonconformingSamplesResponse, _abc.Awaitable[_task_service_pb2.ListNonconformingSamplesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def LinkContactSheet(
+        self,
+        request: _task_service_pb2.LinkContactSheetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.LinkContactSheetResponse, _abc.Awaitable[_task_service_pb2.LinkContactSheetResponse]]:
+        """A link to a JPEG of what augmentation does to some of the training's samples, good for a few minutes (M1, W10)."""
 
     @_abc_1.abstractmethod
     def ListTaskTransitions(
