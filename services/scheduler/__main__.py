@@ -59,6 +59,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
         signals=signals,
         clock=SystemClock(),
         library=RegistryLibrary(registry),
+        links=objects,
         queue=settings.queue,
     )
     process.background("outbox relay", Relay(database, messaging, signals).run)

@@ -28,7 +28,7 @@ from services.scheduler.application.wishes import Wishes
 from services.scheduler.domain.listing import TaskView
 from services.scheduler.domain.task import Caller
 from services.scheduler.wire import jobs, tasks
-from services.scheduler.wire.values import id_of, seconds_of
+from services.scheduler.wire.values import id_of, seconds_of, timestamp
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -162,6 +162,12 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
             samples=[tasks.nonconforming(sample) for sample in samples[:limit]],
             next_page_token=_to_page_token(last.data_path, last.file) if last else "",
         )
+
+    async def LinkContactSheet(  # noqa: N802, D102
+        self, request: task_service_pb2.LinkContactSheetRequest, _: Context
+    ) -> task_service_pb2.LinkContactSheetResponse:
+        url, expire_time = await self._wishes.link_contact_sheet(_task_id(request.name))
+        return task_service_pb2.LinkContactSheetResponse(url=url, expire_time=timestamp(expire_time))
 
     async def ListTaskTransitions(  # noqa: N802, D102
         self, request: task_service_pb2.ListTaskTransitionsRequest, _: Context

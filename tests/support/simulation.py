@@ -19,7 +19,7 @@ from services.kit.process import SystemClock
 from services.scheduler.application.ids import new_id
 from services.scheduler.application.leases import Leases
 from services.scheduler.application.library import Library
-from services.scheduler.application.parts import Parts, queue_first_job
+from services.scheduler.application.parts import Links, Parts, queue_first_job
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import JobKind
 from services.scheduler.domain.queue import Worker
@@ -62,6 +62,7 @@ def parts_of(database: Database, signals: Signals, queue: QueueSettings | None =
         signals=signals,
         clock=SystemClock(),
         library=cast(Library, None),
+        links=cast(Links, None),
         queue=queue or QueueSettings(),
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,10 +16,25 @@ from services.scheduler.domain.job import Job, JobKind
 from services.scheduler.domain.task import Task, TaskKind, TaskTransition
 from services.scheduler.settings import QueueSettings
 from services.scheduler.storage.curves import Curves
-from services.scheduler.storage.garbage import CHECKPOINTS, SPLITS, WEIGHTS, Garbage, object_key
+from services.scheduler.storage.garbage import (
+    CHECKPOINTS,
+    CONTACT_SHEETS,
+    SPLITS,
+    WEIGHTS,
+    Garbage,
+    object_key,
+)
 from services.scheduler.storage.jobs import Jobs
 from services.scheduler.storage.tasks import Tasks
 from services.scheduler.wire import events
+
+
+class Links(Protocol):
+    """What the use cases need of the object store."""
+
+    def presign_get(self, key: str, *, expires_s: int, download_name: str | None = None) -> str:
+        """A link that reads the object without credentials."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +45,7 @@ class Parts:
     signals: Signals
     clock: Clock
     library: Library
+    links: Links
     queue: QueueSettings
 
 
@@ -70,6 +87,8 @@ async def discard_results(
         keys.append(object_key(WEIGHTS, task.weights_sha256))
     if task.split_sha256:
         keys.append(object_key(SPLITS, task.split_sha256))
+    if task.contact_sheet_sha256:
+        keys.append(object_key(CONTACT_SHEETS, task.contact_sheet_sha256))
     await Garbage(session).suspect(keys, not_before)
 
 

@@ -1,9 +1,9 @@
 """What users wish of tasks: look, list, start, terminate, delete, release (rule T, R1)."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from services.kit.errors import LoupeError
+from services.kit.errors import LoupeError, NotFound
 from services.scheduler.application.parts import (
     Parts,
     announce,
@@ -16,6 +16,7 @@ from services.scheduler.domain.listing import TaskFilter, TaskView
 from services.scheduler.domain.task import RUNNING, Caller, Task, TaskState, TaskTransition
 from services.scheduler.domain.work import NonconformingSample
 from services.scheduler.storage.curves import Curves
+from services.scheduler.storage.garbage import CONTACT_SHEETS, object_key
 from services.scheduler.storage.jobs import Jobs
 from services.scheduler.storage.tasks import Tasks
 
@@ -23,6 +24,7 @@ _log = logging.getLogger(__name__)
 
 # A worker that lives says so every 2 s; of one that is dead, the sweeper confirms the end within T2's 10 s.
 _ANSWER_WITHIN = timedelta(seconds=7)
+_LINK_LIFE = timedelta(minutes=10)
 
 
 class Wishes:
@@ -131,6 +133,22 @@ class Wishes:
         async with self._parts.sessions.begin() as session:
             task = await Tasks(session).get(task_id)
             return await Curves(session, task.id, task.attempt).nonconforming(after, limit)
+
+    async def link_contact_sheet(self, task_id: str) -> tuple[str, datetime]:
+        """A link to the picture of the present attempt's augmentation, and when it ends (M1, W10)."""
+        async with self._parts.sessions.begin() as session:
+            task = await Tasks(session).get(task_id)
+        if not task.contact_sheet_sha256:
+            raise NotFound(
+                f"{task.name} has no contact sheet: there is one once a training with augmentations has "
+                "passed its stage AUGMENTATION",
+                reason="NO_CONTACT_SHEET",
+                task=task.name,
+            )
+        url = self._parts.links.presign_get(
+            object_key(CONTACT_SHEETS, task.contact_sheet_sha256), expires_s=int(_LINK_LIFE.total_seconds())
+        )
+        return url, self._parts.clock.now() + _LINK_LIFE
 
     async def forget_gone_workers(self) -> None:
         """Drop workers that have not asked for work for a day."""

@@ -57,6 +57,8 @@ class Stage:
     nonconforming_count: int = 0
     train_count: int = 0
     validation_count: int = 0
+    contact_sheet_sha256: str = ""
+    """Of AUGMENTATION: a stored picture of samples before and after; empty while there is none."""
 
 
 # Share of the whole task at which a phase begins and ends. Training is nearly all of it; the ends are there

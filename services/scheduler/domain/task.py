@@ -187,6 +187,11 @@ class Task:
         return f"tasks/{self.id}"
 
     @property
+    def contact_sheet_sha256(self) -> str:
+        """Of the stage that has one; empty while there is none (M1)."""
+        return next((stage.contact_sheet_sha256 for stage in self.stages if stage.contact_sheet_sha256), "")
+
+    @property
     def etag(self) -> str:
         """Changes whenever what a user may do changes."""
         return f"{self.attempt}-{self.state_revision}"

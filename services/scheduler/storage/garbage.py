@@ -9,15 +9,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.scheduler.storage.tables import garbage, jobs, tasks
 
-WEIGHTS, SPLITS, CHECKPOINTS = "weights", "splits", "checkpoints"
-_SUFFIX = {WEIGHTS: ".safetensors", SPLITS: ".jsonl", CHECKPOINTS: ".safetensors"}
+WEIGHTS, SPLITS, CHECKPOINTS, CONTACT_SHEETS = "weights", "splits", "checkpoints", "contact-sheets"
+_SUFFIX = {WEIGHTS: ".safetensors", SPLITS: ".jsonl", CHECKPOINTS: ".safetensors", CONTACT_SHEETS: ".jpg"}
 
-FOLDERS = (WEIGHTS, SPLITS, CHECKPOINTS)
+FOLDERS = tuple(_SUFFIX)
 # A warm start's weights and a parent's split are those of a released task, which stays.
 _NAMED_BY = {
     WEIGHTS: tasks.c.weights_sha256,
     SPLITS: tasks.c.split_sha256,
     CHECKPOINTS: jobs.c.checkpoint_sha256,
+    # Of the last of the three stages; in the words of its index, which knows no parameters.
+    CONTACT_SHEETS: tasks.c.stages.op("->")(sa.literal_column("2")).op("->>", return_type=sa.Text())(
+        sa.literal_column("'contact_sheet_sha256'")
+    ),
 }
 
 

@@ -164,6 +164,8 @@ def _stage_of(message: task_pb2.Stage) -> Stage:
         nonconforming_count=message.nonconforming_count,
         train_count=message.train_count,
         validation_count=message.validation_count,
+        contact_sheet_sha256=message.contact_sheet_sha256
+        and sha256(message.contact_sheet_sha256, "stages.contact_sheet_sha256"),
     )
 
 

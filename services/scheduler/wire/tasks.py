@@ -246,6 +246,7 @@ def stage(value: Stage) -> task_pb2.Stage:
         nonconforming_count=value.nonconforming_count,
         train_count=value.train_count,
         validation_count=value.validation_count,
+        contact_sheet_sha256=value.contact_sheet_sha256,
     )
 
 

@@ -52,6 +52,8 @@ async def test_a_training_goes_from_submission_to_a_version(  # noqa: PLR0915 --
     split = task_pb2.Stage(
         name=task_pb2.STAGE_NAME_SPLIT, state=task_pb2.STAGE_STATE_DONE, train_count=9, validation_count=3
     )
+    with pytest.raises(NotFound, match="no contact sheet"):
+        await bench.engineer.tasks.LinkContactSheet(task_service_pb2.LinkContactSheetRequest(name=task.name))
     await held.report(stages=[split])
     await held.report(
         phase=task_pb2.PHASE_TRAINING,

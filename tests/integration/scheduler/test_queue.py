@@ -132,17 +132,19 @@ async def test_t3_lists_are_filtered_and_paged(bench: Any) -> None:
 
 
 async def test_t7_objects_that_nothing_needs_are_deleted(bench: Any, eventually: Any) -> None:
-    """T7: superseded checkpoints and the weights of deleted tasks go; what another task shares stays."""
+    """T7: superseded checkpoints, weights and pictures of deleted tasks go; what others share stays."""
     settings = load(Settings, bench.stack.environment)
-    shared, own, old, new = (secrets.token_hex(32) for _ in range(4))
+    shared, own, old, new, picture, own_picture = (secrets.token_hex(32) for _ in range(6))
     async with ObjectStore(settings.objects) as store:
         keys = {
-            name: f"{folder}/{name}.safetensors"
+            name: f"{folder}/{name}{'.jpg' if folder == 'contact-sheets' else '.safetensors'}"
             for folder, name in (
                 ("weights", shared),
                 ("weights", own),
                 ("checkpoints", old),
                 ("checkpoints", new),
+                ("contact-sheets", picture),
+                ("contact-sheets", own_picture),
             )
         }
         for key in keys.values():
@@ -151,6 +153,16 @@ async def test_t7_objects_that_nothing_needs_are_deleted(bench: Any, eventually:
         async def train(weights: str) -> task_pb2.Task:
             task = await bench.submit()
             held = await bench.worker.acquire()
+            sheet = own_picture if weights == own else picture
+            await held.report(
+                stages=[
+                    task_pb2.Stage(
+                        name=task_pb2.STAGE_NAME_AUGMENTATION,
+                        state=task_pb2.STAGE_STATE_DONE,
+                        contact_sheet_sha256=sheet,
+                    )
+                ]
+            )
             await held.points(0, [1.0] * 20)
             if weights == own:
                 await held.checkpoint(5, old)
@@ -169,7 +181,7 @@ async def test_t7_objects_that_nothing_needs_are_deleted(bench: Any, eventually:
             return await bench.stack.scalar("SELECT count(*) FROM garbage") == 0
 
         await eventually(collected)
-        assert [name for name, key in keys.items() if await store.exists(key)] == [shared]
+        assert [name for name, key in keys.items() if await store.exists(key)] == [shared, picture]
     assert (await bench.get(kept)).state == task_pb2.TASK_STATE_COMPLETED
 
 
@@ -179,20 +191,30 @@ async def test_t7_orphans_are_collected_and_young_objects_are_not(bench: Any) ->
     named, orphan = secrets.token_hex(32), secrets.token_hex(32)
     task = await bench.submit()
     held = await bench.worker.acquire()
+    shown = task_pb2.Stage(
+        name=task_pb2.STAGE_NAME_AUGMENTATION,
+        state=task_pb2.STAGE_STATE_DONE,
+        contact_sheet_sha256=named,
+    )
+    await held.report(stages=[shown])
     await held.points(0, [1.0])
     await held.trained(named)
     async with ObjectStore(settings.objects) as store, Signals(settings.database_url) as signals:
-        keys = [f"weights/{name}.safetensors" for name in (named, orphan)]
+        keys = [
+            key
+            for name in (named, orphan)
+            for key in (f"weights/{name}.safetensors", f"contact-sheets/{name}.jpg")
+        ]
         for key in keys:
             await store.put_bytes(key, b"x")
         parts = parts_of(bench.stack.database, signals)
         assert await Collector(parts, store).suspect_orphans() == 0
         later = replace(parts, queue=QueueSettings(orphan_grace_s=-60))
         collector = Collector(later, store)
-        assert await collector.suspect_orphans() >= 1
+        assert await collector.suspect_orphans() >= 2
         while await collector.collect_one():
             pass
-        assert [await store.exists(key) for key in keys] == [True, False]
+        assert [await store.exists(key) for key in keys] == [True, True, False, False]
     assert (await bench.get(task)).weights_sha256 == named
 
 
