@@ -32,7 +32,9 @@ Events, each {"event": <name>, …}
     stage          name: RESOLUTION_FILTER, SPLIT or AUGMENTATION; state: RUNNING or DONE; duration_s; counts
                      RESOLUTION_FILTER: samples, usable, nonconforming, reasons {reason: n}; decoding included
                      SPLIT: train, validation, per_code {side: {code: n}}, moved_to_validation
-                     AUGMENTATION: augmentations, draws, epochs
+                     AUGMENTATION: augmentations, draws, epochs; beside them, if it changes anything,
+                     contact_sheet_path: a JPEG of some samples before and after. It is now the worker's, to
+                     upload as contact-sheets/<sha256>.jpg and to delete
     nonconforming  samples: [{manifest, name, sha256, code, reason, message}, …], at most 200 an event;
                    reason: RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL or one of
                    vision.images.Reason

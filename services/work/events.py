@@ -59,7 +59,7 @@ class Listener:
                     lines = event["text"].splitlines() or [""]
                     self._unreported.add_lines(Network(event.get("network", Network.CLASSIFICATION)), lines)
                 case "stage":
-                    self._unreported.set_stage(_stage(event))
+                    self._unreported.set_stage(stage_of(event))
                 case "nonconforming":
                     self._unreported.add_nonconforming(self._nonconforming(s) for s in event["samples"])
                 case "validation":
@@ -129,7 +129,8 @@ def failure(event: Mapping[str, Any], log_tail: str) -> Failed:
         raise UnreadableEvent(f"{error!r} in {str(dict(event))[:300]}") from error
 
 
-def _stage(event: Mapping[str, Any]) -> Stage:
+def stage_of(event: Mapping[str, Any]) -> Stage:
+    """The stage that a `stage` event tells of, without its contact sheet: that is still to be stored."""
     counts = event.get("counts") or {}
     return Stage(
         name=StageName(event["name"].lower()),

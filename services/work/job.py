@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from services.kit.database import retrying_transient
@@ -11,7 +12,7 @@ from services.kit.errors import LoupeError
 from services.kit.object_store import ObjectStore
 from services.work.jobs import Jobs
 from services.work.unreported import Unreported
-from services.work.values import Checkpoint, Lease, Network, Report
+from services.work.values import Checkpoint, Lease, Network, Report, Stage
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class JobInHand:
         self._checkpoints_settled = asyncio.Event()
         self._checkpoints_settled.set()
         self._uploads: asyncio.Task[None] | None = None
+        self._contact_sheet: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Heartbeats, reports and checkpoints until cancelled. Raises LeaseLost."""
@@ -47,8 +49,10 @@ class JobInHand:
         try:
             await self._report()
         finally:
-            self._uploads.cancel()
-            await asyncio.gather(self._uploads, return_exceptions=True)
+            uploads = [task for task in (self._uploads, self._contact_sheet) if task is not None]
+            for task in uploads:
+                task.cancel()
+            await asyncio.gather(*uploads, return_exceptions=True)
 
     async def begun(self) -> None:
         """Return when the scheduler has said where the attempt's log goes on."""
@@ -64,11 +68,17 @@ class JobInHand:
                 )
 
     async def flush(self) -> None:
-        """Return when the scheduler knows everything that was said so far, the last checkpoint included."""
+        """Return when the scheduler knows everything that was said so far, what is being stored included."""
         await self._checkpoints_settled.wait()
+        if self._contact_sheet is not None:
+            await asyncio.wait({self._contact_sheet})
         self._changed.set()
         async with self._confirmed:
             await self._confirmed.wait_for(lambda: self.unreported.is_empty)
+
+    def keep_contact_sheet(self, path: Path, stage: Stage) -> None:
+        """Upload the picture and report it with its stage, beside the job."""
+        self._contact_sheet = asyncio.create_task(self._upload_contact_sheet(path, stage))
 
     def keep_checkpoint(self, path: Path, next_iteration: int, network: Network) -> None:
         """Upload the file and report it, beside the job; a newer one overtakes one that was not begun."""
@@ -85,10 +95,12 @@ class JobInHand:
         self.unreported.set_checkpoint(None)
         self._checkpoints_settled.set()
 
-    async def store(self, prefix: str, path: Path, suffix: str) -> str:
+    async def store(
+        self, prefix: str, path: Path, suffix: str, content_type: str = "application/octet-stream"
+    ) -> str:
         """Upload the file under its hash, however long storage is away, and remove it; returns the hash."""
         key = await retrying_transient(
-            lambda: self._objects.put_content(prefix, path, suffix=suffix),
+            lambda: self._objects.put_content(prefix, path, suffix=suffix, content_type=content_type),
             what=f"upload of {prefix} for {self.lease.job}",
         )
         await asyncio.to_thread(path.unlink, missing_ok=True)
@@ -115,6 +127,16 @@ class JobInHand:
             if not self.unreported.is_empty:
                 self._changed.set()
             await asyncio.sleep(max(0.0, started_s + _REPORT_INTERVAL_S - time.monotonic()))
+
+    async def _upload_contact_sheet(self, path: Path, stage: Stage) -> None:
+        try:
+            sha256 = await self.store("contact-sheets", path, ".jpg", "image/jpeg")
+        except (LoupeError, OSError):
+            # It is there to be looked at; the training is as good without it.
+            _log.exception("a contact sheet was not stored", extra={"job": self.lease.job})
+            return
+        self.unreported.set_stage(replace(stage, contact_sheet_sha256=sha256))
+        self._changed.set()
 
     async def _upload_checkpoints(self) -> None:
         while True:

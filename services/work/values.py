@@ -96,6 +96,7 @@ class Stage:
     nonconforming_count: int = 0
     train_count: int = 0
     validation_count: int = 0
+    contact_sheet_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,7 @@ def _stage(stage: v.Stage) -> task_pb2.Stage:
         nonconforming_count=stage.nonconforming_count,
         train_count=stage.train_count,
         validation_count=stage.validation_count,
+        contact_sheet_sha256=stage.contact_sheet_sha256,
     )
 
 

@@ -25,7 +25,7 @@ from services.kit.errors import FailedPrecondition, InvalidArgument, LoupeError
 from services.kit.object_store import ObjectStore
 from services.kit.process import Clock
 from services.work.child import Child, WarmChild
-from services.work.events import Listener, UnreadableEvent, failure
+from services.work.events import Listener, UnreadableEvent, failure, stage_of
 from services.work.job import JobInHand
 from services.work.jobs import Jobs
 from services.work.values import (
@@ -350,6 +350,8 @@ class Worker:
                         log.append(str(event.get("text")))
                     if not listener.hear(event, self._clock.now()) and not await assignment.hear(event):
                         raise UnreadableEvent(f"event {kind!r}")
+                    if kind == "stage" and (path := event.get("contact_sheet_path")):
+                        job.keep_contact_sheet(Path(path), stage_of(event))
                     await job.heard()
         # It closed its pipe; one that lives on without is of no use.
         return _died(await child.process.terminate(2.0), _tail(log, child)), False

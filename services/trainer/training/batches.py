@@ -71,6 +71,15 @@ class WindowSource:
     mask_keys: list[str | None]
     """Of each training sample; None where it shows no defect."""
 
+    def cut(self, whole_HWC: NDArray[np.uint8], sample: int, draw: int, seed: int) -> NDArray[np.uint8]:
+        """The window of a training sample's image that this draw shows, not copied."""
+        key = self.mask_keys[sample]
+        mask_HW = self.masks.sample(self.masks.rows([key])[0])[..., 0] if key else None
+        random = np.random.Generator(np.random.Philox(key=[seed % 2**64, draw], counter=_WINDOW))
+        height, width = self.size
+        top, left = place_window(mask_HW, whole_HWC.shape[:2], self.size, random)
+        return whole_HWC[top : top + height, left : left + width]
+
 
 def logit_shift(
     classes: NDArray[np.int64], class_balance: float, occurs: NDArray[np.float64] | None = None
@@ -192,15 +201,9 @@ class Batches:
         out_NHWC: NDArray[np.uint8],
     ) -> tuple[Tensor, Tensor]:
         """One window of each sample; deviation and mean of the whole images."""
-        height, width = windows.size
-        within = self._pack.sample_shape[:2]
         for row, (sample, draw) in enumerate(zip(chosen.tolist(), draws.tolist(), strict=True)):
             whole_HWC = self._pack.sample(self._rows[sample])
-            key = windows.mask_keys[sample]
-            mask_HW = windows.masks.sample(windows.masks.rows([key])[0])[..., 0] if key else None
-            random = np.random.Generator(np.random.Philox(key=[self._seed % 2**64, draw], counter=_WINDOW))
-            top, left = place_window(mask_HW, within, windows.size, random)
-            out_NHWC[row] = whole_HWC[top : top + height, left : left + width]
+            out_NHWC[row] = windows.cut(whole_HWC, sample, draw, self._seed)
             if np.isnan(self._of_whole_N2[sample, 0]):
                 std_N111, mean_N111 = deviation_and_mean(to_input(torch.from_numpy(whole_HWC[None].copy())))
                 self._of_whole_N2[sample] = std_N111.item(), mean_N111.item()

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from services.trainer.training import contact_sheet
 from services.trainer.training.batches import Batches, WindowSource, logit_shift
 from services.trainer.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from services.trainer.training.data import (
@@ -79,7 +80,12 @@ def run(work: Mapping[str, Any], objects: Objects, cache: PackCache, folder: Pat
     training = [its for its in sides.of("train") if its.code in recipe.class_codes and view.teaches(its)]
     validation = [sample for sample in sides.of("validation") if sample.code in recipe.class_codes]
     refuse_unlearnable(recipe.codes, recipe.num_of_classes, sides.of("train"))
-    _plan_augmentation(recipe, view, training, channel)
+    classes_of = {code: index for index, code in enumerate(recipe.codes)}
+    train_classes, validation_classes = (
+        np.array([classes_of[sample.code] for sample in side], np.int64) for side in (training, validation)
+    )
+    window_source, occurs = view.training(training, train_classes)
+    _plan_augmentation(recipe, view, pack, training, train_classes, window_source, folder, channel)
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.use_deterministic_algorithms(device.type == "cpu")
@@ -88,17 +94,12 @@ def run(work: Mapping[str, Any], objects: Objects, cache: PackCache, folder: Pat
     digest = recipe.digest(split_sha256 + str(work.get("warm_start_weights_key")))
     first = _resume(work, objects, folder, network, optimiser, digest, channel)
     watch = _Watch(recipe, channel)
-    classes_of = {code: index for index, code in enumerate(recipe.codes)}
-    train_classes, validation_classes = (
-        np.array([classes_of[sample.code] for sample in side], np.int64) for side in (training, validation)
-    )
     max_iter, batch_size = recipe.classification.max_iter, recipe.classification.batch_size
     watch.log(
         f"{recipe.network} on {_device_name(device)}, {torch.get_num_threads()} threads, "
         f"torch {torch.__version__}: {len(training)} training and {len(validation)} validation samples, "
         f"iterations {first}..{max_iter - 1}{view.described()}"
     )
-    window_source, occurs = view.training(training, train_classes)
     judged = _Judgement(network, pack, validation, validation_classes, recipe, view)
     with Batches(
         pack,
@@ -325,11 +326,37 @@ def _split(  # noqa: PLR0913, PLR0917 - what a split needs to be made and told
     return sides
 
 
-def _plan_augmentation(recipe: TrainingRecipe, view: _View, training: list[Sample], channel: Channel) -> None:
-    """Stage AUGMENTATION: which and how often; the images are changed on the device, batch by batch."""
+def _plan_augmentation(  # noqa: PLR0913, PLR0917 - what is shown, and where it is told
+    recipe: TrainingRecipe,
+    view: _View,
+    pack: Pack,
+    training: list[Sample],
+    train_classes: NDArray[np.int64],
+    window_source: WindowSource | None,
+    folder: Path,
+    channel: Channel,
+) -> None:
+    """Stage AUGMENTATION: which, how often, and a picture of it.
+
+    The images themselves are changed on the device, batch by batch.
+    """
     stage = _Stage("AUGMENTATION", channel)
+    sheet_path = None
+    if recipe.augmentations:
+        chosen = contact_sheet.choose(train_classes, recipe.seed)
+        images = [pack.sample(row) for row in pack.rows(training[index].sha256 for index in chosen)]
+        if window_source:
+            images = [
+                window_source.cut(image, index, draw, recipe.seed)
+                for draw, (index, image) in enumerate(zip(chosen, images, strict=True))
+            ]
+        columns = contact_sheet.columns(recipe.augmentations, "window" if window_source else "original")
+        sheet = contact_sheet.draw([training[index].code for index in chosen], images, columns, recipe.seed)
+        sheet_path = folder / "contact-sheet.jpg"
+        sheet_path.write_bytes(contact_sheet.to_jpeg(sheet))
     draws = recipe.classification.max_iter * recipe.classification.batch_size
     stage.done(
+        contact_sheet_path=sheet_path,
         augmentations=sorted(recipe.augmentations),
         windows_per_image=view.forwards,
         draws=draws,
@@ -481,10 +508,13 @@ class _Stage:
         self._started = time.monotonic()
         channel.emit("stage", name=name, state="RUNNING", duration_s=0.0, counts={})
 
-    def done(self, **counts: Any) -> None:  # noqa: ANN401 - JSON
+    def done(self, *, contact_sheet_path: Path | None = None, **counts: Any) -> None:  # noqa: ANN401 - JSON
         """Ends the stage."""
         duration_s = round(time.monotonic() - self._started, 3)
-        self._channel.emit("stage", name=self._name, state="DONE", duration_s=duration_s, counts=counts)
+        shown = {"contact_sheet_path": str(contact_sheet_path)} if contact_sheet_path else {}
+        self._channel.emit(
+            "stage", name=self._name, state="DONE", duration_s=duration_s, counts=counts, **shown
+        )
 
 
 class _Watch:

@@ -58,6 +58,18 @@ def train(work: dict[str, Any]) -> None:  # noqa: C901 -- a list of behaviours
             "counts": {"train": 80, "validation": 20},
         }
     )
+    sheet = folder / "contact-sheet"
+    sheet.write_bytes(b"contact sheet")
+    link.emit(
+        {
+            "event": "stage",
+            "name": "AUGMENTATION",
+            "state": "DONE",
+            "duration_s": 0.5,
+            "counts": {},
+            "contact_sheet_path": str(sheet),
+        }
+    )
     link.emit({"event": "log", "network": "classification", "text": f"from {begin} in {os.getpid()}"})
     behaviour = options.get("behaviour", "train")
     if behaviour == "ignore-sigterm":

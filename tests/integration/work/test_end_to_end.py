@@ -1,11 +1,15 @@
 """Scheduler, both workers with their torch children, and the report service, as they run in production."""
 
 import asyncio
+import hashlib
 import signal
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import cv2
+import httpx
+import numpy as np
 import pytest
 import pytest_asyncio
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
@@ -80,6 +84,14 @@ async def test_a_training_ends_with_a_report_and_a_version_that_predicts(
     done, task = completed, completed.name
     assert (await curve(installation, task)).iterations == list(range(20))
     assert [stage.state for stage in done.stages] == [task_pb2.STAGE_STATE_DONE] * 3
+    link = await installation.client.tasks.LinkContactSheet(
+        task_service_pb2.LinkContactSheetRequest(name=task)
+    )
+    async with httpx.AsyncClient() as http:
+        assert (await http.get(link.url)).headers["content-type"] == "image/jpeg"
+    picture = await installation.client.contact_sheet(task)
+    assert hashlib.sha256(picture).hexdigest() == done.stages[2].contact_sheet_sha256
+    assert cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR).shape[1] <= 1200
     split = done.stages[1]
     report = await installation.client.reports.GetReport(
         report_service_pb2.GetReportRequest(name=done.report)

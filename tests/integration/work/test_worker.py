@@ -32,6 +32,9 @@ async def test_a_finished_job_is_reported_in_full_and_its_files_are_stored(work:
     assert told.lines[CLASSIFICATION][0].startswith("from 0")
     assert (told.stages[0].train_count, told.stages[0].validation_count) == (80, 20)
     assert told.progress[-1].overall_fraction == pytest.approx(0.95)
+    sheet = hashlib.sha256(b"contact sheet").hexdigest()
+    assert told.stages[-1].contact_sheet_sha256 == sheet, "told with its stage, and only once it is stored"
+    assert await work.objects.get_bytes(f"contact-sheets/{sheet}.jpg", max_bytes=100) == b"contact sheet"
     sha256 = hashlib.sha256(b"weights").hexdigest()
     assert outcome.trained.weights_sha256 == sha256
     assert await work.objects.get_bytes(f"weights/{sha256}.safetensors", max_bytes=100) == b"weights"

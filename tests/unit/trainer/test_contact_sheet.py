@@ -1,0 +1,104 @@
+"""What a person sees of augmentation (M1, W10)."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from services.trainer.training.contact_sheet import MAX_WIDTH_PX, choose, columns, draw, to_jpeg
+from services.trainer.training.session import run
+from tests.support.training import CODES, RecordingChannel, defect
+
+ALL = frozenset({"colour", "scale", "flip", "random"})
+
+
+def tiles(sheet, rows, shown):
+    """Its tiles by row and column, found as what is left between lines of paper."""
+    # Not quite white: a JPEG spills over.
+    below, right = (sheet[:, 100:] < 235).any((1, 2)), (sheet[30:] < 235).any((0, 2))
+
+    def runs(marked):
+        edges = np.flatnonzero(np.diff(np.r_[False, marked, False].astype(int)))
+        return [slice(*pair) for pair in edges.reshape(-1, 2)]
+
+    downwards, across = runs(below)[-rows:], runs(right)[-shown:]
+    return [[sheet[down, along] for along in across] for down in downwards]
+
+
+@pytest.fixture
+def images():
+    random = np.random.default_rng(0)
+    return [defect(code, random) for code in CODES]
+
+
+def test_w10_each_augmentation_is_shown_alone_and_all_together():
+    """Who ticks four boxes wants to know what each does; random ones need two draws to show that they are."""
+    titles = [column.title for column in columns(ALL)]
+    assert titles == [
+        "original", "colour", "scale", "flip", "random", "random", "all together", "all together",
+    ]  # fmt: skip
+    assert columns(ALL)[-1].augmentations == ALL
+    assert [column.title for column in columns(frozenset({"flip"}), "window")] == ["window", "flip"]
+
+
+def test_w10_every_tile_differs_from_its_original(images):
+    """A flip leaves every other image alone; a sheet that happens to show those says nothing."""
+    shown = columns(ALL)
+    sheet = draw(CODES, images, shown, seed=7)
+    for original, *changed in tiles(sheet, len(images), len(shown)):
+        for tile in changed:
+            assert tile.shape == original.shape
+            assert np.abs(tile.astype(int) - original).mean() > 1
+        assert not np.array_equal(changed[3], changed[4]), "two draws of random"
+        flipped = changed[2].astype(int)
+        assert np.abs(flipped - original[:, ::-1]).mean() < 1
+
+
+def test_a_sheet_is_a_function_of_samples_and_seed(images):
+    """Its hash is its name: an attempt that is taken up elsewhere must not make another one."""
+    sheets = [to_jpeg(draw(CODES, images, columns(ALL), seed)) for seed in (7, 7, 8)]
+    assert sheets[0] == sheets[1] != sheets[2]
+
+
+@pytest.mark.parametrize("shape", [(40, 40), (300, 300), (64, 512), (512, 64), (1, 3)])
+@pytest.mark.parametrize("augmentations", [ALL, frozenset({"scale"})])
+def test_a_sheet_is_bounded_whatever_the_images_are(shape, augmentations):
+    """It travels to a browser, from images of any size."""
+    random = np.random.default_rng(0)
+    images = [random.integers(0, 256, (*shape, 3), np.uint8) for _ in range(6)]
+    labels = ["A" * 60, "表面", *CODES, "B"]
+    sheet = draw(labels, images, columns(augmentations), seed=0)
+    assert sheet.shape[1] <= MAX_WIDTH_PX
+    assert sheet.shape[0] <= 1000
+    encoded = to_jpeg(sheet)
+    assert len(encoded) < 2**20
+    assert cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR).shape == sheet.shape
+
+
+def test_samples_are_of_as_many_codes_as_there_is_room_for():
+    """A code of thousands must not crowd out one of three."""
+    classes = np.array([0] * 1000 + [1] * 3 + [2] * 50)
+    chosen = choose(classes, seed=3)
+    assert classes[chosen].tolist() == [0, 0, 1, 1, 2, 2]
+    assert chosen == choose(classes, seed=3) != choose(classes, seed=4)
+    many = np.arange(40) % 20
+    assert len(set(many[choose(many, seed=3)].tolist())) == 6
+
+
+def test_m1_the_augmentation_stage_names_its_contact_sheet(order, data_set, packs, tmp_path):
+    """The monitor shows it; a training that changes nothing has nothing to show."""
+    work = order(classification={"max_iter": 1})
+    work["preprocessing"]["augmentations"] = ["flip", "colour"]
+    channel = RecordingChannel()
+    run(work, data_set.objects, packs, tmp_path / "work", channel)
+    (told,) = (its for its in channel.of("stage") if "contact_sheet_path" in its)
+    assert (told["name"], told["state"]) == ("AUGMENTATION", "DONE")
+    sheet = cv2.imread(told["contact_sheet_path"])[..., ::-1]
+    assert len(tiles(sheet, 6, 5)[0]) == 5
+    assert Path(told["contact_sheet_path"]).stat().st_size < 2**20
+
+    work["preprocessing"]["augmentations"] = []
+    channel = RecordingChannel()
+    run(work, data_set.objects, packs, tmp_path / "work", channel)
+    assert not any("contact_sheet_path" in its for its in channel.of("stage"))
