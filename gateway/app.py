@@ -123,7 +123,7 @@ class Transcoder:
             if IF_MATCH not in headers:
                 raise
             raise EtagMismatch(error.message, reason=error.reason, **error.facts) from error
-        respond = _redirect if route.form is Form.SAMPLE_LINK else _json
+        respond = _redirect if route.form is Form.LINK else _json
         await (await respond(operation, answer, headers))(scope, receive, send)
 
 
@@ -142,7 +142,7 @@ async def _json(operation: Operation, answer: Message, headers: Mapping[str, str
     return Response(body, media_type="application/json", headers=own)
 
 
-async def _redirect(_: Operation, answer: Any, __: Mapping[str, str]) -> Response:  # noqa: ANN401 -- LinkSampleResponse
+async def _redirect(_: Operation, answer: Any, __: Mapping[str, str]) -> Response:  # noqa: ANN401 -- any answer with a url
     return RedirectResponse(answer.url, 302, headers={"Cache-Control": f"private, max-age={_LINK_CACHE_S}"})
 
 

@@ -133,8 +133,8 @@ def operation_id(route: Route) -> str:
     name = str(route.operation.method.name)
     if route.form is Form.LOG_FILE:
         name = "DownloadLog"
-    elif route.form is Form.SAMPLE_LINK:
-        name = "RedirectToSample"
+    elif route.form is Form.LINK:
+        name = f"RedirectTo{name.removeprefix('Link')}"
     return name[0].lower() + name[1:]
 
 
@@ -182,10 +182,10 @@ def _statuses(operation: Operation) -> list[str]:
 
 def _success(route: Route, schemas: "_Schemas") -> Json:
     answer: Any = route.operation.method.output_type
-    if route.form is Form.SAMPLE_LINK:
+    if route.form is Form.LINK:
         return {
             "302": {
-                "description": "The sample's bytes, at a link that is good for a few minutes.",
+                "description": "The bytes, at a link that is good for a few minutes.",
                 "headers": {"Location": {"schema": {"type": "string", "format": "uri"}}},
             }
         }

@@ -21,8 +21,8 @@ class Form(enum.Enum):
     EVENTS = "events"
     # The lines of ReadLog as a text file.
     LOG_FILE = "log file"
-    # A redirect to the link of LinkSample.
-    SAMPLE_LINK = "sample link"
+    # A redirect to the link that the answer is.
+    LINK = "link"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,14 @@ _CONVENIENCES = (
         Form.LOG_FILE,
     ),
     (
+        "/loupe.scheduler.v1.TaskService/LinkContactSheet",
+        "/v1/{name=tasks/*}/contactSheet",
+        Form.LINK,
+    ),
+    (
         "/loupe.registry.v1.DatasetService/LinkSample",
         "/v1/{parent=datasets/*/paths/*}/samples/{file=*/*}",
-        Form.SAMPLE_LINK,
+        Form.LINK,
     ),
 )
 

@@ -32,6 +32,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tasks": ("loupe.commands.tasks:tasks", "List training and prediction tasks."),
     "task": ("loupe.commands.tasks:task", "Show one task."),
     "watch": ("loupe.commands.watch:watch", "Follow a task until it ends."),
+    "contact-sheet": (
+        "loupe.commands.watch:contact_sheet",
+        "Save a picture of a training's augmentation.",
+    ),
     "logs": ("loupe.commands.watch:logs", "Print the log of a task."),
     "terminate": ("loupe.commands.tasks:terminate", "Stop a running task."),
     "start": ("loupe.commands.tasks:start", "Start a terminated or failed task again."),

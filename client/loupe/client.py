@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import urllib3
 from google.protobuf.duration_pb2 import Duration
 from loupe import names
 from loupe.evaluator.v1 import report_pb2, report_service_pb2, report_service_pb2_grpc
@@ -40,10 +41,11 @@ from loupe.registry.v1 import (
 from loupe.scheduler.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
 from loupe.watching import TaskView, watch_task
 
-from services.kit.errors import FailedPrecondition, NotFound
+from services.kit.errors import FailedPrecondition, NotFound, Unavailable
 from services.kit.grpc_client import connect
 
 _PAGE = 500
+_DOWNLOAD_TIMEOUT_S = 30.0
 _ID_SEARCH_PAGES = 20
 """How many pages of the newest tasks a prefix of an id is searched in."""
 
@@ -212,6 +214,17 @@ class AsyncLoupe:
                 f"{name} is {state} and has no report; it comes with COMPLETED", task=name
             )
         return str(task.report)
+
+    async def contact_sheet(self, task: str) -> bytes:
+        """A JPEG of what augmentation does to some of a training's samples; NotFound while there is none."""
+        link = await self.tasks.LinkContactSheet(task_service_pb2.LinkContactSheetRequest(name=task))
+        try:
+            answer = await asyncio.to_thread(urllib3.request, "GET", link.url, timeout=_DOWNLOAD_TIMEOUT_S)
+        except urllib3.exceptions.HTTPError as error:
+            raise Unavailable(f"the object store does not answer: {error}") from error
+        if answer.status != 200:
+            raise Unavailable(f"the object store answers {answer.status} for the contact sheet of {task}")
+        return bytes(answer.data)
 
     def watch(self, task: str) -> AsyncIterator[TaskView]:
         """The task's view after every change, until it ends; survives dropped connections."""

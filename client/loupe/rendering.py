@@ -257,6 +257,8 @@ def task_details(task: task_pb2.Task, now: datetime) -> RenderableType:
         pairs["image"] = names.short(task.training.algorithm_image_version)
         pairs["environment"] = names.short(task.training.production_environment)
         pairs["retrains"] = names.short(task.training.parent_version) if task.training.parent_version else ""
+        if any(stage.contact_sheet_sha256 for stage in task.stages):
+            pairs["augmentation"] = f"before and after: loupe contact-sheet {names.short(task.name)}"
     parts: list[RenderableType] = [facts(pairs)]
     if task.stages:
         parts += ["", table("STAGE", "STATE", "DURATION", "RESULT", rows=stage_rows(task))]

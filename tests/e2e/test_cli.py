@@ -57,6 +57,17 @@ def test_a_training_completes_with_stages_progress_and_report(loupe: Loupe, trai
     assert trained["name"] in found
 
 
+def test_m1_a_training_shows_what_its_augmentation_does(
+    loupe: Loupe, trained: dict[str, Any], tmp_path: Path
+) -> None:
+    """Before and after, as a file that opens."""
+    saved = loupe.json("contact-sheet", trained["name"], "-o", tmp_path / "sheet.jpg")
+    assert (tmp_path / "sheet.jpg").stat().st_size == saved["sizeBytes"]
+    assert (tmp_path / "sheet.jpg").read_bytes().startswith(b"\xff\xd8")
+    assert trained["stages"][2]["contactSheetSha256"]
+    assert "contact-sheet" in loupe("task", trained["name"]).stdout
+
+
 def test_the_same_request_gives_the_same_task(loupe: Loupe, trained: dict[str, Any], tmp_path: Path) -> None:
     """W12: a script that lost the answer sends again, and trains nothing twice."""
     params = tmp_path / "model.json"

@@ -1,4 +1,7 @@
-"""`loupe watch` and `logs`."""
+"""`loupe watch`, `contact-sheet` and `logs`."""
+
+import asyncio
+from pathlib import Path
 
 import click
 from loupe.commands.session import Session, remote
@@ -41,6 +44,37 @@ def fail_unless_good(task: task_pb2.Task) -> None:
         raise Refused(f"{task.name} failed: {task.failure.code}: {task.failure.message}{tail}")
     if task.state == task_pb2.TASK_STATE_TERMINATED:
         raise Refused(f"{task.name} was terminated; `loupe start {task.name}` starts it again")
+
+
+@click.command("contact-sheet", short_help="Save a picture of a training's augmentation.")
+@task_argument
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("contact-sheet.jpg"),
+    show_default=True,
+    help="The file to write, a JPEG.",
+)
+@remote
+async def contact_sheet(session: Session, task_name: str, output: Path) -> None:
+    """Save a picture of some training samples before and after each augmentation, and all together (M1, W10).
+
+    It is there once a training with augmentations has passed its stage AUGMENTATION.
+
+    \b
+    Example:
+      loupe contact-sheet 0197 -o before-after.jpg
+    """
+    name = await session.client.resolve_task(task_name)
+    picture = await session.client.contact_sheet(name)
+    try:
+        await asyncio.to_thread(output.write_bytes, picture)
+    except OSError as error:
+        raise Refused(f"{output} cannot be written: {error.strerror}") from error
+    session.out.answer(
+        {"task": name, "file": str(output), "sizeBytes": len(picture)}, f"{output}: {len(picture)} bytes"
+    )
 
 
 @click.command(short_help="Print the log of a task.")

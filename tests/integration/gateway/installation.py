@@ -102,6 +102,10 @@ class Tasks(task_service_pb2_grpc.TaskServiceServicer):
         del self.tasks[request.name]
         return empty_pb2.Empty()
 
+    async def LinkContactSheet(self, request, context):
+        """Tells whose was asked for."""
+        return task_service_pb2.LinkContactSheetResponse(url=f"http://s3.test/{request.name}")
+
     async def WatchLoss(self, request, context):
         """Every point from the cursor on, two at a time."""
         if request.name not in self.tasks:

@@ -176,6 +176,14 @@ async def test_a_sample_is_a_redirect_to_its_bytes(loupe: Installation) -> None:
     assert mask.headers["location"].endswith("?mask")
 
 
+async def test_m1_a_contact_sheet_is_a_redirect_to_its_bytes(loupe: Installation) -> None:
+    """The monitor shows it in an image element."""
+    shown = await loupe.http.get("/v1/tasks/t1/contactSheet", headers=loupe.as_viewer)
+    assert (shown.status_code, shown.headers["location"]) == (302, "http://s3.test/tasks/t1")
+    linked = await loupe.http.get("/v1/tasks/t1:linkContactSheet", headers=loupe.as_viewer)
+    assert linked.json()["url"] == "http://s3.test/tasks/t1"
+
+
 async def test_every_answer_has_the_security_headers(loupe: Installation) -> None:
     """No framing, no sniffing, no CORS, no stored answers."""
     for path in ("/", "/docs", "/openapi.json", "/healthz", "/v1/tasks", "/nothing"):
