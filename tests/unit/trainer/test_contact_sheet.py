@@ -8,7 +8,7 @@ import pytest
 
 from services.trainer.training.contact_sheet import MAX_WIDTH_PX, choose, columns, draw, to_jpeg
 from services.trainer.training.session import run
-from tests.support.training import CODES, RecordingChannel, defect
+from tests.support.training import CODES, RecordingChannel, defect, masked_data_set, train_order
 
 ALL = frozenset({"colour", "scale", "flip", "random"})
 
@@ -102,3 +102,16 @@ def test_m1_the_augmentation_stage_names_its_contact_sheet(order, data_set, pack
     channel = RecordingChannel()
     run(work, data_set.objects, packs, tmp_path / "work", channel)
     assert not any("contact_sheet_path" in its for its in channel.of("stage"))
+
+
+def test_a_training_through_windows_shows_windows(packs, tmp_path):
+    """What is shown is what is trained on: a spot fills 3 % of a window, and 0.4 % of its image."""
+    masked = masked_data_set(tmp_path / "objects")
+    work = train_order(masked.manifest(), classification={"max_iter": 1})
+    work["input_specification"]["detail"] = 3
+    work["preprocessing"]["augmentations"] = ["flip"]
+    channel = RecordingChannel()
+    run(work, masked.objects, packs, tmp_path / "work", channel)
+    sheet = cv2.imread(channel.of("stage")[-1]["contact_sheet_path"])[..., ::-1]
+    spots = [(row[0] > 180).all(-1).mean() for row in tiles(sheet, 6, 2)[:2]]
+    assert min(spots) > 0.02
