@@ -35,7 +35,7 @@ TRAINING_PARAMS: dict[str, Any] = {
     "classification": {
         "base_lr": 0.02,
         "batch_size": 32,
-        "max_iter": 600,
+        "max_iter": 450,
         "weight_decay": 0.001,
         "momentum": 0.9,
         "lr_policy": "poly",

@@ -209,7 +209,7 @@ async def _submit(
         paths=("main",),
         settings=settings,
         filter_resolution=True,
-        augmentations=("colour", "flip", "random"),
+        augmentations=("colour", "flip", "scale"),
         environment=await _environment(session),
         acknowledge_missing_paths=True,
     )

@@ -38,7 +38,7 @@ def augment(images_NCHW: Tensor, draws_N: Tensor, augmentations: frozenset[str],
 
 
 def value_factor(draws_N: Tensor, augmentations: frozenset[str], seed: int) -> Tensor:
-    """(N, 1, 1, 1): by how much `augment` makes images brighter; their mean and deviation grow as much."""
+    """(N, 1, 1, 1): by how much `augment` makes images brighter; their mean grows as much."""
     if "colour" not in augmentations:
         return torch.ones(len(draws_N), 1, 1, 1, device=draws_N.device)
     return (1 + _VALUE * (2 * uniform(draws_N, seed, "value") - 1)).view(-1, 1, 1, 1)

@@ -52,9 +52,9 @@ class TrainingRecipe:
     when."""
     threads: int | None = None
     """Of torch on the CPU; results are reproducible for a given number."""
-    class_balance: float = 0.25
-    """0 draws samples as they come, 1 draws every class equally often, between is between. W8 has no such
-    parameter."""
+    class_balance: float | None = None
+    """0 draws samples as they come, 1 draws every class equally often, between is between; None: as suits how
+    images are seen. W8 has no such parameter."""
 
     @classmethod
     def from_work(cls, work: Mapping[str, Any]) -> "TrainingRecipe":
@@ -83,7 +83,7 @@ class TrainingRecipe:
                 seed=int(work["seed"]),
                 checkpoint_interval_s=float(work.get("checkpoint_interval_s") or cls.checkpoint_interval_s),
                 threads=int(work["threads"]) if work.get("threads") else None,
-                class_balance=float(work.get("class_balance", cls.class_balance)),
+                class_balance=float(work["class_balance"]) if "class_balance" in work else None,
             )
         except KeyError as error:
             raise UserFault("BAD_ORDER", f"the order lacks {error}") from error
@@ -106,7 +106,7 @@ class TrainingRecipe:
             f"lr_policy must be one of {LR_POLICIES}": network.lr_policy in LR_POLICIES,
             "train_fraction must be in (0, 1)": 0 < self.train_fraction < 1,
             f"augmentations must be of {AUGMENTATIONS}": self.augmentations <= set(AUGMENTATIONS),
-            "class_balance must be in [0, 1]": 0 <= self.class_balance <= 1,
+            "class_balance must be in [0, 1]": self.class_balance is None or 0 <= self.class_balance <= 1,
         }
         broken = [rule for rule, kept in rules.items() if not kept]
         if broken:

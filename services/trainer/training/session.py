@@ -85,6 +85,7 @@ def run(work: Mapping[str, Any], objects: Objects, cache: PackCache, folder: Pat
         np.array([classes_of[sample.code] for sample in side], np.int64) for side in (training, validation)
     )
     window_source, occurs = view.training(training, train_classes)
+    balance = view.class_balance if recipe.class_balance is None else recipe.class_balance
     _plan_augmentation(recipe, view, pack, training, train_classes, window_source, folder, channel)
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -107,7 +108,7 @@ def run(work: Mapping[str, Any], objects: Objects, cache: PackCache, folder: Pat
         train_classes,
         batch_size=batch_size,
         iterations=range(first, max_iter),
-        class_balance=recipe.class_balance,
+        class_balance=balance,
         seed=recipe.seed,
         device=device,
         windows=window_source,
@@ -118,7 +119,7 @@ def run(work: Mapping[str, Any], objects: Objects, cache: PackCache, folder: Pat
             batches,
             recipe,
             watch,
-            logit_shift_C=torch.from_numpy(logit_shift(train_classes, recipe.class_balance, occurs)),
+            logit_shift_C=torch.from_numpy(logit_shift(train_classes, balance, occurs)),
             validate=judged.accuracy,
             validation_interval=validation_interval(max_iter, batch_size, len(validation) * view.forwards),
             checkpoints=_Checkpoints(folder, network, optimiser, recipe, digest, channel),
@@ -191,6 +192,11 @@ class _View:
     showing: frozenset[str] = frozenset()
     """Keys of the masks that mark something."""
     background: str = ""
+
+    @property
+    def class_balance(self) -> float:
+        """How far rare classes are drawn more often: of windows far, for most of a clean image is alike."""
+        return 0.5 if self.windows else 0.25
 
     @property
     def forwards(self) -> int:
