@@ -71,18 +71,19 @@ def predict(  # noqa: PLR0913 - what predicting takes
             if number + 1 < len(chunks):
                 pending.append(ahead.submit(load, chunks[number + 1]))
             usable = [sample for sample in chunk if sample.sha256 in pack.slots]
-            predicted = {
-                id(result.sample): result
+            # Batch by batch, so that who watches sees it move.
+            predictions = (
+                result
                 for start in range(0, len(usable), batch_size)
                 for result in _predict_batch(
                     weights, network, pack, usable[start : start + batch_size], stop_if_asked
                 )
-            }
+            )
             for sample in chunk:
                 if why := pack.unreadable.get(sample.sha256):
                     yield NotPredicted(sample, why.reason, why.message)
                 else:
-                    yield predicted[id(sample)]
+                    yield next(predictions)
 
 
 def _predict_batch(
