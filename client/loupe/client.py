@@ -17,7 +17,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 import urllib3
 from google.protobuf.duration_pb2 import Duration
@@ -49,6 +49,7 @@ _DOWNLOAD_TIMEOUT_S = 30.0
 _ID_SEARCH_PAGES = 20
 """How many pages of the newest tasks a prefix of an id is searched in."""
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -260,7 +261,7 @@ class Loupe:
         self._thread = threading.Thread(target=self._loop.run_forever, name="loupe-client", daemon=True)
         self._thread.start()
         # Channels belong to the loop they are made on.
-        self.async_client = self.call(_made(lambda: AsyncLoupe(profile)))
+        self.async_client = self.call(_made, AsyncLoupe, profile)
 
     @classmethod
     def connect(cls, data_dir: Path | str | None = None) -> Self:
@@ -277,14 +278,21 @@ class Loupe:
         """Hang up and end the thread."""
         if self._loop.is_closed():
             return
-        self.call(self.async_client.close())
+        self.call(self.async_client.close)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    def call(self, awaited: Awaitable[T]) -> T:
-        """The answer of anything that `async_client` can be asked, such as a call of one of its stubs."""
-        return asyncio.run_coroutine_threadsafe(_awaited(awaited), self._loop).result()
+    def call(self, asked: Callable[P, Awaitable[T]], *arguments: P.args, **options: P.kwargs) -> T:
+        """The answer of anything `async_client` can be asked, such as `client.call(stub.GetTask, request)`.
+
+        The call itself is made on the client's own loop: a stub finds no other in this thread.
+        """
+
+        async def answer() -> T:
+            return await asked(*arguments, **options)
+
+        return asyncio.run_coroutine_threadsafe(answer(), self._loop).result()
 
     def import_folder(  # noqa: PLR0913 -- all but two have defaults
         self,
@@ -301,7 +309,7 @@ class Loupe:
 
         listing = read_data(Path(folder), options, kind=kind)
         return self.call(
-            self.async_client.import_folder(listing, dataset=dataset, path=path, description=description)
+            self.async_client.import_folder, listing, dataset=dataset, path=path, description=description
         )
 
     def train(  # noqa: PLR0913 -- the wizard's four steps
@@ -341,7 +349,7 @@ class Loupe:
             )
             return await client.submit(task_pb2.Task(training=spec), request_id=request_id)
 
-        return self.call(submit())
+        return self.call(submit)
 
     def predict(
         self, version: str, *, datasets: Sequence[str] = (), paths: Sequence[str] = (), resource: str = "cpu"
@@ -356,7 +364,7 @@ class Loupe:
             )
             return await self.async_client.submit(task_pb2.Task(prediction=spec))
 
-        return self.call(submit())
+        return self.call(submit)
 
     def task(self, task: str) -> task_pb2.Task:
         """One task, by name, id or the beginning of its id."""
@@ -368,7 +376,7 @@ class Loupe:
             )
             return found
 
-        return self.call(get())
+        return self.call(get)
 
     def tasks(self, limit: int = 50) -> list[task_pb2.Task]:
         """The newest tasks."""
@@ -379,13 +387,13 @@ class Loupe:
                 item async for item in pages(self.async_client.tasks.ListTasks, request, "tasks", limit=limit)
             ]
 
-        return self.call(collect())
+        return self.call(collect)
 
     def watch(self, task: str) -> Iterator[TaskView]:
         """The task's view after every change, until it ends. The view is one object that goes on changing."""
-        views = self.async_client.watch(self.call(self.async_client.resolve_task(task)))
+        views = self.async_client.watch(self.call(self.async_client.resolve_task, task))
         while True:
-            view = self.call(_next(views))
+            view = self.call(_next, views)
             if view is None:
                 return
             yield view
@@ -400,11 +408,11 @@ class Loupe:
             )
             return released
 
-        return self.call(release())
+        return self.call(release)
 
     def report(self, of: str) -> report_pb2.Report:
         """The report of a task, of `MODEL@VERSION`, or by its name."""
-        return self.call(self.async_client.find_report(of))
+        return self.call(self.async_client.find_report, of)
 
     def models(self) -> list[model_pb2.Model]:
         """All released models."""
@@ -413,15 +421,11 @@ class Loupe:
             request = model_service_pb2.ListModelsRequest(page_size=_PAGE)
             return [item async for item in pages(self.async_client.models.ListModels, request, "models")]
 
-        return self.call(collect())
+        return self.call(collect)
 
 
-async def _awaited(awaited: Awaitable[T]) -> T:
-    return await awaited
-
-
-async def _made(factory: Callable[[], T]) -> T:
-    return factory()
+async def _made(factory: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
+    return factory(*arguments, **options)
 
 
 async def _next(items: AsyncIterator[T]) -> T | None:

@@ -113,7 +113,7 @@ def _tiny_image(loupe: Loupe) -> str:
     request = algorithm_image_service_pb2.CreateAlgorithmImageVersionRequest(
         parent="algorithmImages/surface-classification", version=version
     )
-    created = loupe.call(loupe.async_client.images.CreateAlgorithmImageVersion(request))
+    created = loupe.call(loupe.async_client.images.CreateAlgorithmImageVersion, request)
     return str(created.name)
 
 
@@ -167,9 +167,8 @@ def test_a_training_survives_the_death_of_everything_it_needs(data_dir: Path, tm
         assert loupe.report(task).overall.sample_count > 0
 
         curve = loupe.call(
-            loupe.async_client.tasks.GetLossCurve(
-                task_service_pb2.GetLossCurveRequest(name=task, network=task_pb2.NETWORK_CLASSIFICATION)
-            )
+            loupe.async_client.tasks.GetLossCurve,
+            task_service_pb2.GetLossCurveRequest(name=task, network=task_pb2.NETWORK_CLASSIFICATION),
         )
         assert list(curve.iterations) == list(range(_ITERATIONS)), "a point is missing or doubled"
 
@@ -178,16 +177,14 @@ def test_a_training_survives_the_death_of_everything_it_needs(data_dir: Path, tm
             loupe.release(task)
         _eventually("the version is numbered", lambda: bool(loupe.task(task).model_version))
         versions = loupe.call(
-            loupe.async_client.models.ListModelVersions(
-                model_service_pb2.ListModelVersionsRequest(parent="models/survivor")
-            )
+            loupe.async_client.models.ListModelVersions,
+            model_service_pb2.ListModelVersionsRequest(parent="models/survivor"),
         ).versions
         assert [version.name for version in versions] == ["models/survivor/versions/v3.01"]
 
         transitions = loupe.call(
-            loupe.async_client.tasks.ListTaskTransitions(
-                task_service_pb2.ListTaskTransitionsRequest(name=task)
-            )
+            loupe.async_client.tasks.ListTaskTransitions,
+            task_service_pb2.ListTaskTransitionsRequest(name=task),
         ).transitions
         states = [transition.to for transition in transitions]
         assert states == [
