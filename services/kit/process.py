@@ -161,6 +161,17 @@ class Process:
         return 1 if self._crash is not None else 0
 
 
+def every(pause_s: float, action: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
+    """A loop that does `action`, pauses, and does it again."""
+
+    async def loop() -> None:
+        while True:
+            await action()
+            await asyncio.sleep(pause_s)
+
+    return loop
+
+
 def run(main: Callable[[Process], Awaitable[None]]) -> NoReturn:
     """Run a process to its end and exit with its code.
 

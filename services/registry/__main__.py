@@ -1,8 +1,6 @@
 """`python -m services.registry`: migrate, seed, serve."""
 
-import asyncio
 import os
-from functools import partial
 from pathlib import Path
 
 from services.kit import telemetry
@@ -12,7 +10,7 @@ from services.kit.grpc_server import GrpcServer
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
 from services.kit.outbox import Relay
-from services.kit.process import Process, SystemClock, run
+from services.kit.process import Process, SystemClock, every, run
 from services.kit.settings import load
 from services.registry import seeds
 from services.registry.application.collecting import Collector
@@ -56,7 +54,11 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     signals = await process.enter(Signals(settings.database_url))
     process.background("outbox relay", Relay(database, messaging, signals).run)
     process.background("release consumer", ReleaseConsumer(messaging, database.sessions, clock).run)
-    process.background("orphans", partial(_collect, Collector(database.sessions, store, clock)))
+    collector = Collector(database.sessions, store, clock)
+    process.background(
+        "orphans",
+        every(_COLLECT_S, lambda: retrying_transient(collector.collect, what="collecting orphans")),
+    )
     accounts = Accounts(database.sessions, clock)
     verifier = ServiceTokenVerifier(settings.service_token, StoredTokens(database.sessions, clock))
     return await process.enter(
@@ -74,12 +76,6 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             observer=Auditor(accounts, clock),
         )
     )
-
-
-async def _collect(collector: Collector) -> None:
-    while True:
-        await retrying_transient(collector.collect, what="collecting orphans")
-        await asyncio.sleep(_COLLECT_S)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """`python -m services.scheduler`: puts the scheduler together and runs it."""
 
-import asyncio
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from services.identity import token_verifier
@@ -13,7 +11,7 @@ from services.kit.grpc_server import GrpcServer
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
 from services.kit.outbox import Relay
-from services.kit.process import Process, SystemClock, run
+from services.kit.process import Process, SystemClock, every, run
 from services.kit.settings import load
 from services.scheduler import consumers, server
 from services.scheduler.application.collecting import Collector
@@ -28,17 +26,6 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _SWEEP_S = 1.0
 _FORGET_S = 3600.0
 _ORPHANS_S = 6 * 3600.0
-
-
-def every(pause_s: float, action: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
-    """A loop that does `action`, pauses, and does it again."""
-
-    async def loop() -> None:
-        while True:
-            await action()
-            await asyncio.sleep(pause_s)
-
-    return loop
 
 
 async def compose(process: Process, settings: Settings) -> GrpcServer:

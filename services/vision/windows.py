@@ -43,11 +43,7 @@ class Windows:
     def cut(self, images_NCHW: Tensor) -> Tensor:
         """(N, C, D·h, D·w) → (N·W, C, h, w), the windows of an image beside each other."""
         height, width = images_NCHW.shape[2] // self.detail, images_NCHW.shape[3] // self.detail
-        windows = [
-            images_NCHW[:, :, top : top + height, left : left + width]
-            for top in self.corners(height)
-            for left in self.corners(width)
-        ]
+        windows = [images_NCHW[:, :, rows, columns] for rows, columns in self._places(height, width)]
         return torch.stack(windows, 1).flatten(0, 1)
 
     def judge(self, features_MF: Tensor, logits_MC: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,12 +66,16 @@ class Windows:
     def showing(self, mask_HW: NDArray[np.uint8]) -> float:
         """The share of an image's windows that contain some of its defect."""
         height, width = mask_HW.shape[0] // self.detail, mask_HW.shape[1] // self.detail
-        shown = [
-            mask_HW[top : top + height, left : left + width].max() >= COVERED
+        places = self._places(height, width)
+        return float(np.mean([mask_HW[rows, columns].max() >= COVERED for rows, columns in places]))
+
+    def _places(self, height: int, width: int) -> list[tuple[slice, slice]]:
+        """Rows and columns of each window, row by row."""
+        return [
+            (slice(top, top + height), slice(left, left + width))
             for top in self.corners(height)
             for left in self.corners(width)
         ]
-        return float(np.mean(shown))
 
 
 def operating_point(logits_NC: Tensor, classes_N: NDArray[np.int64], background: int) -> float:

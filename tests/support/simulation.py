@@ -23,11 +23,12 @@ from services.scheduler.application.parts import Links, Parts, queue_first_job
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import JobKind
 from services.scheduler.domain.queue import Worker
-from services.scheduler.domain.spec import InputSpec, Preprocessing, TrainingSpec
+from services.scheduler.domain.spec import InputSpec
 from services.scheduler.domain.task import Failure, Task, TaskKind, TaskState
 from services.scheduler.domain.work import Failed, Lease
 from services.scheduler.settings import QueueSettings
 from services.scheduler.storage.tasks import Tasks
+from tests.support.specs import training_spec
 
 # What a task of each resource takes, and what a trainer of each has: room for two, and a rest of no use.
 TAKES = {
@@ -72,26 +73,10 @@ def a_task(
 ) -> Task:
     """A task that waits; the larger the number, the younger."""
     now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
-    spec = TrainingSpec(
+    spec = training_spec(
         model_name=f"simulated-{number}",
-        algorithm_image_version="algorithmImages/i/versions/v3.0",
-        production_environment="productionEnvironments/e",
-        data_paths=("datasets/d/paths/p",),
         compute_resource=resource,
-        model_params_json="",
-        training_params_json="",
-        preprocessing=Preprocessing(),
-        train_segmentation=False,
-        seed=1,
-        parent_version="",
-        warm_start=False,
-        acknowledge_missing_training_paths=False,
-        segmentation_image=False,
-        target_major=3,
         input=InputSpec(64, 64, 3),
-        classification_network="ResNet18",
-        code_list=("A", "B"),
-        num_of_classes=2,
         training_params={"classification": {"batch_size": 4, "max_iter": 10}},
     )
     return Task(

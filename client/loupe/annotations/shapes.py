@@ -33,7 +33,7 @@ class Shape(Protocol):
     @property
     def frame(self) -> tuple[int, int] | None:
         """Width and height of the picture that it was made for, if it says so."""
-        ...
+        return None
 
     def paint(self, canvas: Canvas, value: int) -> None:
         """Set the pixels that it covers; what lies outside of the canvas is cut off."""
@@ -41,18 +41,13 @@ class Shape(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Polygon:
+class Polygon(Shape):
     """A closed line; inside by the even-odd rule.
 
     One so small that it covers no pixel's centre marks the pixels of its corners.
     """
 
     points: tuple[Point, ...]
-
-    @property
-    def frame(self) -> None:
-        """Not told."""
-        return
 
     @property
     def bounds(self) -> Bounds:
@@ -97,16 +92,11 @@ def box(left: float, top: float, right: float, bottom: float) -> Polygon:
 
 
 @dataclass(frozen=True, slots=True)
-class Circle:
+class Circle(Shape):
     """A disc."""
 
     centre: Point
     radius: float
-
-    @property
-    def frame(self) -> None:
-        """Not told."""
-        return
 
     @property
     def bounds(self) -> Bounds:
@@ -131,16 +121,11 @@ class Circle:
 
 
 @dataclass(frozen=True, slots=True)
-class Stroke:
+class Stroke(Shape):
     """A line of a width, with round ends."""
 
     points: tuple[Point, ...]
     width_px: float
-
-    @property
-    def frame(self) -> None:
-        """Not told."""
-        return
 
     @property
     def bounds(self) -> Bounds:
@@ -185,7 +170,7 @@ class RunLengths:
 
 
 @dataclass(frozen=True, slots=True)
-class Stencil:
+class Stencil(Shape):
     """A small black-and-white picture laid on the large one, as LabelMe's masks are."""
 
     left: int
@@ -193,11 +178,6 @@ class Stencil:
     png: bytes
     width: int
     height: int
-
-    @property
-    def frame(self) -> None:
-        """Not told."""
-        return
 
     @property
     def bounds(self) -> Bounds:

@@ -37,10 +37,8 @@ def augment(images_NCHW: Tensor, draws_N: Tensor, augmentations: frozenset[str],
     return images_NCHW
 
 
-def value_factor(draws_N: Tensor, augmentations: frozenset[str], seed: int) -> Tensor:
-    """(N, 1, 1, 1): by how much `augment` makes images brighter; their mean grows as much."""
-    if "colour" not in augmentations:
-        return torch.ones(len(draws_N), 1, 1, 1, device=draws_N.device)
+def value_factor(draws_N: Tensor, seed: int) -> Tensor:
+    """(N, 1, 1, 1): by how much `colour` makes images brighter; their mean grows as much."""
     return (1 + _VALUE * (2 * uniform(draws_N, seed, "value") - 1)).view(-1, 1, 1, 1)
 
 
@@ -97,7 +95,7 @@ def _jitter_hsv(images_NCHW: Tensor, draws_N: Tensor, seed: int) -> Tensor:
     value_N1HW = turned_NCHW.amax(1, keepdim=True)
     saturation_N111 = (1 + _SATURATION * saturation_N).view(-1, 1, 1, 1)
     scaled_NCHW = torch.lerp(value_N1HW, turned_NCHW, saturation_N111)
-    return scaled_NCHW.mul_(value_factor(draws_N, frozenset({"colour"}), seed)).clamp_(0, 1)
+    return scaled_NCHW.mul_(value_factor(draws_N, seed)).clamp_(0, 1)
 
 
 def _hue_rotation(turns_N: Tensor) -> Tensor:

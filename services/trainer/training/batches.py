@@ -176,10 +176,8 @@ class Batches:
     def _batch(self, iteration: int, chosen: NDArray[np.int64], draws: NDArray[np.int64]) -> Batch:
         on_gpu = self._device.type == "cuda"
         height, width, channels = self._pack.sample_shape
-        if self._windows:
-            height, width = self._windows.size
-        shape = (len(chosen), height, width, channels)
-        images_NHWC = torch.empty(shape, dtype=torch.uint8, pin_memory=on_gpu)
+        size = self._windows.size if self._windows else (height, width)
+        images_NHWC = torch.empty((len(chosen), *size, channels), dtype=torch.uint8, pin_memory=on_gpu)
         of_whole = None
         if self._windows:
             of_whole = self._cut(self._windows, chosen, draws, images_NHWC.numpy())

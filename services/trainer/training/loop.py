@@ -85,10 +85,10 @@ def train(  # noqa: PLR0913 - the parts of a training
         for group in optimiser.param_groups:
             group["lr"] = learning_rate
         images_NCHW = augment(to_input(batch.images_NHWC), batch.draws_N, recipe.augmentations, recipe.seed)
-        if of_whole := batch.of_whole:
-            brighter_N111 = value_factor(batch.draws_N, recipe.augmentations, recipe.seed)
+        of_whole = batch.of_whole
+        if of_whole and "colour" in recipe.augmentations:
             # Exposure is forgotten; more or less contrast than the image has is an augmentation.
-            of_whole = of_whole[0], of_whole[1] * brighter_N111
+            of_whole = of_whole[0], of_whole[1] * value_factor(batch.draws_N, recipe.seed)
         images_NCHW = lay_out(normalise(images_NCHW, specification, of_whole), specification)
         with precision:
             loss = F.cross_entropy(network(images_NCHW) + shift_C, batch.classes_N)

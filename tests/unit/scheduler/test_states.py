@@ -8,7 +8,7 @@ import pytest
 
 from services.scheduler.domain import task as module
 from services.scheduler.domain.progress import Phase
-from services.scheduler.domain.spec import InputSpec, PredictionSpec, Preprocessing, TrainingSpec
+from services.scheduler.domain.spec import PredictionSpec
 from services.scheduler.domain.task import (
     RUNNING,
     Caller,
@@ -21,34 +21,14 @@ from services.scheduler.domain.task import (
     TaskKind,
     TaskState,
 )
+from tests.support.specs import training_spec
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OWNER = Caller("users/owner")
 STRANGER = Caller("users/stranger")
 ADMIN = Caller("users/admin", may_act_for_all=True)
 
-TRAINING = TrainingSpec(
-    model_name="m",
-    algorithm_image_version="algorithmImages/i/versions/v3.0",
-    production_environment="productionEnvironments/e",
-    data_paths=("datasets/d/paths/p",),
-    compute_resource="computeResources/cpu",
-    model_params_json="",
-    training_params_json="",
-    preprocessing=Preprocessing(),
-    train_segmentation=False,
-    seed=1,
-    parent_version="",
-    warm_start=False,
-    acknowledge_missing_training_paths=False,
-    segmentation_image=False,
-    target_major=3,
-    input=InputSpec(128, 128, 3),
-    classification_network="ResNet18",
-    code_list=("A", "B"),
-    num_of_classes=2,
-    training_params={},
-)
+TRAINING = training_spec()
 PREDICTION = PredictionSpec(
     model_version="models/m/versions/v3.01",
     data_paths=("datasets/d/paths/p",),
