@@ -334,6 +334,9 @@ class SampleResult(_message.Message):
     DECIDED_BY_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    MASK_SHA256_FIELD_NUMBER: _builtins.int
+    PREDICTED_MASK_SHA256_FIELD_NUMBER: _builtins.int
+    PIXELS_FIELD_NUMBER: _builtins.int
     file: _builtins.str
     """`{code}/{file}`."""
     data_path: _builtins.str
@@ -349,8 +352,18 @@ class SampleResult(_message.Message):
     EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED.
     """
     message: _builtins.str
+    mask_sha256: _builtins.str
+    """Hex SHA-256 of the sample's mask as imported; empty where it has none."""
+    predicted_mask_sha256: _builtins.str
+    """Hex SHA-256 of what the segmentation network found: an 8-bit indexed PNG of the network's size, where 0 is background and value i is
+    the i-th of the report's code_list. Empty without segmentation.
+    """
     @_builtins.property
     def top(self) -> _containers.RepeatedCompositeFieldContainer[Global___CodeScore]: ...
+    @_builtins.property
+    def pixels(self) -> _containers.RepeatedCompositeFieldContainer[Global___PixelCounts]:
+        """Of the codes that occur in either mask; empty where the truth is not known pixel by pixel."""
+
     def __init__(
         self,
         *,
@@ -365,14 +378,49 @@ class SampleResult(_message.Message):
         decided_by: Global___DecidedBy.ValueType = ...,
         reason: _builtins.str = ...,
         message: _builtins.str = ...,
+        mask_sha256: _builtins.str = ...,
+        predicted_mask_sha256: _builtins.str = ...,
+        pixels: _abc.Iterable[Global___PixelCounts] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "data_path", b"data_path", "decided_by", b"decided_by", "file", b"file", "message", b"message", "predicted_code", b"predicted_code", "reason", b"reason", "sha256", b"sha256", "top", b"top", "true_code", b"true_code", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "data_path", b"data_path", "decided_by", b"decided_by", "file", b"file", "mask_sha256", b"mask_sha256", "message", b"message", "pixels", b"pixels", "predicted_code", b"predicted_code", "predicted_mask_sha256", b"predicted_mask_sha256", "reason", b"reason", "sha256", b"sha256", "top", b"top", "true_code", b"true_code", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SampleResult: _TypeAlias = SampleResult  # noqa: Y015
+
+@_typing.final
+class PixelCounts(_message.Message):
+    """How the true and the predicted mask of one sample agree on one code, at the size of the segmentation network's input. IoU is
+    intersection / (truth + predicted - intersection), its sums taken over the samples first.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    INTERSECTION_FIELD_NUMBER: _builtins.int
+    TRUTH_FIELD_NUMBER: _builtins.int
+    PREDICTED_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    intersection: _builtins.int
+    truth: _builtins.int
+    predicted: _builtins.int
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        intersection: _builtins.int = ...,
+        truth: _builtins.int = ...,
+        predicted: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "intersection", b"intersection", "predicted", b"predicted", "truth", b"truth"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PixelCounts: _TypeAlias = PixelCounts  # noqa: Y015
 
 @_typing.final
 class CodeScore(_message.Message):
