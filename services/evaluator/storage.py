@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluator.domain.listing import ReportFilter, ReportKey, SampleFilter, SampleKey
 from services.evaluator.domain.report import (
+    ANY_DEFECT,
     CodeScore,
     Counts,
     DecidedBy,
+    PixelCounts,
     Report,
     ReportHeader,
     ReportKind,
@@ -42,6 +44,8 @@ _report = sa.Table(
     sa.Column("nonconforming_by_code", ARRAY(sa.BigInteger)),
     sa.Column("nonconforming_count", sa.BigInteger),
     sa.Column("below_threshold_count", sa.BigInteger),
+    sa.Column("pixel_counts", ARRAY(sa.BigInteger, dimensions=2)),
+    sa.Column("pixel_sample_count", sa.BigInteger),
 )
 _sample = sa.Table(
     "sample_result",
@@ -61,6 +65,10 @@ _sample = sa.Table(
     sa.Column("decided_by", sa.SmallInteger),
     sa.Column("reason", sa.Text),
     sa.Column("message", sa.Text),
+    sa.Column("mask_sha256", sa.Text),
+    sa.Column("predicted_mask_sha256", sa.Text),
+    sa.Column("pixel_codes", ARRAY(sa.Text)),
+    sa.Column("pixel_counts", ARRAY(sa.BigInteger, dimensions=2)),
 )
 _deleted_task = sa.Table(
     "deleted_task",
@@ -179,6 +187,10 @@ class SampleResults:
                 int(result.decided_by),
                 result.reason,
                 result.message,
+                result.mask_sha256,
+                result.predicted_mask_sha256,
+                [pixels.code for pixels in result.pixels],
+                _pixel_counts(result.pixels),
             )
             for ordinal, result in enumerate(results, first_ordinal)
         )
@@ -218,7 +230,17 @@ def _counts(counts: Counts) -> dict[str, Any]:
         "nonconforming_by_code": list(counts.nonconforming_by_code),
         "nonconforming_count": counts.nonconforming_count,
         "below_threshold_count": counts.below_threshold_count,
+        "pixel_counts": _pixel_counts(counts.pixels),
+        "pixel_sample_count": counts.pixel_sample_count,
     }
+
+
+def _pixel_counts(pixels: Iterable[PixelCounts]) -> list[list[int]]:
+    return [[its.intersection, its.truth, its.predicted] for its in pixels]
+
+
+def _to_pixels(codes: Iterable[str], counts: Iterable[Sequence[int]]) -> tuple[PixelCounts, ...]:
+    return tuple(PixelCounts(code, *row) for code, row in zip(codes, counts, strict=True))
 
 
 def _to_report(row: sa.Row[Any]) -> Report:
@@ -243,6 +265,8 @@ def _to_report(row: sa.Row[Any]) -> Report:
             nonconforming_by_code=tuple(row.nonconforming_by_code),
             nonconforming_count=row.nonconforming_count,
             below_threshold_count=row.below_threshold_count,
+            pixels=_to_pixels((ANY_DEFECT, *row.code_list), row.pixel_counts),
+            pixel_sample_count=row.pixel_sample_count,
         ),
     )
 
@@ -260,4 +284,7 @@ def _to_result(row: sa.Row[Any]) -> SampleResult:
         decided_by=DecidedBy(row.decided_by),
         reason=row.reason,
         message=row.message,
+        mask_sha256=row.mask_sha256,
+        predicted_mask_sha256=row.predicted_mask_sha256,
+        pixels=_to_pixels(row.pixel_codes, row.pixel_counts),
     )

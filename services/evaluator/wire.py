@@ -11,6 +11,7 @@ from services.evaluator.domain.listing import ReportFilter, SampleFilter
 from services.evaluator.domain.report import (
     CodeScore,
     DecidedBy,
+    PixelCounts,
     ReportHeader,
     ReportKind,
     SampleResult,
@@ -83,6 +84,11 @@ def result_from(message: report_pb2.SampleResult) -> SampleResult:
         decided_by=DecidedBy(message.decided_by),
         reason=message.reason,
         message=message.message,
+        mask_sha256=message.mask_sha256,
+        predicted_mask_sha256=message.predicted_mask_sha256,
+        pixels=tuple(
+            PixelCounts(its.code, its.intersection, its.truth, its.predicted) for its in message.pixels
+        ),
     )
 
 
@@ -100,6 +106,14 @@ def result(value: SampleResult) -> report_pb2.SampleResult:
         decided_by=report_pb2.DecidedBy.ValueType(value.decided_by),
         reason=value.reason,
         message=value.message,
+        mask_sha256=value.mask_sha256,
+        predicted_mask_sha256=value.predicted_mask_sha256,
+        pixels=[
+            report_pb2.PixelCounts(
+                code=its.code, intersection=its.intersection, truth=its.truth, predicted=its.predicted
+            )
+            for its in value.pixels
+        ],
     )
 
 

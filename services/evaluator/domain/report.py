@@ -41,6 +41,20 @@ class CodeScore:
     score: float
 
 
+ANY_DEFECT = ""
+"""What stands for a code where any defect is counted against the background."""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelCounts:
+    """Pixels of a code: in both masks, in the true one, in the predicted one."""
+
+    code: str
+    intersection: int
+    truth: int
+    predicted: int
+
+
 @dataclass(frozen=True, slots=True)
 class SampleResult:
     """One sample and what became of it."""
@@ -56,6 +70,10 @@ class SampleResult:
     decided_by: DecidedBy = DecidedBy.UNDECIDED
     reason: str = ""
     message: str = ""
+    mask_sha256: str = ""
+    predicted_mask_sha256: str = ""
+    pixels: tuple[PixelCounts, ...] = ()
+    """Of ANY_DEFECT, then of the codes in either mask; empty where the truth is not known pixel by pixel."""
 
     @property
     def rank(self) -> float:
@@ -128,6 +146,10 @@ class Counts:
     nonconforming_count: int
     """All of them, those of codes outside code_list too."""
     below_threshold_count: int
+    pixels: tuple[PixelCounts, ...]
+    """Of ANY_DEFECT, then of every code."""
+    pixel_sample_count: int
+    """Samples whose truth is known pixel by pixel."""
 
 
 @dataclass(slots=True)
@@ -141,9 +163,12 @@ class Tally:
     _nonconforming: list[int] = field(init=False)
     _nonconforming_count: int = 0
     _below_threshold: int = 0
+    _pixels: dict[str, tuple[int, int, int]] = field(init=False)
+    _pixel_sample_count: int = 0
 
     def __post_init__(self) -> None:
         """Start from nothing."""
+        self._pixels = dict.fromkeys((ANY_DEFECT, *self.code_list), (0, 0, 0))
         self._index = {code: index for index, code in enumerate(self.code_list)}
         self._confusion = [0] * len(self.code_list) ** 2
         self._nonconforming = [0] * len(self.code_list)
@@ -152,6 +177,8 @@ class Tally:
         """Count one; ReportInvalid if its verdict is not what its codes say."""
         true = self._index.get(result.true_code)
         if result.verdict is Verdict.NONCONFORMING:
+            if result.pixels:
+                raise _invalid(result, "NONCONFORMING, but with pixels of a predicted mask")
             self._nonconforming_count += 1
             if true is not None:
                 self._nonconforming[true] += 1
@@ -168,6 +195,30 @@ class Tally:
             raise _invalid(result, f"confidence {result.confidence} is not in [0, 1]")
         self._confusion[true * len(self.code_list) + predicted] += 1
         self._below_threshold += result.confidence < self.confidence_threshold
+        self._add_pixels(result)
+
+    def _add_pixels(self, result: SampleResult) -> None:
+        if not result.pixels:
+            return
+        counted = {pixels.code: pixels for pixels in result.pixels}
+        if len(counted) != len(result.pixels) or ANY_DEFECT not in counted:
+            raise _invalid(result, "pixels must name any defect (no code), and each code once")
+        for code, pixels in counted.items():
+            if code not in self._pixels:
+                raise _invalid(result, f"code {code!r} of its pixels is not in code_list")
+            if not 0 <= pixels.intersection <= min(pixels.truth, pixels.predicted):
+                raise _invalid(
+                    result,
+                    f"{pixels.intersection} pixels of {code or 'any defect'} cannot be in both masks of "
+                    f"{pixels.truth} and {pixels.predicted}",
+                )
+            both, truth, predicted = self._pixels[code]
+            self._pixels[code] = (
+                both + pixels.intersection,
+                truth + pixels.truth,
+                predicted + pixels.predicted,
+            )
+        self._pixel_sample_count += 1
 
     def counts(self) -> Counts:
         """What was counted."""
@@ -176,6 +227,8 @@ class Tally:
             nonconforming_by_code=tuple(self._nonconforming),
             nonconforming_count=self._nonconforming_count,
             below_threshold_count=self._below_threshold,
+            pixels=tuple(PixelCounts(code, *summed) for code, summed in self._pixels.items()),
+            pixel_sample_count=self._pixel_sample_count,
         )
 
 

@@ -1,9 +1,6 @@
 """ReportService over gRPC on a real PostgreSQL."""
 
 import asyncio
-import time
-from collections.abc import Callable
-from statistics import quantiles
 
 import pytest
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
@@ -51,6 +48,39 @@ async def test_a_report_says_what_its_samples_came_to(reports: ReportServiceUnde
     assert created.nonconforming_count == 1
     read = await reports.stub.GetReport(report_service_pb2.GetReportRequest(name=created.name))
     assert read == created
+
+
+async def test_what_the_masks_of_a_sample_came_to_is_kept(reports: ReportServiceUnderTest) -> None:
+    """S1, E1: the drill-down shows both masks, and IoU is summed from every sample's pixels."""
+    pixels = [
+        report_pb2.PixelCounts(intersection=6, truth=10, predicted=8),
+        report_pb2.PixelCounts(code=A, intersection=5, truth=10, predicted=6),
+        report_pb2.PixelCounts(code=B, predicted=2),
+    ]
+    masks = {"mask_sha256": "cd" * 32, "predicted_mask_sha256": "ef" * 32}
+    sent = [sample(1, A, A, **masks, pixels=pixels), sample(2, A, A)]
+    created = await reports.create(sent)
+    assert await reports.samples(created.name) == sent
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"pixels": [report_pb2.PixelCounts(code=A)]}, "any defect"),
+        ({"pixels": [report_pb2.PixelCounts(), report_pb2.PixelCounts(code="NEW")]}, "not in code_list"),
+        ({"pixels": [report_pb2.PixelCounts(intersection=3, truth=2, predicted=9)]}, "cannot be in both"),
+        (
+            {"verdict": report_pb2.VERDICT_NONCONFORMING, "pixels": [report_pb2.PixelCounts()]},
+            "NONCONFORMING",
+        ),
+    ],
+)
+async def test_pixels_that_cannot_be_are_refused(
+    reports: ReportServiceUnderTest, fields: dict[str, object], fault: str
+) -> None:
+    """IoU above 1 would be believed by somebody."""
+    with pytest.raises(InvalidArgument, match=fault):
+        await reports.create([sample(1, A, A, **fields)])
 
 
 async def test_a_code_without_samples_has_no_recall_and_one_never_named_has_no_precision(
@@ -256,34 +286,31 @@ async def test_reports_go_with_their_task_and_late_ones_are_refused(reports: Rep
         await reports.create([sample(1, A, A)], job="jobs/late", task="tasks/gone")
 
 
-async def test_20000_results_are_stored_in_seconds_and_their_first_page_reads_in_milliseconds(
-    reports: ReportServiceUnderTest, record_property: Callable[[str, object], None]
-) -> None:
-    """P4, P5: thousands of images are a normal question bank."""
+async def test_the_pages_of_a_long_listing_give_each_sample_once(reports: ReportServiceUnderTest) -> None:
+    """P4, P5: thousands of images are a normal question bank. What a page costs is for `tests.bench`."""
     codes = [f"CODE{n:02d}" for n in range(20)]
     results = [
-        sample(n, codes[n % 20], codes[n % 20 if n % 7 else (n + 1) % 20], (n % 1000) / 1000)
-        for n in range(20_000)
+        sample(n, codes[n % 20], codes[n % 20 if n % 7 else (n + 1) % 20], (n % 100) / 100)
+        for n in range(2_000)
     ]
-    started_s = time.monotonic()
     created = await reports.create(results, code_list=codes, num_of_classes=20)
-    stored_s = time.monotonic() - started_s
-    assert created.overall.sample_count == 20_000
-    timings_ms = []
-    for turn in range(100):
+    assert created.overall.sample_count == len(results)
+    for true_code, verdict in (
+        ("", report_pb2.VERDICT_UNSPECIFIED),
+        (codes[3], report_pb2.VERDICT_MISJUDGED),
+    ):
+        wanted = {
+            result.file
+            for result in results
+            if true_code in {"", result.true_code} and verdict in {0, result.verdict}
+        }
         request = report_service_pb2.ListSampleResultsRequest(
-            parent=created.name,
-            page_size=50,
-            true_code=codes[turn % 20] if turn % 2 else "",
-            verdict=report_pb2.VERDICT_MISJUDGED if turn % 3 else report_pb2.VERDICT_UNSPECIFIED,
+            parent=created.name, page_size=97, true_code=true_code, verdict=verdict
         )
-        started_s = time.monotonic()
-        page = await reports.stub.ListSampleResults(request)
-        timings_ms.append((time.monotonic() - started_s) * 1000)
-        assert len(page.results) == 50
-    p99_ms = quantiles(timings_ms, n=100)[-1]
-    record_property("stored_s", stored_s)
-    record_property("first_page_p99_ms", p99_ms)
-    print(f"20,000 results stored in {stored_s:.2f} s; first page p99 {p99_ms:.1f} ms")  # noqa: T201
-    assert stored_s < 20
-    assert p99_ms < 100
+        found: list[str] = []
+        while not found or request.page_token:
+            page = await reports.stub.ListSampleResults(request)
+            found += [result.file for result in page.results]
+            request.page_token = page.next_page_token
+        assert len(found) == len(wanted)
+        assert set(found) == wanted

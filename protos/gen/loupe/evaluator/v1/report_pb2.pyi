@@ -106,6 +106,7 @@ class Report(_message.Message):
     BELOW_THRESHOLD_COUNT_FIELD_NUMBER: _builtins.int
     IMAGES_PER_S_FIELD_NUMBER: _builtins.int
     DATA_PATHS_FIELD_NUMBER: _builtins.int
+    SEGMENTATION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`reports/{report}`."""
     kind: Global___ReportKind.ValueType
@@ -137,6 +138,10 @@ class Report(_message.Message):
     def confusion(self) -> Global___ConfusionMatrix: ...
     @_builtins.property
     def data_paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def segmentation(self) -> Global___Segmentation:
+        """Absent where no sample's truth is known pixel by pixel."""
+
     def __init__(
         self,
         *,
@@ -156,10 +161,11 @@ class Report(_message.Message):
         below_threshold_count: _builtins.int = ...,
         images_per_s: _builtins.float = ...,
         data_paths: _abc.Iterable[_builtins.str] | None = ...,
+        segmentation: Global___Segmentation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["confusion", b"confusion", "create_time", b"create_time", "overall", b"overall"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["confusion", b"confusion", "create_time", b"create_time", "overall", b"overall", "segmentation", b"segmentation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_threshold_count", b"below_threshold_count", "code_list", b"code_list", "codes", b"codes", "confidence_threshold", b"confidence_threshold", "confusion", b"confusion", "create_time", b"create_time", "data_paths", b"data_paths", "images_per_s", b"images_per_s", "kind", b"kind", "model_version", b"model_version", "name", b"name", "nonconforming_count", b"nonconforming_count", "num_of_classes", b"num_of_classes", "overall", b"overall", "task", b"task", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_threshold_count", b"below_threshold_count", "code_list", b"code_list", "codes", b"codes", "confidence_threshold", b"confidence_threshold", "confusion", b"confusion", "create_time", b"create_time", "data_paths", b"data_paths", "images_per_s", b"images_per_s", "kind", b"kind", "model_version", b"model_version", "name", b"name", "nonconforming_count", b"nonconforming_count", "num_of_classes", b"num_of_classes", "overall", b"overall", "segmentation", b"segmentation", "task", b"task", "weights_sha256", b"weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -256,6 +262,7 @@ class CodeResult(_message.Message):
     F1_FIELD_NUMBER: _builtins.int
     MISJUDGED_COUNT_FIELD_NUMBER: _builtins.int
     NONCONFORMING_COUNT_FIELD_NUMBER: _builtins.int
+    IOU_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     special: _builtins.bool
     """Outside the classifier's classes."""
@@ -272,6 +279,10 @@ class CodeResult(_message.Message):
     def recall(self) -> Global___Estimate:
         """Of those that truly are, how many were predicted so."""
 
+    @_builtins.property
+    def iou(self) -> Global___IntersectionOverUnion:
+        """Of its regions; absent where the report has no segmentation."""
+
     def __init__(
         self,
         *,
@@ -283,14 +294,82 @@ class CodeResult(_message.Message):
         f1: _builtins.float = ...,
         misjudged_count: _builtins.int = ...,
         nonconforming_count: _builtins.int = ...,
+        iou: Global___IntersectionOverUnion | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["precision", b"precision", "recall", b"recall"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["iou", b"iou", "precision", b"precision", "recall", b"recall"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "f1", b"f1", "misjudged_count", b"misjudged_count", "nonconforming_count", b"nonconforming_count", "precision", b"precision", "recall", b"recall", "special", b"special", "support", b"support"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "f1", b"f1", "iou", b"iou", "misjudged_count", b"misjudged_count", "nonconforming_count", b"nonconforming_count", "precision", b"precision", "recall", b"recall", "special", b"special", "support", b"support"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CodeResult: _TypeAlias = CodeResult  # noqa: Y015
+
+@_typing.final
+class Segmentation(_message.Message):
+    """How the predicted masks agree with the true ones. Of samples whose truth is not known pixel by pixel, nothing is counted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAMPLE_COUNT_FIELD_NUMBER: _builtins.int
+    DEFECT_FIELD_NUMBER: _builtins.int
+    MEAN_IOU_FIELD_NUMBER: _builtins.int
+    sample_count: _builtins.int
+    """Samples whose truth is known pixel by pixel."""
+    mean_iou: _builtins.float
+    """Mean over the codes that occur in any mask, true or predicted; absent where none does."""
+    @_builtins.property
+    def defect(self) -> Global___IntersectionOverUnion:
+        """A defect of any code against the background."""
+
+    def __init__(
+        self,
+        *,
+        sample_count: _builtins.int = ...,
+        defect: Global___IntersectionOverUnion | None = ...,
+        mean_iou: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_mean_iou", b"_mean_iou", "defect", b"defect", "mean_iou", b"mean_iou"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mean_iou", b"_mean_iou", "defect", b"defect", "mean_iou", b"mean_iou", "sample_count", b"sample_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__mean_iou: _TypeAlias = _typing.Literal["mean_iou"]  # noqa: Y015
+    _WhichOneofArgType__mean_iou: _TypeAlias = _typing.Literal["_mean_iou", b"_mean_iou"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_iou) -> _WhichOneofReturnType__mean_iou | None: ...
+
+Global___Segmentation: _TypeAlias = Segmentation  # noqa: Y015
+
+@_typing.final
+class IntersectionOverUnion(_message.Message):
+    """Pixels summed over the samples first, then divided: a large defect counts more than a small one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: _builtins.int
+    INTERSECTION_FIELD_NUMBER: _builtins.int
+    TRUTH_FIELD_NUMBER: _builtins.int
+    PREDICTED_FIELD_NUMBER: _builtins.int
+    value: _builtins.float
+    """intersection / (truth + predicted - intersection); absent where neither has a pixel."""
+    intersection: _builtins.int
+    truth: _builtins.int
+    predicted: _builtins.int
+    def __init__(
+        self,
+        *,
+        value: _builtins.float | None = ...,
+        intersection: _builtins.int = ...,
+        truth: _builtins.int = ...,
+        predicted: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_value", b"_value", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_value", b"_value", "intersection", b"intersection", "predicted", b"predicted", "truth", b"truth", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__value: _TypeAlias = _typing.Literal["value"]  # noqa: Y015
+    _WhichOneofArgType__value: _TypeAlias = _typing.Literal["_value", b"_value"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__value) -> _WhichOneofReturnType__value | None: ...
+
+Global___IntersectionOverUnion: _TypeAlias = IntersectionOverUnion  # noqa: Y015
 
 @_typing.final
 class ConfusionMatrix(_message.Message):
@@ -337,6 +416,8 @@ class SampleResult(_message.Message):
     MASK_SHA256_FIELD_NUMBER: _builtins.int
     PREDICTED_MASK_SHA256_FIELD_NUMBER: _builtins.int
     PIXELS_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    PERCEPTUAL_HASH_FIELD_NUMBER: _builtins.int
     file: _builtins.str
     """`{code}/{file}`."""
     data_path: _builtins.str
@@ -358,11 +439,19 @@ class SampleResult(_message.Message):
     """Hex SHA-256 of what the segmentation network found: an 8-bit indexed PNG of the network's size, where 0 is background and value i is
     the i-th of the report's code_list. Empty without segmentation.
     """
+    name: _builtins.str
+    """Output only. `reports/{report}/sampleResults/{result}`."""
+    perceptual_hash: _builtins.bytes
+    """Input only. 256 bits: whether each of 16 x 16 patches of the picture's grey is brighter than the one to its left; pictures whose hashes
+    differ in few bits look alike. Empty: not looked at.
+    """
     @_builtins.property
     def top(self) -> _containers.RepeatedCompositeFieldContainer[Global___CodeScore]: ...
     @_builtins.property
     def pixels(self) -> _containers.RepeatedCompositeFieldContainer[Global___PixelCounts]:
-        """Of the codes that occur in either mask; empty where the truth is not known pixel by pixel."""
+        """Of any defect (the entry without a code, always there), then of the codes that occur in either mask; empty where the truth is not
+        known pixel by pixel.
+        """
 
     def __init__(
         self,
@@ -381,10 +470,12 @@ class SampleResult(_message.Message):
         mask_sha256: _builtins.str = ...,
         predicted_mask_sha256: _builtins.str = ...,
         pixels: _abc.Iterable[Global___PixelCounts] | None = ...,
+        name: _builtins.str = ...,
+        perceptual_hash: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "data_path", b"data_path", "decided_by", b"decided_by", "file", b"file", "mask_sha256", b"mask_sha256", "message", b"message", "pixels", b"pixels", "predicted_code", b"predicted_code", "predicted_mask_sha256", b"predicted_mask_sha256", "reason", b"reason", "sha256", b"sha256", "top", b"top", "true_code", b"true_code", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "data_path", b"data_path", "decided_by", b"decided_by", "file", b"file", "mask_sha256", b"mask_sha256", "message", b"message", "name", b"name", "perceptual_hash", b"perceptual_hash", "pixels", b"pixels", "predicted_code", b"predicted_code", "predicted_mask_sha256", b"predicted_mask_sha256", "reason", b"reason", "sha256", b"sha256", "top", b"top", "true_code", b"true_code", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -403,6 +494,7 @@ class PixelCounts(_message.Message):
     TRUTH_FIELD_NUMBER: _builtins.int
     PREDICTED_FIELD_NUMBER: _builtins.int
     code: _builtins.str
+    """Empty: a defect of any code against the background, which the codes' counts cannot tell."""
     intersection: _builtins.int
     truth: _builtins.int
     predicted: _builtins.int

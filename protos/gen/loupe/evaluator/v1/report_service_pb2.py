@@ -27,7 +27,7 @@ from loupe.access.v1 import access_pb2 as loupe_dot_access_dot_v1_dot_access__pb
 from loupe.evaluator.v1 import report_pb2 as loupe_dot_evaluator_dot_v1_dot_report__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'loupe/evaluator/v1/report_service.proto\x12\x12loupe.evaluator.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1floupe/evaluator/v1/report.proto\" \n\x10GetReportRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x8e\x01\n\x12ListReportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x15\n\rmodel_version\x18\x03 \x01(\t\x12\x0c\n\x04task\x18\x04 \x01(\t\x12,\n\x04kind\x18\x05 \x01(\x0e\x32\x1e.loupe.evaluator.v1.ReportKind\"[\n\x13ListReportsResponse\x12+\n\x07reports\x18\x01 \x03(\x0b\x32\x1a.loupe.evaluator.v1.Report\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xaa\x01\n\x18ListSampleResultsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x11\n\ttrue_code\x18\x04 \x01(\t\x12\x16\n\x0epredicted_code\x18\x05 \x01(\t\x12,\n\x07verdict\x18\x06 \x01(\x0e\x32\x1b.loupe.evaluator.v1.Verdict\"g\n\x19ListSampleResultsResponse\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .loupe.evaluator.v1.SampleResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb8\x02\n\x13\x43reateReportRequest\x12@\n\x06header\x18\x01 \x01(\x0b\x32..loupe.evaluator.v1.CreateReportRequest.HeaderH\x00\x12>\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32-.loupe.evaluator.v1.CreateReportRequest.BatchH\x00\x1aX\n\x06Header\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\x12*\n\x06report\x18\x03 \x01(\x0b\x32\x1a.loupe.evaluator.v1.Report\x1a:\n\x05\x42\x61tch\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .loupe.evaluator.v1.SampleResultB\t\n\x07\x63ontent2\xfb\x03\n\rReportService\x12o\n\tGetReport\x12$.loupe.evaluator.v1.GetReportRequest\x1a\x1a.loupe.evaluator.v1.Report\" \xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=reports/*}\x12w\n\x0bListReports\x12&.loupe.evaluator.v1.ListReportsRequest\x1a\'.loupe.evaluator.v1.ListReportsResponse\"\x17\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/reports\x12\xa2\x01\n\x11ListSampleResults\x12,.loupe.evaluator.v1.ListSampleResultsRequest\x1a-.loupe.evaluator.v1.ListSampleResultsResponse\"0\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02&\x12$/v1/{parent=reports/*}/sampleResults\x12[\n\x0c\x43reateReport\x12\'.loupe.evaluator.v1.CreateReportRequest\x1a\x1a.loupe.evaluator.v1.Report\"\x04\xc8\xf3\x18\x06(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'loupe/evaluator/v1/report_service.proto\x12\x12loupe.evaluator.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1floupe/evaluator/v1/report.proto\" \n\x10GetReportRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x8e\x01\n\x12ListReportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x15\n\rmodel_version\x18\x03 \x01(\t\x12\x0c\n\x04task\x18\x04 \x01(\t\x12,\n\x04kind\x18\x05 \x01(\x0e\x32\x1e.loupe.evaluator.v1.ReportKind\"[\n\x13ListReportsResponse\x12+\n\x07reports\x18\x01 \x03(\x0b\x32\x1a.loupe.evaluator.v1.Report\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x88\x02\n\x18ListSampleResultsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x11\n\ttrue_code\x18\x04 \x01(\t\x12\x16\n\x0epredicted_code\x18\x05 \x01(\t\x12,\n\x07verdict\x18\x06 \x01(\x0e\x32\x1b.loupe.evaluator.v1.Verdict\x12\x31\n\ndecided_by\x18\x07 \x01(\x0e\x32\x1d.loupe.evaluator.v1.DecidedBy\x12\x17\n\x0f\x62\x65low_threshold\x18\x08 \x01(\x08\x12\x10\n\x08order_by\x18\t \x01(\t\"g\n\x19ListSampleResultsResponse\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .loupe.evaluator.v1.SampleResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb8\x02\n\x13\x43reateReportRequest\x12@\n\x06header\x18\x01 \x01(\x0b\x32..loupe.evaluator.v1.CreateReportRequest.HeaderH\x00\x12>\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32-.loupe.evaluator.v1.CreateReportRequest.BatchH\x00\x1aX\n\x06Header\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\x12*\n\x06report\x18\x03 \x01(\x0b\x32\x1a.loupe.evaluator.v1.Report\x1a:\n\x05\x42\x61tch\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .loupe.evaluator.v1.SampleResultB\t\n\x07\x63ontent2\xfb\x03\n\rReportService\x12o\n\tGetReport\x12$.loupe.evaluator.v1.GetReportRequest\x1a\x1a.loupe.evaluator.v1.Report\" \xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=reports/*}\x12w\n\x0bListReports\x12&.loupe.evaluator.v1.ListReportsRequest\x1a\'.loupe.evaluator.v1.ListReportsResponse\"\x17\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/reports\x12\xa2\x01\n\x11ListSampleResults\x12,.loupe.evaluator.v1.ListSampleResultsRequest\x1a-.loupe.evaluator.v1.ListSampleResultsResponse\"0\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02&\x12$/v1/{parent=reports/*}/sampleResults\x12[\n\x0c\x43reateReport\x12\'.loupe.evaluator.v1.CreateReportRequest\x1a\x1a.loupe.evaluator.v1.Report\"\x04\xc8\xf3\x18\x06(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,15 +49,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTREPORTSRESPONSE']._serialized_start=335
   _globals['_LISTREPORTSRESPONSE']._serialized_end=426
   _globals['_LISTSAMPLERESULTSREQUEST']._serialized_start=429
-  _globals['_LISTSAMPLERESULTSREQUEST']._serialized_end=599
-  _globals['_LISTSAMPLERESULTSRESPONSE']._serialized_start=601
-  _globals['_LISTSAMPLERESULTSRESPONSE']._serialized_end=704
-  _globals['_CREATEREPORTREQUEST']._serialized_start=707
-  _globals['_CREATEREPORTREQUEST']._serialized_end=1019
-  _globals['_CREATEREPORTREQUEST_HEADER']._serialized_start=860
-  _globals['_CREATEREPORTREQUEST_HEADER']._serialized_end=948
-  _globals['_CREATEREPORTREQUEST_BATCH']._serialized_start=950
-  _globals['_CREATEREPORTREQUEST_BATCH']._serialized_end=1008
-  _globals['_REPORTSERVICE']._serialized_start=1022
-  _globals['_REPORTSERVICE']._serialized_end=1529
+  _globals['_LISTSAMPLERESULTSREQUEST']._serialized_end=693
+  _globals['_LISTSAMPLERESULTSRESPONSE']._serialized_start=695
+  _globals['_LISTSAMPLERESULTSRESPONSE']._serialized_end=798
+  _globals['_CREATEREPORTREQUEST']._serialized_start=801
+  _globals['_CREATEREPORTREQUEST']._serialized_end=1113
+  _globals['_CREATEREPORTREQUEST_HEADER']._serialized_start=954
+  _globals['_CREATEREPORTREQUEST_HEADER']._serialized_end=1042
+  _globals['_CREATEREPORTREQUEST_BATCH']._serialized_start=1044
+  _globals['_CREATEREPORTREQUEST_BATCH']._serialized_end=1102
+  _globals['_REPORTSERVICE']._serialized_start=1116
+  _globals['_REPORTSERVICE']._serialized_end=1623
 # @@protoc_insertion_point(module_scope)

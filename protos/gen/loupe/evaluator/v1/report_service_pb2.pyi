@@ -102,6 +102,9 @@ class ListSampleResultsRequest(_message.Message):
     TRUE_CODE_FIELD_NUMBER: _builtins.int
     PREDICTED_CODE_FIELD_NUMBER: _builtins.int
     VERDICT_FIELD_NUMBER: _builtins.int
+    DECIDED_BY_FIELD_NUMBER: _builtins.int
+    BELOW_THRESHOLD_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     page_size: _builtins.int
     page_token: _builtins.str
@@ -109,6 +112,11 @@ class ListSampleResultsRequest(_message.Message):
     """Of samples that truly have this code."""
     predicted_code: _builtins.str
     verdict: _report_pb2.Verdict.ValueType
+    decided_by: _report_pb2.DecidedBy.ValueType
+    below_threshold: _builtins.bool
+    """Only samples whose confidence is below the report's threshold: those that would go to a human."""
+    order_by: _builtins.str
+    """`confidence`, `confidence desc` or `file`; nonconforming samples have confidence 0."""
     def __init__(
         self,
         *,
@@ -118,10 +126,13 @@ class ListSampleResultsRequest(_message.Message):
         true_code: _builtins.str = ...,
         predicted_code: _builtins.str = ...,
         verdict: _report_pb2.Verdict.ValueType = ...,
+        decided_by: _report_pb2.DecidedBy.ValueType = ...,
+        below_threshold: _builtins.bool = ...,
+        order_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "predicted_code", b"predicted_code", "true_code", b"true_code", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_threshold", b"below_threshold", "decided_by", b"decided_by", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "predicted_code", b"predicted_code", "true_code", b"true_code", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

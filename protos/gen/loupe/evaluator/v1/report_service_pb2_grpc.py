@@ -76,7 +76,7 @@ class ReportServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSampleResults(self, request, context):
-        """Least confident first for CORRECT, most confident first for MISJUDGED, by file for NONCONFORMING (P4).
+        """Unless ordered otherwise: least confident first for CORRECT, most confident first for MISJUDGED, by file for NONCONFORMING (P4).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,7 +38,7 @@ class ReportServiceStub:
     ListReports: _grpc.UnaryUnaryMultiCallable[_report_service_pb2.ListReportsRequest, _report_service_pb2.ListReportsResponse]
     """Newest first."""
     ListSampleResults: _grpc.UnaryUnaryMultiCallable[_report_service_pb2.ListSampleResultsRequest, _report_service_pb2.ListSampleResultsResponse]
-    """Least confident first for CORRECT, most confident first for MISJUDGED, by file for NONCONFORMING (P4)."""
+    """Unless ordered otherwise: least confident first for CORRECT, most confident first for MISJUDGED, by file for NONCONFORMING (P4)."""
     CreateReport: _grpc.StreamUnaryMultiCallable[_report_service_pb2.CreateReportRequest, _report_pb2.Report]
     """First message: header; then results in batches. The report exists when the call has answered, whole, or not at all.
     The same job and fencing token give the same report.
@@ -53,7 +53,7 @@ class ReportServiceAsyncStub(ReportServiceStub):
     ListReports: _aio.UnaryUnaryMultiCallable[_report_service_pb2.ListReportsRequest, _report_service_pb2.ListReportsResponse]  # type: ignore[assignment]
     """Newest first."""
     ListSampleResults: _aio.UnaryUnaryMultiCallable[_report_service_pb2.ListSampleResultsRequest, _report_service_pb2.ListSampleResultsResponse]  # type: ignore[assignment]
-    """Least confident first for CORRECT, most confident first for MISJUDGED, by file for NONCONFORMING (P4)."""
+    """Unless ordered otherwise: least confident first for CORRECT, most confident first for MISJUDGED, by file for NONCONFORMING (P4)."""
     CreateReport: _aio.StreamUnaryMultiCallable[_report_service_pb2.CreateReportRequest, _report_pb2.Report]  # type: ignore[assignment]
     """First message: header; then results in batches. The report exists when the call has answered, whole, or not at all.
     The same job and fencing token give the same report.
@@ -83,7 +83,7 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _report_service_pb2.ListSampleResultsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_report_service_pb2.ListSampleResultsResponse, _abc.Awaitable[_report_service_pb2.ListSampleResultsResponse]]:
-        """Least confident first for CORRECT, most confident first for MISJUDGED, by file for NONCONFORMING (P4)."""
+        """Unless ordered otherwise: least confident first for CORRECT, most confident first for MISJUDGED, by file for NONCONFORMING (P4)."""
 
     @_abc_1.abstractmethod
     def CreateReport(

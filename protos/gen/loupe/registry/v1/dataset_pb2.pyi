@@ -354,3 +354,93 @@ class SampleOutcome(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SampleOutcome: _TypeAlias = SampleOutcome  # noqa: Y015
+
+@_typing.final
+class SampleRelabel(_message.Message):
+    """A sample that shall have another code (P6)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    file: _builtins.str
+    """`{code}/{file}`."""
+    sha256: _builtins.str
+    """Hex SHA-256 of the image that was looked at."""
+    code: _builtins.str
+    def __init__(
+        self,
+        *,
+        file: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+        code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "file", b"file", "sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SampleRelabel: _TypeAlias = SampleRelabel  # noqa: Y015
+
+@_typing.final
+class RelabelOutcome(_message.Message):
+    """What became of a relabel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Outcome:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[RelabelOutcome._Outcome.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        OUTCOME_UNSPECIFIED: RelabelOutcome._Outcome.ValueType  # 0
+        OUTCOME_RELABELLED: RelabelOutcome._Outcome.ValueType  # 1
+        OUTCOME_UNCHANGED: RelabelOutcome._Outcome.ValueType  # 2
+        """Lies under that code already."""
+        OUTCOME_REFUSED: RelabelOutcome._Outcome.ValueType  # 3
+
+    class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper): ...
+    OUTCOME_UNSPECIFIED: RelabelOutcome.Outcome.ValueType  # 0
+    OUTCOME_RELABELLED: RelabelOutcome.Outcome.ValueType  # 1
+    OUTCOME_UNCHANGED: RelabelOutcome.Outcome.ValueType  # 2
+    """Lies under that code already."""
+    OUTCOME_REFUSED: RelabelOutcome.Outcome.ValueType  # 3
+
+    FILE_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    NEW_FILE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    MESSAGE_ZH_FIELD_NUMBER: _builtins.int
+    file: _builtins.str
+    outcome: Global___RelabelOutcome.Outcome.ValueType
+    new_file: _builtins.str
+    """Where the sample lies now: `{code}/{file}`, with the code it had added to its name where another picture had that name. Empty for
+    REFUSED.
+    """
+    reason: _builtins.str
+    """For REFUSED: NOT_LISTED, OTHER_BYTES, NAME_TAKEN. Otherwise MASK_NAMES_CODES where the sample's mask names codes by value, which a
+    relabel does not change.
+    """
+    message: _builtins.str
+    message_zh: _builtins.str
+    def __init__(
+        self,
+        *,
+        file: _builtins.str = ...,
+        outcome: Global___RelabelOutcome.Outcome.ValueType = ...,
+        new_file: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        message_zh: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "message", b"message", "message_zh", b"message_zh", "new_file", b"new_file", "outcome", b"outcome", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RelabelOutcome: _TypeAlias = RelabelOutcome  # noqa: Y015

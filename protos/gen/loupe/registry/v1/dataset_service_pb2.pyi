@@ -326,6 +326,59 @@ class AddSamplesResponse(_message.Message):
 Global___AddSamplesResponse: _TypeAlias = AddSamplesResponse  # noqa: Y015
 
 @_typing.final
+class RelabelSamplesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    RELABELS_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    revision: _builtins.int
+    """The path's revision as the caller saw it; ABORTED if it is another by now. 0: whatever it is."""
+    @_builtins.property
+    def relabels(self) -> _containers.RepeatedCompositeFieldContainer[_dataset_pb2.SampleRelabel]: ...
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        relabels: _abc.Iterable[_dataset_pb2.SampleRelabel] | None = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "relabels", b"relabels", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RelabelSamplesRequest: _TypeAlias = RelabelSamplesRequest  # noqa: Y015
+
+@_typing.final
+class RelabelSamplesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    DATA_PATH_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[_dataset_pb2.RelabelOutcome]:
+        """In the order of the relabels."""
+
+    @_builtins.property
+    def data_path(self) -> _dataset_pb2.DataPath: ...
+    def __init__(
+        self,
+        *,
+        outcomes: _abc.Iterable[_dataset_pb2.RelabelOutcome] | None = ...,
+        data_path: _dataset_pb2.DataPath | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data_path", b"data_path"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_path", b"data_path", "outcomes", b"outcomes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RelabelSamplesResponse: _TypeAlias = RelabelSamplesResponse  # noqa: Y015
+
+@_typing.final
 class ListSamplesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -78,6 +78,11 @@ class DatasetServiceStub:
                 request_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.AddSamplesRequest.SerializeToString,
                 response_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.AddSamplesResponse.FromString,
                 _registered_method=True)
+        self.RelabelSamples = channel.unary_unary(
+                '/loupe.registry.v1.DatasetService/RelabelSamples',
+                request_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.RelabelSamplesRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.RelabelSamplesResponse.FromString,
+                _registered_method=True)
         self.ListSamples = channel.unary_unary(
                 '/loupe.registry.v1.DatasetService/ListSamples',
                 request_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListSamplesRequest.SerializeToString,
@@ -156,6 +161,14 @@ class DatasetServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RelabelSamples(self, request, context):
+        """Moves samples to other codes: a new revision of the path, in which their files lie under the new codes. Snapshots keep what they
+        pinned (W12). At most 500 a call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListSamples(self, request, context):
         """By file name.
         """
@@ -226,6 +239,11 @@ def add_DatasetServiceServicer_to_server(servicer, server):
                     servicer.AddSamples,
                     request_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.AddSamplesRequest.FromString,
                     response_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.AddSamplesResponse.SerializeToString,
+            ),
+            'RelabelSamples': grpc.unary_unary_rpc_method_handler(
+                    servicer.RelabelSamples,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.RelabelSamplesRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.RelabelSamplesResponse.SerializeToString,
             ),
             'ListSamples': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSamples,
@@ -466,6 +484,33 @@ class DatasetService:
             '/loupe.registry.v1.DatasetService/AddSamples',
             loupe_dot_registry_dot_v1_dot_dataset__service__pb2.AddSamplesRequest.SerializeToString,
             loupe_dot_registry_dot_v1_dot_dataset__service__pb2.AddSamplesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RelabelSamples(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.DatasetService/RelabelSamples',
+            loupe_dot_registry_dot_v1_dot_dataset__service__pb2.RelabelSamplesRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_dataset__service__pb2.RelabelSamplesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,6 +48,10 @@ class DatasetServiceStub:
     """Which bytes are not in object storage yet, and where to PUT them."""
     AddSamples: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.AddSamplesRequest, _dataset_service_pb2.AddSamplesResponse]
     """Checks each candidate's bytes (hash, type, size, decoding) and lists those that are sound. At most 500 a call."""
+    RelabelSamples: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.RelabelSamplesRequest, _dataset_service_pb2.RelabelSamplesResponse]
+    """Moves samples to other codes: a new revision of the path, in which their files lie under the new codes. Snapshots keep what they
+    pinned (W12). At most 500 a call.
+    """
     ListSamples: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.ListSamplesRequest, _dataset_service_pb2.ListSamplesResponse]
     """By file name."""
     LinkSample: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.LinkSampleRequest, _dataset_service_pb2.LinkSampleResponse]
@@ -75,6 +79,10 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     """Which bytes are not in object storage yet, and where to PUT them."""
     AddSamples: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.AddSamplesRequest, _dataset_service_pb2.AddSamplesResponse]  # type: ignore[assignment]
     """Checks each candidate's bytes (hash, type, size, decoding) and lists those that are sound. At most 500 a call."""
+    RelabelSamples: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.RelabelSamplesRequest, _dataset_service_pb2.RelabelSamplesResponse]  # type: ignore[assignment]
+    """Moves samples to other codes: a new revision of the path, in which their files lie under the new codes. Snapshots keep what they
+    pinned (W12). At most 500 a call.
+    """
     ListSamples: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.ListSamplesRequest, _dataset_service_pb2.ListSamplesResponse]  # type: ignore[assignment]
     """By file name."""
     LinkSample: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.LinkSampleRequest, _dataset_service_pb2.LinkSampleResponse]  # type: ignore[assignment]
@@ -147,6 +155,16 @@ class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_service_pb2.AddSamplesResponse, _abc.Awaitable[_dataset_service_pb2.AddSamplesResponse]]:
         """Checks each candidate's bytes (hash, type, size, decoding) and lists those that are sound. At most 500 a call."""
+
+    @_abc_1.abstractmethod
+    def RelabelSamples(
+        self,
+        request: _dataset_service_pb2.RelabelSamplesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dataset_service_pb2.RelabelSamplesResponse, _abc.Awaitable[_dataset_service_pb2.RelabelSamplesResponse]]:
+        """Moves samples to other codes: a new revision of the path, in which their files lie under the new codes. Snapshots keep what they
+        pinned (W12). At most 500 a call.
+        """
 
     @_abc_1.abstractmethod
     def ListSamples(
