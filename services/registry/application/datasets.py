@@ -32,6 +32,14 @@ from services.registry.domain.datasets import (
 )
 from services.registry.domain.identifiers import id_faults, refuse, text_faults
 from services.registry.domain.paging import Page, PageRequest
+from services.registry.domain.relabelling import (
+    DataPathChanged,
+    Relabel,
+    Relabelling,
+    RelabelOutcome,
+    files_touched,
+    relabel_faults,
+)
 from services.registry.storage.datasets import DataPaths, Datasets, Snapshots
 from services.registry.storage.samples import Listed, Objects, Samples
 
@@ -219,6 +227,39 @@ class DataCatalogue:
             for candidate, verdict in zip(candidates, judged, strict=True)
         ]
         return outcomes, after
+
+    async def relabel_samples(
+        self, dataset: str, path: str, relabels: Sequence[Relabel], *, revision: int | None
+    ) -> tuple[list[RelabelOutcome], DataPath]:
+        """Move samples to other codes, all in one revision; what became of each, in their order (P6).
+
+        DataPathChanged if the path's revision is not the one that the caller saw.
+        """
+        refuse(relabel_faults(relabels))
+        async with self._sessions.begin() as session:
+            paths, samples = DataPaths(session), Samples(session)
+            key = await paths.lock(dataset, path)
+            before = await paths.get(dataset, path)
+            if revision is not None and revision != before.revision:
+                raise DataPathChanged(
+                    f"datasets/{dataset}/paths/{path} is at revision {before.revision}, not {revision}; "
+                    "look at it again",
+                    path=f"datasets/{dataset}/paths/{path}",
+                    revision=before.revision,
+                )
+            work = Relabelling.of(await samples.of_files(key, files_touched(relabels)), before.mask_codes)
+            outcomes = [work.apply(relabel) for relabel in relabels]
+            if not work.removed:
+                return outcomes, before
+            now = self._clock.now()
+            gone = work.removed.values()
+            await samples.remove(key, list(work.removed))
+            await samples.put(key, list(work.moved.values()), now)
+            changes = count_changes(
+                work.moved.values(), [(sample.code, sample.mask_sha256 is not None) for sample in gone]
+            )
+            await paths.change(key, changes, now)
+            return outcomes, await paths.get(dataset, path)
 
     async def snapshot(self, dataset: str, path: str) -> Snapshot:
         """Pin the present listing; the same listing gives the same snapshot."""

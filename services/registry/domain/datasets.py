@@ -333,19 +333,24 @@ def planned_faults(sha256s: Sequence[str]) -> list[Violation]:
     ]
 
 
-def mask_codes_faults(mask_codes: Sequence[str]) -> list[Violation]:
-    """What is wrong with a declaration of indexed masks."""
-    at = "data_path.mask_codes"
-    faults = [
+def code_faults(code: str, at: str) -> list[Violation]:
+    """What is wrong with the text of a defect code."""
+    if _CODE.fullmatch(code):
+        return []
+    return [
         Violation(
-            f"{at}[{index}]",
+            at,
             "BAD_CODE",
             f"{shown(code)} is not a defect code; use 1 to 32 letters, digits, '_' or '-'",
             f"{shown(code)} 不是缺陷 code；须为 1 到 32 个字母、数字、'_'、'-'",
         )
-        for index, code in enumerate(mask_codes)
-        if not _CODE.fullmatch(code)
     ]
+
+
+def mask_codes_faults(mask_codes: Sequence[str]) -> list[Violation]:
+    """What is wrong with a declaration of indexed masks."""
+    at = "data_path.mask_codes"
+    faults = [fault for index, code in enumerate(mask_codes) for fault in code_faults(code, f"{at}[{index}]")]
     faults += [
         Violation(
             f"{at}[{index}]",

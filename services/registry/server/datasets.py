@@ -82,6 +82,19 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
             outcomes=[wire.outcome_out(outcome) for outcome in outcomes], data_path=wire.path_out(path)
         )
 
+    async def RelabelSamples(
+        self, request: rpc.RelabelSamplesRequest, _: Context
+    ) -> rpc.RelabelSamplesResponse:
+        outcomes, path = await self._data.relabel_samples(
+            *names.parse_data_path(request.parent, "parent"),
+            [wire.relabel_in(relabel) for relabel in request.relabels],
+            revision=request.revision or None,
+        )
+        return rpc.RelabelSamplesResponse(
+            outcomes=[wire.relabel_outcome_out(outcome) for outcome in outcomes],
+            data_path=wire.path_out(path),
+        )
+
     async def ListSamples(self, request: rpc.ListSamplesRequest, _: Context) -> rpc.ListSamplesResponse:
         page = await self._data.samples(
             *names.parse_data_path(request.parent, "parent"), page_of(request, str), code=request.code or None

@@ -114,6 +114,19 @@ class Samples:
         )
         return {row.file: Listed(row.sha256.hex(), _hex(row.mask_sha256), row.group_key) for row in rows}
 
+    async def of_files(self, key: int, files: Collection[str]) -> dict[str, Sample]:
+        """The samples of these files, by file; those that the listing lacks are left out."""
+        wanted = sa.any_(sa.cast(list(files), sa.ARRAY(sa.Text)))
+        rows = await self._session.execute(
+            _with_image().where(samples.c.path == key, samples.c.file == wanted)
+        )
+        return {row.file: _sample(row) for row in rows}
+
+    async def remove(self, key: int, files: Collection[str]) -> None:
+        """Take these files from the listing."""
+        gone = sa.any_(sa.cast(list(files), sa.ARRAY(sa.Text)))
+        await self._session.execute(sa.delete(samples).where(samples.c.path == key, samples.c.file == gone))
+
     async def put(self, key: int, changed: Sequence[Sample], now: datetime) -> None:
         """List the samples, each in the place of whatever its file was before."""
         if not changed:

@@ -14,6 +14,7 @@ from services.registry.domain.datasets import (
     SampleOutcome,
     Snapshot,
 )
+from services.registry.domain.relabelling import Relabel, RelabelOutcome
 from services.registry.wire import names
 from services.registry.wire.values import timestamp
 
@@ -95,6 +96,23 @@ def outcome_out(value: SampleOutcome) -> pb.SampleOutcome:
         message="" if rejection is None else rejection.message,
         message_zh="" if rejection is None else rejection.message_zh,
         same_pixels_under_other_codes=value.same_pixels_under_other_codes,
+    )
+
+
+def relabel_in(message: pb.SampleRelabel) -> Relabel:
+    """What a caller wants."""
+    return Relabel(message.file, message.sha256, message.code)
+
+
+def relabel_outcome_out(value: RelabelOutcome) -> pb.RelabelOutcome:
+    """As a message."""
+    return pb.RelabelOutcome(
+        file=value.file,
+        outcome=pb.RelabelOutcome.Outcome.Value(f"OUTCOME_{value.result}"),
+        new_file=value.new_file,
+        reason=value.reason,
+        message=value.message,
+        message_zh=value.message_zh,
     )
 
 

@@ -1,0 +1,179 @@
+"""Samples that move to other codes (P6)."""
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+
+from services.kit.errors import Aborted, Violation
+from services.registry.domain.datasets import MAX_CANDIDATES, Candidate, Sample, code_faults
+from services.registry.domain.identifiers import sha256_faults, shown
+
+
+class DataPathChanged(Aborted):
+    """Somebody else changed the listing since the caller looked at it."""
+
+    reason = "DATA_PATH_CHANGED"
+
+
+@dataclass(frozen=True, slots=True)
+class Relabel:
+    """A sample that shall have another code."""
+
+    file: str
+    sha256: str
+    """Of the image that was looked at."""
+    code: str
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Where it may lie under its new code, the best first: under its name, or with the old code in it."""
+        old_code, _, name = self.file.partition("/")
+        path = PurePosixPath(name)
+        return f"{self.code}/{name}", f"{self.code}/{path.stem}-{old_code}{path.suffix}"
+
+
+class RelabelResult(enum.StrEnum):
+    """What became of a relabel."""
+
+    RELABELLED = "RELABELLED"
+    UNCHANGED = "UNCHANGED"
+    REFUSED = "REFUSED"
+
+
+@dataclass(frozen=True, slots=True)
+class RelabelOutcome:
+    """What became of one relabel, and where the sample lies now."""
+
+    file: str
+    result: RelabelResult
+    new_file: str = ""
+    reason: str = ""
+    message: str = ""
+    message_zh: str = ""
+
+
+@dataclass(slots=True)
+class Relabelling:
+    """Relabels, one after another, on the part of a listing that they may touch."""
+
+    listing: dict[str, Sample]
+    """By file: whatever lies at the relabels' files and targets."""
+    mask_codes: Sequence[str]
+    moved: dict[str, Sample] = field(default_factory=dict)
+    """New samples by their files."""
+    removed: dict[str, Sample] = field(default_factory=dict)
+    """Samples of the old listing that are gone, by their files."""
+
+    @classmethod
+    def of(cls, listing: Mapping[str, Sample], mask_codes: Sequence[str]) -> "Relabelling":
+        """Of a listing that is not changed itself."""
+        return cls(dict(listing), mask_codes)
+
+    def apply(self, relabel: Relabel) -> RelabelOutcome:
+        """Move one sample, or say why not."""
+        there = self.listing.get(relabel.file)
+        if there is None:
+            return self._absent(relabel)
+        if there.image.sha256 != relabel.sha256:
+            return _refused(
+                relabel,
+                "OTHER_BYTES",
+                f"{relabel.file} is another picture by now; look at it again",
+                f"{relabel.file} 的图片已被替换；请重新查看",
+            )
+        if there.code == relabel.code:
+            return RelabelOutcome(relabel.file, RelabelResult.UNCHANGED, relabel.file)
+        for target in relabel.targets:
+            occupant = self.listing.get(target)
+            if occupant is None:
+                if Candidate(target, relabel.sha256).layout_fault() is not None:
+                    continue
+                sample = replace(there, file=target, code=relabel.code)
+                self.listing[target] = self.moved[target] = sample
+            elif not _makes_needless(occupant, there):
+                continue
+            self._remove(relabel.file)
+            return self._relabelled(relabel, there, target)
+        return _refused(
+            relabel,
+            "NAME_TAKEN",
+            f"other pictures lie at {' and '.join(relabel.targets)}; import it under another name",
+            f"{'、'.join(relabel.targets)} 已有其他图片；请换名导入 {relabel.file}",
+        )
+
+    def _absent(self, relabel: Relabel) -> RelabelOutcome:
+        for target in relabel.targets:
+            occupant = self.listing.get(target)
+            if occupant is not None and occupant.image.sha256 == relabel.sha256:
+                return RelabelOutcome(relabel.file, RelabelResult.UNCHANGED, target)
+        return _refused(
+            relabel,
+            "NOT_LISTED",
+            f"the path does not list {relabel.file} any more",
+            f"数据路径中已没有 {relabel.file}",
+        )
+
+    def _remove(self, file: str) -> None:
+        gone = self.listing.pop(file)
+        # What came within this call was never in the old listing.
+        if self.moved.pop(file, None) is None:
+            self.removed[file] = gone
+
+    def _relabelled(self, relabel: Relabel, sample: Sample, new_file: str) -> RelabelOutcome:
+        outcome = RelabelOutcome(relabel.file, RelabelResult.RELABELLED, new_file)
+        if not (self.mask_codes and sample.mask_sha256):
+            # A black and white mask marks the code of its folder: the new one from now on.
+            return outcome
+        return replace(
+            outcome,
+            reason="MASK_NAMES_CODES",
+            message=f"the mask of {new_file} names codes by value and was left as it is; look at it",
+            message_zh=f"{new_file} 的掩膜按值表示 code，未作修改；如有误请更正",
+        )
+
+
+def relabel_faults(relabels: Sequence[Relabel]) -> list[Violation]:
+    """What is wrong with a batch as a request; what is wrong with a sample is its outcome instead."""
+    if len(relabels) > MAX_CANDIDATES:
+        return [
+            Violation(
+                "relabels",
+                "TOO_MANY",
+                f"{len(relabels)} relabels; send at most {MAX_CANDIDATES} a call",
+                f"重新标注 {len(relabels)} 个；每次最多 {MAX_CANDIDATES} 个",
+            )
+        ]
+    faults: list[Violation] = []
+    seen: set[str] = set()
+    for index, relabel in enumerate(relabels):
+        at = f"relabels[{index}]"
+        faults += sha256_faults(relabel.sha256, f"{at}.sha256")
+        faults += code_faults(relabel.code, f"{at}.code")
+        if relabel.file in seen or relabel.file.count("/") != 1:
+            faults.append(
+                Violation(
+                    f"{at}.file",
+                    "INVALID",
+                    f"{shown(relabel.file)} must be {{code}}/{{file}}, each once a call",
+                    f"{shown(relabel.file)} 须为 {{code}}/{{file}}，每次调用中只能出现一次",
+                )
+            )
+        seen.add(relabel.file)
+    return faults
+
+
+def files_touched(relabels: Iterable[Relabel]) -> set[str]:
+    """The files whose samples decide what becomes of the relabels."""
+    return {file for relabel in relabels for file in (relabel.file, *relabel.targets)}
+
+
+def _makes_needless(occupant: Sample, sample: Sample) -> bool:
+    """Whether `occupant` is the same picture and knows all that `sample` does."""
+    return occupant.image.sha256 == sample.image.sha256 and sample.mask_sha256 in (None, occupant.mask_sha256)
+
+
+def _refused(relabel: Relabel, reason: str, message: str, message_zh: str) -> RelabelOutcome:
+    return RelabelOutcome(
+        relabel.file, RelabelResult.REFUSED, reason=reason, message=message, message_zh=message_zh
+    )
