@@ -19,7 +19,7 @@ from gateway import pages
 from gateway.backends import Backends, caller_metadata
 from gateway.contracts import ContractError, Operation, all_services, operations
 from gateway.envelope import Envelope
-from gateway.events import EventFraming, Framing, LogFraming, Streams
+from gateway.events import EventFraming, FileFraming, Framing, LogFraming, Streams
 from gateway.json_mapping import render
 from gateway.openapi import describe
 from gateway.problems import (
@@ -114,7 +114,7 @@ class Transcoder:
         if operation.streaming:
             stream = self._backends.stream(operation, message, metadata)
             await self._streams.serve(
-                stream, _framing(route, message), scope=scope, receive=receive, send=send
+                stream, _framing(route, message, bindings), scope=scope, receive=receive, send=send
             )
             return
         try:
@@ -146,12 +146,18 @@ async def _redirect(_: Operation, answer: Any, __: Mapping[str, str]) -> Respons
     return RedirectResponse(answer.url, 302, headers={"Cache-Control": f"private, max-age={_LINK_CACHE_S}"})
 
 
-def _framing(route: Route, message: Any) -> Framing:  # noqa: ANN401 -- any message
-    if route.form is not Form.LOG_FILE:
-        return EventFraming()
-    network = message.DESCRIPTOR.fields_by_name["network"].enum_type.values_by_number[message.network].name
-    task = "".join(c for c in message.name.rpartition("/")[2] if c.isascii() and (c.isalnum() or c in "-_."))
-    return LogFraming(f"{task}-{network.removeprefix('NETWORK_').lower()}.log")
+def _framing(route: Route, message: Any, bindings: Mapping[str, str]) -> Framing:  # noqa: ANN401 -- any message
+    match route.form:
+        case Form.LOG_FILE:
+            networks = message.DESCRIPTOR.fields_by_name["network"].enum_type.values_by_number
+            network = networks[message.network].name.removeprefix("NETWORK_").lower()
+            return LogFraming(f"{message.name.rpartition('/')[2]}-{network}")
+        case Form.FILE:
+            # `reports/1/sampleResults`, downloaded: 1-sampleResults.
+            named = [name.rpartition("/")[2] for name in bindings.values()]
+            return FileFraming("-".join([*named, route.template.segments[-1]]))
+        case _:
+            return EventFraming()
 
 
 def _headers(request: Request) -> dict[str, str]:

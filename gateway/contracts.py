@@ -22,6 +22,7 @@ from services.kit.auth import Role, RoleTable
 CURSOR = "cursor"
 REQUEST_ID = "request_id"
 ETAG = "etag"
+HTTP_BODY = "google.api.HttpBody"
 
 
 @dataclass(frozen=True, slots=True)

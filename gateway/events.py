@@ -1,4 +1,4 @@
-"""Streams of messages to HTTP readers: server-sent events that resume, and log files.
+"""Streams of messages to HTTP readers: server-sent events that resume, files, and logs as files.
 
 Nothing is kept for a reader: the next message is taken from the service only when the one before went out, so
 a slow reader slows its own call (gRPC's flow control), and one that does not read for `slow_reader_s` is
@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import mimetypes
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -30,8 +31,9 @@ _log = logging.getLogger(__name__)
 
 _RECONNECT_MS = 1000
 # A refusal comes within milliseconds; a watch may have nothing to say for minutes, and its reader wants to
-# know that it is open.
+# know that it is open. The head of a file says what it is, which only its first message knows.
 _REFUSAL_WAIT_S = 1.0
+_FIRST_BYTES_WAIT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,12 @@ class Framing(Protocol):
     keepalive: bytes
     # After the last message.
     closing: bytes
+    # How long the head may wait for the first message.
+    head_wait_s: float
+
+    def begin(self, first: Any) -> None:  # noqa: ANN401 -- any message
+        """What the head may depend on: the first message, or None if none came yet."""
+        ...
 
     def message(self, message: Any) -> bytes:  # noqa: ANN401 -- any message
         """One message."""
@@ -85,6 +93,10 @@ class EventFraming:
     opening = f"retry: {_RECONNECT_MS}\n\n".encode()
     keepalive = b": keepalive\n\n"
     closing = frame("end", b"{}")
+    head_wait_s = _REFUSAL_WAIT_S
+
+    def begin(self, first: Any) -> None:  # noqa: ANN401 -- any message
+        """The head is the same for all."""
 
     def message(self, message: Any) -> bytes:  # noqa: ANN401 -- any message
         """The event of a message."""
@@ -99,26 +111,50 @@ class EventFraming:
         return frame("problem", told.encode()) + self.closing
 
 
-class LogFraming:
-    """The lines of a log as a text file."""
+class FileFraming:
+    """The bytes of a stream of google.api.HttpBody, saved as `stem` with the extension of their type."""
 
-    media_type = "text/plain; charset=utf-8"
+    media_type = "application/octet-stream"
+    extension = ""
     opening = b""
     keepalive = b""
     closing = b""
+    head_wait_s = _FIRST_BYTES_WAIT_S
 
-    def __init__(self, file_name: str) -> None:
-        self.headers: Headers = (
+    def __init__(self, stem: str) -> None:
+        self._stem = "".join(c for c in stem if c.isascii() and (c.isalnum() or c in "-_."))
+        self.headers: Headers = ()
+        self.begin(None)
+
+    def begin(self, first: Any) -> None:  # noqa: ANN401 -- HttpBody
+        """The type is that of the first bytes; the others' are not looked at."""
+        self.media_type = getattr(first, "content_type", "") or self.media_type
+        extension = self.extension or mimetypes.guess_extension(self.media_type.partition(";")[0]) or ".bin"
+        self.headers = (
             ("Cache-Control", "no-store"),
-            ("Content-Disposition", f'attachment; filename="{file_name}"'),
+            # Keeps nginx from writing it to a disk of its own first.
+            ("X-Accel-Buffering", "no"),
+            ("Content-Disposition", f'attachment; filename="{self._stem}{extension}"'),
         )
+
+    def message(self, message: Any) -> bytes:  # noqa: ANN401 -- HttpBody
+        """Its bytes."""
+        return bytes(message.data)
+
+    def interruption(self, error: LoupeError | None) -> None:
+        """Cut off: a file that ended well would pass for the whole."""
+
+
+class LogFraming(FileFraming):
+    """The lines of a log as a text file."""
+
+    media_type = "text/plain; charset=utf-8"
+    extension = ".log"
+    head_wait_s = _REFUSAL_WAIT_S
 
     def message(self, message: Any) -> bytes:  # noqa: ANN401 -- ReadLogResponse
         """Its lines."""
         return "".join(f"{line}\n" for line in message.lines).encode()
-
-    def interruption(self, error: LoupeError | None) -> None:
-        """Cut off: a file that ended well would pass for the whole log."""
 
 
 class Streams:
@@ -153,8 +189,8 @@ class Streams:
                 _task(reader.gone()) as gone,
                 _Messages(stream) as messages,
             ):
-                await messages.wait_for_next(_REFUSAL_WAIT_S)
-                messages.raise_refusal()
+                await messages.wait_for_next(framing.head_wait_s, gone)
+                framing.begin(messages.first())
                 try:
                     await reader.start(framing)
                     ending = await self._pass_on(messages, framing, reader, (draining, gone), deadline_s)
@@ -229,10 +265,9 @@ class _Messages:
         await asyncio.wait({self._next, *ends}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         return self._next.done()
 
-    def raise_refusal(self) -> None:
-        """Raise the failure, if that is what came."""
-        if self._next.done():
-            self._next.result()
+    def first(self) -> Any:  # noqa: ANN401 -- any message
+        """What came, which is still to be taken; None if nothing did. A failure is raised."""
+        return self._next.result() if self._next.done() else None
 
     def take(self) -> Any:  # noqa: ANN401 -- any message
         """What came: a message, None at the end; failures are raised."""

@@ -4,8 +4,9 @@ import dataclasses
 import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from gateway.contracts import Operation
+from gateway.contracts import HTTP_BODY, Operation
 from gateway.problems import MethodNotAllowed, UnknownRoute
 from gateway.templates import PathTemplate, UndecodablePathError
 from services.kit.auth import Role
@@ -19,6 +20,8 @@ class Form(enum.Enum):
     JSON = "json"
     # Server-sent events, one a message of the stream.
     EVENTS = "events"
+    # The bytes of a stream of google.api.HttpBody.
+    FILE = "file"
     # The lines of ReadLog as a text file.
     LOG_FILE = "log file"
     # A redirect to the link that the answer is.
@@ -61,6 +64,11 @@ _CONVENIENCES = (
         Form.LINK,
     ),
     (
+        "/loupe.evaluator.v1.SampleResultService/LinkSamplePicture",
+        "/v1/{name=reports/*/sampleResults/*}/picture",
+        Form.LINK,
+    ),
+    (
         "/loupe.registry.v1.DatasetService/LinkSample",
         "/v1/{parent=datasets/*/paths/*}/samples/{file=*/*}",
         Form.LINK,
@@ -71,7 +79,7 @@ _CONVENIENCES = (
 def routes_of(operations: Iterable[Operation]) -> tuple[Route, ...]:
     """The routes of the operations, the more literal paths first."""
     operations = tuple(operations)
-    found = [Route(operation, Form.EVENTS if operation.streaming else Form.JSON) for operation in operations]
+    found = [Route(operation, _own_form(operation)) for operation in operations]
     for rpc, template, form in _CONVENIENCES:
         found.extend(
             Route(dataclasses.replace(operation, template=PathTemplate.parse(template)), form)
@@ -79,6 +87,13 @@ def routes_of(operations: Iterable[Operation]) -> tuple[Route, ...]:
             if operation.rpc == rpc
         )
     return tuple(sorted(found, key=lambda route: route.template.specificity))
+
+
+def _own_form(operation: Operation) -> Form:
+    if not operation.streaming:
+        return Form.JSON
+    answer: Any = operation.method.output_type
+    return Form.FILE if answer.full_name == HTTP_BODY else Form.EVENTS
 
 
 class Router:

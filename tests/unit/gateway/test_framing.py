@@ -37,7 +37,7 @@ def test_a_message_is_one_event_with_its_cursor(lines: list[str], cursor: str) -
     (event,) = parse(EventFraming().message(message))
     assert (event["event"], event["id"]) == ("ReadLogResponse", cursor)
     assert json.loads(event["data"])["lines"] == lines
-    assert LogFraming("x.log").message(message).decode() == "".join(f"{line}\n" for line in lines)
+    assert LogFraming("x").message(message).decode() == "".join(f"{line}\n" for line in lines)
 
 
 @given(st.text())
@@ -75,4 +75,4 @@ def test_what_will_not_pass_is_told_and_ends_it(error: LoupeError) -> None:
 
 def test_a_broken_log_file_is_cut_off() -> None:
     """A file that ended well would pass for the whole log."""
-    assert LogFraming("x.log").interruption(Unavailable("away")) is None
+    assert LogFraming("x").interruption(Unavailable("away")) is None
