@@ -24,15 +24,17 @@ import torch.nn.functional as F  # noqa: N812 - torch's custom
 
 from services.evaluator.child import Evaluator
 from services.evaluator.measuring.metrics import measure
-from services.trainer.training.batches import Batches
+from services.trainer.training.classification import Classification, initial_network
+from services.trainer.training.data import Split
 from services.trainer.training.loop import make_optimiser, train
+from services.trainer.training.preparing import Prepared, View
 from services.trainer.training.recipe import TrainingRecipe
-from services.trainer.training.session import initial_network, run
+from services.trainer.training.session import run
 from services.vision.images import FORMAT_OF_SUFFIX, UnusableImage, inspect
 from services.vision.networks import lay_out, normalise, to_input
 from services.vision.pack import Pack, PackCache
 from services.vision.preprocessing import InputSpecification
-from services.vision.samples import DirectoryObjects
+from services.vision.samples import DirectoryObjects, Sample
 
 
 class Recorder:
@@ -208,7 +210,23 @@ def overhead(options: argparse.Namespace) -> dict[str, Any]:
     recipe = TrainingRecipe.from_work(work)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     networks = [initial_network(recipe, device) for _ in range(2)]
-    ours = make_optimiser(networks[0], recipe)
+    samples = [Sample(str(index), "A", str(index)) for index in range(256)]
+    nobody = np.zeros(0, np.int64)
+    prepared = Prepared(
+        view=View(specification),
+        pack=pack,
+        sides=Split(tuple(samples), ("train",) * len(samples)),
+        split_path=Path(),
+        split_sha256="",
+        training=samples,
+        train_classes=classes,
+        validation=[],
+        validation_classes=nobody,
+        window_source=None,
+        occurs=None,
+    )
+    learner = Classification(recipe, prepared, networks[0])
+    ours = make_optimiser(networks[0], recipe.classification)
     theirs = torch.optim.SGD(networks[1].parameters(), lr=0.001, momentum=0.9, weight_decay=1e-4, fused=True)
     decoded_NCHW = lay_out(
         normalise(to_input(torch.from_numpy(pixels).to(device)), specification), specification
@@ -217,23 +235,14 @@ def overhead(options: argparse.Namespace) -> dict[str, Any]:
     stretch = 5
 
     def run_ours(first: int) -> None:
-        with Batches(
-            pack,
-            [str(index) for index in range(256)],
-            classes,
-            batch_size=options.batch_size,
-            iterations=range(first, first + stretch),
-            class_balance=0.5,
-            seed=0,
-            device=device,
-        ) as batches:
+        with learner.batches(range(first, first + stretch)) as batches:
             train(
                 networks[0],
+                learner.loss,
                 ours,
                 batches,
-                recipe,
+                recipe.classification,
                 _Silent(),
-                logit_shift_C=torch.zeros(6),
                 validate=lambda: 0.0,
                 validation_interval=10**9,
                 checkpoints=_Never(),
@@ -284,7 +293,7 @@ class _Silent:
     ) -> None:
         """Says nothing."""
 
-    def validation(self, iteration: int, accuracy: float) -> None:
+    def validation(self, iteration: int, score: float) -> None:
         """Says nothing."""
 
     def progress(self, iterations_done: int) -> None:

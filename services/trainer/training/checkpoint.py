@@ -1,29 +1,36 @@
 """Checkpoints: the state of network and optimiser between two iterations.
 
 It is enough for a bit-identical resume on the CPU. Nothing else has to be kept: the order of samples, their
-augmentation and the learning rate are functions of the seed and the iteration.
+augmentation and the learning rate are functions of the seed and the iteration. Networks that were complete
+before the one in training lie beside it, so that the task goes on wherever it was ended.
+
+    network.<tensor>, momentum.<tensor>    of the network in training
+    trained.<name>.<tensor>                of each that is complete
 """
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import safetensors
 import safetensors.torch
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from services.vision.faults import InfrastructureFault
 from services.vision.weights import BadWeights, load_strictly
 
-_NETWORK, _MOMENTUM = "network.", "momentum."
+_NETWORK, _MOMENTUM, _TRAINED = "network.", "momentum.", "trained."
 
 
 @dataclass(frozen=True)
 class Progress:
     """Where the training stood."""
 
+    network: str
+    """Which network was in training."""
     next_iteration: int
     """The first iteration that is not part of the state."""
     recipe_digest: str
@@ -31,48 +38,88 @@ class Progress:
     threads: int
     """The CPU sums in an order that depends on them."""
 
+    def at(self, iterations_done: int) -> "Progress":
+        """The same training, so many iterations on."""
+        return replace(self, next_iteration=iterations_done)
 
-def save_checkpoint(path: Path, network: nn.Module, optimiser: torch.optim.SGD, progress: Progress) -> None:
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file held: a function of the seed that was begun, and how far it came."""
+
+    progress: Progress
+    tensors: Mapping[str, Tensor]
+
+    @classmethod
+    def load(cls, path: Path, recipe_digest: str) -> "Checkpoint":
+        """Reads the file. Raises InfrastructureFault where it is of another training, or damaged."""
+        try:
+            with safetensors.safe_open(path, "pt") as file:
+                progress = Progress(**json.loads(file.metadata()["loupe"]))
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+            raise _unusable(error) from error
+        if progress.recipe_digest != recipe_digest:
+            raise _unusable("it belongs to a training with other parameters or samples")
+        return cls(progress, tensors)
+
+    def resume(self, network: nn.Module, optimiser: torch.optim.SGD) -> None:
+        """Puts the network in training and its optimiser back. Raises InfrastructureFault."""
+        self._restore(network, _NETWORK)
+        momenta = _below(self.tensors, _MOMENTUM)
+        for name, parameter in network.named_parameters():
+            if (momentum := momenta.get(name)) is not None:
+                # empty_like keeps the parameter's memory layout: the update then sums as it did before.
+                optimiser.state[parameter]["momentum_buffer"] = (
+                    torch.empty_like(parameter).copy_(momentum).detach()
+                )
+
+    def restore(self, name: str, network: nn.Module) -> None:
+        """Gives a network that was complete its weights. Raises InfrastructureFault."""
+        self._restore(network, f"{_TRAINED}{name}.")
+
+    def _restore(self, network: nn.Module, prefix: str) -> None:
+        try:
+            load_strictly(network, _below(self.tensors, prefix))
+        except BadWeights as error:
+            raise _unusable(error) from error
+
+
+def save_checkpoint(
+    path: Path,
+    network: nn.Module,
+    optimiser: torch.optim.SGD,
+    progress: Progress,
+    trained: Mapping[str, nn.Module],
+) -> None:
     """Writes the file whole or not at all."""
-    tensors = {_NETWORK + name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
-    for name, parameter in network.named_parameters():
-        momentum = optimiser.state[parameter].get("momentum_buffer") if parameter in optimiser.state else None
-        if momentum is not None:
-            tensors[_MOMENTUM + name] = momentum.cpu().contiguous()
-    metadata = {
-        "next_iteration": progress.next_iteration,
-        "recipe_digest": progress.recipe_digest,
-        "threads": progress.threads,
-    }
+    tensors = _prefixed(_NETWORK, network.state_dict())
+    tensors |= _prefixed(
+        _MOMENTUM,
+        {
+            name: momentum
+            for name, parameter in network.named_parameters()
+            if parameter in optimiser.state
+            and (momentum := optimiser.state[parameter].get("momentum_buffer")) is not None
+        },
+    )
+    for name, complete in trained.items():
+        tensors |= _prefixed(f"{_TRAINED}{name}.", complete.state_dict())
     partial = path.with_suffix(".partial")
-    safetensors.torch.save_file(tensors, partial, {"loupe": json.dumps(metadata, sort_keys=True)})
+    metadata = json.dumps(asdict(progress), sort_keys=True)
+    safetensors.torch.save_file(tensors, partial, {"loupe": metadata})
     with partial.open("rb") as file:
         os.fsync(file.fileno())
     partial.replace(path)
 
 
-def load_checkpoint(
-    path: Path, network: nn.Module, optimiser: torch.optim.SGD, recipe_digest: str
-) -> Progress:
-    """Puts network and optimiser back. Raises InfrastructureFault where the file does not fit."""
-    try:
-        with safetensors.safe_open(path, "pt") as file:
-            progress = Progress(**json.loads(file.metadata()["loupe"]))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        if progress.recipe_digest != recipe_digest:
-            raise ValueError("it belongs to a training with other parameters or samples")  # noqa: TRY301 - told below
-        load_strictly(
-            network,
-            {name[len(_NETWORK) :]: tensor for name, tensor in tensors.items() if name.startswith(_NETWORK)},
-        )
-    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError, BadWeights) as error:
-        raise InfrastructureFault(
-            "CHECKPOINT_UNUSABLE", f"the checkpoint cannot be resumed: {error}"
-        ) from error
-    for name, parameter in network.named_parameters():
-        if (momentum := tensors.get(_MOMENTUM + name)) is not None:
-            # empty_like keeps the parameter's memory layout: the update then sums as it did before.
-            optimiser.state[parameter]["momentum_buffer"] = (
-                torch.empty_like(parameter).copy_(momentum).detach()
-            )
-    return progress
+def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {prefix + name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _unusable(why: object) -> InfrastructureFault:
+    return InfrastructureFault("CHECKPOINT_UNUSABLE", f"the checkpoint cannot be resumed: {why}")

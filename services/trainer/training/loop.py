@@ -1,7 +1,4 @@
-"""The training loop.
-
-N samples of a batch, H height, W width, C = 3 channels (in logits: classes).
-"""
+"""The training loop, the same for every network."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -10,18 +7,11 @@ from typing import Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 - torch's custom
 from torch import Tensor, nn
 
-from services.trainer.training.augment import augment, value_factor
 from services.trainer.training.batches import Batch
-from services.trainer.training.recipe import TrainingRecipe
+from services.trainer.training.recipe import NetworkParameters
 from services.vision.faults import UserFault
-from services.vision.inference import outputs
-from services.vision.networks import lay_out, normalise, to_input
-from services.vision.pack import Pack
-from services.vision.preprocessing import InputSpecification
-from services.vision.windows import Windows
 
 _REPORT_INTERVAL_S = 0.05
 """How often losses leave the device: within M5's 200 ms, and on a GPU one wait per interval, not one per
@@ -37,8 +27,8 @@ class Monitor(Protocol):
         """Losses of consecutive iterations."""
         ...
 
-    def validation(self, iteration: int, accuracy: float) -> None:
-        """Accuracy on the validation split after so many iterations."""
+    def validation(self, iteration: int, score: float) -> None:
+        """The network's score on the validation split after so many iterations."""
         ...
 
     def progress(self, iterations_done: int) -> None:
@@ -58,46 +48,38 @@ class Checkpoints(Protocol):
         ...
 
 
-def train(  # noqa: PLR0913 - the parts of a training
+def train(  # noqa: PLR0913, PLR0917 - the parts of a training
     network: nn.Module,
+    loss_of: Callable[[nn.Module, Batch], Tensor],
     optimiser: torch.optim.SGD,
     batches: Iterable[Batch],
-    recipe: TrainingRecipe,
+    parameters: NetworkParameters,
     monitor: Monitor,
     *,
-    logit_shift_C: Tensor,
     validate: Callable[[], float],
     validation_interval: int,
     checkpoints: Checkpoints,
 ) -> None:
     """Takes the network through the batches. Raises UserFault NAN_LOSS.
 
-    `logit_shift_C` (batches.logit_shift) is added to the logits in the loss alone: it undoes in predictions
-    that rare classes are drawn more often than they occur.
+    `loss_of` augments and normalises a batch, shows it to the network and says how wrong it is.
     """
-    specification, schedule = recipe.input_specification, recipe.classification.schedule
-    device = next(network.parameters()).device
-    precision, shift_C = mixed_precision(device), logit_shift_C.to(device)
-    losses = _Losses(monitor, recipe.classification.batch_size)
+    schedule = parameters.schedule
+    precision = mixed_precision(next(network.parameters()).device)
+    losses = _Losses(monitor, parameters.batch_size)
     network.train()
     for batch in batches:
         learning_rate = schedule(batch.iteration)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate
-        images_NCHW = augment(to_input(batch.images_NHWC), batch.draws_N, recipe.augmentations, recipe.seed)
-        of_whole = batch.of_whole
-        if of_whole and "colour" in recipe.augmentations:
-            # Exposure is forgotten; more or less contrast than the image has is an augmentation.
-            of_whole = of_whole[0], of_whole[1] * value_factor(batch.draws_N, recipe.seed)
-        images_NCHW = lay_out(normalise(images_NCHW, specification, of_whole), specification)
         with precision:
-            loss = F.cross_entropy(network(images_NCHW) + shift_C, batch.classes_N)
+            loss = loss_of(network, batch)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         losses.add(batch.iteration, loss, learning_rate)
         done = batch.iteration + 1
-        if done % validation_interval == 0 or done == recipe.classification.max_iter:
+        if done % validation_interval == 0 or done == parameters.max_iter:
             losses.report()
             monitor.validation(done, validate())
             losses.restart_clock()
@@ -109,9 +91,8 @@ def train(  # noqa: PLR0913 - the parts of a training
     losses.report()
 
 
-def make_optimiser(network: nn.Module, recipe: TrainingRecipe) -> torch.optim.SGD:
+def make_optimiser(network: nn.Module, parameters: NetworkParameters) -> torch.optim.SGD:
     """SGD as W8 has it; the fused kernel touches memory once instead of three times, on the CPU as well."""
-    parameters = recipe.classification
     return torch.optim.SGD(
         network.parameters(),
         lr=parameters.base_lr,
@@ -126,26 +107,6 @@ def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
     if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.autocast("cuda", torch.bfloat16)
     return nullcontext()
-
-
-def judge(
-    network: nn.Module,
-    pack: Pack,
-    hashes: list[str],
-    specification: InputSpecification,
-    windows: Windows | None,
-) -> Tensor:
-    """Logits (N, C) of samples, on the CPU. Changes nothing."""
-    rows = pack.rows(hashes)
-    was_training = network.training
-    network.eval()
-    found = [torch.zeros(0, network.get_parameter("fc.bias").shape[0])]
-    with mixed_precision(next(network.parameters()).device):
-        for start in range(0, len(rows), 64):
-            _, logits_NC = outputs(network, pack, rows[start : start + 64], specification, windows)
-            found.append(logits_NC.float().cpu())
-    network.train(was_training)
-    return torch.cat(found)
 
 
 class _Losses:

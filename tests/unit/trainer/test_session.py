@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from services.trainer.training.session import run, validation_interval
+from services.trainer.training.learner import affordable_interval
+from services.trainer.training.session import run
 from services.vision.channel import Stopped
 from services.vision.faults import InfrastructureFault, UserFault
 from services.vision.weights import load_weights
@@ -183,9 +184,9 @@ def test_an_order_that_cannot_be_carried_out_is_a_user_fault(  # noqa: PLR0917
 
 def test_validation_is_affordable():
     """A large validation side must not eat the training."""
-    assert validation_interval(400, 32, 0) == 20
-    assert validation_interval(400, 32, 3000) == 625
-    assert validation_interval(10, 32, 16) == 3
+    assert affordable_interval(400, 32, 0) == 20
+    assert affordable_interval(400, 32, 3000) == 625
+    assert affordable_interval(10, 32, 16) == 3
 
 
 def test_the_number_of_threads_is_torchs_again_after_an_order(order, data_set, packs, tmp_path):

@@ -1,0 +1,191 @@
+"""What a training tells while it runs: stages, losses, progress, checkpoints (M1 to M3)."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from services.trainer.training.checkpoint import Progress, save_checkpoint
+
+PROGRESS_INTERVAL_S = 0.5
+
+
+class Channel(Protocol):
+    """Where events go, and whether to stop."""
+
+    def emit(self, event: str, /, **fields: Any) -> None:  # noqa: ANN401 - JSON
+        """One event of the child protocol."""
+        ...
+
+    def stop_if_asked(self) -> None:
+        """Raises where the work should end."""
+        ...
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it would raise."""
+        ...
+
+
+class Stage:
+    """Tells when a preprocessing stage begins and ends (M1)."""
+
+    def __init__(self, name: str, channel: Channel) -> None:
+        self._name = name
+        self._channel = channel
+        self._started = time.monotonic()
+        channel.emit("stage", name=name, state="RUNNING", duration_s=0.0, counts={})
+
+    def done(self, *, contact_sheet_path: Path | None = None, **counts: Any) -> None:  # noqa: ANN401 - JSON
+        """Ends the stage."""
+        duration_s = round(time.monotonic() - self._started, 3)
+        shown = {"contact_sheet_path": str(contact_sheet_path)} if contact_sheet_path else {}
+        self._channel.emit(
+            "stage", name=self._name, state="DONE", duration_s=duration_s, counts=counts, **shown
+        )
+
+
+@dataclass(frozen=True)
+class Share:
+    """The part of a task's whole training that one network's is, in 0..1 of its expected time."""
+
+    begin: float = 0.0
+    size: float = 1.0
+
+    @property
+    def end(self) -> float:
+        """Where the next network's begins."""
+        return self.begin + self.size
+
+
+class Watch:
+    """The loop's monitor: turns what it says into events, at a pace a person can follow (M2, M3)."""
+
+    def __init__(self, network: str, max_iter: int, share: Share, channel: Channel) -> None:
+        self._network = network
+        self._max_iter = max_iter
+        self._share = share
+        self._channel = channel
+        self._told_at = self._logged_at = float("-inf")
+        self._step_at = time.monotonic()
+        self._steps = 0
+        self._mean_s = 0.0
+        self._variance_s2 = 0.0
+        self.images_per_s = 0.0
+        self.score: float | None = None
+        """Of the last validation."""
+
+    def losses(
+        self, first_iteration: int, values: list[float], learning_rate: float, images_per_s: float
+    ) -> None:
+        """Sends at once: the loop already gathers for half of M5's 100 ms."""
+        smooth = 0.9 if self.images_per_s else 0.0
+        self.images_per_s = smooth * self.images_per_s + (1 - smooth) * images_per_s
+        self._channel.emit(
+            "loss",
+            network=self._network,
+            first_iteration=first_iteration,
+            values=values,
+            learning_rate=learning_rate,
+            images_per_s=round(self.images_per_s, 3),
+        )
+        if time.monotonic() - self._logged_at >= 2.0:
+            self._logged_at = time.monotonic()
+            last = first_iteration + len(values) - 1
+            self.log(
+                f"iteration {last} loss {values[-1]:.4f} lr {learning_rate:.3g} "
+                f"{self.images_per_s:.1f} images/s"
+            )
+
+    def validation(self, iteration: int, score: float) -> None:
+        """Sends the validation score, if there is anything to validate on."""
+        if score == score:  # noqa: PLR0124 - NaN where the validation side is empty
+            self.score = score
+            self._channel.emit("validation", network=self._network, iteration=iteration, accuracy=score)
+            told = "accuracy" if self._network == "classification" else "IoU"
+            self.log(f"iteration {iteration} validation {told} {score:.4f}")
+
+    def progress(self, iterations_done: int) -> None:
+        """Fraction and expected end; the bounds are wide while few steps are known."""
+        done, now = iterations_done, time.monotonic()
+        step_s, self._step_at = now - self._step_at, now
+        self._steps += 1
+        weight = max(1 / self._steps, 0.02)
+        off = step_s - self._mean_s
+        self._mean_s += weight * off
+        self._variance_s2 = (1 - weight) * (self._variance_s2 + weight * off * off)
+        if now - self._told_at < PROGRESS_INTERVAL_S and done < self._max_iter:
+            return
+        self._told_at = now
+        left = self._max_iter - done
+        eta_s = left * self._mean_s
+        # The mean is known up to its standard error, and machines change their pace.
+        doubt_s = left * (2 * (self._variance_s2 / min(self._steps, 50)) ** 0.5 + 0.05 * self._mean_s)
+        doubt_s += eta_s / self._steps
+        # What the networks after this one take is known from their size alone.
+        after_s = self._mean_s * self._max_iter * (1 - self._share.end) / self._share.size
+        eta_s, doubt_s = eta_s + after_s, doubt_s + 0.5 * after_s
+        self._channel.emit(
+            "progress",
+            phase="TRAINING",
+            network=self._network,
+            fraction=min(1.0, self._share.begin + self._share.size * done / self._max_iter),
+            eta_s=round(eta_s, 3),
+            eta_low_s=round(max(0.0, eta_s - doubt_s), 3),
+            eta_high_s=round(eta_s + doubt_s, 3),
+        )
+
+    def log(self, text: str) -> None:
+        """A line of the network's log."""
+        self._channel.emit("log", network=self._network, text=text)
+
+
+class Checkpoints:
+    """Keeps the state of the network in training, and of those before it, for whoever must go on."""
+
+    def __init__(  # noqa: PLR0913 - what a checkpoint holds and where it goes
+        self,
+        folder: Path,
+        network: nn.Module,
+        optimiser: torch.optim.SGD,
+        progress: Progress,
+        channel: Channel,
+        *,
+        max_iter: int,
+        interval_s: float,
+        trained: Mapping[str, nn.Module],
+    ) -> None:
+        """`progress` says whose checkpoints these are; `trained` are the networks that are complete."""
+        self._folder = folder
+        self._network = network
+        self._optimiser = optimiser
+        self._progress = progress
+        self._channel = channel
+        self._max_iter = max_iter
+        self._interval_s = interval_s
+        self._trained = trained
+        self._saved_at = time.monotonic()
+
+    def due(self, iterations_done: int) -> bool:
+        """At intervals, and when the child is asked to stop.
+
+        Not after the last iteration: what comes next keeps the weights at once.
+        """
+        if iterations_done == self._max_iter:
+            return False
+        return self._channel.stopping or time.monotonic() - self._saved_at >= self._interval_s
+
+    def save(self, iterations_done: int) -> None:
+        """Writes the file, tells its name, and stops where that was asked."""
+        progress = self._progress.at(iterations_done)
+        path = self._folder / f"checkpoint-{progress.network}-{iterations_done}.safetensors"
+        save_checkpoint(path, self._network, self._optimiser, progress, self._trained)
+        self._channel.emit("checkpoint", network=progress.network, path=str(path), iteration=iterations_done)
+        told = f"checkpoint after {iterations_done} iterations"
+        self._channel.emit("log", network=progress.network, text=told)
+        self._saved_at = time.monotonic()
+        self._channel.stop_if_asked()

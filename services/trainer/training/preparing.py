@@ -1,0 +1,287 @@
+"""From manifests to what is trained on and what judges: filter and pack, split, augmentation plan (M1)."""
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.trainer.training import contact_sheet
+from services.trainer.training.batches import WindowSource
+from services.trainer.training.data import (
+    Nonconforming,
+    Split,
+    conforming,
+    listed,
+    prior_sides,
+    refuse_unlearnable,
+    split,
+)
+from services.trainer.training.monitoring import PROGRESS_INTERVAL_S, Channel, Stage
+from services.trainer.training.recipe import TrainingRecipe
+from services.vision.pack import Pack, PackCache
+from services.vision.pack import Progress as PackProgress
+from services.vision.preprocessing import InputSpecification
+from services.vision.samples import Objects, Sample, hash_in_key, read_manifests, read_verified
+from services.vision.windows import COVERED, Windows, background_class
+
+_SET_ASIDE_BATCH = 200
+
+
+@dataclass(frozen=True)
+class View:
+    """How the network sees images: whole, or through windows cut where masks say."""
+
+    specification: InputSpecification
+    """What images are packed at."""
+    windows: Windows | None = None
+    masks: Pack | None = None
+    showing: frozenset[str] = frozenset()
+    """Keys of the masks that mark something."""
+    background: str = ""
+
+    @property
+    def class_balance(self) -> float:
+        """How far rare classes are drawn more often: of windows far, for most of a clean image is alike."""
+        return 0.5 if self.windows else 0.25
+
+    @property
+    def forwards(self) -> int:
+        """Network inputs that one image costs."""
+        return self.windows.count if self.windows else 1
+
+    def teaches(self, sample: Sample) -> bool:
+        """Whether it is known where the sample shows what it is a sample of."""
+        return not self.windows or sample.code == self.background or sample.mask_key in self.showing
+
+    def described(self) -> str:
+        """For the log."""
+        if not self.windows:
+            return ""
+        return (
+            f", seen through {self.forwards} windows an image; a window without a defect is {self.background}"
+        )
+
+    def training(
+        self, training: list[Sample], classes: NDArray[np.int64]
+    ) -> tuple[WindowSource | None, NDArray[np.float64] | None]:
+        """Where training cuts its windows, and how often each class occurs among those of whole images."""
+        if not self.windows or not self.masks:
+            return None, None
+        keys = [sample.mask_key if sample.mask_key in self.showing else None for sample in training]
+        occurs = np.zeros(int(classes.max()) + 1)
+        for key, its in zip(keys, classes.tolist(), strict=True):
+            if key:
+                mask_HW1 = self.masks.sample(self.masks.rows([key])[0])
+                occurs[its] += self.windows.showing(mask_HW1[..., 0])
+        occurs /= len(training)
+        occurs[self.windows.background] = 1 - occurs.sum()
+        side = (
+            self.specification.height // self.windows.detail,
+            self.specification.width // self.windows.detail,
+        )
+        return WindowSource(side, self.masks, keys), occurs
+
+
+def _view(
+    samples: list[Sample], recipe: TrainingRecipe, objects: Objects, cache: PackCache, progress: PackProgress
+) -> View:
+    """Through windows where the image version allows it and the masks are enough to teach it."""
+    whole = View(recipe.input_specification)
+    of_classes = [sample for sample in samples if sample.code in recipe.class_codes]
+    if not _windows_are_possible(of_classes, recipe):
+        return whole
+    magnified = recipe.input_specification.magnified
+    masks = cache.load_masks(of_classes, magnified, objects, progress)
+    showing = {key for key in masks.slots if masks.sample(masks.rows([key])[0]).max() >= COVERED}
+    background = background_class(
+        np.array([sample.mask_key in showing for sample in of_classes], np.bool_),
+        np.array([recipe.codes.index(sample.code) for sample in of_classes], np.int64),
+        recipe.num_of_classes,
+    )
+    if background is None:
+        return whole
+    windows = Windows(recipe.input_specification.detail, background)
+    return View(magnified, windows, masks, frozenset(showing), recipe.codes[background])
+
+
+def _windows_are_possible(samples: list[Sample], recipe: TrainingRecipe) -> bool:
+    """As far as can be told without opening a mask."""
+    masked = {sample.code for sample in samples if sample.mask_key}
+    return recipe.input_specification.detail > 1 and len(masked) >= recipe.num_of_classes - 1
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the networks are trained on, and what judges them."""
+
+    view: View
+    pack: Pack
+    sides: Split
+    split_path: Path
+    """The split as a file; tells the evaluator both sides and what was set aside."""
+    split_sha256: str
+    training: list[Sample]
+    """Of the classifier's classes, those that teach it."""
+    train_classes: NDArray[np.int64]
+    validation: list[Sample]
+    validation_classes: NDArray[np.int64]
+    window_source: WindowSource | None
+    occurs: NDArray[np.float64] | None
+    """How often each class occurs among windows; None where images are seen whole."""
+
+
+def prepare(  # noqa: PLR0913, PLR0917 - an order, and what carries it out
+    recipe: TrainingRecipe,
+    work: Mapping[str, Any],
+    objects: Objects,
+    cache: PackCache,
+    folder: Path,
+    channel: Channel,
+) -> Prepared:
+    """The three stages. Raises Fault."""
+    samples = listed(read_manifests(objects, work["manifests"]), recipe.codes)
+    usable, set_aside, view, pack = _usable(samples, recipe, objects, cache, channel)
+    split_path = folder / "split.jsonl"
+    sides = _split(usable, set_aside, recipe, work, objects, split_path, channel)
+    refuse_unlearnable(recipe.codes, recipe.num_of_classes, sides.of("train"))
+    training = [its for its in sides.of("train") if its.code in recipe.class_codes and view.teaches(its)]
+    validation = [sample for sample in sides.of("validation") if sample.code in recipe.class_codes]
+    train_classes, validation_classes = (
+        np.array([recipe.codes.index(sample.code) for sample in side], np.int64)
+        for side in (training, validation)
+    )
+    window_source, occurs = view.training(training, train_classes)
+    prepared = Prepared(
+        view=view,
+        pack=pack,
+        sides=sides,
+        split_path=split_path,
+        split_sha256=hashlib.sha256(split_path.read_bytes()).hexdigest(),
+        training=training,
+        train_classes=train_classes,
+        validation=validation,
+        validation_classes=validation_classes,
+        window_source=window_source,
+        occurs=occurs,
+    )
+    _plan_augmentation(prepared, recipe, folder, channel)
+    return prepared
+
+
+def _usable(
+    samples: list[Sample], recipe: TrainingRecipe, objects: Objects, cache: PackCache, channel: Channel
+) -> tuple[list[Sample], list[Nonconforming], View, Pack]:
+    """Stage RESOLUTION_FILTER: what conforms and can be read. Decoding happens here, once."""
+    stage = Stage("RESOLUTION_FILTER", channel)
+    set_aside: list[Nonconforming] = []
+    if recipe.filter_resolution:
+        kept, set_aside = conforming(samples, recipe.input_specification.resolution)
+    else:
+        kept = samples
+    reported = 0.0
+
+    def progress(done: int, total: int, *, first: float = 0.0, share: float = 1.0) -> None:
+        nonlocal reported
+        channel.stop_if_asked()
+        if time.monotonic() - reported >= PROGRESS_INTERVAL_S or done == total:
+            reported = time.monotonic()
+            channel.emit("progress", phase="PREPROCESSING", fraction=first + share * done / max(total, 1))
+
+    masks_share = 0.5 if _windows_are_possible(kept, recipe) else 0.0
+    view = _view(kept, recipe, objects, cache, partial(progress, share=masks_share))
+    images_progress = partial(progress, first=masks_share, share=1 - masks_share)
+    pack = cache.load(kept, view.specification, objects, images_progress)
+    usable = [sample for sample in kept if sample.sha256 in pack.slots]
+    for sample in kept:
+        if why := pack.unreadable.get(sample.sha256):
+            set_aside.append(Nonconforming(sample, why.reason, why.message))
+    rows = [_set_aside_row(item) for item in set_aside]
+    for start in range(0, len(rows), _SET_ASIDE_BATCH):
+        channel.emit("nonconforming", samples=rows[start : start + _SET_ASIDE_BATCH])
+    reasons = Counter(item.reason for item in set_aside)
+    stage.done(samples=len(samples), usable=len(usable), nonconforming=len(set_aside), reasons=dict(reasons))
+    return usable, set_aside, view, pack
+
+
+def _split(  # noqa: PLR0913, PLR0917 - what a split needs to be made and told
+    usable: list[Sample],
+    set_aside: list[Nonconforming],
+    recipe: TrainingRecipe,
+    work: Mapping[str, Any],
+    objects: Objects,
+    split_path: Path,
+    channel: Channel,
+) -> Split:
+    """Stage SPLIT."""
+    stage = Stage("SPLIT", channel)
+    prior = None
+    if key := work.get("prior_split_key"):
+        prior = prior_sides(read_verified(objects, key, hash_in_key(key)))
+    sides = split(usable, recipe.train_fraction, recipe.seed, prior)
+    refused = sorted(
+        json.dumps(_set_aside_row(item) | {"side": "set_aside"}, sort_keys=True, ensure_ascii=False)
+        for item in set_aside
+    )
+    split_path.write_bytes(sides.to_jsonl() + "".join(line + "\n" for line in refused).encode())
+    counts = {
+        side: dict(sorted(Counter(s.code for s in sides.of(side)).items()))
+        for side in ("train", "validation")
+    }
+    stage.done(
+        train=len(sides.of("train")),
+        validation=len(sides.of("validation")),
+        per_code=counts,
+        moved_to_validation=sides.moved_to_validation,
+    )
+    return sides
+
+
+def _plan_augmentation(prepared: Prepared, recipe: TrainingRecipe, folder: Path, channel: Channel) -> None:
+    """Stage AUGMENTATION: which, how often, and a picture of it.
+
+    The images themselves are changed on the device, batch by batch.
+    """
+    stage = Stage("AUGMENTATION", channel)
+    training, window_source = prepared.training, prepared.window_source
+    sheet_path = None
+    if recipe.augmentations:
+        chosen = contact_sheet.choose(prepared.train_classes, recipe.seed)
+        rows = prepared.pack.rows(training[index].sha256 for index in chosen)
+        images = [prepared.pack.sample(row) for row in rows]
+        if window_source:
+            images = [
+                window_source.cut(image, index, draw, recipe.seed)
+                for draw, (index, image) in enumerate(zip(chosen, images, strict=True))
+            ]
+        columns = contact_sheet.columns(recipe.augmentations, "window" if window_source else "original")
+        sheet = contact_sheet.draw([training[index].code for index in chosen], images, columns, recipe.seed)
+        sheet_path = folder / "contact-sheet.jpg"
+        sheet_path.write_bytes(contact_sheet.to_jpeg(sheet))
+    draws = recipe.classification.max_iter * recipe.classification.batch_size
+    stage.done(
+        contact_sheet_path=sheet_path,
+        augmentations=sorted(recipe.augmentations),
+        windows_per_image=prepared.view.forwards,
+        draws=draws,
+        epochs=round(draws / max(len(training), 1), 2),
+    )
+
+
+def _set_aside_row(item: Nonconforming) -> dict[str, Any]:
+    sample = item.sample
+    return {
+        "manifest": sample.manifest,
+        "name": sample.name,
+        "sha256": sample.sha256,
+        "code": sample.code,
+        "reason": item.reason,
+        "message": item.message,
+    }
