@@ -230,8 +230,9 @@ async def installation(limits: StreamLimits) -> AsyncIterator[Installation]:
             for name in names
         }
         streams = Streams(limits)
+        # Longer than any test waits: a server that waits for its streams would be seen.
         server = HttpServer(
-            create_app(Backends(channels, 10.0), streams), streams, "127.0.0.1:0", grace_s=2.0
+            create_app(Backends(channels, 10.0), streams), streams, "127.0.0.1:0", grace_s=60.0
         )
         await stack.enter_async_context(server)
         http = await stack.enter_async_context(

@@ -172,18 +172,15 @@ async def test_a_gateway_that_stops_lets_its_readers_come_again(loupe: Installat
     """A rolling update: no `end`, so that they open the stream elsewhere, and no wait for them."""
     await submit(loupe)
     await loupe.tasks.feed(1.0)
-    loop = asyncio.get_running_loop()
     async with (
         asyncio.timeout(DEADLINE_S),
         loupe.http.stream("GET", WATCH, headers=loupe.as_viewer) as response,
     ):
         stream = events(response)
         await anext(stream)
-        started_s = loop.time()
         stopping = asyncio.create_task(loupe.server.__aexit__())
         assert [event async for event in stream] == []
         await stopping
-    assert loop.time() - started_s < 1.9
     await asyncio.wait_for(loupe.tasks.watch_ended.wait(), DEADLINE_S)
 
 

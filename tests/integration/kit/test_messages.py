@@ -123,12 +123,12 @@ async def _empty(database: Database) -> bool:
     return await left(database) == 0
 
 
-async def test_a_commit_reaches_a_watcher_within_milliseconds(
-    database: Database, postgres_url: str, nats_url: str
+async def test_a_commit_reaches_a_watcher_without_waiting_for_a_poll(
+    database: Database, postgres_url: str, nats_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """M5: a loss point has 200 ms from the step to the screen; the relay may use a small part of them."""
-    delays_s: list[float] = []
-    async with bus(nats_url) as messaging, Signals(postgres_url) as signals:
+    """M5: a loss point has 200 ms from the step to the screen; each commit wakes the relay by itself."""
+    monkeypatch.setattr(Relay, "_IDLE_POLL_S", 60.0)
+    async with asyncio.timeout(20), bus(nats_url) as messaging, Signals(postgres_url) as signals:
         async with running(Relay(database, messaging, signals).run):
             await announce(database, "kit.things.warm", 0)
             await until(lambda: _empty(database))
@@ -136,14 +136,11 @@ async def test_a_commit_reaches_a_watcher_within_milliseconds(
                 pending = asyncio.ensure_future(anext(messages))
                 await asyncio.sleep(0.3)
                 for number in range(30):
-                    started_s = time.monotonic()
                     await announce(database, "kit.things.a", number)
-                    await pending
-                    delays_s.append(time.monotonic() - started_s)
+                    assert (await pending).parse(Int64Value).value == number
                     pending = asyncio.ensure_future(anext(messages))
                 pending.cancel()
                 await asyncio.gather(pending, return_exceptions=True)
-    assert sorted(delays_s)[15] < 0.1
 
 
 async def test_one_relay_leads_and_another_takes_over(
@@ -247,21 +244,22 @@ async def test_what_can_never_succeed_is_kept_with_its_reason_and_blocks_nobody(
     )
 
 
-async def test_a_consumer_hears_of_a_message_at_once(database: Database, nats_url: str) -> None:
-    """nats-py's own batch fetch would hold a lone message back until its time is up."""
-    heard_s: list[float] = []
+async def test_a_consumer_hears_of_a_lone_message(
+    database: Database, nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """nats-py's own batch fetch would hold it back until the fetch's time is up."""
+    monkeypatch.setattr(Consumer, "_EXPIRES_S", 120.0)
+    heard: list[str] = []
 
-    async def handler(_session: AsyncSession, _message: Message) -> None:
-        heard_s.append(time.monotonic())
+    async def handler(_session: AsyncSession, message: Message) -> None:
+        heard.append(message.message_id)
 
     async with bus(nats_url) as messaging, running(consumer(messaging, database, handler).run):
         await messaging.publish("kit.things.a", b"", message_id="warm")
-        await until(lambda: len(heard_s) == 1)
+        await until(lambda: heard == ["warm"])
         await asyncio.sleep(0.5)
-        sent_s = time.monotonic()
         await messaging.publish("kit.things.a", b"", message_id="m")
-        await until(lambda: len(heard_s) == 2)
-    assert heard_s[1] - sent_s < 0.2
+        await until(lambda: heard == ["warm", "m"])
 
 
 async def test_the_inbox_forgets_what_is_old(database: Database) -> None:
@@ -275,10 +273,9 @@ async def test_the_inbox_forgets_what_is_old(database: Database) -> None:
 
 
 async def test_connecting_waits_for_a_server_and_gives_up_in_time() -> None:
-    started_s = time.monotonic()
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1") as caught:
-        await Messaging.connect("nats://user:secret@127.0.0.1:1", timeout_s=0.5)
-    assert time.monotonic() - started_s < 2
+        async with asyncio.timeout(20):
+            await Messaging.connect("nats://user:secret@127.0.0.1:1", timeout_s=0.5)
     assert "secret" not in str(caught.value)
 
 
