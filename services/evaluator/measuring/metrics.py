@@ -4,6 +4,9 @@ Words. The accuracy is the share of samples whose prediction is their code. A co
 its predictions that were right, its recall the share of its samples that were found, its F1 the harmonic mean
 of both, its support the number of its samples. Macro means the plain mean over codes.
 
+IoU is the intersection of the true and the predicted mask over their union, in pixels summed over all samples
+first; its mean is over the codes that occur in either mask, without the background.
+
 What is not defined is None, never a made-up 0: precision of a code never predicted, recall of a code without
 samples, F1 where both are missing. F1 of a code with samples but without a prediction is 0. Macro precision
 takes the codes that have samples and counts a never predicted one as 0, as scikit-learn does: no model may
@@ -63,13 +66,46 @@ class Metrics:
 
 @dataclass(frozen=True)
 class ThresholdPoint:
-    """A code's figures if predictions under a confidence went to a human (E2)."""
+    """Figures if predictions under a confidence went to a human (E2)."""
 
-    threshold: float
     precision: float | None
+    """Of what the model keeps; overall that is its accuracy there."""
     recall: float | None
     to_human: float | None
-    """Share of the code's samples whose prediction is under the threshold, whatever it says."""
+    """Share of the samples (of the code) whose prediction is under the threshold, whatever it says."""
+
+
+@dataclass(frozen=True)
+class ThresholdView:
+    """Points in the order of `thresholds`, codes in the report's."""
+
+    thresholds: tuple[float, ...]
+    overall: tuple[ThresholdPoint, ...]
+    per_code: tuple[tuple[ThresholdPoint, ...], ...]
+
+
+@dataclass(frozen=True)
+class IntersectionOverUnion:
+    """How two masks agree, from sums over samples."""
+
+    intersection: int
+    truth: int
+    predicted: int
+
+    @property
+    def value(self) -> float | None:
+        """In [0, 1]; None where neither mask has a pixel."""
+        return _share(self.intersection, self.truth + self.predicted - self.intersection)
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """What a report says of masks."""
+
+    defect: IntersectionOverUnion
+    """Any defect against the background."""
+    per_code: tuple[IntersectionOverUnion, ...]
+    mean_iou: float | None
 
 
 def measure(true: Sequence[str], predicted: Sequence[str], codes: Sequence[str]) -> Metrics:
@@ -113,30 +149,68 @@ def wilson(successes: int, trials: int) -> Interval | None:
     return Interval(low, 1.0 if successes == trials else min(1.0, centre + half))
 
 
-def threshold_view(
-    true: Sequence[str],
-    predicted: Sequence[str],
-    confidence: Sequence[float],
-    code: str,
-    thresholds: Sequence[float],
+def measure_thresholds(histogram: NDArray[np.int64], thresholds: Sequence[float]) -> ThresholdView:
+    """What each threshold would leave to the model (E2).
+
+    `histogram[true, predicted, n]` counts the samples whose confidence reaches exactly `n` of the thresholds,
+    which ascend. Shape: (codes, codes, thresholds + 1).
+    """
+    # […, t]: samples that reach threshold t.
+    kept = histogram[:, :, ::-1].cumsum(axis=2)[:, :, ::-1][:, :, 1:]
+    support = histogram.sum(axis=(1, 2))
+    kept_of_code, predicted, correct = kept.sum(axis=1), kept.sum(axis=0), np.einsum("iit->it", kept)
+    return ThresholdView(
+        tuple(thresholds),
+        # Overall, what is said is what is kept.
+        overall=_points(
+            correct.sum(axis=0), kept_of_code.sum(axis=0), kept_of_code.sum(axis=0), support.sum()
+        ),
+        per_code=tuple(
+            _points(correct[code], predicted[code], kept_of_code[code], whole)
+            for code, whole in enumerate(support)
+        ),
+    )
+
+
+def count_pixels(
+    truth_HW: NDArray[np.uint8], predicted_HW: NDArray[np.uint8], codes: int
+) -> NDArray[np.int64]:
+    """How two masks agree: rows of (intersection, truth, predicted), first of any defect, then of each code.
+
+    Shapes: both (H, W) in 0..codes, 0 = background. Returns (1 + codes, 3), to be summed over samples.
+    """
+    pairs = np.bincount(
+        truth_HW.ravel().astype(np.int64) * (codes + 1) + predicted_HW.ravel(), minlength=(codes + 1) ** 2
+    )
+    joint = pairs.reshape(codes + 1, codes + 1)
+    counts = np.stack([joint.diagonal(), joint.sum(axis=1), joint.sum(axis=0)], axis=1)
+    background = counts[0].copy()
+    counts[0] = joint[1:, 1:].sum(), joint.sum() - background[1], joint.sum() - background[2]
+    return counts
+
+
+def measure_pixels(counts: NDArray[np.int64]) -> Segmentation:
+    """Figures over pixels summed before, as `count_pixels` counts them.
+
+    Source: Everingham et al., PASCAL VOC, segmentation accuracy.
+    """
+    defect, *per_code = (IntersectionOverUnion(*row) for row in counts.tolist())
+    return Segmentation(
+        defect, tuple(per_code), _mean([its.value for its in per_code if its.value is not None])
+    )
+
+
+def _points(
+    right_T: NDArray[np.int64], said_T: NDArray[np.int64], kept_T: NDArray[np.int64], whole: np.int64
 ) -> tuple[ThresholdPoint, ...]:
-    """A code's precision and recall when only predictions of at least a confidence count."""
-    is_code = np.array([its == code for its in true], bool)
-    says_code = np.array([its == code for its in predicted], bool)
-    sure = np.array(confidence, np.float64)
-    points = []
-    for threshold in thresholds:
-        counts = sure >= threshold
-        right = int((is_code & says_code & counts).sum())
-        points.append(
-            ThresholdPoint(
-                threshold,
-                _share(right, int((says_code & counts).sum())),
-                _share(right, int(is_code.sum())),
-                _share(int((is_code & ~counts).sum()), int(is_code.sum())),
-            )
+    return tuple(
+        ThresholdPoint(
+            precision=_share(right, said),
+            recall=_share(right, int(whole)),
+            to_human=_share(int(whole) - kept, int(whole)),
         )
-    return tuple(points)
+        for right, said, kept in zip(right_T.tolist(), said_T.tolist(), kept_T.tolist(), strict=True)
+    )
 
 
 def _code_metrics(code: str, position: int, confusion: NDArray[np.int64]) -> CodeMetrics:

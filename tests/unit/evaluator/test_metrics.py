@@ -1,19 +1,48 @@
-"""Figures that engineers release by, checked against scikit-learn where it defines them."""
+"""Figures that engineers release by, checked against scikit-learn, torchmetrics and SciPy."""
+
+import importlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+import torch
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import binomtest
 from sklearn import metrics as reference
 
-from services.evaluator.measuring.metrics import measure, threshold_view, wilson
+from services.evaluator.measuring.metrics import (
+    count_pixels,
+    measure,
+    measure_counts,
+    measure_pixels,
+    measure_thresholds,
+    wilson,
+)
+from services.vision.networks import _torchvision_models
+
+# torchmetrics imports torchvision, which beside a CPU torch is imported with help only.
+_torchvision_models()
+other_reference = importlib.import_module("torchmetrics.functional.classification")
 
 CODES = ["A", "B", "C", "D"]
 pairs = st.lists(st.tuples(st.sampled_from(CODES), st.sampled_from(CODES)), max_size=60)
+masks = arrays(np.uint8, (5, 7), elements=st.integers(0, len(CODES)))
+EMPTY, FULL = np.zeros((5, 7), np.uint8), np.full((5, 7), 2, np.uint8)
 
 
-@settings(max_examples=200, deadline=None)
+def nan_for_none(values):
+    return [np.nan if its is None else its for its in values]
+
+
+@settings(max_examples=50, deadline=None)
 @given(pairs)
+@example([])
+@example([("A", "A")])
+@example([("A", "B")])
+@example([("A", "B"), ("B", "C"), ("C", "A"), ("D", "C")])  # all wrong
+@example([("A", "A"), ("C", "C")])  # two codes absent
+@example([("A", "D"), ("A", "D"), ("B", "D")])  # one code silent, one only named
 def test_figures_are_scikit_learns(rows):
     """Every term means what it means in the field, also where codes are absent or never predicted."""
     true, predicted = [row[0] for row in rows], [row[1] for row in rows]
@@ -28,7 +57,7 @@ def test_figures_are_scikit_learns(rows):
         true, predicted, labels=CODES, zero_division=np.nan
     )
     for row, *expected in zip(result.per_code, precision, recall, f1, support, strict=True):
-        found = [np.nan if its is None else its for its in (row.precision, row.recall, row.f1)]
+        found = nan_for_none((row.precision, row.recall, row.f1))
         if row.support and not row.predicted:
             assert row.f1 == 0  # scikit-learn leaves it undefined, the definition 2c/(s+p) does not
         else:
@@ -39,6 +68,31 @@ def test_figures_are_scikit_learns(rows):
         true, predicted, labels=with_samples, average="macro", zero_division=0
     )
     assert (result.macro_precision, result.macro_recall, result.macro_f1) == pytest.approx(macro[:3])
+
+
+@settings(max_examples=50, deadline=None)
+@given(pairs.filter(bool))
+@example([("A", "A")])
+@example([("A", "B")])
+@example([("A", "B"), ("B", "C"), ("C", "A"), ("D", "C")])
+@example([("A", "A"), ("C", "C")])
+def test_figures_are_torchmetrics(rows):
+    """A second opinion: it shares no line with scikit-learn. It says 0 where we say that nothing is known."""
+    result = measure([row[0] for row in rows], [row[1] for row in rows], CODES)
+    target, predicted = (torch.tensor([CODES.index(row[side]) for row in rows]) for side in (0, 1))
+    its_own = {"num_classes": len(CODES), "average": None}
+    for ours, theirs in (
+        ("precision", other_reference.multiclass_precision),
+        ("recall", other_reference.multiclass_recall),
+        ("f1", other_reference.multiclass_f1_score),
+    ):
+        expected = theirs(predicted, target, **its_own).double().numpy()
+        assert [getattr(row, ours) or 0.0 for row in result.per_code] == pytest.approx(expected)
+    assert result.accuracy == pytest.approx(
+        float(other_reference.multiclass_accuracy(predicted, target, num_classes=len(CODES), average="micro"))
+    )
+    confusion = other_reference.multiclass_confusion_matrix(predicted, target, num_classes=len(CODES))
+    assert (result.confusion == confusion.numpy()).all()
 
 
 def test_what_is_not_defined_is_none_and_never_a_made_up_zero():
@@ -58,12 +112,18 @@ def test_codes_beyond_the_list_have_rows_too():
     assert result.accuracy == 0.5
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.integers(1, 2000), st.floats(0, 1))
-def test_wilsons_interval_holds_the_share_and_stays_in_range(trials, share):
-    successes = round(share * trials)
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 20000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+@example((0, 1))
+@example((1, 1))
+@example((12, 12))
+def test_wilsons_interval_is_scipys(counted):
+    """E1: it holds the share, and the bounds at none and all are exact."""
+    successes, trials = counted
     interval = wilson(successes, trials)
+    expected = binomtest(successes, trials).proportion_ci(0.95, method="wilson")
     assert interval
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
     assert 0 <= interval.low <= successes / trials <= interval.high <= 1
 
 
@@ -81,12 +141,99 @@ def test_wilsons_interval_is_wilsons():
     assert wilson(0, 0) is None
 
 
-def test_the_threshold_view_trades_recall_for_precision():
-    """E2: what would go to a human, and what would then be right."""
-    true, predicted = ["A", "A", "A", "B"], ["A", "A", "B", "A"]
-    points = threshold_view(true, predicted, [0.9, 0.5, 0.8, 0.6], "A", [0.0, 0.7, 0.95])
-    assert [(its.precision, its.recall, its.to_human) for its in points] == [
-        (pytest.approx(2 / 3), pytest.approx(2 / 3), 0.0),
-        (1.0, pytest.approx(1 / 3), pytest.approx(1 / 3)),
-        (None, 0.0, 1.0),
-    ]
+def thresholds_of(rows, thresholds):
+    """The view of (true, predicted, confidence) rows, by the histogram that the database would count."""
+    histogram = np.zeros((len(CODES), len(CODES), len(thresholds) + 1), np.int64)
+    for true, predicted, confidence in rows:
+        reached = sum(confidence >= its for its in thresholds)
+        histogram[CODES.index(true), CODES.index(predicted), reached] += 1
+    return measure_thresholds(histogram, thresholds)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(CODES), st.sampled_from(CODES), st.floats(0, 1)), max_size=40),
+    st.lists(st.floats(0, 1), min_size=1, max_size=5, unique=True).map(sorted),
+)
+@example([], [0.0, 0.5])
+@example([("A", "A", 0.5)], [0.5])  # a confidence at the threshold is kept
+@example([("A", "B", 1.0), ("B", "A", 0.0)], [0.0, 1.0])  # all wrong
+@example([("A", "A", 0.1), ("B", "B", 0.2)], [0.9])  # all to a human
+def test_the_threshold_view_is_scikit_learns_at_every_threshold(rows, thresholds):
+    """E2: predictions under the threshold count as not made; what is kept is judged alone."""
+    view = thresholds_of(rows, thresholds)
+    if not rows:
+        nothing = {(its.precision, its.recall, its.to_human) for its in (*view.overall, *view.per_code[0])}
+        assert nothing == {(None, None, None)}
+        return
+    true, predicted = ([row[side] for row in rows] for side in (0, 1))
+    sure = np.array([row[2] for row in rows], np.float64)
+    for position, threshold in enumerate(thresholds):
+        kept = sure >= threshold
+        said = [code if keep else "" for code, keep in zip(predicted, kept, strict=True)]
+        precision, recall, _, support = reference.precision_recall_fscore_support(
+            true, said, labels=CODES, zero_division=np.nan
+        )
+        for code, points in enumerate(view.per_code):
+            point = points[position]
+            assert nan_for_none((point.precision, point.recall)) == pytest.approx(
+                (precision[code], recall[code]), nan_ok=True
+            )
+            of_code = np.array([its == CODES[code] for its in true], bool)
+            if support[code]:
+                assert point.to_human == pytest.approx(1 - kept[of_code].mean())
+            else:
+                assert point.to_human is None
+        overall = view.overall[position]
+        right = np.array([a == b for a, b in zip(true, predicted, strict=True)], bool)
+        assert nan_for_none([overall.precision]) == pytest.approx(
+            [right[kept].mean() if kept.any() else np.nan], nan_ok=True
+        )
+        assert overall.to_human == pytest.approx(1 - kept.mean())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(masks, masks), min_size=1, max_size=4))
+@example([(EMPTY, EMPTY)])
+@example([(EMPTY, FULL)])
+@example([(FULL, EMPTY)])
+@example([(FULL, FULL)])
+@example([(FULL, (FULL > 0).astype(np.uint8))])  # the region is right, its code is wrong
+def test_iou_is_scikit_learns_and_torchmetrics(samples):
+    """E1: over all pixels of all samples at once, per code, mean, and any defect against the background."""
+    codes = len(CODES)
+    result = measure_pixels(sum(count_pixels(truth, predicted, codes) for truth, predicted in samples))
+    truth, predicted = (np.concatenate([its[side].ravel() for its in samples]) for side in (0, 1))
+
+    per_code = reference.jaccard_score(
+        truth, predicted, labels=range(1, codes + 1), average=None, zero_division=0
+    )
+    defined = [code for code in range(1, codes + 1) if code in truth or code in predicted]
+    expected = [per_code[code - 1] if code in defined else np.nan for code in range(1, codes + 1)]
+    assert nan_for_none(its.value for its in result.per_code) == pytest.approx(expected, nan_ok=True)
+    mean = np.mean([expected[code - 1] for code in defined]) if defined else np.nan
+    assert nan_for_none([result.mean_iou]) == pytest.approx([mean], nan_ok=True)
+
+    theirs = other_reference.multiclass_jaccard_index(
+        torch.from_numpy(predicted).long(),
+        torch.from_numpy(truth).long(),
+        num_classes=codes + 1,
+        average=None,
+    )
+    assert [its.value or 0.0 for its in result.per_code] == pytest.approx(theirs[1:].double().numpy())
+
+    if truth.any() or predicted.any():
+        assert result.defect.value == pytest.approx(reference.jaccard_score(truth > 0, predicted > 0))
+        binary = other_reference.binary_jaccard_index(
+            torch.from_numpy(predicted > 0), torch.from_numpy(truth > 0)
+        )
+        assert result.defect.value == pytest.approx(float(binary))
+    else:
+        assert result.defect.value is None
+
+
+def test_nothing_at_all_has_no_figures():
+    """A report of nothing but unusable files is read like any other."""
+    result = measure_counts(np.zeros((4, 4), np.int64), CODES)
+    assert (result.accuracy, result.accuracy_interval, result.macro_f1) == (None, None, None)
+    assert measure_pixels(np.zeros((5, 3), np.int64)).mean_iou is None
