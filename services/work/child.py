@@ -12,6 +12,7 @@ from pathlib import Path
 from services.kit.backoff import Backoff
 from services.kit.child_process import ChildProcess, Event, OutputStream
 from services.kit.errors import LoupeError
+from services.work import machine
 
 _log = logging.getLogger(__name__)
 
@@ -125,6 +126,7 @@ class WarmChild:
         async with await ChildProcess.spawn(self._argv, on_output=captured, environ=environ) as process:
             child = Child(process)
             child.tail = tail
+            machine.offer_to_out_of_memory_killer(child.pid)
             if not await self._until_ready(child):
                 await process.kill()
                 _log.error("the child did not get ready", extra={"pid": child.pid, "tail": list(tail)})

@@ -9,6 +9,8 @@ _GPU = re.compile(r"nvidia\d+")
 # cgroup v2, then v1; the number of bytes, or "max", or a number too large to mean anything.
 _MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
+_EVENTS = Path("/proc/vmstat")
+
 
 def gpus() -> int:
     """NVIDIA's devices; of those CUDA_VISIBLE_DEVICES names, if it is set."""
@@ -30,3 +32,22 @@ def memory_bytes() -> int:
         with contextlib.suppress(OSError, ValueError):
             limit = min(limit, int(path.read_text()))
     return limit
+
+
+def out_of_memory_kills() -> int:
+    """How many processes the kernel has killed for want of memory since the machine started.
+
+    Of the machine or of any container on it; 0 where the kernel does not say.
+    """
+    with contextlib.suppress(OSError):
+        for line in _EVENTS.read_text().splitlines():
+            name, _, count = line.partition(" ")
+            if name == "oom_kill":
+                return int(count)
+    return 0
+
+
+def offer_to_out_of_memory_killer(pid: int) -> None:
+    """Have the kernel take this process, which a worker replaces, before a database or a service."""
+    with contextlib.suppress(OSError):  # gone already, or no Linux
+        Path(f"/proc/{pid}/oom_score_adj").write_text("500")

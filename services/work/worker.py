@@ -13,6 +13,7 @@ import contextlib
 import enum
 import logging
 import shutil
+import signal
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from services.kit.backoff import Backoff
 from services.kit.errors import FailedPrecondition, InvalidArgument, LoupeError
 from services.kit.object_store import ObjectStore
 from services.kit.process import Clock
+from services.work import machine
 from services.work.child import Child, WarmChild
 from services.work.events import Listener, UnreadableEvent, failure, stage_of
 from services.work.job import JobInHand
@@ -333,6 +335,7 @@ class Worker:
         self, job: JobInHand, assignment: Assignment, child: Child, log: deque[str]
     ) -> tuple[Outcome, bool]:
         """The outcome, and whether the child came to a clean end and can be kept."""
+        kills = machine.out_of_memory_kills()
         with contextlib.suppress(FailedPrecondition):  # it is gone; its exit code says more, below
             await child.process.send(assignment.order)
         listener = Listener(job.unreported, assignment.data_paths, assignment.max_iteration)
@@ -354,18 +357,25 @@ class Worker:
                         job.keep_contact_sheet(Path(path), stage_of(event))
                     await job.heard()
         # It closed its pipe; one that lives on without is of no use.
-        return _died(await child.process.terminate(2.0), _tail(log, child)), False
+        returncode = await child.process.terminate(2.0)
+        return _died(returncode, _tail(log, child), starved=machine.out_of_memory_kills() > kills), False
 
     async def _next_event(self, child: Child) -> Mapping[str, Any] | None:
         async with asyncio.timeout(self._max_silence_s):
             return await anext(child.events, None)
 
 
-def _died(returncode: int, log_tail: str) -> Failed:
-    """A job whose child is gone without a word: not the user's fault, to be taken up again (T5)."""
+def _died(returncode: int, log_tail: str, *, starved: bool) -> Failed:
+    """A job whose child is gone without a word (T5).
+
+    Not the user's fault, to be taken up again; unless the kernel killed for want of memory (`starved`): the
+    same job would take as much again.
+    """
+    if returncode == -signal.SIGKILL and starved:
+        told = "the machine ran out of memory; lower batch_size or choose a compute resource with more memory"
+        return Failed("OUT_OF_MEMORY", told, retryable=False, log_tail=log_tail)
     how = f"by signal {-returncode}" if returncode < 0 else f"with exit code {returncode}"
-    hint = "; the system may have run out of memory" if returncode == -9 else ""
-    return Failed("CHILD_DIED", f"the process ended {how}{hint}", retryable=True, log_tail=log_tail)
+    return Failed("CHILD_DIED", f"the process ended {how}", retryable=True, log_tail=log_tail)
 
 
 def _tail(log: deque[str], child: Child) -> str:

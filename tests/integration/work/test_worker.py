@@ -3,11 +3,14 @@
 import asyncio
 import hashlib
 import os
+import signal
 import time
+from pathlib import Path
 
 import pytest
 from loupe.scheduler.v1 import task_pb2
 
+from services.work import machine
 from services.work.worker import _TERMINATE_GRACE_S, WorkerState
 from tests.integration.work.conftest import WorkerUnderTest, until
 
@@ -97,6 +100,27 @@ async def test_a_user_fault_is_told_as_it_is(work: WorkerUnderTest) -> None:
     assert outcome.failed.failure.code == "NAN_LOSS"
     assert "from 0" in outcome.failed.failure.log_tail
     assert len(work.scheduler.told["jobs/1"].losses[CLASSIFICATION]) == 100
+
+
+async def test_a_child_that_the_kernel_killed_for_memory_is_the_users_fault(
+    work: WorkerUnderTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """T5: the same order would take as much again; three attempts would only take longer to say so."""
+    counted = tmp_path / "vmstat"
+    counted.write_text("pgfault 7\noom_kill 3\n")
+    monkeypatch.setattr(machine, "_EVENTS", counted)
+    work.scheduler.add("jobs/1", behaviour="until-sigterm")
+    await until(lambda: work.scheduler.told["jobs/1"].losses[CLASSIFICATION])
+    pid = work.child.pid
+    assert pid is not None
+    assert int(await asyncio.to_thread(Path(f"/proc/{pid}/oom_score_adj").read_text)) > 0
+    counted.write_text("pgfault 8\noom_kill 4\n")
+    os.kill(pid, signal.SIGKILL)
+    async with asyncio.timeout(20):
+        outcome = await work.scheduler.finished.get()
+    assert outcome.failed.failure.code == "OUT_OF_MEMORY"
+    assert not outcome.failed.retryable
+    assert "batch_size" in outcome.failed.failure.message
 
 
 async def test_terminating_ends_even_a_child_that_does_not_listen(work: WorkerUnderTest) -> None:
