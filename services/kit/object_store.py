@@ -256,6 +256,29 @@ class BlockingObjectStore:
                 if found.object_name is not None and is_old:
                     yield found.object_name
 
+    def abandon_uploads(self, prefix: str, started_before: datetime) -> int:
+        """Remove the parts of uploads under a prefix that were begun before then; returns of how many.
+
+        Whoever is killed while it uploads a large object leaves parts that no listing of objects shows.
+        """
+        client, bucket = self._client, self._bucket
+        abandoned = 0
+        after_key = after_upload = None
+        with _named(prefix):
+            while True:
+                page = client._list_multipart_uploads(  # noqa: SLF001 -- the library offers no other way to ask
+                    bucket, prefix=prefix, key_marker=after_key, upload_id_marker=after_upload
+                )
+                for upload in page.uploads:
+                    key, begun = upload.object_name, upload.initiated_time
+                    is_old = begun is not None and begun < started_before
+                    if is_old and key.startswith(prefix) and upload.upload_id is not None:
+                        client._abort_multipart_upload(bucket, key, upload.upload_id)  # noqa: SLF001 -- as above
+                        abandoned += 1
+                if not page.is_truncated:
+                    return abandoned
+                after_key, after_upload = page.next_key_marker, page.next_upload_id_marker
+
     def presign_get(self, key: str, *, expires_s: int, download_name: str | None = None) -> str:
         """A link that reads the object without credentials; with a name, browsers save it under that."""
         headers: dict[str, str | list[str] | tuple[str]] | None = None
@@ -374,6 +397,10 @@ class ObjectStore:
     async def delete(self, key: str) -> None:
         """Remove the object; not an error if it is not there."""
         await self._run(self.blocking.delete, key)
+
+    async def abandon_uploads(self, prefix: str, started_before: datetime) -> int:
+        """Remove the parts of uploads under a prefix that were begun before then; returns of how many."""
+        return await self._run(self.blocking.abandon_uploads, prefix, started_before)
 
     async def old_keys(self, prefix: str, modified_before: datetime) -> AsyncIterator[list[str]]:
         """The keys under a prefix whose objects are older than that, some at a time."""

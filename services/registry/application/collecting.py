@@ -31,8 +31,10 @@ class Collector:
     async def collect(self, grace: timedelta = ORPHAN_GRACE) -> int:
         """Delete every object older than the grace that no row names; returns how many."""
         deleted = 0
+        before = self._clock.now() - grace
         for folder in ("samples", "manifests"):
-            async for keys in self._store.old_keys(f"{folder}/", self._clock.now() - grace):
+            await self._store.abandon_uploads(f"{folder}/", before)
+            async for keys in self._store.old_keys(f"{folder}/", before):
                 found = {match[1]: key for key in keys if (match := _CONTENT.fullmatch(key))}
                 named = await self._named(folder, found)
                 for sha256 in found.keys() - named:

@@ -24,6 +24,10 @@ class Objects(Protocol):
         """The keys under a prefix whose objects are older than that, some at a time."""
         ...
 
+    async def abandon_uploads(self, prefix: str, started_before: datetime) -> int:
+        """Remove the parts of uploads under a prefix that were begun before then; returns of how many."""
+        ...
+
 
 class Collector:
     """Looks at suspects whose time has come, and now and then for what nobody suspects."""
@@ -56,12 +60,15 @@ class Collector:
     async def suspect_orphans(self) -> int:
         """Suspect what lies in our folders for long and no row names: a worker died after it had uploaded it.
 
-        What is young may be on its way: it is uploaded first and named afterwards. Returns how many.
+        What is young may be on its way: it is uploaded first and named afterwards. Returns how many; uploads
+        that were broken off are removed at once and not counted.
         """
         now = self._parts.clock.now()
         before = now - timedelta(seconds=self._parts.queue.orphan_grace_s)
         suspects = 0
         for folder in FOLDERS:
+            if broken := await self._objects.abandon_uploads(f"{folder}/", before):
+                _log.info("broken uploads removed", extra={"folder": folder, "uploads": broken})
             async for keys in self._objects.old_keys(f"{folder}/", before):
                 async with self._parts.sessions.begin() as session:
                     orphans = set(keys) - await Garbage(session).needed(keys)

@@ -5,6 +5,7 @@ import hashlib
 import urllib.request
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,16 @@ async def test_a_bucket_is_made_once(settings: ObjectStoreSettings) -> None:
 
 def test_a_child_gets_the_same_settings(settings: ObjectStoreSettings) -> None:
     assert load(ObjectStoreSettings, settings.environ()) == settings
+
+
+async def test_uploads_that_were_broken_off_are_removed(store: ObjectStore) -> None:
+    """T7: parts of an upload whose process was killed take room, and no listing of objects shows them."""
+    client, bucket = store.blocking._client, store.blocking._bucket
+    for key in ("checkpoints/broken", "elsewhere/under-way"):
+        upload = client._create_multipart_upload(bucket, key, {})
+        client._upload_part(bucket, key, b"x" * 1000, None, upload, 1)
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    assert await store.abandon_uploads("checkpoints/", soon - timedelta(hours=1)) == 0
+    assert await store.abandon_uploads("checkpoints/", soon) == 1
+    left = client._list_multipart_uploads(bucket).uploads
+    assert [upload.object_name for upload in left] == ["elsewhere/under-way"]
