@@ -22,7 +22,7 @@ from deploy.embedded.errors import AlreadyRunning, StackError, StartFailed
 from deploy.embedded.files import tail, write_atomically
 from deploy.embedded.loupe_processes import Workers, import_path, loupe_processes
 from deploy.embedded.ports import SERVICE_PORTS
-from deploy.embedded.process import memory_bytes, open_log, process_tree
+from deploy.embedded.process import is_alive, memory_bytes, open_log, process_tree
 from deploy.embedded.servers import EmbeddedServers, nothing_more
 from deploy.embedded.state import ProcessState, StackState, State, read_state
 
@@ -175,6 +175,9 @@ def down(data_dir: Path, *, timeout_s: float = _DOWN_TIMEOUT_S) -> bool:
         if time.monotonic() > deadline:
             _signal(pid, signal.SIGKILL)
             deadline += timeout_s
+        time.sleep(_POLL_INTERVAL_S)
+    # It gave the folder back; a moment later it has ended too.
+    while is_alive(pid) and time.monotonic() < deadline:
         time.sleep(_POLL_INTERVAL_S)
     with contextlib.suppress(ChildProcessError):
         # Our own child if the same process called `up`: leave no zombie.

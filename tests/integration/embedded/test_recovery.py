@@ -166,8 +166,11 @@ def test_up_twice_kill_the_supervisor_and_up_again(tmp_path: Path) -> None:
         orphans = {p.pid for p in first.status.processes if p.pid is not None and is_alive(p.pid)}
         assert not {pid for pid in orphans if str(root) in " ".join(command_line(pid))}
     finally:
+        last = stack.status(root).supervisor_pid
         stopped = stack.down(root)
     assert stopped
+    assert last is not None
+    assert not is_alive(last)
     assert not stack.down(root)
     assert stack.status(root).state is State.STOPPED
 
