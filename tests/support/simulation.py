@@ -1,7 +1,7 @@
 """Many users, many tasks, a few trainers that compute nothing: the queue at work on the real PostgreSQL.
 
 The trainers ask at once, as often as they get something; then some of what runs ends, and so on. While they
-ask nothing ends, so that the order of the decisions (a trigger writes it down) is held against T8 exactly.
+ask nothing ends, so that the order of the decisions (the outbox has it) is held against T8 exactly.
 """
 
 import asyncio
@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import sqlalchemy as sa
+from loupe.events.v1 import events_pb2
+from loupe.scheduler.v1 import task_pb2
 
 from services.kit.database import Database, Signals
 from services.kit.process import SystemClock
@@ -40,20 +42,6 @@ HAS = {
     "computeResources/cpu": Amounts(gpus=0, cpus=64, memory_bytes=20 << 30),
 }
 _ENDED = Failed(Failure("SIMULATED", "nothing was computed"), retryable=False)
-_LOG = (
-    "CREATE TABLE grants (number bigserial PRIMARY KEY, job text, task text, worker text)",
-    """
-    CREATE FUNCTION write_grant() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        INSERT INTO grants (job, task, worker) VALUES (NEW.id, NEW.task, NEW.worker);
-        RETURN NULL;
-    END $$
-    """,
-    """
-    CREATE TRIGGER write_grant AFTER UPDATE OF state ON jobs
-    FOR EACH ROW WHEN (NEW.state = 'LEASED' AND OLD.state = 'QUEUED') EXECUTE FUNCTION write_grant()
-    """,
-)
 
 
 def parts_of(database: Database, signals: Signals, queue: QueueSettings | None = None) -> Parts:
@@ -181,13 +169,13 @@ class Outcome:
 
 
 class Simulation:
-    """Eight trainers, half of each resource, and what they do to the tasks of some users."""
+    """Eight trainers, half of each resource, schedulers that share a queue, and the tasks of some users."""
 
-    def __init__(self, database: Database, signals: Signals, *, seed: int = 1, trainers: int = 8) -> None:
+    def __init__(self, database: Database, signals: Signals, *, seed: int = 1, schedulers: int = 1) -> None:
         # No ageing: it is a rule about hours, and has its own test.
         self.parts = parts_of(database, signals, QueueSettings(lease_s=3600, aging_s=1e9))
         self.outcome = Outcome()
-        self._leases = Leases(self.parts)
+        self._schedulers = [Leases(self.parts) for _ in range(schedulers)]
         self._random = random.Random(seed)
         kinds = tuple(TAKES)
         self._trainers = [
@@ -198,7 +186,7 @@ class Simulation:
                 capacity=HAS[kinds[number % 2]],
                 start_time=datetime(2026, 1, 1, tzinfo=UTC),
             )
-            for number in range(trainers)
+            for number in range(8)
         ]
         self._tasks: dict[str, Task] = {}
         # Lines by resource: waiting tasks of a user and priority, oldest first.
@@ -210,7 +198,7 @@ class Simulation:
         self._granted: set[str] = set()
         self._unserved: dict[tuple[str, str], tuple[int, float]] = {}
         self._served: Counter[str] = Counter()
-        self._last_number = 0
+        self._last_message = 0
 
     async def submit(self, tasks: int, users: int) -> None:
         """So many tasks of so many users: some submit far more than others, few are urgent."""
@@ -231,8 +219,7 @@ class Simulation:
             self._tasks[task.id] = task
             self._lines[task.spec.compute_resource][task.creator, task.priority].append(task)
         async with self.parts.sessions.begin() as session:
-            for statement in (*_LOG, "ANALYZE jobs"):
-                await session.execute(sa.text(statement))
+            await session.execute(sa.text("ANALYZE jobs, tasks"))
 
     async def run(self) -> Outcome:
         """Until everything was done."""
@@ -244,10 +231,15 @@ class Simulation:
         }
         while len(self._granted) < len(self._tasks) or self._held:
             asked_s = time.monotonic()
-            got = await asyncio.gather(*(self._ask(trainer) for trainer in self._trainers))
+            got = await asyncio.gather(
+                *(
+                    self._ask(trainer, self._schedulers[number // 2 % len(self._schedulers)])
+                    for number, trainer in enumerate(self._trainers)
+                )
+            )
             self.outcome.asking_s += time.monotonic() - asked_s
             self.outcome.rounds += 1
-            leases = {lease.job.id: (lease, trainer) for one in got for lease, trainer in one}
+            leases = {lease.task.name: (lease, trainer) for one in got for lease, trainer in one}
             await self._judge(leases)
             if not self._held:
                 self._wrong(f"{len(self._tasks) - len(self._granted)} tasks were never given out")
@@ -259,9 +251,9 @@ class Simulation:
             self._wrong(f"{left} tasks did not end")
         return self.outcome
 
-    async def _ask(self, trainer: Worker) -> list[tuple[Lease, Worker]]:
+    async def _ask(self, trainer: Worker, scheduler: Leases) -> list[tuple[Lease, Worker]]:
         got = []
-        while (lease := await self._leases.acquire(trainer, 0)) is not None:
+        while (lease := await scheduler.acquire(trainer, 0)) is not None:
             got.append((lease, trainer))
         return got
 
@@ -269,13 +261,18 @@ class Simulation:
         """Hold every decision against what the rules ask for."""
         async with self.parts.sessions.begin() as session:
             rows = await session.execute(
-                sa.text("SELECT number, job, task, worker FROM grants WHERE number > :last ORDER BY number"),
-                {"last": self._last_number},
+                sa.text("SELECT id, payload FROM outbox WHERE id > :last ORDER BY id"),
+                {"last": self._last_message},
             )
         for row in rows:
-            self._last_number = row.number
-            lease, trainer = leases.pop(row.job)
-            task = self._tasks[row.task]
+            self._last_message = row.id
+            fact = events_pb2.TaskStateChanged.FromString(row.payload).transition
+            if fact.to != task_pb2.TASK_STATE_TRAINING:
+                continue
+            lease, trainer = leases.pop(fact.task)
+            if fact.cause != trainer.name:
+                self._wrong(f"{fact.task} was given to {fact.cause} and came to {trainer.name}")
+            task = self._tasks[lease.task.id]
             if task.id in self._granted:
                 self._wrong(f"{task.name} was given out twice")
             lines = self._lines[task.spec.compute_resource]
@@ -283,7 +280,7 @@ class Simulation:
             if due.id != task.id:
                 self._wrong(f"{task.name} {self._turn(task)} went before {due.name} {self._turn(due)}")
             lines[task.creator, task.priority].remove(task)
-            self._held[row.job] = (lease, trainer)
+            self._held[lease.job.id] = (lease, trainer)
             self._granted.add(task.id)
             self._running[task.creator] += 1
             self._count(task)
@@ -320,7 +317,7 @@ class Simulation:
 
     async def _end(self, job: str) -> None:
         lease, _ = self._held.pop(job)
-        await self._leases.finish(job, lease.job.fencing_token, _ENDED)
+        await self._schedulers[0].finish(job, lease.job.fencing_token, _ENDED)
         self._running[lease.task.creator] -= 1
 
     def _wrong(self, what: str) -> None:

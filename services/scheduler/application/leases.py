@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.errors import InvalidArgument
+from services.scheduler.application.admission import Admission
 from services.scheduler.application.parts import (
     Parts,
     announce,
@@ -17,7 +18,6 @@ from services.scheduler.application.parts import (
 from services.scheduler.domain.job import (
     Job,
     JobKind,
-    Network,
     lease_lost,
 )
 from services.scheduler.domain.queue import Worker
@@ -30,7 +30,6 @@ from services.scheduler.domain.work import (
     Trained,
     fits,
 )
-from services.scheduler.storage.curves import Curves
 from services.scheduler.storage.jobs import QUEUE_CHANNEL, Jobs
 from services.scheduler.storage.tasks import Tasks
 
@@ -45,42 +44,21 @@ class Leases:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._admission = Admission(parts, self.give_back)
 
     async def acquire(self, worker: Worker, wait_s: float) -> Lease | None:
         """The job whose turn it is, if there is room for it; waits for one up to `wait_s`."""
         deadline = self._parts.clock.now() + timedelta(seconds=wait_s)
-        lease = await self._grant(worker)
+        lease = await self._admission.ask(worker)
         if lease is not None or wait_s <= 0:
             return lease
         async with self._parts.signals.subscribe(QUEUE_CHANNEL) as signal:
             while True:
-                lease = await self._grant(worker)
+                lease = await self._admission.ask(worker)
                 left_s = (deadline - self._parts.clock.now()).total_seconds()
                 if lease is not None or left_s <= 0:
                     return lease
                 await signal.wait(min(_POLL_S, left_s))
-
-    async def _grant(self, worker: Worker) -> Lease | None:
-        queue = self._parts.queue
-        async with self._parts.sessions.begin() as session:
-            await Jobs(session).decide_alone()
-            now = self._parts.clock.now()
-            await Jobs(session).worker_seen(worker, now)
-            queued = await Jobs(session).next_for(worker, now, aging_s=queue.aging_s)
-            if queued is None:
-                return None
-            job = queued.granted(worker.name, now, queue.lease_s)
-            before = await Tasks(session).lock_unless_busy(job.task)
-            # Its user changes it at this moment, or did so a moment ago: look again, it is no longer next.
-            if before is None or not await Jobs(session).grant(job, now):
-                return None
-            task, transition = before.taken_up(worker.name, now)
-            if job.kind is JobKind.TRAIN and job.fencing_token > 1:
-                await _cut_back(session, job)
-            await Tasks(session).save(before, task)
-            if transition is not None:
-                await announce(session, task, transition)
-        return Lease(job, task, queue.lease_s)
 
     async def finish(self, job_id: str, fencing_token: int, outcome: Outcome) -> None:
         """End the job; the same again changes nothing."""
@@ -201,18 +179,6 @@ class _Held:
     task: Task
     job: Job
     now: datetime
-
-
-async def _cut_back(session: AsyncSession, job: Job) -> None:
-    """Forget the points that the next holder will make again, so that none is doubled."""
-    curves = Curves(session, job.task, job.attempt)
-    reached = False
-    for network in Network:  # in the order in which they are trained
-        if job.checkpoint is not None and network is job.checkpoint.network:
-            await curves.truncate(network, job.checkpoint.next_iteration)
-            reached = True
-        elif job.checkpoint is None or reached:
-            await curves.truncate(network, 0)
 
 
 def _told(outcome: Outcome) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from services.scheduler.application.parts import Parts
 from services.scheduler.domain.queue import QueuePlace
 from services.scheduler.storage.jobs import Jobs
+from services.scheduler.storage.turns import Turns
 
 # Ranking takes at most so much of the time, ...
 _SHARE = 0.05
@@ -49,6 +50,6 @@ class Places:
     async def _rank(self) -> None:
         started_s = time.monotonic()
         async with self._parts.sessions.begin() as session:
-            ranking = await Jobs(session).ranking(self._parts.clock.now(), aging_s=self._parts.queue.aging_s)
+            ranking = await Turns(session).ranking(self._parts.clock.now(), self._parts.queue.aging_s)
         self._ranking, self._ranked_at_s = ranking, time.monotonic()
         self._took_s = self._ranked_at_s - started_s

@@ -11,5 +11,13 @@ class Amounts:
     cpus: int = 0
     memory_bytes: int = 0
 
+    def __add__(self, other: "Amounts") -> "Amounts":
+        """Both together."""
+        return Amounts(self.gpus + other.gpus, self.cpus + other.cpus, self.memory_bytes + other.memory_bytes)
+
+    def within(self, other: "Amounts") -> bool:
+        """Whether there is room for this in `other`."""
+        return self.gpus <= other.gpus and self.cpus <= other.cpus and self.memory_bytes <= other.memory_bytes
+
 
 NOTHING = Amounts()

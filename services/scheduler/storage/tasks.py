@@ -1,6 +1,7 @@
 """Tasks and their history."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
@@ -94,11 +95,11 @@ class Tasks:
         """The task, or TaskNotFound; its lock guards its jobs and curves too, until the transaction ends."""
         return _task(await self._row(task_id, sa.select(*_COLUMNS).with_for_update(key_share=True)))
 
-    async def lock_unless_busy(self, task_id: str) -> Task | None:
-        """The task, locked; None if somebody changes it at this moment. For who holds other locks already."""
-        locking = sa.select(*_COLUMNS).with_for_update(key_share=True, skip_locked=True)
-        row = (await self._session.execute(locking.where(tasks.c.id == task_id))).one_or_none()
-        return None if row is None else _task(row)
+    async def these(self, task_ids: Collection[str]) -> dict[str, Task]:
+        """Those of them that exist still, by id."""
+        wanted = tasks.c.id == sa.any_(sa.cast(list(task_ids), sa.ARRAY(sa.Text)))
+        rows = await self._session.execute(sa.select(*_COLUMNS).where(wanted))
+        return {row.id: _task(row) for row in rows}
 
     async def _row(self, task_id: str, select: sa.Select[Any]) -> Any:  # noqa: ANN401 -- a row
         row = (await self._session.execute(select.where(tasks.c.id == task_id))).one_or_none()

@@ -1,8 +1,10 @@
 """Eight trainers of two resources at one queue of many users (rules T4, T8); the full size is a bench."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -49,8 +51,8 @@ def names(*leases: Lease | None) -> list[str]:
 
 
 async def test_t8_every_decision_of_a_busy_queue(database: Database, signals: Signals) -> None:
-    """T8: no amount given twice, no task lost or given twice, everybody in turn, under concurrent callers."""
-    simulation = Simulation(database, signals)
+    """T8: no amount given twice, no task lost or given twice, all in turn, at two schedulers at once."""
+    simulation = Simulation(database, signals, schedulers=2)
     await simulation.submit(tasks=200, users=50)
     outcome = await simulation.run()
     assert outcome.violations == []
@@ -144,3 +146,28 @@ async def test_t5_a_worker_that_comes_back_frees_what_it_held(database: Database
     assert again.job.recoveries == 1
     with pytest.raises(WorkerReplaced):
         await leases.acquire(killed, 0)
+
+
+async def test_t5_what_is_given_to_somebody_who_left_is_given_back(
+    database: Database, signals: Signals, eventually: Any
+) -> None:
+    """T5: workers are decided for together; one that goes away meanwhile costs no task a retry."""
+    parts = parts_of(database, signals)
+    leases, gone = Leases(parts), worker("gone", TAKES[GPU])
+    assert await leases.acquire(gone, 0) is None
+    await put(parts, [a_task(0, "users/u", GPU)])
+    waits = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")
+    async with asyncio.timeout(20), parts.sessions.begin() as other:
+        await other.execute(sa.text("SELECT FROM turns FOR UPDATE"))
+        leaving = asyncio.create_task(leases.acquire(gone, 0))
+
+        async def decides() -> bool:
+            return bool(await other.scalar(waits))
+
+        await eventually(decides)
+        leaving.cancel()
+    async with asyncio.timeout(20):
+        while (lease := await leases.acquire(worker("t", TAKES[GPU]), 0)) is None:
+            pass
+    assert lease.job.recoveries == 0
+    assert lease.task.recoveries == 0
