@@ -1,5 +1,6 @@
 """Tasks and their history."""
 
+import functools
 import hashlib
 from collections.abc import Collection
 from dataclasses import asdict
@@ -29,8 +30,17 @@ from services.scheduler.storage.tables import tasks, transitions
 _HELD_NAME = "tasks_model_name_held"
 _REQUEST = "tasks_request"
 _LONGEST_GRAM = 3
+# So many names are read in the order of the list before the index of names is asked.
+_RECENT = 20_000
+# Ids are digits and small letters.
+_AFTER_ALL = "~"
 # The grams are for the index: reading them costs more than reading the task.
 _COLUMNS = tuple(column for column in tasks.c if column.name != "name_grams")
+_CANDIDATES = "name_grams @> :grams AND strpos(lower(model_name), :part) > 0"
+# How rare the grams are decides whether their index is the shorter way, or a walk from the newest task on.
+_PLAN_ANEW = sa.text("SET LOCAL plan_cache_mode = force_custom_plan")
+# Written out, so that the index of predictions is known to hold them.
+_KIND: dict[TaskKind | None, str] = {None: "true", **{kind: f"kind = '{kind}'" for kind in TaskKind}}
 
 
 class ModelNameTaken(AlreadyExists):
@@ -174,45 +184,99 @@ class Tasks:
         return held is not None
 
     async def page(self, wanted: TaskFilter, *, before: str, limit: int) -> list[Task]:
-        """The newest `limit` tasks, of those older than `before` if it is not empty."""
-        conditions = []
-        if before:
-            conditions.append(tasks.c.id < before)
-        if wanted.creator:
-            conditions.append(tasks.c.creator == wanted.creator)
-        if wanted.production_environment:
-            conditions.append(tasks.c.production_environment == wanted.production_environment)
-        if wanted.tried_version:
-            conditions.append(tasks.c.tried_version == wanted.tried_version)
-        if wanted.kind is not None:
-            conditions.append(tasks.c.kind == wanted.kind.value)
-        if wanted.model_name_contains:
-            part = wanted.model_name_contains.lower()
-            # The index finds candidates; the name itself decides.
-            conditions.append(tasks.c.name_grams.contains(_grams(part, min(len(part), _LONGEST_GRAM))))
-            conditions.append(sa.func.lower(tasks.c.model_name).contains(part, autoescape=True))
-        newest = tasks.c.id.desc()
-        if not wanted.states:
-            select = sa.select(*_COLUMNS).where(*conditions).order_by(newest).limit(limit)
-            return [_task(row) for row in await self._session.execute(select)]
-        # Each state by itself is a range of the index; together they would be a scan of all tasks.
-        parts = [
-            sa.select(*_COLUMNS)
-            .where(*conditions, tasks.c.state == state.value)
-            .order_by(newest)
-            .limit(limit)
-            .subquery()
-            .select()
-            for state in dict.fromkeys(wanted.states)
-        ]
-        union = sa.union_all(*parts).subquery()
-        merged = sa.select(union).order_by(union.c.id.desc()).limit(limit)
-        return [_task(row) for row in await self._session.execute(merged)]
+        """The newest `limit` tasks, of those older than `before` if it is not empty (T3)."""
+        part = wanted.model_name_contains.lower()
+        states = [state.value for state in wanted.states or TaskState]
+        values = {
+            "creator": wanted.creator,
+            "environment": wanted.production_environment,
+            "version": wanted.tried_version,
+            "states": list(dict.fromkeys(states)),
+            "part": part,
+            "grams": _grams_of_part(part),
+            "before": before or _AFTER_ALL,
+            # A frequent part of names is found soon among the newest; the candidates for a rare one are few.
+            "depth": _RECENT if part else limit,
+            "limit": limit,
+        }
+        found = await self._session.execute(_page(_newest(wanted)), values)
+        rows = found.all()
+        if part and len(rows) < limit:
+            await self._session.execute(_PLAN_ANEW)
+            found = await self._session.execute(_page(_in_order(wanted, _CANDIDATES, "limit")), values)
+            rows = found.all()
+        return [_task(row) for row in rows]
+
+
+@functools.cache
+def _page(source: str) -> sa.sql.selectable.TextualSelect:
+    """The tasks of a page, of ids and names in the order of the list."""
+    columns = ", ".join(column.name for column in _COLUMNS)
+    statement = sa.text(
+        f"""
+        SELECT {columns} FROM tasks WHERE id = ANY(ARRAY(
+            SELECT one.id FROM {source} WHERE strpos(lower(one.model_name), :part) > 0
+            ORDER BY one.id DESC LIMIT :limit
+        )) ORDER BY id DESC
+        """  # noqa: S608 -- of constants
+    )
+    arrays = [name for name in ("states", "grams") if f":{name}" in source]
+    binds = (sa.bindparam(name, type_=sa.ARRAY(sa.Text)) for name in arrays)
+    return statement.bindparams(*binds).columns(*_COLUMNS)
+
+
+def _newest(wanted: TaskFilter) -> str:
+    """The newest of every state.
+
+    Each is a range of an index, which begins with creator, environment or both, then the state. Its bounds
+    are rows, so that nothing else is taken for a shorter way: a walk from the newest task on is one only if
+    what is looked for is among the newest.
+    """
+    key = {"creator": wanted.creator, "production_environment": wanted.production_environment}
+    columns = [*(column for column, value in key.items() if value), "state"]
+    is_all = len(columns) == 1 and not wanted.states and wanted.kind is not TaskKind.PREDICTION
+    if is_all or wanted.tried_version:
+        return _in_order(wanted, "true", "depth")
+    bounds = ", ".join(
+        {"production_environment": ":environment", "state": "s.state"}.get(c, f":{c}") for c in columns
+    )
+    return f"""
+        unnest(:states) AS s (state) CROSS JOIN LATERAL (
+            SELECT id, model_name FROM tasks
+            WHERE ({", ".join(columns)}, id) < ({bounds}, :before) AND ({", ".join(columns)}) >= ({bounds})
+                AND {_KIND[wanted.kind]}
+            ORDER BY {", ".join(f"{column} DESC" for column in columns)}, id DESC LIMIT :depth
+        ) one
+        """  # noqa: S608 -- of constants
+
+
+def _in_order(wanted: TaskFilter, condition: str, limit: str) -> str:
+    """What fulfils the filter and the condition, newest first, up to a limit."""
+    conditions = {
+        "creator = :creator": wanted.creator,
+        "production_environment = :environment": wanted.production_environment,
+        "tried_version = :version AND tried_version <> ''": wanted.tried_version,
+        "state = ANY(:states)": wanted.states,
+    }
+    given = " AND ".join(text for text, value in conditions.items() if value)
+    return f"""
+        (
+            SELECT id, model_name FROM tasks
+            WHERE id < :before AND {condition} AND {_KIND[wanted.kind]} {given and f"AND {given}"}
+            ORDER BY id DESC LIMIT :{limit}
+        ) one
+        """  # noqa: S608 -- of constants
 
 
 def digest(content: str) -> bytes:
     """What tells one request's content from another's."""
     return hashlib.sha256(content.encode()).digest()
+
+
+def _grams_of_part(part: str) -> list[str]:
+    """Enough grams to find what contains the part: side by side, and the last."""
+    size = max(1, min(len(part), _LONGEST_GRAM))
+    return sorted({part[i : i + size] for i in (*range(0, len(part) - size, size), len(part) - size)})
 
 
 def _grams(text: str, *sizes: int) -> list[str]:
