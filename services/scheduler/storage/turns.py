@@ -99,7 +99,7 @@ _FRONT = sa.text(
             ORDER BY creator, priority LIMIT 1
         ) following
     ),
-    running AS ({_RUNNING}),
+    running AS MATERIALIZED ({_RUNNING}),
     first AS (
         SELECT a.*, line.creator, line.priority, lines.served_time, coalesce(running.n, 0) AS running,
             j.queue_time, j.id, {_URGENCY} AS urgency
