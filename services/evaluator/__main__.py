@@ -5,6 +5,12 @@ from pathlib import Path
 
 from services.evaluator import consumers, server
 from services.evaluator.application import ReportLibrary
+from services.evaluator.drilldown import server as drilldown
+from services.evaluator.drilldown.application import DrillDown
+from services.evaluator.drilldown.pictures import Pictures
+from services.evaluator.relabelling import server as relabelling
+from services.evaluator.relabelling.application import RelabelMarks
+from services.evaluator.relabelling.registry import DataPaths, mask_codes_from
 from services.evaluator.settings import Settings
 from services.identity import token_verifier
 from services.kit import settings as kit_settings
@@ -13,26 +19,54 @@ from services.kit.database import Database, retrying_transient
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
 from services.kit.messaging import Messaging
-from services.kit.process import Process, SystemClock, run
+from services.kit.object_store import ObjectStore
+from services.kit.process import Process, SystemClock, every, run
 
-_MIGRATIONS = Path(__file__).with_name("migrations")
+MIGRATIONS = Path(__file__).with_name("migrations")
+_SWEEP_S = 6 * 3600.0
 
 
 async def main(process: Process) -> None:
-    """Open what the service consists of."""
+    """The composition of the report service."""
     settings = kit_settings.load(Settings, os.environ)
     telemetry.configure("evaluator", settings.log_level)
+    await serve(process, settings)
+
+
+async def serve(process: Process, settings: Settings) -> GrpcServer:
+    """Open what the service consists of; the server comes last."""
     database = await process.enter(Database(settings.database_url, "evaluator"))
-    await retrying_transient(lambda: database.migrate(_MIGRATIONS), what="migration")
+    await retrying_transient(lambda: database.migrate(MIGRATIONS), what="migration")
     messaging = await process.enter(await Messaging.connect(settings.nats_url, name="evaluator"))
     registry = await process.enter(connect(settings.registry_address, lambda: settings.service_token))
-    library = ReportLibrary(database.sessions, SystemClock().now)
+    # No bucket of its own: who imports the samples makes it.
+    store = await process.enter(ObjectStore(settings.objects, threads=16))
+    now = SystemClock().now
+    library = ReportLibrary(database.sessions, now)
+    pictures = Pictures(store, now)
+    samples = DrillDown(
+        library=library,
+        sessions=database.sessions,
+        store=store,
+        pictures=pictures,
+        mask_codes=mask_codes_from(registry),
+        now=now,
+    )
+    process.background(
+        "old pictures", every(_SWEEP_S, lambda: retrying_transient(pictures.sweep, what="sweeping pictures"))
+    )
     process.background(
         "deleted tasks", lambda: consumers.follow_deleted_tasks(messaging, database.sessions, library)
     )
-    await process.enter(
+    return await process.enter(
         GrpcServer(
-            [server.service(library)],
+            [
+                server.service(library),
+                drilldown.service(samples, now),
+                relabelling.service(
+                    RelabelMarks(database.sessions, now), lambda token: DataPaths(registry, token)
+                ),
+            ],
             verifier=token_verifier(settings.service_token, registry),
             address=settings.listen,
         )

@@ -10,8 +10,15 @@ import numpy as np
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluator.domain.errors import LeaseLost, ReportNotFound
-from services.evaluator.domain.listing import ReportFilter, ReportKey, SampleFilter, SampleKey
-from services.evaluator.domain.report import Report, ReportHeader, SampleResult, Tally
+from services.evaluator.domain.listing import (
+    ReportFilter,
+    ReportKey,
+    SampleFilter,
+    SampleKey,
+    SampleOrder,
+)
+from services.evaluator.domain.report import Report, ReportHeader, SampleResult, StoredSample, Tally
+from services.evaluator.drilldown.suspects import find_suspects
 from services.evaluator.measuring.metrics import Metrics, measure_counts
 from services.evaluator.storage import Reports, SampleResults
 from services.kit.database import Sessions
@@ -68,14 +75,26 @@ class ReportLibrary:
         )
 
     async def list_samples(
-        self, report_id: UUID, wanted: SampleFilter, after: SampleKey | None, page_size: int
-    ) -> Page[SampleResult, SampleKey]:
-        """What most deserves a look first (P4)."""
+        self,
+        report_id: UUID,
+        wanted: SampleFilter,
+        order: SampleOrder,
+        after: SampleKey | None,
+        page_size: int,
+    ) -> Page[StoredSample, SampleKey]:
+        """A page of samples in that order (P4)."""
         async with self._sessions.begin() as session:
-            await _existing(session, report_id)
-            found = await SampleResults(session).list(report_id, wanted, after, page_size + 1)
+            report = await _existing(session, report_id)
+            found = await SampleResults(session).list(
+                report_id,
+                wanted,
+                order,
+                after,
+                page_size + 1,
+                threshold=report.header.confidence_threshold,
+            )
         more = len(found) > page_size
-        return Page([result for _, result in found[:page_size]], found[page_size - 1][0] if more else None)
+        return Page([sample for _, sample in found[:page_size]], found[page_size - 1][0] if more else None)
 
     async def create(
         self, header: ReportHeader, batches: AsyncIterator[Sequence[SampleResult]]
@@ -102,6 +121,7 @@ class ReportLibrary:
                 await SampleResults(session).copy(report.id, ordinal, batch)
                 ordinal += len(batch)
             await reports.set_counts(report.id, tally.counts())
+            await find_suspects(session, report.id)
             return MeasuredReport.of(await _existing(session, report.id))
 
     async def forget_task(self, session: AsyncSession, task: str) -> None:

@@ -11,6 +11,8 @@ from uuid import UUID
 from services.evaluator.domain.errors import PageTokenInvalid
 from services.evaluator.domain.listing import ReportKey, SampleKey
 from services.evaluator.domain.report import Verdict
+from services.evaluator.domain.suspicion import SuspectKey, Suspicion
+from services.evaluator.relabelling.domain import MarkKey
 from services.kit.errors import Violation
 
 DEFAULT_PAGE_SIZE = 50
@@ -31,18 +33,39 @@ def report_token(key: ReportKey | None, listing: Sequence[object]) -> str:
 
 def report_key(token: str, listing: Sequence[object]) -> ReportKey | None:
     """Where the page begins."""
+    place = _newest(token, listing)
+    return None if place is None else ReportKey(*place)
+
+
+def mark_token(key: MarkKey | None, listing: Sequence[object]) -> str:
+    """The token of the page after `key`; empty at the end."""
+    return "" if key is None else _encode(listing, [key.create_time.isoformat(), str(key.id)])
+
+
+def mark_key(token: str, listing: Sequence[object]) -> MarkKey | None:
+    """Where the page begins."""
+    place = _newest(token, listing)
+    return None if place is None else MarkKey(*place)
+
+
+def _newest(token: str, listing: Sequence[object]) -> tuple[datetime, UUID] | None:
+    """The place in a listing that is newest first."""
     if not token:
         return None
     try:
-        create_time, report_id = _decode(token, listing)
-        return ReportKey(datetime.fromisoformat(create_time).astimezone(UTC), UUID(report_id))
+        create_time, item_id = _decode(token, listing)
+        return datetime.fromisoformat(create_time).astimezone(UTC), UUID(item_id)
     except (ValueError, TypeError) as error:
         raise _invalid() from error
 
 
 def sample_token(key: SampleKey | None, listing: Sequence[object]) -> str:
     """The token of the page after `key`; empty at the end."""
-    return "" if key is None else _encode(listing, [int(key.verdict), key.rank, key.file, key.ordinal])
+    return (
+        ""
+        if key is None
+        else _encode(listing, [int(key.verdict), key.rank, key.true_code, key.file, key.ordinal])
+    )
 
 
 def sample_key(token: str, listing: Sequence[object]) -> SampleKey | None:
@@ -50,8 +73,24 @@ def sample_key(token: str, listing: Sequence[object]) -> SampleKey | None:
     if not token:
         return None
     try:
-        verdict, rank, file, ordinal = _decode(token, listing)
-        return SampleKey(Verdict(verdict), float(rank), str(file), int(ordinal))
+        verdict, rank, true_code, file, ordinal = _decode(token, listing)
+        return SampleKey(Verdict(verdict), float(rank), str(true_code), str(file), int(ordinal))
+    except (ValueError, TypeError) as error:
+        raise _invalid() from error
+
+
+def suspect_token(key: SuspectKey | None, listing: Sequence[object]) -> str:
+    """The token of the page after `key`; empty at the end."""
+    return "" if key is None else _encode(listing, [key.score, key.ordinal, int(key.suspicion)])
+
+
+def suspect_key(token: str, listing: Sequence[object]) -> SuspectKey | None:
+    """Where the page begins."""
+    if not token:
+        return None
+    try:
+        score, ordinal, suspicion = _decode(token, listing)
+        return SuspectKey(float(score), int(ordinal), Suspicion(suspicion))
     except (ValueError, TypeError) as error:
         raise _invalid() from error
 

@@ -53,15 +53,17 @@ class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
         context: object,  # noqa: ARG002
     ) -> report_service_pb2.ListSampleResultsResponse:
         """What most deserves a look first (P4)."""
-        listing = (request.parent, request.true_code, request.predicted_code, request.verdict)
+        wanted, order = wire.sample_filter(request), wire.sample_order(request.order_by)
+        listing = (request.parent, wanted, order)
         page = await self._library.list_samples(
             wire.report_id(request.parent),
-            wire.sample_filter(request),
+            wanted,
+            order,
             paging.sample_key(request.page_token, listing),
             paging.page_size(request.page_size),
         )
         return report_service_pb2.ListSampleResultsResponse(
-            results=[wire.result(result) for result in page.items],
+            results=[wire.stored_sample(sample) for sample in page.items],
             next_page_token=paging.sample_token(page.last_key, listing),
         )
 

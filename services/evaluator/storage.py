@@ -9,7 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.evaluator.domain.listing import ReportFilter, ReportKey, SampleFilter, SampleKey
+from services.evaluator.domain.listing import (
+    ReportFilter,
+    ReportKey,
+    SampleFilter,
+    SampleKey,
+    SampleOrder,
+)
 from services.evaluator.domain.report import (
     ANY_DEFECT,
     CodeScore,
@@ -20,6 +26,7 @@ from services.evaluator.domain.report import (
     ReportHeader,
     ReportKind,
     SampleResult,
+    StoredSample,
     Verdict,
 )
 
@@ -47,7 +54,7 @@ _report = sa.Table(
     sa.Column("pixel_counts", ARRAY(sa.BigInteger, dimensions=2)),
     sa.Column("pixel_sample_count", sa.BigInteger),
 )
-_sample = sa.Table(
+sample_table = sa.Table(
     "sample_result",
     _metadata,
     sa.Column("report_id", sa.Uuid),
@@ -69,6 +76,7 @@ _sample = sa.Table(
     sa.Column("predicted_mask_sha256", sa.Text),
     sa.Column("pixel_codes", ARRAY(sa.Text)),
     sa.Column("pixel_counts", ARRAY(sa.BigInteger, dimensions=2)),
+    sa.Column("perceptual_hash", sa.LargeBinary),
 )
 _deleted_task = sa.Table(
     "deleted_task",
@@ -76,7 +84,8 @@ _deleted_task = sa.Table(
     sa.Column("task", sa.Text, primary_key=True),
     sa.Column("delete_time", sa.DateTime(timezone=True)),
 )
-_SAMPLE_ORDER = (_sample.c.verdict, _sample.c.rank, _sample.c.file, _sample.c.ordinal)
+_IN_VERDICT = (sample_table.c.rank, sample_table.c.file, sample_table.c.ordinal)
+_BY_FILE = (sample_table.c.true_code, sample_table.c.file, sample_table.c.ordinal)
 
 
 class Reports:
@@ -191,37 +200,125 @@ class SampleResults:
                 result.predicted_mask_sha256,
                 [pixels.code for pixels in result.pixels],
                 _pixel_counts(result.pixels),
+                result.perceptual_hash or None,
             )
             for ordinal, result in enumerate(results, first_ordinal)
         )
         driver: Any = raw.driver_connection
         await driver.copy_records_to_table(
-            _sample.name, records=records, columns=[column.name for column in _sample.columns]
+            sample_table.name, records=records, columns=[column.name for column in sample_table.columns]
         )
 
-    async def list(
-        self, report_id: UUID, wanted: SampleFilter, after: SampleKey | None, limit: int
-    ) -> Sequence[tuple[SampleKey, SampleResult]]:
-        """In the order of SampleKey, from after `after` on."""
-        query = (
-            sa.select(_sample).where(_sample.c.report_id == report_id).order_by(*_SAMPLE_ORDER).limit(limit)
+    async def get(self, report_id: UUID, ordinal: int) -> StoredSample | None:
+        """The sample, if it is there."""
+        query = sa.select(sample_table).where(
+            sample_table.c.report_id == report_id, sample_table.c.ordinal == ordinal
         )
-        if wanted.true_code:
-            query = query.where(_sample.c.true_code == wanted.true_code)
-        if wanted.predicted_code:
-            query = query.where(_sample.c.predicted_code == wanted.predicted_code)
-        if wanted.verdict is not None:
-            query = query.where(_sample.c.verdict == int(wanted.verdict))
-        if after is not None:
-            place = (int(after.verdict), after.rank, after.file, after.ordinal)
-            bounds = (
-                sa.literal(value, column.type) for value, column in zip(place, _SAMPLE_ORDER, strict=True)
-            )
-            query = query.where(sa.tuple_(*_SAMPLE_ORDER) > sa.tuple_(*bounds))
+        row = (await self._session.execute(query)).one_or_none()
+        return None if row is None else to_stored(row)
+
+    async def list(  # noqa: PLR0913 -- what a page is
+        self,
+        report_id: UUID,
+        wanted: SampleFilter,
+        order: SampleOrder,
+        after: SampleKey | None,
+        limit: int,
+        *,
+        threshold: float,
+    ) -> Sequence[tuple[SampleKey, StoredSample]]:
+        """In that order, from after `after` on. `threshold` is the report's.
+
+        Every page reads about as many rows as it gives: samples of one verdict are in the order of their
+        confidence, or in its reverse, so the three verdicts are read apart and merged.
+        """
+        query = _kept(report_id, wanted)
+        if order is SampleOrder.FILE:
+            verdicts = [int(verdict) for verdict in wanted.verdicts]
+            query = query.where(sample_table.c.verdict.in_(verdicts)).order_by(*_BY_FILE)
+            if wanted.below_threshold:
+                query = query.where(sample_table.c.confidence < threshold)
+            if after is not None:
+                query = query.where(_beyond(_BY_FILE, (after.true_code, after.file, after.ordinal)))
+            return await self._rows(query, limit)
+        found: list[tuple[SampleKey, StoredSample]] = []
+        for verdict in wanted.verdicts:
+            if order is SampleOrder.DESERVES_A_LOOK and len(found) >= limit:
+                break
+            of_verdict = _from(query, verdict, order, after)
+            if of_verdict is not None:
+                if wanted.below_threshold:
+                    of_verdict = of_verdict.where(_by_confidence(verdict, "<", threshold))
+                found += await self._rows(of_verdict, limit)
+        # Stable: within a verdict the order of the index stays.
+        if order is SampleOrder.CONFIDENCE:
+            found.sort(key=lambda item: (item[0].confidence, item[0].verdict))
+        elif order is SampleOrder.CONFIDENCE_DESC:
+            found.sort(key=lambda item: (-item[0].confidence, item[0].verdict))
+        return found[:limit]
+
+    async def _rows(self, query: sa.Select[Any], limit: int) -> Sequence[tuple[SampleKey, StoredSample]]:
         return [
-            (SampleKey(Verdict(row.verdict), row.rank, row.file, row.ordinal), _to_result(row))
-            for row in await self._session.execute(query)
+            (
+                SampleKey(Verdict(row.verdict), row.rank, row.true_code, row.file, row.ordinal),
+                to_stored(row),
+            )
+            for row in await self._session.execute(query.limit(limit))
         ]
+
+
+def _kept(report_id: UUID, wanted: SampleFilter) -> sa.Select[Any]:
+    query = sa.select(sample_table).where(sample_table.c.report_id == report_id)
+    if wanted.true_code:
+        query = query.where(sample_table.c.true_code == wanted.true_code)
+    if wanted.predicted_code:
+        query = query.where(sample_table.c.predicted_code == wanted.predicted_code)
+    if wanted.decided_by is not None:
+        query = query.where(sample_table.c.decided_by == int(wanted.decided_by))
+    return query
+
+
+def _from(
+    query: sa.Select[Any], verdict: Verdict, order: SampleOrder, after: SampleKey | None
+) -> sa.Select[Any] | None:
+    """The samples of a verdict that come after `after` in that order; None if surely none does."""
+    query = query.where(sample_table.c.verdict == int(verdict))
+    # Ranks fall with the confidence of misjudged samples; those of nonconforming ones are all 0.
+    backward = (
+        order
+        is {
+            Verdict.CORRECT: SampleOrder.CONFIDENCE_DESC,
+            Verdict.MISJUDGED: SampleOrder.CONFIDENCE,
+            Verdict.NONCONFORMING: None,
+        }[verdict]
+    )
+    query = query.order_by(*(column.desc() if backward else column for column in _IN_VERDICT))
+    if after is None:
+        return query
+    if verdict is after.verdict:
+        return query.where(_beyond(_IN_VERDICT, (after.rank, after.file, after.ordinal), backward=backward))
+    if order is SampleOrder.DESERVES_A_LOOK:
+        return query if verdict > after.verdict else None
+    comparison = ">" if order is SampleOrder.CONFIDENCE else "<"
+    if verdict > after.verdict:
+        comparison += "="
+    return query.where(_by_confidence(verdict, comparison, after.confidence))
+
+
+def _by_confidence(verdict: Verdict, comparison: str, confidence: float) -> sa.ColumnElement[bool]:
+    """How the confidence of samples of that verdict compares, said of their rank: the index knows that."""
+    if verdict is Verdict.MISJUDGED:
+        reverse = comparison.translate(str.maketrans("<>", "><"))
+        return sample_table.c.rank.bool_op(reverse)(-confidence)
+    return sample_table.c.rank.bool_op(comparison)(confidence)
+
+
+def _beyond(
+    columns: Sequence[sa.Column[Any]], place: Sequence[object], *, backward: bool = False
+) -> sa.ColumnElement[bool]:
+    key = sa.tuple_(*columns)
+    bound = sa.tuple_(*(sa.literal(value, column.type) for value, column in zip(place, columns, strict=True)))
+    return key < bound if backward else key > bound
 
 
 def _counts(counts: Counts) -> dict[str, Any]:
@@ -271,6 +368,11 @@ def _to_report(row: sa.Row[Any]) -> Report:
     )
 
 
+def to_stored(row: sa.Row[Any]) -> StoredSample:
+    """The sample of a row of `sample_result`."""
+    return StoredSample(row.report_id, row.ordinal, _to_result(row))
+
+
 def _to_result(row: sa.Row[Any]) -> SampleResult:
     return SampleResult(
         file=row.file,
@@ -287,4 +389,5 @@ def _to_result(row: sa.Row[Any]) -> SampleResult:
         mask_sha256=row.mask_sha256,
         predicted_mask_sha256=row.predicted_mask_sha256,
         pixels=_to_pixels(row.pixel_codes, row.pixel_counts),
+        perceptual_hash=row.perceptual_hash or b"",
     )

@@ -3,11 +3,11 @@
 import contextlib
 from uuid import UUID
 
-from loupe.evaluator.v1 import report_pb2, report_service_pb2
+from loupe.evaluator.v1 import report_pb2, report_service_pb2, sample_result_service_pb2
 
 from services.evaluator.application import MeasuredReport
-from services.evaluator.domain.errors import ReportInvalid, ReportNotFound
-from services.evaluator.domain.listing import ReportFilter, SampleFilter
+from services.evaluator.domain.errors import FilterInvalid, ReportInvalid, ReportNotFound
+from services.evaluator.domain.listing import ReportFilter, SampleFilter, SampleOrder
 from services.evaluator.domain.report import (
     CodeScore,
     DecidedBy,
@@ -15,6 +15,7 @@ from services.evaluator.domain.report import (
     ReportHeader,
     ReportKind,
     SampleResult,
+    StoredSample,
     Verdict,
 )
 from services.evaluator.measuring.metrics import CodeMetrics, Interval, Metrics
@@ -39,13 +40,32 @@ def report_filter(request: report_service_pb2.ListReportsRequest) -> ReportFilte
     )
 
 
-def sample_filter(request: report_service_pb2.ListSampleResultsRequest) -> SampleFilter:
+def sample_filter(
+    request: report_service_pb2.ListSampleResultsRequest
+    | sample_result_service_pb2.DownloadSampleResultsRequest,
+) -> SampleFilter:
     """Which samples a listing keeps."""
-    return SampleFilter(
-        true_code=request.true_code,
-        predicted_code=request.predicted_code,
-        verdict=Verdict(request.verdict) if request.verdict else None,
-    )
+    try:
+        return SampleFilter(
+            true_code=request.true_code,
+            predicted_code=request.predicted_code,
+            verdict=Verdict(request.verdict) if request.verdict else None,
+            decided_by=DecidedBy(request.decided_by) if request.decided_by else None,
+            below_threshold=request.below_threshold,
+        )
+    except ValueError as error:
+        raise FilterInvalid.of(
+            Violation("verdict", "INVALID", f"{error}; take one of the contract's")
+        ) from error
+
+
+def sample_order(text: str) -> SampleOrder:
+    """In which order a listing is."""
+    words = " ".join(text.split()).removesuffix(" asc")
+    if words in set(SampleOrder):
+        return SampleOrder(words)
+    known = ", ".join(order for order in SampleOrder if order)
+    raise FilterInvalid.of(Violation("order_by", "INVALID", f"{text!r} is none of: {known}"))
 
 
 def header_from(message: report_service_pb2.CreateReportRequest.Header) -> ReportHeader:
@@ -89,12 +109,15 @@ def result_from(message: report_pb2.SampleResult) -> SampleResult:
         pixels=tuple(
             PixelCounts(its.code, its.intersection, its.truth, its.predicted) for its in message.pixels
         ),
+        perceptual_hash=message.perceptual_hash,
     )
 
 
-def result(value: SampleResult) -> report_pb2.SampleResult:
-    """One sample."""
+def stored_sample(sample: StoredSample) -> report_pb2.SampleResult:
+    """One sample of a report."""
+    value = sample.result
     return report_pb2.SampleResult(
+        name=sample.name,
         file=value.file,
         data_path=value.data_path,
         sha256=value.sha256,

@@ -74,6 +74,8 @@ class SampleResult:
     predicted_mask_sha256: str = ""
     pixels: tuple[PixelCounts, ...] = ()
     """Of ANY_DEFECT, then of the codes in either mask; empty where the truth is not known pixel by pixel."""
+    perceptual_hash: bytes = b""
+    """PERCEPTUAL_HASH_BYTES of them, or none where nobody looked at the picture."""
 
     @property
     def rank(self) -> float:
@@ -88,6 +90,23 @@ class SampleResult:
                 return -self.confidence
             case Verdict.NONCONFORMING:
                 return 0.0
+
+
+PERCEPTUAL_HASH_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSample:
+    """A sample of a report, by its number there."""
+
+    report_id: UUID
+    ordinal: int
+    result: SampleResult
+
+    @property
+    def name(self) -> str:
+        """Its resource name."""
+        return f"reports/{self.report_id}/sampleResults/{self.ordinal}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +195,8 @@ class Tally:
     def add(self, result: SampleResult) -> None:
         """Count one; ReportInvalid if its verdict is not what its codes say."""
         true = self._index.get(result.true_code)
+        if len(result.perceptual_hash) not in {0, PERCEPTUAL_HASH_BYTES}:
+            raise _invalid(result, f"perceptual_hash must have {PERCEPTUAL_HASH_BYTES} bytes, or none")
         if result.verdict is Verdict.NONCONFORMING:
             if result.pixels:
                 raise _invalid(result, "NONCONFORMING, but with pixels of a predicted mask")

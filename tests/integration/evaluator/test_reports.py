@@ -60,6 +60,8 @@ async def test_what_the_masks_of_a_sample_came_to_is_kept(reports: ReportService
     masks = {"mask_sha256": "cd" * 32, "predicted_mask_sha256": "ef" * 32}
     sent = [sample(1, A, A, **masks, pixels=pixels), sample(2, A, A)]
     created = await reports.create(sent)
+    for number, result in enumerate(sent):
+        result.name = f"{created.name}/sampleResults/{number}"
     assert await reports.samples(created.name) == sent
 
 

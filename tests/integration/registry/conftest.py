@@ -77,6 +77,10 @@ class Registry:
 
     async def with_role(self, role: int) -> Caller:
         """A new user of that role with a token."""
+        return self.caller((await self.token_of_role(role))[1])
+
+    async def token_of_role(self, role: int) -> tuple[str, str]:
+        """Name and token of a new user of that role."""
         user_id = f"user-{secrets.token_hex(4)}"
         await self.admin.identity.CreateUser(
             identity_service_pb2.CreateUserRequest(user_id=user_id, user=identity_pb2.User(role=role))
@@ -84,7 +88,7 @@ class Registry:
         token = await self.admin.identity.CreateToken(
             identity_service_pb2.CreateTokenRequest(parent=f"users/{user_id}")
         )
-        return self.caller(token.secret)
+        return f"users/{user_id}", token.secret
 
 
 async def run_registry(environment: dict[str, str]) -> AsyncIterator[Registry]:

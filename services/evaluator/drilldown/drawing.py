@@ -1,0 +1,118 @@
+"""Pictures of samples for people: thumbnails, and masks drawn over the original (P4). No torch, no I/O.
+
+H, W height and width of the original; h, w of the picture; 3 channels RGB.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.vision.images import ImageLimits, Pixels, decode, decode_mask
+
+MAX_OBJECT_BYTES = 64 * 2**20
+LIMITS = ImageLimits(max_image_bytes=MAX_OBJECT_BYTES)
+"""As of an import: what a report lists was read under these once."""
+VERSION = "1"
+"""Changes when the pictures do: those of another version are then not found."""
+THUMBNAIL_PX = 160
+OVERLAY_PX = 1200
+_SMALLEST_OVERLAY_PX = 480
+"""Smaller originals are magnified, so that outlines do not hide what they surround."""
+_TRUTH, _PREDICTION = (0, 200, 60), (235, 40, 220)
+_PAPER, _INK = (250, 250, 250), (60, 60, 60)
+_LINE_PX, _SWATCH_PX, _FONT, _TEXT = 24, 28, cv2.FONT_HERSHEY_SIMPLEX, 0.45
+_JPEG_QUALITY = 85
+
+
+@dataclass(frozen=True, slots=True)
+class MaskFile:
+    """A mask's bytes and their meaning: i is the i-th code; without codes, above 127 is `sample_code`."""
+
+    data: bytes
+    codes: tuple[str, ...]
+    sample_code: str = ""
+
+    def regions(self) -> list[tuple[str, NDArray[np.uint8]]]:
+        """Where each code is, 0 or 1 (H, W), for the codes that occur. Raises UnusableImage."""
+        values_HW = decode_mask(self.data, LIMITS)
+        if not self.codes:
+            marked_HW = (values_HW > 127).astype(np.uint8)
+            return [(self.sample_code, marked_HW)] if marked_HW.any() else []
+        # 255 and other values beyond the codes mean nothing here: tools use them for void.
+        return [
+            (self.codes[value - 1], (values_HW == value).astype(np.uint8))
+            for value in np.unique(values_HW).tolist()
+            if 0 < value <= len(self.codes)
+        ]
+
+
+def thumbnail(data: bytes) -> bytes:
+    """A JPEG of at most THUMBNAIL_PX a side. Raises UnusableImage."""
+    pixels_HWC = decode(data, LIMITS)
+    return _encoded(_fitted(pixels_HWC, THUMBNAIL_PX), ".jpg", cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY)
+
+
+def overlay(data: bytes, truth: MaskFile | None, prediction: MaskFile | None) -> bytes:
+    """A PNG of at most OVERLAY_PX a side and a legend: outlines of both masks. Raises UnusableImage."""
+    picture_hwC = _fitted(decode(data, LIMITS), OVERLAY_PX, at_least=_SMALLEST_OVERLAY_PX)
+    legend: list[tuple[str, tuple[int, int, int]]] = []
+    for mask, colour, what in ((truth, _TRUTH, "truth"), (prediction, _PREDICTION, "prediction")):
+        if mask is None:
+            continue
+        regions = mask.regions()
+        for code, region_HW in regions:
+            _outline(picture_hwC, region_HW, code, colour, below=mask is prediction)
+        legend.append((f"{what}: {', '.join(code for code, _ in regions) or 'nothing'}", colour))
+    return _encoded(np.vstack([picture_hwC, _legend(legend, picture_hwC.shape[1])]), ".png")
+
+
+def _fitted(pixels_HWC: Pixels, most_px: int, *, at_least: int = 0) -> Pixels:
+    """The picture with its longer side within the bounds, in its own proportions."""
+    height, width = pixels_HWC.shape[:2]
+    longer = max(height, width)
+    wanted = min(max(longer, at_least), most_px)
+    if wanted == longer:
+        return pixels_HWC.copy()
+    size = (max(1, round(width * wanted / longer)), max(1, round(height * wanted / longer)))
+    # Magnified without smoothing: who looks for a defect wants to see its pixels.
+    interpolation = cv2.INTER_AREA if wanted < longer else cv2.INTER_NEAREST
+    return np.asarray(cv2.resize(pixels_HWC, size, interpolation=interpolation), np.uint8)
+
+
+def _outline(
+    picture_hwC: Pixels, region_HW: NDArray[np.uint8], code: str, colour: tuple[int, int, int], *, below: bool
+) -> None:
+    """Draw a region's outline, and its code above its largest part, or below it."""
+    height, width = picture_hwC.shape[:2]
+    region_hw = cv2.resize(region_HW, (width, height), interpolation=cv2.INTER_NEAREST)
+    contours, _ = cv2.findContours(region_hw, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    if not contours:
+        return  # so thin that nothing of it is left at the picture's size
+    cv2.drawContours(picture_hwC, contours, -1, colour, 1, cv2.LINE_8)
+    left, top, _, tall = cv2.boundingRect(max(contours, key=cv2.contourArea))
+    (text_width, text_height), _ = cv2.getTextSize(code, _FONT, _TEXT, 1)
+    line = top + tall + text_height + 4 if below else top - 4
+    origin = (
+        max(0, min(left, width - text_width)),
+        max(text_height, min(line, height - 3)),
+    )
+    # A dark rim keeps the text readable on any ground.
+    cv2.putText(picture_hwC, code, origin, _FONT, _TEXT, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.putText(picture_hwC, code, origin, _FONT, _TEXT, colour, 1, cv2.LINE_AA)
+
+
+def _legend(lines: Sequence[tuple[str, tuple[int, int, int]]], width: int) -> Pixels:
+    legend_hwC = np.full((_LINE_PX * len(lines) + 4, width, 3), _PAPER, np.uint8)
+    for number, (text, colour) in enumerate(lines):
+        middle = number * _LINE_PX + _LINE_PX // 2 + 2
+        cv2.line(legend_hwC, (6, middle), (_SWATCH_PX - 6, middle), colour, 2)
+        cv2.putText(legend_hwC, text, (_SWATCH_PX, middle + 5), _FONT, _TEXT, _INK, 1, cv2.LINE_AA)
+    return legend_hwC
+
+
+def _encoded(picture_hwC: Pixels, extension: str, *options: int) -> bytes:
+    _, buffer = cv2.imencode(extension, cv2.cvtColor(picture_hwC, cv2.COLOR_RGB2BGR), list(options))
+    return bytes(buffer.tobytes())

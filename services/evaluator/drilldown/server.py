@@ -1,0 +1,85 @@
+# ruff: noqa: N802, D102 -- RPCs are named and documented by their contract
+"""`loupe.evaluator.v1.SampleResultService`."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from typing import Any
+
+from google.api.httpbody_pb2 import HttpBody
+from loupe.evaluator.v1 import report_pb2
+from loupe.evaluator.v1 import sample_result_service_pb2 as rpc
+from loupe.evaluator.v1 import sample_result_service_pb2_grpc as rpc_grpc
+
+from services.evaluator import paging
+from services.evaluator import wire as report_wire
+from services.evaluator.domain.errors import FilterInvalid
+from services.evaluator.drilldown import wire
+from services.evaluator.drilldown.application import DrillDown
+from services.evaluator.drilldown.pictures import LINK_LIFE
+from services.kit.errors import Violation
+from services.kit.grpc_server import Service
+
+Context = Any  # grpc.aio's context; no handler touches it
+
+
+class SampleResultServicer(rpc_grpc.SampleResultServiceServicer):
+    """Answers for the samples behind reports."""
+
+    def __init__(self, samples: DrillDown, now: Callable[[], datetime]) -> None:
+        self._samples = samples
+        self._now = now
+        self._links = {
+            rpc.SAMPLE_PICTURE_UNSPECIFIED: samples.link_thumbnail,
+            rpc.SAMPLE_PICTURE_THUMBNAIL: samples.link_thumbnail,
+            rpc.SAMPLE_PICTURE_ORIGINAL: samples.link_original,
+            rpc.SAMPLE_PICTURE_OVERLAY: samples.link_overlay,
+        }
+
+    async def GetSampleResult(
+        self, request: rpc.GetSampleResultRequest, _: Context
+    ) -> report_pb2.SampleResult:
+        return report_wire.stored_sample(await self._samples.get(*wire.sample_name(request.name)))
+
+    async def LinkSamplePicture(
+        self, request: rpc.LinkSamplePictureRequest, _: Context
+    ) -> rpc.LinkSamplePictureResponse:
+        link = self._links.get(request.picture)
+        if link is None:
+            raise FilterInvalid.of(Violation("picture", "INVALID", f"{request.picture} is no picture"))
+        answer = rpc.LinkSamplePictureResponse(url=await link(*wire.sample_name(request.name)))
+        answer.expire_time.FromDatetime(self._now() + LINK_LIFE)
+        return answer
+
+    async def DownloadSampleResults(
+        self, request: rpc.DownloadSampleResultsRequest, _: Context
+    ) -> AsyncIterator[HttpBody]:
+        chunks = self._samples.download(
+            report_wire.report_id(request.parent), report_wire.sample_filter(request)
+        )
+        async for chunk in chunks:
+            yield HttpBody(content_type="application/zip", data=chunk)
+
+    async def ListSuspectedLabels(
+        self, request: rpc.ListSuspectedLabelsRequest, _: Context
+    ) -> rpc.ListSuspectedLabelsResponse:
+        wanted = wire.suspect_filter(request)
+        listing = (request.parent, wanted)
+        page = await self._samples.suspects(
+            report_wire.report_id(request.parent),
+            wanted,
+            paging.suspect_key(request.page_token, listing),
+            paging.page_size(request.page_size),
+        )
+        return rpc.ListSuspectedLabelsResponse(
+            labels=[wire.suspect(suspect) for suspect in page.items],
+            next_page_token=paging.suspect_token(page.last_key, listing),
+        )
+
+
+def service(samples: DrillDown, now: Callable[[], datetime]) -> Service:
+    """The service for the evaluator's server."""
+    return Service(
+        servicer=SampleResultServicer(samples, now),
+        add_to_server=rpc_grpc.add_SampleResultServiceServicer_to_server,
+        descriptor=rpc.DESCRIPTOR.services_by_name["SampleResultService"],
+    )

@@ -1,0 +1,1 @@
+"""Marks of wrong labels, from a report to a new revision of the data (P6)."""

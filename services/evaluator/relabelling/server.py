@@ -1,0 +1,92 @@
+# ruff: noqa: N802, D102 -- RPCs are named and documented by their contract
+"""`loupe.evaluator.v1.RelabelService`."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.empty_pb2 import Empty
+from loupe.evaluator.v1 import relabel_pb2
+from loupe.evaluator.v1 import relabel_service_pb2 as rpc
+from loupe.evaluator.v1 import relabel_service_pb2_grpc as rpc_grpc
+
+from services.evaluator import paging
+from services.evaluator.domain.errors import FilterInvalid
+from services.evaluator.drilldown.wire import sample_name
+from services.evaluator.relabelling import wire
+from services.evaluator.relabelling.application import Relabeller, RelabelMarks
+from services.kit.auth import current_principal, token_of
+from services.kit.errors import Violation
+from services.kit.grpc_server import Service
+
+Context = Any  # grpc.aio's context; only ApplyRelabelMarks looks into it, for the caller's token
+
+
+class RelabelServicer(rpc_grpc.RelabelServiceServicer):
+    """Answers for the marks of wrong labels."""
+
+    def __init__(self, marks: RelabelMarks, registry: Callable[[str], Relabeller]) -> None:
+        """`registry` gives the registry as the holder of a token meets it."""
+        self._marks = marks
+        self._registry = registry
+
+    async def CreateRelabelMark(
+        self, request: rpc.CreateRelabelMarkRequest, _: Context
+    ) -> relabel_pb2.RelabelMark:
+        mark = await self._marks.mark(
+            *sample_name(request.sample_result),
+            request.right_code,
+            request.note,
+            current_principal().name,
+        )
+        return wire.mark(mark)
+
+    async def GetRelabelMark(self, request: rpc.GetRelabelMarkRequest, _: Context) -> relabel_pb2.RelabelMark:
+        return wire.mark(await self._marks.get(wire.mark_id(request.name)))
+
+    async def ListRelabelMarks(
+        self, request: rpc.ListRelabelMarksRequest, _: Context
+    ) -> rpc.ListRelabelMarksResponse:
+        wanted = wire.mark_filter(request)
+        page = await self._marks.page(
+            wanted, paging.mark_key(request.page_token, (wanted,)), paging.page_size(request.page_size)
+        )
+        return rpc.ListRelabelMarksResponse(
+            marks=[wire.mark(mark) for mark in page.items],
+            next_page_token=paging.mark_token(page.last_key, (wanted,)),
+        )
+
+    async def DeleteRelabelMark(self, request: rpc.DeleteRelabelMarkRequest, _: Context) -> Empty:
+        await self._marks.delete(wire.mark_id(request.name))
+        return Empty()
+
+    async def ExportRelabelMarks(
+        self, request: rpc.ExportRelabelMarksRequest, _: Context
+    ) -> AsyncIterator[HttpBody]:
+        wanted = wire.mark_filter(request)
+        if request.format == rpc.RELABEL_FORMAT_JSON_LINES:
+            kind, lines = "application/jsonl", wire.json_lines
+        elif request.format in {rpc.RELABEL_FORMAT_UNSPECIFIED, rpc.RELABEL_FORMAT_CSV}:
+            kind, lines = "text/csv; charset=utf-8", wire.csv_lines
+            yield HttpBody(content_type=kind, data=wire.csv_head())
+        else:
+            raise FilterInvalid.of(Violation("format", "INVALID", f"{request.format} is no format"))
+        async for batch in self._marks.batches(wanted):
+            yield HttpBody(content_type=kind, data=lines(batch))
+
+    async def ApplyRelabelMarks(
+        self, request: rpc.ApplyRelabelMarksRequest, context: Context
+    ) -> rpc.ApplyRelabelMarksResponse:
+        # What the caller may do to the path is the registry's to say: it is asked with the caller's token.
+        registry = self._registry(token_of(context.invocation_metadata()))
+        marks, revision = await self._marks.apply(request.data_path, request.revision, registry)
+        return rpc.ApplyRelabelMarksResponse(marks=[wire.mark(mark) for mark in marks], revision=revision)
+
+
+def service(marks: RelabelMarks, registry: Callable[[str], Relabeller]) -> Service:
+    """The service for the evaluator's server."""
+    return Service(
+        servicer=RelabelServicer(marks, registry),
+        add_to_server=rpc_grpc.add_RelabelServiceServicer_to_server,
+        descriptor=rpc.DESCRIPTOR.services_by_name["RelabelService"],
+    )
