@@ -22,7 +22,13 @@ from typing import Any, ParamSpec, Self, TypeVar
 import urllib3
 from google.protobuf.duration_pb2 import Duration
 from loupe import names
-from loupe.evaluator.v1 import report_pb2, report_service_pb2, report_service_pb2_grpc
+from loupe.evaluator.v1 import (
+    relabel_service_pb2_grpc,
+    report_pb2,
+    report_service_pb2,
+    report_service_pb2_grpc,
+    sample_result_service_pb2_grpc,
+)
 from loupe.folders import FolderListing, ImportOptions
 from loupe.importing import ImportProgress, ImportResult, SampleImport
 from loupe.profile import Profile, load_profile
@@ -56,8 +62,8 @@ T = TypeVar("T")
 class AsyncLoupe:
     """Channels to the services of one installation; an async context manager.
 
-    The attributes `images`, `datasets`, `master_data`, `models`, `identity`, `tasks` and `reports` are the
-    contracts' own stubs; the methods are what takes more than one call.
+    The attributes `images`, `datasets`, `master_data`, `models`, `identity`, `tasks`, `reports`, `samples`
+    and `marks` are the contracts' own stubs; the methods are what takes more than one call.
     """
 
     def __init__(self, profile: Profile) -> None:
@@ -72,6 +78,8 @@ class AsyncLoupe:
         self.identity = identity_service_pb2_grpc.IdentityServiceStub(self._registry)
         self.tasks = task_service_pb2_grpc.TaskServiceStub(self._scheduler)
         self.reports = report_service_pb2_grpc.ReportServiceStub(self._evaluator)
+        self.samples = sample_result_service_pb2_grpc.SampleResultServiceStub(self._evaluator)
+        self.marks = relabel_service_pb2_grpc.RelabelServiceStub(self._evaluator)
 
     @classmethod
     def connect(cls, data_dir: Path | None = None) -> Self:
