@@ -1,12 +1,12 @@
 """Measures and prints one JSON object: `python -m tests.bench [stack] [live] [training] …`.
 
-Besides: admission, listing. By default the first three: the queue's and the list's take minutes each.
+Besides: admission, drilldown, listing, which take minutes each. By default the first three.
 """
 
 import json
 import sys
 
-from tests.bench import admission, listing, live, stack, training
+from tests.bench import admission, drilldown, listing, live, stack, training
 
 
 def main() -> None:
@@ -21,6 +21,8 @@ def main() -> None:
         figures["training"] = training.measure_overhead()
     if "admission" in wanted:
         figures["admission"] = admission.measure()
+    if "drilldown" in wanted:
+        figures["drilldown"] = drilldown.measure()
     if "listing" in wanted:
         figures["listing"] = listing.measure()
     print(json.dumps(figures, indent=2))
