@@ -1,5 +1,6 @@
 """Reading image files that strangers made (D4). Needs no torch: the registry imports samples through it."""
 
+import colorsys
 import hashlib
 import struct
 import zlib
@@ -131,6 +132,17 @@ def decode_mask(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np
     with Image.open(BytesIO(data), formats=["PNG"]) as image:
         indexed = image if image.mode in {"L", "P"} else image.convert("L")
         return np.array(indexed, np.uint8)
+
+
+def encode_labels(labels_HW: NDArray[np.uint8]) -> bytes:
+    """An indexed PNG of labels; equal labels are equal bytes. Its colours are for who opens it by hand."""
+    image = Image.fromarray(labels_HW, "P")
+    # The golden angle keeps neighbouring codes apart, however many there are.
+    hues = (colorsys.hsv_to_rgb(index * 0.381966 % 1, 0.9, 1.0) for index in range(1, 256))
+    image.putpalette([0, 0, 0, *(round(255 * value) for colour in hues for value in colour)])
+    encoded = BytesIO()
+    image.save(encoded, "PNG")
+    return encoded.getvalue()
 
 
 def pixels_sha256(pixels_HWC: Pixels) -> str:

@@ -18,6 +18,10 @@ _AT_ONCE = 100
 channels-last a quarter less again, whatever the training's layout."""
 
 
+_WHOLE_AT_ONCE = 8
+"""Whole images in one forward pass of a segmentation network, whose maps are larger."""
+
+
 def outputs(
     network: nn.Module,
     pack: Pack,
@@ -29,11 +33,8 @@ def outputs(
 
     The network is in eval mode; `specification` is its input's. With windows the pack holds magnified images.
     """
-    pixels_NHWC = np.empty((len(rows), *pack.sample_shape), np.uint8)
-    pack.gather(rows, pixels_NHWC)
-    device = next(network.parameters()).device
     with torch.inference_mode():
-        images_NCHW = normalise(to_input(torch.from_numpy(pixels_NHWC).to(device)), specification)
+        images_NCHW = _images(network, pack, rows, specification)
         if windows:
             images_NCHW = windows.cut(images_NCHW)
         parts = [
@@ -47,3 +48,29 @@ def outputs(
         if windows:
             features_NF, logits_NC = windows.judge(features_NF, logits_NC)
     return features_NF, logits_NC
+
+
+def labels(
+    network: nn.Module, pack: Pack, rows: NDArray[np.int64], specification: InputSpecification
+) -> NDArray[np.uint8]:
+    """What the segmentation network sees in each pixel, (N, H, W), of one batch of magnified images.
+
+    0 is background and i the i-th code. The network is in eval mode.
+    """
+    with torch.inference_mode():
+        images_NCHW = _images(network, pack, rows, specification)
+        parts = [
+            network(images_NCHW[start : start + _WHOLE_AT_ONCE]).argmax(1).to("cpu", torch.uint8)
+            for start in range(0, len(images_NCHW), _WHOLE_AT_ONCE)
+        ]
+    return torch.cat(parts).numpy()
+
+
+def _images(
+    network: nn.Module, pack: Pack, rows: NDArray[np.int64], specification: InputSpecification
+) -> Tensor:
+    """Of the pack, (N, 3, H, W), normalised, on the network's device and channels-last."""
+    pixels_NHWC = np.empty((len(rows), *pack.sample_shape), np.uint8)
+    pack.gather(rows, pixels_NHWC)
+    device = next(network.parameters()).device
+    return normalise(to_input(torch.from_numpy(pixels_NHWC).to(device)), specification)

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from services.vision.faults import InfrastructureFault
 from services.vision.images import DEFAULT_LIMITS, ImageLimits, Pixels, UnusableImage, decode, decode_mask
-from services.vision.preprocessing import InputSpecification, cover, resize
+from services.vision.preprocessing import InputSpecification, cover, cover_labels, resize
 from services.vision.samples import Objects, Sample, read_verified
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -136,6 +136,30 @@ class PackCache:
 
         empty = Pack(specification, (), {}, {}, channels=1)
         return self._load("masks-" + specification.pack_recipe, empty, list(by_key), read, progress)
+
+    def load_labels(
+        self,
+        samples: Iterable[Sample],
+        specification: InputSpecification,
+        objects: Objects,
+        progress: Progress = lambda _done, _total: None,
+    ) -> Pack:
+        """Masks by `Sample.label_key`: of each pixel the value of the mask; 1 is the code of a mask of one.
+
+        Samples without a mask are passed over. Raises InfrastructureFault.
+        """
+        by_key = {key: sample for sample in samples if (key := sample.label_key)}
+
+        def read(key: str) -> Pixels:
+            sample = by_key[key]
+            sha256 = str(sample.mask_sha256)
+            mask_HW = decode_mask(read_verified(objects, f"samples/{sha256}", sha256), self._limits)
+            if not sample.mask_codes:
+                mask_HW = sample.marks(mask_HW).astype(np.uint8)
+            return cover_labels(mask_HW, specification)[..., None]
+
+        empty = Pack(specification, (), {}, {}, channels=1)
+        return self._load("labels-" + specification.pack_recipe, empty, list(by_key), read, progress)
 
     def _load(
         self, recipe: str, empty: Pack, keys: list[str], read: Callable[[str], Pixels], progress: Progress

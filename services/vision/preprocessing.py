@@ -153,6 +153,21 @@ def cover(marked_HW: NDArray[np.bool_], specification: InputSpecification) -> Pi
     return np.asarray(cv2.resize(marks, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def cover_labels(mask_HW: Pixels, specification: InputSpecification) -> Pixels:
+    """An indexed mask at the network's input, uint8 (height, width).
+
+    Of each pixel the value that covers most of it.
+    """
+    best_HW = most_HW = np.zeros((specification.height, specification.width), np.uint8)
+    for value in np.unique(mask_HW).tolist():
+        covered_HW = cover(mask_HW == value, specification)
+        # From 1 on, so that the first value wins where it is anywhere at all.
+        wins_HW = covered_HW > most_HW
+        best_HW = np.where(wins_HW, np.uint8(value), best_HW)
+        most_HW = np.maximum(most_HW, covered_HW)
+    return best_HW
+
+
 def resize(pixels_HWC: Pixels, specification: InputSpecification) -> Pixels:
     """Pixels at the network's input size, uint8 (height, width, 3)."""
     size = (specification.width, specification.height)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.vision.faults import InfrastructureFault, UserFault
+
+UNKNOWN = 255
+"""The label of a pixel of which nobody said what it shows."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,24 @@ class Sample:
     def marks(self, mask_HW: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Where its mask's values mark the sample's own defect."""
         return mask_HW == self._mask_value if self._mask_value else mask_HW > 127
+
+    @property
+    def label_key(self) -> str | None:
+        """Names what all of its mask's values mean, one file being shared by samples; None without a mask."""
+        return f"{self.mask_sha256}-{'indexed' if self.mask_codes else 'any'}" if self.mask_sha256 else None
+
+    def labels(self, codes: Sequence[str]) -> NDArray[np.uint8]:
+        """(256,): for each value of its packed labels the label that a network of `codes` gives it.
+
+        0 is background and i the i-th code; UNKNOWN where the mask marks what is none of them.
+        """
+        named = self.mask_codes or (self.code,)
+        label_256 = np.full(256, UNKNOWN, np.uint8)
+        label_256[0] = 0
+        for value, code in enumerate(named, 1):
+            if code in codes:
+                label_256[value] = codes.index(code) + 1
+        return label_256
 
     @property
     def _mask_value(self) -> int:

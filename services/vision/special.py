@@ -105,7 +105,7 @@ def fit(  # noqa: PLR0913, PLR0917 - two sides of a split, and what the codes me
     borrowed = np.isin(train_codes_N, unseen)
     _, score_N = rule._scores(np.concatenate([validation_NF, train_NF[borrowed]]))  # noqa: SLF001 - its own module
     is_special_N = np.concatenate([validation_codes_N, train_codes_N[borrowed]]) >= num_of_classes
-    threshold = _best_threshold(score_N, is_special_N)
+    threshold = best_threshold(score_N, is_special_N)
     return SpecialRule(
         rule.codes,
         rule.special_means_SF,
@@ -143,7 +143,7 @@ def _squared_distances(features_NF: Floats, means_KF: Floats, precision_FF: Floa
     return np.asarray(own_N[:, None] - 2 * projected_NF @ means_KF.T + means_K)
 
 
-def _best_threshold(score_N: Floats, is_special_N: NDArray[np.bool_]) -> float:
+def best_threshold(score_N: Floats, is_special_N: NDArray[np.bool_]) -> float:
     """Where special against ordinary has the best F1; the middle of the gap, and of equals the strictest."""
     order = np.argsort(score_N, kind="stable")
     scores, special = score_N[order], is_special_N[order]

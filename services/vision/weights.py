@@ -1,7 +1,8 @@
 """The weights container: a safetensors file of network, special-code statistics and birth certificate.
 
-    network.<tensor>   the classifier's state
-    special.<array>    SpecialRule's arrays, if the model has special codes
+    network.<tensor>        the classifier's state
+    segmentation.<tensor>   the segmentation network's, if one was trained
+    special.<array>         SpecialRule's arrays, if the model has special codes that only features tell
     metadata "loupe"   the certificate, as canonical JSON
 
 Nothing here executes what it reads. Equal content gives equal bytes, so the file's digest is the model's
@@ -24,11 +25,13 @@ from torch import Tensor, nn
 from services.vision.faults import UserFault
 from services.vision.networks import build_classifier
 from services.vision.preprocessing import RULE, InputSpecification
+from services.vision.regions import RegionRule
+from services.vision.segmenter import build_segmenter
 from services.vision.special import SpecialRule
 from services.vision.windows import Windows
 
 FORMAT_VERSION = 1
-_NETWORK, _SPECIAL = "network.", "special."
+_NETWORK, _SEGMENTATION, _SPECIAL = "network.", "segmentation.", "special."
 
 
 class BadWeights(UserFault):
@@ -44,6 +47,18 @@ class BadWeights(UserFault):
 
 
 @dataclass(frozen=True)
+class Segmentation:
+    """A trained segmentation network; its label i is the i-th code, 0 the background."""
+
+    network: str
+    tensors: Mapping[str, Tensor]
+    regions: RegionRule
+    """From which regions the special codes follow that it knows."""
+    clean: tuple[str, ...] = ()
+    """Codes whose samples show nothing: their true masks are all background."""
+
+
+@dataclass(frozen=True)
 class Weights:
     """A trained model."""
 
@@ -51,6 +66,8 @@ class Weights:
     """What it was born from: see `certify`."""
     tensors: Mapping[str, Tensor]
     special: SpecialRule | None
+    segmentation: Segmentation | None = None
+    """None where only a classifier was trained (W11)."""
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -75,6 +92,24 @@ class Weights:
             return None
         caution = float(self.certificate["caution"])
         return Windows(self.input_specification.detail, self.codes.index(background), caution)
+
+    @property
+    def seen_at(self) -> InputSpecification:
+        """What images are resized to before the classifier looks at them, whole or through windows."""
+        return self.input_specification.magnified if self.windows else self.input_specification
+
+    @property
+    def segmented_at(self) -> InputSpecification:
+        """What images are resized to before the segmentation network looks at them."""
+        return self.input_specification.magnified
+
+    def segmenter(self) -> nn.Module | None:
+        """The segmentation network with these weights, ready to predict."""
+        if not self.segmentation:
+            return None
+        network = build_segmenter(self.segmentation.network, len(self.codes))
+        load_strictly(network, self.segmentation.tensors)
+        return network.eval()
 
     def classifier(self) -> nn.Module:
         """The network with these weights, ready to predict."""
@@ -110,10 +145,15 @@ def certify(
 
 def save_weights(path: Path, weights: Weights) -> None:
     """Writes the container; equal weights give equal bytes."""
-    tensors = {
-        _NETWORK + name: tensor.detach().cpu().contiguous() for name, tensor in weights.tensors.items()
-    }
-    special = None
+    tensors = _prefixed(_NETWORK, weights.tensors)
+    special = segmentation = None
+    if weights.segmentation:
+        tensors |= _prefixed(_SEGMENTATION, weights.segmentation.tensors)
+        segmentation = {
+            "network": weights.segmentation.network,
+            "min_area_px": dict(weights.segmentation.regions.min_area_px),
+            "clean": list(weights.segmentation.clean),
+        }
     if weights.special:
         tensors |= {
             _SPECIAL + name: torch.from_numpy(array) for name, array in weights.special.to_arrays().items()
@@ -123,6 +163,7 @@ def save_weights(path: Path, weights: Weights) -> None:
         **weights.certificate,
         "format_version": FORMAT_VERSION,
         "special": special,
+        "segmentation": segmentation,
         "tensors_sha256": _digest(tensors),
     }
     # One metadata key only: safetensors writes several in the order of a hash map, different in every
@@ -160,18 +201,25 @@ def load_weights(path: Path) -> Weights:
             raise BadWeights(
                 "WEIGHTS_TAMPERED", f"the tensors in {path.name} are not those its certificate names"
             )
-        arrays = {
-            name[len(_SPECIAL) :]: t.numpy() for name, t in tensors.items() if name.startswith(_SPECIAL)
-        }
-        described = certificate.get("special")
+        arrays = {name: tensor.numpy() for name, tensor in _below(tensors, _SPECIAL).items()}
+        special, segmentation = certificate.get("special"), certificate.get("segmentation")
         weights = Weights(
             certificate,
-            {name[len(_NETWORK) :]: tensor for name, tensor in tensors.items() if name.startswith(_NETWORK)},
-            SpecialRule.from_arrays(arrays, described) if described else None,
+            _below(tensors, _NETWORK),
+            SpecialRule.from_arrays(arrays, special) if special else None,
+            Segmentation(
+                segmentation["network"],
+                _below(tensors, _SEGMENTATION),
+                RegionRule({code: float(least) for code, least in segmentation["min_area_px"].items()}),
+                tuple(segmentation["clean"]),
+            )
+            if segmentation
+            else None,
         )
         if not 2 <= weights.num_of_classes <= len(weights.codes):
             raise ValueError(f"{weights.num_of_classes} classes of {len(weights.codes)} codes")  # noqa: TRY301 - told below
         weights.classifier()
+        weights.segmenter()
         weights.windows  # noqa: B018 - raises where the certificate cannot be read
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadWeights(
@@ -195,6 +243,14 @@ def load_strictly(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
         raise BadWeights("WEIGHTS_MISMATCH", "; ".join(faults[:3]) + more)
     network.load_state_dict(dict(tensors))
+
+
+def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {prefix + name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:

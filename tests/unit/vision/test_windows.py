@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.vision.images import UnusableImage, decode_mask
@@ -12,6 +12,7 @@ from services.vision.samples import Sample
 from services.vision.windows import COVERED, Windows, background_class, operating_point, place_window
 
 
+@settings(deadline=None)
 @given(detail=st.integers(1, 4), half=st.integers(2, 8))
 def test_every_pixel_is_seen_and_a_defect_of_half_a_window_is_seen_whole(detail, half):
     side = 2 * half
@@ -45,6 +46,7 @@ def test_the_most_suspicious_window_decides():
     assert judged_features[0].item() == 3
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_window_shows_the_defect_it_was_cut_for(data):
     height, width = data.draw(st.integers(8, 40)), data.draw(st.integers(8, 40))
@@ -90,6 +92,7 @@ def test_the_share_of_windows_that_show_the_defect():
     assert Windows(2, 0).showing(np.zeros((8, 8), np.uint8)) == 0
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200), st.integers(1, 30), st.integers(2, 4))
 def test_no_other_caution_makes_more_of_the_images_right(seed, count, classes):
     random = np.random.default_rng(seed)
