@@ -5,7 +5,7 @@ VENV     := .venv
 BIN      := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check format protos bench clean
+.PHONY: help setup demo up down test faults check format protos bench clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ down: $(VENV)/.run ## Stops it.
 test: $(VENV)/.dev ## All tests but the slow proofs, on real servers.
 	$(BIN)/pytest -q -n 2 --dist loadgroup tests/unit tests/architecture tests/contract tests/golden tests/integration
 	$(BIN)/pytest -q tests/e2e tests/faults
+
+faults: $(VENV)/.dev ## The slow proof: 50 kills during 20 trainings; SEED=n kills as another run did.
+	$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))
 
 check: $(VENV)/.dev ## What CI checks besides the tests: style, types, imports, contracts.
 	$(BIN)/ruff check .
