@@ -9,22 +9,29 @@ Orders: {"order": "evaluate", "work": {…}} over the validation side of a train
     task, job                  names, for whoever reads the log
     weights_key                "weights/<sha256>.safetensors"
     split_key                  "splits/<sha256>.jsonl", from the same training
+    manifests                  [sha256, …] that the training was of: objects manifests/<sha256>.jsonl
+    masks_folder               where predicted masks are written; may be left out without segmentation
     batch_size                 optional, 64
     threads                    optional, all cores
 
 and {"order": "predict", "work": {…}} over a question bank (P1), where work has
 
-    task, job, weights_key, batch_size, threads    as above
-    manifests                  [sha256, …]: objects manifests/<sha256>.jsonl
+    task, job, weights_key, batch_size, threads, manifests, masks_folder    as above
+    classification_only        optional: only the classifier looks, though there be a segmentation network
     filter_resolution          whether samples that do not conform are set aside; the rule is the weights' own
     confidence_threshold       in [0, 1], optional 0: a prediction under it is marked for a human
 
 Events
 
     progress       phase: EVALUATING or PREDICTING; fraction; eta_s; images_per_s
-    samples        samples: [{manifest, name, sha256, code, outcome, …}, …], at most 200 an event. outcome:
-                     PREDICTED: predicted, confidence, top [[code, confidence], …] (3), decided_by: softmax or
-                       feature_distance, to_human (confidence under the threshold)
+    samples        samples: [{manifest, name, sha256, code, mask_sha256, outcome, …}, …]; at most 200.
+                   outcome:
+                     PREDICTED: predicted, confidence, top [[code, confidence], …] (3), decided_by: softmax,
+                       feature_distance or region, to_human (confidence under the threshold); with
+                       segmentation predicted_mask_sha256 where a defect was found or expected, and pixels
+                       [[code or "" for any, intersection, truth, predicted], …] where the truth is known.
+                       Before the event <masks_folder>/<sha256>.png is whole; it is now the worker's, to
+                       upload as masks/<sha256>.png and to delete
                      NONCONFORMING (the resolution filter) or UNREADABLE: reason, message, as in
                        the trainer's `nonconforming`
                    every sample once; evaluate tells all that was set aside, then the validation side
@@ -46,6 +53,7 @@ from typing import Any
 import cv2
 import torch
 
+from services.evaluator.measuring.masks import MaskFiles
 from services.evaluator.measuring.predict import NotPredicted, Prediction, predict
 from services.kit.child_process import ParentLink
 from services.vision.channel import Channel
@@ -81,7 +89,15 @@ class Evaluator:
                 "BAD_ORDER", f"the weights were trained on split {born_from}, not on {split_sha256}"
             )
         rows = read_split(read_verified(self._objects, _entry(work, "split_key"), split_sha256))
-        validation = [sample for side, sample, _ in rows if side == "validation"]
+        # The split says who judges; the manifests know of masks.
+        listed = {
+            (its.manifest, its.name): its for its in read_manifests(self._objects, _entry(work, "manifests"))
+        }
+        validation = [
+            listed.get((sample.manifest, sample.name), sample)
+            for side, sample, _ in rows
+            if side == "validation"
+        ]
         set_aside = [
             not_predicted for side, _, not_predicted in rows if side == "set_aside" and not_predicted
         ]
@@ -122,6 +138,8 @@ class Evaluator:
         batch_size = int(work.get("batch_size") or 64)
         if not 0 <= threshold <= 1 or batch_size < 1:
             raise UserFault("BAD_ORDER", "confidence_threshold must be in [0, 1] and batch_size at least 1")
+        segments = weights.segmentation is not None and not work.get("classification_only")
+        masks = MaskFiles(Path(_entry(work, "masks_folder")), weights.codes) if segments else None
         started = told_at = time.monotonic()
         outcomes: Counter[str] = Counter()
         waiting: list[dict[str, Any]] = []
@@ -129,6 +147,8 @@ class Evaluator:
         def tell(results: Iterable[Prediction | NotPredicted]) -> Iterable[int]:
             for done, result in enumerate(results, 1):
                 row = result_row(result, threshold)
+                if masks and isinstance(result, Prediction):
+                    row |= masks.told(result)
                 outcomes[row["outcome"]] += 1
                 waiting.append(row)
                 if len(waiting) == _SAMPLES_PER_EVENT:
@@ -145,6 +165,7 @@ class Evaluator:
             self._packs,
             batch_size=batch_size,
             stop_if_asked=self._channel.stop_if_asked,
+            segments=segments,
         )
         for done in tell(predictions):
             now = time.monotonic()
@@ -200,6 +221,7 @@ def result_row(result: Prediction | NotPredicted, threshold: float) -> dict[str,
         "name": sample.name,
         "sha256": sample.sha256,
         "code": sample.code,
+        "mask_sha256": sample.mask_sha256,
     }
     if isinstance(result, NotPredicted):
         unreadable = result.reason in set(Reason)
@@ -212,6 +234,7 @@ def result_row(result: Prediction | NotPredicted, threshold: float) -> dict[str,
         "top": [list(item) for item in result.top],
         "decided_by": result.decided_by,
         "to_human": result.confidence < threshold,
+        "perceptual_hash": result.perceptual_hash.hex(),
     }
 
 

@@ -3,9 +3,10 @@
 No torch: that is its child's (`services.evaluator.child`).
 """
 
+import asyncio
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,10 @@ from services.kit.settings import setting
 from services.work.job import JobInHand
 from services.work.process import start
 from services.work.settings import WorkerSettings
-from services.work.values import JobKind, Lease, Outcome, Reported
+from services.work.values import JobKind, Lease, Network, Outcome, Reported
+
+_UPLOADS = 16
+"""At a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +40,23 @@ class Measurement:
     """What is known of the report beforehand."""
     spool: Spool
     sender: ReportSender
-    max_iteration: int = 0
+    masks_folder: Path
+    max_iterations: Mapping[Network, int] = field(default_factory=dict)
 
-    async def hear(self, event: Mapping[str, Any]) -> bool:
-        """Keep the samples until their report is sent."""
+    async def hear(self, event: Mapping[str, Any], job: JobInHand) -> bool:
+        """Keep the samples until their report is sent; what it will name of them is stored before."""
         if event["event"] != "samples":
             return False
+        masks = {sha256 for row in event["samples"] if (sha256 := row.get("predicted_mask_sha256"))}
+        at_once = asyncio.Semaphore(_UPLOADS)
+
+        async def store(path: Path) -> None:
+            async with at_once:
+                # One that is not there was told of before, and stored then: equal masks are one file.
+                if await asyncio.to_thread(path.exists):
+                    await job.store("masks", path, ".png", "image/png")
+
+        await asyncio.gather(*(store(self.masks_folder / f"{sha256}.png") for sha256 in masks))
         await self.spool.add(event["samples"])
         return True
 
@@ -87,7 +102,13 @@ class EvaluatorCraft:
         report.code_list.extend(work.code_list)
         report.num_of_classes = work.num_of_classes
         report.data_paths.extend(manifest.data_path for manifest in work.manifests)
-        names = {"task": lease.task, "job": lease.job, "threads": self._threads}
+        masks_folder = folder / "masks"
+        names = {
+            "task": lease.task,
+            "job": lease.job,
+            "threads": self._threads,
+            "masks_folder": str(masks_folder),
+        }
         return Measurement(
             lease=lease,
             order={"order": order, "work": {**names, **order_work}},
@@ -95,6 +116,7 @@ class EvaluatorCraft:
             report=report,
             spool=Spool(folder / "results.jsonl"),
             sender=self._sender,
+            masks_folder=masks_folder,
         )
 
 

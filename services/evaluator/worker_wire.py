@@ -18,6 +18,7 @@ def evaluate_work(message: job_pb2.EvaluateWork) -> dict[str, Any]:
     return {
         "weights_key": f"weights/{message.weights_sha256}.safetensors",
         "split_key": f"splits/{message.split_sha256}.jsonl",
+        "manifests": [manifest.sha256 for manifest in message.manifests],
         "batch_size": message.batch_size or None,
     }
 
@@ -30,6 +31,7 @@ def predict_work(message: job_pb2.PredictWork) -> dict[str, Any]:
         "batch_size": message.batch_size or None,
         "filter_resolution": message.filter_resolution,
         "confidence_threshold": message.confidence_threshold,
+        "classification_only": message.classification_only,
     }
 
 
@@ -45,6 +47,7 @@ def sample_result(row: Mapping[str, Any], paths: Mapping[str, str]) -> report_pb
         data_path=paths.get(row["manifest"], ""),
         sha256=row["sha256"],
         true_code=row["code"],
+        mask_sha256=row.get("mask_sha256") or "",
     )
     if row["outcome"] != "PREDICTED":
         result.verdict = report_pb2.VERDICT_NONCONFORMING
@@ -57,4 +60,10 @@ def sample_result(row: Mapping[str, Any], paths: Mapping[str, str]) -> report_pb
     result.confidence = row["confidence"]
     result.top.extend(report_pb2.CodeScore(code=code, score=score) for code, score in row["top"])
     result.decided_by = _DECIDED_BY[row["decided_by"]]
+    result.perceptual_hash = bytes.fromhex(row.get("perceptual_hash", ""))
+    result.predicted_mask_sha256 = row.get("predicted_mask_sha256") or ""
+    result.pixels.extend(
+        report_pb2.PixelCounts(code=code, intersection=both, truth=truth, predicted=predicted)
+        for code, both, truth, predicted in row.get("pixels") or ()
+    )
     return result

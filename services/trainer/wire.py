@@ -5,6 +5,8 @@ from typing import Any
 from google.protobuf import json_format
 from loupe.scheduler.v1 import job_pb2, task_pb2
 
+from services.work.values import Network
+
 _AUGMENTATIONS = {
     task_pb2.AUGMENTATION_COLOUR: "colour",
     task_pb2.AUGMENTATION_SCALE: "scale",
@@ -25,6 +27,7 @@ def train_work(message: job_pb2.TrainWork) -> dict[str, Any]:
         "network": message.classification_network,
         "input_specification": _input(message.input),
         "training_parameters": json_format.MessageToDict(message.training_params),
+        "train_segmentation": message.train_segmentation,
         "preprocessing": {
             "train_fraction": message.preprocessing.train_fraction or _DEFAULT_TRAIN_FRACTION,
             "filter_resolution": message.preprocessing.filter_resolution,
@@ -50,10 +53,11 @@ def data_paths(message: job_pb2.TrainWork) -> dict[str, str]:
     return {manifest.sha256: manifest.data_path for manifest in message.manifests}
 
 
-def max_iteration(message: job_pb2.TrainWork) -> int:
-    """How many iterations the classifier is trained for."""
+def max_iterations(message: job_pb2.TrainWork) -> dict[Network, int]:
+    """How many iterations each network is trained for."""
     parameters = json_format.MessageToDict(message.training_params)
-    return int(parameters.get("classification", {}).get("max_iter", 0))
+    trained = Network if message.train_segmentation else (Network.CLASSIFICATION,)
+    return {network: int(parameters.get(network, {}).get("max_iter", 0)) for network in trained}
 
 
 def _input(message: job_pb2.WorkInput) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from loupe.scheduler.v1 import job_pb2
 
 from services.trainer import wire
 from services.work.job import JobInHand
-from services.work.values import JobKind, Lease, Outcome, Trained
+from services.work.values import JobKind, Lease, Network, Outcome, Trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,11 @@ class Training:
 
     order: Mapping[str, Any]
     data_paths: Mapping[str, str]
-    max_iteration: int
+    max_iterations: Mapping[Network, int]
 
-    async def hear(self, event: Mapping[str, Any]) -> bool:
+    async def hear(self, event: Mapping[str, Any], job: JobInHand) -> bool:
         """All events of a training are common ones."""
-        del event
+        del event, job
         return False
 
     async def conclude(self, event: Mapping[str, Any], job: JobInHand) -> Outcome:
@@ -60,5 +60,5 @@ class TrainerCraft:
                 },
             },
             data_paths=wire.data_paths(work),
-            max_iteration=wire.max_iteration(work),
+            max_iterations=wire.max_iterations(work),
         )

@@ -37,11 +37,14 @@ class UnreadableEvent(ValueError):
 class Listener:
     """Turns one job's events into what is to be reported."""
 
-    def __init__(self, unreported: Unreported, data_paths: Mapping[str, str], max_iteration: int = 0) -> None:
-        """`data_paths` are names by the SHA-256 of the path's manifest; a training has `max_iteration`."""
+    def __init__(
+        self, unreported: Unreported, data_paths: Mapping[str, str], max_iterations: Mapping[Network, int]
+    ) -> None:
+        """`data_paths` are names by the SHA-256 of the path's manifest; `max_iterations` are a training's."""
         self._unreported = unreported
         self._data_paths = data_paths
-        self._max_iteration = max_iteration
+        self._max_iterations = max_iterations
+        self._network = Network.CLASSIFICATION
         self._iteration = 0
         self._images_per_s = 0.0
         self._learning_rate = 0.0
@@ -76,7 +79,8 @@ class Listener:
 
     def _loss(self, event: Mapping[str, Any], at: datetime) -> None:
         first, values = int(event["first_iteration"]), event["values"]
-        self._unreported.add_losses(Network(event["network"]), first, values, at)
+        self._network = Network(event["network"])
+        self._unreported.add_losses(self._network, first, values, at)
         self._iteration = first + len(values)
         self._learning_rate = float(event["learning_rate"])
         self._images_per_s = float(event["images_per_s"])
@@ -94,7 +98,7 @@ class Listener:
                 fraction=fraction,
                 overall_fraction=begin + share * fraction,
                 iteration=self._iteration if training else 0,
-                max_iteration=self._max_iteration if training else 0,
+                max_iteration=self._max_iterations.get(self._network, 0) if training else 0,
                 images_per_s=float(event.get("images_per_s") or self._images_per_s),
                 learning_rate=self._learning_rate if training else 0.0,
                 remaining_s=event.get("eta_s"),

@@ -89,11 +89,11 @@ class Assignment(Protocol):
         ...
 
     @property
-    def max_iteration(self) -> int:
-        """How long the training is; 0 for a job that trains nothing."""
+    def max_iterations(self) -> Mapping[Network, int]:
+        """How long each network is trained; empty for a job that trains nothing."""
         ...
 
-    async def hear(self, event: Mapping[str, Any]) -> bool:
+    async def hear(self, event: Mapping[str, Any], job: JobInHand) -> bool:
         """Take in an event that not all crafts have; False if it is unknown here too."""
         ...
 
@@ -338,7 +338,7 @@ class Worker:
         kills = machine.out_of_memory_kills()
         with contextlib.suppress(FailedPrecondition):  # it is gone; its exit code says more, below
             await child.process.send(assignment.order)
-        listener = Listener(job.unreported, assignment.data_paths, assignment.max_iteration)
+        listener = Listener(job.unreported, assignment.data_paths, assignment.max_iterations)
         while (event := await self._next_event(child)) is not None:
             match event.get("event"):
                 case "finished":
@@ -351,7 +351,7 @@ class Worker:
                 case kind:
                     if kind == "log":
                         log.append(str(event.get("text")))
-                    if not listener.hear(event, self._clock.now()) and not await assignment.hear(event):
+                    if not listener.hear(event, self._clock.now()) and not await assignment.hear(event, job):
                         raise UnreadableEvent(f"event {kind!r}")
                     if kind == "stage" and (path := event.get("contact_sheet_path")):
                         job.keep_contact_sheet(Path(path), stage_of(event))

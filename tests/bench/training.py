@@ -164,7 +164,14 @@ def accuracy(options: argparse.Namespace) -> None:
             (folder / keys[kind]).write_bytes(data)
         evaluation = Recorder(quiet=True)
         evaluator = Evaluator(objects, packs, evaluation)  # type: ignore[arg-type]
-        evaluator.evaluate({"weights_key": keys["weights"], "split_key": keys["splits"]})
+        evaluator.evaluate(
+            {
+                "weights_key": keys["weights"],
+                "split_key": keys["splits"],
+                "manifests": [manifest],
+                "masks_folder": str(folder / "masks"),
+            }
+        )
         rows = [
             row for its in evaluation.of("samples") for row in its["samples"] if row["outcome"] == "PREDICTED"
         ]

@@ -28,6 +28,7 @@ from loupe.scheduler.v1 import task_pb2
     help="Below it a prediction would go to a human.",
 )
 @click.option("--filter-resolution", is_flag=True, help="Set aside images of a wrong resolution.")
+@click.option("--classification-only", is_flag=True, help="Leave the segmentation network out: faster.")
 @click.option("--resource", default="cpu", show_default=True, help="Compute resource.")
 @click.option("--request-id", default="", help="The same id gives the same task, however often it is sent.")
 @click.option("--watch", is_flag=True, help="Follow it to its end; exit code 1 if it fails.")
@@ -43,6 +44,7 @@ async def predict(  # noqa: PLR0913 -- P1's parameters
     resource: str,
     request_id: str,
     filter_resolution: bool,
+    classification_only: bool,
     watch: bool,
 ) -> None:
     """Run a released version over a question bank (P1). VERSION may be an alias or `latest`.
@@ -61,6 +63,7 @@ async def predict(  # noqa: PLR0913 -- P1's parameters
         batch_size=batch_size,
         confidence_threshold=confidence_threshold,
         filter_resolution=filter_resolution,
+        classification_only=classification_only,
     )
     created = await session.client.submit(task_pb2.Task(prediction=spec), request_id=request_id)
     if not watch:

@@ -82,6 +82,7 @@ class PredictionRequest:
     batch_size: int = 0
     confidence_threshold: float = 0.0
     filter_resolution: bool = False
+    classification_only: bool = False
     priority: int = 0
 
 
@@ -143,6 +144,7 @@ class PredictionSpec:
     code_list: tuple[str, ...]
     num_of_classes: int
     pinned: tuple[PinnedPath, ...] = ()
+    classification_only: bool = False
 
     @property
     def model_name(self) -> str:

@@ -263,6 +263,7 @@ def examine_prediction(
         weights_sha256=version.weights_sha256,
         code_list=version.code_list,
         num_of_classes=version.num_of_classes,
+        classification_only=request.classification_only,
     )
     return Examination(told, spec)
 

@@ -281,6 +281,7 @@ def _predict(spec: PredictionSpec) -> job_pb2.PredictWork:
         code_list=spec.code_list,
         num_of_classes=spec.num_of_classes,
         model_version=spec.model_version,
+        classification_only=spec.classification_only,
     )
 
 

@@ -43,6 +43,7 @@ def request(message: task_pb2.Task) -> TrainingRequest | PredictionRequest:
                 batch_size=spec.batch_size,
                 confidence_threshold=spec.confidence_threshold,
                 filter_resolution=spec.filter_resolution,
+                classification_only=spec.classification_only,
                 priority=message.priority,
             )
         case _:
@@ -182,6 +183,7 @@ def _prediction(spec: PredictionSpec) -> task_pb2.PredictionSpec:
         batch_size=spec.batch_size,
         confidence_threshold=spec.confidence_threshold,
         filter_resolution=spec.filter_resolution,
+        classification_only=spec.classification_only,
         snapshots=[pinned.snapshot for pinned in spec.pinned],
     )
 

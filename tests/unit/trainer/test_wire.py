@@ -5,6 +5,7 @@ import json
 from loupe.scheduler.v1 import job_pb2, task_pb2
 
 from services.trainer import wire
+from services.work.values import Network
 
 
 def test_an_order_says_what_the_image_version_says() -> None:
@@ -35,7 +36,7 @@ def test_an_order_says_what_the_image_version_says() -> None:
     assert order["preprocessing"]["augmentations"] == ["flip", "colour"]
     assert order["resume"] is None
     assert order["warm_start_weights_key"] == "weights/ab.safetensors"
-    assert wire.max_iteration(work) == 100
+    assert wire.max_iterations(work) == {Network.CLASSIFICATION: 100}
     json.dumps(order)
 
 

@@ -14,7 +14,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 def hear(*events: dict[str, Any]) -> Unreported:
     unreported = Unreported()
-    listener = Listener(unreported, {"ab": "datasets/d/paths/p"}, max_iteration=100)
+    listener = Listener(unreported, {"ab": "datasets/d/paths/p"}, {Network.CLASSIFICATION: 100})
     for event in events:
         assert listener.hear(event, NOW)
     return unreported

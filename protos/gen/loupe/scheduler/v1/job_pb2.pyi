@@ -337,12 +337,14 @@ class PredictWork(_message.Message):
     CODE_LIST_FIELD_NUMBER: _builtins.int
     NUM_OF_CLASSES_FIELD_NUMBER: _builtins.int
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    CLASSIFICATION_ONLY_FIELD_NUMBER: _builtins.int
     weights_sha256: _builtins.str
     batch_size: _builtins.int
     confidence_threshold: _builtins.float
     filter_resolution: _builtins.bool
     num_of_classes: _builtins.int
     model_version: _builtins.str
+    classification_only: _builtins.bool
     @_builtins.property
     def manifests(self) -> _containers.RepeatedCompositeFieldContainer[Global___Manifest]: ...
     @_builtins.property
@@ -358,10 +360,11 @@ class PredictWork(_message.Message):
         code_list: _abc.Iterable[_builtins.str] | None = ...,
         num_of_classes: _builtins.int = ...,
         model_version: _builtins.str = ...,
+        classification_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "code_list", b"code_list", "confidence_threshold", b"confidence_threshold", "filter_resolution", b"filter_resolution", "manifests", b"manifests", "model_version", b"model_version", "num_of_classes", b"num_of_classes", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "classification_only", b"classification_only", "code_list", b"code_list", "confidence_threshold", b"confidence_threshold", "filter_resolution", b"filter_resolution", "manifests", b"manifests", "model_version", b"model_version", "num_of_classes", b"num_of_classes", "weights_sha256", b"weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

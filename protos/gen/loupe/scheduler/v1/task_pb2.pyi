@@ -427,6 +427,7 @@ class PredictionSpec(_message.Message):
     CONFIDENCE_THRESHOLD_FIELD_NUMBER: _builtins.int
     FILTER_RESOLUTION_FIELD_NUMBER: _builtins.int
     SNAPSHOTS_FIELD_NUMBER: _builtins.int
+    CLASSIFICATION_ONLY_FIELD_NUMBER: _builtins.int
     model_version: _builtins.str
     """`models/{model}/versions/{version}`."""
     compute_resource: _builtins.str
@@ -435,6 +436,8 @@ class PredictionSpec(_message.Message):
     confidence_threshold: _builtins.float
     """Below it a prediction would go to a human; in [0, 1)."""
     filter_resolution: _builtins.bool
+    classification_only: _builtins.bool
+    """Only the classifier looks; else every network that the version has. Without regions (S1) no special code is found that only they tell."""
     @_builtins.property
     def data_paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The question bank: `datasets/{dataset}/paths/{path}`."""
@@ -453,10 +456,11 @@ class PredictionSpec(_message.Message):
         confidence_threshold: _builtins.float = ...,
         filter_resolution: _builtins.bool = ...,
         snapshots: _abc.Iterable[_builtins.str] | None = ...,
+        classification_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "compute_resource", b"compute_resource", "confidence_threshold", b"confidence_threshold", "data_paths", b"data_paths", "filter_resolution", b"filter_resolution", "model_version", b"model_version", "snapshots", b"snapshots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "classification_only", b"classification_only", "compute_resource", b"compute_resource", "confidence_threshold", b"confidence_threshold", "data_paths", b"data_paths", "filter_resolution", b"filter_resolution", "model_version", b"model_version", "snapshots", b"snapshots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -631,7 +635,7 @@ Global___Failure: _TypeAlias = Failure  # noqa: Y015
 
 @_typing.final
 class ValidationPoint(_message.Message):
-    """Accuracy on the validation split at one moment of the training."""
+    """How good a network is on the validation split at one moment of its training."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -639,7 +643,7 @@ class ValidationPoint(_message.Message):
     ACCURACY_FIELD_NUMBER: _builtins.int
     iteration: _builtins.int
     accuracy: _builtins.float
-    """In [0, 1]."""
+    """In [0, 1]. Of segmentation: IoU of any defect against the background, pixels counted over all samples."""
     def __init__(
         self,
         *,
