@@ -19,7 +19,8 @@ def perceptual_hashes(pixels_NHW3: Tensor) -> NDArray[np.uint8]:
     Pixels are uint8. Known as dHash (Krawetz 2013), here of 17 × 16 patches.
     """
     with torch.inference_mode():
-        grey_N1HW = pixels_NHW3.float().mean(-1, keepdim=True).permute(0, 3, 1, 2)
-        patches_N1hw = nn.functional.adaptive_avg_pool2d(grey_N1HW, (_SIDE, _SIDE + 1))
+        # Green, as the eye: a mean of three channels costs three times as much and tells the same.
+        green_N1HW = pixels_NHW3[:, None, :, :, 1].float()
+        patches_N1hw = nn.functional.adaptive_avg_pool2d(green_N1HW, (_SIDE, _SIDE + 1))
         brighter = patches_N1hw[..., 1:] > patches_N1hw[..., :-1] + _FLAT
         return np.packbits(brighter.flatten(1).cpu().numpy(), axis=1)
