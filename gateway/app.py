@@ -31,6 +31,7 @@ from gateway.problems import (
     problem_response,
 )
 from gateway.routing import Form, Route, Router, routes_of
+from gateway.templates import ONE
 from gateway.transcoding import IF_MATCH, HttpRequest, transcode
 from services.kit.errors import Aborted, DeadlineExceeded, InvalidArgument, Violation
 
@@ -153,9 +154,10 @@ def _framing(route: Route, message: Any, bindings: Mapping[str, str]) -> Framing
             network = networks[message.network].name.removeprefix("NETWORK_").lower()
             return LogFraming(f"{message.name.rpartition('/')[2]}-{network}")
         case Form.FILE:
-            # `reports/1/sampleResults`, downloaded: 1-sampleResults.
+            # `reports/1/sampleResults`, downloaded: 1-sampleResults; `reports/1`, exported: reports-1.
             named = [name.rpartition("/")[2] for name in bindings.values()]
-            return FileFraming("-".join([*named, route.template.segments[-1]]))
+            *_, parent, last = route.template.segments
+            return FileFraming("-".join([parent, *named] if last == ONE else [*named, last]))
         case _:
             return EventFraming()
 

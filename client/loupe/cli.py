@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "start": ("loupe.commands.tasks:start", "Start a terminated or failed task again."),
     "delete": ("loupe.commands.tasks:delete", "Delete a task with its log and weights."),
     "report": ("loupe.commands.report:report", "Show an evaluation report."),
+    "compare": ("loupe.commands.compare:compare", "Compare two reports sample by sample."),
     "samples": ("loupe.commands.samples:samples", "List or download the samples behind a report's numbers."),
     "suspects": ("loupe.commands.samples:suspects", "List samples whose label may be wrong."),
     "relabel": ("loupe.commands.relabel:relabel", "Mark wrong labels, and apply the marks to the data."),

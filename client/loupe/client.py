@@ -23,6 +23,9 @@ import urllib3
 from google.protobuf.duration_pb2 import Duration
 from loupe import names
 from loupe.evaluator.v1 import (
+    comparison_pb2,
+    comparison_service_pb2,
+    comparison_service_pb2_grpc,
     relabel_service_pb2_grpc,
     report_pb2,
     report_service_pb2,
@@ -78,6 +81,7 @@ class AsyncLoupe:
         self.identity = identity_service_pb2_grpc.IdentityServiceStub(self._registry)
         self.tasks = task_service_pb2_grpc.TaskServiceStub(self._scheduler)
         self.reports = report_service_pb2_grpc.ReportServiceStub(self._evaluator)
+        self.comparisons = comparison_service_pb2_grpc.ComparisonServiceStub(self._evaluator)
         self.samples = sample_result_service_pb2_grpc.SampleResultServiceStub(self._evaluator)
         self.marks = relabel_service_pb2_grpc.RelabelServiceStub(self._evaluator)
 
@@ -196,6 +200,14 @@ class AsyncLoupe:
             report_service_pb2.GetReportRequest(name=name)
         )
         return report
+
+    async def compare(self, base: str, candidate: str) -> comparison_pb2.Comparison:
+        """What became of the samples of two reports, each named as for `find_report` (P2)."""
+        first, second = await asyncio.gather(self.find_report(base), self.find_report(candidate))
+        compared: comparison_pb2.Comparison = await self.comparisons.CompareReports(
+            comparison_service_pb2.CompareReportsRequest(base=first.name, candidate=second.name)
+        )
+        return compared
 
     async def _report_of_version(self, name: str) -> str:
         version = await self.models.GetModelVersion(model_service_pb2.GetModelVersionRequest(name=name))
@@ -421,6 +433,10 @@ class Loupe:
     def report(self, of: str) -> report_pb2.Report:
         """The report of a task, of `MODEL@VERSION`, or by its name."""
         return self.call(self.async_client.find_report, of)
+
+    def compare(self, base: str, candidate: str) -> comparison_pb2.Comparison:
+        """What became of the samples of two reports, each of a task, of `MODEL@VERSION`, or by its name."""
+        return self.call(self.async_client.compare, base, candidate)
 
     def models(self) -> list[model_pb2.Model]:
         """All released models."""

@@ -10,7 +10,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from loupe import names
-from loupe.evaluator.v1 import report_pb2
+from loupe.evaluator.v1 import comparison_pb2, report_pb2
 from loupe.language import pick
 from loupe.scheduler.v1 import task_pb2
 from rich.console import Console, Group, RenderableType
@@ -28,16 +28,6 @@ STATE_STYLE = {
     "FAILED": "red",
     "RELEASED": "bold green",
 }
-
-DEFINITIONS = (
-    ("accuracy", "correct samples / all samples"),
-    ("precision of a code (the source's 准确率 per code)", "of those predicted as it, how many truly are"),
-    ("recall of a code", "of those that truly are, how many were predicted so"),
-    ("macro", "mean over the codes that occur among the samples, each code counting the same"),
-    ("majority", "accuracy of always naming the commonest code: what any model must beat"),
-    ("[low–high]", "95 % Wilson interval: with few samples a share proves little"),
-    ("support", "samples that truly have the code"),
-)
 
 
 def message_json(message: Message) -> dict[str, Any]:
@@ -154,6 +144,11 @@ def sparkline(values: Sequence[float], width: int) -> str:
 def percent(share: float) -> str:
     """`97.5 %`."""
     return f"{100 * share:.1f} %"
+
+
+def share(message: Any, field: str) -> str:  # noqa: ANN401 -- any message with such a field
+    """An optional share in percent, or a dash where it is undefined."""
+    return percent(getattr(message, field)) if message.HasField(field) else "–"
 
 
 def estimate(value: report_pb2.Estimate) -> str:
@@ -283,24 +278,27 @@ def report(value: report_pb2.Report) -> RenderableType:
         ),
         "macro": f"precision {percent(overall.macro_precision)}, recall {percent(overall.macro_recall)}, "
         f"F1 {percent(overall.macro_f1)}",
+        "IoU": _segmentation(value.segmentation) if value.HasField("segmentation") else "",
         "to a human": f"{value.below_threshold_count} below confidence {value.confidence_threshold:g}"
         if value.confidence_threshold
         else "",
         "speed": f"{value.images_per_s:.0f} images/s" if value.images_per_s else "",
     }
-    rows = [
+    rows: list[Sequence[RenderableType]] = [
         (
             Text(code.code + (" *" if code.special else "")),
             str(code.support),
             estimate(code.precision),
             estimate(code.recall),
             f"{code.f1:.3f}",
+            *([share(code.iou, "value")] if value.HasField("segmentation") else []),
             str(code.misjudged_count),
             str(code.nonconforming_count),
         )
         for code in value.codes
     ]
-    columns = ("CODE", "SUPPORT", "PRECISION", "RECALL", "F1", "MISJUDGED", "NONCONFORMING")
+    iou = ["IOU"] if value.HasField("segmentation") else []
+    columns = ("CODE", "SUPPORT", "PRECISION", "RECALL", "F1", *iou, "MISJUDGED", "NONCONFORMING")
     parts: list[RenderableType] = [facts(head), "", table(*columns, rows=rows, right=columns[1:])]
     if any(code.special for code in value.codes):
         parts.append(Text("* special defect: outside the classifier's classes", style="dim"))
@@ -310,8 +308,73 @@ def report(value: report_pb2.Report) -> RenderableType:
             Text("confusion matrix: a row is the true code, a column the predicted one", style="bold"),
         ]
         parts.append(confusion(value))
-    parts += ["", facts({term: Text(meaning, style="dim") for term, meaning in DEFINITIONS})]
+    defined = {pick(its.term, its.term_zh): pick(its.meaning, its.meaning_zh) for its in value.definitions}
+    parts += ["", facts({term: Text(meaning, style="dim") for term, meaning in defined.items()})]
     return Group(*parts)
+
+
+def _segmentation(value: report_pb2.Segmentation) -> str:
+    defect, mean = share(value.defect, "value"), share(value, "mean_iou")
+    return f"defect {defect}, mean over codes {mean}, of {value.sample_count} samples with masks"
+
+
+def threshold_curves(value: report_pb2.ThresholdCurves) -> Table:
+    """Precision, recall and share to a human at each threshold, overall first (E2)."""
+    rows = [
+        (
+            f"{threshold:g}",
+            curve.code or "all",
+            *(share(curve.points[index], name) for name in ("precision", "recall", "to_human")),
+        )
+        for index, threshold in enumerate(value.thresholds)
+        for curve in (value.overall, *value.codes)
+    ]
+    columns = ("THRESHOLD", "CODE", "PRECISION", "RECALL", "TO A HUMAN")
+    return table(*columns, rows=rows, right=columns[2:])
+
+
+def comparison(value: comparison_pb2.Comparison) -> RenderableType:
+    """Two reports side by side: what changed, per code, and what it proves (P2)."""
+    apart = {
+        "only in base": value.base_only_count,
+        "only in candidate": value.candidate_only_count,
+        "nonconforming in one": value.not_judged_count,
+        "under another true code": value.relabelled_count,
+    }
+    head: dict[str, RenderableType] = {
+        "base": value.base,
+        "candidate": value.candidate,
+        "samples": f"{value.compared_count} judged by both",
+        "left out": ", ".join(f"{count} {why}" for why, count in apart.items() if count),
+        "codes of base alone": ", ".join(value.base_only_codes),
+        "codes of candidate alone": ", ".join(value.candidate_only_codes),
+    }
+    rows = [
+        _change_row(Text(code, style="bold" if code == "all" else ""), changes)
+        for code, changes in (("all", value.overall), *((its.code, its.changes) for its in value.codes))
+    ]
+    columns = ("CODE", "FIXED", "REGRESSED", "STILL RIGHT", "STILL WRONG", "P", "")
+    sentence = Text(pick(value.overall.message, value.overall.message_zh), style="bold")
+    note = Text("P: McNemar's exact test; of a code corrected for having looked at all (Holm)", style="dim")
+    return Group(facts(head), "", sentence, "", table(*columns, rows=rows, right=columns[1:6]), note)
+
+
+_CONCLUSIONS = {
+    comparison_pb2.CONCLUSION_CANDIDATE_BETTER: Text("better", style="green"),
+    comparison_pb2.CONCLUSION_BASE_BETTER: Text("worse", style="red"),
+}
+
+
+def _change_row(name: Text, value: comparison_pb2.Changes) -> tuple[RenderableType, ...]:
+    return (
+        name,
+        Text(str(value.fixed_count), style="green" if value.fixed_count else "dim"),
+        Text(str(value.regressed_count), style="red" if value.regressed_count else "dim"),
+        str(value.unchanged_right_count),
+        str(value.unchanged_wrong_count),
+        f"{value.adjusted_p_value:.2g}",
+        _CONCLUSIONS.get(value.conclusion, Text("no difference shown", style="dim")),
+    )
 
 
 def confusion(value: report_pb2.Report) -> Table:

@@ -5,9 +5,12 @@ from pathlib import Path
 
 from services.evaluator import consumers, server
 from services.evaluator.application import ReportLibrary
+from services.evaluator.comparing import server as comparing
+from services.evaluator.comparing.application import Comparisons
 from services.evaluator.drilldown import server as drilldown
 from services.evaluator.drilldown.application import DrillDown
 from services.evaluator.drilldown.pictures import Pictures
+from services.evaluator.exporting.application import Exports
 from services.evaluator.relabelling import server as relabelling
 from services.evaluator.relabelling.application import RelabelMarks
 from services.evaluator.relabelling.registry import DataPaths, mask_codes_from
@@ -61,7 +64,8 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     return await process.enter(
         GrpcServer(
             [
-                server.service(library),
+                server.service(library, Exports(library, pictures.thumbnail)),
+                comparing.service(Comparisons(database.sessions)),
                 drilldown.service(samples, now),
                 relabelling.service(
                     RelabelMarks(database.sessions, now), lambda token: DataPaths(registry, token)

@@ -19,9 +19,19 @@ from services.evaluator.domain.listing import (
 )
 from services.evaluator.domain.report import Report, ReportHeader, SampleResult, StoredSample, Tally
 from services.evaluator.drilldown.suspects import find_suspects
-from services.evaluator.measuring.metrics import Metrics, measure_counts
+from services.evaluator.measuring.metrics import (
+    Metrics,
+    Segmentation,
+    ThresholdView,
+    measure_counts,
+    measure_pixels,
+    measure_thresholds,
+)
 from services.evaluator.storage import Reports, SampleResults
 from services.kit.database import Sessions
+
+_PAGE = 500
+"""Samples read at once where all are wanted."""
 
 ItemT = TypeVar("ItemT")
 KeyT = TypeVar("KeyT")
@@ -41,13 +51,21 @@ class MeasuredReport:
 
     report: Report
     metrics: Metrics
+    segmentation: Segmentation | None
+    """None where no sample's truth is known pixel by pixel."""
 
     @classmethod
     def of(cls, report: Report) -> "MeasuredReport":
         """Measure it."""
         codes = report.header.code_list
         confusion = np.array(report.counts.confusion, np.int64).reshape(len(codes), len(codes))
-        return cls(report, measure_counts(confusion, codes))
+        pixels = [[its.intersection, its.truth, its.predicted] for its in report.counts.pixels]
+        known = report.counts.pixel_sample_count > 0
+        return cls(
+            report,
+            measure_counts(confusion, codes),
+            measure_pixels(np.array(pixels, np.int64)) if known else None,
+        )
 
 
 class ReportLibrary:
@@ -60,7 +78,7 @@ class ReportLibrary:
     async def get(self, report_id: UUID) -> MeasuredReport:
         """One report."""
         async with self._sessions.begin() as session:
-            return MeasuredReport.of(await _existing(session, report_id))
+            return MeasuredReport.of(await existing_report(session, report_id))
 
     async def list(
         self, wanted: ReportFilter, after: ReportKey | None, page_size: int
@@ -84,7 +102,7 @@ class ReportLibrary:
     ) -> Page[StoredSample, SampleKey]:
         """A page of samples in that order (P4)."""
         async with self._sessions.begin() as session:
-            report = await _existing(session, report_id)
+            report = await existing_report(session, report_id)
             found = await SampleResults(session).list(
                 report_id,
                 wanted,
@@ -95,6 +113,33 @@ class ReportLibrary:
             )
         more = len(found) > page_size
         return Page([sample for _, sample in found[:page_size]], found[page_size - 1][0] if more else None)
+
+    async def samples(
+        self, report_id: UUID, wanted: SampleFilter, order: SampleOrder
+    ) -> AsyncIterator[StoredSample]:
+        """All of them, page by page: no transaction is open while a reader takes its time."""
+        after: SampleKey | None = None
+        while True:
+            page = await self.list_samples(report_id, wanted, order, after, _PAGE)
+            for sample in page.items:
+                yield sample
+            after = page.last_key
+            if after is None:
+                return
+
+    async def threshold_view(
+        self, report_id: UUID, thresholds: Sequence[float]
+    ) -> tuple[Report, ThresholdView]:
+        """The report, and what each of the ascending thresholds would leave to the model (E2)."""
+        async with self._sessions.begin() as session:
+            report = await existing_report(session, report_id)
+            counted = await SampleResults(session).count_confidences(report_id, thresholds)
+        codes = report.header.code_list
+        position = {code: index for index, code in enumerate(codes)}
+        histogram = np.zeros((len(codes), len(codes), len(thresholds) + 1), np.int64)
+        for true_code, predicted_code, reached, count in counted:
+            histogram[position[true_code], position[predicted_code], reached] = count
+        return report, measure_thresholds(histogram, thresholds)
 
     async def create(
         self, header: ReportHeader, batches: AsyncIterator[Sequence[SampleResult]]
@@ -122,7 +167,7 @@ class ReportLibrary:
                 ordinal += len(batch)
             await reports.set_counts(report.id, tally.counts())
             await find_suspects(session, report.id)
-            return MeasuredReport.of(await _existing(session, report.id))
+            return MeasuredReport.of(await existing_report(session, report.id))
 
     async def forget_task(self, session: AsyncSession, task: str) -> None:
         """The task was deleted: its reports go, and late ones are refused (T7)."""
@@ -142,7 +187,8 @@ class ReportLibrary:
         return None
 
 
-async def _existing(session: AsyncSession, report_id: UUID) -> Report:
+async def existing_report(session: AsyncSession, report_id: UUID) -> Report:
+    """The report, or ReportNotFound."""
     report = await Reports(session).get(report_id)
     if report is None:
         raise ReportNotFound(f"there is no report reports/{report_id}", report=f"reports/{report_id}")

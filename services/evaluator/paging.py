@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from services.evaluator.domain.comparison import Change, ComparedKey
 from services.evaluator.domain.errors import PageTokenInvalid
 from services.evaluator.domain.listing import ReportKey, SampleKey
 from services.evaluator.domain.report import Verdict
@@ -91,6 +92,22 @@ def suspect_key(token: str, listing: Sequence[object]) -> SuspectKey | None:
     try:
         score, ordinal, suspicion = _decode(token, listing)
         return SuspectKey(float(score), int(ordinal), Suspicion(suspicion))
+    except (ValueError, TypeError) as error:
+        raise _invalid() from error
+
+
+def compared_token(key: ComparedKey | None, listing: Sequence[object]) -> str:
+    """The token of the page after `key`; empty at the end."""
+    return "" if key is None else _encode(listing, [int(key.change), key.rank, key.file, key.ordinal])
+
+
+def compared_key(token: str, listing: Sequence[object]) -> ComparedKey | None:
+    """Where the page begins."""
+    if not token:
+        return None
+    try:
+        change, rank, file, ordinal = _decode(token, listing)
+        return ComparedKey(Change(change), float(rank), str(file), int(ordinal))
     except (ValueError, TypeError) as error:
         raise _invalid() from error
 

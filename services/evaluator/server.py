@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from uuid import UUID
 
+from google.api.httpbody_pb2 import HttpBody
 from loupe.evaluator.v1 import report_pb2, report_service_pb2, report_service_pb2_grpc
 
 from services.evaluator import paging, wire
 from services.evaluator.application import ReportLibrary
 from services.evaluator.domain.errors import ReportInvalid
 from services.evaluator.domain.report import SampleResult
+from services.evaluator.exporting.application import Exports
 from services.kit.errors import DeadlineExceeded, Violation
 from services.kit.grpc_server import Service
 
@@ -19,8 +22,9 @@ _MAX_PAUSE_S = 30.0
 class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
     """Answers for the library of reports."""
 
-    def __init__(self, library: ReportLibrary) -> None:
+    def __init__(self, library: ReportLibrary, exports: Exports) -> None:
         self._library = library
+        self._exports = exports
 
     async def GetReport(  # noqa: N802 -- the contract's name
         self,
@@ -43,7 +47,7 @@ class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
             paging.page_size(request.page_size),
         )
         return report_service_pb2.ListReportsResponse(
-            reports=[wire.report(report) for report in page.items],
+            reports=[wire.report(report, defined=False) for report in page.items],
             next_page_token=paging.report_token(page.last_key, listing),
         )
 
@@ -67,6 +71,44 @@ class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
             next_page_token=paging.sample_token(page.last_key, listing),
         )
 
+    async def GetThresholdCurves(  # noqa: N802 -- the contract's name
+        self,
+        request: report_service_pb2.GetThresholdCurvesRequest,
+        context: object,  # noqa: ARG002
+    ) -> report_pb2.ThresholdCurves:
+        """What a threshold would leave to the model (E2)."""
+        report, view = await self._library.threshold_view(
+            wire.report_id(request.name), wire.thresholds_from(request)
+        )
+        return wire.threshold_curves(view, report.header.code_list)
+
+    async def ExportReport(  # noqa: N802 -- the contract's name
+        self,
+        request: report_service_pb2.ExportReportRequest,
+        context: object,  # noqa: ARG002
+    ) -> AsyncIterator[HttpBody]:
+        """The report as a file."""
+        report_id = wire.report_id(request.name)
+        match wire.report_format(request):
+            case report_service_pb2.REPORT_FORMAT_CSV:
+                kind, chunks = "text/csv; charset=utf-8", self._exports.csv(report_id)
+            case report_service_pb2.REPORT_FORMAT_HTML:
+                kind = "text/html; charset=utf-8"
+                chunks = self._exports.html(report_id, wire.DEFAULT_THRESHOLDS, request.language or "en")
+            case _:
+                kind, chunks = "application/json", self._json(report_id)
+        async for chunk in chunks:
+            yield HttpBody(content_type=kind, data=chunk)
+
+    async def _json(self, report_id: UUID) -> AsyncIterator[bytes]:
+        measured = await self._library.get(report_id)
+        report, view = await self._library.threshold_view(report_id, wire.DEFAULT_THRESHOLDS)
+        yield await asyncio.to_thread(
+            wire.report_document,
+            wire.report(measured),
+            wire.threshold_curves(view, report.header.code_list),
+        )
+
     async def CreateReport(  # noqa: N802 -- the contract's name
         self,
         request_iterator: AsyncIterator[report_service_pb2.CreateReportRequest],
@@ -81,10 +123,10 @@ class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
         )
 
 
-def service(library: ReportLibrary) -> Service:
+def service(library: ReportLibrary, exports: Exports) -> Service:
     """The service for the evaluator's server."""
     return Service(
-        servicer=ReportServicer(library),
+        servicer=ReportServicer(library, exports),
         add_to_server=report_service_pb2_grpc.add_ReportServiceServicer_to_server,
         descriptor=report_service_pb2.DESCRIPTOR.services_by_name["ReportService"],
     )

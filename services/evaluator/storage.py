@@ -217,6 +217,23 @@ class SampleResults:
         row = (await self._session.execute(query)).one_or_none()
         return None if row is None else to_stored(row)
 
+    async def count_confidences(
+        self, report_id: UUID, thresholds: Sequence[float]
+    ) -> Sequence[tuple[str, str, int, int]]:
+        """(true code, predicted code, thresholds reached, samples), a row for each of the first three."""
+        reached = sa.func.width_bucket(
+            sample_table.c.confidence, sa.literal(list(thresholds), ARRAY(sa.Double))
+        )
+        query = (
+            sa.select(sample_table.c.true_code, sample_table.c.predicted_code, reached, sa.func.count())
+            .where(
+                sample_table.c.report_id == report_id,
+                sample_table.c.verdict != int(Verdict.NONCONFORMING),
+            )
+            .group_by(sa.text("1, 2, 3"))
+        )
+        return [tuple(row) for row in await self._session.execute(query)]
+
     async def list(  # noqa: PLR0913 -- what a page is
         self,
         report_id: UUID,

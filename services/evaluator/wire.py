@@ -1,11 +1,15 @@
 """Reports between their values and `loupe.evaluator.v1`."""
 
 import contextlib
+import json
+from collections.abc import Sequence
 from uuid import UUID
 
+from google.protobuf.json_format import MessageToDict
 from loupe.evaluator.v1 import report_pb2, report_service_pb2, sample_result_service_pb2
 
 from services.evaluator.application import MeasuredReport
+from services.evaluator.domain.definitions import DEFINITIONS
 from services.evaluator.domain.errors import FilterInvalid, ReportInvalid, ReportNotFound
 from services.evaluator.domain.listing import ReportFilter, SampleFilter, SampleOrder
 from services.evaluator.domain.report import (
@@ -18,8 +22,26 @@ from services.evaluator.domain.report import (
     StoredSample,
     Verdict,
 )
-from services.evaluator.measuring.metrics import CodeMetrics, Interval, Metrics
+from services.evaluator.measuring.metrics import (
+    CodeMetrics,
+    IntersectionOverUnion,
+    Interval,
+    Metrics,
+    ThresholdPoint,
+    ThresholdView,
+)
 from services.kit.errors import Violation
+
+MAX_THRESHOLDS = 101
+DEFAULT_THRESHOLDS = (*(hundredth / 100 for hundredth in range(100)), 0.999)
+"""A good model's confidences crowd near 1: 1.00 itself would send almost everything to a human."""
+
+_DEFINITIONS = [
+    report_pb2.Definition(
+        id=its.id, term=its.term, term_zh=its.term_zh, meaning=its.meaning, meaning_zh=its.meaning_zh
+    )
+    for its in DEFINITIONS
+]
 
 
 def report_id(name: str) -> UUID:
@@ -140,8 +162,8 @@ def stored_sample(sample: StoredSample) -> report_pb2.SampleResult:
     )
 
 
-def report(measured: MeasuredReport) -> report_pb2.Report:
-    """A whole report."""
+def report(measured: MeasuredReport, *, defined: bool = True) -> report_pb2.Report:
+    """A whole report; `defined`: with what its terms mean."""
     value, header, counts = measured.report, measured.report.header, measured.report.counts
     message = report_pb2.Report(
         name=value.name,
@@ -153,7 +175,12 @@ def report(measured: MeasuredReport) -> report_pb2.Report:
         num_of_classes=header.num_of_classes,
         overall=_overall(measured.metrics),
         codes=[
-            _code_result(code, special=position >= header.num_of_classes, nonconforming=nonconforming)
+            _code_result(
+                code,
+                special=position >= header.num_of_classes,
+                nonconforming=nonconforming,
+                iou=measured.segmentation.per_code[position] if measured.segmentation else None,
+            )
             for position, (code, nonconforming) in enumerate(
                 zip(measured.metrics.per_code, counts.nonconforming_by_code, strict=True)
             )
@@ -164,6 +191,8 @@ def report(measured: MeasuredReport) -> report_pb2.Report:
         below_threshold_count=counts.below_threshold_count,
         images_per_s=header.images_per_s,
         data_paths=header.data_paths,
+        segmentation=_segmentation(measured),
+        definitions=_DEFINITIONS if defined else (),
     )
     message.create_time.FromDatetime(value.create_time)
     return message
@@ -182,7 +211,74 @@ def _overall(metrics: Metrics) -> report_pb2.Overall:
     )
 
 
-def _code_result(code: CodeMetrics, *, special: bool, nonconforming: int) -> report_pb2.CodeResult:
+def _segmentation(measured: MeasuredReport) -> report_pb2.Segmentation | None:
+    if measured.segmentation is None:
+        return None
+    return report_pb2.Segmentation(
+        sample_count=measured.report.counts.pixel_sample_count,
+        defect=_iou(measured.segmentation.defect),
+        mean_iou=measured.segmentation.mean_iou,
+    )
+
+
+def _iou(value: IntersectionOverUnion) -> report_pb2.IntersectionOverUnion:
+    return report_pb2.IntersectionOverUnion(
+        value=value.value, intersection=value.intersection, truth=value.truth, predicted=value.predicted
+    )
+
+
+def threshold_curves(view: ThresholdView, codes: Sequence[str]) -> report_pb2.ThresholdCurves:
+    """The threshold view, codes in that order."""
+    return report_pb2.ThresholdCurves(
+        thresholds=view.thresholds,
+        overall=_curve("", view.overall),
+        codes=[_curve(code, points) for code, points in zip(codes, view.per_code, strict=True)],
+    )
+
+
+def report_format(
+    request: report_service_pb2.ExportReportRequest,
+) -> report_service_pb2.ReportFormat.ValueType:
+    """The format that is wanted, of those that there are."""
+    if request.language not in {"", "en", "zh"}:
+        raise FilterInvalid.of(Violation("language", "INVALID", f"{request.language!r} is neither en nor zh"))
+    if request.format not in report_service_pb2.ReportFormat.values():
+        raise FilterInvalid.of(Violation("format", "INVALID", f"{request.format} is no ReportFormat"))
+    return request.format
+
+
+def report_document(report: report_pb2.Report, curves: report_pb2.ThresholdCurves) -> bytes:
+    """Both as one JSON document, in the gateway's way of writing messages."""
+    document = {
+        "report": MessageToDict(report, always_print_fields_with_no_presence=True),
+        "thresholdCurves": MessageToDict(curves, always_print_fields_with_no_presence=True),
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1).encode()
+
+
+def _curve(code: str, points: Sequence[ThresholdPoint]) -> report_pb2.ThresholdCurve:
+    return report_pb2.ThresholdCurve(
+        code=code,
+        points=[
+            report_pb2.ThresholdPoint(precision=its.precision, recall=its.recall, to_human=its.to_human)
+            for its in points
+        ],
+    )
+
+
+def thresholds_from(request: report_service_pb2.GetThresholdCurvesRequest) -> Sequence[float]:
+    """Ascending; the default where none is asked for."""
+    wanted = sorted(set(request.thresholds)) or DEFAULT_THRESHOLDS
+    if len(wanted) > MAX_THRESHOLDS or not all(0 <= its <= 1 for its in wanted):
+        raise FilterInvalid.of(
+            Violation("thresholds", "INVALID", f"must be at most {MAX_THRESHOLDS} numbers from 0 to 1")
+        )
+    return wanted
+
+
+def _code_result(
+    code: CodeMetrics, *, special: bool, nonconforming: int, iou: IntersectionOverUnion | None
+) -> report_pb2.CodeResult:
     return report_pb2.CodeResult(
         code=code.code,
         special=special,
@@ -192,6 +288,7 @@ def _code_result(code: CodeMetrics, *, special: bool, nonconforming: int) -> rep
         f1=code.f1 or 0.0,
         misjudged_count=code.support - code.correct,
         nonconforming_count=nonconforming,
+        iou=None if iou is None else _iou(iou),
     )
 
 

@@ -1,15 +1,42 @@
 """`loupe report`."""
 
+import asyncio
+from pathlib import Path
+
 import click
 from loupe.commands.session import Session, remote
-from loupe.rendering import message_json
+from loupe.evaluator.v1 import report_service_pb2
+from loupe.failures import Refused
+from loupe.language import in_chinese
+from loupe.rendering import message_json, threshold_curves
 from loupe.rendering import report as report_page
+
+_FORMATS = {
+    ".json": report_service_pb2.REPORT_FORMAT_JSON,
+    ".csv": report_service_pb2.REPORT_FORMAT_CSV,
+    ".html": report_service_pb2.REPORT_FORMAT_HTML,
+}
 
 
 @click.command(short_help="Show an evaluation report.")
 @click.argument("of", metavar="TASK|REPORT|MODEL@VERSION")
+@click.option(
+    "--threshold",
+    "thresholds",
+    multiple=True,
+    type=click.FloatRange(0, 1),
+    metavar="T",
+    help="Show what this confidence threshold would leave to the model instead (E2). Repeatable.",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the report to FILE.json, FILE.csv (one line a sample) or FILE.html (one page with pictures).",
+)
 @remote
-async def report(session: Session, of: str) -> None:
+async def report(session: Session, of: str, *, thresholds: tuple[float, ...], output: Path | None) -> None:
     """Show a report: accuracy, per code with 95 % intervals, confusion matrix, definitions (E1, P3).
 
     A version's report is that of its latest question-bank prediction; before there is one, of its validation
@@ -19,7 +46,37 @@ async def report(session: Session, of: str) -> None:
     Examples:
       loupe report 0197
       loupe report panel-adc@v3.01 --json | jq .overall.accuracy.value
+      loupe report panel-adc@v3.01 --threshold 0.8 --threshold 0.95
+      loupe report panel-adc@v3.01 --output report.html
     """
+    if output is not None and output.suffix not in _FORMATS:
+        raise click.UsageError(f"--output {output}: a report can be had as {', '.join(_FORMATS)}")
     found = await session.client.find_report(of)
+    if output is not None:
+        await _export(session, found.name, output)
+        return
+    if thresholds:
+        request = report_service_pb2.GetThresholdCurvesRequest(name=found.name, thresholds=thresholds)
+        curves = await session.client.reports.GetThresholdCurves(request)
+        session.out.answer(message_json(curves), threshold_curves(curves))
+        return
     session.out.answer(message_json(found), report_page(found))
     session.out.hint(f"next: loupe samples {found.name} --verdict misjudged")
+
+
+async def _export(session: Session, name: str, output: Path) -> None:
+    """Beside its place first: a file with the wanted name is whole."""
+    request = report_service_pb2.ExportReportRequest(
+        name=name, format=_FORMATS[output.suffix], language="zh" if in_chinese() else "en"
+    )
+    part, size = output.with_name(f"{output.name}.part"), 0
+    try:
+        with part.open("wb") as file:
+            async for chunk in session.client.reports.ExportReport(request):
+                size += await asyncio.to_thread(file.write, chunk.data)
+        part.replace(output)
+    except OSError as error:
+        raise Refused(f"{output} cannot be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    session.out.answer({"report": name, "file": str(output), "sizeBytes": size}, f"{output}: {size} bytes")

@@ -45,6 +45,12 @@ class FilterInvalid(InvalidArgument):
     reason = "FILTER_INVALID"
 
 
+class NotComparable(FailedPrecondition):
+    """Two reports that have nothing in common to compare."""
+
+    reason = "NOT_COMPARABLE"
+
+
 class PageTokenInvalid(InvalidArgument):
     """A page token that was not made by the same listing."""
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.evaluator.application import Page, ReportLibrary
 from services.evaluator.domain.errors import SampleResultNotFound
-from services.evaluator.domain.listing import SampleFilter, SampleKey, SampleOrder
+from services.evaluator.domain.listing import SampleFilter, SampleOrder
 from services.evaluator.domain.report import StoredSample
 from services.evaluator.domain.suspicion import SuspectedLabel, SuspectFilter, SuspectKey
 from services.evaluator.drilldown.archive import zip_samples
@@ -18,8 +18,6 @@ from services.kit.object_store import ObjectStore
 
 MaskCodes = Callable[[str], Awaitable[tuple[str, ...]]]
 """What a data path declares of its masks (D1), asked of its owner."""
-
-_ARCHIVE_PAGE = 500
 
 
 class DrillDown:
@@ -71,7 +69,8 @@ class DrillDown:
     async def download(self, report_id: UUID, wanted: SampleFilter) -> AsyncIterator[bytes]:
         """All samples that the filter keeps as one ZIP; ReportNotFound before its first byte."""
         await self._library.get(report_id)
-        async for chunk in zip_samples(self._store, self._samples(report_id, wanted), self._now()):
+        samples = self._library.samples(report_id, wanted, SampleOrder.DESERVES_A_LOOK)
+        async for chunk in zip_samples(self._store, samples, self._now()):
             yield chunk
 
     async def suspects(
@@ -83,16 +82,3 @@ class DrillDown:
             found = await SuspectedLabels(session).page(report_id, wanted, after, page_size + 1)
         more = len(found) > page_size
         return Page(found[:page_size], found[page_size - 1].key if more else None)
-
-    async def _samples(self, report_id: UUID, wanted: SampleFilter) -> AsyncIterator[StoredSample]:
-        """All of them, page by page: no transaction is open while a reader takes its time."""
-        after: SampleKey | None = None
-        while True:
-            page = await self._library.list_samples(
-                report_id, wanted, SampleOrder.DESERVES_A_LOOK, after, _ARCHIVE_PAGE
-            )
-            for sample in page.items:
-                yield sample
-            after = page.last_key
-            if after is None:
-                return

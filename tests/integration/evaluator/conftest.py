@@ -7,16 +7,25 @@ from typing import Any
 
 import pytest_asyncio
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
+from loupe.evaluator.v1.comparison_service_pb2_grpc import ComparisonServiceStub
 from loupe.evaluator.v1.report_service_pb2_grpc import ReportServiceStub
 
 import services.evaluator
+from deploy.embedded.seaweed import ObjectStoreSettings
 from services.evaluator import server
 from services.evaluator.application import ReportLibrary
+from services.evaluator.comparing import server as comparing
+from services.evaluator.comparing.application import Comparisons
+from services.evaluator.drilldown.pictures import Pictures
+from services.evaluator.exporting.application import Exports
+from services.kit import object_store as kit_object_store
 from services.kit.auth import RefusingVerifier, ServiceTokenVerifier
 from services.kit.database import Database
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
+from services.kit.object_store import ObjectStore
 from services.kit.process import SystemClock
+from services.kit.settings import load
 
 TOKEN = "loupe_test_token"  # noqa: S105
 CODES = ("TPFIP", "TSAGG", "TPDPS")
@@ -27,8 +36,10 @@ class ReportServiceUnderTest:
     """The service over the wire, and its library beside it."""
 
     stub: Any
+    comparisons: Any
     library: ReportLibrary
     database: Database
+    store: ObjectStore
     address: str
 
     async def create(  # noqa: D102
@@ -75,16 +86,34 @@ class ReportServiceUnderTest:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def reports(postgres_url: str) -> AsyncIterator[ReportServiceUnderTest]:
-    async with Database(postgres_url, "evaluator") as database:
+async def reports(
+    postgres_url: str, object_store_settings: ObjectStoreSettings
+) -> AsyncIterator[ReportServiceUnderTest]:
+    async with Database(postgres_url, "evaluator") as database, _store(object_store_settings) as store:
         await database.migrate(Path(services.evaluator.__file__).with_name("migrations"))
-        library = ReportLibrary(database.sessions, SystemClock().now)
+        clock = SystemClock()
+        library = ReportLibrary(database.sessions, clock.now)
         verifier = ServiceTokenVerifier(TOKEN, RefusingVerifier())
-        grpc_server = GrpcServer([server.service(library)], verifier=verifier, address="127.0.0.1:0")
+        served = [
+            server.service(library, Exports(library, Pictures(store, clock.now).thumbnail)),
+            comparing.service(Comparisons(database.sessions)),
+        ]
+        grpc_server = GrpcServer(served, verifier=verifier, address="127.0.0.1:0")
         async with grpc_server:
             address = f"127.0.0.1:{grpc_server.port}"
             async with connect(address, lambda: TOKEN, retries=False) as channel:
-                yield ReportServiceUnderTest(ReportServiceStub(channel), library, database, address)
+                yield ReportServiceUnderTest(
+                    ReportServiceStub(channel),
+                    ComparisonServiceStub(channel),
+                    library,
+                    database,
+                    store,
+                    address,
+                )
+
+
+def _store(settings: ObjectStoreSettings) -> ObjectStore:
+    return ObjectStore(load(kit_object_store.ObjectStoreSettings, settings.environment()))
 
 
 def sample(

@@ -9,10 +9,18 @@ from google.protobuf.duration_pb2 import Duration
 from loupe import names
 from loupe.commands.images import whole_numbers
 from loupe.commands.train import apply_settings
-from loupe.evaluator.v1 import report_pb2
+from loupe.evaluator.v1 import comparison_pb2, report_pb2
 from loupe.progress import LineScreen, picture
 from loupe.registry.v1 import algorithm_image_pb2
-from loupe.rendering import human_duration, message_json, report, sparkline, task_table
+from loupe.rendering import (
+    comparison,
+    human_duration,
+    message_json,
+    report,
+    sparkline,
+    task_table,
+    threshold_curves,
+)
 from loupe.scheduler.v1 import task_pb2
 from loupe.watching import Curve, TaskView
 from rich.console import Console, RenderableType
@@ -176,6 +184,11 @@ def test_a_report_shows_its_numbers_and_says_what_they_mean() -> None:
         ],
         confusion=report_pb2.ConfusionMatrix(size=3, counts=[6, 0, 0, 1, 3, 0, 0, 0, 0]),
         nonconforming_count=2,
+        definitions=[
+            report_pb2.Definition(
+                term="[low–high]", term_zh="[下限–上限]", meaning="Wilson's", meaning_zh="Wilson 置信区间"
+            )
+        ],
     )
     told = _text(report(value))
     for part in (
@@ -183,8 +196,7 @@ def test_a_report_shows_its_numbers_and_says_what_they_mean() -> None:
         "90.0 % [50.0–99.0]",
         "majority 60.0 %",
         "TSFAS *",
-        "准确率",
-        "Wilson",
+        "[low–high]  Wilson's",
         "2 nonconforming",
     ):
         assert part in told
@@ -192,6 +204,62 @@ def test_a_report_shows_its_numbers_and_says_what_they_mean() -> None:
     assert row.split()[2:5] == ["0", "–", "–"]
     matrix = next(line for line in told.splitlines() if line.startswith("TTMUD") and "·" in line)
     assert matrix.split() == ["TTMUD", "1", "3", "·"]
+
+
+def test_a_report_with_masks_shows_iou() -> None:
+    """E1: overall and per code; a code in no mask has none."""
+    value = report_pb2.Report(
+        name="reports/r1",
+        segmentation=report_pb2.Segmentation(
+            sample_count=7, defect=report_pb2.IntersectionOverUnion(value=0.716), mean_iou=0.5
+        ),
+        codes=[
+            report_pb2.CodeResult(code="A", iou=report_pb2.IntersectionOverUnion(value=0.25)),
+            report_pb2.CodeResult(code="B", iou=report_pb2.IntersectionOverUnion()),
+        ],
+    )
+    told = _text(report(value))
+    assert "defect 71.6 %, mean over codes 50.0 %, of 7 samples with masks" in told
+    assert "25.0 %" in next(line for line in told.splitlines() if line.startswith("A "))
+
+
+def test_a_threshold_shows_what_it_leaves_to_the_model() -> None:
+    """E2: a line a code, all first; what is 0 of 0 is a dash."""
+    point = report_pb2.ThresholdPoint(precision=1.0, recall=0.5, to_human=0.25)
+    curves = report_pb2.ThresholdCurves(
+        thresholds=[0.9],
+        overall=report_pb2.ThresholdCurve(points=[point]),
+        codes=[report_pb2.ThresholdCurve(code="A", points=[report_pb2.ThresholdPoint()])],
+    )
+    lines = [line.split() for line in _text(threshold_curves(curves)).splitlines()]
+    assert lines[1] == ["0.9", "all", "100.0", "%", "50.0", "%", "25.0", "%"]
+    assert lines[2] == ["0.9", "A", "–", "–", "–"]
+
+
+def test_a_comparison_shows_what_changed_and_what_it_proves() -> None:
+    """P2: a difference of three pictures is not sold as progress, and what was left out is said."""
+    three = comparison_pb2.Changes(
+        fixed_count=3,
+        unchanged_right_count=50,
+        p_value=0.25,
+        adjusted_p_value=0.25,
+        conclusion=comparison_pb2.CONCLUSION_NO_DIFFERENCE_SHOWN,
+        message="No difference is shown: …",
+        message_zh="未显示差异：…",
+    )
+    value = comparison_pb2.Comparison(
+        base="reports/a",
+        candidate="reports/b",
+        compared_count=53,
+        candidate_only_count=4,
+        overall=three,
+        codes=[comparison_pb2.CodeChanges(code="A", changes=three)],
+    )
+    told = _text(comparison(value))
+    assert "4 only in candidate" in told
+    assert "No difference is shown: …" in told
+    row = next(line for line in told.splitlines() if line.startswith("A "))
+    assert row.split() == ["A", "3", "0", "50", "0", "0.25", "no", "difference", "shown"]
 
 
 def test_json_has_every_field_so_that_scripts_need_no_defaults() -> None:

@@ -107,6 +107,7 @@ class Report(_message.Message):
     IMAGES_PER_S_FIELD_NUMBER: _builtins.int
     DATA_PATHS_FIELD_NUMBER: _builtins.int
     SEGMENTATION_FIELD_NUMBER: _builtins.int
+    DEFINITIONS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`reports/{report}`."""
     kind: Global___ReportKind.ValueType
@@ -142,6 +143,10 @@ class Report(_message.Message):
     def segmentation(self) -> Global___Segmentation:
         """Absent where no sample's truth is known pixel by pixel."""
 
+    @_builtins.property
+    def definitions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Definition]:
+        """What every term here means. Not in lists of reports."""
+
     def __init__(
         self,
         *,
@@ -162,14 +167,49 @@ class Report(_message.Message):
         images_per_s: _builtins.float = ...,
         data_paths: _abc.Iterable[_builtins.str] | None = ...,
         segmentation: Global___Segmentation | None = ...,
+        definitions: _abc.Iterable[Global___Definition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["confusion", b"confusion", "create_time", b"create_time", "overall", b"overall", "segmentation", b"segmentation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_threshold_count", b"below_threshold_count", "code_list", b"code_list", "codes", b"codes", "confidence_threshold", b"confidence_threshold", "confusion", b"confusion", "create_time", b"create_time", "data_paths", b"data_paths", "images_per_s", b"images_per_s", "kind", b"kind", "model_version", b"model_version", "name", b"name", "nonconforming_count", b"nonconforming_count", "num_of_classes", b"num_of_classes", "overall", b"overall", "segmentation", b"segmentation", "task", b"task", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_threshold_count", b"below_threshold_count", "code_list", b"code_list", "codes", b"codes", "confidence_threshold", b"confidence_threshold", "confusion", b"confusion", "create_time", b"create_time", "data_paths", b"data_paths", "definitions", b"definitions", "images_per_s", b"images_per_s", "kind", b"kind", "model_version", b"model_version", "name", b"name", "nonconforming_count", b"nonconforming_count", "num_of_classes", b"num_of_classes", "overall", b"overall", "segmentation", b"segmentation", "task", b"task", "weights_sha256", b"weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Report: _TypeAlias = Report  # noqa: Y015
+
+@_typing.final
+class Definition(_message.Message):
+    """A term and what it means, in English and Chinese."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    TERM_FIELD_NUMBER: _builtins.int
+    TERM_ZH_FIELD_NUMBER: _builtins.int
+    MEANING_FIELD_NUMBER: _builtins.int
+    MEANING_ZH_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Stable, such as `macro_recall`."""
+    term: _builtins.str
+    term_zh: _builtins.str
+    meaning: _builtins.str
+    meaning_zh: _builtins.str
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        term: _builtins.str = ...,
+        term_zh: _builtins.str = ...,
+        meaning: _builtins.str = ...,
+        meaning_zh: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "meaning", b"meaning", "meaning_zh", b"meaning_zh", "term", b"term", "term_zh", b"term_zh"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Definition: _TypeAlias = Definition  # noqa: Y015
 
 @_typing.final
 class Overall(_message.Message):
@@ -513,6 +553,109 @@ class PixelCounts(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PixelCounts: _TypeAlias = PixelCounts  # noqa: Y015
+
+@_typing.final
+class ThresholdCurves(_message.Message):
+    """What a confidence threshold would leave to the model, and what to a human (E2)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    THRESHOLDS_FIELD_NUMBER: _builtins.int
+    OVERALL_FIELD_NUMBER: _builtins.int
+    CODES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def thresholds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Ascending, at most 101."""
+
+    @_builtins.property
+    def overall(self) -> Global___ThresholdCurve:
+        """Over all samples; its precision is the accuracy of what the model keeps."""
+
+    @_builtins.property
+    def codes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ThresholdCurve]:
+        """In the order of the report's code_list."""
+
+    def __init__(
+        self,
+        *,
+        thresholds: _abc.Iterable[_builtins.float] | None = ...,
+        overall: Global___ThresholdCurve | None = ...,
+        codes: _abc.Iterable[Global___ThresholdCurve] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["overall", b"overall"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codes", b"codes", "overall", b"overall", "thresholds", b"thresholds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ThresholdCurves: _TypeAlias = ThresholdCurves  # noqa: Y015
+
+@_typing.final
+class ThresholdCurve(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """Empty overall."""
+    @_builtins.property
+    def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___ThresholdPoint]:
+        """One a threshold."""
+
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        points: _abc.Iterable[Global___ThresholdPoint] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "points", b"points"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ThresholdCurve: _TypeAlias = ThresholdCurve  # noqa: Y015
+
+@_typing.final
+class ThresholdPoint(_message.Message):
+    """Figures if predictions with a confidence below the threshold went to a human; each absent where it is 0 of 0."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRECISION_FIELD_NUMBER: _builtins.int
+    RECALL_FIELD_NUMBER: _builtins.int
+    TO_HUMAN_FIELD_NUMBER: _builtins.int
+    precision: _builtins.float
+    """Of those predicted as the code that the model keeps, how many truly are."""
+    recall: _builtins.float
+    """Of the samples that truly have the code, how many the model keeps and predicts so."""
+    to_human: _builtins.float
+    """Of the samples that truly have the code, how many go to a human."""
+    def __init__(
+        self,
+        *,
+        precision: _builtins.float | None = ...,
+        recall: _builtins.float | None = ...,
+        to_human: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_precision", b"_precision", "_recall", b"_recall", "_to_human", b"_to_human", "precision", b"precision", "recall", b"recall", "to_human", b"to_human"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_precision", b"_precision", "_recall", b"_recall", "_to_human", b"_to_human", "precision", b"precision", "recall", b"recall", "to_human", b"to_human"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__precision: _TypeAlias = _typing.Literal["precision"]  # noqa: Y015
+    _WhichOneofArgType__precision: _TypeAlias = _typing.Literal["_precision", b"_precision"]  # noqa: Y015
+    _WhichOneofReturnType__recall: _TypeAlias = _typing.Literal["recall"]  # noqa: Y015
+    _WhichOneofArgType__recall: _TypeAlias = _typing.Literal["_recall", b"_recall"]  # noqa: Y015
+    _WhichOneofReturnType__to_human: _TypeAlias = _typing.Literal["to_human"]  # noqa: Y015
+    _WhichOneofArgType__to_human: _TypeAlias = _typing.Literal["_to_human", b"_to_human"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__precision) -> _WhichOneofReturnType__precision | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__recall) -> _WhichOneofReturnType__recall | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__to_human) -> _WhichOneofReturnType__to_human | None: ...
+
+Global___ThresholdPoint: _TypeAlias = ThresholdPoint  # noqa: Y015
 
 @_typing.final
 class CodeScore(_message.Message):

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from loupe.evaluator.v1 import report_pb2 as _report_pb2
 import builtins as _builtins
 import sys
@@ -18,6 +19,27 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _ReportFormat:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReportFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReportFormat.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REPORT_FORMAT_UNSPECIFIED: _ReportFormat.ValueType  # 0
+    """JSON."""
+    REPORT_FORMAT_JSON: _ReportFormat.ValueType  # 1
+    REPORT_FORMAT_CSV: _ReportFormat.ValueType  # 2
+    REPORT_FORMAT_HTML: _ReportFormat.ValueType  # 3
+
+class ReportFormat(_ReportFormat, metaclass=_ReportFormatEnumTypeWrapper): ...
+
+REPORT_FORMAT_UNSPECIFIED: ReportFormat.ValueType  # 0
+"""JSON."""
+REPORT_FORMAT_JSON: ReportFormat.ValueType  # 1
+REPORT_FORMAT_CSV: ReportFormat.ValueType  # 2
+REPORT_FORMAT_HTML: ReportFormat.ValueType  # 3
+Global___ReportFormat: _TypeAlias = ReportFormat  # noqa: Y015
 
 @_typing.final
 class GetReportRequest(_message.Message):
@@ -160,6 +182,57 @@ class ListSampleResultsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListSampleResultsResponse: _TypeAlias = ListSampleResultsResponse  # noqa: Y015
+
+@_typing.final
+class GetThresholdCurvesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    THRESHOLDS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    @_builtins.property
+    def thresholds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """In [0, 1], at most 101; default 0, 0.01 … 0.99, and 0.999."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        thresholds: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "thresholds", b"thresholds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetThresholdCurvesRequest: _TypeAlias = GetThresholdCurvesRequest  # noqa: Y015
+
+@_typing.final
+class ExportReportRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    format: Global___ReportFormat.ValueType
+    language: _builtins.str
+    """Which language an HTML page opens in, `en` or `zh`; it holds both. Default `en`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        format: Global___ReportFormat.ValueType = ...,
+        language: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "language", b"language", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportReportRequest: _TypeAlias = ExportReportRequest  # noqa: Y015
 
 @_typing.final
 class CreateReportRequest(_message.Message):

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from loupe.evaluator.v1 import report_pb2 as loupe_dot_evaluator_dot_v1_dot_report__pb2
 from loupe.evaluator.v1 import report_service_pb2 as loupe_dot_evaluator_dot_v1_dot_report__service__pb2
 
@@ -51,6 +52,16 @@ class ReportServiceStub:
                 request_serializer=loupe_dot_evaluator_dot_v1_dot_report__service__pb2.ListSampleResultsRequest.SerializeToString,
                 response_deserializer=loupe_dot_evaluator_dot_v1_dot_report__service__pb2.ListSampleResultsResponse.FromString,
                 _registered_method=True)
+        self.GetThresholdCurves = channel.unary_unary(
+                '/loupe.evaluator.v1.ReportService/GetThresholdCurves',
+                request_serializer=loupe_dot_evaluator_dot_v1_dot_report__service__pb2.GetThresholdCurvesRequest.SerializeToString,
+                response_deserializer=loupe_dot_evaluator_dot_v1_dot_report__pb2.ThresholdCurves.FromString,
+                _registered_method=True)
+        self.ExportReport = channel.unary_stream(
+                '/loupe.evaluator.v1.ReportService/ExportReport',
+                request_serializer=loupe_dot_evaluator_dot_v1_dot_report__service__pb2.ExportReportRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
         self.CreateReport = channel.stream_unary(
                 '/loupe.evaluator.v1.ReportService/CreateReport',
                 request_serializer=loupe_dot_evaluator_dot_v1_dot_report__service__pb2.CreateReportRequest.SerializeToString,
@@ -82,6 +93,21 @@ class ReportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetThresholdCurves(self, request, context):
+        """Precision, recall and the share that would go to a human, against the confidence threshold (E2).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportReport(self, request, context):
+        """The report as a file: the whole report with its threshold curves as JSON, one line a sample as CSV, or one HTML page with pictures that
+        needs no other file.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateReport(self, request_iterator, context):
         """First message: header; then results in batches. The report exists when the call has answered, whole, or not at all.
         The same job and fencing token give the same report.
@@ -107,6 +133,16 @@ def add_ReportServiceServicer_to_server(servicer, server):
                     servicer.ListSampleResults,
                     request_deserializer=loupe_dot_evaluator_dot_v1_dot_report__service__pb2.ListSampleResultsRequest.FromString,
                     response_serializer=loupe_dot_evaluator_dot_v1_dot_report__service__pb2.ListSampleResultsResponse.SerializeToString,
+            ),
+            'GetThresholdCurves': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetThresholdCurves,
+                    request_deserializer=loupe_dot_evaluator_dot_v1_dot_report__service__pb2.GetThresholdCurvesRequest.FromString,
+                    response_serializer=loupe_dot_evaluator_dot_v1_dot_report__pb2.ThresholdCurves.SerializeToString,
+            ),
+            'ExportReport': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportReport,
+                    request_deserializer=loupe_dot_evaluator_dot_v1_dot_report__service__pb2.ExportReportRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
             'CreateReport': grpc.stream_unary_rpc_method_handler(
                     servicer.CreateReport,
@@ -196,6 +232,60 @@ class ReportService:
             '/loupe.evaluator.v1.ReportService/ListSampleResults',
             loupe_dot_evaluator_dot_v1_dot_report__service__pb2.ListSampleResultsRequest.SerializeToString,
             loupe_dot_evaluator_dot_v1_dot_report__service__pb2.ListSampleResultsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetThresholdCurves(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.evaluator.v1.ReportService/GetThresholdCurves',
+            loupe_dot_evaluator_dot_v1_dot_report__service__pb2.GetThresholdCurvesRequest.SerializeToString,
+            loupe_dot_evaluator_dot_v1_dot_report__pb2.ThresholdCurves.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/loupe.evaluator.v1.ReportService/ExportReport',
+            loupe_dot_evaluator_dot_v1_dot_report__service__pb2.ExportReportRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
 from loupe.evaluator.v1 import report_pb2 as _report_pb2
 from loupe.evaluator.v1 import report_service_pb2 as _report_service_pb2
@@ -39,6 +40,12 @@ class ReportServiceStub:
     """Newest first."""
     ListSampleResults: _grpc.UnaryUnaryMultiCallable[_report_service_pb2.ListSampleResultsRequest, _report_service_pb2.ListSampleResultsResponse]
     """Unless ordered otherwise: least confident first for CORRECT, most confident first for MISJUDGED, by file for NONCONFORMING (P4)."""
+    GetThresholdCurves: _grpc.UnaryUnaryMultiCallable[_report_service_pb2.GetThresholdCurvesRequest, _report_pb2.ThresholdCurves]
+    """Precision, recall and the share that would go to a human, against the confidence threshold (E2)."""
+    ExportReport: _grpc.UnaryStreamMultiCallable[_report_service_pb2.ExportReportRequest, _httpbody_pb2.HttpBody]
+    """The report as a file: the whole report with its threshold curves as JSON, one line a sample as CSV, or one HTML page with pictures that
+    needs no other file.
+    """
     CreateReport: _grpc.StreamUnaryMultiCallable[_report_service_pb2.CreateReportRequest, _report_pb2.Report]
     """First message: header; then results in batches. The report exists when the call has answered, whole, or not at all.
     The same job and fencing token give the same report.
@@ -54,6 +61,12 @@ class ReportServiceAsyncStub(ReportServiceStub):
     """Newest first."""
     ListSampleResults: _aio.UnaryUnaryMultiCallable[_report_service_pb2.ListSampleResultsRequest, _report_service_pb2.ListSampleResultsResponse]  # type: ignore[assignment]
     """Unless ordered otherwise: least confident first for CORRECT, most confident first for MISJUDGED, by file for NONCONFORMING (P4)."""
+    GetThresholdCurves: _aio.UnaryUnaryMultiCallable[_report_service_pb2.GetThresholdCurvesRequest, _report_pb2.ThresholdCurves]  # type: ignore[assignment]
+    """Precision, recall and the share that would go to a human, against the confidence threshold (E2)."""
+    ExportReport: _aio.UnaryStreamMultiCallable[_report_service_pb2.ExportReportRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """The report as a file: the whole report with its threshold curves as JSON, one line a sample as CSV, or one HTML page with pictures that
+    needs no other file.
+    """
     CreateReport: _aio.StreamUnaryMultiCallable[_report_service_pb2.CreateReportRequest, _report_pb2.Report]  # type: ignore[assignment]
     """First message: header; then results in batches. The report exists when the call has answered, whole, or not at all.
     The same job and fencing token give the same report.
@@ -84,6 +97,24 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_report_service_pb2.ListSampleResultsResponse, _abc.Awaitable[_report_service_pb2.ListSampleResultsResponse]]:
         """Unless ordered otherwise: least confident first for CORRECT, most confident first for MISJUDGED, by file for NONCONFORMING (P4)."""
+
+    @_abc_1.abstractmethod
+    def GetThresholdCurves(
+        self,
+        request: _report_service_pb2.GetThresholdCurvesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_pb2.ThresholdCurves, _abc.Awaitable[_report_pb2.ThresholdCurves]]:
+        """Precision, recall and the share that would go to a human, against the confidence threshold (E2)."""
+
+    @_abc_1.abstractmethod
+    def ExportReport(
+        self,
+        request: _report_service_pb2.ExportReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """The report as a file: the whole report with its threshold curves as JSON, one line a sample as CSV, or one HTML page with pictures that
+        needs no other file.
+        """
 
     @_abc_1.abstractmethod
     def CreateReport(

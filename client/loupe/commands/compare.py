@@ -1,0 +1,68 @@
+"""`loupe compare`."""
+
+import click
+from loupe.client import pages
+from loupe.commands.session import Session, remote
+from loupe.evaluator.v1 import comparison_pb2, comparison_service_pb2
+from loupe.rendering import comparison, enum_word, message_json, percent, table
+from rich.text import Text
+
+_CHANGES = ("regressed", "fixed", "unchanged-wrong", "unchanged-right")
+_STYLE = {"regressed": "red", "fixed": "green"}
+
+
+@click.command(short_help="Compare two reports sample by sample.")
+@click.argument("base", metavar="BASE")
+@click.argument("candidate", metavar="CANDIDATE")
+@click.option("--changed", type=click.Choice(_CHANGES), help="List the samples of which this became instead.")
+@click.option("--code", default="", help="With --changed: only samples that truly have this code.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1_000_000), help="How many.")
+@remote
+async def compare(  # noqa: PLR0913 -- P2's filters
+    session: Session, base: str, candidate: str, *, changed: str | None, code: str, limit: int
+) -> None:
+    """Compare two versions or runs on the same bank: fixed, regressed, unchanged, per code (P2).
+
+    BASE and CANDIDATE are each a TASK, a REPORT or MODEL@VERSION, which means its latest prediction. Samples
+    are the same where data path, file and content are. McNemar's test says whether the difference is more
+    than chance.
+
+    \b
+    Examples:
+      loupe compare panel-adc@v3.01 panel-adc@v3.02
+      loupe compare panel-adc@v3.01 panel-adc@v3.02 --changed regressed --code TTMUD
+    """
+    compared = await session.client.compare(base, candidate)
+    if changed is None:
+        session.out.answer(message_json(compared), comparison(compared))
+        session.out.hint(f"next: loupe compare {base} {candidate} --changed regressed")
+        return
+    request = comparison_service_pb2.ListComparedSamplesRequest(
+        base=compared.base,
+        candidate=compared.candidate,
+        page_size=min(limit, 500),
+        true_code=code,
+        change=comparison_pb2.Change.Value(f"CHANGE_{changed.upper().replace('-', '_')}"),
+    )
+    listing = session.client.comparisons.ListComparedSamples
+    found = [item async for item in pages(listing, request, "samples", limit=limit)]
+    rows = [
+        (
+            item.candidate.file,
+            Text(
+                enum_word(comparison_pb2.Change, item.change).lower().replace("_", " "),
+                style=_STYLE.get(changed, ""),
+            ),
+            f"{item.base.predicted_code} {percent(item.base.confidence)}",
+            f"{item.candidate.predicted_code} {percent(item.candidate.confidence)}",
+        )
+        for item in found
+    ]
+    session.out.answer(
+        {
+            "base": compared.base,
+            "candidate": compared.candidate,
+            "samples": [message_json(item) for item in found],
+        },
+        table("FILE", "CHANGE", "BASE SAYS", "CANDIDATE SAYS", rows=rows) if rows else "no such sample",
+    )

@@ -1,0 +1,95 @@
+"""ComparisonService on a real PostgreSQL (P2)."""
+
+import pytest
+from loupe.evaluator.v1 import comparison_pb2, comparison_service_pb2
+
+from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound
+from tests.integration.evaluator.conftest import CODES, ReportServiceUnderTest, sample, set_aside
+
+A, B, SPECIAL = CODES
+FIXED, REGRESSED = comparison_pb2.CHANGE_FIXED, comparison_pb2.CHANGE_REGRESSED
+
+
+async def two_reports(reports: ReportServiceUnderTest) -> tuple[str, str]:
+    """Of 40 samples: 8 fixed, 1 regressed, 2 wrong in both; and some that the other does not have."""
+    base = [sample(n, A, B if n < 10 else A, 0.5 + n / 100) for n in range(40)]
+    candidate = [sample(n, A, B if n in {0, 1, 20} else A, 0.5 + n / 100) for n in range(40)]
+    # The same file with another content is another sample; one was set aside the second time.
+    base += [sample(100, B, B), sample(101, B, B), sample(102, B, B)]
+    candidate += [sample(100, B, B, sha256="f" * 64), set_aside(101, B), sample(103, B, A), sample(104, B, A)]
+    first = await reports.create(base, job="jobs/1")
+    second = await reports.create(candidate, job="jobs/2")
+    return first.name, second.name
+
+
+async def test_the_samples_of_two_reports_are_matched_by_path_file_and_content(
+    reports: ReportServiceUnderTest,
+) -> None:
+    """Whoever compares two banks without knowing compares the banks."""
+    base, candidate = await two_reports(reports)
+    answer = await reports.comparisons.CompareReports(
+        comparison_service_pb2.CompareReportsRequest(base=base, candidate=candidate)
+    )
+    overall = answer.overall
+    assert (overall.fixed_count, overall.regressed_count) == (8, 1)
+    assert (overall.unchanged_right_count, overall.unchanged_wrong_count) == (29, 2)
+    assert answer.compared_count == 40
+    assert answer.not_judged_count == 1
+    assert (answer.base_only_count, answer.candidate_only_count) == (2, 3)
+    assert overall.p_value == pytest.approx(2 * (1 + 9) / 2**9)
+    assert overall.conclusion == comparison_pb2.CONCLUSION_CANDIDATE_BETTER
+    assert "8 fixed against 1 regressed" in overall.message
+    assert overall.message_zh
+    assert [its.code for its in answer.codes] == list(CODES)
+    # Three codes were looked at.
+    assert answer.codes[0].changes.adjusted_p_value == pytest.approx(3 * overall.p_value)
+
+
+async def test_the_samples_behind_the_counts_are_listed_page_by_page(reports: ReportServiceUnderTest) -> None:
+    """A regression is looked at sample by sample, the most certain first; no page may lose one."""
+    base, candidate = await two_reports(reports)
+    request = comparison_service_pb2.ListComparedSamplesRequest(base=base, candidate=candidate, page_size=7)
+    listed: list[comparison_pb2.ComparedSample] = []
+    while True:
+        page = await reports.comparisons.ListComparedSamples(request)
+        listed += page.samples
+        if not page.next_page_token:
+            break
+        request.page_token = page.next_page_token
+    assert [its.change for its in listed[:9]] == [REGRESSED, *[FIXED] * 8]
+    assert len({its.base.file for its in listed}) == len(listed) == 40
+    fixed = [its.candidate.confidence for its in listed if its.change == FIXED]
+    assert fixed == sorted(fixed, reverse=True)
+    assert all(its.base.file == its.candidate.file for its in listed)
+    assert listed[0].base.name.startswith(base)
+    only = comparison_service_pb2.ListComparedSamplesRequest(
+        base=base, candidate=candidate, change=REGRESSED, true_code=A
+    )
+    assert [its.base.file for its in (await reports.comparisons.ListComparedSamples(only)).samples] == [
+        f"{A}/000020.jpg"
+    ]
+    only.true_code = B
+    assert not (await reports.comparisons.ListComparedSamples(only)).samples
+    only.page_token = request.page_token
+    with pytest.raises(InvalidArgument, match="page_token"):
+        await reports.comparisons.ListComparedSamples(only)
+
+
+async def test_reports_with_nothing_in_common_are_refused_with_the_reason(
+    reports: ReportServiceUnderTest,
+) -> None:
+    """An answer of zeros would read as no difference."""
+    one = await reports.create([sample(1, A, A)], job="jobs/1")
+    other_bank = await reports.create([sample(2, A, A)], job="jobs/2")
+    codes = {"code_list": ["X", "Y"], "num_of_classes": 2}
+    other_codes = await reports.create([sample(1, "X", "X")], job="jobs/3", **codes)
+    for other, said in ((other_bank, "no sample in common"), (other_codes, "no code in common")):
+        with pytest.raises(FailedPrecondition, match=said) as refused:
+            await reports.comparisons.CompareReports(
+                comparison_service_pb2.CompareReportsRequest(base=one.name, candidate=other.name)
+            )
+        assert refused.value.reason == "NOT_COMPARABLE"
+    with pytest.raises(NotFound):
+        await reports.comparisons.CompareReports(
+            comparison_service_pb2.CompareReportsRequest(base=one.name, candidate="reports/none")
+        )

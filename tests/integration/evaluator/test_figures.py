@@ -1,0 +1,206 @@
+"""What follows from a report's samples: IoU, thresholds, definitions, files (E1, E2)."""
+
+import csv
+import hashlib
+import io
+import json
+from html.parser import HTMLParser
+
+import cv2
+import numpy as np
+import pytest
+from loupe.evaluator.v1 import report_pb2, report_service_pb2
+
+from services.evaluator.exporting.application import MAX_PICTURES_OF_CODE
+from services.kit.errors import InvalidArgument, NotFound
+from tests.integration.evaluator.conftest import CODES, ReportServiceUnderTest, sample, set_aside
+
+A, B, SPECIAL = CODES
+
+
+def pixels(code: str, intersection: int, truth: int, predicted: int) -> report_pb2.PixelCounts:
+    return report_pb2.PixelCounts(code=code, intersection=intersection, truth=truth, predicted=predicted)
+
+
+async def test_iou_is_of_all_pixels_and_absent_where_none_are_known(reports: ReportServiceUnderTest) -> None:
+    """E1: samples without a mask say nothing of it; a code in no mask has no IoU, a missed one has 0."""
+    plain = await reports.create([sample(1, A, A)])
+    assert not plain.HasField("segmentation")
+    assert not plain.codes[0].HasField("iou")
+    report = await reports.create(
+        [
+            sample(1, A, A, pixels=[pixels("", 60, 100, 80), pixels(A, 60, 100, 80)]),
+            sample(2, A, B, pixels=[pixels("", 20, 100, 20), pixels(A, 0, 100, 0), pixels(B, 0, 0, 20)]),
+            sample(3, B, B),
+        ],
+        job="jobs/2",
+    )
+    assert report.segmentation.sample_count == 2
+    assert report.segmentation.defect.value == pytest.approx(80 / 220)
+    assert report.codes[0].iou.value == pytest.approx(60 / 220)
+    assert report.codes[1].iou.value == 0.0
+    assert not report.codes[2].iou.HasField("value")
+    assert report.segmentation.mean_iou == pytest.approx(30 / 220)
+    assert await reports.stub.GetReport(report_service_pb2.GetReportRequest(name=report.name)) == report
+
+
+async def test_definitions_come_with_the_report(reports: ReportServiceUnderTest) -> None:
+    """E1: the source's 准确率 means two things; whoever reads a number reads which, in either language."""
+    report = await reports.create([sample(1, A, A)])
+    defined = {its.id: its for its in report.definitions}
+    assert "准确率" in defined["accuracy"].meaning
+    assert all(its.term and its.term_zh and its.meaning and its.meaning_zh for its in report.definitions)
+    listed = await reports.stub.ListReports(report_service_pb2.ListReportsRequest())
+    assert not listed.reports[0].definitions
+
+
+async def test_the_database_counts_what_each_threshold_leaves(reports: ReportServiceUnderTest) -> None:
+    """E2: a confidence at the threshold is kept, one below goes to a human; nonconforming ones do neither."""
+    report = await reports.create(
+        [
+            sample(1, A, A, 0.9),
+            sample(2, A, A, 0.5),
+            sample(3, A, B, 0.8),
+            sample(4, B, B, 0.95),
+            set_aside(5, A),
+        ]
+    )
+    request = report_service_pb2.GetThresholdCurvesRequest(name=report.name, thresholds=[0.9, 0.0, 0.5])
+    curves = await reports.stub.GetThresholdCurves(request)
+    assert list(curves.thresholds) == [0.0, 0.5, 0.9]
+    assert [its.precision for its in curves.overall.points] == pytest.approx([0.75, 0.75, 1.0])
+    assert [its.to_human for its in curves.overall.points] == pytest.approx([0, 0, 0.5])
+    of_a = curves.codes[0].points
+    assert [its.recall for its in of_a] == pytest.approx([2 / 3, 2 / 3, 1 / 3])
+    assert [its.to_human for its in of_a] == pytest.approx([0, 0, 2 / 3])
+    assert not curves.codes[2].points[0].HasField("recall")
+    by_default = await reports.stub.GetThresholdCurves(
+        report_service_pb2.GetThresholdCurvesRequest(name=report.name)
+    )
+    assert len(by_default.thresholds) == 101
+    assert len(by_default.codes) == len(CODES)
+
+
+@pytest.mark.parametrize("thresholds", [[1.5], [n / 200 for n in range(102)], [float("nan")]])
+async def test_thresholds_that_are_none_are_refused(
+    reports: ReportServiceUnderTest, thresholds: list[float]
+) -> None:
+    """The answer must stay small, and a share of nothing is no share."""
+    report = await reports.create([sample(1, A, A)])
+    request = report_service_pb2.GetThresholdCurvesRequest(name=report.name, thresholds=thresholds)
+    with pytest.raises(InvalidArgument, match="thresholds"):
+        await reports.stub.GetThresholdCurves(request)
+
+
+async def exported(
+    reports: ReportServiceUnderTest,
+    name: str,
+    kind: report_service_pb2.ReportFormat.ValueType,
+    language: str = "",
+) -> tuple[str, bytes]:
+    """Content type and bytes."""
+    request = report_service_pb2.ExportReportRequest(name=name, format=kind, language=language)
+    chunks = [chunk async for chunk in reports.stub.ExportReport(request)]
+    assert len({chunk.content_type for chunk in chunks}) == 1
+    return chunks[0].content_type, b"".join(chunk.data for chunk in chunks)
+
+
+async def test_the_json_export_is_the_report_whole(reports: ReportServiceUnderTest) -> None:
+    """Written as the gateway writes it: one reader serves both."""
+    report = await reports.create([sample(1, A, A), sample(2, A, B)])
+    kind, data = await exported(reports, report.name, report_service_pb2.REPORT_FORMAT_JSON)
+    document = json.loads(data)
+    assert kind == "application/json"
+    assert document["report"]["overall"]["accuracy"]["value"] == 0.5
+    assert document["report"]["definitions"]
+    assert len(document["thresholdCurves"]["thresholds"]) == 101
+
+
+async def test_the_csv_export_has_one_line_a_sample_and_comes_in_pieces(
+    reports: ReportServiceUnderTest,
+) -> None:
+    """It is read by other programs: quotes, commas and line breaks in names must survive."""
+    odd = 'A, "quoted"\nname.jpg'
+    results = [sample(n, A, A if n % 2 else B) for n in range(1200)]
+    results += [set_aside(2000, B), sample(2001, B, B, 0.1, file=odd, pixels=[pixels("", 1, 2, 3)])]
+    report = await reports.create(results, confidence_threshold=0.5)
+    request = report_service_pb2.ExportReportRequest(
+        name=report.name, format=report_service_pb2.REPORT_FORMAT_CSV
+    )
+    chunks = [chunk.data async for chunk in reports.stub.ExportReport(request)]
+    assert len(chunks) > 1
+    assert max(map(len, chunks)) < 128 * 1024
+    rows = list(csv.DictReader(io.StringIO(b"".join(chunks).decode(), newline="")))
+    assert len(rows) == len(results)
+    by_file = {row["file"]: row for row in rows}
+    assert by_file[odd]["to_human"] == "1"
+    assert by_file[odd]["defect_pixels_true"] == "2"
+    aside = by_file[f"{B}/002000.jpg"]
+    assert (aside["verdict"], aside["reason"], aside["confidence"]) == (
+        "NONCONFORMING",
+        "RESOLUTION_TOO_LOW",
+        "",
+    )
+
+
+class Page(HTMLParser):
+    """What a browser would load and run, and what is written."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.scripts: list[str] = []
+        self.texts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: D102
+        self.sources += [value or "" for name, value in attrs if name in {"src", "href", "srcset", "data"}]
+        self.scripts += [tag] if tag == "script" or any(name.startswith("on") for name, _ in attrs) else []
+
+    def handle_data(self, data: str) -> None:  # noqa: D102
+        self.texts.append(data)
+
+
+async def test_the_html_export_needs_no_other_file_and_no_script(reports: ReportServiceUnderTest) -> None:
+    """It is mailed about and opened years later; no file name, which comes from outside, becomes markup."""
+    picture = cv2.imencode(".png", np.full((40, 60, 3), 90, np.uint8))[1].tobytes()
+    sha256 = hashlib.sha256(picture).hexdigest()
+    await reports.store.put_bytes(f"samples/{sha256}", picture)
+    hostile = f"{A}/<script>alert(1)</script>.png"
+    results = [sample(n, B, A, 0.5 + n / 100, sha256="0" * 64) for n in range(MAX_PICTURES_OF_CODE + 5)]
+    results += [sample(100, A, B, file=hostile, sha256=sha256), sample(101, A, A)]
+    report = await reports.create(results)
+    kind, data = await exported(reports, report.name, report_service_pb2.REPORT_FORMAT_HTML, "zh")
+    page = Page(data.decode())
+    text = "".join(page.texts)
+    assert kind == "text/html; charset=utf-8"
+    assert page.scripts == []
+    assert [source[:23] for source in page.sources] == ["data:image/jpeg;base64,"]
+    assert hostile in text
+    assert "5 not shown here" in text
+    assert "5 个未在此显示" in text
+    # Thumbnails that cannot be had leave a place that says so.
+    assert text.count("no picture") == MAX_PICTURES_OF_CODE
+    assert b'id="zh" checked' in data
+    for definition in report.definitions:
+        assert definition.meaning in text
+        assert definition.meaning_zh in text
+
+
+async def test_a_report_of_nothing_is_a_page_too(reports: ReportServiceUnderTest) -> None:
+    """Nothing could be read: that is what the page must say, not fail."""
+    report = await reports.create([set_aside(n, A) for n in range(3)])
+    _, data = await exported(reports, report.name, report_service_pb2.REPORT_FORMAT_HTML)
+    assert "3 nonconforming set aside" in data.decode()
+
+
+async def test_what_cannot_be_exported_is_refused_before_the_first_byte(
+    reports: ReportServiceUnderTest,
+) -> None:
+    """A download that fails must not look like a file."""
+    report = await reports.create([sample(1, A, A)])
+    with pytest.raises(InvalidArgument, match="language"):
+        await exported(reports, report.name, report_service_pb2.REPORT_FORMAT_HTML, "fr")
+    for kind in (report_service_pb2.REPORT_FORMAT_CSV, report_service_pb2.REPORT_FORMAT_HTML):
+        with pytest.raises(NotFound):
+            await exported(reports, "reports/00000000-0000-0000-0000-000000000000", kind)
