@@ -5,6 +5,7 @@ from pathlib import Path
 
 from services.evaluator import consumers, server
 from services.evaluator.application import ReportLibrary
+from services.evaluator.collecting import PredictedMasks
 from services.evaluator.comparing import server as comparing
 from services.evaluator.comparing.application import Comparisons
 from services.evaluator.drilldown import server as drilldown
@@ -57,6 +58,10 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     )
     process.background(
         "old pictures", every(_SWEEP_S, lambda: retrying_transient(pictures.sweep, what="sweeping pictures"))
+    )
+    masks = PredictedMasks(database.sessions, store, now)
+    process.background(
+        "orphaned masks", every(_SWEEP_S, lambda: retrying_transient(masks.sweep, what="sweeping masks"))
     )
     process.background(
         "deleted tasks", lambda: consumers.follow_deleted_tasks(messaging, database.sessions, library)

@@ -1,0 +1,13 @@
+"""Which predicted masks are named by a report's samples, for whoever deletes the others."""
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    op.execute(
+        "CREATE INDEX sample_result_predicted_mask ON sample_result (predicted_mask_sha256) "
+        "WHERE predicted_mask_sha256 <> ''"
+    )
