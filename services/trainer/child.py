@@ -1,6 +1,10 @@
 """The warm child of a trainer worker: imports torch once, then carries out one train order after another.
 
-    python -m services.trainer.child
+    python -m services.trainer.child [--processes N]
+    torchrun [--nnodes …] --nproc-per-node N -m services.trainer.child < orders
+
+With several processes (0, the default: one for each GPU that torch sees) this one starts the others, or
+torchrun started all: then rank 0 reads the orders, and events go to stdout where nobody named a descriptor.
 
 Orders are JSON lines on stdin, events JSON lines on LOUPE_EVENT_FD (kit.child_process); stdout and stderr are
 a log. The child ends with 0 when stdin closes and with 143 after SIGTERM. Its settings are those of
@@ -17,10 +21,13 @@ Order: {"order": "train", "work": {…}}, where work has
                                tolerance: 0.1, min_side_px: 32, max_aspect_ratio: 8} or null,
                                detail: 1]}
     training_parameters        {"classification": {base_lr, batch_size, max_iter, weight_decay, momentum,
-                               lr_policy, power, gamma}}; other levels are ignored (W9)
+                               lr_policy, power, gamma}, "segmentation": {the same}}; the latter is ignored
+                               where no segmentation network is trained (W9)
+    train_segmentation         whether one is, after the classifier (W11); optional, false
     preprocessing              {train_fraction, filter_resolution, augmentations: [colour|scale|flip|random]}
     seed                       int
-    resume                     {checkpoint_key: "checkpoints/<sha256>.safetensors", iteration} or null
+    resume                     {checkpoint_key: "checkpoints/<sha256>.safetensors"} or null; the file knows
+                               which network it is of, and holds those that were complete
     warm_start_weights_key     "weights/<sha256>.safetensors" or null (W13)
     prior_split_key            "splits/<sha256>.jsonl" or null: the parent's split; keeps every old side (D3)
     certificate                any JSON (image version, snapshots, …): goes into the lineage of the weights
@@ -38,20 +45,22 @@ Events, each {"event": <name>, …}
     nonconforming  samples: [{manifest, name, sha256, code, reason, message}, …], at most 200 an event;
                    reason: RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL or one of
                    vision.images.Reason
-    progress       phase: PREPROCESSING or TRAINING; fraction; when TRAINING also eta_s, eta_low_s, eta_high_s
-    log            network: "classification"; text (one line)
+    progress       phase: PREPROCESSING or TRAINING; fraction; when TRAINING also network, and over all
+                   networks eta_s, eta_low_s, eta_high_s
+    log            network: classification or segmentation; text (one line)
     loss           network, first_iteration, values [float], learning_rate, images_per_s. Consecutive; at most
                    100 ms of iterations an event; a resumed training begins at its checkpoint's iteration
-    validation     network, iteration (how many were done), accuracy
-    checkpoint     path, iteration (the first not contained: resume.iteration of the next grant). All losses
+    validation     network, iteration (how many were done), accuracy; of segmentation: IoU of any defect
+    checkpoint     network, path, iteration (the first not contained). All losses
                    before it were told before. The file is now the worker's, to upload and to delete
-    finished       weights_path, split_path, metrics {validation_accuracy or null, iterations, images_per_s,
-                   duration_s}. The worker uploads weights/<sha256>.safetensors and
+    finished       weights_path, split_path, metrics {validation_accuracy and validation_iou or null,
+                   iterations, images_per_s, duration_s}. The worker uploads weights/<sha256>.safetensors and
                    splits/<sha256>.jsonl; both paths are gone at the next order
     failed         code, message, user_fault, retryable. Ends the order; the child goes on, except after
-                   DEVICE_LOST. User faults: BAD_ORDER, BAD_DATA, NAN_LOSS, OUT_OF_MEMORY, WEIGHTS_*.
-                   Infrastructure, retryable: OBJECT_UNAVAILABLE, OBJECT_CORRUPT, CACHE_UNUSABLE,
-                   CHECKPOINT_UNUSABLE, DEVICE_LOST. Neither: INTERNAL, a defect of this program
+                   DEVICE_LOST and if it trained with others. User faults: BAD_ORDER, BAD_DATA, NAN_LOSS,
+                   OUT_OF_MEMORY, WEIGHTS_*. Infrastructure, retryable: OBJECT_UNAVAILABLE, OBJECT_CORRUPT,
+                   CACHE_UNUSABLE, CHECKPOINT_UNUSABLE, DEVICE_LOST, PROCESS_LOST. Neither: INTERNAL, a
+                   defect of this program
 
 SIGTERM between orders ends the child at once; during training, after the running iteration and with a
 checkpoint event; during preprocessing, without one. There is no order to stop: a worker that does not want a
@@ -61,36 +70,69 @@ The split file has a JSON line {manifest, name, sha256, code, group, side: train
 usable sample, and {manifest, name, sha256, code, reason, message, side: set_aside} for every other.
 """
 
+import argparse
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
 
-from services.kit.child_process import ParentLink
+from services.kit.child_process import EVENT_FD, ParentLink
+from services.trainer.ranks import Leader, Silence, follow
+from services.trainer.training.processes import Group, count_of, join
 from services.trainer.training.session import run
 from services.vision.channel import Channel
+from services.vision.faults import Fault
 from services.vision.sources import from_environment
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Serves orders until stdin closes."""
-    channel = Channel(ParentLink.from_environ())
+    parser = argparse.ArgumentParser(description="The warm child of a trainer worker.")
+    parser.add_argument("--processes", type=int, default=0, help="that train together; 0: one for each GPU")
+    processes: int = parser.parse_args(arguments).processes
     cv2.setNumThreads(1)  # the pack decodes in threads of its own
     objects, packs, scratch = from_environment()
     folder = scratch / f"training-{os.getpid()}"
+    rank = os.environ.get("RANK")
+
+    def follow_order(work: Mapping[str, Any], group: Group) -> None:
+        run(work, objects, packs, folder, Silence(), group)
+
+    if rank not in {None, "0"}:
+        try:
+            return follow(join(os.environ), follow_order)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    channel = Channel(ParentLink.from_environ() if rank is None or EVENT_FD in os.environ else ParentLink(1))
+
+    def end(fault: Fault, at_work: bool) -> None:  # noqa: FBT001 - OnLoss
+        if at_work:
+            channel.emit("failed", **fault.to_json())
+        sys.stderr.write(f"{fault.message}\n")
+        sys.stderr.flush()
+        os._exit(1)  # the main thread may wait for ever for what the lost one should have sent
+
+    leader = Leader.start(count_of(processes), end) if rank is None else Leader(join(os.environ))
 
     def train(work: dict[str, Any]) -> None:
         shutil.rmtree(folder, ignore_errors=True)  # the last order's files were uploaded before this one came
-        run(work, objects, packs, folder, channel)
+        with leader.training(work) as group:
+            if group.size > 1:
+                channel.retire()
+            run(work, objects, packs, folder, channel, group)
 
     try:
-        return channel.serve({"train": train})
+        code = channel.serve({"train": train})
+        leader.dismiss()
+        return code
     finally:
+        leader.abandon()
         if not channel.stopping:  # a checkpoint must outlive the process that wrote it
             shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

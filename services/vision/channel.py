@@ -29,7 +29,7 @@ class Channel:
     def __init__(self, link: ParentLink) -> None:
         """Claims SIGTERM for this process; the main thread only."""
         self._link = link
-        self._busy = False
+        self._busy = self._retired = False
         self._stopping = threading.Event()
         signal.signal(signal.SIGTERM, self._on_sigterm)
 
@@ -49,6 +49,10 @@ class Channel:
     def stopping(self) -> bool:
         """Whether a SIGTERM has come."""
         return self._stopping.is_set()
+
+    def retire(self) -> None:
+        """An order that fails is the last: what it leaves behind would spoil the next."""
+        self._retired = True
 
     def serve(self, handlers: Mapping[str, Handler]) -> int:
         """Carries out orders until the worker closes the pipe; returns the process's exit code."""
@@ -70,14 +74,8 @@ class Channel:
         except Exception as error:
             traceback.print_exc()
             fault = as_fault(error)
-            self.emit(
-                "failed",
-                code=fault.code,
-                message=fault.message,
-                user_fault=fault.user_fault,
-                retryable=fault.retryable,
-            )
-            if fault.code == "DEVICE_LOST":
+            self.emit("failed", **fault.to_json())
+            if fault.code == "DEVICE_LOST" or self._retired:
                 # A CUDA context does not recover; the worker starts a fresh child.
                 raise SystemExit(1) from error
 

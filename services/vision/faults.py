@@ -1,5 +1,7 @@
 """Why a piece of work ended early, and whose fault it was (T5)."""
 
+from typing import Any
+
 
 class Fault(Exception):
     """Work that cannot go on: a stable code, and a sentence that names the thing, the fact and the remedy.
@@ -15,6 +17,15 @@ class Fault(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields of a `failed` event."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "user_fault": self.user_fault,
+            "retryable": self.retryable,
+        }
 
 
 class UserFault(Fault):

@@ -118,7 +118,9 @@ def train_order(manifest: str, **changes: Any) -> dict[str, Any]:
         "lr_policy": "poly",
         "power": 0.9,
         "gamma": 0.1,
-    } | changes.pop("classification", {})
+    }
+    segmentation = classification | {"batch_size": 4, **(changes.pop("segmentation", None) or {})}
+    classification |= changes.pop("classification", {})
     return {
         "task": "t",
         "attempt": 1,
@@ -128,7 +130,8 @@ def train_order(manifest: str, **changes: Any) -> dict[str, Any]:
         "num_of_classes": 3,
         "network": "ResNet18",
         "input_specification": {"width": 32, "height": 32},
-        "training_parameters": {"classification": classification},
+        "training_parameters": {"classification": classification, "segmentation": segmentation},
+        "train_segmentation": False,
         "preprocessing": {
             "train_fraction": 0.8,
             "filter_resolution": True,
@@ -168,9 +171,13 @@ class RecordingChannel:
 
     @property
     def losses(self) -> dict[int, float]:
+        """The classifier's."""
+        return self.curve("classification")
+
+    def curve(self, network: str) -> dict[int, float]:
         """Loss by iteration; a point told twice fails."""
         found: dict[int, float] = {}
-        for event in self.of("loss"):
+        for event in (its for its in self.of("loss") if its["network"] == network):
             for iteration, value in enumerate(event["values"], event["first_iteration"]):
                 assert iteration not in found
                 found[iteration] = value

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's custom
 from torch import Tensor
 
+_RESAMPLING = frozenset({"scale", "random"})
 _SCALE = 1.15
 """`scale` zooms both axes by one factor in 1/1.15..1.15."""
 _RANDOM_SCALE = 1.4
@@ -29,12 +30,22 @@ def augment(images_NCHW: Tensor, draws_N: Tensor, augmentations: frozenset[str],
     """Images (N, C, H, W) float32 in 0..1, changed as their draws (N,) int64 say; shape and range stay."""
     if "colour" in augmentations:
         images_NCHW = _jitter_hsv(images_NCHW, draws_N, seed)
-    if augmentations & {"scale", "random"}:
-        return _zoom_and_flip(images_NCHW, draws_N, augmentations, seed)
+    if augmentations & _RESAMPLING:
+        return _resampled(images_NCHW, _grid(images_NCHW, draws_N, augmentations, seed), "bilinear")
     if "flip" in augmentations:
-        flipped_N = uniform(draws_N, seed, "flip") < 0.5
-        return torch.where(flipped_N.view(-1, 1, 1, 1), images_NCHW.flip(3), images_NCHW)
+        return _flipped(images_NCHW, draws_N, seed)
     return images_NCHW
+
+
+def augment_labels(labels_NHW: Tensor, draws_N: Tensor, augmentations: frozenset[str], seed: int) -> Tensor:
+    """Labels (N, H, W) int64, moved as `augment` moves the images of the same draws; none is mixed."""
+    labels_N1HW = labels_NHW[:, None]
+    if augmentations & _RESAMPLING:
+        grid_NHW2 = _grid(labels_N1HW, draws_N, augmentations, seed)
+        labels_N1HW = _resampled(labels_N1HW.float(), grid_NHW2, "nearest").long()
+    elif "flip" in augmentations:
+        labels_N1HW = _flipped(labels_N1HW, draws_N, seed)
+    return labels_N1HW[:, 0]
 
 
 def value_factor(draws_N: Tensor, seed: int) -> Tensor:
@@ -60,8 +71,18 @@ def _shifted(state: Tensor, bits: int) -> Tensor:
     return (state >> bits) & ((1 << (64 - bits)) - 1)
 
 
-def _zoom_and_flip(images_NCHW: Tensor, draws_N: Tensor, augmentations: frozenset[str], seed: int) -> Tensor:
-    """One bilinear resampling for every geometric wish; what comes into view beyond the edge is mirrored."""
+def _flipped(images_NCHW: Tensor, draws_N: Tensor, seed: int) -> Tensor:
+    flipped_N = uniform(draws_N, seed, "flip") < 0.5
+    return torch.where(flipped_N.view(-1, 1, 1, 1), images_NCHW.flip(3), images_NCHW)
+
+
+def _resampled(images_NCHW: Tensor, grid_NHW2: Tensor, mode: str) -> Tensor:
+    """What comes into view beyond the edge is mirrored."""
+    return F.grid_sample(images_NCHW, grid_NHW2, mode=mode, padding_mode="reflection", align_corners=False)
+
+
+def _grid(images_NCHW: Tensor, draws_N: Tensor, augmentations: frozenset[str], seed: int) -> Tensor:
+    """Where each pixel comes from, (N, H, W, 2): every geometric wish in one resampling."""
     across_N = down_N = torch.zeros_like(draws_N, dtype=torch.float32)  # logarithms of the zoom
     turned_over_N = torch.zeros_like(draws_N, dtype=torch.bool)
     upside_down_N = turned_over_N
@@ -78,10 +99,7 @@ def _zoom_and_flip(images_NCHW: Tensor, draws_N: Tensor, augmentations: frozense
     theta_N23 = torch.zeros(len(draws_N), 2, 3, device=images_NCHW.device)
     theta_N23[:, 0, 0] = torch.exp(-across_N) * (1 - 2 * turned_over_N.float())
     theta_N23[:, 1, 1] = torch.exp(-down_N) * (1 - 2 * upside_down_N.float())
-    grid_NHW2 = F.affine_grid(theta_N23, list(images_NCHW.shape), align_corners=False)
-    return F.grid_sample(
-        images_NCHW, grid_NHW2, mode="bilinear", padding_mode="reflection", align_corners=False
-    )
+    return F.affine_grid(theta_N23, list(images_NCHW.shape), align_corners=False)
 
 
 def _jitter_hsv(images_NCHW: Tensor, draws_N: Tensor, seed: int) -> Tensor:

@@ -3,11 +3,12 @@
 N samples of a batch, H height, W width, C channels.
 """
 
+import contextlib
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 import torch
@@ -36,6 +37,8 @@ class Batch:
     """Number of each sample in the whole training: what its augmentation is drawn from."""
     of_whole: tuple[Tensor, Tensor] | None = None
     """Deviation and mean of the images of which these are windows, (N, 1, 1, 1) each, in 0..1."""
+    uploaded: torch.cuda.Event | None = None
+    """On a GPU, when the tensors are there: they come on a stream of their own, beside the kernels."""
 
 
 def epoch_order(classes: NDArray[np.int64], class_balance: float, seed: int, epoch: int) -> NDArray[np.int64]:
@@ -75,10 +78,20 @@ class WindowSource:
         """The window of a training sample's image that this draw shows, not copied."""
         key = self.mask_keys[sample]
         mask_HW = self.masks.sample(self.masks.rows([key])[0])[..., 0] if key else None
-        random = np.random.Generator(np.random.Philox(key=[seed % 2**64, draw], counter=_WINDOW))
-        height, width = self.size
-        top, left = place_window(mask_HW, whole_HWC.shape[:2], self.size, random)
-        return whole_HWC[top : top + height, left : left + width]
+        return cut_window(whole_HWC, mask_HW, self.size, draw, seed)
+
+
+def cut_window(
+    whole_HWC: NDArray[np.uint8],
+    mask_HW: NDArray[np.uint8] | None,
+    size: tuple[int, int],
+    draw: int,
+    seed: int,
+) -> NDArray[np.uint8]:
+    """A window around some of what the mask marks, or anywhere; a function of draw and seed. Not copied."""
+    random = np.random.Generator(np.random.Philox(key=[seed % 2**64, draw], counter=_WINDOW))
+    top, left = place_window(mask_HW, whole_HWC.shape[:2], size, random)
+    return whole_HWC[top : top + size[0], left : left + size[1]]
 
 
 def logit_shift(
@@ -101,15 +114,50 @@ def logit_shift(
     return shift.astype(np.float32)
 
 
+class Cutter(Protocol):
+    """Which window of a sample a draw shows."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of a window."""
+        ...
+
+    def cut(self, whole_HWC: NDArray[np.uint8], sample: int, draw: int, seed: int) -> NDArray[np.uint8]:
+        """The window of that size."""
+        ...
+
+
+class Source(Protocol):
+    """Where the pixels of batches come from: a pack, or several seen as one."""
+
+    @property
+    def sample_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of every sample."""
+        ...
+
+    def rows(self, hashes: Iterable[str]) -> NDArray[np.int64]:
+        """What `sample` and `gather` take, in the order of the names."""
+        ...
+
+    def sample(self, row: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """One of them, (H, W, C)."""
+        ...
+
+    def gather(self, rows: NDArray[np.int64], out_NHWC: NDArray[np.uint8]) -> None:
+        """Copies some of them."""
+        ...
+
+
 class Batches:
     """Iterates batches from one iteration to another; used as a context, which ends the thread.
 
-    Batch i holds the draws i·N … (i+1)·N - 1, across the ends of epochs, so that every batch is full.
+    Batch i holds the draws i·N … (i+1)·N - 1, across the ends of epochs, so that every batch is full; `part`
+    of them, where several processes share it.
     """
 
     def __init__(  # noqa: PLR0913 - what a batch is made of
         self,
-        pack: Pack,
+        pack: Source,
         hashes: list[str],
         classes: NDArray[np.int64],
         *,
@@ -118,9 +166,11 @@ class Batches:
         class_balance: float,
         seed: int,
         device: torch.device,
-        windows: WindowSource | None = None,
+        part: slice = slice(None),
+        windows: Cutter | None = None,
     ) -> None:
         self._windows = windows
+        self._part = part
         self._pack = pack
         self._rows = pack.rows(hashes)
         self._of_whole_N2 = np.full((len(hashes), 2), np.nan, np.float32)
@@ -130,6 +180,7 @@ class Batches:
         self._class_balance = class_balance
         self._seed = seed
         self._device = device
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
         self._ready: queue.Queue[Batch | BaseException | None] = queue.Queue(_AHEAD)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._fill, name="batches", daemon=True)
@@ -151,9 +202,17 @@ class Batches:
         while (batch := self._ready.get()) is not None:
             if isinstance(batch, BaseException):
                 raise batch
-            yield batch
+            yield batch if self._stream is None else _arrived(batch, self._device)
 
     def _fill(self) -> None:
+        with contextlib.ExitStack() as on_gpu:
+            if self._stream:
+                # A new thread stands on the first GPU, and would open it beside its own.
+                on_gpu.enter_context(torch.cuda.device(self._device))
+                on_gpu.enter_context(torch.cuda.stream(self._stream))
+            self._fill_in_turn()
+
+    def _fill_in_turn(self) -> None:
         try:
             order, of_epoch = np.empty(0, np.int64), -1
             count, size = len(self._rows), self._batch_size
@@ -166,7 +225,7 @@ class Batches:
                         of_epoch = epoch
                     within = draws // count == epoch
                     chosen[within] = order[draws[within] % count]
-                self._ready.put(self._batch(iteration, chosen, draws))
+                self._ready.put(self._batch(iteration, chosen[self._part], draws[self._part]))
                 if self._ended.is_set():
                     return
             self._ready.put(None)
@@ -174,10 +233,10 @@ class Batches:
             self._ready.put(error)
 
     def _batch(self, iteration: int, chosen: NDArray[np.int64], draws: NDArray[np.int64]) -> Batch:
-        on_gpu = self._device.type == "cuda"
         height, width, channels = self._pack.sample_shape
         size = self._windows.size if self._windows else (height, width)
-        images_NHWC = torch.empty((len(chosen), *size, channels), dtype=torch.uint8, pin_memory=on_gpu)
+        pinned = self._stream is not None
+        images_NHWC = torch.empty((len(chosen), *size, channels), dtype=torch.uint8, pin_memory=pinned)
         of_whole = None
         if self._windows:
             of_whole = self._cut(self._windows, chosen, draws, images_NHWC.numpy())
@@ -185,15 +244,21 @@ class Batches:
             self._pack.gather(self._rows[chosen], images_NHWC.numpy())
         return Batch(
             iteration,
-            images_NHWC.to(self._device, non_blocking=on_gpu),
-            torch.from_numpy(self._classes[chosen]).to(self._device),
-            torch.from_numpy(draws).to(self._device),
+            self._upload(images_NHWC),
+            self._upload(torch.from_numpy(self._classes[chosen])),
+            self._upload(torch.from_numpy(draws)),
             of_whole,
+            self._stream.record_event() if self._stream else None,
         )
+
+    def _upload(self, tensor: Tensor) -> Tensor:
+        if self._stream is None:
+            return tensor.to(self._device)
+        return tensor.pin_memory().to(self._device, non_blocking=True)
 
     def _cut(
         self,
-        windows: WindowSource,
+        windows: Cutter,
         chosen: NDArray[np.int64],
         draws: NDArray[np.int64],
         out_NHWC: NDArray[np.uint8],
@@ -203,7 +268,18 @@ class Batches:
             whole_HWC = self._pack.sample(self._rows[sample])
             out_NHWC[row] = windows.cut(whole_HWC, sample, draw, self._seed)
             if np.isnan(self._of_whole_N2[sample, 0]):
-                std_N111, mean_N111 = deviation_and_mean(to_input(torch.from_numpy(whole_HWC[None].copy())))
+                image_NHWC = torch.from_numpy(whole_HWC[None, ..., :3].copy())  # without its labels
+                std_N111, mean_N111 = deviation_and_mean(to_input(image_NHWC))
                 self._of_whole_N2[sample] = std_N111.item(), mean_N111.item()
-        of_whole_N2 = torch.from_numpy(self._of_whole_N2[chosen]).to(self._device)
+        of_whole_N2 = self._upload(torch.from_numpy(self._of_whole_N2[chosen]))
         return of_whole_N2[:, 0].view(-1, 1, 1, 1), of_whole_N2[:, 1].view(-1, 1, 1, 1)
+
+
+def _arrived(batch: Batch, device: torch.device) -> Batch:
+    """The batch, of which no kernel of this thread's stream sees anything before it is there."""
+    stream = torch.cuda.current_stream(device)
+    if batch.uploaded:
+        stream.wait_event(batch.uploaded)
+    for tensor in (batch.images_NHWC, batch.classes_N, batch.draws_N, *(batch.of_whole or ())):
+        tensor.record_stream(stream)  # its memory is the other stream's again only after this one's kernels
+    return batch

@@ -36,7 +36,8 @@ class Progress:
     recipe_digest: str
     """TrainingRecipe.digest: under another one the curve would not go on where it stopped."""
     threads: int
-    """The CPU sums in an order that depends on them."""
+    """Of each process. The CPU sums in an order that depends on them."""
+    processes: int = 1
 
     def at(self, iterations_done: int) -> "Progress":
         """The same training, so many iterations on."""

@@ -4,7 +4,7 @@ N samples of a batch, C = 3 channels (in logits: classes), H height, W width, F 
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -13,11 +13,12 @@ import torch.nn.functional as F  # noqa: N812 - torch's custom
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from services.trainer.training.augment import augment, value_factor
+from services.trainer.training.augment import augment
 from services.trainer.training.batches import Batch, Batches, logit_shift
-from services.trainer.training.learner import affordable_interval
+from services.trainer.training.learner import affordable_interval, shown_whole
 from services.trainer.training.monitoring import Channel
 from services.trainer.training.preparing import Prepared
+from services.trainer.training.processes import Group
 from services.trainer.training.recipe import TrainingRecipe
 from services.vision.faults import UserFault
 from services.vision.inference import outputs
@@ -37,7 +38,7 @@ class Classification:
 
     name = "classification"
 
-    def __init__(self, recipe: TrainingRecipe, prepared: Prepared, network: nn.Module) -> None:
+    def __init__(self, recipe: TrainingRecipe, prepared: Prepared, network: nn.Module, group: Group) -> None:
         self.network = network
         self.parameters = recipe.classification
         self.relative_cost = float(
@@ -45,10 +46,11 @@ class Classification:
         )
         self._recipe = recipe
         self._prepared = prepared
+        self._group = group
         self._view = view = prepared.view
         self._balance = view.class_balance if recipe.class_balance is None else recipe.class_balance
         shift_C = logit_shift(prepared.train_classes, self._balance, prepared.occurs)
-        self._shift_C = torch.from_numpy(shift_C).to(self._device)
+        self._shift_C = torch.from_numpy(shift_C).to(group.device)
         self._windows = view.windows
         self._looked = False
 
@@ -56,6 +58,9 @@ class Classification:
         """Samples, and windows where there are any."""
         samples = f"{len(self._prepared.training)} training and {len(self._prepared.validation)} validation"
         return f"{self._recipe.network}: {samples} samples{self._view.described()}"
+
+    def begin(self, trained: Mapping[str, nn.Module]) -> None:
+        """It is the first."""
 
     def batches(self, iterations: range) -> Batches:
         """Of the training side's classes."""
@@ -68,7 +73,8 @@ class Classification:
             iterations=iterations,
             class_balance=self._balance,
             seed=self._recipe.seed,
-            device=self._device,
+            device=self._group.device,
+            part=self._group.part(self.parameters.batch_size),
             windows=prepared.window_source,
         )
 
@@ -80,11 +86,7 @@ class Classification:
         """
         recipe = self._recipe
         images_NCHW = augment(to_input(batch.images_NHWC), batch.draws_N, recipe.augmentations, recipe.seed)
-        of_whole = batch.of_whole
-        if of_whole and "colour" in recipe.augmentations:
-            # Exposure is forgotten; more or less contrast than the image has is an augmentation.
-            of_whole = of_whole[0], of_whole[1] * value_factor(batch.draws_N, recipe.seed)
-        images_NCHW = normalise(images_NCHW, recipe.input_specification, of_whole)
+        images_NCHW = normalise(images_NCHW, recipe.input_specification, shown_whole(batch, recipe))
         logits_NC = network(lay_out(images_NCHW, recipe.input_specification))
         return F.cross_entropy(logits_NC + self._shift_C, batch.classes_N)
 
@@ -95,9 +97,11 @@ class Classification:
         return affordable_interval(self.parameters.max_iter, self.parameters.batch_size, forwards)
 
     def score(self) -> float:
-        """Accuracy: the share of samples whose greatest logit is their class."""
+        """Accuracy: the share of samples whose greatest logit is their class; each process judges a part."""
         self._looked = True
-        _, logits_NC = self._outputs(self._prepared.validation)
+        validation = self._prepared.validation
+        _, part_NC = self._outputs(validation[self._group.part(len(validation))])
+        logits_NC = self._group.joined(part_NC, len(validation))
         if self._windows:
             caution = operating_point(logits_NC, self._prepared.validation_classes, self._windows.background)
             self._windows = replace(self._windows, caution=caution)
@@ -112,12 +116,19 @@ class Classification:
             self.score()  # resumed behind its last iteration
         return self._windows
 
-    def special_rule(self, channel: Channel) -> SpecialRule | None:
-        """Feature statistics of the special codes, S2; None where the model has none."""
+    def special_rule(self, channel: Channel, known: Collection[str] = ()) -> SpecialRule | None:
+        """Feature statistics of the special codes, S2, but those `known` by another way.
+
+        None where the model has none.
+        """
         recipe, sides = self._recipe, self._prepared.sides
-        if recipe.num_of_classes == len(recipe.codes):
+        special = set(recipe.codes[recipe.num_of_classes :]) - set(known)
+        if not special:
             return None
-        train, validation = (_at_most_per_code(sides.of(side)) for side in ("train", "validation"))
+        train, validation = (
+            _at_most_per_code(its for its in sides.of(side) if its.code not in known)
+            for side in ("train", "validation")
+        )
         rule = fit(
             self._features(train),
             np.array([recipe.codes.index(sample.code) for sample in train], np.int64),
@@ -126,7 +137,7 @@ class Classification:
             recipe.codes,
             recipe.num_of_classes,
         )
-        missing = set(recipe.codes[recipe.num_of_classes :]) - set(rule.codes if rule else ())
+        missing = special - set(rule.codes if rule else ())
         if missing:
             text = (
                 f"no training sample of special code {', '.join(sorted(missing))}: it will never be predicted"
@@ -155,10 +166,6 @@ class Classification:
         self.network.train(was_training)
         features_NF, logits_NC = (torch.cat(parts) for parts in zip(*found, strict=True))
         return features_NF, logits_NC
-
-    @property
-    def _device(self) -> torch.device:
-        return next(self.network.parameters()).device
 
 
 def initial_network(recipe: TrainingRecipe, device: torch.device, parent: Weights | None = None) -> nn.Module:

@@ -1,11 +1,13 @@
 """What the networks of a task have in common while they are trained."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from torch import Tensor, nn
 
+from services.trainer.training.augment import value_factor
 from services.trainer.training.batches import Batch, Batches
-from services.trainer.training.recipe import NetworkParameters
+from services.trainer.training.recipe import NetworkParameters, TrainingRecipe
 
 
 class Learner(Protocol):
@@ -13,13 +15,21 @@ class Learner(Protocol):
 
     name: str
     """As loss points and logs call it."""
-    network: nn.Module
     parameters: NetworkParameters
     relative_cost: float
     """What an iteration takes, in the same arbitrary unit for all learners."""
 
+    @property
+    def network(self) -> nn.Module:
+        """What is trained."""
+        ...
+
     def described(self) -> str:
         """What is trained on, for the first line of the log."""
+        ...
+
+    def begin(self, trained: Mapping[str, nn.Module]) -> None:
+        """Before the first iteration: it may inherit from the networks that were trained before it."""
         ...
 
     def batches(self, iterations: range) -> Batches:
@@ -38,6 +48,14 @@ class Learner(Protocol):
     def validation_interval(self) -> int:
         """Iterations between two scores."""
         ...
+
+
+def shown_whole(batch: Batch, recipe: TrainingRecipe) -> tuple[Tensor, Tensor] | None:
+    """Deviation and mean of the images, augmented as they are, of which the batch holds windows."""
+    if not batch.of_whole or "colour" not in recipe.augmentations:
+        return batch.of_whole
+    # Exposure is forgotten; more or less contrast than the image has is an augmentation.
+    return batch.of_whole[0], batch.of_whole[1] * value_factor(batch.draws_N, recipe.seed)
 
 
 def affordable_interval(max_iter: int, batch_size: int, validation_forwards: int) -> int:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from services.trainer.training.batches import Batch
+from services.trainer.training.processes import Group
 from services.trainer.training.recipe import NetworkParameters
 from services.vision.faults import UserFault
 
@@ -59,25 +60,33 @@ def train(  # noqa: PLR0913, PLR0917 - the parts of a training
     validate: Callable[[], float],
     validation_interval: int,
     checkpoints: Checkpoints,
+    group: Group,
 ) -> None:
     """Takes the network through the batches. Raises UserFault NAN_LOSS.
 
-    `loss_of` augments and normalises a batch, shows it to the network and says how wrong it is.
+    `loss_of` augments and normalises a batch, shows it to the network and says how wrong it is. Of several
+    processes each holds its part of the batches; all validate, and the leading one reports and saves.
     """
     schedule = parameters.schedule
-    precision = mixed_precision(next(network.parameters()).device)
+    precision = mixed_precision(group.device)
     losses = _Losses(monitor, parameters.batch_size)
+    replica = group.replicate(network)
+    part = group.part(parameters.batch_size)
+    weight = (part.stop - part.start) / parameters.batch_size
     network.train()
     for batch in batches:
         learning_rate = schedule(batch.iteration)
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate
+        for options in optimiser.param_groups:
+            options["lr"] = learning_rate
         with precision:
-            loss = loss_of(network, batch)
+            loss = loss_of(replica, batch)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        # A replica's gradients become the mean over the processes; what is wanted is the mean over samples.
+        (loss * (weight * group.size)).backward()
         optimiser.step()
-        losses.add(batch.iteration, loss, learning_rate)
+        mean_loss = group.total(loss.detach() * weight)
+        if group.leads:
+            losses.add(batch.iteration, mean_loss, learning_rate)
         done = batch.iteration + 1
         if done % validation_interval == 0 or done == parameters.max_iter:
             losses.report()
@@ -85,7 +94,7 @@ def train(  # noqa: PLR0913, PLR0917 - the parts of a training
             losses.restart_clock()
         losses.report_if_due()
         monitor.progress(done)
-        if checkpoints.due(done):
+        if group.leads and checkpoints.due(done):
             losses.report()
             checkpoints.save(done)
     losses.report()

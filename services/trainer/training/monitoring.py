@@ -184,8 +184,8 @@ class Checkpoints:
         progress = self._progress.at(iterations_done)
         path = self._folder / f"checkpoint-{progress.network}-{iterations_done}.safetensors"
         save_checkpoint(path, self._network, self._optimiser, progress, self._trained)
-        self._channel.emit("checkpoint", network=progress.network, path=str(path), iteration=iterations_done)
         told = f"checkpoint after {iterations_done} iterations"
         self._channel.emit("log", network=progress.network, text=told)
+        self._channel.emit("checkpoint", network=progress.network, path=str(path), iteration=iterations_done)
         self._saved_at = time.monotonic()
         self._channel.stop_if_asked()

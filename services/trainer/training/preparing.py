@@ -30,6 +30,7 @@ from services.vision.pack import Pack, PackCache
 from services.vision.pack import Progress as PackProgress
 from services.vision.preprocessing import InputSpecification
 from services.vision.samples import Objects, Sample, hash_in_key, read_manifests, read_verified
+from services.vision.truth import Truth, clean_codes
 from services.vision.windows import COVERED, Windows, background_class
 
 _SET_ASIDE_BATCH = 200
@@ -136,6 +137,8 @@ class Prepared:
     window_source: WindowSource | None
     occurs: NDArray[np.float64] | None
     """How often each class occurs among windows; None where images are seen whole."""
+    labelled: tuple[Pack, Truth] | None = None
+    """What the segmentation network sees, and what is known of it; None where none is trained."""
 
 
 def prepare(  # noqa: PLR0913, PLR0917 - an order, and what carries it out
@@ -148,7 +151,7 @@ def prepare(  # noqa: PLR0913, PLR0917 - an order, and what carries it out
 ) -> Prepared:
     """The three stages. Raises Fault."""
     samples = listed(read_manifests(objects, work["manifests"]), recipe.codes)
-    usable, set_aside, view, pack = _usable(samples, recipe, objects, cache, channel)
+    usable, set_aside, view, pack, labelled = _usable(samples, recipe, objects, cache, channel)
     split_path = folder / "split.jsonl"
     sides = _split(usable, set_aside, recipe, work, objects, split_path, channel)
     refuse_unlearnable(recipe.codes, recipe.num_of_classes, sides.of("train"))
@@ -171,6 +174,7 @@ def prepare(  # noqa: PLR0913, PLR0917 - an order, and what carries it out
         validation_classes=validation_classes,
         window_source=window_source,
         occurs=occurs,
+        labelled=labelled,
     )
     _plan_augmentation(prepared, recipe, folder, channel)
     return prepared
@@ -178,7 +182,7 @@ def prepare(  # noqa: PLR0913, PLR0917 - an order, and what carries it out
 
 def _usable(
     samples: list[Sample], recipe: TrainingRecipe, objects: Objects, cache: PackCache, channel: Channel
-) -> tuple[list[Sample], list[Nonconforming], View, Pack]:
+) -> tuple[list[Sample], list[Nonconforming], View, Pack, tuple[Pack, Truth] | None]:
     """Stage RESOLUTION_FILTER: what conforms and can be read. Decoding happens here, once."""
     stage = Stage("RESOLUTION_FILTER", channel)
     set_aside: list[Nonconforming] = []
@@ -195,10 +199,18 @@ def _usable(
             reported = time.monotonic()
             channel.emit("progress", phase="PREPROCESSING", fraction=first + share * done / max(total, 1))
 
-    masks_share = 0.5 if _windows_are_possible(kept, recipe) else 0.0
+    masks_share = 0.3 if _windows_are_possible(kept, recipe) else 0.0
+    labels_share = 0.3 if recipe.segmentation else 0.0
     view = _view(kept, recipe, objects, cache, partial(progress, share=masks_share))
-    images_progress = partial(progress, first=masks_share, share=1 - masks_share)
+    images_progress = partial(progress, first=masks_share, share=1 - masks_share - labels_share)
     pack = cache.load(kept, view.specification, objects, images_progress)
+    labelled = None
+    if recipe.segmentation:
+        labels_progress = partial(progress, first=1 - labels_share, share=labels_share)
+        seen = recipe.input_specification.magnified
+        images = pack if seen == view.specification else cache.load(kept, seen, objects)
+        masks = cache.load_labels(kept, seen, objects, labels_progress)
+        labelled = images, Truth(recipe.codes, masks, clean_codes(kept, masks))
     usable = [sample for sample in kept if sample.sha256 in pack.slots]
     for sample in kept:
         if why := pack.unreadable.get(sample.sha256):
@@ -208,7 +220,7 @@ def _usable(
         channel.emit("nonconforming", samples=rows[start : start + _SET_ASIDE_BATCH])
     reasons = Counter(item.reason for item in set_aside)
     stage.done(samples=len(samples), usable=len(usable), nonconforming=len(set_aside), reasons=dict(reasons))
-    return usable, set_aside, view, pack
+    return usable, set_aside, view, pack, labelled
 
 
 def _split(  # noqa: PLR0913, PLR0917 - what a split needs to be made and told

@@ -9,6 +9,7 @@ from typing import Any, cast
 from services.trainer.training.schedule import LR_POLICIES, LrPolicy, Schedule
 from services.vision.faults import UserFault
 from services.vision.preprocessing import InputSpecification
+from services.vision.samples import UNKNOWN
 
 AUGMENTATIONS = ("colour", "scale", "flip", "random")
 
@@ -26,6 +27,32 @@ class NetworkParameters:
     power: float
     gamma: float
 
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> "NetworkParameters":
+        """Of one level of the training parameters. KeyError, TypeError or ValueError where it is none."""
+        return cls(
+            base_lr=float(given["base_lr"]),
+            batch_size=int(given["batch_size"]),
+            max_iter=int(given["max_iter"]),
+            weight_decay=float(given.get("weight_decay", 0.0)),
+            momentum=float(given.get("momentum", 0.0)),
+            lr_policy=cast("LrPolicy", given.get("lr_policy", "fixed")),
+            power=float(given.get("power", 0.0)),
+            gamma=float(given.get("gamma", 0.0)),
+        )
+
+    def faults(self) -> list[str]:
+        """The rules that they break."""
+        rules = {
+            "base_lr must be positive": self.base_lr > 0,
+            "batch_size must be at least 1": self.batch_size >= 1,
+            "max_iter must be at least 1": self.max_iter >= 1,
+            "weight_decay must not be negative": self.weight_decay >= 0,
+            "momentum must be in [0, 1)": 0 <= self.momentum < 1,
+            f"lr_policy must be one of {LR_POLICIES}": self.lr_policy in LR_POLICIES,
+        }
+        return [rule for rule, kept in rules.items() if not kept]
+
     @property
     def schedule(self) -> Schedule:
         """The learning rate at every iteration."""
@@ -41,6 +68,8 @@ class TrainingRecipe:
     """`code_list`; from `num_of_classes` on they are special defects."""
     num_of_classes: int
     classification: NetworkParameters
+    segmentation: NetworkParameters | None
+    """None where only the classifier is trained (W9, W11)."""
     input_specification: InputSpecification
     train_fraction: float
     filter_resolution: bool
@@ -60,22 +89,15 @@ class TrainingRecipe:
     def from_work(cls, work: Mapping[str, Any]) -> "TrainingRecipe":
         """From the `work` of a train order. Raises UserFault BAD_ORDER that names the entry."""
         try:
-            given = work["training_parameters"]["classification"]
+            given = work["training_parameters"]
+            segments = bool(work.get("train_segmentation"))
             preprocessing = work["preprocessing"]
             recipe = cls(
                 network=str(work["network"]),
                 codes=tuple(work["codes"]),
                 num_of_classes=int(work["num_of_classes"]),
-                classification=NetworkParameters(
-                    base_lr=float(given["base_lr"]),
-                    batch_size=int(given["batch_size"]),
-                    max_iter=int(given["max_iter"]),
-                    weight_decay=float(given.get("weight_decay", 0.0)),
-                    momentum=float(given.get("momentum", 0.0)),
-                    lr_policy=cast("LrPolicy", given.get("lr_policy", "fixed")),
-                    power=float(given.get("power", 0.0)),
-                    gamma=float(given.get("gamma", 0.0)),
-                ),
+                classification=NetworkParameters.from_json(given["classification"]),
+                segmentation=NetworkParameters.from_json(given["segmentation"]) if segments else None,
                 input_specification=InputSpecification.from_json(work["input_specification"]),
                 train_fraction=float(preprocessing["train_fraction"]),
                 filter_resolution=bool(preprocessing.get("filter_resolution", False)),
@@ -94,23 +116,30 @@ class TrainingRecipe:
 
     def _refuse_nonsense(self) -> None:
         """The wizard refuses these earlier and in two languages; here they would cost a training."""
-        network = self.classification
         rules = {
             "num_of_classes must be in 2..len(codes)": 2 <= self.num_of_classes <= len(self.codes),
             "codes must be unique": len(set(self.codes)) == len(self.codes),
-            "base_lr must be positive": network.base_lr > 0,
-            "batch_size must be at least 1": network.batch_size >= 1,
-            "max_iter must be at least 1": network.max_iter >= 1,
-            "weight_decay must not be negative": network.weight_decay >= 0,
-            "momentum must be in [0, 1)": 0 <= network.momentum < 1,
-            f"lr_policy must be one of {LR_POLICIES}": network.lr_policy in LR_POLICIES,
             "train_fraction must be in (0, 1)": 0 < self.train_fraction < 1,
             f"augmentations must be of {AUGMENTATIONS}": self.augmentations <= set(AUGMENTATIONS),
             "class_balance must be in [0, 1]": self.class_balance is None or 0 <= self.class_balance <= 1,
         }
         broken = [rule for rule, kept in rules.items() if not kept]
+        for network in self.networks:
+            broken += network.faults()
+        if self.segmentation and len(self.codes) >= UNKNOWN:
+            broken.append(f"a segmentation network knows fewer than {UNKNOWN} codes")
         if broken:
             raise UserFault("BAD_ORDER", "; ".join(broken))
+
+    @property
+    def smallest_batch(self) -> int:
+        """Of any network that is trained."""
+        return min(network.batch_size for network in self.networks)
+
+    @property
+    def networks(self) -> tuple[NetworkParameters, ...]:
+        """In the order of their training."""
+        return (self.classification, self.segmentation) if self.segmentation else (self.classification,)
 
     @property
     def class_codes(self) -> tuple[str, ...]:

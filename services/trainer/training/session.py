@@ -16,34 +16,54 @@ from services.trainer.training.learner import Learner
 from services.trainer.training.loop import make_optimiser, train
 from services.trainer.training.monitoring import Channel, Checkpoints, Share, Watch
 from services.trainer.training.preparing import prepare
+from services.trainer.training.processes import Group, alone
 from services.trainer.training.recipe import TrainingRecipe
+from services.trainer.training.segmentation import Segmentation
 from services.vision.pack import PackCache
 from services.vision.samples import Objects, hash_in_key, read_verified
 from services.vision.weights import Weights, certify, load_weights, save_weights
 
 
-def run(work: Mapping[str, Any], objects: Objects, cache: PackCache, folder: Path, channel: Channel) -> None:
-    """Carries out a train order; the events are described in `services.trainer.child`. Raises Fault."""
+def run(  # noqa: PLR0913, PLR0917 - an order, and everything that it meets
+    work: Mapping[str, Any],
+    objects: Objects,
+    cache: PackCache,
+    folder: Path,
+    channel: Channel,
+    group: Group | None = None,
+) -> None:
+    """Carries out a train order; the events are described in `services.trainer.child`. Raises Fault.
+
+    Every process of the group does, with the same order and a folder of its own; without one, this alone.
+    """
+    group = group or alone()
     recipe = TrainingRecipe.from_work(work)
-    torch.set_num_threads(recipe.threads or _THREADS)
+    torch.set_num_threads(max(1, (recipe.threads or _THREADS) // group.local_size))
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    prepared = prepare(recipe, work, objects, cache, folder, channel)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with group.in_turn():
+        prepared = prepare(recipe, work, objects, cache, folder, channel)
+    device = group.device
     torch.use_deterministic_algorithms(device.type == "cpu")
+    torch.backends.cudnn.benchmark = True  # batches are all of one shape
     parent = _warm_start(work, objects, folder)
-    classification = Classification(recipe, prepared, initial_network(recipe, device, parent))
+    classification = Classification(recipe, prepared, initial_network(recipe, device, parent), group)
+    segmentation = Segmentation(recipe, prepared, parent, group) if recipe.segmentation else None
+    learners: list[Learner] = [learner for learner in (classification, segmentation) if learner]
     digest = recipe.digest(prepared.split_sha256 + str(work.get("warm_start_weights_key")))
     watches = _train_all(
-        [classification], recipe, _resume(work, objects, folder, digest), digest, folder, channel
+        learners, recipe, _resume(work, objects, folder, digest), digest, folder, channel, group
     )
-    special = classification.special_rule(channel)
+    windows = classification.windows
+    if not group.leads:
+        return
+    special = classification.special_rule(channel, segmentation.known_special if segmentation else ())
     certificate = certify(
         recipe.network,
         recipe.codes,
         recipe.num_of_classes,
         recipe.input_specification,
-        windows=classification.windows,
+        windows=windows,
         recipe=recipe.to_json(),
         manifests=list(work["manifests"]),
         split_sha256=prepared.split_sha256,
@@ -52,10 +72,12 @@ def run(work: Mapping[str, Any], objects: Objects, cache: PackCache, folder: Pat
         torch_version=str(torch.__version__),
         device=_device_name(device),
         threads=torch.get_num_threads(),
+        processes=group.size,
         order=dict(work.get("certificate") or {}),
     )
     weights_path = folder / "weights.safetensors"
-    save_weights(weights_path, Weights(certificate, classification.network.state_dict(), special))
+    segments = segmentation.trained() if segmentation else None
+    save_weights(weights_path, Weights(certificate, classification.network.state_dict(), special, segments))
     watch = watches[classification.name]
     channel.emit(
         "finished",
@@ -63,6 +85,7 @@ def run(work: Mapping[str, Any], objects: Objects, cache: PackCache, folder: Pat
         split_path=str(prepared.split_path),
         metrics={
             "validation_accuracy": watch.score,
+            "validation_iou": watches[segmentation.name].score if segmentation else None,
             "iterations": recipe.classification.max_iter,
             "images_per_s": watch.images_per_s,
             "duration_s": round(time.monotonic() - started, 3),
@@ -77,6 +100,7 @@ def _train_all(  # noqa: PLR0913, PLR0917 - who is trained, from where on, and w
     digest: str,
     folder: Path,
     channel: Channel,
+    group: Group,
 ) -> dict[str, Watch]:
     """One network after another, from the checkpoint on; who watched each, by its name."""
     costs = [learner.relative_cost * learner.parameters.max_iter for learner in learners]
@@ -92,7 +116,7 @@ def _train_all(  # noqa: PLR0913, PLR0917 - who is trained, from where on, and w
             resume.restore(learner.name, learner.network)
         else:
             optimiser = make_optimiser(learner.network, learner.parameters)
-            begun = Progress(learner.name, 0, digest, torch.get_num_threads())
+            begun = Progress(learner.name, 0, digest, torch.get_num_threads(), group.size)
             checkpoints = Checkpoints(
                 folder,
                 learner.network,
@@ -107,22 +131,28 @@ def _train_all(  # noqa: PLR0913, PLR0917 - who is trained, from where on, and w
             if resume and number == at:
                 resume.resume(learner.network, optimiser)
                 first = resume.progress.next_iteration
-                _tell_threads(resume.progress.threads, watch)
-            elif number:
-                checkpoints.save(0)  # what the network before has learnt
-            _train(learner, optimiser, first, watch, checkpoints)
+                _tell_what_changed(resume.progress, begun, watch)
+            else:
+                learner.begin(trained)
+                if number and group.leads:
+                    checkpoints.save(0)  # what the networks before have learnt
+            _train(learner, optimiser, first, watch, checkpoints, group)
         trained[learner.name] = learner.network
     return watches
 
 
-def _train(
-    learner: Learner, optimiser: torch.optim.SGD, first: int, watch: Watch, checkpoints: Checkpoints
+def _train(  # noqa: PLR0913, PLR0917 - the parts of a training
+    learner: Learner,
+    optimiser: torch.optim.SGD,
+    first: int,
+    watch: Watch,
+    checkpoints: Checkpoints,
+    group: Group,
 ) -> None:
     max_iter = learner.parameters.max_iter
-    device = next(learner.network.parameters()).device
     watch.log(
-        f"{learner.described()}; iterations {first}..{max_iter - 1} on {_device_name(device)}, "
-        f"{torch.get_num_threads()} threads, torch {torch.__version__}"
+        f"{learner.described()}; iterations {first}..{max_iter - 1} on {_device_name(group.device)}, "
+        f"{_counted(torch.get_num_threads(), group.size)}, torch {torch.__version__}"
     )
     with learner.batches(range(first, max_iter)) as batches:
         train(
@@ -135,13 +165,18 @@ def _train(
             validate=learner.score,
             validation_interval=learner.validation_interval,
             checkpoints=checkpoints,
+            group=group,
         )
 
 
-def _tell_threads(begun_with: int, watch: Watch) -> None:
-    threads = torch.get_num_threads()
-    if begun_with != threads:
-        watch.log(f"resumed with {threads} threads, begun with {begun_with}: equal up to rounding")
+def _tell_what_changed(before: Progress, now: Progress, watch: Watch) -> None:
+    was, its = (_counted(progress.threads, progress.processes) for progress in (before, now))
+    if was != its:
+        watch.log(f"resumed with {its}, begun with {was}: equal up to rounding")
+
+
+def _counted(threads: int, processes: int) -> str:
+    return f"{threads} threads" if processes == 1 else f"{processes} processes of {threads} threads"
 
 
 def _warm_start(work: Mapping[str, Any], objects: Objects, folder: Path) -> Weights | None:

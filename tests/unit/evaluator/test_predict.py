@@ -2,20 +2,24 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from services.evaluator.child import Evaluator
 from services.evaluator.measuring.predict import predict
 from services.trainer.training.session import run
 from services.vision.faults import UserFault
+from services.vision.images import decode_mask
 from services.vision.pack import PackCache
+from services.vision.regions import RegionRule
 from services.vision.samples import read_manifests
-from services.vision.weights import load_weights
-from tests.support.training import RecordingChannel, small_data_set, train_order
+from services.vision.weights import load_weights, save_weights
+from tests.support.training import RecordingChannel, masked_data_set, small_data_set, train_order
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +52,8 @@ def trained(tmp_path_factory):
 def carry_out(trained, what: str, **work) -> RecordingChannel:
     channel = RecordingChannel()
     evaluator = Evaluator(trained.data_set.objects, trained.packs, channel)
-    getattr(evaluator, what)({"weights_key": trained.weights_key, "threads": 1} | work)
+    known = {"weights_key": trained.weights_key, "manifests": [trained.manifest], "threads": 1}
+    getattr(evaluator, what)(known | work)
     return channel
 
 
@@ -149,3 +154,62 @@ def test_bytes_that_are_no_weights_are_a_user_fault(trained):
             weights_key=f"weights/{hashlib.sha256(data).hexdigest()}.safetensors",
         )
     assert fault.value.code == "WEIGHTS_UNREADABLE"
+
+
+@pytest.fixture(scope="module")
+def segmented(tmp_path_factory):
+    """A model of SPOT, RING and, special, LINE, whose segmentation network sees LINE everywhere."""
+    folder = tmp_path_factory.mktemp("segmented")
+    data_set = masked_data_set(folder / "objects")
+    packs = PackCache(folder / "packs")
+    manifest = data_set.manifest()
+    order = train_order(
+        manifest,
+        codes=["SPOT", "RING", "LINE"],
+        num_of_classes=2,
+        train_segmentation=True,
+        classification={"max_iter": 1},
+        segmentation={"max_iter": 1},
+    )
+    order["preprocessing"]["augmentations"] = []
+    channel = RecordingChannel()
+    run(order, data_set.objects, packs, folder / "work", channel)
+    weights = load_weights(Path(channel.events[-1]["weights_path"]))
+    tensors = dict(weights.segmentation.tensors)
+    tensors["head.bias"] = torch.tensor([0.0, 0.0, 0.0, 1e6])
+    seeing = replace(weights.segmentation, tensors=tensors, regions=RegionRule({"LINE": 100.0}))
+    save_weights(folder / "weights", replace(weights, segmentation=seeing))
+    sha256 = data_set.put("weights", (folder / "weights").read_bytes(), ".safetensors")
+    split = data_set.put("splits", Path(channel.events[-1]["split_path"]).read_bytes(), ".jsonl")
+    return SimpleNamespace(
+        data_set=data_set,
+        packs=packs,
+        manifest=manifest,
+        weights_key=f"weights/{sha256}.safetensors",
+        split_key=f"splits/{split}.jsonl",
+        masks=folder / "masks",
+    )
+
+
+def test_s1_a_region_decides_and_its_mask_and_pixels_are_told(segmented):
+    """S3, P3: IoU follows from pixels of the true mask, which a split does not name but the manifest does."""
+    order = {"split_key": segmented.split_key, "masks_folder": str(segmented.masks)}
+    rows = rows_of(carry_out(segmented, "evaluate", **order))
+    for row in rows:
+        assert (row["predicted"], row["decided_by"]) == ("LINE", "region")
+        mask = decode_mask((segmented.masks / f"{row['predicted_mask_sha256']}.png").read_bytes())
+        assert (mask == 3).all()
+        pixels = {code: counts for code, *counts in row["pixels"]}
+        shown = pixels[""][1]
+        assert (shown > 0) is (row["code"] != "RING")
+        assert pixels[""] == [shown, shown, mask.size]
+        lines = shown if row["code"] == "LINE" else 0
+        assert pixels["LINE"] == [lines, lines, mask.size]
+    assert len({row["predicted_mask_sha256"] for row in rows}) == 1
+    assert mask.shape == (32, 32)
+
+
+def test_p1_the_classifier_can_look_alone(segmented):
+    rows = rows_of(carry_out(segmented, "predict", classification_only=True))
+    assert {row["decided_by"] for row in rows} == {"softmax"}
+    assert not any("pixels" in row for row in rows)

@@ -1,46 +1,11 @@
 """The children as processes: what a worker sees of them."""
 
-import asyncio
-import contextlib
 import os
 import signal
-import sys
 from pathlib import Path
-from typing import Any
 
-from services.kit.child_process import ChildProcess
+from tests.support.children import child, until
 from tests.support.training import small_data_set, train_order
-
-DEADLINE_S = 240
-
-
-@contextlib.asynccontextmanager
-async def child(module: str, tmp_path: Path):
-    """A child that reads objects from a folder, and its log."""
-    output: list[str] = []
-    environ = os.environ | {
-        "LOUPE_OBJECTS_DIR": str(tmp_path / "objects"),
-        "LOUPE_CACHE_DIR": str(tmp_path / "cache"),
-        "TMPDIR": str(tmp_path),
-    }
-    process = await ChildProcess.spawn(
-        [sys.executable, "-m", module],
-        on_output=lambda _stream, line: output.append(line),
-        environ=environ,
-        cwd=str(Path(__file__).parents[3]),
-    )
-    async with process, asyncio.timeout(DEADLINE_S):
-        yield process, output
-
-
-async def until(events, *names: str) -> list[dict[str, Any]]:
-    """Events up to and including the first of the named."""
-    seen = []
-    async for event in events:
-        seen.append(event)
-        if event["event"] in names:
-            return seen
-    raise AssertionError(f"the child ended; it told {[its['event'] for its in seen]}")
 
 
 async def test_a_warm_child_takes_order_after_order_and_survives_a_user_fault(tmp_path):

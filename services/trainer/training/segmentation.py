@@ -1,0 +1,266 @@
+"""The segmentation network in training: every code, special ones too, pixel by pixel (W11, S1).
+
+N samples of a batch, K = codes + 1 labels, H height, W width.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's custom
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from services.trainer.training.augment import augment, augment_labels
+from services.trainer.training.batches import Batch, Batches, cut_window
+from services.trainer.training.learner import affordable_interval, shown_whole
+from services.trainer.training.preparing import Prepared
+from services.trainer.training.processes import Group
+from services.trainer.training.recipe import TrainingRecipe
+from services.vision.faults import UserFault
+from services.vision.inference import labels
+from services.vision.networks import lay_out, normalise, place, to_input
+from services.vision.pack import Pack
+from services.vision.preprocessing import InputSpecification
+from services.vision.regions import RegionRule, calibrate, largest_regions
+from services.vision.samples import UNKNOWN, Sample
+from services.vision.segmenter import SEGMENTER, FeaturePyramid, build_segmenter
+from services.vision.truth import Agreement, Truth, agreement
+from services.vision.weights import Segmentation as TrainedSegmentation
+from services.vision.weights import Weights
+
+_CLASS_BALANCE = 0.5
+"""Clean images are mostly alike, and teach little after the first hundred."""
+_JUDGED_AT_ONCE = 32
+_COST = 1.2
+"""What a pixel costs here, as a multiple of what it costs the classifier."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Samples whose every pixel is known, as a source of batches: (H, W, 4), the label last."""
+
+    images: Pack
+    truth: Truth
+    samples: Sequence[Sample]
+
+    @classmethod
+    def of(cls, images: Pack, truth: Truth, samples: Iterable[Sample]) -> "Labelled":
+        """Those of the samples whose pixels are known."""
+        return cls(images, truth, [its for its in samples if truth.of(its) is not None])
+
+    @property
+    def sample_shape(self) -> tuple[int, int, int]:
+        """(H, W, 4)."""
+        height, width, channels = self.images.sample_shape
+        return height, width, channels + 1
+
+    def rows(self, keys: Iterable[str]) -> NDArray[np.int64]:
+        """A key is a sample's number: two samples may be of one image, with different masks."""
+        return np.array([int(key) for key in keys], np.int64)
+
+    def sample(self, row: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """One sample, (H, W, 4)."""
+        its = self.samples[int(row)]
+        truth_HW = self.truth.of(its)
+        assert truth_HW is not None  # noqa: S101 - see `of`
+        image_HW3 = self.images.sample(self.images.rows([its.sha256])[0])
+        return np.concatenate([image_HW3, truth_HW[..., None]], axis=2)
+
+    def gather(self, rows: NDArray[np.int64], out_NHWC: NDArray[np.uint8]) -> None:
+        """Copies samples into a buffer of the caller's, (N, H, W, 4)."""
+        for target, row in zip(out_NHWC, rows, strict=True):
+            target[...] = self.sample(row)
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Windows around defects, from images with their labels.
+
+    Of whole images the network would learn by heart which part has its defect where.
+    """
+
+    size: tuple[int, int]
+
+    def cut(self, whole_HWC: NDArray[np.uint8], sample: int, draw: int, seed: int) -> NDArray[np.uint8]:
+        """What a draw of the sample shows."""
+        del sample
+        label_HW = whole_HWC[..., 3]
+        mask_HW = np.where((label_HW > 0) & (label_HW != UNKNOWN), np.uint8(255), np.uint8(0))
+        return cut_window(whole_HWC, mask_HW if mask_HW.any() else None, self.size, draw, seed)
+
+
+class Segmentation:
+    """A Learner: magnified whole images to a label a pixel."""
+
+    name = "segmentation"
+
+    def __init__(
+        self, recipe: TrainingRecipe, prepared: Prepared, parent: Weights | None, group: Group
+    ) -> None:
+        """Raises UserFault where no training sample's mask marks anything."""
+        assert recipe.segmentation  # noqa: S101 - else nobody asks
+        assert prepared.labelled  # noqa: S101 - else nobody asks
+        self.network = initial_segmenter(recipe, group.device, parent)
+        self._has_parent = parent is not None and parent.segmentation is not None
+        self.parameters = recipe.segmentation
+        self._recipe = recipe
+        self._sides = prepared.sides
+        self._group = group
+        self._specification = recipe.input_specification.magnified
+        self._images, truth = prepared.labelled
+        self._clean = tuple(sorted(truth.clean))
+        self._training = Labelled.of(self._images, truth, self._sides.of("train"))
+        self._validation = Labelled.of(self._images, truth, self._sides.of("validation"))
+        if not any(self._shows_a_defect(sample) for sample in self._training.samples):
+            raise UserFault("BAD_DATA", "no training sample has a mask that marks something")
+        seen = recipe.input_specification
+        self._windows = _Windows((seen.height, seen.width)) if seen.detail > 1 else None
+        self.relative_cost = _COST * self.parameters.batch_size * _pixels(seen)
+
+    def described(self) -> str:
+        """How much of the data is known pixel by pixel."""
+        unknown = len(self._sides.of("train")) - len(self._training.samples)
+        return (
+            f"{SEGMENTER} at {self._specification.width}×{self._specification.height}: "
+            f"{len(self._training.samples)} training samples known pixel by pixel ({unknown} are not), "
+            f"{len(self._validation.samples)} validation"
+        )
+
+    def begin(self, trained: Mapping[str, nn.Module]) -> None:
+        """Sees at first as the classifier does, unless it is a parent's child: that costs nothing."""
+        if not self._has_parent:
+            self.network.inherit(trained["classification"])
+
+    def batches(self, iterations: range) -> Batches:
+        """Of all codes."""
+        codes = self._recipe.codes
+        return Batches(
+            self._training,
+            [str(number) for number in range(len(self._training.samples))],
+            np.array([codes.index(sample.code) for sample in self._training.samples], np.int64),
+            batch_size=self.parameters.batch_size,
+            iterations=iterations,
+            class_balance=_CLASS_BALANCE,
+            seed=self._recipe.seed,
+            device=self._group.device,
+            part=self._group.part(self.parameters.batch_size),
+            windows=self._windows,
+        )
+
+    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Cross-entropy and soft Dice of the image as it was augmented."""
+        recipe = self._recipe
+        images_NCHW, labels_NHW = to_input(batch.images_NHWC[..., :3]), batch.images_NHWC[..., 3].long()
+        images_NCHW = augment(images_NCHW, batch.draws_N, recipe.augmentations, recipe.seed)
+        labels_NHW = augment_labels(labels_NHW, batch.draws_N, recipe.augmentations, recipe.seed)
+        of_whole = shown_whole(batch, recipe)
+        images_NCHW = lay_out(normalise(images_NCHW, self._specification, of_whole), self._specification)
+        return segmentation_loss(network(images_NCHW), labels_NHW)
+
+    @property
+    def validation_interval(self) -> int:
+        """One forward pass an image, which is as large as detail² windows."""
+        count = len(self._validation.samples) * self._recipe.input_specification.detail**2
+        return affordable_interval(self.parameters.max_iter, self.parameters.batch_size, count)
+
+    def score(self) -> float:
+        """IoU of any defect against the background, its pixels counted over the validation side."""
+        part = self._group.part(len(self._validation.samples))
+        samples = self._validation.samples[part]
+        summed = Agreement()
+        for sample, predicted_HW in zip(samples, self._labels(samples), strict=True):
+            truth_HW = self._validation.truth.of(sample)
+            assert truth_HW is not None  # noqa: S101 - see Labelled.of
+            summed += agreement(truth_HW, predicted_HW)[0]
+        counts = torch.tensor(
+            [summed.intersection, summed.truth, summed.predicted], device=self._group.device
+        )
+        return Agreement(*self._group.total(counts).tolist()).iou
+
+    @property
+    def known_special(self) -> list[str]:
+        """Special codes that a mask of the training side marks: what S1 can tell."""
+        marked = {sample.code for sample in self._training.samples if self._shows_a_defect(sample)}
+        return [code for code in self._recipe.codes[self._recipe.num_of_classes :] if code in marked]
+
+    def trained(self) -> TrainedSegmentation:
+        """For the weights."""
+        return TrainedSegmentation(SEGMENTER, self.network.state_dict(), self._region_rule(), self._clean)
+
+    def _region_rule(self) -> RegionRule:
+        """S1, calibrated on the validation side.
+
+        A special code without a sample there is calibrated on its training samples: optimistic, but better
+        than a guess.
+        """
+        known = self.known_special
+        if not known:
+            return RegionRule({})
+        judges = self._sides.of("validation")
+        unseen = set(known) - {sample.code for sample in judges}
+        judges += [sample for sample in self._sides.of("train") if sample.code in unseen]
+        codes = self._recipe.codes
+        areas = [
+            {codes[label - 1]: area for label, area in largest_regions(labels_HW).items()}
+            for labels_HW in self._labels(judges)
+        ]
+        return calibrate(areas, [sample.code for sample in judges], known)
+
+    def _shows_a_defect(self, sample: Sample) -> bool:
+        labels_HW = self._training.truth.of(sample)
+        return labels_HW is not None and bool(labels_HW.any())
+
+    def _labels(self, samples: Sequence[Sample]) -> Iterable[NDArray[np.uint8]]:
+        """What the network sees in each, (H, W). Changes nothing."""
+        rows = self._images.rows(sample.sha256 for sample in samples)
+        was_training = self.network.training
+        self.network.eval()
+        for start in range(0, len(rows), _JUDGED_AT_ONCE):
+            chosen = rows[start : start + _JUDGED_AT_ONCE]
+            yield from labels(self.network, self._images, chosen, self._specification)
+        self.network.train(was_training)
+
+
+def segmentation_loss(logits_NKHW: Tensor, labels_NHW: Tensor) -> Tensor:
+    """Cross-entropy of every known pixel, plus soft Dice of the codes that the batch shows.
+
+    Dice weighs a code's pixels by how few they are, or a network would learn that everything is background.
+    Labels are in 0..K - 1, or UNKNOWN. Source: Milletari et al., V-Net, 2016 (Dice).
+    """
+    known_NHW = labels_NHW != UNKNOWN
+    logits_NKHW = logits_NKHW.float()
+    entropy = F.cross_entropy(logits_NKHW, labels_NHW, ignore_index=UNKNOWN, reduction="sum")
+    entropy = entropy / known_NHW.sum().clamp_min(1)
+    known_N1HW = known_NHW[:, None]
+    probability_NKHW = logits_NKHW.softmax(1) * known_N1HW
+    truth_NKHW = torch.zeros_like(probability_NKHW)
+    truth_NKHW.scatter_(1, torch.where(known_NHW, labels_NHW, 0)[:, None], known_N1HW.float())
+    both_K = (probability_NKHW * truth_NKHW).sum((0, 2, 3))[1:]
+    each_K = (probability_NKHW + truth_NKHW).sum((0, 2, 3))[1:]
+    present_K = truth_NKHW.sum((0, 2, 3))[1:] > 0
+    dice_K = 1 - (2 * both_K + 1) / (each_K + 1)
+    return entropy + (dice_K * present_K).sum() / present_K.sum().clamp_min(1)
+
+
+def initial_segmenter(
+    recipe: TrainingRecipe, device: torch.device, parent: Weights | None = None
+) -> FeaturePyramid:
+    """The network at iteration 0, a function of the seed; of the parent only what fits (W13)."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        network = build_segmenter(SEGMENTER, len(recipe.codes))
+    inherited = parent.segmentation if parent else None
+    if inherited and inherited.network == SEGMENTER:
+        same_codes = parent is not None and parent.codes == recipe.codes
+        fitting = {
+            name: t for name, t in inherited.tensors.items() if same_codes or not name.startswith("head.")
+        }
+        network.load_state_dict(fitting, strict=same_codes)
+    place(network, recipe.input_specification.magnified, device)
+    return network
+
+
+def _pixels(specification: InputSpecification) -> float:
+    return float(specification.width * specification.height)

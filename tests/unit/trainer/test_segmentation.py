@@ -1,0 +1,124 @@
+"""The second network of a task (W11), from masks to weights; and what it says of special codes (S1)."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from services.trainer.training.augment import augment, augment_labels
+from services.trainer.training.recipe import TrainingRecipe
+from services.trainer.training.segmentation import segmentation_loss
+from services.trainer.training.session import run
+from services.vision.channel import Stopped
+from services.vision.faults import UserFault
+from services.vision.samples import UNKNOWN
+from services.vision.weights import load_weights
+from tests.support.training import RecordingChannel, masked_data_set, train_order
+
+SPECIFICATION = {"width": 32, "height": 32, "detail": 2, "normalisation": "per_image"}
+
+
+@pytest.fixture
+def masked(tmp_path):
+    return masked_data_set(tmp_path / "masked")
+
+
+def segmentation_order(masked, **changes):
+    changes = {"input_specification": SPECIFICATION, "train_segmentation": True} | changes
+    return train_order(masked.manifest(), **changes)
+
+
+def test_a_task_trains_two_networks_and_ends_alike_wherever_it_was_killed(masked, packs, tmp_path):
+    """W11, M3: own parameters, loss, log and score. S1: LINE, no class of the softmax, is told by regions.
+
+    T5: in the second network the first is complete, and neither lost nor trained again; bits are equal.
+    """
+    order = segmentation_order(
+        masked,
+        codes=["SPOT", "RING", "LINE"],
+        num_of_classes=2,
+        classification={"max_iter": 2},
+        segmentation={"max_iter": 4},
+    )
+    straight, first, second = RecordingChannel(), RecordingChannel(stop_after=("loss", 4)), RecordingChannel()
+    run(order, masked.objects, packs, tmp_path / "straight", straight)
+    assert list(straight.curve("classification")) == list(range(2))
+    assert list(straight.curve("segmentation")) == list(range(4))
+    assert {its["network"] for its in straight.of("log")} == {"classification", "segmentation"}
+    scores = [its for its in straight.of("validation") if its["network"] == "segmentation"]
+    assert scores[-1]["iteration"] == 4
+    assert 0 <= scores[-1]["accuracy"] <= 1
+    fractions = [its["fraction"] for its in straight.of("progress") if its["phase"] == "TRAINING"]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    weights = load_weights(Path(straight.events[-1]["weights_path"]))
+    assert weights.segmentation
+    assert weights.segmentation.clean == ("RING",)
+    assert set(weights.segmentation.regions.min_area_px) == {"LINE"}
+    assert weights.special is None  # what regions tell, feature statistics need not (S2)
+
+    with pytest.raises(Stopped):
+        run(order, masked.objects, packs, tmp_path / "first", first)
+    begun, checkpoint = first.of("checkpoint")
+    assert (begun["network"], begun["iteration"]) == ("segmentation", 0)
+    assert checkpoint["network"] == "segmentation"
+    assert 0 < checkpoint["iteration"] < 4
+    sha256 = masked.put("checkpoints", Path(checkpoint["path"]).read_bytes(), ".safetensors")
+    order["resume"] = {"checkpoint_key": f"checkpoints/{sha256}.safetensors"}
+    run(order, masked.objects, packs, tmp_path / "second", second)
+    assert not second.curve("classification")
+    resumed = first.curve("segmentation") | second.curve("segmentation")
+    assert resumed == straight.curve("segmentation")
+    files = [Path(its.events[-1]["weights_path"]).read_bytes() for its in (straight, second)]
+    assert files[0] == files[1]
+
+
+def test_w9_without_segmentation_its_level_is_ignored(masked):
+    order = segmentation_order(masked, train_segmentation=False, segmentation={"base_lr": -1})
+    assert TrainingRecipe.from_work(order).segmentation is None
+
+
+def test_masks_that_mark_nothing_cannot_teach(data_set, packs, tmp_path):
+    with pytest.raises(UserFault, match="mask"):
+        run(
+            train_order(data_set.manifest(), train_segmentation=True),
+            data_set.objects,
+            packs,
+            tmp_path / "work",
+            RecordingChannel(),
+        )
+
+
+def test_labels_move_with_their_images():
+    """A mask that stayed while its image was flipped and zoomed would teach the wrong pixels."""
+    images_NCHW = torch.zeros(8, 3, 64, 64)
+    images_NCHW[:, :, 10:26, 36:50] = 1
+    labels_NHW = images_NCHW[:, 0].long() * 7
+    draws_N = torch.arange(8)
+    for wish in ({"flip"}, {"scale"}, {"random"}, {"scale", "flip", "random"}):
+        moved_NHW = augment_labels(labels_NHW, draws_N, frozenset(wish), seed=3)
+        expected_NHW = augment(images_NCHW, draws_N, frozenset(wish), seed=3)[:, 0] > 0.5
+        assert set(moved_NHW.unique().tolist()) <= {0, 7}
+        assert ((moved_NHW == 7) == expected_NHW).float().mean() > 0.995
+
+
+def test_a_small_defect_weighs_as_much_as_a_large_one():
+    """Cross-entropy alone is content with background everywhere, where one pixel in a thousand is defect."""
+    labels_NHW = torch.zeros(2, 64, 64, dtype=torch.int64)
+    labels_NHW[0, :3, :3] = 1
+    blind_NKHW = torch.zeros(2, 3, 64, 64)
+    blind_NKHW[:, 0] = 9.0
+    seeing_NKHW = blind_NKHW.clone()
+    seeing_NKHW[0, 1, :3, :3] = 18.0
+    assert segmentation_loss(seeing_NKHW, labels_NHW) < 0.1
+    assert segmentation_loss(blind_NKHW, labels_NHW) > 0.9
+    elsewhere_NHW = labels_NHW.masked_fill(labels_NHW == 1, UNKNOWN)
+    assert segmentation_loss(blind_NKHW, elsewhere_NHW) == pytest.approx(
+        float(segmentation_loss(blind_NKHW[1:], labels_NHW[1:])), abs=1e-3
+    )
+
+
+def test_the_segmentation_level_is_checked_like_the_classifiers(masked):
+    """The wizard refuses it before (W8); an order that came otherwise must not cost a training."""
+    with pytest.raises(UserFault, match="momentum"):
+        TrainingRecipe.from_work(segmentation_order(masked, segmentation={"momentum": 1.0}))
