@@ -150,7 +150,7 @@ async def test_a_worker_that_lost_its_lease_cannot_replace_the_report(
         await reports.create([sample(1, A, B)], fencing_token=5)
     assert refused.value.reason == "LEASE_LOST"
     listed = await reports.stub.ListReports(report_service_pb2.ListReportsRequest())
-    assert list(listed.reports) == [later]
+    assert [report.name for report in listed.reports] == [later.name]
 
 
 async def test_a_report_that_breaks_off_leaves_nothing(reports: ReportServiceUnderTest) -> None:
