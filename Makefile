@@ -56,7 +56,12 @@ format: $(VENV)/.dev ## Formats the code.
 protos: $(VENV)/.dev ## Generates protos/gen.
 	$(BIN)/python protos/generate.py
 
-bench: $(VENV)/.dev ## Measures; figures belong in BENCHMARKS.md with date and machine.
+# Beside dev, the peers that are measured; torch is named so that none of them replaces it.
+$(VENV)/.bench: $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train,dev,bench]'
+	@touch $@
+
+bench: $(VENV)/.bench ## Measures; figures belong in BENCHMARKS.md with date and machine.
 	$(BIN)/python -m tests.bench
 
 clean: ## Removes the venv, caches and the demo's data.

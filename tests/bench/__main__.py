@@ -6,7 +6,7 @@ Besides: admission, drilldown, listing, which take minutes each. By default the 
 import json
 import sys
 
-from tests.bench import admission, drilldown, listing, live, stack, training
+from tests.bench import admission, drilldown, listing, live, stack, throughput
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
     if "live" in wanted:
         figures["live"] = live.measure()
     if "training" in wanted:
-        figures["training"] = training.measure_overhead()
+        figures["training"] = throughput.measure()
     if "admission" in wanted:
         figures["admission"] = admission.measure()
     if "drilldown" in wanted:

@@ -1,10 +1,8 @@
 """Trains on a folder of real images through the whole training path, without a stack, and says how it went.
 
     python tests/bench/training.py accuracy DATA [--size 64] [--iterations 400] …
-    python tests/bench/training.py overhead [--size 64] [--augment colour,flip]
 
-`accuracy` prints the report of the validation side; `overhead` the loop's images/s as a ratio to a plain
-PyTorch loop over the same decoded tensors, interleaved in one run.
+`accuracy` prints the report of the validation side. How fast the loop is, `tests.bench.throughput` measures.
 """
 
 import argparse
@@ -18,23 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
-import torch
-import torch.nn.functional as F  # noqa: N812 - torch's custom
 
 from services.evaluator.child import Evaluator
 from services.evaluator.measuring.metrics import measure
-from services.trainer.training.classification import Classification, initial_network
-from services.trainer.training.data import Split
-from services.trainer.training.loop import make_optimiser, train
-from services.trainer.training.preparing import Prepared, View
-from services.trainer.training.recipe import TrainingRecipe
 from services.trainer.training.session import run
 from services.vision.images import FORMAT_OF_SUFFIX, UnusableImage, inspect
-from services.vision.networks import lay_out, normalise, to_input
-from services.vision.pack import Pack, PackCache
-from services.vision.preprocessing import InputSpecification
-from services.vision.samples import DirectoryObjects, Sample
+from services.vision.pack import PackCache
+from services.vision.samples import DirectoryObjects
 
 
 class Recorder:
@@ -185,152 +173,9 @@ def accuracy(options: argparse.Namespace) -> None:
         print(result.confusion)
 
 
-def overhead(options: argparse.Namespace) -> dict[str, Any]:
-    """Interleaves stretches of our loop and of a plain one, and compares the medians per step."""
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    specification = InputSpecification(options.size, options.size, normalisation=options.normalisation)
-    random = np.random.default_rng(0)
-    pixels = random.integers(0, 256, (256, options.size, options.size, 3)).astype(np.uint8)
-    classes = random.integers(0, 6, 256)
-    pack = Pack(specification, (pixels,), {str(index): (0, index) for index in range(256)}, {})
-    work = {
-        "codes": list("ABCDEF"),
-        "num_of_classes": 6,
-        "network": "ResNet18",
-        "input_specification": specification.to_json(),
-        "training_parameters": {
-            "classification": {
-                "base_lr": 0.001,
-                "batch_size": options.batch_size,
-                "max_iter": 10**6,
-                "momentum": 0.9,
-                "weight_decay": 1e-4,
-            }
-        },
-        "preprocessing": {
-            "train_fraction": 0.8,
-            "augmentations": [its for its in options.augment.split(",") if its],
-        },
-        "seed": 0,
-    }
-    recipe = TrainingRecipe.from_work(work)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    networks = [initial_network(recipe, device) for _ in range(2)]
-    samples = [Sample(str(index), "A", str(index)) for index in range(256)]
-    nobody = np.zeros(0, np.int64)
-    prepared = Prepared(
-        view=View(specification),
-        pack=pack,
-        sides=Split(tuple(samples), ("train",) * len(samples)),
-        split_path=Path(),
-        split_sha256="",
-        training=samples,
-        train_classes=classes,
-        validation=[],
-        validation_classes=nobody,
-        window_source=None,
-        occurs=None,
-    )
-    learner = Classification(recipe, prepared, networks[0])
-    ours = make_optimiser(networks[0], recipe.classification)
-    theirs = torch.optim.SGD(networks[1].parameters(), lr=0.001, momentum=0.9, weight_decay=1e-4, fused=True)
-    decoded_NCHW = lay_out(
-        normalise(to_input(torch.from_numpy(pixels).to(device)), specification), specification
-    )
-    targets_N = torch.from_numpy(classes).to(device)
-    stretch = 5
-
-    def run_ours(first: int) -> None:
-        with learner.batches(range(first, first + stretch)) as batches:
-            train(
-                networks[0],
-                learner.loss,
-                ours,
-                batches,
-                recipe.classification,
-                _Silent(),
-                validate=lambda: 0.0,
-                validation_interval=10**9,
-                checkpoints=_Never(),
-            )
-
-    def run_plain(first: int) -> None:
-        networks[1].train()
-        for step in range(first, first + stretch):
-            start = step * options.batch_size % (256 - options.batch_size + 1)
-            images_NCHW = decoded_NCHW[start : start + options.batch_size]
-            loss = F.cross_entropy(networks[1](images_NCHW), targets_N[start : start + options.batch_size])
-            theirs.zero_grad()
-            loss.backward()
-            theirs.step()
-            loss.item()
-
-    seconds: dict[str, list[float]] = {"ours": [], "plain": []}
-    cpu_seconds: dict[str, list[float]] = {"ours": [], "plain": []}
-    for repeat in range(options.repeats + 1):
-        # Wall time: a shared machine disturbs both alike, because they take turns.
-        for name, loop in (("ours", run_ours), ("plain", run_plain)):
-            started, cpu_started = time.perf_counter(), time.process_time()
-            loop(repeat * stretch)
-            if repeat:
-                cpu_seconds[name].append((time.process_time() - cpu_started) / stretch)
-                seconds[name].append((time.perf_counter() - started) / stretch)
-    pace = {name: options.batch_size / float(np.median(its)) for name, its in seconds.items()}
-    best = {name: options.batch_size / min(its) for name, its in seconds.items()}
-    return {
-        "size": options.size,
-        "augment": options.augment,
-        "ours_images_per_s": round(pace["ours"], 2),
-        "plain_images_per_s": round(pace["plain"], 2),
-        "ratio_of_medians": round(pace["ours"] / pace["plain"], 4),
-        # What a crowded machine disturbs least: CPU time, all threads of the loop counted.
-        "cpu_ratio_of_medians": round(
-            float(np.median(cpu_seconds["plain"]) / np.median(cpu_seconds["ours"])), 4
-        ),
-        "ratio_of_best": round(best["ours"] / best["plain"], 4),
-    }
-
-
-class _Silent:
-    """A monitor that nobody looks at."""
-
-    def losses(
-        self, first_iteration: int, values: list[float], learning_rate: float, images_per_s: float
-    ) -> None:
-        """Says nothing."""
-
-    def validation(self, iteration: int, score: float) -> None:
-        """Says nothing."""
-
-    def progress(self, iterations_done: int) -> None:
-        """Says nothing."""
-
-
-class _Never:
-    """Checkpoints that are never due."""
-
-    def due(self, iterations_done: int) -> bool:  # noqa: ARG002 - the protocol's
-        """Never."""
-        return False
-
-    def save(self, iterations_done: int) -> None:
-        """Never called."""
-
-
-def measure_overhead() -> dict[str, Any]:
-    """The loop against a plain one: bare, and with two augmentations."""
-    return {
-        augment or "no augmentation": overhead(
-            _options(["overhead", "--size", "64", "--augment", augment, "--threads", "2"])
-        )
-        for augment in ("", "colour,flip")
-    }
-
-
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["accuracy", "overhead"])
+    parser.add_argument("what", choices=["accuracy"])
     parser.add_argument("data", nargs="?")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--detail", type=int, default=1)
@@ -344,7 +189,6 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--special", default="")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=None)
-    parser.add_argument("--repeats", type=int, default=10)
     return parser.parse_args(arguments)
 
 
@@ -352,10 +196,7 @@ def main() -> None:
     """Runs what the command line names."""
     options = _options(sys.argv[1:])
     cv2.setNumThreads(1)
-    if options.what == "accuracy":
-        accuracy(options)
-    else:
-        print(json.dumps(overhead(options)))
+    accuracy(options)
 
 
 if __name__ == "__main__":
