@@ -50,20 +50,39 @@ def outputs(
     return features_NF, logits_NC
 
 
-def labels(
+def evidence(
     network: nn.Module, pack: Pack, rows: NDArray[np.int64], specification: InputSpecification
-) -> NDArray[np.uint8]:
-    """What the segmentation network sees in each pixel, (N, H, W), of one batch of magnified images.
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """How much more a defect is believed than background, and which label it has, (N, H, W) each.
 
-    0 is background and i the i-th code. The network is in eval mode.
+    That is, of each pixel of one batch of magnified images, the difference of the logits of the likeliest
+    code and of background. The network is in eval mode.
     """
+    found = []
     with torch.inference_mode():
         images_NCHW = _images(network, pack, rows, specification)
-        parts = [
-            network(images_NCHW[start : start + _WHOLE_AT_ONCE]).argmax(1).to("cpu", torch.uint8)
-            for start in range(0, len(images_NCHW), _WHOLE_AT_ONCE)
-        ]
-    return torch.cat(parts).numpy()
+        for start in range(0, len(images_NCHW), _WHOLE_AT_ONCE):
+            logits_NKHW = network(images_NCHW[start : start + _WHOLE_AT_ONCE]).float()
+            strongest_NHW, code_NHW = logits_NKHW[:, 1:].max(1)
+            difference_NHW = strongest_NHW - logits_NKHW[:, 0]
+            found.append((difference_NHW.cpu(), (code_NHW + 1).to("cpu", torch.uint8)))
+    difference_NHW, label_NHW = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return difference_NHW.numpy(), label_NHW.numpy()
+
+
+def labels(
+    network: nn.Module,
+    pack: Pack,
+    rows: NDArray[np.int64],
+    specification: InputSpecification,
+    caution: float,
+) -> NDArray[np.uint8]:
+    """What the segmentation network sees in each pixel, (N, H, W): 0 is background and i the i-th code.
+
+    A defect needs more evidence than `caution`.
+    """
+    evidence_NHW, label_NHW = evidence(network, pack, rows, specification)
+    return np.where(evidence_NHW > caution, label_NHW, np.uint8(0))
 
 
 def _images(

@@ -56,6 +56,8 @@ class Segmentation:
     """From which regions the special codes follow that it knows."""
     clean: tuple[str, ...] = ()
     """Codes whose samples show nothing: their true masks are all background."""
+    caution: float = 0.0
+    """The evidence that a defect needs (see inference.labels)."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,7 @@ def save_weights(path: Path, weights: Weights) -> None:
             "network": weights.segmentation.network,
             "min_area_px": dict(weights.segmentation.regions.min_area_px),
             "clean": list(weights.segmentation.clean),
+            "caution": weights.segmentation.caution,
         }
     if weights.special:
         tensors |= {
@@ -212,6 +215,7 @@ def load_weights(path: Path) -> Weights:
                 _below(tensors, _SEGMENTATION),
                 RegionRule({code: float(least) for code, least in segmentation["min_area_px"].items()}),
                 tuple(segmentation["clean"]),
+                float(segmentation["caution"]),
             )
             if segmentation
             else None,

@@ -106,7 +106,10 @@ class _Model:
         labels_NHW = None
         if self._segmenter:
             magnified_rows = chunk.magnified.rows(sample.sha256 for sample in samples)
-            labels_NHW = labels(self._segmenter, chunk.magnified, magnified_rows, weights.segmented_at)
+            caution = weights.segmentation.caution if weights.segmentation else 0.0
+            labels_NHW = labels(
+                self._segmenter, chunk.magnified, magnified_rows, weights.segmented_at, caution
+            )
         for row, sample in enumerate(samples):
             ranked = list(zip(weights.codes, probability_NC[row].tolist(), strict=False))
             ranked.sort(key=lambda item: -item[1])

@@ -19,20 +19,21 @@ from services.trainer.training.preparing import Prepared
 from services.trainer.training.processes import Group
 from services.trainer.training.recipe import TrainingRecipe
 from services.vision.faults import UserFault
-from services.vision.inference import labels
+from services.vision.inference import evidence
 from services.vision.networks import lay_out, normalise, place, to_input
 from services.vision.pack import Pack
 from services.vision.preprocessing import InputSpecification
 from services.vision.regions import RegionRule, calibrate, largest_regions
 from services.vision.samples import UNKNOWN, Sample
 from services.vision.segmenter import SEGMENTER, FeaturePyramid, build_segmenter
-from services.vision.truth import Agreement, Truth, agreement
+from services.vision.truth import Truth
 from services.vision.weights import Segmentation as TrainedSegmentation
 from services.vision.weights import Weights
 
 _CLASS_BALANCE = 0.5
 """Clean images are mostly alike, and teach little after the first hundred."""
 _JUDGED_AT_ONCE = 32
+_CAUTIONS = np.linspace(-10.0, 10.0, 401, dtype=np.float32)
 _COST = 1.2
 """What a pixel costs here, as a multiple of what it costs the classifier."""
 
@@ -116,6 +117,7 @@ class Segmentation:
         if not any(self._shows_a_defect(sample) for sample in self._training.samples):
             raise UserFault("BAD_DATA", "no training sample has a mask that marks something")
         seen = recipe.input_specification
+        self._caution = float("nan")
         self._windows = _Windows((seen.height, seen.width)) if seen.detail > 1 else None
         self.relative_cost = _COST * self.parameters.batch_size * _pixels(seen)
 
@@ -166,18 +168,26 @@ class Segmentation:
         return affordable_interval(self.parameters.max_iter, self.parameters.batch_size, count)
 
     def score(self) -> float:
-        """IoU of any defect against the background, its pixels counted over the validation side."""
+        """IoU of any defect against the background, its pixels counted over the validation side.
+
+        At the caution that is best there. Windows show defects more often than whole images do, so that the
+        network's own threshold is too low for these; the validation report is a little flattered by it.
+        """
         part = self._group.part(len(self._validation.samples))
         samples = self._validation.samples[part]
-        summed = Agreement()
-        for sample, predicted_HW in zip(samples, self._labels(samples), strict=True):
-            truth_HW = self._validation.truth.of(sample)
-            assert truth_HW is not None  # noqa: S101 - see Labelled.of
-            summed += agreement(truth_HW, predicted_HW)[0]
-        counts = torch.tensor(
-            [summed.intersection, summed.truth, summed.predicted], device=self._group.device
-        )
-        return Agreement(*self._group.total(counts).tolist()).iou
+        counts_2B = np.zeros((2, len(_CAUTIONS) + 1))
+        for start in range(0, len(samples), _JUDGED_AT_ONCE):
+            batch = samples[start : start + _JUDGED_AT_ONCE]
+            evidence_NHW, _ = self._evidence(batch)
+            for sample, evidence_HW in zip(batch, evidence_NHW, strict=True):
+                truth_HW = self._validation.truth.of(sample)
+                assert truth_HW is not None  # noqa: S101 - see Labelled.of
+                bins_HW = np.searchsorted(_CAUTIONS, evidence_HW)
+                for row, mask_HW in enumerate((truth_HW == 0, truth_HW > 0)):
+                    counts_2B[row] += np.bincount(bins_HW[mask_HW], minlength=len(_CAUTIONS) + 1)
+        total_2B = self._group.total(torch.from_numpy(counts_2B).to(self._group.device)).cpu().numpy()
+        self._caution, iou = best_caution(total_2B)
+        return iou
 
     @property
     def known_special(self) -> list[str]:
@@ -187,7 +197,11 @@ class Segmentation:
 
     def trained(self) -> TrainedSegmentation:
         """For the weights."""
-        return TrainedSegmentation(SEGMENTER, self.network.state_dict(), self._region_rule(), self._clean)
+        if np.isnan(self._caution):
+            self.score()  # resumed behind its last iteration
+        return TrainedSegmentation(
+            SEGMENTER, self.network.state_dict(), self._region_rule(), self._clean, self._caution
+        )
 
     def _region_rule(self) -> RegionRule:
         """S1, calibrated on the validation side.
@@ -213,14 +227,32 @@ class Segmentation:
         return labels_HW is not None and bool(labels_HW.any())
 
     def _labels(self, samples: Sequence[Sample]) -> Iterable[NDArray[np.uint8]]:
-        """What the network sees in each, (H, W). Changes nothing."""
+        """What the network sees in each, (H, W)."""
+        for start in range(0, len(samples), _JUDGED_AT_ONCE):
+            evidence_NHW, label_NHW = self._evidence(samples[start : start + _JUDGED_AT_ONCE])
+            yield from np.where(evidence_NHW > self._caution, label_NHW, np.uint8(0))
+
+    def _evidence(self, samples: Sequence[Sample]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """See inference.evidence. Changes nothing."""
         rows = self._images.rows(sample.sha256 for sample in samples)
         was_training = self.network.training
         self.network.eval()
-        for start in range(0, len(rows), _JUDGED_AT_ONCE):
-            chosen = rows[start : start + _JUDGED_AT_ONCE]
-            yield from labels(self.network, self._images, chosen, self._specification)
+        found = evidence(self.network, self._images, rows, self._specification)
         self.network.train(was_training)
+        return found
+
+
+def best_caution(counts_2B: NDArray[np.float64]) -> tuple[float, float]:
+    """The caution with the best IoU of any defect, and that IoU; 0 and NaN where nothing shows a defect.
+
+    `counts_2B` are pixels of background and of defects by their evidence: bin i lies above i of _CAUTIONS.
+    """
+    if not counts_2B[1].any():
+        return 0.0, float("nan")
+    above_2B = counts_2B[:, ::-1].cumsum(1)[:, ::-1][:, 1:]
+    iou_B = above_2B[1] / (counts_2B[1].sum() + above_2B[0])
+    best = int(iou_B.argmax())
+    return float(_CAUTIONS[best]), float(iou_B[best])
 
 
 def segmentation_loss(logits_NKHW: Tensor, labels_NHW: Tensor) -> Tensor:
