@@ -15,7 +15,8 @@ async def main(process: kit.Process) -> None:
     settings = kit_settings.load(Settings, os.environ)
     telemetry.configure("trainer", settings.log_level)
     craft = TrainerCraft(threads=settings.threads, checkpoint_interval_s=settings.checkpoint_interval_s)
-    await start(process, settings, craft, "services.trainer.child")
+    arguments = ("--processes", str(settings.processes))
+    await start(process, settings, craft, "services.trainer.child", arguments=arguments)
 
 
 if __name__ == "__main__":

@@ -15,3 +15,8 @@ class Settings(WorkerSettings):
         default=60.0,
         doc="how often a running training is kept; what a fault costs at most (T5)",
     )
+    processes: int = setting(
+        "LOUPE_TRAINER_PROCESSES",
+        default=0,
+        doc="processes that train one network together; 0: one for every GPU that torch sees, else one",
+    )
