@@ -26,6 +26,7 @@ from services.vision.preprocessing import InputSpecification
 from .conftest import Caller, Registry
 
 GENERAL = "algorithmImages/surface-classification"
+SEGMENTATION = "algorithmImages/surface-segmentation"
 BUSINESS = "algorithmImages/cell-array-classification"
 
 
@@ -44,11 +45,13 @@ async def images(caller: Caller, **filters: object) -> list[str]:
 
 async def test_a_new_installation_has_something_to_train_with(viewer: Caller) -> None:
     """The wizard's first step must offer an image of either kind, with the source's defaults (W2, W3, W8)."""
-    assert await images(viewer, kind=algorithm_image_pb2.IMAGE_KIND_GENERAL) == [GENERAL]
+    assert await images(viewer, kind=algorithm_image_pb2.IMAGE_KIND_GENERAL) == [GENERAL, SEGMENTATION]
     assert await images(viewer, production_environment="productionEnvironments/demo-fab-cell-array") == [
         BUSINESS
     ]
-    assert await images(viewer, task_type=algorithm_image_pb2.TASK_TYPE_SEGMENTATION_CLASSIFICATION) == []
+    assert await images(viewer, task_type=algorithm_image_pb2.TASK_TYPE_SEGMENTATION_CLASSIFICATION) == [
+        SEGMENTATION
+    ]
     assert await images(viewer, site="Demo Fab", process_step="Cell array") == [BUSINESS]
     assert await images(viewer, product="LCD panel", equipment="AOI-02") == []
     general = await version(viewer, f"{GENERAL}/versions/v3.0")
