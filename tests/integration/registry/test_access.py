@@ -242,7 +242,7 @@ async def test_starting_again_changes_nothing(service_environment: dict[str, str
         async for registry in run_registry(service_environment):
             async with registry.database.sessions.begin() as session:
                 counts.append(tuple((await session.execute(counting)).one()))
-    assert counts == [(1, 1, 2, 2, 2)] * 2
+    assert counts == [(1, 1, 3, 3, 2)] * 2
     async for registry in run_registry(service_environment):
         token = (await who(registry.admin)).token
         await registry.admin.identity.RevokeToken(identity_service_pb2.RevokeTokenRequest(name=token))
