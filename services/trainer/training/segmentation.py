@@ -3,7 +3,7 @@
 N samples of a batch, K = codes + 1 labels, H height, W width.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -159,7 +159,10 @@ class Segmentation:
         labels_NHW = augment_labels(labels_NHW, batch.draws_N, recipe.augmentations, recipe.seed)
         of_whole = shown_whole(batch, recipe)
         images_NCHW = lay_out(normalise(images_NCHW, self._specification, of_whole), self._specification)
-        return segmentation_loss(network(images_NCHW), labels_NHW)
+        count = self.parameters.batch_size
+        return segmentation_loss(
+            network(images_NCHW), labels_NHW, lambda sums: self._group.shared(sums, count)
+        )
 
     @property
     def validation_interval(self) -> int:
@@ -255,25 +258,32 @@ def best_caution(counts_2B: NDArray[np.float64]) -> tuple[float, float]:
     return float(_CAUTIONS[best]), float(iou_B[best])
 
 
-def segmentation_loss(logits_NKHW: Tensor, labels_NHW: Tensor) -> Tensor:
+def segmentation_loss(
+    logits_NKHW: Tensor, labels_NHW: Tensor, shared: Callable[[Tensor], Tensor] = lambda sums: sums
+) -> Tensor:
     """Cross-entropy of every known pixel, plus soft Dice of the codes that the batch shows.
 
     Dice weighs a code's pixels by how few they are, or a network would learn that everything is background.
     Labels are in 0..K - 1, or UNKNOWN. Source: Milletari et al., V-Net, 2016 (Dice).
+
+    Neither is a mean over samples: of a part of a batch, `shared` makes its sums those of the batch.
     """
     known_NHW = labels_NHW != UNKNOWN
     logits_NKHW = logits_NKHW.float()
     entropy = F.cross_entropy(logits_NKHW, labels_NHW, ignore_index=UNKNOWN, reduction="sum")
-    entropy = entropy / known_NHW.sum().clamp_min(1)
     known_N1HW = known_NHW[:, None]
     probability_NKHW = logits_NKHW.softmax(1) * known_N1HW
     truth_NKHW = torch.zeros_like(probability_NKHW)
     truth_NKHW.scatter_(1, torch.where(known_NHW, labels_NHW, 0)[:, None], known_N1HW.float())
-    both_K = (probability_NKHW * truth_NKHW).sum((0, 2, 3))[1:]
-    each_K = (probability_NKHW + truth_NKHW).sum((0, 2, 3))[1:]
-    present_K = truth_NKHW.sum((0, 2, 3))[1:] > 0
-    dice_K = 1 - (2 * both_K + 1) / (each_K + 1)
-    return entropy + (dice_K * present_K).sum() / present_K.sum().clamp_min(1)
+    overlap_NKHW = probability_NKHW * truth_NKHW
+    of_codes = [each.sum((0, 2, 3))[1:] for each in (overlap_NKHW, probability_NKHW, truth_NKHW)]
+    totals = shared(torch.cat([entropy[None], known_NHW.sum()[None], *of_codes]))
+    entropy, known = totals[:2]
+    both_K, predicted_K, true_K = totals[2:].view(3, -1)
+    dice_K = 1 - (2 * both_K + 1) / (predicted_K + true_K + 1)
+    present_K = true_K > 0
+    loss: Tensor = entropy / known.clamp_min(1) + (dice_K * present_K).sum() / present_K.sum().clamp_min(1)
+    return loss
 
 
 def initial_segmenter(

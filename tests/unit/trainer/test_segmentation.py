@@ -1,5 +1,6 @@
 """The second network of a task (W11), from masks to weights; and what it says of special codes (S1)."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from services.trainer.training.augment import augment, augment_labels
+from services.trainer.training.processes import Group
 from services.trainer.training.recipe import TrainingRecipe
 from services.trainer.training.segmentation import best_caution, segmentation_loss
 from services.trainer.training.session import run
@@ -117,6 +119,32 @@ def test_a_small_defect_weighs_as_much_as_a_large_one():
     assert segmentation_loss(blind_NKHW, elsewhere_NHW) == pytest.approx(
         float(segmentation_loss(blind_NKHW[1:], labels_NHW[1:])), abs=1e-3
     )
+
+
+def test_the_loss_of_a_batch_does_not_depend_on_how_many_processes_hold_it(monkeypatch):
+    """Neither term is a mean over samples: parts of 2 and 3 of 5, weighed as the loop weighs them."""
+    random = torch.Generator().manual_seed(1)
+    logits_NKHW = torch.randn(5, 3, 8, 8, generator=random).requires_grad_()
+    labels_NHW = torch.randint(0, 3, (5, 8, 8), generator=random)
+    labels_NHW[0, :4] = UNKNOWN
+    whole = segmentation_loss(logits_NKHW, labels_NHW)
+    (gradient_NKHW,) = torch.autograd.grad(whole, logits_NKHW)
+    groups = [Group(torch.device("cpu"), rank=rank, size=2) for rank in range(2)]
+    own_sums: list[torch.Tensor] = []
+
+    def losses():
+        for group in groups:
+            part = group.part(5)
+            share = partial(group.shared, count=5)
+            yield (part.stop - part.start) / 5, segmentation_loss(logits_NKHW[part], labels_NHW[part], share)
+
+    monkeypatch.setattr(Group, "total", lambda _group, own: own_sums.append(own) or own)
+    list(losses())
+    monkeypatch.setattr(Group, "total", lambda _group, _own: own_sums[0] + own_sums[1])
+    weighed = [(weight, loss) for weight, loss in losses()]
+    assert [loss.item() for _, loss in weighed] == pytest.approx([whole.item()] * 2, rel=1e-5)
+    (of_parts_NKHW,) = torch.autograd.grad(sum(weight * loss for weight, loss in weighed), logits_NKHW)
+    torch.testing.assert_close(of_parts_NKHW, gradient_NKHW, rtol=1e-4, atol=1e-7)
 
 
 def test_the_segmentation_level_is_checked_like_the_classifiers(masked):
