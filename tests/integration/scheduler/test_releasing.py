@@ -1,12 +1,8 @@
 """Releases of one model at the same instant, while a registry dies (R1, R2)."""
 
 import asyncio
-import json
 import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +15,7 @@ from services.kit.settings import load
 from services.scheduler.__main__ import compose
 from services.scheduler.settings import Settings
 from tests.integration.scheduler.conftest import living
+from tests.support.services import service_process
 
 _RELEASES = 50
 _KILLED_AFTER = 10
@@ -39,7 +36,8 @@ async def test_r2_fifty_releases_at_once_are_numbered_though_a_registry_is_kille
         await (await bench.worker.acquire()).trained()
         await (await bench.worker.acquire()).reported()
     environment = bench.stack.environment
-    async with _registry(environment, tmp_path / "registry.log") as (registry, address):
+    async with service_process("services.registry", environment, tmp_path / "registry.log") as replica:
+        registry, address = replica
         settings = load(Settings, {**environment, "LOUPE_REGISTRY_ADDRESS": address})
         async with living(lambda process: compose(process, settings)) as scheduler:
             other = await replace(bench.stack, address=scheduler).with_role(access_pb2.ROLE_RELEASER)
@@ -74,31 +72,3 @@ async def _release(caller: Any, task: task_pb2.Task) -> task_pb2.Task:
         task_service_pb2.ReleaseTaskRequest(name=task.name)
     )
     return released
-
-
-@asynccontextmanager
-async def _registry(environment: Mapping[str, str], log: Path) -> AsyncIterator[tuple[int, str]]:
-    """One more replica of the registry, a process of its own: its id and its address."""
-    with log.open("wb") as stderr:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "services.registry",
-            env={**os.environ, **environment, "LOUPE_LISTEN": "127.0.0.1:0"},
-            stderr=stderr,
-        )
-    try:
-        async with asyncio.timeout(60):
-            while not (port := _serving_port(log)):
-                assert process.returncode is None, f"see {log}"
-                await asyncio.sleep(0.1)
-        yield process.pid, f"127.0.0.1:{port}"
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-def _serving_port(log: Path) -> int | None:
-    lines = [json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    return next((line["port"] for line in lines if line["message"] == "serving"), None)

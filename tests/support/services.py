@@ -1,0 +1,39 @@
+"""A service as a process of its own."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+
+@asynccontextmanager
+async def service_process(
+    module: str, environment: Mapping[str, str], log: Path
+) -> AsyncIterator[tuple[int, str]]:
+    """Its process id and the address that it serves at; killed at the end, if it lives then."""
+    with log.open("wb") as stderr:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            module,
+            env={**os.environ, **environment, "LOUPE_LISTEN": "127.0.0.1:0"},
+            stderr=stderr,
+        )
+    try:
+        async with asyncio.timeout(60):
+            while not (port := _serving_port(log)):
+                assert process.returncode is None, f"see {log}"
+                await asyncio.sleep(0.1)
+        yield process.pid, f"127.0.0.1:{port}"
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+def _serving_port(log: Path) -> int | None:
+    lines = [json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return next((line["port"] for line in lines if line["message"] == "serving"), None)
