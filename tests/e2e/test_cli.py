@@ -4,7 +4,9 @@ Every command is a process of its own, as a person or a script runs it: what is 
 exit code.
 """
 
+import csv
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +148,33 @@ def test_a_version_is_tested_against_a_question_bank(loupe: Loupe, released: dic
     page = loupe("report", version).stdout
     assert "confusion matrix" in page
     assert "Wilson" in page
+
+
+def test_a_report_is_looked_into_exported_and_compared(
+    loupe: Loupe, trained: dict[str, Any], released: dict[str, Any], tmp_path: Path
+) -> None:
+    """E2, P2, P4: by the same commands on a task's report and, later, on a version's."""
+    task = trained["name"]
+    assert released["name"] == task
+    for suffix in ("json", "csv", "html"):
+        assert loupe("report", task, "--output", tmp_path / f"report.{suffix}").code == 0
+    count = int(loupe.json("report", task)["overall"]["sampleCount"])
+    with (tmp_path / "report.csv").open(newline="") as lines:
+        assert len([row for row in csv.DictReader(lines) if row["predicted_code"]]) == count
+    page = (tmp_path / "report.html").read_text()
+    assert "<script" not in page
+    assert "混淆矩阵" in page
+    assert json.loads((tmp_path / "report.json").read_text())
+    assert "TO A HUMAN" in loupe("report", task, "--threshold", "0.5").stdout
+    assert "No sample changed" in loupe("compare", task, task).stdout
+    assert loupe("suspects", task).code == 0
+    listed = loupe.json("samples", task, "--limit", "1000")["results"]
+    saved = loupe("samples", task, "--download", tmp_path / "all.zip")
+    assert saved.code == 0, saved.stderr
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        assert archive.testzip() is None
+        assert len(archive.namelist()) == len(listed) + 1
+        assert "index.csv" in archive.namelist()
 
 
 def test_events_can_be_asked_for_again_from_the_first(loupe: Loupe, released: dict[str, Any]) -> None:
