@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -43,6 +43,12 @@ class Page(Generic[ItemT, KeyT]):
 
     items: Sequence[ItemT]
     last_key: KeyT | None
+
+    @classmethod
+    def cut(cls, found: Sequence[tuple[KeyT, ItemT]], page_size: int) -> Self:
+        """A page of what was read: one item more than it takes, unless that is all."""
+        kept = found[:page_size]
+        return cls([item for _, item in kept], kept[-1][0] if len(found) > page_size else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +92,9 @@ class ReportLibrary:
         """Newest first."""
         async with self._sessions.begin() as session:
             found = await Reports(session).list(wanted, after, page_size + 1)
-        reports = [MeasuredReport.of(report) for report in found[:page_size]]
-        more = len(found) > page_size
-        return Page(
-            reports, ReportKey(found[page_size - 1].create_time, found[page_size - 1].id) if more else None
+        return Page.cut(
+            [(ReportKey(report.create_time, report.id), MeasuredReport.of(report)) for report in found],
+            page_size,
         )
 
     async def list_samples(
@@ -111,8 +116,7 @@ class ReportLibrary:
                 page_size + 1,
                 threshold=report.header.confidence_threshold,
             )
-        more = len(found) > page_size
-        return Page([sample for _, sample in found[:page_size]], found[page_size - 1][0] if more else None)
+        return Page.cut(found, page_size)
 
     async def samples(
         self, report_id: UUID, wanted: SampleFilter, order: SampleOrder

@@ -3,9 +3,10 @@
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from services.evaluator.domain.comparison import Change, ComparedKey
@@ -19,6 +20,9 @@ from services.kit.errors import Violation
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 1000
 
+Key = TypeVar("Key")
+Newest = TypeVar("Newest", ReportKey, MarkKey)
+
 
 def page_size(wanted: int) -> int:
     """What is given for what is asked: 0 is the default, more than the most is the most."""
@@ -27,89 +31,51 @@ def page_size(wanted: int) -> int:
     return min(wanted, MAX_PAGE_SIZE) or DEFAULT_PAGE_SIZE
 
 
-def report_token(key: ReportKey | None, listing: Sequence[object]) -> str:
-    """The token of the page after `key`; empty at the end."""
-    return "" if key is None else _encode(listing, [key.create_time.isoformat(), str(key.id)])
+@dataclass(frozen=True)
+class Places(Generic[Key]):
+    """How the places in one kind of listing are written into tokens, and read from them."""
+
+    written: Callable[[Key], list[Any]]
+    read: Callable[..., Key]
+
+    def token(self, key: Key | None, listing: Sequence[object]) -> str:
+        """The token of the page after `key`; empty at the end."""
+        return "" if key is None else _encode(listing, self.written(key))
+
+    def key(self, token: str, listing: Sequence[object]) -> Key | None:
+        """Where the page begins."""
+        if not token:
+            return None
+        try:
+            return self.read(*_decode(token, listing))
+        except (ValueError, TypeError) as error:
+            told = "is not a token of this listing; start from its first page"
+            raise PageTokenInvalid.of(Violation("page_token", "INVALID", told)) from error
 
 
-def report_key(token: str, listing: Sequence[object]) -> ReportKey | None:
-    """Where the page begins."""
-    place = _newest(token, listing)
-    return None if place is None else ReportKey(*place)
-
-
-def mark_token(key: MarkKey | None, listing: Sequence[object]) -> str:
-    """The token of the page after `key`; empty at the end."""
-    return "" if key is None else _encode(listing, [key.create_time.isoformat(), str(key.id)])
-
-
-def mark_key(token: str, listing: Sequence[object]) -> MarkKey | None:
-    """Where the page begins."""
-    place = _newest(token, listing)
-    return None if place is None else MarkKey(*place)
-
-
-def _newest(token: str, listing: Sequence[object]) -> tuple[datetime, UUID] | None:
-    """The place in a listing that is newest first."""
-    if not token:
-        return None
-    try:
-        create_time, item_id = _decode(token, listing)
-        return datetime.fromisoformat(create_time).astimezone(UTC), UUID(item_id)
-    except (ValueError, TypeError) as error:
-        raise _invalid() from error
-
-
-def sample_token(key: SampleKey | None, listing: Sequence[object]) -> str:
-    """The token of the page after `key`; empty at the end."""
-    return (
-        ""
-        if key is None
-        else _encode(listing, [int(key.verdict), key.rank, key.true_code, key.file, key.ordinal])
+def _newest_first(key: type[Newest]) -> Places[Newest]:
+    return Places(
+        lambda place: [place.create_time.isoformat(), str(place.id)],
+        lambda create_time, item_id: key(datetime.fromisoformat(create_time).astimezone(UTC), UUID(item_id)),
     )
 
 
-def sample_key(token: str, listing: Sequence[object]) -> SampleKey | None:
-    """Where the page begins."""
-    if not token:
-        return None
-    try:
-        verdict, rank, true_code, file, ordinal = _decode(token, listing)
-        return SampleKey(Verdict(verdict), float(rank), str(true_code), str(file), int(ordinal))
-    except (ValueError, TypeError) as error:
-        raise _invalid() from error
-
-
-def suspect_token(key: SuspectKey | None, listing: Sequence[object]) -> str:
-    """The token of the page after `key`; empty at the end."""
-    return "" if key is None else _encode(listing, [key.score, key.ordinal, int(key.suspicion)])
-
-
-def suspect_key(token: str, listing: Sequence[object]) -> SuspectKey | None:
-    """Where the page begins."""
-    if not token:
-        return None
-    try:
-        score, ordinal, suspicion = _decode(token, listing)
-        return SuspectKey(float(score), int(ordinal), Suspicion(suspicion))
-    except (ValueError, TypeError) as error:
-        raise _invalid() from error
-
-
-def compared_token(key: ComparedKey | None, listing: Sequence[object]) -> str:
-    """The token of the page after `key`; empty at the end."""
-    return "" if key is None else _encode(listing, [int(key.change), key.rank, key.file, key.ordinal])
-
-
-def compared_key(token: str, listing: Sequence[object]) -> ComparedKey | None:
-    """Where the page begins."""
-    if not token:
-        return None
-    try:
-        change, rank, file, ordinal = _decode(token, listing)
-        return ComparedKey(Change(change), float(rank), str(file), int(ordinal))
-    except (ValueError, TypeError) as error:
-        raise _invalid() from error
+REPORTS = _newest_first(ReportKey)
+MARKS = _newest_first(MarkKey)
+SAMPLES = Places[SampleKey](
+    lambda place: [int(place.verdict), place.rank, place.true_code, place.file, place.ordinal],
+    lambda verdict, rank, true_code, file, ordinal: SampleKey(
+        Verdict(verdict), float(rank), str(true_code), str(file), int(ordinal)
+    ),
+)
+SUSPECTS = Places[SuspectKey](
+    lambda place: [place.score, place.ordinal, int(place.suspicion)],
+    lambda score, ordinal, suspicion: SuspectKey(float(score), int(ordinal), Suspicion(suspicion)),
+)
+COMPARED = Places[ComparedKey](
+    lambda place: [int(place.change), place.rank, place.file, place.ordinal],
+    lambda change, rank, file, ordinal: ComparedKey(Change(change), float(rank), str(file), int(ordinal)),
+)
 
 
 def _encode(listing: Sequence[object], key: list[Any]) -> str:
@@ -126,9 +92,3 @@ def _decode(token: str, listing: Sequence[object]) -> list[Any]:
 
 def _digest(listing: Sequence[object]) -> str:
     return hashlib.sha256(repr(tuple(listing)).encode()).hexdigest()[:12]
-
-
-def _invalid() -> PageTokenInvalid:
-    return PageTokenInvalid.of(
-        Violation("page_token", "INVALID", "is not a token of this listing; start from its first page")
-    )

@@ -43,12 +43,12 @@ class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
         listing = ("reports", request.task, request.model_version, request.kind)
         page = await self._library.list(
             wire.report_filter(request),
-            paging.report_key(request.page_token, listing),
+            paging.REPORTS.key(request.page_token, listing),
             paging.page_size(request.page_size),
         )
         return report_service_pb2.ListReportsResponse(
             reports=[wire.report(report, defined=False) for report in page.items],
-            next_page_token=paging.report_token(page.last_key, listing),
+            next_page_token=paging.REPORTS.token(page.last_key, listing),
         )
 
     async def ListSampleResults(  # noqa: N802 -- the contract's name
@@ -63,12 +63,12 @@ class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
             wire.report_id(request.parent),
             wanted,
             order,
-            paging.sample_key(request.page_token, listing),
+            paging.SAMPLES.key(request.page_token, listing),
             paging.page_size(request.page_size),
         )
         return report_service_pb2.ListSampleResultsResponse(
             results=[wire.stored_sample(sample) for sample in page.items],
-            next_page_token=paging.sample_token(page.last_key, listing),
+            next_page_token=paging.SAMPLES.token(page.last_key, listing),
         )
 
     async def GetThresholdCurves(  # noqa: N802 -- the contract's name

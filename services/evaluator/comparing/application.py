@@ -46,5 +46,4 @@ class Comparisons:
             )
             samples = ComparedSamples(session, base_id, candidate_id)
             found = await samples.list(true_code, change, after, page_size + 1)
-        more = len(found) > page_size
-        return Page([sample for _, sample in found[:page_size]], found[page_size - 1][0] if more else None)
+        return Page.cut(found, page_size)

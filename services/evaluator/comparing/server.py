@@ -38,12 +38,12 @@ class ComparisonServicer(comparison_service_pb2_grpc.ComparisonServiceServicer):
             wire.report_id(request.candidate),
             true_code=request.true_code,
             change=_change(request.change),
-            after=paging.compared_key(request.page_token, listing),
+            after=paging.COMPARED.key(request.page_token, listing),
             page_size=paging.page_size(request.page_size),
         )
         return comparison_service_pb2.ListComparedSamplesResponse(
             samples=[_sample(sample) for sample in page.items],
-            next_page_token=paging.compared_token(page.last_key, listing),
+            next_page_token=paging.COMPARED.token(page.last_key, listing),
         )
 
 

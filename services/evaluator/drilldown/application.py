@@ -80,5 +80,4 @@ class DrillDown:
         await self._library.get(report_id)
         async with self._sessions.begin() as session:
             found = await SuspectedLabels(session).page(report_id, wanted, after, page_size + 1)
-        more = len(found) > page_size
-        return Page(found[:page_size], found[page_size - 1].key if more else None)
+        return Page.cut([(suspect.key, suspect) for suspect in found], page_size)

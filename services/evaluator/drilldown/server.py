@@ -67,12 +67,12 @@ class SampleResultServicer(rpc_grpc.SampleResultServiceServicer):
         page = await self._samples.suspects(
             report_wire.report_id(request.parent),
             wanted,
-            paging.suspect_key(request.page_token, listing),
+            paging.SUSPECTS.key(request.page_token, listing),
             paging.page_size(request.page_size),
         )
         return rpc.ListSuspectedLabelsResponse(
             labels=[wire.suspect(suspect) for suspect in page.items],
-            next_page_token=paging.suspect_token(page.last_key, listing),
+            next_page_token=paging.SUSPECTS.token(page.last_key, listing),
         )
 
 

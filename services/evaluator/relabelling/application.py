@@ -81,8 +81,7 @@ class RelabelMarks:
         """Newest first."""
         async with self._sessions.begin() as session:
             found = await Marks(session).list(wanted, after, page_size + 1)
-        last = found[page_size - 1] if len(found) > page_size else None
-        return Page(found[:page_size], MarkKey(last.create_time, last.id) if last else None)
+        return Page.cut([(MarkKey(mark.create_time, mark.id), mark) for mark in found], page_size)
 
     async def delete(self, mark_id: UUID) -> None:
         """Take an OPEN mark back."""

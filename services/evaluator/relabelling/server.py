@@ -49,11 +49,11 @@ class RelabelServicer(rpc_grpc.RelabelServiceServicer):
     ) -> rpc.ListRelabelMarksResponse:
         wanted = wire.mark_filter(request)
         page = await self._marks.page(
-            wanted, paging.mark_key(request.page_token, (wanted,)), paging.page_size(request.page_size)
+            wanted, paging.MARKS.key(request.page_token, (wanted,)), paging.page_size(request.page_size)
         )
         return rpc.ListRelabelMarksResponse(
             marks=[wire.mark(mark) for mark in page.items],
-            next_page_token=paging.mark_token(page.last_key, (wanted,)),
+            next_page_token=paging.MARKS.token(page.last_key, (wanted,)),
         )
 
     async def DeleteRelabelMark(self, request: rpc.DeleteRelabelMarkRequest, _: Context) -> Empty:
