@@ -191,8 +191,9 @@ class Supervisor:
     ) -> None:
         try:
             if timeout_s > 0:
+                # Not by Process.send_signal, which polls first and so may take the exit code from asyncio.
                 with contextlib.suppress(ProcessLookupError):
-                    child.send_signal(stop_signal)
+                    os.kill(child.pid, stop_signal)
                 await asyncio.wait_for(asyncio.shield(exited), timeout_s)
                 return
         except TimeoutError:

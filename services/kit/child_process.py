@@ -146,9 +146,12 @@ class ChildProcess:
 
     async def terminate(self, grace_s: float) -> int:
         """SIGTERM to the child, SIGKILL to its whole group after `grace_s`; returns the exit code."""
-        # Only the child is asked: a helper of its own that died first would spoil its orderly end.
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
+        # Only the child is asked: a helper of its own that died first would spoil its orderly end. Not by
+        # Process.terminate, which polls first: its poll and asyncio's waiting thread would race for the exit
+        # code, and whoever comes second reports 255.
+        if self.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
         try:
             async with asyncio.timeout(grace_s):
                 return await self.wait()

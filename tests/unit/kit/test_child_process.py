@@ -113,6 +113,17 @@ async def test_a_child_is_asked_first() -> None:
     assert told.count("checkpoint") == 1
 
 
+async def test_a_child_that_dies_as_it_is_asked_to_is_told_by_its_own_exit_code() -> None:
+    """Why it died decides whether its job is tried again: nobody else may reap it."""
+    for turn in range(40):
+        process = await ChildProcess.spawn(["/bin/sleep", "600"], on_output=lambda *_: None)
+        async with process:
+            os.kill(process.pid, signal.SIGKILL)
+            for _ in range(turn * 200):
+                pass  # a little later each time: the kernel is not done at once
+            assert await process.terminate(10) == -signal.SIGKILL
+
+
 async def test_a_child_that_does_not_listen_is_killed_with_all_it_started() -> None:
     """A data loader left behind keeps the GPU's memory."""
     async with child("""
