@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from google.protobuf import json_format, struct_pb2
 from loupe.client import AsyncLoupe
 from loupe.profile import Profile
 from loupe.registry.v1 import algorithm_image_pb2, algorithm_image_service_pb2
+from loupe.sample import DEFECTS
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 
 from deploy.embedded.loupe_processes import import_path
@@ -69,8 +70,8 @@ class Installation:
         lines = (self.folder / f"{name}.log").read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
-    async def tiny_image(self, max_iter: int, *, minor: int) -> str:
-        """A version of the seeded image that trains fast on two cores."""
+    async def tiny_image(self, max_iter: int, *, minor: int, segmentation_iterations: int = 0) -> str:
+        """A version of a seeded image that trains fast on two cores; of the one that segments, if asked."""
         parameters = {
             "base_lr": 0.01,
             "batch_size": 8,
@@ -82,7 +83,14 @@ class Installation:
             "gamma": 0.1,
         }
         training, model = struct_pb2.Struct(), struct_pb2.Struct()
-        json_format.ParseDict({"classification": parameters}, training)
+        segmentation = {**parameters, "base_lr": 0.03, "max_iter": segmentation_iterations}
+        json_format.ParseDict(
+            {
+                "classification": parameters,
+                **({"segmentation": segmentation} if segmentation_iterations else {}),
+            },
+            training,
+        )
         json_format.ParseDict({"classification": {"name": "ResNet18"}}, model)
         version = algorithm_image_pb2.AlgorithmImageVersion(
             major=3,
@@ -94,21 +102,29 @@ class Installation:
             default_training_params=training,
             default_model_params=model,
         )
+        kind = "segmentation" if segmentation_iterations else "classification"
         created = await self.client.images.CreateAlgorithmImageVersion(
             algorithm_image_service_pb2.CreateAlgorithmImageVersionRequest(
-                parent="algorithmImages/surface-classification", version=version
+                parent=f"algorithmImages/surface-{kind}", version=version
             )
         )
         return str(created.name)
 
-    async def train(self, model_name: str, image: str, dataset: str) -> str:
-        """Submit a training; the task's name."""
+    async def train(self, model_name: str, image: str, dataset: str, *, special: Sequence[str] = ()) -> str:
+        """Submit a training; with special codes one of both networks. The task's name."""
+        codes = [code for code in DEFECTS if code not in special]
+        model_params = {
+            "classification": {"name": "ResNet18", "num_of_classes": len(codes)},
+            "code_list": [*codes, *special],
+        }
         spec = task_pb2.TrainingSpec(
             model_name=model_name,
             algorithm_image_version=image,
             production_environment="productionEnvironments/demo-fab-cell-array",
             data_paths=await self.client.data_paths([dataset], []),
             compute_resource="computeResources/cpu",
+            model_params_json=json.dumps(model_params) if special else "",
+            train_segmentation=bool(special),
             preprocessing=task_pb2.PreprocessingParams(
                 train_fraction=0.75, filter_resolution=True, augmentations=[task_pb2.AUGMENTATION_FLIP]
             ),

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -12,16 +13,22 @@ import httpx
 import numpy as np
 import pytest
 import pytest_asyncio
-from loupe.evaluator.v1 import report_pb2, report_service_pb2
+from loupe.evaluator.v1 import report_pb2, report_service_pb2, sample_result_service_pb2
 from loupe.folders import read_folder
 from loupe.sample import write_sample
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
+from PIL import Image
 
 from services.kit.errors import LoupeError
+from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings, content_key
+from services.kit.settings import load
 from tests.integration.work.installation import Installation, installed
 
 COMPLETED, TRAINING = task_pb2.TASK_STATE_COMPLETED, task_pb2.TASK_STATE_TRAINING
-CLASSIFICATION = task_pb2.NETWORK_CLASSIFICATION
+CLASSIFICATION, SEGMENTATION = task_pb2.NETWORK_CLASSIFICATION, task_pb2.NETWORK_SEGMENTATION
+SPECIAL = "TTMUD"
+"""A wide stain, which a segmentation network sees after thirty iterations."""
+TRUTH_COLOUR, PREDICTION_COLOUR = (0, 200, 60), (235, 40, 220)
 
 
 # One installation, so one process of pytest-xdist.
@@ -50,17 +57,20 @@ async def installation(
         yield running
 
 
-async def curve(installation: Installation, task: str) -> task_pb2.TaskState:
+async def curve(
+    installation: Installation, task: str, network: task_pb2.Network.ValueType = CLASSIFICATION
+) -> task_service_pb2.LossCurve:
     return await installation.client.tasks.GetLossCurve(
-        task_service_pb2.GetLossCurveRequest(name=task, network=CLASSIFICATION)
+        task_service_pb2.GetLossCurveRequest(name=task, network=network)
     )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def completed(installation: Installation) -> task_pb2.Task:
-    """A training that went through."""
-    image = await installation.tiny_image(20, minor=20)
-    return await installation.until(await installation.train("tiny", image, "panels"), COMPLETED)
+    """A training of both networks that went through."""
+    image = await installation.tiny_image(20, minor=20, segmentation_iterations=30)
+    task = await installation.train("tiny", image, "panels", special=[SPECIAL])
+    return await installation.until(task, COMPLETED)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -68,6 +78,26 @@ async def released(installation: Installation, completed: task_pb2.Task) -> task
     """It, released."""
     await installation.client.tasks.ReleaseTask(task_service_pb2.ReleaseTaskRequest(name=completed.name))
     return await installation.until(completed.name, task_pb2.TASK_STATE_RELEASED)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def predicted(installation: Installation, released: task_pb2.Task) -> report_pb2.Report:
+    """Its report of a question bank that has masks."""
+    prediction = task_pb2.PredictionSpec(
+        model_version=released.model_version,
+        data_paths=await installation.client.data_paths(["panels"], []),
+        compute_resource="computeResources/cpu",
+        confidence_threshold=0.5,
+    )
+    bank = await installation.client.submit(task_pb2.Task(prediction=prediction))
+    return await report_of(installation, (await installation.until(bank.name, COMPLETED)).report)
+
+
+async def report_of(installation: Installation, name: str) -> report_pb2.Report:
+    report: report_pb2.Report = await installation.client.reports.GetReport(
+        report_service_pb2.GetReportRequest(name=name)
+    )
+    return report
 
 
 async def samples_of(installation: Installation, report: str) -> list[report_pb2.SampleResult]:
@@ -78,7 +108,10 @@ async def samples_of(installation: Installation, report: str) -> list[report_pb2
 
 
 async def test_a_training_ends_with_a_report_and_a_version_that_predicts(
-    installation: Installation, completed: task_pb2.Task, released: task_pb2.Task
+    installation: Installation,
+    completed: task_pb2.Task,
+    released: task_pb2.Task,
+    predicted: report_pb2.Report,
 ) -> None:
     """The main job through every process: train, evaluate, release, predict (M, E1, R1, P1)."""
     done, task = completed, completed.name
@@ -93,31 +126,57 @@ async def test_a_training_ends_with_a_report_and_a_version_that_predicts(
     assert hashlib.sha256(picture).hexdigest() == done.stages[2].contact_sheet_sha256
     assert cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR).shape[1] <= 1200
     split = done.stages[1]
-    report = await installation.client.reports.GetReport(
-        report_service_pb2.GetReportRequest(name=done.report)
-    )
+    report = await report_of(installation, done.report)
     assert report.kind == report_pb2.REPORT_KIND_VALIDATION
     assert report.task == task
     assert report.overall.sample_count == split.validation_count
     assert report.weights_sha256 == done.weights_sha256
     assert sum(report.confusion.counts) == report.overall.sample_count
 
-    prediction = task_pb2.PredictionSpec(
-        model_version=released.model_version,
-        data_paths=await installation.client.data_paths(["panels"], []),
-        compute_resource="computeResources/cpu",
-        confidence_threshold=0.5,
-    )
-    bank = await installation.client.submit(task_pb2.Task(prediction=prediction))
-    predicted = await installation.until(bank.name, COMPLETED)
-    report = await installation.client.reports.GetReport(
-        report_service_pb2.GetReportRequest(name=predicted.report)
-    )
-    assert report.kind == report_pb2.REPORT_KIND_PREDICTION
-    assert report.model_version == released.model_version
-    samples = await samples_of(installation, report.name)
-    assert len(samples) == report.overall.sample_count + report.nonconforming_count
+    assert predicted.kind == report_pb2.REPORT_KIND_PREDICTION
+    assert predicted.model_version == released.model_version
+    samples = await samples_of(installation, predicted.name)
+    assert len(samples) == predicted.overall.sample_count + predicted.nonconforming_count
     assert all(result.data_path.startswith("datasets/panels/") for result in samples)
+
+
+async def test_w11_s1_a_segmentation_is_trained_measured_and_shown_beside_the_truth(
+    installation: Installation, completed: task_pb2.Task, predicted: report_pb2.Report
+) -> None:
+    """The second network through every process: its curve, IoU in both reports (E1, P3), special codes by
+    their regions (S3), and both masks over a picture (P4).
+    """  # noqa: D205 -- one sentence
+    assert (await curve(installation, completed.name, SEGMENTATION)).iterations == list(range(30))
+    validation = await report_of(installation, completed.report)
+    for report in (validation, predicted):
+        assert report.code_list[report.num_of_classes :] == [SPECIAL]
+        its = report.segmentation.defect
+        assert its.value == its.intersection / (its.truth + its.predicted - its.intersection) > 0
+        assert sum(code.iou.truth for code in report.codes) == its.truth
+    samples = await samples_of(installation, predicted.name)
+    assert predicted.segmentation.sample_count == sum(bool(its.mask_sha256) for its in samples) > 0
+    for its in samples:
+        assert its.decided_by == (
+            report_pb2.DECIDED_BY_REGION if its.predicted_code == SPECIAL else report_pb2.DECIDED_BY_SOFTMAX
+        )
+    found = [its for its in samples if its.true_code == its.predicted_code == SPECIAL]
+    assert found, "a region tells a stain that was trained with"
+    store = BlockingObjectStore(load(ObjectStoreSettings, installation.environ))
+    mask = store.get_bytes(content_key("masks", found[0].predicted_mask_sha256, ".png"), max_bytes=2**20)
+    labels = np.asarray(Image.open(io.BytesIO(mask)))  # OpenCV would read the palette's greys
+    assert labels.shape == (32, 32)
+    counts = {counted.code: counted for counted in found[0].pixels}
+    assert (labels == list(predicted.code_list).index(SPECIAL) + 1).sum() == counts[SPECIAL].predicted > 0
+    link = await installation.client.samples.LinkSamplePicture(
+        sample_result_service_pb2.LinkSamplePictureRequest(
+            name=found[0].name, picture=sample_result_service_pb2.SAMPLE_PICTURE_OVERLAY
+        )
+    )
+    async with httpx.AsyncClient() as http:
+        picture = (await http.get(link.url)).content
+    drawn = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    for colour in (TRUTH_COLOUR, PREDICTION_COLOUR):
+        assert (drawn == colour).all(axis=2).any()
 
 
 async def test_d3_a_retraining_never_trains_with_what_judged_its_parent(
@@ -131,6 +190,7 @@ async def test_d3_a_retraining_never_trains_with_what_judged_its_parent(
     spec.data_paths.extend(await installation.client.data_paths(["more-panels"], []))
     spec.seed = released.training.seed + 1
     spec.warm_start = True
+    spec.train_segmentation = False  # decides nothing here, and takes its time
     retrained = await installation.client.submit(draft.task)
     done = await installation.until(retrained.name, COMPLETED)
 
@@ -160,7 +220,7 @@ async def test_a_terminated_training_is_gone_within_10_s(installation: Installat
 
 async def test_a_training_moves_from_a_drained_worker_to_the_next(installation: Installation) -> None:
     """T5, M5: a rolling update loses no iteration; the curve has every point once."""
-    image = await installation.tiny_image(150, minor=22)
+    image = await installation.tiny_image(100, minor=22)
     task = await installation.train("moved", image, "panels")
     await installation.until(task, TRAINING, iteration=10)
     before, after = installation.trainer(), f"{installation.trainer()}-next"
@@ -168,14 +228,14 @@ async def test_a_training_moves_from_a_drained_worker_to_the_next(installation: 
     assert await installation.stop(before) == 0
     done = await installation.until(task, COMPLETED)
     assert done.attempt == 1
-    assert (await curve(installation, task)).iterations == list(range(150))
+    assert (await curve(installation, task)).iterations == list(range(100))
     ends = [line for line in installation.log(before) if line["message"] == "job ends"]
     assert ends[-1]["outcome"] == "given back"
 
 
 async def test_a_training_survives_the_death_of_its_worker(installation: Installation) -> None:
     """T5: kill -9 of a worker takes its child along; the next worker has every point once."""
-    image = await installation.tiny_image(150, minor=23)
+    image = await installation.tiny_image(100, minor=23)
     task = await installation.train("survivor", image, "panels")
     await installation.until(task, TRAINING, iteration=10)
     victim = installation.trainer()
@@ -183,4 +243,4 @@ async def test_a_training_survives_the_death_of_its_worker(installation: Install
     await installation.start_worker(f"{victim}-next", "services.trainer")
     done = await installation.until(task, COMPLETED)
     assert done.recoveries == 1
-    assert (await curve(installation, task)).iterations == list(range(150))
+    assert (await curve(installation, task)).iterations == list(range(100))
