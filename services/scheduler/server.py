@@ -80,7 +80,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         (before,) = _page_token(request.page_token, 1) or ("",)
         views = await self._wishes.page(tasks.task_filter(request), before=before, limit=limit + 1)
         return task_service_pb2.ListTasksResponse(
-            tasks=[tasks.task(view) for view in views[:limit]],
+            tasks=[tasks.listed_task(view) for view in views[:limit]],
             next_page_token=_to_page_token(views[limit - 1].task.id) if len(views) > limit else "",
         )
 

@@ -1,9 +1,11 @@
 """Measures pages of the task list over gRPC with 1,000,000 tasks: `python -m tests.bench listing`."""
 
 import asyncio
+import json
 import random
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,7 +66,7 @@ async def _measure(tasks: int) -> dict[str, Any]:
                 connect(address, lambda: servers.credentials.service_token) as channel,
             ):
                 stub = task_service_pb2_grpc.TaskServiceStub(channel)
-                return await _pages(stub, tasks, psutil.Process(pid))
+                return await _pages(stub, tasks, psutil.Process(pid), log)
 
 
 async def _fill(database: Database, signals: Signals, tasks: int) -> None:
@@ -135,7 +137,53 @@ async def _pages(
     stub: Any,  # noqa: ANN401 -- a generated stub
     tasks: int,
     service: psutil.Process,
+    log: Path,
 ) -> dict[str, Any]:
+    filters = _filters(tasks)
+    newest = await stub.ListTasks(task_service_pb2.ListTasksRequest(page_size=1))
+    ended = task_service_pb2.GetTaskRequest(name=await _oldest(stub))
+    waiting_one = task_service_pb2.GetTaskRequest(name=newest.tasks[0].name)
+    calls: list[str] = []
+    at_client_ms: list[float] = []
+    before = len(_calls_ms(log))
+
+    async def call(what: str, answer: Awaitable[Any]) -> Any:  # noqa: ANN401 -- an answer of the stub's
+        started_s = time.monotonic()
+        message = await answer
+        at_client_ms.append((time.monotonic() - started_s) * 1e3)
+        calls.append(what)
+        return message
+
+    cpu_s = _cpu_s(service)
+    # In turns, so that what else the machine does hits all alike.
+    for _ in range(_PAGES // 3):
+        for what, make in filters.items():
+            request = task_service_pb2.ListTasksRequest(page_size=50, **make())
+            # A page somewhere behind the first, as whoever scrolls asks for it.
+            for _ in range(3):
+                answer = await call(what, stub.ListTasks(request))
+                if not answer.next_page_token:
+                    break
+                request.page_token = answer.next_page_token
+            await call(_REFERENCE, stub.GetTask(ended))
+            await call("one waiting task with its place", stub.GetTask(waiting_one))
+    cpu_s = _cpu_s(service) - cpu_s
+    # Calls one after another: the log has them in their order.
+    at_service_ms = _calls_ms(log)[before:]
+    figures: dict[str, Any] = {"tasks": tasks}
+    for what in dict.fromkeys(calls):
+        for where, taken in (("service", at_service_ms), ("client", at_client_ms)):
+            of = sorted(ms for name, ms in zip(calls, taken, strict=True) if name == what)
+            figures[f"{what}: p50, p99 ms at the {where}"] = [
+                round(of[len(of) // 2], 1),
+                round(of[int(len(of) * 0.99)], 1),
+            ]
+    # The same on a busy machine: what a call costs besides the database.
+    figures["CPU of the scheduler, ms a call"] = round(cpu_s / len(calls) * 1e3, 1)
+    return figures
+
+
+def _filters(tasks: int) -> dict[str, Callable[[], dict[str, Any]]]:
     chosen = random.Random(2)
 
     def user() -> str:
@@ -151,7 +199,7 @@ async def _pages(
     def name(choices: range) -> str:
         return f"line-{chosen.choice(choices)}-"
 
-    filters: dict[str, Any] = {
+    return {
         "all": dict,
         "state, frequent": lambda: {"states": completed},
         "state, rare": lambda: {"states": failed},
@@ -177,36 +225,12 @@ async def _pages(
         "name, nearly all": lambda: {"model_name_contains": "model"},
         "name, none": lambda: {"model_name_contains": "line-model"},
     }
-    figures: dict[str, Any] = {"tasks": tasks}
-    newest = await stub.ListTasks(task_service_pb2.ListTasksRequest(page_size=1))
-    get = task_service_pb2.GetTaskRequest(name=await _oldest(stub))
-    taken_ms: dict[str, list[float]] = {name: [] for name in (_REFERENCE, *filters)}
-    waits_ms: list[float] = []
-    pages, cpu_s = 0, _cpu_s(service)
-    # In turns, so that what else the machine does hits all alike.
-    for _ in range(_PAGES // 3):
-        for what, make in filters.items():
-            request = task_service_pb2.ListTasksRequest(page_size=50, **make())
-            # A page somewhere behind the first, as whoever scrolls asks for it.
-            for _ in range(3):
-                answer = await _timed(stub.ListTasks(request), taken_ms[what])
-                pages += 1
-                if not answer.next_page_token:
-                    break
-                request.page_token = answer.next_page_token
-            await _timed(stub.GetTask(get), taken_ms[_REFERENCE])
-            await _timed(stub.GetTask(task_service_pb2.GetTaskRequest(name=newest.tasks[0].name)), waits_ms)
-    cpu_s = _cpu_s(service) - cpu_s
-    taken_ms["one waiting task with its place"] = waits_ms
-    for what, taken in taken_ms.items():
-        taken.sort()
-        figures[f"{what}: p50, p99 ms"] = [
-            round(taken[len(taken) // 2], 1),
-            round(taken[int(len(taken) * 0.99)], 1),
-        ]
-    # The same on a busy machine: what a page costs besides the database, with two calls for one task.
-    figures["CPU of the scheduler, ms a page"] = round(cpu_s / pages * 1e3, 1)
-    return figures
+
+
+def _calls_ms(log: Path) -> list[float]:
+    """What the service says of its calls."""
+    lines = (json.loads(line) for line in log.read_text().splitlines())
+    return [float(line["duration_ms"]) for line in lines if line["message"] == "call"]
 
 
 def _cpu_s(process: psutil.Process) -> float:
@@ -218,10 +242,3 @@ async def _oldest(stub: Any) -> str:  # noqa: ANN401 -- a generated stub
     """A task that ended: to read it is one row by its key."""
     request = task_service_pb2.ListTasksRequest(page_size=1, states=[task_pb2.TASK_STATE_COMPLETED])
     return str((await stub.ListTasks(request)).tasks[0].name)
-
-
-async def _timed(call: Any, taken_ms: list[float]) -> Any:  # noqa: ANN401 -- a call of a generated stub
-    started_s = time.monotonic()
-    answer = await call
-    taken_ms.append((time.monotonic() - started_s) * 1e3)
-    return answer

@@ -39,7 +39,7 @@ class Places:
             # ... and nobody waits for a new one who can be told the last.
             if not known or age_s >= _MAX_AGE_S or self._took_s < 0.005:
                 await asyncio.shield(ranked)
-        async with self._parts.sessions.begin() as session:
+        async with self._parts.sessions.reading() as session:
             return await Jobs(session).places(task_ids, self._ranking, self._parts.clock.now())
 
     def _rank_again(self) -> "asyncio.Task[None]":

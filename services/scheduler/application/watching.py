@@ -62,7 +62,7 @@ class Watches:
         chosen = extremes_kept(losses, max_points)
         return Curve(attempt, chosen + first, losses[chosen], len(losses), validation)
 
-    async def task(self, task_id: str, cursor: str, *, follow: bool) -> AsyncGenerator[TaskView, None]:
+    async def task(self, task_id: str, cursor: str, *, follow: bool) -> AsyncGenerator[TaskView[Task], None]:
         """The task now, if the cursor has not seen it, and after every change."""
         seen = _number(cursor)
         told = None

@@ -12,8 +12,8 @@ from services.scheduler.application.parts import (
 )
 from services.scheduler.application.places import Places
 from services.scheduler.domain.job import JobState
-from services.scheduler.domain.listing import TaskFilter, TaskView
-from services.scheduler.domain.task import RUNNING, Caller, Task, TaskState, TaskTransition
+from services.scheduler.domain.listing import AnyTask, ListedTask, TaskFilter, TaskView
+from services.scheduler.domain.task import Caller, Task, TaskTransition
 from services.scheduler.domain.work import NonconformingSample
 from services.scheduler.storage.curves import Curves
 from services.scheduler.storage.garbage import CONTACT_SHEETS, object_key
@@ -34,24 +34,26 @@ class Wishes:
         self._parts = parts
         self._places = Places(parts)
 
-    async def get(self, task_id: str) -> TaskView:
+    async def get(self, task_id: str) -> TaskView[Task]:
         """The task as it is now."""
-        async with self._parts.sessions.begin() as session:
+        async with self._parts.sessions.reading() as session:
             task = await Tasks(session).get(task_id)
         (view,) = await self._views([task])
         return view
 
-    async def page(self, wanted: TaskFilter, *, before: str, limit: int) -> list[TaskView]:
+    async def page(self, wanted: TaskFilter, *, before: str, limit: int) -> list[TaskView[ListedTask]]:
         """Newest first (T3)."""
-        async with self._parts.sessions.begin() as session:
+        sessions = self._parts.sessions
+        # A search by name may have to plan anew, for its transaction.
+        async with sessions.begin() if wanted.model_name_contains else sessions.reading() as session:
             tasks = await Tasks(session).page(wanted, before=before, limit=limit)
         return await self._views(tasks)
 
-    async def _views(self, tasks: list[Task]) -> list[TaskView]:
-        places = await self._places.of([task.id for task in tasks if _may_wait(task)])
+    async def _views(self, tasks: list[AnyTask]) -> list[TaskView[AnyTask]]:
+        places = await self._places.of([task.id for task in tasks if task.may_wait])
         return [TaskView(task, places.get(task.id)) for task in tasks]
 
-    async def start(self, task_id: str, etag: str, caller: Caller) -> TaskView:
+    async def start(self, task_id: str, etag: str, caller: Caller) -> TaskView[Task]:
         """From 0 again, as a new attempt."""
         now = self._parts.clock.now()
         async with self._parts.sessions.begin() as session:
@@ -64,7 +66,7 @@ class Wishes:
             await announce(session, task, transition)
         return await self.get(task_id)
 
-    async def terminate(self, task_id: str, etag: str, caller: Caller) -> TaskView:
+    async def terminate(self, task_id: str, etag: str, caller: Caller) -> TaskView[Task]:
         """Tell the worker to stop; at once if no worker has it (T2)."""
         now = self._parts.clock.now()
         async with self._parts.sessions.begin() as session:
@@ -95,7 +97,7 @@ class Wishes:
             await Tasks(session).remove(task)
             await announce(session, task, transition)
 
-    async def release(self, task_id: str, etag: str, caller: Caller) -> TaskView:
+    async def release(self, task_id: str, etag: str, caller: Caller) -> TaskView[Task]:
         """Decide, then have it numbered. If the registry is away, the event does the second step (R1)."""
         now = self._parts.clock.now()
         async with self._parts.sessions.begin() as session:
@@ -154,7 +156,3 @@ class Wishes:
         """Drop workers that have not asked for work for a day."""
         async with self._parts.sessions.begin() as session:
             await Jobs(session).forget_workers(self._parts.clock.now() - timedelta(days=1))
-
-
-def _may_wait(task: Task) -> bool:
-    return task.state is TaskState.WAITING or task.state in RUNNING

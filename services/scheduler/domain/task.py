@@ -151,13 +151,12 @@ class TaskTransition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """One wizard submission or one question-bank run. Every change returns a new value."""
+class TaskHead:
+    """What is told of a task wherever one is shown, be it one of many."""
 
     id: str
     kind: TaskKind
     state: TaskState
-    spec: TrainingSpec | PredictionSpec
     creator: str
     create_time: datetime
     priority: int = 0
@@ -173,12 +172,9 @@ class Task:
     end_time: datetime | None = None
     phase: Phase | None = None
     progress: Progress | None = None
-    stages: tuple[Stage, ...] = field(default=())
     recoveries: int = 0
     failure: Failure | None = None
     report: str = ""
-    weights_sha256: str = ""
-    split_sha256: str = ""
     model_version: str = ""
 
     @property
@@ -187,14 +183,29 @@ class Task:
         return f"tasks/{self.id}"
 
     @property
-    def contact_sheet_sha256(self) -> str:
-        """Of the stage that has one; empty while there is none (M1)."""
-        return next((stage.contact_sheet_sha256 for stage in self.stages if stage.contact_sheet_sha256), "")
-
-    @property
     def etag(self) -> str:
         """Changes whenever what a user may do changes."""
         return f"{self.attempt}-{self.state_revision}"
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether one of its jobs may be in the queue."""
+        return self.state is TaskState.WAITING or self.state in RUNNING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task(TaskHead):
+    """One wizard submission or one question-bank run. Every change returns a new value."""
+
+    spec: TrainingSpec | PredictionSpec
+    stages: tuple[Stage, ...] = field(default=())
+    weights_sha256: str = ""
+    split_sha256: str = ""
+
+    @property
+    def contact_sheet_sha256(self) -> str:
+        """Of the stage that has one; empty while there is none (M1)."""
+        return next((stage.contact_sheet_sha256 for stage in self.stages if stage.contact_sheet_sha256), "")
 
     @property
     def allowed(self) -> tuple[Operation, ...]:

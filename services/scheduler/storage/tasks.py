@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.kit.database import notify
 from services.kit.errors import AlreadyExists
 from services.scheduler.domain.amounts import Amounts
-from services.scheduler.domain.listing import TaskFilter
+from services.scheduler.domain.listing import ListedSpec, ListedTask, TaskFilter
 from services.scheduler.domain.progress import Phase
 from services.scheduler.domain.spec import PredictionSpec, TrainingSpec
 from services.scheduler.domain.task import (
@@ -30,13 +30,29 @@ from services.scheduler.storage.tables import tasks, transitions
 _HELD_NAME = "tasks_model_name_held"
 _REQUEST = "tasks_request"
 _LONGEST_GRAM = 3
-# So many names are read in the order of the list before the index of names is asked.
+# So many names are read in the order of the list before the index of names is asked for a frequent part.
 _RECENT = 20_000
 # Ids are digits and small letters.
 _AFTER_ALL = "~"
 # The grams are for the index: reading them costs more than reading the task.
 _COLUMNS = tuple(column for column in tasks.c if column.name != "name_grams")
-_CANDIDATES = "name_grams @> :grams AND strpos(lower(model_name), :part) > 0"
+_HEAD = (
+    *("id", "kind", "state", "creator", "create_time", "priority", "gpus", "cpus", "memory_bytes"),
+    *("revision", "state_revision", "attempt", "terminating", "start_time", "end_time", "phase", "progress"),
+    *("recoveries", "report", "model_version"),
+)
+_HAS_PART = "strpos(lower(model_name), :part) > 0"
+# What ANALYZE found of the most frequent grams. The array of shares is longer: it ends with their extremes.
+_FREQUENT = sa.text(
+    """
+    SELECT gram, share FROM pg_stats,
+        LATERAL unnest(most_common_elems::text::text[], most_common_elem_freqs) AS found (gram, share)
+    WHERE schemaname = current_schema() AND tablename = 'tasks' AND attname = 'name_grams'
+        AND gram = ANY(:grams)
+    """
+).bindparams(sa.bindparam("grams", type_=sa.ARRAY(sa.Text)))
+# Of all names.
+_RARE = 0.02
 # How rare the grams are decides whether their index is the shorter way, or a walk from the newest task on.
 _PLAN_ANEW = sa.text("SET LOCAL plan_cache_mode = force_custom_plan")
 # Written out, so that the index of predictions is known to hold them.
@@ -183,7 +199,7 @@ class Tasks:
         )
         return held is not None
 
-    async def page(self, wanted: TaskFilter, *, before: str, limit: int) -> list[Task]:
+    async def page(self, wanted: TaskFilter, *, before: str, limit: int) -> list[ListedTask]:
         """The newest `limit` tasks, of those older than `before` if it is not empty (T3)."""
         part = wanted.model_name_contains.lower()
         states = [state.value for state in wanted.states or TaskState]
@@ -193,36 +209,48 @@ class Tasks:
             "version": wanted.tried_version,
             "states": list(dict.fromkeys(states)),
             "part": part,
-            "grams": _grams_of_part(part),
             "before": before or _AFTER_ALL,
-            # A frequent part of names is found soon among the newest; the candidates for a rare one are few.
             "depth": _RECENT if part else limit,
             "limit": limit,
         }
-        found = await self._session.execute(_page(_newest(wanted)), values)
-        rows = found.all()
-        if part and len(rows) < limit:
+        if not part:
+            return await self._listed(_newest(wanted), values)
+        grams = _grams_of_part(part)
+        shares = await self._shares(grams)
+        # What is frequent is found soon among the newest. Else, or if it is not, the index of names knows.
+        found = await self._listed(_newest(wanted), values) if len(shares) == len(grams) else []
+        if len(found) < limit:
             await self._session.execute(_PLAN_ANEW)
-            found = await self._session.execute(_page(_in_order(wanted, _CANDIDATES, "limit")), values)
-            rows = found.all()
-        return [_task(row) for row in rows]
+            candidates = _in_order(wanted, f"name_grams @> :grams AND {_HAS_PART}", "limit")
+            found = await self._listed(candidates, values | {"grams": _telling(grams, shares)})
+        return found
+
+    async def _listed(self, source: str, values: dict[str, Any]) -> list[ListedTask]:
+        return [_listed(row) for row in await self._session.execute(_page(source), values)]
+
+    async def _shares(self, grams: list[str]) -> dict[str, float]:
+        """Of the names, as they were at the last ANALYZE; without the grams that were rare then."""
+        return {row.gram: row.share for row in await self._session.execute(_FREQUENT, {"grams": grams})}
 
 
 @functools.cache
 def _page(source: str) -> sa.sql.selectable.TextualSelect:
-    """The tasks of a page, of ids and names in the order of the list."""
-    columns = ", ".join(column.name for column in _COLUMNS)
+    """The tasks of a page, of ids in the order of the list."""
     statement = sa.text(
         f"""
-        SELECT {columns} FROM tasks WHERE id = ANY(ARRAY(
-            SELECT one.id FROM {source} WHERE strpos(lower(one.model_name), :part) > 0
-            ORDER BY one.id DESC LIMIT :limit
-        )) ORDER BY id DESC
+        SELECT {", ".join(_HEAD)}, failure - 'log_tail' AS failure,
+            model_name, production_environment, tried_version, asked.*
+        FROM tasks CROSS JOIN LATERAL jsonb_to_record(spec) AS asked (
+            compute_resource text, algorithm_image_version text, parent_version text,
+            train_segmentation boolean, target_major int
+        )
+        WHERE id = ANY(ARRAY(SELECT one.id FROM {source} ORDER BY one.id DESC LIMIT :limit))
+        ORDER BY id DESC
         """  # noqa: S608 -- of constants
     )
     arrays = [name for name in ("states", "grams") if f":{name}" in source]
     binds = (sa.bindparam(name, type_=sa.ARRAY(sa.Text)) for name in arrays)
-    return statement.bindparams(*binds).columns(*_COLUMNS)
+    return statement.bindparams(*binds).columns(progress=tasks.c.progress.type, failure=tasks.c.failure.type)
 
 
 def _newest(wanted: TaskFilter) -> str:
@@ -236,18 +264,26 @@ def _newest(wanted: TaskFilter) -> str:
     columns = [*(column for column, value in key.items() if value), "state"]
     is_all = len(columns) == 1 and not wanted.states and wanted.kind is not TaskKind.PREDICTION
     if is_all or wanted.tried_version:
-        return _in_order(wanted, "true", "depth")
+        return f"({_with_part(wanted, _in_order(wanted, 'true', 'depth'), 'id DESC')}) one"
     bounds = ", ".join(
         {"production_environment": ":environment", "state": "s.state"}.get(c, f":{c}") for c in columns
     )
-    return f"""
-        unnest(:states) AS s (state) CROSS JOIN LATERAL (
-            SELECT id, model_name FROM tasks
+    order = ", ".join(f"{column} DESC" for column in (*columns, "id"))
+    newest = f"""
+        (
+            SELECT {", ".join(columns)}, id, model_name FROM tasks
             WHERE ({", ".join(columns)}, id) < ({bounds}, :before) AND ({", ".join(columns)}) >= ({bounds})
                 AND {_KIND[wanted.kind]}
-            ORDER BY {", ".join(f"{column} DESC" for column in columns)}, id DESC LIMIT :depth
+            ORDER BY {order} LIMIT :depth
         ) one
         """  # noqa: S608 -- of constants
+    return f"unnest(:states) AS s (state) CROSS JOIN LATERAL ({_with_part(wanted, newest, order)}) one"
+
+
+def _with_part(wanted: TaskFilter, newest: str, order: str) -> str:
+    """Of the newest, those with the part in their names; no further than to as many as are wanted."""
+    condition = f"WHERE {_HAS_PART} ORDER BY {order} LIMIT :limit" if wanted.model_name_contains else ""
+    return f"SELECT id FROM {newest} {condition}"  # noqa: S608 -- of constants
 
 
 def _in_order(wanted: TaskFilter, condition: str, limit: str) -> str:
@@ -279,6 +315,12 @@ def _grams_of_part(part: str) -> list[str]:
     return sorted({part[i : i + size] for i in (*range(0, len(part) - size, size), len(part) - size)})
 
 
+def _telling(grams: list[str], shares: dict[str, float]) -> list[str]:
+    """The rarest, and all that are rare: to look up what most names have costs more than it excludes."""
+    most = max(_RARE, min(shares.get(gram, 0.0) for gram in grams))
+    return [gram for gram in grams if shares.get(gram, 0.0) <= most]
+
+
 def _grams(text: str, *sizes: int) -> list[str]:
     lowered = text.lower()
     return sorted({lowered[i : i + size] for size in sizes for i in range(len(lowered) - size + 1)})
@@ -306,29 +348,57 @@ def _changing(task: Task) -> dict[str, Any]:
 
 
 def _task(row: Any) -> Task:  # noqa: ANN401 -- a row
-    kind = TaskKind(row.kind)
+    of = _by_name(row)
     return Task(
-        id=row.id,
-        kind=kind,
-        state=TaskState(row.state),
-        spec=codec.spec_from_json(kind, row.spec),
-        creator=row.creator,
-        create_time=row.create_time,
-        priority=row.priority,
-        takes=Amounts(row.gpus, row.cpus, row.memory_bytes),
-        revision=row.revision,
-        state_revision=row.state_revision,
-        attempt=row.attempt,
-        terminating=row.terminating,
-        start_time=row.start_time,
-        end_time=row.end_time,
-        phase=Phase(row.phase) if row.phase else None,
-        progress=codec.progress_from_json(row.progress),
-        stages=codec.stages_from_json(row.stages),
-        recoveries=row.recoveries,
-        failure=codec.failure_from_json(row.failure),
-        report=row.report,
-        weights_sha256=row.weights_sha256,
-        split_sha256=row.split_sha256,
-        model_version=row.model_version,
+        **_head(of),
+        spec=codec.spec_from_json(TaskKind(of["kind"]), of["spec"]),
+        stages=codec.stages_from_json(of["stages"]),
+        weights_sha256=of["weights_sha256"],
+        split_sha256=of["split_sha256"],
     )
+
+
+def _listed(row: Any) -> ListedTask:  # noqa: ANN401 -- a row
+    of = _by_name(row)
+    return ListedTask(
+        **_head(of),
+        spec=ListedSpec(
+            model_name=of["model_name"],
+            production_environment=of["production_environment"],
+            compute_resource=of["compute_resource"],
+            algorithm_image_version=of["algorithm_image_version"] or "",
+            parent_version=of["parent_version"] or "",
+            train_segmentation=bool(of["train_segmentation"]),
+            target_major=of["target_major"] or 0,
+            tried_version=of["tried_version"],
+        ),
+    )
+
+
+def _by_name(row: Any) -> dict[str, Any]:  # noqa: ANN401 -- a row
+    # Thirty attributes of a row, one by one, take several times as long.
+    return dict(zip(row._fields, row, strict=True))
+
+
+def _head(of: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": of["id"],
+        "kind": TaskKind(of["kind"]),
+        "state": TaskState(of["state"]),
+        "creator": of["creator"],
+        "create_time": of["create_time"],
+        "priority": of["priority"],
+        "takes": Amounts(of["gpus"], of["cpus"], of["memory_bytes"]),
+        "revision": of["revision"],
+        "state_revision": of["state_revision"],
+        "attempt": of["attempt"],
+        "terminating": of["terminating"],
+        "start_time": of["start_time"],
+        "end_time": of["end_time"],
+        "phase": Phase(of["phase"]) if of["phase"] else None,
+        "progress": codec.progress_from_json(of["progress"]),
+        "recoveries": of["recoveries"],
+        "failure": codec.failure_from_json(of["failure"]),
+        "report": of["report"],
+        "model_version": of["model_version"],
+    }

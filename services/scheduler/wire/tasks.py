@@ -6,7 +6,7 @@ from loupe.scheduler.v1 import task_pb2, task_service_pb2
 from services.kit.errors import InvalidArgument, Violation
 from services.scheduler.curves import Curve
 from services.scheduler.domain.job import Network
-from services.scheduler.domain.listing import TaskFilter, TaskView
+from services.scheduler.domain.listing import ListedTask, TaskFilter, TaskView
 from services.scheduler.domain.loss import LogNews, LossNews
 from services.scheduler.domain.progress import Phase, Progress, Stage, overall_fraction
 from services.scheduler.domain.queue import QueuePlace
@@ -18,7 +18,7 @@ from services.scheduler.domain.spec import (
     TrainingRequest,
     TrainingSpec,
 )
-from services.scheduler.domain.task import FINAL, Failure, Task, TaskKind, TaskState, TaskTransition
+from services.scheduler.domain.task import FINAL, Failure, Task, TaskHead, TaskKind, TaskState, TaskTransition
 from services.scheduler.domain.wizard import ACKNOWLEDGED_WITH
 from services.scheduler.domain.work import NonconformingSample
 from services.scheduler.wire.values import duration, enum_of, enum_or_none, struct, text, timestamp
@@ -121,12 +121,42 @@ def failure_of(message: task_pb2.Failure) -> Failure:
 # To the wire.
 
 
-def task(view: TaskView) -> task_pb2.Task:
+def task(view: TaskView[Task]) -> task_pb2.Task:
     """A task as users see it."""
     value = view.task
-    message = task_pb2.Task(
+    message = _head(value, view.place, value.spec.compute_resource)
+    message.weights_sha256 = value.weights_sha256
+    message.stages.extend([stage(one) for one in value.stages])
+    if isinstance(value.spec, TrainingSpec):
+        message.training.CopyFrom(_training(value.spec))
+    else:
+        message.prediction.CopyFrom(_prediction(value.spec))
+    return message
+
+
+def listed_task(view: TaskView[ListedTask]) -> task_pb2.Task:
+    """A task as one of many (T3)."""
+    spec = view.task.spec
+    message = _head(view.task, view.place, spec.compute_resource)
+    if view.task.kind is TaskKind.TRAINING:
+        training = message.training
+        training.model_name = spec.model_name
+        training.algorithm_image_version = spec.algorithm_image_version
+        training.production_environment = spec.production_environment
+        training.compute_resource = spec.compute_resource
+        training.train_segmentation = spec.train_segmentation
+        training.parent_version = spec.parent_version
+        training.target_major = spec.target_major
+    else:
+        message.prediction.model_version = spec.tried_version
+        message.prediction.compute_resource = spec.compute_resource
+    return message
+
+
+def _head(value: TaskHead, place: QueuePlace | None, compute_resource: str) -> task_pb2.Task:
+    return task_pb2.Task(
         name=value.name,
-        state=task_pb2.TaskState.Value(f"TASK_STATE_{value.state}"),
+        state=_state(value.state),
         terminating=value.terminating,
         creator=value.creator,
         create_time=timestamp(value.create_time),
@@ -136,21 +166,14 @@ def task(view: TaskView) -> task_pb2.Task:
         attempt=value.attempt,
         phase=phase(value.phase),
         progress=_progress(value),
-        stages=[stage(one) for one in value.stages],
-        wait=_wait(value, view.place),
+        wait=_wait(value, place, compute_resource),
         failure=_failure(value.failure),
         report=value.report,
-        weights_sha256=value.weights_sha256,
         model_version=value.model_version,
         recoveries=value.recoveries,
         priority=value.priority,
         etag=value.etag,
     )
-    if isinstance(value.spec, TrainingSpec):
-        message.training.CopyFrom(_training(value.spec))
-    else:
-        message.prediction.CopyFrom(_prediction(value.spec))
-    return message
 
 
 def _training(spec: TrainingSpec) -> task_pb2.TrainingSpec:
@@ -218,7 +241,7 @@ def preprocessing(value: Preprocessing) -> task_pb2.PreprocessingParams:
     )
 
 
-def _progress(value: Task) -> task_pb2.Progress | None:
+def _progress(value: TaskHead) -> task_pb2.Progress | None:
     if value.state in (TaskState.COMPLETED, TaskState.RELEASED):
         return task_pb2.Progress(fraction=1.0, overall_fraction=1.0)
     if value.phase is None:
@@ -262,11 +285,10 @@ def network(value: Network) -> task_pb2.Network.ValueType:
     return task_pb2.Network.Value(f"NETWORK_{value}")
 
 
-def _wait(value: Task, place: QueuePlace | None) -> task_pb2.WaitReason | None:
+def _wait(value: TaskHead, place: QueuePlace | None, resource: str) -> task_pb2.WaitReason | None:
     """T4, T5."""
     if place is None:
         return None
-    resource = value.spec.compute_resource
     if not place.served:
         reason = "NO_WORKER_WITH_RESOURCE"
         message = f"no worker with {resource} is there; start one, or choose another resource"

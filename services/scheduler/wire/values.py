@@ -26,6 +26,7 @@ class ProtoEnum(Protocol):
         ...
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -34,9 +35,11 @@ def timestamp(time: datetime | None) -> timestamp_pb2.Timestamp | None:
     """A time, if there is one."""
     if time is None:
         return None
-    message = timestamp_pb2.Timestamp()
-    message.FromDatetime(time)
-    return message
+    # FromDatetime goes through calendars, which a page of a list spends a fifth of its time on.
+    since = time - _EPOCH
+    return timestamp_pb2.Timestamp(
+        seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1000
+    )
 
 
 def time_of(message: timestamp_pb2.Timestamp) -> datetime:

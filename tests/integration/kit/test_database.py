@@ -69,6 +69,14 @@ async def test_an_exception_rolls_back(database: Database) -> Never:
     assert await things(database) == []
 
 
+async def test_who_only_reads_sees_at_once_what_others_commit(database: Database) -> None:
+    async with database.sessions.reading() as session:
+        count = sa.text("SELECT count(*) FROM thing")
+        assert await session.scalar(count) == 0
+        await add_thing(database, "a")
+        assert await session.scalar(count) == 1
+
+
 async def test_a_lost_race_is_aborted(database: Database) -> None:
     """A deadlock is nobody's fault: the caller is told to try again, not that we have a bug."""
     await add_thing(database, "a")

@@ -148,6 +148,7 @@ class AuditEntry(_message.Message):
     action: _builtins.str
     """Full name of the RPC."""
     resource: _builtins.str
+    """Its name; of SetAlias and ArchiveModelVersion also `alias=production`, `restore=True`, after a blank."""
     result: _builtins.str
     """Name of the status code: OK, PERMISSION_DENIED, …."""
     peer: _builtins.str

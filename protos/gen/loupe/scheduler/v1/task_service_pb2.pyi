@@ -269,7 +269,11 @@ class ListTasksResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     @_builtins.property
-    def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]: ...
+    def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]:
+        """What T3 shows, and what tells tasks apart. Parameters, data paths, snapshots, preprocessing, stages, hashes and the end
+        of a failure's log are GetTask's: they are most of a task, and nobody reads fifty of them.
+        """
+
     def __init__(
         self,
         *,
