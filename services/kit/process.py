@@ -15,6 +15,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -151,6 +152,7 @@ class Process:
                 await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 if starting.done():
                     starting.result()
+                    _settle()
                     await self._stopping.wait()
                 else:
                     starting.cancel()
@@ -159,6 +161,15 @@ class Process:
         finally:
             stopping.cancel()
         return 1 if self._crash is not None else 0
+
+
+def _settle() -> None:
+    """Spare the collector what lives as long as the process: modules, contracts, statements.
+
+    To walk all of it takes a tenth of a second, in which no call is answered.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def every(pause_s: float, action: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
