@@ -47,6 +47,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "relabel": ("loupe.commands.relabel:relabel", "Mark wrong labels, and apply the marks to the data."),
     "release": ("loupe.commands.tasks:release", "Release a completed task as a version."),
     "models": ("loupe.commands.models:models", "List released models and their versions."),
+    "alias": ("loupe.commands.models:alias", "Put an alias such as production on a version."),
+    "archive": ("loupe.commands.models:archive", "Hide a version, or bring it back."),
     "predict": ("loupe.commands.predict:predict", "Test a version against a question bank."),
     "events": ("loupe.commands.events:events", "Show what happened, from NATS JetStream."),
     "users": ("loupe.commands.access:users", "Create and list users."),

@@ -39,7 +39,7 @@ def data_path(text: str, dataset: str | None = None) -> str:
     first, slash, second = text.partition("/")
     if not slash:
         if dataset is None:
-            raise BadName(f"{text!r} names no dataset; write DATASET/{text}, or name one --dataset")
+            raise BadName(f"{text!r} names no dataset; write DATASET/{text}")
         first, second = dataset.removeprefix("datasets/"), text
     if not first or not second or "/" in second:
         raise BadName(f"{text!r} is not a data path; write DATASET/PATH")

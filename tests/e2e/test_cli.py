@@ -17,6 +17,16 @@ from .conftest import CODES, IMAGE, TRAINING, Loupe
 pytestmark = pytest.mark.stack
 
 
+def test_a_stack_that_runs_is_shown_and_not_started_twice(loupe: Loupe) -> None:
+    """A script may begin with `up` whatever is there."""
+    running = loupe.json("status")
+    assert running["running"] is True
+    assert {process["state"] for process in running["processes"]} == {"ready"}
+    again = loupe("up", "--detach", "--json")
+    assert again.value["alreadyRunning"] is True
+    assert again.value["supervisorPid"] == running["supervisorPid"]
+
+
 def test_an_import_repeated_changes_nothing_and_sends_nothing(loupe: Loupe, panels: Path) -> None:
     """D2: resumable and idempotent; what is there is known by its content."""
     again = loupe.json("data", "import", panels, "--dataset", "panels")

@@ -1,4 +1,4 @@
-"""`loupe models`."""
+"""`loupe models`, `alias` and `archive`."""
 
 import click
 from loupe import names
@@ -119,3 +119,33 @@ async def _version(session: Session, name: str) -> None:
             }
         ),
     )
+
+
+@click.command(short_help="Put an alias such as production on a version.")
+@click.argument("version", metavar="MODEL@VERSION")
+@click.argument("name", metavar="ALIAS")
+@remote
+async def alias(session: Session, version: str, name: str) -> None:
+    """Put an alias on a version (R4), taking it from the one that had it. Moves are in the audit log.
+
+    \b
+    Example:
+      loupe alias panel-adc@v3.02 production && loupe predict panel-adc@production --dataset bank
+    """
+    found = await session.client.models.SetAlias(
+        model_service_pb2.SetAliasRequest(name=names.model_version(version), alias=name)
+    )
+    session.out.answer(message_json(found), f"{names.short(found.name)} is {', '.join(found.aliases)}")
+
+
+@click.command(short_help="Hide a version, or bring it back.")
+@click.argument("version", metavar="MODEL@VERSION")
+@click.option("--restore", is_flag=True, help="Take it out of the archive again.")
+@remote
+async def archive(session: Session, version: str, *, restore: bool) -> None:
+    """Hide a version from lists (R4). Nothing is deleted: `loupe models MODEL --archived` shows it."""
+    found = await session.client.models.ArchiveModelVersion(
+        model_service_pb2.ArchiveModelVersionRequest(name=names.model_version(version), restore=restore)
+    )
+    state = "archived" if found.archived else "in the library"
+    session.out.answer(message_json(found), f"{names.short(found.name)} is {state}")

@@ -7,8 +7,8 @@ from loupe import names
 from loupe.client import pages
 from loupe.commands.session import Session, remote
 from loupe.evaluator.v1 import relabel_pb2, relabel_service_pb2
-from loupe.failures import Refused
 from loupe.rendering import enum_word, message_json, table
+from loupe.saving import save
 
 _FORMATS = {
     ".csv": relabel_service_pb2.RELABEL_FORMAT_CSV,
@@ -86,13 +86,8 @@ async def export(session: Session, *, file: Path, data_path: str) -> None:
     request = relabel_service_pb2.ExportRelabelMarksRequest(
         data_path=names.data_path(data_path) if data_path else "", format=kind
     )
-    try:
-        with file.open("wb") as target:
-            async for part in session.client.marks.ExportRelabelMarks(request):
-                target.write(part.data)
-    except OSError as error:
-        raise Refused(f"{file} cannot be written: {error.strerror}") from error
-    session.out.answer({"file": str(file)}, str(file))
+    size = await save(file, session.client.marks.ExportRelabelMarks(request))
+    session.out.answer({"file": str(file), "sizeBytes": size}, f"{file}: {size} bytes")
 
 
 @relabel.command(short_help="Move the marked samples to their right codes.")

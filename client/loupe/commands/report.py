@@ -1,15 +1,14 @@
 """`loupe report`."""
 
-import asyncio
 from pathlib import Path
 
 import click
 from loupe.commands.session import Session, remote
 from loupe.evaluator.v1 import report_service_pb2
-from loupe.failures import Refused
 from loupe.language import in_chinese
 from loupe.rendering import message_json, threshold_curves
 from loupe.rendering import report as report_page
+from loupe.saving import save
 
 _FORMATS = {
     ".json": report_service_pb2.REPORT_FORMAT_JSON,
@@ -65,18 +64,8 @@ async def report(session: Session, of: str, *, thresholds: tuple[float, ...], ou
 
 
 async def _export(session: Session, name: str, output: Path) -> None:
-    """Beside its place first: a file with the wanted name is whole."""
     request = report_service_pb2.ExportReportRequest(
         name=name, format=_FORMATS[output.suffix], language="zh" if in_chinese() else "en"
     )
-    part, size = output.with_name(f"{output.name}.part"), 0
-    try:
-        with part.open("wb") as file:
-            async for chunk in session.client.reports.ExportReport(request):
-                size += await asyncio.to_thread(file.write, chunk.data)
-        part.replace(output)
-    except OSError as error:
-        raise Refused(f"{output} cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    size = await save(output, session.client.reports.ExportReport(request))
     session.out.answer({"report": name, "file": str(output), "sizeBytes": size}, f"{output}: {size} bytes")

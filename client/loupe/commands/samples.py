@@ -12,9 +12,9 @@ from loupe.evaluator.v1 import (
     report_service_pb2,
     sample_result_service_pb2,
 )
-from loupe.failures import Refused
 from loupe.language import pick
 from loupe.rendering import enum_word, human_bytes, message_json, percent, table
+from loupe.saving import save
 from rich.text import Text
 
 VERDICTS = ("correct", "misjudged", "nonconforming")
@@ -110,21 +110,11 @@ def _number(sample: report_pb2.SampleResult) -> str:
 
 
 async def _download(session: Session, report: str, kept: dict[str, Any], file: Path) -> None:
-    """Save the ZIP; the file appears when it is whole."""
-    part = file.with_name(f".{file.name}.part")
-    size = 0
     request = sample_result_service_pb2.DownloadSampleResultsRequest(**kept)
-    try:
-        with part.open("wb") as target:
-            async for chunk in session.client.samples.DownloadSampleResults(request):
-                size += target.write(chunk.data)
-        part.replace(file)
-    except OSError as error:
-        raise Refused(f"{file} cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    size = await save(file, session.client.samples.DownloadSampleResults(request))
     session.out.answer(
-        {"report": report, "file": str(file), "bytes": size}, f"{file}: {human_bytes(size)}, index.csv within"
+        {"report": report, "file": str(file), "sizeBytes": size},
+        f"{file}: {human_bytes(size)}, index.csv within",
     )
 
 

@@ -80,14 +80,22 @@ def audit_out(value: AuditEntry) -> pb.AuditEntry:
     )
 
 
+_TELLS_MORE = ("alias", "restore")
+
+
 def resource_of(request: Any, answer: Any) -> str:  # noqa: ANN401 -- any request, any answer
-    """What a call was about: the thing it made, else the thing it named, else where."""
+    """What a call was about: the thing it made, else the thing it named, else where; and what of it.
+
+    Of an alias's move the version alone would not tell which alias, and `restore` is the reverse of archive.
+    """
     made: str = getattr(answer, "name", "")
     named: str = getattr(request, "name", "") or getattr(request, "parent", "")
     asked = [
         getattr(request, field.name) for field in request.DESCRIPTOR.fields if field.name.endswith("_id")
     ]
-    return (made or "/".join(part for part in (named, *asked) if part))[:300]
+    about = made or "/".join(part for part in (named, *asked) if part)
+    more = [f"{name}={value}" for name in _TELLS_MORE if (value := getattr(request, name, None))]
+    return " ".join([about, *more])[:300]
 
 
 def _role(value: Grant | None) -> access_pb2.Role.ValueType:

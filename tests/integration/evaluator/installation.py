@@ -41,6 +41,8 @@ class Installation:
     """What a test talks to."""
 
     registry: Registry
+    address: str
+    """The report service's."""
     store: BlockingObjectStore
     data: Caller
     """The registry's stubs of the engineer."""
@@ -113,6 +115,7 @@ async def run_installation(environment: dict[str, str]) -> AsyncIterator[Install
         stack.callback(store.close)
         yield Installation(
             registry=registry,
+            address=address,
             store=store,
             data=registry.caller(engineer_token),
             service=await person(environment["LOUPE_SERVICE_TOKEN"]),

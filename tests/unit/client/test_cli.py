@@ -132,6 +132,12 @@ def test_sample_answers_one_json_value(runner: CliRunner, tmp_path: Path) -> Non
         (["train", "--model-params", "/nowhere.json"], "/nowhere.json"),
         (["predict", "m", "--dataset", "d", "--confidence-threshold", "1.5"], "--confidence-threshold"),
         (["tasks", "--state", "sleeping"], "sleeping"),
+        (["demo", "--data", "/nowhere"], "/nowhere"),
+        (["up", "--trainers", "65"], "--trainers"),
+        (["sample", "s", "--per-code", "1"], "--per-code"),
+        (["events", "--since", "0"], "--since"),
+        (["alias", "panel-adc@v3.01"], "ALIAS"),
+        (["contact-sheet"], "TASK"),
         (["nonsense"], "No such command"),
     ],
 )

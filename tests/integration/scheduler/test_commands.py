@@ -1,0 +1,68 @@
+"""The commands that act on tasks, before a real scheduler."""
+
+import secrets
+from typing import Any
+
+import pytest_asyncio
+from loupe.scheduler.v1 import task_pb2
+
+from tests.support.commands import Command
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def command(stack: Any) -> Command:
+    """As an administrator, who may act on everybody's tasks."""
+    token = stack.environment["LOUPE_BOOTSTRAP_ADMIN_TOKEN"]
+    return Command.of(token, registry=stack.registry_address, scheduler=stack.address)
+
+
+async def test_t1_a_task_is_terminated_started_and_deleted(bench: Any, command: Command) -> None:
+    """Each command does what its state allows, and says why where it does not."""
+    task = (await bench.submit()).name
+    for verb in ("terminate", "start", "release"):
+        assert "WAITING" in await command.refused(verb, task)
+    held = await bench.worker.acquire()
+    assert "terminating" in (await command.text("terminate", task)).lower()
+    await held.terminated()
+    assert (await command.json("task", task))["state"] == "TASK_STATE_TERMINATED"
+    assert "attempt 2" in await command.text("start", task)
+    held = await bench.worker.acquire()
+    assert "TRAINING" in await command.refused("delete", task)
+    await held.failed("NAN_LOSS")
+    assert "NAN_LOSS" in await command.text("task", task)
+    assert await command.json("delete", task.removeprefix("tasks/")) == {"deleted": task}
+    for verb in ("task", "terminate", "start", "delete", "release", "logs", "watch", "contact-sheet"):
+        assert "loupe tasks" in await command.refused(verb, task), verb
+
+
+async def test_t3_tasks_are_filtered(bench: Any, command: Command) -> None:
+    name = f"m-{secrets.token_hex(5)}"
+    task = (await bench.submit(model_name=name)).name
+
+    async def found(*options: str) -> list[str]:
+        return [its["name"] for its in (await command.json("tasks", "--name", name, *options))["tasks"]]
+
+    assert await found("--state", "waiting", "--creator", bench.engineer.name) == [task]
+    assert await found("--kind", "prediction") == []
+    assert await found("--environment", "demo-fab-cell-array") == [task]
+    assert await found("--state", "completed") == []
+    assert "no task" in await command.text("tasks", "--name", name, "--creator", "nobody")
+    assert "sleeping" in await command.refused("tasks", "--state", "sleeping")
+
+
+async def test_w_a_submission_that_names_nothing_known_is_refused(bench: Any, command: Command) -> None:
+    """What a slip in a script is told: the thing, and that it is not there."""
+    dataset = bench.data_path.split("/")[1]
+    sound = {"--name": "m-1", "--image": "surface-classification", "--dataset": dataset}
+    for option, value in (("--image", "none"), ("--dataset", "none")):
+        arguments = [word for pair in {**sound, option: value}.items() for word in pair]
+        assert "none" in await command.refused("train", *arguments)
+    released = (await bench.released()).model_version
+    model = released.split("/")[1]
+    assert "none" in await command.refused("predict", f"{model}@v3.01", "--dataset", "none")
+    assert "v3.09" in await command.refused("predict", f"{model}@v3.09", "--dataset", dataset)
+    assert "question bank" in await command.refused("predict", f"{model}@v3.01")
+    submitted = await command.json(
+        "predict", f"{model}@v3.01", "--dataset", dataset, "--resource", bench.resource
+    )
+    assert task_pb2.TaskState.Value(submitted["state"]) == task_pb2.TASK_STATE_WAITING
