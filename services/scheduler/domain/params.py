@@ -264,6 +264,18 @@ def _network_params(
                 "warning",
             )
         )
+    if params.batch_size == 1:
+        found.append(
+            finding(
+                f"{at}.batch_size",
+                "BATCH_OF_ONE",
+                "batch normalisation takes its statistics from the batch: those of one image say little of "
+                "others, and there are none where the last layer sees one pixel; take 8 or more",
+                "批归一化的统计量取自每个 batch：只有一张图片时没有代表性，"
+                "最后一层只有一个像素时则无法计算；建议不小于 8",
+                "warning",
+            )
+        )
     dead = params.dies_at()
     if dead is not None:
         found.append(

@@ -153,7 +153,8 @@ CASES = [
     case("W7", "no such resource", 3, {"compute_resource": "computeResources/x"},
          "compute_resource NOT_FOUND"),
     case("W8", "one parameter", 3, rate(base_lr=0.1)),
-    case("W8", "the greatest that fit", 3, rate(momentum=0.999, weight_decay=0, batch_size=1, max_iter=1)),
+    case("W8", "the greatest that fit", 3, rate(momentum=0.999, weight_decay=0, batch_size=2, max_iter=1)),
+    case("W8", "a batch of one", 3, rate(batch_size=1), f"~{_CLASSIFICATION}.batch_size BATCH_OF_ONE"),
     *(case("W8", f"{policy}", 3, rate(lr_policy=policy, gamma=0.999, power=1))
       for policy in ("fixed", "inv", "poly")),
     case("W8", "exp that lives", 3, rate(lr_policy="exp", gamma=0.999)),
