@@ -32,6 +32,11 @@ class DataFolder:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.logs.mkdir(mode=0o700, exist_ok=True)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether it was made, and nobody deleted it since."""
+        return self.lock_file.exists()
+
     def log(self, process: str) -> Path:
         """Where a process writes."""
         return self.logs / f"{process}.log"

@@ -183,4 +183,6 @@ class EmbeddedServers:
         self._on_change(process)
 
     def _write_state(self) -> None:
-        write_state(self.folder.state_file, replace(self._state, processes=self.supervisor.processes))
+        # Somebody may have deleted the folder; what is to be stopped then must be stopped all the same.
+        with contextlib.suppress(FileNotFoundError):
+            write_state(self.folder.state_file, replace(self._state, processes=self.supervisor.processes))

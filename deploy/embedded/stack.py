@@ -30,6 +30,7 @@ MAX_FIRST_RESTARTS = 4
 """A process that ended more often than this before it was ever ready makes a detached `up` give up."""
 
 _POLL_INTERVAL_S = 0.05
+_LOOK_INTERVAL_S = 2.0
 _DOWN_TIMEOUT_S = 60.0
 _DYING_PATIENCE_S = 0.15
 
@@ -133,7 +134,10 @@ async def run_until_signalled(
     on_event: OnEvent = ignore,
     on_ready: Callable[[StackStatus], None] = lambda _: None,
 ) -> None:
-    """Supervise the stack in this process until SIGINT or SIGTERM, then stop it in order."""
+    """Supervise the stack in this process until SIGINT or SIGTERM, then stop it in order.
+
+    It also ends when somebody deleted the data folder: servers without their files answer nobody.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
@@ -150,14 +154,22 @@ async def run_until_signalled(
             _write_client_file(stack)
         ready = asyncio.create_task(stack.wait_ready())
         stopped = asyncio.create_task(stop.wait())
+        watching = asyncio.create_task(_stop_without(stack.folder, stop))
         await asyncio.wait({ready, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
             await ready
             on_ready(status(data_dir))
             await stopped
         ready.cancel()
+        watching.cancel()
     finally:
-        await stack.stop()
+        await stack.stop(kill=not stack.folder.is_there)
+
+
+async def _stop_without(folder: DataFolder, stop: asyncio.Event) -> None:
+    while folder.is_there:  # noqa: ASYNC110 - the file system wakes nobody
+        await asyncio.sleep(_LOOK_INTERVAL_S)
+    stop.set()
 
 
 def down(data_dir: Path, *, timeout_s: float = _DOWN_TIMEOUT_S) -> bool:

@@ -175,6 +175,15 @@ def test_up_twice_kill_the_supervisor_and_up_again(tmp_path: Path) -> None:
     assert stack.status(root).state is State.STOPPED
 
 
+async def test_a_stack_whose_folder_was_deleted_ends(tmp_path: Path) -> None:
+    """Whoever removes a folder to be rid of it must not have to hunt for its servers."""
+    root = tmp_path / "data"
+    running = stack.up(root, detach=True, services=False).status
+    pids = [running.supervisor_pid, *(process.pid for process in running.processes)]
+    shutil.rmtree(root, ignore_errors=True)
+    await eventually(lambda: not any(pid and is_alive(pid) for pid in pids), within_s=60)
+
+
 async def test_a_process_on_top_that_fails_is_named_and_nothing_stays(tmp_path: Path) -> None:
     """A half-started stack would hold the folder and the ports, and nobody would know why."""
 
