@@ -25,6 +25,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.backends import MessageStream
 from gateway.json_mapping import render
 from gateway.problems import problem
+from services.kit import tasks
 from services.kit.errors import LoupeError, ResourceExhausted
 
 _log = logging.getLogger(__name__)
@@ -257,8 +258,7 @@ class _Messages:
 
     async def __aexit__(self, *_: object) -> None:
         self._stream.cancel()
-        self._next.cancel()
-        await asyncio.gather(self._next, return_exceptions=True)
+        await tasks.end(self._next)
 
     async def wait_for_next(self, timeout_s: float, *ends: "asyncio.Task[Any]") -> bool:
         """Whether there is something to take; False after `timeout_s`, or if one of `ends` came first."""
@@ -318,5 +318,4 @@ async def _task(coroutine: Any) -> AsyncIterator["asyncio.Task[Any]"]:  # noqa: 
     try:
         yield task
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await tasks.end(task)

@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from sqlalchemy.ext.asyncio import async_sessionmaker as session_factory
 from sqlalchemy.pool import NullPool
 
+from services.kit import tasks
 from services.kit.backoff import Backoff
 from services.kit.errors import Aborted, DeadlineExceeded, InvalidArgument, LoupeError, Unavailable
 
@@ -324,8 +325,7 @@ class Signals:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await tasks.end(self._task)
             self._task = None
 
     @property

@@ -28,7 +28,7 @@ from typing import NoReturn, Protocol, TypeVar
 
 import uvloop
 
-from services.kit import telemetry
+from services.kit import tasks, telemetry
 from services.kit.backoff import Backoff
 from services.kit.child_process import ChildProcess, DieWithParent, Event, ParentLink
 from services.kit.errors import LoupeError
@@ -99,12 +99,7 @@ class Process:
         and whoever supervises it starts it afresh. A loop that returns is done.
         """
         task = asyncio.create_task(self._supervise(name, loop, backoff), name=name)
-
-        async def end() -> None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-        self._resources.push_async_callback(end)
+        self._resources.push_async_callback(tasks.end, task)
         return task
 
     def stop(self) -> None:
@@ -155,8 +150,7 @@ class Process:
                     _settle()
                     await self._stopping.wait()
                 else:
-                    starting.cancel()
-                    await asyncio.gather(starting, return_exceptions=True)
+                    await tasks.end(starting)
                 _log.info("stopping")
         finally:
             stopping.cancel()

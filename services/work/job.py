@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from services.kit import tasks
 from services.kit.database import retrying_transient
 from services.kit.errors import LoupeError
 from services.kit.object_store import ObjectStore
@@ -49,10 +50,8 @@ class JobInHand:
         try:
             await self._report()
         finally:
-            uploads = [task for task in (self._uploads, self._contact_sheet) if task is not None]
-            for task in uploads:
-                task.cancel()
-            await asyncio.gather(*uploads, return_exceptions=True)
+            uploads = (self._uploads, self._contact_sheet)
+            await tasks.end(*(task for task in uploads if task is not None))
 
     async def begun(self) -> None:
         """Return when the scheduler has said where the attempt's log goes on."""

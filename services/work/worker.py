@@ -21,6 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from services.kit import tasks
 from services.kit.backoff import Backoff
 from services.kit.errors import FailedPrecondition, InvalidArgument, LoupeError
 from services.kit.object_store import ObjectStore
@@ -217,7 +218,7 @@ class Worker:
             await asyncio.wait({wanted, draining}, return_when=asyncio.FIRST_COMPLETED)
             return wanted.result() if wanted.done() else None
         finally:
-            await _cancel(wanted, draining)
+            await tasks.end(wanted, draining)
 
     async def _take(self, lease: Lease) -> None:
         folder = self._folder / f"{lease.job.rpartition('/')[2]}-{lease.fencing_token}"
@@ -235,10 +236,10 @@ class Worker:
             folder.mkdir(parents=True)
             outcome = await self._work(lease, job, held, folder)
             if outcome is not None:
-                await _cancel(held)
+                await tasks.end(held)
                 await self._jobs.finish(lease, outcome)
             elif self._draining.is_set():
-                await _cancel(held)
+                await tasks.end(held)
                 await self._jobs.release(lease)
             _log.info("job ends", extra={**extra, "outcome": _told(outcome)})
         except LeaseLost as lost:
@@ -247,7 +248,7 @@ class Worker:
             # The scheduler refused what we said and will again. The lease runs out, and T5 decides.
             _log.exception("job given up", extra={**extra, "reason": error.reason})
         finally:
-            await _cancel(held)
+            await tasks.end(held)
             self._lease = None
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
             await asyncio.to_thread(self._child.sweep)
@@ -275,7 +276,7 @@ class Worker:
             return await self._drain(job, driver, held)
         finally:
             # The driver kills its child when it is cancelled; only then is the process gone.
-            await _cancel(driver, cancelled, draining)
+            await tasks.end(driver, cancelled, draining)
 
     async def _drain(
         self, job: JobInHand, driver: "asyncio.Task[Outcome]", held: asyncio.Task[None]
@@ -388,12 +389,6 @@ def _told(outcome: Outcome | None) -> str:
     return "given back" if outcome is None else type(outcome).__name__.lower()
 
 
-async def _cancel(*tasks: "asyncio.Future[Any]") -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
 async def _first(wish: Any, held: asyncio.Task[None]) -> None:  # noqa: ANN401 -- any coroutine
     """Await `wish`; raise what ends the lease if that comes first."""
     wanted = asyncio.ensure_future(wish)
@@ -403,4 +398,4 @@ async def _first(wish: Any, held: asyncio.Task[None]) -> None:  # noqa: ANN401 -
             held.result()
         wanted.result()
     finally:
-        await _cancel(wanted)
+        await tasks.end(wanted)
