@@ -121,12 +121,20 @@ class ReportLibrary:
     async def samples(
         self, report_id: UUID, wanted: SampleFilter, order: SampleOrder
     ) -> AsyncIterator[StoredSample]:
-        """All of them, page by page: no transaction is open while a reader takes its time."""
+        """All of them; see `sample_pages`."""
+        async for page in self.sample_pages(report_id, wanted, order):
+            for sample in page:
+                yield sample
+
+    async def sample_pages(
+        self, report_id: UUID, wanted: SampleFilter, order: SampleOrder
+    ) -> AsyncIterator[Sequence[StoredSample]]:
+        """All of them, page by page, none empty: no transaction is open while a reader takes its time."""
         after: SampleKey | None = None
         while True:
             page = await self.list_samples(report_id, wanted, order, after, _PAGE)
-            for sample in page.items:
-                yield sample
+            if page.items:
+                yield page.items
             after = page.last_key
             if after is None:
                 return

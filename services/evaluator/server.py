@@ -10,6 +10,7 @@ from loupe.evaluator.v1 import report_pb2, report_service_pb2, report_service_pb
 from services.evaluator import paging, wire
 from services.evaluator.application import ReportLibrary
 from services.evaluator.domain.errors import ReportInvalid
+from services.evaluator.domain.listing import SampleFilter, SampleOrder
 from services.evaluator.domain.report import SampleResult
 from services.evaluator.exporting.application import Exports
 from services.kit.errors import DeadlineExceeded, Violation
@@ -101,13 +102,17 @@ class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
             yield HttpBody(content_type=kind, data=chunk)
 
     async def _json(self, report_id: UUID) -> AsyncIterator[bytes]:
+        """By true code and file, as the CSV; memory does not grow with the samples."""
         measured = await self._library.get(report_id)
         report, view = await self._library.threshold_view(report_id, wire.DEFAULT_THRESHOLDS)
         yield await asyncio.to_thread(
-            wire.report_document,
-            wire.report(measured),
-            wire.threshold_curves(view, report.header.code_list),
+            wire.document_head, wire.report(measured), wire.threshold_curves(view, report.header.code_list)
         )
+        first = True
+        async for samples in self._library.sample_pages(report_id, SampleFilter(), SampleOrder.FILE):
+            yield await asyncio.to_thread(wire.document_samples, samples, first=first)
+            first = False
+        yield b"]}"
 
     async def CreateReport(  # noqa: N802 -- the contract's name
         self,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 from loupe.evaluator.v1 import report_pb2, report_service_pb2, sample_result_service_pb2
 
 from services.evaluator.application import MeasuredReport
@@ -247,13 +248,24 @@ def report_format(
     return request.format
 
 
-def report_document(report: report_pb2.Report, curves: report_pb2.ThresholdCurves) -> bytes:
-    """Both as one JSON document, in the gateway's way of writing messages."""
-    document = {
-        "report": MessageToDict(report, always_print_fields_with_no_presence=True),
-        "thresholdCurves": MessageToDict(curves, always_print_fields_with_no_presence=True),
-    }
-    return json.dumps(document, ensure_ascii=False, indent=1).encode()
+def document_head(report: report_pb2.Report, curves: report_pb2.ThresholdCurves) -> bytes:
+    """The beginning of a report as one JSON document, in the gateway's way of writing messages.
+
+    Samples follow, as `document_samples` writes them, then `]}`.
+    """
+    parts = {"report": report, "thresholdCurves": curves}
+    written = [f'"{name}": {_json(message)}' for name, message in parts.items()]
+    return ("{" + ",\n".join([*written, '"sampleResults": ['])).encode()
+
+
+def document_samples(samples: Sequence[StoredSample], *, first: bool) -> bytes:
+    """The next samples of the document, a line each."""
+    lines = ",\n".join(_json(stored_sample(sample)) for sample in samples)
+    return (("\n" if first else ",\n") + lines).encode()
+
+
+def _json(message: Message) -> str:
+    return json.dumps(MessageToDict(message, always_print_fields_with_no_presence=True), ensure_ascii=False)
 
 
 def _curve(code: str, points: Sequence[ThresholdPoint]) -> report_pb2.ThresholdCurve:

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import cv2
 import numpy as np
 import pytest
+from google.protobuf import json_format
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
 
 from services.evaluator.exporting.application import MAX_PICTURES_OF_CODE
@@ -107,9 +108,14 @@ async def exported(
 
 async def test_the_json_export_is_the_report_whole(reports: ReportServiceUnderTest) -> None:
     """Written as the gateway writes it: one reader serves both."""
-    report = await reports.create([sample(1, A, A), sample(2, A, B)])
+    results = [sample(n, A, A if n % 2 else B) for n in range(1200)]
+    report = await reports.create([*results, set_aside(2000, B)])
     kind, data = await exported(reports, report.name, report_service_pb2.REPORT_FORMAT_JSON)
     document = json.loads(data)
+    listed = await reports.samples(report.name, order_by="file", page_size=500)
+    written = [json_format.ParseDict(its, report_pb2.SampleResult()) for its in document["sampleResults"]]
+    assert written == listed
+    assert document["sampleResults"][-1]["confidence"] == 0, "what is zero is written too"
     assert kind == "application/json"
     assert document["report"]["overall"]["accuracy"]["value"] == 0.5
     assert document["report"]["definitions"]
@@ -192,6 +198,9 @@ async def test_a_report_of_nothing_is_a_page_too(reports: ReportServiceUnderTest
     report = await reports.create([set_aside(n, A) for n in range(3)])
     _, data = await exported(reports, report.name, report_service_pb2.REPORT_FORMAT_HTML)
     assert "3 nonconforming set aside" in data.decode()
+    empty = await reports.create([], job="jobs/2")
+    _, data = await exported(reports, empty.name, report_service_pb2.REPORT_FORMAT_JSON)
+    assert json.loads(data)["sampleResults"] == []
 
 
 async def test_what_cannot_be_exported_is_refused_before_the_first_byte(
