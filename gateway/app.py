@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterable, Mapping
+from datetime import UTC
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,7 +17,7 @@ from starlette.routing import Route as Page
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import pages
-from gateway.backends import Backends, caller_metadata
+from gateway.backends import Backends, Metadata, caller_metadata, origin_metadata
 from gateway.contracts import ContractError, Operation, all_services, operations
 from gateway.envelope import Envelope
 from gateway.events import EventFraming, FileFraming, Framing, LogFraming, Streams
@@ -31,8 +32,10 @@ from gateway.problems import (
     problem_response,
 )
 from gateway.routing import Form, Route, Router, routes_of
+from gateway.sessions import ended_cookie, refuse_forged, session_cookie, session_of
 from gateway.templates import ONE
 from gateway.transcoding import IF_MATCH, HttpRequest, transcode
+from services.kit.auth import AUTHORIZATION, Role
 from services.kit.errors import Aborted, DeadlineExceeded, InvalidArgument, Violation
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -101,8 +104,8 @@ class Transcoder:
         trace.get_current_span().update_name(f"{route.http_method} {route.template.text}")
         request = Request(scope, receive)
         headers = _headers(request)
-        metadata = caller_metadata(headers, request.client.host if request.client else "unknown")
         operation = route.operation
+        metadata = _metadata(operation, headers, request)
         message = transcode(
             operation,
             HttpRequest(
@@ -124,12 +127,47 @@ class Transcoder:
             if IF_MATCH not in headers:
                 raise
             raise EtagMismatch(error.message, reason=error.reason, **error.facts) from error
-        respond = _redirect if route.form is Form.LINK else _json
-        await (await respond(operation, answer, headers))(scope, receive, send)
+        response = await _response(route, answer, headers, secure=scope["scheme"] == "https")
+        await response(scope, receive, send)
 
 
-async def _json(operation: Operation, answer: Message, headers: Mapping[str, str]) -> Response:
-    own: dict[str, str] = {}
+async def _response(route: Route, answer: Any, headers: Mapping[str, str], *, secure: bool) -> Response:  # noqa: ANN401 -- any message
+    match route.form:
+        case Form.LINK:
+            return RedirectResponse(
+                answer.url, 302, headers={"Cache-Control": f"private, max-age={_LINK_CACHE_S}"}
+            )
+        case Form.LOG_IN:
+            cookie = session_cookie(
+                answer.secret, answer.principal.expire_time.ToDatetime(UTC), secure=secure
+            )
+            # A script of our own page has no use for it either.
+            answer.secret = ""
+            own = {"Set-Cookie": cookie}
+        case Form.LOG_OUT:
+            own = {"Set-Cookie": ended_cookie(secure=secure)}
+        case _:
+            own = {}
+    return await _json(route.operation, answer, headers, own)
+
+
+def _metadata(operation: Operation, headers: Mapping[str, str], request: Request) -> Metadata:
+    client = request.client.host if request.client else "unknown"
+    if operation.role is Role.ANYONE:
+        # Nobody may be logged in as somebody else by a page of another site.
+        refuse_forged(headers)
+        return origin_metadata(client)
+    if operation.http_method != "GET" and AUTHORIZATION not in headers and session_of(headers):
+        refuse_forged(headers)
+    return caller_metadata(headers, client)
+
+
+async def _json(
+    operation: Operation,
+    answer: Message,
+    headers: Mapping[str, str],
+    own: Mapping[str, str],
+) -> Response:
     tag = getattr(answer, "etag", "")
     if tag:
         own = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache"}
@@ -141,10 +179,6 @@ async def _json(operation: Operation, answer: Message, headers: Mapping[str, str
     else:
         body = render(answer)
     return Response(body, media_type="application/json", headers=own)
-
-
-async def _redirect(_: Operation, answer: Any, __: Mapping[str, str]) -> Response:  # noqa: ANN401 -- any answer with a url
-    return RedirectResponse(answer.url, 302, headers={"Cache-Control": f"private, max-age={_LINK_CACHE_S}"})
 
 
 def _framing(route: Route, message: Any, bindings: Mapping[str, str]) -> Framing:  # noqa: ANN401 -- any message

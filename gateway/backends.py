@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gateway.contracts import Operation
+from gateway.sessions import session_of
 from services.kit.auth import AUTHORIZATION
 from services.kit.errors import LoupeError, Unauthenticated
 
@@ -32,20 +33,31 @@ class MessageStream(Protocol):
 
 
 def caller_metadata(headers: Mapping[str, str], client: str) -> Metadata:
-    """What a call carries of its HTTP request: the caller's token, unchanged, and where the caller is."""
+    """What a call carries of its HTTP request: the caller's token, unchanged, and where the caller is.
+
+    A program shows its token in a header, a browser its session in the cookie that a log-in gave it.
+    """
     given = headers.get(AUTHORIZATION)
     if given is None:
-        raise Unauthenticated(
-            "the request carries no token; send the header 'Authorization: Bearer <token>'",
-            reason="TOKEN_MISSING",
-        )
+        session = session_of(headers)
+        if session is None:
+            raise Unauthenticated(
+                "the request carries no token; log in, or send the header 'Authorization: Bearer <token>'",
+                reason="TOKEN_MISSING",
+            )
+        given = f"Bearer {session}"
     token = _BEARER.fullmatch(given.strip())
     if token is None:
         raise Unauthenticated(
             "the header Authorization must read 'Bearer <token>'",
             reason="TOKEN_MALFORMED",
         )
-    return ((AUTHORIZATION, f"Bearer {token.group(1)}"), ("x-forwarded-for", client))
+    return ((AUTHORIZATION, f"Bearer {token.group(1)}"), *origin_metadata(client))
+
+
+def origin_metadata(client: str) -> Metadata:
+    """Where the caller is."""
+    return (("x-forwarded-for", client),)
 
 
 class Backends:

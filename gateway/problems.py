@@ -141,6 +141,8 @@ def problem_response(error: LoupeError) -> Response:
         headers["WWW-Authenticate"] = 'Bearer realm="loupe"'
     if status == 503:
         headers["Retry-After"] = "1"
+    if "retry_after_s" in error.facts:
+        headers["Retry-After"] = error.facts["retry_after_s"]
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = error.facts["allowed"]
     if isinstance(error, BodyTooLarge):

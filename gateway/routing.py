@@ -26,6 +26,9 @@ class Form(enum.Enum):
     LOG_FILE = "log file"
     # A redirect to the link that the answer is.
     LINK = "link"
+    # JSON, and the session's secret as a cookie; or the end of that cookie.
+    LOG_IN = "log in"
+    LOG_OUT = "log out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,15 @@ def routes_of(operations: Iterable[Operation]) -> tuple[Route, ...]:
     return tuple(sorted(found, key=lambda route: route.template.specificity))
 
 
+_SESSIONS = {
+    "/loupe.registry.v1.IdentityService/LogIn": Form.LOG_IN,
+    "/loupe.registry.v1.IdentityService/LogOut": Form.LOG_OUT,
+}
+
+
 def _own_form(operation: Operation) -> Form:
+    if operation.rpc in _SESSIONS:
+        return _SESSIONS[operation.rpc]
     if not operation.streaming:
         return Form.JSON
     answer: Any = operation.method.output_type

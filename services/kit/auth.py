@@ -23,7 +23,7 @@ _PUBLIC_PREFIXES = ("/grpc.health.", "/grpc.reflection.")
 
 
 class Role(enum.IntEnum):
-    """What a principal may do: `loupe.access.v1.Role`. VIEWER to ADMIN are ordered; SERVICE is apart."""
+    """What a principal may do: `loupe.access.v1.Role`. VIEWER to ADMIN are ordered."""
 
     ANY_AUTHENTICATED = access_pb2.ROLE_ANY_AUTHENTICATED
     VIEWER = access_pb2.ROLE_VIEWER
@@ -31,10 +31,13 @@ class Role(enum.IntEnum):
     RELEASER = access_pb2.ROLE_RELEASER
     ADMIN = access_pb2.ROLE_ADMIN
     SERVICE = access_pb2.ROLE_SERVICE
+    # Of RPCs without a caller; higher than every caller's, so that asking for it by mistake admits nobody.
+    ANYONE = access_pb2.ROLE_ANYONE
 
     def admits(self, caller: "Role") -> bool:
         """Whether a caller of that role may do what asks for this one; SERVICE passes everywhere."""
-        # The numbers are ordered so that this one comparison is the whole rule, SERVICE being the highest.
+        # The numbers are ordered so that this one comparison is the whole rule, SERVICE being the highest
+        # that a caller can have.
         return caller >= self
 
 

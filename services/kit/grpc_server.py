@@ -21,7 +21,7 @@ from grpc_reflection.v1alpha import reflection
 from opentelemetry import trace
 
 from services.kit import telemetry
-from services.kit.auth import Principal, RoleTable, TokenVerifier, acting_as, require, token_of
+from services.kit.auth import Principal, Role, RoleTable, TokenVerifier, acting_as, require, token_of
 from services.kit.errors import Internal, LoupeError, Unavailable
 from services.kit.status import to_status
 
@@ -41,6 +41,8 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
 )
+
+_FORWARDED_FOR = "x-forwarded-for"
 
 Invoke = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]
 
@@ -65,7 +67,7 @@ class ServedCall:
     code: str
     """Name of the status code."""
     peer: str
-    """Address of the caller as the server saw it."""
+    """Address of the caller as the server saw it; ` for ` whom a gateway says it calls, after it."""
     request: Any
     """The message; of a streamed request the iterator."""
     answer: Any
@@ -221,6 +223,7 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
     ) -> Any:  # noqa: ANN401 -- any message
         metadata = [(str(name), value) for name, value in context.invocation_metadata() or ()]
         service_name, _, method_name = method[1:].rpartition("/")
+        peer = _peer(context.peer(), metadata)
         with _tracer.start_as_current_span(
             method[1:],
             context=telemetry.extract({name: value for name, value in metadata if isinstance(value, str)}),
@@ -233,17 +236,20 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
             failure: LoupeError | None = None
             answer: Any = None
             try:
-                call.principal = await self._verifier.verify(token_of(metadata))
-                require(call.principal, self._roles.role_of(method))
-                with acting_as(call.principal):
+                if self._roles.role_of(method) is Role.ANYONE:
                     answer = await invoke(request, context)
+                else:
+                    call.principal = await self._verifier.verify(token_of(metadata))
+                    require(call.principal, self._roles.role_of(method))
+                    with acting_as(call.principal):
+                        answer = await invoke(request, context)
             except LoupeError as error:
                 failure = error
             except asyncio.CancelledError:
                 if not self._draining:
                     call.code = grpc.StatusCode.CANCELLED.name
                     # The caller hung up; what the handler had done by then is done.
-                    await asyncio.shield(self._observe(call, request, None, context.peer()))
+                    await asyncio.shield(self._observe(call, request, None, peer))
                     raise
                 failure = _going_away()
             except grpc.aio.AbortError:
@@ -255,7 +261,7 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
                 if failure is not None:
                     call.fail(failure)
                 call.log()
-            await self._observe(call, request, answer, context.peer())
+            await self._observe(call, request, answer, peer)
             if failure is not None:
                 status = to_status(failure)
                 await context.abort(status.code, status.details, tuple(status.trailing_metadata or ()))
@@ -317,6 +323,12 @@ class _CallRecord:
         _log.log(
             level, "call", extra=extra, exc_info=exc_info if isinstance(exc_info, BaseException) else None
         )
+
+
+def _peer(seen: str, metadata: list[tuple[str, str | bytes]]) -> str:
+    # What is seen comes first: anybody can claim the rest.
+    claimed = [value for name, value in metadata if name == _FORWARDED_FOR and isinstance(value, str)]
+    return f"{seen} for {claimed[0][:100]}" if claimed else seen
 
 
 def _going_away() -> Unavailable:

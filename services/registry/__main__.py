@@ -20,6 +20,7 @@ from services.registry.application.images import ImageCatalogue
 from services.registry.application.inspection import Inspector
 from services.registry.application.master_data import MasterData
 from services.registry.application.models import Library
+from services.registry.application.sessions import LogIns, SlowHash
 from services.registry.consumers import ReleaseConsumer, ensure_streams
 from services.registry.server.audit import Auditor
 from services.registry.server.services import services
@@ -69,6 +70,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
                 master_data=MasterData(database.sessions),
                 library=Library(database.sessions, clock),
                 accounts=accounts,
+                log_ins=LogIns(database.sessions, clock, SlowHash(settings.password_memory_kib)),
                 verifier=verifier,
             ),
             verifier=verifier,

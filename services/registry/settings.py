@@ -33,8 +33,15 @@ class Settings:
         default=max(4, min(8, os.cpu_count() or 4)),
         doc="images that are checked at the same time; each may need 300 MB",
     )
+    password_memory_kib: int = setting(
+        "LOUPE_PASSWORD_MEMORY_KIB",
+        default=64 * 1024,
+        doc="memory that one guess at a stored password costs (Argon2id)",
+    )
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
 
     def __post_init__(self) -> None:
         if self.inspection_threads < 1:
             raise ValueError("LOUPE_INSPECTION_THREADS must be at least 1")
+        if self.password_memory_kib < 1024:
+            raise ValueError("LOUPE_PASSWORD_MEMORY_KIB must be at least 1024")

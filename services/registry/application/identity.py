@@ -14,6 +14,7 @@ from services.registry.domain.identity import (
     PresentedToken,
     Token,
     User,
+    change_user,
     issue,
 )
 from services.registry.domain.paging import Page, PageRequest
@@ -61,6 +62,16 @@ class Accounts:
         """By id."""
         async with self._sessions.begin() as session:
             return await Identities(session).list_users(page)
+
+    async def update_user(self, user: User, fields: frozenset[str], by: str) -> User:
+        """The user with what is new of it; sessions of a disabled one end."""
+        async with self._sessions.begin() as session:
+            identities = Identities(session)
+            changed = change_user(await identities.get_user(user.id), user, fields, by)
+            await identities.update_user(changed)
+            if changed.disabled:
+                await identities.end_sessions(changed.id)
+        return changed
 
     async def create_token(
         self, user: str, role: Grant | None, description: str, expire_time: datetime | None

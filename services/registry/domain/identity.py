@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from services.kit.errors import InvalidArgument, Unauthenticated, Violation
@@ -13,6 +13,8 @@ from services.registry.domain.identifiers import id_faults, text_faults
 
 DEFAULT_TOKEN_LIFE = timedelta(days=90)
 MAX_TOKEN_LIFE = timedelta(days=3660)
+SESSION_LIFE = timedelta(hours=12)
+"""A shift."""
 
 _TOKEN = re.compile(r"loupe_([a-z0-9]{1,32})_([A-Za-z0-9_-]{32,128})")
 
@@ -26,6 +28,14 @@ class Grant(enum.IntEnum):
     ADMIN = 5
 
 
+class PasswordState(enum.IntEnum):
+    """Whether a user can log in. The numbers are the contract's."""
+
+    NONE = 1
+    ONE_TIME = 2
+    OWN = 3
+
+
 @dataclass(frozen=True, slots=True)
 class User:
     """Somebody who may hold tokens."""
@@ -36,6 +46,7 @@ class User:
     display_name: str = ""
     disabled: bool = False
     create_time: datetime | None = None
+    password: PasswordState = PasswordState.NONE
 
     def faults(self) -> list[Violation]:
         """What is wrong with it as a new user."""
@@ -89,6 +100,8 @@ class Token:
     expire_time: datetime
     description: str = ""
     revoked: bool = False
+    session: bool = False
+    """Made by a log-in."""
 
     def check(self, presented: PresentedToken, owner: User, now: datetime) -> Grant:
         """The role that the presented token carries now, or Unauthenticated.
@@ -117,8 +130,14 @@ class Token:
         return min(self.role, owner.role)
 
 
-def issue(
-    owner: User, role: Grant | None, description: str, expire_time: datetime | None, now: datetime
+def issue(  # noqa: PLR0913 -- what a token is made of
+    owner: User,
+    role: Grant | None,
+    description: str,
+    expire_time: datetime | None,
+    now: datetime,
+    *,
+    session: bool = False,
 ) -> tuple[Token, PresentedToken]:
     """A new token of `owner`, and its secret, shown once. No role: the owner's. No expiry: 90 days."""
     expires = expire_time or now + DEFAULT_TOKEN_LIFE
@@ -155,8 +174,43 @@ def issue(
         create_time=now,
         expire_time=expires,
         description=description,
+        session=session,
     )
     return token, presented
+
+
+def change_user(before: User, after: User, fields: frozenset[str], by: str) -> User:
+    """The user with `fields` of `after`: role, display_name, disabled. Nobody locks themselves out."""
+    known = ("role", "display_name", "disabled")
+    faults = [
+        Violation(
+            "update_mask",
+            "UNKNOWN_FIELD",
+            f"{name} cannot be changed; of a user {', '.join(known)} can",
+            f"{name} 不可修改；可修改：{', '.join(known)}",
+        )
+        for name in sorted(fields.difference(known))
+    ]
+    wanted = fields or frozenset(known)
+    changed = replace(
+        before,
+        role=after.role if "role" in wanted else before.role,
+        display_name=after.display_name if "display_name" in wanted else before.display_name,
+        disabled=after.disabled if "disabled" in wanted else before.disabled,
+    )
+    faults += changed.faults()
+    if by == before.id and (changed.disabled or (changed.role or 0) < (before.role or 0)):
+        faults.append(
+            Violation(
+                "user",
+                "OWN_ACCOUNT",
+                "you would take away your own access; ask another administrator",
+                "不能降低或停用自己的账户；请由其他管理员操作",
+            )
+        )
+    if faults:
+        raise InvalidArgument.of(*faults)
+    return changed
 
 
 def check_role(role: Grant | None, at: str) -> Grant:

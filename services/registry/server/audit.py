@@ -26,10 +26,18 @@ class Auditor:
         await self._accounts.record(
             AuditEntry(
                 time=self._clock.now(),
-                principal="" if call.principal is None else principal_name(call.principal),
+                principal=_principal(call),
                 action=call.method,
                 resource=resource_of(call.request, call.answer).replace("\0", "�"),
                 result=call.code,
                 peer=call.peer,
             )
         )
+
+
+def _principal(call: ServedCall) -> str:
+    if call.principal is not None:
+        return principal_name(call.principal)
+    # Of a log-in: whoever came in. Who only tried is the call's resource.
+    who: str = call.answer.principal.name if call.answer is not None else ""
+    return who

@@ -3,12 +3,14 @@
 
 from typing import Any
 
+from google.protobuf.empty_pb2 import Empty
 from loupe.registry.v1 import identity_pb2 as pb
 from loupe.registry.v1 import identity_service_pb2 as rpc
 from loupe.registry.v1 import identity_service_pb2_grpc as rpc_grpc
 
 from services.kit.auth import TokenVerifier, current_principal
 from services.registry.application.identity import Accounts
+from services.registry.application.sessions import LogIns
 from services.registry.domain.identity import check_role
 from services.registry.wire import identity as wire
 from services.registry.wire import names
@@ -21,9 +23,31 @@ Context = Any  # grpc.aio's context; no handler touches it
 class IdentityServicer(rpc_grpc.IdentityServiceServicer):
     """Users, tokens and the audit log."""
 
-    def __init__(self, accounts: Accounts, verifier: TokenVerifier) -> None:
+    def __init__(self, accounts: Accounts, log_ins: LogIns, verifier: TokenVerifier) -> None:
         self._accounts = accounts
+        self._log_ins = log_ins
         self._verifier = verifier
+
+    async def LogIn(self, request: rpc.LogInRequest, _: Context) -> rpc.LogInResponse:
+        token, presented = await self._log_ins.log_in(request.user_id, request.password, request.new_password)
+        return wire.session_out(token, presented)
+
+    async def LogOut(self, _request: rpc.LogOutRequest, _: Context) -> Empty:
+        await self._log_ins.log_out(current_principal())
+        return Empty()
+
+    async def ChangePassword(self, request: rpc.ChangePasswordRequest, _: Context) -> Empty:
+        await self._log_ins.change_password(current_principal(), request.password, request.new_password)
+        return Empty()
+
+    async def ResetPassword(self, request: rpc.ResetPasswordRequest, _: Context) -> rpc.ResetPasswordResponse:
+        handed_out = await self._log_ins.reset_password(names.parse_one(names.USER, request.name))
+        return rpc.ResetPasswordResponse(one_time_password=handed_out)
+
+    async def UpdateUser(self, request: rpc.UpdateUserRequest, _: Context) -> pb.User:
+        user = wire.user_in(names.parse_one(names.USER, request.user.name, "user.name"), request.user)
+        by = current_principal().name.removeprefix("users/")
+        return wire.user_out(await self._accounts.update_user(user, frozenset(request.update_mask.paths), by))
 
     async def WhoAmI(self, _request: rpc.WhoAmIRequest, _: Context) -> pb.Principal:
         principal = current_principal()

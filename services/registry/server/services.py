@@ -18,6 +18,7 @@ from services.registry.application.identity import Accounts
 from services.registry.application.images import ImageCatalogue
 from services.registry.application.master_data import MasterData
 from services.registry.application.models import Library
+from services.registry.application.sessions import LogIns
 from services.registry.server.datasets import DatasetServicer
 from services.registry.server.identity import IdentityServicer
 from services.registry.server.images import AlgorithmImageServicer
@@ -32,6 +33,7 @@ def services(  # noqa: PLR0913 -- one a service
     master_data: MasterData,
     library: Library,
     accounts: Accounts,
+    log_ins: LogIns,
     verifier: TokenVerifier,
 ) -> list[Service]:
     """Servicers with their contracts."""
@@ -57,7 +59,7 @@ def services(  # noqa: PLR0913 -- one a service
             models_rpc.DESCRIPTOR.services_by_name["ModelService"],
         ),
         Service(
-            IdentityServicer(accounts, verifier),
+            IdentityServicer(accounts, log_ins, verifier),
             identity_grpc.add_IdentityServiceServicer_to_server,
             identity_rpc.DESCRIPTOR.services_by_name["IdentityService"],
         ),

@@ -10,9 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.errors import NotFound
-from services.registry.domain.identity import AuditEntry, Grant, Token, User
+from services.registry.domain.identity import AuditEntry, Grant, PasswordState, Token, User
 from services.registry.domain.paging import Page, PageRequest
-from services.registry.storage.tables import audit_entries, tokens, users
+from services.registry.domain.passwords import Attempts, Password
+from services.registry.storage.tables import audit_entries, log_in_attempts, passwords, tokens, users
 
 
 class Identities:
@@ -24,20 +25,26 @@ class Identities:
     async def add_user(self, user: User) -> bool:
         """Whether the id was free."""
         added = await self._session.scalar(
-            insert(users).values(**asdict(user)).on_conflict_do_nothing().returning(users.c.id)
+            insert(users).values(**_user_values(user)).on_conflict_do_nothing().returning(users.c.id)
         )
         return added is not None
 
+    async def update_user(self, user: User) -> None:
+        """Keep what has changed of it."""
+        await self._session.execute(
+            sa.update(users).where(users.c.id == user.id).values(**_user_values(user))
+        )
+
     async def get_user(self, user: str) -> User:
         """The user; NotFound."""
-        row = (await self._session.execute(sa.select(users).where(users.c.id == user))).first()
+        row = (await self._session.execute(_WITH_PASSWORD.where(users.c.id == user))).first()
         if row is None:
             raise NotFound(f"users/{user} does not exist; create the user first", resource=f"users/{user}")
         return _user(row)
 
     async def list_users(self, page: PageRequest) -> Page[User]:
         """By id."""
-        query = sa.select(users).order_by(users.c.id).limit(page.limit)
+        query = _WITH_PASSWORD.order_by(users.c.id).limit(page.limit)
         if page.after is not None:
             query = query.where(users.c.id > page.after[0])
         rows = (await self._session.execute(query)).all()
@@ -95,6 +102,77 @@ class Identities:
             raise NotFound(f"{name} does not exist; list the user's tokens", resource=name)
         return _token(row)
 
+    async def end_sessions(self, user: str, *, but: str = "") -> None:
+        """Revoke the user's sessions, except the token `but`."""
+        await self._session.execute(
+            sa.update(tokens)
+            .where(tokens.c.user_id == user, tokens.c.session, tokens.c.id != but)
+            .values(revoked=True)
+        )
+
+    async def forget_sessions(self, user: str, *, before: datetime) -> None:
+        """Delete sessions of the user that ended before."""
+        await self._session.execute(
+            sa.delete(tokens).where(tokens.c.user_id == user, tokens.c.session, tokens.c.expire_time < before)
+        )
+
+
+class Passwords:
+    """Passwords, and what was tried."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find(self, user: str) -> Password | None:
+        """The user's, if there is one."""
+        row = (await self._session.execute(sa.select(passwords).where(passwords.c.user_id == user))).first()
+        return None if row is None else Password(row.user_id, row.hash, row.one_time, row.set_time)
+
+    async def put(self, password: Password) -> None:
+        """In the place of the one before."""
+        values = _password_values(password)
+        await self._session.execute(
+            insert(passwords)
+            .values(**values)
+            .on_conflict_do_update(index_elements=[passwords.c.user_id], set_=values)
+        )
+
+    async def replace(self, before: Password, after: Password) -> bool:
+        """Whether `before` was still the user's; only then `after` is."""
+        done = await self._session.scalar(
+            sa.update(passwords)
+            .where(passwords.c.user_id == before.user, passwords.c.hash == before.hash)
+            .values(**_password_values(after))
+            .returning(passwords.c.user_id)
+        )
+        return done is not None
+
+    async def hold_attempts(self, user: str, now: datetime) -> Attempts:
+        """What was tried under that name; others that try it wait until this transaction ends."""
+        none = {"user_id": user, "failures": 0, "last_time": now, "locked_until": now}
+        await self._session.execute(insert(log_in_attempts).values(**none).on_conflict_do_nothing())
+        row = (
+            await self._session.execute(
+                sa.select(log_in_attempts).where(log_in_attempts.c.user_id == user).with_for_update()
+            )
+        ).one()
+        return Attempts(row.user_id, row.failures, row.last_time, row.locked_until)
+
+    async def put_attempts(self, attempts: Attempts) -> None:
+        """Of a name that is held."""
+        values = asdict(attempts)
+        await self._session.execute(
+            sa.update(log_in_attempts).where(log_in_attempts.c.user_id == values.pop("user")).values(**values)
+        )
+
+    async def forget_attempts(self, user: str) -> None:
+        """The name is as if never tried."""
+        await self._session.execute(sa.delete(log_in_attempts).where(log_in_attempts.c.user_id == user))
+
+    async def forget_attempts_before(self, time: datetime) -> None:
+        """Of all names that were not tried since."""
+        await self._session.execute(sa.delete(log_in_attempts).where(log_in_attempts.c.last_time < time))
+
 
 class AuditLog:
     """What was done; grows only."""
@@ -124,8 +202,28 @@ class AuditLog:
         return Page.cut([AuditEntry(**row) for row in rows], page, lambda item: (item.id,))
 
 
+_WITH_PASSWORD = sa.select(users, passwords.c.one_time).outerjoin(
+    passwords, passwords.c.user_id == users.c.id
+)
+
+
 def _user(row: Any) -> User:  # noqa: ANN401 -- a row has no static type
-    return User(row.id, Grant(row.role), row.display_name, row.disabled, row.create_time)
+    states = {None: PasswordState.NONE, True: PasswordState.ONE_TIME, False: PasswordState.OWN}
+    return User(
+        row.id, Grant(row.role), row.display_name, row.disabled, row.create_time, states[row.one_time]
+    )
+
+
+def _user_values(user: User) -> dict[str, object]:
+    values = asdict(user)
+    del values["password"]
+    return values
+
+
+def _password_values(password: Password) -> dict[str, object]:
+    values = asdict(password)
+    values["user_id"] = values.pop("user")
+    return values
 
 
 def _token_values(token: Token) -> dict[str, object]:
@@ -144,4 +242,5 @@ def _token(row: Any) -> Token:  # noqa: ANN401 -- a row has no static type
         expire_time=row.expire_time,
         description=row.description,
         revoked=row.revoked,
+        session=row.session,
     )

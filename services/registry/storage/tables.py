@@ -157,7 +157,12 @@ tokens = _table(
     create_time=_TIME,
     expire_time=_TIME,
     revoked=_BOOL,
+    session=_BOOL,
 )
+
+passwords = _table("passwords", user_id=_TEXT, hash=_TEXT, one_time=_BOOL, set_time=_TIME)
+
+log_in_attempts = _table("log_in_attempts", user_id=_TEXT, failures=_INT, last_time=_TIME, locked_until=_TIME)
 
 audit_entries = _table(
     "audit_entries",

@@ -5,6 +5,7 @@ from typing import Any
 
 from loupe.access.v1 import access_pb2
 from loupe.registry.v1 import identity_pb2 as pb
+from loupe.registry.v1 import identity_service_pb2 as rpc
 
 from services.kit.auth import Principal, Role
 from services.registry.domain.identity import AuditEntry, Grant, PresentedToken, Token, User
@@ -35,7 +36,14 @@ def user_out(value: User) -> pb.User:
         display_name=value.display_name,
         disabled=value.disabled,
         create_time=timestamp(value.create_time),
+        password_state=pb.PasswordState.ValueType(value.password),
     )
+
+
+def session_out(value: Token, presented: PresentedToken) -> rpc.LogInResponse:
+    """As the answer to a log-in, with the secret."""
+    principal = Principal(names.USER.make(value.user), Role(value.role), value.id)
+    return rpc.LogInResponse(principal=principal_out(principal, value.expire_time), secret=str(presented))
 
 
 def token_out(value: Token, presented: PresentedToken | None = None) -> pb.Token:
@@ -48,6 +56,7 @@ def token_out(value: Token, presented: PresentedToken | None = None) -> pb.Token
         expire_time=timestamp(value.expire_time),
         revoked=value.revoked,
         secret="" if presented is None else str(presented),
+        session=value.session,
     )
 
 

@@ -27,10 +27,14 @@ PEOPLE = [Role.VIEWER, Role.ENGINEER, Role.RELEASER, Role.ADMIN]
 
 @pytest.mark.parametrize(("caller", "required"), list(itertools.product([*PEOPLE, Role.SERVICE], Role)))
 def test_every_pair_of_roles(caller: Role, required: Role) -> None:
-    """A2: whoever may do more may do all that comes before; only services where services are asked for."""
-    allowed = caller is Role.SERVICE or (
-        required is not Role.SERVICE
-        and (required is Role.ANY_AUTHENTICATED or PEOPLE.index(caller) >= PEOPLE.index(required))
+    """A2: whoever may do more may do all that comes before; only services where services are asked for.
+
+    ANYONE is not asked for: a server admits its callers without looking. Asked by mistake, it admits none.
+    """
+    allowed = required is not Role.ANYONE and (
+        caller is Role.SERVICE
+        or required is Role.ANY_AUTHENTICATED
+        or (required is not Role.SERVICE and PEOPLE.index(caller) >= PEOPLE.index(required))
     )
     principal = Principal("ann", caller)
     if allowed:

@@ -40,6 +40,8 @@ class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Role.ValueType],
     """Master data, algorithm images, users and tokens, other people's tasks."""
     ROLE_SERVICE: _Role.ValueType  # 6
     """Services and workers of this installation; never a person."""
+    ROLE_ANYONE: _Role.ValueType  # 7
+    """On LogIn alone: whoever calls it has no token yet. Never a caller's role."""
 
 class Role(_Role, metaclass=_RoleEnumTypeWrapper):
     """The roles are ordered: whoever may do more may do all of what comes before. ROLE_SERVICE stands apart."""
@@ -58,6 +60,8 @@ ROLE_ADMIN: Role.ValueType  # 5
 """Master data, algorithm images, users and tokens, other people's tasks."""
 ROLE_SERVICE: Role.ValueType  # 6
 """Services and workers of this installation; never a person."""
+ROLE_ANYONE: Role.ValueType  # 7
+"""On LogIn alone: whoever calls it has no token yet. Never a caller's role."""
 Global___Role: _TypeAlias = Role  # noqa: Y015
 
 ROLE_FIELD_NUMBER: _builtins.int

@@ -6,6 +6,7 @@ isort:skip_file
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from loupe.access.v1 import access_pb2 as _access_pb2
 import builtins as _builtins
 import sys
@@ -18,6 +19,32 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _PasswordState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PasswordStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PasswordState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PASSWORD_STATE_UNSPECIFIED: _PasswordState.ValueType  # 0
+    PASSWORD_STATE_NONE: _PasswordState.ValueType  # 1
+    """No: machines have tokens only."""
+    PASSWORD_STATE_ONE_TIME: _PasswordState.ValueType  # 2
+    """With a password that an administrator handed out, and only to choose an own one."""
+    PASSWORD_STATE_OWN: _PasswordState.ValueType  # 3
+    """With a password that nobody else knows."""
+
+class PasswordState(_PasswordState, metaclass=_PasswordStateEnumTypeWrapper):
+    """Whether a user can log in to the console. Rule A1."""
+
+PASSWORD_STATE_UNSPECIFIED: PasswordState.ValueType  # 0
+PASSWORD_STATE_NONE: PasswordState.ValueType  # 1
+"""No: machines have tokens only."""
+PASSWORD_STATE_ONE_TIME: PasswordState.ValueType  # 2
+"""With a password that an administrator handed out, and only to choose an own one."""
+PASSWORD_STATE_OWN: PasswordState.ValueType  # 3
+"""With a password that nobody else knows."""
+Global___PasswordState: _TypeAlias = PasswordState  # noqa: Y015
+
 @_typing.final
 class User(_message.Message):
     """Somebody who may hold tokens. Rules A1 and A2."""
@@ -29,11 +56,14 @@ class User(_message.Message):
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     DISABLED_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    PASSWORD_STATE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`users/{user}`."""
     role: _access_pb2.Role.ValueType
     display_name: _builtins.str
     disabled: _builtins.bool
+    password_state: Global___PasswordState.ValueType
+    """Output only."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -44,10 +74,11 @@ class User(_message.Message):
         display_name: _builtins.str = ...,
         disabled: _builtins.bool = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        password_state: Global___PasswordState.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "disabled", b"disabled", "display_name", b"display_name", "name", b"name", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "disabled", b"disabled", "display_name", b"display_name", "name", b"name", "password_state", b"password_state", "role", b"role"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -66,6 +97,7 @@ class Token(_message.Message):
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     REVOKED_FIELD_NUMBER: _builtins.int
     SECRET_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`users/{user}/tokens/{token}`."""
     description: _builtins.str
@@ -74,6 +106,8 @@ class Token(_message.Message):
     revoked: _builtins.bool
     secret: _builtins.str
     """Whole and only in the answer to CreateToken."""
+    session: _builtins.bool
+    """Made by a log-in to the console; ended by logging out."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -88,10 +122,11 @@ class Token(_message.Message):
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         revoked: _builtins.bool = ...,
         secret: _builtins.str = ...,
+        session: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "description", b"description", "expire_time", b"expire_time", "name", b"name", "revoked", b"revoked", "role", b"role", "secret", b"secret"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "description", b"description", "expire_time", b"expire_time", "name", b"name", "revoked", b"revoked", "role", b"role", "secret", b"secret", "session", b"session"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -152,7 +187,9 @@ class AuditEntry(_message.Message):
     result: _builtins.str
     """Name of the status code: OK, PERMISSION_DENIED, …."""
     peer: _builtins.str
-    """Address of the caller as the server saw it."""
+    """Address of the caller as the server saw it; of a call through the gateway ` for ` and the address that the
+    gateway saw, after it.
+    """
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(

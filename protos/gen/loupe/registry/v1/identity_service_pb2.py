@@ -23,18 +23,26 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from loupe.access.v1 import access_pb2 as loupe_dot_access_dot_v1_dot_access__pb2
 from loupe.registry.v1 import identity_pb2 as loupe_dot_registry_dot_v1_dot_identity__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(loupe/registry/v1/identity_service.proto\x12\x11loupe.registry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/access/v1/access.proto\x1a loupe/registry/v1/identity.proto\"\x0f\n\rWhoAmIRequest\"$\n\x13\x41uthenticateRequest\x12\r\n\x05token\x18\x01 \x01(\t\"K\n\x11\x43reateUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12%\n\x04user\x18\x02 \x01(\x0b\x32\x17.loupe.registry.v1.User\"9\n\x10ListUsersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"T\n\x11ListUsersResponse\x12&\n\x05users\x18\x01 \x03(\x0b\x32\x17.loupe.registry.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"M\n\x12\x43reateTokenRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\'\n\x05token\x18\x02 \x01(\x0b\x32\x18.loupe.registry.v1.Token\"J\n\x11ListTokensRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"W\n\x12ListTokensResponse\x12(\n\x06tokens\x18\x01 \x03(\x0b\x32\x18.loupe.registry.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12RevokeTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"~\n\x17ListAuditEntriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x11\n\tprincipal\x18\x03 \x01(\t\x12)\n\x05\x61\x66ter\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"c\n\x18ListAuditEntriesResponse\x12.\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1d.loupe.registry.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xbd\x07\n\x0fIdentityService\x12`\n\x06WhoAmI\x12 .loupe.registry.v1.WhoAmIRequest\x1a\x1c.loupe.registry.v1.Principal\"\x16\xc8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/whoami\x12Z\n\x0c\x41uthenticate\x12&.loupe.registry.v1.AuthenticateRequest\x1a\x1c.loupe.registry.v1.Principal\"\x04\xc8\xf3\x18\x06\x12h\n\nCreateUser\x12$.loupe.registry.v1.CreateUserRequest\x1a\x17.loupe.registry.v1.User\"\x1b\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x11\"\t/v1/users:\x04user\x12m\n\tListUsers\x12#.loupe.registry.v1.ListUsersRequest\x1a$.loupe.registry.v1.ListUsersResponse\"\x15\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/users\x12~\n\x0b\x43reateToken\x12%.loupe.registry.v1.CreateTokenRequest\x1a\x18.loupe.registry.v1.Token\".\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02$\"\x1b/v1/{parent=users/*}/tokens:\x05token\x12\x82\x01\n\nListTokens\x12$.loupe.registry.v1.ListTokensRequest\x1a%.loupe.registry.v1.ListTokensResponse\"\'\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=users/*}/tokens\x12\x81\x01\n\x0bRevokeToken\x12%.loupe.registry.v1.RevokeTokenRequest\x1a\x18.loupe.registry.v1.Token\"1\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\'\"\"/v1/{name=users/*/tokens/*}:revoke:\x01*\x12\x89\x01\n\x10ListAuditEntries\x12*.loupe.registry.v1.ListAuditEntriesRequest\x1a+.loupe.registry.v1.ListAuditEntriesResponse\"\x1c\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/auditEntriesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(loupe/registry/v1/identity_service.proto\x12\x11loupe.registry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/access/v1/access.proto\x1a loupe/registry/v1/identity.proto\"G\n\x0cLogInRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12\x14\n\x0cnew_password\x18\x03 \x01(\t\"P\n\rLogInResponse\x12/\n\tprincipal\x18\x01 \x01(\x0b\x32\x1c.loupe.registry.v1.Principal\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\x0f\n\rLogOutRequest\"?\n\x15\x43hangePasswordRequest\x12\x10\n\x08password\x18\x01 \x01(\t\x12\x14\n\x0cnew_password\x18\x02 \x01(\t\"k\n\x11UpdateUserRequest\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.loupe.registry.v1.User\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"$\n\x14ResetPasswordRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"2\n\x15ResetPasswordResponse\x12\x19\n\x11one_time_password\x18\x01 \x01(\t\"\x0f\n\rWhoAmIRequest\"$\n\x13\x41uthenticateRequest\x12\r\n\x05token\x18\x01 \x01(\t\"K\n\x11\x43reateUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12%\n\x04user\x18\x02 \x01(\x0b\x32\x17.loupe.registry.v1.User\"9\n\x10ListUsersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"T\n\x11ListUsersResponse\x12&\n\x05users\x18\x01 \x03(\x0b\x32\x17.loupe.registry.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"M\n\x12\x43reateTokenRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\'\n\x05token\x18\x02 \x01(\x0b\x32\x18.loupe.registry.v1.Token\"J\n\x11ListTokensRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"W\n\x12ListTokensResponse\x12(\n\x06tokens\x18\x01 \x03(\x0b\x32\x18.loupe.registry.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12RevokeTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"~\n\x17ListAuditEntriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x11\n\tprincipal\x18\x03 \x01(\t\x12)\n\x05\x61\x66ter\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"c\n\x18ListAuditEntriesResponse\x12.\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1d.loupe.registry.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x8f\x0c\n\x0fIdentityService\x12\x66\n\x05LogIn\x12\x1f.loupe.registry.v1.LogInRequest\x1a .loupe.registry.v1.LogInResponse\"\x1a\xc8\xf3\x18\x07\x82\xd3\xe4\x93\x02\x10\"\x0b/v1/session:\x01*\x12[\n\x06LogOut\x12 .loupe.registry.v1.LogOutRequest\x1a\x16.google.protobuf.Empty\"\x17\xc8\xf3\x18\x01\x82\xd3\xe4\x93\x02\r*\x0b/v1/session\x12}\n\x0e\x43hangePassword\x12(.loupe.registry.v1.ChangePasswordRequest\x1a\x16.google.protobuf.Empty\")\xc8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/session:changePassword:\x01*\x12`\n\x06WhoAmI\x12 .loupe.registry.v1.WhoAmIRequest\x1a\x1c.loupe.registry.v1.Principal\"\x16\xc8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/whoami\x12Z\n\x0c\x41uthenticate\x12&.loupe.registry.v1.AuthenticateRequest\x1a\x1c.loupe.registry.v1.Principal\"\x04\xc8\xf3\x18\x06\x12h\n\nCreateUser\x12$.loupe.registry.v1.CreateUserRequest\x1a\x17.loupe.registry.v1.User\"\x1b\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x11\"\t/v1/users:\x04user\x12m\n\tListUsers\x12#.loupe.registry.v1.ListUsersRequest\x1a$.loupe.registry.v1.ListUsersResponse\"\x15\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/users\x12v\n\nUpdateUser\x12$.loupe.registry.v1.UpdateUserRequest\x1a\x17.loupe.registry.v1.User\")\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x1f\x32\x17/v1/{user.name=users/*}:\x04user\x12\x93\x01\n\rResetPassword\x12\'.loupe.registry.v1.ResetPasswordRequest\x1a(.loupe.registry.v1.ResetPasswordResponse\"/\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02%\" /v1/{name=users/*}:resetPassword:\x01*\x12~\n\x0b\x43reateToken\x12%.loupe.registry.v1.CreateTokenRequest\x1a\x18.loupe.registry.v1.Token\".\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02$\"\x1b/v1/{parent=users/*}/tokens:\x05token\x12\x82\x01\n\nListTokens\x12$.loupe.registry.v1.ListTokensRequest\x1a%.loupe.registry.v1.ListTokensResponse\"\'\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=users/*}/tokens\x12\x81\x01\n\x0bRevokeToken\x12%.loupe.registry.v1.RevokeTokenRequest\x1a\x18.loupe.registry.v1.Token\"1\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\'\"\"/v1/{name=users/*/tokens/*}:revoke:\x01*\x12\x89\x01\n\x10ListAuditEntries\x12*.loupe.registry.v1.ListAuditEntriesRequest\x1a+.loupe.registry.v1.ListAuditEntriesResponse\"\x1c\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/auditEntriesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loupe.registry.v1.identity_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_IDENTITYSERVICE'].methods_by_name['LogIn']._loaded_options = None
+  _globals['_IDENTITYSERVICE'].methods_by_name['LogIn']._serialized_options = b'\310\363\030\007\202\323\344\223\002\020\"\013/v1/session:\001*'
+  _globals['_IDENTITYSERVICE'].methods_by_name['LogOut']._loaded_options = None
+  _globals['_IDENTITYSERVICE'].methods_by_name['LogOut']._serialized_options = b'\310\363\030\001\202\323\344\223\002\r*\013/v1/session'
+  _globals['_IDENTITYSERVICE'].methods_by_name['ChangePassword']._loaded_options = None
+  _globals['_IDENTITYSERVICE'].methods_by_name['ChangePassword']._serialized_options = b'\310\363\030\001\202\323\344\223\002\037\"\032/v1/session:changePassword:\001*'
   _globals['_IDENTITYSERVICE'].methods_by_name['WhoAmI']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['WhoAmI']._serialized_options = b'\310\363\030\001\202\323\344\223\002\014\022\n/v1/whoami'
   _globals['_IDENTITYSERVICE'].methods_by_name['Authenticate']._loaded_options = None
@@ -43,6 +51,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IDENTITYSERVICE'].methods_by_name['CreateUser']._serialized_options = b'\310\363\030\005\202\323\344\223\002\021\"\t/v1/users:\004user'
   _globals['_IDENTITYSERVICE'].methods_by_name['ListUsers']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['ListUsers']._serialized_options = b'\310\363\030\005\202\323\344\223\002\013\022\t/v1/users'
+  _globals['_IDENTITYSERVICE'].methods_by_name['UpdateUser']._loaded_options = None
+  _globals['_IDENTITYSERVICE'].methods_by_name['UpdateUser']._serialized_options = b'\310\363\030\005\202\323\344\223\002\0372\027/v1/{user.name=users/*}:\004user'
+  _globals['_IDENTITYSERVICE'].methods_by_name['ResetPassword']._loaded_options = None
+  _globals['_IDENTITYSERVICE'].methods_by_name['ResetPassword']._serialized_options = b'\310\363\030\005\202\323\344\223\002%\" /v1/{name=users/*}:resetPassword:\001*'
   _globals['_IDENTITYSERVICE'].methods_by_name['CreateToken']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['CreateToken']._serialized_options = b'\310\363\030\005\202\323\344\223\002$\"\033/v1/{parent=users/*}/tokens:\005token'
   _globals['_IDENTITYSERVICE'].methods_by_name['ListTokens']._loaded_options = None
@@ -51,28 +63,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IDENTITYSERVICE'].methods_by_name['RevokeToken']._serialized_options = b'\310\363\030\005\202\323\344\223\002\'\"\"/v1/{name=users/*/tokens/*}:revoke:\001*'
   _globals['_IDENTITYSERVICE'].methods_by_name['ListAuditEntries']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['ListAuditEntries']._serialized_options = b'\310\363\030\005\202\323\344\223\002\022\022\020/v1/auditEntries'
-  _globals['_WHOAMIREQUEST']._serialized_start=190
-  _globals['_WHOAMIREQUEST']._serialized_end=205
-  _globals['_AUTHENTICATEREQUEST']._serialized_start=207
-  _globals['_AUTHENTICATEREQUEST']._serialized_end=243
-  _globals['_CREATEUSERREQUEST']._serialized_start=245
-  _globals['_CREATEUSERREQUEST']._serialized_end=320
-  _globals['_LISTUSERSREQUEST']._serialized_start=322
-  _globals['_LISTUSERSREQUEST']._serialized_end=379
-  _globals['_LISTUSERSRESPONSE']._serialized_start=381
-  _globals['_LISTUSERSRESPONSE']._serialized_end=465
-  _globals['_CREATETOKENREQUEST']._serialized_start=467
-  _globals['_CREATETOKENREQUEST']._serialized_end=544
-  _globals['_LISTTOKENSREQUEST']._serialized_start=546
-  _globals['_LISTTOKENSREQUEST']._serialized_end=620
-  _globals['_LISTTOKENSRESPONSE']._serialized_start=622
-  _globals['_LISTTOKENSRESPONSE']._serialized_end=709
-  _globals['_REVOKETOKENREQUEST']._serialized_start=711
-  _globals['_REVOKETOKENREQUEST']._serialized_end=745
-  _globals['_LISTAUDITENTRIESREQUEST']._serialized_start=747
-  _globals['_LISTAUDITENTRIESREQUEST']._serialized_end=873
-  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_start=875
-  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_end=974
-  _globals['_IDENTITYSERVICE']._serialized_start=977
-  _globals['_IDENTITYSERVICE']._serialized_end=1934
+  _globals['_LOGINREQUEST']._serialized_start=253
+  _globals['_LOGINREQUEST']._serialized_end=324
+  _globals['_LOGINRESPONSE']._serialized_start=326
+  _globals['_LOGINRESPONSE']._serialized_end=406
+  _globals['_LOGOUTREQUEST']._serialized_start=408
+  _globals['_LOGOUTREQUEST']._serialized_end=423
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=425
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=488
+  _globals['_UPDATEUSERREQUEST']._serialized_start=490
+  _globals['_UPDATEUSERREQUEST']._serialized_end=597
+  _globals['_RESETPASSWORDREQUEST']._serialized_start=599
+  _globals['_RESETPASSWORDREQUEST']._serialized_end=635
+  _globals['_RESETPASSWORDRESPONSE']._serialized_start=637
+  _globals['_RESETPASSWORDRESPONSE']._serialized_end=687
+  _globals['_WHOAMIREQUEST']._serialized_start=689
+  _globals['_WHOAMIREQUEST']._serialized_end=704
+  _globals['_AUTHENTICATEREQUEST']._serialized_start=706
+  _globals['_AUTHENTICATEREQUEST']._serialized_end=742
+  _globals['_CREATEUSERREQUEST']._serialized_start=744
+  _globals['_CREATEUSERREQUEST']._serialized_end=819
+  _globals['_LISTUSERSREQUEST']._serialized_start=821
+  _globals['_LISTUSERSREQUEST']._serialized_end=878
+  _globals['_LISTUSERSRESPONSE']._serialized_start=880
+  _globals['_LISTUSERSRESPONSE']._serialized_end=964
+  _globals['_CREATETOKENREQUEST']._serialized_start=966
+  _globals['_CREATETOKENREQUEST']._serialized_end=1043
+  _globals['_LISTTOKENSREQUEST']._serialized_start=1045
+  _globals['_LISTTOKENSREQUEST']._serialized_end=1119
+  _globals['_LISTTOKENSRESPONSE']._serialized_start=1121
+  _globals['_LISTTOKENSRESPONSE']._serialized_end=1208
+  _globals['_REVOKETOKENREQUEST']._serialized_start=1210
+  _globals['_REVOKETOKENREQUEST']._serialized_end=1244
+  _globals['_LISTAUDITENTRIESREQUEST']._serialized_start=1246
+  _globals['_LISTAUDITENTRIESREQUEST']._serialized_end=1372
+  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_start=1374
+  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_end=1473
+  _globals['_IDENTITYSERVICE']._serialized_start=1476
+  _globals['_IDENTITYSERVICE']._serialized_end=3027
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from loupe.registry.v1 import identity_pb2 as loupe_dot_registry_dot_v1_dot_identity__pb2
 from loupe.registry.v1 import identity_service_pb2 as loupe_dot_registry_dot_v1_dot_identity__service__pb2
 
@@ -36,6 +37,21 @@ class IdentityServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.LogIn = channel.unary_unary(
+                '/loupe.registry.v1.IdentityService/LogIn',
+                request_serializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.LogInRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.LogInResponse.FromString,
+                _registered_method=True)
+        self.LogOut = channel.unary_unary(
+                '/loupe.registry.v1.IdentityService/LogOut',
+                request_serializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.LogOutRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.ChangePassword = channel.unary_unary(
+                '/loupe.registry.v1.IdentityService/ChangePassword',
+                request_serializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.ChangePasswordRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
         self.WhoAmI = channel.unary_unary(
                 '/loupe.registry.v1.IdentityService/WhoAmI',
                 request_serializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.WhoAmIRequest.SerializeToString,
@@ -55,6 +71,16 @@ class IdentityServiceStub:
                 '/loupe.registry.v1.IdentityService/ListUsers',
                 request_serializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.ListUsersRequest.SerializeToString,
                 response_deserializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.ListUsersResponse.FromString,
+                _registered_method=True)
+        self.UpdateUser = channel.unary_unary(
+                '/loupe.registry.v1.IdentityService/UpdateUser',
+                request_serializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.UpdateUserRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_identity__pb2.User.FromString,
+                _registered_method=True)
+        self.ResetPassword = channel.unary_unary(
+                '/loupe.registry.v1.IdentityService/ResetPassword',
+                request_serializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.ResetPasswordRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.ResetPasswordResponse.FromString,
                 _registered_method=True)
         self.CreateToken = channel.unary_unary(
                 '/loupe.registry.v1.IdentityService/CreateToken',
@@ -82,6 +108,29 @@ class IdentityServiceServicer:
     """Users and tokens.
     """
 
+    def LogIn(self, request, context):
+        """Opens a session of the console: a token good for twelve hours. Over HTTP its secret comes as a cookie that
+        scripts cannot read. A user name that does not exist and a wrong password are one answer, UNAUTHENTICATED;
+        after five of them a name is refused for a while, longer each time: RESOURCE_EXHAUSTED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LogOut(self, request, context):
+        """Ends the caller's session. FAILED_PRECONDITION with any other token: those are revoked by an administrator.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangePassword(self, request, context):
+        """The caller's own; ends all other sessions of the caller.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WhoAmI(self, request, context):
         """Whom the caller's own token speaks for.
         """
@@ -104,6 +153,21 @@ class IdentityServiceServicer:
 
     def ListUsers(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateUser(self, request, context):
+        """Role, display name and disabled; nobody can take administration from themselves. Disabling ends all sessions.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResetPassword(self, request, context):
+        """Gives a user a one-time password, with which only an own one can be chosen; ends the user's sessions and
+        any lock-out.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -136,6 +200,21 @@ class IdentityServiceServicer:
 
 def add_IdentityServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'LogIn': grpc.unary_unary_rpc_method_handler(
+                    servicer.LogIn,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.LogInRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.LogInResponse.SerializeToString,
+            ),
+            'LogOut': grpc.unary_unary_rpc_method_handler(
+                    servicer.LogOut,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.LogOutRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'ChangePassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangePassword,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.ChangePasswordRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
             'WhoAmI': grpc.unary_unary_rpc_method_handler(
                     servicer.WhoAmI,
                     request_deserializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.WhoAmIRequest.FromString,
@@ -155,6 +234,16 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.ListUsers,
                     request_deserializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.ListUsersRequest.FromString,
                     response_serializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.ListUsersResponse.SerializeToString,
+            ),
+            'UpdateUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateUser,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.UpdateUserRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_identity__pb2.User.SerializeToString,
+            ),
+            'ResetPassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetPassword,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.ResetPasswordRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.ResetPasswordResponse.SerializeToString,
             ),
             'CreateToken': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateToken,
@@ -187,6 +276,87 @@ def add_IdentityServiceServicer_to_server(servicer, server):
 class IdentityService:
     """Users and tokens.
     """
+
+    @staticmethod
+    def LogIn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.IdentityService/LogIn',
+            loupe_dot_registry_dot_v1_dot_identity__service__pb2.LogInRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_identity__service__pb2.LogInResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LogOut(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.IdentityService/LogOut',
+            loupe_dot_registry_dot_v1_dot_identity__service__pb2.LogOutRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangePassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.IdentityService/ChangePassword',
+            loupe_dot_registry_dot_v1_dot_identity__service__pb2.ChangePasswordRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def WhoAmI(request,
@@ -286,6 +456,60 @@ class IdentityService:
             '/loupe.registry.v1.IdentityService/ListUsers',
             loupe_dot_registry_dot_v1_dot_identity__service__pb2.ListUsersRequest.SerializeToString,
             loupe_dot_registry_dot_v1_dot_identity__service__pb2.ListUsersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.IdentityService/UpdateUser',
+            loupe_dot_registry_dot_v1_dot_identity__service__pb2.UpdateUserRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_identity__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetPassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.IdentityService/ResetPassword',
+            loupe_dot_registry_dot_v1_dot_identity__service__pb2.ResetPasswordRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_identity__service__pb2.ResetPasswordResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from loupe.registry.v1 import identity_pb2 as _identity_pb2
 from loupe.registry.v1 import identity_service_pb2 as _identity_service_pb2
@@ -34,12 +35,27 @@ class IdentityServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> IdentityServiceAsyncStub: ...
+    LogIn: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.LogInRequest, _identity_service_pb2.LogInResponse]
+    """Opens a session of the console: a token good for twelve hours. Over HTTP its secret comes as a cookie that
+    scripts cannot read. A user name that does not exist and a wrong password are one answer, UNAUTHENTICATED;
+    after five of them a name is refused for a while, longer each time: RESOURCE_EXHAUSTED.
+    """
+    LogOut: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.LogOutRequest, _empty_pb2.Empty]
+    """Ends the caller's session. FAILED_PRECONDITION with any other token: those are revoked by an administrator."""
+    ChangePassword: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ChangePasswordRequest, _empty_pb2.Empty]
+    """The caller's own; ends all other sessions of the caller."""
     WhoAmI: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.WhoAmIRequest, _identity_pb2.Principal]
     """Whom the caller's own token speaks for."""
     Authenticate: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.AuthenticateRequest, _identity_pb2.Principal]
     """Whom a presented token speaks for; the other services ask. UNAUTHENTICATED if nobody."""
     CreateUser: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.CreateUserRequest, _identity_pb2.User]
     ListUsers: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListUsersRequest, _identity_service_pb2.ListUsersResponse]
+    UpdateUser: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.UpdateUserRequest, _identity_pb2.User]
+    """Role, display name and disabled; nobody can take administration from themselves. Disabling ends all sessions."""
+    ResetPassword: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ResetPasswordRequest, _identity_service_pb2.ResetPasswordResponse]
+    """Gives a user a one-time password, with which only an own one can be chosen; ends the user's sessions and
+    any lock-out.
+    """
     CreateToken: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.CreateTokenRequest, _identity_pb2.Token]
     ListTokens: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListTokensRequest, _identity_service_pb2.ListTokensResponse]
     RevokeToken: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeTokenRequest, _identity_pb2.Token]
@@ -51,12 +67,27 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """Users and tokens."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    LogIn: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.LogInRequest, _identity_service_pb2.LogInResponse]  # type: ignore[assignment]
+    """Opens a session of the console: a token good for twelve hours. Over HTTP its secret comes as a cookie that
+    scripts cannot read. A user name that does not exist and a wrong password are one answer, UNAUTHENTICATED;
+    after five of them a name is refused for a while, longer each time: RESOURCE_EXHAUSTED.
+    """
+    LogOut: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.LogOutRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Ends the caller's session. FAILED_PRECONDITION with any other token: those are revoked by an administrator."""
+    ChangePassword: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ChangePasswordRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """The caller's own; ends all other sessions of the caller."""
     WhoAmI: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.WhoAmIRequest, _identity_pb2.Principal]  # type: ignore[assignment]
     """Whom the caller's own token speaks for."""
     Authenticate: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.AuthenticateRequest, _identity_pb2.Principal]  # type: ignore[assignment]
     """Whom a presented token speaks for; the other services ask. UNAUTHENTICATED if nobody."""
     CreateUser: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.CreateUserRequest, _identity_pb2.User]  # type: ignore[assignment]
     ListUsers: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListUsersRequest, _identity_service_pb2.ListUsersResponse]  # type: ignore[assignment]
+    UpdateUser: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.UpdateUserRequest, _identity_pb2.User]  # type: ignore[assignment]
+    """Role, display name and disabled; nobody can take administration from themselves. Disabling ends all sessions."""
+    ResetPassword: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ResetPasswordRequest, _identity_service_pb2.ResetPasswordResponse]  # type: ignore[assignment]
+    """Gives a user a one-time password, with which only an own one can be chosen; ends the user's sessions and
+    any lock-out.
+    """
     CreateToken: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.CreateTokenRequest, _identity_pb2.Token]  # type: ignore[assignment]
     ListTokens: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListTokensRequest, _identity_service_pb2.ListTokensResponse]  # type: ignore[assignment]
     RevokeToken: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeTokenRequest, _identity_pb2.Token]  # type: ignore[assignment]
@@ -65,6 +96,33 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
 
 class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     """Users and tokens."""
+
+    @_abc_1.abstractmethod
+    def LogIn(
+        self,
+        request: _identity_service_pb2.LogInRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.LogInResponse, _abc.Awaitable[_identity_service_pb2.LogInResponse]]:
+        """Opens a session of the console: a token good for twelve hours. Over HTTP its secret comes as a cookie that
+        scripts cannot read. A user name that does not exist and a wrong password are one answer, UNAUTHENTICATED;
+        after five of them a name is refused for a while, longer each time: RESOURCE_EXHAUSTED.
+        """
+
+    @_abc_1.abstractmethod
+    def LogOut(
+        self,
+        request: _identity_service_pb2.LogOutRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Ends the caller's session. FAILED_PRECONDITION with any other token: those are revoked by an administrator."""
+
+    @_abc_1.abstractmethod
+    def ChangePassword(
+        self,
+        request: _identity_service_pb2.ChangePasswordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """The caller's own; ends all other sessions of the caller."""
 
     @_abc_1.abstractmethod
     def WhoAmI(
@@ -95,6 +153,24 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_service_pb2.ListUsersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.ListUsersResponse, _abc.Awaitable[_identity_service_pb2.ListUsersResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def UpdateUser(
+        self,
+        request: _identity_service_pb2.UpdateUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.User, _abc.Awaitable[_identity_pb2.User]]:
+        """Role, display name and disabled; nobody can take administration from themselves. Disabling ends all sessions."""
+
+    @_abc_1.abstractmethod
+    def ResetPassword(
+        self,
+        request: _identity_service_pb2.ResetPasswordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.ResetPasswordResponse, _abc.Awaitable[_identity_service_pb2.ResetPasswordResponse]]:
+        """Gives a user a one-time password, with which only an own one can be chosen; ends the user's sessions and
+        any lock-out.
+        """
 
     @_abc_1.abstractmethod
     def CreateToken(

@@ -1,0 +1,176 @@
+"""People log in and out, and choose their passwords (A1)."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from services.kit.auth import Principal, Role
+from services.kit.database import Sessions
+from services.kit.errors import FailedPrecondition, ResourceExhausted, Unauthenticated
+from services.kit.process import Clock
+from services.registry.domain.identifiers import id_faults, refuse
+from services.registry.domain.identity import SESSION_LIFE, PresentedToken, Token, issue
+from services.registry.domain.passwords import (
+    FORGET_AFTER,
+    MAX_CHARACTERS,
+    Password,
+    PasswordChangeRequired,
+    WrongCredentials,
+    normalised,
+    one_time_password,
+    password_faults,
+)
+from services.registry.storage.identity import Identities, Passwords
+
+T = TypeVar("T")
+
+# What an administrator sees of sessions that are over.
+_SESSIONS_KEPT = timedelta(days=30)
+
+
+class SlowHash:
+    """Argon2id as RFC 9106 recommends it second (3 passes, 4 lanes; 64 MiB), beside the event loop.
+
+    Few threads and a short queue: a flood of log-ins costs twice that memory and two cores at most.
+    """
+
+    def __init__(self, memory_kib: int, threads: int = 2, max_waiting: int = 32) -> None:
+        self._hasher = PasswordHasher(time_cost=3, parallelism=4, memory_cost=memory_kib)
+        self._threads = ThreadPoolExecutor(threads, "argon2")
+        self._places = threads + max_waiting
+        # Of nobody's password: what an unknown user's is compared with, so that the answer takes as long.
+        self._nobodys = self._hasher.hash(one_time_password())
+
+    async def of(self, password: str) -> str:
+        """What is kept of a password."""
+        return await self._run(lambda: self._hasher.hash(normalised(password)))
+
+    async def matches(self, password: str, kept: str | None) -> bool:
+        """Whether it is the kept one's; as slow where there is none."""
+
+        def compare() -> bool:
+            try:
+                self._hasher.verify(kept or self._nobodys, normalised(password))
+            except (VerificationError, InvalidHashError):
+                return False
+            return kept is not None
+
+        return await self._run(compare)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        if self._places == 0:
+            raise ResourceExhausted(
+                "too many people log in at this moment; try again in a second", retry_after_s=1
+            )
+        self._places -= 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._places += 1
+
+
+class LogIns:
+    """Sessions and passwords. A session is a token that a log-in made."""
+
+    def __init__(self, sessions: Sessions, clock: Clock, hash_: SlowHash) -> None:
+        self._sessions = sessions
+        self._clock = clock
+        self._hash = hash_
+
+    async def log_in(self, user: str, password: str, new_password: str) -> tuple[Token, PresentedToken]:
+        """A new session; WrongCredentials, LockedOut, PasswordChangeRequired."""
+        kept = await self._verified(user, password)
+        if kept.one_time and not new_password:
+            raise PasswordChangeRequired(
+                f"the password of users/{user} was handed out by an administrator; choose your own",
+                user=f"users/{user}",
+            )
+        now = self._clock.now()
+        changed = await self._chosen(kept, password, new_password) if new_password else None
+        async with self._sessions.begin() as session:
+            identities = Identities(session)
+            owner = await identities.get_user(user)
+            if owner.disabled:
+                raise Unauthenticated(
+                    f"user {user} is disabled; ask an administrator", reason="USER_DISABLED", user=user
+                )
+            if changed is not None:
+                await _replace(Passwords(session), kept, changed)
+                await identities.end_sessions(user)
+            await identities.forget_sessions(user, before=now - _SESSIONS_KEPT)
+            token, presented = issue(owner, None, "Console", now + SESSION_LIFE, now, session=True)
+            await identities.add_token(token)
+        return token, presented
+
+    async def log_out(self, caller: Principal) -> None:
+        """End the caller's session."""
+        async with self._sessions.begin() as session:
+            identities = Identities(session)
+            found = None if caller.role is Role.SERVICE else await identities.find_token(caller.token_id)
+            if found is None or not found[0].session:
+                raise FailedPrecondition(
+                    "this token is no session of the console; an administrator revokes it",
+                    reason="NOT_A_SESSION",
+                )
+            await identities.revoke_token(found[1].id, found[0].id)
+
+    async def change_password(self, caller: Principal, password: str, new_password: str) -> None:
+        """The caller's own; WrongCredentials if `password` is not it."""
+        if caller.role is Role.SERVICE:
+            raise FailedPrecondition("the services have no password", reason="NO_PASSWORD")
+        user = caller.name.removeprefix("users/")
+        kept = await self._verified(user, password)
+        changed = await self._chosen(kept, password, new_password)
+        async with self._sessions.begin() as session:
+            await _replace(Passwords(session), kept, changed)
+            await Identities(session).end_sessions(user, but=caller.token_id)
+
+    async def reset_password(self, user: str) -> str:
+        """A one-time password for the user, to be handed over."""
+        handed_out = one_time_password()
+        hashed = await self._hash.of(handed_out)
+        async with self._sessions.begin() as session:
+            await Identities(session).get_user(user)
+            await Passwords(session).put(Password(user, hashed, one_time=True, set_time=self._clock.now()))
+            await Passwords(session).forget_attempts(user)
+            await Identities(session).end_sessions(user)
+        return handed_out
+
+    async def _verified(self, user: str, password: str) -> Password:
+        """The user's password, if it is that; WrongCredentials, LockedOut."""
+        if id_faults(user, "user_id") or len(password) > MAX_CHARACTERS:
+            # Nobody's name: not worth a row.
+            await self._hash.matches("", None)
+            raise _wrong()
+        now = self._clock.now()
+        async with self._sessions.begin() as session:
+            passwords = Passwords(session)
+            await passwords.forget_attempts_before(now - FORGET_AFTER)
+            await passwords.put_attempts((await passwords.hold_attempts(user, now)).count(now))
+            kept = await passwords.find(user)
+        if not await self._hash.matches(password, kept.hash if kept else None) or kept is None:
+            raise _wrong()
+        async with self._sessions.begin() as session:
+            await Passwords(session).forget_attempts(user)
+        return kept
+
+    async def _chosen(self, kept: Password, password: str, new_password: str) -> Password:
+        refuse(password_faults(new_password, kept.user, "new_password", before=password))
+        return Password(
+            kept.user, await self._hash.of(new_password), one_time=False, set_time=self._clock.now()
+        )
+
+
+async def _replace(passwords: Passwords, kept: Password, changed: Password) -> None:
+    if not await passwords.replace(kept, changed):
+        # Somebody used the same one-time password in the same moment, or an administrator reset it.
+        raise _wrong()
+
+
+def _wrong() -> WrongCredentials:
+    return WrongCredentials("user name or password is wrong")
