@@ -51,7 +51,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "archive": ("loupe.commands.models:archive", "Hide a version, or bring it back."),
     "predict": ("loupe.commands.predict:predict", "Test a version against a question bank."),
     "events": ("loupe.commands.events:events", "Show what happened, from NATS JetStream."),
-    "users": ("loupe.commands.access:users", "Create and list users."),
+    "users": ("loupe.commands.access:users", "Create, change and list users."),
     "tokens": ("loupe.commands.access:tokens", "Create, list and revoke tokens."),
     "whoami": ("loupe.commands.access:whoami", "Show whom your token speaks for."),
 }

@@ -253,3 +253,7 @@ def test_who_may_not_is_told_and_who_is_unknown_too(loupe: Loupe, panels: Path) 
     unknown = loupe("tasks", token="loupe_nobody_" + "0" * 32)
     assert (unknown.code, unknown.stdout) == (1, "")
     assert loupe.json("tokens", "revoke", made["name"])["revoked"] is True
+    assert loupe.json("users", "reset-password", "watcher")["oneTimePassword"].count("-") == 3
+    changed = loupe.json("users", "update", "watcher", "--disable", "--role", "engineer")
+    assert (changed["disabled"], changed["role"]) == (True, "ROLE_ENGINEER")
+    assert changed["passwordState"] == "PASSWORD_STATE_ONE_TIME"

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 import click
 from loupe import names
 from loupe.access.v1 import access_pb2
-from loupe.client import pages
+from loupe.client import AsyncLoupe, pages
 from loupe.commands.session import Session, remote
 from loupe.registry.v1 import identity_pb2, identity_service_pb2
 from loupe.rendering import enum_word, facts, local_time, message_json, table
 
+_ADMIN = "users/admin"
 ROLES = ("viewer", "engineer", "releaser", "admin")
 
 role_option = click.option(
@@ -36,9 +37,9 @@ async def whoami(session: Session) -> None:
     )
 
 
-@click.group(short_help="Create and list users.")
+@click.group(short_help="Create, change and list users.")
 def users() -> None:
-    """Create and list users."""
+    """Create, change and list users, and give them passwords for the console."""
 
 
 @users.command("create", short_help="Create a user.")
@@ -65,6 +66,70 @@ async def create_user(session: Session, user: str, role: str, display_name: str)
     session.out.hint(f"next: loupe tokens create {names.short(made.name)} --role {role}")
 
 
+@users.command("update", short_help="Change a user's role or name, disable or enable.")
+@click.argument("user")
+@click.option("--role", type=click.Choice(ROLES), default=None)
+@click.option("--display-name", default=None)
+@click.option("--disable/--enable", "disabled", default=None, help="A disabled user is out at once.")
+@remote
+async def update_user(
+    session: Session, user: str, role: str | None, display_name: str | None, *, disabled: bool | None
+) -> None:
+    """Change what is given of a user.
+
+    \b
+    Example:
+      loupe users update alice --role releaser
+    """
+    request = identity_service_pb2.UpdateUserRequest(
+        user=identity_pb2.User(
+            name=names.resource("users", user),
+            role=access_pb2.Role.Value(f"ROLE_{(role or 'unspecified').upper()}"),
+            display_name=display_name or "",
+            disabled=disabled or False,
+        )
+    )
+    given = {"role": role, "display_name": display_name, "disabled": disabled}
+    request.update_mask.paths.extend(name for name, value in given.items() if value is not None)
+    if not request.update_mask.paths:
+        raise click.UsageError("say what to change: --role, --display-name, --disable or --enable")
+    changed = await session.client.identity.UpdateUser(request)
+    session.out.answer(message_json(changed), f"changed {changed.name}")
+
+
+@users.command("reset-password", short_help="Give a user a one-time password for the console.")
+@click.argument("user")
+@remote
+async def reset_password(session: Session, user: str) -> None:
+    """Give a user a one-time password for the console, where an own one is chosen at once.
+
+    Ends the user's sessions, and a lock-out after too many failures.
+
+    \b
+    Example:
+      loupe users reset-password alice
+    """
+    reset = await session.client.identity.ResetPassword(
+        identity_service_pb2.ResetPasswordRequest(name=names.resource("users", user))
+    )
+    session.out.answer(
+        message_json(reset), facts({"user": user, "one-time password": reset.one_time_password})
+    )
+
+
+async def first_log_in(client: AsyncLoupe) -> str:
+    """How the installation's administrator gets into the console, for whoever started it.
+
+    As long as nobody has logged in as `admin`, that is a new one-time password.
+    """
+    request = identity_service_pb2.ListUsersRequest(page_size=500)
+    async for user in pages(client.identity.ListUsers, request, "users"):
+        if user.name == _ADMIN and user.password_state == identity_pb2.PASSWORD_STATE_OWN:
+            return "user admin, with the password chosen at the first log-in"
+    reset = await client.identity.ResetPassword(identity_service_pb2.ResetPasswordRequest(name=_ADMIN))
+    return f"user admin, one-time password {reset.one_time_password}"
+
+
 @users.command("list", short_help="List users.")
 @remote
 async def list_users(session: Session) -> None:
@@ -77,13 +142,14 @@ async def list_users(session: Session) -> None:
             enum_word(access_pb2.Role, user.role).lower(),
             user.display_name,
             "disabled" if user.disabled else "",
+            enum_word(identity_pb2.PasswordState, user.password_state).lower().replace("_", "-"),
             local_time(user.create_time),
         )
         for user in found
     ]
     session.out.answer(
         {"users": [message_json(user) for user in found]},
-        table("USER", "ROLE", "NAME", "", "CREATED", rows=rows),
+        table("USER", "ROLE", "NAME", "", "PASSWORD", "CREATED", rows=rows),
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 from loupe import names
 from loupe.client import AsyncLoupe, pages
+from loupe.commands.access import first_log_in
 from loupe.commands.data import import_listing, import_summary
 from loupe.commands.session import Output, Session, local
 from loupe.commands.tasks import release_task
@@ -156,6 +157,7 @@ async def _story(  # noqa: PLR0913 -- what the demo was asked for
     _print(out, report_page(bank))
     story.next("done: how to go on")
     profile = session.client.profile
+    access = await first_log_in(session.client)
     took = time.monotonic() - story.began_s
     verdict = "above" if bank.overall.accuracy.value > bank.overall.majority_share else "NOT above"
     flag = f" --data-dir {session.data_dir}" if session.data_dir != default_data_dir() else ""
@@ -166,7 +168,8 @@ async def _story(  # noqa: PLR0913 -- what the demo was asked for
             "question bank": f"accuracy {estimate(bank.overall.accuracy)}, "
             f"{verdict} the majority class's {percent(bank.overall.majority_share)}",
             "took": human_duration(took),
-            "gateway": f"http://{profile.gateway_address}  (page: /docs)",
+            "console": f"http://{profile.gateway_address}  ({access})\n"
+            f"click first: 模型库 Models, then {version.partition('@')[0]}; HTTP interface: /docs",
             "gRPC": f"registry {profile.registry_address}, scheduler {profile.scheduler_address}, "
             f"evaluator {profile.evaluator_address}",
             "token": f"in {profile.source} (key `token`)",

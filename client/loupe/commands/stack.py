@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+from loupe.client import Loupe
+from loupe.commands.access import first_log_in
 from loupe.commands.session import Output, local
 from loupe.failures import Unreachable
 from loupe.profile import default_data_dir
@@ -54,7 +56,7 @@ def up(out: Output, data_dir: Path | None, *, detach: bool, trainers: int, evalu
             out.say(f"{process.name}: {process.state}{where}{why}")
 
     def ready(status: stack.StackStatus) -> None:
-        out.answer(_json(status, already_running=False), _summary(status))
+        _tell_ready(out, folder, status, already_running=False)
 
     if detach:
         result = stack.up(folder, detach=True, trainers=trainers, evaluators=evaluators, on_event=tell)
@@ -64,7 +66,7 @@ def up(out: Output, data_dir: Path | None, *, detach: bool, trainers: int, evalu
             return
     if result.already_running:
         out.say("the stack runs already")
-    out.answer(_json(result.status, already_running=result.already_running), _summary(result.status))
+    _tell_ready(out, folder, result.status, already_running=result.already_running)
     out.hint("next: loupe demo, or loupe sample /tmp/panels; `loupe down` stops it")
 
 
@@ -130,7 +132,16 @@ def _camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in others)
 
 
-def _summary(found: stack.StackStatus) -> RenderableType:
+def _tell_ready(out: Output, folder: Path, found: stack.StackStatus, *, already_running: bool) -> None:
+    # A client with a loop of its own: in the foreground the supervisor's runs around this.
+    with Loupe.connect(folder) as client:
+        access = client.call(first_log_in, client.async_client)
+    out.answer(
+        {**_json(found, already_running=already_running), "consoleAccess": access}, _summary(found, access)
+    )
+
+
+def _summary(found: stack.StackStatus, console_access: str = "") -> RenderableType:
     memory = sum(process.memory_bytes or 0 for process in found.processes)
     pairs: dict[str, RenderableType] = {
         "stack": str(found.state) + (f", {human_bytes(memory)} of memory" if memory else ""),
@@ -138,5 +149,7 @@ def _summary(found: stack.StackStatus) -> RenderableType:
     }
     for service, address in found.addresses.items():
         pairs[service] = f"http://{address}" if service == "gateway" else f"{address} (gRPC)"
+    if console_access:
+        pairs["console"] = f"http://{found.addresses['gateway']}  ({console_access})"
     pairs["token"] = f"in {found.data_dir / 'client.json'}"
     return facts(pairs)
