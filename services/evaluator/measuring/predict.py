@@ -35,14 +35,19 @@ class Prediction:
     sample: Sample
     predicted: str
     confidence: float
-    top: tuple[tuple[str, float], ...]
-    """The codes with the greatest confidence, and it; the first is the prediction."""
+    ranked: tuple[tuple[str, float], ...]
+    """The codes that it may have, and how confidently; the first is the prediction."""
     decided_by: DecidedBy
     labels_HW: NDArray[np.uint8] | None = None
     """What the segmentation network sees in each pixel: 0 is background and i the i-th code; None without."""
     truth_HW: NDArray[np.uint8] | None = None
     """What the masks say of each pixel, where labels are to be judged and it is known."""
     perceptual_hash: bytes = b""
+
+    @property
+    def top(self) -> tuple[tuple[str, float], ...]:
+        """The codes that a report keeps."""
+        return self.ranked[:_TOP]
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,7 @@ class _Model:
                 sample=sample,
                 predicted=ranked[0][0],
                 confidence=ranked[0][1],
-                top=tuple(ranked[:_TOP]),
+                ranked=tuple(ranked),
                 decided_by=decided_by,
                 labels_HW=None if labels_NHW is None else labels_NHW[row],
                 truth_HW=chunk.truth.of(sample) if chunk.truth else None,

@@ -1,0 +1,25 @@
+"""Writes models.xbin; its layout is described in native/container.h."""
+
+import hashlib
+import struct
+from collections.abc import Mapping
+
+FORMAT_VERSION = 1
+_MAGIC = b"CSOTXBIN"
+_FIXED = 48
+_ALIGNMENT = 64
+
+
+def pack(parts: Mapping[str, bytes]) -> bytes:
+    """The container of parts in their order; equal parts give equal bytes."""
+    header_size = _FIXED + 4 + sum(1 + len(name.encode()) + 8 + 8 + 32 for name in parts)
+    table = bytearray(struct.pack("<I", len(parts)))
+    body = bytearray()
+    for name, data in parts.items():
+        offset = -(-(header_size + len(body)) // _ALIGNMENT) * _ALIGNMENT
+        body += bytes(offset - header_size - len(body)) + data
+        encoded = name.encode()
+        table += struct.pack("<B", len(encoded)) + encoded + struct.pack("<QQ", offset, len(data))
+        table += hashlib.sha256(data).digest()
+    header = _MAGIC + struct.pack("<II", FORMAT_VERSION, header_size) + hashlib.sha256(table).digest()
+    return header + bytes(table) + bytes(body)

@@ -1,0 +1,42 @@
+// What goes wrong, as an exception; csot_artifact.cpp turns it into a status and a sentence.
+#pragma once
+
+#include <cstdarg>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+
+#include "csot_artifact.h"
+
+namespace csot {
+
+class Fault : public std::exception {
+public:
+    // A printf format; the sentence is cut at 511 bytes. Allocates nothing: it may tell of a lack of memory.
+    __attribute__((format(printf, 3, 4))) Fault(csot_status its, const char* format, ...) : status(its) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(sentence_, sizeof sentence_, format, arguments);
+        va_end(arguments);
+    }
+    const char* what() const noexcept override { return sentence_; }
+
+    const csot_status status;
+
+private:
+    char sentence_[512];
+};
+
+// Sizes that a file names are multiplied and added only here.
+inline uint64_t times(uint64_t a, uint64_t b) {
+    uint64_t product;
+    if (__builtin_mul_overflow(a, b, &product)) throw Fault(CSOT_CORRUPT, "models.xbin names a size beyond 64 bits");
+    return product;
+}
+inline uint64_t plus(uint64_t a, uint64_t b) {
+    uint64_t sum;
+    if (__builtin_add_overflow(a, b, &sum)) throw Fault(CSOT_CORRUPT, "models.xbin names a size beyond 64 bits");
+    return sum;
+}
+
+}  // namespace csot
