@@ -255,6 +255,21 @@ async def test_a_faulty_release_says_all_that_is_wrong(registry: Registry) -> No
     }
 
 
+async def test_the_library_lists_what_tells_models_apart(registry: Registry, viewer: Caller) -> None:
+    """R3: latest version by number, type, environment, last modifier and time, for every model."""
+    model = a_model()
+    await release(registry, model)
+    first = await viewer.models.GetModel(model_service_pb2.GetModelRequest(name=f"models/{model}"))
+    made = await release(registry, model, releaser="users/li-si")
+    answer = await viewer.models.ListModels(model_service_pb2.ListModelsRequest(name_contains=model))
+    (listed,) = answer.models
+    assert (listed.name, listed.latest_version) == (f"models/{model}", made.name)
+    assert (listed.task_type, listed.production_environment) == (made.task_type, made.production_environment)
+    assert listed.last_modifier == "users/li-si"
+    assert listed.create_time == first.create_time
+    assert listed.update_time.ToDatetime() > first.update_time.ToDatetime()
+
+
 async def test_models_are_found_by_part_of_their_name(registry: Registry, viewer: Caller) -> None:
     """R3: whatever the case; a percent sign is a character, not a wildcard."""
     mark = secrets.token_hex(4)
