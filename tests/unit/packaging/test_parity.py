@@ -121,13 +121,8 @@ def test_resizing_is_opencvs_to_the_bit(tmp_path: Path, monkeypatch: pytest.Monk
     package.write_bytes(build_package(weights, NAMED))
     random = np.random.default_rng(0)
     with Artifact(package) as artifact:
-        for height, width in [
-            *random.integers(1, 140, (60, 2)).tolist(),
-            [37, 37],
-            [74, 74],
-            [1, 1],
-            [37, 500],
-        ]:
+        sizes = [[37, 37], [74, 74], [1, 1], [37, 500], *random.integers(1, 140, (60, 2)).tolist()]
+        for height, width in sizes:
             pixels = random.integers(0, 255, (height, width, 3), np.uint8)
             mask_HW = artifact.predict(pixels).mask_HW
             expected_HWC = resize(pixels, InputSpecification(37, 37))
