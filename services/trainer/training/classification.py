@@ -4,7 +4,7 @@ N samples of a batch, C = 3 channels (in logits: classes), H height, W width, F 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -58,9 +58,6 @@ class Classification:
         """Samples, and windows where there are any."""
         samples = f"{len(self._prepared.training)} training and {len(self._prepared.validation)} validation"
         return f"{self._recipe.network}: {samples} samples{self._view.described()}"
-
-    def begin(self, trained: Mapping[str, nn.Module]) -> None:
-        """It is the first."""
 
     def batches(self, iterations: range) -> Batches:
         """Of the training side's classes."""

@@ -1,6 +1,5 @@
 """What the networks of a task have in common while they are trained."""
 
-from collections.abc import Mapping
 from typing import Protocol
 
 from torch import Tensor, nn
@@ -26,10 +25,6 @@ class Learner(Protocol):
 
     def described(self) -> str:
         """What is trained on, for the first line of the log."""
-        ...
-
-    def begin(self, trained: Mapping[str, nn.Module]) -> None:
-        """Before the first iteration: it may inherit from the networks that were trained before it."""
         ...
 
     def batches(self, iterations: range) -> Batches:

@@ -54,12 +54,13 @@ class Share:
     """The part of a task's whole training that one network's is, in 0..1 of its expected time."""
 
     begin: float = 0.0
-    size: float = 1.0
+    end: float = 1.0
+    """Where the next network's begins."""
 
     @property
-    def end(self) -> float:
-        """Where the next network's begins."""
-        return self.begin + self.size
+    def size(self) -> float:
+        """How much of the whole it is."""
+        return self.end - self.begin
 
 
 class Watch:

@@ -3,7 +3,7 @@
 N samples of a batch, K = codes + 1 labels, H height, W width.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,19 +22,22 @@ from services.vision.faults import UserFault
 from services.vision.inference import evidence
 from services.vision.networks import lay_out, normalise, place, to_input
 from services.vision.pack import Pack
-from services.vision.preprocessing import InputSpecification
 from services.vision.regions import RegionRule, calibrate, largest_regions
 from services.vision.samples import UNKNOWN, Sample
-from services.vision.segmenter import SEGMENTER, FeaturePyramid, build_segmenter
+from services.vision.segmenter import SEGMENTER, build_segmenter
 from services.vision.truth import Truth
 from services.vision.weights import Segmentation as TrainedSegmentation
 from services.vision.weights import Weights
 
 _CLASS_BALANCE = 0.5
 """Clean images are mostly alike, and teach little after the first hundred."""
+_AROUND = 0.7
+"""Share of windows of an image with a defect that show some of it."""
+_PLACE = 2
+"""Keeps what decides it apart from where the window then lies (batches._WINDOW)."""
 _JUDGED_AT_ONCE = 32
 _CAUTIONS = np.linspace(-10.0, 10.0, 401, dtype=np.float32)
-_COST = 1.2
+_COST = 0.25
 """What a pixel costs here, as a multiple of what it costs the classifier."""
 
 
@@ -77,9 +80,10 @@ class Labelled:
 
 @dataclass(frozen=True)
 class _Windows:
-    """Windows around defects, from images with their labels.
+    """Windows of images with their labels, most of them around some of the defect where there is one.
 
-    Of whole images the network would learn by heart which part has its defect where.
+    Of whole images the network would learn by heart which part has its defect where; of windows around
+    defects alone, that there always is one.
     """
 
     size: tuple[int, int]
@@ -89,7 +93,9 @@ class _Windows:
         del sample
         label_HW = whole_HWC[..., 3]
         mask_HW = np.where((label_HW > 0) & (label_HW != UNKNOWN), np.uint8(255), np.uint8(0))
-        return cut_window(whole_HWC, mask_HW if mask_HW.any() else None, self.size, draw, seed)
+        random = np.random.Generator(np.random.Philox(key=[seed % 2**64, draw], counter=_PLACE))
+        around = mask_HW.any() and random.random() < _AROUND
+        return cut_window(whole_HWC, mask_HW if around else None, self.size, draw, seed)
 
 
 class Segmentation:
@@ -104,7 +110,6 @@ class Segmentation:
         assert recipe.segmentation  # noqa: S101 - else nobody asks
         assert prepared.labelled  # noqa: S101 - else nobody asks
         self.network = initial_segmenter(recipe, group.device, parent)
-        self._has_parent = parent is not None and parent.segmentation is not None
         self.parameters = recipe.segmentation
         self._recipe = recipe
         self._sides = prepared.sides
@@ -116,10 +121,13 @@ class Segmentation:
         self._validation = Labelled.of(self._images, truth, self._sides.of("validation"))
         if not any(self._shows_a_defect(sample) for sample in self._training.samples):
             raise UserFault("BAD_DATA", "no training sample has a mask that marks something")
-        seen = recipe.input_specification
         self._caution = float("nan")
-        self._windows = _Windows((seen.height, seen.width)) if seen.detail > 1 else None
-        self.relative_cost = _COST * self.parameters.batch_size * _pixels(seen)
+        height, width = self._specification.height, self._specification.width
+        # Half of a whole image shows what surrounds a defect, and differs from draw to draw.
+        self._windows = _Windows((height // 2, width // 2)) if recipe.input_specification.detail > 1 else None
+        if self._windows:
+            height, width = self._windows.size
+        self.relative_cost = _COST * self.parameters.batch_size * height * width
 
     def described(self) -> str:
         """How much of the data is known pixel by pixel."""
@@ -129,11 +137,6 @@ class Segmentation:
             f"{len(self._training.samples)} training samples known pixel by pixel ({unknown} are not), "
             f"{len(self._validation.samples)} validation"
         )
-
-    def begin(self, trained: Mapping[str, nn.Module]) -> None:
-        """Sees at first as the classifier does, unless it is a parent's child: that costs nothing."""
-        if not self._has_parent:
-            self.network.inherit(trained["classification"])
 
     def batches(self, iterations: range) -> Batches:
         """Of all codes."""
@@ -166,8 +169,8 @@ class Segmentation:
 
     @property
     def validation_interval(self) -> int:
-        """One forward pass an image, which is as large as detail² windows."""
-        count = len(self._validation.samples) * self._recipe.input_specification.detail**2
+        """One forward pass an image, as large as four windows."""
+        count = len(self._validation.samples) * (4 if self._windows else 1)
         return affordable_interval(self.parameters.max_iter, self.parameters.batch_size, count)
 
     def score(self) -> float:
@@ -261,34 +264,41 @@ def best_caution(counts_2B: NDArray[np.float64]) -> tuple[float, float]:
 def segmentation_loss(
     logits_NKHW: Tensor, labels_NHW: Tensor, shared: Callable[[Tensor], Tensor] = lambda sums: sums
 ) -> Tensor:
-    """Cross-entropy of every known pixel, plus soft Dice of the codes that the batch shows.
+    """Where there is a defect, and apart from that, of which code the pixels of a defect are.
 
-    Dice weighs a code's pixels by how few they are, or a network would learn that everything is background.
-    Labels are in 0..K - 1, or UNKNOWN. Source: Milletari et al., V-Net, 2016 (Dice).
+    All codes teach together what a defect is: cross-entropy of every known pixel, plus soft Dice (Milletari
+    et al., V-Net, 2016), half of it over the batch and half the mean over the images that show a defect, so
+    that a blowhole weighs as much as a whole uneven tile. Then the code's cross-entropy, again a mean over
+    these images. Labels are in 0..K - 1, or UNKNOWN.
 
-    Neither is a mean over samples: of a part of a batch, `shared` makes its sums those of the batch.
+    Of a part of a batch, `shared` makes the sums of which this consists those of the batch.
     """
-    known_NHW = labels_NHW != UNKNOWN
     logits_NKHW = logits_NKHW.float()
-    entropy = F.cross_entropy(logits_NKHW, labels_NHW, ignore_index=UNKNOWN, reduction="sum")
-    known_N1HW = known_NHW[:, None]
-    probability_NKHW = logits_NKHW.softmax(1) * known_N1HW
-    truth_NKHW = torch.zeros_like(probability_NKHW)
-    truth_NKHW.scatter_(1, torch.where(known_NHW, labels_NHW, 0)[:, None], known_N1HW.float())
-    overlap_NKHW = probability_NKHW * truth_NKHW
-    of_codes = [each.sum((0, 2, 3))[1:] for each in (overlap_NKHW, probability_NKHW, truth_NKHW)]
-    totals = shared(torch.cat([entropy[None], known_NHW.sum()[None], *of_codes]))
-    entropy, known = totals[:2]
-    both_K, predicted_K, true_K = totals[2:].view(3, -1)
-    dice_K = 1 - (2 * both_K + 1) / (predicted_K + true_K + 1)
-    present_K = true_K > 0
-    loss: Tensor = entropy / known.clamp_min(1) + (dice_K * present_K).sum() / present_K.sum().clamp_min(1)
+    known_NHW = labels_NHW != UNKNOWN
+    true_NHW = (known_NHW & (labels_NHW > 0)).float()
+    score_NHW = logits_NKHW[:, 1:].logsumexp(1) - logits_NKHW[:, 0]
+    entropy_NHW = F.binary_cross_entropy_with_logits(score_NHW, true_NHW, reduction="none") * known_NHW
+    found_NHW = score_NHW.sigmoid() * known_NHW
+    both_N, found_N, true_N = (its.sum((1, 2)) for its in (found_NHW * true_NHW, found_NHW, true_NHW))
+    shows_N = (true_N > 0).float()
+    code_NHW = torch.where(true_NHW > 0, labels_NHW - 1, UNKNOWN)
+    of_code_NHW = F.cross_entropy(logits_NKHW[:, 1:], code_NHW, ignore_index=UNKNOWN, reduction="none")
+    of_code_N = of_code_NHW.sum((1, 2)) / true_N.clamp_min(1)
+    dice_N = _dice(both_N, found_N, true_N) * shows_N
+    sums = (entropy_NHW, known_NHW, both_N, found_N, true_N, dice_N, of_code_N, shows_N)
+    entropy, known, both, found, true, dice, of_code, shows = shared(torch.stack([its.sum() for its in sums]))
+    of_shown = (dice + of_code) / shows.clamp_min(1)
+    loss: Tensor = entropy / known.clamp_min(1) + (_dice(both, found, true) + of_shown) / 2
     return loss
+
+
+def _dice(both: Tensor, found: Tensor, true: Tensor) -> Tensor:
+    return 1 - (2 * both + 1) / (found + true + 1)
 
 
 def initial_segmenter(
     recipe: TrainingRecipe, device: torch.device, parent: Weights | None = None
-) -> FeaturePyramid:
+) -> nn.Module:
     """The network at iteration 0, a function of the seed; of the parent only what fits (W13)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
@@ -302,7 +312,3 @@ def initial_segmenter(
         network.load_state_dict(fitting, strict=same_codes)
     place(network, recipe.input_specification.magnified, device)
     return network
-
-
-def _pixels(specification: InputSpecification) -> float:
-    return float(specification.width * specification.height)

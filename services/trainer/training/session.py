@@ -110,7 +110,7 @@ def _train_all(  # noqa: PLR0913, PLR0917 - who is trained, from where on, and w
     watches = {}
     for number, learner in enumerate(learners):
         max_iter = learner.parameters.max_iter
-        share = Share(sum(costs[:number]) / sum(costs), costs[number] / sum(costs))
+        share = Share(sum(costs[:number]) / sum(costs), sum(costs[: number + 1]) / sum(costs))
         watch = watches[learner.name] = Watch(learner.name, max_iter, share, channel)
         if resume and number < at:
             resume.restore(learner.name, learner.network)
@@ -132,10 +132,8 @@ def _train_all(  # noqa: PLR0913, PLR0917 - who is trained, from where on, and w
                 resume.resume(learner.network, optimiser)
                 first = resume.progress.next_iteration
                 _tell_what_changed(resume.progress, begun, watch)
-            else:
-                learner.begin(trained)
-                if number and group.leads:
-                    checkpoints.save(0)  # what the networks before have learnt
+            elif number and group.leads:
+                checkpoints.save(0)  # what the networks before have learnt
             _train(learner, optimiser, first, watch, checkpoints, group)
         trained[learner.name] = learner.network
     return watches
