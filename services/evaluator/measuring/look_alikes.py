@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_DISTANCE = 10
-"""Of 256 bits: a picture that was saved again differs in fewer, two photos of one part mostly in more."""
+MAX_DISTANCE = 12
+"""Of 256 bits. Of 1,344 photos of 222 magnetic tiles all 17 pairs within it that lie under two codes show
+one tile with one defect; pairs of two tiles under two codes begin at 15 bits (at 18 where photos are 64 px).
+Half of all pairs of one tile differ in 29 bits and more: what is found is almost the same photo."""
 HASH_BITS = 256
 _BAND_BITS = 16
 """Two hashes that differ in no more than 15 bits have at least one of 16 bands in common."""
