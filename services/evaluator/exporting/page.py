@@ -19,7 +19,8 @@ _TARGETS = (0.9, 0.95, 0.98, 0.99, 0.995)
 
 
 def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f} %"
+    # A no-break space: a line must not begin with a per cent sign.
+    return "–" if share is None else f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
 
 
 _pages = Environment(
