@@ -11,7 +11,7 @@ identity.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,13 +109,13 @@ class Weights:
         """The segmentation network with these weights, ready to predict."""
         if not self.segmentation:
             return None
-        network = build_segmenter(self.segmentation.network, len(self.codes))
+        network = _empty(build_segmenter, self.segmentation.network, len(self.codes))
         load_strictly(network, self.segmentation.tensors)
         return network.eval()
 
     def classifier(self) -> nn.Module:
         """The network with these weights, ready to predict."""
-        network = build_classifier(self.certificate["network"], self.num_of_classes)
+        network = _empty(build_classifier, self.certificate["network"], self.num_of_classes)
         load_strictly(network, self.tensors)
         return network.eval()
 
@@ -247,6 +247,13 @@ def load_strictly(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
         raise BadWeights("WEIGHTS_MISMATCH", "; ".join(faults[:3]) + more)
     network.load_state_dict(dict(tensors))
+
+
+def _empty(build: Callable[[str, int], nn.Module], name: str, outputs: int) -> nn.Module:
+    """A network whose weights are yet to come: drawing random ones first took half a second."""
+    with torch.device("meta"):
+        network = build(name, outputs)
+    return network.to_empty(device="cpu")
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
