@@ -1,30 +1,39 @@
 """Measures and prints one JSON object: `python -m tests.bench [stack] [live] [training] …`.
 
-Besides: admission, drilldown, listing, which take minutes each. By default the first three.
+By default these three; the others are named below and take minutes each. Options that follow go to every
+bench that is named: `python -m tests.bench prediction --samples 2000`.
 """
 
+import importlib
 import json
 import sys
+from itertools import takewhile
 
-from tests.bench import admission, drilldown, listing, live, stack, throughput
+BENCHES = {
+    name: f"tests.bench.{name}"
+    for name in (
+        "admission",
+        "drilldown",
+        "listing",
+        "live",
+        "look_alikes",
+        "prediction",
+        "special",
+        "stack",
+    )
+} | {"training": "tests.bench.throughput"}
 
 
 def main() -> None:
     """Run the benches that are named, or the usual ones."""
-    wanted = sys.argv[1:] or ["stack", "live", "training"]
-    figures = {}
-    if "stack" in wanted:
-        figures["stack"] = stack.measure()
-    if "live" in wanted:
-        figures["live"] = live.measure()
-    if "training" in wanted:
-        figures["training"] = throughput.measure()
-    if "admission" in wanted:
-        figures["admission"] = admission.measure()
-    if "drilldown" in wanted:
-        figures["drilldown"] = drilldown.measure()
-    if "listing" in wanted:
-        figures["listing"] = listing.measure()
+    names = list(takewhile(lambda word: not word.startswith("-"), sys.argv[1:]))
+    options = sys.argv[1 + len(names) :]
+    unknown = sorted(set(names) - set(BENCHES))
+    if unknown:
+        sys.exit(f"there is no bench {unknown[0]}; there are {', '.join(sorted(BENCHES))}")
+    wanted = names or ["stack", "live", "training"]
+    # One that is not wanted is not imported: not every one needs torch, or a stack.
+    figures = {name: importlib.import_module(BENCHES[name]).measure(*options) for name in wanted}
     print(json.dumps(figures, indent=2))
 
 
