@@ -1,14 +1,16 @@
 """Special defects without segmentation (S2): near enough to a rare code, rather than a softmax class.
 
-The features are those before the classifier's last layer. Every code, ordinary or special, has a mean; all
-share one within-code covariance, because a rare code has too few samples for one of its own, shrunk towards
-a multiple of the identity (Ledoit and Wolf, 2004). A sample is special when its squared Mahalanobis distance
-to the nearest special mean, less that to the nearest ordinary mean, lies under a threshold calibrated on the
-validation split.
+The features are those before the classifier's last layer, each as its square root: some fire rarely and
+strongly, and until that is evened out means and covariances say little (Tukey's ladder of powers, as in Yang
+et al., Free lunch for few-shot learning, 2021; BENCHMARKS.md has what it brought). Every code, ordinary or
+special, has a mean; all share one within-code covariance, because a rare code has too few samples for one of
+its own, shrunk towards a multiple of the identity (Ledoit and Wolf, 2004). A sample is special when its
+squared Mahalanobis distance to the nearest special mean, less that to the nearest ordinary mean, lies under a
+threshold calibrated on the validation split.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +18,8 @@ from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
+
+_POWER = 0.5
 
 
 @dataclass(frozen=True)
@@ -31,13 +35,15 @@ class SpecialRule:
     threshold: float
     scale: float
     """Spread of the score around the threshold: turns it into a confidence."""
+    power: float = 1.0
+    """Of the features, before all else. 1 in weights that do not say."""
 
     def decide(self, features_NF: Floats) -> tuple[Ints, Floats]:
         """Per sample: index into `codes`, -1 where the softmax decides; and how surely it is special.
 
         The confidence is 0.5 at the threshold and above it exactly where the sample is special.
         """
-        special_NS, score_N = self._scores(features_NF)
+        special_NS, score_N = self._scores(_raised(features_NF, self.power))
         confidence_N = 1 / (1 + np.exp(np.clip((score_N - self.threshold) / self.scale, -50, 50)))
         return np.where(score_N < self.threshold, special_NS.argmin(axis=1), -1), confidence_N
 
@@ -56,7 +62,12 @@ class SpecialRule:
 
     def to_json(self) -> dict[str, Any]:
         """What goes with the arrays."""
-        return {"codes": list(self.codes), "threshold": self.threshold, "scale": self.scale}
+        return {
+            "codes": list(self.codes),
+            "threshold": self.threshold,
+            "scale": self.scale,
+            "power": self.power,
+        }
 
     @classmethod
     def from_arrays(
@@ -70,6 +81,7 @@ class SpecialRule:
             precision_FF=arrays["precision"].astype(np.float64),
             threshold=float(value["threshold"]),
             scale=float(value["scale"]),
+            power=float(value.get("power", 1.0)),
         )
 
 
@@ -89,6 +101,7 @@ def fit(  # noqa: PLR0913, PLR0917 - two sides of a split, and what the codes me
     ordinary = [code for code in range(num_of_classes) if (train_codes_N == code).any()]
     if not special or not ordinary:
         return None
+    train_NF, validation_NF = _raised(train_NF, _POWER), _raised(validation_NF, _POWER)
     means = {code: train_NF[train_codes_N == code].mean(axis=0) for code in special + ordinary}
     residuals_NF = train_NF - np.stack([means[code] for code in train_codes_N.tolist()])
     rule = SpecialRule(
@@ -98,6 +111,7 @@ def fit(  # noqa: PLR0913, PLR0917 - two sides of a split, and what the codes me
         precision_FF=np.asarray(np.linalg.inv(shrunk_covariance(residuals_NF)), np.float64),
         threshold=0.0,
         scale=1.0,
+        power=_POWER,
     )
     # A code without validation samples is calibrated on its training samples: optimistic, but better than a
     # guess.
@@ -106,14 +120,12 @@ def fit(  # noqa: PLR0913, PLR0917 - two sides of a split, and what the codes me
     _, score_N = rule._scores(np.concatenate([validation_NF, train_NF[borrowed]]))  # noqa: SLF001 - its own module
     is_special_N = np.concatenate([validation_codes_N, train_codes_N[borrowed]]) >= num_of_classes
     threshold = best_threshold(score_N, is_special_N)
-    return SpecialRule(
-        rule.codes,
-        rule.special_means_SF,
-        rule.ordinary_means_CF,
-        rule.precision_FF,
-        threshold,
-        scale=max(float(np.abs(score_N - threshold).mean()) / 3, 1e-6),
-    )
+    return replace(rule, threshold=threshold, scale=max(float(np.abs(score_N - threshold).mean()) / 3, 1e-6))
+
+
+def _raised(features_NF: Floats, power: float) -> Floats:
+    """Each to a power, with its sign."""
+    return np.copysign(np.abs(features_NF) ** power, features_NF)
 
 
 def shrunk_covariance(residuals_NF: Floats) -> Floats:

@@ -137,6 +137,7 @@ def _special(features: int) -> SpecialRule:
         single(root_FF @ root_FF.T + 0.1 * np.eye(features)),
         threshold=12.0,
         scale=3.0,
+        power=0.5,
     )
 
 

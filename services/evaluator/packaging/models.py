@@ -67,7 +67,7 @@ def _special(weights: Weights) -> bytes:
     assert rule is not None  # noqa: S101 - for the type checker
     indices = [weights.codes.index(code) for code in rule.codes]
     data = struct.pack(f"<I{len(indices)}I", len(indices), *indices)
-    data += struct.pack("<IId", len(rule.ordinary_means_CF), len(rule.precision_FF), rule.scale)
+    data += struct.pack("<IIdd", len(rule.ordinary_means_CF), len(rule.precision_FF), rule.scale, rule.power)
     for array in (rule.special_means_SF, rule.ordinary_means_CF, rule.precision_FF):
         data += np.ascontiguousarray(array, "<f4").tobytes()
     return data

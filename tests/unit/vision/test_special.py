@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.covariance import LedoitWolf
 
+from services.vision import special
 from services.vision.special import SpecialRule, fit, shrunk_covariance
 
 CODES = ("A", "B", "RARE", "NEVER")
@@ -26,6 +27,25 @@ def test_a_rare_code_is_found_and_ordinary_ones_are_left_alone():
     special, confidence = rule.decide(test)
     assert ((special == 0) == (codes == 2)).mean() > 0.99
     assert ((confidence > 0.5) == (special >= 0)).all()
+
+
+def test_features_that_fire_rarely_and_strongly_are_evened_out(monkeypatch):
+    """A rectified feature is mostly 0 and now and then large: a mean of six such says little of a code."""
+
+    def firing(counts, seed):
+        evened, codes = features(counts, seed)
+        return np.maximum(evened, 0) ** 4, codes
+
+    def right():
+        rule = fit(*firing({0: 80, 1: 80, 2: 6}, 2), *firing({0: 20, 1: 20, 2: 2}, 3), CODES, 2)
+        assert rule
+        test, codes = firing({0: 200, 1: 200, 2: 50}, 4)
+        return ((rule.decide(test)[0] == 0) == (codes == 2)).mean()
+
+    evened = right()
+    monkeypatch.setattr(special, "_POWER", 1.0)
+    assert evened > 0.95
+    assert evened > right()
 
 
 def test_a_special_code_without_validation_samples_still_has_a_threshold():

@@ -75,6 +75,8 @@ SpecialRule SpecialRule::read(const Part& part, const Model& model) {
     rule.features = reader.within(1, 16384, "a number of features");
     rule.scale = reader.f64();
     if (!(rule.scale > 0)) throw Fault(CSOT_CORRUPT, "models.xbin: the scale of the special rule must be positive");
+    rule.power = reader.f64();
+    if (!(rule.power > 0 && rule.power <= 1)) throw Fault(CSOT_CORRUPT, "models.xbin: the power of the special rule must be in (0, 1]");
     const size_t width = rule.features;
     const auto floats = [&](size_t count) {
         std::vector<float> values(count);
@@ -107,12 +109,14 @@ SpecialRule SpecialRule::read(const Part& part, const Model& model) {
 }
 
 std::optional<std::pair<uint32_t, double>> SpecialRule::decide(const float* features_F) const {
+    std::vector<double> raised(features);
+    for (size_t k = 0; k < features; ++k) raised[k] = std::copysign(std::pow(std::fabs(double{features_F[k]}), power), features_F[k]);
     // A mean's squared distance less what all of them share, the features' own.
     size_t nearest[2] = {0, codes.size()};
     double least[2] = {INFINITY, INFINITY};
     for (size_t m = 0; m < own.size(); ++m) {
         double product = 0;
-        for (size_t k = 0; k < features; ++k) product += features_F[k] * projected_means[m * features + k];
+        for (size_t k = 0; k < features; ++k) product += raised[k] * projected_means[m * features + k];
         const double distance = own[m] - 2 * product;
         const size_t kind = m >= codes.size();
         if (distance < least[kind]) least[kind] = distance, nearest[kind] = m;

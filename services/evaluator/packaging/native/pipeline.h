@@ -37,6 +37,7 @@ struct SpecialRule {
     std::vector<uint32_t> codes;
     uint32_t features;
     double scale, threshold;
+    double power;                           // of the features, before all else
     std::vector<float> precision;           // features × features
     std::vector<double> projected_means;    // precision · mean, special codes first
     std::vector<double> own;                // mean · precision · mean
