@@ -1,9 +1,12 @@
-"""Measures the pages of a report of 20,000 samples, and a ZIP of 5,000: `python -m tests.bench drilldown`.
+"""Measures the pages of a report of 20,000 samples, and a ZIP of 5,000 misjudged ones.
+
+`python -m tests.bench drilldown [--rounds 150]`.
 
 The report service is a process of its own. Beside its pages the same server answers GetSampleResult, which
 reads one row by its key; beside the ZIP this process reads the same objects with as many connections.
 """
 
+import argparse
 import asyncio
 import contextlib
 import os
@@ -38,17 +41,18 @@ _MISJUDGED = 5_000
 _OBJECTS = 500
 """Different pictures behind the samples; every tenth sample of one, so that no cache holds them all."""
 _OBJECT_BYTES = 50_000
-_ROUNDS = 150
 _AHEAD = 8
 _CODES = [f"CODE{number:02}" for number in range(20)]
 
 
-def measure() -> dict[str, Any]:
+def measure(*arguments: str) -> dict[str, Any]:
     """On embedded servers in a temporary folder."""
-    return asyncio.run(_measure())
+    parser = argparse.ArgumentParser(prog="python -m tests.bench drilldown")
+    parser.add_argument("--rounds", type=int, default=150)
+    return asyncio.run(_measure(parser.parse_args(arguments).rounds))
 
 
-async def _measure() -> dict[str, Any]:
+async def _measure(rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="loupe-bench-") as folder:
         async with EmbeddedServers(Path(folder)) as servers:
             bucket = servers.object_store.with_bucket("drilldown")
@@ -66,7 +70,7 @@ async def _measure() -> dict[str, Any]:
                 stored_s = time.monotonic() - started_s
                 figures = {"storing 20,000 samples, looking for wrong labels, s": round(stored_s, 2)}
                 samples = sample_result_service_pb2_grpc.SampleResultServiceStub(channel)
-                figures |= await _pages(reports, samples, report.name)
+                figures |= await _pages(reports, samples, report.name, rounds)
                 return figures | await _zip(samples, report.name, process, store, hashes)
 
 
@@ -147,7 +151,12 @@ async def _requests(hashes: list[str]) -> AsyncIterator[report_service_pb2.Creat
         )
 
 
-async def _pages(reports: Any, samples: Any, report: str) -> dict[str, Any]:  # noqa: ANN401 -- generated stubs
+async def _pages(
+    reports: Any,  # noqa: ANN401 -- a generated stub
+    samples: Any,  # noqa: ANN401 -- another
+    report: str,
+    rounds: int,
+) -> dict[str, Any]:
     chance = random.Random(5)
     misjudged = report_pb2.VERDICT_MISJUDGED
     wanted: dict[str, Any] = {
@@ -172,7 +181,7 @@ async def _pages(reports: Any, samples: Any, report: str) -> dict[str, Any]:  # 
         name: [] for name in ("one sample by its key", "report", *wanted, "suspects")
     }
     # In turn, so that what else the machine does falls on all alike.
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         name = f"{report}/sampleResults/{chance.randrange(SAMPLES)}"
         request = sample_result_service_pb2.GetSampleResultRequest(name=name)
         taken["one sample by its key"].append((await timed(samples.GetSampleResult, request))[0])
@@ -235,4 +244,5 @@ async def _zip(
         "bare reading of the same objects, MB/s": round(_MISJUDGED * _OBJECT_BYTES / bare_s / 1e6, 1),
         "ZIP as a ratio to bare reading": round(bare_s / zip_s, 2),
         "growth of the service's memory meanwhile, MB": round((most - before) / 1e6, 1),
+        "its largest resident memory / that before": round(most / before, 3),
     }
