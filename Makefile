@@ -5,7 +5,7 @@ VENV     := .venv
 BIN      := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test faults check format protos bench clean
+.PHONY: help setup demo up down test faults races fuzz check format protos bench clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -17,10 +17,14 @@ $(VENV)/bin/python:
 # torch and torchvision are resolved in one call: DECISIONS.md 2.
 $(VENV)/.run: $(VENV)/bin/python pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train]'
+	@$(BIN)/python -m services.evaluator.packaging.native_library > /dev/null || \
+		echo 'Packages cannot be exported (see above); everything else works.'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train,dev]'
+	@$(BIN)/python -m services.evaluator.packaging.native_library > /dev/null || \
+		echo 'Packages cannot be exported (see above); everything else works.'
 	@touch $(VENV)/.run $@
 
 setup: $(VENV)/.dev ## Makes .venv with everything for work on the project.
@@ -40,6 +44,12 @@ test: $(VENV)/.dev ## All tests but the slow proofs, on real servers.
 
 faults: $(VENV)/.dev ## The slow proof: 50 kills during 20 trainings; SEED=n kills as another run did.
 	$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))
+
+races: $(VENV)/.dev ## Eight threads on one package under two sanitizers, a minute each (SECONDS=n).
+	$(BIN)/python -m tests.native races $(if $(SECONDS),--seconds $(SECONDS))
+
+fuzz: $(VENV)/.dev ## libFuzzer on a package's files for ten minutes (SECONDS=n); needs clang++.
+	$(BIN)/python -m tests.native fuzz $(if $(SECONDS),--seconds $(SECONDS))
 
 check: $(VENV)/.dev ## What CI checks besides the tests: style, types, imports, contracts.
 	$(BIN)/ruff check .

@@ -1,0 +1,67 @@
+"""The long proofs of the native library, on a package made for them.
+
+    python -m tests.native races [--seconds 60]    eight threads on one handle, under TSan and under ASan
+    python -m tests.native fuzz [--seconds 600]    libFuzzer on models.xbin and config.yaml (needs clang++)
+
+Exits with 1 where a sanitizer or a law complains. `fuzz` leaves what it found in tests/native/corpus,
+minimised.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.native.harness import CORPUS, build_harness, fuzz_input, small_package
+
+
+def races(seconds: int) -> int:
+    """Both sanitizers, one after the other."""
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="loupe-races-") as folder:
+        package = small_package(Path(folder) / "package")
+        for sanitizer in ("thread", "address,undefined"):
+            program = build_harness("races.cpp", sanitizer)
+            print(f"-fsanitize={sanitizer}", flush=True)
+            failed |= subprocess.run([program, package, str(seconds)], check=False).returncode
+    return int(failed != 0)
+
+
+def fuzz(seconds: int) -> int:
+    """Runs libFuzzer from the corpus and a fresh seed, then keeps of the corpus what reaches new code."""
+    clang = next((name for name in ("clang++", "clang++-14") if shutil.which(name)), None)
+    if clang is None:
+        print("there is no clang++: install it for libFuzzer", file=sys.stderr)
+        return 2
+    program = build_harness("fuzz.cpp", "fuzzer,address,undefined", clang)
+    with tempfile.TemporaryDirectory(prefix="loupe-fuzz-") as folder:
+        work, merged = Path(folder) / "corpus", Path(folder) / "merged"
+        for path in (work, merged):
+            path.mkdir()
+        for kept in CORPUS.iterdir():
+            shutil.copy(kept, work)
+        (work / "seed").write_bytes(fuzz_input(small_package(Path(folder) / "package")))
+        limits = ["-max_len=65536", "-timeout=20", "-rss_limit_mb=3000", "-print_final_stats=1"]
+        done = subprocess.run(
+            [program, *limits, f"-max_total_time={seconds}", f"-artifact_prefix={CORPUS}/crash-", work],
+            check=False,
+        )
+        subprocess.run([program, "-merge=1", "-max_len=8192", merged, work], check=True, capture_output=True)
+        for path in sorted(merged.iterdir()):
+            shutil.copy(path, CORPUS)
+        return done.returncode
+
+
+def main() -> int:
+    """One of the two."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("proof", choices=["races", "fuzz"])
+    parser.add_argument("--seconds", type=int)
+    its = parser.parse_args()
+    return races(its.seconds or 60) if its.proof == "races" else fuzz(its.seconds or 600)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""The short forms of `make fuzz` and `make races`: hostile files and many threads, watched by sanitizers."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.native.harness import CORPUS, build_harness, fuzz_input, small_package
+
+pytestmark = pytest.mark.xdist_group("packaging")
+
+
+def test_hostile_files_do_no_harm(tmp_path: Path) -> None:
+    """X5: what a fuzzer once found, and thousands of mutations of a package, under ASan and UBSan."""
+    program = build_harness("fuzz.cpp", "address,undefined")
+    inputs = tmp_path / "inputs"
+    inputs.mkdir()
+    for kept in CORPUS.iterdir():
+        (inputs / kept.name).symlink_to(kept)
+    (inputs / "seed").write_bytes(fuzz_input(small_package(tmp_path / "package")))
+    done = subprocess.run([program, inputs, "3000"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_threads_share_an_artifact(tmp_path: Path) -> None:
+    """X3: eight threads on one handle, some of them waiting, all get what one alone gets."""
+    program = build_harness("races.cpp", "address,undefined")
+    package = small_package(tmp_path / "package")
+    done = subprocess.run([program, package, "1"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
