@@ -103,7 +103,18 @@ def fit(  # noqa: PLR0913, PLR0917 - two sides of a split, and what the codes me
         return None
     train_NF, validation_NF = _raised(train_NF, _POWER), _raised(validation_NF, _POWER)
     means = {code: train_NF[train_codes_N == code].mean(axis=0) for code in special + ordinary}
-    residuals_NF = train_NF - np.stack([means[code] for code in train_codes_N.tolist()])
+    known = np.isin(validation_codes_N, list(means))
+    # Of both sides: what a network was taught lies closer to its mean than what is new to it.
+    residuals_NF = np.concatenate(
+        [
+            side_NF - np.stack([means[code] for code in codes_N.tolist()])
+            for side_NF, codes_N in (
+                (train_NF, train_codes_N),
+                (validation_NF[known], validation_codes_N[known]),
+            )
+            if len(codes_N)
+        ]
+    )
     rule = SpecialRule(
         codes=tuple(code_list[code] for code in special),
         special_means_SF=np.stack([means[code] for code in special]),
