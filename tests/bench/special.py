@@ -2,8 +2,8 @@
 
 Two codes have at most 12 samples. One network learns the other codes and is told the rare ones as special
 defects; another, of the same seed, split and budget, has them as classes. Both then judge pictures of parts
-that neither has seen. The main set is generated, so that anybody can repeat it; magnetic tiles follow where
-../shared is.
+that neither has seen. The main set is generated, so that anybody can repeat it; `--sets panels,tiles` takes
+magnetic tiles too, where ../shared is.
 """
 
 import argparse
@@ -203,9 +203,9 @@ def measure(*arguments: str) -> dict[str, Any]:
     """Generated panels, and magnetic tiles where they are."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench special")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--size", type=int, default=48)
-    parser.add_argument("--iterations", type=int, default=240)
-    parser.add_argument("--sets", default="panels,tiles")
+    parser.add_argument("--size", type=int, default=40)
+    parser.add_argument("--iterations", type=int, default=200)
+    parser.add_argument("--sets", default="panels")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     figures: dict[str, Any] = {}
