@@ -23,6 +23,7 @@ async def test_t7_a_mask_goes_when_no_report_names_it_and_not_before(
 ) -> None:
     """A worker may die between upload and report; a young mask may still be named, and is left alone."""
     named = await stored(reports, tmp_path / "a", encode_labels(np.eye(8, dtype=np.uint8)))
+    await reports.store.put_bytes("masks/README.txt", b"what is no content is nobody's to delete")
     orphan = await stored(reports, tmp_path / "b", encode_labels(np.ones((8, 8), np.uint8)))
     await reports.create(
         [
@@ -45,8 +46,8 @@ async def test_t7_a_mask_goes_when_no_report_names_it_and_not_before(
         later = now + timedelta(days=9)
         return {key async for keys in reports.store.old_keys("masks/", later) for key in keys}
 
-    assert await left(timedelta(hours=1)) == {f"masks/{named}.png", f"masks/{orphan}.png"}
-    assert await left(timedelta(days=2)) == {f"masks/{named}.png"}
+    assert await left(timedelta(hours=1)) == {f"masks/{named}.png", f"masks/{orphan}.png", "masks/README.txt"}
+    assert await left(timedelta(days=2)) == {f"masks/{named}.png", "masks/README.txt"}
     async with reports.database.sessions.begin() as session:
         await reports.library.forget_task(session, "tasks/1")
-    assert await left(timedelta(days=2)) == set()
+    assert await left(timedelta(days=2)) == {"masks/README.txt"}
