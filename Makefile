@@ -8,7 +8,7 @@ BIN      := $(VENV)/bin
 .PHONY: help setup demo up down test faults races fuzz check format protos bench clean
 
 help: ## Lists the targets.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Loupe needs Python >= 3.11; set PYTHON=/path/to/python3.11")'
@@ -30,6 +30,8 @@ $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 setup: $(VENV)/.dev ## Makes .venv with everything for work on the project.
 
 demo: $(VENV)/.run ## Runs the main job on a generated set, or on DATA=folder; leaves the stack up.
+	@$(MAKE) --no-print-directory console || \
+		echo 'The web console could not be built (see above); everything else works. `make console` tries again.'
 	@$(BIN)/loupe demo --data-dir $(DATA_DIR) $(if $(DATA),--data $(DATA))
 
 up: $(VENV)/.run ## Starts the embedded stack in the background (data in DATA_DIR, .loupe).
@@ -74,6 +76,8 @@ $(VENV)/.bench: $(VENV)/.dev
 bench: $(VENV)/.bench ## Measures; figures belong in BENCHMARKS.md with date and machine.
 	$(BIN)/python -m tests.bench
 
+include gateway/console/console.mk
+
 clean: ## Removes the venv, caches and the demo's data.
 	-[ -x $(BIN)/loupe ] && $(BIN)/loupe down --data-dir $(DATA_DIR)
-	rm -rf $(VENV) $(DATA_DIR) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(DATA_DIR) $(CONSOLE)/node_modules $(CONSOLE)/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,9 +1,11 @@
 """`python -m gateway`: HTTP+JSON and events in front of the services.
 
-`python -m gateway --routes` prints every route with its RPC and least role as CSV, and serves nothing.
+`python -m gateway --routes` prints every route with its RPC and least role as CSV, and serves nothing;
+`--openapi` prints the description of the interface, of which the console's types are made.
 """
 
 import csv
+import json
 import os
 import sys
 
@@ -11,10 +13,11 @@ from gateway.app import create_app
 from gateway.backends import Backends
 from gateway.contracts import all_services, operations
 from gateway.events import StreamLimits, Streams
-from gateway.openapi import path_of
+from gateway.openapi import describe, path_of
 from gateway.routing import routes_of
 from gateway.server import HttpServer
 from gateway.settings import Settings
+from gateway.static import Console
 from services.kit import telemetry
 from services.kit.grpc_client import connect
 from services.kit.process import Process, run
@@ -33,7 +36,8 @@ async def main(process: Process) -> None:
             max_open=settings.max_streams,
         )
     )
-    app = create_app(Backends(channels, settings.deadline_s), streams)
+    console = Console(picture_origin=settings.picture_origin)
+    app = create_app(Backends(channels, settings.deadline_s), streams, console)
     await process.enter(HttpServer(app, streams, settings.listen))
 
 
@@ -46,8 +50,17 @@ def print_routes() -> None:
         table.writerow((route.http_method, path, route.form.value, route.operation.rpc, route.role.name))
 
 
+def print_openapi() -> None:
+    """Write the OpenAPI document to standard output."""
+    document = describe(routes_of(operations(all_services())))
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
+
+
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--routes"]:
-        print_routes()
-    else:
-        run(main)
+    match sys.argv[1:]:
+        case ["--routes"]:
+            print_routes()
+        case ["--openapi"]:
+            print_openapi()
+        case _:
+            run(main)

@@ -33,6 +33,7 @@ from gateway.problems import (
 )
 from gateway.routing import Form, Route, Router, routes_of
 from gateway.sessions import ended_cookie, refuse_forged, session_cookie, session_of
+from gateway.static import Console
 from gateway.templates import ONE
 from gateway.transcoding import IF_MATCH, HttpRequest, transcode
 from services.kit.auth import AUTHORIZATION, Role
@@ -46,8 +47,9 @@ _RENDER_IN_THREAD_BYTES = 64 * 1024
 _LINK_CACHE_S = 60
 
 
-def create_app(backends: Backends, streams: Streams) -> ASGIApp:
+def create_app(backends: Backends, streams: Streams, console: Console | None = None) -> ASGIApp:
     """The whole application; ContractError if an operation's service is not among the backends."""
+    console = console or Console()
     routes = routes_of(operations(all_services()))
     unserved = sorted({route.operation.backend for route in routes} - set(backends.names))
     if unserved:
@@ -71,11 +73,11 @@ def create_app(backends: Backends, streams: Streams) -> ASGIApp:
 
     own_pages = Starlette(
         routes=[
-            Page("/", pages.serve(pages.home())),
             Page("/docs", pages.serve(pages.reference(document))),
             Page("/openapi.json", specification),
             Page("/healthz", healthz),
             Page("/readyz", readyz),
+            Page("/{path:path}", console.answer, methods=["GET"]),
         ],
         exception_handlers={HTTPException: _no_such_page},
     )

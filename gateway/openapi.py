@@ -274,6 +274,9 @@ class _Schemas:
             schema = self._value(field)
             if field.is_repeated:
                 schema = {"type": "array", "items": schema}
+        if described and field.has_presence:
+            # Every other field is in every answer; a generator for clients may rely on it.
+            schema["x-loupe-may-be-absent"] = True
         text = comments().get(str(field.full_name), "")
         if described and text:
             schema["description"] = text

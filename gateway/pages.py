@@ -38,14 +38,20 @@ def serve(html: str) -> Callable[[Request], Awaitable[Response]]:
     return page
 
 
-def home() -> str:
-    """What this is, and where to go on."""
+def unbuilt() -> Response:
+    """In the place of a console that was not built: how to build it, and what there is without it."""
+    return HTMLResponse(_UNBUILT, headers={"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"})
+
+
+def _unbuilt() -> str:
     return _html(
         "Loupe",
         """
 <h1>Loupe</h1>
-<p>The model library of an automatic-defect-classification platform: its HTTP interface.</p>
-<p lang="zh">自动缺陷分类平台的模型库。这里是它的 HTTP 接口。</p>
+<p>The console is not built here. <code>make console</code> in the project's folder builds it (it needs a
+package registry for Node.js); then reload this page. Everything else works without it.</p>
+<p lang="zh">此处尚未构建控制台。请在项目目录运行 <code>make console</code>
+（需要可访问的 Node.js 软件源），然后刷新本页。其他功能不受影响。</p>
 <table>
 <tr><td><a href="/docs">/docs</a></td>
 <td>what can be asked, and who may / <span lang="zh">接口说明</span></td></tr>
@@ -105,3 +111,6 @@ def _html(title: str, body: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>{body}</body></html>"
     )
+
+
+_UNBUILT = _unbuilt()

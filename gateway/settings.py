@@ -13,6 +13,11 @@ class Settings:
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry.")
     scheduler_address: str = setting("LOUPE_SCHEDULER_ADDRESS", doc="host:port of the scheduler.")
     evaluator_address: str = setting("LOUPE_EVALUATOR_ADDRESS", doc="host:port of the evaluator.")
+    picture_origin: str = setting(
+        "LOUPE_S3_ENDPOINT",
+        default="",
+        doc="host:port of the object storage that pictures come from; the console's pages may show those.",
+    )
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="Least level that is logged.")
     deadline_s: float = setting(
         "LOUPE_GATEWAY_DEADLINE_S", default=30.0, doc="How long a request may take, streams apart."

@@ -1,0 +1,6174 @@
+// Generated from the gateway's OpenAPI document by `npm run types`; not edited by hand.
+export interface paths {
+    "/v1/algorithmImages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List algorithm images
+         * @description Least role: VIEWER.
+         */
+        get: operations["listAlgorithmImages"];
+        put?: never;
+        /**
+         * Create algorithm image
+         * @description Least role: ADMIN.
+         */
+        post: operations["createAlgorithmImage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/algorithmImages/{algorithmImage}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get algorithm image
+         * @description Least role: VIEWER.
+         */
+        get: operations["getAlgorithmImage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/algorithmImages/{algorithmImage}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List algorithm image versions
+         * @description Newest first, by number.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["listAlgorithmImageVersions"];
+        put?: never;
+        /**
+         * Create algorithm image version
+         * @description Least role: ADMIN.
+         */
+        post: operations["createAlgorithmImageVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/algorithmImages/{algorithmImage}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get algorithm image version
+         * @description Least role: VIEWER.
+         */
+        get: operations["getAlgorithmImageVersion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auditEntries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List audit entries
+         * @description Newest first.
+         *
+         *     Least role: ADMIN.
+         */
+        get: operations["listAuditEntries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/computeResources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List compute resources
+         * @description Least role: VIEWER.
+         */
+        get: operations["listComputeResources"];
+        put?: never;
+        /**
+         * Create compute resource
+         * @description Least role: ADMIN.
+         */
+        post: operations["createComputeResource"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/computeResources/{computeResource}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get compute resource
+         * @description Least role: VIEWER.
+         */
+        get: operations["getComputeResource"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List datasets
+         * @description Least role: VIEWER.
+         */
+        get: operations["listDatasets"];
+        put?: never;
+        /**
+         * Create dataset
+         * @description Least role: ENGINEER.
+         */
+        post: operations["createDataset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get dataset
+         * @description Least role: VIEWER.
+         */
+        get: operations["getDataset"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset}/paths": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List data paths
+         * @description `datasets/-` lists the paths of all datasets.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["listDataPaths"];
+        put?: never;
+        /**
+         * Create data path
+         * @description Least role: ENGINEER.
+         */
+        post: operations["createDataPath"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset}/paths/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get data path
+         * @description Least role: VIEWER.
+         */
+        get: operations["getDataPath"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete data path
+         * @description Empties and removes a path that no snapshot needs.
+         *
+         *     Least role: ENGINEER.
+         */
+        delete: operations["deleteDataPath"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset}/paths/{path}/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List samples
+         * @description By file name.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["listSamples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset}/paths/{path}/samples/{sample}/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Redirect to sample
+         * @description A link to one sample's bytes, good for a few minutes.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["redirectToSample"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset}/paths/{path}:addSamples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add samples
+         * @description Checks each candidate's bytes (hash, type, size, decoding) and lists those that are sound. At most 500 a call.
+         *
+         *     Least role: ENGINEER.
+         */
+        post: operations["addSamples"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset}/paths/{path}:linkSample": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Link sample
+         * @description A link to one sample's bytes, good for a few minutes.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["linkSample"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset}/paths/{path}:planSampleUploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plan sample uploads
+         * @description Which bytes are not in object storage yet, and where to PUT them.
+         *
+         *     Least role: ENGINEER.
+         */
+        post: operations["planSampleUploads"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset}/paths/{path}:relabelSamples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Relabel samples
+         * @description Moves samples to other codes: a new revision of the path, in which their files lie under the new codes. Snapshots keep what they
+         *     pinned (W12). At most 500 a call.
+         *
+         *     Least role: ENGINEER.
+         */
+        post: operations["relabelSamples"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset}/paths/{path}:snapshot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Snapshot data path
+         * @description Pins the path's present listing; the same listing gives the same snapshot.
+         *
+         *     Least role: ENGINEER.
+         */
+        post: operations["snapshotDataPath"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List models
+         * @description Least role: VIEWER.
+         */
+        get: operations["listModels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{model}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get model
+         * @description Least role: VIEWER.
+         */
+        get: operations["getModel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{model}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List model versions
+         * @description Newest first, by number.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["listModelVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{model}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get model version
+         * @description An alias works in the version's place: `models/m/versions/production`; so does `latest`.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["getModelVersion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{model}/versions/{version}:archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Archive model version
+         * @description Least role: RELEASER.
+         */
+        post: operations["archiveModelVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{model}/versions/{version}:draftRetraining": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Draft retraining
+         * @description The wizard filled in with a version's answers, to be changed and submitted (W13). Stores nothing.
+         *
+         *     Least role: ENGINEER.
+         */
+        get: operations["draftRetraining"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{model}/versions/{version}:setAlias": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set alias
+         * @description Puts an alias on a version, taking it from the one that had it. Audited (R4).
+         *
+         *     Least role: RELEASER.
+         */
+        post: operations["setAlias"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/productionEnvironments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List production environments
+         * @description Least role: VIEWER.
+         */
+        get: operations["listProductionEnvironments"];
+        put?: never;
+        /**
+         * Create production environment
+         * @description Least role: ADMIN.
+         */
+        post: operations["createProductionEnvironment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/productionEnvironments/{productionEnvironment}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get production environment
+         * @description Least role: VIEWER.
+         */
+        get: operations["getProductionEnvironment"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete production environment
+         * @description Refused while an image or a model is bound to it.
+         *
+         *     Least role: ADMIN.
+         */
+        delete: operations["deleteProductionEnvironment"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/relabelMarks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List relabel marks
+         * @description Newest first.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["listRelabelMarks"];
+        put?: never;
+        /**
+         * Create relabel mark
+         * @description Marks a sample, or changes its OPEN mark.
+         *
+         *     Least role: ENGINEER.
+         */
+        post: operations["createRelabelMark"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/relabelMarks/{relabelMark}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get relabel mark
+         * @description Least role: VIEWER.
+         */
+        get: operations["getRelabelMark"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete relabel mark
+         * @description Takes an OPEN mark back.
+         *
+         *     Least role: ENGINEER.
+         */
+        delete: operations["deleteRelabelMark"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/relabelMarks:apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Apply relabel marks
+         * @description Moves the marked samples of a data path to their right codes, as a new revision of the path; what was pinned before stays as it was
+         *     (W12). The registry does it with the caller's own token. May be repeated: what is done stays done.
+         *
+         *     Least role: ENGINEER.
+         */
+        post: operations["applyRelabelMarks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/relabelMarks:export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export relabel marks
+         * @description The marks as a relabel list: CSV with a header, or JSON with one object a line.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["exportRelabelMarks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List reports
+         * @description Newest first.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["listReports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/{report}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get report
+         * @description Least role: VIEWER.
+         */
+        get: operations["getReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/{report}/sampleResults": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List sample results
+         * @description Unless ordered otherwise: least confident first for CORRECT, most confident first for MISJUDGED, by file for NONCONFORMING (P4).
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["listSampleResults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/{report}/sampleResults/{sampleResult}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get sample result
+         * @description Least role: VIEWER.
+         */
+        get: operations["getSampleResult"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/{report}/sampleResults/{sampleResult}/picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Redirect to sample picture
+         * @description A link to a picture of the sample, good for a few minutes. FAILED_PRECONDITION: PICTURE_UNREADABLE where the sample's bytes are no
+         *     usable image, NO_MASK where an overlay is asked for and neither truth nor prediction has a mask. The original is always there.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["redirectToSamplePicture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/{report}/sampleResults/{sampleResult}:linkPicture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Link sample picture
+         * @description A link to a picture of the sample, good for a few minutes. FAILED_PRECONDITION: PICTURE_UNREADABLE where the sample's bytes are no
+         *     usable image, NO_MASK where an overlay is asked for and neither truth nor prediction has a mask. The original is always there.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["linkSamplePicture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/{report}/sampleResults:download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download sample results
+         * @description The originals of all samples that the fields keep, as one ZIP (stored, not compressed): `{true code}/{predicted}_{confidence}_{file}`,
+         *     nonconforming ones `{true code}/NONCONFORMING_{file}`, and `index.csv` last. A sample whose object is missing is a line of the index.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["downloadSampleResults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/{report}/suspectedLabels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List suspected labels
+         * @description Samples whose label may be wrong, the most suspect first.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["listSuspectedLabels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/{report}:compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare reports
+         * @description FAILED_PRECONDITION, NOT_COMPARABLE where the reports have no sample, or their models no code, in common.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["compareReports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/{report}:export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export report
+         * @description The report as a file: the whole report with its threshold curves as JSON, one line a sample as CSV, or one HTML page with pictures that
+         *     needs no other file.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["exportReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/{report}:listComparedSamples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List compared samples
+         * @description Regressed ones first, then fixed, wrong and right ones; among each, where the candidate is most certain first.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["listComparedSamples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/{report}:thresholdCurves": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get threshold curves
+         * @description Precision, recall and the share that would go to a human, against the confidence threshold (E2).
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["getThresholdCurves"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Log in
+         * @description Opens a session of the console: a token good for twelve hours. Over HTTP its secret comes as a cookie that
+         *     scripts cannot read. A user name that does not exist and a wrong password are one answer, UNAUTHENTICATED;
+         *     after five of them a name is refused for a while, longer each time: RESOURCE_EXHAUSTED.
+         *
+         *     Least role: ANYONE.
+         */
+        post: operations["logIn"];
+        /**
+         * Log out
+         * @description Ends the caller's session. FAILED_PRECONDITION with any other token: those are revoked by an administrator.
+         *
+         *     Least role: ANY_AUTHENTICATED.
+         */
+        delete: operations["logOut"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session:changePassword": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change password
+         * @description The caller's own; ends all other sessions of the caller.
+         *
+         *     Least role: ANY_AUTHENTICATED.
+         */
+        post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List tasks
+         * @description Newest first, by keyset (T3).
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["listTasks"];
+        put?: never;
+        /**
+         * Create task
+         * @description Validates all steps and submits. Idempotent by request_id (W12).
+         *
+         *     Least role: ENGINEER.
+         */
+        post: operations["createTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{task}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get task
+         * @description Least role: VIEWER.
+         */
+        get: operations["getTask"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete task
+         * @description Own tasks; anybody's for an administrator (T7).
+         *
+         *     Least role: ENGINEER.
+         */
+        delete: operations["deleteTask"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{task}/contactSheet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Redirect to contact sheet
+         * @description A link to a JPEG of what augmentation does to some of the training's samples, good for a few minutes (M1, W10).
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["redirectToContactSheet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{task}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download log
+         * @description A network's log from a line on; follows it live if asked (M3).
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["downloadLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{task}/log:watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read log
+         * @description A network's log from a line on; follows it live if asked (M3).
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["readLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{task}/loss:watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Watch loss
+         * @description Every point from `cursor` on, then each as it is made; no point missing, none twice (M5).
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["watchLoss"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{task}/lossCurve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get loss curve
+         * @description A network's loss curve, downsampled to what a plot can show, extremes kept (M4).
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["getLossCurve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{task}/nonconformingSamples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List nonconforming samples
+         * @description Least role: VIEWER.
+         */
+        get: operations["listNonconformingSamples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{task}/transitions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List task transitions
+         * @description Least role: VIEWER.
+         */
+        get: operations["listTaskTransitions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{task}:linkContactSheet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Link contact sheet
+         * @description A link to a JPEG of what augmentation does to some of the training's samples, good for a few minutes (M1, W10).
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["linkContactSheet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{task}:release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Release task
+         * @description COMPLETED to RELEASED, once (R1). `model_version` is in the answer unless the registry is away; then it follows.
+         *
+         *     Least role: RELEASER.
+         */
+        post: operations["releaseTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{task}:start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start task
+         * @description TERMINATED or FAILED to WAITING, from 0, as a new attempt.
+         *
+         *     Least role: ENGINEER.
+         */
+        post: operations["startTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{task}:terminate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Terminate task
+         * @description The task shows `terminating` at once and is TERMINATED when its process is gone (T2).
+         *
+         *     Least role: ENGINEER.
+         */
+        post: operations["terminateTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{task}:watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Watch task
+         * @description The task now and after every change, from `cursor` on. Ends after a final state has been sent unless `follow`.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["watchTask"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks:validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Validate task
+         * @description Validates one step or all, and submits nothing. Warnings come back here; errors of all fields come together.
+         *
+         *     Least role: ENGINEER.
+         */
+        post: operations["validateTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List users
+         * @description Least role: ADMIN.
+         */
+        get: operations["listUsers"];
+        put?: never;
+        /**
+         * Create user
+         * @description Least role: ADMIN.
+         */
+        post: operations["createUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Update user
+         * @description Role, display name and disabled; nobody can take administration from themselves. Disabling ends all sessions.
+         *
+         *     Least role: ADMIN.
+         */
+        patch: operations["updateUser"];
+        trace?: never;
+    };
+    "/v1/users/{user}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List tokens
+         * @description Least role: ADMIN.
+         */
+        get: operations["listTokens"];
+        put?: never;
+        /**
+         * Create token
+         * @description Least role: ADMIN.
+         */
+        post: operations["createToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{user}/tokens/{token}:revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke token
+         * @description Least role: ADMIN.
+         */
+        post: operations["revokeToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{user}:resetPassword": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reset password
+         * @description Gives a user a one-time password, with which only an own one can be chosen; ends the user's sessions and
+         *     any lock-out.
+         *
+         *     Least role: ADMIN.
+         */
+        post: operations["resetPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/whoami": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who am i
+         * @description Whom the caller's own token speaks for.
+         *
+         *     Least role: ANY_AUTHENTICATED.
+         */
+        get: operations["whoAmI"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        AddSamplesRequest: {
+            candidates: components["schemas"]["SampleCandidate"][];
+        };
+        AddSamplesResponse: {
+            /** @description In the order of the candidates. */
+            outcomes: components["schemas"]["SampleOutcome"][];
+            dataPath?: components["schemas"]["DataPath"];
+        };
+        /** @description An algorithm image: a named algorithm whose versions say how models of it are trained. Not a picture. Rule W2. */
+        AlgorithmImage: {
+            /** @description `algorithmImages/{image}`. */
+            name: string;
+            displayName: string;
+            description: string;
+            kind: components["schemas"]["ImageKind"];
+            taskType: components["schemas"]["TaskType"];
+            /** @description `productionEnvironments/{environment}`; set exactly if kind is BUSINESS. */
+            productionEnvironment: string;
+            /** @description Name of the newest version, by number. */
+            latestVersion: string;
+            /** Format: date-time */
+            createTime?: string;
+        };
+        /** @description One immutable version of an algorithm image. */
+        AlgorithmImageVersion: {
+            /** @description `algorithmImages/{image}/versions/v{major}.{minor}`. */
+            name: string;
+            /** Format: int64 */
+            major: number;
+            /** Format: int64 */
+            minor: number;
+            description: string;
+            /** @description The networks that W3's `classification.name` may take. */
+            classificationNetworks: string[];
+            input?: components["schemas"]["InputSpecification"];
+            /** @description Default of W3, a JSON object. For a business image: the parameters themselves. */
+            defaultModelParams?: {
+                [key: string]: unknown;
+            };
+            /** @description Default of W8, a JSON object. */
+            defaultTrainingParams?: {
+                [key: string]: unknown;
+            };
+            /** @description `datasets/{dataset}/paths/{path}` that the algorithm itself was trained on. Rule W4. */
+            trainingPaths: string[];
+            /** Format: date-time */
+            createTime?: string;
+        };
+        ApplyRelabelMarksRequest: {
+            dataPath: string;
+            /**
+             * Format: int64
+             * @description The path's revision as the caller saw it; ABORTED if it is another by now. 0: whatever it is.
+             */
+            revision: string;
+        };
+        ApplyRelabelMarksResponse: {
+            /** @description What became of each OPEN mark of the path: APPLIED, or still OPEN with a message. */
+            marks: components["schemas"]["RelabelMark"][];
+            /**
+             * Format: int64
+             * @description Of the path, now.
+             */
+            revision: string;
+        };
+        ArchiveModelVersionRequest: {
+            /** @description Takes it out of the archive again. */
+            restore: boolean;
+        };
+        /** @description One line of who did what, when, from where, with what result. Rule A3. */
+        AuditEntry: {
+            /** Format: int64 */
+            id: string;
+            /** Format: date-time */
+            time?: string;
+            principal: string;
+            /** @description Full name of the RPC. */
+            action: string;
+            /** @description Its name; of SetAlias and ArchiveModelVersion also `alias=production`, `restore=True`, after a blank. */
+            resource: string;
+            /** @description Name of the status code: OK, PERMISSION_DENIED, …. */
+            result: string;
+            /**
+             * @description Address of the caller as the server saw it; of a call through the gateway ` for ` and the address that the
+             *     gateway saw, after it.
+             */
+            peer: string;
+        };
+        /**
+         * @description * `AUGMENTATION_UNSPECIFIED`
+         *     * `AUGMENTATION_COLOUR`: In HSV space.
+         *     * `AUGMENTATION_SCALE`
+         *     * `AUGMENTATION_FLIP`: Left-right.
+         *     * `AUGMENTATION_RANDOM`: Scale and flip with random parameters.
+         * @enum {string}
+         */
+        Augmentation: "AUGMENTATION_UNSPECIFIED" | "AUGMENTATION_COLOUR" | "AUGMENTATION_SCALE" | "AUGMENTATION_FLIP" | "AUGMENTATION_RANDOM";
+        /**
+         * @description * `CHANGE_UNSPECIFIED`
+         *     * `CHANGE_REGRESSED`
+         *     * `CHANGE_FIXED`
+         *     * `CHANGE_UNCHANGED_WRONG`
+         *     * `CHANGE_UNCHANGED_RIGHT`
+         * @enum {string}
+         */
+        Change: "CHANGE_UNSPECIFIED" | "CHANGE_REGRESSED" | "CHANGE_FIXED" | "CHANGE_UNCHANGED_WRONG" | "CHANGE_UNCHANGED_RIGHT";
+        ChangePasswordRequest: {
+            password: string;
+            newPassword: string;
+        };
+        /** @description How many samples changed, and whether that proves anything. */
+        Changes: {
+            /**
+             * Format: int64
+             * @description Wrong in base, right in candidate.
+             */
+            fixedCount: string;
+            /**
+             * Format: int64
+             * @description Right in base, wrong in candidate.
+             */
+            regressedCount: string;
+            /** Format: int64 */
+            unchangedRightCount: string;
+            /** Format: int64 */
+            unchangedWrongCount: string;
+            /**
+             * Format: double
+             * @description McNemar's exact test: how probable it is that two equally good models split the changed samples at least as unevenly.
+             */
+            pValue: number;
+            /**
+             * Format: double
+             * @description The same, corrected for having looked at every code (Holm). Overall it is p_value.
+             */
+            adjustedPValue: number;
+            /** @description Of adjusted_p_value, at 0.05. */
+            conclusion: components["schemas"]["Conclusion"];
+            /** @description What it means, in a sentence. */
+            message: string;
+            messageZh: string;
+        };
+        CodeChanges: {
+            code: string;
+            changes?: components["schemas"]["Changes"];
+        };
+        CodeCount: {
+            code: string;
+            /** Format: int64 */
+            sampleCount: string;
+            /**
+             * Format: int64
+             * @description Samples of this code with a mask.
+             */
+            maskCount: string;
+        };
+        CodeResult: {
+            code: string;
+            /** @description Outside the classifier's classes. */
+            special: boolean;
+            /**
+             * Format: int64
+             * @description Samples that truly have this code.
+             */
+            support: string;
+            /** @description Of those predicted as this code, how many truly are. */
+            precision?: components["schemas"]["Estimate"];
+            /** @description Of those that truly are, how many were predicted so. */
+            recall?: components["schemas"]["Estimate"];
+            /** Format: double */
+            f1: number;
+            /** Format: int64 */
+            misjudgedCount: string;
+            /** Format: int64 */
+            nonconformingCount: string;
+            /** @description Of its regions; absent where the report has no segmentation. */
+            iou?: components["schemas"]["IntersectionOverUnion"];
+        };
+        CodeScore: {
+            code: string;
+            /** Format: double */
+            score: number;
+        };
+        /** @description One sample in both reports. */
+        ComparedSample: {
+            change: components["schemas"]["Change"];
+            base?: components["schemas"]["SampleResult"];
+            candidate?: components["schemas"]["SampleResult"];
+        };
+        /** @description What became of the samples that two reports have in common. Rule P2. */
+        Comparison: {
+            /** @description `reports/{report}`. */
+            base: string;
+            candidate: string;
+            /**
+             * Format: int64
+             * @description Samples that both judged, under the same true code; all changes are counted over them. Samples are the same where data path, file and
+             *     content are.
+             */
+            comparedCount: string;
+            /**
+             * Format: int64
+             * @description Samples of one report that the other does not have: another bank, or another revision of a data path.
+             */
+            baseOnlyCount: string;
+            /** Format: int64 */
+            candidateOnlyCount: string;
+            /**
+             * Format: int64
+             * @description In both, and nonconforming in at least one: neither right nor wrong there.
+             */
+            notJudgedCount: string;
+            /**
+             * Format: int64
+             * @description In both, under different true codes.
+             */
+            relabelledCount: string;
+            /** @description Codes in the code_list of one report only: to the other model their samples are lost from the start. */
+            baseOnlyCodes: string[];
+            candidateOnlyCodes: string[];
+            overall?: components["schemas"]["Changes"];
+            /** @description In the order of the candidate's code_list, then those of the base alone. */
+            codes: components["schemas"]["CodeChanges"][];
+        };
+        /** @description A named kind of hardware with what one task takes of it. Rule W7. */
+        ComputeResource: {
+            /** @description `computeResources/{resource}`. */
+            name: string;
+            description: string;
+            /** Format: int64 */
+            gpus: number;
+            /** Format: int64 */
+            cpus: number;
+            /** Format: uint64 */
+            memoryBytes: string;
+        };
+        /**
+         * @description * `CONCLUSION_UNSPECIFIED`
+         *     * `CONCLUSION_NO_DIFFERENCE_SHOWN`: Chance alone would do this too often.
+         *     * `CONCLUSION_CANDIDATE_BETTER`
+         *     * `CONCLUSION_BASE_BETTER`
+         * @enum {string}
+         */
+        Conclusion: "CONCLUSION_UNSPECIFIED" | "CONCLUSION_NO_DIFFERENCE_SHOWN" | "CONCLUSION_CANDIDATE_BETTER" | "CONCLUSION_BASE_BETTER";
+        ConfusionMatrix: {
+            /** @description Row-major: counts[true * size + predicted], both in the order of the report's code_list. */
+            counts: string[];
+            /** Format: int64 */
+            size: number;
+        };
+        CreateRelabelMarkRequest: {
+            /** @description `reports/{report}/sampleResults/{result}`. */
+            sampleResult: string;
+            rightCode: string;
+            note: string;
+        };
+        CreateTaskRequest: {
+            /** @description Its `training` or `prediction`, and `priority`. */
+            task?: components["schemas"]["Task"];
+            /** @description The same id gives the same task; chosen by the caller, at most 64 characters. */
+            requestId: string;
+            /** @description Checks everything and submits nothing; the task comes back as it would be made. */
+            validateOnly: boolean;
+        };
+        /** @description A named listing of sample images. Rules W4 and D1. */
+        DataPath: {
+            /** @description `datasets/{dataset}/paths/{path}`. */
+            name: string;
+            description: string;
+            status: components["schemas"]["DataPathStatus"];
+            /** Format: int64 */
+            sampleCount: string;
+            /** @description In the order of the code. */
+            codeCounts: components["schemas"]["CodeCount"][];
+            /** Format: int64 */
+            maskCount: string;
+            /**
+             * Format: int64
+             * @description Grows with every change of the listing.
+             */
+            revision: string;
+            /** Format: date-time */
+            createTime?: string;
+            /** Format: date-time */
+            updateTime?: string;
+            /**
+             * @description What the values of the path's masks mean (D1). Empty: 0 is background, above 127 the sample's own code. Otherwise masks are
+             *     8-bit grey, 0 is background and value i is the i-th of these codes. May be set while no sample has a mask, and then only be
+             *     extended at its end. Manifests carry it in every line with a mask, as `mask_codes`.
+             */
+            maskCodes: string[];
+        };
+        /**
+         * @description * `DATA_PATH_STATUS_UNSPECIFIED`
+         *     * `DATA_PATH_STATUS_VALID`: At least one image.
+         *     * `DATA_PATH_STATUS_INVALID`: No image under it; blocks the wizard's second step (W5).
+         * @enum {string}
+         */
+        DataPathStatus: "DATA_PATH_STATUS_UNSPECIFIED" | "DATA_PATH_STATUS_VALID" | "DATA_PATH_STATUS_INVALID";
+        /** @description A named group of data paths. */
+        Dataset: {
+            /** @description `datasets/{dataset}`. */
+            name: string;
+            description: string;
+            /** Format: int32 */
+            pathCount: number;
+            /** Format: int64 */
+            sampleCount: string;
+            /** Format: date-time */
+            createTime?: string;
+            creator: string;
+        };
+        /**
+         * @description Which way decided (S3).
+         *
+         *     * `DECIDED_BY_UNSPECIFIED`
+         *     * `DECIDED_BY_SOFTMAX`
+         *     * `DECIDED_BY_FEATURE_DISTANCE`: Distance to a special code's features (S2).
+         *     * `DECIDED_BY_REGION`: A region of the segmentation network (S1).
+         * @enum {string}
+         */
+        DecidedBy: "DECIDED_BY_UNSPECIFIED" | "DECIDED_BY_SOFTMAX" | "DECIDED_BY_FEATURE_DISTANCE" | "DECIDED_BY_REGION";
+        /** @description A term and what it means, in English and Chinese. */
+        Definition: {
+            /** @description Stable, such as `macro_recall`. */
+            id: string;
+            term: string;
+            termZh: string;
+            meaning: string;
+            meaningZh: string;
+        };
+        DraftRetrainingResponse: {
+            /** @description Its `training`, with an exact parent_version, is what CreateTask takes. */
+            task?: components["schemas"]["Task"];
+            /** @description Those of its data_paths that cannot be removed: bound by any version of the model that is not archived (W6). */
+            lockedDataPaths: string[];
+        };
+        /** @description A share with its 95 % interval. */
+        Estimate: {
+            /**
+             * Format: double
+             * @description Absent where it is undefined (0 of 0).
+             */
+            value?: number;
+            /**
+             * Format: double
+             * @description Wilson score interval.
+             */
+            low: number;
+            /** Format: double */
+            high: number;
+            /** Format: int64 */
+            numerator: string;
+            /** Format: int64 */
+            denominator: string;
+        };
+        /** @description T5. */
+        Failure: {
+            /** @description OUT_OF_MEMORY, NAN_LOSS, NO_SAMPLES, CLASS_WITHOUT_SAMPLES, CHILD_DIED, INFRASTRUCTURE_RETRIES, …. */
+            code: string;
+            message: string;
+            messageZh: string;
+            /** @description The end of the log. */
+            logTail: string;
+        };
+        /**
+         * @description * `IMAGE_KIND_UNSPECIFIED`
+         *     * `IMAGE_KIND_GENERAL`: No environment; its model parameters are the user's to set.
+         *     * `IMAGE_KIND_BUSINESS`: Bound to one production environment; parameters fixed.
+         * @enum {string}
+         */
+        ImageKind: "IMAGE_KIND_UNSPECIFIED" | "IMAGE_KIND_GENERAL" | "IMAGE_KIND_BUSINESS";
+        /** @description What the network is fed, and which originals conform. Preprocessing is the same in training, evaluation and export. */
+        InputSpecification: {
+            /**
+             * Format: int64
+             * @description Pixels.
+             */
+            width: number;
+            /**
+             * Format: int64
+             * @description Pixels.
+             */
+            height: number;
+            /** Format: int64 */
+            channels: number;
+            /** @description Per channel, of values scaled to 0..1. */
+            mean: number[];
+            std: number[];
+            /**
+             * Format: int64
+             * @description Least side of an original in pixels; smaller ones are nonconforming. 0: 32.
+             */
+            minSide: number;
+            /**
+             * Format: float
+             * @description Largest ratio of an original's longer to its shorter side. 0: 8.
+             */
+            maxAspectRatio: number;
+            /**
+             * @description Each image is normalised by its own mean and deviation; `mean` and `std` are then not used. For inspection images whose
+             *     exposure varies.
+             */
+            perImageNormalisation: boolean;
+            /**
+             * Format: int64
+             * @description Where all classes but one have masks, images are resized to `detail` times width and height and seen through overlapping
+             *     windows of width × height: training cuts them at the defects, prediction judges an image by its most suspicious one. It keeps
+             *     small defects visible at the price of (2·detail - 1)² network inputs an image. Without such masks, and with 0 or 1, images
+             *     are seen whole. At most 16.
+             */
+            detail: number;
+        };
+        /** @description Pixels summed over the samples first, then divided: a large defect counts more than a small one. */
+        IntersectionOverUnion: {
+            /**
+             * Format: double
+             * @description intersection / (truth + predicted - intersection); absent where neither has a pixel.
+             */
+            value?: number;
+            /** Format: int64 */
+            intersection: string;
+            /** Format: int64 */
+            truth: string;
+            /** Format: int64 */
+            predicted: string;
+        };
+        LinkContactSheetResponse: {
+            url: string;
+            /** Format: date-time */
+            expireTime?: string;
+        };
+        LinkSamplePictureResponse: {
+            url: string;
+            /** Format: date-time */
+            expireTime?: string;
+        };
+        LinkSampleResponse: {
+            url: string;
+            /** Format: date-time */
+            expireTime?: string;
+        };
+        ListAlgorithmImageVersionsResponse: {
+            versions: components["schemas"]["AlgorithmImageVersion"][];
+            nextPageToken: string;
+        };
+        ListAlgorithmImagesResponse: {
+            algorithmImages: components["schemas"]["AlgorithmImage"][];
+            nextPageToken: string;
+        };
+        ListAuditEntriesResponse: {
+            entries: components["schemas"]["AuditEntry"][];
+            nextPageToken: string;
+        };
+        ListComparedSamplesResponse: {
+            samples: components["schemas"]["ComparedSample"][];
+            nextPageToken: string;
+        };
+        ListComputeResourcesResponse: {
+            computeResources: components["schemas"]["ComputeResource"][];
+            nextPageToken: string;
+        };
+        ListDataPathsResponse: {
+            dataPaths: components["schemas"]["DataPath"][];
+            nextPageToken: string;
+        };
+        ListDatasetsResponse: {
+            datasets: components["schemas"]["Dataset"][];
+            nextPageToken: string;
+        };
+        ListModelVersionsResponse: {
+            versions: components["schemas"]["ModelVersion"][];
+            nextPageToken: string;
+        };
+        ListModelsResponse: {
+            models: components["schemas"]["Model"][];
+            nextPageToken: string;
+        };
+        ListNonconformingSamplesResponse: {
+            samples: components["schemas"]["NonconformingSample"][];
+            nextPageToken: string;
+        };
+        ListProductionEnvironmentsResponse: {
+            productionEnvironments: components["schemas"]["ProductionEnvironment"][];
+            nextPageToken: string;
+        };
+        ListRelabelMarksResponse: {
+            marks: components["schemas"]["RelabelMark"][];
+            nextPageToken: string;
+        };
+        ListReportsResponse: {
+            reports: components["schemas"]["Report"][];
+            nextPageToken: string;
+        };
+        ListSampleResultsResponse: {
+            results: components["schemas"]["SampleResult"][];
+            nextPageToken: string;
+        };
+        ListSamplesResponse: {
+            samples: components["schemas"]["Sample"][];
+            nextPageToken: string;
+        };
+        ListSuspectedLabelsResponse: {
+            labels: components["schemas"]["SuspectedLabel"][];
+            nextPageToken: string;
+        };
+        ListTaskTransitionsResponse: {
+            transitions: components["schemas"]["TaskTransition"][];
+        };
+        ListTasksResponse: {
+            /**
+             * @description What T3 shows, and what tells tasks apart. Parameters, data paths, snapshots, preprocessing, stages, hashes and the end
+             *     of a failure's log are GetTask's: they are most of a task, and nobody reads fifty of them.
+             */
+            tasks: components["schemas"]["Task"][];
+            nextPageToken: string;
+        };
+        ListTokensResponse: {
+            tokens: components["schemas"]["Token"][];
+            nextPageToken: string;
+        };
+        ListUsersResponse: {
+            users: components["schemas"]["User"][];
+            nextPageToken: string;
+        };
+        LogInRequest: {
+            userId: string;
+            password: string;
+            /**
+             * @description Becomes the user's own password. Needed where `password` is a one-time one; without it the answer is
+             *     FAILED_PRECONDITION with the reason PASSWORD_CHANGE_REQUIRED.
+             */
+            newPassword: string;
+        };
+        LogInResponse: {
+            principal?: components["schemas"]["Principal"];
+            /** @description The session's token. Over HTTP it is in the cookie and not here. */
+            secret: string;
+        };
+        LossCurve: {
+            task: string;
+            network: components["schemas"]["Network"];
+            /** Format: int32 */
+            attempt: number;
+            /** @description Ascending. */
+            iterations: string[];
+            /** @description Of the same length. */
+            losses: number[];
+            /**
+             * Format: int64
+             * @description How many points the curve has in the range, before downsampling.
+             */
+            totalPoints: string;
+            validation: components["schemas"]["ValidationPoint"][];
+        };
+        /** @description A released model with its versions. Rules R2 and R3. */
+        Model: {
+            /** @description `models/{model}`. */
+            name: string;
+            productionEnvironment: string;
+            taskType: components["schemas"]["TaskType"];
+            /** @description Name of the newest version, by number. */
+            latestVersion: string;
+            lastModifier: string;
+            /** Format: date-time */
+            createTime?: string;
+            /** Format: date-time */
+            updateTime?: string;
+        };
+        /** @description One immutable released version with its whole lineage. */
+        ModelVersion: {
+            /** @description `models/{model}/versions/v{major}.{nn}`, nn with at least two digits. */
+            name: string;
+            /**
+             * Format: int64
+             * @description The image version's (v3.0 gives 3).
+             */
+            major: number;
+            /**
+             * Format: int64
+             * @description Counts the releases of the model under `major` from 1; after 99 comes 100.
+             */
+            releaseNumber: number;
+            /** @description `tasks/{task}` that made it. */
+            task: string;
+            /** @description `algorithmImages/{image}/versions/{version}`. */
+            algorithmImageVersion: string;
+            /** @description `models/{model}/versions/{version}` that it was retrained from; empty for a first one. */
+            parentVersion: string;
+            /** @description Hex SHA-256; the object is `weights/{sha256}.safetensors`. */
+            weightsSha256: string;
+            snapshots: string[];
+            /** @description In order; the first num_of_classes are the classifier's, the rest special defects. */
+            codeList: string[];
+            /** Format: int64 */
+            numOfClasses: number;
+            input?: components["schemas"]["InputSpecification"];
+            modelParams?: {
+                [key: string]: unknown;
+            };
+            trainingParams?: {
+                [key: string]: unknown;
+            };
+            preprocessingParams?: {
+                [key: string]: unknown;
+            };
+            /** Format: int64 */
+            seed: string;
+            /** @description `reports/{report}` of the validation split. */
+            report: string;
+            releaser: string;
+            /** Format: date-time */
+            createTime?: string;
+            /** @description Hidden from lists unless asked for; never deleted. */
+            archived: boolean;
+            /** @description Sorted. */
+            aliases: string[];
+            productionEnvironment: string;
+            taskType: components["schemas"]["TaskType"];
+        };
+        /**
+         * @description * `NETWORK_UNSPECIFIED`
+         *     * `NETWORK_CLASSIFICATION`
+         *     * `NETWORK_SEGMENTATION`
+         * @enum {string}
+         */
+        Network: "NETWORK_UNSPECIFIED" | "NETWORK_CLASSIFICATION" | "NETWORK_SEGMENTATION";
+        /** @description A sample that the resolution filter set aside, or that could not be read (D4). */
+        NonconformingSample: {
+            /** @description `{code}/{file}`. */
+            file: string;
+            dataPath: string;
+            sha256: string;
+            /**
+             * @description Of the resolution filter: RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL; of a file that could not be read
+             *     (D4): EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED.
+             */
+            reason: string;
+            message: string;
+            /** Format: int32 */
+            width: number;
+            /** Format: int32 */
+            height: number;
+        };
+        Overall: {
+            /** Format: int64 */
+            sampleCount: string;
+            /** Format: int64 */
+            correctCount: string;
+            /** @description correct / all. */
+            accuracy?: components["schemas"]["Estimate"];
+            /**
+             * Format: double
+             * @description Mean of the codes' precision, recall and F1 over the codes that occur among the samples.
+             */
+            macroPrecision: number;
+            /** Format: double */
+            macroRecall: number;
+            /** Format: double */
+            macroF1: number;
+            /**
+             * Format: double
+             * @description Accuracy of always naming the commonest code: what any model must beat.
+             */
+            majorityShare: number;
+        };
+        /**
+         * @description Whether a user can log in to the console. Rule A1.
+         *
+         *     * `PASSWORD_STATE_UNSPECIFIED`
+         *     * `PASSWORD_STATE_NONE`: No: machines have tokens only.
+         *     * `PASSWORD_STATE_ONE_TIME`: With a password that an administrator handed out, and only to choose an own one.
+         *     * `PASSWORD_STATE_OWN`: With a password that nobody else knows.
+         * @enum {string}
+         */
+        PasswordState: "PASSWORD_STATE_UNSPECIFIED" | "PASSWORD_STATE_NONE" | "PASSWORD_STATE_ONE_TIME" | "PASSWORD_STATE_OWN";
+        /**
+         * @description Where inside TRAINING or PREDICTING a task is.
+         *
+         *     * `PHASE_UNSPECIFIED`
+         *     * `PHASE_PREPROCESSING`
+         *     * `PHASE_TRAINING`
+         *     * `PHASE_EVALUATING`
+         *     * `PHASE_PREDICTING`
+         * @enum {string}
+         */
+        Phase: "PHASE_UNSPECIFIED" | "PHASE_PREPROCESSING" | "PHASE_TRAINING" | "PHASE_EVALUATING" | "PHASE_PREDICTING";
+        /**
+         * @description How the true and the predicted mask of one sample agree on one code, at the size of the segmentation network's input. IoU is
+         *     intersection / (truth + predicted - intersection), its sums taken over the samples first.
+         */
+        PixelCounts: {
+            /** @description Empty: a defect of any code against the background, which the codes' counts cannot tell. */
+            code: string;
+            /** Format: int64 */
+            intersection: string;
+            /** Format: int64 */
+            truth: string;
+            /** Format: int64 */
+            predicted: string;
+        };
+        PlanSampleUploadsRequest: {
+            /** @description Hex SHA-256 of each object that the importer holds; at most 1000. */
+            sha256s: string[];
+        };
+        PlanSampleUploadsResponse: {
+            /** @description Only the missing ones. */
+            uploads: components["schemas"]["PlanSampleUploadsResponse_Upload"][];
+        };
+        PlanSampleUploadsResponse_Upload: {
+            sha256: string;
+            /** @description Presigned PUT. */
+            url: string;
+        };
+        /** @description P1. */
+        PredictionSpec: {
+            /** @description `models/{model}/versions/{version}`. */
+            modelVersion: string;
+            /** @description The question bank: `datasets/{dataset}/paths/{path}`. */
+            dataPaths: string[];
+            computeResource: string;
+            /**
+             * Format: int64
+             * @description 0: 32.
+             */
+            batchSize: number;
+            /**
+             * Format: double
+             * @description Below it a prediction would go to a human; in [0, 1).
+             */
+            confidenceThreshold: number;
+            filterResolution: boolean;
+            /** @description Output only. */
+            snapshots: string[];
+            /** @description Only the classifier looks; else every network that the version has. Without regions (S1) no special code is found that only they tell. */
+            classificationOnly: boolean;
+        };
+        PreprocessingParams: {
+            /**
+             * Format: double
+             * @description In (0, 1); 0.8 means 80 % train, 20 % validation. Absent: 0.8.
+             */
+            trainFraction?: number;
+            filterResolution: boolean;
+            augmentations: components["schemas"]["Augmentation"][];
+        };
+        /** @description Whom a token speaks for. */
+        Principal: {
+            /** @description `users/{user}` or `services/loupe`. */
+            name: string;
+            role: components["schemas"]["Role"];
+            /** @description Empty for the installation's own service token. */
+            token: string;
+            /** Format: date-time */
+            expireTime?: string;
+        };
+        /** @description Where models work: site, product, process step, equipment. */
+        ProductionEnvironment: {
+            /** @description `productionEnvironments/{environment}`. */
+            name: string;
+            site: string;
+            product: string;
+            processStep: string;
+            equipment: string;
+            description: string;
+        };
+        Progress: {
+            /**
+             * Format: double
+             * @description Of the phase, in [0, 1].
+             */
+            fraction: number;
+            /**
+             * Format: int64
+             * @description Batches done of the present network; 0 outside PHASE_TRAINING.
+             */
+            iteration: string;
+            /** Format: int64 */
+            maxIteration: string;
+            /** Format: double */
+            imagesPerS: number;
+            /** Format: double */
+            learningRate: number;
+            /**
+             * @description Until the task's end, as far as it can be told; absent while it cannot.
+             * @example 3.5s
+             */
+            remaining?: string;
+            /** @example 3.5s */
+            remainingLow?: string;
+            /** @example 3.5s */
+            remainingHigh?: string;
+            /**
+             * Format: double
+             * @description Of the whole task, in [0, 1]: what the list's bar shows.
+             */
+            overallFraction: number;
+        };
+        ReadLogResponse: {
+            lines: string[];
+            cursor: string;
+        };
+        /**
+         * @description * `RELABEL_FORMAT_UNSPECIFIED`: CSV.
+         *     * `RELABEL_FORMAT_CSV`
+         *     * `RELABEL_FORMAT_JSON_LINES`
+         * @enum {string}
+         */
+        RelabelFormat: "RELABEL_FORMAT_UNSPECIFIED" | "RELABEL_FORMAT_CSV" | "RELABEL_FORMAT_JSON_LINES";
+        /**
+         * @description "This label is wrong": a person's word on one sample of a data path (P6). It is about the sample, not about the report it was seen in,
+         *     and stays when that report is deleted. A sample has at most one OPEN mark; marking it again changes that.
+         */
+        RelabelMark: {
+            /** @description `relabelMarks/{mark}`. */
+            name: string;
+            /** @description `datasets/{dataset}/paths/{path}`. */
+            dataPath: string;
+            /** @description `{code}/{file}` within the path, as it was when marked. */
+            file: string;
+            /** @description Hex SHA-256 of the image that was looked at; a file that has other bytes by now is not touched. */
+            sha256: string;
+            wrongCode: string;
+            rightCode: string;
+            note: string;
+            /** @description `reports/{report}/sampleResults/{result}` it was marked in; may be gone. */
+            sampleResult: string;
+            /** @description Who marked it. */
+            creator: string;
+            /** Format: date-time */
+            createTime?: string;
+            state: components["schemas"]["RelabelState"];
+            /** Format: date-time */
+            applyTime?: string;
+            /** @description APPLIED: `{code}/{file}` within the path since then. */
+            newFile: string;
+            /** @description OPEN: why the last attempt to apply it did not; APPLIED: what to look at, such as a mask that names codes by value. */
+            message: string;
+        };
+        /** @description What became of a relabel. */
+        RelabelOutcome: {
+            file: string;
+            outcome: components["schemas"]["RelabelOutcome_Outcome"];
+            /**
+             * @description Where the sample lies now: `{code}/{file}`, with the code it had added to its name where another picture had that name. Empty for
+             *     REFUSED.
+             */
+            newFile: string;
+            /**
+             * @description For REFUSED: NOT_LISTED, OTHER_BYTES, NAME_TAKEN. Otherwise MASK_NAMES_CODES where the sample's mask names codes by value, which a
+             *     relabel does not change.
+             */
+            reason: string;
+            message: string;
+            messageZh: string;
+        };
+        /**
+         * @description * `OUTCOME_UNSPECIFIED`
+         *     * `OUTCOME_RELABELLED`
+         *     * `OUTCOME_UNCHANGED`: Lies under that code already.
+         *     * `OUTCOME_REFUSED`
+         * @enum {string}
+         */
+        RelabelOutcome_Outcome: "OUTCOME_UNSPECIFIED" | "OUTCOME_RELABELLED" | "OUTCOME_UNCHANGED" | "OUTCOME_REFUSED";
+        RelabelSamplesRequest: {
+            relabels: components["schemas"]["SampleRelabel"][];
+            /**
+             * Format: int64
+             * @description The path's revision as the caller saw it; ABORTED if it is another by now. 0: whatever it is.
+             */
+            revision: string;
+        };
+        RelabelSamplesResponse: {
+            /** @description In the order of the relabels. */
+            outcomes: components["schemas"]["RelabelOutcome"][];
+            dataPath?: components["schemas"]["DataPath"];
+        };
+        /**
+         * @description * `RELABEL_STATE_UNSPECIFIED`
+         *     * `RELABEL_STATE_OPEN`: May become APPLIED, or be deleted.
+         *     * `RELABEL_STATE_APPLIED`: Is part of a revision of the data path. Final: it can be neither changed nor deleted.
+         * @enum {string}
+         */
+        RelabelState: "RELABEL_STATE_UNSPECIFIED" | "RELABEL_STATE_OPEN" | "RELABEL_STATE_APPLIED";
+        ReleaseTaskRequest: {
+            etag: string;
+        };
+        /** @description What a model got right and wrong over one set of samples. Rules E1 and P3. */
+        Report: {
+            /** @description `reports/{report}`. */
+            name: string;
+            kind: components["schemas"]["ReportKind"];
+            /** @description `tasks/{task}` that asked for it. */
+            task: string;
+            /** @description `models/{model}/versions/{version}`; PREDICTION only. */
+            modelVersion: string;
+            weightsSha256: string;
+            /** @description In order; the first num_of_classes are the classifier's, the rest special defects. */
+            codeList: string[];
+            /** Format: int64 */
+            numOfClasses: number;
+            /** Format: date-time */
+            createTime?: string;
+            overall?: components["schemas"]["Overall"];
+            /** @description In the order of code_list. */
+            codes: components["schemas"]["CodeResult"][];
+            confusion?: components["schemas"]["ConfusionMatrix"];
+            /**
+             * Format: int64
+             * @description Set aside by the resolution filter or unreadable; in no other number here.
+             */
+            nonconformingCount: string;
+            /** Format: double */
+            confidenceThreshold: number;
+            /**
+             * Format: int64
+             * @description Samples whose confidence is below the threshold: the share that would go to a human.
+             */
+            belowThresholdCount: string;
+            /** Format: double */
+            imagesPerS: number;
+            dataPaths: string[];
+            /** @description Absent where no sample's truth is known pixel by pixel. */
+            segmentation?: components["schemas"]["Segmentation"];
+            /** @description What every term here means. Not in lists of reports. */
+            definitions: components["schemas"]["Definition"][];
+        };
+        /**
+         * @description * `REPORT_FORMAT_UNSPECIFIED`: JSON.
+         *     * `REPORT_FORMAT_JSON`
+         *     * `REPORT_FORMAT_CSV`
+         *     * `REPORT_FORMAT_HTML`
+         * @enum {string}
+         */
+        ReportFormat: "REPORT_FORMAT_UNSPECIFIED" | "REPORT_FORMAT_JSON" | "REPORT_FORMAT_CSV" | "REPORT_FORMAT_HTML";
+        /**
+         * @description * `REPORT_KIND_UNSPECIFIED`
+         *     * `REPORT_KIND_VALIDATION`: Of the validation split, after training.
+         *     * `REPORT_KIND_PREDICTION`: Of a question bank.
+         * @enum {string}
+         */
+        ReportKind: "REPORT_KIND_UNSPECIFIED" | "REPORT_KIND_VALIDATION" | "REPORT_KIND_PREDICTION";
+        ResetPasswordRequest: Record<string, never>;
+        ResetPasswordResponse: {
+            /** @description Shown once, kept only as a hash. */
+            oneTimePassword: string;
+        };
+        RevokeTokenRequest: Record<string, never>;
+        /**
+         * @description The roles are ordered: whoever may do more may do all of what comes before. ROLE_SERVICE stands apart.
+         *
+         *     * `ROLE_UNSPECIFIED`: Never granted; an RPC that leaves its role unspecified is not served.
+         *     * `ROLE_ANY_AUTHENTICATED`: Anybody whose token is valid, whatever its role.
+         *     * `ROLE_VIEWER`: Looks at everything, changes nothing.
+         *     * `ROLE_ENGINEER`: Imports data, submits, starts, terminates and deletes own tasks, predicts.
+         *     * `ROLE_RELEASER`: Releases models, moves aliases, exports packages.
+         *     * `ROLE_ADMIN`: Master data, algorithm images, users and tokens, other people's tasks.
+         *     * `ROLE_SERVICE`: Services and workers of this installation; never a person.
+         *     * `ROLE_ANYONE`: On LogIn alone: whoever calls it has no token yet. Never a caller's role.
+         * @enum {string}
+         */
+        Role: "ROLE_UNSPECIFIED" | "ROLE_ANY_AUTHENTICATED" | "ROLE_VIEWER" | "ROLE_ENGINEER" | "ROLE_RELEASER" | "ROLE_ADMIN" | "ROLE_SERVICE" | "ROLE_ANYONE";
+        /** @description One image with its defect code, and its mask where there is one. */
+        Sample: {
+            /** @description `{code}/{file}` within its path. */
+            file: string;
+            code: string;
+            /** @description Hex SHA-256 of the image's bytes; its object is `samples/{sha256}`. */
+            sha256: string;
+            /** Format: int64 */
+            sizeBytes: string;
+            /** Format: int32 */
+            width: number;
+            /** Format: int32 */
+            height: number;
+            /** @description JPEG, PNG, BMP or TIFF. */
+            format: string;
+            /** @description Empty where there is no mask. */
+            maskSha256: string;
+            /** @description Samples of one group never fall on both sides of a split (D3). Empty: a group of its own. */
+            group: string;
+            /** Format: date-time */
+            createTime?: string;
+        };
+        /** @description A sample as an importer offers it. */
+        SampleCandidate: {
+            /** @description `{code}/{file}`; the extension says the type. */
+            file: string;
+            /** @description Hex SHA-256 of the image's bytes. */
+            sha256: string;
+            /** @description Hex SHA-256 of the mask's bytes; empty where there is none. */
+            maskSha256: string;
+            group: string;
+        };
+        /** @description What became of a candidate. Rules D2 and D4. */
+        SampleOutcome: {
+            file: string;
+            outcome: components["schemas"]["SampleOutcome_Outcome"];
+            /** @description For REJECTED: EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, HASH_MISMATCH, NOT_UPLOADED, BAD_CODE, BAD_MASK. */
+            reason: string;
+            message: string;
+            messageZh: string;
+            /**
+             * @description Files of the dataset with the same pixels under another code: `{code}/{file}` of this path,
+             *     `datasets/{dataset}/paths/{path}/{code}/{file}` of another one.
+             */
+            samePixelsUnderOtherCodes: string[];
+        };
+        /**
+         * @description * `OUTCOME_UNSPECIFIED`
+         *     * `OUTCOME_ADDED`
+         *     * `OUTCOME_UNCHANGED`: Was there already with the same bytes, mask and group.
+         *     * `OUTCOME_REPLACED`: The same file name now has other bytes, another mask or another group; earlier snapshots keep the old one.
+         *     * `OUTCOME_REJECTED`
+         * @enum {string}
+         */
+        SampleOutcome_Outcome: "OUTCOME_UNSPECIFIED" | "OUTCOME_ADDED" | "OUTCOME_UNCHANGED" | "OUTCOME_REPLACED" | "OUTCOME_REJECTED";
+        /**
+         * @description * `SAMPLE_PICTURE_UNSPECIFIED`: THUMBNAIL.
+         *     * `SAMPLE_PICTURE_THUMBNAIL`: A JPEG of at most 160 pixels a side.
+         *     * `SAMPLE_PICTURE_ORIGINAL`: The file as it was imported, saved under its own name.
+         *     * `SAMPLE_PICTURE_OVERLAY`: A PNG of at most 1,200 pixels a side: outlines of the true mask in green, of the predicted one in magenta, each region with its code.
+         * @enum {string}
+         */
+        SamplePicture: "SAMPLE_PICTURE_UNSPECIFIED" | "SAMPLE_PICTURE_THUMBNAIL" | "SAMPLE_PICTURE_ORIGINAL" | "SAMPLE_PICTURE_OVERLAY";
+        /** @description A sample that shall have another code (P6). */
+        SampleRelabel: {
+            /** @description `{code}/{file}`. */
+            file: string;
+            /** @description Hex SHA-256 of the image that was looked at. */
+            sha256: string;
+            code: string;
+        };
+        /** @description One sample and what became of it. */
+        SampleResult: {
+            /** @description `{code}/{file}`. */
+            file: string;
+            dataPath: string;
+            sha256: string;
+            trueCode: string;
+            verdict: components["schemas"]["Verdict"];
+            predictedCode: string;
+            /**
+             * Format: double
+             * @description In [0, 1].
+             */
+            confidence: number;
+            top: components["schemas"]["CodeScore"][];
+            decidedBy: components["schemas"]["DecidedBy"];
+            /**
+             * @description For NONCONFORMING, as a training's NonconformingSample has it: RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL;
+             *     EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED.
+             */
+            reason: string;
+            message: string;
+            /** @description Hex SHA-256 of the sample's mask as imported; empty where it has none. */
+            maskSha256: string;
+            /**
+             * @description Hex SHA-256 of what the segmentation network found: an 8-bit indexed PNG of the network's size, where 0 is background and value i is
+             *     the i-th of the report's code_list. Empty without segmentation.
+             */
+            predictedMaskSha256: string;
+            /**
+             * @description Of any defect (the entry without a code, always there), then of the codes that occur in either mask; empty where the truth is not
+             *     known pixel by pixel.
+             */
+            pixels: components["schemas"]["PixelCounts"][];
+            /** @description Output only. `reports/{report}/sampleResults/{result}`. */
+            name: string;
+            /**
+             * @description Input only. 256 bits: whether each of 16 x 16 patches of the picture's grey is brighter than the one to its left; pictures whose hashes
+             *     differ in few bits look alike. Empty: not looked at.
+             */
+            perceptualHash: string;
+        };
+        /** @description How the predicted masks agree with the true ones. Of samples whose truth is not known pixel by pixel, nothing is counted. */
+        Segmentation: {
+            /**
+             * Format: int64
+             * @description Samples whose truth is known pixel by pixel.
+             */
+            sampleCount: string;
+            /** @description A defect of any code against the background. */
+            defect?: components["schemas"]["IntersectionOverUnion"];
+            /**
+             * Format: double
+             * @description Mean over the codes that occur in any mask, true or predicted; absent where none does.
+             */
+            meanIou?: number;
+        };
+        SetAliasRequest: {
+            alias: string;
+        };
+        /** @description A data path's listing at one moment, pinned by its content. Rule W12. */
+        Snapshot: {
+            /** @description `datasets/{dataset}/paths/{path}/snapshots/{sha256}`. */
+            name: string;
+            /** @description Hex SHA-256 of the manifest; its object is `manifests/{sha256}.jsonl`. */
+            sha256: string;
+            /** Format: int64 */
+            sampleCount: string;
+            codeCounts: components["schemas"]["CodeCount"][];
+            /** Format: date-time */
+            createTime?: string;
+        };
+        SnapshotDataPathRequest: Record<string, never>;
+        Stage: {
+            name: components["schemas"]["StageName"];
+            state: components["schemas"]["StageState"];
+            /** @example 3.5s */
+            duration?: string;
+            /**
+             * Format: int64
+             * @description Samples that went through.
+             */
+            sampleCount: string;
+            /**
+             * Format: int64
+             * @description RESOLUTION_FILTER: set aside; ListNonconformingSamples has them.
+             */
+            nonconformingCount: string;
+            /**
+             * Format: int64
+             * @description SPLIT.
+             */
+            trainCount: string;
+            /**
+             * Format: int64
+             * @description SPLIT.
+             */
+            validationCount: string;
+            /**
+             * @description AUGMENTATION: hex SHA-256 of a picture of some samples before and after; LinkContactSheet has it. Empty where nothing is
+             *     augmented, and until it is stored.
+             */
+            contactSheetSha256: string;
+        };
+        /**
+         * @description * `STAGE_NAME_UNSPECIFIED`
+         *     * `STAGE_NAME_RESOLUTION_FILTER`
+         *     * `STAGE_NAME_SPLIT`
+         *     * `STAGE_NAME_AUGMENTATION`
+         * @enum {string}
+         */
+        StageName: "STAGE_NAME_UNSPECIFIED" | "STAGE_NAME_RESOLUTION_FILTER" | "STAGE_NAME_SPLIT" | "STAGE_NAME_AUGMENTATION";
+        /**
+         * @description * `STAGE_STATE_UNSPECIFIED`
+         *     * `STAGE_STATE_PENDING`
+         *     * `STAGE_STATE_RUNNING`
+         *     * `STAGE_STATE_DONE`
+         *     * `STAGE_STATE_SKIPPED`: Not asked for, so nothing was done.
+         *     * `STAGE_STATE_FAILED`
+         * @enum {string}
+         */
+        StageState: "STAGE_STATE_UNSPECIFIED" | "STAGE_STATE_PENDING" | "STAGE_STATE_RUNNING" | "STAGE_STATE_DONE" | "STAGE_STATE_SKIPPED" | "STAGE_STATE_FAILED";
+        StartTaskRequest: {
+            etag: string;
+        };
+        /** @description A sample whose label may be wrong, and why. One that is suspect for two reasons is there twice. */
+        SuspectedLabel: {
+            sample?: components["schemas"]["SampleResult"];
+            suspicion: components["schemas"]["Suspicion"];
+            /** @description What its label may have to be: the predicted code, or that of the near-duplicate. */
+            suggestedCode: string;
+            /**
+             * Format: double
+             * @description In [0, 1]; the order of the list. The confidence, or the share of equal bits of the two pictures' hashes.
+             */
+            score: number;
+            /**
+             * Format: double
+             * @description CONFIDENTLY_WRONG: the mean confidence in suggested_code of the samples that are labelled with it; this one's is not below.
+             */
+            usualConfidence: number;
+            /** @description NEAR_DUPLICATE: the nearest sample under another code. */
+            twin?: components["schemas"]["SampleResult"];
+            /**
+             * Format: int64
+             * @description NEAR_DUPLICATE: in how many of 256 bits the hashes of the two pictures differ.
+             */
+            distance: number;
+            message: string;
+            messageZh: string;
+        };
+        /**
+         * @description * `SUSPICION_UNSPECIFIED`
+         *     * `SUSPICION_CONFIDENTLY_WRONG`: Predicted as another code, with no less confidence than the samples of that code usually are.
+         *     * `SUSPICION_NEAR_DUPLICATE`: Almost the same picture as a sample under another code.
+         * @enum {string}
+         */
+        Suspicion: "SUSPICION_UNSPECIFIED" | "SUSPICION_CONFIDENTLY_WRONG" | "SUSPICION_NEAR_DUPLICATE";
+        /** @description One wizard submission (training) or one question-bank run (prediction). Rules T and P1. */
+        Task: {
+            /** @description `tasks/{task}`. */
+            name: string;
+            state: components["schemas"]["TaskState"];
+            /** @description True between a user's wish to terminate and the worker's confirmation (T2). */
+            terminating: boolean;
+            training?: components["schemas"]["TrainingSpec"];
+            prediction?: components["schemas"]["PredictionSpec"];
+            creator: string;
+            /** Format: date-time */
+            createTime?: string;
+            /**
+             * Format: date-time
+             * @description Of the present attempt.
+             */
+            startTime?: string;
+            /** Format: date-time */
+            endTime?: string;
+            /**
+             * Format: int64
+             * @description Grows with every change; WatchTask's cursor.
+             */
+            revision: string;
+            /**
+             * Format: int32
+             * @description From 1; grows with every StartTask.
+             */
+            attempt: number;
+            phase: components["schemas"]["Phase"];
+            progress?: components["schemas"]["Progress"];
+            /** @description In order: resolution filter, split, augmentation (M1). Empty before the attempt starts. */
+            stages: components["schemas"]["Stage"][];
+            /** @description While WAITING, and while a running task's next job waits for a worker (T4, T5). */
+            wait?: components["schemas"]["WaitReason"];
+            /** @description Only if FAILED. */
+            failure?: components["schemas"]["Failure"];
+            /** @description `reports/{report}`; set when COMPLETED. */
+            report: string;
+            /** @description Hex SHA-256 of the weights; set once training is done. */
+            weightsSha256: string;
+            /** @description `models/{model}/versions/{version}`; set once RELEASED and numbered. */
+            modelVersion: string;
+            /**
+             * Format: int32
+             * @description How often the present attempt was taken up again after an infrastructure fault (T5).
+             */
+            recoveries: number;
+            /**
+             * Format: int32
+             * @description 0 to 9, higher first; grows with waiting (T8).
+             */
+            priority: number;
+            /** @description Changes with every state and with the wish to terminate, not with progress; pass it back to act only on what was seen. */
+            etag: string;
+        };
+        /**
+         * @description * `TASK_KIND_UNSPECIFIED`
+         *     * `TASK_KIND_TRAINING`
+         *     * `TASK_KIND_PREDICTION`
+         * @enum {string}
+         */
+        TaskKind: "TASK_KIND_UNSPECIFIED" | "TASK_KIND_TRAINING" | "TASK_KIND_PREDICTION";
+        /**
+         * @description * `TASK_STATE_UNSPECIFIED`
+         *     * `TASK_STATE_WAITING`: Waits for a worker. Next: TRAINING, PREDICTING; may be deleted.
+         *     * `TASK_STATE_TRAINING`: A worker has it. Next: COMPLETED, FAILED, TERMINATED.
+         *     * `TASK_STATE_TERMINATED`: A user stopped it. Next: WAITING by StartTask; may be deleted.
+         *     * `TASK_STATE_COMPLETED`: Result and report are stored. Next: RELEASED by ReleaseTask (training only); may be deleted.
+         *     * `TASK_STATE_FAILED`: The task's own fault, or infrastructure beyond the limit. Next: WAITING by StartTask; may be deleted.
+         *     * `TASK_STATE_RELEASED`: A version of the library. Final; cannot be deleted.
+         *     * `TASK_STATE_PREDICTING`: A prediction task's TRAINING. Next: COMPLETED, FAILED, TERMINATED.
+         * @enum {string}
+         */
+        TaskState: "TASK_STATE_UNSPECIFIED" | "TASK_STATE_WAITING" | "TASK_STATE_TRAINING" | "TASK_STATE_TERMINATED" | "TASK_STATE_COMPLETED" | "TASK_STATE_FAILED" | "TASK_STATE_RELEASED" | "TASK_STATE_PREDICTING";
+        /** @description One change of a task's state; together they are its history, and each is an event on NATS too. */
+        TaskTransition: {
+            task: string;
+            /** Format: int64 */
+            revision: string;
+            from: components["schemas"]["TaskState"];
+            to: components["schemas"]["TaskState"];
+            /** Format: date-time */
+            time?: string;
+            /** @description Who caused it: `users/…`, or `workers/…`, or `services/loupe`. */
+            cause: string;
+            /** Format: int32 */
+            attempt: number;
+        };
+        /**
+         * @description * `TASK_TYPE_UNSPECIFIED`
+         *     * `TASK_TYPE_CLASSIFICATION`
+         *     * `TASK_TYPE_SEGMENTATION_CLASSIFICATION`
+         * @enum {string}
+         */
+        TaskType: "TASK_TYPE_UNSPECIFIED" | "TASK_TYPE_CLASSIFICATION" | "TASK_TYPE_SEGMENTATION_CLASSIFICATION";
+        TerminateTaskRequest: {
+            etag: string;
+        };
+        ThresholdCurve: {
+            /** @description Empty overall. */
+            code: string;
+            /** @description One a threshold. */
+            points: components["schemas"]["ThresholdPoint"][];
+        };
+        /** @description What a confidence threshold would leave to the model, and what to a human (E2). */
+        ThresholdCurves: {
+            /** @description Ascending, at most 101. */
+            thresholds: number[];
+            /** @description Over all samples; its precision is the accuracy of what the model keeps. */
+            overall?: components["schemas"]["ThresholdCurve"];
+            /** @description In the order of the report's code_list. */
+            codes: components["schemas"]["ThresholdCurve"][];
+        };
+        /** @description Figures if predictions with a confidence below the threshold went to a human; each absent where it is 0 of 0. */
+        ThresholdPoint: {
+            /**
+             * Format: double
+             * @description Of those predicted as the code that the model keeps, how many truly are.
+             */
+            precision?: number;
+            /**
+             * Format: double
+             * @description Of the samples that truly have the code, how many the model keeps and predicts so.
+             */
+            recall?: number;
+            /**
+             * Format: double
+             * @description Of the samples that truly have the code, how many go to a human.
+             */
+            toHuman?: number;
+        };
+        /** @description A machine's or a person's key to the API. Its secret is shown once and kept only as a hash. */
+        Token: {
+            /** @description `users/{user}/tokens/{token}`. */
+            name: string;
+            description: string;
+            /** @description At most the user's own role. */
+            role: components["schemas"]["Role"];
+            /** Format: date-time */
+            createTime?: string;
+            /** Format: date-time */
+            expireTime?: string;
+            revoked: boolean;
+            /** @description Whole and only in the answer to CreateToken. */
+            secret: string;
+            /** @description Made by a log-in to the console; ended by logging out. */
+            session: boolean;
+        };
+        /** @description The wizard's four steps. What CreateTask resolves is filled in by the server and pinned for ever (W12). */
+        TrainingSpec: {
+            /** @description W1. */
+            modelName: string;
+            /** @description `algorithmImages/{image}/versions/{version}`. */
+            algorithmImageVersion: string;
+            /** @description General images only; a business image brings its own. */
+            productionEnvironment: string;
+            /** @description `datasets/{dataset}/paths/{path}`. */
+            dataPaths: string[];
+            /** @description `computeResources/{resource}`. */
+            computeResource: string;
+            /**
+             * @description JSON text as the user wrote it (W3). Empty: of a retraining its parent's; of a business image the image's; else the
+             *     image's default with the codes of the data, of which those that the default has as special stay special, and a warning
+             *     (CODES_OF_THE_DATA) says what was taken where that is not the default.
+             */
+            modelParamsJson: string;
+            /** @description JSON text as the user wrote it (W8); empty: of a retraining its parent's, else the image's default. */
+            trainingParamsJson: string;
+            /** @description W10. */
+            preprocessing?: components["schemas"]["PreprocessingParams"];
+            /** @description W11. */
+            trainSegmentation: boolean;
+            /**
+             * Format: int64
+             * @description 0: chosen by the server.
+             */
+            seed: string;
+            /** @description `models/{model}/versions/{version}` that is retrained; empty for a new model (W6, W13). */
+            parentVersion: string;
+            /** @description Start from the parent's weights. */
+            warmStart: boolean;
+            /** @description Acknowledges that training paths of the image are not among data_paths (W4). */
+            acknowledgeMissingTrainingPaths: boolean;
+            /** @description Output only: `…/snapshots/{sha256}` per data path. */
+            snapshots: string[];
+            /** @description Output only: the parameters as parsed and completed. */
+            modelParams?: {
+                [key: string]: unknown;
+            };
+            /** @description Output only. */
+            trainingParams?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Format: int64
+             * @description Output only: major of the version that a release will make.
+             */
+            targetMajor: number;
+        };
+        /** @description Somebody who may hold tokens. Rules A1 and A2. */
+        User: {
+            /** @description `users/{user}`. */
+            name: string;
+            role: components["schemas"]["Role"];
+            displayName: string;
+            disabled: boolean;
+            /** Format: date-time */
+            createTime?: string;
+            /** @description Output only. */
+            passwordState: components["schemas"]["PasswordState"];
+        };
+        ValidateTaskRequest: {
+            task?: components["schemas"]["Task"];
+            /**
+             * Format: int32
+             * @description 1 name, image, model parameters, parent (W1 to W3, W13); 2 data paths (W4 to W6); 3 resource and training parameters
+             *     (W7 to W9); 4 preprocessing and segmentation (W10, W11); 0: all.
+             */
+            step: number;
+        };
+        ValidateTaskResponse: {
+            findings: components["schemas"]["ValidateTaskResponse_Finding"][];
+        };
+        /** @description A fault, which refuses the submission, or a warning, which does not unless it must be acknowledged. */
+        ValidateTaskResponse_Finding: {
+            /** @description Path of the field, such as `model_params.code_list[5]`. */
+            field: string;
+            /** @description Stable, UPPER_SNAKE. */
+            reason: string;
+            message: string;
+            messageZh: string;
+            warning: boolean;
+            /** @description Of a warning that refuses the submission until this field is true (W4); empty otherwise. CreateTask tells it as a fault. */
+            acknowledgeWith: string;
+        };
+        /** @description How good a network is on the validation split at one moment of its training. */
+        ValidationPoint: {
+            /** Format: int64 */
+            iteration: string;
+            /**
+             * Format: double
+             * @description In [0, 1]. Of segmentation: IoU of any defect against the background, pixels counted over all samples.
+             */
+            accuracy: number;
+        };
+        /**
+         * @description * `VERDICT_UNSPECIFIED`
+         *     * `VERDICT_CORRECT`
+         *     * `VERDICT_MISJUDGED`
+         *     * `VERDICT_NONCONFORMING`
+         * @enum {string}
+         */
+        Verdict: "VERDICT_UNSPECIFIED" | "VERDICT_CORRECT" | "VERDICT_MISJUDGED" | "VERDICT_NONCONFORMING";
+        /** @description T4. */
+        WaitReason: {
+            /** @description NO_WORKER_WITH_RESOURCE, WORKERS_TOO_SMALL, ALL_WORKERS_BUSY, RECOVERING. */
+            reason: string;
+            message: string;
+            messageZh: string;
+            /**
+             * Format: int64
+             * @description 1 is next.
+             */
+            queuePosition: string;
+            /** Format: date-time */
+            since?: string;
+        };
+        WatchLossResponse: {
+            /**
+             * Format: int64
+             * @description Of the losses: first_iteration, first_iteration + 1, ….
+             */
+            firstIteration: string;
+            losses: number[];
+            /** @description Where to go on after this message. */
+            cursor: string;
+            /** Format: int32 */
+            attempt: number;
+            /**
+             * Format: date-time
+             * @description When the worker finished the last of these iterations.
+             */
+            stepTime?: string;
+            validation: components["schemas"]["ValidationPoint"][];
+        };
+        WatchTaskResponse: {
+            task?: components["schemas"]["Task"];
+            cursor: string;
+        };
+        /** @description What went wrong, as RFC 9457 tells it. */
+        Problem: {
+            /** Format: uri-reference */
+            type: string;
+            title: string;
+            status: number;
+            /** @description A sentence: the thing, the fact, the remedy. */
+            detail: string;
+            /** @enum {string} */
+            code: "ABORTED" | "ALREADY_EXISTS" | "CANCELLED" | "DATA_LOSS" | "DEADLINE_EXCEEDED" | "FAILED_PRECONDITION" | "INTERNAL" | "INVALID_ARGUMENT" | "NOT_FOUND" | "OUT_OF_RANGE" | "PERMISSION_DENIED" | "RESOURCE_EXHAUSTED" | "UNAUTHENTICATED" | "UNAVAILABLE" | "UNIMPLEMENTED" | "UNKNOWN";
+            /** @description Stable, UPPER_SNAKE. */
+            reason: string;
+            violations: components["schemas"]["Violation"][];
+            metadata: {
+                [key: string]: string;
+            };
+            /** @description W3C trace id; operators find the request by it. */
+            traceId: string;
+        };
+        /** @description One fault of a request. */
+        Violation: {
+            /** @description Path of the field; empty: the whole request. */
+            field: string;
+            /** @description Stable, UPPER_SNAKE. */
+            reason: string;
+            message: string;
+            messageZh: string;
+            /** @enum {string} */
+            severity: "error" | "warning";
+        };
+    };
+    responses: {
+        /** @description The request is wrong, or not possible in the present state. */
+        Problem400: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description No token, or not a valid one. */
+        Problem401: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The token's role does not allow this. */
+        Problem403: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description What the path names does not exist. */
+        Problem404: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The name is taken, or somebody else changed the resource meanwhile. */
+        Problem409: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `If-Match` names a state of the resource that is past. */
+        Problem412: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The body is longer than 1 MiB. */
+        Problem413: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The body is not JSON. */
+        Problem415: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A limit is reached. */
+        Problem429: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A bug; the problem names the incident. */
+        Problem500: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The service does not have this operation. */
+        Problem501: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A service is away; the same request may succeed later. */
+        Problem503: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A service did not answer in time. */
+        Problem504: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Any other failure. */
+        Problem: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+    };
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    listAlgorithmImages: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+                kind?: components["schemas"]["ImageKind"];
+                taskType?: components["schemas"]["TaskType"];
+                productionEnvironment?: string;
+                /** @description Conditions on the production environment: images whose environment has exactly these words (W2). Empty: any. */
+                site?: string;
+                product?: string;
+                processStep?: string;
+                equipment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListAlgorithmImagesResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    createAlgorithmImage: {
+        parameters: {
+            query?: {
+                algorithmImageId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlgorithmImage"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlgorithmImage"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAlgorithmImage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                algorithmImage: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlgorithmImage"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listAlgorithmImageVersions: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path: {
+                algorithmImage: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListAlgorithmImageVersionsResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    createAlgorithmImageVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                algorithmImage: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlgorithmImageVersion"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlgorithmImageVersion"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAlgorithmImageVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                algorithmImage: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlgorithmImageVersion"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listAuditEntries: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+                principal?: string;
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListAuditEntriesResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listComputeResources: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListComputeResourcesResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    createComputeResource: {
+        parameters: {
+            query?: {
+                computeResourceId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ComputeResource"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComputeResource"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getComputeResource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                computeResource: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComputeResource"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listDatasets: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListDatasetsResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    createDataset: {
+        parameters: {
+            query?: {
+                datasetId?: string;
+                /** @description Answers an existing dataset of that name instead of ALREADY_EXISTS. */
+                allowExisting?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Dataset"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getDataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listDataPaths: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path: {
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListDataPathsResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    createDataPath: {
+        parameters: {
+            query?: {
+                dataPathId?: string;
+                /** @description Answers an existing path of that name instead of ALREADY_EXISTS; `data_path.mask_codes` may extend what it declares. */
+                allowExisting?: boolean;
+            };
+            header?: never;
+            path: {
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DataPath"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataPath"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getDataPath: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataPath"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteDataPath: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listSamples: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+                code?: string;
+            };
+            header?: never;
+            path: {
+                dataset: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListSamplesResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    redirectToSample: {
+        parameters: {
+            query?: {
+                mask?: boolean;
+            };
+            header?: never;
+            path: {
+                dataset: string;
+                path: string;
+                sample: string;
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, at a link that is good for a few minutes. */
+            302: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    addSamples: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AddSamplesRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddSamplesResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    linkSample: {
+        parameters: {
+            query?: {
+                file?: string;
+                mask?: boolean;
+            };
+            header?: never;
+            path: {
+                dataset: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkSampleResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    planSampleUploads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PlanSampleUploadsRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanSampleUploadsResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    relabelSamples: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RelabelSamplesRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelabelSamplesResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    snapshotDataPath: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SnapshotDataPathRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snapshot"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listModels: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+                /** @description Keeps models whose name contains this, whatever the case. */
+                nameContains?: string;
+                productionEnvironment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListModelsResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listModelVersions: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+                showArchived?: boolean;
+            };
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListModelVersionsResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getModelVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelVersion"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    archiveModelVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ArchiveModelVersionRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelVersion"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    draftRetraining: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftRetrainingResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    setAlias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SetAliasRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelVersion"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listProductionEnvironments: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListProductionEnvironmentsResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    createProductionEnvironment: {
+        parameters: {
+            query?: {
+                productionEnvironmentId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProductionEnvironment"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProductionEnvironment"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getProductionEnvironment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                productionEnvironment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProductionEnvironment"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteProductionEnvironment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                productionEnvironment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listRelabelMarks: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+                dataPath?: string;
+                state?: components["schemas"]["RelabelState"];
+                /** @description Marks that were made in this report. */
+                report?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListRelabelMarksResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    createRelabelMark: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CreateRelabelMarkRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelabelMark"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getRelabelMark: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                relabelMark: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelabelMark"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteRelabelMark: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                relabelMark: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    applyRelabelMarks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ApplyRelabelMarksRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApplyRelabelMarksResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    exportRelabelMarks: {
+        parameters: {
+            query?: {
+                dataPath?: string;
+                state?: components["schemas"]["RelabelState"];
+                report?: string;
+                format?: components["schemas"]["RelabelFormat"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listReports: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+                modelVersion?: string;
+                task?: string;
+                kind?: components["schemas"]["ReportKind"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListReportsResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                report: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listSampleResults: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+                /** @description Of samples that truly have this code. */
+                trueCode?: string;
+                predictedCode?: string;
+                verdict?: components["schemas"]["Verdict"];
+                decidedBy?: components["schemas"]["DecidedBy"];
+                /** @description Only samples whose confidence is below the report's threshold: those that would go to a human. */
+                belowThreshold?: boolean;
+                /** @description `confidence`, `confidence desc` or `file`; nonconforming samples have confidence 0. */
+                orderBy?: string;
+            };
+            header?: never;
+            path: {
+                report: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListSampleResultsResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSampleResult: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                report: string;
+                sampleResult: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SampleResult"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    redirectToSamplePicture: {
+        parameters: {
+            query?: {
+                picture?: components["schemas"]["SamplePicture"];
+            };
+            header?: never;
+            path: {
+                report: string;
+                sampleResult: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, at a link that is good for a few minutes. */
+            302: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    linkSamplePicture: {
+        parameters: {
+            query?: {
+                picture?: components["schemas"]["SamplePicture"];
+            };
+            header?: never;
+            path: {
+                report: string;
+                sampleResult: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkSamplePictureResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    downloadSampleResults: {
+        parameters: {
+            query?: {
+                trueCode?: string;
+                predictedCode?: string;
+                verdict?: components["schemas"]["Verdict"];
+                decidedBy?: components["schemas"]["DecidedBy"];
+                belowThreshold?: boolean;
+            };
+            header?: never;
+            path: {
+                report: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listSuspectedLabels: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+                /** @description Of samples that are labelled with this code. */
+                trueCode?: string;
+                suspicion?: components["schemas"]["Suspicion"];
+            };
+            header?: never;
+            path: {
+                report: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListSuspectedLabelsResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    compareReports: {
+        parameters: {
+            query?: {
+                candidate?: string;
+            };
+            header?: never;
+            path: {
+                report: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comparison"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    exportReport: {
+        parameters: {
+            query?: {
+                format?: components["schemas"]["ReportFormat"];
+                /** @description Which language an HTML page opens in, `en` or `zh`; it holds both. Default `en`. */
+                language?: string;
+            };
+            header?: never;
+            path: {
+                report: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listComparedSamples: {
+        parameters: {
+            query?: {
+                candidate?: string;
+                pageSize?: number;
+                pageToken?: string;
+                /** @description Of samples that truly have this code. */
+                trueCode?: string;
+                change?: components["schemas"]["Change"];
+            };
+            header?: never;
+            path: {
+                report: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListComparedSamplesResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getThresholdCurves: {
+        parameters: {
+            query?: {
+                /** @description In [0, 1], at most 101; default 0, 0.01 … 0.99, and 0.999. */
+                thresholds?: number[];
+            };
+            header?: never;
+            path: {
+                report: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThresholdCurves"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    logIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["LogInRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogInResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    logOut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ChangePasswordRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listTasks: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+                states?: components["schemas"]["TaskState"][];
+                /** @description Keeps tasks whose model name contains this, whatever the case. */
+                modelNameContains?: string;
+                creator?: string;
+                productionEnvironment?: string;
+                kind?: components["schemas"]["TaskKind"];
+                /** @description Keeps predictions with this version. */
+                modelVersion?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListTasksResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    createTask: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The field `requestId`: the same key gives the same result. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CreateTaskRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description What `If-None-Match` names is still the present state. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteTask: {
+        parameters: {
+            query?: {
+                etag?: string;
+            };
+            header?: {
+                /** @description The field `etag`: acts only on the state that was seen. */
+                "If-Match"?: string;
+            };
+            path: {
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    redirectToContactSheet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, at a link that is good for a few minutes. */
+            302: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    downloadLog: {
+        parameters: {
+            query?: {
+                network?: components["schemas"]["Network"];
+                /** @description Number of the next line wanted, from 0. */
+                cursor?: string;
+                /** @description Goes on until the task ends. */
+                follow?: boolean;
+                /** @description 0: the present one. */
+                attempt?: number;
+            };
+            header?: {
+                /** @description The id of the last event received; wins over `cursor`. */
+                "Last-Event-ID"?: string;
+            };
+            path: {
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The log as a text file, one line each. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    readLog: {
+        parameters: {
+            query?: {
+                network?: components["schemas"]["Network"];
+                /** @description Number of the next line wanted, from 0. */
+                cursor?: string;
+                /** @description Goes on until the task ends. */
+                follow?: boolean;
+                /** @description 0: the present one. */
+                attempt?: number;
+            };
+            header?: {
+                /** @description The id of the last event received; wins over `cursor`. */
+                "Last-Event-ID"?: string;
+            };
+            path: {
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events `ReadLogResponse` whose data is that message as JSON. `id` is its cursor. `end` says that nothing more comes; `problem` holds the problem that ended the stream. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    watchLoss: {
+        parameters: {
+            query?: {
+                network?: components["schemas"]["Network"];
+                /** @description `{attempt}:{iteration}` of the next point wanted, or the cursor of an answer; empty: from the present attempt's first. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The id of the last event received; wins over `cursor`. */
+                "Last-Event-ID"?: string;
+            };
+            path: {
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events `WatchLossResponse` whose data is that message as JSON. `id` is its cursor. `end` says that nothing more comes; `problem` holds the problem that ended the stream. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getLossCurve: {
+        parameters: {
+            query?: {
+                network?: components["schemas"]["Network"];
+                /** @description At most this many points; 0: every one. From 4. */
+                maxPoints?: number;
+                /** @description Inclusive. */
+                firstIteration?: string;
+                /** @description Exclusive; 0: to the end. */
+                endIteration?: string;
+                /** @description 0: the present one. */
+                attempt?: number;
+            };
+            header?: never;
+            path: {
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LossCurve"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listNonconformingSamples: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path: {
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListNonconformingSamplesResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listTaskTransitions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListTaskTransitionsResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    linkContactSheet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkContactSheetResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    releaseTask: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The field `etag`: acts only on the state that was seen. */
+                "If-Match"?: string;
+            };
+            path: {
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReleaseTaskRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    startTask: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The field `etag`: acts only on the state that was seen. */
+                "If-Match"?: string;
+            };
+            path: {
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StartTaskRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    terminateTask: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The field `etag`: acts only on the state that was seen. */
+                "If-Match"?: string;
+            };
+            path: {
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TerminateTaskRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    watchTask: {
+        parameters: {
+            query?: {
+                /** @description Revision after which to begin; 0: the present one first. */
+                cursor?: string;
+                /** @description Goes on after COMPLETED, FAILED and TERMINATED. */
+                follow?: boolean;
+            };
+            header?: {
+                /** @description The id of the last event received; wins over `cursor`. */
+                "Last-Event-ID"?: string;
+            };
+            path: {
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events `WatchTaskResponse` whose data is that message as JSON. `id` is its cursor. `end` says that nothing more comes; `problem` holds the problem that ended the stream. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    validateTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ValidateTaskRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ValidateTaskResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listUsers: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListUsersResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    createUser: {
+        parameters: {
+            query?: {
+                userId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["User"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    updateUser: {
+        parameters: {
+            query?: {
+                /** @description Empty: all three. */
+                updateMask?: string;
+            };
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["User"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listTokens: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListTokensResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    createToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Token"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Token"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    revokeToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RevokeTokenRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Token"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    resetPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ResetPasswordRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResetPasswordResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    whoAmI: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Principal"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+}

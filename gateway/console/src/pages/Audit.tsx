@@ -1,0 +1,59 @@
+import { Input, Table } from "antd";
+import { useState, type ReactNode } from "react";
+import { api, type Schemas } from "../api/client";
+import { useSpeech } from "../i18n";
+import { More } from "../shared/More";
+import { Page } from "../shared/Page";
+import { lastPart, time } from "../shared/format";
+import { Answered } from "../shared/states";
+import { useDebounced } from "../shared/useDebounced";
+import { usePages } from "../shared/usePages";
+
+/** 审计日志: who did what, when, from where, with what result (A3). */
+export default function Audit(): ReactNode {
+  const { t, language } = useSpeech();
+  const [principal, setPrincipal] = useState("");
+  const wanted = useDebounced(principal.trim());
+  const entries = usePages(`audit ${wanted}`, async (page, signal) => {
+    const answer = await api.get("/v1/auditEntries", { query: { ...page, principal: wanted }, signal });
+    return { items: answer.entries, next: answer.nextPageToken };
+  });
+  return (
+    <Page title={t.audit.title}>
+      <div className="filters">
+        <Input
+          allowClear
+          style={{ width: 320 }}
+          placeholder={t.audit.filter}
+          aria-label={t.audit.filter}
+          value={principal}
+          onChange={(event) => {
+            setPrincipal(event.target.value);
+          }}
+        />
+      </div>
+      <Answered query={entries}>
+        {(all) => (
+          <Table<Schemas["AuditEntry"]>
+            size="small"
+            rowKey="id"
+            pagination={false}
+            dataSource={all}
+            columns={[
+              { title: t.common.time, render: (_, entry) => time(entry.time, language) },
+              { title: t.audit.who, render: (_, entry) => entry.principal || "—" },
+              { title: t.audit.action, render: (_, entry) => <span title={entry.action}>{lastPart(entry.action)}</span> },
+              { title: t.audit.resource, render: (_, entry) => <span style={{ wordBreak: "break-all" }}>{entry.resource}</span> },
+              {
+                title: t.audit.result,
+                render: (_, entry) => (entry.result === "OK" ? "OK" : <strong>{entry.result}</strong>),
+              },
+              { title: t.audit.from, render: (_, entry) => entry.peer.split(" for ").at(-1) },
+            ]}
+          />
+        )}
+      </Answered>
+      <More pages={entries} />
+    </Page>
+  );
+}

@@ -1,0 +1,91 @@
+import { Table, Tag } from "antd";
+import type { ReactNode } from "react";
+import { Link } from "react-router";
+import { api, type Schemas } from "../api/client";
+import { useQuery } from "../api/useQuery";
+import { useSpeech } from "../i18n";
+import { More } from "../shared/More";
+import { Page } from "../shared/Page";
+import { lastPart, time, whole } from "../shared/format";
+import { Answered, Nothing } from "../shared/states";
+import { usePages } from "../shared/usePages";
+
+/** 数据集: datasets, and the data paths of each. */
+export default function Datasets(): ReactNode {
+  const { t, language } = useSpeech();
+  const datasets = usePages("datasets", async (page, signal) => {
+    const answer = await api.get("/v1/datasets", { query: page, signal });
+    return { items: answer.datasets, next: answer.nextPageToken };
+  });
+  return (
+    <Page title={t.datasets.title}>
+      <Answered query={datasets}>
+        {(all) => (
+          <Table<Schemas["Dataset"]>
+            size="middle"
+            rowKey="name"
+            pagination={false}
+            scroll={{ x: "max-content" }}
+            dataSource={all}
+            locale={{ emptyText: <Nothing text={t.datasets.empty} /> }}
+            expandable={{
+              expandedRowRender: (dataset) => <Paths dataset={lastPart(dataset.name)} />,
+              ...(all[0] && all.length <= 3 ? { defaultExpandedRowKeys: all.map((dataset) => dataset.name) } : {}),
+            }}
+            columns={[
+              { title: t.common.name, render: (_, dataset) => lastPart(dataset.name) },
+              { title: t.datasets.paths, align: "right", dataIndex: "pathCount" },
+              { title: t.datasets.samples, align: "right", render: (_, dataset) => whole(dataset.sampleCount) },
+              { title: t.common.description, dataIndex: "description" },
+              { title: t.common.creator, render: (_, dataset) => lastPart(dataset.creator) },
+              { title: t.common.createTime, render: (_, dataset) => time(dataset.createTime, language) },
+            ]}
+          />
+        )}
+      </Answered>
+      <More pages={datasets} />
+    </Page>
+  );
+}
+
+function Paths({ dataset }: { dataset: string }): ReactNode {
+  const { t, language } = useSpeech();
+  const paths = useQuery(`paths ${dataset}`, (signal) =>
+    api.get("/v1/datasets/{dataset}/paths", { path: { dataset }, query: { pageSize: 500 }, signal }),
+  );
+  return (
+    <Answered query={paths}>
+      {({ dataPaths }) => (
+        <Table<Schemas["DataPath"]>
+          size="small"
+          rowKey="name"
+          pagination={false}
+          dataSource={dataPaths}
+          columns={[
+            {
+              title: t.wizard.path,
+              render: (_, path) => <Link to={`/datasets/${dataset}/${lastPart(path.name)}`}>{lastPart(path.name)}</Link>,
+            },
+            {
+              title: t.common.state,
+              render: (_, path) => (path.status === "DATA_PATH_STATUS_VALID" ? t.wizard.valid : t.wizard.invalid),
+            },
+            { title: t.datasets.samples, align: "right", render: (_, path) => whole(path.sampleCount) },
+            { title: t.datasets.masks, align: "right", render: (_, path) => whole(path.maskCount) },
+            {
+              title: t.datasets.codes,
+              render: (_, path) =>
+                path.codeCounts.map((count) => (
+                  <Tag key={count.code}>
+                    {count.code} {count.sampleCount}
+                  </Tag>
+                )),
+            },
+            { title: t.common.description, dataIndex: "description" },
+            { title: t.common.updateTime, render: (_, path) => time(path.updateTime, language) },
+          ]}
+        />
+      )}
+    </Answered>
+  );
+}

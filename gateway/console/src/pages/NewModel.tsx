@@ -1,0 +1,557 @@
+import { Alert, App, Button, Card, Checkbox, Descriptions, Form, Input, InputNumber, Radio, Select, Steps, Switch, Table, Tag } from "antd";
+import { useState, type ReactNode } from "react";
+import { Link, useNavigate, useSearchParams } from "react-router";
+import { ApiError, api, type DeepPartial, type Schemas } from "../api/client";
+import { useQuery } from "../api/useQuery";
+import { useSpeech } from "../i18n";
+import { JsonEditor } from "../shared/JsonEditor";
+import { Page } from "../shared/Page";
+import { ScheduleChart } from "../shared/ScheduleChart";
+import { bytes, ids, lastPart, shortPath, shortVersion, whole } from "../shared/format";
+import { jsonFault, scheduleOf } from "../shared/json";
+import { Failure, Loading, Nothing } from "../shared/states";
+
+type Spec = DeepPartial<Schemas["TrainingSpec"]>;
+type Finding = Schemas["ValidateTaskResponse_Finding"];
+
+const AUGMENTATIONS = ["AUGMENTATION_COLOUR", "AUGMENTATION_SCALE", "AUGMENTATION_FLIP", "AUGMENTATION_RANDOM"] as const;
+const FIRST: Spec = {
+  modelName: "",
+  algorithmImageVersion: "",
+  dataPaths: [],
+  preprocessing: { trainFraction: 0.8, filterResolution: true, augmentations: ["AUGMENTATION_COLOUR", "AUGMENTATION_FLIP"] },
+};
+
+/** 新建模型: four steps, each checked by the servers before the next; or a version's answers to change (W). */
+export default function NewModel(): ReactNode {
+  const [search] = useSearchParams();
+  const parent = search.get("parent") ?? "";
+  const draft = useQuery(`draft ${parent}`, async (signal) => {
+    if (!parent) return undefined;
+    const [model = "", version = ""] = ids(parent);
+    return api.get("/v1/models/{model}/versions/{version}:draftRetraining", { path: { model, version }, signal });
+  });
+  if (draft.error) return <Failure error={draft.error} retry={draft.reload} />;
+  if (draft.loading) return <Loading />;
+  return (
+    <Wizard
+      key={parent}
+      start={(draft.data?.task?.training as Spec | undefined) ?? FIRST}
+      locked={draft.data?.lockedDataPaths ?? []}
+      parent={parent}
+    />
+  );
+}
+
+function Wizard({ start, locked, parent }: { start: Spec; locked: string[]; parent: string }): ReactNode {
+  const { t, pick } = useSpeech();
+  const { message } = App.useApp();
+  const navigate = useNavigate();
+  const [spec, setSpec] = useState<Spec>(start);
+  const [step, setStep] = useState(0);
+  const [findings, setFindings] = useState<Finding[]>([]);
+  const [error, setError] = useState<ApiError>();
+  const [busy, setBusy] = useState(false);
+  const [requestId] = useState(() => crypto.randomUUID());
+  const images = useQuery("images", (signal) => api.get("/v1/algorithmImages", { query: { pageSize: 200 }, signal }));
+  const change = (part: Spec) => {
+    setSpec((before) => ({ ...before, ...part }));
+    setFindings((before) => before.filter((finding) => !Object.keys(part).some((name) => concerns(finding, name))));
+  };
+
+  /** What the servers find in a step, or in all of it (0); whether one may go on. */
+  const check = async (of: number): Promise<boolean> => {
+    const answer = await api.post("/v1/tasks:validate", { body: { task: { training: spec }, step: of } });
+    setFindings(answer.findings);
+    return answer.findings.every((finding) => finding.warning && !finding.acknowledgeWith);
+  };
+  const guarded = async (work: () => Promise<void>) => {
+    setBusy(true);
+    setError(undefined);
+    try {
+      await work();
+    } catch (failure) {
+      if (!(failure instanceof ApiError)) throw failure;
+      setError(failure);
+    } finally {
+      setBusy(false);
+    }
+  };
+  const next = () =>
+    guarded(async () => {
+      if (await check(step + 1)) {
+        if (step < 3) setStep(step + 1);
+        else await submit();
+      }
+    });
+  const submit = async () => {
+    if (!(await check(0))) return;
+    const task = await api.post("/v1/tasks", { body: { task: { training: spec } }, idempotencyKey: requestId });
+    message.success(t.wizard.submitted);
+    await navigate(`/tasks/${lastPart(task.name)}`);
+  };
+  const image = images.data?.algorithmImages.find((one) => (spec.algorithmImageVersion ?? "").startsWith(`${one.name}/`));
+  const malformed = Boolean(jsonFault(spec.modelParamsJson ?? "") ?? jsonFault(spec.trainingParamsJson ?? ""));
+  const shared = { spec, change, findings };
+  const general = findings.filter((finding) => !/_params|modelParams|trainingParams/.test(finding.field));
+  return (
+    <Page title={parent ? t.wizard.retrainTitle(shortVersion(parent)) : t.wizard.title}>
+      <Steps
+        size="small"
+        current={step}
+        items={t.wizard.steps.map((title) => ({ title }))}
+        style={{ marginBottom: 16 }}
+      />
+      {step === 0 && <ImageStep {...shared} images={images.data?.algorithmImages ?? []} image={image} fixedName={parent !== ""} />}
+      {step === 1 && <PathStep {...shared} locked={locked} />}
+      {step === 2 && <TrainingStep {...shared} segmentation={image?.taskType === "TASK_TYPE_SEGMENTATION_CLASSIFICATION"} />}
+      {step === 3 && (
+        <PreprocessingStep
+          {...shared}
+          segmentation={image?.taskType === "TASK_TYPE_SEGMENTATION_CLASSIFICATION"}
+          retraining={parent !== ""}
+        />
+      )}
+      <div style={{ display: "grid", gap: 8, margin: "12px 0" }}>
+        {general.map((finding) => (
+          <Alert
+            key={finding.field + finding.reason + finding.message}
+            type={finding.warning ? "warning" : "error"}
+            showIcon
+            title={pick(finding.message, finding.messageZh)}
+            description={<code>{finding.field}</code>}
+            action={
+              finding.acknowledgeWith ? (
+                <Checkbox
+                  checked={spec.acknowledgeMissingTrainingPaths === true}
+                  onChange={(event) => {
+                    setSpec((before) => ({ ...before, acknowledgeMissingTrainingPaths: event.target.checked }));
+                  }}
+                >
+                  {t.wizard.acknowledge}
+                </Checkbox>
+              ) : undefined
+            }
+          />
+        ))}
+        {error && <Failure error={error} />}
+      </div>
+      <div className="row">
+        <Button
+          disabled={step === 0 || busy}
+          onClick={() => {
+            setFindings([]);
+            setStep(step - 1);
+          }}
+        >
+          {t.common.previous}
+        </Button>
+        <Button type="primary" loading={busy} disabled={malformed} onClick={next}>
+          {step < 3 ? t.common.next : t.wizard.submit}
+        </Button>
+      </div>
+    </Page>
+  );
+}
+
+function concerns(finding: Finding, name: string): boolean {
+  const plain = finding.field.replaceAll("_", "").toLowerCase();
+  return plain.includes(name.replace("Json", "").toLowerCase());
+}
+
+interface StepProps {
+  spec: Spec;
+  change: (part: Spec) => void;
+  findings: Finding[];
+}
+
+function ImageStep({
+  spec,
+  change,
+  findings,
+  images,
+  image,
+  fixedName,
+}: StepProps & {
+  images: Schemas["AlgorithmImage"][];
+  image: Schemas["AlgorithmImage"] | undefined;
+  fixedName: boolean;
+}): ReactNode {
+  const { t } = useSpeech();
+  const [kind, setKind] = useState<Schemas["ImageKind"]>(image?.kind ?? "IMAGE_KIND_GENERAL");
+  const [environment, setEnvironment] = useState("");
+  const environments = useQuery("environments", (signal) =>
+    api.get("/v1/productionEnvironments", { query: { pageSize: 200 }, signal }),
+  );
+  const places = environments.data?.productionEnvironments ?? [];
+  const offered = images.filter(
+    (one) => one.kind === kind && (kind === "IMAGE_KIND_GENERAL" || !environment || one.productionEnvironment === environment),
+  );
+  const [chosen = "", number = ""] = ids(spec.algorithmImageVersion ?? "");
+  const version = useQuery(`image version ${spec.algorithmImageVersion ?? ""}`, async (signal) =>
+    chosen
+      ? api.get("/v1/algorithmImages/{algorithmImage}/versions/{version}", {
+          path: { algorithmImage: chosen, version: number },
+          signal,
+        })
+      : undefined,
+  );
+  const versions = useQuery(`image versions ${chosen}`, async (signal) =>
+    chosen
+      ? api.get("/v1/algorithmImages/{algorithmImage}/versions", { path: { algorithmImage: chosen }, signal })
+      : undefined,
+  );
+  const options = places.map((place) => ({
+    value: place.name,
+    label: `${place.site} · ${place.product} · ${place.processStep} · ${place.equipment}`,
+  }));
+  return (
+    <div className="grid">
+      <Card size="small" className="span-6">
+        <Form layout="vertical" requiredMark={false}>
+          <Form.Item label={t.wizard.modelName} extra={t.wizard.modelNameHint}>
+            <Input
+              aria-label={t.wizard.modelName}
+              value={spec.modelName}
+              maxLength={60}
+              showCount
+              disabled={fixedName}
+              onChange={(event) => {
+                change({ modelName: event.target.value });
+              }}
+            />
+          </Form.Item>
+          <Form.Item>
+            <Radio.Group
+              value={kind}
+              disabled={fixedName}
+              onChange={(event) => {
+                setKind(event.target.value as Schemas["ImageKind"]);
+                change({ algorithmImageVersion: "", productionEnvironment: "", modelParamsJson: "" });
+              }}
+              options={(["IMAGE_KIND_GENERAL", "IMAGE_KIND_BUSINESS"] as const).map((value) => ({
+                value,
+                label: t.imageKinds[value],
+              }))}
+              optionType="button"
+            />
+          </Form.Item>
+          {kind === "IMAGE_KIND_BUSINESS" && (
+            <Form.Item label={t.wizard.environmentFilter}>
+              <Select
+                allowClear
+                aria-label={t.wizard.environmentFilter}
+                value={environment || null}
+                onChange={(value?: string) => {
+                  setEnvironment(value ?? "");
+                }}
+                options={options}
+              />
+            </Form.Item>
+          )}
+          <Form.Item label={t.wizard.image}>
+            <Select
+              aria-label={t.wizard.image}
+              value={chosen || null}
+              onChange={(value: string) => {
+                const found = images.find((one) => lastPart(one.name) === value);
+                change({ algorithmImageVersion: found?.latestVersion ?? "", modelParamsJson: "" });
+              }}
+              options={offered.map((one) => ({
+                value: lastPart(one.name),
+                label: `${one.displayName || lastPart(one.name)} · ${t.taskTypes[one.taskType]}`,
+              }))}
+            />
+          </Form.Item>
+          <Form.Item label={t.models.version}>
+            <Select
+              aria-label={t.models.version}
+              value={spec.algorithmImageVersion || null}
+              onChange={(value: string) => {
+                change({ algorithmImageVersion: value });
+              }}
+              options={(versions.data?.versions ?? []).map((one) => ({ value: one.name, label: lastPart(one.name) }))}
+            />
+          </Form.Item>
+          {kind === "IMAGE_KIND_GENERAL" && (
+            <Form.Item label={t.common.environment}>
+              <Select
+                aria-label={t.common.environment}
+                value={spec.productionEnvironment || null}
+                onChange={(value: string) => {
+                  change({ productionEnvironment: value });
+                }}
+                options={options}
+              />
+            </Form.Item>
+          )}
+        </Form>
+      </Card>
+      <div className="span-6" style={{ display: "grid", gap: 12 }}>
+        {version.data && (
+          <Card size="small" title={t.wizard.imageInfo}>
+            <Descriptions
+              size="small"
+              column={1}
+              items={[
+                { key: "name", label: t.common.name, children: `${image?.displayName ?? chosen} ${number}` },
+                { key: "text", label: t.common.description, children: image?.description },
+                { key: "networks", label: t.images.networks, children: version.data.classificationNetworks.join(", ") },
+                {
+                  key: "input",
+                  label: t.wizard.input,
+                  children: `${version.data.input?.width ?? 0} × ${version.data.input?.height ?? 0} × ${version.data.input?.channels ?? 0}`,
+                },
+              ]}
+            />
+          </Card>
+        )}
+        <Card size="small">
+          <JsonEditor
+            label={t.wizard.modelParams}
+            value={spec.modelParamsJson ?? ""}
+            defaults={version.data?.defaultModelParams ? JSON.stringify(version.data.defaultModelParams, undefined, 2) : ""}
+            hint={kind === "IMAGE_KIND_BUSINESS" ? t.wizard.fixedParams : t.wizard.modelParamsHint}
+            disabled={kind === "IMAGE_KIND_BUSINESS"}
+            findings={findings.filter((finding) => /model_?params/i.test(finding.field))}
+            onChange={(modelParamsJson) => {
+              change({ modelParamsJson });
+            }}
+          />
+        </Card>
+      </div>
+    </div>
+  );
+}
+
+function PathStep({ spec, change, locked }: StepProps & { locked: string[] }): ReactNode {
+  const { t } = useSpeech();
+  const known = useQuery("all paths", async (signal) => {
+    const answer = await api.get("/v1/datasets/{dataset}/paths", { path: { dataset: "-" }, query: { pageSize: 500 }, signal });
+    return answer.dataPaths;
+  });
+  const all = known.data ?? [];
+  const chosen = spec.dataPaths ?? [];
+  const add = (names: string[]) => {
+    change({ dataPaths: [...new Set([...chosen, ...names])] });
+  };
+  const datasets = [...new Set(all.map((path) => ids(path.name)[0] ?? ""))];
+  return (
+    <Card size="small">
+      <div className="filters">
+        <Select
+          style={{ width: 260 }}
+          placeholder={t.wizard.addDataset}
+          aria-label={t.wizard.addDataset}
+          value={null}
+          onChange={(dataset: string | null) => {
+            add(all.filter((path) => ids(path.name)[0] === dataset).map((path) => path.name));
+          }}
+          options={datasets.map((value) => ({ value, label: value }))}
+        />
+        <Select
+          showSearch
+          style={{ width: 300 }}
+          placeholder={t.wizard.addPath}
+          aria-label={t.wizard.addPath}
+          value={null}
+          onChange={(name: string | null) => {
+            if (name) add([name]);
+          }}
+          options={all
+            .filter((path) => !chosen.includes(path.name))
+            .map((path) => ({ value: path.name, label: shortPath(path.name) }))}
+        />
+      </div>
+      {known.error && <Failure error={known.error} retry={known.reload} />}
+      <Table<string>
+        size="small"
+        rowKey={(name) => name}
+        pagination={false}
+        dataSource={chosen}
+        scroll={{ x: "max-content" }}
+        locale={{ emptyText: <Nothing text={t.wizard.noPaths} /> }}
+        columns={[
+          { title: t.wizard.path, render: (_, name) => shortPath(name) },
+          {
+            title: t.common.state,
+            render: (_, name) => {
+              const path = all.find((one) => one.name === name);
+              const valid = path?.status === "DATA_PATH_STATUS_VALID";
+              return <Tag color={valid ? "green" : "red"}>{valid ? t.wizard.valid : t.wizard.invalid}</Tag>;
+            },
+          },
+          {
+            title: t.wizard.count,
+            align: "right",
+            render: (_, name) => {
+              const path = all.find((one) => one.name === name);
+              const [dataset = "", id = ""] = ids(name);
+              return (
+                <Link to={`/datasets/${dataset}/${id}`} target="_blank">
+                  {whole(path?.sampleCount ?? 0)}
+                </Link>
+              );
+            },
+          },
+          {
+            title: t.datasets.codes,
+            render: (_, name) =>
+              all
+                .find((one) => one.name === name)
+                ?.codeCounts.map((count) => (
+                  <Tag key={count.code}>
+                    {count.code} {count.sampleCount}
+                  </Tag>
+                )),
+          },
+          { title: t.common.description, render: (_, name) => all.find((one) => one.name === name)?.description },
+          {
+            title: t.common.actions,
+            render: (_, name) =>
+              locked.includes(name) ? (
+                <Tag title={t.wizard.lockedHint}>{t.wizard.locked}</Tag>
+              ) : (
+                <Button
+                  type="link"
+                  size="small"
+                  danger
+                  onClick={() => {
+                    change({ dataPaths: chosen.filter((other) => other !== name) });
+                  }}
+                >
+                  {t.wizard.remove}
+                </Button>
+              ),
+          },
+        ]}
+      />
+    </Card>
+  );
+}
+
+function TrainingStep({ spec, change, findings, segmentation }: StepProps & { segmentation: boolean }): ReactNode {
+  const { t } = useSpeech();
+  const [image = "", version = ""] = ids(spec.algorithmImageVersion ?? "");
+  const resources = useQuery("resources", (signal) => api.get("/v1/computeResources", { query: { pageSize: 200 }, signal }));
+  const defaults = useQuery(`image version ${spec.algorithmImageVersion ?? ""}`, (signal) =>
+    api.get("/v1/algorithmImages/{algorithmImage}/versions/{version}", { path: { algorithmImage: image, version }, signal }),
+  );
+  const standard = defaults.data?.defaultTrainingParams ? JSON.stringify(defaults.data.defaultTrainingParams, undefined, 2) : "";
+  const text = spec.trainingParamsJson || standard;
+  const parsed = text && !jsonFault(text) ? (JSON.parse(text) as Record<string, unknown>) : {};
+  return (
+    <div className="grid">
+      <Card size="small" className="span-6">
+        <Form layout="vertical" requiredMark={false}>
+          <Form.Item label={t.wizard.resource}>
+            <Radio.Group
+              value={spec.computeResource}
+              onChange={(event) => {
+                change({ computeResource: event.target.value as string });
+              }}
+            >
+              <div style={{ display: "grid", gap: 6 }}>
+                {(resources.data?.computeResources ?? []).map((one) => (
+                  <Radio key={one.name} value={one.name}>
+                    <strong>{lastPart(one.name)}</strong>{" "}
+                    <span className="dim">
+                      {one.description} · {one.gpus} {t.wizard.gpus} · {one.cpus} {t.wizard.cpus} · {bytes(Number(one.memoryBytes))}
+                    </span>
+                  </Radio>
+                ))}
+              </div>
+            </Radio.Group>
+          </Form.Item>
+        </Form>
+        <JsonEditor
+          label={t.wizard.trainingParams}
+          value={spec.trainingParamsJson ?? ""}
+          defaults={standard}
+          hint={t.wizard.trainingParamsHint}
+          findings={findings.filter((finding) => /training_?params/i.test(finding.field))}
+          onChange={(trainingParamsJson) => {
+            change({ trainingParamsJson });
+          }}
+        />
+      </Card>
+      <Card size="small" className="span-6">
+        {(["classification", ...(segmentation ? ["segmentation"] : [])] as const).map((network) => {
+          const schedule = scheduleOf(parsed[network]);
+          const label = network === "classification" ? t.networks.NETWORK_CLASSIFICATION : t.networks.NETWORK_SEGMENTATION;
+          return schedule && <ScheduleChart key={network} schedule={schedule} label={label} />;
+        })}
+      </Card>
+    </div>
+  );
+}
+
+function PreprocessingStep({
+  spec,
+  change,
+  segmentation,
+  retraining,
+}: StepProps & { segmentation: boolean; retraining: boolean }): ReactNode {
+  const { t } = useSpeech();
+  const preprocessing = spec.preprocessing ?? {};
+  const put = (part: DeepPartial<Schemas["PreprocessingParams"]>) => {
+    change({ preprocessing: { ...preprocessing, ...part } });
+  };
+  return (
+    <Card size="small">
+      <Form layout="vertical" requiredMark={false}>
+        <Form.Item label={t.wizard.trainFraction}>
+          <InputNumber
+            min={0.01}
+            max={0.99}
+            step={0.05}
+            value={preprocessing.trainFraction ?? 0.8}
+            aria-label={t.wizard.trainFraction}
+            onChange={(value) => {
+              put({ trainFraction: value ?? 0.8 });
+            }}
+          />
+        </Form.Item>
+        <Form.Item label={t.wizard.filterResolution}>
+          <Switch
+            checked={preprocessing.filterResolution ?? false}
+            aria-label={t.wizard.filterResolution}
+            onChange={(filterResolution) => {
+              put({ filterResolution });
+            }}
+          />
+        </Form.Item>
+        <Form.Item label={t.wizard.augmentations}>
+          <Checkbox.Group
+            value={preprocessing.augmentations ?? []}
+            onChange={(augmentations) => {
+              put({ augmentations });
+            }}
+            options={AUGMENTATIONS.map((value) => ({ value, label: t.wizard.augmentation[value] }))}
+          />
+        </Form.Item>
+        <Form.Item label={t.wizard.trainSegmentation} extra={segmentation ? undefined : t.wizard.segmentationHint}>
+          <Switch
+            disabled={!segmentation}
+            checked={spec.trainSegmentation ?? false}
+            aria-label={t.wizard.trainSegmentation}
+            onChange={(trainSegmentation) => {
+              change({ trainSegmentation });
+            }}
+          />
+        </Form.Item>
+        {retraining && (
+          <Form.Item label={t.wizard.warmStart}>
+            <Switch
+              checked={spec.warmStart ?? false}
+              aria-label={t.wizard.warmStart}
+              onChange={(warmStart) => {
+                change({ warmStart });
+              }}
+            />
+          </Form.Item>
+        )}
+      </Form>
+    </Card>
+  );
+}

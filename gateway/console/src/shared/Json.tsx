@@ -1,0 +1,15 @@
+import { Typography } from "antd";
+import type { ReactNode } from "react";
+
+/** A JSON value to read. */
+export function Json({ title, value }: { title: string; value: unknown }): ReactNode {
+  if (value === undefined) return null;
+  return (
+    <section>
+      <Typography.Title level={5}>{title}</Typography.Title>
+      <pre className="log" style={{ height: "auto", maxHeight: 320 }}>
+        {JSON.stringify(value, undefined, 2)}
+      </pre>
+    </section>
+  );
+}

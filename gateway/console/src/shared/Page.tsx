@@ -1,0 +1,22 @@
+import { Typography } from "antd";
+import { useEffect, type ReactNode } from "react";
+import { useSpeech } from "../i18n";
+
+/** A page: its title, what can be done with all of it, and its content. */
+export function Page({ title, actions, children }: { title: ReactNode; actions?: ReactNode; children: ReactNode }): ReactNode {
+  const { t } = useSpeech();
+  useEffect(() => {
+    document.title = typeof title === "string" ? `${title} · Loupe` : t.product;
+  }, [title, t]);
+  return (
+    <main className="page">
+      <header className="page-head">
+        <Typography.Title level={1} className="page-title">
+          {title}
+        </Typography.Title>
+        <div className="page-actions">{actions}</div>
+      </header>
+      {children}
+    </main>
+  );
+}

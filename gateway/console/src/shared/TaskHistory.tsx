@@ -1,0 +1,40 @@
+import { Card, Timeline } from "antd";
+import type { ReactNode } from "react";
+import { api } from "../api/client";
+import { useQuery } from "../api/useQuery";
+import { useSpeech } from "../i18n";
+import { time } from "./format";
+import { Answered } from "./states";
+import type { Task } from "./tasks";
+
+/** Every change of a task's state: when, and by whom. */
+export default function TaskHistory({ task }: { task: Task }): ReactNode {
+  const { t, language } = useSpeech();
+  const id = task.name.replace("tasks/", "");
+  const transitions = useQuery(`transitions ${id} ${task.etag}`, (signal) =>
+    api.get("/v1/tasks/{task}/transitions", { path: { task: id }, signal }),
+  );
+  return (
+    <Card size="small" title={t.monitor.history}>
+      <Answered query={transitions}>
+        {({ transitions: all }) => (
+          <Timeline
+            style={{ marginTop: 12 }}
+            items={all.map((change) => ({
+              key: change.revision,
+              content: (
+                <>
+                  {t.taskStates[change.to]}{" "}
+                  <span className="dim">
+                    {time(change.time, language)} · {change.cause}
+                    {change.attempt > 1 && ` · ${t.tasks.attempt(change.attempt)}`}
+                  </span>
+                </>
+              ),
+            }))}
+          />
+        )}
+      </Answered>
+    </Card>
+  );
+}

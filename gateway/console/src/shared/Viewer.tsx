@@ -1,0 +1,189 @@
+import { Button, Modal, Select, Slider, Switch, Tag } from "antd";
+import { useEffect, useState, type PointerEvent, type ReactNode, type WheelEvent } from "react";
+import { address, api, type Schemas } from "../api/client";
+import { useSpeech } from "../i18n";
+import { ids, percent, shortPath } from "./format";
+import { useSession } from "./session";
+import { useAct } from "./useAct";
+
+type Sample = Schemas["SampleResult"];
+
+/** The address of a sample's picture: thumbnail, original or overlay of both masks. */
+export function picture(sample: Sample, kind: "THUMBNAIL" | "ORIGINAL" | "OVERLAY"): string {
+  const [report = "", sampleResult = ""] = ids(sample.name);
+  return address(
+    "/v1/reports/{report}/sampleResults/{sampleResult}/picture",
+    { report, sampleResult },
+    { picture: `SAMPLE_PICTURE_${kind}` },
+  );
+}
+
+interface View {
+  scale: number;
+  x: number;
+  y: number;
+}
+const WHOLE: View = { scale: 1, x: 0, y: 0 };
+
+interface Props {
+  sample: Sample | undefined;
+  codes: string[];
+  onClose: () => void;
+  onStep: (by: 1 | -1) => void;
+}
+
+/** One sample at full size: zoom, pan, masks, what was predicted, and whether its label is wrong (P4, P6). */
+export function Viewer({ sample, codes, onClose, onStep }: Props): ReactNode {
+  const { t } = useSpeech();
+  const { may } = useSession();
+  const act = useAct();
+  const [view, setView] = useState<View>(WHOLE);
+  const [overlay, setOverlay] = useState(true);
+  const [drag, setDrag] = useState<{ x: number; y: number }>();
+  const [failed, setFailed] = useState(false);
+  const [right, setRight] = useState<string>();
+  const name = sample?.name;
+
+  useEffect(() => {
+    setView(WHOLE);
+    setFailed(false);
+    setRight(undefined);
+  }, [name]);
+  useEffect(() => {
+    if (!name) return;
+    const step = (event: KeyboardEvent) => {
+      if (event.target instanceof HTMLInputElement) return;
+      if (event.key === "ArrowRight") onStep(1);
+      if (event.key === "ArrowLeft") onStep(-1);
+    };
+    window.addEventListener("keydown", step);
+    return () => {
+      window.removeEventListener("keydown", step);
+    };
+  }, [name, onStep]);
+
+  const zoom = (event: WheelEvent<HTMLDivElement>) => {
+    const box = event.currentTarget.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    setView((before) => {
+      const scale = Math.min(40, Math.max(1, before.scale * (event.deltaY < 0 ? 1.25 : 0.8)));
+      if (scale === 1) return WHOLE;
+      const ratio = scale / before.scale;
+      return { scale, x: x - (x - before.x) * ratio, y: y - (y - before.y) * ratio };
+    });
+  };
+  const move = (event: PointerEvent<HTMLDivElement>) => {
+    if (!drag) return;
+    setView((before) => ({ ...before, x: before.x + event.clientX - drag.x, y: before.y + event.clientY - drag.y }));
+    setDrag({ x: event.clientX, y: event.clientY });
+  };
+  const masks = Boolean(sample && (sample.maskSha256 || sample.predictedMaskSha256));
+  return (
+    <Modal open={sample !== undefined} onCancel={onClose} footer={null} width="min(1180px, 96vw)" title={sample?.file} style={{ top: 24 }}>
+      {sample && (
+        <>
+          <div
+            className="stage-canvas"
+            onWheel={zoom}
+            onPointerDown={(event) => {
+              event.currentTarget.setPointerCapture(event.pointerId);
+              setDrag({ x: event.clientX, y: event.clientY });
+            }}
+            onPointerMove={move}
+            onPointerUp={() => {
+              setDrag(undefined);
+            }}
+            onDoubleClick={() => {
+              setView(WHOLE);
+            }}
+          >
+            {failed ? (
+              <p className="pad">{t.report.noPicture}</p>
+            ) : (
+              <img
+                src={picture(sample, masks && overlay ? "OVERLAY" : "ORIGINAL")}
+                alt={sample.file}
+                draggable={false}
+                onError={() => {
+                  setFailed(true);
+                }}
+                style={{ transform: `translate(${view.x}px, ${view.y}px) scale(${view.scale})` }}
+              />
+            )}
+          </div>
+          <div className="row" style={{ marginTop: 10 }}>
+            <span>
+              {t.report.truth} <Tag>{sample.trueCode}</Tag>
+            </span>
+            {sample.verdict === "VERDICT_NONCONFORMING" ? (
+              <Tag color="warning" title={sample.message}>
+                {sample.reason}
+              </Tag>
+            ) : (
+              <span>
+                {t.report.predicted}{" "}
+                <Tag color={sample.verdict === "VERDICT_CORRECT" ? "success" : "error"}>{sample.predictedCode}</Tag>
+                {t.report.confidence} {percent(sample.confidence)} · {t.report.decidedBy[sample.decidedBy]}
+              </span>
+            )}
+            {sample.top.map((score) => (
+              <Tag key={score.code}>
+                {score.code} {percent(score.score)}
+              </Tag>
+            ))}
+            <span className="dim">{shortPath(sample.dataPath)}</span>
+          </div>
+          <div className="row" style={{ marginTop: 8 }}>
+            {masks && (
+              <>
+                <Switch size="small" checked={overlay} onChange={setOverlay} aria-label={t.report.overlay} />
+                {t.report.overlay}
+              </>
+            )}
+            <Slider
+              style={{ width: 120 }}
+              min={1}
+              max={40}
+              step={0.5}
+              value={view.scale}
+              ariaLabelForHandle="zoom"
+              onChange={(scale) => {
+                setView(scale === 1 ? WHOLE : { ...view, scale });
+              }}
+            />
+            <Button size="small" href={picture(sample, "ORIGINAL")} download>
+              {t.report.original}
+            </Button>
+            {may("ROLE_ENGINEER") && (
+              <>
+                <Select
+                  size="small"
+                  style={{ minWidth: 150 }}
+                  placeholder={t.report.rightCode}
+                  aria-label={t.report.rightCode}
+                  value={right ?? null}
+                  onChange={setRight}
+                  options={codes.filter((code) => code !== sample.trueCode).map((value) => ({ value, label: value }))}
+                />
+                <Button
+                  size="small"
+                  danger
+                  disabled={!right}
+                  onClick={() =>
+                    act(
+                      () => api.post("/v1/relabelMarks", { body: { sampleResult: sample.name, rightCode: right ?? "" } }),
+                      t.report.marked,
+                    )
+                  }
+                >
+                  {t.report.wrongLabel}
+                </Button>
+              </>
+            )}
+            <small className="dim">{t.report.zoomHint}</small>
+          </div>
+        </>
+      )}
+    </Modal>
+  );
+}

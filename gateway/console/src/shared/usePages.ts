@@ -1,0 +1,50 @@
+import { useState } from "react";
+import { useQuery, type Query } from "../api/useQuery";
+
+export interface Pages<T> extends Query<T[]> {
+  hasMore: boolean;
+  more: () => void;
+}
+
+/**
+ * A list that grows by a page at a time. `everyMs` asks for all shown pages again, in one request where they fit in
+ * one (`pageSize` up to 500), so that a live list stays as long as it was.
+ */
+export function usePages<T>(
+  key: string,
+  ask: (query: { pageSize: number; pageToken?: string }, signal: AbortSignal) => Promise<{ items: T[]; next: string }>,
+  everyMs?: number,
+  pageSize = 50,
+): Pages<T> {
+  const [pages, setPages] = useState({ key, count: 1 });
+  const count = pages.key === key ? pages.count : 1;
+  const query = useQuery(
+    key + String(count),
+    async (signal) => {
+      const items: T[] = [];
+      let next = "";
+      do {
+        const size = Math.min(500, pageSize * count - items.length);
+        const answer = await ask({ pageSize: size, ...(next ? { pageToken: next } : {}) }, signal);
+        items.push(...answer.items);
+        next = answer.next;
+      } while (next && items.length < pageSize * count);
+      return { items, next };
+    },
+    everyMs,
+  );
+  // While the next page comes, the ones before stay.
+  const [shown, setShown] = useState<{ key: string; items: T[]; next: string }>();
+  if (query.data && (shown?.key !== key || shown.items !== query.data.items)) setShown({ key, ...query.data });
+  const held = shown?.key === key ? shown : undefined;
+  return {
+    data: query.data?.items ?? held?.items,
+    error: query.error,
+    loading: query.loading,
+    reload: query.reload,
+    hasMore: Boolean((query.data ?? held)?.next),
+    more: () => {
+      setPages({ key, count: count + 1 });
+    },
+  };
+}

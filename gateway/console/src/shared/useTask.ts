@@ -1,0 +1,46 @@
+import { useEffect, useState } from "react";
+import { ApiError, address, api } from "../api/client";
+import { follow } from "../api/events";
+import type { Task } from "./tasks";
+
+export interface WatchedTask {
+  task: Task | undefined;
+  error: ApiError | undefined;
+  reload: () => void;
+}
+
+/** A task, and every change of it as it happens. */
+export function useTask(id: string): WatchedTask {
+  const [state, setState] = useState<{ id: string; task?: Task; error?: ApiError }>({ id });
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    const abort = new AbortController();
+    let close: () => void = () => undefined;
+    api
+      .get("/v1/tasks/{task}", { path: { task: id }, signal: abort.signal })
+      .then((task) => {
+        setState({ id, task });
+        const url = address("/v1/tasks/{task}:watch", { task: id }, { cursor: task.revision, follow: true });
+        close = follow<{ task?: Task }>(url, "WatchTaskResponse", {
+          onMessage: (message) => {
+            if (message.task) setState({ id, task: message.task });
+          },
+        }).close;
+      })
+      .catch((error: unknown) => {
+        if (!abort.signal.aborted) setState({ id, error: error instanceof ApiError ? error : new ApiError(0, undefined) });
+      });
+    return () => {
+      abort.abort();
+      close();
+    };
+  }, [id, turn]);
+  const own = state.id === id ? state : undefined;
+  return {
+    task: own?.task,
+    error: own?.error,
+    reload: () => {
+      setTurn((before) => before + 1);
+    },
+  };
+}

@@ -1,0 +1,190 @@
+import {
+  AppstoreOutlined,
+  AuditOutlined,
+  ClusterOutlined,
+  DatabaseOutlined,
+  ExperimentOutlined,
+  FileImageOutlined,
+  GlobalOutlined,
+  MoonOutlined,
+  ProfileOutlined,
+  SettingOutlined,
+  SunOutlined,
+  TeamOutlined,
+  UserOutlined,
+} from "@ant-design/icons";
+import { Button, Dropdown, Layout, Menu, theme } from "antd";
+import { Suspense, useCallback, useEffect, useMemo, useState, type ReactNode } from "react";
+import { Link, Outlet, useLocation } from "react-router";
+import { ApiError, api, whenSignedOut, type Schemas } from "../api/client";
+import { useSpeech } from "../i18n";
+import { lastPart } from "../shared/format";
+import { SessionContext, admits, type Session } from "../shared/session";
+import { Boundary, Failure, Loading } from "../shared/states";
+import { useAppearance } from "./appearance";
+import { ChangePassword } from "./ChangePassword";
+import { Login } from "./Login";
+
+type Who = { principal: Schemas["Principal"] } | { error: ApiError } | "out" | undefined;
+
+/** The frame of every page: who is logged in, the menu, language and appearance. */
+export function Shell(): ReactNode {
+  const [who, setWho] = useState<Who>();
+  const ask = useCallback(() => {
+    api.get("/v1/whoami").then(
+      (principal) => {
+        setWho({ principal });
+      },
+      (error: unknown) => {
+        setWho(error instanceof ApiError && error.status !== 401 ? { error } : "out");
+      },
+    );
+  }, []);
+  useEffect(() => {
+    whenSignedOut(() => {
+      setWho("out");
+    });
+    ask();
+  }, [ask]);
+
+  if (who === undefined) return <Loading />;
+  if (who === "out") return <Login onEntered={ask} />;
+  if ("error" in who) {
+    return (
+      <div className="pad">
+        <Failure error={who.error} retry={ask} />
+      </div>
+    );
+  }
+  return (
+    <Frame
+      principal={who.principal}
+      onLeft={() => {
+        setWho("out");
+      }}
+    />
+  );
+}
+
+function Frame({ principal, onLeft }: { principal: Schemas["Principal"]; onLeft: () => void }): ReactNode {
+  const { t } = useSpeech();
+  const { token } = theme.useToken();
+  const location = useLocation();
+  const session = useMemo<Session>(
+    () => ({
+      principal,
+      may: (least) => admits(principal.role, least),
+      logOut: async () => {
+        await api.delete("/v1/session").catch(() => undefined);
+        onLeft();
+      },
+    }),
+    [principal, onLeft],
+  );
+  const admin = session.may("ROLE_ADMIN");
+  const items = [
+    { key: "models", icon: <AppstoreOutlined />, to: "/models", label: t.nav.models },
+    { key: "tasks", icon: <ProfileOutlined />, to: "/tasks", label: t.nav.tasks },
+    { key: "predictions", icon: <ExperimentOutlined />, to: "/predictions", label: t.nav.predictions },
+    { key: "datasets", icon: <DatabaseOutlined />, to: "/datasets", label: t.nav.datasets },
+    { key: "images", icon: <FileImageOutlined />, to: "/images", label: t.nav.images },
+    { key: "master-data", icon: <SettingOutlined />, to: "/master-data", label: t.nav.masterData },
+    ...(admin
+      ? [
+          { key: "users", icon: <TeamOutlined />, to: "/users", label: t.nav.users },
+          { key: "audit", icon: <AuditOutlined />, to: "/audit", label: t.nav.audit },
+        ]
+      : []),
+    { key: "system", icon: <ClusterOutlined />, to: "/system", label: t.nav.system },
+  ];
+  const section = location.pathname.split("/")[1] ?? "";
+  const selected = section === "new" ? "models" : section === "reports" ? "tasks" : section;
+  return (
+    <SessionContext value={session}>
+      <Layout hasSider className="shell">
+        <Layout.Sider theme="light" style={{ background: token.colorBgContainer }} width={208} breakpoint="lg" collapsedWidth={56}>
+          <Link to="/models" className="brand" aria-label={t.product}>
+            <img src="/icon.svg" alt="" width={24} height={24} />
+            <span style={{ color: token.colorText }}>Loupe</span>
+          </Link>
+          <nav aria-label={t.nav.menu}>
+            <Menu
+              mode="inline"
+              selectedKeys={[selected]}
+              items={items.map(({ key, icon, to, label }) => ({ key, icon, label: <Link to={to}>{label}</Link> }))}
+            />
+          </nav>
+        </Layout.Sider>
+        <Layout>
+          <Top session={session} />
+          <Boundary key={location.pathname} title={t.states.crashed} hint={t.states.crashedHint}>
+            <Suspense fallback={<Loading />}>
+              <Outlet />
+            </Suspense>
+          </Boundary>
+        </Layout>
+      </Layout>
+    </SessionContext>
+  );
+}
+
+function Top({ session }: { session: Session }): ReactNode {
+  const { t } = useSpeech();
+  const [changing, setChanging] = useState(false);
+  return (
+    <div className="top">
+      <Preferences />
+      <Dropdown
+        menu={{
+          items: [
+            { key: "role", label: t.roles[session.principal.role], disabled: true },
+            { key: "password", label: t.login.changeOwn },
+            { key: "out", label: t.login.logOut },
+          ],
+          onClick: ({ key }) => {
+            if (key === "out") void session.logOut();
+            if (key === "password") setChanging(true);
+          },
+        }}
+      >
+        <Button type="text" icon={<UserOutlined />} title={t.header.account}>
+          {lastPart(session.principal.name)}
+        </Button>
+      </Dropdown>
+      <ChangePassword
+        open={changing}
+        onClose={() => {
+          setChanging(false);
+        }}
+      />
+    </div>
+  );
+}
+
+/** Language and appearance: before the log-in too. */
+export function Preferences(): ReactNode {
+  const { t, language } = useSpeech();
+  const { dark, setDark, setLanguage } = useAppearance();
+  return (
+    <>
+      <Button
+        type="text"
+        icon={<GlobalOutlined />}
+        onClick={() => {
+          setLanguage(language === "zh" ? "en" : "zh");
+        }}
+      >
+        {t.header.language}
+      </Button>
+      <Button
+        type="text"
+        icon={dark ? <SunOutlined /> : <MoonOutlined />}
+        aria-label={dark ? t.header.light : t.header.dark}
+        title={dark ? t.header.light : t.header.dark}
+        onClick={() => {
+          setDark(!dark);
+        }}
+      />
+    </>
+  );
+}

@@ -1,0 +1,122 @@
+"""Serves the console that `make console` built: the files of one folder, and nothing else.
+
+All of it is read at once and kept, compressed where that helps, so that no request ever becomes a path of the
+file system. A build made while the gateway runs is taken up at the next request for the page.
+"""
+
+import asyncio
+import gzip
+import hashlib
+import mimetypes
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway import pages
+
+DIST = Path(__file__).parent / "console" / "dist"
+
+_INDEX = "index.html"
+_HASHED = "assets/"
+_NONCE = "__NONCE__"
+_COMPRESSIBLE = ("text/", "application/javascript", "application/json", "image/svg+xml")
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    body: bytes = field(repr=False)
+    zipped: bytes | None = field(repr=False)
+    media_type: str
+    etag: str
+
+
+class Console:
+    """The built console, or a page that says how to build it."""
+
+    def __init__(self, folder: Path = DIST, picture_origin: str = "") -> None:
+        self._folder = folder
+        self._picture_origin = picture_origin
+        self._files: Mapping[str, _File] = {}
+        self._built_ns = 0
+
+    async def answer(self, request: Request) -> Response:
+        """Any path: a file of the console, or its page, which shows what the path names."""
+        name = request.path_params.get("path", "")
+        if name not in self._files or not name.startswith(_HASHED):
+            await self._take_up()
+        kept = self._files.get(name)
+        if kept is not None and name != _INDEX:
+            return _serve(request, kept, immutable=name.startswith(_HASHED))
+        # A program that mistyped a path gets a problem, not a page.
+        if "." in name.rpartition("/")[2] or "text/html" not in request.headers.get("accept", ""):
+            raise HTTPException(404)
+        index = self._files.get(_INDEX)
+        if index is None:
+            return pages.unbuilt()
+        nonce = secrets.token_urlsafe(16)
+        return Response(
+            index.body.replace(_NONCE.encode(), nonce.encode()),
+            media_type=index.media_type,
+            headers={"Cache-Control": "no-cache", "Content-Security-Policy": self._policy(nonce)},
+        )
+
+    def _policy(self, nonce: str) -> str:
+        return "; ".join(
+            (
+                "default-src 'none'",
+                "script-src 'self'",
+                # The component library writes its styles when it runs; only those that carry the nonce count.
+                f"style-src 'self' 'nonce-{nonce}'",
+                f"img-src 'self' data: blob: {self._picture_origin}".rstrip(),
+                "font-src 'self'",
+                "connect-src 'self'",
+                "base-uri 'none'",
+                "form-action 'self'",
+                "frame-ancestors 'none'",
+            )
+        )
+
+    async def _take_up(self) -> None:
+        try:
+            built_ns = (self._folder / _INDEX).stat().st_mtime_ns
+        except OSError:
+            self._files, self._built_ns = {}, 0
+            return
+        if built_ns != self._built_ns:
+            self._files = await asyncio.to_thread(_read, self._folder)
+            self._built_ns = built_ns
+
+
+def _read(folder: Path) -> Mapping[str, _File]:
+    found: dict[str, _File] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            body = path.read_bytes()
+            media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+            if media_type == "text/javascript":
+                media_type = "application/javascript"
+            zipped = gzip.compress(body, 9, mtime=0) if media_type.startswith(_COMPRESSIBLE) else None
+            found[path.relative_to(folder).as_posix()] = _File(
+                body, zipped, media_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+            )
+    return found
+
+
+def _serve(request: Request, kept: _File, *, immutable: bool) -> Response:
+    headers = {
+        "ETag": kept.etag,
+        "Cache-Control": "public, max-age=31536000, immutable" if immutable else "no-cache",
+        "Vary": "Accept-Encoding",
+    }
+    if request.headers.get("if-none-match") == kept.etag:
+        return Response(status_code=304, headers=headers)
+    if kept.zipped is not None and "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(
+            kept.zipped, media_type=kept.media_type, headers={**headers, "Content-Encoding": "gzip"}
+        )
+    return Response(kept.body, media_type=kept.media_type, headers=headers)
