@@ -2,17 +2,24 @@ import react from "@vitejs/plugin-react";
 import { fileURLToPath } from "node:url";
 import type { Plugin, UserConfig } from "vite";
 
-const scrollBarSize = fileURLToPath(new URL("src/shell/scrollBarSize.ts", import.meta.url));
+/** What the component library does with style elements that carry no nonce, done without them. */
+const OURS: Record<string, string> = {
+  "/getScrollBarSize": "scrollBarSize.ts",
+  "/useScrollLocker": "scrollLock.ts",
+};
 
-const ownScrollBarSize: Plugin = {
-  name: "own-scroll-bar-size",
+const withoutInlineStyles: Plugin = {
+  name: "without-inline-styles",
   enforce: "pre",
-  resolveId: (source, importer) =>
-    source.endsWith("/getScrollBarSize") && importer?.includes("@rc-component") ? scrollBarSize : null,
+  resolveId: (source, importer) => {
+    const ours = Object.keys(OURS).find((end) => source.endsWith(end));
+    if (!ours || !importer?.includes("@rc-component")) return null;
+    return fileURLToPath(new URL(`src/shell/${OURS[ours] ?? ""}`, import.meta.url));
+  },
 };
 
 const config: UserConfig & { test: object } = {
-  plugins: [ownScrollBarSize, react()],
+  plugins: [withoutInlineStyles, react()],
   build: {
     outDir: "dist",
     // The gateway's policy allows no inline scripts, styles or data: everything is a file of its own.

@@ -1,6 +1,6 @@
 // Opens every page of a console as a person would, and keeps pictures of what is there.
 //
-//   node tests/console/look.mjs URL USER PASSWORD OUT [story | page …]
+//   node tests/console/look.mjs URL USER PASSWORD OUT [story | budget | page …]
 //
 // `story` is the main job: a person creates a model in the wizard, watches the loss move, opens the report, looks
 // at a misjudged picture at full size, and releases. Without a page named, the story and then every page.
@@ -186,8 +186,37 @@ async function story() {
   await shoot("7-released");
 }
 
+const SCRIPT_BUDGET_BYTES = 350_000;
+
+/** How much script a cold browser loads before it sees its first curve, and how long it takes on a thin line. */
+async function budget() {
+  where = "budget";
+  const { tasks } = await get("/v1/tasks?kind=TASK_KIND_TRAINING&states=TASK_STATE_RELEASED");
+  if (!tasks[0]) return fault("there is no released task to look at");
+  const cold = await browser.newContext({ storageState: await context.storageState(), viewport: { width: 1366, height: 768 } });
+  const first = await cold.newPage();
+  const network = await cold.newCDPSession(first);
+  await network.send("Network.enable");
+  const mbit = 1e6 / 8;
+  await network.send("Network.emulateNetworkConditions", { offline: false, latency: 50, downloadThroughput: 10 * mbit, uploadThroughput: 10 * mbit });
+  const scripts = new Set();
+  let bytes = 0;
+  network.on("Network.responseReceived", ({ requestId, type }) => type === "Script" && scripts.add(requestId));
+  network.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
+    if (scripts.has(requestId)) bytes += encodedDataLength;
+  });
+  const began = performance.now();
+  await first.goto(`${url}/tasks/${last(tasks[0].name)}`);
+  await first.locator(".u-wrap canvas").first().waitFor();
+  const [until, tookMs] = [bytes, performance.now() - began];
+  console.log(`scripts before the first chart: ${(until / 1000).toFixed(0)} kB compressed; chart after ${tookMs.toFixed(0)} ms at 10 Mbit/s, 50 ms`);
+  if (until > SCRIPT_BUDGET_BYTES) fault(`${until} bytes of script before the first chart; ${SCRIPT_BUDGET_BYTES} are allowed`);
+  await cold.close();
+}
+
 await logIn();
 if (!only.length || only.includes("story")) await story();
+if (!only.length || only.includes("budget")) await budget();
 for (const { language, dark } of LOOKS) {
   await page.evaluate(
     ([chosen, night]) => {
@@ -203,7 +232,7 @@ for (const { language, dark } of LOOKS) {
     await page.locator(".page-title").first().waitFor({ timeout: 30000 }).catch(() => fault("has no title"));
     await settle();
     await page.screenshot({ path: `${out}/${name}-${language}${dark ? "-dark" : ""}.png`, fullPage: true });
-    if (await page.locator(".ant-alert-error, .ant-result-error, .ant-result-404").count()) fault("shows an error");
+    if (await page.locator(".ant-alert-error, .big[role=alert]").count()) fault("shows an error");
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     if (wide > 0) fault(`is ${wide} px wider than the window`);
     await page.evaluate(axe);

@@ -1,8 +1,8 @@
 import { CheckCircleFilled, ClockCircleOutlined, CloseCircleFilled, LoadingOutlined, MinusCircleOutlined } from "@ant-design/icons";
-import { Alert, Badge, Button, Card, Modal, Progress, Segmented, Select, Slider, Switch } from "antd";
+import { Alert, Badge, Button, Card, Modal, Progress, Segmented, Slider, Switch } from "antd";
 import { lazy, Suspense, useEffect, useMemo, useState, type ReactNode } from "react";
 import { Link, useParams } from "react-router";
-import { address, api, type Schemas } from "../api/client";
+import { address, type Schemas } from "../api/client";
 import { useQuery } from "../api/useQuery";
 import { useSpeech } from "../i18n";
 import { LogTail } from "../shared/LogTail";
@@ -16,6 +16,7 @@ import { askCurve, useLossCurve, type Network } from "../shared/useLossCurve";
 import { useTask } from "../shared/useTask";
 
 const Nonconforming = lazy(() => import("../shared/Nonconforming"));
+const OtherTask = lazy(() => import("../shared/OtherTask"));
 const TaskHistory = lazy(() => import("../shared/TaskHistory"));
 
 /** 训练任务监控: what one task does at this moment. */
@@ -230,19 +231,16 @@ function NetworkCurve({ task, network }: { task: Task; network: Network }): Reac
   const [logScale, setLogScale] = useState(false);
   const [smoothing, setSmoothing] = useState(0.6);
   const [zoomed, setZoomed] = useState<Curve>();
-  const [compared, setCompared] = useState<string>();
-  const others = useQuery("tasks to compare", (signal) =>
-    api.get("/v1/tasks", { query: { kind: "TASK_KIND_TRAINING", pageSize: 50 }, signal }),
-  );
-  const other = useQuery(`curve ${compared ?? ""} ${network}`, async (signal) =>
-    compared ? (await askCurve(compared, network, undefined, signal)).curve : undefined,
+  const [compared, setCompared] = useState<Task>();
+  const beside = compared && lastPart(compared.name);
+  const other = useQuery(`curve ${beside ?? ""} ${network}`, async (signal) =>
+    beside ? (await askCurve(beside, network, undefined, signal)).curve : undefined,
   );
   const name = t.networks[network];
   const drawn = useMemo<Drawn[]>(() => {
     const own = [{ label: `${name} · ${t.monitor.loss}`, curve: zoomed ?? curve }];
-    const beside = others.data?.tasks.find((one) => lastPart(one.name) === compared);
-    return other.data && beside ? [...own, { label: taskTitle(beside), curve: other.data, other: true }] : own;
-  }, [curve, zoomed, other.data, others.data, compared, name, t]);
+    return other.data && compared ? [...own, { label: taskTitle(compared), curve: other.data, other: true }] : own;
+  }, [curve, zoomed, other.data, compared, name, t]);
   const zoom = (range: [number, number] | undefined) => {
     // Only what the server thinned out for the whole curve is worth asking for again.
     if (!range) setZoomed(undefined);
@@ -290,20 +288,11 @@ function NetworkCurve({ task, network }: { task: Task; network: Network }): Reac
               { value: "smooth", label: t.monitor.smoothing },
             ]}
           />
-          <Select
-            size="small"
-            allowClear
-            style={{ minWidth: 200, marginLeft: 16 }}
-            placeholder={t.monitor.compare}
-            aria-label={t.monitor.compare}
-            value={compared ?? null}
-            onChange={(value: string | undefined) => {
-              setCompared(value);
-            }}
-            options={others.data?.tasks
-              .filter((one) => one.name !== task.name)
-              .map((one) => ({ value: lastPart(one.name), label: `${taskTitle(one)} ${lastPart(one.modelVersion)}` }))}
-          />
+          {connection !== "loading" && (
+            <Suspense fallback={null}>
+              <OtherTask task={task.name} chosen={compared} onChange={setCompared} />
+            </Suspense>
+          )}
           <small className="dim">{t.monitor.zoomHint}</small>
         </div>
         {curve.iterations.length === 0 && connection !== "loading" ? (

@@ -1,4 +1,3 @@
-import { Result } from "antd";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
 import { useSpeech } from "../i18n";
@@ -6,11 +5,10 @@ import { useSpeech } from "../i18n";
 export default function NotFound(): ReactNode {
   const { t } = useSpeech();
   return (
-    <Result
-      status="404"
-      title={t.states.notFound}
-      subTitle={t.states.notFoundHint}
-      extra={<Link to="/models">{t.nav.models}</Link>}
-    />
+    <main className="big">
+      <h1 className="page-title">{t.states.notFound}</h1>
+      <p>{t.states.notFoundHint}</p>
+      <Link to="/models">{t.nav.models}</Link>
+    </main>
   );
 }

@@ -22,8 +22,10 @@ interface Props {
 }
 
 // Constant enums of declarations are nothing at run time.
+/* eslint-disable @typescript-eslint/no-unsafe-enum-assignment */
 const LOGARITHMIC = 3 as uPlot.Scale.Distr.Logarithmic;
 const RIGHT = 1 as uPlot.Axis.Side.Right;
+/* eslint-enable @typescript-eslint/no-unsafe-enum-assignment */
 const HEIGHT = 300;
 const COLOURS = ["#1677ff", "#d4380d"];
 

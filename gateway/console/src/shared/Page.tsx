@@ -1,4 +1,3 @@
-import { Typography } from "antd";
 import { useEffect, type ReactNode } from "react";
 import { useSpeech } from "../i18n";
 
@@ -11,9 +10,7 @@ export function Page({ title, actions, children }: { title: ReactNode; actions?:
   return (
     <main className="page">
       <header className="page-head">
-        <Typography.Title level={1} className="page-title">
-          {title}
-        </Typography.Title>
+        <h1 className="page-title">{title}</h1>
         <div className="page-actions">{actions}</div>
       </header>
       {children}

@@ -1,4 +1,4 @@
-import { Card, Timeline } from "antd";
+import { Card } from "antd";
 import type { ReactNode } from "react";
 import { api } from "../api/client";
 import { useQuery } from "../api/useQuery";
@@ -18,21 +18,17 @@ export default function TaskHistory({ task }: { task: Task }): ReactNode {
     <Card size="small" title={t.monitor.history}>
       <Answered query={transitions}>
         {({ transitions: all }) => (
-          <Timeline
-            style={{ marginTop: 12 }}
-            items={all.map((change) => ({
-              key: change.revision,
-              content: (
-                <>
-                  {t.taskStates[change.to]}{" "}
-                  <span className="dim">
-                    {time(change.time, language)} · {change.cause}
-                    {change.attempt > 1 && ` · ${t.tasks.attempt(change.attempt)}`}
-                  </span>
-                </>
-              ),
-            }))}
-          />
+          <ol className="history">
+            {all.map((change) => (
+              <li key={change.revision}>
+                {t.taskStates[change.to]}{" "}
+                <span className="dim">
+                  {time(change.time, language)} · {change.cause}
+                  {change.attempt > 1 && ` · ${t.tasks.attempt(change.attempt)}`}
+                </span>
+              </li>
+            ))}
+          </ol>
         )}
       </Answered>
     </Card>

@@ -66,7 +66,7 @@ export function Viewer({ sample, codes, onClose, onStep }: Props): ReactNode {
     const box = event.currentTarget.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     setView((before) => {
-      const scale = Math.min(40, Math.max(1, before.scale * (event.deltaY < 0 ? 1.25 : 0.8)));
+      const scale = Math.min(40, Math.max(1, before.scale * 1.002 ** -event.deltaY));
       if (scale === 1) return WHOLE;
       const ratio = scale / before.scale;
       return { scale, x: x - (x - before.x) * ratio, y: y - (y - before.y) * ratio };

@@ -1,6 +1,6 @@
 /** What every page shows while it has nothing to show: loading, nothing there, failed, away. */
-import { CloudServerOutlined, FileSearchOutlined } from "@ant-design/icons";
-import { Alert, Button, Empty, Result, Skeleton } from "antd";
+import { CloudServerOutlined } from "@ant-design/icons";
+import { Alert, Button, Empty, Skeleton } from "antd";
 import { Component, type ReactNode } from "react";
 import type { ApiError } from "../api/client";
 import type { Query } from "../api/useQuery";
@@ -33,7 +33,7 @@ export function Failure({ error, retry }: { error: ApiError; retry?: () => void 
     </Button>
   );
   if (error.status === 404) {
-    return <Result icon={<FileSearchOutlined />} title={t.states.notFound} subTitle={t.states.notFoundHint} />;
+    return <Alert type="error" showIcon title={t.states.notFound} description={t.states.notFoundHint} />;
   }
   if (error.status === 0) {
     return <Alert type="warning" showIcon icon={<CloudServerOutlined />} title={t.states.offline} action={again} />;
@@ -96,9 +96,11 @@ export class Boundary extends Component<BoundaryProps, { error: Error | undefine
   override render(): ReactNode {
     if (!this.state.error) return this.props.children;
     return (
-      <Result status="error" title={this.props.title} subTitle={this.props.hint}>
+      <main className="big" role="alert">
+        <h1 className="page-title">{this.props.title}</h1>
+        <p>{this.props.hint}</p>
         <pre>{this.state.error.message}</pre>
-      </Result>
+      </main>
     );
   }
 }

@@ -40,7 +40,7 @@ export async function askCurve(
       losses: answer.losses.map(finite),
       validation: answer.validation.map((point) => ({
         iteration: Number(point.iteration),
-        accuracy: Number(point.accuracy),
+        accuracy: point.accuracy,
       })),
     },
   };
@@ -88,7 +88,7 @@ export function useLossCurve(task: string, network: Network, attempt: number, ru
               message.losses.map(finite),
               message.validation.map((point) => ({
                 iteration: Number(point.iteration),
-                accuracy: Number(point.accuracy),
+                accuracy: point.accuracy,
               })),
             );
             put("live");

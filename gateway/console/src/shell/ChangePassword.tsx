@@ -5,7 +5,7 @@ import { useSpeech } from "../i18n";
 import { NewPassword, Refusal } from "./Login";
 
 /** One's own password; all other sessions end. */
-export function ChangePassword({ open, onClose }: { open: boolean; onClose: () => void }): ReactNode {
+export default function ChangePassword({ onClose }: { onClose: () => void }): ReactNode {
   const { t } = useSpeech();
   const { message } = App.useApp();
   const [form] = Form.useForm<{ password: string; newPassword: string }>();
@@ -25,7 +25,7 @@ export function ChangePassword({ open, onClose }: { open: boolean; onClose: () =
   };
   return (
     <Modal
-      open={open}
+      open
       title={t.login.changeOwn}
       onCancel={onClose}
       onOk={() => {

@@ -1,4 +1,4 @@
-import { Alert, Button, Card, Form, Input, Typography } from "antd";
+import { Alert, Button, Card, Form, Input } from "antd";
 import { useState, type ReactNode } from "react";
 import { ApiError, api } from "../api/client";
 import { useSpeech, type Words } from "../i18n";
@@ -12,7 +12,7 @@ interface Entered {
 }
 
 /** User name and password; with a one-time password an own one is chosen in the same step. */
-export function Login({ onEntered }: { onEntered: () => void }): ReactNode {
+export default function Login({ onEntered }: { onEntered: () => void }): ReactNode {
   const { t } = useSpeech();
   const [error, setError] = useState<ApiError>();
   const [changing, setChanging] = useState(false);
@@ -41,11 +41,9 @@ export function Login({ onEntered }: { onEntered: () => void }): ReactNode {
       <Card className="login-card">
         <div className="row">
           <img src="/icon.svg" alt="" width={30} height={30} />
-          <Typography.Title level={1} className="page-title">
-            {t.login.title}
-          </Typography.Title>
+          <h1 className="page-title">{t.login.title}</h1>
         </div>
-        <Typography.Paragraph type="secondary">{t.login.subtitle}</Typography.Paragraph>
+        <p className="dim">{t.login.subtitle}</p>
         <Form<Entered> layout="vertical" onFinish={enter} disabled={busy} requiredMark={false}>
           <Form.Item name="user" label={t.login.user} rules={[{ required: true }]}>
             <Input autoComplete="username" autoFocus readOnly={changing} />

@@ -14,7 +14,7 @@ import {
   UserOutlined,
 } from "@ant-design/icons";
 import { Button, Dropdown, Layout, Menu, theme } from "antd";
-import { Suspense, useCallback, useEffect, useMemo, useState, type ReactNode } from "react";
+import { Suspense, lazy, useCallback, useEffect, useMemo, useState, type ReactNode } from "react";
 import { Link, Outlet, useLocation } from "react-router";
 import { ApiError, api, whenSignedOut, type Schemas } from "../api/client";
 import { useSpeech } from "../i18n";
@@ -22,8 +22,10 @@ import { lastPart } from "../shared/format";
 import { SessionContext, admits, type Session } from "../shared/session";
 import { Boundary, Failure, Loading } from "../shared/states";
 import { useAppearance } from "./appearance";
-import { ChangePassword } from "./ChangePassword";
-import { Login } from "./Login";
+
+// Most of who opens a page is logged in: forms are loaded when there is one to fill in.
+const ChangePassword = lazy(() => import("./ChangePassword"));
+const Login = lazy(() => import("./Login"));
 
 type Who = { principal: Schemas["Principal"] } | { error: ApiError } | "out" | undefined;
 
@@ -48,7 +50,13 @@ export function Shell(): ReactNode {
   }, [ask]);
 
   if (who === undefined) return <Loading />;
-  if (who === "out") return <Login onEntered={ask} />;
+  if (who === "out") {
+    return (
+      <Suspense fallback={<Loading />}>
+        <Login onEntered={ask} />
+      </Suspense>
+    );
+  }
   if ("error" in who) {
     return (
       <div className="pad">
@@ -151,12 +159,15 @@ function Top({ session }: { session: Session }): ReactNode {
           {lastPart(session.principal.name)}
         </Button>
       </Dropdown>
-      <ChangePassword
-        open={changing}
-        onClose={() => {
-          setChanging(false);
-        }}
-      />
+      {changing && (
+        <Suspense fallback={null}>
+          <ChangePassword
+            onClose={() => {
+              setChanging(false);
+            }}
+          />
+        </Suspense>
+      )}
     </div>
   );
 }
