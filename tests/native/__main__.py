@@ -2,6 +2,7 @@
 
     python -m tests.native races [--seconds 60]    eight threads on one handle, under TSan and under ASan
     python -m tests.native fuzz [--seconds 600]    libFuzzer on models.xbin and config.yaml (needs clang++)
+    python -m tests.native tiles --weights FILE    every magnetic tile by the model and by its package
 
 Exits with 1 where a sanitizer or a law complains. `fuzz` leaves what it found in tests/native/corpus,
 minimised.
@@ -15,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 from tests.native.harness import CORPUS, build_harness, fuzz_input, small_package
+from tests.native.tiles import TILES, compare
 
 
 def races(seconds: int) -> int:
@@ -55,11 +57,18 @@ def fuzz(seconds: int) -> int:
 
 
 def main() -> int:
-    """One of the two."""
+    """One of the three."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("proof", choices=["races", "fuzz"])
+    parser.add_argument("proof", choices=["races", "fuzz", "tiles"])
     parser.add_argument("--seconds", type=int)
+    parser.add_argument("--weights", type=Path, help="of a released version, a safetensors file")
+    parser.add_argument("--images", type=Path, default=TILES)
+    parser.add_argument("--every", type=int, default=1, help="only every n-th image")
     its = parser.parse_args()
+    if its.proof == "tiles":
+        if its.weights is None:
+            parser.error("tiles needs --weights")
+        return compare(its.weights, its.images, its.every)
     return races(its.seconds or 60) if its.proof == "races" else fuzz(its.seconds or 600)
 
 

@@ -17,7 +17,7 @@ constexpr size_t kMostBlockTiles = 96;
 constexpr size_t kManyWeightBytes = 2 << 20;
 constexpr size_t kRowsAtOnce = 48;
 // Activations beyond this no longer stay in a cache between two layers.
-constexpr size_t kActivationBytes = 24 << 20;
+constexpr size_t kActivationBytes = 12 << 20;
 
 size_t up(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 size_t share(size_t value, size_t by) { return (value + by - 1) / by; }
