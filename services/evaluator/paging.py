@@ -1,8 +1,5 @@
-"""Page tokens: opaque to callers, and good only for the listing that made them."""
+"""Places in the evaluator's lists, as their page tokens hold them."""
 
-import base64
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,47 +7,30 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from services.evaluator.domain.comparison import Change, ComparedKey
-from services.evaluator.domain.errors import PageTokenInvalid
 from services.evaluator.domain.listing import ReportKey, SampleKey
 from services.evaluator.domain.report import Verdict
 from services.evaluator.domain.suspicion import SuspectKey, Suspicion
 from services.evaluator.relabelling.domain import MarkKey
-from services.kit.errors import Violation
-
-DEFAULT_PAGE_SIZE = 50
-MAX_PAGE_SIZE = 1000
+from services.kit.paging import Part, key_of, token_of
 
 Key = TypeVar("Key")
 Newest = TypeVar("Newest", ReportKey, MarkKey)
 
 
-def page_size(wanted: int) -> int:
-    """What is given for what is asked: 0 is the default, more than the most is the most."""
-    if wanted < 0:
-        raise PageTokenInvalid.of(Violation("page_size", "NEGATIVE", "must not be negative"))
-    return min(wanted, MAX_PAGE_SIZE) or DEFAULT_PAGE_SIZE
-
-
 @dataclass(frozen=True)
 class Places(Generic[Key]):
-    """How the places in one kind of listing are written into tokens, and read from them."""
+    """How the places in one kind of list are written into tokens, and read from them."""
 
-    written: Callable[[Key], list[Any]]
+    written: Callable[[Key], Sequence[Part]]
     read: Callable[..., Key]
 
-    def token(self, key: Key | None, listing: Sequence[object]) -> str:
+    def token(self, request: Any, key: Key | None) -> str:  # noqa: ANN401 -- any List request
         """The token of the page after `key`; empty at the end."""
-        return "" if key is None else _encode(listing, self.written(key))
+        return token_of(request, None if key is None else self.written(key))
 
-    def key(self, token: str, listing: Sequence[object]) -> Key | None:
-        """Where the page begins."""
-        if not token:
-            return None
-        try:
-            return self.read(*_decode(token, listing))
-        except (ValueError, TypeError) as error:
-            told = "is not a token of this listing; start from its first page"
-            raise PageTokenInvalid.of(Violation("page_token", "INVALID", told)) from error
+    def key(self, request: Any) -> Key | None:  # noqa: ANN401 -- any List request
+        """Where the page that a request asks for begins."""
+        return key_of(request, self.read)
 
 
 def _newest_first(key: type[Newest]) -> Places[Newest]:
@@ -76,19 +56,3 @@ COMPARED = Places[ComparedKey](
     lambda place: [int(place.change), place.rank, place.file, place.ordinal],
     lambda change, rank, file, ordinal: ComparedKey(Change(change), float(rank), str(file), int(ordinal)),
 )
-
-
-def _encode(listing: Sequence[object], key: list[Any]) -> str:
-    text = json.dumps([_digest(listing), *key], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _decode(token: str, listing: Sequence[object]) -> list[Any]:
-    parts: list[Any] = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-    if not isinstance(parts, list) or parts[:1] != [_digest(listing)]:
-        raise ValueError("made by another listing")
-    return parts[1:]
-
-
-def _digest(listing: Sequence[object]) -> str:
-    return hashlib.sha256(repr(tuple(listing)).encode()).hexdigest()[:12]

@@ -15,6 +15,7 @@ from services.evaluator.domain.report import SampleResult
 from services.evaluator.exporting.application import Exports
 from services.kit.errors import DeadlineExceeded, Violation
 from services.kit.grpc_server import Service
+from services.kit.paging import size_of
 
 # A worker that stopped in the middle holds a transaction open; the database itself ends it after 60 s.
 _MAX_PAUSE_S = 30.0
@@ -41,15 +42,14 @@ class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
         context: object,  # noqa: ARG002
     ) -> report_service_pb2.ListReportsResponse:
         """Newest first."""
-        listing = ("reports", request.task, request.model_version, request.kind)
         page = await self._library.list(
             wire.report_filter(request),
-            paging.REPORTS.key(request.page_token, listing),
-            paging.page_size(request.page_size),
+            paging.REPORTS.key(request),
+            size_of(request),
         )
         return report_service_pb2.ListReportsResponse(
             reports=[wire.report(report, defined=False) for report in page.items],
-            next_page_token=paging.REPORTS.token(page.last_key, listing),
+            next_page_token=paging.REPORTS.token(request, page.last_key),
         )
 
     async def ListSampleResults(  # noqa: N802 -- the contract's name
@@ -59,17 +59,16 @@ class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
     ) -> report_service_pb2.ListSampleResultsResponse:
         """What most deserves a look first (P4)."""
         wanted, order = wire.sample_filter(request), wire.sample_order(request.order_by)
-        listing = (request.parent, wanted, order)
         page = await self._library.list_samples(
             wire.report_id(request.parent),
             wanted,
             order,
-            paging.SAMPLES.key(request.page_token, listing),
-            paging.page_size(request.page_size),
+            paging.SAMPLES.key(request),
+            size_of(request),
         )
         return report_service_pb2.ListSampleResultsResponse(
             results=[wire.stored_sample(sample) for sample in page.items],
-            next_page_token=paging.SAMPLES.token(page.last_key, listing),
+            next_page_token=paging.SAMPLES.token(request, page.last_key),
         )
 
     async def GetThresholdCurves(  # noqa: N802 -- the contract's name

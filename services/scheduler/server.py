@@ -1,8 +1,6 @@
 """TaskService and JobService: translate, call, translate."""
 
-import base64
 import contextlib
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -19,6 +17,7 @@ from loupe.scheduler.v1 import (
 from services.kit.auth import Role, current_principal
 from services.kit.errors import InvalidArgument
 from services.kit.grpc_server import Service
+from services.kit.paging import key_of, size_of, texts, token_of
 from services.scheduler.application.leases import Leases
 from services.scheduler.application.parts import Parts
 from services.scheduler.application.reporting import Reporting
@@ -32,8 +31,6 @@ from services.scheduler.wire.values import id_of, seconds_of, timestamp
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-_PAGE_SIZE = 50
-_MAX_PAGE_SIZE = 1000
 _MAX_WAIT_S = 30.0
 
 
@@ -76,12 +73,12 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     async def ListTasks(  # noqa: N802, D102
         self, request: task_service_pb2.ListTasksRequest, _: Context
     ) -> task_service_pb2.ListTasksResponse:
-        limit = _page_size(request.page_size)
-        (before,) = _page_token(request.page_token, 1) or ("",)
+        limit = size_of(request)
+        (before,) = key_of(request, texts(1)) or ("",)
         views = await self._wishes.page(tasks.task_filter(request), before=before, limit=limit + 1)
         return task_service_pb2.ListTasksResponse(
             tasks=[tasks.listed_task(view) for view in views[:limit]],
-            next_page_token=_to_page_token(views[limit - 1].task.id) if len(views) > limit else "",
+            next_page_token=token_of(request, (views[limit - 1].task.id,) if len(views) > limit else None),
         )
 
     async def StartTask(self, request: task_service_pb2.StartTaskRequest, _: Context) -> task_pb2.Task:  # noqa: N802, D102
@@ -153,14 +150,13 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     async def ListNonconformingSamples(  # noqa: N802, D102
         self, request: task_service_pb2.ListNonconformingSamplesRequest, _: Context
     ) -> task_service_pb2.ListNonconformingSamplesResponse:
-        limit = _page_size(request.page_size)
-        token = _page_token(request.page_token, 2)
-        after = (token[0], token[1]) if token else None
+        limit = size_of(request)
+        after = key_of(request, texts(2))
         samples = await self._wishes.nonconforming(_task_id(request.name), after, limit + 1)
         last = samples[limit - 1] if len(samples) > limit else None
         return task_service_pb2.ListNonconformingSamplesResponse(
             samples=[tasks.nonconforming(sample) for sample in samples[:limit]],
-            next_page_token=_to_page_token(last.data_path, last.file) if last else "",
+            next_page_token=token_of(request, (last.data_path, last.file) if last else None),
         )
 
     async def LinkContactSheet(  # noqa: N802, D102
@@ -240,25 +236,3 @@ def _task_id(name: str) -> str:
 
 def _job_id(name: str) -> str:
     return id_of(name, "jobs", "job")
-
-
-def _page_size(asked: int) -> int:
-    if asked < 0:
-        raise InvalidArgument(f"page_size must not be negative, not {asked}")
-    return min(asked or _PAGE_SIZE, _MAX_PAGE_SIZE)
-
-
-def _to_page_token(*keys: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps(keys).encode()).decode()
-
-
-def _page_token(token: str, count: int) -> tuple[str, ...] | None:
-    if not token:
-        return None
-    try:
-        keys = json.loads(base64.urlsafe_b64decode(token.encode()))
-    except ValueError:
-        keys = None
-    if not isinstance(keys, list) or len(keys) != count or not all(isinstance(key, str) for key in keys):
-        raise InvalidArgument("page_token is not one that this call gave", reason="BAD_PAGE_TOKEN")
-    return tuple(keys)

@@ -8,6 +8,7 @@ from services.evaluator.domain.comparison import Change, Changes, ComparedSample
 from services.evaluator.domain.errors import FilterInvalid
 from services.kit.errors import Violation
 from services.kit.grpc_server import Service
+from services.kit.paging import size_of
 
 
 class ComparisonServicer(comparison_service_pb2_grpc.ComparisonServiceServicer):
@@ -32,18 +33,17 @@ class ComparisonServicer(comparison_service_pb2_grpc.ComparisonServiceServicer):
         context: object,  # noqa: ARG002
     ) -> comparison_service_pb2.ListComparedSamplesResponse:
         """The samples behind the counts."""
-        listing = (request.base, request.candidate, request.true_code, request.change)
         page = await self._comparisons.list_samples(
             wire.report_id(request.base),
             wire.report_id(request.candidate),
             true_code=request.true_code,
             change=_change(request.change),
-            after=paging.COMPARED.key(request.page_token, listing),
-            page_size=paging.page_size(request.page_size),
+            after=paging.COMPARED.key(request),
+            page_size=size_of(request),
         )
         return comparison_service_pb2.ListComparedSamplesResponse(
             samples=[_sample(sample) for sample in page.items],
-            next_page_token=paging.COMPARED.token(page.last_key, listing),
+            next_page_token=paging.COMPARED.token(request, page.last_key),
         )
 
 

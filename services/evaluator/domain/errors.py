@@ -49,9 +49,3 @@ class NotComparable(FailedPrecondition):
     """Two reports that have nothing in common to compare."""
 
     reason = "NOT_COMPARABLE"
-
-
-class PageTokenInvalid(InvalidArgument):
-    """A page token that was not made by the same listing."""
-
-    reason = "PAGE_TOKEN_INVALID"

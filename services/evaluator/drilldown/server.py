@@ -18,6 +18,7 @@ from services.evaluator.drilldown.application import DrillDown
 from services.evaluator.drilldown.pictures import LINK_LIFE
 from services.kit.errors import Violation
 from services.kit.grpc_server import Service
+from services.kit.paging import size_of
 
 Context = Any  # grpc.aio's context; no handler touches it
 
@@ -63,16 +64,15 @@ class SampleResultServicer(rpc_grpc.SampleResultServiceServicer):
         self, request: rpc.ListSuspectedLabelsRequest, _: Context
     ) -> rpc.ListSuspectedLabelsResponse:
         wanted = wire.suspect_filter(request)
-        listing = (request.parent, wanted)
         page = await self._samples.suspects(
             report_wire.report_id(request.parent),
             wanted,
-            paging.SUSPECTS.key(request.page_token, listing),
-            paging.page_size(request.page_size),
+            paging.SUSPECTS.key(request),
+            size_of(request),
         )
         return rpc.ListSuspectedLabelsResponse(
             labels=[wire.suspect(suspect) for suspect in page.items],
-            next_page_token=paging.SUSPECTS.token(page.last_key, listing),
+            next_page_token=paging.SUSPECTS.token(request, page.last_key),
         )
 
 

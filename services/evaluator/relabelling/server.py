@@ -18,6 +18,7 @@ from services.evaluator.relabelling.application import Relabeller, RelabelMarks
 from services.kit.auth import current_principal, token_of
 from services.kit.errors import Violation
 from services.kit.grpc_server import Service
+from services.kit.paging import size_of
 
 Context = Any  # grpc.aio's context; only ApplyRelabelMarks looks into it, for the caller's token
 
@@ -48,12 +49,10 @@ class RelabelServicer(rpc_grpc.RelabelServiceServicer):
         self, request: rpc.ListRelabelMarksRequest, _: Context
     ) -> rpc.ListRelabelMarksResponse:
         wanted = wire.mark_filter(request)
-        page = await self._marks.page(
-            wanted, paging.MARKS.key(request.page_token, (wanted,)), paging.page_size(request.page_size)
-        )
+        page = await self._marks.page(wanted, paging.MARKS.key(request), size_of(request))
         return rpc.ListRelabelMarksResponse(
             marks=[wire.mark(mark) for mark in page.items],
-            next_page_token=paging.MARKS.token(page.last_key, (wanted,)),
+            next_page_token=paging.MARKS.token(request, page.last_key),
         )
 
     async def DeleteRelabelMark(self, request: rpc.DeleteRelabelMarkRequest, _: Context) -> Empty:

@@ -129,7 +129,7 @@ class Wishes:
             return await Tasks(session).history(task_id)
 
     async def nonconforming(
-        self, task_id: str, after: tuple[str, str] | None, limit: int
+        self, task_id: str, after: tuple[str, ...] | None, limit: int
     ) -> list[NonconformingSample]:
         """Samples that the present attempt set aside."""
         async with self._parts.sessions.begin() as session:

@@ -203,7 +203,7 @@ class Curves:
             if number >= first_line
         ]
 
-    async def nonconforming(self, after: tuple[str, str] | None, limit: int) -> list[NonconformingSample]:
+    async def nonconforming(self, after: tuple[str, ...] | None, limit: int) -> list[NonconformingSample]:
         """Samples that were set aside, by path and file."""
         table = nonconforming_samples
         conditions = [table.c.task == self._key["task"], table.c.attempt == self._key["attempt"]]

@@ -259,7 +259,7 @@ async def test_a_page_token_of_another_listing_is_refused(reports: ReportService
                     parent=created.name, page_size=1, page_token=token, true_code=A
                 )
             )
-        assert refused.value.reason == "PAGE_TOKEN_INVALID"
+        assert [one.reason for one in refused.value.violations] == ["BAD_PAGE_TOKEN"]
 
 
 @pytest.mark.parametrize("name", ["reports/none", "tasks/1", "reports/0195d1a0-0000-7000-8000-000000000000"])
