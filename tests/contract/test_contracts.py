@@ -41,6 +41,16 @@ def test_a2_workers_rpcs_are_not_on_the_web(method: MethodDescriptor) -> None:
         assert not options.HasExtension(annotations_pb2.http)
 
 
+def test_a1_only_logging_in_needs_no_caller() -> None:
+    """A1: nobody is anonymous, except who asks to be somebody."""
+    open_to_all = [
+        method.full_name
+        for method in _methods()
+        if method.GetOptions().Extensions[access_pb2.role] == access_pb2.ROLE_ANYONE
+    ]
+    assert open_to_all == ["loupe.registry.v1.IdentityService.LogIn"]
+
+
 def test_i3_every_http_route_means_one_rpc() -> None:
     """Two RPCs on one verb and path would answer by the order in which they were declared."""
     routes = Counter(

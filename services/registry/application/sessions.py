@@ -11,7 +11,13 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from services.kit.auth import Principal, Role
 from services.kit.database import Sessions
-from services.kit.errors import FailedPrecondition, ResourceExhausted, Unauthenticated
+from services.kit.errors import (
+    FailedPrecondition,
+    InvalidArgument,
+    ResourceExhausted,
+    Unauthenticated,
+    Violation,
+)
 from services.kit.process import Clock
 from services.registry.domain.identifiers import id_faults, refuse
 from services.registry.domain.identity import SESSION_LIFE, PresentedToken, Token, issue
@@ -120,11 +126,17 @@ class LogIns:
             await identities.revoke_token(found[1].id, found[0].id)
 
     async def change_password(self, caller: Principal, password: str, new_password: str) -> None:
-        """The caller's own; WrongCredentials if `password` is not it."""
+        """The caller's own; InvalidArgument if `password` is not it, LockedOut."""
         if caller.role is Role.SERVICE:
             raise FailedPrecondition("the services have no password", reason="NO_PASSWORD")
         user = caller.name.removeprefix("users/")
-        kept = await self._verified(user, password)
+        try:
+            kept = await self._verified(user, password)
+        except WrongCredentials:
+            # Who calls is known; only this field is wrong.
+            raise InvalidArgument.of(
+                Violation("password", "WRONG_PASSWORD", "this is not your present password", "当前密码不正确")
+            ) from None
         changed = await self._chosen(kept, password, new_password)
         async with self._sessions.begin() as session:
             await _replace(Passwords(session), kept, changed)

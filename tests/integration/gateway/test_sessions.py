@@ -201,7 +201,8 @@ async def test_a1_a_new_password_and_a_disabled_user_end_the_other_sessions(fron
         user = await somebody(front, here)
         assert (await log_in(there, user, OWN)).status_code == 200
         wrong = {"password": "not the old one", "newPassword": OWN + "2"}
-        assert (await here.post("/v1/session:changePassword", json=wrong)).status_code == 401
+        refused = await here.post("/v1/session:changePassword", json=wrong)
+        assert [fault["reason"] for fault in refused.json()["violations"]] == ["WRONG_PASSWORD"]
         right = {"password": OWN, "newPassword": OWN + "2"}
         assert (await here.post("/v1/session:changePassword", json=right)).status_code == 200
         assert (await here.get("/v1/whoami")).status_code == 200

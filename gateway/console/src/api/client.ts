@@ -96,7 +96,7 @@ async function call<P extends keyof paths, M extends Method>(
   }
   if (response.ok) return (await response.json()) as Answer<Operation<P, M>>;
   const problem = (await response.json().catch(() => undefined)) as Problem | undefined;
-  if (response.status === 401 && template !== "/v1/session" && template !== "/v1/session:changePassword") onSignedOut();
+  if (response.status === 401 && template !== "/v1/session") onSignedOut();
   throw new ApiError(response.status, problem);
 }
 
