@@ -40,7 +40,7 @@ def build_harness(source: str, sanitizer: str, command: str = "") -> Path:
 def small_package(folder: Path) -> Path:
     """An unpacked package with everything that a package may have, some kilobytes in all."""
     weights = packages.weights(
-        size=8, detail=2, windows=True, special=True, segmenter="Tiny", least_px={"RARE": 2.5, "ODD": 8.5}
+        size=8, detail=2, windows=True, special=2.25, segmenter="Tiny", least_px={"RARE": 2.5, "ODD": 8.5}
     )
     return packages.unpacked(packages.files(build_package(weights, Named("fuzzed", "v1.01"))), folder)
 

@@ -102,13 +102,13 @@ def weights(
     detail: int = 1,
     normalisation: str = "fixed",
     windows: bool = False,
-    special: bool = False,
+    special: float | None = None,
     segmenter: str | None = None,
     classifier: str = "Tiny",
     least_px: Mapping[str, float] | None = None,
     **changes: Any,
 ) -> Weights:
-    """A model of CODES that nobody trained."""
+    """A model of CODES that nobody trained; `special` is the threshold of its special codes."""
     register()
     specification = InputSpecification(size, size, detail=detail, normalisation=normalisation, **changes)
     seen_by = Windows(detail, background=0, caution=0.3) if windows else None
@@ -120,10 +120,12 @@ def weights(
         settled(its) if segmenter != "MaskOfPixels" else its
         segments = Segmentation(segmenter, its.state_dict(), RegionRule(least_px or {}), (), 0.05)
     features = network.get_submodule("fc").in_features
-    return Weights(certificate, network.state_dict(), _special(features) if special else None, segments)
+    return Weights(
+        certificate, network.state_dict(), None if special is None else _special(features, special), segments
+    )
 
 
-def _special(features: int) -> SpecialRule:
+def _special(features: int, threshold: float) -> SpecialRule:
     random = np.random.default_rng(5)
     root_FF = random.normal(size=(features, features)) / features**0.5
 
@@ -135,7 +137,7 @@ def _special(features: int) -> SpecialRule:
         single(random.uniform(0, 1, (2, features))),
         single(random.uniform(0, 1, (3, features))),
         single(root_FF @ root_FF.T + 0.1 * np.eye(features)),
-        threshold=12.0,
+        threshold=threshold,
         scale=3.0,
         power=0.5,
     )

@@ -27,7 +27,7 @@ NAMED = Named("panel-surface", "v3.01")
 
 def test_a_package_has_three_entries_and_one_content(tmp_path: Path) -> None:
     """X1: whoever exports a version again gets the bytes whose hash the registry knows."""
-    first, second = (build_package(packages.weights(special=True), NAMED) for _ in range(2))
+    first, second = (build_package(packages.weights(special=2.25), NAMED) for _ in range(2))
     assert hashlib.sha256(first).digest() == hashlib.sha256(second).digest()
     package = tmp_path / "package.zip"
     package.write_bytes(first)
@@ -48,7 +48,7 @@ def test_config_names_what_the_package_is(small: dict[str, bytes]) -> None:
         '  - code: "CLEAN"\n    special: false',
         "  classifier_caution: 0.3",
         "  segmentation_caution: 0.05",
-        "  special_distance: 12.0",
+        "  special_distance: 2.25",
         "  RARE: 30.5",
         '  normalisation: "fixed"',
         '  "seed": 7',

@@ -25,18 +25,18 @@ NAMED = Named("panel-surface", "v3.01")
 
 MODELS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "whole": ({"normalisation": "fixed"}, {"softmax"}),
-    "special": ({"normalisation": "per_image", "special": True}, {"softmax", "feature_distance"}),
+    "special": ({"normalisation": "per_image", "special": 2.49}, {"softmax", "feature_distance"}),
     "windows": (
-        {"normalisation": "per_image", "detail": 3, "windows": True, "special": True},
+        {"normalisation": "per_image", "detail": 3, "windows": True, "special": 1.0},
         {"softmax", "feature_distance"},
     ),
     "regions": (
-        {"detail": 2, "segmenter": "Tiny", "least_px": {"RARE": 40.5, "ODD": 16.5}},
+        {"detail": 2, "segmenter": "Tiny", "least_px": {"RARE": 17.5, "ODD": 37.5}},
         {"softmax", "region"},
     ),
     "everything": (
-        {"normalisation": "per_image", "detail": 2, "windows": True, "special": True}
-        | {"segmenter": "Tiny", "least_px": {"RARE": 32.5}},
+        {"normalisation": "per_image", "detail": 2, "windows": True, "special": 1.9}
+        | {"segmenter": "Tiny", "least_px": {"RARE": 63.5}},
         {"softmax", "feature_distance", "region"},
     ),
 }
@@ -64,7 +64,7 @@ def test_package_and_weights_judge_alike(name: str, tmp_path: Path, monkeypatch:
 def test_the_released_architectures_can_be_packaged(tmp_path: Path) -> None:
     """What a task trains today, classifier and segmentation network, a package knows the operations of."""
     weights = packages.weights(
-        size=32, classifier="ResNet18", segmenter=SEGMENTER, special=True, detail=2, normalisation="per_image"
+        size=32, classifier="ResNet18", segmenter=SEGMENTER, special=2.25, detail=2, normalisation="per_image"
     )
     package = tmp_path / "package.zip"
     package.write_bytes(build_package(weights, NAMED))
