@@ -187,7 +187,7 @@ function Course({ task }: { task: Task }): ReactNode {
   const high = seconds(progress?.remainingHigh);
   const end = remaining !== undefined && running ? new Date(now + remaining * 1000).toISOString() : task.endTime;
   return (
-    <Card size="small" className="span-12" title={t.monitor.training} extra={t.phases[task.phase]}>
+    <Card size="small" className="span-12" title={t.monitor.training} extra={running && t.phases[task.phase]}>
       {task.wait?.reason && (
         <Alert type="info" showIcon title={pick(task.wait.message, task.wait.messageZh)} style={{ marginBottom: 8 }} />
       )}
