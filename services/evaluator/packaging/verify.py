@@ -8,6 +8,7 @@ import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -81,18 +82,13 @@ def verify(package: Path, weights: Weights, images: Sequence[Path]) -> Verificat
 
     Raises ArtifactError for a package that does not open, and Fault for weights that do not predict.
     """
-    differences, unreadable = [], []
+    differences: list[Difference] = []
+    unreadable: list[tuple[Path, str]] = []
+    released = zip(images, _released(weights, images), strict=True)
     with Artifact(package) as artifact:
-        for paths in (images[start : start + _BATCH] for start in range(0, len(images), _BATCH)):
-            released = list(_released(weights, paths))
-            readable = [
-                (path, its) for path, its in zip(paths, released, strict=True) if isinstance(its, Prediction)
-            ]
-            unreadable += [
-                (path, its.message)
-                for path, its in zip(paths, released, strict=True)
-                if isinstance(its, NotPredicted)
-            ]
+        while together := list(islice(released, _BATCH)):
+            readable = [(path, its) for path, its in together if isinstance(its, Prediction)]
+            unreadable += [(path, its.message) for path, its in together if isinstance(its, NotPredicted)]
             if not readable:
                 continue
             predicted = artifact.predict_batch([decode(path.read_bytes()) for path, _ in readable])
