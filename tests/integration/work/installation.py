@@ -83,7 +83,7 @@ class Installation:
             "gamma": 0.1,
         }
         training, model = struct_pb2.Struct(), struct_pb2.Struct()
-        segmentation = {**parameters, "base_lr": 0.03, "max_iter": segmentation_iterations}
+        segmentation = {**parameters, "base_lr": 0.1, "max_iter": segmentation_iterations}
         json_format.ParseDict(
             {
                 "classification": parameters,
@@ -125,6 +125,7 @@ class Installation:
             compute_resource="computeResources/cpu",
             model_params_json=json.dumps(model_params) if special else "",
             train_segmentation=bool(special),
+            seed=1,
             preprocessing=task_pb2.PreprocessingParams(
                 train_fraction=0.75, filter_resolution=True, augmentations=[task_pb2.AUGMENTATION_FLIP]
             ),

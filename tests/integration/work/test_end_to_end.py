@@ -27,7 +27,7 @@ from tests.integration.work.installation import Installation, installed
 COMPLETED, TRAINING = task_pb2.TASK_STATE_COMPLETED, task_pb2.TASK_STATE_TRAINING
 CLASSIFICATION, SEGMENTATION = task_pb2.NETWORK_CLASSIFICATION, task_pb2.NETWORK_SEGMENTATION
 SPECIAL = "TTMUD"
-"""A wide stain, which a segmentation network sees after thirty iterations."""
+"""A wide stain, which a segmentation network sees soon."""
 TRUTH_COLOUR, PREDICTION_COLOUR = (0, 200, 60), (235, 40, 220)
 
 
@@ -68,7 +68,7 @@ async def curve(
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def completed(installation: Installation) -> task_pb2.Task:
     """A training of both networks that went through."""
-    image = await installation.tiny_image(20, minor=20, segmentation_iterations=30)
+    image = await installation.tiny_image(20, minor=20, segmentation_iterations=150)
     task = await installation.train("tiny", image, "panels", special=[SPECIAL])
     return await installation.until(task, COMPLETED)
 
@@ -146,7 +146,7 @@ async def test_w11_s1_a_segmentation_is_trained_measured_and_shown_beside_the_tr
     """The second network through every process: its curve, IoU in both reports (E1, P3), special codes by
     their regions (S3), and both masks over a picture (P4).
     """  # noqa: D205 -- one sentence
-    assert (await curve(installation, completed.name, SEGMENTATION)).iterations == list(range(30))
+    assert (await curve(installation, completed.name, SEGMENTATION)).iterations == list(range(150))
     validation = await report_of(installation, completed.report)
     for report in (validation, predicted):
         assert report.code_list[report.num_of_classes :] == [SPECIAL]
