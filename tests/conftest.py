@@ -17,12 +17,14 @@ All live on pytest-asyncio's session loop, as the tests do.
 """
 
 import contextlib
+import os
 import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import hypothesis
 import pytest_asyncio
 
 from deploy.embedded.nats import Nats
@@ -30,6 +32,10 @@ from deploy.embedded.ports import assign
 from deploy.embedded.seaweed import ObjectStoreSettings
 from deploy.embedded.servers import EmbeddedServers
 from deploy.embedded.supervisor import Supervisor
+
+# The same examples in every run: whether a commit passes is no lottery. HYPOTHESIS_PROFILE=default draws new
+# ones.
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
