@@ -18,6 +18,7 @@ from services.scheduler.domain.work import NonconformingSample
 from services.scheduler.storage.curves import Curves
 from services.scheduler.storage.garbage import CONTACT_SHEETS, object_key
 from services.scheduler.storage.jobs import Jobs
+from services.scheduler.storage.task_list import TaskList
 from services.scheduler.storage.tasks import Tasks
 
 _log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class Wishes:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._places = Places(parts)
+        self._list = TaskList(parts.sessions)
 
     async def get(self, task_id: str) -> TaskView[Task]:
         """The task as it is now."""
@@ -43,11 +45,7 @@ class Wishes:
 
     async def page(self, wanted: TaskFilter, *, before: str, limit: int) -> list[TaskView[ListedTask]]:
         """Newest first (T3)."""
-        sessions = self._parts.sessions
-        # A search by name may have to plan anew, for its transaction.
-        async with sessions.begin() if wanted.model_name_contains else sessions.reading() as session:
-            tasks = await Tasks(session).page(wanted, before=before, limit=limit)
-        return await self._views(tasks)
+        return await self._views(await self._list.page(wanted, before=before, limit=limit))
 
     async def _views(self, tasks: list[AnyTask]) -> list[TaskView[AnyTask]]:
         places = await self._places.of([task.id for task in tasks if task.may_wait])

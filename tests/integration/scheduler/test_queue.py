@@ -10,12 +10,14 @@ import sqlalchemy as sa
 from loupe.access.v1 import access_pb2
 from loupe.scheduler.v1 import job_pb2, task_pb2, task_service_pb2
 
-from services.kit.database import Signals
+from services.kit.database import Database, Signals
 from services.kit.errors import InvalidArgument
 from services.kit.object_store import ObjectStore
 from services.kit.settings import load
 from services.scheduler.application.collecting import Collector
+from services.scheduler.domain.listing import TaskFilter
 from services.scheduler.settings import QueueSettings, Settings
+from services.scheduler.storage.task_list import TaskList
 from tests.support.simulation import parts_of
 
 TRAIN = job_pb2.JOB_KIND_TRAIN
@@ -129,19 +131,21 @@ async def test_t3_lists_are_filtered_and_paged(bench: Any) -> None:
         t async for t in _all(bench, creator=colleague.name, kind=task_service_pb2.TASK_KIND_PREDICTION)
     ] == []
     assert [t async for t in _all(bench, creator=colleague.name, production_environment="x")] == []
-    # Before the database knows which parts of names are frequent, and after.
-    for prepare in ("SELECT 1", "ANALYZE tasks"):
-        await bench.stack.execute(prepare)
-        for part, expected in (
-            ("P", newest_first),
-            ("l-", newest_first),
-            (f"{mark}-6", newest_first[:1]),
-            (f"{mark}-7", []),
-        ):
-            parts = {"creator": colleague.name, "model_name_contains": part}
-            assert [task.name async for task in _all(bench, **parts)] == expected
-    # A percent sign is a character of the filter, not a wildcard.
-    assert [t async for t in _all(bench, creator=colleague.name, model_name_contains="%")] == []
+    parts = {"P": newest_first, "l-": newest_first, f"{mark}-6": newest_first[:1], f"{mark}-7": []}
+    for part, expected in parts.items():
+        ours = {"creator": colleague.name, "model_name_contains": part}
+        assert [task.name async for task in _all(bench, **ours)] == expected
+    # Also once the database knows which parts of names are frequent.
+    await bench.stack.execute("ANALYZE tasks")
+    async with Database(bench.stack.environment["LOUPE_DATABASE_URL"], "scheduler") as database:
+        tasks = TaskList(database.sessions)
+        for part, expected in parts.items():
+            wanted = TaskFilter(creator=colleague.name, model_name_contains=part)
+            page = await tasks.page(wanted, before="", limit=10)
+            assert [f"tasks/{task.id}" for task in page] == expected
+    # Characters of the filter, whatever they mean to a database.
+    for part in ("%", "_", "'", "''--", "\\", ":part", "%(part)s", "{}", "?", "E'\\''", '"'):
+        assert [t async for t in _all(bench, creator=colleague.name, model_name_contains=part)] == []
 
 
 async def test_t3_a_list_shows_what_tells_tasks_from_each_other(bench: Any) -> None:

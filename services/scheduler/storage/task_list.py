@@ -1,0 +1,151 @@
+"""Pages of the task list: ranges of indexes, however many tasks there are (T3)."""
+
+import functools
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.kit.database import Sessions
+from services.scheduler.domain.listing import ListedSpec, ListedTask, TaskFilter
+from services.scheduler.domain.task import TaskKind, TaskState
+from services.scheduler.storage.names import Grams, telling
+from services.scheduler.storage.tables import tasks
+from services.scheduler.storage.tasks import by_name, head
+
+# So many names are read in the order of the list before the index of names is asked for a frequent part.
+_RECENT = 20_000
+# Ids are digits and small letters.
+_AFTER_ALL = "~"
+_HEAD = (
+    *("id", "kind", "state", "creator", "create_time", "priority", "gpus", "cpus", "memory_bytes"),
+    *("revision", "state_revision", "attempt", "terminating", "start_time", "end_time", "phase", "progress"),
+    *("recoveries", "report", "model_version"),
+)
+_HAS_PART = "strpos(lower(model_name), :part) > 0"
+# How rare the grams are decides whether their index is the shorter way, or a walk from the newest task on.
+_PLAN_ANEW = sa.text("SET LOCAL plan_cache_mode = force_custom_plan")
+# Written out, so that the index of predictions is known to hold them.
+_KIND: dict[TaskKind | None, str] = {None: "true", **{kind: f"kind = '{kind}'" for kind in TaskKind}}
+
+
+class TaskList:
+    """All tasks, newest first."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._grams = Grams(sessions)
+
+    async def page(self, wanted: TaskFilter, *, before: str, limit: int) -> list[ListedTask]:
+        """The newest `limit` tasks, of those older than `before` if it is not empty."""
+        part = wanted.model_name_contains.lower()
+        states = [state.value for state in wanted.states or TaskState]
+        values = {
+            "creator": wanted.creator,
+            "environment": wanted.production_environment,
+            "version": wanted.tried_version,
+            "states": list(dict.fromkeys(states)),
+            "part": part,
+            "before": before or _AFTER_ALL,
+            "depth": _RECENT if part else limit,
+            "limit": limit,
+        }
+        grams = await self._grams.of(part) if part else {}
+        # What is frequent is found soon among the newest. Else, or if it is not, the index of names knows.
+        if not part or min(grams.values()) * _RECENT > 2 * limit:
+            async with self._sessions.reading() as session:
+                found = [_listed(row) for row in await session.execute(_page(_newest(wanted)), values)]
+            if not part or len(found) == limit:
+                return found
+        statement = _page(_in_order(wanted, f"name_grams @> :grams AND {_HAS_PART}", "limit"))
+        async with self._sessions.begin() as session:
+            await session.execute(_PLAN_ANEW)
+            rows = await session.execute(statement, values | {"grams": telling(grams)})
+            return [_listed(row) for row in rows]
+
+
+@functools.cache
+def _page(source: str) -> sa.sql.selectable.TextualSelect:
+    """The tasks of a page, of ids in the order of the list."""
+    statement = sa.text(
+        f"""
+        SELECT {", ".join(_HEAD)}, failure - 'log_tail' AS failure,
+            model_name, production_environment, tried_version, asked.*
+        FROM tasks CROSS JOIN LATERAL jsonb_to_record(spec) AS asked (
+            compute_resource text, algorithm_image_version text, parent_version text,
+            train_segmentation boolean, target_major int
+        )
+        WHERE id = ANY(ARRAY(SELECT one.id FROM {source} ORDER BY one.id DESC LIMIT :limit))
+        ORDER BY id DESC
+        """  # noqa: S608 -- of constants
+    )
+    arrays = [name for name in ("states", "grams") if f":{name}" in source]
+    binds = (sa.bindparam(name, type_=sa.ARRAY(sa.Text)) for name in arrays)
+    return statement.bindparams(*binds).columns(progress=tasks.c.progress.type, failure=tasks.c.failure.type)
+
+
+def _newest(wanted: TaskFilter) -> str:
+    """The newest of every state.
+
+    Each is a range of an index, which begins with creator, environment or both, then the state. Its bounds
+    are rows, so that nothing else is taken for a shorter way: a walk from the newest task on is one only if
+    what is looked for is among the newest.
+    """
+    key = {"creator": wanted.creator, "production_environment": wanted.production_environment}
+    columns = [*(column for column, value in key.items() if value), "state"]
+    is_all = len(columns) == 1 and not wanted.states and wanted.kind is not TaskKind.PREDICTION
+    if is_all or wanted.tried_version:
+        return f"({_with_part(wanted, _in_order(wanted, 'true', 'depth'), 'id DESC')}) one"
+    bounds = ", ".join(
+        {"production_environment": ":environment", "state": "s.state"}.get(c, f":{c}") for c in columns
+    )
+    order = ", ".join(f"{column} DESC" for column in (*columns, "id"))
+    newest = f"""
+        (
+            SELECT {", ".join(columns)}, id, model_name FROM tasks
+            WHERE ({", ".join(columns)}, id) < ({bounds}, :before) AND ({", ".join(columns)}) >= ({bounds})
+                AND {_KIND[wanted.kind]}
+            ORDER BY {order} LIMIT :depth
+        ) one
+        """  # noqa: S608 -- of constants
+    return f"unnest(:states) AS s (state) CROSS JOIN LATERAL ({_with_part(wanted, newest, order)}) one"
+
+
+def _with_part(wanted: TaskFilter, newest: str, order: str) -> str:
+    """Of the newest, those with the part in their names; no further than to as many as are wanted."""
+    condition = f"WHERE {_HAS_PART} ORDER BY {order} LIMIT :limit" if wanted.model_name_contains else ""
+    return f"SELECT id FROM {newest} {condition}"  # noqa: S608 -- of constants
+
+
+def _in_order(wanted: TaskFilter, condition: str, limit: str) -> str:
+    """What fulfils the filter and the condition, newest first, up to a limit."""
+    conditions = {
+        "creator = :creator": wanted.creator,
+        "production_environment = :environment": wanted.production_environment,
+        "tried_version = :version AND tried_version <> ''": wanted.tried_version,
+        "state = ANY(:states)": wanted.states,
+    }
+    given = " AND ".join(text for text, value in conditions.items() if value)
+    return f"""
+        (
+            SELECT id, model_name FROM tasks
+            WHERE id < :before AND {condition} AND {_KIND[wanted.kind]} {given and f"AND {given}"}
+            ORDER BY id DESC LIMIT :{limit}
+        ) one
+        """  # noqa: S608 -- of constants
+
+
+def _listed(row: Any) -> ListedTask:  # noqa: ANN401 -- a row
+    of = by_name(row)
+    return ListedTask(
+        **head(of),
+        spec=ListedSpec(
+            model_name=of["model_name"],
+            production_environment=of["production_environment"],
+            compute_resource=of["compute_resource"],
+            algorithm_image_version=of["algorithm_image_version"] or "",
+            parent_version=of["parent_version"] or "",
+            train_segmentation=bool(of["train_segmentation"]),
+            target_major=of["target_major"] or 0,
+            tried_version=of["tried_version"],
+        ),
+    )
