@@ -533,6 +533,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/models/{model}/versions/{version}:export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Export model version
+         * @description The one task that packages a version in a format (X): made at the first call, started again if it FAILED or was
+         *     TERMINATED, and else as it is. Once it is COMPLETED, ModelService.LinkPackage has the file.
+         *
+         *     Least role: RELEASER.
+         */
+        post: operations["exportModelVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{model}/versions/{version}:linkPackage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Link package
+         * @description A link to a package, good for ten minutes. NOT_FOUND with reason NOT_EXPORTED until TaskService.ExportModelVersion
+         *     made it.
+         *
+         *     Least role: RELEASER.
+         */
+        get: operations["linkPackage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{model}/versions/{version}:linkWeights": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Link weights
+         * @description A link to the version's weights, to compare a package with, good for ten minutes.
+         *
+         *     Least role: RELEASER.
+         */
+        get: operations["linkWeights"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/models/{model}/versions/{version}:setAlias": {
         parameters: {
             query?: never;
@@ -1851,6 +1919,23 @@ export interface components {
             /** Format: int64 */
             denominator: string;
         };
+        ExportModelVersionRequest: {
+            /** @description Unspecified: CSOT_ARTIFACT. */
+            format: components["schemas"]["PackageFormat"];
+            /**
+             * @description `computeResources/{resource}` whose workers do it; empty: that of the version's training. Of a task that is there
+             *     already it changes nothing.
+             */
+            computeResource: string;
+        };
+        /** @description X. ExportModelVersion makes it; what it made is among the version's packages. */
+        ExportSpec: {
+            /** @description `models/{model}/versions/{version}`, exact. */
+            modelVersion: string;
+            format: components["schemas"]["PackageFormat"];
+            /** @description `computeResources/{resource}`. */
+            computeResource: string;
+        };
         /** @description T5. */
         Failure: {
             /** @description OUT_OF_MEMORY, NAN_LOSS, NO_SAMPLES, CLASS_WITHOUT_SAMPLES, CHILD_DIED, INFRASTRUCTURE_RETRIES, …. */
@@ -1927,6 +2012,14 @@ export interface components {
             /** Format: date-time */
             expireTime?: string;
         };
+        LinkPackageResponse: {
+            url: string;
+            /** Format: date-time */
+            expireTime?: string;
+            package?: components["schemas"]["Package"];
+            /** @description What the link calls the file: `panel-adc-v3.01.zip`. */
+            fileName: string;
+        };
         LinkSamplePictureResponse: {
             url: string;
             /** Format: date-time */
@@ -1936,6 +2029,13 @@ export interface components {
             url: string;
             /** Format: date-time */
             expireTime?: string;
+        };
+        LinkWeightsResponse: {
+            url: string;
+            /** Format: date-time */
+            expireTime?: string;
+            /** @description Hex SHA-256 of what the link reads. */
+            sha256: string;
         };
         ListAlgorithmImageVersionsResponse: {
             versions: components["schemas"]["AlgorithmImageVersion"][];
@@ -2114,6 +2214,8 @@ export interface components {
             aliases: string[];
             productionEnvironment: string;
             taskType: components["schemas"]["TaskType"];
+            /** @description What was exported of it: at most one of each format. */
+            packages: components["schemas"]["Package"][];
         };
         /**
          * @description * `NETWORK_UNSPECIFIED`
@@ -2161,6 +2263,33 @@ export interface components {
              */
             majorityShare: number;
         };
+        /** @description A zip for machines that run the version without Loupe (X). Recorded once, never replaced. */
+        Package: {
+            format: components["schemas"]["PackageFormat"];
+            /** @description Hex SHA-256; the object is `packages/{sha256}.zip`. */
+            sha256: string;
+            /** Format: int64 */
+            sizeBytes: string;
+            /** Format: date-time */
+            createTime?: string;
+            /**
+             * Format: int64
+             * @description CSOT_ARTIFACT: of the library's C interface.
+             */
+            abiVersion: number;
+            /**
+             * Format: int64
+             * @description CSOT_ARTIFACT: of models.xbin.
+             */
+            formatVersion: number;
+        };
+        /**
+         * @description * `PACKAGE_FORMAT_UNSPECIFIED`
+         *     * `PACKAGE_FORMAT_CSOT_ARTIFACT`: models.xbin, libCsotArtifact.so and config.yaml (X1).
+         *     * `PACKAGE_FORMAT_ONNX`: classifier.onnx, perhaps segmenter.onnx, and config.yaml, for a runtime of one's own.
+         * @enum {string}
+         */
+        PackageFormat: "PACKAGE_FORMAT_UNSPECIFIED" | "PACKAGE_FORMAT_CSOT_ARTIFACT" | "PACKAGE_FORMAT_ONNX";
         /**
          * @description Whether a user can log in to the console. Rule A1.
          *
@@ -2172,16 +2301,17 @@ export interface components {
          */
         PasswordState: "PASSWORD_STATE_UNSPECIFIED" | "PASSWORD_STATE_NONE" | "PASSWORD_STATE_ONE_TIME" | "PASSWORD_STATE_OWN";
         /**
-         * @description Where inside TRAINING or PREDICTING a task is.
+         * @description Where inside TRAINING, PREDICTING or PACKAGING a task is.
          *
          *     * `PHASE_UNSPECIFIED`
          *     * `PHASE_PREPROCESSING`
          *     * `PHASE_TRAINING`
          *     * `PHASE_EVALUATING`
          *     * `PHASE_PREDICTING`
+         *     * `PHASE_PACKAGING`
          * @enum {string}
          */
-        Phase: "PHASE_UNSPECIFIED" | "PHASE_PREPROCESSING" | "PHASE_TRAINING" | "PHASE_EVALUATING" | "PHASE_PREDICTING";
+        Phase: "PHASE_UNSPECIFIED" | "PHASE_PREPROCESSING" | "PHASE_TRAINING" | "PHASE_EVALUATING" | "PHASE_PREDICTING" | "PHASE_PACKAGING";
         /**
          * @description How the true and the predicted mask of one sample agree on one code, at the size of the segmentation network's input. IoU is
          *     intersection / (truth + predicted - intersection), its sums taken over the samples first.
@@ -2686,7 +2816,10 @@ export interface components {
          * @enum {string}
          */
         Suspicion: "SUSPICION_UNSPECIFIED" | "SUSPICION_CONFIDENTLY_WRONG" | "SUSPICION_NEAR_DUPLICATE";
-        /** @description One wizard submission (training) or one question-bank run (prediction). Rules T and P1. */
+        /**
+         * @description One wizard submission (training), one question-bank run (prediction), or the package of a version (export). Rules T, P1
+         *     and X.
+         */
         Task: {
             /** @description `tasks/{task}`. */
             name: string;
@@ -2695,6 +2828,7 @@ export interface components {
             terminating: boolean;
             training?: components["schemas"]["TrainingSpec"];
             prediction?: components["schemas"]["PredictionSpec"];
+            export?: components["schemas"]["ExportSpec"];
             creator: string;
             /** Format: date-time */
             createTime?: string;
@@ -2746,21 +2880,23 @@ export interface components {
          * @description * `TASK_KIND_UNSPECIFIED`
          *     * `TASK_KIND_TRAINING`
          *     * `TASK_KIND_PREDICTION`
+         *     * `TASK_KIND_EXPORT`
          * @enum {string}
          */
-        TaskKind: "TASK_KIND_UNSPECIFIED" | "TASK_KIND_TRAINING" | "TASK_KIND_PREDICTION";
+        TaskKind: "TASK_KIND_UNSPECIFIED" | "TASK_KIND_TRAINING" | "TASK_KIND_PREDICTION" | "TASK_KIND_EXPORT";
         /**
          * @description * `TASK_STATE_UNSPECIFIED`
-         *     * `TASK_STATE_WAITING`: Waits for a worker. Next: TRAINING, PREDICTING; may be deleted.
+         *     * `TASK_STATE_WAITING`: Waits for a worker. Next: TRAINING, PREDICTING, PACKAGING; may be deleted.
          *     * `TASK_STATE_TRAINING`: A worker has it. Next: COMPLETED, FAILED, TERMINATED.
          *     * `TASK_STATE_TERMINATED`: A user stopped it. Next: WAITING by StartTask; may be deleted.
-         *     * `TASK_STATE_COMPLETED`: Result and report are stored. Next: RELEASED by ReleaseTask (training only); may be deleted.
+         *     * `TASK_STATE_COMPLETED`: Result and report, or the package, are stored. Next: RELEASED by ReleaseTask (training only); may be deleted.
          *     * `TASK_STATE_FAILED`: The task's own fault, or infrastructure beyond the limit. Next: WAITING by StartTask; may be deleted.
          *     * `TASK_STATE_RELEASED`: A version of the library. Final; cannot be deleted.
          *     * `TASK_STATE_PREDICTING`: A prediction task's TRAINING. Next: COMPLETED, FAILED, TERMINATED.
+         *     * `TASK_STATE_PACKAGING`: An export task's TRAINING. Next: COMPLETED, FAILED, TERMINATED.
          * @enum {string}
          */
-        TaskState: "TASK_STATE_UNSPECIFIED" | "TASK_STATE_WAITING" | "TASK_STATE_TRAINING" | "TASK_STATE_TERMINATED" | "TASK_STATE_COMPLETED" | "TASK_STATE_FAILED" | "TASK_STATE_RELEASED" | "TASK_STATE_PREDICTING";
+        TaskState: "TASK_STATE_UNSPECIFIED" | "TASK_STATE_WAITING" | "TASK_STATE_TRAINING" | "TASK_STATE_TERMINATED" | "TASK_STATE_COMPLETED" | "TASK_STATE_FAILED" | "TASK_STATE_RELEASED" | "TASK_STATE_PREDICTING" | "TASK_STATE_PACKAGING";
         /** @description One change of a task's state; together they are its history, and each is an event on NATS too. */
         TaskTransition: {
             task: string;
@@ -4249,6 +4385,118 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    exportModelVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ExportModelVersionRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    linkPackage: {
+        parameters: {
+            query?: {
+                /** @description Unspecified: CSOT_ARTIFACT. */
+                format?: components["schemas"]["PackageFormat"];
+            };
+            header?: never;
+            path: {
+                model: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkPackageResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    linkWeights: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkWeightsResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
     setAlias: {
         parameters: {
             query?: never;
@@ -5204,7 +5452,7 @@ export interface operations {
                 creator?: string;
                 productionEnvironment?: string;
                 kind?: components["schemas"]["TaskKind"];
-                /** @description Keeps predictions with this version. */
+                /** @description Keeps predictions with this version, and its exports. */
                 modelVersion?: string;
             };
             header?: never;

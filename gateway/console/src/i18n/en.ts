@@ -100,6 +100,7 @@ export const en: Words = {
     TASK_STATE_FAILED: "Failed",
     TASK_STATE_RELEASED: "Released",
     TASK_STATE_PREDICTING: "Predicting",
+    TASK_STATE_PACKAGING: "Packaging",
   },
   predictionStates: { TASK_STATE_TERMINATED: "Terminated", TASK_STATE_COMPLETED: "Completed", TASK_STATE_FAILED: "Failed" },
   phases: {
@@ -108,6 +109,7 @@ export const en: Words = {
     PHASE_TRAINING: "training",
     PHASE_EVALUATING: "evaluating",
     PHASE_PREDICTING: "predicting",
+    PHASE_PACKAGING: "packaging",
   },
   networks: { NETWORK_UNSPECIFIED: "—", NETWORK_CLASSIFICATION: "Classification", NETWORK_SEGMENTATION: "Segmentation" },
   models: {

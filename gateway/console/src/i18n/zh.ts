@@ -103,6 +103,7 @@ export const zh = {
     TASK_STATE_FAILED: "训练失败",
     TASK_STATE_RELEASED: "已发布",
     TASK_STATE_PREDICTING: "正在预测",
+    TASK_STATE_PACKAGING: "正在打包",
   },
   predictionStates: {
     TASK_STATE_TERMINATED: "预测终止",
@@ -115,6 +116,7 @@ export const zh = {
     PHASE_TRAINING: "训练",
     PHASE_EVALUATING: "评估",
     PHASE_PREDICTING: "预测",
+    PHASE_PACKAGING: "打包",
   },
   networks: {
     NETWORK_UNSPECIFIED: "—",

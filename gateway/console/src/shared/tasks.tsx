@@ -18,20 +18,21 @@ const OPERATIONS: Record<TaskState, Operation[]> = {
   TASK_STATE_WAITING: ["delete"],
   TASK_STATE_TRAINING: ["terminate"],
   TASK_STATE_PREDICTING: ["terminate"],
+  TASK_STATE_PACKAGING: ["terminate"],
   TASK_STATE_TERMINATED: ["start", "delete"],
   TASK_STATE_COMPLETED: ["release", "delete"],
   TASK_STATE_FAILED: ["start", "delete"],
   TASK_STATE_RELEASED: [],
 };
 
-/** What the state allows; a prediction is never released, and what is ending is left to end. */
+/** What the state allows; only a training is released, and what is ending is left to end. */
 export function operations(task: Task): Operation[] {
   if (task.terminating) return [];
   return OPERATIONS[task.state].filter((operation) => operation !== "release" || task.training !== undefined);
 }
 
 export function isRunning(task: Task): boolean {
-  return task.state === "TASK_STATE_TRAINING" || task.state === "TASK_STATE_PREDICTING";
+  return DOTS[task.state] === "processing";
 }
 
 /** Seconds of the present attempt, still growing while it runs. */
@@ -45,6 +46,7 @@ const DOTS = {
   TASK_STATE_WAITING: "default",
   TASK_STATE_TRAINING: "processing",
   TASK_STATE_PREDICTING: "processing",
+  TASK_STATE_PACKAGING: "processing",
   TASK_STATE_TERMINATED: "warning",
   TASK_STATE_COMPLETED: "success",
   TASK_STATE_FAILED: "error",

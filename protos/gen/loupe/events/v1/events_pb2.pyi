@@ -6,6 +6,7 @@ What happened, for anyone in the fab to subscribe to on NATS JetStream (I2). Sub
   loupe.tasks.{task}.stage           TaskStageChanged      stream TASKS
   loupe.tasks.{task}.loss.{network}  LossPointsRecorded    stream LOSS
   loupe.models.{model}.released      ModelVersionReleased  stream MODELS
+  loupe.models.{model}.packaged      ModelVersionPackaged  stream MODELS
 Messages of one task come in the order of its revisions. Header `Nats-Msg-Id` is unique; `traceparent` is W3C's.
 Everything since a sequence can always be asked again from the stream.
 """
@@ -182,3 +183,29 @@ class ModelVersionReleased(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ModelVersionReleased: _TypeAlias = ModelVersionReleased  # noqa: Y015
+
+@_typing.final
+class ModelVersionPackaged(_message.Message):
+    """A package of a version is stored and recorded (X)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    PACKAGE_FIELD_NUMBER: _builtins.int
+    model_version: _builtins.str
+    """`models/{model}/versions/{version}`."""
+    @_builtins.property
+    def package(self) -> _model_pb2.Package: ...
+    def __init__(
+        self,
+        *,
+        model_version: _builtins.str = ...,
+        package: _model_pb2.Package | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["package", b"package"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model_version", b"model_version", "package", b"package"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelVersionPackaged: _TypeAlias = ModelVersionPackaged  # noqa: Y015

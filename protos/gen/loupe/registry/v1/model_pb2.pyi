@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from loupe.registry.v1 import algorithm_image_pb2 as _algorithm_image_pb2
 import builtins as _builtins
 import sys
@@ -20,6 +21,27 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _PackageFormat:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PackageFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PackageFormat.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PACKAGE_FORMAT_UNSPECIFIED: _PackageFormat.ValueType  # 0
+    PACKAGE_FORMAT_CSOT_ARTIFACT: _PackageFormat.ValueType  # 1
+    """models.xbin, libCsotArtifact.so and config.yaml (X1)."""
+    PACKAGE_FORMAT_ONNX: _PackageFormat.ValueType  # 2
+    """classifier.onnx, perhaps segmenter.onnx, and config.yaml, for a runtime of one's own."""
+
+class PackageFormat(_PackageFormat, metaclass=_PackageFormatEnumTypeWrapper): ...
+
+PACKAGE_FORMAT_UNSPECIFIED: PackageFormat.ValueType  # 0
+PACKAGE_FORMAT_CSOT_ARTIFACT: PackageFormat.ValueType  # 1
+"""models.xbin, libCsotArtifact.so and config.yaml (X1)."""
+PACKAGE_FORMAT_ONNX: PackageFormat.ValueType  # 2
+"""classifier.onnx, perhaps segmenter.onnx, and config.yaml, for a runtime of one's own."""
+Global___PackageFormat: _TypeAlias = PackageFormat  # noqa: Y015
 
 @_typing.final
 class Model(_message.Message):
@@ -92,6 +114,7 @@ class ModelVersion(_message.Message):
     ALIASES_FIELD_NUMBER: _builtins.int
     PRODUCTION_ENVIRONMENT_FIELD_NUMBER: _builtins.int
     TASK_TYPE_FIELD_NUMBER: _builtins.int
+    PACKAGES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`models/{model}/versions/v{major}.{nn}`, nn with at least two digits."""
     major: _builtins.int
@@ -135,6 +158,10 @@ class ModelVersion(_message.Message):
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Sorted."""
 
+    @_builtins.property
+    def packages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Package]:
+        """What was exported of it: at most one of each format."""
+
     def __init__(
         self,
         *,
@@ -160,11 +187,52 @@ class ModelVersion(_message.Message):
         aliases: _abc.Iterable[_builtins.str] | None = ...,
         production_environment: _builtins.str = ...,
         task_type: _algorithm_image_pb2.TaskType.ValueType = ...,
+        packages: _abc.Iterable[Global___Package] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "input", b"input", "model_params", b"model_params", "preprocessing_params", b"preprocessing_params", "training_params", b"training_params"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm_image_version", b"algorithm_image_version", "aliases", b"aliases", "archived", b"archived", "code_list", b"code_list", "create_time", b"create_time", "input", b"input", "major", b"major", "model_params", b"model_params", "name", b"name", "num_of_classes", b"num_of_classes", "parent_version", b"parent_version", "preprocessing_params", b"preprocessing_params", "production_environment", b"production_environment", "release_number", b"release_number", "releaser", b"releaser", "report", b"report", "seed", b"seed", "snapshots", b"snapshots", "task", b"task", "task_type", b"task_type", "training_params", b"training_params", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm_image_version", b"algorithm_image_version", "aliases", b"aliases", "archived", b"archived", "code_list", b"code_list", "create_time", b"create_time", "input", b"input", "major", b"major", "model_params", b"model_params", "name", b"name", "num_of_classes", b"num_of_classes", "packages", b"packages", "parent_version", b"parent_version", "preprocessing_params", b"preprocessing_params", "production_environment", b"production_environment", "release_number", b"release_number", "releaser", b"releaser", "report", b"report", "seed", b"seed", "snapshots", b"snapshots", "task", b"task", "task_type", b"task_type", "training_params", b"training_params", "weights_sha256", b"weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ModelVersion: _TypeAlias = ModelVersion  # noqa: Y015
+
+@_typing.final
+class Package(_message.Message):
+    """A zip for machines that run the version without Loupe (X). Recorded once, never replaced."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORMAT_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    ABI_VERSION_FIELD_NUMBER: _builtins.int
+    FORMAT_VERSION_FIELD_NUMBER: _builtins.int
+    format: Global___PackageFormat.ValueType
+    sha256: _builtins.str
+    """Hex SHA-256; the object is `packages/{sha256}.zip`."""
+    size_bytes: _builtins.int
+    abi_version: _builtins.int
+    """CSOT_ARTIFACT: of the library's C interface."""
+    format_version: _builtins.int
+    """CSOT_ARTIFACT: of models.xbin."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        format: Global___PackageFormat.ValueType = ...,
+        sha256: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        abi_version: _builtins.int = ...,
+        format_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abi_version", b"abi_version", "create_time", b"create_time", "format", b"format", "format_version", b"format_version", "sha256", b"sha256", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Package: _TypeAlias = Package  # noqa: Y015

@@ -71,6 +71,21 @@ class ModelServiceStub:
                 request_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.SetAliasRequest.SerializeToString,
                 response_deserializer=loupe_dot_registry_dot_v1_dot_model__pb2.ModelVersion.FromString,
                 _registered_method=True)
+        self.RecordPackage = channel.unary_unary(
+                '/loupe.registry.v1.ModelService/RecordPackage',
+                request_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.RecordPackageRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_model__pb2.Package.FromString,
+                _registered_method=True)
+        self.LinkPackage = channel.unary_unary(
+                '/loupe.registry.v1.ModelService/LinkPackage',
+                request_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.LinkPackageRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.LinkPackageResponse.FromString,
+                _registered_method=True)
+        self.LinkWeights = channel.unary_unary(
+                '/loupe.registry.v1.ModelService/LinkWeights',
+                request_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.LinkWeightsRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.LinkWeightsResponse.FromString,
+                _registered_method=True)
 
 
 class ModelServiceServicer:
@@ -123,6 +138,28 @@ class ModelServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordPackage(self, request, context):
+        """Names a stored package of a version; the first of a format stays (X). The scheduler calls it, nobody else.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LinkPackage(self, request, context):
+        """A link to a package, good for ten minutes. NOT_FOUND with reason NOT_EXPORTED until TaskService.ExportModelVersion
+        made it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LinkWeights(self, request, context):
+        """A link to the version's weights, to compare a package with, good for ten minutes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -160,6 +197,21 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.SetAlias,
                     request_deserializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.SetAliasRequest.FromString,
                     response_serializer=loupe_dot_registry_dot_v1_dot_model__pb2.ModelVersion.SerializeToString,
+            ),
+            'RecordPackage': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordPackage,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.RecordPackageRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_model__pb2.Package.SerializeToString,
+            ),
+            'LinkPackage': grpc.unary_unary_rpc_method_handler(
+                    servicer.LinkPackage,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.LinkPackageRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.LinkPackageResponse.SerializeToString,
+            ),
+            'LinkWeights': grpc.unary_unary_rpc_method_handler(
+                    servicer.LinkWeights,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.LinkWeightsRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.LinkWeightsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -352,6 +404,87 @@ class ModelService:
             '/loupe.registry.v1.ModelService/SetAlias',
             loupe_dot_registry_dot_v1_dot_model__service__pb2.SetAliasRequest.SerializeToString,
             loupe_dot_registry_dot_v1_dot_model__pb2.ModelVersion.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordPackage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.ModelService/RecordPackage',
+            loupe_dot_registry_dot_v1_dot_model__service__pb2.RecordPackageRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_model__pb2.Package.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LinkPackage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.ModelService/LinkPackage',
+            loupe_dot_registry_dot_v1_dot_model__service__pb2.LinkPackageRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_model__service__pb2.LinkPackageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LinkWeights(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.ModelService/LinkWeights',
+            loupe_dot_registry_dot_v1_dot_model__service__pb2.LinkWeightsRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_model__service__pb2.LinkWeightsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,14 @@ class ModelServiceStub:
     ArchiveModelVersion: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.ArchiveModelVersionRequest, _model_pb2.ModelVersion]
     SetAlias: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.SetAliasRequest, _model_pb2.ModelVersion]
     """Puts an alias on a version, taking it from the one that had it. Audited (R4)."""
+    RecordPackage: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.RecordPackageRequest, _model_pb2.Package]
+    """Names a stored package of a version; the first of a format stays (X). The scheduler calls it, nobody else."""
+    LinkPackage: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.LinkPackageRequest, _model_service_pb2.LinkPackageResponse]
+    """A link to a package, good for ten minutes. NOT_FOUND with reason NOT_EXPORTED until TaskService.ExportModelVersion
+    made it.
+    """
+    LinkWeights: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.LinkWeightsRequest, _model_service_pb2.LinkWeightsResponse]
+    """A link to the version's weights, to compare a package with, good for ten minutes."""
 
 @_typing.type_check_only
 class ModelServiceAsyncStub(ModelServiceStub):
@@ -62,6 +70,14 @@ class ModelServiceAsyncStub(ModelServiceStub):
     ArchiveModelVersion: _aio.UnaryUnaryMultiCallable[_model_service_pb2.ArchiveModelVersionRequest, _model_pb2.ModelVersion]  # type: ignore[assignment]
     SetAlias: _aio.UnaryUnaryMultiCallable[_model_service_pb2.SetAliasRequest, _model_pb2.ModelVersion]  # type: ignore[assignment]
     """Puts an alias on a version, taking it from the one that had it. Audited (R4)."""
+    RecordPackage: _aio.UnaryUnaryMultiCallable[_model_service_pb2.RecordPackageRequest, _model_pb2.Package]  # type: ignore[assignment]
+    """Names a stored package of a version; the first of a format stays (X). The scheduler calls it, nobody else."""
+    LinkPackage: _aio.UnaryUnaryMultiCallable[_model_service_pb2.LinkPackageRequest, _model_service_pb2.LinkPackageResponse]  # type: ignore[assignment]
+    """A link to a package, good for ten minutes. NOT_FOUND with reason NOT_EXPORTED until TaskService.ExportModelVersion
+    made it.
+    """
+    LinkWeights: _aio.UnaryUnaryMultiCallable[_model_service_pb2.LinkWeightsRequest, _model_service_pb2.LinkWeightsResponse]  # type: ignore[assignment]
+    """A link to the version's weights, to compare a package with, good for ten minutes."""
 
 class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
     """The library of released models."""
@@ -118,5 +134,31 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_model_pb2.ModelVersion, _abc.Awaitable[_model_pb2.ModelVersion]]:
         """Puts an alias on a version, taking it from the one that had it. Audited (R4)."""
+
+    @_abc_1.abstractmethod
+    def RecordPackage(
+        self,
+        request: _model_service_pb2.RecordPackageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_model_pb2.Package, _abc.Awaitable[_model_pb2.Package]]:
+        """Names a stored package of a version; the first of a format stays (X). The scheduler calls it, nobody else."""
+
+    @_abc_1.abstractmethod
+    def LinkPackage(
+        self,
+        request: _model_service_pb2.LinkPackageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_model_service_pb2.LinkPackageResponse, _abc.Awaitable[_model_service_pb2.LinkPackageResponse]]:
+        """A link to a package, good for ten minutes. NOT_FOUND with reason NOT_EXPORTED until TaskService.ExportModelVersion
+        made it.
+        """
+
+    @_abc_1.abstractmethod
+    def LinkWeights(
+        self,
+        request: _model_service_pb2.LinkWeightsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_model_service_pb2.LinkWeightsResponse, _abc.Awaitable[_model_service_pb2.LinkWeightsResponse]]:
+        """A link to the version's weights, to compare a package with, good for ten minutes."""
 
 def add_ModelServiceServicer_to_server(servicer: ModelServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

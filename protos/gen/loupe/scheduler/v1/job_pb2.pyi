@@ -11,6 +11,7 @@ from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from loupe.registry.v1 import model_pb2 as _model_pb2
 from loupe.scheduler.v1 import task_pb2 as _task_pb2
 import builtins as _builtins
 import sys
@@ -33,6 +34,7 @@ class _JobKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobKind.Value
     JOB_KIND_TRAIN: _JobKind.ValueType  # 1
     JOB_KIND_EVALUATE: _JobKind.ValueType  # 2
     JOB_KIND_PREDICT: _JobKind.ValueType  # 3
+    JOB_KIND_PACKAGE: _JobKind.ValueType  # 4
 
 class JobKind(_JobKind, metaclass=_JobKindEnumTypeWrapper):
     """A unit of leased work. A job's state: QUEUED, LEASED (and back to QUEUED when its lease runs out), DONE."""
@@ -41,6 +43,7 @@ JOB_KIND_UNSPECIFIED: JobKind.ValueType  # 0
 JOB_KIND_TRAIN: JobKind.ValueType  # 1
 JOB_KIND_EVALUATE: JobKind.ValueType  # 2
 JOB_KIND_PREDICT: JobKind.ValueType  # 3
+JOB_KIND_PACKAGE: JobKind.ValueType  # 4
 Global___JobKind: _TypeAlias = JobKind  # noqa: Y015
 
 @_typing.final
@@ -58,6 +61,7 @@ class JobLease(_message.Message):
     TRAIN_FIELD_NUMBER: _builtins.int
     EVALUATE_FIELD_NUMBER: _builtins.int
     PREDICT_FIELD_NUMBER: _builtins.int
+    PACKAGE_FIELD_NUMBER: _builtins.int
     RECOVERIES_FIELD_NUMBER: _builtins.int
     job: _builtins.str
     """`jobs/{job}`."""
@@ -77,6 +81,8 @@ class JobLease(_message.Message):
     def evaluate(self) -> Global___EvaluateWork: ...
     @_builtins.property
     def predict(self) -> Global___PredictWork: ...
+    @_builtins.property
+    def package(self) -> Global___PackageWork: ...
     def __init__(
         self,
         *,
@@ -89,13 +95,14 @@ class JobLease(_message.Message):
         train: Global___TrainWork | None = ...,
         evaluate: Global___EvaluateWork | None = ...,
         predict: Global___PredictWork | None = ...,
+        package: Global___PackageWork | None = ...,
         recoveries: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "evaluate", b"evaluate", "predict", b"predict", "train", b"train", "work", b"work"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "evaluate", b"evaluate", "package", b"package", "predict", b"predict", "train", b"train", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "duration", b"duration", "evaluate", b"evaluate", "fencing_token", b"fencing_token", "job", b"job", "kind", b"kind", "predict", b"predict", "recoveries", b"recoveries", "task", b"task", "train", b"train", "work", b"work"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "duration", b"duration", "evaluate", b"evaluate", "fencing_token", b"fencing_token", "job", b"job", "kind", b"kind", "package", b"package", "predict", b"predict", "recoveries", b"recoveries", "task", b"task", "train", b"train", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["train", "evaluate", "predict"]  # noqa: Y015
+    _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["train", "evaluate", "predict", "package"]  # noqa: Y015
     _WhichOneofArgType_work: _TypeAlias = _typing.Literal["work", b"work"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_work) -> _WhichOneofReturnType_work | None: ...
 
@@ -369,6 +376,31 @@ class PredictWork(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PredictWork: _TypeAlias = PredictWork  # noqa: Y015
+
+@_typing.final
+class PackageWork(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEIGHTS_SHA256_FIELD_NUMBER: _builtins.int
+    MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    weights_sha256: _builtins.str
+    model_version: _builtins.str
+    format: _model_pb2.PackageFormat.ValueType
+    def __init__(
+        self,
+        *,
+        weights_sha256: _builtins.str = ...,
+        model_version: _builtins.str = ...,
+        format: _model_pb2.PackageFormat.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "model_version", b"model_version", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PackageWork: _TypeAlias = PackageWork  # noqa: Y015
 
 @_typing.final
 class Checkpoint(_message.Message):

@@ -9,6 +9,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from loupe.registry.v1 import model_pb2 as _model_pb2
 from loupe.scheduler.v1 import job_pb2 as _job_pb2
 from loupe.scheduler.v1 import task_pb2 as _task_pb2
 import builtins as _builtins
@@ -225,6 +226,26 @@ class FinishJobRequest(_message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     @_typing.final
+    class Packaged(_message.Message):
+        """Of PACKAGE: the package is stored, but not recorded yet."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        PACKAGE_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def package(self) -> _model_pb2.Package: ...
+        def __init__(
+            self,
+            *,
+            package: _model_pb2.Package | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["package", b"package"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["package", b"package"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
     class JobFailed(_message.Message):
         """The job cannot go on."""
 
@@ -269,6 +290,7 @@ class FinishJobRequest(_message.Message):
     REPORTED_FIELD_NUMBER: _builtins.int
     FAILED_FIELD_NUMBER: _builtins.int
     TERMINATED_FIELD_NUMBER: _builtins.int
+    PACKAGED_FIELD_NUMBER: _builtins.int
     job: _builtins.str
     fencing_token: _builtins.int
     @_builtins.property
@@ -279,6 +301,8 @@ class FinishJobRequest(_message.Message):
     def failed(self) -> Global___FinishJobRequest.JobFailed: ...
     @_builtins.property
     def terminated(self) -> Global___FinishJobRequest.Terminated: ...
+    @_builtins.property
+    def packaged(self) -> Global___FinishJobRequest.Packaged: ...
     def __init__(
         self,
         *,
@@ -288,12 +312,13 @@ class FinishJobRequest(_message.Message):
         reported: Global___FinishJobRequest.Reported | None = ...,
         failed: Global___FinishJobRequest.JobFailed | None = ...,
         terminated: Global___FinishJobRequest.Terminated | None = ...,
+        packaged: Global___FinishJobRequest.Packaged | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "outcome", b"outcome", "reported", b"reported", "terminated", b"terminated", "trained", b"trained"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "outcome", b"outcome", "packaged", b"packaged", "reported", b"reported", "terminated", b"terminated", "trained", b"trained"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "fencing_token", b"fencing_token", "job", b"job", "outcome", b"outcome", "reported", b"reported", "terminated", b"terminated", "trained", b"trained"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "fencing_token", b"fencing_token", "job", b"job", "outcome", b"outcome", "packaged", b"packaged", "reported", b"reported", "terminated", b"terminated", "trained", b"trained"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["trained", "reported", "failed", "terminated"]  # noqa: Y015
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["trained", "reported", "failed", "terminated", "packaged"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
 

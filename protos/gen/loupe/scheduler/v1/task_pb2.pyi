@@ -11,6 +11,7 @@ from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from loupe.registry.v1 import model_pb2 as _model_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -30,37 +31,41 @@ class _TaskStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskState.V
     DESCRIPTOR: _descriptor.EnumDescriptor
     TASK_STATE_UNSPECIFIED: _TaskState.ValueType  # 0
     TASK_STATE_WAITING: _TaskState.ValueType  # 1
-    """Waits for a worker. Next: TRAINING, PREDICTING; may be deleted."""
+    """Waits for a worker. Next: TRAINING, PREDICTING, PACKAGING; may be deleted."""
     TASK_STATE_TRAINING: _TaskState.ValueType  # 2
     """A worker has it. Next: COMPLETED, FAILED, TERMINATED."""
     TASK_STATE_TERMINATED: _TaskState.ValueType  # 3
     """A user stopped it. Next: WAITING by StartTask; may be deleted."""
     TASK_STATE_COMPLETED: _TaskState.ValueType  # 4
-    """Result and report are stored. Next: RELEASED by ReleaseTask (training only); may be deleted."""
+    """Result and report, or the package, are stored. Next: RELEASED by ReleaseTask (training only); may be deleted."""
     TASK_STATE_FAILED: _TaskState.ValueType  # 5
     """The task's own fault, or infrastructure beyond the limit. Next: WAITING by StartTask; may be deleted."""
     TASK_STATE_RELEASED: _TaskState.ValueType  # 6
     """A version of the library. Final; cannot be deleted."""
     TASK_STATE_PREDICTING: _TaskState.ValueType  # 7
     """A prediction task's TRAINING. Next: COMPLETED, FAILED, TERMINATED."""
+    TASK_STATE_PACKAGING: _TaskState.ValueType  # 8
+    """An export task's TRAINING. Next: COMPLETED, FAILED, TERMINATED."""
 
 class TaskState(_TaskState, metaclass=_TaskStateEnumTypeWrapper): ...
 
 TASK_STATE_UNSPECIFIED: TaskState.ValueType  # 0
 TASK_STATE_WAITING: TaskState.ValueType  # 1
-"""Waits for a worker. Next: TRAINING, PREDICTING; may be deleted."""
+"""Waits for a worker. Next: TRAINING, PREDICTING, PACKAGING; may be deleted."""
 TASK_STATE_TRAINING: TaskState.ValueType  # 2
 """A worker has it. Next: COMPLETED, FAILED, TERMINATED."""
 TASK_STATE_TERMINATED: TaskState.ValueType  # 3
 """A user stopped it. Next: WAITING by StartTask; may be deleted."""
 TASK_STATE_COMPLETED: TaskState.ValueType  # 4
-"""Result and report are stored. Next: RELEASED by ReleaseTask (training only); may be deleted."""
+"""Result and report, or the package, are stored. Next: RELEASED by ReleaseTask (training only); may be deleted."""
 TASK_STATE_FAILED: TaskState.ValueType  # 5
 """The task's own fault, or infrastructure beyond the limit. Next: WAITING by StartTask; may be deleted."""
 TASK_STATE_RELEASED: TaskState.ValueType  # 6
 """A version of the library. Final; cannot be deleted."""
 TASK_STATE_PREDICTING: TaskState.ValueType  # 7
 """A prediction task's TRAINING. Next: COMPLETED, FAILED, TERMINATED."""
+TASK_STATE_PACKAGING: TaskState.ValueType  # 8
+"""An export task's TRAINING. Next: COMPLETED, FAILED, TERMINATED."""
 Global___TaskState: _TypeAlias = TaskState  # noqa: Y015
 
 class _Phase:
@@ -74,15 +79,17 @@ class _PhaseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Phase.ValueType
     PHASE_TRAINING: _Phase.ValueType  # 2
     PHASE_EVALUATING: _Phase.ValueType  # 3
     PHASE_PREDICTING: _Phase.ValueType  # 4
+    PHASE_PACKAGING: _Phase.ValueType  # 5
 
 class Phase(_Phase, metaclass=_PhaseEnumTypeWrapper):
-    """Where inside TRAINING or PREDICTING a task is."""
+    """Where inside TRAINING, PREDICTING or PACKAGING a task is."""
 
 PHASE_UNSPECIFIED: Phase.ValueType  # 0
 PHASE_PREPROCESSING: Phase.ValueType  # 1
 PHASE_TRAINING: Phase.ValueType  # 2
 PHASE_EVALUATING: Phase.ValueType  # 3
 PHASE_PREDICTING: Phase.ValueType  # 4
+PHASE_PACKAGING: Phase.ValueType  # 5
 Global___Phase: _TypeAlias = Phase  # noqa: Y015
 
 class _Augmentation:
@@ -175,7 +182,9 @@ Global___Network: _TypeAlias = Network  # noqa: Y015
 
 @_typing.final
 class Task(_message.Message):
-    """One wizard submission (training) or one question-bank run (prediction). Rules T and P1."""
+    """One wizard submission (training), one question-bank run (prediction), or the package of a version (export). Rules T, P1
+    and X.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -184,6 +193,7 @@ class Task(_message.Message):
     TERMINATING_FIELD_NUMBER: _builtins.int
     TRAINING_FIELD_NUMBER: _builtins.int
     PREDICTION_FIELD_NUMBER: _builtins.int
+    EXPORT_FIELD_NUMBER: _builtins.int
     CREATOR_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
@@ -229,6 +239,8 @@ class Task(_message.Message):
     @_builtins.property
     def prediction(self) -> Global___PredictionSpec: ...
     @_builtins.property
+    def export(self) -> Global___ExportSpec: ...
+    @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
@@ -258,6 +270,7 @@ class Task(_message.Message):
         terminating: _builtins.bool = ...,
         training: Global___TrainingSpec | None = ...,
         prediction: Global___PredictionSpec | None = ...,
+        export: Global___ExportSpec | None = ...,
         creator: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
@@ -276,11 +289,11 @@ class Task(_message.Message):
         priority: _builtins.int = ...,
         etag: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "failure", b"failure", "prediction", b"prediction", "progress", b"progress", "spec", b"spec", "start_time", b"start_time", "training", b"training", "wait", b"wait"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "export", b"export", "failure", b"failure", "prediction", b"prediction", "progress", b"progress", "spec", b"spec", "start_time", b"start_time", "training", b"training", "wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "creator", b"creator", "end_time", b"end_time", "etag", b"etag", "failure", b"failure", "model_version", b"model_version", "name", b"name", "phase", b"phase", "prediction", b"prediction", "priority", b"priority", "progress", b"progress", "recoveries", b"recoveries", "report", b"report", "revision", b"revision", "spec", b"spec", "stages", b"stages", "start_time", b"start_time", "state", b"state", "terminating", b"terminating", "training", b"training", "wait", b"wait", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "creator", b"creator", "end_time", b"end_time", "etag", b"etag", "export", b"export", "failure", b"failure", "model_version", b"model_version", "name", b"name", "phase", b"phase", "prediction", b"prediction", "priority", b"priority", "progress", b"progress", "recoveries", b"recoveries", "report", b"report", "revision", b"revision", "spec", b"spec", "stages", b"stages", "start_time", b"start_time", "state", b"state", "terminating", b"terminating", "training", b"training", "wait", b"wait", "weights_sha256", b"weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_spec: _TypeAlias = _typing.Literal["training", "prediction"]  # noqa: Y015
+    _WhichOneofReturnType_spec: _TypeAlias = _typing.Literal["training", "prediction", "export"]  # noqa: Y015
     _WhichOneofArgType_spec: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_spec) -> _WhichOneofReturnType_spec | None: ...
 
@@ -465,6 +478,35 @@ class PredictionSpec(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PredictionSpec: _TypeAlias = PredictionSpec  # noqa: Y015
+
+@_typing.final
+class ExportSpec(_message.Message):
+    """X. ExportModelVersion makes it; what it made is among the version's packages."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    COMPUTE_RESOURCE_FIELD_NUMBER: _builtins.int
+    model_version: _builtins.str
+    """`models/{model}/versions/{version}`, exact."""
+    format: _model_pb2.PackageFormat.ValueType
+    compute_resource: _builtins.str
+    """`computeResources/{resource}`."""
+    def __init__(
+        self,
+        *,
+        model_version: _builtins.str = ...,
+        format: _model_pb2.PackageFormat.ValueType = ...,
+        compute_resource: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compute_resource", b"compute_resource", "format", b"format", "model_version", b"model_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportSpec: _TypeAlias = ExportSpec  # noqa: Y015
 
 @_typing.final
 class Progress(_message.Message):

@@ -26,10 +26,11 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from loupe.access.v1 import access_pb2 as loupe_dot_access_dot_v1_dot_access__pb2
+from loupe.registry.v1 import model_pb2 as loupe_dot_registry_dot_v1_dot_model__pb2
 from loupe.scheduler.v1 import task_pb2 as loupe_dot_scheduler_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%loupe/scheduler/v1/task_service.proto\x12\x12loupe.scheduler.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1dloupe/scheduler/v1/task.proto\"f\n\x11\x43reateTaskRequest\x12&\n\x04task\x18\x01 \x01(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"K\n\x13ValidateTaskRequest\x12&\n\x04task\x18\x01 \x01(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x0c\n\x04step\x18\x02 \x01(\x05\"\xd4\x01\n\x14ValidateTaskResponse\x12\x42\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x30.loupe.scheduler.v1.ValidateTaskResponse.Finding\x1ax\n\x07\x46inding\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x12\n\nmessage_zh\x18\x04 \x01(\t\x12\x0f\n\x07warning\x18\x05 \x01(\x08\x12\x18\n\x10\x61\x63knowledge_with\x18\x06 \x01(\t\"0\n\x16\x44raftRetrainingRequest\x12\x16\n\x0eparent_version\x18\x01 \x01(\t\"\\\n\x17\x44raftRetrainingResponse\x12&\n\x04task\x18\x01 \x01(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x19\n\x11locked_data_paths\x18\x02 \x03(\t\"\x1e\n\x0eGetTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xf9\x01\n\x10ListTasksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12-\n\x06states\x18\x03 \x03(\x0e\x32\x1d.loupe.scheduler.v1.TaskState\x12\x1b\n\x13model_name_contains\x18\x04 \x01(\t\x12\x0f\n\x07\x63reator\x18\x05 \x01(\t\x12\x1e\n\x16production_environment\x18\x06 \x01(\t\x12*\n\x04kind\x18\x07 \x01(\x0e\x32\x1c.loupe.scheduler.v1.TaskKind\x12\x15\n\rmodel_version\x18\x08 \x01(\t\"U\n\x11ListTasksResponse\x12\'\n\x05tasks\x18\x01 \x03(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\".\n\x10StartTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"2\n\x14TerminateTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"/\n\x11\x44\x65leteTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"0\n\x12ReleaseTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"@\n\x10WatchTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\"K\n\x11WatchTaskResponse\x12&\n\x04task\x18\x01 \x01(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"\xa6\x01\n\x13GetLossCurveRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x07network\x18\x02 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x12\n\nmax_points\x18\x03 \x01(\x05\x12\x17\n\x0f\x66irst_iteration\x18\x04 \x01(\x03\x12\x15\n\rend_iteration\x18\x05 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x05\"\xcb\x01\n\tLossCurve\x12\x0c\n\x04task\x18\x01 \x01(\t\x12,\n\x07network\x18\x02 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x12\n\niterations\x18\x04 \x03(\x03\x12\x0e\n\x06losses\x18\x05 \x03(\x02\x12\x14\n\x0ctotal_points\x18\x06 \x01(\x03\x12\x37\n\nvalidation\x18\x07 \x03(\x0b\x32#.loupe.scheduler.v1.ValidationPoint\"^\n\x10WatchLossRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x07network\x18\x02 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\"\xc5\x01\n\x11WatchLossResponse\x12\x17\n\x0f\x66irst_iteration\x18\x01 \x01(\x03\x12\x0e\n\x06losses\x18\x02 \x03(\x02\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12-\n\tstep_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\nvalidation\x18\x06 \x03(\x0b\x32#.loupe.scheduler.v1.ValidationPoint\"}\n\x0eReadLogRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x07network\x18\x02 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x0e\n\x06\x66ollow\x18\x04 \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\"0\n\x0fReadLogResponse\x12\r\n\x05lines\x18\x01 \x03(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"V\n\x1fListNonconformingSamplesRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"u\n ListNonconformingSamplesResponse\x12\x38\n\x07samples\x18\x01 \x03(\x0b\x32\'.loupe.scheduler.v1.NonconformingSample\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x17LinkContactSheetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"X\n\x18LinkContactSheetResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"*\n\x1aListTaskTransitionsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"V\n\x1bListTaskTransitionsResponse\x12\x37\n\x0btransitions\x18\x01 \x03(\x0b\x32\".loupe.scheduler.v1.TaskTransition*W\n\x08TaskKind\x12\x19\n\x15TASK_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12TASK_KIND_TRAINING\x10\x01\x12\x18\n\x14TASK_KIND_PREDICTION\x10\x02\x32\xfd\x10\n\x0bTaskService\x12g\n\nCreateTask\x12%.loupe.scheduler.v1.CreateTaskRequest\x1a\x18.loupe.scheduler.v1.Task\"\x18\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02\x0e\"\t/v1/tasks:\x01*\x12\x84\x01\n\x0cValidateTask\x12\'.loupe.scheduler.v1.ValidateTaskRequest\x1a(.loupe.scheduler.v1.ValidateTaskResponse\"!\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02\x17\"\x12/v1/tasks:validate:\x01*\x12\xb0\x01\n\x0f\x44raftRetraining\x12*.loupe.scheduler.v1.DraftRetrainingRequest\x1a+.loupe.scheduler.v1.DraftRetrainingResponse\"D\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02:\x12\x38/v1/{parent_version=models/*/versions/*}:draftRetraining\x12g\n\x07GetTask\x12\".loupe.scheduler.v1.GetTaskRequest\x1a\x18.loupe.scheduler.v1.Task\"\x1e\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/{name=tasks/*}\x12o\n\tListTasks\x12$.loupe.scheduler.v1.ListTasksRequest\x1a%.loupe.scheduler.v1.ListTasksResponse\"\x15\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/tasks\x12t\n\tStartTask\x12$.loupe.scheduler.v1.StartTaskRequest\x1a\x18.loupe.scheduler.v1.Task\"\'\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02\x1d\"\x18/v1/{name=tasks/*}:start:\x01*\x12\x80\x01\n\rTerminateTask\x12(.loupe.scheduler.v1.TerminateTaskRequest\x1a\x18.loupe.scheduler.v1.Task\"+\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02!\"\x1c/v1/{name=tasks/*}:terminate:\x01*\x12k\n\nDeleteTask\x12%.loupe.scheduler.v1.DeleteTaskRequest\x1a\x16.google.protobuf.Empty\"\x1e\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02\x14*\x12/v1/{name=tasks/*}\x12z\n\x0bReleaseTask\x12&.loupe.scheduler.v1.ReleaseTaskRequest\x1a\x18.loupe.scheduler.v1.Task\")\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/{name=tasks/*}:release:\x01*\x12\x80\x01\n\tWatchTask\x12$.loupe.scheduler.v1.WatchTaskRequest\x1a%.loupe.scheduler.v1.WatchTaskResponse\"$\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/{name=tasks/*}:watch0\x01\x12\x80\x01\n\x0cGetLossCurve\x12\'.loupe.scheduler.v1.GetLossCurveRequest\x1a\x1d.loupe.scheduler.v1.LossCurve\"(\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=tasks/*}/lossCurve\x12\x85\x01\n\tWatchLoss\x12$.loupe.scheduler.v1.WatchLossRequest\x1a%.loupe.scheduler.v1.WatchLossResponse\")\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=tasks/*}/loss:watch0\x01\x12~\n\x07ReadLog\x12\".loupe.scheduler.v1.ReadLogRequest\x1a#.loupe.scheduler.v1.ReadLogResponse\"(\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=tasks/*}/log:watch0\x01\x12\xba\x01\n\x18ListNonconformingSamples\x12\x33.loupe.scheduler.v1.ListNonconformingSamplesRequest\x1a\x34.loupe.scheduler.v1.ListNonconformingSamplesResponse\"3\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02)\x12\'/v1/{name=tasks/*}/nonconformingSamples\x12\x9e\x01\n\x10LinkContactSheet\x12+.loupe.scheduler.v1.LinkContactSheetRequest\x1a,.loupe.scheduler.v1.LinkContactSheetResponse\"/\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02%\x12#/v1/{name=tasks/*}:linkContactSheet\x12\xa2\x01\n\x13ListTaskTransitions\x12..loupe.scheduler.v1.ListTaskTransitionsRequest\x1a/.loupe.scheduler.v1.ListTaskTransitionsResponse\"*\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{name=tasks/*}/transitionsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%loupe/scheduler/v1/task_service.proto\x12\x12loupe.scheduler.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1dloupe/registry/v1/model.proto\x1a\x1dloupe/scheduler/v1/task.proto\"f\n\x11\x43reateTaskRequest\x12&\n\x04task\x18\x01 \x01(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"K\n\x13ValidateTaskRequest\x12&\n\x04task\x18\x01 \x01(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x0c\n\x04step\x18\x02 \x01(\x05\"\xd4\x01\n\x14ValidateTaskResponse\x12\x42\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x30.loupe.scheduler.v1.ValidateTaskResponse.Finding\x1ax\n\x07\x46inding\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x12\n\nmessage_zh\x18\x04 \x01(\t\x12\x0f\n\x07warning\x18\x05 \x01(\x08\x12\x18\n\x10\x61\x63knowledge_with\x18\x06 \x01(\t\"0\n\x16\x44raftRetrainingRequest\x12\x16\n\x0eparent_version\x18\x01 \x01(\t\"\\\n\x17\x44raftRetrainingResponse\x12&\n\x04task\x18\x01 \x01(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x19\n\x11locked_data_paths\x18\x02 \x03(\t\"\x1e\n\x0eGetTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xf9\x01\n\x10ListTasksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12-\n\x06states\x18\x03 \x03(\x0e\x32\x1d.loupe.scheduler.v1.TaskState\x12\x1b\n\x13model_name_contains\x18\x04 \x01(\t\x12\x0f\n\x07\x63reator\x18\x05 \x01(\t\x12\x1e\n\x16production_environment\x18\x06 \x01(\t\x12*\n\x04kind\x18\x07 \x01(\x0e\x32\x1c.loupe.scheduler.v1.TaskKind\x12\x15\n\rmodel_version\x18\x08 \x01(\t\"U\n\x11ListTasksResponse\x12\'\n\x05tasks\x18\x01 \x03(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\".\n\x10StartTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"2\n\x14TerminateTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"/\n\x11\x44\x65leteTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"0\n\x12ReleaseTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"~\n\x19\x45xportModelVersionRequest\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12\x30\n\x06\x66ormat\x18\x02 \x01(\x0e\x32 .loupe.registry.v1.PackageFormat\x12\x18\n\x10\x63ompute_resource\x18\x03 \x01(\t\"@\n\x10WatchTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\"K\n\x11WatchTaskResponse\x12&\n\x04task\x18\x01 \x01(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"\xa6\x01\n\x13GetLossCurveRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x07network\x18\x02 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x12\n\nmax_points\x18\x03 \x01(\x05\x12\x17\n\x0f\x66irst_iteration\x18\x04 \x01(\x03\x12\x15\n\rend_iteration\x18\x05 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x05\"\xcb\x01\n\tLossCurve\x12\x0c\n\x04task\x18\x01 \x01(\t\x12,\n\x07network\x18\x02 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x12\n\niterations\x18\x04 \x03(\x03\x12\x0e\n\x06losses\x18\x05 \x03(\x02\x12\x14\n\x0ctotal_points\x18\x06 \x01(\x03\x12\x37\n\nvalidation\x18\x07 \x03(\x0b\x32#.loupe.scheduler.v1.ValidationPoint\"^\n\x10WatchLossRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x07network\x18\x02 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\"\xc5\x01\n\x11WatchLossResponse\x12\x17\n\x0f\x66irst_iteration\x18\x01 \x01(\x03\x12\x0e\n\x06losses\x18\x02 \x03(\x02\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12-\n\tstep_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\nvalidation\x18\x06 \x03(\x0b\x32#.loupe.scheduler.v1.ValidationPoint\"}\n\x0eReadLogRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x07network\x18\x02 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x0e\n\x06\x66ollow\x18\x04 \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\"0\n\x0fReadLogResponse\x12\r\n\x05lines\x18\x01 \x03(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"V\n\x1fListNonconformingSamplesRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"u\n ListNonconformingSamplesResponse\x12\x38\n\x07samples\x18\x01 \x03(\x0b\x32\'.loupe.scheduler.v1.NonconformingSample\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x17LinkContactSheetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"X\n\x18LinkContactSheetResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"*\n\x1aListTaskTransitionsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"V\n\x1bListTaskTransitionsResponse\x12\x37\n\x0btransitions\x18\x01 \x03(\x0b\x32\".loupe.scheduler.v1.TaskTransition*m\n\x08TaskKind\x12\x19\n\x15TASK_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12TASK_KIND_TRAINING\x10\x01\x12\x18\n\x14TASK_KIND_PREDICTION\x10\x02\x12\x14\n\x10TASK_KIND_EXPORT\x10\x03\x32\x9c\x12\n\x0bTaskService\x12g\n\nCreateTask\x12%.loupe.scheduler.v1.CreateTaskRequest\x1a\x18.loupe.scheduler.v1.Task\"\x18\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02\x0e\"\t/v1/tasks:\x01*\x12\x84\x01\n\x0cValidateTask\x12\'.loupe.scheduler.v1.ValidateTaskRequest\x1a(.loupe.scheduler.v1.ValidateTaskResponse\"!\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02\x17\"\x12/v1/tasks:validate:\x01*\x12\xb0\x01\n\x0f\x44raftRetraining\x12*.loupe.scheduler.v1.DraftRetrainingRequest\x1a+.loupe.scheduler.v1.DraftRetrainingResponse\"D\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02:\x12\x38/v1/{parent_version=models/*/versions/*}:draftRetraining\x12g\n\x07GetTask\x12\".loupe.scheduler.v1.GetTaskRequest\x1a\x18.loupe.scheduler.v1.Task\"\x1e\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/{name=tasks/*}\x12o\n\tListTasks\x12$.loupe.scheduler.v1.ListTasksRequest\x1a%.loupe.scheduler.v1.ListTasksResponse\"\x15\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/tasks\x12t\n\tStartTask\x12$.loupe.scheduler.v1.StartTaskRequest\x1a\x18.loupe.scheduler.v1.Task\"\'\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02\x1d\"\x18/v1/{name=tasks/*}:start:\x01*\x12\x80\x01\n\rTerminateTask\x12(.loupe.scheduler.v1.TerminateTaskRequest\x1a\x18.loupe.scheduler.v1.Task\"+\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02!\"\x1c/v1/{name=tasks/*}:terminate:\x01*\x12k\n\nDeleteTask\x12%.loupe.scheduler.v1.DeleteTaskRequest\x1a\x16.google.protobuf.Empty\"\x1e\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02\x14*\x12/v1/{name=tasks/*}\x12z\n\x0bReleaseTask\x12&.loupe.scheduler.v1.ReleaseTaskRequest\x1a\x18.loupe.scheduler.v1.Task\")\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/{name=tasks/*}:release:\x01*\x12\x9c\x01\n\x12\x45xportModelVersion\x12-.loupe.scheduler.v1.ExportModelVersionRequest\x1a\x18.loupe.scheduler.v1.Task\"=\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02\x33\"./v1/{model_version=models/*/versions/*}:export:\x01*\x12\x80\x01\n\tWatchTask\x12$.loupe.scheduler.v1.WatchTaskRequest\x1a%.loupe.scheduler.v1.WatchTaskResponse\"$\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/{name=tasks/*}:watch0\x01\x12\x80\x01\n\x0cGetLossCurve\x12\'.loupe.scheduler.v1.GetLossCurveRequest\x1a\x1d.loupe.scheduler.v1.LossCurve\"(\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=tasks/*}/lossCurve\x12\x85\x01\n\tWatchLoss\x12$.loupe.scheduler.v1.WatchLossRequest\x1a%.loupe.scheduler.v1.WatchLossResponse\")\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=tasks/*}/loss:watch0\x01\x12~\n\x07ReadLog\x12\".loupe.scheduler.v1.ReadLogRequest\x1a#.loupe.scheduler.v1.ReadLogResponse\"(\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=tasks/*}/log:watch0\x01\x12\xba\x01\n\x18ListNonconformingSamples\x12\x33.loupe.scheduler.v1.ListNonconformingSamplesRequest\x1a\x34.loupe.scheduler.v1.ListNonconformingSamplesResponse\"3\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02)\x12\'/v1/{name=tasks/*}/nonconformingSamples\x12\x9e\x01\n\x10LinkContactSheet\x12+.loupe.scheduler.v1.LinkContactSheetRequest\x1a,.loupe.scheduler.v1.LinkContactSheetResponse\"/\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02%\x12#/v1/{name=tasks/*}:linkContactSheet\x12\xa2\x01\n\x13ListTaskTransitions\x12..loupe.scheduler.v1.ListTaskTransitionsRequest\x1a/.loupe.scheduler.v1.ListTaskTransitionsResponse\"*\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{name=tasks/*}/transitionsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,6 +55,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASKSERVICE'].methods_by_name['DeleteTask']._serialized_options = b'\310\363\030\003\202\323\344\223\002\024*\022/v1/{name=tasks/*}'
   _globals['_TASKSERVICE'].methods_by_name['ReleaseTask']._loaded_options = None
   _globals['_TASKSERVICE'].methods_by_name['ReleaseTask']._serialized_options = b'\310\363\030\004\202\323\344\223\002\037\"\032/v1/{name=tasks/*}:release:\001*'
+  _globals['_TASKSERVICE'].methods_by_name['ExportModelVersion']._loaded_options = None
+  _globals['_TASKSERVICE'].methods_by_name['ExportModelVersion']._serialized_options = b'\310\363\030\004\202\323\344\223\0023\"./v1/{model_version=models/*/versions/*}:export:\001*'
   _globals['_TASKSERVICE'].methods_by_name['WatchTask']._loaded_options = None
   _globals['_TASKSERVICE'].methods_by_name['WatchTask']._serialized_options = b'\310\363\030\002\202\323\344\223\002\032\022\030/v1/{name=tasks/*}:watch'
   _globals['_TASKSERVICE'].methods_by_name['GetLossCurve']._loaded_options = None
@@ -68,62 +71,64 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASKSERVICE'].methods_by_name['LinkContactSheet']._serialized_options = b'\310\363\030\002\202\323\344\223\002%\022#/v1/{name=tasks/*}:linkContactSheet'
   _globals['_TASKSERVICE'].methods_by_name['ListTaskTransitions']._loaded_options = None
   _globals['_TASKSERVICE'].methods_by_name['ListTaskTransitions']._serialized_options = b'\310\363\030\002\202\323\344\223\002 \022\036/v1/{name=tasks/*}/transitions'
-  _globals['_TASKKIND']._serialized_start=2785
-  _globals['_TASKKIND']._serialized_end=2872
-  _globals['_CREATETASKREQUEST']._serialized_start=214
-  _globals['_CREATETASKREQUEST']._serialized_end=316
-  _globals['_VALIDATETASKREQUEST']._serialized_start=318
-  _globals['_VALIDATETASKREQUEST']._serialized_end=393
-  _globals['_VALIDATETASKRESPONSE']._serialized_start=396
-  _globals['_VALIDATETASKRESPONSE']._serialized_end=608
-  _globals['_VALIDATETASKRESPONSE_FINDING']._serialized_start=488
-  _globals['_VALIDATETASKRESPONSE_FINDING']._serialized_end=608
-  _globals['_DRAFTRETRAININGREQUEST']._serialized_start=610
-  _globals['_DRAFTRETRAININGREQUEST']._serialized_end=658
-  _globals['_DRAFTRETRAININGRESPONSE']._serialized_start=660
-  _globals['_DRAFTRETRAININGRESPONSE']._serialized_end=752
-  _globals['_GETTASKREQUEST']._serialized_start=754
-  _globals['_GETTASKREQUEST']._serialized_end=784
-  _globals['_LISTTASKSREQUEST']._serialized_start=787
-  _globals['_LISTTASKSREQUEST']._serialized_end=1036
-  _globals['_LISTTASKSRESPONSE']._serialized_start=1038
-  _globals['_LISTTASKSRESPONSE']._serialized_end=1123
-  _globals['_STARTTASKREQUEST']._serialized_start=1125
-  _globals['_STARTTASKREQUEST']._serialized_end=1171
-  _globals['_TERMINATETASKREQUEST']._serialized_start=1173
-  _globals['_TERMINATETASKREQUEST']._serialized_end=1223
-  _globals['_DELETETASKREQUEST']._serialized_start=1225
-  _globals['_DELETETASKREQUEST']._serialized_end=1272
-  _globals['_RELEASETASKREQUEST']._serialized_start=1274
-  _globals['_RELEASETASKREQUEST']._serialized_end=1322
-  _globals['_WATCHTASKREQUEST']._serialized_start=1324
-  _globals['_WATCHTASKREQUEST']._serialized_end=1388
-  _globals['_WATCHTASKRESPONSE']._serialized_start=1390
-  _globals['_WATCHTASKRESPONSE']._serialized_end=1465
-  _globals['_GETLOSSCURVEREQUEST']._serialized_start=1468
-  _globals['_GETLOSSCURVEREQUEST']._serialized_end=1634
-  _globals['_LOSSCURVE']._serialized_start=1637
-  _globals['_LOSSCURVE']._serialized_end=1840
-  _globals['_WATCHLOSSREQUEST']._serialized_start=1842
-  _globals['_WATCHLOSSREQUEST']._serialized_end=1936
-  _globals['_WATCHLOSSRESPONSE']._serialized_start=1939
-  _globals['_WATCHLOSSRESPONSE']._serialized_end=2136
-  _globals['_READLOGREQUEST']._serialized_start=2138
-  _globals['_READLOGREQUEST']._serialized_end=2263
-  _globals['_READLOGRESPONSE']._serialized_start=2265
-  _globals['_READLOGRESPONSE']._serialized_end=2313
-  _globals['_LISTNONCONFORMINGSAMPLESREQUEST']._serialized_start=2315
-  _globals['_LISTNONCONFORMINGSAMPLESREQUEST']._serialized_end=2401
-  _globals['_LISTNONCONFORMINGSAMPLESRESPONSE']._serialized_start=2403
-  _globals['_LISTNONCONFORMINGSAMPLESRESPONSE']._serialized_end=2520
-  _globals['_LINKCONTACTSHEETREQUEST']._serialized_start=2522
-  _globals['_LINKCONTACTSHEETREQUEST']._serialized_end=2561
-  _globals['_LINKCONTACTSHEETRESPONSE']._serialized_start=2563
-  _globals['_LINKCONTACTSHEETRESPONSE']._serialized_end=2651
-  _globals['_LISTTASKTRANSITIONSREQUEST']._serialized_start=2653
-  _globals['_LISTTASKTRANSITIONSREQUEST']._serialized_end=2695
-  _globals['_LISTTASKTRANSITIONSRESPONSE']._serialized_start=2697
-  _globals['_LISTTASKTRANSITIONSRESPONSE']._serialized_end=2783
-  _globals['_TASKSERVICE']._serialized_start=2875
-  _globals['_TASKSERVICE']._serialized_end=5048
+  _globals['_TASKKIND']._serialized_start=2944
+  _globals['_TASKKIND']._serialized_end=3053
+  _globals['_CREATETASKREQUEST']._serialized_start=245
+  _globals['_CREATETASKREQUEST']._serialized_end=347
+  _globals['_VALIDATETASKREQUEST']._serialized_start=349
+  _globals['_VALIDATETASKREQUEST']._serialized_end=424
+  _globals['_VALIDATETASKRESPONSE']._serialized_start=427
+  _globals['_VALIDATETASKRESPONSE']._serialized_end=639
+  _globals['_VALIDATETASKRESPONSE_FINDING']._serialized_start=519
+  _globals['_VALIDATETASKRESPONSE_FINDING']._serialized_end=639
+  _globals['_DRAFTRETRAININGREQUEST']._serialized_start=641
+  _globals['_DRAFTRETRAININGREQUEST']._serialized_end=689
+  _globals['_DRAFTRETRAININGRESPONSE']._serialized_start=691
+  _globals['_DRAFTRETRAININGRESPONSE']._serialized_end=783
+  _globals['_GETTASKREQUEST']._serialized_start=785
+  _globals['_GETTASKREQUEST']._serialized_end=815
+  _globals['_LISTTASKSREQUEST']._serialized_start=818
+  _globals['_LISTTASKSREQUEST']._serialized_end=1067
+  _globals['_LISTTASKSRESPONSE']._serialized_start=1069
+  _globals['_LISTTASKSRESPONSE']._serialized_end=1154
+  _globals['_STARTTASKREQUEST']._serialized_start=1156
+  _globals['_STARTTASKREQUEST']._serialized_end=1202
+  _globals['_TERMINATETASKREQUEST']._serialized_start=1204
+  _globals['_TERMINATETASKREQUEST']._serialized_end=1254
+  _globals['_DELETETASKREQUEST']._serialized_start=1256
+  _globals['_DELETETASKREQUEST']._serialized_end=1303
+  _globals['_RELEASETASKREQUEST']._serialized_start=1305
+  _globals['_RELEASETASKREQUEST']._serialized_end=1353
+  _globals['_EXPORTMODELVERSIONREQUEST']._serialized_start=1355
+  _globals['_EXPORTMODELVERSIONREQUEST']._serialized_end=1481
+  _globals['_WATCHTASKREQUEST']._serialized_start=1483
+  _globals['_WATCHTASKREQUEST']._serialized_end=1547
+  _globals['_WATCHTASKRESPONSE']._serialized_start=1549
+  _globals['_WATCHTASKRESPONSE']._serialized_end=1624
+  _globals['_GETLOSSCURVEREQUEST']._serialized_start=1627
+  _globals['_GETLOSSCURVEREQUEST']._serialized_end=1793
+  _globals['_LOSSCURVE']._serialized_start=1796
+  _globals['_LOSSCURVE']._serialized_end=1999
+  _globals['_WATCHLOSSREQUEST']._serialized_start=2001
+  _globals['_WATCHLOSSREQUEST']._serialized_end=2095
+  _globals['_WATCHLOSSRESPONSE']._serialized_start=2098
+  _globals['_WATCHLOSSRESPONSE']._serialized_end=2295
+  _globals['_READLOGREQUEST']._serialized_start=2297
+  _globals['_READLOGREQUEST']._serialized_end=2422
+  _globals['_READLOGRESPONSE']._serialized_start=2424
+  _globals['_READLOGRESPONSE']._serialized_end=2472
+  _globals['_LISTNONCONFORMINGSAMPLESREQUEST']._serialized_start=2474
+  _globals['_LISTNONCONFORMINGSAMPLESREQUEST']._serialized_end=2560
+  _globals['_LISTNONCONFORMINGSAMPLESRESPONSE']._serialized_start=2562
+  _globals['_LISTNONCONFORMINGSAMPLESRESPONSE']._serialized_end=2679
+  _globals['_LINKCONTACTSHEETREQUEST']._serialized_start=2681
+  _globals['_LINKCONTACTSHEETREQUEST']._serialized_end=2720
+  _globals['_LINKCONTACTSHEETRESPONSE']._serialized_start=2722
+  _globals['_LINKCONTACTSHEETRESPONSE']._serialized_end=2810
+  _globals['_LISTTASKTRANSITIONSREQUEST']._serialized_start=2812
+  _globals['_LISTTASKTRANSITIONSREQUEST']._serialized_end=2854
+  _globals['_LISTTASKTRANSITIONSRESPONSE']._serialized_start=2856
+  _globals['_LISTTASKTRANSITIONSRESPONSE']._serialized_end=2942
+  _globals['_TASKSERVICE']._serialized_start=3056
+  _globals['_TASKSERVICE']._serialized_end=5388
 # @@protoc_insertion_point(module_scope)

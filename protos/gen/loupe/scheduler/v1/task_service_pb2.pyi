@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from loupe.registry.v1 import model_pb2 as _model_pb2
 from loupe.scheduler.v1 import task_pb2 as _task_pb2
 import builtins as _builtins
 import sys
@@ -30,12 +31,14 @@ class _TaskKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskKind.Val
     TASK_KIND_UNSPECIFIED: _TaskKind.ValueType  # 0
     TASK_KIND_TRAINING: _TaskKind.ValueType  # 1
     TASK_KIND_PREDICTION: _TaskKind.ValueType  # 2
+    TASK_KIND_EXPORT: _TaskKind.ValueType  # 3
 
 class TaskKind(_TaskKind, metaclass=_TaskKindEnumTypeWrapper): ...
 
 TASK_KIND_UNSPECIFIED: TaskKind.ValueType  # 0
 TASK_KIND_TRAINING: TaskKind.ValueType  # 1
 TASK_KIND_PREDICTION: TaskKind.ValueType  # 2
+TASK_KIND_EXPORT: TaskKind.ValueType  # 3
 Global___TaskKind: _TypeAlias = TaskKind  # noqa: Y015
 
 @_typing.final
@@ -238,7 +241,7 @@ class ListTasksRequest(_message.Message):
     production_environment: _builtins.str
     kind: Global___TaskKind.ValueType
     model_version: _builtins.str
-    """Keeps predictions with this version."""
+    """Keeps predictions with this version, and its exports."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_task_pb2.TaskState.ValueType]: ...
     def __init__(
@@ -375,6 +378,36 @@ class ReleaseTaskRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReleaseTaskRequest: _TypeAlias = ReleaseTaskRequest  # noqa: Y015
+
+@_typing.final
+class ExportModelVersionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    COMPUTE_RESOURCE_FIELD_NUMBER: _builtins.int
+    model_version: _builtins.str
+    """`models/{model}/versions/{version}`; an alias or `latest` works too."""
+    format: _model_pb2.PackageFormat.ValueType
+    """Unspecified: CSOT_ARTIFACT."""
+    compute_resource: _builtins.str
+    """`computeResources/{resource}` whose workers do it; empty: that of the version's training. Of a task that is there
+    already it changes nothing.
+    """
+    def __init__(
+        self,
+        *,
+        model_version: _builtins.str = ...,
+        format: _model_pb2.PackageFormat.ValueType = ...,
+        compute_resource: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compute_resource", b"compute_resource", "format", b"format", "model_version", b"model_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportModelVersionRequest: _TypeAlias = ExportModelVersionRequest  # noqa: Y015
 
 @_typing.final
 class WatchTaskRequest(_message.Message):

@@ -28,7 +28,7 @@ if _version_not_supported:
 
 
 class TaskServiceStub:
-    """Training and prediction tasks, for people and machines that act for them.
+    """Training, prediction and export tasks, for people and machines that act for them.
     """
 
     def __init__(self, channel):
@@ -82,6 +82,11 @@ class TaskServiceStub:
                 request_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ReleaseTaskRequest.SerializeToString,
                 response_deserializer=loupe_dot_scheduler_dot_v1_dot_task__pb2.Task.FromString,
                 _registered_method=True)
+        self.ExportModelVersion = channel.unary_unary(
+                '/loupe.scheduler.v1.TaskService/ExportModelVersion',
+                request_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ExportModelVersionRequest.SerializeToString,
+                response_deserializer=loupe_dot_scheduler_dot_v1_dot_task__pb2.Task.FromString,
+                _registered_method=True)
         self.WatchTask = channel.unary_stream(
                 '/loupe.scheduler.v1.TaskService/WatchTask',
                 request_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.WatchTaskRequest.SerializeToString,
@@ -120,7 +125,7 @@ class TaskServiceStub:
 
 
 class TaskServiceServicer:
-    """Training and prediction tasks, for people and machines that act for them.
+    """Training, prediction and export tasks, for people and machines that act for them.
     """
 
     def CreateTask(self, request, context):
@@ -180,6 +185,14 @@ class TaskServiceServicer:
 
     def ReleaseTask(self, request, context):
         """COMPLETED to RELEASED, once (R1). `model_version` is in the answer unless the registry is away; then it follows.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportModelVersion(self, request, context):
+        """The one task that packages a version in a format (X): made at the first call, started again if it FAILED or was
+        TERMINATED, and else as it is. Once it is COMPLETED, ModelService.LinkPackage has the file.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -280,6 +293,11 @@ def add_TaskServiceServicer_to_server(servicer, server):
                     request_deserializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ReleaseTaskRequest.FromString,
                     response_serializer=loupe_dot_scheduler_dot_v1_dot_task__pb2.Task.SerializeToString,
             ),
+            'ExportModelVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportModelVersion,
+                    request_deserializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ExportModelVersionRequest.FromString,
+                    response_serializer=loupe_dot_scheduler_dot_v1_dot_task__pb2.Task.SerializeToString,
+            ),
             'WatchTask': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchTask,
                     request_deserializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.WatchTaskRequest.FromString,
@@ -324,7 +342,7 @@ def add_TaskServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TaskService:
-    """Training and prediction tasks, for people and machines that act for them.
+    """Training, prediction and export tasks, for people and machines that act for them.
     """
 
     @staticmethod
@@ -559,6 +577,33 @@ class TaskService:
             target,
             '/loupe.scheduler.v1.TaskService/ReleaseTask',
             loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ReleaseTaskRequest.SerializeToString,
+            loupe_dot_scheduler_dot_v1_dot_task__pb2.Task.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportModelVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.scheduler.v1.TaskService/ExportModelVersion',
+            loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ExportModelVersionRequest.SerializeToString,
             loupe_dot_scheduler_dot_v1_dot_task__pb2.Task.FromString,
             options,
             channel_credentials,

@@ -29,7 +29,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class TaskServiceStub:
-    """Training and prediction tasks, for people and machines that act for them."""
+    """Training, prediction and export tasks, for people and machines that act for them."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -52,6 +52,10 @@ class TaskServiceStub:
     """Own tasks; anybody's for an administrator (T7)."""
     ReleaseTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ReleaseTaskRequest, _task_pb2.Task]
     """COMPLETED to RELEASED, once (R1). `model_version` is in the answer unless the registry is away; then it follows."""
+    ExportModelVersion: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ExportModelVersionRequest, _task_pb2.Task]
+    """The one task that packages a version in a format (X): made at the first call, started again if it FAILED or was
+    TERMINATED, and else as it is. Once it is COMPLETED, ModelService.LinkPackage has the file.
+    """
     WatchTask: _grpc.UnaryStreamMultiCallable[_task_service_pb2.WatchTaskRequest, _task_service_pb2.WatchTaskResponse]
     """The task now and after every change, from `cursor` on. Ends after a final state has been sent unless `follow`."""
     GetLossCurve: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.GetLossCurveRequest, _task_service_pb2.LossCurve]
@@ -67,7 +71,7 @@ class TaskServiceStub:
 
 @_typing.type_check_only
 class TaskServiceAsyncStub(TaskServiceStub):
-    """Training and prediction tasks, for people and machines that act for them."""
+    """Training, prediction and export tasks, for people and machines that act for them."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.CreateTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
@@ -87,6 +91,10 @@ class TaskServiceAsyncStub(TaskServiceStub):
     """Own tasks; anybody's for an administrator (T7)."""
     ReleaseTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ReleaseTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
     """COMPLETED to RELEASED, once (R1). `model_version` is in the answer unless the registry is away; then it follows."""
+    ExportModelVersion: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ExportModelVersionRequest, _task_pb2.Task]  # type: ignore[assignment]
+    """The one task that packages a version in a format (X): made at the first call, started again if it FAILED or was
+    TERMINATED, and else as it is. Once it is COMPLETED, ModelService.LinkPackage has the file.
+    """
     WatchTask: _aio.UnaryStreamMultiCallable[_task_service_pb2.WatchTaskRequest, _task_service_pb2.WatchTaskResponse]  # type: ignore[assignment]
     """The task now and after every change, from `cursor` on. Ends after a final state has been sent unless `follow`."""
     GetLossCurve: _aio.UnaryUnaryMultiCallable[_task_service_pb2.GetLossCurveRequest, _task_service_pb2.LossCurve]  # type: ignore[assignment]
@@ -101,7 +109,7 @@ class TaskServiceAsyncStub(TaskServiceStub):
     ListTaskTransitions: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ListTaskTransitionsRequest, _task_service_pb2.ListTaskTransitionsResponse]  # type: ignore[assignment]
 
 class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Training and prediction tasks, for people and machines that act for them."""
+    """Training, prediction and export tasks, for people and machines that act for them."""
 
     @_abc_1.abstractmethod
     def CreateTask(
@@ -173,6 +181,16 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.Task, _abc.Awaitable[_task_pb2.Task]]:
         """COMPLETED to RELEASED, once (R1). `model_version` is in the answer unless the registry is away; then it follows."""
+
+    @_abc_1.abstractmethod
+    def ExportModelVersion(
+        self,
+        request: _task_service_pb2.ExportModelVersionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.Task, _abc.Awaitable[_task_pb2.Task]]:
+        """The one task that packages a version in a format (X): made at the first call, started again if it FAILED or was
+        TERMINATED, and else as it is. Once it is COMPLETED, ModelService.LinkPackage has the file.
+        """
 
     @_abc_1.abstractmethod
     def WatchTask(
