@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from services.vision.inference import labels, outputs
-from services.vision.networks import place
+from services.vision.networks import place_to_predict
 from services.vision.pack import Pack, PackCache
 from services.vision.perceptual import perceptual_hashes
 from services.vision.preprocessing import InputSpecification
@@ -74,9 +74,9 @@ class _Model:
     def __init__(self, weights: Weights, *, segments: bool) -> None:
         self._weights = weights
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._classifier = place(weights.classifier(), weights.input_specification, device)
+        self._classifier = place_to_predict(weights.classifier(), device)
         segmenter = weights.segmenter() if segments else None
-        self._segmenter = place(segmenter, weights.segmented_at, device) if segmenter else None
+        self._segmenter = place_to_predict(segmenter, device) if segmenter else None
 
     def load(
         self, samples: Sequence[Sample], objects: Objects, packs: PackCache, stop_if_asked: Callable[[], None]
