@@ -71,9 +71,11 @@ class AsyncLoupe:
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
-        self._registry = connect(profile.registry_address, lambda: profile.token)
-        self._scheduler = connect(profile.scheduler_address, lambda: profile.token)
-        self._evaluator = connect(profile.evaluator_address, lambda: profile.token)
+        credentials = profile.tls.channel_credentials()
+        self._registry, self._scheduler, self._evaluator = (
+            connect(address, lambda: profile.token, credentials=credentials)
+            for address in (profile.registry_address, profile.scheduler_address, profile.evaluator_address)
+        )
         self.images = algorithm_image_service_pb2_grpc.AlgorithmImageServiceStub(self._registry)
         self.datasets = dataset_service_pb2_grpc.DatasetServiceStub(self._registry)
         self.master_data = master_data_service_pb2_grpc.MasterDataServiceStub(self._registry)

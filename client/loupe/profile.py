@@ -3,9 +3,12 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from services.kit.settings import SettingsError, load
+from services.kit.tls import TlsSettings
 
 SERVICES = ("registry", "scheduler", "evaluator", "gateway")
 
@@ -25,6 +28,8 @@ class Profile:
     gateway_address: str = ""
     nats_url: str = field(default="", repr=False)
     """With user and password; empty where events are not to be had."""
+    tls: TlsSettings = field(default_factory=TlsSettings)
+    """The certificates of this machine, where the servers ask for one."""
     source: str = "given"
     """Where it was read from, for messages."""
 
@@ -46,7 +51,7 @@ def load_profile(data_dir: Path | None = None, environ: Mapping[str, str] = os.e
     token, nats_url = environ.get("LOUPE_TOKEN", ""), environ.get("LOUPE_NATS_URL", "")
     folder = data_dir or default_data_dir(environ)
     if data_dir is None and all(given[service] for service in SERVICES[:3]) and token:
-        return _profile(given, token, nats_url, "the environment")
+        return replace(_profile(given, token, nats_url, "the environment"), tls=_tls(environ))
     path = folder / "client.json"
     try:
         stored: dict[str, Any] = json.loads(path.read_text())
@@ -64,6 +69,13 @@ def load_profile(data_dir: Path | None = None, environ: Mapping[str, str] = os.e
         addresses |= {service: address for service, address in given.items() if address}
     nats = nats_url if nats_url and data_dir is None else str(stored.get("nats_url", ""))
     return _profile(addresses, token or stored_token, nats, str(path))
+
+
+def _tls(environ: Mapping[str, str]) -> TlsSettings:
+    try:
+        return load(TlsSettings, environ)
+    except SettingsError as error:
+        raise NotConfigured(str(error)) from None
 
 
 def _profile(addresses: Mapping[str, str], token: str, nats_url: str, source: str) -> Profile:

@@ -22,6 +22,8 @@ _DECIDED_HERE = (
         "LOUPE_SERVICE_TOKEN",
         "LOUPE_BOOTSTRAP_ADMIN_TOKEN",
     ),
+    # These talk to each other on loopback alone, and in the clear.
+    *("LOUPE_TLS_", "LOUPE_HTTPS_"),
     *("LOUPE_TOKEN", "LOUPE_LISTEN", "LOUPE_WORKER", "LOUPE_CACHE_DIR"),
     *(f"LOUPE_{service.upper()}_ADDRESS" for service in SERVICE_PORTS),
 )

@@ -42,7 +42,13 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     database = await process.enter(Database(settings.database_url, "evaluator"))
     await retrying_transient(lambda: database.migrate(MIGRATIONS), what="migration")
     messaging = await process.enter(await Messaging.connect(settings.nats_url, name="evaluator"))
-    registry = await process.enter(connect(settings.registry_address, lambda: settings.service_token))
+    registry = await process.enter(
+        connect(
+            settings.registry_address,
+            lambda: settings.service_token,
+            credentials=settings.tls.channel_credentials(),
+        )
+    )
     # No bucket of its own: who imports the samples makes it.
     store = await process.enter(ObjectStore(settings.objects, threads=16))
     now = SystemClock().now
@@ -78,6 +84,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             ],
             verifier=token_verifier(settings.service_token, registry),
             address=settings.listen,
+            credentials=settings.tls.server_credentials(),
         )
     )
 

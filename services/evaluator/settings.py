@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.settings import setting
+from services.kit.tls import TlsSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +17,7 @@ class Settings:
     )
     nats_url: str = setting("LOUPE_NATS_URL", secret=True, doc="nats://user:password@host:port")
     objects: ObjectStoreSettings
+    tls: TlsSettings
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
     service_token: str = setting("LOUPE_SERVICE_TOKEN", secret=True, doc="the token that services share")
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")

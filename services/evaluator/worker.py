@@ -133,7 +133,12 @@ async def main(process: kit.Process) -> None:
     telemetry.configure("evaluator-worker", settings.log_level)
     # No retries below ours: a stream of samples cannot be repeated from its middle.
     reports = await process.enter(
-        connect(settings.evaluator_address, lambda: settings.service_token, retries=False)
+        connect(
+            settings.evaluator_address,
+            lambda: settings.service_token,
+            credentials=settings.tls.channel_credentials(),
+            retries=False,
+        )
     )
     craft = EvaluatorCraft(ReportSender(reports), threads=settings.threads)
     await start(process, settings, craft, "services.evaluator.child")

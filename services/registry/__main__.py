@@ -75,6 +75,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             ),
             verifier=verifier,
             address=settings.listen,
+            credentials=settings.tls.server_credentials(),
             observer=Auditor(accounts, clock),
         )
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.settings import setting
+from services.kit.tls import TlsSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,7 @@ class Settings:
         secret=True,
         doc="loupe_<id>_<secret>: becomes a token of user `admin` at start; unset = none is made",
     )
+    tls: TlsSettings
     listen: str = setting("LOUPE_LISTEN", default="127.0.0.1:7101", doc="host:port of the gRPC server")
     inspection_threads: int = setting(
         "LOUPE_INSPECTION_THREADS",

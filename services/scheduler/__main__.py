@@ -40,7 +40,13 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     )
     await retrying_transient(lambda: consumers.ensure_streams(messaging), what="making streams")
     objects = await process.enter(ObjectStore(settings.objects))
-    registry = await process.enter(connect(settings.registry_address, lambda: settings.service_token))
+    registry = await process.enter(
+        connect(
+            settings.registry_address,
+            lambda: settings.service_token,
+            credentials=settings.tls.channel_credentials(),
+        )
+    )
     parts = Parts(
         sessions=database.sessions,
         signals=signals,
@@ -67,6 +73,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
             server.services(parts),
             verifier=token_verifier(settings.service_token, registry),
             address=settings.listen,
+            credentials=settings.tls.server_credentials(),
         )
     )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.settings import setting
+from services.kit.tls import TlsSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,4 +54,5 @@ class Settings:
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry.")
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR.")
     objects: ObjectStoreSettings
+    tls: TlsSettings
     queue: QueueSettings

@@ -26,10 +26,11 @@ async def start(
     """Open everything that a worker consists of and let it work; it is drained when the process stops."""
     objects = await process.enter(ObjectStore(settings.objects))
     # No retries below ours: an AcquireJob that is sent twice leases two jobs.
+    credentials, token = settings.tls.channel_credentials(), lambda: settings.service_token
     scheduler = await process.enter(
-        connect(settings.scheduler_address, lambda: settings.service_token, retries=False)
+        connect(settings.scheduler_address, token, credentials=credentials, retries=False)
     )
-    registry = await process.enter(connect(settings.registry_address, lambda: settings.service_token))
+    registry = await process.enter(connect(settings.registry_address, token, credentials=credentials))
     clock = SystemClock()
     child = WarmChild(
         [sys.executable, "-m", child_module, *arguments],
@@ -59,6 +60,7 @@ async def start(
             [server.service(worker)],
             verifier=token_verifier(settings.service_token, registry),
             address=settings.listen,
+            credentials=settings.tls.server_credentials(),
         )
     )
     process.on_stop(worker.drained)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.settings import setting
+from services.kit.tls import TlsSettings
 from services.work import machine
 from services.work.values import Announced
 
@@ -53,6 +54,7 @@ class WorkerSettings:
     )
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
     objects: ObjectStoreSettings = field()
+    tls: TlsSettings = field()
 
     @property
     def name(self) -> str:
