@@ -28,7 +28,11 @@ async def main(process: Process) -> None:
     """Connect the services and serve."""
     settings = load(Settings, os.environ)
     telemetry.configure("gateway", settings.log_level)
-    channels = {name: await process.enter(connect(address)) for name, address in settings.addresses.items()}
+    credentials = settings.tls.channel_credentials()
+    channels = {
+        name: await process.enter(connect(address, credentials=credentials))
+        for name, address in settings.addresses.items()
+    }
     streams = Streams(
         StreamLimits(
             slow_reader_s=settings.slow_reader_s,
@@ -37,8 +41,8 @@ async def main(process: Process) -> None:
         )
     )
     console = Console(picture_origin=settings.picture_origin)
-    app = create_app(Backends(channels, settings.deadline_s), streams, console)
-    await process.enter(HttpServer(app, streams, settings.listen))
+    app = create_app(Backends(channels, settings.deadline_s), streams, console, settings.http)
+    await process.enter(HttpServer(app, streams, settings.listen, http=settings.http))
 
 
 def print_routes() -> None:

@@ -25,6 +25,7 @@ from gateway.json_mapping import render
 from gateway.openapi import describe
 from gateway.problems import (
     BodyTooLarge,
+    BodyTooLate,
     EtagMismatch,
     MethodNotAllowed,
     UnknownRoute,
@@ -33,21 +34,26 @@ from gateway.problems import (
 )
 from gateway.routing import Form, Route, Router, routes_of
 from gateway.sessions import ended_cookie, refuse_forged, session_cookie, session_of
+from gateway.settings import HttpSettings
 from gateway.static import Console
 from gateway.templates import ONE
 from gateway.transcoding import IF_MATCH, HttpRequest, transcode
 from services.kit.auth import AUTHORIZATION, Role
-from services.kit.errors import Aborted, DeadlineExceeded, InvalidArgument, Violation
+from services.kit.errors import Aborted, InvalidArgument, Violation
 
 MAX_BODY_BYTES = 1024 * 1024
-_BODY_DEADLINE_S = 30.0
 # Larger messages take tens of milliseconds to become JSON; other requests go on meanwhile.
 _RENDER_IN_THREAD_BYTES = 64 * 1024
 # Of the minutes that a presigned link is good for, so that a cached redirect never leads to an expired one.
 _LINK_CACHE_S = 60
 
 
-def create_app(backends: Backends, streams: Streams, console: Console | None = None) -> ASGIApp:
+def create_app(
+    backends: Backends,
+    streams: Streams,
+    console: Console | None = None,
+    http: HttpSettings = HttpSettings(),  # noqa: B008 -- frozen
+) -> ASGIApp:
     """The whole application; ContractError if an operation's service is not among the backends."""
     console = console or Console()
     routes = routes_of(operations(all_services()))
@@ -81,7 +87,7 @@ def create_app(backends: Backends, streams: Streams, console: Console | None = N
         ],
         exception_handlers={HTTPException: _no_such_page},
     )
-    transcoder = Transcoder(Router(routes), backends, streams)
+    transcoder = Transcoder(Router(routes), backends, streams, http.body_deadline_s)
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         # Beside Starlette and not within: its error middleware would answer before the envelope can.
@@ -94,10 +100,11 @@ def create_app(backends: Backends, streams: Streams, console: Console | None = N
 class Transcoder:
     """Answers the routes of the contracts."""
 
-    def __init__(self, router: Router, backends: Backends, streams: Streams) -> None:
+    def __init__(self, router: Router, backends: Backends, streams: Streams, body_deadline_s: float) -> None:
         self._router = router
         self._backends = backends
         self._streams = streams
+        self._body_deadline_s = body_deadline_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; failures are raised as LoupeErrors."""
@@ -113,7 +120,7 @@ class Transcoder:
             HttpRequest(
                 bindings,
                 _query(scope["query_string"]),
-                await _body(request, headers) if operation.body else b"",
+                await _body(request, headers, self._body_deadline_s) if operation.body else b"",
                 headers,
             ),
         )
@@ -217,20 +224,20 @@ def _query(raw: bytes) -> list[tuple[str, str]]:
         ) from None
 
 
-async def _body(request: Request, headers: Mapping[str, str]) -> bytes:
+async def _body(request: Request, headers: Mapping[str, str], body_deadline_s: float) -> bytes:
     """The body, if it is JSON and not too long."""
     declared = headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
         raise _too_large()
     body = bytearray()
     try:
-        async with asyncio.timeout(_BODY_DEADLINE_S):
+        async with asyncio.timeout(body_deadline_s):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
                     raise _too_large()
     except TimeoutError:
-        raise DeadlineExceeded(f"the body did not arrive within {_BODY_DEADLINE_S:.0f} s") from None
+        raise BodyTooLate(f"the body did not arrive within {body_deadline_s:g} s") from None
     media_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if body and media_type != "application/json" and not media_type.endswith("+json"):
         raise UnsupportedMediaType(f"the body must be application/json, not {media_type}")

@@ -18,6 +18,8 @@ Metadata = tuple[tuple[str, str], ...]
 
 _BEARER = re.compile(r"[Bb]earer +([\x21-\x7e]+)")
 _HEALTH_DEADLINE_S = 2.0
+# Of ours none has more than 170; what follows must fit into gRPC's metadata.
+_LONGEST_TOKEN = 512
 
 
 class MessageStream(Protocol):
@@ -47,9 +49,9 @@ def caller_metadata(headers: Mapping[str, str], client: str) -> Metadata:
             )
         given = f"Bearer {session}"
     token = _BEARER.fullmatch(given.strip())
-    if token is None:
+    if token is None or len(token.group(1)) > _LONGEST_TOKEN:
         raise Unauthenticated(
-            "the header Authorization must read 'Bearer <token>'",
+            f"the header Authorization must read 'Bearer <token>', of at most {_LONGEST_TOKEN} characters",
             reason="TOKEN_MALFORMED",
         )
     return ((AUTHORIZATION, f"Bearer {token.group(1)}"), *origin_metadata(client))

@@ -6,11 +6,15 @@ import time
 from collections.abc import Mapping
 
 from opentelemetry import trace
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.problems import problem_response
+from gateway.problems import HeadTooLarge, UriTooLong, problem_response
 from services.kit import telemetry
 from services.kit.errors import Internal, LoupeError
+
+MAX_URI_BYTES = 8 * 1024
+MAX_HEAD_BYTES = 32 * 1024
 
 _log = logging.getLogger(__name__)
 _tracer = telemetry.tracer(__name__)
@@ -66,11 +70,15 @@ class Envelope:
 
     async def _serve(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
         try:
+            _refuse_long(scope)
             await self._app(scope, receive, exchange.send)
         except LoupeError as error:
             if exchange.status:
                 raise
             await problem_response(error)(scope, receive, exchange.send)
+        except ClientDisconnect:
+            # Nobody is left to tell; as other servers log it.
+            exchange.status = 499
         except Exception as error:  # the boundary: what is no named error is a bug, logged here once
             incident = secrets.token_hex(6)
             _log.exception("an unforeseen failure", extra={"incident": incident})
@@ -79,6 +87,21 @@ class Envelope:
             told = Internal(f"internal error; tell the operator incident {incident}", incident=incident)
             told.__cause__ = error
             await problem_response(told)(scope, receive, exchange.send)
+
+
+def _refuse_long(scope: Scope) -> None:
+    uri = len(scope["raw_path"]) + len(scope["query_string"])
+    if uri > MAX_URI_BYTES:
+        raise UriTooLong(
+            f"path and query have {uri} bytes, more than {MAX_URI_BYTES}; leave out what is not needed",
+            max_bytes=MAX_URI_BYTES,
+        )
+    head = uri + sum(len(name) + len(value) for name, value in scope["headers"])
+    if head > MAX_HEAD_BYTES:
+        raise HeadTooLarge(
+            f"the head of the request has {head} bytes, more than {MAX_HEAD_BYTES}; send fewer headers",
+            max_bytes=MAX_HEAD_BYTES,
+        )
 
 
 class _Exchange:

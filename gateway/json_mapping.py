@@ -20,6 +20,9 @@ from services.kit.errors import InvalidArgument, Violation
 # What protobuf's JSON reader raises beside its own error, for documents that are odd rather than wrong.
 _REFUSALS = (json_format.Error, ValueError, TypeError, OverflowError, AttributeError, RecursionError)
 
+# Protobuf reads at most 100 messages within each other, and a level of a Struct is three of them.
+_MAX_DEPTH = 30
+
 _INTEGERS = {
     FieldDescriptor.CPPTYPE_INT32: ("a whole number of 32 bits", "32 位整数"),
     FieldDescriptor.CPPTYPE_INT64: ("a whole number of 64 bits", "64 位整数"),
@@ -49,20 +52,21 @@ def parse_json(body: bytes) -> object:
             "the body is not UTF-8", "请求体不是 UTF-8 编码", body[: error.start].decode()
         ) from None
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        document = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
     except json.JSONDecodeError as error:
         raise _malformed(error.msg, "JSON 格式错误", text[: error.pos]) from None
     except _NotJsonError as error:
         raise _refused(error.violation) from None
     except RecursionError:
-        raise _refused(
-            Violation("", "MALFORMED_JSON", "the document is nested too deeply", "JSON 嵌套过深")
-        ) from None
+        raise _too_deep() from None
     except ValueError:
         # Python refuses to read whole numbers of thousands of digits.
         raise InvalidArgument.of(
             Violation("", "MALFORMED_JSON", "a number is too long", "数字过长")
         ) from None
+    if _deeper_than(_MAX_DEPTH, document):
+        raise _too_deep()
+    return document
 
 
 def fill(message: Message, document: object, at: str = "") -> None:
@@ -220,6 +224,31 @@ def _wrong(path: str, value: object, expected: str, expected_zh: str) -> Violati
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
+
+
+def _deeper_than(levels: int, document: object) -> bool:
+    level = [document]
+    for _ in range(levels):
+        level = [
+            part
+            for value in level
+            if isinstance(value, dict | list)
+            for part in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return False
+    return any(isinstance(value, dict | list) for value in level)
+
+
+def _too_deep() -> InvalidArgument:
+    return _refused(
+        Violation(
+            "",
+            "MALFORMED_JSON",
+            f"the document is nested more than {_MAX_DEPTH} levels deep",
+            f"JSON 嵌套超过 {_MAX_DEPTH} 层",
+        )
+    )
 
 
 class _NotJsonError(Exception):

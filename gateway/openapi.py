@@ -34,11 +34,14 @@ _STATUSES: Mapping[str, str] = {
     "401": "No token, or not a valid one.",
     "403": "The token's role does not allow this.",
     "404": "What the path names does not exist.",
+    "408": "The body did not arrive in time.",
     "409": "The name is taken, or somebody else changed the resource meanwhile.",
     "412": "`If-Match` names a state of the resource that is past.",
     "413": "The body is longer than 1 MiB.",
+    "414": "Path and query are longer than 8 KiB.",
     "415": "The body is not JSON.",
     "429": "A limit is reached.",
+    "431": "The headers are longer than 32 KiB.",
     "500": "A bug; the problem names the incident.",
     "501": "The service does not have this operation.",
     "503": "A service is away; the same request may succeed later.",
@@ -176,7 +179,7 @@ def _body_schema(operation: Operation, schemas: "_Schemas") -> Json:
 
 
 def _statuses(operation: Operation) -> list[str]:
-    without_body = set() if operation.body else {"413", "415"}
+    without_body = set() if operation.body else {"408", "413", "415"}
     without_etag = set() if ETAG in operation.method.input_type.fields_by_name else {"412"}
     return [status for status in _STATUSES if status not in without_body | without_etag]
 

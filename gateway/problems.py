@@ -16,7 +16,15 @@ from dataclasses import dataclass
 from opentelemetry import trace
 from starlette.responses import Response
 
-from services.kit.errors import Aborted, InvalidArgument, LoupeError, NotFound, OutOfRange, Unimplemented
+from services.kit.errors import (
+    Aborted,
+    DeadlineExceeded,
+    InvalidArgument,
+    LoupeError,
+    NotFound,
+    OutOfRange,
+    Unimplemented,
+)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -80,6 +88,30 @@ class BodyTooLarge(OutOfRange):
     reason = "BODY_TOO_LARGE"
 
 
+class UriTooLong(OutOfRange):
+    """Path and query together are longer than any operation needs."""
+
+    reason = "URI_TOO_LONG"
+
+
+class HeadTooLarge(OutOfRange):
+    """Request line and headers together are longer than any request of ours."""
+
+    reason = "HEAD_TOO_LARGE"
+
+
+class MalformedRequest(InvalidArgument):
+    """What came is no HTTP."""
+
+    reason = "MALFORMED_REQUEST"
+
+
+class BodyTooLate(DeadlineExceeded):
+    """The body of the request did not arrive in time."""
+
+    reason = "BODY_TOO_LATE"
+
+
 class UnsupportedMediaType(InvalidArgument):
     """The body is not JSON."""
 
@@ -95,7 +127,10 @@ class EtagMismatch(Aborted):
 # What HTTP knows better than the canonical codes.
 _OWN_STATUS: Mapping[type[LoupeError], int] = {
     MethodNotAllowed: 405,
+    BodyTooLate: 408,
     BodyTooLarge: 413,
+    UriTooLong: 414,
+    HeadTooLarge: 431,
     UnsupportedMediaType: 415,
     EtagMismatch: 412,
 }
@@ -145,7 +180,7 @@ def problem_response(error: LoupeError) -> Response:
         headers["Retry-After"] = error.facts["retry_after_s"]
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = error.facts["allowed"]
-    if isinstance(error, BodyTooLarge):
+    if isinstance(error, BodyTooLarge | BodyTooLate):
         # The rest of the body is not read, so the connection cannot carry another request.
         headers["Connection"] = "close"
     return Response(

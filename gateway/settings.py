@@ -1,8 +1,49 @@
 """Settings of the gateway."""
 
 from dataclasses import dataclass
+from ssl import CERT_REQUIRED
+from typing import Any
 
 from services.kit.settings import setting
+from services.kit.tls import TlsSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpSettings:
+    """Towards browsers and machines: TLS, and how long a request may take to arrive."""
+
+    certificate: str = setting(
+        "LOUPE_HTTPS_CERTIFICATE", default="", doc="PEM file of the gateway's chain; empty: plain HTTP."
+    )
+    key: str = setting("LOUPE_HTTPS_KEY", default="", doc="PEM file of its key.")
+    client_authority: str = setting(
+        "LOUPE_HTTPS_CLIENT_AUTHORITY",
+        default="",
+        doc="PEM file of the authorities whose certificates clients must show; empty: none is asked for.",
+    )
+    head_deadline_s: float = setting(
+        "LOUPE_GATEWAY_HEAD_DEADLINE_S",
+        default=20.0,
+        doc="How long the head of a request may take; its connection is closed then.",
+    )
+    body_deadline_s: float = setting(
+        "LOUPE_GATEWAY_BODY_DEADLINE_S", default=30.0, doc="How long the body of a request may take."
+    )
+
+    def __post_init__(self) -> None:
+        if bool(self.certificate) != bool(self.key):
+            raise ValueError("LOUPE_HTTPS_CERTIFICATE and LOUPE_HTTPS_KEY are set together or not at all")
+        if self.client_authority and not self.certificate:
+            raise ValueError("LOUPE_HTTPS_CLIENT_AUTHORITY needs LOUPE_HTTPS_CERTIFICATE")
+
+    def uvicorn_options(self) -> dict[str, Any]:
+        """As arguments of uvicorn.Config."""
+        if not self.certificate:
+            return {}
+        options: dict[str, Any] = {"ssl_certfile": self.certificate, "ssl_keyfile": self.key}
+        if self.client_authority:
+            options |= {"ssl_ca_certs": self.client_authority, "ssl_cert_reqs": CERT_REQUIRED}
+        return options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +59,8 @@ class Settings:
         default="",
         doc="host:port of the object storage that pictures come from; the console's pages may show those.",
     )
+    tls: TlsSettings
+    http: HttpSettings
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="Least level that is logged.")
     deadline_s: float = setting(
         "LOUPE_GATEWAY_DEADLINE_S", default=30.0, doc="How long a request may take, streams apart."

@@ -25,6 +25,7 @@ from services.kit.auth import Principal, Role, current_principal
 from services.kit.errors import Aborted, InvalidArgument, NotFound, Unauthenticated, Unavailable, Violation
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer, Service
+from services.kit.tls import TlsSettings
 
 # ruff: noqa: ANN001, ANN201, ARG002, N802 -- handlers have the names and arguments of their generated base
 
@@ -201,8 +202,11 @@ Install = Callable[[StreamLimits], AbstractAsyncContextManager[Installation]]
 
 
 @contextlib.asynccontextmanager
-async def installation(limits: StreamLimits) -> AsyncIterator[Installation]:
-    """Gateway and backend; one gRPC server stands for all three services."""
+async def installation(
+    limits: StreamLimits,
+    tls: TlsSettings = TlsSettings(),  # noqa: B008 -- frozen
+) -> AsyncIterator[Installation]:
+    """Gateway and backend, with mutual TLS between them or none; one gRPC server for all three services."""
     tasks = Tasks()
     services = [
         Service(
@@ -222,11 +226,18 @@ async def installation(limits: StreamLimits) -> AsyncIterator[Installation]:
         ),
     ]
     async with contextlib.AsyncExitStack() as stack:
-        backend = GrpcServer(services, verifier=Verifier(), address="127.0.0.1:0")
+        backend = GrpcServer(
+            services,
+            verifier=Verifier(),
+            address="127.0.0.1:0",
+            credentials=tls.server_credentials(),
+        )
         await stack.enter_async_context(backend)
         names = ("registry", "scheduler", "evaluator")
         channels = {
-            name: await stack.enter_async_context(connect(f"127.0.0.1:{backend.port}", retries=False))
+            name: await stack.enter_async_context(
+                connect(f"127.0.0.1:{backend.port}", credentials=tls.channel_credentials(), retries=False)
+            )
             for name in names
         }
         streams = Streams(limits)
