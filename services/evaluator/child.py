@@ -1,4 +1,4 @@
-"""The warm child of an evaluator worker: imports torch once, then measures and predicts, order after order.
+"""The warm child of an evaluator worker: imports torch once, then measures, predicts and packages.
 
     python -m services.evaluator.child
 
@@ -21,9 +21,16 @@ and {"order": "predict", "work": {…}} over a question bank (P1), where work ha
     filter_resolution          whether samples that do not conform are set aside; the rule is the weights' own
     confidence_threshold       in [0, 1], optional 0: a prediction under it is marked for a human
 
+and {"order": "package", "work": {…}} of a released version (X), where work has
+
+    task, job, weights_key     as above
+    model, version             how people call it, such as panel-adc and v3.01
+    format                     CSOT_ARTIFACT or ONNX
+    folder                     where the package is written
+
 Events
 
-    progress       phase: EVALUATING or PREDICTING; fraction; eta_s; images_per_s
+    progress       phase: EVALUATING, PREDICTING or PACKAGING; fraction; of the first two eta_s; images_per_s
     samples        samples: [{manifest, name, sha256, code, mask_sha256, outcome, …}, …]; at most 200.
                    outcome:
                      PREDICTED: predicted, confidence, top [[code, confidence], …] (3), decided_by: softmax,
@@ -35,8 +42,9 @@ Events
                      NONCONFORMING (the resolution filter) or UNREADABLE: reason, message, as in
                        the trainer's `nonconforming`
                    every sample once; evaluate tells all that was set aside, then the validation side
-    finished       predicted, nonconforming, unreadable (counts), codes, num_of_classes, duration_s
-    failed         WEIGHTS_* (user fault) for weights that cannot be used
+    finished       predicted, nonconforming, unreadable (counts), codes, num_of_classes, duration_s; of a
+                   package its path, to upload and to delete, abi_version and format_version
+    failed         WEIGHTS_* (user fault) for weights that cannot be used; NOT_PACKAGEABLE, CANNOT_BUILD
 
 The figures are not computed here: services.evaluator.measuring.metrics, without torch, takes what was told.
 """
@@ -55,6 +63,9 @@ import torch
 
 from services.evaluator.measuring.masks import MaskFiles
 from services.evaluator.measuring.predict import NotPredicted, Prediction, predict
+from services.evaluator.packaging.faults import CannotBuild, NotPackageable
+from services.evaluator.packaging.making import make_package
+from services.evaluator.packaging.models import Named
 from services.kit.child_process import ParentLink
 from services.vision.channel import Channel
 from services.vision.faults import UserFault
@@ -71,7 +82,7 @@ _THREADS = torch.get_num_threads()
 
 
 class Evaluator:
-    """Carries out orders; `evaluate` and `predict` raise Fault."""
+    """Carries out orders; `evaluate`, `predict` and `package` raise Fault."""
 
     def __init__(self, objects: Objects, packs: PackCache, channel: Channel) -> None:
         self._objects = objects
@@ -117,6 +128,28 @@ class Evaluator:
             else:
                 kept.append(sample)
         self._tell(weights, set_aside, kept, work, "PREDICTING")
+
+    def package(self, work: Mapping[str, Any]) -> None:
+        """The zip of a released version."""
+        self._channel.emit("progress", phase="PACKAGING", fraction=0.0)
+        weights = self._weights(work)
+        self._channel.emit("progress", phase="PACKAGING", fraction=0.1)
+        self._channel.stop_if_asked()
+        named = Named(_entry(work, "model"), _entry(work, "version"))
+        try:
+            made = make_package(weights, named, _entry(work, "format"), Path(_entry(work, "folder")))
+        except NotPackageable as error:
+            raise UserFault("NOT_PACKAGEABLE", str(error)) from error
+        except CannotBuild as error:
+            # Another worker may have the compiler; this machine will not get one by trying again.
+            raise UserFault("CANNOT_BUILD", str(error)) from error
+        self._channel.emit("progress", phase="PACKAGING", fraction=0.9)
+        self._channel.emit(
+            "finished",
+            path=str(made.path),
+            abi_version=made.abi_version,
+            format_version=made.format_version,
+        )
 
     def _weights(self, work: Mapping[str, Any]) -> Weights:
         torch.set_num_threads(int(work.get("threads") or _THREADS))
@@ -250,7 +283,9 @@ def main() -> int:
     cv2.setNumThreads(1)  # the pack decodes in threads of its own
     objects, packs, _ = from_environment()
     evaluator = Evaluator(objects, packs, channel)
-    return channel.serve({"evaluate": evaluator.evaluate, "predict": evaluator.predict})
+    return channel.serve(
+        {"evaluate": evaluator.evaluate, "predict": evaluator.predict, "package": evaluator.package}
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The evaluator's worker, `python -m services.evaluator.worker`: EVALUATE and PREDICT jobs.
+"""The evaluator's worker, `python -m services.evaluator.worker`: EVALUATE, PREDICT and PACKAGE jobs.
 
 No torch: that is its child's (`services.evaluator.child`).
 """
@@ -23,7 +23,7 @@ from services.kit.settings import setting
 from services.work.job import JobInHand
 from services.work.process import start
 from services.work.settings import WorkerSettings
-from services.work.values import JobKind, Lease, Network, Outcome, Reported
+from services.work.values import JobKind, Lease, Network, Outcome, Packaged, Reported
 
 _UPLOADS = 16
 """At a time."""
@@ -74,18 +74,43 @@ class Measurement:
         return Reported(await self.sender.send(self.lease, report, self.spool, self.data_paths))
 
 
-class EvaluatorCraft:
-    """Measures and predicts."""
+@dataclass(frozen=True, slots=True)
+class Packaging:
+    """One PACKAGE job."""
 
-    kinds = (JobKind.EVALUATE, JobKind.PREDICT)
+    order: Mapping[str, Any]
+    data_paths: Mapping[str, str] = field(default_factory=dict)
+    max_iterations: Mapping[Network, int] = field(default_factory=dict)
+
+    async def hear(self, event: Mapping[str, Any], job: JobInHand) -> bool:
+        """Nothing that not all jobs tell."""
+        del event, job
+        return False
+
+    async def conclude(self, event: Mapping[str, Any], job: JobInHand) -> Outcome:
+        """Store the package; only then is it named."""
+        path = Path(event["path"])
+        size_bytes = (await asyncio.to_thread(path.stat)).st_size
+        sha256 = await job.store("packages", path, ".zip", "application/zip")
+        return Packaged(sha256, size_bytes, event["abi_version"], event["format_version"])
+
+
+class EvaluatorCraft:
+    """Measures, predicts and packages."""
+
+    kinds = (JobKind.EVALUATE, JobKind.PREDICT, JobKind.PACKAGE)
 
     def __init__(self, sender: ReportSender, *, threads: int) -> None:
         self._sender = sender
         self._threads = threads
 
-    def assign(self, lease: Lease, folder: Path) -> Measurement:
+    def assign(self, lease: Lease, folder: Path) -> Measurement | Packaging:
         """The order of a job, and where its results wait for their report."""
         work = lease.work
+        names = {"task": lease.task, "job": lease.job, "threads": self._threads}
+        if isinstance(work, job_pb2.PackageWork):
+            order_work = worker_wire.package_work(work)
+            return Packaging({"order": "package", "work": {**names, "folder": str(folder), **order_work}})
         report = report_pb2.Report(task=lease.task)
         match work:
             case job_pb2.EvaluateWork():
@@ -97,21 +122,15 @@ class EvaluatorCraft:
                 report.model_version = work.model_version
                 report.confidence_threshold = work.confidence_threshold
             case _:
-                raise TypeError(f"{lease.job} is neither an evaluation nor a prediction")
+                raise TypeError(f"{lease.job} is neither an evaluation nor a prediction nor an export")
         report.weights_sha256 = work.weights_sha256
         report.code_list.extend(work.code_list)
         report.num_of_classes = work.num_of_classes
         report.data_paths.extend(manifest.data_path for manifest in work.manifests)
         masks_folder = folder / "masks"
-        names = {
-            "task": lease.task,
-            "job": lease.job,
-            "threads": self._threads,
-            "masks_folder": str(masks_folder),
-        }
         return Measurement(
             lease=lease,
-            order={"order": order, "work": {**names, **order_work}},
+            order={"order": order, "work": {**names, "masks_folder": str(masks_folder), **order_work}},
             data_paths=worker_wire.data_paths(work.manifests),
             report=report,
             spool=Spool(folder / "results.jsonl"),

@@ -1,9 +1,10 @@
-"""EvaluateWork, PredictWork and what the child says of samples, between contracts and JSON."""
+"""EvaluateWork, PredictWork, PackageWork and what the child says of samples, between contracts and JSON."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from loupe.evaluator.v1 import report_pb2
+from loupe.registry.v1 import model_pb2
 from loupe.scheduler.v1 import job_pb2
 
 _DECIDED_BY = {
@@ -32,6 +33,17 @@ def predict_work(message: job_pb2.PredictWork) -> dict[str, Any]:
         "filter_resolution": message.filter_resolution,
         "confidence_threshold": message.confidence_threshold,
         "classification_only": message.classification_only,
+    }
+
+
+def package_work(message: job_pb2.PackageWork) -> dict[str, Any]:
+    """The order's work for a package."""
+    _, model, _, version = message.model_version.split("/")
+    return {
+        "weights_key": f"weights/{message.weights_sha256}.safetensors",
+        "model": model,
+        "version": version,
+        "format": model_pb2.PackageFormat.Name(message.format).removeprefix("PACKAGE_FORMAT_"),
     }
 
 

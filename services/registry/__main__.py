@@ -68,7 +68,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
                 images=ImageCatalogue(database.sessions, clock),
                 data=DataCatalogue(database.sessions, store, inspector, clock),
                 master_data=MasterData(database.sessions),
-                library=Library(database.sessions, clock),
+                library=Library(database.sessions, store, clock),
                 accounts=accounts,
                 log_ins=LogIns(database.sessions, clock, SlowHash(settings.password_memory_kib)),
                 verifier=verifier,

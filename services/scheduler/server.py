@@ -18,6 +18,7 @@ from services.kit.auth import Role, current_principal
 from services.kit.errors import InvalidArgument
 from services.kit.grpc_server import Service
 from services.kit.paging import key_of, size_of, texts, token_of
+from services.scheduler.application.exporting import Exports
 from services.scheduler.application.leases import Leases
 from services.scheduler.application.parts import Parts
 from services.scheduler.application.reporting import Reporting
@@ -40,6 +41,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     def __init__(self, parts: Parts) -> None:
         self._submissions = Submissions(parts)
         self._wishes = Wishes(parts)
+        self._exports = Exports(parts)
         self._watches = Watches(parts, self._wishes)
 
     async def CreateTask(self, request: task_service_pb2.CreateTaskRequest, _: Context) -> task_pb2.Task:  # noqa: N802, D102
@@ -99,6 +101,17 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         self, request: task_service_pb2.ReleaseTaskRequest, _: Context
     ) -> task_pb2.Task:
         return tasks.task(await self._wishes.release(_task_id(request.name), request.etag, _caller()))
+
+    async def ExportModelVersion(  # noqa: N802, D102
+        self, request: task_service_pb2.ExportModelVersionRequest, _: Context
+    ) -> task_pb2.Task:
+        task = await self._exports.export(
+            request.model_version,
+            tasks.package_format(request.format),
+            request.compute_resource,
+            _caller(),
+        )
+        return tasks.task(await self._wishes.get(task.id))
 
     async def WatchTask(  # noqa: N802, D102
         self, request: task_service_pb2.WatchTaskRequest, _: Context

@@ -27,6 +27,7 @@ _SHARE: Mapping[Phase, tuple[float, float]] = {
     Phase.TRAINING: (0.05, 0.90),
     Phase.EVALUATING: (0.95, 0.05),
     Phase.PREDICTING: (0.0, 1.0),
+    Phase.PACKAGING: (0.0, 1.0),
 }
 
 

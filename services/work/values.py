@@ -22,6 +22,7 @@ class JobKind(enum.StrEnum):
     TRAIN = "train"
     EVALUATE = "evaluate"
     PREDICT = "predict"
+    PACKAGE = "package"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class Phase(enum.StrEnum):
     TRAINING = "training"
     EVALUATING = "evaluating"
     PREDICTING = "predicting"
+    PACKAGING = "packaging"
 
 
 class StageName(enum.StrEnum):
@@ -216,6 +218,16 @@ class Reported:
 
 
 @dataclass(frozen=True, slots=True)
+class Packaged:
+    """Outcome of PACKAGE: the package is stored. The versions are 0 where the format has none."""
+
+    sha256: str
+    size_bytes: int
+    abi_version: int
+    format_version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """Outcome of a job that cannot go on. Retryable: an infrastructure fault, not the user's (T5)."""
 
@@ -231,4 +243,4 @@ class Terminated:
     """Outcome of a job that was stopped as the user wished; its process is gone (T2)."""
 
 
-Outcome = Trained | Reported | Failed | Terminated
+Outcome = Trained | Reported | Packaged | Failed | Terminated

@@ -11,6 +11,7 @@ _KINDS: Mapping[v.JobKind, job_pb2.JobKind.ValueType] = {
     v.JobKind.TRAIN: job_pb2.JOB_KIND_TRAIN,
     v.JobKind.EVALUATE: job_pb2.JOB_KIND_EVALUATE,
     v.JobKind.PREDICT: job_pb2.JOB_KIND_PREDICT,
+    v.JobKind.PACKAGE: job_pb2.JOB_KIND_PACKAGE,
 }
 _NETWORKS: Mapping[v.Network, task_pb2.Network.ValueType] = {
     v.Network.CLASSIFICATION: task_pb2.NETWORK_CLASSIFICATION,
@@ -22,6 +23,7 @@ _PHASES: Mapping[v.Phase | None, task_pb2.Phase.ValueType] = {
     v.Phase.TRAINING: task_pb2.PHASE_TRAINING,
     v.Phase.EVALUATING: task_pb2.PHASE_EVALUATING,
     v.Phase.PREDICTING: task_pb2.PHASE_PREDICTING,
+    v.Phase.PACKAGING: task_pb2.PHASE_PACKAGING,
 }
 _STAGES: Mapping[v.StageName, task_pb2.StageName.ValueType] = {
     v.StageName.RESOLUTION_FILTER: task_pb2.STAGE_NAME_RESOLUTION_FILTER,
@@ -124,6 +126,10 @@ def finish_request(lease: v.Lease, outcome: v.Outcome) -> job_service_pb2.Finish
             request.trained.split_sha256 = outcome.split_sha256
         case v.Reported():
             request.reported.report = outcome.report
+        case v.Packaged():
+            package = request.packaged.package
+            package.sha256, package.size_bytes = outcome.sha256, outcome.size_bytes
+            package.abi_version, package.format_version = outcome.abi_version, outcome.format_version
         case v.Failed():
             request.failed.retryable = outcome.retryable
             request.failed.failure.CopyFrom(

@@ -38,6 +38,7 @@ from services.work.values import (
     LeaseLost,
     Network,
     Outcome,
+    Packaged,
     Reported,
     Terminated,
     Trained,
@@ -289,7 +290,7 @@ class Worker:
                 outcome = driver.result() if driver.done() and not driver.cancelled() else None
                 await _first(job.flush(), held)
         # It may have finished while it was asked to stop. That it died is what was wished.
-        return outcome if isinstance(outcome, Trained | Reported) else None
+        return outcome if isinstance(outcome, Trained | Reported | Packaged) else None
 
     async def _stop_child(
         self, driver: "asyncio.Task[Outcome]", grace_s: float, *, conclude_s: float

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.evaluator.packaging.faults import NotPackageable
 from services.evaluator.packaging.models import Named
+from services.evaluator.packaging.native_library import LIBRARY
 from services.vision.weights import Weights
 
 FORMAT_VERSION = 1
@@ -22,27 +23,37 @@ def write_config(
 ) -> str:
     """The text, in which `files` (name → bytes) are told by their hashes. Equal arguments give equal text."""
     lines = [
-        f"# Model {named.model} {named.version}, exported by Loupe for libCsotArtifact.so.",
-        "#",
-        "# The library reads everything above the line `model:`. An operator may change filter_resolution,",
-        "# thresholds and min_area_px; a change counts from the next time the package is opened.",
+        *_heading(named, files),
         f"format_version: {FORMAT_VERSION}",
         "",
         "# true: an image whose resolution is not what the model was taught on is not judged.",
         f"filter_resolution: {str(filter_resolution).lower()}",
         "",
-        "# The package's other files; `sha256sum models.xbin libCsotArtifact.so` prints the same.",
+        f"# The package's other files; `sha256sum {' '.join(files)}` prints the same.",
         "sha256:",
         *(f"  {name}: {hashlib.sha256(data).hexdigest()}" for name, data in files.items()),
         "",
         *_thresholds(weights, confidence),
         "",
-        "# From here on nothing is read by the library.",
+        "# From here on: what people want to know.",
         "model:",
         *_described(weights, named),
         "...",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _heading(named: Named, files: Mapping[str, bytes]) -> Iterator[str]:
+    if LIBRARY in files:
+        yield f"# Model {named.model} {named.version}, exported by Loupe for {LIBRARY}."
+        yield "#"
+        yield "# The library reads everything above the line `model:`. An operator may change"
+        yield "# filter_resolution, thresholds and min_area_px; a change counts from the next opening on."
+        return
+    yield f"# Model {named.model} {named.version}, exported by Loupe as ONNX for a runtime of your own."
+    yield "#"
+    yield "# Each network takes `images`, float32 (N, 3, H, W), and answers `logits`. Resizing, normalising,"
+    yield "# windows, special codes and the thresholds below are the runtime's business."
 
 
 def _thresholds(weights: Weights, confidence: float) -> Iterator[str]:

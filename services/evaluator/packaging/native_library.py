@@ -129,6 +129,12 @@ def library() -> Path:
     return built
 
 
+def abi_version() -> int:
+    """Of the interface, as its header says."""
+    header = (SOURCES / "csot_artifact.h").read_text(encoding="utf-8")
+    return int(header.partition("#define CSOT_ABI_VERSION ")[2].split()[0])
+
+
 def cache_folder() -> Path:
     """Where built libraries are kept."""
     chosen = os.environ.get("LOUPE_NATIVE_CACHE")

@@ -1,4 +1,4 @@
-"""Deletes what was uploaded and never added, or written and never pinned: no row names it (D2, W12)."""
+"""Deletes what was uploaded and never added, or written and never pinned or recorded: no row names it."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -7,6 +7,7 @@ from services.kit.database import Sessions
 from services.kit.object_store import ObjectStore
 from services.kit.process import Clock
 from services.registry.storage.datasets import Snapshots
+from services.registry.storage.models import PACKAGES, Models
 from services.registry.storage.samples import Objects
 
 # An object is there before the row that names it: what is younger may be on its way. An import that goes on
@@ -26,7 +27,10 @@ class Collector:
         """Delete every object older than the grace that no row names; returns how many."""
         before = self._clock.now() - grace
         samples = await self._store.delete_orphans("samples", "", before, self._samples)
-        return samples + await self._store.delete_orphans("manifests", ".jsonl", before, self._manifests)
+        manifests = await self._store.delete_orphans("manifests", ".jsonl", before, self._manifests)
+        # An export that did not come to its end, or whose version had been packaged already.
+        packages = await self._store.delete_orphans(PACKAGES, ".zip", before, self._packages)
+        return samples + manifests + packages
 
     async def _samples(self, sha256s: Collection[str]) -> Collection[str]:
         """Also those that are in no listing any more: a snapshot's manifest may hold them for ever."""
@@ -36,3 +40,7 @@ class Collector:
     async def _manifests(self, sha256s: Collection[str]) -> Collection[str]:
         async with self._sessions.begin() as session:
             return await Snapshots(session).named(sha256s)
+
+    async def _packages(self, sha256s: Collection[str]) -> Collection[str]:
+        async with self._sessions.begin() as session:
+            return await Models(session).named_packages(sha256s)

@@ -1,7 +1,8 @@
 """The library of released models (R2 to R4)."""
 
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,21 +13,43 @@ from services.registry.domain.identifiers import refuse
 from services.registry.domain.models import (
     Model,
     ModelVersion,
+    Package,
+    PackageFormat,
     Release,
     ReleasedElsewhere,
     VersionArchived,
     check_alias,
 )
 from services.registry.domain.paging import Page, PageRequest
-from services.registry.storage.models import Models
-from services.registry.wire.models import released
+from services.registry.storage.models import PACKAGES, Models
+from services.registry.wire.models import packaged, released
+
+_LINK_LIFE = timedelta(minutes=10)
+
+
+class Links(Protocol):
+    """What the library needs of the object store."""
+
+    def presign_get(self, key: str, *, expires_s: int, download_name: str | None = None) -> str:
+        """A link that reads the object without credentials."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where bytes are to be had until `expire_time`, and what to call them."""
+
+    url: str
+    expire_time: datetime
+    file_name: str
 
 
 class Library:
-    """Models, their versions and aliases."""
+    """Models, their versions, aliases and packages."""
 
-    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+    def __init__(self, sessions: Sessions, links: Links, clock: Clock) -> None:
         self._sessions = sessions
+        self._links = links
         self._clock = clock
 
     async def get(self, model: str) -> Model:
@@ -90,6 +113,34 @@ class Library:
             await models.set_alias(version, alias)
             await models.touch(model, caller, self._clock.now())
             return replace(version, aliases=tuple(sorted({*version.aliases, alias})))
+
+    async def record_package(self, model: str, version_id: str, package: Package) -> Package:
+        """Name a stored package, and announce it once; the first of a format stays (X)."""
+        refuse(package.faults())
+        package = replace(package, create_time=self._clock.now())
+        async with self._sessions.begin() as session:
+            models = Models(session)
+            version = await models.resolve(model, version_id)
+            if not await models.add_package(version, package):
+                return (await models.resolve(model, version_id)).package(package.format)
+            outbox.add(session, *packaged(version, package))
+        return package
+
+    async def link_package(self, model: str, version_id: str, wanted: PackageFormat) -> tuple[Package, Link]:
+        """The package of a format, and where it is to be had; NotExported."""
+        version = await self.version(model, version_id)
+        package = version.package(wanted)
+        return package, self._link(f"{PACKAGES}/{package.sha256}.zip", version.file_name(wanted))
+
+    async def link_weights(self, model: str, version_id: str) -> tuple[str, Link]:
+        """The SHA-256 of the weights, and where they are to be had."""
+        version = await self.version(model, version_id)
+        sha256 = version.release.weights_sha256
+        return sha256, self._link(f"weights/{sha256}.safetensors", f"{model}-{version.number}.safetensors")
+
+    def _link(self, key: str, file_name: str) -> Link:
+        url = self._links.presign_get(key, expires_s=int(_LINK_LIFE.total_seconds()), download_name=file_name)
+        return Link(url, self._clock.now() + _LINK_LIFE, file_name)
 
 
 async def number_release(session: AsyncSession, release: Release, now: datetime) -> ModelVersion:

@@ -1,12 +1,13 @@
 """Released models, their versions and aliases (R2 to R4)."""
 
+import enum
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
-from services.kit.errors import FailedPrecondition, InvalidArgument, Violation
+from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound, Violation
 from services.registry.domain.identifiers import model_id_faults, sha256_faults, shown
 from services.registry.domain.images import MAX_NUMBER, InputSpecification, TaskType
 
@@ -155,15 +156,72 @@ class Release:
         return faults
 
 
+class PackageFormat(enum.StrEnum):
+    """What a version is exported as (X)."""
+
+    CSOT_ARTIFACT = "CSOT_ARTIFACT"
+    ONNX = "ONNX"
+
+
+_FILE_ENDING = {PackageFormat.CSOT_ARTIFACT: "", PackageFormat.ONNX: "-onnx"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A zip for machines that run the version without Loupe; recorded once, never replaced."""
+
+    format: PackageFormat
+    sha256: str
+    size_bytes: int
+    create_time: datetime
+    abi_version: int = 0
+    """Of the library's C interface; 0 where there is no library."""
+    format_version: int = 0
+    """Of models.xbin; 0 where there is none."""
+
+    def faults(self) -> list[Violation]:
+        """What is wrong with it."""
+        faults = sha256_faults(self.sha256, "package.sha256")
+        if self.size_bytes <= 0:
+            faults.append(
+                Violation(
+                    "package.size_bytes",
+                    "OUT_OF_RANGE",
+                    f"size_bytes is {self.size_bytes}; a package has bytes",
+                    f"size_bytes 为 {self.size_bytes}；包的大小须大于 0",
+                )
+            )
+        return faults
+
+
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """One immutable released version with its lineage; only `archived` and `aliases` may change."""
+    """One released version with its lineage; `archived` and `aliases` may change, `packages` grow."""
 
     release: Release
     number: VersionNumber
     create_time: datetime
     archived: bool = False
     aliases: tuple[str, ...] = ()
+    packages: tuple[Package, ...] = ()
+
+    def package(self, wanted: PackageFormat) -> Package:
+        """The package of a format; NotExported."""
+        for package in self.packages:
+            if package.format is wanted:
+                return package
+        name = f"models/{self.release.model}/versions/{self.number}"
+        raise NotExported(f"{name} has no {wanted} package; export it first", resource=name)
+
+    def file_name(self, its: PackageFormat) -> str:
+        """What a package is called where people keep it: `panel-adc-v3.01.zip`."""
+        return f"{self.release.model}-{self.number}{_FILE_ENDING[its]}.zip"
+
+
+class NotExported(NotFound):
+    """Nobody has exported the version in that format yet, or its task is not COMPLETED."""
+
+    reason = "NOT_EXPORTED"
 
 
 class ReleasedElsewhere(FailedPrecondition):

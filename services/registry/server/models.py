@@ -11,8 +11,8 @@ from services.kit.auth import current_principal
 from services.registry.application.models import Library
 from services.registry.wire import models as wire
 from services.registry.wire import names
-from services.registry.wire.identity import principal_name
 from services.registry.wire.paging import page_of, token_of
+from services.registry.wire.values import timestamp
 
 Context = Any  # grpc.aio's context; no handler touches it
 
@@ -74,3 +74,24 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
             caller=principal_name(current_principal()),
         )
         return wire.version_out(version)
+
+    async def RecordPackage(self, request: rpc.RecordPackageRequest, _: Context) -> pb.Package:
+        package = await self._library.record_package(
+            *names.parse_model_version(request.name), wire.package_in(request.package)
+        )
+        return wire.package_out(package)
+
+    async def LinkPackage(self, request: rpc.LinkPackageRequest, _: Context) -> rpc.LinkPackageResponse:
+        package, link = await self._library.link_package(
+            *names.parse_model_version(request.name), wire.format_in(request.format)
+        )
+        return rpc.LinkPackageResponse(
+            url=link.url,
+            expire_time=timestamp(link.expire_time),
+            package=wire.package_out(package),
+            file_name=link.file_name,
+        )
+
+    async def LinkWeights(self, request: rpc.LinkWeightsRequest, _: Context) -> rpc.LinkWeightsResponse:
+        sha256, link = await self._library.link_weights(*names.parse_model_version(request.name))
+        return rpc.LinkWeightsResponse(url=link.url, expire_time=timestamp(link.expire_time), sha256=sha256)

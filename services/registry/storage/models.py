@@ -1,6 +1,6 @@
 """Rows of models, versions and aliases."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -11,12 +11,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.errors import NotFound
 from services.registry.domain.images import TaskType
-from services.registry.domain.models import LATEST, Model, ModelVersion, Release, VersionNumber
+from services.registry.domain.models import (
+    LATEST,
+    Model,
+    ModelVersion,
+    Package,
+    PackageFormat,
+    Release,
+    VersionNumber,
+)
 from services.registry.domain.paging import Page, PageRequest
 from services.registry.storage.images import input_specification
 from services.registry.storage.tables import model_aliases as aliases
 from services.registry.storage.tables import model_versions as versions
-from services.registry.storage.tables import models
+from services.registry.storage.tables import models, packages
+
+# The folder of the object store.
+PACKAGES = "packages"
 
 
 class Models:
@@ -183,6 +194,28 @@ class Models:
             lambda item: (item.number.major, item.number.release_number),
         )
 
+    async def add_package(self, version: ModelVersion, package: Package) -> bool:
+        """Whether the version had none of its format yet."""
+        added = await self._session.scalar(
+            insert(packages)
+            .values(
+                model=version.release.model,
+                **asdict(version.number),
+                **{**asdict(package), "sha256": bytes.fromhex(package.sha256)},
+            )
+            .on_conflict_do_nothing()
+            .returning(packages.c.model)
+        )
+        return added is not None
+
+    async def named_packages(self, sha256s: Collection[str]) -> set[str]:
+        """Those of the hashes that a version's package has."""
+        wanted = sa.cast([bytes.fromhex(value) for value in sha256s], sa.ARRAY(sa.LargeBinary))
+        rows = await self._session.scalars(
+            sa.select(packages.c.sha256).where(packages.c.sha256 == sa.any_(wanted))
+        )
+        return {sha256.hex() for sha256 in rows}
+
     async def set_archived(self, version: ModelVersion, *, archived: bool) -> None:
         """Hide the version, or show it again."""
         await self._session.execute(sa.update(versions).where(*_is(version)).values(archived=archived))
@@ -228,7 +261,31 @@ def _with_aliases() -> sa.Select[Any]:
         .correlate(versions)
         .scalar_subquery()
     )
-    return sa.select(versions, listed.label("aliases"))
+    exported = (
+        sa.select(
+            sa.func.jsonb_agg(
+                aggregate_order_by(
+                    sa.func.jsonb_build_object(
+                        *("format", packages.c.format),
+                        *("sha256", sa.func.encode(packages.c.sha256, "hex")),
+                        *("size_bytes", packages.c.size_bytes),
+                        *("create_time", packages.c.create_time),
+                        *("abi_version", packages.c.abi_version),
+                        *("format_version", packages.c.format_version),
+                    ),
+                    packages.c.format,
+                )
+            )
+        )
+        .where(
+            packages.c.model == versions.c.model,
+            packages.c.major == versions.c.major,
+            packages.c.release_number == versions.c.release_number,
+        )
+        .correlate(versions)
+        .scalar_subquery()
+    )
+    return sa.select(versions, listed.label("aliases"), exported.label("packages"))
 
 
 def _model(row: Any) -> Model:  # noqa: ANN401 -- a row has no static type
@@ -269,4 +326,15 @@ def _version(row: Any) -> ModelVersion:  # noqa: ANN401 -- a row has no static t
         create_time=row.create_time,
         archived=row.archived,
         aliases=tuple(row.aliases or ()),
+        packages=tuple(_package(one) for one in row.packages or ()),
+    )
+
+
+def _package(of: dict[str, Any]) -> Package:
+    return Package(
+        **{
+            **of,
+            "format": PackageFormat(of["format"]),
+            "create_time": datetime.fromisoformat(of["create_time"]),
+        }
     )

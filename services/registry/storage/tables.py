@@ -143,6 +143,19 @@ model_versions = _table(
     create_time=_TIME,
 )
 
+packages = _table(
+    "packages",
+    model=_TEXT,
+    major=_INT,
+    release_number=_INT,
+    format=_TEXT,
+    sha256=_BYTES,
+    size_bytes=_BIGINT,
+    abi_version=_INT,
+    format_version=_INT,
+    create_time=_TIME,
+)
+
 model_aliases = _table("model_aliases", model=_TEXT, alias=_TEXT, major=_INT, release_number=_INT)
 
 users = _table("users", id=_TEXT, role=_INT, display_name=_TEXT, disabled=_BOOL, create_time=_TIME)

@@ -1,9 +1,12 @@
 """Models, versions and their events as messages."""
 
+from datetime import UTC
+
 from loupe.events.v1 import events_pb2
 from loupe.registry.v1 import model_pb2 as pb
 
-from services.registry.domain.models import Model, ModelVersion, Release
+from services.kit.errors import InvalidArgument
+from services.registry.domain.models import Model, ModelVersion, Package, PackageFormat, Release
 from services.registry.wire import names
 from services.registry.wire.images import environment_name, input_in, input_out, task_type_in, task_type_out
 from services.registry.wire.values import json_object, struct, timestamp
@@ -76,6 +79,41 @@ def version_out(value: ModelVersion) -> pb.ModelVersion:
         aliases=value.aliases,
         production_environment=environment_name(release.production_environment),
         task_type=task_type_out(release.task_type),
+        packages=[package_out(package) for package in value.packages],
+    )
+
+
+def format_in(number: int) -> PackageFormat:
+    """A format; who names none means the package of the inspection machines (X1)."""
+    if number == pb.PACKAGE_FORMAT_UNSPECIFIED:
+        return PackageFormat.CSOT_ARTIFACT
+    for one in PackageFormat:
+        if pb.PackageFormat.Value(f"PACKAGE_FORMAT_{one}") == number:
+            return one
+    raise InvalidArgument(f"format {number} is none that is known here", reason="BAD_ENUM", field="format")
+
+
+def package_in(message: pb.Package) -> Package:
+    """What was stored; its time is ours to say."""
+    return Package(
+        format=format_in(message.format),
+        sha256=message.sha256,
+        size_bytes=message.size_bytes,
+        create_time=message.create_time.ToDatetime(tzinfo=UTC),
+        abi_version=message.abi_version,
+        format_version=message.format_version,
+    )
+
+
+def package_out(value: Package) -> pb.Package:
+    """As a message."""
+    return pb.Package(
+        format=pb.PackageFormat.Value(f"PACKAGE_FORMAT_{value.format}"),
+        sha256=value.sha256,
+        size_bytes=value.size_bytes,
+        create_time=timestamp(value.create_time),
+        abi_version=value.abi_version,
+        format_version=value.format_version,
     )
 
 
@@ -91,4 +129,15 @@ def released(value: ModelVersion) -> tuple[str, events_pb2.ModelVersionReleased]
     return (
         f"loupe.models.{value.release.model}.released",
         events_pb2.ModelVersionReleased(version=version_out(value)),
+    )
+
+
+def packaged(version: ModelVersion, package: Package) -> tuple[str, events_pb2.ModelVersionPackaged]:
+    """The subject and the event of a new package."""
+    model = version.release.model
+    return (
+        f"loupe.models.{model}.packaged",
+        events_pb2.ModelVersionPackaged(
+            model_version=names.model_version(model, version.number), package=package_out(package)
+        ),
     )

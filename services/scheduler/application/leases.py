@@ -21,10 +21,12 @@ from services.scheduler.domain.job import (
     lease_lost,
 )
 from services.scheduler.domain.queue import Worker
+from services.scheduler.domain.spec import ExportSpec
 from services.scheduler.domain.task import Failure, Task, TaskNotFound
 from services.scheduler.domain.work import (
     Lease,
     Outcome,
+    Packaged,
     Reported,
     Terminated,
     Trained,
@@ -63,19 +65,16 @@ class Leases:
     async def finish(self, job_id: str, fencing_token: int, outcome: Outcome) -> None:
         """End the job; the same again changes nothing."""
         told = _told(outcome)
+        if isinstance(outcome, Packaged):
+            await self._record(job_id, fencing_token, outcome, told)
         async with self._parts.sessions.begin() as session:
             held = await self._hold(session, job_id, fencing_token)
             job = held.job
-            if job.was_finished_with(fencing_token, told):
+            if _was_heard(job, fencing_token, outcome, told):
                 return
-            job.require_lease(fencing_token)
-            if not fits(outcome, job.kind):
-                raise InvalidArgument(
-                    f"{job.name} is a {job.kind} job; it cannot end as {type(outcome).__name__.lower()}",
-                    reason="OUTCOME_DOES_NOT_FIT",
-                )
-            if isinstance(outcome, Reported):
-                task, transition = held.task.completed(outcome.report, held.now, job.worker)
+            if isinstance(outcome, Reported | Packaged):
+                report = outcome.report if isinstance(outcome, Reported) else ""
+                task, transition = held.task.completed(report, held.now, job.worker)
                 await self._end(held, task, told)
                 await announce(session, task, transition)
             elif held.task.terminating or isinstance(outcome, Terminated):
@@ -89,6 +88,19 @@ class Leases:
                 await self._recover(replace(held, job=lost), job.retry_delay_s(), outcome.failure)
             else:
                 await self._fail(held, outcome.failure, told)
+
+    async def _record(self, job_id: str, fencing_token: int, package: Packaged, told: str) -> None:
+        """Have the registry name the package: the task is COMPLETED only when the version shows it.
+
+        Not in one transaction with the end of the job, which must not wait for another service. Who holds the
+        lease no longer gets nothing named (T6); if it is lost a moment later, what is named is right too.
+        """
+        async with self._parts.sessions.begin() as session:
+            held = await self._hold(session, job_id, fencing_token)
+            if _was_heard(held.job, fencing_token, package, told):
+                return
+        if isinstance(held.task.spec, ExportSpec):
+            await self._parts.library.record_package(held.task.spec, package)
 
     async def give_back(self, job_id: str, fencing_token: int) -> None:
         """Queue the job again for another worker; nobody's fault, so nothing is counted."""
@@ -179,6 +191,19 @@ class _Held:
     task: Task
     job: Job
     now: datetime
+
+
+def _was_heard(job: Job, fencing_token: int, outcome: Outcome, told: str) -> bool:
+    """Whether it is a repetition. Raises LeaseLost for one that may not end the job, or InvalidArgument."""
+    if job.was_finished_with(fencing_token, told):
+        return True
+    job.require_lease(fencing_token)
+    if not fits(outcome, job.kind):
+        raise InvalidArgument(
+            f"{job.name} is a {job.kind} job; it cannot end as {type(outcome).__name__.lower()}",
+            reason="OUTCOME_DOES_NOT_FIT",
+        )
+    return False
 
 
 def _told(outcome: Outcome) -> str:

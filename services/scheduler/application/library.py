@@ -3,9 +3,10 @@
 from typing import Protocol
 
 from services.scheduler.domain.amounts import Amounts
-from services.scheduler.domain.spec import PinnedPath, PredictionRequest, TrainingRequest
+from services.scheduler.domain.spec import ExportSpec, PinnedPath, PredictionRequest, TrainingRequest
 from services.scheduler.domain.task import Task
 from services.scheduler.domain.wizard import Facts
+from services.scheduler.domain.work import Packaged
 
 
 class Library(Protocol):
@@ -29,4 +30,8 @@ class Library(Protocol):
 
     async def number(self, task: Task, releaser: str) -> str:
         """The version of a released task; the same for every call (R1)."""
+        ...
+
+    async def record_package(self, spec: ExportSpec, package: Packaged) -> None:
+        """Name a stored package of a version; one that is named already stays (X)."""
         ...

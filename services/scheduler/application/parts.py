@@ -13,7 +13,7 @@ from services.kit.process import Clock
 from services.scheduler.application.ids import new_id
 from services.scheduler.application.library import Library
 from services.scheduler.domain.job import Job, JobKind
-from services.scheduler.domain.task import Task, TaskKind, TaskTransition
+from services.scheduler.domain.task import Caller, Task, TaskKind, TaskTransition
 from services.scheduler.settings import QueueSettings
 from services.scheduler.storage.curves import Curves
 from services.scheduler.storage.garbage import (
@@ -27,6 +27,12 @@ from services.scheduler.storage.garbage import (
 from services.scheduler.storage.jobs import Jobs
 from services.scheduler.storage.tasks import Tasks
 from services.scheduler.wire import events
+
+_FIRST_JOB = {
+    TaskKind.TRAINING: JobKind.TRAIN,
+    TaskKind.PREDICTION: JobKind.PREDICT,
+    TaskKind.EXPORT: JobKind.PACKAGE,
+}
 
 
 class Links(Protocol):
@@ -59,8 +65,16 @@ async def announce(session: AsyncSession, task: Task, transition: TaskTransition
 async def queue_first_job(session: AsyncSession, task: Task, now: datetime) -> None:
     """What a new attempt begins with."""
     await Curves(session, task.id, task.attempt).open()
-    kind = JobKind.TRAIN if task.kind is TaskKind.TRAINING else JobKind.PREDICT
-    await queue_job(session, task, kind, now)
+    await queue_job(session, task, _FIRST_JOB[task.kind], now)
+
+
+async def start_again(session: AsyncSession, before: Task, caller: Caller, now: datetime) -> None:
+    """A new attempt from 0 of a task that is locked."""
+    task, transition = before.started(caller, now)
+    await Tasks(session).save(before, task)
+    await discard_results(session, before, await Jobs(session).all_of(task.id), now)
+    await queue_first_job(session, task, now)
+    await announce(session, task, transition)
 
 
 async def queue_job(session: AsyncSession, task: Task, kind: JobKind, now: datetime) -> None:

@@ -8,7 +8,7 @@ from services.scheduler.application.parts import (
     Parts,
     announce,
     discard_results,
-    queue_first_job,
+    start_again,
 )
 from services.scheduler.application.places import Places
 from services.scheduler.domain.job import JobState
@@ -57,11 +57,7 @@ class Wishes:
         async with self._parts.sessions.begin() as session:
             before = await Tasks(session).lock(task_id)
             before.require_etag(etag)
-            task, transition = before.started(caller, now)
-            await Tasks(session).save(before, task)
-            await discard_results(session, before, await Jobs(session).all_of(task_id), now)
-            await queue_first_job(session, task, now)
-            await announce(session, task, transition)
+            await start_again(session, before, caller, now)
         return await self.get(task_id)
 
     async def terminate(self, task_id: str, etag: str, caller: Caller) -> TaskView[Task]:

@@ -14,6 +14,7 @@ class JobKind(enum.StrEnum):
     TRAIN = "TRAIN"
     EVALUATE = "EVALUATE"
     PREDICT = "PREDICT"
+    PACKAGE = "PACKAGE"
 
 
 class JobState(enum.StrEnum):

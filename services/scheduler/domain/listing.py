@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from services.scheduler.domain.queue import QueuePlace
+from services.scheduler.domain.spec import PackageFormat
 from services.scheduler.domain.task import TaskHead, TaskKind, TaskState
 
 AnyTask = TypeVar("AnyTask", bound=TaskHead)
@@ -29,6 +30,7 @@ class ListedSpec:
     train_segmentation: bool
     target_major: int
     tried_version: str
+    format: PackageFormat | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 
 class Phase(enum.StrEnum):
-    """Where inside TRAINING or PREDICTING a task is."""
+    """Where inside TRAINING, PREDICTING or PACKAGING a task is."""
 
     PREPROCESSING = "PREPROCESSING"
     TRAINING = "TRAINING"
     EVALUATING = "EVALUATING"
     PREDICTING = "PREDICTING"
+    PACKAGING = "PACKAGING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ _SPANS: Mapping[Phase, tuple[float, float]] = {
     Phase.TRAINING: (0.05, 0.95),
     Phase.EVALUATING: (0.95, 1.0),
     Phase.PREDICTING: (0.0, 1.0),
+    Phase.PACKAGING: (0.0, 1.0),
 }
 
 

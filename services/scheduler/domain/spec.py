@@ -14,6 +14,13 @@ class Augmentation(enum.StrEnum):
     RANDOM = "RANDOM"
 
 
+class PackageFormat(enum.StrEnum):
+    """What a version is exported as (X)."""
+
+    CSOT_ARTIFACT = "CSOT_ARTIFACT"
+    ONNX = "ONNX"
+
+
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
     """W10. `train_fraction` 0.8 means 80 % train, 20 % validation."""
@@ -150,3 +157,22 @@ class PredictionSpec:
     def model_name(self) -> str:
         """The model whose version is tried."""
         return self.model_version.split("/")[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportSpec:
+    """An export task's version and format, and what they resolved to. `model_version` is exact."""
+
+    model_version: str
+    format: PackageFormat
+    compute_resource: str
+    production_environment: str
+    weights_sha256: str
+
+    @property
+    def model_name(self) -> str:
+        """The model whose version is packaged."""
+        return self.model_version.split("/")[1]
+
+
+Spec = TrainingSpec | PredictionSpec | ExportSpec

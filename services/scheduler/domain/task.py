@@ -8,51 +8,61 @@ from datetime import datetime
 from services.kit.errors import Aborted, FailedPrecondition, NotFound, PermissionDenied
 from services.scheduler.domain.amounts import NOTHING, Amounts
 from services.scheduler.domain.progress import Phase, Progress, Stage
-from services.scheduler.domain.spec import PredictionSpec, TrainingSpec
+from services.scheduler.domain.spec import Spec
 
 
 class TaskKind(enum.StrEnum):
-    """What a task makes: weights, or a report of a question bank (P1)."""
+    """What a task makes: weights, a report of a question bank (P1), or the package of a version (X)."""
 
     TRAINING = "TRAINING"
     PREDICTION = "PREDICTION"
+    EXPORT = "EXPORT"
 
 
 class TaskState(enum.StrEnum):
-    """The states of rule T; a prediction task is PREDICTING where a training task is TRAINING."""
+    """The states of rule T; a prediction is PREDICTING where a training is TRAINING, an export PACKAGING."""
 
     WAITING = "WAITING"
     TRAINING = "TRAINING"
     PREDICTING = "PREDICTING"
+    PACKAGING = "PACKAGING"
     TERMINATED = "TERMINATED"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
     RELEASED = "RELEASED"
 
 
-_AFTER_RUNNING = frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.TERMINATED})
+# What a task of each kind begins to run as.
+_RUNS_AS: Mapping[TaskKind, tuple[TaskState, Phase]] = {
+    TaskKind.TRAINING: (TaskState.TRAINING, Phase.PREPROCESSING),
+    TaskKind.PREDICTION: (TaskState.PREDICTING, Phase.PREDICTING),
+    TaskKind.EXPORT: (TaskState.PACKAGING, Phase.PACKAGING),
+}
+RUNNING = frozenset(state for state, _ in _RUNS_AS.values())
+FINAL = frozenset({TaskState.TERMINATED, TaskState.COMPLETED, TaskState.FAILED, TaskState.RELEASED})
 
-# T1. An infrastructure fault is no change of state (T5): the task stays TRAINING, its job is queued again.
-_NEXT: Mapping[TaskKind, Mapping[TaskState, frozenset[TaskState]]] = {
-    TaskKind.TRAINING: {
-        TaskState.WAITING: frozenset({TaskState.TRAINING}),
-        TaskState.TRAINING: _AFTER_RUNNING,
-        TaskState.TERMINATED: frozenset({TaskState.WAITING}),
-        TaskState.FAILED: frozenset({TaskState.WAITING}),
-        TaskState.COMPLETED: frozenset({TaskState.RELEASED}),
-        TaskState.RELEASED: frozenset(),
-    },
-    TaskKind.PREDICTION: {
-        TaskState.WAITING: frozenset({TaskState.PREDICTING}),
-        TaskState.PREDICTING: _AFTER_RUNNING,
+
+def _following(kind: TaskKind) -> dict[TaskState, frozenset[TaskState]]:
+    running, _ = _RUNS_AS[kind]
+    return {
+        TaskState.WAITING: frozenset({running}),
+        running: frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.TERMINATED}),
         TaskState.TERMINATED: frozenset({TaskState.WAITING}),
         TaskState.FAILED: frozenset({TaskState.WAITING}),
         TaskState.COMPLETED: frozenset(),
+    }
+
+
+# T1. An infrastructure fault is no change of state (T5): the task stays TRAINING, its job is queued again.
+_NEXT: Mapping[TaskKind, Mapping[TaskState, frozenset[TaskState]]] = {
+    **{kind: _following(kind) for kind in TaskKind},
+    # Only a training becomes a version.
+    TaskKind.TRAINING: {
+        **_following(TaskKind.TRAINING),
+        TaskState.COMPLETED: frozenset({TaskState.RELEASED}),
+        TaskState.RELEASED: frozenset(),
     },
 }
-
-RUNNING = frozenset({TaskState.TRAINING, TaskState.PREDICTING})
-FINAL = frozenset({TaskState.TERMINATED, TaskState.COMPLETED, TaskState.FAILED, TaskState.RELEASED})
 
 
 class Operation(enum.StrEnum):
@@ -69,6 +79,7 @@ _MAY: Mapping[TaskState, frozenset[Operation]] = {
     TaskState.WAITING: frozenset({Operation.DELETE}),
     TaskState.TRAINING: frozenset({Operation.TERMINATE}),
     TaskState.PREDICTING: frozenset({Operation.TERMINATE}),
+    TaskState.PACKAGING: frozenset({Operation.TERMINATE}),
     TaskState.TERMINATED: frozenset({Operation.START, Operation.DELETE}),
     TaskState.COMPLETED: frozenset({Operation.RELEASE, Operation.DELETE}),
     TaskState.FAILED: frozenset({Operation.START, Operation.DELETE}),
@@ -195,9 +206,9 @@ class TaskHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task(TaskHead):
-    """One wizard submission or one question-bank run. Every change returns a new value."""
+    """One wizard submission, question-bank run or export. Every change returns a new value."""
 
-    spec: TrainingSpec | PredictionSpec
+    spec: Spec
     stages: tuple[Stage, ...] = field(default=())
     weights_sha256: str = ""
     split_sha256: str = ""
@@ -211,7 +222,7 @@ class Task(TaskHead):
     def allowed(self) -> tuple[Operation, ...]:
         """What a user may wish now; of a task that is terminating, to wait."""
         operations = frozenset() if self.terminating else _MAY[self.state]
-        if self.kind is TaskKind.PREDICTION:
+        if self.kind is not TaskKind.TRAINING:
             operations -= {Operation.RELEASE}
         return tuple(operation for operation in Operation if operation in operations)
 
@@ -298,10 +309,7 @@ class Task(TaskHead):
         """A worker has a job of it; no transition if it runs already (T5, or its evaluation begins)."""
         if self.state in RUNNING:
             return _changed(self), None
-        if self.kind is TaskKind.TRAINING:
-            running, phase = TaskState.TRAINING, Phase.PREPROCESSING
-        else:
-            running, phase = TaskState.PREDICTING, Phase.PREDICTING
+        running, phase = _RUNS_AS[self.kind]
         return _entered(replace(self, start_time=now, phase=phase), running, now, worker)
 
     def recovering(self) -> "Task":
@@ -328,7 +336,7 @@ class Task(TaskHead):
         )
 
     def completed(self, report: str, now: datetime, cause: str) -> tuple["Task", TaskTransition]:
-        """Result and report are stored."""
+        """Result and report are stored, or the package, which has no report."""
         return _entered(replace(self, report=report, progress=None), TaskState.COMPLETED, now, cause)
 
     def failed(self, failure: Failure, now: datetime, cause: str) -> tuple["Task", TaskTransition]:

@@ -153,7 +153,7 @@ def examine_training(
         found[2] += _check_codes(request, facts, codes, model_params.num_of_classes if model_params else 0)
     found[2] += _check_training_paths(request, facts)
     found[2] += _check_bound_paths(request, parent)
-    found[3] += _check_resource(request.compute_resource, facts)
+    found[3] += check_resource(request.compute_resource, facts)
     training_params, faults = _training_params(request, facts, parent)
     found[3] += faults
     found[3] += _check_priority(request.priority)
@@ -229,7 +229,7 @@ def examine_prediction(
     found[2] += _check_paths(request.data_paths, facts)
     if version is not None:
         found[2] += _unlisted_codes(request.data_paths, facts, version.code_list)
-    found[3] += _check_resource(request.compute_resource, facts)
+    found[3] += check_resource(request.compute_resource, facts)
     found[3] += _check_priority(request.priority)
     if request.batch_size > MAX_BATCH_SIZE:
         found[3].append(
@@ -617,7 +617,7 @@ def _check_bound_paths(request: TrainingRequest, parent: VersionFacts | None) ->
 # Step 3.
 
 
-def _check_resource(resource: str, facts: Facts) -> list[Violation]:
+def check_resource(resource: str, facts: Facts) -> list[Violation]:
     """W7."""
     if not resource:
         return [

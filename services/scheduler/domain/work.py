@@ -103,6 +103,16 @@ class Reported:
 
 
 @dataclass(frozen=True, slots=True)
+class Packaged:
+    """The package is stored; what it is of, the task knows."""
+
+    sha256: str
+    size_bytes: int
+    abi_version: int
+    format_version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The job cannot go on; `retryable` if that is the infrastructure's fault."""
 
@@ -115,12 +125,13 @@ class Terminated:
     """The process is gone, as the user wished."""
 
 
-Outcome = Trained | Reported | Failed | Terminated
+Outcome = Trained | Reported | Packaged | Failed | Terminated
 
 _FITTING: dict[JobKind, tuple[type, ...]] = {
     JobKind.TRAIN: (Trained, Failed, Terminated),
     JobKind.EVALUATE: (Reported, Failed, Terminated),
     JobKind.PREDICT: (Reported, Failed, Terminated),
+    JobKind.PACKAGE: (Packaged, Failed, Terminated),
 }
 
 

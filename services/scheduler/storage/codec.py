@@ -8,10 +8,13 @@ from services.scheduler.domain.job import Network
 from services.scheduler.domain.progress import Progress, Stage, StageName, StageState
 from services.scheduler.domain.spec import (
     Augmentation,
+    ExportSpec,
     InputSpec,
+    PackageFormat,
     PinnedPath,
     PredictionSpec,
     Preprocessing,
+    Spec,
     TrainingSpec,
 )
 from services.scheduler.domain.task import Failure, TaskKind
@@ -20,13 +23,15 @@ NETWORK_NUMBERS: Mapping[Network, int] = {Network.CLASSIFICATION: 1, Network.SEG
 NETWORKS: Mapping[int, Network] = {number: network for network, number in NETWORK_NUMBERS.items()}
 
 
-def spec_to_json(spec: TrainingSpec | PredictionSpec) -> dict[str, Any]:
+def spec_to_json(spec: Spec) -> dict[str, Any]:
     """What `spec_from_json` reads."""
     return asdict(spec)
 
 
-def spec_from_json(kind: TaskKind, value: Mapping[str, Any]) -> TrainingSpec | PredictionSpec:
+def spec_from_json(kind: TaskKind, value: Mapping[str, Any]) -> Spec:
     """The spec that was written."""
+    if kind is TaskKind.EXPORT:
+        return ExportSpec(**{**value, "format": PackageFormat(value["format"])})
     common = {
         **value,
         "data_paths": tuple(value["data_paths"]),

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from services.kit.database import Sessions
 from services.scheduler.domain.listing import ListedSpec, ListedTask, TaskFilter
+from services.scheduler.domain.spec import PackageFormat
 from services.scheduler.domain.task import TaskKind, TaskState
 from services.scheduler.storage.names import Grams, telling
 from services.scheduler.storage.tables import tasks
@@ -24,7 +25,7 @@ _HEAD = (
 _HAS_PART = "strpos(lower(model_name), :part) > 0"
 # How rare the grams are decides whether their index is the shorter way, or a walk from the newest task on.
 _PLAN_ANEW = sa.text("SET LOCAL plan_cache_mode = force_custom_plan")
-# Written out, so that the index of predictions is known to hold them.
+# Written out, so that the indexes of predictions and of exports are known to hold them.
 _KIND: dict[TaskKind | None, str] = {None: "true", **{kind: f"kind = '{kind}'" for kind in TaskKind}}
 
 
@@ -72,7 +73,7 @@ def _page(source: str) -> sa.sql.selectable.TextualSelect:
             model_name, production_environment, tried_version, asked.*
         FROM tasks CROSS JOIN LATERAL jsonb_to_record(spec) AS asked (
             compute_resource text, algorithm_image_version text, parent_version text,
-            train_segmentation boolean, target_major int
+            train_segmentation boolean, target_major int, format text
         )
         WHERE id = ANY(ARRAY(SELECT one.id FROM {source} ORDER BY one.id DESC LIMIT :limit))
         ORDER BY id DESC
@@ -92,7 +93,8 @@ def _newest(wanted: TaskFilter) -> str:
     """
     key = {"creator": wanted.creator, "production_environment": wanted.production_environment}
     columns = [*(column for column, value in key.items() if value), "state"]
-    is_all = len(columns) == 1 and not wanted.states and wanted.kind is not TaskKind.PREDICTION
+    has_index_of_its_own = wanted.kind not in (None, TaskKind.TRAINING)
+    is_all = len(columns) == 1 and not wanted.states and not has_index_of_its_own
     if is_all or wanted.tried_version:
         return f"({_with_part(wanted, _in_order(wanted, 'true', 'depth'), 'id DESC')}) one"
     bounds = ", ".join(
@@ -147,5 +149,6 @@ def _listed(row: Any) -> ListedTask:  # noqa: ANN401 -- a row
             train_segmentation=bool(of["train_segmentation"]),
             target_major=of["target_major"] or 0,
             tried_version=of["tried_version"],
+            format=PackageFormat(of["format"]) if of["format"] else None,
         ),
     )

@@ -13,7 +13,7 @@ from services.kit.database import notify
 from services.kit.errors import AlreadyExists
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.progress import Phase
-from services.scheduler.domain.spec import PredictionSpec, TrainingSpec
+from services.scheduler.domain.spec import PackageFormat, TrainingSpec
 from services.scheduler.domain.task import (
     Task,
     TaskChanged,
@@ -66,7 +66,7 @@ class Tasks:
             "name_grams": grams_of(spec.model_name),
             "retraining": isinstance(spec, TrainingSpec) and bool(spec.parent_version),
             "production_environment": spec.production_environment,
-            "tried_version": spec.model_version if isinstance(spec, PredictionSpec) else "",
+            "tried_version": "" if isinstance(spec, TrainingSpec) else spec.model_version,
             "priority": task.priority,
             **asdict(task.takes),
             "request_id": request_id or None,
@@ -162,6 +162,18 @@ class Tasks:
             )
         ).one_or_none()
         return None if row is None else (_task(row), bytes(row.request_digest))
+
+    async def export_of(self, version: str, wanted: PackageFormat) -> Task | None:
+        """The task that exports or exported the version, locked; None if there is none."""
+        is_it = (tasks.c.kind == TaskKind.EXPORT.value, tasks.c.spec["format"].astext == wanted.value)
+        row = (
+            await self._session.execute(
+                sa.select(*_COLUMNS)
+                .where(tasks.c.tried_version == version, *is_it)
+                .with_for_update(key_share=True)
+            )
+        ).one_or_none()
+        return None if row is None else _task(row)
 
     async def is_name_held(self, model_name: str) -> bool:
         """Whether a training task holds the name (W1)."""

@@ -10,7 +10,7 @@ from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import Checkpoint, JobKind, Network
 from services.scheduler.domain.progress import Phase, Progress, Stage, StageName, StageState
 from services.scheduler.domain.queue import Worker
-from services.scheduler.domain.spec import InputSpec, PinnedPath, PredictionSpec, TrainingSpec
+from services.scheduler.domain.spec import ExportSpec, InputSpec, PinnedPath, PredictionSpec, TrainingSpec
 from services.scheduler.domain.task import Task
 from services.scheduler.domain.work import (
     CurvePosition,
@@ -20,6 +20,7 @@ from services.scheduler.domain.work import (
     Lines,
     NonconformingSample,
     Outcome,
+    Packaged,
     Points,
     ReportAnswer,
     Reported,
@@ -131,6 +132,16 @@ def outcome_of(message: job_service_pb2.FinishJobRequest) -> Outcome:
             if not message.reported.report.startswith("reports/"):
                 raise InvalidArgument("reported.report must be reports/…", reason="BAD_NAME")
             return Reported(message.reported.report)
+        case "packaged":
+            package = message.packaged.package
+            if not 0 < package.size_bytes <= _MAX_BYTES:
+                raise InvalidArgument("packaged.package.size_bytes must be the file's size", reason="NO_SIZE")
+            return Packaged(
+                sha256(package.sha256, "packaged.package.sha256"),
+                package.size_bytes,
+                package.abi_version,
+                package.format_version,
+            )
         case "failed":
             return Failed(tasks.failure_of(message.failed.failure), message.failed.retryable)
         case "terminated":
@@ -228,12 +239,15 @@ def lease(value: Lease) -> job_pb2.JobLease:
         kind=job_pb2.JobKind.Value(f"JOB_KIND_{job.kind}"),
         recoveries=job.recoveries,
     )
-    if isinstance(task.spec, PredictionSpec):
-        message.predict.CopyFrom(_predict(task.spec))
-    elif job.kind is JobKind.EVALUATE:
-        message.evaluate.CopyFrom(_evaluate(task, task.spec))
-    else:
-        message.train.CopyFrom(_train(task, task.spec, job.checkpoint))
+    match task.spec:
+        case PredictionSpec():
+            message.predict.CopyFrom(_predict(task.spec))
+        case ExportSpec():
+            message.package.CopyFrom(_package(task.spec))
+        case TrainingSpec() if job.kind is JobKind.EVALUATE:
+            message.evaluate.CopyFrom(_evaluate(task, task.spec))
+        case TrainingSpec():
+            message.train.CopyFrom(_train(task, task.spec, job.checkpoint))
     return message
 
 
@@ -282,6 +296,14 @@ def _predict(spec: PredictionSpec) -> job_pb2.PredictWork:
         num_of_classes=spec.num_of_classes,
         model_version=spec.model_version,
         classification_only=spec.classification_only,
+    )
+
+
+def _package(spec: ExportSpec) -> job_pb2.PackageWork:
+    return job_pb2.PackageWork(
+        weights_sha256=spec.weights_sha256,
+        model_version=spec.model_version,
+        format=tasks.format_out(spec.format),
     )
 
 

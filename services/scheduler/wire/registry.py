@@ -23,6 +23,7 @@ from loupe.registry.v1 import (
 from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.spec import (
+    ExportSpec,
     InputSpec,
     PinnedPath,
     PredictionRequest,
@@ -38,6 +39,7 @@ from services.scheduler.domain.wizard import (
     PathFacts,
     VersionFacts,
 )
+from services.scheduler.domain.work import Packaged
 from services.scheduler.wire.values import dict_of, struct
 
 T = TypeVar("T")
@@ -102,6 +104,19 @@ class RegistryLibrary:
         """The version of a released task; the same for every call."""
         version = await self._models.CreateModelVersion(release_order(task, releaser))
         return str(version.name)
+
+    async def record_package(self, spec: ExportSpec, package: Packaged) -> None:
+        """Name a stored package of a version; one that is named already stays."""
+        message = model_pb2.Package(
+            format=model_pb2.PackageFormat.Value(f"PACKAGE_FORMAT_{spec.format}"),
+            sha256=package.sha256,
+            size_bytes=package.size_bytes,
+            abi_version=package.abi_version,
+            format_version=package.format_version,
+        )
+        await self._models.RecordPackage(
+            model_service_pb2.RecordPackageRequest(name=spec.model_version, package=message)
+        )
 
     async def _image(self, name: str) -> ImageFacts | None:
         parent, _, _ = name.partition("/versions/")

@@ -1,6 +1,7 @@
 """Tasks on the wire."""
 
 import numpy as np
+from loupe.registry.v1 import model_pb2
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 
 from services.kit.errors import InvalidArgument, Violation
@@ -12,6 +13,8 @@ from services.scheduler.domain.progress import Phase, Progress, Stage, overall_f
 from services.scheduler.domain.queue import QueuePlace
 from services.scheduler.domain.spec import (
     Augmentation,
+    ExportSpec,
+    PackageFormat,
     PredictionRequest,
     PredictionSpec,
     Preprocessing,
@@ -45,6 +48,10 @@ def request(message: task_pb2.Task) -> TrainingRequest | PredictionRequest:
                 filter_resolution=spec.filter_resolution,
                 classification_only=spec.classification_only,
                 priority=message.priority,
+            )
+        case "export":
+            raise InvalidArgument(
+                "an export is not created; ExportModelVersion finds or makes the version's", reason="NO_SPEC"
             )
         case _:
             raise InvalidArgument(
@@ -96,6 +103,13 @@ def task_filter(message: task_service_pb2.ListTasksRequest) -> TaskFilter:
     )
 
 
+def package_format(number: int) -> PackageFormat:
+    """A format; who names none means the package of the inspection machines (X1)."""
+    if number == model_pb2.PACKAGE_FORMAT_UNSPECIFIED:
+        return PackageFormat.CSOT_ARTIFACT
+    return enum_of(PackageFormat, model_pb2.PackageFormat, "PACKAGE_FORMAT_", number, "format")
+
+
 def network_or_classification(number: int) -> Network:
     """The network that a viewer asks for; who names none means the one that every task trains."""
     if number == task_pb2.NETWORK_UNSPECIFIED:
@@ -127,10 +141,15 @@ def task(view: TaskView[Task]) -> task_pb2.Task:
     message = _head(value, view.place, value.spec.compute_resource)
     message.weights_sha256 = value.weights_sha256
     message.stages.extend([stage(one) for one in value.stages])
-    if isinstance(value.spec, TrainingSpec):
-        message.training.CopyFrom(_training(value.spec))
-    else:
-        message.prediction.CopyFrom(_prediction(value.spec))
+    match value.spec:
+        case TrainingSpec():
+            message.training.CopyFrom(_training(value.spec))
+        case PredictionSpec():
+            message.prediction.CopyFrom(_prediction(value.spec))
+        case ExportSpec():
+            message.export.CopyFrom(
+                _export(value.spec.model_version, value.spec.format, value.spec.compute_resource)
+            )
     return message
 
 
@@ -147,6 +166,8 @@ def listed_task(view: TaskView[ListedTask]) -> task_pb2.Task:
         training.train_segmentation = spec.train_segmentation
         training.parent_version = spec.parent_version
         training.target_major = spec.target_major
+    elif spec.format:
+        message.export.CopyFrom(_export(spec.tried_version, spec.format, spec.compute_resource))
     else:
         message.prediction.model_version = spec.tried_version
         message.prediction.compute_resource = spec.compute_resource
@@ -209,6 +230,17 @@ def _prediction(spec: PredictionSpec) -> task_pb2.PredictionSpec:
         classification_only=spec.classification_only,
         snapshots=[pinned.snapshot for pinned in spec.pinned],
     )
+
+
+def _export(version: str, its: PackageFormat, compute_resource: str) -> task_pb2.ExportSpec:
+    return task_pb2.ExportSpec(
+        model_version=version, format=format_out(its), compute_resource=compute_resource
+    )
+
+
+def format_out(value: PackageFormat) -> model_pb2.PackageFormat.ValueType:
+    """A format."""
+    return model_pb2.PackageFormat.Value(f"PACKAGE_FORMAT_{value}")
 
 
 def draft(value: TrainingRequest) -> task_pb2.TrainingSpec:
@@ -276,7 +308,7 @@ def stage(value: Stage) -> task_pb2.Stage:
 
 
 def phase(value: Phase | None) -> task_pb2.Phase.ValueType:
-    """Where inside TRAINING or PREDICTING a task is."""
+    """Where inside TRAINING, PREDICTING or PACKAGING a task is."""
     return task_pb2.Phase.Value(f"PHASE_{value}") if value else task_pb2.PHASE_UNSPECIFIED
 
 

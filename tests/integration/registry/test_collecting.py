@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from loupe.registry.v1 import dataset_pb2, dataset_service_pb2
+from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, model_pb2, model_service_pb2
 
 from services.kit.database import Database
 from services.kit.object_store import ObjectStore
@@ -11,7 +11,7 @@ from services.kit.settings import load
 from services.registry.application.collecting import Collector
 from services.registry.settings import Settings
 
-from .conftest import Importer, png, sha256
+from .conftest import Importer, Registry, png, sha256, version_of
 
 
 async def test_uploads_that_no_row_names_are_collected(
@@ -44,3 +44,33 @@ async def test_uploads_that_no_row_names_are_collected(
         await importer.add(dataset_pb2.SampleCandidate(file="TPFIP/b.png", sha256=abandoned))
     ).outcomes
     assert again.outcome == dataset_pb2.SampleOutcome.OUTCOME_REJECTED
+
+
+async def test_x_a_package_that_no_version_has_is_collected(
+    registry: Registry, module_service_environment: dict[str, str]
+) -> None:
+    """Of an export that was lost after its upload; what the registry has on record stays, archived or not."""
+    settings = load(Settings, module_service_environment)
+    recorded, orphan = sha256(b"recorded"), sha256(b"orphan")
+    version = await registry.service.models.CreateModelVersion(
+        model_service_pb2.CreateModelVersionRequest(
+            parent="models/exported", version=version_of("tasks/exported")
+        )
+    )
+    await registry.service.models.RecordPackage(
+        model_service_pb2.RecordPackageRequest(
+            name=version.name, package=model_pb2.Package(sha256=recorded, size_bytes=8)
+        )
+    )
+    async with (
+        ObjectStore(settings.objects) as store,
+        Database(settings.database_url, "registry") as database,
+    ):
+        for one in (recorded, orphan):
+            await store.put_bytes(f"packages/{one}.zip", b"x")
+        collector = Collector(database.sessions, store, SystemClock())
+        await collector.collect()
+        assert await store.exists(f"packages/{orphan}.zip"), "what is young may be on its way"
+        await collector.collect(timedelta(seconds=-60))
+        assert not await store.exists(f"packages/{orphan}.zip")
+        assert await store.exists(f"packages/{recorded}.zip")

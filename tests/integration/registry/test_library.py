@@ -131,6 +131,41 @@ async def test_a_release_is_announced_once(registry: Registry, messaging: Messag
     assert seen == [made.name, second.name]
 
 
+async def test_x_of_many_packages_the_first_is_recorded_and_announced_once(
+    registry: Registry, viewer: Caller, messaging: Messaging
+) -> None:
+    """Machines load what is announced: one file a version and format, for ever."""
+    model = a_model()
+    made = await release(registry, model)
+
+    async def record(digit: int) -> model_pb2.Package:
+        package = model_pb2.Package(
+            format=model_pb2.PACKAGE_FORMAT_CSOT_ARTIFACT,
+            sha256=f"{digit}" * 64,
+            size_bytes=digit,
+            abi_version=1,
+        )
+        return await registry.service.models.RecordPackage(
+            model_service_pb2.RecordPackageRequest(name=made.name, package=package)
+        )
+
+    answers = await asyncio.gather(*(record(digit) for digit in range(1, 9)))
+    (first,) = {answer.sha256 for answer in answers}
+    assert [one.sha256 for one in (await get(viewer, made.name)).packages] == [first]
+    async with asyncio.timeout(10):
+        async for message in messaging.follow(f"loupe.models.{model}.packaged", replay=True):
+            event = message.parse(events_pb2.ModelVersionPackaged)
+            break
+    assert (event.model_version, event.package) == (made.name, answers[0])
+    with pytest.raises(PermissionDenied):
+        await viewer.models.RecordPackage(model_service_pb2.RecordPackageRequest(name=made.name))
+    with pytest.raises(InvalidArgument) as refused:
+        await registry.service.models.RecordPackage(
+            model_service_pb2.RecordPackageRequest(name=made.name, package=model_pb2.Package(sha256="x"))
+        )
+    assert {one.field for one in refused.value.violations} == {"package.sha256", "package.size_bytes"}
+
+
 async def test_the_event_numbers_a_task_whose_direct_call_was_lost(
     registry: Registry, viewer: Caller, messaging: Messaging
 ) -> None:

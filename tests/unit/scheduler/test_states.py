@@ -8,7 +8,7 @@ import pytest
 
 from services.scheduler.domain import task as module
 from services.scheduler.domain.progress import Phase
-from services.scheduler.domain.spec import PredictionSpec
+from services.scheduler.domain.spec import ExportSpec, PackageFormat, PredictionSpec
 from services.scheduler.domain.task import (
     RUNNING,
     Caller,
@@ -41,11 +41,30 @@ PREDICTION = PredictionSpec(
     code_list=("A", "B"),
     num_of_classes=2,
 )
-STATES = {
-    TaskKind.TRAINING: tuple(state for state in TaskState if state is not TaskState.PREDICTING),
-    TaskKind.PREDICTION: tuple(
-        state for state in TaskState if state not in {TaskState.TRAINING, TaskState.RELEASED}
+SPECS = {
+    TaskKind.TRAINING: TRAINING,
+    TaskKind.PREDICTION: PREDICTION,
+    TaskKind.EXPORT: ExportSpec(
+        model_version="models/m/versions/v3.01",
+        format=PackageFormat.CSOT_ARTIFACT,
+        compute_resource="computeResources/cpu",
+        production_environment="productionEnvironments/e",
+        weights_sha256="0" * 64,
     ),
+}
+RUNS_AS = {
+    TaskKind.TRAINING: TaskState.TRAINING,
+    TaskKind.PREDICTION: TaskState.PREDICTING,
+    TaskKind.EXPORT: TaskState.PACKAGING,
+}
+STATES = {
+    kind: tuple(
+        state
+        for state in TaskState
+        if (state is running or state not in RUNS_AS.values())
+        and (state is not TaskState.RELEASED or kind is TaskKind.TRAINING)
+    )
+    for kind, running in RUNS_AS.items()
 }
 EVERY = [(kind, state) for kind, states in STATES.items() for state in states]
 
@@ -54,6 +73,7 @@ MAY = {
     TaskState.WAITING: {"delete"},
     TaskState.TRAINING: {"terminate"},
     TaskState.PREDICTING: {"terminate"},
+    TaskState.PACKAGING: {"terminate"},
     TaskState.TERMINATED: {"start", "delete"},
     TaskState.COMPLETED: {"release", "delete"},
     TaskState.FAILED: {"start", "delete"},
@@ -86,7 +106,7 @@ def a_task(kind: TaskKind = TaskKind.TRAINING, state: TaskState = TaskState.WAIT
         id="t",
         kind=kind,
         state=state,
-        spec=TRAINING if kind is TaskKind.TRAINING else PREDICTION,
+        spec=SPECS[kind],
         creator=OWNER.name,
         create_time=NOW,
         revision=7,
@@ -119,7 +139,7 @@ def test_the_table_covers_every_state() -> None:
 def test_t1_every_wish_in_every_state(kind: TaskKind, state: TaskState, operation: Operation) -> None:
     """T: what the table allows happens; what it does not is FAILED_PRECONDITION and says why."""
     task = a_task(kind, state)
-    allowed = MAY[state] - ({"release"} if kind is TaskKind.PREDICTION else set())
+    allowed = MAY[state] - (set() if kind is TaskKind.TRAINING else {"release"})
     assert {one.value for one in task.allowed} == allowed
     if operation.value in allowed:
         result = wish(task, operation)
@@ -143,12 +163,11 @@ def test_t1_every_wish_in_every_state(kind: TaskKind, state: TaskState, operatio
 @pytest.mark.parametrize(("kind", "state"), EVERY)
 def test_t1_every_pair_of_states(kind: TaskKind, state: TaskState, to: TaskState) -> None:
     """T1: nothing else, whoever asks."""
-    running = {TaskState.TRAINING, TaskState.PREDICTING}
     expected = {
-        (TaskState.PREDICTING if one is TaskState.TRAINING else one) if kind is TaskKind.PREDICTION else one
-        for one in NEXT[TaskState.TRAINING if state in running else state]
+        RUNS_AS[kind] if one is TaskState.TRAINING else one
+        for one in NEXT[TaskState.TRAINING if state in RUNNING else state]
     }
-    if kind is TaskKind.PREDICTION:
+    if kind is not TaskKind.TRAINING:
         expected -= {TaskState.RELEASED}
     if to in expected:
         after, _ = module._entered(a_task(kind, state), to, NOW, "x")
@@ -184,6 +203,8 @@ def test_t1_training_begins_when_it_is_first_taken() -> None:
     assert transition.cause == "workers/w"
     predicting, _ = a_task(TaskKind.PREDICTION).taken_up("workers/w", NOW)
     assert (predicting.state, predicting.phase) == (TaskState.PREDICTING, Phase.PREDICTING)
+    packaging, _ = a_task(TaskKind.EXPORT).taken_up("workers/w", NOW)
+    assert (packaging.state, packaging.phase) == (TaskState.PACKAGING, Phase.PACKAGING)
 
 
 def test_t5_a_recovery_is_no_change_of_state() -> None:
