@@ -74,7 +74,8 @@ class Console:
                 f"style-src 'self' 'nonce-{nonce}'",
                 f"img-src 'self' data: blob: {self._picture_origin}".rstrip(),
                 "font-src 'self'",
-                "connect-src 'self'",
+                # Uploads go straight to object storage, by links that the gateway passes on (I3).
+                f"connect-src 'self' {self._picture_origin}".rstrip(),
                 "base-uri 'none'",
                 "form-action 'self'",
                 "frame-ancestors 'none'",

@@ -25,6 +25,7 @@ from services.kit.grpc_server import GrpcServer
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
 from services.kit.process import Process, SystemClock, every, run
+from services.vision.pictures import PictureStore
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 _SWEEP_S = 6 * 3600.0
@@ -53,7 +54,8 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     store = await process.enter(ObjectStore(settings.objects, threads=16))
     now = SystemClock().now
     library = ReportLibrary(database.sessions, now)
-    pictures = Pictures(store, now)
+    stored = PictureStore(store, now)
+    pictures = Pictures(stored)
     samples = DrillDown(
         library=library,
         sessions=database.sessions,
@@ -63,7 +65,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
         now=now,
     )
     process.background(
-        "old pictures", every(_SWEEP_S, lambda: retrying_transient(pictures.sweep, what="sweeping pictures"))
+        "old pictures", every(_SWEEP_S, lambda: retrying_transient(stored.sweep, what="sweeping pictures"))
     )
     masks = PredictedMasks(database.sessions, store, now)
     process.background(

@@ -15,9 +15,9 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from services.evaluator.domain.report import StoredSample, Verdict
-from services.evaluator.drilldown.pictures import sample_key
 from services.kit.errors import NotFound, OutOfRange
 from services.kit.object_store import ObjectStore
+from services.vision.pictures import sample_key
 
 INDEX = "index.csv"
 CHUNK_BYTES = 256 * 1024

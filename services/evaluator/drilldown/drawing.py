@@ -1,4 +1,4 @@
-"""Pictures of samples for people: thumbnails, and masks drawn over the original (P4). No torch, no I/O.
+"""Masks drawn over the original, for people (P4). No torch, no I/O.
 
 H, W height and width of the original; h, w of the picture; 3 channels RGB.
 """
@@ -10,21 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.vision.images import ImageLimits, Pixels, decode, decode_mask
+from services.vision.images import Pixels, decode, decode_mask
+from services.vision.pictures import LIMITS, encoded, fitted
 
-MAX_OBJECT_BYTES = 64 * 2**20
-LIMITS = ImageLimits(max_image_bytes=MAX_OBJECT_BYTES)
-"""As of an import: what a report lists was read under these once."""
-VERSION = "1"
-"""Changes when the pictures do: those of another version are then not found."""
-THUMBNAIL_PX = 160
 OVERLAY_PX = 1200
 _SMALLEST_OVERLAY_PX = 480
 """Smaller originals are magnified, so that outlines do not hide what they surround."""
 _TRUTH, _PREDICTION = (0, 200, 60), (235, 40, 220)
 _PAPER, _INK = (250, 250, 250), (60, 60, 60)
 _LINE_PX, _SWATCH_PX, _FONT, _TEXT = 24, 28, cv2.FONT_HERSHEY_SIMPLEX, 0.45
-_JPEG_QUALITY = 85
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +43,9 @@ class MaskFile:
         ]
 
 
-def thumbnail(data: bytes) -> bytes:
-    """A JPEG of at most THUMBNAIL_PX a side. Raises UnusableImage."""
-    pixels_HWC = decode(data, LIMITS)
-    return _encoded(_fitted(pixels_HWC, THUMBNAIL_PX), ".jpg", cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY)
-
-
 def overlay(data: bytes, truth: MaskFile | None, prediction: MaskFile | None) -> bytes:
     """A PNG of at most OVERLAY_PX a side and a legend: outlines of both masks. Raises UnusableImage."""
-    picture_hwC = _fitted(decode(data, LIMITS), OVERLAY_PX, at_least=_SMALLEST_OVERLAY_PX)
+    picture_hwC = fitted(decode(data, LIMITS), OVERLAY_PX, at_least=_SMALLEST_OVERLAY_PX)
     legend: list[tuple[str, tuple[int, int, int]]] = []
     for mask, colour, what in ((truth, _TRUTH, "truth"), (prediction, _PREDICTION, "prediction")):
         if mask is None:
@@ -66,20 +54,7 @@ def overlay(data: bytes, truth: MaskFile | None, prediction: MaskFile | None) ->
         for code, region_HW in regions:
             _outline(picture_hwC, region_HW, code, colour, below=mask is prediction)
         legend.append((f"{what}: {', '.join(code for code, _ in regions) or 'nothing'}", colour))
-    return _encoded(np.vstack([picture_hwC, _legend(legend, picture_hwC.shape[1])]), ".png")
-
-
-def _fitted(pixels_HWC: Pixels, most_px: int, *, at_least: int = 0) -> Pixels:
-    """The picture with its longer side within the bounds, in its own proportions."""
-    height, width = pixels_HWC.shape[:2]
-    longer = max(height, width)
-    wanted = min(max(longer, at_least), most_px)
-    if wanted == longer:
-        return pixels_HWC.copy()
-    size = (max(1, round(width * wanted / longer)), max(1, round(height * wanted / longer)))
-    # Magnified without smoothing: who looks for a defect wants to see its pixels.
-    interpolation = cv2.INTER_AREA if wanted < longer else cv2.INTER_NEAREST
-    return np.asarray(cv2.resize(pixels_HWC, size, interpolation=interpolation), np.uint8)
+    return encoded(np.vstack([picture_hwC, _legend(legend, picture_hwC.shape[1])]), ".png")
 
 
 def _outline(
@@ -111,8 +86,3 @@ def _legend(lines: Sequence[tuple[str, tuple[int, int, int]]], width: int) -> Pi
         cv2.line(legend_hwC, (6, middle), (_SWATCH_PX - 6, middle), colour, 2)
         cv2.putText(legend_hwC, text, (_SWATCH_PX, middle + 5), _FONT, _TEXT, _INK, 1, cv2.LINE_AA)
     return legend_hwC
-
-
-def _encoded(picture_hwC: Pixels, extension: str, *options: int) -> bytes:
-    _, buffer = cv2.imencode(extension, cv2.cvtColor(picture_hwC, cv2.COLOR_RGB2BGR), list(options))
-    return bytes(buffer.tobytes())

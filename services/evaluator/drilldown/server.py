@@ -15,10 +15,10 @@ from services.evaluator import wire as report_wire
 from services.evaluator.domain.errors import FilterInvalid
 from services.evaluator.drilldown import wire
 from services.evaluator.drilldown.application import DrillDown
-from services.evaluator.drilldown.pictures import LINK_LIFE
 from services.kit.errors import Violation
 from services.kit.grpc_server import Service
 from services.kit.paging import size_of
+from services.vision.pictures import LINK_LIFE
 
 Context = Any  # grpc.aio's context; no handler touches it
 

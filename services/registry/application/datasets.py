@@ -5,11 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from services.kit.database import Sessions
-from services.kit.errors import AlreadyExists, NotFound
+from services.kit.errors import AlreadyExists, InvalidArgument, NotFound
 from services.kit.object_store import ObjectStore
 from services.kit.process import Clock
 from services.registry.application.collecting import ORPHAN_GRACE
-from services.registry.application.inspection import MAX_OBJECT_BYTES, Inspector, sample_key
+from services.registry.application.inspection import Inspector
 from services.registry.application.manifest import ManifestFile
 from services.registry.domain.datasets import (
     Candidate,
@@ -42,9 +42,9 @@ from services.registry.domain.relabelling import (
 )
 from services.registry.storage.datasets import DataPaths, Datasets, Snapshots
 from services.registry.storage.samples import Listed, Objects, Samples
+from services.vision.pictures import LINK_LIFE, MAX_OBJECT_BYTES, PictureStore, sample_key
 
 UPLOAD_LINK_LIFE = timedelta(hours=1)
-SAMPLE_LINK_LIFE = timedelta(minutes=10)
 
 
 class DataCatalogue:
@@ -53,6 +53,7 @@ class DataCatalogue:
     def __init__(self, sessions: Sessions, store: ObjectStore, inspector: Inspector, clock: Clock) -> None:
         self._sessions = sessions
         self._store = store
+        self._pictures = PictureStore(store, clock.now)
         self._inspector = inspector
         self._clock = clock
 
@@ -149,8 +150,12 @@ class DataCatalogue:
             key = await DataPaths(session).key(dataset, path)
             return await Samples(session).listing(key, page, code=code)
 
-    async def link_sample(self, dataset: str, path: str, file: str, *, mask: bool) -> tuple[str, datetime]:
-        """A link to the bytes of a sample or of its mask, and when it ends."""
+    async def link_sample(
+        self, dataset: str, path: str, file: str, *, mask: bool, thumbnail: bool
+    ) -> tuple[str, datetime]:
+        """A link to the bytes of a sample, of its mask, or of its small picture, and when it ends."""
+        if mask and thumbnail:
+            raise InvalidArgument("mask and thumbnail cannot both be asked for: masks have no thumbnails")
         async with self._sessions.begin() as session:
             key = await DataPaths(session).key(dataset, path)
             listed = (await Samples(session).listed(key, [file])).get(file)
@@ -159,10 +164,9 @@ class DataCatalogue:
         sha256 = listed.mask_sha256 if mask else listed.sha256
         if sha256 is None:
             raise NotFound(f"{file} of datasets/{dataset}/paths/{path} has no mask")
-        life_s = int(SAMPLE_LINK_LIFE.total_seconds())
-        return self._store.presign_get(
-            sample_key(sha256), expires_s=life_s
-        ), self._clock.now() + SAMPLE_LINK_LIFE
+        # Bytes that could not be decoded were never listed (D4).
+        key = await self._pictures.thumbnail(sha256) if thumbnail else sample_key(sha256)
+        return self._pictures.link(key), self._clock.now() + LINK_LIFE
 
     async def plan_uploads(self, dataset: str, path: str, sha256s: Sequence[str]) -> list[tuple[str, str]]:
         """Which of these objects are missing, each with the link to PUT it to."""

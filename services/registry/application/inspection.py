@@ -9,15 +9,8 @@ from typing import Self
 from services.kit.errors import NotFound, OutOfRange
 from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
 from services.registry.domain.datasets import ImageObject, RejectedObject, Rejection, RejectReason, Verified
-from services.vision.images import ImageLimits, UnusableImage, inspect
-
-MAX_OBJECT_BYTES = 64 * 2**20
-_LIMITS = ImageLimits(max_image_bytes=MAX_OBJECT_BYTES)
-
-
-def sample_key(sha256: str) -> str:
-    """Where an image's or a mask's bytes are."""
-    return f"samples/{sha256}"
+from services.vision.images import UnusableImage, inspect
+from services.vision.pictures import LIMITS, MAX_OBJECT_BYTES, sample_key
 
 
 class Inspector:
@@ -63,7 +56,7 @@ def look(store: BlockingObjectStore, sha256: str) -> Verified:
         return _rejected(sha256, len(data), RejectReason.HASH_MISMATCH, told)
     try:
         # The name without an extension: whether one fits is judged by file, the facts are the bytes' own.
-        facts = inspect(data, "the file", _LIMITS)
+        facts = inspect(data, "the file", LIMITS)
     except UnusableImage as unusable:
         return _rejected(sha256, len(data), RejectReason(unusable.reason), unusable.message)
     return ImageObject(

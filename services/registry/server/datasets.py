@@ -8,11 +8,11 @@ from loupe.registry.v1 import dataset_pb2 as pb
 from loupe.registry.v1 import dataset_service_pb2 as rpc
 from loupe.registry.v1 import dataset_service_pb2_grpc as rpc_grpc
 
+from services.audit import principal_name
 from services.kit.auth import current_principal
 from services.registry.application.datasets import DataCatalogue
 from services.registry.wire import datasets as wire
 from services.registry.wire import names
-from services.registry.wire.identity import principal_name
 from services.registry.wire.paging import page_of, token_of
 from services.registry.wire.values import timestamp
 
@@ -106,7 +106,10 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
 
     async def LinkSample(self, request: rpc.LinkSampleRequest, _: Context) -> rpc.LinkSampleResponse:
         url, expire_time = await self._data.link_sample(
-            *names.parse_data_path(request.parent, "parent"), request.file, mask=request.mask
+            *names.parse_data_path(request.parent, "parent"),
+            request.file,
+            mask=request.mask,
+            thumbnail=request.thumbnail,
         )
         return rpc.LinkSampleResponse(url=url, expire_time=timestamp(expire_time))
 

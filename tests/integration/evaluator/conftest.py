@@ -26,6 +26,7 @@ from services.kit.grpc_server import GrpcServer
 from services.kit.object_store import ObjectStore
 from services.kit.process import SystemClock
 from services.kit.settings import load
+from services.vision.pictures import PictureStore
 
 TOKEN = "loupe_test_token"  # noqa: S105
 CODES = ("TPFIP", "TSAGG", "TPDPS")
@@ -95,7 +96,7 @@ async def reports(
         library = ReportLibrary(database.sessions, clock.now)
         verifier = ServiceTokenVerifier(TOKEN, RefusingVerifier())
         served = [
-            server.service(library, Exports(library, Pictures(store, clock.now).thumbnail)),
+            server.service(library, Exports(library, Pictures(PictureStore(store, clock.now)).thumbnail)),
             comparing.service(Comparisons(database.sessions)),
         ]
         grpc_server = GrpcServer(served, verifier=verifier, address="127.0.0.1:0")

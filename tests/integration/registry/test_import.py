@@ -372,14 +372,26 @@ async def test_links_lead_to_the_bytes(importer: Importer) -> None:
     image, mask = png(1100), png(1101)
     await importer.import_files({"A/x.png": image, "A/y.png": png(1102)}, {"A/x.png": mask})
 
-    async def link(file: str, *, of_mask: bool = False) -> dataset_service_pb2.LinkSampleResponse:
+    async def link(
+        file: str, *, of_mask: bool = False, small: bool = False
+    ) -> dataset_service_pb2.LinkSampleResponse:
         return await importer.caller.data.LinkSample(
-            dataset_service_pb2.LinkSampleRequest(parent=importer.path, file=file, mask=of_mask)
+            dataset_service_pb2.LinkSampleRequest(
+                parent=importer.path, file=file, mask=of_mask, thumbnail=small
+            )
         )
 
     async with httpx.AsyncClient() as client:
         assert (await client.get((await link("A/x.png")).url)).content == image
         assert (await client.get((await link("A/x.png", of_mask=True)).url)).content == mask
+        small = await client.get((await link("A/x.png", small=True)).url)
+        assert small.headers["content-type"] == "image/jpeg"
+        assert small.content.startswith(b"\xff\xd8")
+        # Made once: whoever asks again gets the same object.
+        again = (await link("A/x.png", small=True)).url
+        assert again.partition("?")[0] == str(small.url).partition("?")[0]
+    with pytest.raises(InvalidArgument):
+        await link("A/x.png", of_mask=True, small=True)
     with pytest.raises(NotFound):
         await link("A/y.png", of_mask=True)
     with pytest.raises(NotFound):

@@ -436,19 +436,23 @@ class LinkSampleRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     FILE_FIELD_NUMBER: _builtins.int
     MASK_FIELD_NUMBER: _builtins.int
+    THUMBNAIL_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     file: _builtins.str
     mask: _builtins.bool
+    thumbnail: _builtins.bool
+    """A JPEG of at most 160 pixels a side, made once. Not with `mask`."""
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         file: _builtins.str = ...,
         mask: _builtins.bool = ...,
+        thumbnail: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "mask", b"mask", "parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "mask", b"mask", "parent", b"parent", "thumbnail", b"thumbnail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

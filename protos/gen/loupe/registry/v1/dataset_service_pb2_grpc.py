@@ -177,7 +177,7 @@ class DatasetServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def LinkSample(self, request, context):
-        """A link to one sample's bytes, good for a few minutes.
+        """A link to one sample's bytes, good for ten minutes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

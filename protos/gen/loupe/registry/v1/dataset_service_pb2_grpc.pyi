@@ -55,7 +55,7 @@ class DatasetServiceStub:
     ListSamples: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.ListSamplesRequest, _dataset_service_pb2.ListSamplesResponse]
     """By file name."""
     LinkSample: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.LinkSampleRequest, _dataset_service_pb2.LinkSampleResponse]
-    """A link to one sample's bytes, good for a few minutes."""
+    """A link to one sample's bytes, good for ten minutes."""
     SnapshotDataPath: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.SnapshotDataPathRequest, _dataset_pb2.Snapshot]
     """Pins the path's present listing; the same listing gives the same snapshot."""
     DeleteDataPath: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.DeleteDataPathRequest, _empty_pb2.Empty]
@@ -86,7 +86,7 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     ListSamples: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.ListSamplesRequest, _dataset_service_pb2.ListSamplesResponse]  # type: ignore[assignment]
     """By file name."""
     LinkSample: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.LinkSampleRequest, _dataset_service_pb2.LinkSampleResponse]  # type: ignore[assignment]
-    """A link to one sample's bytes, good for a few minutes."""
+    """A link to one sample's bytes, good for ten minutes."""
     SnapshotDataPath: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.SnapshotDataPathRequest, _dataset_pb2.Snapshot]  # type: ignore[assignment]
     """Pins the path's present listing; the same listing gives the same snapshot."""
     DeleteDataPath: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.DeleteDataPathRequest, _empty_pb2.Empty]  # type: ignore[assignment]
@@ -180,7 +180,7 @@ class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _dataset_service_pb2.LinkSampleRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_service_pb2.LinkSampleResponse, _abc.Awaitable[_dataset_service_pb2.LinkSampleResponse]]:
-        """A link to one sample's bytes, good for a few minutes."""
+        """A link to one sample's bytes, good for ten minutes."""
 
     @_abc_1.abstractmethod
     def SnapshotDataPath(
