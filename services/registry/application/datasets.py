@@ -165,8 +165,8 @@ class DataCatalogue:
         if sha256 is None:
             raise NotFound(f"{file} of datasets/{dataset}/paths/{path} has no mask")
         # Bytes that could not be decoded were never listed (D4).
-        key = await self._pictures.thumbnail(sha256) if thumbnail else sample_key(sha256)
-        return self._pictures.link(key), self._clock.now() + LINK_LIFE
+        shown = await self._pictures.thumbnail(sha256) if thumbnail else sample_key(sha256)
+        return self._pictures.link(shown), self._clock.now() + LINK_LIFE
 
     async def plan_uploads(self, dataset: str, path: str, sha256s: Sequence[str]) -> list[tuple[str, str]]:
         """Which of these objects are missing, each with the link to PUT it to."""
