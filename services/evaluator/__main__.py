@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from services.audit import RegistryAuditor
 from services.evaluator import consumers, server
 from services.evaluator.application import ReportLibrary
 from services.evaluator.collecting import PredictedMasks
@@ -87,6 +88,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             verifier=token_verifier(settings.service_token, registry),
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
+            observer=RegistryAuditor(registry),
         )
     )
 

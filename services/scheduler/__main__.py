@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from services.audit import RegistryAuditor
 from services.identity import token_verifier
 from services.kit import telemetry
 from services.kit.database import Database, Signals, retrying_transient
@@ -74,6 +75,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
             verifier=token_verifier(settings.service_token, registry),
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
+            observer=RegistryAuditor(registry),
         )
     )
 

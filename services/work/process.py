@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 
+from services.audit import RegistryAuditor
 from services.identity import token_verifier
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
@@ -61,6 +62,7 @@ async def start(
             verifier=token_verifier(settings.service_token, registry),
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
+            observer=RegistryAuditor(registry),
         )
     )
     process.on_stop(worker.drained)

@@ -57,6 +57,10 @@ class IdentityServicer(rpc_grpc.IdentityServiceServicer):
         principal = await self._verifier.verify(request.token)
         return wire.principal_out(principal, await self._accounts.expiry(principal))
 
+    async def RecordAuditEntry(self, request: rpc.RecordAuditEntryRequest, _: Context) -> Empty:
+        await self._accounts.record(wire.audit_in(request.entry))
+        return Empty()
+
     async def CreateUser(self, request: rpc.CreateUserRequest, _: Context) -> pb.User:
         return wire.user_out(await self._accounts.create_user(wire.user_in(request.user_id, request.user)))
 

@@ -7,6 +7,7 @@ from loupe.registry.v1 import model_pb2 as pb
 from loupe.registry.v1 import model_service_pb2 as rpc
 from loupe.registry.v1 import model_service_pb2_grpc as rpc_grpc
 
+from services.audit import principal_name
 from services.kit.auth import current_principal
 from services.registry.application.models import Library
 from services.registry.wire import models as wire

@@ -1,18 +1,16 @@
 """Users, tokens, principals and audit entries as messages."""
 
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
 
 from loupe.access.v1 import access_pb2
 from loupe.registry.v1 import identity_pb2 as pb
 from loupe.registry.v1 import identity_service_pb2 as rpc
 
+from services.audit import principal_name
 from services.kit.auth import Principal, Role
 from services.registry.domain.identity import AuditEntry, Grant, PresentedToken, Token, User
 from services.registry.wire import names
-from services.registry.wire.values import timestamp
-
-SERVICE_NAME = "services/loupe"
+from services.registry.wire.values import moment, timestamp
 
 
 def grant_in(number: int) -> Grant | None:
@@ -60,11 +58,6 @@ def token_out(value: Token, presented: PresentedToken | None = None) -> pb.Token
     )
 
 
-def principal_name(principal: Principal) -> str:
-    """`users/{user}` or `services/loupe`."""
-    return SERVICE_NAME if principal.role is Role.SERVICE else principal.name
-
-
 def principal_out(principal: Principal, expire_time: datetime | None) -> pb.Principal:
     """As a message."""
     user = None if principal.role is Role.SERVICE else names.parse_one(names.USER, principal.name)
@@ -73,6 +66,18 @@ def principal_out(principal: Principal, expire_time: datetime | None) -> pb.Prin
         role=access_pb2.Role.ValueType(principal.role),
         token="" if user is None else names.TOKEN.make(user, principal.token_id),
         expire_time=timestamp(expire_time),
+    )
+
+
+def audit_in(message: pb.AuditEntry) -> AuditEntry:
+    """What another service tells of one of its calls."""
+    return AuditEntry(
+        time=moment(message, "time") or datetime.now(UTC),
+        principal=message.principal,
+        action=message.action,
+        resource=message.resource,
+        result=message.result,
+        peer=message.peer,
     )
 
 
@@ -87,24 +92,6 @@ def audit_out(value: AuditEntry) -> pb.AuditEntry:
         result=value.result,
         peer=value.peer,
     )
-
-
-_TELLS_MORE = ("alias", "restore")
-
-
-def resource_of(request: Any, answer: Any) -> str:  # noqa: ANN401 -- any request, any answer
-    """What a call was about: the thing it made, else the thing it named, else where; and what of it.
-
-    Of an alias's move the version alone would not tell which alias, and `restore` is the reverse of archive.
-    """
-    made: str = getattr(answer, "name", "")
-    named: str = getattr(request, "name", "") or getattr(request, "parent", "")
-    asked = [
-        getattr(request, field.name) for field in request.DESCRIPTOR.fields if field.name.endswith("_id")
-    ]
-    about = made or "/".join(part for part in (named, *asked) if part)
-    more = [f"{name}={value}" for name in _TELLS_MORE if (value := getattr(request, name, None))]
-    return " ".join([about, *more])[:300]
 
 
 def _role(value: Grant | None) -> access_pb2.Role.ValueType:

@@ -97,6 +97,11 @@ class IdentityServiceStub:
                 request_serializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.RevokeTokenRequest.SerializeToString,
                 response_deserializer=loupe_dot_registry_dot_v1_dot_identity__pb2.Token.FromString,
                 _registered_method=True)
+        self.RecordAuditEntry = channel.unary_unary(
+                '/loupe.registry.v1.IdentityService/RecordAuditEntry',
+                request_serializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.RecordAuditEntryRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
         self.ListAuditEntries = channel.unary_unary(
                 '/loupe.registry.v1.IdentityService/ListAuditEntries',
                 request_serializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.ListAuditEntriesRequest.SerializeToString,
@@ -190,6 +195,13 @@ class IdentityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordAuditEntry(self, request, context):
+        """Writes down what another service did, or refused, for a caller.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAuditEntries(self, request, context):
         """Newest first.
         """
@@ -259,6 +271,11 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.RevokeToken,
                     request_deserializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.RevokeTokenRequest.FromString,
                     response_serializer=loupe_dot_registry_dot_v1_dot_identity__pb2.Token.SerializeToString,
+            ),
+            'RecordAuditEntry': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordAuditEntry,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_identity__service__pb2.RecordAuditEntryRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
             'ListAuditEntries': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAuditEntries,
@@ -591,6 +608,33 @@ class IdentityService:
             '/loupe.registry.v1.IdentityService/RevokeToken',
             loupe_dot_registry_dot_v1_dot_identity__service__pb2.RevokeTokenRequest.SerializeToString,
             loupe_dot_registry_dot_v1_dot_identity__pb2.Token.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordAuditEntry(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.IdentityService/RecordAuditEntry',
+            loupe_dot_registry_dot_v1_dot_identity__service__pb2.RecordAuditEntryRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

@@ -59,6 +59,8 @@ class IdentityServiceStub:
     CreateToken: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.CreateTokenRequest, _identity_pb2.Token]
     ListTokens: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListTokensRequest, _identity_service_pb2.ListTokensResponse]
     RevokeToken: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeTokenRequest, _identity_pb2.Token]
+    RecordAuditEntry: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RecordAuditEntryRequest, _empty_pb2.Empty]
+    """Writes down what another service did, or refused, for a caller."""
     ListAuditEntries: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListAuditEntriesRequest, _identity_service_pb2.ListAuditEntriesResponse]
     """Newest first."""
 
@@ -91,6 +93,8 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     CreateToken: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.CreateTokenRequest, _identity_pb2.Token]  # type: ignore[assignment]
     ListTokens: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListTokensRequest, _identity_service_pb2.ListTokensResponse]  # type: ignore[assignment]
     RevokeToken: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeTokenRequest, _identity_pb2.Token]  # type: ignore[assignment]
+    RecordAuditEntry: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RecordAuditEntryRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Writes down what another service did, or refused, for a caller."""
     ListAuditEntries: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListAuditEntriesRequest, _identity_service_pb2.ListAuditEntriesResponse]  # type: ignore[assignment]
     """Newest first."""
 
@@ -192,6 +196,14 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_service_pb2.RevokeTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.Token, _abc.Awaitable[_identity_pb2.Token]]: ...
+
+    @_abc_1.abstractmethod
+    def RecordAuditEntry(
+        self,
+        request: _identity_service_pb2.RecordAuditEntryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Writes down what another service did, or refused, for a caller."""
 
     @_abc_1.abstractmethod
     def ListAuditEntries(
