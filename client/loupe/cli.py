@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("loupe.commands.data:data", "Import and look at datasets."),
     "images": ("loupe.commands.images:images", "List the algorithm images that can be trained."),
     "train": ("loupe.commands.train:train", "Train a new model, or retrain a version."),
-    "tasks": ("loupe.commands.tasks:tasks", "List training and prediction tasks."),
+    "tasks": ("loupe.commands.tasks:tasks", "List training, prediction and export tasks."),
     "task": ("loupe.commands.tasks:task", "Show one task."),
     "watch": ("loupe.commands.watch:watch", "Follow a task until it ends."),
     "contact-sheet": (
@@ -50,6 +50,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "alias": ("loupe.commands.models:alias", "Put an alias such as production on a version."),
     "archive": ("loupe.commands.models:archive", "Hide a version, or bring it back."),
     "predict": ("loupe.commands.predict:predict", "Test a version against a question bank."),
+    "export": ("loupe.commands.export:export", "Save the package of a version, for inspection machines."),
+    "verify": ("loupe.commands.export:verify", "Compare a package with the released version."),
     "events": ("loupe.commands.events:events", "Show what happened, from NATS JetStream."),
     "users": ("loupe.commands.access:users", "Create, change and list users."),
     "tokens": ("loupe.commands.access:tokens", "Create, list and revoke tokens."),

@@ -19,7 +19,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
 
-import urllib3
 from google.protobuf.duration_pb2 import Duration
 from loupe import names
 from loupe.evaluator.v1 import (
@@ -32,6 +31,7 @@ from loupe.evaluator.v1 import (
     report_service_pb2_grpc,
     sample_result_service_pb2_grpc,
 )
+from loupe.exporting import export_version
 from loupe.folders import FolderListing, ImportOptions
 from loupe.importing import ImportProgress, ImportResult, SampleImport
 from loupe.profile import Profile, load_profile
@@ -47,14 +47,14 @@ from loupe.registry.v1 import (
     model_service_pb2,
     model_service_pb2_grpc,
 )
+from loupe.saving import linked
 from loupe.scheduler.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
-from loupe.watching import TaskView, watch_task
+from loupe.watching import TaskView, last, watch_task
 
-from services.kit.errors import FailedPrecondition, NotFound, Unavailable
+from services.kit.errors import FailedPrecondition, NotFound
 from services.kit.grpc_client import connect
 
 _PAGE = 500
-_DOWNLOAD_TIMEOUT_S = 30.0
 _ID_SEARCH_PAGES = 20
 """How many pages of the newest tasks a prefix of an id is searched in."""
 
@@ -241,13 +241,14 @@ class AsyncLoupe:
     async def contact_sheet(self, task: str) -> bytes:
         """A JPEG of what augmentation does to some of a training's samples; NotFound while there is none."""
         link = await self.tasks.LinkContactSheet(task_service_pb2.LinkContactSheetRequest(name=task))
-        try:
-            answer = await asyncio.to_thread(urllib3.request, "GET", link.url, timeout=_DOWNLOAD_TIMEOUT_S)
-        except urllib3.exceptions.HTTPError as error:
-            raise Unavailable(f"the object store does not answer: {error}") from error
-        if answer.status != 200:
-            raise Unavailable(f"the object store answers {answer.status} for the contact sheet of {task}")
-        return bytes(answer.data)
+        return b"".join([part async for part in linked(link.url, f"the contact sheet of {task}")])
+
+    async def completed(self, task: str) -> None:
+        """Wait for a task's end; FailedPrecondition if it did not come to its result."""
+        ended = (await last(self.watch(task))).task
+        if ended.state not in (task_pb2.TASK_STATE_COMPLETED, task_pb2.TASK_STATE_RELEASED):
+            why = f": {ended.failure.code}: {ended.failure.message}" if ended.failure.code else ""
+            raise FailedPrecondition(f"{task} is {task_pb2.TaskState.Name(ended.state)}{why}", task=task)
 
     def watch(self, task: str) -> AsyncIterator[TaskView]:
         """The task's view after every change, until it ends; survives dropped connections."""
@@ -431,6 +432,22 @@ class Loupe:
             return released
 
         return self.call(release)
+
+    def export(self, version: str, file: Path | str | None = None, *, onnx: bool = False) -> Path:
+        """Save the package of `MODEL@VERSION` (X), which is made first if nobody has exported it yet."""
+        wanted = model_pb2.PACKAGE_FORMAT_ONNX if onnx else model_pb2.PACKAGE_FORMAT_CSOT_ARTIFACT
+
+        async def export() -> Path:
+            exported = await export_version(
+                self.async_client,
+                names.model_version(version),
+                None if file is None else Path(file),
+                wanted,
+                follow=self.async_client.completed,
+            )
+            return exported.file
+
+        return self.call(export)
 
     def report(self, of: str) -> report_pb2.Report:
         """The report of a task, of `MODEL@VERSION`, or by its name."""

@@ -56,14 +56,6 @@ async def show(views: AsyncIterator[TaskView], console: Console) -> TaskView:
     return shown
 
 
-async def last(views: AsyncIterator[TaskView]) -> TaskView:
-    """Wait for the end without showing anything."""
-    seen = TaskView()
-    async for view in views:
-        seen = view
-    return seen
-
-
 class LiveScreen:
     """Redraws in place."""
 

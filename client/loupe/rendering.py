@@ -23,6 +23,7 @@ STATE_STYLE = {
     "WAITING": "yellow",
     "TRAINING": "cyan",
     "PREDICTING": "cyan",
+    "PACKAGING": "cyan",
     "TERMINATED": "magenta",
     "COMPLETED": "green",
     "FAILED": "red",
@@ -53,10 +54,14 @@ def state_text(task: task_pb2.Task) -> Text:
 
 
 def model_of(task: task_pb2.Task) -> str:
-    """The model's name, or the version that a prediction tests."""
-    if task.WhichOneof("spec") == "prediction":
-        return names.short(task.prediction.model_version)
-    return task.training.model_name
+    """The model's name, or the version that a prediction tests or an export packages."""
+    match task.WhichOneof("spec"):
+        case "prediction":
+            return names.short(task.prediction.model_version)
+        case "export":
+            return names.short(task.export.model_version)
+        case _:
+            return task.training.model_name
 
 
 def version_of(task: task_pb2.Task) -> str:
@@ -246,8 +251,8 @@ def task_details(task: task_pb2.Task, now: datetime) -> RenderableType:
         "report": task.report,
         "released": names.short(task.model_version) if task.model_version else "",
     }
-    spec = task.training if task.WhichOneof("spec") == "training" else task.prediction
-    pairs["data"] = ", ".join(names.short(path) for path in spec.data_paths)
+    data_paths = task.training.data_paths or task.prediction.data_paths
+    pairs["data"] = ", ".join(names.short(path) for path in data_paths)
     if task.WhichOneof("spec") == "training":
         pairs["image"] = names.short(task.training.algorithm_image_version)
         pairs["environment"] = names.short(task.training.production_environment)

@@ -1,24 +1,58 @@
 """Answers that become a file."""
 
 import asyncio
-from collections.abc import AsyncIterable
+import hashlib
+from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path
 
+import urllib3
 from google.api.httpbody_pb2 import HttpBody
 from loupe.failures import Refused
+
+from services.kit.errors import Unavailable
+
+_PART_BYTES = 1 << 20
+_TIMEOUT_S = 30.0
+"""Between two parts, not for all of them."""
 
 
 async def save(file: Path, parts: AsyncIterable[HttpBody]) -> int:
     """Write a stream to a file, which appears when it is whole; its bytes. Refused if it cannot be."""
+    return await save_bytes(file, (part.data async for part in parts))
+
+
+async def save_bytes(file: Path, parts: AsyncIterable[bytes], *, sha256: str = "") -> int:
+    """The same of bytes, which must have the SHA-256 if one is given."""
     partial = file.with_name(f".{file.name}.part")
-    size = 0
+    size, digest = 0, hashlib.sha256()
     try:
         with partial.open("wb") as target:
             async for part in parts:
-                size += await asyncio.to_thread(target.write, part.data)
+                size += await asyncio.to_thread(target.write, part)
+                digest.update(part)
+        if sha256 and digest.hexdigest() != sha256:
+            came = digest.hexdigest()
+            raise Refused(f"{file.name} came with SHA-256 {came}, not {sha256}; it was not saved, try again")
         partial.replace(file)
     except OSError as error:
         raise Refused(f"{file} cannot be written: {error.strerror}") from error
     finally:
         partial.unlink(missing_ok=True)
     return size
+
+
+async def linked(url: str, what: str) -> AsyncIterator[bytes]:
+    """What lies behind a link, a part at a time. Unavailable if it cannot be had to its end."""
+    try:
+        answer = await asyncio.to_thread(
+            urllib3.request, "GET", url, timeout=_TIMEOUT_S, preload_content=False
+        )
+        try:
+            if answer.status != 200:
+                raise Unavailable(f"the object store answers {answer.status} for {what}")
+            while part := await asyncio.to_thread(answer.read, _PART_BYTES):
+                yield part
+        finally:
+            answer.release_conn()
+    except urllib3.exceptions.HTTPError as error:
+        raise Unavailable(f"the object store does not answer: {error}") from error

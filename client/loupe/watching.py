@@ -107,6 +107,14 @@ async def watch_task(
         await asyncio.gather(*watch.followers, return_exceptions=True)
 
 
+async def last(views: AsyncIterator[TaskView]) -> TaskView:
+    """Wait for the end without showing anything."""
+    seen = TaskView()
+    async for view in views:
+        seen = view
+    return seen
+
+
 class _Watch:
     """The streams of one task, poured into one view."""
 

@@ -160,6 +160,23 @@ def test_a_version_is_tested_against_a_question_bank(loupe: Loupe, released: dic
     assert "Wilson" in page
 
 
+def test_x_a_version_is_exported_and_its_package_verified(
+    loupe: Loupe, released: dict[str, Any], panels: Path, tmp_path: Path
+) -> None:
+    """X: the main job's last step; what is saved is the registry's file, and says what the version says."""
+    file = tmp_path / "adc.zip"
+    saved = loupe("export", "panel-adc@latest", "-o", file, "--json")
+    assert (saved.value["file"], "packaged by tasks/" in saved.stderr) == (str(file), True)
+    with zipfile.ZipFile(file) as package:
+        assert len(package.namelist()) == 3
+    told = loupe.json("verify", file, panels)
+    assert told["modelVersion"] == released["modelVersion"]
+    assert told["agrees"] is True
+    assert told["isReleasedFile"] is True
+    assert told["images"] == 35
+    assert 0 <= told["largestScoreDifference"] <= told["scoreTolerance"]
+
+
 def test_a_report_is_looked_into_exported_and_compared(
     loupe: Loupe, trained: dict[str, Any], released: dict[str, Any], tmp_path: Path
 ) -> None:

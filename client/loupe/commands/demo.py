@@ -14,6 +14,7 @@ from loupe import names
 from loupe.client import AsyncLoupe, pages
 from loupe.commands.access import first_log_in
 from loupe.commands.data import import_listing, import_summary
+from loupe.commands.export import save_package
 from loupe.commands.session import Output, Session, local
 from loupe.commands.tasks import release_task
 from loupe.commands.train import build_task, findings, nothing_wished
@@ -21,8 +22,8 @@ from loupe.commands.watch import fail_unless_good, follow
 from loupe.faults import fault_table, refuses
 from loupe.folders import FolderListing, hold_out, read_folder
 from loupe.profile import default_data_dir, load_profile
-from loupe.registry.v1 import master_data_service_pb2, model_service_pb2
-from loupe.rendering import estimate, facts, human_duration, message_json, percent
+from loupe.registry.v1 import master_data_service_pb2, model_pb2, model_service_pb2
+from loupe.rendering import estimate, facts, human_bytes, human_duration, message_json, percent
 from loupe.rendering import report as report_page
 from loupe.sample import DEFECTS, ORDINARY_CODES, write_sample
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
@@ -37,7 +38,7 @@ BANK = "question-bank"
 _BANK_SHARE = 0.15
 _SEED = 1
 """So that anybody who runs the demo on the same images gets the same split and the same training."""
-_STEPS = 7
+_STEPS = 8
 
 
 @dataclass
@@ -72,7 +73,7 @@ class _Story:
 def demo(
     out: Output, data_dir: Path | None, folder: Path | None, name: str, settings: tuple[str, ...]
 ) -> None:
-    """Run the main job once: start, import, train with live progress, report, release, test the version.
+    """Run the main job once: start, import, train with live progress, report, release, test, export.
 
     About 15 % of the images, whole groups of them, are held out as a question bank that training never sees.
     The stack stays up afterwards. May be run again: the images are not uploaded twice, and the model gets the
@@ -157,6 +158,14 @@ async def _story(  # noqa: PLR0913 -- what the demo was asked for
     fail_unless_good(prediction)
     bank = await session.client.find_report(prediction.name)
     _print(out, report_page(bank))
+    story.next("export: what an inspection machine loads")
+    folder = session.data_dir / "packages" if session.data_dir else Path()
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    exported = await save_package(
+        session, released.model_version, folder, model_pb2.PACKAGE_FORMAT_CSOT_ARTIFACT
+    )
+    size = human_bytes(exported.package.size_bytes)
+    _print(out, f"{exported.file}: {size}, sha256 {exported.package.sha256}")
     story.next("done: how to go on")
     profile = session.client.profile
     access = await first_log_in(session.client)
@@ -178,6 +187,11 @@ async def _story(  # noqa: PLR0913 -- what the demo was asked for
             "look": f"loupe models {version.partition('@')[0]}{flag}\n"
             f"loupe samples {version} --verdict misjudged{flag}\n"
             f"loupe events --subject 'loupe.tasks.*.state'{flag}",
+            "package": f"{exported.file}\n"
+            "use it: python -c 'from loupe.artifact import Artifact; "
+            f'print(Artifact("{exported.file}").predict("IMAGE").code)\'\n'
+            f"from C: unzip it, and see services/evaluator/packaging/native/example\n"
+            f"check it: loupe verify {exported.file} IMAGES{flag}",
             "retrain": f"loupe train --retrain {version} --warm-start --watch{flag}",
             "stop": f"loupe down{flag}",
         }
@@ -188,6 +202,7 @@ async def _story(  # noqa: PLR0913 -- what the demo was asked for
             "task": message_json(released),
             "validationReport": message_json(validation),
             "questionBankReport": message_json(bank),
+            "package": {"file": str(exported.file), **message_json(exported.package)},
             "tookS": took,
         },
         summary,

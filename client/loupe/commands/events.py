@@ -216,7 +216,7 @@ async def _has_nothing(subscription: Any) -> bool:  # noqa: ANN401 -- nats-py ha
 _SUBJECTS = {
     "TASKS": ("loupe.tasks.*.state", "loupe.tasks.*.stage"),
     "LOSS": ("loupe.tasks.*.loss.*",),
-    "MODELS": ("loupe.models.*.released",),
+    "MODELS": ("loupe.models.*.released", "loupe.models.*.packaged"),
 }
 
 
@@ -239,6 +239,7 @@ def decode(subject: str, data: bytes) -> Message | None:
         ("tasks", "stage"): events_pb2.TaskStageChanged,
         ("tasks", "loss"): events_pb2.LossPointsRecorded,
         ("models", "released"): events_pb2.ModelVersionReleased,
+        ("models", "packaged"): events_pb2.ModelVersionPackaged,
     }.get((words[1], words[3]) if len(words) > 3 else ("", ""))
     if kind is None:
         return None
@@ -270,5 +271,7 @@ def _told(payload: Message | None) -> str:  # noqa: PLR0911 -- one per kind
             return f"iterations {payload.first_iteration} to {last}, last loss {loss:.4f}"
         case events_pb2.ModelVersionReleased():
             return payload.version.name
+        case events_pb2.ModelVersionPackaged():
+            return f"{payload.model_version}, sha256 {payload.package.sha256}"
         case _:
             return "an event that this client does not know"

@@ -4,8 +4,8 @@ import click
 from loupe import names
 from loupe.client import pages
 from loupe.commands.session import Session, remote
-from loupe.registry.v1 import algorithm_image_pb2, model_service_pb2
-from loupe.rendering import enum_word, facts, local_time, message_json, table
+from loupe.registry.v1 import algorithm_image_pb2, model_pb2, model_service_pb2
+from loupe.rendering import enum_word, facts, human_bytes, local_time, message_json, table
 from rich.console import Group
 
 
@@ -113,6 +113,11 @@ async def _version(session: Session, name: str) -> None:
                 "task": version.task,
                 "report": version.report,
                 "weights": f"sha256 {version.weights_sha256}",
+                "packages": "\n".join(
+                    f"{enum_word(model_pb2.PackageFormat, package.format)}, "
+                    f"{human_bytes(package.size_bytes)}, sha256 {package.sha256}"
+                    for package in version.packages
+                ),
                 "seed": str(version.seed),
                 "data": "\n".join(version.snapshots),
                 "released": f"{local_time(version.create_time)} by {names.short(version.releaser)}",

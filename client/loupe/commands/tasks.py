@@ -16,14 +16,14 @@ _NUMBERING_S = 10.0
 task_argument = click.argument("task_name", metavar="TASK")
 
 
-@click.command(short_help="List training and prediction tasks.")
+@click.command(short_help="List training, prediction and export tasks.")
 @click.option(
     "--state", "states", multiple=True, type=click.Choice(STATES, case_sensitive=False), help="Repeatable."
 )
 @click.option("--name", default="", help="Only tasks whose model's name contains this.")
 @click.option("--creator", default="", help="Only this user's.")
 @click.option("--environment", default="", help="Only tasks for this production environment.")
-@click.option("--kind", type=click.Choice(["training", "prediction"]), help="Only this kind.")
+@click.option("--kind", type=click.Choice(["training", "prediction", "export"]), help="Only this kind.")
 @click.option(
     "--limit",
     default=50,

@@ -7,10 +7,10 @@ import click
 from loupe.commands.session import Session, remote
 from loupe.commands.tasks import task_argument
 from loupe.failures import Refused
-from loupe.progress import last, show
+from loupe.progress import show
 from loupe.rendering import message_json
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
-from loupe.watching import FINAL_STATES, resumed
+from loupe.watching import FINAL_STATES, last, resumed
 
 
 @click.command(short_help="Follow a task until it ends.")

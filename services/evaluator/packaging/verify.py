@@ -1,10 +1,14 @@
 """Whether a package says what the released model says: both predict the same images (X3).
 
 Imports torch: for a worker's child or a process of its own, never a service.
+
+    python -m services.evaluator.packaging.verify PACKAGE WEIGHTS < '["image.png", …]'
 """
 
 import hashlib
+import json
 import math
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,14 +16,15 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from loupe.artifact import Artifact
+from loupe.artifact import Artifact, ArtifactError
 from loupe.artifact import Prediction as PackagePrediction
 
 from services.evaluator.measuring.predict import NotPredicted, Prediction, predict
+from services.vision.faults import Fault
 from services.vision.images import decode
 from services.vision.pack import PackCache
 from services.vision.samples import DirectoryObjects, Sample
-from services.vision.weights import Weights
+from services.vision.weights import Weights, load_weights
 
 SCORE_TOLERANCE = 1e-4
 MASK_TOLERANCE = 1e-3
@@ -128,3 +133,33 @@ def _difference(path: Path, released: Prediction, package: PackagePrediction) ->
         differs,
         size,
     )
+
+
+def main() -> int:
+    """Compares; what `loupe verify` tells, as JSON. 1 with a sentence on stderr where it cannot."""
+    package, weights = (Path(argument) for argument in sys.argv[1:3])
+    images = [Path(path) for path in json.load(sys.stdin)]
+    try:
+        result = verify(package, load_weights(weights), images)
+    except (ArtifactError, Fault) as error:
+        print(error, file=sys.stderr)  # noqa: T201 - a command
+        return 1
+    told = {
+        "agrees": result.agrees,
+        "images": len(result.differences),
+        "unreadable": [{"image": str(path), "message": why} for path, why in result.unreadable],
+        "otherCodes": [
+            {"image": str(its.image), "released": its.released_code, "package": its.package_code}
+            for its in result.other_codes
+        ],
+        "largestScoreDifference": result.largest_score_difference,
+        "scoreTolerance": SCORE_TOLERANCE,
+        "maskDisagreement": result.mask_disagreement,
+        "maskTolerance": MASK_TOLERANCE,
+    }
+    json.dump(told, sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,6 +5,7 @@ import hashlib
 import io
 import signal
 import time
+import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,8 +14,11 @@ import httpx
 import numpy as np
 import pytest
 import pytest_asyncio
+from loupe.artifact import Artifact
 from loupe.evaluator.v1 import report_pb2, report_service_pb2, sample_result_service_pb2
+from loupe.exporting import export_version
 from loupe.folders import read_folder
+from loupe.registry.v1 import model_pb2, model_service_pb2
 from loupe.sample import write_sample
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 from PIL import Image
@@ -24,6 +28,7 @@ from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings, 
 from services.kit.settings import load
 from tests.integration.work.installation import Installation, installed
 
+CSOT = model_pb2.PACKAGE_FORMAT_CSOT_ARTIFACT
 COMPLETED, TRAINING = task_pb2.TASK_STATE_COMPLETED, task_pb2.TASK_STATE_TRAINING
 CLASSIFICATION, SEGMENTATION = task_pb2.NETWORK_CLASSIFICATION, task_pb2.NETWORK_SEGMENTATION
 SPECIAL = "TTMUD"
@@ -177,6 +182,63 @@ async def test_w11_s1_a_segmentation_is_trained_measured_and_shown_beside_the_tr
     drawn = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     for colour in (TRUTH_COLOUR, PREDICTION_COLOUR):
         assert (drawn == colour).all(axis=2).any()
+
+
+async def export_of(installation: Installation, version: str, *, again: bool = False) -> Path:
+    """The package of a version, saved by the client; the task that makes it is waited for."""
+    file = installation.folder / ("again.zip" if again else "package.zip")
+    await export_version(
+        installation.client, version, file, CSOT, follow=lambda task: installation.until(task, COMPLETED)
+    )
+    return file
+
+
+async def test_x1_x3_a_version_is_exported_once_and_its_package_says_what_the_version_says(
+    installation: Installation, released: task_pb2.Task, predicted: report_pb2.Report
+) -> None:
+    """Through every process; the worker that has the job is killed, the next one makes the package (T5)."""
+    client, version = installation.client, released.model_version
+    request = task_service_pb2.ExportModelVersionRequest(model_version=version)
+    await _leased_by_a_frozen_worker(installation, request)
+    task = await client.tasks.ExportModelVersion(request)
+    await installation.start_worker("evaluator-worker-2", "services.evaluator.worker")
+    done = await installation.until(task.name, COMPLETED, task_pb2.TASK_STATE_FAILED)
+    assert (done.state, done.attempt, done.recoveries) == (COMPLETED, 1, 1), done.failure
+    first, second = [await export_of(installation, version, again=again) for again in (False, True)]
+    assert first.read_bytes() == second.read_bytes()
+    listed = await client.tasks.ListTasks(
+        task_service_pb2.ListTasksRequest(kind=task_service_pb2.TASK_KIND_EXPORT)
+    )
+    assert [one.name for one in listed.tasks] == [task.name]
+    found = await client.models.GetModelVersion(model_service_pb2.GetModelVersionRequest(name=version))
+    (record,) = found.packages
+    assert hashlib.sha256(first.read_bytes()).hexdigest() == record.sha256
+    assert (first.stat().st_size, record.abi_version, record.format_version) == (record.size_bytes, 1, 1)
+    with zipfile.ZipFile(first) as zipped:
+        assert sorted(zipped.namelist()) == ["config.yaml", "libCsotArtifact.so", "models.xbin"]
+    told = {its.file: its for its in await samples_of(installation, predicted.name)}
+    with Artifact(first) as artifact:
+        assert artifact.description.version == "v3.01"
+        for file, its in list(told.items())[:8]:
+            if its.predicted_code:
+                assert artifact.predict(installation.folder / "images" / file).code == its.predicted_code
+
+
+async def _leased_by_a_frozen_worker(
+    installation: Installation, request: task_service_pb2.ExportModelVersionRequest
+) -> None:
+    """Ask for the export while the worker, asking for work, stands still; then kill it."""
+    victim = installation.processes["evaluator-worker-1"]
+    async with asyncio.timeout(60):
+        while True:
+            victim.send_signal(signal.SIGSTOP)
+            task = await installation.client.tasks.ExportModelVersion(request)
+            try:
+                await installation.until(task.name, task_pb2.TASK_STATE_PACKAGING, timeout_s=5)
+                break
+            except AssertionError:  # it stood between two questions: let it ask again
+                victim.send_signal(signal.SIGCONT)
+    await installation.stop("evaluator-worker-1", signal.SIGKILL)
 
 
 async def test_d3_a_retraining_never_trains_with_what_judged_its_parent(

@@ -1,0 +1,197 @@
+"""`loupe export` and `loupe verify`."""
+
+import asyncio
+import hashlib
+import importlib.util
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+from loupe import names
+from loupe.commands.session import Session, remote
+from loupe.commands.watch import fail_unless_good, follow
+from loupe.exporting import Exported, export_version
+from loupe.failures import Refused
+from loupe.registry.v1 import model_pb2, model_service_pb2
+from loupe.rendering import facts, human_bytes, is_for_people, message_json
+from loupe.saving import linked, save_bytes
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+_IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
+
+
+@click.command(short_help="Save the package of a version, for inspection machines.")
+@click.argument("version", metavar="MODEL@VERSION")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The file to write, or a folder; default MODEL-VERSION.zip here.",
+)
+@click.option("--onnx", is_flag=True, help="The networks as ONNX, for a runtime of your own.")
+@click.option("--resource", default="", help="Compute resource to make it; default that of the training.")
+@remote
+async def export(session: Session, version: str, output: Path | None, resource: str, *, onnx: bool) -> None:
+    """Save a version's package (X): one zip with models.xbin, libCsotArtifact.so and config.yaml.
+
+    It is made at the first export, as a task; afterwards it is there, with the same bytes for everybody. What
+    is saved has the SHA-256 that the registry has on record. VERSION may be an alias or `latest`.
+
+    \b
+    Examples:
+      loupe export panel-adc@v3.01
+      loupe export panel-adc@production -o /srv/packages --onnx
+    """
+    exported = await save_package(
+        session,
+        names.model_version(version),
+        output,
+        model_pb2.PACKAGE_FORMAT_ONNX if onnx else model_pb2.PACKAGE_FORMAT_CSOT_ARTIFACT,
+        names.resource("computeResources", resource) if resource else "",
+    )
+    package, file = exported.package, exported.file
+    session.out.answer(
+        {"file": str(file), "package": message_json(package)},
+        f"{file}: {human_bytes(package.size_bytes)}, sha256 {package.sha256}",
+    )
+    if not onnx:
+        session.out.hint(f"next: loupe verify {file} IMAGES…")
+
+
+async def save_package(
+    session: Session,
+    version: str,
+    output: Path | None,
+    wanted: model_pb2.PackageFormat.ValueType,
+    resource: str = "",
+) -> Exported:
+    """Export, telling how far it is where a person looks."""
+    console = session.out.stderr
+
+    async def shown(task: str) -> None:
+        session.out.say(f"{names.short(version)} is packaged by {task}")
+        fail_unless_good(await follow(session, task))
+
+    with Progress(
+        TextColumn("downloading"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not is_for_people(console),
+        transient=True,
+    ) as bar:
+        download = bar.add_task("download", visible=False)
+        return await export_version(
+            session.client,
+            version,
+            output,
+            wanted,
+            follow=shown,
+            resource=resource,
+            on_bytes=lambda done, whole: bar.update(download, completed=done, total=whole, visible=True),
+        )
+
+
+@click.command(short_help="Compare a package with the released version.")
+@click.argument("package", type=click.Path(path_type=Path, exists=True))
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--version", "against", metavar="MODEL@VERSION", help="Default what the package says it is.")
+@remote
+async def verify(session: Session, package: Path, images: tuple[Path, ...], against: str | None) -> None:
+    """Predict IMAGES (files, or folders with all that is below) with a package and with the released version.
+
+    Prints the largest difference. Exit code 1 if they are not the same model: another code anywhere, a score
+    more than 1e-4 away, or more than 0.1 % of the masks' pixels. Runs here, and needs torch.
+
+    \b
+    Example:
+      loupe verify panel-adc-v3.01.zip /tmp/panels
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise Refused("the released version is a torch model: pip install 'loupe[train]' to compare with it")
+    files = sorted(_files(images))
+    if not files:
+        raise Refused(f"there is no image in {', '.join(map(str, images))}")
+    found = await session.client.models.GetModelVersion(
+        model_service_pb2.GetModelVersionRequest(name=names.model_version(against or _named_in(package)))
+    )
+    link = await session.client.models.LinkWeights(model_service_pb2.LinkWeightsRequest(name=found.name))
+    with TemporaryDirectory(prefix="loupe-verify-") as folder:
+        weights = Path(folder) / "weights.safetensors"
+        await save_bytes(weights, linked(link.url, "the weights"), sha256=link.sha256)
+        session.out.say(f"predicting {len(files)} images with both")
+        result = await _compared(package, weights, files)
+    released = await asyncio.to_thread(_is_released, package, found)
+    answer: dict[str, Any] = {"modelVersion": found.name, "isReleasedFile": released, **result}
+    session.out.answer(answer, facts(_told(answer)))
+    if not result["agrees"]:
+        raise Refused(f"{package} does not say what {names.short(found.name)} says")
+
+
+def _files(images: Iterable[Path]) -> Iterator[Path]:
+    for path in images:
+        if path.is_dir():
+            for below in path.rglob("*"):
+                is_mask = below.name.endswith(".mask.png")
+                if below.suffix.lower() in _IMAGES and below.is_file() and not is_mask:
+                    yield below
+        else:
+            yield path
+
+
+def _named_in(package: Path) -> str:
+    from loupe.artifact import Artifact, ArtifactError  # noqa: PLC0415 -- OpenCV would slow every command's start
+
+    try:
+        with Artifact(package) as artifact:
+            return f"{artifact.description.model}@{artifact.description.version}"
+    except ArtifactError as error:
+        raise Refused(f"{package}: {error}") from error
+
+
+def _is_released(package: Path, version: model_pb2.ModelVersion) -> bool:
+    """Whether it is the very file that the registry has on record, config.yaml as it was."""
+    if not package.is_file():
+        return False
+    with package.open("rb") as source:
+        found = hashlib.file_digest(source, "sha256").hexdigest()
+    return found in {one.sha256 for one in version.packages}
+
+
+async def _compared(package: Path, weights: Path, images: list[Path]) -> dict[str, Any]:
+    """In a process of its own: torch stays out of this one."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.evaluator.packaging.verify", str(package), str(weights)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    told, failed = await process.communicate(json.dumps([str(path) for path in images]).encode())
+    if process.returncode:
+        raise Refused(failed.decode(errors="replace").strip() or f"the comparison ended {process.returncode}")
+    result: dict[str, Any] = json.loads(told)
+    return result
+
+
+def _told(answer: dict[str, Any]) -> dict[str, str]:
+    others = answer["otherCodes"]
+    return {
+        "version": names.short(answer["modelVersion"]),
+        "released file": "yes, the registry's SHA-256"
+        if answer["isReleasedFile"]
+        else "no: another SHA-256 than the registry's",
+        "images": f"{answer['images']} compared"
+        + (f", {len(answer['unreadable'])} unreadable" if answer["unreadable"] else ""),
+        "other codes": str(len(others))
+        + "".join(f"\n{one['image']}: {one['released']} became {one['package']}" for one in others[:10]),
+        "score difference": f"{answer['largestScoreDifference']:.2g} at most, "
+        f"{answer['scoreTolerance']:g} allowed",
+        "mask disagreement": f"{answer['maskDisagreement']:.2%} of pixels, "
+        f"{answer['maskTolerance']:.1%} allowed",
+        "verdict": "the same model" if answer["agrees"] else "NOT the same model",
+    }
