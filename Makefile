@@ -5,7 +5,7 @@ VENV     := .venv
 BIN      := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test faults races fuzz check format protos bench clean
+.PHONY: help setup demo up down test faults probe races fuzz check format protos bench clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ test: $(VENV)/.dev ## All tests but the slow proofs, on real servers.
 
 faults: $(VENV)/.dev ## The slow proof: 50 kills during 20 trainings; SEED=n kills as another run did.
 	$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))
+
+probe: $(VENV)/.dev ## The slow proof: 10,000 generated requests to every route (REQUESTS=n, SEED=n).
+	$(BIN)/python -m tests.probing $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
 
 races: $(VENV)/.dev ## Eight threads on one package under two sanitizers, a minute each (SECONDS=n).
 	$(BIN)/python -m tests.native races $(if $(SECONDS),--seconds $(SECONDS))

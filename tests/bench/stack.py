@@ -78,7 +78,9 @@ async def _measure_running(data_dir: Path, images: Path) -> dict[str, Any]:
     return figures
 
 
-async def _submit(loupe: AsyncLoupe, name: str, image: str, resource: str) -> str:
+async def submit(loupe: AsyncLoupe, name: str, image: str, resource: str) -> str:
+    """A new task's name; it trains on what `bench/main` holds."""
+    """A new task's name; it trains on what `bench/main` holds."""
     spec = task_pb2.TrainingSpec(
         model_name=name,
         algorithm_image_version=image,
@@ -127,7 +129,7 @@ async def _submit_to_first_iteration(loupe: AsyncLoupe) -> dict[str, float]:
     figures = {}
     for run in ("with packing", "pack found"):
         submitted = time.time()
-        task = await _submit(loupe, f"first-{run.split(' ', maxsplit=1)[0]}", image, "cpu")
+        task = await submit(loupe, f"first-{run.split(' ', maxsplit=1)[0]}", image, "cpu")
         async for message in loupe.tasks.WatchLoss(
             task_service_pb2.WatchLossRequest(name=task, network=_CLASSIFICATION)
         ):
@@ -196,7 +198,7 @@ async def reports_per_s(jobs: Any, lease: Any, reports: int) -> float:  # noqa: 
 async def leased(loupe: AsyncLoupe, jobs: Any, image: str, name: str) -> tuple[str, Any]:  # noqa: ANN401 - a stub
     """A submitted task and the lease of its training."""
     # Nobody else stands for this resource, so the job is ours.
-    task = await _submit(loupe, name, image, "gpu")
+    task = await submit(loupe, name, image, "gpu")
     answer = await jobs.AcquireJob(
         job_service_pb2.AcquireJobRequest(
             worker="workers/bench",

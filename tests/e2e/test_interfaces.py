@@ -1,8 +1,11 @@
-"""What machines meet: reflection, roles on every RPC, JSON and events over HTTP; on a whole running stack."""
+"""What machines meet: reflection, roles of RPCs and routes, JSON and events over HTTP; on a whole stack."""
 
 import importlib
 import json
+import re
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,11 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from loupe.access.v1 import access_pb2
 from loupe.profile import Profile, load_profile
+
+from gateway.contracts import all_services, operations
+from gateway.openapi import path_of
+from gateway.routing import Route, routes_of
+from services.kit.auth import Role
 
 from .conftest import Loupe
 
@@ -120,6 +128,134 @@ def test_a2_every_rpc_admits_exactly_its_roles(
                     grpc.StatusCode.INTERNAL,
                     grpc.StatusCode.UNKNOWN,
                 }, role
+
+
+_ROUTES = routes_of(operations(all_services()))
+_DEADLINE_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def http(profile: Profile) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"http://{profile.gateway_address}", timeout=_DEADLINE_S) as client:
+        yield client
+
+
+def _ask(http: httpx.Client, route: Route, token: str) -> tuple[int, str]:
+    """Status and reason of an empty request to the route, about things that do not exist."""
+    path = re.sub(r"\{[a-zA-Z]+\}", "none", path_of(route.template)[0])
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    with http.stream(route.http_method, path, headers=headers) as answer:
+        if "json" not in answer.headers.get("content-type", ""):
+            return answer.status_code, ""
+        return answer.status_code, json.loads(answer.read()).get("reason", "")
+
+
+@pytest.mark.parametrize(
+    "route", _ROUTES, ids=lambda route: f"{route.http_method} {path_of(route.template)[0]}"
+)
+def test_a2_every_route_admits_exactly_its_roles(
+    route: Route, http: httpx.Client, tokens: dict[str, str]
+) -> None:
+    """The same table over HTTP, whatever form the answer has: JSON, events, files and links."""
+    if route.role is Role.ANYONE:
+        assert route.operation.method.name == "LogIn"
+        assert _ask(http, route, "") == (403, "CROSS_SITE_REQUEST")
+        return
+    assert _ask(http, route, "") == (401, "TOKEN_MISSING")
+    assert _ask(http, route, "loupe_nobody_" + "0" * 48) == (401, "TOKEN_UNKNOWN")
+    for role in _PEOPLE:
+        status, reason = _ask(http, route, tokens[role])
+        if Role[role.upper()] < route.role:
+            assert (status, reason) == (403, "ROLE_TOO_LOW"), role
+        else:
+            assert status < 500, (role, reason)
+            assert status not in {401, 403}, (role, reason)
+
+
+def _token(http: httpx.Client, admin: str, **fields: object) -> dict[str, Any]:
+    made = http.post("/v1/users/matrix-engineer/tokens", json=fields, headers=_bearer(admin))
+    token: dict[str, Any] = made.raise_for_status().json()
+    return token
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+_ONE_OF_EACH_SERVICE = {
+    "/v1/datasets": "loupe.registry.v1.DatasetService/ListDatasets",
+    "/v1/tasks": "loupe.scheduler.v1.TaskService/ListTasks",
+    "/v1/reports": "loupe.evaluator.v1.ReportService/ListReports",
+}
+
+
+def _audit(http: httpx.Client, admin: str, since: datetime) -> list[dict[str, str]]:
+    """What was written down since then, oldest first."""
+    found = http.get("/v1/auditEntries?pageSize=200", headers=_bearer(admin)).raise_for_status().json()
+    stamp = since.strftime("%Y-%m-%dT%H:%M:%S")
+    return [entry for entry in reversed(found["entries"]) if entry["time"] >= stamp]
+
+
+@pytest.mark.parametrize(
+    ("why", "reason"),
+    [("revoked", "TOKEN_REVOKED"), ("expired", "TOKEN_EXPIRED"), ("forged", "TOKEN_UNKNOWN")],
+)
+def test_a3_a_token_that_counts_no_more_is_refused_by_all_and_written_down(
+    http: httpx.Client, tokens: dict[str, str], profile: Profile, why: str, reason: str
+) -> None:
+    """A stolen token: revoked, or past its time, or with a secret that somebody guesses."""
+    assert tokens
+    began = datetime.now(UTC) - timedelta(seconds=1)
+    token = (
+        _token(
+            http, profile.token, expireTime=(began + timedelta(seconds=4)).isoformat().replace("+00:00", "Z")
+        )
+        if why == "expired"
+        else _token(http, profile.token)
+    )
+    secret: str = token["secret"]
+    if why == "revoked":
+        http.post(f"/v1/{token['name']}:revoke", headers=_bearer(profile.token)).raise_for_status()
+    elif why == "forged":
+        secret = secret[:-4] + ("AAAA" if secret[-4:] != "AAAA" else "BBBB")
+    else:
+        deadline_s = time.monotonic() + _DEADLINE_S
+        while http.get("/v1/whoami", headers=_bearer(secret)).status_code == 200:
+            assert time.monotonic() < deadline_s
+    for path in _ONE_OF_EACH_SERVICE:
+        refused = http.get(path, headers=_bearer(secret))
+        assert (refused.status_code, refused.json()["reason"]) == (401, reason)
+        with http.stream("GET", "/v1/tasks/none:watch", headers=_bearer(secret)) as stream:
+            assert stream.status_code == 401
+    entries = _audit(http, profile.token, began)
+    noted = {entry["action"] for entry in entries if entry["result"] == "UNAUTHENTICATED"}
+    assert noted >= {*_ONE_OF_EACH_SERVICE.values(), "loupe.scheduler.v1.TaskService/WatchTask"}
+
+
+def test_a3_what_was_done_and_what_was_refused_is_written_down_for_every_service(
+    http: httpx.Client, tokens: dict[str, str], profile: Profile
+) -> None:
+    """Who, what, from where, with what result: for a token whose scope is too small, and for one that may."""
+    began = datetime.now(UTC) - timedelta(seconds=1)
+    narrow = _token(http, profile.token, role="ROLE_VIEWER")["secret"]
+    mark = {"sampleResult": "reports/none/sampleResults/none", "rightCode": "A"}
+    for token in (narrow, tokens["engineer"]):
+        http.post("/v1/datasets?datasetId=Not!An-Id", json={}, headers=_bearer(token))
+        http.post("/v1/tasks/none:terminate", headers=_bearer(token))
+        http.post("/v1/relabelMarks", json=mark, headers=_bearer(token))
+    entries = [
+        entry for entry in _audit(http, profile.token, began) if entry["principal"] == "users/matrix-engineer"
+    ]
+    assert all(entry["peer"].endswith(" for 127.0.0.1") for entry in entries)
+    told = [(entry["action"].rpartition("/")[2], entry["resource"], entry["result"]) for entry in entries]
+    assert told == [
+        ("CreateDataset", "Not!An-Id", "PERMISSION_DENIED"),
+        ("TerminateTask", "tasks/none", "PERMISSION_DENIED"),
+        ("CreateRelabelMark", "", "PERMISSION_DENIED"),
+        ("CreateDataset", "Not!An-Id", "INVALID_ARGUMENT"),
+        ("TerminateTask", "tasks/none", "NOT_FOUND"),
+        ("CreateRelabelMark", "", "NOT_FOUND"),
+    ]
 
 
 def test_i3_a_dashboard_reads_task_curve_and_report_over_http(
