@@ -17,10 +17,11 @@ from starlette.routing import Route as Page
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import pages
-from gateway.backends import Backends, Metadata, caller_metadata, origin_metadata
-from gateway.contracts import ContractError, Operation, all_services, operations
+from gateway.backends import Backends, MessageStream, Metadata, caller_metadata, origin_metadata
+from gateway.contracts import CURSOR, ContractError, Operation, all_services, operations
 from gateway.envelope import Envelope
 from gateway.events import EventFraming, FileFraming, Framing, LogFraming, Streams
+from gateway.feeds import Following
 from gateway.json_mapping import render
 from gateway.openapi import describe
 from gateway.problems import (
@@ -42,6 +43,9 @@ from services.kit.auth import AUTHORIZATION, Role
 from services.kit.errors import Aborted, InvalidArgument, Violation
 
 MAX_BODY_BYTES = 1024 * 1024
+# Whose events are what happened, so that all who have the same cursor have seen the same. A watch of a task
+# tells its state instead, and its place in the queue without a new cursor.
+_SHARED = frozenset({"/loupe.scheduler.v1.TaskService/WatchLoss", "/loupe.scheduler.v1.TaskService/ReadLog"})
 # Larger messages take tens of milliseconds to become JSON; other requests go on meanwhile.
 _RENDER_IN_THREAD_BYTES = 64 * 1024
 # Of the minutes that a presigned link is good for, so that a cached redirect never leads to an expired one.
@@ -127,7 +131,12 @@ class Transcoder:
         if operation.streaming:
             stream = self._backends.stream(operation, message, metadata)
             await self._streams.serve(
-                stream, _framing(route, message, bindings), scope=scope, receive=receive, send=send
+                stream,
+                _framing(route, message, bindings),
+                scope=scope,
+                receive=receive,
+                send=send,
+                following=self._following(route, message, metadata),
             )
             return
         try:
@@ -138,6 +147,20 @@ class Transcoder:
             raise EtagMismatch(error.message, reason=error.reason, **error.facts) from error
         response = await _response(route, answer, headers, secure=scope["scheme"] == "https")
         await response(scope, receive, send)
+
+    def _following(self, route: Route, message: Any, metadata: Metadata) -> Following | None:  # noqa: ANN401 -- any message
+        if not (route.form is Form.EVENTS and route.operation.rpc in _SHARED):
+            return None
+        present = type(message)()
+        present.CopyFrom(message)
+
+        def begin(cursor: str) -> MessageStream:
+            present.cursor = cursor
+            return self._backends.stream(route.operation, present, metadata)
+
+        present.ClearField(CURSOR)
+        key = route.operation.rpc.encode() + b"?" + present.SerializeToString(deterministic=True)
+        return Following(key, begin)
 
 
 async def _response(route: Route, answer: Any, headers: Mapping[str, str], *, secure: bool) -> Response:  # noqa: ANN401 -- any message

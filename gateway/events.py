@@ -2,7 +2,7 @@
 
 Nothing is kept for a reader: the next message is taken from the service only when the one before went out, so
 a slow reader slows its own call (gRPC's flow control), and one that does not read for `slow_reader_s` is
-dropped.
+dropped. Those who follow the same share one call where they can (`gateway.feeds`).
 
 An event stream tells its reader how it ended. `event: end` means that there is nothing more to come: close. A
 stream that just stops (a service went away, the gateway restarts, its lifetime is over) is to be opened again
@@ -23,6 +23,7 @@ import grpc
 from starlette.types import Receive, Scope, Send
 
 from gateway.backends import MessageStream
+from gateway.feeds import Feed, Feeds, Following
 from gateway.json_mapping import render
 from gateway.problems import problem
 from services.kit import tasks
@@ -35,6 +36,8 @@ _RECONNECT_MS = 1000
 # know that it is open. The head of a file says what it is, which only its first message knows.
 _REFUSAL_WAIT_S = 1.0
 _FIRST_BYTES_WAIT_S = 30.0
+# A call that replays has its next message at once.
+_CAUGHT_UP_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +167,7 @@ class Streams:
     def __init__(self, limits: StreamLimits) -> None:
         self._limits = limits
         self._draining = asyncio.Event()
+        self._feeds = Feeds()
         self._open = 0
 
     @property
@@ -175,27 +179,34 @@ class Streams:
         """End every stream so that its reader opens it elsewhere; new ones end at once."""
         self._draining.set()
 
-    async def serve(
-        self, stream: MessageStream, framing: Framing, *, scope: Scope, receive: Receive, send: Send
+    async def serve(  # noqa: PLR0913 -- three of them are ASGI's
+        self,
+        stream: MessageStream,
+        framing: Framing,
+        *,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        following: Following | None = None,
     ) -> None:
         """Pass the stream on until it ends, its reader goes, or either is not worth waiting for.
 
-        Failures before the first byte are raised: they are answered with a status of their own.
+        Failures before the first byte are raised: they are answered with a status of their own. With
+        `following` the reader may go on with others on one call.
         """
-        with self._counted(stream):
+        with self._counted(stream), self._feeds.interest(following.key) if following else _nothing():
             reader = _Reader(scope, receive, send, self._limits.slow_reader_s)
-            deadline_s = time.monotonic() + self._limits.lifetime_s
-            async with (
-                _task(self._draining.wait()) as draining,
-                _task(reader.gone()) as gone,
-                _Messages(stream) as messages,
-            ):
-                await messages.wait_for_next(framing.head_wait_s, gone)
-                framing.begin(messages.first())
+            async with _task(self._draining.wait()) as draining, _task(reader.gone()) as gone:
+                watch = _Watch(framing, reader, following, draining, gone)
+                watch.deadline_s = time.monotonic() + self._limits.lifetime_s
                 try:
-                    await reader.start(framing)
-                    ending = await self._pass_on(messages, framing, reader, (draining, gone), deadline_s)
-                    if ending is not None:
+                    ending: bytes | _Joined | _FellBehind | None
+                    ending = await self._alone(stream, watch, begun=False)
+                    while isinstance(ending, _Joined):
+                        ending = await self._together(ending, watch)
+                        if isinstance(ending, _FellBehind) and following:
+                            ending = await self._alone(following.begin(ending.cursor), watch, begun=True)
+                    if isinstance(ending, bytes):
                         await reader.end(ending)
                 except TimeoutError:
                     # The response is left unfinished, which makes the server close the connection.
@@ -204,31 +215,65 @@ class Streams:
                         extra={"path": scope["path"], "slow_reader_s": self._limits.slow_reader_s},
                     )
 
-    async def _pass_on(
-        self,
-        messages: "_Messages",
-        framing: Framing,
-        reader: "_Reader",
-        ends: "tuple[asyncio.Task[Any], asyncio.Task[Any]]",
-        deadline_s: float,
-    ) -> bytes | None:
-        """Pass messages on; returns what ends the response, None to leave it unfinished."""
-        draining, gone = ends
-        while not gone.done():
-            left_s = deadline_s - time.monotonic()
-            if draining.done() or left_s <= 0:
-                return framing.interruption(None)
-            if not await messages.wait_for_next(min(self._limits.keepalive_s, left_s), draining, gone):
-                if framing.keepalive:
-                    await reader.write(framing.keepalive)
-                continue
-            try:
-                message = messages.take()
-            except LoupeError as error:
-                return framing.interruption(error)
-            if message is None:
-                return framing.closing
-            await reader.write(framing.message(message))
+    async def _alone(
+        self, stream: MessageStream, watch: "_Watch", *, begun: bool
+    ) -> "bytes | _Joined | None":
+        """Pass the messages of a call on; returns what ends the response, None to leave it unfinished."""
+        framing, reader, ends = watch.framing, watch.reader, (watch.draining, watch.gone)
+        async with _Messages(stream) as messages:
+            if not begun:
+                await messages.wait_for_next(framing.head_wait_s, watch.gone)
+                framing.begin(messages.first())
+                await reader.start(framing)
+            while not watch.gone.done():
+                left_s = watch.deadline_s - time.monotonic()
+                if watch.draining.done() or left_s <= 0:
+                    return framing.interruption(None)
+                if not await messages.wait_for_next(min(self._limits.keepalive_s, left_s), *ends):
+                    if framing.keepalive:
+                        await reader.write(framing.keepalive)
+                    continue
+                try:
+                    message = messages.take()
+                except LoupeError as error:
+                    return framing.interruption(error)
+                if message is None:
+                    return framing.closing
+                await reader.write(framing.message(message))
+                if watch.following is not None and message.cursor:
+                    caught_up = not await messages.wait_for_next(_CAUGHT_UP_S, *ends)
+                    joined = self._feeds.join(
+                        watch.following, message.cursor, framing.message, caught_up=caught_up
+                    )
+                    if joined is not None:
+                        return _Joined(*joined)
+        return None
+
+    async def _together(self, joined: "_Joined", watch: "_Watch") -> "bytes | _FellBehind | None":
+        """Pass a feed on from that place."""
+        feed, place = joined.feed, joined.place
+        wake = asyncio.Event()
+        for end in (watch.draining, watch.gone):
+            end.add_done_callback(lambda _: wake.set())
+        with feed.reader(wake):
+            while not watch.gone.done():
+                left_s = watch.deadline_s - time.monotonic()
+                if watch.draining.done() or left_s <= 0:
+                    return watch.framing.interruption(None)
+                wake.clear()
+                frames = feed.after(place)
+                if frames is None:
+                    return _FellBehind(joined.cursor)
+                if frames:
+                    place += len(frames)
+                    joined.cursor = feed.cursor_at(place)
+                    await watch.reader.write(b"".join(frames))
+                elif feed.complete:
+                    return watch.framing.closing
+                elif feed.ended:
+                    return watch.framing.interruption(feed.error)
+                elif not await _woken(wake, min(self._limits.keepalive_s, left_s)):
+                    await watch.reader.write(watch.framing.keepalive)
         return None
 
     @contextlib.contextmanager
@@ -244,6 +289,50 @@ class Streams:
             yield
         finally:
             self._open -= 1
+
+
+@dataclass(slots=True)
+class _Watch:
+    """One response on its way, and what may end it from outside."""
+
+    framing: Framing
+    reader: "_Reader"
+    following: Following | None
+    draining: "asyncio.Task[Any]"
+    gone: "asyncio.Task[Any]"
+    deadline_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Joined:
+    """A reader's place in a feed, and the cursor of what it has."""
+
+    feed: Feed
+    place: int
+    cursor: str = ""
+
+    def __post_init__(self) -> None:
+        self.cursor = self.feed.cursor_at(self.place)
+
+
+@dataclass(frozen=True, slots=True)
+class _FellBehind:
+    """What the reader lacks is not in the feed any more."""
+
+    cursor: str
+
+
+def _nothing() -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext()
+
+
+async def _woken(wake: asyncio.Event, timeout_s: float) -> bool:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await wake.wait()
+    except TimeoutError:
+        return False
+    return True
 
 
 class _Messages:

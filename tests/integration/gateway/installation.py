@@ -59,6 +59,8 @@ class Tasks(task_service_pb2_grpc.TaskServiceServicer):
         self.messages_until_gone: int | None = None
         self.deleted_while_watched = False
         self.watching = asyncio.Event()
+        self.watches_begun = 0
+        self.watches_open = 0
         self.watch_ended = asyncio.Event()
         self.sent = 0
         self.metadata: dict[str, str] = {}
@@ -112,6 +114,8 @@ class Tasks(task_service_pb2_grpc.TaskServiceServicer):
         if request.name not in self.tasks:
             raise NotFound(f"there is no {request.name}")
         self.watching.set()
+        self.watches_begun += 1
+        self.watches_open += 1
         position = int(request.cursor.partition(":")[2] or 0)
         left = self.messages_until_gone
         try:
@@ -133,6 +137,7 @@ class Tasks(task_service_pb2_grpc.TaskServiceServicer):
                 position += len(points)
                 left = None if left is None else left - 1
         finally:
+            self.watches_open -= 1
             self.watch_ended.set()
 
     async def ReadLog(self, request, context):
@@ -247,6 +252,6 @@ async def installation(
         )
         await stack.enter_async_context(server)
         http = await stack.enter_async_context(
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=10.0)
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=60.0)
         )
         yield Installation(http, server.port, tasks, streams, server, backend)
