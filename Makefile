@@ -14,17 +14,23 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Loupe needs Python >= 3.11; set PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 
+# What a package carries is compiled here, once.
+define library
+@cxx=$${CXX:-g++}; command -v "$${cxx%% *}" > /dev/null || \
+		$(BIN)/pip install --quiet --disable-pip-version-check -e '.[compiler]'
+	@$(BIN)/python -m services.evaluator.packaging.native_library > /dev/null || \
+		echo 'Packages cannot be exported (see above); everything else works.'
+endef
+
 # torch and torchvision are resolved in one call: DECISIONS.md 2.
 $(VENV)/.run: $(VENV)/bin/python pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train]'
-	@$(BIN)/python -m services.evaluator.packaging.native_library > /dev/null || \
-		echo 'Packages cannot be exported (see above); everything else works.'
+	$(library)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train,dev]'
-	@$(BIN)/python -m services.evaluator.packaging.native_library > /dev/null || \
-		echo 'Packages cannot be exported (see above); everything else works.'
+	$(library)
 	@touch $(VENV)/.run $@
 
 setup: $(VENV)/.dev ## Makes .venv with everything for work on the project.

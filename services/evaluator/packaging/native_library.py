@@ -4,8 +4,8 @@
 
 The cache (`$LOUPE_NATIVE_CACHE`, else `~/.cache/loupe/native`) is keyed by sources, flags and compiler, so
 that an upgrade of either builds anew, and the same of both gives the same bytes. The compiler is `$CXX`, else
-g++, else that of the package `ziglang` (extra `export`), which also reaches back to older C libraries than
-this machine's.
+that of the package `ziglang` (extra `compiler`), else g++. g++'s library needs a C library as new as this
+machine's, zig's one of 2012 or later.
 """
 
 import hashlib
@@ -71,16 +71,17 @@ def find_compiler() -> Compiler:
     """Raises CannotBuild where there is none."""
     wish = shlex.split(os.environ.get("CXX", ""))
     static = ("-static-libstdc++", "-static-libgcc")
-    if wish or shutil.which("g++"):
-        command = tuple(wish) or ("g++",)
-        return Compiler(command, static, _version(command))
+    if wish:
+        return Compiler(tuple(wish), static, _version(tuple(wish)))
     if importlib.util.find_spec("ziglang"):
         target = _ZIG_TARGETS.get(platform.machine())
         if target is None:
             raise CannotBuild(f"packages are for {' and '.join(_ZIG_TARGETS)}, not {platform.machine()}")
         command = (sys.executable, "-m", "ziglang", "c++", "-target", target)
         return Compiler(command, (), _version((*command[:3], "version")))
-    raise CannotBuild("there is no C++ compiler: install g++, or `pip install 'loupe[export]'`")
+    if shutil.which("g++"):
+        return Compiler(("g++",), static, _version(("g++",)))
+    raise CannotBuild("there is no C++ compiler: install g++, or `pip install 'loupe[compiler]'`")
 
 
 def build(
