@@ -15,6 +15,7 @@ from loupe.artifact import Artifact, ArtifactError
 from torch import Tensor
 
 from services.evaluator.packaging.faults import NotPackageable
+from services.evaluator.packaging.making import make_package
 from services.evaluator.packaging.models import Named
 from services.evaluator.packaging.native_library import SOURCES, find_compiler
 from services.evaluator.packaging.package import archive, build_package
@@ -175,3 +176,13 @@ def test_what_cannot_be_packaged_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
         build_package(packages.weights(classifier="Sigmoid"), NAMED)
     with pytest.raises(NotPackageable, match="not a text"):
         build_package(packages.weights(), Named("two\nlines", "v3.01"))
+
+
+def test_a_format_that_cannot_be_made_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """ONNX needs an extra; whoever exports must read which, and not a traceback of torch."""
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(NotPackageable, match=r"loupe\[export\]"):
+        make_package(packages.weights(), NAMED, "ONNX", tmp_path)
+    with pytest.raises(NotPackageable, match="TFLITE is no format"):
+        make_package(packages.weights(), NAMED, "TFLITE", tmp_path)
+    assert not list(tmp_path.iterdir()), "nothing half made stays"
