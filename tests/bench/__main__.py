@@ -18,6 +18,7 @@ BENCHES = {
         "live",
         "look_alikes",
         "prediction",
+        "readers",
         "special",
         "stack",
     )

@@ -44,6 +44,11 @@ def main() -> int:
                 seed=options.seed,
                 names=asyncio.run(furnish(data_dir, Path(folder) / "images")),
                 choose=lambda name: options.only.lower() in name.lower(),
+                on_progress=lambda name, so_far: print(
+                    f"{so_far.requests:>6} requests, {len(so_far.faults)} faults: {name}",
+                    file=sys.stderr,
+                    flush=True,
+                ),
             )
             incidents = _incidents(data_dir, outcome)
         finally:

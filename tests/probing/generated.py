@@ -49,6 +49,7 @@ def probe(
     seed: int,
     names: Mapping[str, str],
     choose: Callable[[str], bool] = lambda _: True,
+    on_progress: Callable[[str, Outcome], None] = lambda *_: None,
 ) -> Outcome:
     """Send about `requests_wanted` requests, spread over the operations whose id `choose` takes.
 
@@ -69,6 +70,7 @@ def probe(
             # What an operation could not use of its share, the later ones get.
             share = (requests_wanted - outcome.requests) // (len(operations) - place)
             _probe_operation(operation, sender, share, seed, names)
+            on_progress(operation.definition.raw["operationId"], outcome)
     return outcome
 
 
