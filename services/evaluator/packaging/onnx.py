@@ -38,7 +38,9 @@ def write_onnx(weights: Weights, folder: Path) -> list[Path]:
                 verbose=False,
             )
         except ImportError as error:
-            raise NotPackageable(f"ONNX needs onnxscript: pip install 'loupe[export]' ({error})") from error
+            raise NotPackageable(
+                f"ONNX needs onnxscript where the worker runs: pip install 'loupe[export]' ({error})"
+            ) from error
         assert program is not None  # noqa: S101 - for the type checker
         program.save(str(path), external_data=False)
         written.append(path)
