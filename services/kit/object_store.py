@@ -10,6 +10,7 @@ import hashlib
 import logging
 import re
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ _KEYS_A_BATCH = 500
 FRESH = timedelta(hours=1)
 """Younger content is not written again: who collects orphans leaves alone what is younger than twice that."""
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "ResourceNotFound", "NotFound"})
+# Keys are made of contents, and nothing is overwritten.
+_FOR_EVER = "private, max-age=31536000, immutable"
 _BUSY = frozenset({"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"})
 
 
@@ -284,16 +287,23 @@ class BlockingObjectStore:
                 after_key, after_upload = page.next_key_marker, page.next_upload_id_marker
 
     def presign_get(self, key: str, *, expires_s: int, download_name: str | None = None) -> str:
-        """A link that reads the object without credentials; with a name, browsers save it under that."""
-        headers: dict[str, str | list[str] | tuple[str]] | None = None
+        """A link that reads the object without credentials; with a name, browsers save it under that.
+
+        It is good for `expires_s`, at most half as long again: for so long the same object has the same link,
+        under which a browser that has read it once finds it in its cache.
+        """
+        headers: dict[str, str | list[str] | tuple[str]] = {"response-cache-control": _FOR_EVER}
         if download_name is not None:
-            headers = {"response-content-disposition": f'attachment; filename="{download_name}"'}
+            headers["response-content-disposition"] = f'attachment; filename="{download_name}"'
+        window_s = max(1, expires_s // 2)
+        signed_s = int(time.time()) // window_s * window_s
         return str(
             self._signer.presigned_get_object(
                 bucket_name=self._bucket,
                 object_name=key,
-                expires=timedelta(seconds=expires_s),
+                expires=timedelta(seconds=expires_s + window_s),
                 response_headers=headers,
+                request_date=datetime.fromtimestamp(signed_s, UTC),
             )
         )
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import hashlib
+import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -115,6 +117,25 @@ async def test_presigned_links_need_no_credentials(store: ObjectStore) -> None:
     data, disposition = await asyncio.to_thread(read)
     assert data == b"by link"
     assert "panel.png" in disposition
+
+
+async def test_i3_a_picture_is_read_once_and_in_parts(store: ObjectStore) -> None:
+    """A gallery that is opened again asks for nothing; a viewer that zooms may ask for a part."""
+    await store.put_bytes("picture", bytes(range(200)), content_type="image/png")
+    # Two links of one window, unless its end lies just between them.
+    links = [store.presign_get("picture", expires_s=600) for _ in range(3)]
+    assert links[0] == links[1] or links[1] == links[2]
+
+    def read(headers: dict[str, str]) -> tuple[int, bytes, Any]:
+        with urllib.request.urlopen(urllib.request.Request(links[2], headers=headers)) as response:
+            return response.status, response.read(), response.headers
+
+    status, data, headers = await asyncio.to_thread(read, {"Range": "bytes=100-149"})
+    assert (status, data) == (206, bytes(range(100, 150)))
+    assert headers["Content-Range"] == "bytes 100-149/200"
+    assert "immutable" in headers["Cache-Control"]
+    with pytest.raises(urllib.error.HTTPError, match="304"):
+        await asyncio.to_thread(read, {"If-None-Match": headers["ETag"]})
 
 
 async def test_a_store_that_is_away_is_unavailable_soon(settings: ObjectStoreSettings) -> None:
