@@ -2,10 +2,12 @@
 
 import asyncio
 
+import pytest
 from loupe.trainer.v1 import worker_service_pb2
 from loupe.trainer.v1.worker_service_pb2_grpc import WorkerServiceStub
 
-from services.kit.auth import RefusingVerifier, ServiceTokenVerifier
+from services.kit.auth import Principal, RefusingVerifier, Role, RoleTable, ServiceTokenVerifier, bearer
+from services.kit.errors import PermissionDenied, Unauthenticated
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
 from services.work import server
@@ -32,3 +34,33 @@ async def test_an_operator_sees_the_running_job_and_can_drain_the_worker(work: W
         async with asyncio.timeout(20):
             assert await work.scheduler.released.get() == "jobs/1"
             await work.run
+
+
+class _People:
+    """Knows whoever is called as their role is."""
+
+    async def verify(self, token: str) -> Principal:
+        return Principal(f"users/{token.lower()}", Role[token])
+
+
+async def test_a2_a_worker_admits_exactly_the_roles_of_the_table(work: WorkerUnderTest) -> None:
+    """Its server is one more on the fab's network: no viewer drains a machine."""
+    methods = worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"].methods
+    roles = RoleTable.from_descriptors([methods[0].containing_service])
+    refused = set()
+    async with (
+        GrpcServer([server.service(work.worker)], verifier=_People(), address="127.0.0.1:0") as serving,
+        connect(f"127.0.0.1:{serving.port}") as channel,
+    ):
+        for method in methods:
+            rpc = f"/{method.containing_service.full_name}/{method.name}"
+            call = channel.unary_unary(rpc)
+            with pytest.raises(Unauthenticated):
+                await call(b"")
+            for role in (Role.VIEWER, Role.ENGINEER, Role.RELEASER, Role.ADMIN, Role.SERVICE):
+                try:
+                    await call(b"", metadata=(bearer(role.name),))
+                except PermissionDenied:
+                    refused.add((rpc, role))
+                assert ((rpc, role) in refused) == (not roles.role_of(rpc).admits(role))
+    assert refused
