@@ -126,8 +126,7 @@ class _Model:
             if labels_NHW is not None and (region := self._region(labels_NHW[row])):
                 decided_by, found = "region", region
             if found:
-                # The softmax shares what the special code leaves: the confidences go on adding up to 1.
-                ranked = [found, *((code, share * (1 - found[1])) for code, share in ranked)]
+                ranked = _joined(found, ranked)
             yield Prediction(
                 sample=sample,
                 predicted=ranked[0][0],
@@ -140,7 +139,7 @@ class _Model:
             )
 
     def _region(self, labels_HW: NDArray[np.uint8]) -> tuple[str, float] | None:
-        """The special code that a region tells, S1."""
+        """The code that a region tells, S1."""
         segmentation = self._weights.segmentation
         if not segmentation or not segmentation.regions.min_area_px:
             return None
@@ -187,6 +186,17 @@ def predict(  # noqa: PLR0913 - what predicting takes
                     yield NotPredicted(sample, why.reason, why.message)
                 else:
                     yield next(predictions)
+
+
+def _joined(found: tuple[str, float], ranked: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    """The code found another way first; the softmax shares what it leaves, its part of that code too.
+
+    So the confidences go on adding up to 1.
+    """
+    code, confidence = found
+    shared = [(its, share * (1 - confidence)) for its, share in ranked]
+    own = sum(share for its, share in shared if its == code)
+    return [(code, confidence + own), *(item for item in shared if item[0] != code)]
 
 
 def _batches(

@@ -72,7 +72,8 @@ def _thresholds(weights: Weights, confidence: float) -> Iterator[str]:
     areas = weights.segmentation.regions.min_area_px if weights.segmentation else {}
     if areas:
         yield ""
-        yield "# Pixels of the mask that a region of a special code must exceed for an image to have it."
+        yield "# Pixels of the mask that a region of a code must exceed for an image to have it, whatever the"
+        yield "# classifier says. A code without an entry is the classifier's alone."
         yield "min_area_px:"
         yield from (f"  {code}: {areas[code]!r}" for code in sorted(areas))
 

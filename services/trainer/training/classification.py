@@ -4,7 +4,7 @@ N samples of a batch, C = 3 channels (in logits: classes), H height, W width, F 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -142,11 +142,28 @@ class Classification:
             channel.emit("log", network=self.name, text=text)
         return rule
 
-    def _features(self, samples: list[Sample]) -> NDArray[np.float64]:
+    def told(self, samples: Sequence[Sample], special: SpecialRule | None) -> list[str]:
+        """What it says of samples: the likeliest class, or a special code by S2."""
+        features_NF, logits_NC = self._outputs(samples)
+        if self.windows:
+            logits_NC[:, self.windows.background] = self.windows.caution
+        code_N = logits_NC.argmax(1).numpy()
+        codes = [self._recipe.codes[code] for code in code_N.tolist()]
+        if special:
+            special_N, _ = special.decide(features_NF.double().numpy())
+            codes = [
+                special.codes[its] if its >= 0 else code
+                for its, code in zip(special_N.tolist(), codes, strict=True)
+            ]
+        return codes
+
+    def _features(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
         features_NF, _ = self._outputs(samples, torch.float64)
         return features_NF.numpy()
 
-    def _outputs(self, samples: list[Sample], dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+    def _outputs(
+        self, samples: Sequence[Sample], dtype: torch.dtype = torch.float32
+    ) -> tuple[Tensor, Tensor]:
         """Features (N, F) and logits (N, C), on the CPU. Changes nothing."""
         pack = self._prepared.pack
         rows = pack.rows(sample.sha256 for sample in samples)

@@ -22,7 +22,7 @@ from services.vision.faults import UserFault
 from services.vision.inference import evidence
 from services.vision.networks import lay_out, normalise, place, to_input
 from services.vision.pack import Pack
-from services.vision.regions import RegionRule, calibrate, largest_regions
+from services.vision.regions import RegionRule, calibrate, calibrate_ordinary, largest_regions
 from services.vision.samples import UNKNOWN, Sample
 from services.vision.segmenter import SEGMENTER, build_segmenter
 from services.vision.truth import Truth
@@ -198,35 +198,47 @@ class Segmentation:
     @property
     def known_special(self) -> list[str]:
         """Special codes that a mask of the training side marks: what S1 can tell."""
-        marked = {sample.code for sample in self._training.samples if self._shows_a_defect(sample)}
-        return [code for code in self._recipe.codes[self._recipe.num_of_classes :] if code in marked]
+        return [code for code in self._known if code not in self._recipe.class_codes]
 
-    def trained(self) -> TrainedSegmentation:
-        """For the weights."""
+    def trained(self, told: Callable[[Sequence[Sample]], Sequence[str]]) -> TrainedSegmentation:
+        """For the weights; `told` is what samples count as where no region decides."""
         if np.isnan(self._caution):
             self.score()  # resumed behind its last iteration
         return TrainedSegmentation(
-            SEGMENTER, self.network.state_dict(), self._region_rule(), self._clean, self._caution
+            SEGMENTER, self.network.state_dict(), self._region_rule(told), self._clean, self._caution
         )
 
-    def _region_rule(self) -> RegionRule:
-        """S1, calibrated on the validation side.
+    def _region_rule(self, told: Callable[[Sequence[Sample]], Sequence[str]]) -> RegionRule:
+        """Calibrated on the validation side: special codes (S1), then ordinary ones as far as it helps.
 
         A special code without a sample there is calibrated on its training samples: optimistic, but better
         than a guess.
         """
-        known = self.known_special
-        if not known:
-            return RegionRule({})
-        judges = self._sides.of("validation")
-        unseen = set(known) - {sample.code for sample in judges}
-        judges += [sample for sample in self._sides.of("train") if sample.code in unseen]
+        special = self.known_special
+        validation = self._sides.of("validation")
+        unseen = set(special) - {sample.code for sample in validation}
+        borrowed = [sample for sample in self._sides.of("train") if sample.code in unseen]
+        judges = [*validation, *borrowed]
         codes = self._recipe.codes
         areas = [
             {codes[label - 1]: area for label, area in largest_regions(labels_HW).items()}
             for labels_HW in self._labels(judges)
         ]
-        return calibrate(areas, [sample.code for sample in judges], known)
+        truth = [sample.code for sample in judges]
+        count = len(validation)
+        return calibrate_ordinary(
+            calibrate(areas, truth, special),
+            areas[:count],
+            truth[:count],
+            told(validation),
+            [code for code in self._known if code not in special],
+        )
+
+    @property
+    def _known(self) -> list[str]:
+        """Codes that a mask of the training side marks."""
+        marked = {sample.code for sample in self._training.samples if self._shows_a_defect(sample)}
+        return [code for code in self._recipe.codes if code in marked]
 
     def _shows_a_defect(self, sample: Sample) -> bool:
         labels_HW = self._training.truth.of(sample)

@@ -4,6 +4,7 @@ import importlib.metadata
 import platform
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,12 @@ def run(  # noqa: PLR0913, PLR0917 - an order, and everything that it meets
         order=dict(work.get("certificate") or {}),
     )
     weights_path = folder / "weights.safetensors"
-    segments = segmentation.trained() if segmentation else None
+    segments = None
+    if segmentation:
+        segments = segmentation.trained(partial(classification.told, special=special))
+        areas = ", ".join(f"{code} > {least:g} px" for code, least in segments.regions.min_area_px.items())
+        text = f"codes told by regions: {areas or 'none, the classifier alone is better'}"
+        channel.emit("log", network=segmentation.name, text=text)
     save_weights(weights_path, Weights(certificate, classification.network.state_dict(), special, segments))
     watch = watches[classification.name]
     channel.emit(

@@ -209,6 +209,37 @@ def test_s1_a_region_decides_and_its_mask_and_pixels_are_told(segmented):
     assert mask.shape == (32, 32)
 
 
+def test_s3_a_region_tells_an_ordinary_code_too_and_confidences_go_on_adding_up_to_one(segmented):
+    """What the softmax leaves for that code stays its own, so a code is ranked once."""
+    data_set, folder = segmented.data_set, segmented.masks.parent
+    weights = load_weights(folder / "weights")
+    tensors = dict(weights.segmentation.tensors)
+    tensors["head.bias"] = torch.tensor([0.0, 1e6, 0.0, 0.0])
+    rule = RegionRule({"SPOT": 200.0, "LINE": 100.0})
+    seeing = replace(weights, segmentation=replace(weights.segmentation, tensors=tensors, regions=rule))
+    samples = read_manifests(data_set.objects, [segmented.manifest])[::9]
+    found = {
+        segments: list(
+            predict(
+                seeing,
+                samples,
+                data_set.objects,
+                segmented.packs,
+                batch_size=4,
+                stop_if_asked=lambda: None,
+                segments=segments,
+            )
+        )
+        for segments in (True, False)
+    }
+    for its, alone in zip(found[True], found[False], strict=True):
+        assert (its.predicted, its.decided_by, alone.decided_by) == ("SPOT", "region", "softmax")
+        assert sum(score for _, score in its.ranked) == pytest.approx(1)
+        assert sorted(code for code, _ in its.ranked) == ["RING", "SPOT"]
+        of_region = 32 * 32 / (32 * 32 + 200)
+        assert its.confidence == pytest.approx(of_region + (1 - of_region) * dict(alone.ranked)["SPOT"])
+
+
 def test_p1_the_classifier_can_look_alone(segmented):
     rows = rows_of(carry_out(segmented, "predict", classification_only=True))
     assert {row["decided_by"] for row in rows} == {"softmax"}

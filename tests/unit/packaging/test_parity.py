@@ -34,6 +34,10 @@ MODELS: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"detail": 2, "segmenter": "Tiny", "least_px": {"RARE": 17.5, "ODD": 37.5}},
         {"softmax", "region"},
     ),
+    "ordinary regions": (
+        {"detail": 2, "segmenter": "Tiny", "least_px": {"SPOT": 790.5, "LINE": 60.5, "RARE": 17.5}},
+        {"softmax", "region"},
+    ),
     "everything": (
         {"normalisation": "per_image", "detail": 2, "windows": True, "special": 1.9}
         | {"segmenter": "Tiny", "least_px": {"RARE": 63.5}},

@@ -57,7 +57,8 @@ def test_a_task_trains_two_networks_and_ends_alike_wherever_it_was_killed(masked
     weights = load_weights(Path(straight.events[-1]["weights_path"]))
     assert weights.segmentation
     assert weights.segmentation.clean == ("RING",)
-    assert set(weights.segmentation.regions.min_area_px) == {"LINE"}
+    assert {"LINE"} <= set(weights.segmentation.regions.min_area_px) <= {"LINE", "SPOT"}
+    assert "told by regions: " in straight.of("log")[-1]["text"]
     assert weights.special is None  # what regions tell, feature statistics need not (S2)
 
     with pytest.raises(Stopped):
@@ -74,6 +75,15 @@ def test_a_task_trains_two_networks_and_ends_alike_wherever_it_was_killed(masked
     assert resumed == straight.curve("segmentation")
     files = [Path(its.events[-1]["weights_path"]).read_bytes() for its in (straight, second)]
     assert files[0] == files[1]
+
+
+def test_regions_tell_ordinary_codes_where_the_classifier_cannot(masked, packs, tmp_path):
+    """A classifier taught for an instant against a segmentation network taught for a moment."""
+    order = segmentation_order(masked, classification={"max_iter": 1}, segmentation={"max_iter": 100})
+    channel = RecordingChannel()
+    run(order, masked.objects, packs, tmp_path / "work", channel)
+    weights = load_weights(Path(channel.events[-1]["weights_path"]))
+    assert set(weights.segmentation.regions.min_area_px) & {"SPOT", "LINE"}
 
 
 def test_w9_without_segmentation_its_level_is_ignored(masked):

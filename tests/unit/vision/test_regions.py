@@ -5,12 +5,15 @@ from io import BytesIO
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
+from sklearn.metrics import accuracy_score, f1_score
 
 from services.vision.images import decode_mask, encode_labels
 from services.vision.pack import PackCache
 from services.vision.preprocessing import InputSpecification
-from services.vision.regions import RegionRule, calibrate, largest_regions
+from services.vision.regions import RegionRule, calibrate, calibrate_ordinary, largest_regions
 from services.vision.samples import UNKNOWN, read_manifests
 from services.vision.truth import Truth, agreement, clean_codes
 from tests.support.training import DataSet
@@ -122,3 +125,68 @@ def test_s1_no_region_is_no_evidence():
     rule = calibrate([{}, {}, {}], ["RARE", "RARE", "SPOT"], ["RARE"])
     assert rule.decide({}) is None
     assert RegionRule({"A": 4.0, "B": 4.0}).decide({"A": 5, "B": 50}) == ("B", pytest.approx(50 / 54))
+
+
+ALONE = RegionRule({})
+
+
+def test_ordinary_codes_are_told_by_regions_where_that_judges_better():
+    """Above 14 px a region is right against the classifier; under it, it is more often wrong."""
+    truth = ["SPOT"] * 4 + ["LINE"] * 3 + ["CLEAN"] * 6
+    told = ["CLEAN"] * 3 + ["SPOT"] + ["LINE", "CLEAN", "SPOT"] + ["CLEAN"] * 6
+    areas = [{"SPOT": 30}, {"SPOT": 40, "LINE": 9}, {"SPOT": 22}, {}, {"SPOT": 6}, {}, {"LINE": 16}]
+    areas += [{"SPOT": 12}, {"LINE": 9}, {"LINE": 5}, {}, {}, {}]
+    rule = calibrate_ordinary(ALONE, areas, truth, told, ["SPOT", "LINE"])
+    assert rule.min_area_px == {"SPOT": 14, "LINE": 14}
+    assert _decided(rule, areas, told) == ["SPOT"] * 4 + ["LINE", "CLEAN", "LINE"] + ["CLEAN"] * 6
+
+
+@pytest.mark.parametrize(
+    ("areas", "truth", "told"),
+    [
+        ([{"SPOT": 9}, {}, {"SPOT": 4}], ["SPOT", "CLEAN", "CLEAN"], ["SPOT", "CLEAN", "CLEAN"]),
+        ([{"SPOT": 9}, {"SPOT": 9}, {"SPOT": 9}], ["CLEAN", "CLEAN", "SPOT"], ["CLEAN"] * 3),
+        ([{}, {}, {}], ["SPOT", "CLEAN", "LINE"], ["CLEAN"] * 3),
+        ([{"SPOT": 9}, {}], ["CLEAN", "LINE"], ["CLEAN", "CLEAN"]),
+        ([{"SPOT": 9, "LINE": 8}, {"LINE": 7}], ["CLEAN", "CLEAN"], ["CLEAN", "CLEAN"]),
+        ([], [], []),
+    ],
+    ids=["right already", "all alike", "no regions", "no sample of the code", "one code only", "nothing"],
+)
+def test_where_regions_do_not_help_the_classifier_decides_alone(areas, truth, told):
+    """With all regions alike SPOT would gain F1, and two of three right answers would be lost."""
+    assert calibrate_ordinary(ALONE, areas, truth, told, ["SPOT", "LINE"]) == ALONE
+
+
+def test_s1_special_codes_keep_their_least_areas_beside_ordinary_ones():
+    """What a special code's region decides is not the classifier's any more, when SPOT is judged."""
+    special = RegionRule({"RARE": 5.5})
+    truth = ["RARE", "SPOT", "SPOT", "CLEAN"]
+    areas = [{"RARE": 40, "SPOT": 8}, {"SPOT": 8}, {"SPOT": 9}, {}]
+    rule = calibrate_ordinary(special, areas, truth, ["CLEAN"] * 4, ["SPOT"])
+    assert rule.min_area_px == {"RARE": 5.5, "SPOT": 4.0}
+    assert _decided(rule, areas, ["CLEAN"] * 4) == truth  # in the first, 40 / 5.5 is more than 8 / 4
+
+
+@given(data=st.data(), count=st.integers(0, 30))
+def test_on_the_calibrating_samples_regions_never_judge_worse(data, count):
+    """Neither in accuracy nor in macro F1, by scikit-learn's account and by the rule as it predicts."""
+    codes = st.sampled_from(["SPOT", "LINE", "RARE", "CLEAN"])
+    truth, told = (data.draw(st.lists(codes, min_size=count, max_size=count)) for _ in range(2))
+    area = st.dictionaries(st.sampled_from(["SPOT", "LINE", "RARE"]), st.integers(1, 6))
+    areas = data.draw(st.lists(area, min_size=count, max_size=count))
+    special = RegionRule({"RARE": 2.5})
+    rule = calibrate_ordinary(special, areas, truth, told, ["SPOT", "LINE"])
+    assert rule.min_area_px["RARE"] == 2.5
+    before, after = (_decided(its, areas, told) for its in (special, rule))
+    if rule == special:
+        return
+    there = sorted(set(truth))
+    scores = [f1_score(truth, its, labels=there, average="macro", zero_division=0) for its in (before, after)]
+    assert scores[1] > scores[0]
+    assert accuracy_score(truth, after) >= accuracy_score(truth, before)
+
+
+def _decided(rule, areas, told):
+    found = [rule.decide(its) for its in areas]
+    return [its[0] if its else code for its, code in zip(found, told, strict=True)]

@@ -62,7 +62,7 @@ typedef int32_t csot_way;
 enum {
     CSOT_BY_SOFTMAX = 0,          /* the classifier's likeliest class */
     CSOT_BY_FEATURE_DISTANCE = 1, /* the features lie nearest to those of a special code */
-    CSOT_BY_REGION = 2            /* a region of a special code is larger than its least area */
+    CSOT_BY_REGION = 2            /* a region of a code is larger than its least area */
 };
 
 /* Where an image's resolution does not conform. */

@@ -408,7 +408,7 @@ void Pipeline::decide(const Session& session, size_t place, size_t image, const 
         if (region) found = region, prediction.way = CSOT_BY_REGION;
     }
     if (found) {
-        // The softmax shares what the special code leaves: the scores go on adding up to 1.
+        // The softmax shares what the code found another way leaves: the scores go on adding up to 1.
         for (double& score : scores) score *= 1 - found->second;
         code = found->first;
         scores[code] += found->second;
