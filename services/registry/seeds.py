@@ -45,7 +45,7 @@ TRAINING_PARAMS: dict[str, Any] = {
     "segmentation": {
         "base_lr": 0.1,
         "batch_size": 16,
-        "max_iter": 1500,
+        "max_iter": 4000,
         "weight_decay": 0.0005,
         "momentum": 0.9,
         "lr_policy": "poly",
