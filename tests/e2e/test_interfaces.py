@@ -20,9 +20,10 @@ from loupe.access.v1 import access_pb2
 from loupe.profile import Profile, load_profile
 
 from gateway.contracts import all_services, operations
-from gateway.openapi import path_of
+from gateway.openapi import describe, path_of
 from gateway.routing import Route, routes_of
 from services.kit.auth import Role
+from tests.probing.generated import probe
 
 from .conftest import Loupe
 
@@ -170,6 +171,21 @@ def test_a2_every_route_admits_exactly_its_roles(
         else:
             assert status < 500, (role, reason)
             assert status not in {401, 403}, (role, reason)
+
+
+def test_i3_generated_requests_are_all_answered_as_described(profile: Profile) -> None:
+    """No 5xx and no status that the document does not name; `make probe` sends 10,000, to every route."""
+    outcome = probe(
+        describe(_ROUTES),
+        f"http://{profile.gateway_address}",
+        profile.token,
+        requests_wanted=60,
+        seed=1,
+        names={},
+        choose=lambda name: sum(map(ord, name)) % 6 == 0,
+    )
+    assert outcome.faults == {}
+    assert outcome.requests > 40
 
 
 def _token(http: httpx.Client, admin: str, **fields: object) -> dict[str, Any]:
