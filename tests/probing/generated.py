@@ -104,7 +104,7 @@ def _probe_operation(
     wanted = [(mode, pinned) for mode in _MODES for pinned in ({}, known)]
     for part, (mode, pinned) in enumerate(wanted):
         count = (left * (part + 1)) // len(wanted) - (left * part) // len(wanted)
-        if count:
+        if count > 0:
             cases = operation.as_strategy(generation_mode=mode, path_parameters=pinned or None)
             _draw(cases, sender, count, seed + part)
 
