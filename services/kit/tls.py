@@ -7,10 +7,12 @@ token who acts. A renewed certificate is taken up when the process starts again.
 
 from dataclasses import dataclass
 from pathlib import Path
-
-import grpc
+from typing import TYPE_CHECKING
 
 from services.kit.settings import setting
+
+if TYPE_CHECKING:
+    import grpc
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,20 +42,24 @@ class TlsSettings:
         if unread:
             raise ValueError(f"there is no file {' or '.join(unread)}")
 
-    def server_credentials(self) -> grpc.ServerCredentials | None:
+    def server_credentials(self) -> "grpc.ServerCredentials | None":
         """Of a server that asks for the other side's certificate; None without TLS."""
         if not self.certificate:
             return None
+        import grpc  # noqa: PLC0415 -- the profile reads these settings, and `loupe --help` must not wait for it
+
         return grpc.ssl_server_credentials(
             [(Path(self.key).read_bytes(), Path(self.certificate).read_bytes())],
             root_certificates=Path(self.authority).read_bytes(),
             require_client_auth=True,
         )
 
-    def channel_credentials(self) -> grpc.ChannelCredentials | None:
+    def channel_credentials(self) -> "grpc.ChannelCredentials | None":
         """Of a channel that shows its certificate; None without TLS."""
         if not self.certificate:
             return None
+        import grpc  # noqa: PLC0415 -- the profile reads these settings, and `loupe --help` must not wait for it
+
         return grpc.ssl_channel_credentials(
             root_certificates=Path(self.authority).read_bytes(),
             private_key=Path(self.key).read_bytes(),
