@@ -15,6 +15,7 @@ export const router = createBrowserRouter([
       { path: "/", element: <Navigate to="/models" replace /> },
       { path: "/models", element: page(() => import("./pages/Models")) },
       { path: "/models/:model", element: page(() => import("./pages/Model")) },
+      { path: "/models/:model/compare", element: page(() => import("./pages/Compare")) },
       { path: "/new", element: page(() => import("./pages/NewModel")) },
       { path: "/tasks", element: page(() => import("./pages/Tasks")) },
       { path: "/tasks/:task", element: page(() => import("./pages/Monitor")) },

@@ -1,10 +1,13 @@
 """Augmentation must not depend on how samples are batched."""
 
 import colorsys
+import re
+from pathlib import Path
 
 import pytest
 import torch
 
+from services.trainer.training import augment as training
 from services.trainer.training.augment import _hue_rotation, augment, uniform
 from services.trainer.training.recipe import AUGMENTATIONS
 
@@ -69,3 +72,16 @@ def test_a_turn_of_hue_is_a_turn_of_hue():
     """A third of a turn takes red to green, as in HSV."""
     turned = _hue_rotation(torch.tensor([1 / 3]))[0] @ torch.tensor([1.0, 0.0, 0.0])
     assert colorsys.rgb_to_hsv(*turned.tolist())[0] == pytest.approx(1 / 3, abs=1e-4)
+
+
+def test_the_consoles_preview_has_the_same_figures():
+    """W10: who looks at the preview must see what the training does, not what it once did."""
+    written = (Path(__file__).parents[3] / "gateway/console/src/shared/augmentation.ts").read_text()
+    figures = dict(re.findall(r"^export const ([A-Z_]+) = ([\d.]+);", written, re.MULTILINE))
+    assert {name: float(value) for name, value in figures.items()} == {
+        "SCALE": training._SCALE,
+        "RANDOM_SCALE": training._RANDOM_SCALE,
+        "HUE_TURNS": training._HUE_TURNS,
+        "SATURATION": training._SATURATION,
+        "VALUE": training._VALUE,
+    }

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { ApiError } from "./client";
+import { useRetry } from "./useRetry";
 
 export interface Query<T> {
   data: T | undefined;
@@ -47,13 +48,12 @@ export function useQuery<T>(key: string, ask: (signal: AbortSignal) => Promise<T
     const timer = setInterval(() => {
       if (document.visibilityState === "visible") reload();
     }, everyMs);
-    window.addEventListener("online", reload);
     return () => {
       clearInterval(timer);
-      window.removeEventListener("online", reload);
     };
   }, [everyMs, reload]);
 
   const own = state.key === key ? state : undefined;
+  useRetry(own?.error, reload);
   return { data: own?.data, error: own?.error, loading: own?.loading ?? true, reload };
 }

@@ -1,24 +1,33 @@
-import { Table, Tag } from "antd";
-import type { ReactNode } from "react";
-import { Link } from "react-router";
+import { ImportOutlined } from "@ant-design/icons";
+import { Button, Table, Tabs, Tag } from "antd";
+import { Suspense, lazy, useState, type ReactNode } from "react";
+import { Link, useSearchParams } from "react-router";
 import { api, type Schemas } from "../api/client";
 import { useQuery } from "../api/useQuery";
 import { useSpeech } from "../i18n";
+import { Marks } from "../shared/Marks";
 import { More } from "../shared/More";
 import { Page } from "../shared/Page";
 import { lastPart, time, whole } from "../shared/format";
+import { useSession } from "../shared/session";
 import { Answered, Nothing } from "../shared/states";
 import { usePages } from "../shared/usePages";
+
+const ImportFolder = lazy(() => import("../shared/ImportFolder"));
 
 /** 数据集: datasets, and the data paths of each. */
 export default function Datasets(): ReactNode {
   const { t, language } = useSpeech();
-  const datasets = usePages("datasets", async (page, signal) => {
+  const { may } = useSession();
+  const [search, setSearch] = useSearchParams();
+  const [importing, setImporting] = useState<{ dataset?: string }>();
+  const [turn, setTurn] = useState(0);
+  const datasets = usePages(`datasets ${turn}`, async (page, signal) => {
     const answer = await api.get("/v1/datasets", { query: page, signal });
     return { items: answer.datasets, next: answer.nextPageToken };
   });
-  return (
-    <Page title={t.datasets.title}>
+  const list = (
+    <>
       <Answered query={datasets}>
         {(all) => (
           <Table<Schemas["Dataset"]>
@@ -29,7 +38,7 @@ export default function Datasets(): ReactNode {
             dataSource={all}
             locale={{ emptyText: <Nothing text={t.datasets.empty} /> }}
             expandable={{
-              expandedRowRender: (dataset) => <Paths dataset={lastPart(dataset.name)} />,
+              expandedRowRender: (dataset) => <Paths key={turn} dataset={lastPart(dataset.name)} />,
               ...(all[0] && all.length <= 3 ? { defaultExpandedRowKeys: all.map((dataset) => dataset.name) } : {}),
             }}
             columns={[
@@ -44,6 +53,46 @@ export default function Datasets(): ReactNode {
         )}
       </Answered>
       <More pages={datasets} />
+    </>
+  );
+  return (
+    <Page
+      title={t.datasets.title}
+      actions={
+        may("ROLE_ENGINEER") && (
+          <Button
+            type="primary"
+            icon={<ImportOutlined />}
+            onClick={() => {
+              setImporting({});
+            }}
+          >
+            {t.datasets.import}
+          </Button>
+        )
+      }
+    >
+      <Tabs
+        activeKey={search.get("tab") ?? "datasets"}
+        onChange={(tab) => {
+          setSearch({ tab }, { replace: true });
+        }}
+        items={[
+          { key: "datasets", label: t.datasets.title, children: list },
+          { key: "marks", label: t.datasets.marks, children: <Marks dataPath={search.get("path") ?? ""} report={search.get("report") ?? ""} /> },
+        ]}
+      />
+      {importing && (
+        <Suspense fallback={null}>
+          <ImportFolder
+            start={importing}
+            onClose={() => {
+              setImporting(undefined);
+              setTurn(turn + 1);
+            }}
+          />
+        </Suspense>
+      )}
     </Page>
   );
 }

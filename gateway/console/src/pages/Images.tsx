@@ -1,28 +1,51 @@
-import { Descriptions, Table } from "antd";
-import type { ReactNode } from "react";
+import { PlusOutlined } from "@ant-design/icons";
+import { Button, Descriptions, Table } from "antd";
+import { Suspense, lazy, useState, type ReactNode } from "react";
 import { api, type Schemas } from "../api/client";
 import { useQuery } from "../api/useQuery";
 import { useSpeech } from "../i18n";
 import { Json } from "../shared/Json";
 import { Page } from "../shared/Page";
-import { lastPart, time } from "../shared/format";
+import { lastPart, shortPath, time } from "../shared/format";
+import { useSession } from "../shared/session";
 import { Answered, Nothing } from "../shared/states";
+
+const NewImageVersion = lazy(() => import("../shared/NewImageVersion"));
 
 /** 镜像: the algorithm images and their versions. */
 export default function Images(): ReactNode {
   const { t, language } = useSpeech();
-  const images = useQuery("images", (signal) => api.get("/v1/algorithmImages", { query: { pageSize: 200 }, signal }));
+  const { may } = useSession();
+  const [making, setMaking] = useState<{ of?: Schemas["AlgorithmImage"] }>();
+  const [turn, setTurn] = useState(0);
+  const images = useQuery(`images ${turn}`, (signal) => api.get("/v1/algorithmImages", { query: { pageSize: 200 }, signal }));
   return (
-    <Page title={t.images.title}>
+    <Page
+      title={t.images.title}
+      actions={
+        may("ROLE_ADMIN") && (
+          <Button
+            type="primary"
+            icon={<PlusOutlined />}
+            onClick={() => {
+              setMaking({});
+            }}
+          >
+            {t.images.newImage}
+          </Button>
+        )
+      }
+    >
       <Answered query={images}>
         {({ algorithmImages }) => (
           <Table<Schemas["AlgorithmImage"]>
             size="middle"
             rowKey="name"
             pagination={false}
+            scroll={{ x: "max-content" }}
             dataSource={algorithmImages}
             locale={{ emptyText: <Nothing text={t.images.empty} /> }}
-            expandable={{ expandedRowRender: (image) => <Versions image={lastPart(image.name)} /> }}
+            expandable={{ expandedRowRender: (image) => <Versions key={turn} image={lastPart(image.name)} /> }}
             columns={[
               { title: t.common.name, render: (_, image) => image.displayName || lastPart(image.name) },
               { title: t.models.latest, render: (_, image) => lastPart(image.latestVersion) },
@@ -30,10 +53,39 @@ export default function Images(): ReactNode {
               { title: t.common.environment, render: (_, image) => lastPart(image.productionEnvironment) || "—" },
               { title: t.common.description, dataIndex: "description" },
               { title: t.common.createTime, render: (_, image) => time(image.createTime, language) },
+              ...(may("ROLE_ADMIN")
+                ? [
+                    {
+                      title: t.common.actions,
+                      render: (_: unknown, image: Schemas["AlgorithmImage"]) => (
+                        <Button
+                          type="link"
+                          size="small"
+                          onClick={() => {
+                            setMaking({ of: image });
+                          }}
+                        >
+                          {t.images.newVersion}
+                        </Button>
+                      ),
+                    },
+                  ]
+                : []),
             ]}
           />
         )}
       </Answered>
+      {making && (
+        <Suspense fallback={null}>
+          <NewImageVersion
+            image={making.of}
+            onClose={(made) => {
+              setMaking(undefined);
+              if (made) setTurn(turn + 1);
+            }}
+          />
+        </Suspense>
+      )}
     </Page>
   );
 }
@@ -48,7 +100,7 @@ function Versions({ image }: { image: string }): ReactNode {
       {({ versions: all }) => (
         <>
           {all.map((version) => (
-            <section key={version.name}>
+            <section key={version.name} className="image-version">
               <Descriptions
                 size="small"
                 title={lastPart(version.name)}
@@ -60,6 +112,12 @@ function Versions({ image }: { image: string }): ReactNode {
                     label: t.images.input,
                     children: `${version.input?.width ?? 0} × ${version.input?.height ?? 0} × ${version.input?.channels ?? 0}`,
                   },
+                  {
+                    key: "conforms",
+                    label: t.images.conforms,
+                    children: `≥ ${version.input?.minSide || 32} px, ≤ ${version.input?.maxAspectRatio || 8} : 1`,
+                  },
+                  { key: "paths", label: t.images.trainingPaths, children: version.trainingPaths.map(shortPath).join(", ") || "—" },
                   { key: "text", label: t.common.description, children: version.description },
                 ]}
               />

@@ -1,6 +1,7 @@
 import { App, Button, Card, Descriptions, Drawer, Input, Modal, Switch, Table, Tabs, Tag, Typography } from "antd";
+import { DiffOutlined } from "@ant-design/icons";
 import { useState, type ReactNode } from "react";
-import { Link, useParams } from "react-router";
+import { Link, useNavigate, useParams } from "react-router";
 import { api, type Schemas } from "../api/client";
 import { useQuery } from "../api/useQuery";
 import { useSpeech } from "../i18n";
@@ -23,6 +24,8 @@ export default function Model(): ReactNode {
   const { model: id = "" } = useParams();
   const [archived, setArchived] = useState(false);
   const [open, setOpen] = useState<Version>();
+  const [picked, setPicked] = useState<string[]>([]);
+  const navigate = useNavigate();
   const model = useQuery(`model ${id}`, (signal) => api.get("/v1/models/{model}", { path: { model: id }, signal }));
   const versions = usePages(`versions ${id} ${archived}`, async (page, signal) => {
     const answer = await api.get("/v1/models/{model}/versions", {
@@ -51,6 +54,19 @@ export default function Model(): ReactNode {
                       <div className="filters">
                         <Switch checked={archived} onChange={setArchived} aria-label={t.models.showArchived} />
                         {t.models.showArchived}
+                        <Button
+                          icon={<DiffOutlined />}
+                          style={{ marginInlineStart: "auto" }}
+                          disabled={picked.length === 1 || (versions.data?.length ?? 0) < 2}
+                          onClick={() => {
+                            // The list is newest first, whatever the order in which they were picked.
+                            const order = (versions.data ?? []).map((version) => version.name).filter((name) => picked.includes(name));
+                            const [candidate = "", base = ""] = order.map(lastPart);
+                            void navigate(`/models/${id}/compare${base ? `?base=${base}&candidate=${candidate}` : ""}`);
+                          }}
+                        >
+                          {t.compare.compare}
+                        </Button>
                       </div>
                       <Answered query={versions}>
                         {(all) => (
@@ -60,6 +76,15 @@ export default function Model(): ReactNode {
                             pagination={false}
                             scroll={{ x: "max-content" }}
                             dataSource={all}
+                            rowSelection={{
+                              selectedRowKeys: picked,
+                              hideSelectAll: true,
+                              columnTitle: <span className="unseen">{t.compare.pick}</span>,
+                              onChange: (keys) => {
+                                setPicked(keys.map(String).slice(-2));
+                              },
+                              getCheckboxProps: (version) => ({ "aria-label": `${t.compare.compare} ${lastPart(version.name)}` }),
+                            }}
                             columns={[
                               {
                                 title: t.models.version,

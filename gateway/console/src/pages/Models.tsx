@@ -1,6 +1,6 @@
 import { PlusOutlined } from "@ant-design/icons";
 import { Button, Input, Select, Table, Tag } from "antd";
-import type { ReactNode } from "react";
+import { Suspense, lazy, useState, type ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api, type Schemas } from "../api/client";
 import { useQuery } from "../api/useQuery";
@@ -12,6 +12,8 @@ import { useSession } from "../shared/session";
 import { Answered, Nothing } from "../shared/states";
 import { useDebounced } from "../shared/useDebounced";
 import { usePages } from "../shared/usePages";
+
+const ExportVersion = lazy(() => import("../shared/ExportVersion"));
 
 /** 模型库: all released models. */
 export default function Models(): ReactNode {
@@ -133,6 +135,7 @@ export default function Models(): ReactNode {
 export function ModelActions({ version }: { version: string }): ReactNode {
   const { t } = useSpeech();
   const { may } = useSession();
+  const [exporting, setExporting] = useState(false);
   const encoded = encodeURIComponent(version);
   return (
     <div className="row">
@@ -142,6 +145,28 @@ export function ModelActions({ version }: { version: string }): ReactNode {
           <Link to={`/new?parent=${encoded}`}>{t.models.retrain}</Link>
           <Link to={`/predictions?version=${encoded}`}>{t.models.predict}</Link>
         </>
+      )}
+      {may("ROLE_RELEASER") && (
+        <Button
+          type="link"
+          size="small"
+          className="inline-button"
+          onClick={() => {
+            setExporting(true);
+          }}
+        >
+          {t.models.export}
+        </Button>
+      )}
+      {exporting && (
+        <Suspense fallback={null}>
+          <ExportVersion
+            version={version}
+            onClose={() => {
+              setExporting(false);
+            }}
+          />
+        </Suspense>
       )}
     </div>
   );

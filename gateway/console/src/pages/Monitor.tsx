@@ -8,7 +8,7 @@ import { useSpeech } from "../i18n";
 import { LogTail } from "../shared/LogTail";
 import { LossChart, type Drawn } from "../shared/LossChart";
 import { Page } from "../shared/Page";
-import type { Curve } from "../shared/curves";
+import { detailed, type Curve } from "../shared/curves";
 import { duration, lastPart, seconds, time, whole } from "../shared/format";
 import { Failure, Loading, Nothing } from "../shared/states";
 import { StateTag, TaskActions, isRunning, runtimeS, taskTitle, type Task } from "../shared/tasks";
@@ -24,7 +24,7 @@ export default function Monitor(): ReactNode {
   const { t } = useSpeech();
   const { task: id = "" } = useParams();
   const { task, error, reload } = useTask(id);
-  if (!task) return error ? <Failure error={error} retry={reload} /> : <Loading />;
+  if (!task) return <Page title={t.monitor.title}>{error ? <Failure error={error} retry={reload} /> : <Loading />}</Page>;
   return (
     <Page
       title={taskTitle(task)}
@@ -238,7 +238,7 @@ function NetworkCurve({ task, network }: { task: Task; network: Network }): Reac
   );
   const name = t.networks[network];
   const drawn = useMemo<Drawn[]>(() => {
-    const own = [{ label: `${name} · ${t.monitor.loss}`, curve: zoomed ?? curve }];
+    const own = [{ label: `${name} · ${t.monitor.loss}`, curve: zoomed ? detailed(curve, zoomed) : curve }];
     return other.data && compared ? [...own, { label: taskTitle(compared), curve: other.data, other: true }] : own;
   }, [curve, zoomed, other.data, compared, name, t]);
   const zoom = (range: [number, number] | undefined) => {
@@ -302,6 +302,7 @@ function NetworkCurve({ task, network }: { task: Task; network: Network }): Reac
             drawn={drawn}
             words={{
               iteration: t.monitor.iteration,
+              hint: t.monitor.zoomHint,
               accuracy: network === "NETWORK_SEGMENTATION" ? t.monitor.iou : t.monitor.accuracy,
             }}
             logScale={logScale}

@@ -1,15 +1,20 @@
+import { LockOutlined } from "@ant-design/icons";
 import { Alert, App, Button, Card, Checkbox, Descriptions, Form, Input, InputNumber, Radio, Select, Steps, Switch, Table, Tag } from "antd";
-import { useState, type ReactNode } from "react";
+import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
 import { ApiError, api, type DeepPartial, type Schemas } from "../api/client";
 import { useQuery } from "../api/useQuery";
 import { useSpeech } from "../i18n";
 import { JsonEditor } from "../shared/JsonEditor";
 import { Page } from "../shared/Page";
+import { AugmentationPreview } from "../shared/AugmentationPreview";
 import { ScheduleChart } from "../shared/ScheduleChart";
+import { sampleAddress } from "../shared/dataPaths";
 import { bytes, ids, lastPart, shortPath, shortVersion, whole } from "../shared/format";
-import { jsonFault, scheduleOf } from "../shared/json";
-import { Failure, Loading, Nothing } from "../shared/states";
+import { newId } from "../shared/identity";
+import { LR_POLICIES, jsonFault, knownKeys, scheduleOf } from "../shared/json";
+import { Answered, Failure, Loading, Nothing } from "../shared/states";
+import { useDebounced } from "../shared/useDebounced";
 
 type Spec = DeepPartial<Schemas["TrainingSpec"]>;
 type Finding = Schemas["ValidateTaskResponse_Finding"];
@@ -24,6 +29,7 @@ const FIRST: Spec = {
 
 /** 新建模型: four steps, each checked by the servers before the next; or a version's answers to change (W). */
 export default function NewModel(): ReactNode {
+  const { t } = useSpeech();
   const [search] = useSearchParams();
   const parent = search.get("parent") ?? "";
   const draft = useQuery(`draft ${parent}`, async (signal) => {
@@ -31,7 +37,13 @@ export default function NewModel(): ReactNode {
     const [model = "", version = ""] = ids(parent);
     return api.get("/v1/models/{model}/versions/{version}:draftRetraining", { path: { model, version }, signal });
   });
-  if (draft.error) return <Failure error={draft.error} retry={draft.reload} />;
+  if (draft.error) {
+    return (
+      <Page title={t.wizard.retrainTitle(shortVersion(parent))}>
+        <Failure error={draft.error} retry={draft.reload} />
+      </Page>
+    );
+  }
   if (draft.loading) return <Loading />;
   return (
     <Wizard
@@ -52,7 +64,7 @@ function Wizard({ start, locked, parent }: { start: Spec; locked: string[]; pare
   const [findings, setFindings] = useState<Finding[]>([]);
   const [error, setError] = useState<ApiError>();
   const [busy, setBusy] = useState(false);
-  const [requestId] = useState(() => crypto.randomUUID());
+  const [requestId] = useState(() => newId());
   const images = useQuery("images", (signal) => api.get("/v1/algorithmImages", { query: { pageSize: 200 }, signal }));
   const change = (part: Spec) => {
     setSpec((before) => ({ ...before, ...part }));
@@ -90,10 +102,34 @@ function Wizard({ start, locked, parent }: { start: Spec; locked: string[]; pare
     message.success(t.wizard.submitted);
     await navigate(`/tasks/${lastPart(task.name)}`);
   };
+  // What is typed is held against the server's own rules as soon as it rests (W3, W8).
+  const typed = step === 0 ? (spec.modelParamsJson ?? "") : step === 2 ? (spec.trainingParamsJson ?? "") : "";
+  const rested = useDebounced(typed, 500);
+  const asked = useRef(spec);
+  useEffect(() => {
+    asked.current = spec;
+  });
+  useEffect(() => {
+    if (!rested || jsonFault(rested)) return;
+    const abort = new AbortController();
+    api
+      .post("/v1/tasks:validate", { body: { task: { training: asked.current }, step: step + 1 }, signal: abort.signal })
+      .then((answer) => {
+        setFindings((before) => [
+          ...before.filter((finding) => !ofParameters(finding)),
+          ...answer.findings.filter(ofParameters),
+        ]);
+      })
+      // The step's own check tells what keeps it from being asked.
+      .catch(() => undefined);
+    return () => {
+      abort.abort();
+    };
+  }, [rested, step]);
   const image = images.data?.algorithmImages.find((one) => (spec.algorithmImageVersion ?? "").startsWith(`${one.name}/`));
   const malformed = Boolean(jsonFault(spec.modelParamsJson ?? "") ?? jsonFault(spec.trainingParamsJson ?? ""));
   const shared = { spec, change, findings };
-  const general = findings.filter((finding) => !/_params|modelParams|trainingParams/.test(finding.field));
+  const general = findings.filter((finding) => !ofParameters(finding));
   return (
     <Page title={parent ? t.wizard.retrainTitle(shortVersion(parent)) : t.wizard.title}>
       <Steps
@@ -102,7 +138,17 @@ function Wizard({ start, locked, parent }: { start: Spec; locked: string[]; pare
         items={t.wizard.steps.map((title) => ({ title }))}
         style={{ marginBottom: 16 }}
       />
-      {step === 0 && <ImageStep {...shared} images={images.data?.algorithmImages ?? []} image={image} fixedName={parent !== ""} />}
+      {step === 0 && (
+        <Answered query={images}>
+          {({ algorithmImages }) =>
+            algorithmImages.length === 0 ? (
+              <Nothing text={t.images.empty} />
+            ) : (
+              <ImageStep {...shared} images={algorithmImages} image={image} fixedName={parent !== ""} />
+            )
+          }
+        </Answered>
+      )}
       {step === 1 && <PathStep {...shared} locked={locked} />}
       {step === 2 && <TrainingStep {...shared} segmentation={image?.taskType === "TASK_TYPE_SEGMENTATION_CLASSIFICATION"} />}
       {step === 3 && (
@@ -154,6 +200,10 @@ function Wizard({ start, locked, parent }: { start: Spec; locked: string[]; pare
   );
 }
 
+function ofParameters(finding: Finding): boolean {
+  return /^(model|training)_?params/i.test(finding.field);
+}
+
 function concerns(finding: Finding, name: string): boolean {
   const plain = finding.field.replaceAll("_", "").toLowerCase();
   return plain.includes(name.replace("Json", "").toLowerCase());
@@ -200,6 +250,11 @@ function ImageStep({
     chosen
       ? api.get("/v1/algorithmImages/{algorithmImage}/versions", { path: { algorithmImage: chosen }, signal })
       : undefined,
+  );
+  const known = useMemo(
+    () =>
+      knownKeys(version.data?.defaultModelParams, t.parameters, { name: version.data?.classificationNetworks ?? [] }),
+    [version.data, t],
   );
   const options = places.map((place) => ({
     value: place.name,
@@ -313,7 +368,8 @@ function ImageStep({
             defaults={version.data?.defaultModelParams ? JSON.stringify(version.data.defaultModelParams, undefined, 2) : ""}
             hint={kind === "IMAGE_KIND_BUSINESS" ? t.wizard.fixedParams : t.wizard.modelParamsHint}
             disabled={kind === "IMAGE_KIND_BUSINESS"}
-            findings={findings.filter((finding) => /model_?params/i.test(finding.field))}
+            known={known}
+            findings={findings.filter(ofParameters)}
             onChange={(modelParamsJson) => {
               change({ modelParamsJson });
             }}
@@ -335,6 +391,11 @@ function PathStep({ spec, change, locked }: StepProps & { locked: string[] }): R
   const add = (names: string[]) => {
     change({ dataPaths: [...new Set([...chosen, ...names])] });
   };
+  const [image = "", version = ""] = ids(spec.algorithmImageVersion ?? "");
+  const own = useQuery(`image version ${spec.algorithmImageVersion ?? ""}`, (signal) =>
+    api.get("/v1/algorithmImages/{algorithmImage}/versions/{version}", { path: { algorithmImage: image, version }, signal }),
+  );
+  const trainingPaths = own.data?.trainingPaths ?? [];
   const datasets = [...new Set(all.map((path) => ids(path.name)[0] ?? ""))];
   return (
     <Card size="small">
@@ -362,9 +423,19 @@ function PathStep({ spec, change, locked }: StepProps & { locked: string[] }): R
             .filter((path) => !chosen.includes(path.name))
             .map((path) => ({ value: path.name, label: shortPath(path.name) }))}
         />
+        {trainingPaths.some((name) => !chosen.includes(name)) && (
+          <Button
+            onClick={() => {
+              add(trainingPaths);
+            }}
+          >
+            {t.wizard.importTraining}
+          </Button>
+        )}
       </div>
       {known.error && <Failure error={known.error} retry={known.reload} />}
       <Table<string>
+        loading={known.loading && known.data === undefined}
         size="small"
         rowKey={(name) => name}
         pagination={false}
@@ -373,6 +444,7 @@ function PathStep({ spec, change, locked }: StepProps & { locked: string[] }): R
         locale={{ emptyText: <Nothing text={t.wizard.noPaths} /> }}
         columns={[
           { title: t.wizard.path, render: (_, name) => shortPath(name) },
+          { title: t.wizard.thumbnails, width: 190, render: (_, name) => <Thumbnails dataPath={name} /> },
           {
             title: t.common.state,
             render: (_, name) => {
@@ -396,21 +468,26 @@ function PathStep({ spec, change, locked }: StepProps & { locked: string[] }): R
           },
           {
             title: t.datasets.codes,
-            render: (_, name) =>
-              all
-                .find((one) => one.name === name)
-                ?.codeCounts.map((count) => (
-                  <Tag key={count.code}>
-                    {count.code} {count.sampleCount}
-                  </Tag>
-                )),
+            render: (_, name) => (
+              <div className="codes">
+                {all
+                  .find((one) => one.name === name)
+                  ?.codeCounts.map((count) => (
+                    <Tag key={count.code}>
+                      {count.code} {count.sampleCount}
+                    </Tag>
+                  ))}
+              </div>
+            ),
           },
           { title: t.common.description, render: (_, name) => all.find((one) => one.name === name)?.description },
           {
             title: t.common.actions,
             render: (_, name) =>
               locked.includes(name) ? (
-                <Tag title={t.wizard.lockedHint}>{t.wizard.locked}</Tag>
+                <Tag title={t.wizard.lockedHint} icon={<LockOutlined />}>
+                  {t.wizard.locked}
+                </Tag>
               ) : (
                 <Button
                   type="link"
@@ -430,6 +507,23 @@ function PathStep({ spec, change, locked }: StepProps & { locked: string[] }): R
   );
 }
 
+const SHOWN_THUMBNAILS = 4;
+
+/** The first few pictures of a path, and all of them one click away (W4). */
+function Thumbnails({ dataPath }: { dataPath: string }): ReactNode {
+  const [dataset = "", path = ""] = ids(dataPath);
+  const samples = useQuery(`thumbnails ${dataPath}`, (signal) =>
+    api.get("/v1/datasets/{dataset}/paths/{path}/samples", { path: { dataset, path }, query: { pageSize: SHOWN_THUMBNAILS }, signal }),
+  );
+  return (
+    <Link to={`/datasets/${dataset}/${path}`} target="_blank" className="thumbnails" aria-label={shortPath(dataPath)}>
+      {samples.data?.samples.map((sample) => (
+        <img key={sample.file} src={sampleAddress(dataPath, sample.file, true)} alt={sample.code} title={sample.file} loading="lazy" />
+      ))}
+    </Link>
+  );
+}
+
 function TrainingStep({ spec, change, findings, segmentation }: StepProps & { segmentation: boolean }): ReactNode {
   const { t } = useSpeech();
   const [image = "", version = ""] = ids(spec.algorithmImageVersion ?? "");
@@ -438,6 +532,10 @@ function TrainingStep({ spec, change, findings, segmentation }: StepProps & { se
     api.get("/v1/algorithmImages/{algorithmImage}/versions/{version}", { path: { algorithmImage: image, version }, signal }),
   );
   const standard = defaults.data?.defaultTrainingParams ? JSON.stringify(defaults.data.defaultTrainingParams, undefined, 2) : "";
+  const known = useMemo(
+    () => knownKeys(defaults.data?.defaultTrainingParams, t.parameters, { lr_policy: LR_POLICIES }),
+    [defaults.data, t],
+  );
   const text = spec.trainingParamsJson || standard;
   const parsed = text && !jsonFault(text) ? (JSON.parse(text) as Record<string, unknown>) : {};
   return (
@@ -469,7 +567,8 @@ function TrainingStep({ spec, change, findings, segmentation }: StepProps & { se
           value={spec.trainingParamsJson ?? ""}
           defaults={standard}
           hint={t.wizard.trainingParamsHint}
-          findings={findings.filter((finding) => /training_?params/i.test(finding.field))}
+          known={known}
+          findings={findings.filter(ofParameters)}
           onChange={(trainingParamsJson) => {
             change({ trainingParamsJson });
           }}
@@ -479,7 +578,11 @@ function TrainingStep({ spec, change, findings, segmentation }: StepProps & { se
         {(["classification", ...(segmentation ? ["segmentation"] : [])] as const).map((network) => {
           const schedule = scheduleOf(parsed[network]);
           const label = network === "classification" ? t.networks.NETWORK_CLASSIFICATION : t.networks.NETWORK_SEGMENTATION;
-          return schedule && <ScheduleChart key={network} schedule={schedule} label={label} />;
+          return schedule ? (
+            <ScheduleChart key={network} schedule={schedule} label={label} />
+          ) : (
+            <Nothing key={network} text={`${label} · ${t.wizard.noSchedule}`} />
+          );
         })}
       </Card>
     </div>
@@ -498,7 +601,8 @@ function PreprocessingStep({
     change({ preprocessing: { ...preprocessing, ...part } });
   };
   return (
-    <Card size="small">
+    <div className="grid">
+    <Card size="small" className="span-4">
       <Form layout="vertical" requiredMark={false}>
         <Form.Item label={t.wizard.trainFraction}>
           <InputNumber
@@ -523,6 +627,7 @@ function PreprocessingStep({
         </Form.Item>
         <Form.Item label={t.wizard.augmentations}>
           <Checkbox.Group
+            className="stacked"
             value={preprocessing.augmentations ?? []}
             onChange={(augmentations) => {
               put({ augmentations });
@@ -553,5 +658,9 @@ function PreprocessingStep({
         )}
       </Form>
     </Card>
+      <Card size="small" className="span-8" title={t.wizard.preview}>
+        <AugmentationPreview kinds={AUGMENTATIONS} chosen={preprocessing.augmentations ?? []} dataPath={spec.dataPaths?.[0]} />
+      </Card>
+    </div>
   );
 }

@@ -8,6 +8,7 @@ import { useSpeech } from "../i18n";
 import { More } from "../shared/More";
 import { Page } from "../shared/Page";
 import { duration, lastPart, shortPath, shortVersion, time } from "../shared/format";
+import { newId } from "../shared/identity";
 import { useSession } from "../shared/session";
 import { Answered, Failure, Nothing } from "../shared/states";
 import { StateTag, TaskActions, TaskProgress, runtimeS, type Task } from "../shared/tasks";
@@ -122,7 +123,7 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
     try {
       await api.post("/v1/tasks", {
         body: { task: { prediction: wish satisfies Partial<Schemas["PredictionSpec"]> } },
-        idempotencyKey: crypto.randomUUID(),
+        idempotencyKey: newId(),
       });
       onClose();
     } catch (failure) {

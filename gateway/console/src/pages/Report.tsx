@@ -6,6 +6,7 @@ import { address, api, type Schemas } from "../api/client";
 import { useQuery } from "../api/useQuery";
 import { useSpeech } from "../i18n";
 import { Gallery, type SampleFilter } from "../shared/Gallery";
+import { Suspects } from "../shared/Suspects";
 import { Page } from "../shared/Page";
 import { rows } from "../shared/confusion";
 import { ids, lastPart, percent, shortPath, shortVersion, time, whole } from "../shared/format";
@@ -13,6 +14,9 @@ import { Answered, Failure, Loading } from "../shared/states";
 
 type Report = Schemas["Report"];
 type Estimate = Schemas["Estimate"];
+
+/** In the place of a verdict: samples whose label may be wrong. */
+const SUSPECTS = "SUSPECTS";
 
 /** 评估报告: what a model got right and wrong, and the samples behind each number. */
 export default function ReportPage(): ReactNode {
@@ -32,7 +36,9 @@ export default function ReportPage(): ReactNode {
     const report = await api.get("/v1/reports/{report}", { path: { report: lastPart(name) }, signal });
     return { report, fallback: newest.reports.length === 0 };
   });
-  if (!found.data) return found.error ? <Failure error={found.error} retry={found.reload} /> : <Loading />;
+  if (!found.data) {
+    return <Page title={t.report.title}>{found.error ? <Failure error={found.error} retry={found.reload} /> : <Loading />}</Page>;
+  }
   return (
     <>
       {found.data.fallback && <Alert banner type="info" title={t.models.noReport} />}
@@ -46,10 +52,10 @@ function Shown({ report }: { report: Report }): ReactNode {
   const [search, setSearch] = useSearchParams();
   const samples = useRef<HTMLDivElement>(null);
   const id = lastPart(report.name);
-  const filter: SampleFilter = {
+  const filter = {
     trueCode: search.get("true") ?? "",
     predictedCode: search.get("predicted") ?? "",
-    verdict: (search.get("verdict") ?? "VERDICT_MISJUDGED") as Schemas["Verdict"],
+    verdict: (search.get("verdict") ?? "VERDICT_MISJUDGED") as Schemas["Verdict"] | typeof SUSPECTS,
   };
   const show = (chosen: { truth?: string; predicted?: string; verdict?: string }) => {
     setSearch(
@@ -130,7 +136,7 @@ function Shown({ report }: { report: Report }): ReactNode {
                 {t.report.gallery}
                 <Segmented
                   size="small"
-                  value={filter.verdict ?? ""}
+                  value={filter.verdict}
                   onChange={(verdict) => {
                     show({ ...(filter.trueCode ? { truth: filter.trueCode } : {}), verdict });
                   }}
@@ -141,21 +147,25 @@ function Shown({ report }: { report: Report }): ReactNode {
                       label: `${t.report.nonconforming} (${whole(report.nonconformingCount)})`,
                     },
                     { value: "VERDICT_CORRECT", label: t.report.correct },
+                    { value: SUSPECTS, label: t.report.suspects },
                   ]}
                 />
                 {filter.trueCode && (
-                  <Tag closable onClose={() => { show({ verdict: filter.verdict ?? "" }); }}>
+                  <Tag closable onClose={() => { show({ verdict: filter.verdict }); }}>
                     {t.report.truth} {filter.trueCode}
                   </Tag>
                 )}
                 {filter.predictedCode && (
-                  <Tag closable onClose={() => { show({ truth: filter.trueCode ?? "", verdict: filter.verdict ?? "" }); }}>
+                  <Tag closable onClose={() => { show({ truth: filter.trueCode, verdict: filter.verdict }); }}>
                     {t.report.predicted} {filter.predictedCode}
                   </Tag>
                 )}
               </div>
             }
             extra={
+              <div className="row">
+              <Link to={`/datasets?tab=marks&report=${id}`}>{t.datasets.marks}</Link>
+              {filter.verdict !== SUSPECTS && (
               <Button
                 size="small"
                 icon={<DownloadOutlined />}
@@ -164,9 +174,15 @@ function Shown({ report }: { report: Report }): ReactNode {
               >
                 {t.report.downloadAll}
               </Button>
+              )}
+              </div>
             }
           >
-            <Gallery report={id} filter={filter} codes={report.codeList} />
+            {filter.verdict === SUSPECTS ? (
+              <Suspects report={id} codes={report.codeList} />
+            ) : (
+              <Gallery report={id} filter={filter as SampleFilter} codes={report.codeList} />
+            )}
           </Card>
         </div>
       </div>

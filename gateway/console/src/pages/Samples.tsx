@@ -1,14 +1,15 @@
-import { Image, Select } from "antd";
+import { Button, Modal, Select, Tag } from "antd";
 import { useState, type ReactNode } from "react";
 import { useParams } from "react-router";
-import { address, api } from "../api/client";
+import { api } from "../api/client";
 import { useQuery } from "../api/useQuery";
 import { useSpeech } from "../i18n";
-import { More } from "../shared/More";
 import { Page } from "../shared/Page";
-import { whole } from "../shared/format";
+import { sampleAddress } from "../shared/dataPaths";
+import { bytes, whole } from "../shared/format";
 import { Answered, Nothing } from "../shared/states";
-import { usePages } from "../shared/usePages";
+import { TileGrid } from "../shared/TileGrid";
+import { useWindow } from "../shared/useWindow";
 
 /** The images of one data path (W4). */
 export default function Samples(): ReactNode {
@@ -18,7 +19,7 @@ export default function Samples(): ReactNode {
   const known = useQuery(`path ${dataset}/${path}`, (signal) =>
     api.get("/v1/datasets/{dataset}/paths/{path}", { path: { dataset, path }, signal }),
   );
-  const samples = usePages(
+  const samples = useWindow(
     `images ${dataset}/${path} ${code}`,
     async (page, signal) => {
       const answer = await api.get("/v1/datasets/{dataset}/paths/{path}/samples", {
@@ -28,12 +29,15 @@ export default function Samples(): ReactNode {
       });
       return { items: answer.samples, next: answer.nextPageToken };
     },
-    undefined,
-    60,
+    120,
   );
-  const source = (file: string) => {
-    const [sample = "", name = ""] = file.split("/");
-    return address("/v1/datasets/{dataset}/paths/{path}/samples/{sample}/{file}", { dataset, path, sample, file: name });
+  const [open, setOpen] = useState<number>();
+  const opened = open === undefined ? undefined : samples.at(open);
+  const step = (by: number) => {
+    if (open === undefined) return;
+    const next = Math.min(samples.known - 1, Math.max(0, open + by));
+    samples.show(next, next + 1);
+    setOpen(next);
   };
   return (
     <Page title={`${dataset} / ${path}`}>
@@ -53,33 +57,76 @@ export default function Samples(): ReactNode {
         />
       </div>
       <Answered query={samples}>
-        {(all) =>
-          all.length === 0 ? (
+        {() =>
+          samples.known === 0 ? (
             <Nothing />
           ) : (
-            <Image.PreviewGroup>
-              <div className="gallery">
-                {all.map((sample) => (
-                  <figure key={sample.file} className="tile" style={{ margin: 0 }}>
-                    <Image
-                      className="tile-picture"
-                      width="100%"
-                      height={110}
-                      loading="lazy"
-                      src={source(sample.file)}
-                      alt={sample.file}
-                    />
-                    <figcaption className="tile-text">
-                      <strong>{sample.code}</strong> {sample.width} × {sample.height}
-                    </figcaption>
-                  </figure>
-                ))}
-              </div>
-            </Image.PreviewGroup>
+            <TileGrid items={samples} onOpen={setOpen}>
+              {(sample) => (
+                <>
+                  <img className="tile-picture" loading="lazy" decoding="async" src={sampleAddress(known.data?.name ?? "", sample.file, true)} alt={sample.file} />
+                  <span className="tile-text">
+                    <strong>{sample.code}</strong> {sample.width} × {sample.height}
+                  </span>
+                </>
+              )}
+            </TileGrid>
           )
         }
       </Answered>
-      <More pages={samples} />
+      <Modal
+        open={opened !== undefined}
+        title={opened?.file}
+        footer={null}
+        width="min(1180px, 96vw)"
+        style={{ top: 24 }}
+        onCancel={() => {
+          setOpen(undefined);
+        }}
+      >
+        {opened && (
+          <>
+            <div
+              className="stage-canvas"
+              tabIndex={0}
+              role="group"
+              aria-label={opened.file}
+              onKeyDown={(event) => {
+                if (event.key === "ArrowRight") step(1);
+                if (event.key === "ArrowLeft") step(-1);
+              }}
+            >
+              <img src={sampleAddress(known.data?.name ?? "", opened.file)} alt={opened.file} />
+            </div>
+            <div className="row" style={{ marginTop: 10 }}>
+              <Button
+                size="small"
+                onClick={() => {
+                  step(-1);
+                }}
+              >
+                ←
+              </Button>
+              <Button
+                size="small"
+                onClick={() => {
+                  step(1);
+                }}
+              >
+                →
+              </Button>
+              <Tag>{opened.code}</Tag>
+              {opened.width} × {opened.height} · {opened.format} · {bytes(Number(opened.sizeBytes))}
+              {opened.group && (
+                <span>
+                  {t.datasets.group}: <code>{opened.group}</code>
+                </span>
+              )}
+              {opened.maskSha256 && <Tag color="blue">{t.datasets.hasMask}</Tag>}
+            </div>
+          </>
+        )}
+      </Modal>
     </Page>
   );
 }

@@ -1,17 +1,17 @@
 import { PlusOutlined, ReloadOutlined } from "@ant-design/icons";
 import { Button, Input, Select, Table, Tag } from "antd";
-import type { ReactNode } from "react";
+import { useEffect, useRef, type ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api } from "../api/client";
 import { useSpeech } from "../i18n";
-import { More } from "../shared/More";
 import { Page } from "../shared/Page";
 import { duration, lastPart, time } from "../shared/format";
 import { useSession } from "../shared/session";
 import { Answered, Nothing } from "../shared/states";
 import { StateTag, TaskActions, TaskProgress, runtimeS, type Task, type TaskState } from "../shared/tasks";
 import { useDebounced } from "../shared/useDebounced";
-import { usePages } from "../shared/usePages";
+import { useVisibleRows } from "../shared/useVisibleRows";
+import { useWindow, type Windowed } from "../shared/useWindow";
 
 const STATES = [
   "TASK_STATE_WAITING",
@@ -23,17 +23,19 @@ const STATES = [
 ] as const;
 
 const LIVE_MS = 3000;
+const PAGE = 50;
+const ROW_PX = 66;
 
 /** 训练任务管理: all trainings as they go on. */
 export default function Tasks(): ReactNode {
-  const { t, language } = useSpeech();
+  const { t } = useSpeech();
   const { may, principal } = useSession();
   const [search, setSearch] = useSearchParams();
   const text = search.get("q") ?? "";
   const states = search.getAll("state") as TaskState[];
   const own = search.get("own") === "1";
   const wanted = useDebounced(text);
-  const tasks = usePages(
+  const tasks = useWindow(
     `tasks ${wanted} ${states.join()} ${own}`,
     async (page, signal) => {
       const answer = await api.get("/v1/tasks", {
@@ -48,6 +50,7 @@ export default function Tasks(): ReactNode {
       });
       return { items: answer.tasks, next: answer.nextPageToken };
     },
+    PAGE,
     LIVE_MS,
   );
   const put = (change: (search: URLSearchParams) => void) => {
@@ -121,70 +124,81 @@ export default function Tasks(): ReactNode {
         />
       </div>
       <Answered query={tasks}>
-        {(all) => (
-          <>
-            <TaskTable tasks={all} onChanged={tasks.reload} empty={t.tasks.empty} language={language} />
-            <More pages={tasks} />
-          </>
-        )}
+        {() => <TaskTable tasks={tasks} />}
       </Answered>
     </Page>
   );
 }
 
-function TaskTable({
-  tasks,
-  onChanged,
-  empty,
-  language,
-}: {
-  tasks: Task[];
-  onChanged: () => void;
-  empty: string;
-  language: "zh" | "en";
-}): ReactNode {
-  const { t } = useSpeech();
+/** However many tasks there are, the rows in the window and a few beyond it are drawn, and a few pages held (T3). */
+function TaskTable({ tasks }: { tasks: Windowed<Task> }): ReactNode {
+  const { t, language } = useSpeech();
+  const box = useRef<HTMLDivElement>(null);
+  // A row more than is known, so that one can scroll to what is still to come.
+  const rows = tasks.known + (tasks.hasMore ? 1 : 0);
+  const [first, end] = useVisibleRows(box, ROW_PX, rows);
+  const { show, reload } = tasks;
+  useEffect(() => {
+    show(first, end);
+  }, [show, first, end, tasks.known]);
+  const drawn = Array.from({ length: Math.max(0, Math.min(end, tasks.known) - first) }, (_, index) => first + index);
+  const cell = (render: (task: Task) => ReactNode) => (_: unknown, index: number) => {
+    const task = tasks.at(index);
+    return task && render(task);
+  };
   return (
-    <Table<Task>
-      size="middle"
-      rowKey="name"
-      pagination={false}
-      scroll={{ x: "max-content" }}
-      dataSource={tasks}
-      locale={{ emptyText: <Nothing text={empty} /> }}
-      columns={[
-        {
-          title: t.tasks.model,
-          render: (_, task) => <Link to={`/tasks/${lastPart(task.name)}`}>{task.training?.modelName}</Link>,
-        },
-        {
-          title: t.tasks.version,
-          render: (_, task) => (task.modelVersion ? lastPart(task.modelVersion) : `v${task.training?.targetMajor ?? 0}.—`),
-        },
-        {
-          title: t.common.state,
-          render: (_, task) => (
-            <>
-              <StateTag task={task} />
-              {task.attempt > 1 && <Tag>{t.tasks.attempt(task.attempt)}</Tag>}
-            </>
-          ),
-        },
-        { title: t.tasks.progress, render: (_, task) => <TaskProgress task={task} /> },
-        { title: t.common.creator, render: (_, task) => lastPart(task.creator) },
-        { title: t.tasks.duration, render: (_, task) => duration(runtimeS(task), language) },
-        { title: t.common.createTime, render: (_, task) => time(task.createTime, language) },
-        {
-          title: t.common.actions,
-          render: (_, task) => (
-            <div className="row">
-              <Link to={`/tasks/${lastPart(task.name)}`}>{t.tasks.monitor}</Link>
-              {task.report && <Link to={`/reports/${lastPart(task.report)}`}>{t.tasks.report}</Link>}
-              <TaskActions task={task} onChanged={onChanged} />
-            </div>
-          ),
-        },
-      ]}
-    />
+    <div className="task-rows" ref={box}>
+      <div style={{ height: first * ROW_PX }} />
+      <Table<number>
+        size="middle"
+        rowKey={(index) => tasks.at(index)?.name ?? String(index)}
+        pagination={false}
+        tableLayout="fixed"
+        dataSource={drawn}
+        locale={{ emptyText: <Nothing text={t.tasks.empty} /> }}
+        columns={[
+          {
+            title: t.tasks.model,
+            ellipsis: true,
+            render: cell((task) => (
+              <Link to={`/tasks/${lastPart(task.name)}`} title={task.training?.modelName}>
+                {task.training?.modelName}
+              </Link>
+            )),
+          },
+          {
+            title: t.tasks.version,
+            width: 72,
+            render: cell((task) => (task.modelVersion ? lastPart(task.modelVersion) : `v${task.training?.targetMajor ?? 0}.—`)),
+          },
+          {
+            title: t.common.state,
+            width: 112,
+            render: cell((task) => (
+              <>
+                <StateTag task={task} />
+                {task.attempt > 1 && <Tag>{t.tasks.attempt(task.attempt)}</Tag>}
+              </>
+            )),
+          },
+          { title: t.tasks.progress, width: 215, render: cell((task) => <TaskProgress task={task} />) },
+          { title: t.common.creator, width: 84, ellipsis: true, render: cell((task) => lastPart(task.creator)) },
+          { title: t.tasks.duration, width: 100, render: cell((task) => duration(runtimeS(task), language)) },
+          { title: t.common.createTime, width: 108, render: cell((task) => time(task.createTime, language)) },
+          {
+            title: t.common.actions,
+            width: 200,
+            render: cell((task) => (
+              <div className="row">
+                <Link to={`/tasks/${lastPart(task.name)}`}>{t.tasks.monitor}</Link>
+                {task.report && <Link to={`/reports/${lastPart(task.report)}`}>{t.tasks.report}</Link>}
+                <TaskActions task={task} onChanged={reload} />
+              </div>
+            )),
+          },
+        ]}
+      />
+      <div style={{ height: Math.max(0, rows - end) * ROW_PX }} />
+    </div>
   );
 }

@@ -1,11 +1,13 @@
-import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
+import { useCallback, useState, type ReactNode } from "react";
 import { api, type Schemas } from "../api/client";
 import { useSpeech } from "../i18n";
-import { More } from "./More";
+import { TileGrid } from "./TileGrid";
 import { Viewer, picture } from "./Viewer";
 import { percent } from "./format";
 import { Answered, Nothing } from "./states";
-import { usePages } from "./usePages";
+import { useWindow, type Windowed } from "./useWindow";
+
+type Sample = Schemas["SampleResult"];
 
 export interface SampleFilter {
   trueCode?: string;
@@ -14,13 +16,11 @@ export interface SampleFilter {
   belowThreshold?: boolean;
 }
 
-const PAGE = 60;
+export const PAGE = 120;
 
-/** Samples of a report as pictures, a page at a time as one scrolls; one opens at full size. */
+/** Samples of a report as pictures; one opens at full size. */
 export function Gallery({ report, filter, codes }: { report: string; filter: SampleFilter; codes: string[] }): ReactNode {
-  const { t } = useSpeech();
-  const [open, setOpen] = useState<number>();
-  const samples = usePages(
+  const samples = useWindow(
     `samples ${report} ${JSON.stringify(filter)}`,
     async (page, signal) => {
       const answer = await api.get("/v1/reports/{report}/sampleResults", {
@@ -30,69 +30,52 @@ export function Gallery({ report, filter, codes }: { report: string; filter: Sam
       });
       return { items: answer.results, next: answer.nextPageToken };
     },
-    undefined,
     PAGE,
   );
-  const end = useRef<HTMLDivElement>(null);
-  const { hasMore, loading, more } = samples;
-  const wanted = useRef(more);
-  useEffect(() => {
-    wanted.current = more;
-  });
-  useEffect(() => {
-    if (!hasMore || loading || !end.current) return;
-    const seen = new IntersectionObserver((entries) => {
-      if (entries.some((entry) => entry.isIntersecting)) wanted.current();
-    });
-    seen.observe(end.current);
-    return () => {
-      seen.disconnect();
-    };
-  }, [hasMore, loading]);
-  const count = samples.data?.length ?? 0;
+  return <Tiles samples={samples} of={(sample) => sample} codes={codes} />;
+}
+
+interface TilesProps<T> {
+  samples: Windowed<T>;
+  of: (item: T) => Sample;
+  codes: string[];
+  /** What is said under a picture beside the sample's own words. */
+  note?: (item: T) => ReactNode;
+}
+
+/** Items that have a sample each, as tiles, and the one that was opened. */
+export function Tiles<T>({ samples, of, codes, note }: TilesProps<T>): ReactNode {
+  const { t } = useSpeech();
+  const [open, setOpen] = useState<number>();
+  const { known, show } = samples;
   const step = useCallback(
     (by: 1 | -1) => {
-      setOpen((before) => (before === undefined ? undefined : Math.min(count - 1, Math.max(0, before + by))));
+      setOpen((before) => {
+        if (before === undefined) return undefined;
+        const next = Math.min(known - 1, Math.max(0, before + by));
+        show(next, next + 1);
+        return next;
+      });
     },
-    [count],
+    [known, show],
   );
+  const opened = open === undefined ? undefined : samples.at(open);
   return (
     <Answered query={samples}>
-      {(all) =>
-        all.length === 0 ? (
+      {() =>
+        known === 0 ? (
           <Nothing text={t.report.noneHere} />
         ) : (
           <>
-            <div className="gallery">
-              {all.map((sample, index) => (
-                <button
-                  key={sample.name}
-                  type="button"
-                  className="tile"
-                  onClick={() => {
-                    setOpen(index);
-                  }}
-                >
-                  <img className="tile-picture" loading="lazy" decoding="async" src={picture(sample, "THUMBNAIL")} alt={sample.file} />
-                  <span className="tile-text">
-                    <strong>{sample.trueCode}</strong>
-                    {sample.verdict === "VERDICT_NONCONFORMING" ? (
-                      <> · {sample.reason}</>
-                    ) : (
-                      <>
-                        {" → "}
-                        <strong>{sample.predictedCode}</strong> {percent(sample.confidence)}
-                      </>
-                    )}
-                  </span>
-                </button>
-              ))}
-            </div>
-            <div ref={end}>
-              <More pages={samples} />
-            </div>
+            <TileGrid
+              items={samples}
+              onOpen={setOpen}
+            >
+              {(item) => <Tile sample={of(item)} note={note?.(item)} />}
+            </TileGrid>
             <Viewer
-              sample={open === undefined ? undefined : all[open]}
+              sample={opened && of(opened)}
+              note={opened && note?.(opened)}
               codes={codes}
               onClose={() => {
                 setOpen(undefined);
@@ -103,5 +86,25 @@ export function Gallery({ report, filter, codes }: { report: string; filter: Sam
         )
       }
     </Answered>
+  );
+}
+
+function Tile({ sample, note }: { sample: Sample; note?: ReactNode }): ReactNode {
+  return (
+    <>
+      <img className="tile-picture" loading="lazy" decoding="async" src={picture(sample, "THUMBNAIL")} alt={sample.file} />
+      <span className="tile-text">
+        <strong>{sample.trueCode}</strong>
+        {note ??
+          (sample.verdict === "VERDICT_NONCONFORMING" ? (
+            <> · {sample.reason}</>
+          ) : (
+            <>
+              {" → "}
+              <strong>{sample.predictedCode}</strong> {percent(sample.confidence)}
+            </>
+          ))}
+      </span>
+    </>
   );
 }

@@ -1,8 +1,12 @@
 import { Button } from "antd";
-import { useRef, type ReactNode } from "react";
+import { Suspense, lazy, type ReactNode } from "react";
 import type { Schemas } from "../api/client";
 import { useSpeech } from "../i18n";
-import { jsonFault } from "./json";
+import { useAppearance } from "../shell/appearance";
+import { jsonFault, pathOf, type Known } from "./json";
+import { Loading } from "./states";
+
+const CodeEditor = lazy(() => import("./CodeEditor"));
 
 interface Props {
   label: string;
@@ -12,20 +16,22 @@ interface Props {
   hint: string;
   onChange: (text: string) => void;
   findings: readonly Schemas["ValidateTaskResponse_Finding"][];
+  /** What may be written, for completion. */
+  known?: ReadonlyMap<string, Known>;
   disabled?: boolean;
 }
 
-/** A JSON text with its lines numbered; the line of a fault is marked, and every fault is said under it. */
-export function JsonEditor({ label, value, defaults, hint, onChange, findings, disabled }: Props): ReactNode {
+const NOTHING: ReadonlyMap<string, Known> = new Map();
+
+/** A JSON text: its faults are marked in their lines while one types, and said under it. */
+export function JsonEditor({ label, value, defaults, hint, onChange, findings, known, disabled }: Props): ReactNode {
   const { t, pick } = useSpeech();
-  const numbers = useRef<HTMLPreElement>(null);
+  const { dark } = useAppearance();
   const fault = jsonFault(value);
-  const shown = value || defaults;
-  const lines = shown.split("\n");
-  const marked = new Set([...(fault ? [fault.line] : []), ...findings.map((finding) => lineOf(lines, finding.field))]);
+  const told = fault && t.wizard.jsonError(fault.line, fault.column, t.wizard.jsonFaults[fault.kind]);
   return (
     <div>
-      <div className="row" style={{ justifyContent: "space-between" }}>
+      <div className="row" style={{ justifyContent: "space-between", minHeight: 24 }}>
         <strong>{label}</strong>
         {value !== "" && !disabled && (
           <Button
@@ -40,30 +46,26 @@ export function JsonEditor({ label, value, defaults, hint, onChange, findings, d
         )}
       </div>
       <div className="editor">
-        <pre ref={numbers} aria-hidden="true">
-          {lines.map((_, index) => (
-            <div key={index} className={marked.has(index + 1) ? "editor-fault" : ""}>
-              {index + 1}
-            </div>
-          ))}
-        </pre>
-        <textarea
-          aria-label={label}
-          aria-invalid={fault !== undefined || findings.some((finding) => !finding.warning)}
-          spellCheck={false}
-          readOnly={disabled}
-          value={shown}
-          onScroll={(event) => {
-            if (numbers.current) numbers.current.scrollTop = event.currentTarget.scrollTop;
-          }}
-          onChange={(event) => {
-            onChange(event.target.value);
-          }}
-        />
+        <Suspense fallback={<Loading />}>
+          <CodeEditor
+            label={label}
+            value={value || defaults}
+            onChange={onChange}
+            readOnly={disabled ?? false}
+            dark={dark}
+            fault={told}
+            told={findings.map((finding) => ({
+              path: pathOf(finding.field),
+              message: pick(finding.message, finding.messageZh),
+              warning: finding.warning,
+            }))}
+            known={known ?? NOTHING}
+          />
+        </Suspense>
       </div>
-      {fault ? (
+      {told ? (
         <div role="alert" className="editor-told">
-          {t.wizard.jsonError(fault.line, fault.column, fault.text)}
+          {told}
         </div>
       ) : (
         <small className="dim">{hint}</small>
@@ -76,17 +78,4 @@ export function JsonEditor({ label, value, defaults, hint, onChange, findings, d
         ))}
     </div>
   );
-}
-
-/** The line that holds the last name of a field's path, such as `max_iter` of `…classification.max_iter`; 0: none. */
-function lineOf(lines: readonly string[], field: string): number {
-  const names = field.replace(/\[\d+\]/g, "").split(".");
-  const last = names.at(-1) ?? "";
-  const parent = names.at(-2) ?? "";
-  const from = Math.max(
-    0,
-    lines.findIndex((line) => line.includes(`"${parent}"`)),
-  );
-  const found = lines.findIndex((line, index) => index >= from && line.includes(`"${last}"`));
-  return found + 1;
 }

@@ -13,7 +13,7 @@ export interface Drawn {
 
 interface Props {
   drawn: Drawn[];
-  words: { iteration: string; accuracy: string };
+  words: { iteration: string; accuracy: string; hint: string };
   logScale: boolean;
   smoothing: number;
   label: string;
@@ -27,9 +27,10 @@ const LOGARITHMIC = 3 as uPlot.Scale.Distr.Logarithmic;
 const RIGHT = 1 as uPlot.Axis.Side.Right;
 /* eslint-enable @typescript-eslint/no-unsafe-enum-assignment */
 const HEIGHT = 300;
+const REST_MS = 250;
 const COLOURS = ["#1677ff", "#d4380d"];
 
-/** Loss and validation accuracy over the iterations. Drag to zoom, double-click to reset. */
+/** Loss and validation accuracy over the iterations: drag zooms, Shift and drag pans, a double click shows all. */
 export function LossChart({ drawn, words, logScale, smoothing, label, onRange }: Props): ReactNode {
   const holder = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(null);
@@ -42,14 +43,31 @@ export function LossChart({ drawn, words, logScale, smoothing, label, onRange }:
   const data = useMemo(() => aligned(drawn, smoothing), [drawn, smoothing]);
   const latest = useRef(data);
   latest.current = data;
+  const range = useRef<[number, number]>(undefined);
 
   useEffect(() => {
     const element = holder.current;
     if (!element) return;
+    let resting = 0;
+    /** Shows a part of the curve, or all of it; who asked for it is told once it rests. */
+    const go = (wanted: [number, number] | undefined) => {
+      const whole = extent(latest.current);
+      const [low, high] = wanted ?? whole;
+      const span = Math.min(high - low, whole[1] - whole[0]);
+      const from = Math.max(whole[0], Math.min(low, whole[1] - span));
+      range.current = wanted && span < whole[1] - whole[0] ? [from, from + span] : undefined;
+      const [min, max] = range.current ?? whole;
+      made.setScale("x", { min, max });
+      clearTimeout(resting);
+      resting = window.setTimeout(() => {
+        tell.current?.(range.current && [Math.floor(range.current[0]), Math.ceil(range.current[1]) + 1]);
+      }, REST_MS);
+    };
     const axis = { stroke: token.colorText, grid: { stroke: token.colorSplit, width: 1 }, ticks: { stroke: token.colorSplit } };
     const made = new uPlot(
       {
         width: element.clientWidth,
+        cursor: { drag: { x: true, y: false, setScale: false } },
         height: HEIGHT,
         scales: {
           x: { time: false },
@@ -59,7 +77,7 @@ export function LossChart({ drawn, words, logScale, smoothing, label, onRange }:
         axes: [
           { ...axis, label: words.iteration, labelSize: 22 },
           { ...axis, size: 64 },
-          { ...axis, scale: "share", side: RIGHT, grid: { show: false }, values: (_, splits) => splits.map((at) => `${Math.round(at * 100)} %`) },
+          { ...axis, scale: "share", side: RIGHT, size: 60, grid: { show: false }, values: (_, splits) => splits.map((at) => `${Math.round(at * 100)} %`) },
         ],
         series: [
           { label: words.iteration },
@@ -83,16 +101,9 @@ export function LossChart({ drawn, words, logScale, smoothing, label, onRange }:
         hooks: {
           setSelect: [
             (chart) => {
-              if (chart.select.width > 0) {
-                const from = chart.posToVal(chart.select.left, "x");
-                const to = chart.posToVal(chart.select.left + chart.select.width, "x");
-                tell.current?.([Math.floor(from), Math.ceil(to) + 1]);
-              }
-            },
-          ],
-          ready: [
-            (chart) => {
-              chart.over.addEventListener("dblclick", () => tell.current?.(undefined));
+              if (chart.select.width < 4) return;
+              go([chart.posToVal(chart.select.left, "x"), chart.posToVal(chart.select.left + chart.select.width, "x")]);
+              chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
             },
           ],
         },
@@ -101,11 +112,72 @@ export function LossChart({ drawn, words, logScale, smoothing, label, onRange }:
       element,
     );
     plot.current = made;
+    show(made, latest.current, range.current);
+    const { over } = made;
+    const seen = (): [number, number] => range.current ?? extent(latest.current);
+    const listeners = new AbortController();
+    const { signal } = listeners;
+    over.addEventListener("dblclick", () => { go(undefined); }, { signal });
+    over.addEventListener(
+      "wheel",
+      (event) => {
+        // The page scrolls as ever; with a key held down the wheel is the plot's.
+        if (!event.ctrlKey && !event.shiftKey) return;
+        event.preventDefault();
+        const [low, high] = seen();
+        if (event.shiftKey) {
+          const by = ((high - low) * Math.sign(event.deltaY || event.deltaX)) / 10;
+          go([low + by, high + by]);
+          return;
+        }
+        const at = made.posToVal(event.offsetX, "x");
+        const factor = 1.25 ** Math.sign(event.deltaY);
+        go([at - (at - low) * factor, at + (high - at) * factor]);
+      },
+      { signal, passive: false },
+    );
+    // Before the plot's own listener, which would begin a selection: the right and the middle button, or Shift, pan.
+    over.addEventListener(
+      "mousedown",
+      (event) => {
+        if (event.button === 0 && !event.shiftKey) return;
+        event.preventDefault();
+        event.stopImmediatePropagation();
+        const [low, high] = seen();
+        const perPx = (high - low) / over.clientWidth;
+        const from = event.clientX;
+        const moving = new AbortController();
+        window.addEventListener("mousemove", (move) => { go([low - (move.clientX - from) * perPx, high - (move.clientX - from) * perPx]); }, { signal: moving.signal });
+        window.addEventListener("mouseup", () => { moving.abort(); }, { signal: moving.signal });
+      },
+      { signal, capture: true },
+    );
+    over.addEventListener("contextmenu", (event) => { event.preventDefault(); }, { signal });
+    element.addEventListener(
+      "keydown",
+      (event) => {
+        const [low, high] = seen();
+        const step = (high - low) / 5;
+        const wanted: Record<string, [number, number] | undefined> = {
+          ArrowLeft: [low - step, high - step],
+          ArrowRight: [low + step, high + step],
+          "+": [low + step, high - step],
+          "-": [low - step, high + step],
+          "0": undefined,
+        };
+        if (!(event.key in wanted)) return;
+        event.preventDefault();
+        go(wanted[event.key]);
+      },
+      { signal },
+    );
     const resized = new ResizeObserver(() => {
       made.setSize({ width: element.clientWidth, height: HEIGHT });
     });
     resized.observe(element);
     return () => {
+      clearTimeout(resting);
+      listeners.abort();
       resized.disconnect();
       made.destroy();
       plot.current = null;
@@ -114,13 +186,27 @@ export function LossChart({ drawn, words, logScale, smoothing, label, onRange }:
 
   // Points come in dozens a second; the picture changes once a frame.
   useEffect(() => {
-    const frame = requestAnimationFrame(() => plot.current?.setData(data));
+    const frame = requestAnimationFrame(() => {
+      if (plot.current) show(plot.current, data, range.current);
+    });
     return () => {
       cancelAnimationFrame(frame);
     };
   }, [data]);
 
-  return <div ref={holder} role="img" aria-label={label} style={{ minHeight: HEIGHT }} />;
+  return <div ref={holder} role="application" tabIndex={0} aria-label={`${label} · ${words.hint}`} style={{ minHeight: HEIGHT }} />;
+}
+
+/** New points do not take the part away that somebody looks at. */
+function show(plot: uPlot, data: uPlot.AlignedData, range: [number, number] | undefined): void {
+  plot.setData(data, false);
+  const [min, max] = range ?? extent(data);
+  plot.setScale("x", { min, max });
+}
+
+function extent([iterations]: uPlot.AlignedData): [number, number] {
+  const first = iterations[0] ?? 0;
+  return [first, Math.max(first + 1, iterations[iterations.length - 1] ?? 0)];
 }
 
 function aligned(drawn: readonly Drawn[], smoothing: number): uPlot.AlignedData {

@@ -1,5 +1,5 @@
 import { Button, Modal, Select, Slider, Switch, Tag } from "antd";
-import { useEffect, useState, type PointerEvent, type ReactNode, type WheelEvent } from "react";
+import { useEffect, useRef, useState, type PointerEvent, type ReactNode } from "react";
 import { address, api, type Schemas } from "../api/client";
 import { useSpeech } from "../i18n";
 import { ids, percent, shortPath } from "./format";
@@ -24,16 +24,27 @@ interface View {
   y: number;
 }
 const WHOLE: View = { scale: 1, x: 0, y: 0 };
+const MOST = 40;
+
+/** Zoomed by a factor about a point of the stage, or its middle. */
+function about(before: View, by: number, stage: HTMLElement | null, point?: readonly [number, number]): View {
+  const [x, y] = point ?? [(stage?.clientWidth ?? 0) / 2, (stage?.clientHeight ?? 0) / 2];
+  const scale = Math.min(MOST, Math.max(1, before.scale * by));
+  if (scale === 1) return WHOLE;
+  const ratio = scale / before.scale;
+  return { scale, x: x - (x - before.x) * ratio, y: y - (y - before.y) * ratio };
+}
 
 interface Props {
   sample: Sample | undefined;
+  note?: ReactNode;
   codes: string[];
   onClose: () => void;
   onStep: (by: 1 | -1) => void;
 }
 
 /** One sample at full size: zoom, pan, masks, what was predicted, and whether its label is wrong (P4, P6). */
-export function Viewer({ sample, codes, onClose, onStep }: Props): ReactNode {
+export function Viewer({ sample, note, codes, onClose, onStep }: Props): ReactNode {
   const { t } = useSpeech();
   const { may } = useSession();
   const act = useAct();
@@ -42,7 +53,9 @@ export function Viewer({ sample, codes, onClose, onStep }: Props): ReactNode {
   const [drag, setDrag] = useState<{ x: number; y: number }>();
   const [failed, setFailed] = useState(false);
   const [right, setRight] = useState<string>();
+  const stage = useRef<HTMLDivElement>(null);
   const name = sample?.name;
+  const open = sample !== undefined;
 
   useEffect(() => {
     setView(WHOLE);
@@ -52,9 +65,15 @@ export function Viewer({ sample, codes, onClose, onStep }: Props): ReactNode {
   useEffect(() => {
     if (!name) return;
     const step = (event: KeyboardEvent) => {
-      if (event.target instanceof HTMLInputElement) return;
+      const { target } = event;
+      // Arrows in a field or on a slider are its own.
+      if (target instanceof HTMLElement && target.closest("input, [role=slider], [role=combobox]")) return;
       if (event.key === "ArrowRight") onStep(1);
-      if (event.key === "ArrowLeft") onStep(-1);
+      else if (event.key === "ArrowLeft") onStep(-1);
+      else if (event.key === "+" || event.key === "=") setView((before) => about(before, 1.4, stage.current));
+      else if (event.key === "-") setView((before) => about(before, 1 / 1.4, stage.current));
+      else if (event.key === "0") setView(WHOLE);
+      else if (event.key === "m") setOverlay((before) => !before);
     };
     window.addEventListener("keydown", step);
     return () => {
@@ -62,16 +81,21 @@ export function Viewer({ sample, codes, onClose, onStep }: Props): ReactNode {
     };
   }, [name, onStep]);
 
-  const zoom = (event: WheelEvent<HTMLDivElement>) => {
-    const box = event.currentTarget.getBoundingClientRect();
-    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-    setView((before) => {
-      const scale = Math.min(40, Math.max(1, before.scale * 1.002 ** -event.deltaY));
-      if (scale === 1) return WHOLE;
-      const ratio = scale / before.scale;
-      return { scale, x: x - (x - before.x) * ratio, y: y - (y - before.y) * ratio };
-    });
-  };
+  // React's own wheel listeners may not keep the page from scrolling.
+  useEffect(() => {
+    const element = stage.current;
+    if (!element) return;
+    const zoom = (event: WheelEvent) => {
+      event.preventDefault();
+      const box = element.getBoundingClientRect();
+      const point = [event.clientX - box.left, event.clientY - box.top] as const;
+      setView((before) => about(before, 1.002 ** -event.deltaY, element, point));
+    };
+    element.addEventListener("wheel", zoom, { passive: false });
+    return () => {
+      element.removeEventListener("wheel", zoom);
+    };
+  }, [open]);
   const move = (event: PointerEvent<HTMLDivElement>) => {
     if (!drag) return;
     setView((before) => ({ ...before, x: before.x + event.clientX - drag.x, y: before.y + event.clientY - drag.y }));
@@ -84,7 +108,7 @@ export function Viewer({ sample, codes, onClose, onStep }: Props): ReactNode {
         <>
           <div
             className="stage-canvas"
-            onWheel={zoom}
+            ref={stage}
             onPointerDown={(event) => {
               event.currentTarget.setPointerCapture(event.pointerId);
               setDrag({ x: event.clientX, y: event.clientY });
@@ -131,6 +155,7 @@ export function Viewer({ sample, codes, onClose, onStep }: Props): ReactNode {
                 {score.code} {percent(score.score)}
               </Tag>
             ))}
+            {note && <Tag color="warning">{note}</Tag>}
             <span className="dim">{shortPath(sample.dataPath)}</span>
           </div>
           <div className="row" style={{ marginTop: 8 }}>
@@ -143,12 +168,12 @@ export function Viewer({ sample, codes, onClose, onStep }: Props): ReactNode {
             <Slider
               style={{ width: 120 }}
               min={1}
-              max={40}
+              max={MOST}
               step={0.5}
               value={view.scale}
-              ariaLabelForHandle="zoom"
+              ariaLabelForHandle={t.report.zoom}
               onChange={(scale) => {
-                setView(scale === 1 ? WHOLE : { ...view, scale });
+                setView((before) => about(before, scale / before.scale, stage.current));
               }}
             />
             <Button size="small" href={picture(sample, "ORIGINAL")} download>

@@ -45,3 +45,22 @@ export function smoothed(curve: Curve, weight: number): number[] {
     return mean / mass;
   });
 }
+
+/** The whole curve with a part of it in the detail that was asked for. */
+export function detailed(curve: Curve, part: Curve): Curve {
+  const first = part.iterations[0];
+  const last = part.iterations.at(-1);
+  if (first === undefined || last === undefined) return curve;
+  const before = curve.iterations.findIndex((iteration) => iteration >= first);
+  const after = curve.iterations.findIndex((iteration) => iteration > last);
+  const joined = (whole: number[], fine: number[]) => [
+    ...whole.slice(0, before < 0 ? whole.length : before),
+    ...fine,
+    ...(after < 0 ? [] : whole.slice(after)),
+  ];
+  return {
+    iterations: joined(curve.iterations, part.iterations),
+    losses: joined(curve.losses, part.losses),
+    validation: curve.validation,
+  };
+}

@@ -3,10 +3,14 @@ import type { Schemas } from "../api/client";
 import { dictionaries } from "../i18n";
 import { place } from "./Lineage";
 import { rows } from "./confusion";
-import { EMPTY, extended, smoothed } from "./curves";
+import { EMPTY, detailed, extended, smoothed } from "./curves";
 import { bytes, duration, ids, percent, shortVersion } from "./format";
-import { jsonFault, learningRate, scheduleOf } from "./json";
+import { jsonFault, knownKeys, learningRate, pathOf, scheduleOf } from "./json";
+import { listing } from "./importing";
+import { augmented, type Pixels } from "./augmentation";
 import { admits } from "./session";
+import { digest } from "./sha256";
+import { placeOf } from "./useWindow";
 import { operations, type Task } from "./tasks";
 
 describe("a live curve", () => {
@@ -27,10 +31,84 @@ describe("a live curve", () => {
   });
 });
 
+it("a part of a curve in detail stands where the thinned one was (M4)", () => {
+  const whole = { ...EMPTY, iterations: [0, 10, 20, 30], losses: [4, 3, 2, 1] };
+  const part = { ...EMPTY, iterations: [8, 9, 10, 11], losses: [7, 7, 7, 7] };
+  expect(detailed(whole, part).iterations).toEqual([0, 8, 9, 10, 11, 20, 30]);
+  expect(detailed(whole, EMPTY)).toBe(whole);
+});
+
+describe("augmentation of one's own picture (W10)", () => {
+  const pixels: Pixels = { width: 2, height: 1, data: new Uint8ClampedArray([200, 100, 50, 255, 10, 10, 10, 255]) };
+  const still = { hue: 0, saturation: 0, value: 0, across: 0, down: 0, flip: false, upsideDown: false };
+  it("leaves a picture alone where nothing is drawn", () => {
+    for (const kind of ["AUGMENTATION_COLOUR", "AUGMENTATION_SCALE", "AUGMENTATION_FLIP", "AUGMENTATION_RANDOM"] as const) {
+      expect([...augmented(pixels, kind, still).data]).toEqual([...pixels.data]);
+    }
+  });
+  it("flips, and turns no grey into a colour", () => {
+    expect([...augmented(pixels, "AUGMENTATION_FLIP", { ...still, flip: true }).data.slice(0, 4)]).toEqual([10, 10, 10, 255]);
+    const grey = augmented(pixels, "AUGMENTATION_COLOUR", { ...still, hue: 1, saturation: 1 }).data.slice(4, 7);
+    expect(new Set(grey).size).toBe(1);
+  });
+});
+
+describe("a folder that was dropped (D1, D2)", () => {
+  const file = (path: string, text = "") => ({
+    path,
+    // jsdom's files cannot be read.
+    file: Object.assign(new File([text], path.split("/").at(-1) ?? ""), { text: () => Promise.resolve(text) }),
+  });
+  it("is taken by its codes, with masks and groups, wherever it lies", async () => {
+    const { candidates, left } = await listing([
+      file("top/A/1.png"),
+      file("top/A/1.mask.png"),
+      file("top/B/2.jpg"),
+      file("top/groups.csv", 'file,group\nA/1.png,"panel, 7"\n'),
+      file("top/A/notes.txt"),
+    ]);
+    expect(candidates.map(({ file: name, mask, group }) => [name, mask?.name, group])).toEqual([
+      ["A/1.png", "1.mask.png", "panel, 7"],
+      ["B/2.jpg", undefined, ""],
+    ]);
+    expect(left).toEqual(["top/A/notes.txt"]);
+  });
+  it.each([
+    ["", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
+    ["abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"],
+    ["abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"],
+  ])("is hashed as FIPS 180-4 says, with or without TLS: %s", (text, hash) => {
+    expect([...digest(new TextEncoder().encode(text))].map((byte) => byte.toString(16).padStart(2, "0")).join("")).toBe(hash);
+  });
+});
+
+it("an item is found in its page, whatever their sizes", () => {
+  expect(placeOf([50, 20, 50], 69)).toEqual([1, 19]);
+  expect(placeOf([50, 20, 50], 120)).toEqual([3, 0]);
+});
+
 describe("JSON as people write it (W3)", () => {
   it("names the line of the source document's own missing comma", () => {
     const fault = jsonFault('{\n  "classification": {"num_of_classes": 5}\n  "code_list": []\n}');
-    expect(fault?.line).toBe(3);
+    expect([fault?.line, fault?.kind]).toEqual([3, "comma"]);
+  });
+
+  it.each([
+    ['{"a" 1}', "colon"],
+    ['{"a": 1', "comma"],
+    ["{a: 1}", "key"],
+    ['{"a": }', "value"],
+    ["{} x", "rest"],
+  ])("says what was expected in %s", (text, kind) => {
+    expect(jsonFault(text)?.kind).toBe(kind);
+  });
+
+  it("finds the way to a fault that the server names, and every key that may be written (W8)", () => {
+    expect(pathOf("training_params.classification.max_iter")).toEqual(["classification", "max_iter"]);
+    expect(pathOf("model_params.code_list[5]")).toEqual(["code_list", 5]);
+    const known = knownKeys({ classification: { lr_policy: "poly" } }, { lr_policy: "how" }, { lr_policy: ["poly", "exp"] });
+    expect([...known.keys()]).toEqual(["classification", "classification.lr_policy"]);
+    expect(known.get("classification.lr_policy")).toEqual({ standard: "poly", help: "how", options: ["poly", "exp"] });
   });
 
   it("finds nothing in what is sound or empty", () => {

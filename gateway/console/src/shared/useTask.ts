@@ -1,6 +1,7 @@
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { ApiError, address, api } from "../api/client";
 import { follow } from "../api/events";
+import { useRetry } from "../api/useRetry";
 import type { Task } from "./tasks";
 
 export interface WatchedTask {
@@ -36,11 +37,9 @@ export function useTask(id: string): WatchedTask {
     };
   }, [id, turn]);
   const own = state.id === id ? state : undefined;
-  return {
-    task: own?.task,
-    error: own?.error,
-    reload: () => {
-      setTurn((before) => before + 1);
-    },
-  };
+  const reload = useCallback(() => {
+    setTurn((before) => before + 1);
+  }, []);
+  useRetry(own?.error, reload);
+  return { task: own?.task, error: own?.error, reload };
 }

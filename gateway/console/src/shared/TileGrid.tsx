@@ -1,0 +1,71 @@
+import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import type { Windowed } from "./useWindow";
+import { useVisibleRows } from "./useVisibleRows";
+
+const TILE_PX = 132;
+const GAP_PX = 10;
+const ROW_PX = 150;
+
+interface Props<T> {
+  items: Windowed<T>;
+  onOpen: (index: number) => void;
+  children: (item: T) => ReactNode;
+}
+
+/** Pictures in rows, of which only those in the window are drawn and loaded. Arrows move, Enter opens. */
+export function TileGrid<T>({ items, onOpen, children }: Props<T>): ReactNode {
+  const box = useRef<HTMLDivElement>(null);
+  const [columns, setColumns] = useState(6);
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const measured = new ResizeObserver(() => {
+      setColumns(Math.max(1, Math.floor((element.clientWidth + GAP_PX) / (TILE_PX + GAP_PX))));
+    });
+    measured.observe(element);
+    return () => {
+      measured.disconnect();
+    };
+  }, []);
+  // A row more than is known, so that one can scroll to what is still to come.
+  const rows = Math.ceil(items.known / columns) + (items.hasMore ? 1 : 0);
+  const [first, end] = useVisibleRows(box, ROW_PX + GAP_PX, rows);
+  const { show } = items;
+  useEffect(() => {
+    show(first * columns, end * columns);
+  }, [show, first, end, columns, items.known]);
+  const move = (event: KeyboardEvent<HTMLElement>, index: number) => {
+    const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    box.current?.querySelector<HTMLElement>(`[data-index="${index + by}"]`)?.focus();
+  };
+  const shown = Array.from({ length: Math.max(0, Math.min(items.known, end * columns) - first * columns) }, (_, index) => first * columns + index);
+  return (
+    <div ref={box} className="tiles" style={{ height: Math.max(1, rows) * (ROW_PX + GAP_PX) }}>
+      <div className="gallery" style={{ transform: `translateY(${first * (ROW_PX + GAP_PX)}px)` }}>
+        {shown.map((index) => {
+          const item = items.at(index);
+          return (
+            <button
+              key={index}
+              type="button"
+              className="tile"
+              data-index={index}
+              aria-label={item === undefined ? "…" : undefined}
+              disabled={item === undefined}
+              onClick={() => {
+                onOpen(index);
+              }}
+              onKeyDown={(event) => {
+                move(event, index);
+              }}
+            >
+              {item && children(item)}
+            </button>
+          );
+        })}
+      </div>
+    </div>
+  );
+}
