@@ -65,7 +65,7 @@ def test_every_reference_leads_somewhere() -> None:
 def test_comments_of_the_contracts_are_the_descriptions() -> None:
     """The enum's comment is the state machine; whoever reads the interface must see it."""
     states = DOCUMENT["components"]["schemas"]["TaskState"]
-    assert "Waits for a worker. Next: TRAINING, PREDICTING, PACKAGING; may be deleted." in states["description"]
+    assert "Next: TRAINING, PREDICTING, PACKAGING; may be deleted." in states["description"]
     assert states["enum"][1] == "TASK_STATE_WAITING"
     assert "W12" in DOCUMENT["paths"]["/v1/tasks"]["post"]["description"]
     training = DOCUMENT["components"]["schemas"]["TrainingSpec"]["properties"]
