@@ -40,6 +40,7 @@ class Difference:
     package_code: str | None
     released_way: str
     package_way: str
+    package_confidence: float
     score: float
     """The largest over all codes."""
     mask_pixels: int
@@ -129,6 +130,7 @@ def _difference(path: Path, released: Prediction, package: PackagePrediction) ->
         package.code,
         released.decided_by,
         package.way,
+        package.confidence,
         max(away) if all(map(math.isfinite, away)) else math.inf,
         differs,
         size,

@@ -1,0 +1,69 @@
+"""A root directory with a C program, a package's three files and the C library, and nothing else."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from services.evaluator.packaging.native_library import SOURCES, find_compiler
+
+_PROGRAM = "classify"
+_AS_ROOT = ("unshare", "--user", "--map-root-user")
+
+
+def build_example(folder: Path) -> Path:
+    """The example, built beside `folder/package` by the one command that stands in its head (X4)."""
+    for source in ("example/classify.c", "csot_artifact.h"):
+        shutil.copy(SOURCES / source, folder)
+    command = re.search(r"^ \*     cc (.*)$", (SOURCES / "example/classify.c").read_text(), re.MULTILINE)
+    assert command
+    # The build's own compiler is told that this is C; all else stands in the file.
+    arguments = command[1].replace("'", "").split()
+    at = arguments.index("classify.c")
+    arguments[at : at + 1] = ["-x", "c", "classify.c", "-x", "none"]
+    strict = ("-std=c11", "-Wall", "-Wextra", "-Werror")
+    subprocess.run([*find_compiler().command, *strict, *arguments], cwd=folder, check=True)
+    return folder / _PROGRAM
+
+
+def can_change_root() -> bool:
+    """Whether this process may give a program another root."""
+    tried = subprocess.run([*_changing_root(), "/", "/bin/true"], capture_output=True, check=False)
+    return tried.returncode == 0
+
+
+def classify_in_bare_root(folder: Path, pictures: Sequence[Path]) -> list[list[str]]:
+    """What the example, built in `folder`, prints of PPMs that lie there: a line each, in words."""
+    root = folder / "root"
+    shutil.copytree(folder / "package", root / "package")
+    shutil.copy(folder / _PROGRAM, root)
+    linked = subprocess.run(
+        ["ldd", folder / _PROGRAM],  # noqa: S607 - where it lies differs
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for library in re.findall(r"(/\S+) \(0x", linked):
+        if not Path(library).is_relative_to(folder.resolve()):
+            there = root / library.removeprefix("/")
+            there.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(library, there)
+    for picture in pictures:
+        os.link(picture, root / picture.name)
+    names = [picture.name for picture in pictures]
+    done = subprocess.run(
+        [*_changing_root(), str(root), f"/{_PROGRAM}", "package", *names],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"LD_LIBRARY_PATH": "/package"},  # without /proc the loader knows no $ORIGIN
+    )
+    assert done.returncode == 0, done.stderr
+    return [line.split() for line in done.stdout.splitlines()]
+
+
+def _changing_root() -> tuple[str, ...]:
+    change = shutil.which("chroot", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") or "chroot"
+    return (change,) if os.geteuid() == 0 else (*_AS_ROOT, change)
