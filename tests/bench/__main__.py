@@ -14,6 +14,7 @@ BENCHES = {
     for name in (
         "admission",
         "drilldown",
+        "export",
         "listing",
         "live",
         "look_alikes",

@@ -6,9 +6,9 @@ the median and least of the rounds. ONNX Runtime is measured where it is install
 (extras `bench` and `export`).
 """
 
+import argparse
 import contextlib
 import importlib.util
-import os
 import statistics
 import tempfile
 import time
@@ -29,11 +29,16 @@ from services.vision.weights import Weights, certify
 
 SPECIFICATION = InputSpecification(224, 224)
 ROUNDS = {1: 15, 32: 3}
+_PAUSE_S = 0.3
+"""Before each run: threads of OpenMP and of ONNX Runtime go on spinning after theirs, on others' cores."""
 Predict = Callable[[list[Pixels]], Any]
 
 
-def measure(*, compiled: bool = True) -> dict[str, Any]:
+def measure(*arguments: str) -> dict[str, Any]:
     """Milliseconds for one image and images/s for 32, on one thread and two; ratios to the package's."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench export")
+    parser.add_argument("--no-compile", action="store_true", help="without torch.compile")
+    compiled = not parser.parse_args(arguments).no_compile
     torch.manual_seed(0)
     network = build_classifier("ResNet18", 6).eval()
     codes = tuple(f"C{number}" for number in range(6))
@@ -92,6 +97,7 @@ def _timed(
             taken: dict[str, list[float]] = {name: [] for name in runtimes}
             for _ in range(rounds):
                 for name, run in runtimes.items():
+                    time.sleep(_PAUSE_S)
                     started = time.perf_counter()
                     run(batch)
                     taken[name].append(time.perf_counter() - started)
@@ -112,9 +118,3 @@ def _input(images: list[Pixels]) -> torch.Tensor:
     pixels_NHWC = np.stack([resize(image, SPECIFICATION) for image in images])
     scaled = normalise(to_input(torch.from_numpy(pixels_NHWC)), SPECIFICATION)
     return scaled.contiguous(memory_format=torch.channels_last)
-
-
-if __name__ == "__main__":
-    import json
-
-    print(json.dumps(measure(compiled="QUICK" not in os.environ), indent=2))
