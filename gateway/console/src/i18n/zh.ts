@@ -245,6 +245,7 @@ export const zh = {
     failure: "失败原因",
     history: "状态历史",
     waiting: "任务正在等待资源，训练开始后这里会显示实时曲线。",
+    notYet: "该网络尚未开始训练，开始后这里会显示实时曲线。",
     noCurve: "还没有数据点",
     file: "文件",
     reason: "原因",

@@ -296,7 +296,15 @@ function NetworkCurve({ task, network }: { task: Task; network: Network }): Reac
           <small className="dim">{t.monitor.zoomHint}</small>
         </div>
         {curve.iterations.length === 0 && connection !== "loading" ? (
-          <Nothing text={isRunning(task) || task.state === "TASK_STATE_WAITING" ? t.monitor.waiting : t.monitor.noCurve} />
+          <Nothing
+            text={
+              task.state === "TASK_STATE_WAITING"
+                ? t.monitor.waiting
+                : isRunning(task)
+                  ? t.monitor.notYet
+                  : t.monitor.noCurve
+            }
+          />
         ) : (
           <LossChart
             drawn={drawn}

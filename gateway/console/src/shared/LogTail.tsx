@@ -48,7 +48,7 @@ export function LogTail({ task, network, attempt, title }: { task: string; netwo
         </div>
       }
     >
-      <pre className="log" ref={box} tabIndex={0} aria-label={title}>
+      <pre className="log" ref={box} tabIndex={0} role="region" aria-label={title}>
         {lines.join("\n")}
       </pre>
     </Card>
