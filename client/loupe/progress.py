@@ -123,12 +123,17 @@ def picture(view: TaskView, now: datetime, width: int) -> RenderableType:
                     (f"{network} loss ", "bold"),
                     (sparkline(curve.losses, max(min(width - 50, 60), 10)), "cyan"),
                     f" {_latest(curve.losses):.4f}",
-                    "" if curve.accuracy is None else f"  validation accuracy {percent(curve.accuracy)}",
+                    "" if curve.accuracy is None else f"  {_measured(network)} {percent(curve.accuracy)}",
                 )
             )
     if task.failure.code:
         parts.append(Text(f"{task.failure.code}: {task.failure.message}", style="red"))
     return Group(*parts)
+
+
+def _measured(network: str) -> str:
+    """What a network's validation tells of it."""
+    return "validation IoU" if network == "segmentation" else "validation accuracy"
 
 
 class LineScreen:
@@ -177,7 +182,7 @@ class LineScreen:
         self._progress(view, phase)
         for network, curve in view.curves.items():
             for iteration, accuracy in curve.validation.items():
-                text = f"{network}: validation accuracy {percent(accuracy)} at iteration {iteration}"
+                text = f"{network}: {_measured(network)} {percent(accuracy)} at iteration {iteration}"
                 self._once(("validation", curve.attempt, network, iteration), text)
         if view.complete:
             self._once(("end", task.attempt, task.state), _ending(task))

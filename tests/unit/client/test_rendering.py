@@ -97,12 +97,16 @@ def _task(**fields: object) -> task_pb2.Task:
 
 def test_the_monitor_shows_what_m1_to_m3_ask_for() -> None:
     """Stages, progress, ETA with its uncertainty, rate, throughput, loss and accuracy on one screen."""
-    curve = Curve(losses=[2.0, 1.0, 0.5], validation={2: 0.9})
-    told = _text(picture(TaskView(task=_task(), curves={"classification": curve}), NOW, 160))
+    curves = {
+        "classification": Curve(losses=[2.0, 1.0, 0.5], validation={2: 0.9}),
+        "segmentation": Curve(losses=[2.0], validation={1: 0.25}),
+    }
+    told = _text(picture(TaskView(task=_task(), curves=curves), NOW, 160))
     for part in (
         "panel-adc v3", "TRAINING", "1 min 05 s", "resolution filter", "320 samples, 4 nonconforming",
         "252 to train with, 64 to validate with", "45%", "about 2 min 05 s (1 min 40 s – 3 min 00 s)",
         "iteration 150/300", "27.5 images/s", "lr 0.011", "0.5000", "validation accuracy 90.0 %",
+        "validation IoU 25.0 %",
     ):  # fmt: skip
         assert part in told
 
