@@ -10,7 +10,7 @@
 // USER's password may be a one-time one: the first log-in then chooses NEW_PASSWORD.
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { measure } from "./measure.mjs";
+import { budget, measure } from "./measure.mjs";
 
 const require = createRequire(new URL("../../gateway/console/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
@@ -271,44 +271,16 @@ async function story() {
   await page.evaluate(() => localStorage.setItem("loupe.language", "zh"));
 }
 
-const SCRIPT_BUDGET_BYTES = 350_000;
-
-/** How much script a cold browser loads before it sees its first curve, and how long it takes on a thin line. */
-async function budget() {
-  where = "budget";
-  const { tasks } = await get("/v1/tasks?kind=TASK_KIND_TRAINING&states=TASK_STATE_RELEASED");
-  if (!tasks[0]) return fault("there is no released task to look at");
-  const cold = await browser.newContext({ storageState: await context.storageState(), viewport: { width: 1366, height: 768 } });
-  const first = await cold.newPage();
-  const network = await cold.newCDPSession(first);
-  await network.send("Network.enable");
-  const mbit = 1e6 / 8;
-  await network.send("Network.emulateNetworkConditions", { offline: false, latency: 50, downloadThroughput: 10 * mbit, uploadThroughput: 10 * mbit });
-  const began = performance.now();
-  await first.goto(`${url}/tasks/${last(tasks[0].name)}`);
-  await first.locator(".u-wrap canvas").first().waitFor();
-  const tookMs = performance.now() - began;
-  const until = await first.evaluate(() =>
-    performance
-      .getEntriesByType("resource")
-      .filter(({ name }) => name.endsWith(".js"))
-      .reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0),
-  );
-  console.log(`scripts before the first chart: ${(until / 1000).toFixed(0)} kB compressed; chart after ${tookMs.toFixed(0)} ms at 10 Mbit/s, 50 ms`);
-  if (until > SCRIPT_BUDGET_BYTES) fault(`${until} bytes of script before the first chart; ${SCRIPT_BUDGET_BYTES} are allowed`);
-  await cold.close();
-}
-
 await logIn();
 if (!only.length || only.includes("story")) await story();
-if (!only.length || only.includes("budget")) await budget();
+if (!only.length || only.includes("budget")) {
+  where = "budget";
+  await budget({ browser, context, url, fault });
+}
 // Only on a machine that does nothing else do frames say anything.
 if (only.includes("measure")) {
   where = "measure";
-  const { tasks } = await get("/v1/tasks?kind=TASK_KIND_TRAINING&states=TASK_STATE_RELEASED");
-  const { reports } = await get("/v1/reports?kind=REPORT_KIND_VALIDATION");
-  const { results } = await get(`/v1/${reports[0].name}/sampleResults`);
-  await measure({ context, url, task: await get(`/v1/${tasks[0].name}`), report: reports[0], sample: results[0] });
+  await measure({ browser, context, url, fault });
 }
 for (const { language, dark } of LOOKS) {
   await page.evaluate(

@@ -47,8 +47,42 @@ function paged(url, total, make) {
   return { items, nextPageToken: end < total ? String(end) : "" };
 }
 
-/** Prints what was measured; `task` and `report` are real ones to make many of. */
-export async function measure({ context, url, task, report, sample }) {
+const get = async (context, address) => (await context.request.get(address)).json();
+
+const SCRIPT_BUDGET_BYTES = 350_000;
+
+/** How much script a cold browser loads before it sees its first curve, and how long it takes on a thin line. */
+export async function budget({ browser, context, url, fault }) {
+  const { tasks } = await get(context, `${url}/v1/tasks?kind=TASK_KIND_TRAINING&states=TASK_STATE_RELEASED`);
+  if (!tasks[0]) return fault("there is no released task to look at");
+  const cold = await browser.newContext({ storageState: await context.storageState(), viewport: { width: 1366, height: 768 } });
+  const first = await cold.newPage();
+  const network = await cold.newCDPSession(first);
+  await network.send("Network.enable");
+  const mbit = 1e6 / 8;
+  await network.send("Network.emulateNetworkConditions", { offline: false, latency: 50, downloadThroughput: 10 * mbit, uploadThroughput: 10 * mbit });
+  const began = performance.now();
+  await first.goto(`${url}/${tasks[0].name}`);
+  await first.locator(".u-wrap canvas").first().waitFor();
+  const tookMs = performance.now() - began;
+  const until = await first.evaluate(() =>
+    performance
+      .getEntriesByType("resource")
+      .filter(({ name }) => name.endsWith(".js"))
+      .reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0),
+  );
+  console.log(`scripts before the first chart: ${(until / 1000).toFixed(0)} kB compressed; chart after ${tookMs.toFixed(0)} ms at 10 Mbit/s, 50 ms`);
+  if (until > SCRIPT_BUDGET_BYTES) fault(`${until} bytes of script before the first chart; ${SCRIPT_BUDGET_BYTES} are allowed`);
+  await cold.close();
+}
+
+/** Prints what was measured. */
+export async function measure({ context, url }) {
+  const { tasks } = await get(context, `${url}/v1/tasks?kind=TASK_KIND_TRAINING&states=TASK_STATE_RELEASED`);
+  const { reports } = await get(context, `${url}/v1/reports?kind=REPORT_KIND_VALIDATION`);
+  const task = await get(context, `${url}/v1/${tasks[0].name}`);
+  const [report] = reports;
+  const [sample] = (await get(context, `${url}/v1/${report.name}/sampleResults`)).results;
   const page = await context.newPage();
   const json = (route, body) => route.fulfill({ contentType: "application/json", body: JSON.stringify(body) });
 
