@@ -45,17 +45,17 @@ class DataFolder:
         """The secrets, made at the first call."""
         return credentials.load_or_create(self.credentials_file)
 
-    def assign_ports(self, names: Iterable[str]) -> dict[str, int]:
-        """Ports for this run, those of the last one where they are free."""
+    def assign_ports(self, names: Iterable[str], holding: contextlib.ExitStack) -> dict[str, int]:
+        """Ports for this run, those of the last one where they are free; kept until `holding` is closed."""
         last = read_state(self.state_file)
         if last is None:
-            return ports.assign(names, {})
+            return ports.assign(names, {}, holding)
         if last.state is not State.STOPPED:
             # The last supervisor was killed; what it ran is dying and gives its ports back in a moment.
             deadline = time.monotonic() + _DYING_PATIENCE_S
             while not all(map(ports.is_free, last.ports.values())) and time.monotonic() < deadline:
                 time.sleep(0.02)
-        return ports.assign(names, last.ports)
+        return ports.assign(names, last.ports, holding)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

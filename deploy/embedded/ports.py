@@ -1,9 +1,14 @@
-"""Free ports on 127.0.0.1, the same ones at every start where they are still free."""
+"""Free ports on 127.0.0.1, the same ones at every start where they are still free.
+
+Seconds pass between the choice of a port and the start of who listens on it. Until a stack ends it holds a
+socket of the name of each port, so that another one which starts meanwhile does not choose the same.
+"""
 
 import errno
 import random
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 
 HOST = "127.0.0.1"
 
@@ -29,11 +34,59 @@ SERVICE_PORTS = ("registry", "scheduler", "evaluator", "gateway")
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on the port now."""
+    """Whether a server could listen on the port now, and no stack means to."""
+    with ExitStack() as trial:
+        return _reserve(port, trial)
+
+
+def assign(
+    names: Iterable[str], remembered: Mapping[str, int], holding: ExitStack | None = None
+) -> dict[str, int]:
+    """A free port for every name; the remembered one where nobody else took it meanwhile.
+
+    They are this process's until `holding` is closed or it dies; without one, only until this returns.
+    """
+    if holding is None:
+        with ExitStack() as briefly:
+            return assign(names, remembered, briefly)
+    ports: dict[str, int] = {}
+    # Remembered ports first, or a new name could take one of them.
+    for name in sorted(names, key=lambda name: name not in remembered):
+        port = next((port for port in _candidates(name, remembered) if _take(name, port, holding)), None)
+        if port is None:
+            raise OSError(errno.EADDRINUSE, f"no free port left on {HOST} for {name}")
+        ports[name] = port
+    return ports
+
+
+def _candidates(name: str, remembered: Mapping[str, int]) -> Iterator[int]:
+    if name in remembered:
+        yield remembered[name]
+    if name == "gateway":
+        yield from _GATEWAY_PORTS
+    pool = _SEAWEED_PORTS if name.startswith("seaweed_") else _PORTS
+    yield from random.SystemRandom().sample(pool, k=len(pool))
+
+
+def _take(name: str, port: int, holding: ExitStack) -> bool:
+    needed = [port, port + SEAWEED_GRPC_OFFSET] if name.startswith("seaweed_") else [port]
+    with ExitStack() as taken:
+        if all(0 < one < 65_536 and _reserve(one, taken) for one in needed):
+            holding.enter_context(taken.pop_all())
+            return True
+    return False
+
+
+def _reserve(port: int, holding: ExitStack) -> bool:
+    """Hold the port's name if nobody else does, and a server could listen on the port."""
+    name = holding.enter_context(socket.socket(socket.AF_UNIX))
     with socket.socket() as probe:
         # As servers do: a port in TIME_WAIT counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
+            # An abstract name: the kernel's, in the same network namespace as the port, and gone with us.
+            # First, so that of two stacks that look at a port only one touches it.
+            name.bind(f"\0loupe-port-{port}")
             probe.bind((HOST, port))
             probe.listen(1)
         except OSError as error:
@@ -41,33 +94,3 @@ def is_free(port: int) -> bool:
                 return False
             raise
     return True
-
-
-def _usable(name: str, port: int, taken: set[int]) -> bool:
-    needed = [port, port + SEAWEED_GRPC_OFFSET] if name.startswith("seaweed_") else [port]
-    return all(0 < p < 65_536 and p not in taken and is_free(p) for p in needed)
-
-
-def _candidates(name: str) -> Iterable[int]:
-    if name == "gateway":
-        yield from _GATEWAY_PORTS
-    # In random order: stacks that start at the same moment rarely meet.
-    pool = _SEAWEED_PORTS if name.startswith("seaweed_") else _PORTS
-    yield from random.SystemRandom().sample(pool, k=len(pool))
-
-
-def assign(names: Iterable[str], remembered: Mapping[str, int]) -> dict[str, int]:
-    """A free port for every name; the remembered one where nobody else took it meanwhile."""
-    taken: set[int] = set()
-    ports: dict[str, int] = {}
-    # Remembered ports first, or a new name could take one of them.
-    for name in sorted(names, key=lambda name: name not in remembered):
-        known = [remembered[name]] if name in remembered else []
-        port = next((p for p in (*known, *_candidates(name)) if _usable(name, p, taken)), None)
-        if port is None:
-            raise OSError(errno.EADDRINUSE, f"no free port left on {HOST} for {name}")
-        ports[name] = port
-        taken.add(port)
-        if name.startswith("seaweed_"):
-            taken.add(port + SEAWEED_GRPC_OFFSET)
-    return ports

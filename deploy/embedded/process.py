@@ -7,13 +7,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 MAX_LOG_BYTES = 10 * 1024 * 1024
 
 _PR_SET_PDEATHSIG = 1
+_LISTEN = "0A"
+"""Of a socket, in /proc/net/tcp."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -51,10 +53,13 @@ class ProcessSpec:
     clear: Callable[[], None] | None = None
     """Runs in a thread after every end, however it came: removes what the process left outside its folder."""
     probe: Callable[[], Awaitable[bool]] | None = None
-    """True once the process does its work; without one, having lived for `settle_s` counts."""
+    """True once the process does its work; without one, having lived for `settle_s` counts.
+
+    Where there is an `address`, who answers must be the process: a stranger's answer does not count."""
     settle_s: float = 1.0
     """Long enough to meet a missing module or setting."""
     address: str | None = None
+    """host:port where it listens, if others are told."""
     after: tuple[str, ...] = ()
     """Names of the processes that must have been ready once before this one starts the first time."""
     stop_signal: signal.Signals = signal.SIGTERM
@@ -136,14 +141,49 @@ def process_tree() -> dict[int, list[int]]:
     return children
 
 
+def listens(pid: int, port: int) -> bool:
+    """Whether the process, or one that it started, is who listens on the port.
+
+    True where the kernel does not say: of programs under another account, say.
+    """
+    try:
+        wanted = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
+        return any(wanted & _open_files(member) for member in family(pid, process_tree()))
+    except PermissionError:
+        return True
+
+
+def _listening_inodes(port: int) -> set[str]:
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            _, local, _, state, *_, inode = line.split()[:10]
+            if state == _LISTEN and int(local.rpartition(":")[2], 16) == port:
+                found.add(inode)
+    return found
+
+
+def _open_files(pid: int) -> set[str]:
+    found = set()
+    # A process may end, and a file be closed, while one looks.
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                found.add(str(descriptor.readlink()))
+    return found
+
+
+def family(pid: int, tree: Mapping[int, list[int]]) -> Iterator[int]:
+    """The process and its descendants."""
+    waiting = [pid]
+    while waiting:
+        yield (current := waiting.pop())
+        waiting.extend(tree.get(current, ()))
+
+
 def memory_bytes(pid: int, tree: Mapping[int, list[int]]) -> int:
     """Resident memory of a process and its descendants; pages they share are counted once (PSS)."""
-    total, waiting = 0, [pid]
-    while waiting:
-        current = waiting.pop()
-        waiting.extend(tree.get(current, ()))
-        total += _proportional_set_bytes(current)
-    return total
+    return sum(_proportional_set_bytes(member) for member in family(pid, tree))
 
 
 def _proportional_set_bytes(pid: int) -> int:

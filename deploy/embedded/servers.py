@@ -69,7 +69,7 @@ class EmbeddedServers:
         """Take the data folder and begin to start everything; AlreadyRunning if another process has it."""
         with contextlib.ExitStack() as resources:
             resources.enter_context(self.folder.lock())
-            plan = self._plan = self._make_plan()
+            plan = self._plan = self._make_plan(resources)
             processes = [plan.postgres.spec(), plan.nats.spec(), plan.seaweed.spec(), *self._more(plan)]
             self._supervisor = Supervisor(processes, log_dir=self.folder.logs, on_change=self._record)
             self._state = replace(
@@ -153,9 +153,9 @@ class EmbeddedServers:
         """The secrets of the data folder."""
         return self.plan.credentials
 
-    def _make_plan(self) -> Plan:
+    def _make_plan(self, resources: contextlib.ExitStack) -> Plan:
         root, credentials = self.folder.root, self.folder.credentials()
-        ports = self.folder.assign_ports(self._port_names)
+        ports = self.folder.assign_ports(self._port_names, resources)
         return Plan(
             folder=self.folder,
             ports=ports,

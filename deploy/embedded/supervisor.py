@@ -13,7 +13,7 @@ from typing import Any
 
 from deploy.embedded.errors import StartFailed
 from deploy.embedded.files import tail
-from deploy.embedded.process import ProcessSpec, start
+from deploy.embedded.process import ProcessSpec, listens, start
 from deploy.embedded.state import ProcessState, State
 
 FIRST_BACKOFF_S = 0.2
@@ -149,7 +149,10 @@ class Supervisor:
         self._change(supervised, pid=child.pid)
         ready_since: float | None = None
         exited = asyncio.create_task(child.wait())
-        if await _finished_before(supervised.stop, _first(exited, self._probed(spec))) and not exited.done():
+        if (
+            await _finished_before(supervised.stop, _first(exited, self._probed(spec, child.pid)))
+            and not exited.done()
+        ):
             ready_since = time.monotonic()
             self._change(supervised, state=State.READY, ready_at=supervised.state.ready_at or time.time())
             supervised.was_ready.set()
@@ -167,14 +170,14 @@ class Supervisor:
         return healthy_s, _describe_exit(status)
 
     @staticmethod
-    async def _probed(spec: ProcessSpec) -> None:
+    async def _probed(spec: ProcessSpec, pid: int) -> None:
         if spec.probe is None:
             await asyncio.sleep(spec.settle_s)
             return
         interval_s = _FIRST_PROBE_INTERVAL_S
         while True:
             try:
-                if await spec.probe():
+                if await spec.probe() and await _is_its_own_answer(spec, pid):
                     return
             except Exception:  # noqa: BLE001 - a probe that fails says "not yet"; the process's log says why
                 _log.warning("the readiness probe of %s failed", spec.name, exc_info=True)
@@ -202,6 +205,13 @@ class Supervisor:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         await exited
+
+
+async def _is_its_own_answer(spec: ProcessSpec, pid: int) -> bool:
+    """Whether it was the process that answered the probe, and nobody else who has its port."""
+    if spec.address is None:
+        return True
+    return await asyncio.to_thread(listens, pid, int(spec.address.rpartition(":")[2]))
 
 
 async def _all(waits: Sequence[Coroutine[Any, Any, Any]]) -> None:

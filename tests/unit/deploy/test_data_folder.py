@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from deploy.embedded.credentials import load_or_create
 from deploy.embedded.data_folder import DataFolder
 from deploy.embedded.errors import AlreadyRunning, ServerUnusable
-from deploy.embedded.ports import HOST, SEAWEED_GRPC_OFFSET, SERVER_PORTS, SERVICE_PORTS, assign
+from deploy.embedded.ports import HOST, SEAWEED_GRPC_OFFSET, SERVER_PORTS, SERVICE_PORTS, assign, is_free
 from deploy.embedded.state import ProcessState, StackState, State, read_state, write_state
 
 
@@ -78,6 +79,18 @@ def test_a_port_of_seaweedfs_needs_its_grpc_twin_free() -> None:
         second = assign(SERVER_PORTS, first)
     assert second["seaweed_s3"] != first["seaweed_s3"]
     assert all(p + SEAWEED_GRPC_OFFSET < 65_536 for n, p in second.items() if n.startswith("seaweed_"))
+
+
+def test_two_stacks_that_start_together_share_no_port() -> None:
+    """Nobody listens yet when the second stack chooses: a gateway starts seconds after the choice."""
+    names = (*SERVER_PORTS, *SERVICE_PORTS)
+    with ExitStack() as first_stack, ExitStack() as second_stack:
+        first = assign(names, {}, first_stack)
+        second = assign(names, first, second_stack)
+        assert not set(first.values()) & set(second.values())
+        twins = {p + SEAWEED_GRPC_OFFSET for n, p in first.items() if n.startswith("seaweed_")}
+        assert not any(is_free(port) for port in (*first.values(), *second.values(), *twins))
+    assert assign(names, first) == first
 
 
 def test_two_supervisors_never_share_a_folder(tmp_path: Path) -> None:

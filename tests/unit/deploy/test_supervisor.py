@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded.errors import StartFailed
+from deploy.embedded.ports import HOST, assign
 from deploy.embedded.process import MAX_LOG_BYTES, Launch, ProcessSpec, is_alive
-from deploy.embedded.readiness import answers_http
+from deploy.embedded.readiness import answers_http, speaks
 from deploy.embedded.state import ProcessState, State
 from deploy.embedded.supervisor import Supervisor
 
@@ -230,3 +232,43 @@ def test_an_order_that_cannot_be_kept_is_refused(
         Supervisor(
             [python(name, FOREVER, tmp_path, after=needs) for name, needs in after.items()], log_dir=tmp_path
         )
+
+
+async def test_a_strangers_answer_makes_nothing_ready(tmp_path: Path) -> None:
+    """Two stacks once shared a port: one gateway answered for both, and the other never came up unnoticed."""
+    with socket.create_server((HOST, 0)) as stranger:
+        address = f"{HOST}:{stranger.getsockname()[1]}"
+        host, port = stranger.getsockname()
+
+        async def probe() -> bool:
+            return await speaks(host, port)
+
+        assert await probe()
+        supervisor = Supervisor(
+            [python("gateway", FOREVER, tmp_path, probe=probe, address=address)], log_dir=tmp_path
+        )
+        supervisor.start()
+        try:
+            with pytest.raises(StartFailed, match="not ready"):
+                await supervisor.wait_ready(timeout_s=1.0)
+        finally:
+            await supervisor.stop()
+
+
+async def test_what_a_process_started_may_answer_for_it(tmp_path: Path) -> None:
+    """A server may have workers of its own that listen."""
+    port = assign(["web"], {})["web"]
+    server = f"import socket, time; s = socket.create_server(({HOST!r}, {port})); time.sleep(600)"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {server!r}])"
+
+    async def probe() -> bool:
+        return await speaks(HOST, port)
+
+    supervisor = Supervisor(
+        [python("web", parent, tmp_path, probe=probe, address=f"{HOST}:{port}")], log_dir=tmp_path
+    )
+    supervisor.start()
+    try:
+        await supervisor.wait_ready(timeout_s=20)
+    finally:
+        await supervisor.stop(kill=True)
