@@ -1,5 +1,6 @@
 """What people see: tables, durations, sparklines and reports. Nothing here talks to a server."""
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -34,6 +35,25 @@ STATE_STYLE = {
 def message_json(message: Message) -> dict[str, Any]:
     """A message as JSON, the same as the gateway's: lowerCamelCase, fields without a value included."""
     return MessageToDict(message, always_print_fields_with_no_presence=True)
+
+
+def json_text(value: object) -> str:
+    """A value as one line of JSON, which has no Infinity and no NaN: those are texts, as in messages."""
+    return json.dumps(_finite(value), ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    match value:
+        case float() if math.isnan(value):
+            return "NaN"
+        case float() if math.isinf(value):
+            return "Infinity" if value > 0 else "-Infinity"
+        case Mapping():
+            return {key: _finite(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_finite(one) for one in value]
+        case _:
+            return value
 
 
 def enum_word(enum: Any, value: int) -> str:  # noqa: ANN401 -- any generated enum

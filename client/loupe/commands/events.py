@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import math
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from google.protobuf.message import DecodeError, Message
 from loupe.commands.session import Output, local
 from loupe.events.v1 import events_pb2
 from loupe.profile import NotConfigured, load_profile
-from loupe.rendering import enum_word, message_json
+from loupe.rendering import enum_word, json_text, message_json
 from loupe.scheduler.v1 import task_pb2
 from nats.js import api
 
@@ -105,7 +104,7 @@ async def _show(  # noqa: PLR0913 -- as above
         async for event in stream:
             count += 1
             if follow:
-                click.echo(json.dumps(event.as_json(), ensure_ascii=False) if out.as_json else event.line())
+                click.echo(json_text(event.as_json()) if out.as_json else event.line())
             else:
                 found.append(event)
             if follow and count == limit:

@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from loupe.client import AsyncLoupe
 from loupe.failures import Refused
 from loupe.language import choose
 from loupe.profile import load_profile
+from loupe.rendering import json_text
 from rich.console import Console, RenderableType
 
 P = ParamSpec("P")
@@ -34,7 +34,7 @@ class Output:
     def answer(self, value: object, renderable: RenderableType) -> None:
         """Print the command's one answer."""
         if self.as_json:
-            click.echo(json.dumps(value, ensure_ascii=False))
+            click.echo(json_text(value))
         else:
             self.console.print(renderable)
 

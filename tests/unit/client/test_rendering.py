@@ -8,6 +8,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from loupe import names
 from loupe.commands.images import whole_numbers
+from loupe.commands.session import Output
 from loupe.commands.train import apply_settings
 from loupe.evaluator.v1 import comparison_pb2, report_pb2
 from loupe.progress import LineScreen, picture
@@ -312,3 +313,21 @@ def test_structs_come_back_with_whole_numbers() -> None:
         "a": [300, 0.5],
         "b": {"c": 2, "d": True},
     }
+
+
+def test_an_answer_is_json_whatever_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    """`loupe verify` may find scores infinitely far apart; any parser must still read it."""
+    measured = {"largestScoreDifference": math.inf, "rows": [{"iou": math.nan}, {"low": -math.inf}], "n": 0.5}
+    Output(as_json=True).answer(measured, "")
+
+    def refused(constant: str) -> object:
+        pytest.fail(f"{constant} is no JSON")
+
+    told = json.loads(capsys.readouterr().out, parse_constant=refused)
+    assert told == {
+        "largestScoreDifference": "Infinity",
+        "rows": [{"iou": "NaN"}, {"low": "-Infinity"}],
+        "n": 0.5,
+    }
+    message = comparison_pb2.CodeChanges(changes=comparison_pb2.Changes(p_value=math.inf))
+    assert message_json(message)["changes"]["pValue"] == told["largestScoreDifference"]
