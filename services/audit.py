@@ -17,17 +17,20 @@ from services.kit.grpc_server import ServedCall
 
 SERVICE_NAME = "services/loupe"
 
-# Looking changes nothing; PlanSampleUploads hands out places for bytes that AddSamples then answers for.
+# Looking changes nothing and takes no more along than a page shows; packages, weights and ZIPs are more.
+# PlanSampleUploads hands out places for bytes that AddSamples then answers for.
 _LOOKING = (
-    *("Get", "List", "Link", "Watch", "Read", "Compare", "Download", "ExportRe", "WhoAmI"),
+    *("Get", "List", "LinkSample", "LinkContactSheet", "Watch", "Read", "Compare", "ExportRe", "WhoAmI"),
     *("Draft", "Validate", "PlanSampleUploads", "Authenticate", "RecordAuditEntry"),
 )
 _REFUSED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
 _TELLS_MORE = ("alias", "restore")
+# Which bytes were handed out: a version has a package for each format, and an alias moves.
+_HANDED_OUT = ("file_name", "sha256")
 
 
 def belongs_in_the_log(call: ServedCall) -> bool:
-    """Whether it changed something, or tried to, or was refused."""
+    """Whether it changed something or took it along, or tried to, or was refused."""
     return call.code in _REFUSED or not call.method.rpartition("/")[2].startswith(_LOOKING)
 
 
@@ -56,7 +59,12 @@ def resource_of(request: Any, answer: Any) -> str:  # noqa: ANN401 -- any reques
     fields = request.DESCRIPTOR.fields if hasattr(request, "DESCRIPTOR") else ()
     asked = [getattr(request, field.name) for field in fields if field.name.endswith("_id")]
     about = made or "/".join(part for part in (named, *asked) if part)
-    more = [f"{name}={value}" for name in _TELLS_MORE if (value := getattr(request, name, None))]
+    more = [
+        f"{name}={value}"
+        for message, names in ((request, _TELLS_MORE), (answer, _HANDED_OUT))
+        for name in names
+        if (value := getattr(message, name, None))
+    ]
     return " ".join([about, *more])[:300].replace("\0", "�")
 
 

@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.evaluator.v1 import sample_result_service_pb2 as rpc
+from loupe.registry.v1 import identity_service_pb2
 from PIL import Image
 
 from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound
@@ -310,7 +311,10 @@ async def test_p4_all_misjudged_samples_come_as_one_zip_with_an_index(loupe: Ins
 
 
 async def test_p4_the_gateway_passes_the_zip_on_as_a_file(loupe: Installation) -> None:
-    """I3: a browser saves it under a name; a report that is not there is a problem, not a broken file."""
+    """I3: a browser saves it under a name; a report that is not there is a problem, not a broken file.
+
+    A3: so many pictures at once are no mere looking.
+    """
     sha256 = await loupe.put(png(1))
     created = await loupe.report([shown(f"{A}/one.png", sha256, B)], job="jobs/http")
     answered = await loupe.http.get(
@@ -323,6 +327,14 @@ async def test_p4_the_gateway_passes_the_zip_on_as_a_file(loupe: Installation) -
     assert answered.headers["content-disposition"] == disposition
     archive = zipfile.ZipFile(io.BytesIO(answered.content))
     assert archive.namelist() == [f"{A}/{B}_0.900_one.png", "index.csv"]
+    audited = await loupe.registry.admin.identity.ListAuditEntries(
+        identity_service_pb2.ListAuditEntriesRequest(page_size=1000)
+    )
+    assert [
+        (entry.action.rpartition("/")[2], entry.result)
+        for entry in audited.entries
+        if entry.resource == created.name
+    ] == [("DownloadSampleResults", "OK")]
     for wrong, status in (
         (f"/v1/reports/{'0' * 32}/sampleResults:download", 404),
         (f"/v1/{created.name}/sampleResults:download?verdict=WRONG", 400),

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from loupe.access.v1 import access_pb2
-from loupe.registry.v1 import model_pb2, model_service_pb2
+from loupe.registry.v1 import identity_service_pb2, model_pb2, model_service_pb2
 from loupe.scheduler.v1 import job_pb2, job_service_pb2, task_pb2, task_service_pb2
 
 from services.kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
@@ -211,3 +211,27 @@ async def test_x_the_link_to_weights_reads_them(bench: Any) -> None:
     async with httpx.AsyncClient() as http:
         # Nobody stored any here: the link is sound, and leads to nothing.
         assert (await http.get(answer.url)).status_code == 404
+
+
+async def test_a3_who_takes_a_model_along_is_in_the_audit_log(bench: Any) -> None:
+    """A package or weights that left the fab: the log is the only place that can say with whom."""
+    released = await bench.released()
+    version = released.model_version
+    await ask(bench.releaser, version)
+    await packaged(await bench.worker.acquire(job_pb2.JOB_KIND_PACKAGE), PACKAGE)
+    told = await link(bench.releaser, version)
+    await bench.releaser.models.LinkWeights(model_service_pb2.LinkWeightsRequest(name=version))
+    entries = (
+        await bench.stack.admin.identity.ListAuditEntries(
+            identity_service_pb2.ListAuditEntriesRequest(page_size=1000)
+        )
+    ).entries
+    taken = [
+        (entry.action.rpartition("/")[2], entry.resource, entry.result)
+        for entry in reversed(entries)
+        if entry.resource.startswith(version) and "/Link" in entry.action
+    ]
+    assert taken == [
+        ("LinkPackage", f"{version} file_name={told.file_name}", "OK"),
+        ("LinkWeights", f"{version} sha256={released.weights_sha256}", "OK"),
+    ]
