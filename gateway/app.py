@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import pages
 from gateway.backends import Backends, MessageStream, Metadata, caller_metadata, origin_metadata
-from gateway.contracts import CURSOR, ContractError, Operation, all_services, operations
+from gateway.contracts import CURSOR, EVERY_BACKEND, ContractError, Operation, all_services, operations
 from gateway.envelope import Envelope
 from gateway.events import EventFraming, FileFraming, Framing, LogFraming, Streams
 from gateway.feeds import Following
@@ -39,6 +39,7 @@ from gateway.settings import HttpSettings
 from gateway.static import Console
 from gateway.templates import ONE
 from gateway.transcoding import IF_MATCH, HttpRequest, transcode
+from services.kit.about import VERSION
 from services.kit.auth import AUTHORIZATION, Role
 from services.kit.errors import Aborted, InvalidArgument, Violation
 
@@ -61,7 +62,7 @@ def create_app(
     """The whole application; ContractError if an operation's service is not among the backends."""
     console = console or Console()
     routes = routes_of(operations(all_services()))
-    unserved = sorted({route.operation.backend for route in routes} - set(backends.names))
+    unserved = sorted({route.operation.backend for route in routes} - {*backends.names, EVERY_BACKEND})
     if unserved:
         raise ContractError(f"the contracts have operations of {', '.join(unserved)}, which has no address")
     document = describe(routes)
@@ -74,7 +75,7 @@ def create_app(
         states = await backends.health()
         ready = all(state == "SERVING" for state in states.values())
         return JSONResponse(
-            {"status": "SERVING" if ready else "NOT_SERVING", "backends": dict(states)},
+            {"status": "SERVING" if ready else "NOT_SERVING", "version": VERSION, "backends": dict(states)},
             status_code=200 if ready else 503,
         )
 

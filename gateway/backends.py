@@ -9,7 +9,7 @@ import grpc
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from gateway.contracts import Operation
+from gateway.contracts import EVERY_BACKEND, Operation
 from gateway.sessions import session_of
 from services.kit.auth import AUTHORIZATION
 from services.kit.errors import LoupeError, Unauthenticated
@@ -68,7 +68,7 @@ class Backends:
     def __init__(self, channels: Mapping[str, grpc.aio.Channel], deadline_s: float) -> None:
         self._channels = channels
         self._deadline_s = deadline_s
-        self._callables: dict[str, Any] = {}
+        self._callables: dict[tuple[str, str], Any] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -77,14 +77,14 @@ class Backends:
 
     async def answer(self, operation: Operation, request: Message, metadata: Metadata) -> Message:
         """The answer of a unary call, or the LoupeError that the service told."""
-        answered: Message = await self._callable(operation)(
+        answered: Message = await self._callable(operation, request)(
             request, timeout=self._deadline_s, metadata=metadata
         )
         return answered
 
     def stream(self, operation: Operation, request: Message, metadata: Metadata) -> MessageStream:
         """A begun stream; whoever takes it cancels it."""
-        begun: MessageStream = self._callable(operation)(request, metadata=metadata)
+        begun: MessageStream = self._callable(operation, request)(request, metadata=metadata)
         return begun
 
     async def health(self) -> Mapping[str, str]:
@@ -100,15 +100,21 @@ class Backends:
             return error.status
         return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answered.status))
 
-    def _callable(self, operation: Operation) -> Any:  # noqa: ANN401 -- unary or streaming, of any messages
-        known = self._callables.get(operation.rpc)
+    def _callable(self, operation: Operation, request: Any) -> Any:  # noqa: ANN401 -- unary or streaming, of any messages
+        backend = operation.backend
+        if backend == EVERY_BACKEND:
+            backend = request.name.removeprefix("servers/")
+            if backend not in self._channels:
+                # Any will say that it is not the one, to those who may ask.
+                backend = next(iter(self._channels))
+        known = self._callables.get((backend, operation.rpc))
         if known is None:
-            channel = self._channels[operation.backend]
+            channel = self._channels[backend]
             make = channel.unary_stream if operation.streaming else channel.unary_unary
             known = make(
                 operation.rpc,
                 request_serializer=operation.request_class.SerializeToString,
                 response_deserializer=operation.response_class.FromString,
             )
-            self._callables[operation.rpc] = known
+            self._callables[backend, operation.rpc] = known
         return known

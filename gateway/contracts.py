@@ -1,7 +1,7 @@
 """The operations that the contracts describe: what there is to serve is read from descriptors, never listed.
 
-A service of package `loupe.<backend>.v1` lives on that backend; an RPC is served if it carries
-`google.api.http`.
+A service of package `loupe.<backend>.v1` lives on that backend, and those of `loupe.server.v1` on every one;
+an RPC is served if it carries `google.api.http`.
 """
 
 import functools
@@ -23,6 +23,8 @@ CURSOR = "cursor"
 REQUEST_ID = "request_id"
 ETAG = "etag"
 HTTP_BODY = "google.api.HttpBody"
+EVERY_BACKEND = "server"
+"""Each answers for itself: the request's `name`, `servers/{backend}`, says which is asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,9 @@ from gateway.problems import KINDS, MEDIA_TYPE
 from gateway.routing import Form, Route
 from gateway.templates import PathTemplate
 from gateway.transcoding import query_fields
+from services.kit.about import VERSION
 
 Json = dict[str, Any]
-
-VERSION = "0.1.0"
 
 _DESCRIPTION = """\
 The model library over HTTP, transcoded from its gRPC contracts by the rules of google.api.http.

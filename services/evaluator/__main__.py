@@ -20,6 +20,7 @@ from services.evaluator.settings import Settings
 from services.identity import token_verifier
 from services.kit import settings as kit_settings
 from services.kit import telemetry
+from services.kit.about import about
 from services.kit.database import Database, retrying_transient
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
@@ -42,7 +43,7 @@ async def main(process: Process) -> None:
 async def serve(process: Process, settings: Settings) -> GrpcServer:
     """Open what the service consists of; the server comes last."""
     database = await process.enter(Database(settings.database_url, "evaluator"))
-    await retrying_transient(lambda: database.migrate(MIGRATIONS), what="migration")
+    revision = await retrying_transient(lambda: database.migrate(MIGRATIONS), what="migration")
     messaging = await process.enter(await Messaging.connect(settings.nats_url, name="evaluator"))
     registry = await process.enter(
         connect(
@@ -84,6 +85,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
                 relabelling.service(
                     RelabelMarks(database.sessions, now), lambda token: DataPaths(registry, token)
                 ),
+                about("evaluator", revision),
             ],
             verifier=token_verifier(settings.service_token, registry),
             address=settings.listen,

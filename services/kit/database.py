@@ -156,8 +156,8 @@ class Database:
         _ping_what_was_idle(self.engine)
         self.sessions = Sessions(self.engine)
 
-    async def migrate(self, directory: Path) -> None:
-        """Bring the schema to the newest revision under `directory/versions`, in one transaction.
+    async def migrate(self, directory: Path) -> str:
+        """Bring the schema to the newest revision under `directory/versions`, in one transaction; return it.
 
         `directory` is `services/<name>/migrations`; a revision is a module with `revision`, `down_revision`
         and `upgrade()`. Replicas that start together wait for each other.
@@ -175,17 +175,17 @@ class Database:
         try:
             with _translating():
                 async with _migrating, engine.begin() as connection:
-                    await self._lock_and_upgrade(connection, directory)
+                    return await self._lock_and_upgrade(connection, directory)
         finally:
             await engine.dispose()
 
-    async def _lock_and_upgrade(self, connection: AsyncConnection, directory: Path) -> None:
+    async def _lock_and_upgrade(self, connection: AsyncConnection, directory: Path) -> str:
         await connection.execute(
             sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"),
             {"key": f"migrate:{self.schema}"},
         )
         await connection.execute(sa.text(f'CREATE SCHEMA IF NOT EXISTS "{self.schema}"'))
-        await connection.run_sync(_upgrade, directory, self.schema)
+        return await connection.run_sync(_upgrade, directory, self.schema)
 
     async def dispose(self) -> None:
         """Close every connection."""
@@ -220,7 +220,7 @@ def _ping_what_was_idle(engine: AsyncEngine) -> None:
             raise sa.exc.InvalidatePoolError from error
 
 
-def _upgrade(connection: sa.Connection, directory: Path, schema: str) -> None:
+def _upgrade(connection: sa.Connection, directory: Path, schema: str) -> str:
     # Alembic's env.py would be the same ten lines in every service; this is it.
     config = Config()
     config.set_main_option("script_location", str(directory))
@@ -237,6 +237,7 @@ def _upgrade(connection: sa.Connection, directory: Path, schema: str) -> None:
         )
         with environment.begin_transaction():
             environment.run_migrations()
+    return script.get_current_head() or ""
 
 
 async def retrying_transient(

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from services.kit import telemetry
+from services.kit.about import about
 from services.kit.auth import ServiceTokenVerifier
 from services.kit.database import Database, Signals, retrying_transient
 from services.kit.grpc_server import GrpcServer
@@ -42,7 +43,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     """Open everything in order; the server comes last, so health says SERVING only when all of it works."""
     clock = SystemClock()
     database = await process.enter(Database(settings.database_url, SCHEMA))
-    await retrying_transient(lambda: database.migrate(MIGRATIONS), what="migrating")
+    revision = await retrying_transient(lambda: database.migrate(MIGRATIONS), what="migrating")
     async with database.sessions.begin() as session:
         await seeds.plant(session, clock.now())
         if settings.bootstrap_admin_token is not None:
@@ -64,15 +65,18 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     verifier = ServiceTokenVerifier(settings.service_token, StoredTokens(database.sessions, clock))
     return await process.enter(
         GrpcServer(
-            services(
-                images=ImageCatalogue(database.sessions, clock),
-                data=DataCatalogue(database.sessions, store, inspector, clock),
-                master_data=MasterData(database.sessions),
-                library=Library(database.sessions, store, clock),
-                accounts=accounts,
-                log_ins=LogIns(database.sessions, clock, SlowHash(settings.password_memory_kib)),
-                verifier=verifier,
-            ),
+            [
+                *services(
+                    images=ImageCatalogue(database.sessions, clock),
+                    data=DataCatalogue(database.sessions, store, inspector, clock),
+                    master_data=MasterData(database.sessions),
+                    library=Library(database.sessions, store, clock),
+                    accounts=accounts,
+                    log_ins=LogIns(database.sessions, clock, SlowHash(settings.password_memory_kib)),
+                    verifier=verifier,
+                ),
+                about(SCHEMA, revision),
+            ],
             verifier=verifier,
             address=settings.listen,
             credentials=settings.tls.server_credentials(),

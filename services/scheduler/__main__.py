@@ -6,6 +6,7 @@ from pathlib import Path
 from services.audit import RegistryAuditor
 from services.identity import token_verifier
 from services.kit import telemetry
+from services.kit.about import about
 from services.kit.database import Database, Signals, retrying_transient
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
@@ -32,7 +33,7 @@ _ORPHANS_S = 6 * 3600.0
 async def compose(process: Process, settings: Settings) -> GrpcServer:
     """Open everything that the scheduler consists of; the server is up when this returns."""
     database = await process.enter(Database(settings.database_url, "scheduler"))
-    await retrying_transient(lambda: database.migrate(MIGRATIONS), what="migration")
+    revision = await retrying_transient(lambda: database.migrate(MIGRATIONS), what="migration")
     signals = await process.enter(Signals(settings.database_url))
     messaging = await process.enter(
         await retrying_transient(
@@ -71,7 +72,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     process.background("worker list", every(_FORGET_S, Wishes(parts).forget_gone_workers))
     return await process.enter(
         GrpcServer(
-            server.services(parts),
+            [*server.services(parts), about("scheduler", revision)],
             verifier=token_verifier(settings.service_token, registry),
             address=settings.listen,
             credentials=settings.tls.server_credentials(),

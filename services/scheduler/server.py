@@ -1,4 +1,4 @@
-"""TaskService and JobService: translate, call, translate."""
+"""TaskService, JobService and QueueService: translate, call, translate."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -9,6 +9,9 @@ from google.protobuf import empty_pb2
 from loupe.scheduler.v1 import (
     job_service_pb2,
     job_service_pb2_grpc,
+    queue_pb2,
+    queue_service_pb2,
+    queue_service_pb2_grpc,
     task_pb2,
     task_service_pb2,
     task_service_pb2_grpc,
@@ -19,6 +22,7 @@ from services.kit.errors import InvalidArgument
 from services.kit.grpc_server import Service
 from services.kit.paging import key_of, size_of, texts, token_of
 from services.scheduler.application.exporting import Exports
+from services.scheduler.application.fleet import FleetView
 from services.scheduler.application.leases import Leases
 from services.scheduler.application.parts import Parts
 from services.scheduler.application.reporting import Reporting
@@ -27,7 +31,7 @@ from services.scheduler.application.watching import Watches
 from services.scheduler.application.wishes import Wishes
 from services.scheduler.domain.listing import TaskView
 from services.scheduler.domain.task import Caller
-from services.scheduler.wire import jobs, tasks
+from services.scheduler.wire import jobs, queue, tasks
 from services.scheduler.wire.values import id_of, seconds_of, timestamp
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -220,6 +224,28 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         return job_service_pb2.ReleaseJobResponse()
 
 
+class QueueServicer(queue_service_pb2_grpc.QueueServiceServicer):
+    """For those who run the installation."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._fleet = FleetView(parts)
+
+    async def ListWorkers(  # noqa: N802, D102
+        self, request: queue_service_pb2.ListWorkersRequest, _: Context
+    ) -> queue_service_pb2.ListWorkersResponse:
+        limit = size_of(request)
+        (after,) = key_of(request, texts(1)) or ("",)
+        found = await self._fleet.workers(after=after, limit=limit + 1)
+        last = found[limit - 1][0].announced.name if len(found) > limit else None
+        return queue_service_pb2.ListWorkersResponse(
+            workers=[queue.worker(*one) for one in found[:limit]],
+            next_page_token=token_of(request, None if last is None else (last,)),
+        )
+
+    async def GetQueue(self, _request: queue_service_pb2.GetQueueRequest, _: Context) -> queue_pb2.Queue:  # noqa: N802, D102
+        return queue_pb2.Queue(resources=[queue.resource_queue(one) for one in await self._fleet.queue()])
+
+
 def services(parts: Parts) -> tuple[Service, ...]:
     """What the scheduler serves."""
     return (
@@ -232,6 +258,11 @@ def services(parts: Parts) -> tuple[Service, ...]:
             JobServicer(parts),
             job_service_pb2_grpc.add_JobServiceServicer_to_server,
             job_service_pb2.DESCRIPTOR.services_by_name["JobService"],
+        ),
+        Service(
+            QueueServicer(parts),
+            queue_service_pb2_grpc.add_QueueServiceServicer_to_server,
+            queue_service_pb2.DESCRIPTOR.services_by_name["QueueService"],
         ),
     )
 

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import platform
 import re
+from collections import Counter
 from pathlib import Path
 
 _GPU = re.compile(r"nvidia\d+")
@@ -10,6 +12,8 @@ _GPU = re.compile(r"nvidia\d+")
 _MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 _EVENTS = Path("/proc/vmstat")
+_DRIVER = Path("/proc/driver/nvidia/gpus")
+_PROCESSORS = Path("/proc/cpuinfo")
 
 
 def gpus() -> int:
@@ -18,6 +22,25 @@ def gpus() -> int:
     if visible is not None:
         return len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
     return len([device for device in Path("/dev").iterdir() if _GPU.fullmatch(device.name)])
+
+
+def gpu_models() -> str:
+    """The names of NVIDIA's devices, each once with its number; `GPU` where the driver does not say."""
+    names = []
+    for information in sorted(_DRIVER.glob("*/information")):
+        with contextlib.suppress(OSError):
+            names += re.findall(r"^Model:\s*(.*\S)", information.read_text(), re.MULTILINE)
+    counted = Counter(names)
+    return ", ".join(f"{n} × {name}" if n > 1 else name for name, n in counted.items()) or "GPU"
+
+
+def cpu_model() -> str:
+    """The processor's name; its architecture where the kernel does not say."""
+    with contextlib.suppress(OSError):
+        found = re.search(r"^model name\s*:\s*(.*\S)", _PROCESSORS.read_text(), re.MULTILINE)
+        if found is not None:
+            return found.group(1)
+    return platform.machine()
 
 
 def cpus() -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from services.kit.about import VERSION, version_of
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.settings import setting
 from services.kit.tls import TlsSettings
@@ -68,13 +69,18 @@ class WorkerSettings:
 
     def announced(self, start_time: datetime) -> Announced:
         """What this worker says of itself when it asks for a job."""
+        gpus = machine.gpus() if self.gpus is None else self.gpus
         return Announced(
             name=self.name,
             compute_resource=self.compute_resource,
-            gpus=machine.gpus() if self.gpus is None else self.gpus,
+            gpus=gpus,
             cpus=machine.cpus() if self.cpus is None else self.cpus,
             memory_bytes=machine.memory_bytes() if self.memory_bytes is None else self.memory_bytes,
             start_time=start_time,
+            version=VERSION,
+            # The child's, which is the same Python; this process does without.
+            torch_version=version_of("torch"),
+            device=machine.gpu_models() if gpus else machine.cpu_model(),
         )
 
     def child_environ(self) -> dict[str, str]:

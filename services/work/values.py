@@ -37,6 +37,10 @@ class Announced:
     memory_bytes: int
     # Of the process: a later one takes the place of an earlier one of the same name.
     start_time: datetime
+    # For operators: of this software and of torch, and what it computes with.
+    version: str = ""
+    torch_version: str = ""
+    device: str = ""
 
 
 class Network(enum.StrEnum):

@@ -53,6 +53,9 @@ def acquire_request(
         capacity=job_pb2.Amounts(
             gpus=announced.gpus, cpus=announced.cpus, memory_bytes=announced.memory_bytes
         ),
+        version=announced.version,
+        torch_version=announced.torch_version,
+        device=announced.device,
     )
     request.start_time.FromDatetime(announced.start_time)
     return request

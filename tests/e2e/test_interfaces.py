@@ -19,7 +19,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from loupe.access.v1 import access_pb2
 from loupe.profile import Profile, load_profile
 
-from gateway.contracts import all_services, operations
+from gateway.contracts import EVERY_BACKEND, all_services, operations
 from gateway.openapi import describe, path_of
 from gateway.routing import Route, routes_of
 from services.kit.auth import Role
@@ -115,7 +115,14 @@ def test_a2_every_rpc_admits_exactly_its_roles(
         "evaluator": profile.evaluator_address,
     }
     least = method.GetOptions().Extensions[access_pb2.role]
-    with grpc.insecure_channel(addresses[method.full_name.split(".")[1]]) as channel:
+    owner = method.full_name.split(".")[1]
+    # What every server has is asked of the one that asks nobody, and of one that asks it.
+    for name in ("registry", "scheduler") if owner == EVERY_BACKEND else (owner,):
+        _admits_exactly(method, least, addresses[name], tokens)
+
+
+def _admits_exactly(method: MethodDescriptor, least: int, address: str, tokens: dict[str, str]) -> None:
+    with grpc.insecure_channel(address) as channel:
         assert _refusal(channel, method, "") == grpc.StatusCode.UNAUTHENTICATED
         assert _refusal(channel, method, "loupe_nobody_" + "0" * 48) == grpc.StatusCode.UNAUTHENTICATED
         for role in _PEOPLE:
@@ -171,6 +178,31 @@ def test_a2_every_route_admits_exactly_its_roles(
         else:
             assert status < 500, (role, reason)
             assert status not in {401, 403}, (role, reason)
+
+
+def test_i3_each_server_answers_for_itself(http: httpx.Client, tokens: dict[str, str]) -> None:
+    """After an upgrade one sees at one address what runs; a name that nobody has is not there."""
+    headers = {"Authorization": f"Bearer {tokens['viewer']}"}
+    told = {
+        name: http.get(f"/v1/servers/{name}", headers=headers).raise_for_status().json()
+        for name in ("registry", "scheduler", "evaluator")
+    }
+    version = http.get("/readyz").json()["version"]
+    assert {one["name"]: one["version"] for one in told.values()} == {f"servers/{n}": version for n in told}
+    assert all(one["schemaRevision"] and one["startTime"] for one in told.values())
+    assert http.get("/v1/servers/mes", headers=headers).status_code == 404
+
+
+def test_i3_workers_of_the_stack_say_what_they_are(http: httpx.Client, tokens: dict[str, str]) -> None:
+    """The real ones, as they announce themselves: what an operator compares after an upgrade."""
+    headers = {"Authorization": f"Bearer {tokens['viewer']}"}
+    workers = http.get("/v1/workers", headers=headers).raise_for_status().json()["workers"]
+    assert {worker["name"] for worker in workers} >= {"workers/trainer-1", "workers/evaluator-worker-1"}
+    version = http.get("/readyz").json()["version"]
+    assert {(one["version"], bool(one["torchVersion"]), bool(one["device"])) for one in workers} == {
+        (version, True, True)
+    }
+    assert http.get("/v1/queue", headers=headers).raise_for_status().json()["resources"]
 
 
 def test_i3_generated_requests_are_all_answered_as_described(profile: Profile) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 
 from services.kit.errors import FailedPrecondition
@@ -20,6 +21,15 @@ class WorkerReplaced(FailedPrecondition):
 
 
 @dataclass(frozen=True, slots=True)
+class Build:
+    """What a worker runs, and computes with: for operators, nothing is decided by it."""
+
+    version: str = ""
+    torch_version: str = ""
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Worker:
     """What a worker announces when it asks for a job."""
 
@@ -30,6 +40,29 @@ class Worker:
     capacity: Amounts
     # Tells a process from an earlier one of the same name.
     start_time: datetime
+    build: Build = Build()
+
+
+class WaitCause(StrEnum):
+    """Why a job waits (T4, T5)."""
+
+    NO_WORKER_WITH_RESOURCE = "NO_WORKER_WITH_RESOURCE"
+    WORKERS_TOO_SMALL = "WORKERS_TOO_SMALL"
+    RECOVERING = "RECOVERING"
+    ALL_WORKERS_BUSY = "ALL_WORKERS_BUSY"
+
+
+def wait_cause(*, served: bool, fits: bool, recovering: bool) -> WaitCause:
+    """Of a job that waits: what would have to change first.
+
+    `served`: some worker does tasks of its resource; `fits`: and one of those is large enough; `recovering`:
+    its task had begun.
+    """
+    if not served:
+        return WaitCause.NO_WORKER_WITH_RESOURCE
+    if not fits:
+        return WaitCause.WORKERS_TOO_SMALL
+    return WaitCause.RECOVERING if recovering else WaitCause.ALL_WORKERS_BUSY
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,13 +22,14 @@ QUEUE_CHANNEL = "scheduler:jobs"
 WORKER_SEEN = timedelta(seconds=45)
 
 # A worker that is busy does not ask for work: it is there while it holds a lease.
-_WAITING = sa.text(
-    """
-    WITH there AS (
+THERE = """there AS (
         SELECT * FROM workers w
         WHERE w.last_seen > :seen_after
             OR EXISTS (SELECT FROM jobs l WHERE l.worker = w.name AND l.state = 'LEASED')
-    )
+    )"""
+_WAITING = sa.text(
+    f"""
+    WITH {THERE}
     SELECT j.task, j.queue_time, j.available_time, j.recoveries,
         count(w.name) > 0 AS served,
         coalesce(bool_or(
@@ -37,7 +38,7 @@ _WAITING = sa.text(
     LEFT JOIN there w ON j.compute_resource = ANY(w.compute_resources) AND j.kind = ANY(w.kinds)
     WHERE j.task = ANY(:tasks) AND j.state = 'QUEUED'
     GROUP BY j.id
-    """
+    """  # noqa: S608 -- of constants
 ).bindparams(
     sa.bindparam("tasks", type_=sa.ARRAY(sa.Text)),
     sa.bindparam("seen_after", type_=sa.DateTime(timezone=True)),

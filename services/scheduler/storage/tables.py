@@ -98,6 +98,9 @@ workers = sa.Table(
     *_amounts(),
     sa.Column("start_time", _time),
     sa.Column("last_seen", _time),
+    sa.Column("version", sa.Text),
+    sa.Column("torch_version", sa.Text),
+    sa.Column("device", sa.Text),
 )
 
 lines = sa.Table(

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.kit import outbox
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import Job, JobKind
-from services.scheduler.domain.queue import MOST_URGENT, Line, Queue, Waiting, Worker
+from services.scheduler.domain.queue import MOST_URGENT, Build, Line, Queue, Waiting, Worker
 from services.scheduler.domain.task import Task
 from services.scheduler.storage.tasks import task_channel
 
@@ -24,8 +24,8 @@ from services.scheduler.storage.tasks import task_channel
 _WORKERS = sa.text(
     """
     SELECT (SELECT number FROM turns) AS turn, a.name, w.kinds, w.compute_resources, w.gpus, w.cpus,
-        w.memory_bytes, w.start_time, w.last_seen, held.gpus AS held_gpus, held.cpus AS held_cpus,
-        held.memory_bytes AS held_memory_bytes,
+        w.memory_bytes, w.start_time, w.last_seen, w.version, w.torch_version, w.device,
+        held.gpus AS held_gpus, held.cpus AS held_cpus, held.memory_bytes AS held_memory_bytes,
         -- The planner takes no line for long, but one may be: read its first, do not sort it. And plan once.
         set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true),
         set_config('plan_cache_mode', 'force_generic_plan', true)
@@ -48,11 +48,14 @@ _ANNOUNCE = sa.text(
         WHERE worker = :name AND state = 'LEASED'
             AND EXISTS (SELECT FROM workers WHERE name = :name AND start_time < :start_time)
     )
-    INSERT INTO workers (name, kinds, compute_resources, gpus, cpus, memory_bytes, start_time, last_seen)
-    SELECT :name, :kinds, :compute_resources, :gpus, :cpus, :memory_bytes, :start_time, :now FROM turn
+    INSERT INTO workers (name, kinds, compute_resources, gpus, cpus, memory_bytes, start_time, last_seen,
+        version, torch_version, device)
+    SELECT :name, :kinds, :compute_resources, :gpus, :cpus, :memory_bytes, :start_time, :now,
+        :version, :torch_version, :device FROM turn
     ON CONFLICT (name) DO UPDATE SET kinds = excluded.kinds, compute_resources = excluded.compute_resources,
         gpus = excluded.gpus, cpus = excluded.cpus, memory_bytes = excluded.memory_bytes,
-        start_time = excluded.start_time, last_seen = excluded.last_seen
+        start_time = excluded.start_time, last_seen = excluded.last_seen, version = excluded.version,
+        torch_version = excluded.torch_version, device = excluded.device
     WHERE workers.start_time <= excluded.start_time
     RETURNING name
     """
@@ -281,6 +284,7 @@ class Turns:
                     tuple(row.compute_resources),
                     Amounts(row.gpus, row.cpus, row.memory_bytes),
                     row.start_time,
+                    Build(row.version, row.torch_version, row.device),
                 )
                 if row.last_seen
                 else None,
@@ -299,6 +303,7 @@ class Turns:
                 "kinds": [kind.value for kind in worker.kinds],
                 "compute_resources": list(worker.compute_resources),
                 **asdict(worker.capacity),
+                **asdict(worker.build),
                 "start_time": worker.start_time,
                 "now": now,
             },

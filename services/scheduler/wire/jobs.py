@@ -9,7 +9,7 @@ from services.kit.errors import InvalidArgument
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import Checkpoint, JobKind, Network
 from services.scheduler.domain.progress import Phase, Progress, Stage, StageName, StageState
-from services.scheduler.domain.queue import Worker
+from services.scheduler.domain.queue import Build, Worker
 from services.scheduler.domain.spec import ExportSpec, InputSpec, PinnedPath, PredictionSpec, TrainingSpec
 from services.scheduler.domain.task import Task
 from services.scheduler.domain.work import (
@@ -45,6 +45,7 @@ from services.scheduler.wire.values import (
 # Evaluation keeps no gradients, but a batch of a training that filled a GPU is still no reason to try more.
 _MAX_EVALUATION_BATCH = 64
 _MAX_LINE_CHARACTERS = 16_384
+_MAX_BUILD_CHARACTERS = 200
 _MAX_COUNT = 2**31 - 1
 _MAX_BYTES = 2**63 - 1
 
@@ -78,6 +79,12 @@ def worker_of(message: job_service_pb2.AcquireJobRequest) -> Worker:
         compute_resources=resources,
         capacity=_amounts_of(message.capacity),
         start_time=time_of(message.start_time),
+        build=Build(
+            *(
+                text(part, _MAX_BUILD_CHARACTERS)
+                for part in (message.version, message.torch_version, message.device)
+            )
+        ),
     )
 
 

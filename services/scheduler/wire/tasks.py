@@ -10,7 +10,7 @@ from services.scheduler.domain.job import Network
 from services.scheduler.domain.listing import ListedTask, TaskFilter, TaskView
 from services.scheduler.domain.loss import LogNews, LossNews
 from services.scheduler.domain.progress import Phase, Progress, Stage, overall_fraction
-from services.scheduler.domain.queue import QueuePlace
+from services.scheduler.domain.queue import QueuePlace, WaitCause, wait_cause
 from services.scheduler.domain.spec import (
     Augmentation,
     ExportSpec,
@@ -321,32 +321,34 @@ def _wait(value: TaskHead, place: QueuePlace | None, resource: str) -> task_pb2.
     """T4, T5."""
     if place is None:
         return None
-    if not place.served:
-        reason = "NO_WORKER_WITH_RESOURCE"
-        message = f"no worker with {resource} is there; start one, or choose another resource"
-        message_zh = f"当前没有提供 {resource} 的训练节点，请启动一个或选择其他计算资源"
-    elif not place.fits:
-        takes = value.takes
-        gib = takes.memory_bytes / 2**30
-        reason = "WORKERS_TOO_SMALL"
-        message = (
-            f"it takes {takes.gpus} GPUs, {takes.cpus} CPUs and {gib:.3g} GiB of memory, which no worker "
-            f"with {resource} has; start a larger one, or choose another resource"
-        )
-        message_zh = (
-            f"任务需要 {takes.gpus} 个 GPU、{takes.cpus} 个 CPU 和 {gib:.3g} GiB 内存，"
-            f"提供 {resource} 的训练节点均不满足，请启动更大的节点或选择其他计算资源"
-        )
-    elif value.recoveries and value.state is not TaskState.WAITING:
-        reason = "RECOVERING"
-        message = "its worker was lost; another one goes on from the last checkpoint"
-        message_zh = "原训练节点失联，将由其他节点从最近的检查点继续"
-    else:
-        reason = "ALL_WORKERS_BUSY"
-        message = f"all workers with {resource} are busy; position {place.position} in the queue"
-        message_zh = f"所有提供 {resource} 的节点都在忙，排队位置：{place.position}"
+    cause = wait_cause(
+        served=place.served,
+        fits=place.fits,
+        recovering=value.recoveries > 0 and value.state is not TaskState.WAITING,
+    )
+    match cause:
+        case WaitCause.NO_WORKER_WITH_RESOURCE:
+            message = f"no worker with {resource} is there; start one, or choose another resource"
+            message_zh = f"当前没有提供 {resource} 的训练节点，请启动一个或选择其他计算资源"
+        case WaitCause.WORKERS_TOO_SMALL:
+            takes = value.takes
+            gib = takes.memory_bytes / 2**30
+            message = (
+                f"it takes {takes.gpus} GPUs, {takes.cpus} CPUs and {gib:.3g} GiB of memory, which no worker "
+                f"with {resource} has; start a larger one, or choose another resource"
+            )
+            message_zh = (
+                f"任务需要 {takes.gpus} 个 GPU、{takes.cpus} 个 CPU 和 {gib:.3g} GiB 内存，"
+                f"提供 {resource} 的训练节点均不满足，请启动更大的节点或选择其他计算资源"
+            )
+        case WaitCause.RECOVERING:
+            message = "its worker was lost; another one goes on from the last checkpoint"
+            message_zh = "原训练节点失联，将由其他节点从最近的检查点继续"
+        case WaitCause.ALL_WORKERS_BUSY:
+            message = f"all workers with {resource} are busy; position {place.position} in the queue"
+            message_zh = f"所有提供 {resource} 的节点都在忙，排队位置：{place.position}"
     return task_pb2.WaitReason(
-        reason=reason,
+        reason=cause,
         message=message,
         message_zh=message_zh,
         queue_position=place.position,

@@ -33,10 +33,12 @@ from loupe.scheduler.v1 import (
     job_pb2,
     job_service_pb2,
     job_service_pb2_grpc,
+    queue_service_pb2_grpc,
     task_pb2,
     task_service_pb2,
     task_service_pb2_grpc,
 )
+from loupe.server.v1 import server_service_pb2_grpc
 from PIL import Image
 
 from services.kit.database import Database
@@ -75,6 +77,8 @@ class Caller:
         self.models: Any = model_service_pb2_grpc.ModelServiceStub(registry)
         self.tasks: Any = task_service_pb2_grpc.TaskServiceStub(scheduler)
         self.jobs: Any = job_service_pb2_grpc.JobServiceStub(scheduler)
+        self.queue: Any = queue_service_pb2_grpc.QueueServiceStub(scheduler)
+        self.server: Any = server_service_pb2_grpc.ServerServiceStub(scheduler)
 
     async def get(self, name: str) -> task_pb2.Task:
         return await self.tasks.GetTask(task_service_pb2.GetTaskRequest(name=name))
@@ -329,8 +333,10 @@ class Worker:
         resource: str,
         name: str = "workers/test",
         capacity: job_pb2.Amounts | None = None,
+        **build: str,
     ) -> None:
         self.stack = stack
+        self.build = build
         self.resource = resource
         self.name = name
         # Room for all that the tests of a module leave running.
@@ -344,6 +350,7 @@ class Worker:
                 compute_resources=[self.resource],
                 capacity=self.capacity,
                 wait=duration_pb2.Duration(seconds=wait_s),
+                **self.build,
             )
         )
         return Held(self.stack.service.jobs, answer.lease) if answer.HasField("lease") else None

@@ -3,17 +3,21 @@
 import asyncio
 import secrets
 from dataclasses import replace
+from datetime import UTC
+from importlib.metadata import version
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from loupe.access.v1 import access_pb2
-from loupe.scheduler.v1 import job_pb2, task_pb2, task_service_pb2
+from loupe.scheduler.v1 import job_pb2, queue_pb2, queue_service_pb2, task_pb2, task_service_pb2
+from loupe.server.v1 import server_service_pb2
 
 from services.kit.database import Database, Signals
-from services.kit.errors import InvalidArgument
+from services.kit.errors import InvalidArgument, NotFound
 from services.kit.object_store import ObjectStore
 from services.kit.settings import load
+from services.scheduler.__main__ import MIGRATIONS
 from services.scheduler.application.collecting import Collector
 from services.scheduler.domain.listing import TaskFilter
 from services.scheduler.settings import QueueSettings, Settings
@@ -285,3 +289,117 @@ async def test_a_report_costs_few_statements(bench: Any) -> None:
 async def test_a_foreign_page_token_is_refused(bench: Any, token: str) -> None:
     with pytest.raises(InvalidArgument):
         await bench.engineer.tasks.ListTasks(task_service_pb2.ListTasksRequest(page_token=token))
+
+
+# --- what those see who run the installation ---------------------------------------------------------------
+
+
+async def _listed_workers(caller: Any, prefix: str, page_size: int = 0) -> list[queue_pb2.Worker]:
+    found: list[queue_pb2.Worker] = []
+    request = queue_service_pb2.ListWorkersRequest(page_size=page_size)
+    while True:
+        answer = await caller.queue.ListWorkers(request)
+        found.extend(worker for worker in answer.workers if worker.name.startswith(prefix))
+        request.page_token = answer.next_page_token
+        if not request.page_token:
+            return found
+
+
+async def _figures(bench: Any, caller: Any) -> queue_pb2.ResourceQueue:
+    """Of the test's own resource; empty if the queue does not mention it."""
+    queue = await caller.queue.GetQueue(queue_service_pb2.GetQueueRequest())
+    assert [one.compute_resource for one in queue.resources] == sorted(
+        one.compute_resource for one in queue.resources
+    )
+    own = [one for one in queue.resources if one.compute_resource == bench.resource]
+    return own[0] if own else queue_pb2.ResourceQueue()
+
+
+async def test_t4_workers_are_listed_as_they_announced_themselves(
+    bench: Any, viewer: Any, new_worker: Any
+) -> None:
+    """Who runs the installation sees who works on what, what room is left, and who is gone."""
+    prefix = f"workers/{secrets.token_hex(4)}"
+    room = job_pb2.Amounts(gpus=2, cpus=8, memory_bytes=2**34)
+    busy = new_worker(
+        *(bench.stack, bench.resource, f"{prefix}-a", room),
+        version="0.1.0",
+        torch_version="2.13.0+cu128",
+        device="2 × NVIDIA H100",
+    )
+    task = await bench.submit()
+    held = await busy.acquire()
+    assert await new_worker(bench.stack, bench.resource, f"{prefix}-b").ask() is None
+    first, second = await _listed_workers(viewer, prefix, page_size=1)
+    assert first == (await _listed_workers(viewer, prefix))[0]
+    assert (first.name, first.presence) == (f"{prefix}-a", queue_pb2.WORKER_PRESENCE_BUSY)
+    assert (first.version, first.torch_version, first.device) == (
+        "0.1.0",
+        "2.13.0+cu128",
+        "2 × NVIDIA H100",
+    )
+    assert (list(first.compute_resources), first.capacity) == ([bench.resource], room)
+    (lease,) = first.leases
+    assert (lease.job, lease.task, lease.kind, lease.attempt) == (held.lease.job, task.name, TRAIN, 1)
+    assert (first.free.gpus, first.free.cpus) == (2, 8 - lease.takes.cpus)
+    assert first.free.memory_bytes == 2**34 - lease.takes.memory_bytes
+    assert first.heard_time.seconds > 0 < lease.start_time.seconds < lease.expire_time.seconds
+    assert (second.presence, list(second.leases)) == (queue_pb2.WORKER_PRESENCE_IDLE, [])
+    # Both fall silent; a busy one is asked about by its lease, which the sweeper takes away.
+    await bench.stack.execute(
+        "UPDATE workers SET last_seen = last_seen - interval '1 minute' WHERE starts_with(name, :prefix)",
+        prefix=prefix,
+    )
+    busy_still, gone = await _listed_workers(viewer, prefix)
+    assert busy_still.presence == queue_pb2.WORKER_PRESENCE_BUSY
+    assert busy_still.heard_time.seconds >= second.heard_time.seconds - 1, "its lease says when it reported"
+    assert gone.presence == queue_pb2.WORKER_PRESENCE_GONE
+
+
+async def test_t4_the_queue_tells_how_many_wait_why_and_how_long(
+    bench: Any, viewer: Any, new_worker: Any
+) -> None:
+    """One look says whether workers are missing, too small, or merely busy."""
+    assert await _figures(bench, viewer) == queue_pb2.ResourceQueue()
+    for _ in range(3):
+        await bench.submit()
+    alone = await _figures(bench, viewer)
+    assert [(one.reason, one.count) for one in alone.waiting] == [("NO_WORKER_WITH_RESOURCE", 3)]
+    assert (alone.waiting_count, alone.running_count, alone.worker_count) == (3, 0, 0)
+    small = new_worker(
+        bench.stack, bench.resource, f"workers/{bench.resource[-8:]}-s", job_pb2.Amounts(cpus=1)
+    )
+    assert await small.ask() is None
+    assert [(one.reason, one.count) for one in (await _figures(bench, viewer)).waiting] == [
+        ("WORKERS_TOO_SMALL", 3)
+    ]
+    room = job_pb2.Amounts(cpus=1, memory_bytes=2**30)
+    large = new_worker(bench.stack, bench.resource, f"workers/{bench.resource[-8:]}-l", room)
+    held = await large.acquire()
+    both = await _figures(bench, viewer)
+    assert [(one.reason, one.count) for one in both.waiting] == [("ALL_WORKERS_BUSY", 2)]
+    assert (both.running_count, both.worker_count, both.taken) == (1, 2, room)
+    assert both.capacity == job_pb2.Amounts(cpus=2, memory_bytes=2**30)
+    assert both.waiting[0].oldest_wait_time == both.oldest_wait_time
+    since = await bench.stack.scalar(
+        "SELECT min(queue_time) FROM jobs WHERE compute_resource = :resource AND state = 'QUEUED'",
+        resource=bench.resource,
+    )
+    assert both.oldest_wait_time.ToDatetime(UTC) == since
+    # A task that had begun is told apart.
+    await large.lose_lease(held)
+    assert {one.reason: one.count for one in (await _figures(bench, viewer)).waiting} == {
+        "ALL_WORKERS_BUSY": 2,
+        "RECOVERING": 1,
+    }
+
+
+async def test_a_server_says_which_version_and_tables_it_has(viewer: Any) -> None:
+    """After an upgrade one must be able to see that it took place."""
+    server = await viewer.server.GetServer(server_service_pb2.GetServerRequest(name="servers/scheduler"))
+    newest = max(path.name[:4] for path in (MIGRATIONS / "versions").glob("0*.py"))
+    assert (server.name, server.schema_revision) == ("servers/scheduler", newest)
+    assert server.version == version("loupe")
+    assert server.start_time.seconds > 0
+    with pytest.raises(NotFound):
+        await viewer.server.GetServer(server_service_pb2.GetServerRequest(name="servers/registry"))

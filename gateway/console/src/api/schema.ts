@@ -673,6 +673,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get queue
+         * @description Least role: VIEWER.
+         */
+        get: operations["getQueue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/relabelMarks": {
         parameters: {
             query?: never;
@@ -1028,6 +1048,28 @@ export interface paths {
          *     Least role: VIEWER.
          */
         get: operations["getThresholdCurves"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/servers/{server}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get server
+         * @description Over HTTP the path says which server is asked.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["getServer"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1559,6 +1601,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List workers
+         * @description By name.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["listWorkers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1610,6 +1674,15 @@ export interface components {
             trainingPaths: string[];
             /** Format: date-time */
             createTime?: string;
+        };
+        /** @description Of compute resources: what a worker has, or what a task takes of it. */
+        Amounts: {
+            /** Format: int64 */
+            gpus: number;
+            /** Format: int64 */
+            cpus: number;
+            /** Format: uint64 */
+            memoryBytes: string;
         };
         ApplyRelabelMarksRequest: {
             dataPath: string;
@@ -2007,6 +2080,17 @@ export interface components {
             /** Format: int64 */
             predicted: string;
         };
+        /**
+         * @description A unit of leased work. A job's state: QUEUED, LEASED (and back to QUEUED when its lease runs out), DONE.
+         *
+         *     * `JOB_KIND_UNSPECIFIED`
+         *     * `JOB_KIND_TRAIN`
+         *     * `JOB_KIND_EVALUATE`
+         *     * `JOB_KIND_PREDICT`
+         *     * `JOB_KIND_PACKAGE`
+         * @enum {string}
+         */
+        JobKind: "JOB_KIND_UNSPECIFIED" | "JOB_KIND_TRAIN" | "JOB_KIND_EVALUATE" | "JOB_KIND_PREDICT" | "JOB_KIND_PACKAGE";
         LinkContactSheetResponse: {
             url: string;
             /** Format: date-time */
@@ -2118,6 +2202,10 @@ export interface components {
         };
         ListUsersResponse: {
             users: components["schemas"]["User"][];
+            nextPageToken: string;
+        };
+        ListWorkersResponse: {
+            workers: components["schemas"]["Worker"][];
             nextPageToken: string;
         };
         LogInRequest: {
@@ -2423,6 +2511,10 @@ export interface components {
              */
             overallFraction: number;
         };
+        /** @description What waits and what runs, by compute resource; those without jobs and workers are left out. */
+        Queue: {
+            resources: components["schemas"]["ResourceQueue"][];
+        };
         ReadLogResponse: {
             lines: string[];
             cursor: string;
@@ -2572,6 +2664,30 @@ export interface components {
             /** @description Shown once, kept only as a hash. */
             oneTimePassword: string;
         };
+        ResourceQueue: {
+            /** @description `computeResources/{resource}`. */
+            computeResource: string;
+            /** Format: int64 */
+            waitingCount: string;
+            /** @description Why they wait, each reason that there is (T4). */
+            waiting: components["schemas"]["WaitingCount"][];
+            /**
+             * Format: date-time
+             * @description Since when the job that waits longest has waited; absent: none waits.
+             */
+            oldestWaitTime?: string;
+            /** Format: int64 */
+            runningCount: string;
+            /**
+             * Format: int32
+             * @description Idle and busy ones.
+             */
+            workerCount: number;
+            /** @description Of these workers together; one that serves several resources counts for each. */
+            capacity?: components["schemas"]["Amounts"];
+            /** @description What leases of this resource's jobs take. */
+            taken?: components["schemas"]["Amounts"];
+        };
         RevokeTokenRequest: Record<string, never>;
         /**
          * @description The roles are ordered: whoever may do more may do all of what comes before. ROLE_SERVICE stands apart.
@@ -2714,6 +2830,17 @@ export interface components {
              * @description Mean over the codes that occur in any mask, true or predicted; absent where none does.
              */
             meanIou?: number;
+        };
+        /** @description A process that answers calls. */
+        Server: {
+            /** @description `servers/{server}`: registry, scheduler or evaluator. */
+            name: string;
+            /** @description Of the software, `0.1.0`. */
+            version: string;
+            /** @description The newest revision of its tables in the database; the server brought them there when it started. */
+            schemaRevision: string;
+            /** Format: date-time */
+            startTime?: string;
         };
         SetAliasRequest: {
             alias: string;
@@ -3090,6 +3217,14 @@ export interface components {
             /** Format: date-time */
             since?: string;
         };
+        WaitingCount: {
+            /** @description As of WaitReason. */
+            reason: string;
+            /** Format: int64 */
+            count: string;
+            /** Format: date-time */
+            oldestWaitTime?: string;
+        };
         WatchLossResponse: {
             /**
              * Format: int64
@@ -3112,6 +3247,63 @@ export interface components {
             task?: components["schemas"]["Task"];
             cursor: string;
         };
+        /** @description A worker that asks for jobs, as it announced itself. One that was not heard of for a day is forgotten. */
+        Worker: {
+            /** @description `workers/{worker}`. */
+            name: string;
+            presence: components["schemas"]["WorkerPresence"];
+            /** @description The jobs it takes. */
+            kinds: components["schemas"]["JobKind"][];
+            /** @description `computeResources/{resource}` that it does tasks of. */
+            computeResources: string[];
+            capacity?: components["schemas"]["Amounts"];
+            /** @description What its leases leave of it. */
+            free?: components["schemas"]["Amounts"];
+            leases: components["schemas"]["WorkerLease"][];
+            /**
+             * Format: date-time
+             * @description Of its process.
+             */
+            startTime?: string;
+            /**
+             * Format: date-time
+             * @description When it last asked for a job or reported on one, to about ten seconds.
+             */
+            heardTime?: string;
+            /** @description Of the software, `0.1.0`; empty: it did not say. */
+            version: string;
+            /** @description With its build, `2.13.0+cu128`; empty: there is none. */
+            torchVersion: string;
+            /** @description What it computes with: its GPUs' names, or its processor's. */
+            device: string;
+        };
+        /** @description What a worker holds. */
+        WorkerLease: {
+            /** @description `jobs/{job}`. */
+            job: string;
+            /** @description `tasks/{task}`. */
+            task: string;
+            /** Format: int32 */
+            attempt: number;
+            kind: components["schemas"]["JobKind"];
+            /** @description Of the worker's capacity. */
+            takes?: components["schemas"]["Amounts"];
+            /**
+             * Format: date-time
+             * @description Of the task's attempt.
+             */
+            startTime?: string;
+            /** Format: date-time */
+            expireTime?: string;
+        };
+        /**
+         * @description * `WORKER_PRESENCE_UNSPECIFIED`
+         *     * `WORKER_PRESENCE_IDLE`: Asks for jobs and holds none.
+         *     * `WORKER_PRESENCE_BUSY`: Holds leases.
+         *     * `WORKER_PRESENCE_GONE`: Was not heard of for longer than an idle worker is silent, and holds nothing.
+         * @enum {string}
+         */
+        WorkerPresence: "WORKER_PRESENCE_UNSPECIFIED" | "WORKER_PRESENCE_IDLE" | "WORKER_PRESENCE_BUSY" | "WORKER_PRESENCE_GONE";
         /** @description What went wrong, as RFC 9457 tells it. */
         Problem: {
             /** Format: uri-reference */
@@ -4796,6 +4988,39 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    getQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
     listRelabelMarks: {
         parameters: {
             query?: {
@@ -5477,6 +5702,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ThresholdCurves"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                server: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Server"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -6628,6 +6888,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Principal"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listWorkers: {
+        parameters: {
+            query?: {
+                /** @description At most 1000; 0: 50. */
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListWorkersResponse"];
                 };
             };
             400: components["responses"]["Problem400"];

@@ -33,8 +33,15 @@ class AcquireJobRequest(_message.Message):
     WAIT_FIELD_NUMBER: _builtins.int
     CAPACITY_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    TORCH_VERSION_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
     worker: _builtins.str
     """`workers/{worker}`."""
+    version: _builtins.str
+    """For operators: as in Worker."""
+    torch_version: _builtins.str
+    device: _builtins.str
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_job_pb2.JobKind.ValueType]: ...
     @_builtins.property
@@ -64,10 +71,13 @@ class AcquireJobRequest(_message.Message):
         wait: _duration_pb2.Duration | None = ...,
         capacity: _job_pb2.Amounts | None = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
+        version: _builtins.str = ...,
+        torch_version: _builtins.str = ...,
+        device: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "start_time", b"start_time", "wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "compute_resources", b"compute_resources", "kinds", b"kinds", "start_time", b"start_time", "wait", b"wait", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "compute_resources", b"compute_resources", "device", b"device", "kinds", b"kinds", "start_time", b"start_time", "torch_version", b"torch_version", "version", b"version", "wait", b"wait", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
