@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("loupe.commands.stack:up", "Start the embedded stack with all services."),
     "down": ("loupe.commands.stack:down", "Stop the embedded stack."),
     "status": ("loupe.commands.stack:status", "Show what runs, where, and how it is."),
+    "system": ("loupe.commands.system:system", "Show servers and versions, workers, and what waits."),
     "demo": ("loupe.commands.demo:demo", "Run the main job once, from images to a tested version."),
     "sample": ("loupe.commands.sample:sample", "Generate a small set of panel images."),
     "data": ("loupe.commands.data:data", "Import and look at datasets."),

@@ -48,7 +48,13 @@ from loupe.registry.v1 import (
     model_service_pb2_grpc,
 )
 from loupe.saving import linked
-from loupe.scheduler.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
+from loupe.scheduler.v1 import (
+    queue_service_pb2_grpc,
+    task_pb2,
+    task_service_pb2,
+    task_service_pb2_grpc,
+)
+from loupe.server.v1 import server_service_pb2_grpc
 from loupe.watching import TaskView, last, watch_task
 
 from services.kit.errors import FailedPrecondition, NotFound
@@ -65,8 +71,9 @@ T = TypeVar("T")
 class AsyncLoupe:
     """Channels to the services of one installation; an async context manager.
 
-    The attributes `images`, `datasets`, `master_data`, `models`, `identity`, `tasks`, `reports`, `samples`
-    and `marks` are the contracts' own stubs; the methods are what takes more than one call.
+    The attributes `images`, `datasets`, `master_data`, `models`, `identity`, `tasks`, `reports`,
+    `comparisons`, `samples`, `marks` and `queue` are the contracts' own stubs, and `servers` what each server
+    says of itself, by name; the methods are what takes more than one call.
     """
 
     def __init__(self, profile: Profile) -> None:
@@ -86,6 +93,15 @@ class AsyncLoupe:
         self.comparisons = comparison_service_pb2_grpc.ComparisonServiceStub(self._evaluator)
         self.samples = sample_result_service_pb2_grpc.SampleResultServiceStub(self._evaluator)
         self.marks = relabel_service_pb2_grpc.RelabelServiceStub(self._evaluator)
+        self.queue = queue_service_pb2_grpc.QueueServiceStub(self._scheduler)
+        self.servers = {
+            name: server_service_pb2_grpc.ServerServiceStub(channel)
+            for name, channel in (
+                ("registry", self._registry),
+                ("scheduler", self._scheduler),
+                ("evaluator", self._evaluator),
+            )
+        }
 
     @classmethod
     def connect(cls, data_dir: Path | None = None) -> Self:

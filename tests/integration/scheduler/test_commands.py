@@ -4,7 +4,7 @@ import secrets
 from typing import Any
 
 import pytest_asyncio
-from loupe.scheduler.v1 import task_pb2
+from loupe.scheduler.v1 import job_pb2, task_pb2
 
 from tests.support.commands import Command
 
@@ -66,3 +66,35 @@ async def test_w_a_submission_that_names_nothing_known_is_refused(bench: Any, co
         "predict", f"{model}@v3.01", "--dataset", dataset, "--resource", bench.resource
     )
     assert task_pb2.TaskState.Value(submitted["state"]) == task_pb2.TASK_STATE_WAITING
+
+
+async def test_t4_the_system_is_seen_at_one_look(bench: Any, command: Command, new_worker: Any) -> None:
+    """Versions, who works on what with what room left, what waits and why; a server that is away is named."""
+    name = f"workers/{secrets.token_hex(4)}"
+    room = job_pb2.Amounts(cpus=2, memory_bytes=2**31)
+    worker = new_worker(bench.stack, bench.resource, name, room, version="0.1.0", device="abacus")
+    task = (await bench.submit()).name
+    await worker.acquire()
+    for _ in range(2):
+        await bench.submit()
+    told = await command.json("system")
+    assert {one["name"]: "message" in one for one in told["servers"]} == {
+        "servers/registry": False,
+        "servers/scheduler": False,
+        "servers/evaluator": True,
+    }
+    (listed,) = [one for one in told["workers"] if one["name"] == name]
+    assert (listed["presence"], listed["device"]) == ("WORKER_PRESENCE_BUSY", "abacus")
+    assert [one["task"] for one in listed["leases"]] == [task]
+    (queued,) = [one for one in told["queue"]["resources"] if one["computeResource"] == bench.resource]
+    assert (queued["waitingCount"], queued["runningCount"]) == ("2", "1")
+    assert [(one["reason"], one["count"]) for one in queued["waiting"]] == [("ALL_WORKERS_BUSY", "2")]
+    text = await command.text("system")
+    for part in (
+        task.removeprefix("tasks/"),
+        "abacus",
+        "BUSY",
+        "2 ALL_WORKERS_BUSY",
+        "1 CPU, 1.1 GB of 2 CPU",
+    ):
+        assert part in text, part
