@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import PurePosixPath
 
+from services.evaluator.cells import inert
 from services.evaluator.domain.report import StoredSample, Verdict
 from services.kit.errors import NotFound, OutOfRange
 from services.kit.object_store import ObjectStore
@@ -68,7 +69,7 @@ async def zip_samples(
                             yield piece
             except NotFound:
                 name = ""
-            rows.writerow(_row(sample, name))
+            rows.writerow(inert(_row(sample, name)))
         index.seek(0)
         with archive.open(zipfile.ZipInfo(INDEX, date_time), "w") as file:
             while text := index.read(CHUNK_BYTES // 4):

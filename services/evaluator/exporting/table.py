@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import AsyncIterator
 
+from services.evaluator.cells import inert
 from services.evaluator.domain.report import ANY_DEFECT, PixelCounts, StoredSample, Verdict
 
 COLUMNS = (
@@ -33,7 +34,7 @@ async def csv_of(samples: AsyncIterator[StoredSample], threshold: float) -> Asyn
     lines = csv.writer(text)
     lines.writerow(COLUMNS)
     async for sample in samples:
-        lines.writerow(_cells(sample, threshold))
+        lines.writerow(inert(_cells(sample, threshold)))
         if text.tell() >= _CHUNK_CHARACTERS:
             yield text.getvalue().encode()
             text.seek(0)

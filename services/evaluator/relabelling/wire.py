@@ -11,6 +11,7 @@ from loupe.evaluator.v1 import relabel_pb2
 from loupe.evaluator.v1 import relabel_service_pb2 as rpc
 
 from services.evaluator import wire
+from services.evaluator.cells import inert
 from services.evaluator.domain.errors import FilterInvalid
 from services.evaluator.relabelling.domain import Mark, MarkFilter, MarkNotFound, MarkState
 from services.kit.errors import Violation
@@ -80,8 +81,8 @@ def csv_head() -> bytes:
 def csv_lines(marks: Sequence[Mark]) -> bytes:
     """A line a mark."""
     lines = io.StringIO()
-    writer = csv.DictWriter(lines, _COLUMNS)
-    writer.writerows(_line(value) for value in marks)
+    writer = csv.writer(lines)
+    writer.writerows(inert(_line(value).values()) for value in marks)
     return lines.getvalue().encode()
 
 
