@@ -54,6 +54,7 @@ _LINK = (
     "-s",
     "-pthread",
 )
+_OF_ZIG = ("without_libdl.c",)
 # One for all machines of a fab: glibc 2.17 is CentOS 7's.
 _ZIG_TARGETS = {"x86_64": "x86_64-linux-gnu.2.17", "aarch64": "aarch64-linux-gnu.2.17"}
 
@@ -78,7 +79,7 @@ def find_compiler() -> Compiler:
         if target is None:
             raise CannotBuild(f"packages are for {' and '.join(_ZIG_TARGETS)}, not {platform.machine()}")
         command = (sys.executable, "-m", "ziglang", "c++", "-target", target)
-        return Compiler(command, (), _version((*command[:3], "version")))
+        return Compiler(command, _OF_ZIG, _version((*command[:3], "version")))
     if shutil.which("g++"):
         return Compiler(("g++",), static, _version(("g++",)))
     raise CannotBuild("there is no C++ compiler: install g++, or `pip install 'loupe[compiler]'`")
@@ -113,7 +114,7 @@ def library() -> Path:
     compiler = find_compiler()
     digest = hashlib.sha256(repr((compiler, _FLAGS, _FLAGS_OF_FILE, _LINK)).encode())
     for path in sorted(SOURCES.iterdir()):
-        if path.suffix in {".cpp", ".h", ".map"}:
+        if path.suffix in {".c", ".cpp", ".h", ".map"}:
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     folder = cache_folder() / digest.hexdigest()[:32]
     built = folder / LIBRARY
