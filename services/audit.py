@@ -4,8 +4,6 @@ The registry keeps the log. Its own calls it writes down itself; the other serve
 their answer goes out.
 """
 
-from typing import Any
-
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from loupe.registry.v1.identity_pb2 import AuditEntry
@@ -31,7 +29,10 @@ _HANDED_OUT = ("file_name", "sha256")
 
 def belongs_in_the_log(call: ServedCall) -> bool:
     """Whether it changed something or took it along, or tried to, or was refused."""
-    return call.code in _REFUSED or not call.method.rpartition("/")[2].startswith(_LOOKING)
+    if call.code in _REFUSED:
+        # Whom one service asks about for another is written down by the one that was called.
+        return call.principal is None or call.principal.role is not Role.SERVICE
+    return not call.method.rpartition("/")[2].startswith(_LOOKING)
 
 
 def principal_name(principal: Principal) -> str:
@@ -48,11 +49,13 @@ def principal_of(call: ServedCall) -> str:
     return who
 
 
-def resource_of(request: Any, answer: Any) -> str:  # noqa: ANN401 -- any request, any answer
+def resource_of(call: ServedCall) -> str:
     """What a call was about: the thing it made, else the thing it named, else where; and what of it.
 
     Of an alias's move the version alone would not tell which alias, and `restore` is the reverse of archive.
+    Of a token that was ended, whose it was and why it is refused: it may be in a thief's hands.
     """
+    request, answer, facts = call.request, call.answer, call.facts
     made: str = getattr(answer, "name", "")
     named: str = getattr(request, "name", "") or getattr(request, "parent", "")
     # A stream of requests has no fields of its own.
@@ -65,7 +68,9 @@ def resource_of(request: Any, answer: Any) -> str:  # noqa: ANN401 -- any reques
         for name in names
         if (value := getattr(message, name, None))
     ]
-    return " ".join([about, *more])[:300].replace("\0", "�")
+    if call.principal is None and "token" in facts:
+        more += [f"token={facts['token']}", f"reason={facts['reason']}"]
+    return " ".join(part for part in (about, *more) if part)[:300].replace("\0", "�")
 
 
 class RegistryAuditor:
@@ -85,7 +90,7 @@ class RegistryAuditor:
             time=time,
             principal=principal_of(call),
             action=call.method,
-            resource=resource_of(call.request, call.answer),
+            resource=resource_of(call),
             result=call.code,
             peer=call.peer,
         )

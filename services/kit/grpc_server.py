@@ -10,7 +10,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -72,6 +72,8 @@ class ServedCall:
     """The message; of a streamed request the iterator."""
     answer: Any
     """The message; None if the call failed or its answer was streamed."""
+    facts: Mapping[str, str]
+    """What the failure told of itself; empty if there was none."""
 
 
 Observer = Callable[[ServedCall], Awaitable[None]]
@@ -270,7 +272,7 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
     async def _observe(self, call: "_CallRecord", request: Any, answer: Any, peer: str) -> None:  # noqa: ANN401 -- any messages
         if self._observer is None:
             return
-        served = ServedCall(call.method[1:], call.principal, call.code, peer, request, answer)
+        served = ServedCall(call.method[1:], call.principal, call.code, peer, request, answer, call.facts)
         try:
             await self._observer(served)
         except Exception:  # noqa: BLE001 -- the boundary: who watches must not break what is watched
@@ -295,6 +297,7 @@ class _CallRecord:
         self._extra: dict[str, object] = {}
         self.principal: Principal | None = None
         self.code = grpc.StatusCode.OK.name
+        self.facts: Mapping[str, str] = {}
 
     def incident(self, error: Exception) -> Internal:
         """The error that goes out for a bug: an id to look up, and nothing of what was inside."""
@@ -304,6 +307,7 @@ class _CallRecord:
 
     def fail(self, failure: LoupeError) -> None:
         self.code = failure.status
+        self.facts = {"reason": failure.reason, **failure.facts}
         self._extra.update(reason=failure.reason, detail=failure.message, facts=failure.facts)
 
     def log(self) -> None:

@@ -103,6 +103,11 @@ class Token:
     session: bool = False
     """Made by a log-in."""
 
+    @property
+    def name(self) -> str:
+        """`users/{user}/tokens/{token}`."""
+        return f"users/{self.user}/tokens/{self.id}"
+
     def check(self, presented: PresentedToken, owner: User, now: datetime) -> Grant:
         """The role that the presented token carries now, or Unauthenticated.
 
@@ -114,17 +119,20 @@ class Token:
             )
         if self.revoked:
             raise Unauthenticated(
-                f"token {self.id} was revoked; get a new one", reason="TOKEN_REVOKED", token=self.id
+                f"token {self.id} was revoked; get a new one", reason="TOKEN_REVOKED", token=self.name
             )
         if now >= self.expire_time:
             raise Unauthenticated(
                 f"token {self.id} expired at {self.expire_time.isoformat(timespec='seconds')}; get a new one",
                 reason="TOKEN_EXPIRED",
-                token=self.id,
+                token=self.name,
             )
         if owner.disabled or owner.role is None:
             raise Unauthenticated(
-                f"user {owner.id} is disabled; ask an administrator", reason="USER_DISABLED", user=owner.id
+                f"user {owner.id} is disabled; ask an administrator",
+                reason="USER_DISABLED",
+                user=owner.id,
+                token=self.name,
             )
         # The user's role may have been lowered since the token was made.
         return min(self.role, owner.role)

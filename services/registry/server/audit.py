@@ -23,7 +23,7 @@ class Auditor:
                 time=self._clock.now(),
                 principal=principal_of(call),
                 action=call.method,
-                resource=resource_of(call.request, call.answer),
+                resource=resource_of(call),
                 result=call.code,
                 peer=call.peer,
             )
