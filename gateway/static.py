@@ -1,7 +1,8 @@
 """Serves the console that `make console` built: the files of one folder, and nothing else.
 
 All of it is read at once and kept, compressed where that helps, so that no request ever becomes a path of the
-file system. A build made while the gateway runs is taken up at the next request for the page.
+file system. A build made while the gateway runs is taken up at the next request for the page; pages that are
+open still get the parts of the build that they came from.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import gzip
 import hashlib
 import mimetypes
 import secrets
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,7 @@ DIST = Path(__file__).parent / "console" / "dist"
 _INDEX = "index.html"
 _HASHED = "assets/"
 _NONCE = "__NONCE__"
+_KEPT_BUILDS = 4
 _COMPRESSIBLE = ("text/", "application/javascript", "application/json", "image/svg+xml")
 
 
@@ -42,6 +45,7 @@ class Console:
         self._folder = folder
         self._picture_origin = picture_origin
         self._files: Mapping[str, _File] = {}
+        self._builds: deque[Mapping[str, _File]] = deque(maxlen=_KEPT_BUILDS)
         self._built_ns = 0
 
     async def answer(self, request: Request) -> Response:
@@ -86,10 +90,16 @@ class Console:
         try:
             built_ns = (self._folder / _INDEX).stat().st_mtime_ns
         except OSError:
-            self._files, self._built_ns = {}, 0
-            return
+            return  # Not built, or being built: what there was is served on.
         if built_ns != self._built_ns:
-            self._files = await asyncio.to_thread(_read, self._folder)
+            self._builds.append(await asyncio.to_thread(_read, self._folder))
+            hashed = {
+                name: file
+                for build in self._builds
+                for name, file in build.items()
+                if name.startswith(_HASHED)
+            }
+            self._files = {**hashed, **self._builds[-1]}
             self._built_ns = built_ns
 
 

@@ -96,3 +96,18 @@ async def test_i4_without_a_build_the_page_says_how_and_a_later_build_is_taken_u
     assert "make console" in told.text
     (dist / "index.html").write_text(built)
     assert "<script" in (await http.get("/models")).text
+
+
+async def test_i4_a_page_that_is_open_still_gets_the_parts_of_its_own_build(
+    http: httpx.AsyncClient, dist: Path
+) -> None:
+    """Most parts load when they are needed, which may be after a new build was put in place."""
+    assert "a-1.js" in (await http.get("/models")).text
+    (dist / "assets" / "a-1.js").unlink()
+    (dist / "assets" / "a-2.js").write_text("let a = 2;")
+    (dist / "index.html").unlink()
+    assert "a-1.js" in (await http.get("/models")).text  # Half-way through a build.
+    (dist / "index.html").write_text('<script src="/assets/a-2.js" nonce="__NONCE__"></script>')
+    assert "a-2.js" in (await http.get("/models")).text
+    assert (await http.get("/assets/a-2.js")).text == "let a = 2;"
+    assert (await http.get("/assets/a-1.js")).text.startswith("let a = 1;")
