@@ -1,10 +1,11 @@
 import { FolderOpenOutlined, InboxOutlined } from "@ant-design/icons";
-import { Alert, Button, Form, Input, Modal, Progress, Table, Tag } from "antd";
+import { Alert, AutoComplete, Button, Form, Input, Modal, Progress, Table, Tag } from "antd";
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { ApiError, api, type Schemas } from "../api/client";
-import { useSpeech } from "../i18n";
-import { bytes, whole } from "./format";
-import { dropped, importInto, listing, type FoundFile, type ImportProgress, type Listing } from "./importing";
+import { useQuery } from "../api/useQuery";
+import { useSpeech, type Words } from "../i18n";
+import { bytes, ids, whole } from "./format";
+import { dropped, importInto, listing, type FoundFile, type GroupsFault, type ImportProgress, type Listing } from "./importing";
 import { Failure } from "./states";
 
 interface Where {
@@ -17,6 +18,11 @@ interface Where {
 export default function ImportFolder({ start, onClose }: { start: Partial<Where>; onClose: () => void }): ReactNode {
   const { t } = useSpeech();
   const [form] = Form.useForm<Where>();
+  const dataset = Form.useWatch("dataset", form) as string | undefined;
+  const known = useQuery("paths to import into", async (signal) => {
+    const answer = await api.get("/v1/datasets/{dataset}/paths", { path: { dataset: "-" }, query: { pageSize: 500 }, signal });
+    return answer.dataPaths.map(({ name }) => ids(name));
+  });
   const [found, setFound] = useState<Listing>();
   const [progress, setProgress] = useState<ImportProgress>();
   const [state, setState] = useState<"choosing" | "running" | "stopped" | "done">("choosing");
@@ -67,11 +73,13 @@ export default function ImportFolder({ start, onClose }: { start: Partial<Where>
     const code = file.split("/")[0] ?? "";
     codes.set(code, (codes.get(code) ?? 0) + 1);
   }
+  const masks = found?.candidates.filter(({ mask }) => mask).length ?? 0;
   const running = state === "running";
   return (
     <Modal
       open
       width={680}
+      style={{ top: 24 }}
       title={t.datasets.importTitle}
       onCancel={onClose}
       mask={{ closable: false }}
@@ -88,7 +96,7 @@ export default function ImportFolder({ start, onClose }: { start: Partial<Where>
           )}
           <Button
             type="primary"
-            disabled={!found?.candidates.length || running}
+            disabled={!found?.candidates.length || found.fault !== undefined || running}
             onClick={() => {
               if (state === "done") onClose();
               else form.submit();
@@ -102,10 +110,10 @@ export default function ImportFolder({ start, onClose }: { start: Partial<Where>
       <Form<Where> form={form} layout="vertical" requiredMark={false} disabled={running} initialValues={{ description: "", ...start }} onFinish={run}>
         <div className="grid">
           <Form.Item className="span-6" name="dataset" label={t.datasets.dataset} rules={[{ required: true }]}>
-            <Input placeholder="panels" />
+            <AutoComplete placeholder="panels" options={offered(known.data, 0)} />
           </Form.Item>
           <Form.Item className="span-6" name="path" label={t.wizard.path} rules={[{ required: true }]}>
-            <Input placeholder="line-1" />
+            <AutoComplete placeholder="line-1" options={offered(known.data?.filter(([one]) => one === dataset), 1)} />
           </Form.Item>
         </div>
         <Form.Item name="description" label={t.common.description}>
@@ -160,6 +168,8 @@ export default function ImportFolder({ start, onClose }: { start: Partial<Where>
           ) : (
             <div className="row">
               {t.datasets.foundImages(whole(found.candidates.length))}
+              {masks > 0 && ` · ${t.datasets.masks} ${whole(masks)}`}
+              {found.groups > 0 && ` · ${t.datasets.foundGroups(found.groups, found.groupColumn)}`}
               {[...codes].map(([code, count]) => (
                 <Tag key={code}>
                   {code} {count}
@@ -167,6 +177,7 @@ export default function ImportFolder({ start, onClose }: { start: Partial<Where>
               ))}
             </div>
           )}
+          {found.fault && <Alert type="error" showIcon title={faultText(found.fault, t)} />}
           {found.left.length > 0 && <small className="dim">{t.datasets.leftOut(found.left.length, found.left.slice(0, 3).join(", "))}</small>}
         </div>
       )}
@@ -176,6 +187,16 @@ export default function ImportFolder({ start, onClose }: { start: Partial<Where>
   );
 }
 
+/** What is there to be taken: the ids at a place of the paths' names. */
+function offered(paths: string[][] | undefined, at: 0 | 1): { value: string }[] {
+  return [...new Set(paths?.map((one) => one[at] ?? ""))].map((value) => ({ value }));
+}
+
+function faultText(fault: GroupsFault, t: Words): string {
+  if (fault.kind === "twice") return t.datasets.groupsTwice(fault.file, ...fault.groups);
+  return fault.kind === "file" ? t.datasets.groupsNoFile(fault.header) : t.datasets.groupsNoGroup(fault.header);
+}
+
 function Course({ progress, running }: { progress: ImportProgress; running: boolean }): ReactNode {
   const { t, pick } = useSpeech();
   const count = (outcome: Schemas["SampleOutcome"]["outcome"]) => progress.outcomes.filter((one) => one.outcome === outcome).length;
@@ -183,7 +204,7 @@ function Course({ progress, running }: { progress: ImportProgress; running: bool
   return (
     <div style={{ marginTop: 12 }}>
       <Progress
-        percent={Math.floor((100 * progress.done) / Math.max(1, progress.total))}
+        percent={Math.floor(100 * progress.fraction)}
         status={running ? "active" : "normal"}
         aria-label={t.tasks.progress}
       />

@@ -16,61 +16,115 @@ export interface Candidate {
   group: string;
 }
 
+/** Why `groups.csv` cannot be used: it lacks a column, or puts a file into two groups. */
+export type GroupsFault = { kind: "file" | "group"; header: string } | { kind: "twice"; file: string; groups: [string, string] };
+
 export interface Listing {
   candidates: Candidate[];
   /** Files that are no sample of a code, such as those beside the folders. */
   left: string[];
+  /** How many groups the samples are in (D3), and by which column of `groups.csv`. */
+  groups: number;
+  groupColumn: string;
+  /** Not imported with it: photos of one part would fall on both sides of a split. */
+  fault: GroupsFault | undefined;
 }
 
 const IMAGE = /\.(jpe?g|png|bmp|tiff?)$/i;
 const MASK = /\.mask\.png$/i;
 const GROUPS = "groups.csv";
+/** In order of preference, as of the command `loupe data import`. */
+const FILE_COLUMNS = ["file", "filename", "file_name", "path", "image", "image_path", "name", "sample"];
+const GROUP_COLUMNS = [
+  ...["group", "group_id", "tile_group", "panel", "panel_id", "tile", "tile_id", "part", "part_id"],
+  ...["glass", "glass_id", "lot", "lot_id"],
+];
+
+const stemOf = (name: string) => name.slice(0, name.lastIndexOf("."));
 
 /**
- * What a folder holds: `<CODE>/<file>`, masks as `<stem>.mask.png` beside, `groups.csv` with `file,group`. Folders
- * around those of the codes are left away, whatever was dropped.
+ * What a folder holds: `<CODE>/<file>`, masks as `<stem>.mask.png` or as `<stem>.png` beside a picture of another kind,
+ * and `groups.csv`. Folders around those of the codes are left away, whatever was dropped.
  */
 export async function listing(files: readonly FoundFile[]): Promise<Listing> {
-  const candidates: Candidate[] = [];
   const left: string[] = [];
   const masks = new Map<string, File>();
-  const groups = new Map<string, string>();
-  const within = (path: string) => path.split("/").slice(-2).join("/");
+  const pictures = new Map<string, FoundFile[]>();
+  let table: File | undefined;
   for (const { path, file } of files) {
-    if (MASK.test(path)) masks.set(within(path).replace(MASK, ""), file);
-    if (path.split("/").at(-1) === GROUPS) for (const [name, group] of grouped(await file.text())) groups.set(name, group);
+    const name = path.split("/").slice(-2).join("/");
+    if (MASK.test(name)) masks.set(name.replace(MASK, ""), file);
+    else if (name.endsWith(GROUPS)) table = file;
+    else if (file.name.startsWith(".")) continue;
+    else if (!IMAGE.test(name) || !name.includes("/")) left.push(path);
+    else pictures.set(stemOf(name), [...(pictures.get(stemOf(name)) ?? []), { path: name, file }]);
   }
-  for (const { path, file } of files) {
-    if (MASK.test(path) || path.endsWith(GROUPS) || path.split("/").at(-1)?.startsWith(".")) continue;
-    const name = within(path);
-    if (!IMAGE.test(path) || !name.includes("/")) left.push(path);
-    else {
-      const stem = name.slice(0, name.lastIndexOf("."));
-      candidates.push({ file: name, image: file, mask: masks.get(stem), group: groups.get(name) ?? "" });
+  const candidates: Candidate[] = [];
+  for (const [stem, of] of pictures) {
+    const mask = of.length > 1 && !masks.has(stem) ? of.find(({ path }) => /\.png$/i.test(path)) : undefined;
+    if (mask) masks.set(stem, mask.file);
+    for (const { path, file } of of) {
+      if (file !== mask?.file) candidates.push({ file: path, image: file, mask: masks.get(stem), group: "" });
     }
   }
   candidates.sort((a, b) => (a.file < b.file ? -1 : 1));
-  return { candidates, left };
+  const found = table ? groupsOf(await table.text(), candidates) : { column: "", groups: new Map<string, string>() };
+  const fault = "kind" in found ? found : undefined;
+  if (!("kind" in found)) for (const candidate of candidates) candidate.group = found.groups.get(candidate.file) ?? "";
+  return {
+    candidates,
+    left,
+    fault,
+    groups: new Set(candidates.flatMap(({ group }) => group || [])).size,
+    groupColumn: "kind" in found ? "" : found.column,
+  };
 }
 
-/** `file,group` lines, whose names may be quoted. */
-function grouped(text: string): [string, string][] {
-  const [head = "", ...lines] = text.replace(/^\uFEFF/, "").split(/\r?\n/);
-  const names = head.split(",").map((name) => name.trim().toLowerCase());
-  const [file, group] = [names.indexOf("file"), names.indexOf("group")];
-  if (file < 0 || group < 0) return [];
-  return lines.flatMap((line): [string, string][] => {
-    const cells = (line.match(/("([^"]|"")*"|[^,]*)(,|$)/g) ?? []).map((cell) =>
-      cell.replace(/,$/, "").replace(/^"|"$/g, "").replaceAll('""', '"'),
-    );
-    const [name, of] = [cells[file], cells[group]];
-    return name && of ? [[name, of]] : [];
-  });
+/** Each sample's group by a table with a head; files may be named with folders in front, or without a suffix. */
+function groupsOf(text: string, candidates: readonly Candidate[]): GroupsFault | { column: string; groups: Map<string, string> } {
+  const [header = "", ...lines] = text.replace(/^\uFEFF/, "").split(/\r?\n/);
+  const separator = [",", ";", "\t"].reduce((best, one) => (header.split(one).length > header.split(best).length ? one : best));
+  const names = cells(header, separator).map((name) => name.trim().toLowerCase());
+  const column = (known: string[]) => known.find((name) => names.includes(name));
+  const [file, group] = [column(FILE_COLUMNS), column(GROUP_COLUMNS)];
+  if (file === undefined) return { kind: "file", header };
+  if (group === undefined) return { kind: "group", header };
+  const spellings = new Map<string, string | undefined>();
+  for (const candidate of candidates) {
+    const short = candidate.file.split("/").at(-1) ?? "";
+    spellings.set(candidate.file, candidate.file);
+    for (const loose of [stemOf(candidate.file), short, stemOf(short)]) {
+      // What two files could be called names neither.
+      spellings.set(loose, spellings.has(loose) ? undefined : candidate.file);
+    }
+  }
+  const groups = new Map<string, string>();
+  for (const line of lines) {
+    const row = cells(line, separator);
+    const written = row[names.indexOf(file)]?.trim().replaceAll("\\", "/") ?? "";
+    const of = row[names.indexOf(group)]?.trim() ?? "";
+    const parts = written.split("/");
+    const meant = spellings.get(parts.slice(-2).join("/")) ?? spellings.get(parts.at(-1) ?? "");
+    if (!meant) continue;
+    const before = groups.get(meant);
+    if (before !== undefined && before !== of) return { kind: "twice", file: meant, groups: [before, of] };
+    groups.set(meant, of);
+  }
+  return { column: group, groups };
+}
+
+/** The cells of a line, which may be quoted. */
+function cells(line: string, separator: string): string[] {
+  return (line.match(new RegExp(`("([^"]|"")*"|[^${separator}]*)(${separator}|$)`, "g")) ?? []).map((cell) =>
+    (cell.endsWith(separator) ? cell.slice(0, -1) : cell).replace(/^"|"$/g, "").replaceAll('""', '"'),
+  );
 }
 
 export interface ImportProgress {
   done: number;
   total: number;
+  /** Of all, with those of which the bytes are on their way. */
+  fraction: number;
   uploadedBytes: number;
   outcomes: Schemas["SampleOutcome"][];
 }
@@ -85,8 +139,11 @@ export async function importInto(
   onProgress: (progress: ImportProgress) => void,
   signal: AbortSignal,
 ): Promise<ImportProgress> {
-  const progress: ImportProgress = { done: 0, total: candidates.length, uploadedBytes: 0, outcomes: [] };
-  const tell = () => {
+  const progress: ImportProgress = { done: 0, total: candidates.length, fraction: 0, uploadedBytes: 0, outcomes: [] };
+  /** How far a batch is: hashing, uploading and listing it. */
+  const tell = (share = 0) => {
+    const batch = Math.min(BATCH, progress.total - progress.done);
+    progress.fraction = (progress.done + share * batch) / Math.max(1, progress.total);
     onProgress({ ...progress });
   };
   tell();
@@ -108,13 +165,15 @@ export async function importInto(
       signal,
     });
     const waiting = [...plan.uploads];
+    let sent = 0;
     const upload = async () => {
       for (let next = waiting.shift(); next; next = waiting.shift()) {
         const body = contents.get(next.sha256);
         if (!body) continue;
         await put(next.url, body, signal);
         progress.uploadedBytes += body.size;
-        tell();
+        sent += 1;
+        tell((0.9 * sent) / plan.uploads.length);
       }
     };
     await Promise.all(Array.from({ length: UPLOADS_AT_ONCE }, upload));

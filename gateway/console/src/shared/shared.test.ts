@@ -66,12 +66,26 @@ describe("a folder that was dropped (D1, D2)", () => {
       file("top/B/2.jpg"),
       file("top/groups.csv", 'file,group\nA/1.png,"panel, 7"\n'),
       file("top/A/notes.txt"),
+      file("top/B/3.jpg"),
+      file("top/B/3.png"),
     ]);
     expect(candidates.map(({ file: name, mask, group }) => [name, mask?.name, group])).toEqual([
       ["A/1.png", "1.mask.png", "panel, 7"],
       ["B/2.jpg", undefined, ""],
+      ["B/3.jpg", "3.png", ""],
     ]);
     expect(left).toEqual(["top/A/notes.txt"]);
+  });
+  it.each([
+    ["file,panel,brightness\nA/1.png,P7,0.9\nx/B/2.jpg,P8,1\n", ["P7", "P8"], undefined],
+    ["image;lot\n1;L1\nB\\2.jpg;L1\n", ["L1", "L1"], undefined],
+    ["picture,panel\nA/1.png,P7\n", ["", ""], { kind: "file", header: "picture,panel" }],
+    ["file,brightness\nA/1.png,1\n", ["", ""], { kind: "group", header: "file,brightness" }],
+    ["file,group\nA/1.png,a\nA/1.png,b\n", ["", ""], { kind: "twice", file: "A/1.png", groups: ["a", "b"] }],
+  ])("is not torn apart: its groups are found or their fault is told (D3): %j", async (table, groups, fault) => {
+    const listed = await listing([file("top/A/1.png"), file("top/B/2.jpg"), file("top/groups.csv", table)]);
+    expect(listed.candidates.map(({ group }) => group)).toEqual(groups);
+    expect(listed.fault).toEqual(fault);
   });
   it.each([
     ["", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
