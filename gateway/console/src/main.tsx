@@ -15,7 +15,9 @@ const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?
 // Readable for everybody: WCAG's 4.5 to 1, which the library's own greys and blues miss.
 const LIGHT = {
   colorPrimary: "#0958d9",
+  colorPrimaryHover: "#1565e0",
   colorLink: "#0958d9",
+  colorLinkHover: "#1565e0",
   colorTextPlaceholder: "#6b6b6b",
   colorTextTertiary: "#666",
   colorTextDescription: "#666",
@@ -26,6 +28,7 @@ const LIGHT = {
   colorWarning: "#ad6800",
   colorWarningText: "#ad6800",
   cyan: "#08979c",
+  green: "#237804",
 };
 const DARK = {
   colorLink: "#69b1ff",

@@ -117,7 +117,10 @@ function Paths({ dataset }: { dataset: string }): ReactNode {
             },
             {
               title: t.common.state,
-              render: (_, path) => (path.status === "DATA_PATH_STATUS_VALID" ? t.wizard.valid : t.wizard.invalid),
+              render: (_, path) => {
+                const valid = path.status === "DATA_PATH_STATUS_VALID";
+                return <Tag color={valid ? "green" : "red"}>{valid ? t.wizard.valid : t.wizard.invalid}</Tag>;
+              },
             },
             { title: t.datasets.samples, align: "right", render: (_, path) => whole(path.sampleCount) },
             { title: t.datasets.masks, align: "right", render: (_, path) => whole(path.maskCount) },
