@@ -91,6 +91,8 @@ class ReportLibrary:
     ) -> Page[MeasuredReport, ReportKey]:
         """Newest first."""
         async with self._sessions.begin() as session:
+            if wanted.comparable_with is not None:
+                await existing_report(session, wanted.comparable_with)
             found = await Reports(session).list(wanted, after, page_size + 1)
         return Page.cut(
             [(ReportKey(report.create_time, report.id), MeasuredReport.of(report)) for report in found],

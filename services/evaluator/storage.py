@@ -114,6 +114,13 @@ class Reports:
             query = query.where(_report.c.model_version == wanted.model_version)
         if wanted.kind is not None:
             query = query.where(_report.c.kind == int(wanted.kind))
+        if wanted.comparable_with is not None:
+            one = _report.alias()
+            query = query.join(one, one.c.id == wanted.comparable_with).where(
+                _report.c.id != one.c.id,
+                _report.c.data_paths.overlap(one.c.data_paths),
+                _classes(_report).overlap(_classes(one)),
+            )
         if after is not None:
             key = sa.tuple_(_report.c.create_time, _report.c.id)
             query = query.where(key < sa.tuple_(sa.literal(after.create_time), sa.literal(after.id)))
@@ -167,6 +174,11 @@ class Reports:
             sa.select(_deleted_task.c.task).where(_deleted_task.c.task == task)
         )
         return found is not None
+
+
+def _classes(report: sa.FromClause) -> sa.ColumnElement[Any]:
+    """The codes of the classifier, without the special ones behind them."""
+    return sa.type_coerce(report.c.code_list[1 : report.c.num_of_classes], ARRAY(sa.Text))
 
 
 class SampleResults:

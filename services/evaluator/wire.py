@@ -60,6 +60,7 @@ def report_filter(request: report_service_pb2.ListReportsRequest) -> ReportFilte
         task=request.task,
         model_version=request.model_version,
         kind=ReportKind(request.kind) if request.kind else None,
+        comparable_with=report_id(request.comparable_with) if request.comparable_with else None,
     )
 
 

@@ -15,6 +15,8 @@ class ReportFilter:
     task: str = ""
     model_version: str = ""
     kind: ReportKind | None = None
+    comparable_with: UUID | None = None
+    """Only other reports that have a data path, and a code of the classifiers, in common with this one."""
 
 
 @dataclass(frozen=True, slots=True)

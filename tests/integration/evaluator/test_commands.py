@@ -50,6 +50,7 @@ async def judged(loupe: Installation, path: str, predicted: list[str]) -> str:
         ],
         job=f"jobs/{job}",
         task=f"tasks/{job}",
+        data_paths=[path],
     )
     return str(created.name)
 
@@ -129,6 +130,11 @@ async def test_p4_samples_and_suspects_are_filtered(
 async def test_p2_compare_lists_what_changed(loupe: Installation, command: Command, bank: str) -> None:
     """One fixed, one regressed, one as before."""
     base, candidate = await judged(loupe, bank, [A, A, B]), await judged(loupe, bank, [A, B, A])
+    offered = (await command.json("compare", base))["reports"]
+    assert base not in {its["name"] for its in offered}
+    assert candidate in {its["name"] for its in offered}
+    assert {tuple(its["dataPaths"]) for its in offered} == {(bank,)}
+    assert candidate.removeprefix("reports/") in await command.text("compare", base)
     assert "McNemar" in await command.text("compare", base, candidate)
     for change, file in (("fixed", f"{A}/2.png"), ("regressed", f"{A}/1.png")):
         found = await command.json("compare", base, candidate, "--changed", change)

@@ -1,7 +1,7 @@
 """ComparisonService on a real PostgreSQL (P2)."""
 
 import pytest
-from loupe.evaluator.v1 import comparison_pb2, comparison_service_pb2
+from loupe.evaluator.v1 import comparison_pb2, comparison_service_pb2, report_service_pb2
 
 from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound
 from tests.integration.evaluator.conftest import CODES, ReportServiceUnderTest, sample, set_aside
@@ -93,3 +93,31 @@ async def test_reports_with_nothing_in_common_are_refused_with_the_reason(
         await reports.comparisons.CompareReports(
             comparison_service_pb2.CompareReportsRequest(base=one.name, candidate="reports/none")
         )
+
+
+async def test_p2_what_a_report_can_be_compared_with_is_a_list(reports: ReportServiceUnderTest) -> None:
+    """Any two runs, released or not; who picks one is offered only what lies over the same data."""
+    bank, other = "datasets/d/paths/bank", "datasets/d/paths/other"
+    made = {
+        name: (await reports.create([sample(0, A, A)], job=f"jobs/{name}", **fields)).name
+        for name, fields in {
+            "validation": {"data_paths": [bank, other]},
+            "run": {"data_paths": [bank], "task": "tasks/2"},
+            "elsewhere": {"data_paths": [other], "task": "tasks/3"},
+            # Their code lists overlap, but in what one of them calls special.
+            "strangers": {"data_paths": [bank], "code_list": ["X", "Y", A], "num_of_classes": 2},
+        }.items()
+    }
+
+    async def offered(name: str, **wanted: object) -> list[str]:
+        request = report_service_pb2.ListReportsRequest(comparable_with=made[name], **wanted)
+        answer = await reports.stub.ListReports(request)
+        return [key for its in answer.reports for key in made if made[key] == its.name]
+
+    assert await offered("run") == ["validation"]
+    assert await offered("validation") == ["elsewhere", "run"]
+    assert await offered("validation", task="tasks/2") == ["run"]
+    assert await offered("strangers") == []
+    for nothing in ("reports/none", f"reports/{'0' * 32}"):
+        with pytest.raises(NotFound):
+            await reports.stub.ListReports(report_service_pb2.ListReportsRequest(comparable_with=nothing))

@@ -5257,6 +5257,11 @@ export interface operations {
                 modelVersion?: string;
                 task?: string;
                 kind?: components["schemas"]["ReportKind"];
+                /**
+                 * @description `reports/{report}`: only other ones that have a data path, and a code of the classifiers, in common with it. CompareReports tells which
+                 *     samples of those are the same.
+                 */
+                comparableWith?: string;
             };
             header?: never;
             path?: never;

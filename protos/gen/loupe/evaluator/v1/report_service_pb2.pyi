@@ -69,11 +69,16 @@ class ListReportsRequest(_message.Message):
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
     TASK_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
+    COMPARABLE_WITH_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     page_token: _builtins.str
     model_version: _builtins.str
     task: _builtins.str
     kind: _report_pb2.ReportKind.ValueType
+    comparable_with: _builtins.str
+    """`reports/{report}`: only other ones that have a data path, and a code of the classifiers, in common with it. CompareReports tells which
+    samples of those are the same.
+    """
     def __init__(
         self,
         *,
@@ -82,10 +87,11 @@ class ListReportsRequest(_message.Message):
         model_version: _builtins.str = ...,
         task: _builtins.str = ...,
         kind: _report_pb2.ReportKind.ValueType = ...,
+        comparable_with: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "model_version", b"model_version", "page_size", b"page_size", "page_token", b"page_token", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparable_with", b"comparable_with", "kind", b"kind", "model_version", b"model_version", "page_size", b"page_size", "page_token", b"page_token", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
