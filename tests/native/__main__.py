@@ -51,6 +51,9 @@ def fuzz(seconds: int) -> int:
             check=False,
         )
         subprocess.run([program, "-merge=1", "-max_len=8192", merged, work], check=True, capture_output=True)
+        for path in CORPUS.iterdir():
+            if not path.name.startswith("crash-"):
+                path.unlink()
         for path in sorted(merged.iterdir()):
             shutil.copy(path, CORPUS)
         return done.returncode
