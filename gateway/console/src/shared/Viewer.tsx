@@ -1,5 +1,5 @@
 import { Button, Modal, Select, Slider, Switch, Tag } from "antd";
-import { useEffect, useRef, useState, type PointerEvent, type ReactNode } from "react";
+import { useEffect, useState, type PointerEvent, type ReactNode } from "react";
 import { address, api, type Schemas } from "../api/client";
 import { useSpeech } from "../i18n";
 import { ids, percent, shortPath } from "./format";
@@ -53,9 +53,9 @@ export function Viewer({ sample, note, codes, onClose, onStep }: Props): ReactNo
   const [drag, setDrag] = useState<{ x: number; y: number }>();
   const [failed, setFailed] = useState(false);
   const [right, setRight] = useState<string>();
-  const stage = useRef<HTMLDivElement>(null);
+  // In state, because the dialog draws it a moment after it was told to open.
+  const [stage, setStage] = useState<HTMLDivElement | null>(null);
   const name = sample?.name;
-  const open = sample !== undefined;
 
   useEffect(() => {
     setView(WHOLE);
@@ -70,8 +70,8 @@ export function Viewer({ sample, note, codes, onClose, onStep }: Props): ReactNo
       if (target instanceof HTMLElement && target.closest("input, [role=slider], [role=combobox]")) return;
       if (event.key === "ArrowRight") onStep(1);
       else if (event.key === "ArrowLeft") onStep(-1);
-      else if (event.key === "+" || event.key === "=") setView((before) => about(before, 1.4, stage.current));
-      else if (event.key === "-") setView((before) => about(before, 1 / 1.4, stage.current));
+      else if (event.key === "+" || event.key === "=") setView((before) => about(before, 1.4, stage));
+      else if (event.key === "-") setView((before) => about(before, 1 / 1.4, stage));
       else if (event.key === "0") setView(WHOLE);
       else if (event.key === "m") setOverlay((before) => !before);
     };
@@ -79,23 +79,22 @@ export function Viewer({ sample, note, codes, onClose, onStep }: Props): ReactNo
     return () => {
       window.removeEventListener("keydown", step);
     };
-  }, [name, onStep]);
+  }, [name, onStep, stage]);
 
   // React's own wheel listeners may not keep the page from scrolling.
   useEffect(() => {
-    const element = stage.current;
-    if (!element) return;
+    if (!stage) return;
     const zoom = (event: WheelEvent) => {
       event.preventDefault();
-      const box = element.getBoundingClientRect();
+      const box = stage.getBoundingClientRect();
       const point = [event.clientX - box.left, event.clientY - box.top] as const;
-      setView((before) => about(before, 1.002 ** -event.deltaY, element, point));
+      setView((before) => about(before, 1.002 ** -event.deltaY, stage, point));
     };
-    element.addEventListener("wheel", zoom, { passive: false });
+    stage.addEventListener("wheel", zoom, { passive: false });
     return () => {
-      element.removeEventListener("wheel", zoom);
+      stage.removeEventListener("wheel", zoom);
     };
-  }, [open]);
+  }, [stage]);
   const move = (event: PointerEvent<HTMLDivElement>) => {
     if (!drag) return;
     setView((before) => ({ ...before, x: before.x + event.clientX - drag.x, y: before.y + event.clientY - drag.y }));
@@ -108,7 +107,7 @@ export function Viewer({ sample, note, codes, onClose, onStep }: Props): ReactNo
         <>
           <div
             className="stage-canvas"
-            ref={stage}
+            ref={setStage}
             onPointerDown={(event) => {
               event.currentTarget.setPointerCapture(event.pointerId);
               setDrag({ x: event.clientX, y: event.clientY });
@@ -173,7 +172,7 @@ export function Viewer({ sample, note, codes, onClose, onStep }: Props): ReactNo
               value={view.scale}
               ariaLabelForHandle={t.report.zoom}
               onChange={(scale) => {
-                setView((before) => about(before, scale / before.scale, stage.current));
+                setView((before) => about(before, scale / before.scale, stage));
               }}
             />
             <Button size="small" href={picture(sample, "ORIGINAL")} download>
