@@ -259,9 +259,12 @@ export const zh = {
     accuracy: "准确率",
     precision: "精确率",
     recall: "召回率",
+    contactSheetHint:
+      "每行一张图片，左侧为缺陷代码；各列：original 原图，colour 色彩增强，scale 图像缩放，flip 图像翻转，random 随机变换，all together 全部叠加（训练时网络所见）",
     macroPrecision: "宏平均精确率",
     macroRecall: "宏平均召回率",
     f1: "F1",
+    endTime: "结束时间",
     iou: "IoU",
     majority: "多数类基线",
     samples: "样本数",
@@ -299,6 +302,7 @@ export const zh = {
     },
     noneHere: "该范围内没有样本",
     zoom: "缩放",
+    macroF1: "宏平均 F1",
     suspects: "可疑标注",
     suspectsHint: "模型以高置信度给出不同结果，或与其他代码下的图片几乎相同的样本；最可疑的在前。",
     suspicions: {

@@ -153,6 +153,7 @@ function Stages({ task }: { task: Task }): ReactNode {
           style={{ maxWidth: "100%", maxHeight: "70vh", display: "block", margin: "0 auto" }}
         />
       </Modal>
+        <p className="dim">{t.monitor.contactSheetHint}</p>
     </>
   );
 }
@@ -208,7 +209,7 @@ function Course({ task }: { task: Task }): ReactNode {
             }
           />
         )}
-        <Fact label={t.monitor.expectedEnd} value={<small>{time(end, language)}</small>} />
+        <Fact label={running ? t.monitor.expectedEnd : t.monitor.endTime} value={<small>{time(end, language)}</small>} />
         {progress && Number(progress.maxIteration) > 0 && (
           <Fact label={t.monitor.iteration} value={`${whole(progress.iteration)} / ${whole(progress.maxIteration)}`} />
         )}

@@ -198,7 +198,7 @@ function Overall({ report }: { report: Report }): ReactNode {
     [t.report.accuracy, <Share key="accuracy" estimate={overall.accuracy} large />],
     [t.report.macroPrecision, percent(overall.macroPrecision)],
     [t.report.macroRecall, percent(overall.macroRecall)],
-    ["Macro F1", percent(overall.macroF1)],
+    [t.report.macroF1, percent(overall.macroF1)],
     ...(report.segmentation ? ([[t.report.iou, percent(report.segmentation.meanIou)]] as [string, ReactNode][]) : []),
     [t.report.majority, percent(overall.majorityShare)],
     [t.report.samples, `${whole(overall.correctCount)} / ${whole(overall.sampleCount)}`],
@@ -271,7 +271,7 @@ function Codes({ report, onCode }: { report: Report; onCode: (code: string) => v
           render: (_, code) => <Share estimate={code.recall} />,
           sorter: (a, b) => (a.recall?.value ?? 0) - (b.recall?.value ?? 0),
         },
-        { title: t.report.f1, align: "right", render: (_, code) => percent(code.f1) },
+        { title: t.report.f1, align: "right", render: (_, code) => percent(Number(code.support) > 0 ? code.f1 : undefined) },
         ...(report.segmentation
           ? [{ title: t.report.iou, align: "right" as const, render: (_: unknown, code: Schemas["CodeResult"]) => percent(code.iou?.value) }]
           : []),
