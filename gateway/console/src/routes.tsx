@@ -16,6 +16,7 @@ export const router = createBrowserRouter([
       { path: "/models", element: page(() => import("./pages/Models")) },
       { path: "/models/:model", element: page(() => import("./pages/Model")) },
       { path: "/models/:model/compare", element: page(() => import("./pages/Compare")) },
+      { path: "/compare", element: page(() => import("./pages/CompareRuns")) },
       { path: "/new", element: page(() => import("./pages/NewModel")) },
       { path: "/tasks", element: page(() => import("./pages/Tasks")) },
       { path: "/tasks/:task", element: page(() => import("./pages/Monitor")) },

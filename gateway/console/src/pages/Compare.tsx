@@ -26,7 +26,7 @@ export default function Compare(): ReactNode {
     setSearch({ base, candidate, ...part }, { replace: true });
   };
   return (
-    <Page title={`${t.compare.title} · ${model}`} actions={<Link to={`/models/${model}`}>{t.models.versions}</Link>}>
+    <Page title={`${t.compare.title} · ${model}`} actions={<><Link to="/compare">{t.compare.anyTwo}</Link><Link to={`/models/${model}`}>{t.models.versions}</Link></>}>
       <Answered query={versions}>
         {(all) => {
           const options = all.map((version) => ({ value: lastPart(version.name), label: lastPart(version.name) }));

@@ -82,6 +82,7 @@ function Shown({ report }: { report: Report }): ReactNode {
         <>
           <Tag color="blue">{kind}</Tag>
           <Link to={`/tasks/${lastPart(report.task)}`}>{t.tasks.details}</Link>
+          <Link to={`/compare?base=${lastPart(report.name)}`}>{t.compare.compare}</Link>
           <span className="dim">{time(report.createTime, language)}</span>
           <Dropdown
             menu={{

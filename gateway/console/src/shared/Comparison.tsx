@@ -28,6 +28,9 @@ export function Comparison({ base, candidate, codes }: { base: string; candidate
   const compared = useQuery(`compare ${base} ${candidate}`, (signal) =>
     api.get("/v1/reports/{report}:compare", { path: { report: base }, query: { candidate: `reports/${candidate}` }, signal }),
   );
+  if (compared.error?.reason === "NOT_COMPARABLE") {
+    return <Alert type="warning" showIcon title={t.compare.notComparable} description={compared.error.message} />;
+  }
   return (
     <Answered query={compared}>
       {(found) => (

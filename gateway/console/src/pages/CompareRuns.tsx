@@ -1,0 +1,119 @@
+import { Alert, Select } from "antd";
+import type { ReactNode } from "react";
+import { Link, useSearchParams } from "react-router";
+import { api, type Schemas } from "../api/client";
+import { useQuery } from "../api/useQuery";
+import { useSpeech } from "../i18n";
+import { Comparison } from "../shared/Comparison";
+import { Page } from "../shared/Page";
+import { lastPart, percent, shortPath, shortVersion, time } from "../shared/format";
+import { Answered, Nothing } from "../shared/states";
+import { taskTitle } from "../shared/tasks";
+
+type Report = Schemas["Report"];
+
+/** As many of the newest as a list can hold to be chosen from. */
+const OFFERED = 500;
+
+/** 报告对比: any two reports over the same data, released or not (P2). */
+export default function CompareRuns(): ReactNode {
+  const { t } = useSpeech();
+  const [search, setSearch] = useSearchParams();
+  const base = search.get("base") ?? "";
+  const candidate = search.get("candidate") ?? "";
+  const every = useQuery("reports to compare", (signal) => api.get("/v1/reports", { query: { pageSize: OFFERED }, signal }));
+  const offered = useQuery(`comparable with ${base}`, async (signal) => {
+    if (!base) return [];
+    const answer = await api.get("/v1/reports", { query: { comparableWith: `reports/${base}`, pageSize: OFFERED }, signal });
+    return answer.reports;
+  });
+  // Reports name their task only; what it trains is what people know them by.
+  const tasks = useQuery("titles of tasks with reports", (signal) =>
+    api.get("/v1/tasks", { query: { states: ["TASK_STATE_COMPLETED", "TASK_STATE_RELEASED"], pageSize: 200 }, signal }),
+  );
+  const titles = new Map(tasks.data?.tasks.map((task) => [task.name, taskTitle(task)]));
+  const put = (part: Record<string, string>) => {
+    setSearch({ ...(base && { base }), ...(candidate && { candidate }), ...part }, { replace: true });
+  };
+  return (
+    <Page title={t.compare.runs} actions={<Link to="/predictions">{t.models.predict}</Link>}>
+      <Answered query={every}>
+        {({ reports }) => (
+          <>
+            <div className="filters">
+              <Chooser side="base" reports={reports} titles={titles} value={base} onChange={(value) => { setSearch({ base: value }, { replace: true }); }} />
+            </div>
+            {!base ? (
+              <Nothing text={t.compare.chooseBase} />
+            ) : (
+              <Answered query={offered}>
+                {(others) =>
+                  others.length === 0 ? (
+                    <Nothing text={t.compare.noneOffered}>
+                      <Link to="/predictions">{t.models.predict}</Link>
+                    </Nothing>
+                  ) : (
+                    <>
+                      <div className="filters">
+                        <Chooser side="candidate" reports={others} titles={titles} value={candidate} onChange={(value) => { put({ candidate: value }); }} />
+                      </div>
+                      <Compared base={base} candidate={candidate} others={others} />
+                    </>
+                  )
+                }
+              </Answered>
+            )}
+          </>
+        )}
+      </Answered>
+    </Page>
+  );
+}
+
+function Compared({ base, candidate, others }: { base: string; candidate: string; others: Report[] }): ReactNode {
+  const { t } = useSpeech();
+  if (!candidate) return <Nothing text={t.compare.chooseCandidate} />;
+  if (base === candidate) return <Nothing text={t.compare.sameReport} />;
+  const found = others.find((report) => lastPart(report.name) === candidate);
+  return (
+    <>
+      {found?.kind === "REPORT_KIND_VALIDATION" && (
+        <Alert type="info" showIcon title={t.compare.validationHint} style={{ marginBottom: 12 }} />
+      )}
+      <Comparison key={`${base} ${candidate}`} base={base} candidate={candidate} codes={found?.codeList ?? []} />
+    </>
+  );
+}
+
+interface ChooserProps {
+  side: "base" | "candidate";
+  reports: Report[];
+  titles: Map<string, string>;
+  value: string;
+  onChange: (report: string) => void;
+}
+
+function Chooser({ side, reports, titles, value, onChange }: ChooserProps): ReactNode {
+  const { t, language } = useSpeech();
+  const label = (report: Report) =>
+    [
+      report.modelVersion ? shortVersion(report.modelVersion) : (titles.get(report.task) ?? lastPart(report.task)),
+      report.kind === "REPORT_KIND_VALIDATION" ? t.report.ofTask : report.dataPaths.map(shortPath).join(", "),
+      percent(report.overall?.accuracy?.value),
+      time(report.createTime, language),
+    ].join(" · ");
+  return (
+    <label className="row grow">
+      {t.compare[side]}
+      <Select
+        style={{ minWidth: 320, flex: 1 }}
+        showSearch={{ optionFilterProp: "label" }}
+        aria-label={t.compare[side]}
+        placeholder={t.compare.pickReport}
+        value={value || null}
+        onChange={onChange}
+        options={reports.map((report) => ({ value: lastPart(report.name), label: label(report) }))}
+      />
+    </label>
+  );
+}
