@@ -8,7 +8,7 @@ import { Page } from "../shared/Page";
 import { sampleAddress } from "../shared/dataPaths";
 import { bytes, whole } from "../shared/format";
 import { Answered, Nothing } from "../shared/states";
-import { TileGrid } from "../shared/TileGrid";
+import { Thumbnail, TileGrid } from "../shared/TileGrid";
 import { useWindow } from "../shared/useWindow";
 
 /** The images of one data path (W4). */
@@ -64,7 +64,7 @@ export default function Samples(): ReactNode {
             <TileGrid items={samples} onOpen={setOpen}>
               {(sample) => (
                 <>
-                  <img className="tile-picture" loading="lazy" decoding="async" src={sampleAddress(known.data?.name ?? "", sample.file, true)} alt={sample.file} />
+                  <Thumbnail src={sampleAddress(known.data?.name ?? "", sample.file, true)} alt={sample.file} />
                   <span className="tile-text">
                     <strong>{sample.code}</strong> {sample.width} × {sample.height}
                   </span>

@@ -1,6 +1,6 @@
 import { PlusOutlined, ReloadOutlined } from "@ant-design/icons";
-import { Button, Input, Select, Table, Tag } from "antd";
-import { useEffect, useRef, type ReactNode } from "react";
+import { Button, Input, Select, Tag } from "antd";
+import { memo, useEffect, useRef, type ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api } from "../api/client";
 import { useSpeech } from "../i18n";
@@ -25,6 +25,11 @@ const STATES = [
 const LIVE_MS = 3000;
 const PAGE = 50;
 const ROW_PX = 66;
+/** Rows drawn beyond either edge of the window. */
+const BEYOND = 6;
+/** How often "for so long" moves where a task itself says nothing new. */
+const CLOCK_MS = 15_000;
+const WIDTHS = ["auto", "72px", "112px", "215px", "84px", "100px", "108px", "200px"];
 
 /** 训练任务管理: all trainings as they go on. */
 export default function Tasks(): ReactNode {
@@ -132,73 +137,105 @@ export default function Tasks(): ReactNode {
 
 /** However many tasks there are, the rows in the window and a few beyond it are drawn, and a few pages held (T3). */
 function TaskTable({ tasks }: { tasks: Windowed<Task> }): ReactNode {
-  const { t, language } = useSpeech();
-  const box = useRef<HTMLDivElement>(null);
+  const { t } = useSpeech();
+  const body = useRef<HTMLTableSectionElement>(null);
   // A row more than is known, so that one can scroll to what is still to come.
   const rows = tasks.known + (tasks.hasMore ? 1 : 0);
-  const [first, end] = useVisibleRows(box, ROW_PX, rows);
+  const [first, end] = useVisibleRows(body, ROW_PX, rows, BEYOND);
   const { show, reload } = tasks;
   useEffect(() => {
     show(first, end);
   }, [show, first, end, tasks.known]);
+  if (rows === 0) return <Nothing text={t.tasks.empty} />;
+  const now = Math.floor(Date.now() / CLOCK_MS) * CLOCK_MS;
   const drawn = Array.from({ length: Math.max(0, Math.min(end, tasks.known) - first) }, (_, index) => first + index);
-  const cell = (render: (task: Task) => ReactNode) => (_: unknown, index: number) => {
-    const task = tasks.at(index);
-    return task && render(task);
-  };
   return (
-    <div className="task-rows" ref={box}>
-      <div style={{ height: first * ROW_PX }} />
-      <Table<number>
-        size="middle"
-        rowKey={(index) => tasks.at(index)?.name ?? String(index)}
-        pagination={false}
-        tableLayout="fixed"
-        dataSource={drawn}
-        locale={{ emptyText: <Nothing text={t.tasks.empty} /> }}
-        columns={[
-          {
-            title: t.tasks.model,
-            ellipsis: true,
-            render: cell((task) => (
-              <Link to={`/tasks/${lastPart(task.name)}`} title={task.training?.modelName}>
-                {task.training?.modelName}
-              </Link>
-            )),
-          },
-          {
-            title: t.tasks.version,
-            width: 72,
-            render: cell((task) => (task.modelVersion ? lastPart(task.modelVersion) : `v${task.training?.targetMajor ?? 0}.—`)),
-          },
-          {
-            title: t.common.state,
-            width: 112,
-            render: cell((task) => (
-              <>
-                <StateTag task={task} />
-                {task.attempt > 1 && <Tag>{t.tasks.attempt(task.attempt)}</Tag>}
-              </>
-            )),
-          },
-          { title: t.tasks.progress, width: 215, render: cell((task) => <TaskProgress task={task} />) },
-          { title: t.common.creator, width: 84, ellipsis: true, render: cell((task) => lastPart(task.creator)) },
-          { title: t.tasks.duration, width: 100, render: cell((task) => duration(runtimeS(task), language)) },
-          { title: t.common.createTime, width: 108, render: cell((task) => time(task.createTime, language)) },
-          {
-            title: t.common.actions,
-            width: 200,
-            render: cell((task) => (
-              <div className="row">
-                <Link to={`/tasks/${lastPart(task.name)}`}>{t.tasks.monitor}</Link>
-                {task.report && <Link to={`/reports/${lastPart(task.report)}`}>{t.tasks.report}</Link>}
-                <TaskActions task={task} onChanged={reload} />
-              </div>
-            )),
-          },
-        ]}
-      />
-      <div style={{ height: Math.max(0, rows - end) * ROW_PX }} />
-    </div>
+    <table className="task-rows" aria-rowcount={tasks.hasMore ? -1 : rows + 1}>
+      <colgroup>
+        {WIDTHS.map((width, index) => (
+          <col key={index} style={{ width }} />
+        ))}
+      </colgroup>
+      <thead>
+        <tr>
+          {[
+            t.tasks.model,
+            t.tasks.version,
+            t.common.state,
+            t.tasks.progress,
+            t.common.creator,
+            t.tasks.duration,
+            t.common.createTime,
+            t.common.actions,
+          ].map((title) => (
+            <th key={title} scope="col">
+              {title}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody ref={body}>
+        <Gap key="above" rows={first} />
+        {drawn.map((index) => {
+          const task = tasks.at(index);
+          return <Row key={task?.name ?? index} place={index + 2} task={task} now={task?.endTime ? 0 : now} onChanged={reload} />;
+        })}
+        <Gap key="below" rows={Math.max(0, rows - end)} />
+      </tbody>
+    </table>
   );
 }
+
+function Gap({ rows }: { rows: number }): ReactNode {
+  return rows > 0 && <tr aria-hidden="true" style={{ height: rows * ROW_PX }} />;
+}
+
+interface RowProps {
+  /** Of the row in the whole table, the head being the first. */
+  place: number;
+  task: Task | undefined;
+  /** What "for so long" is counted to; any number where the task has ended. */
+  now: number;
+  onChanged: () => void;
+}
+
+/** Drawn anew only when its task changes, however the list is scrolled. */
+const Row = memo(function Row({ place, task, now, onChanged }: RowProps): ReactNode {
+  const { language, t } = useSpeech();
+  if (!task) {
+    return (
+      <tr aria-rowindex={place}>
+        <td colSpan={WIDTHS.length} />
+      </tr>
+    );
+  }
+  return (
+    <tr aria-rowindex={place}>
+      <td>
+        <Link className="one-line" to={`/tasks/${lastPart(task.name)}`} title={task.training?.modelName}>
+          {task.training?.modelName}
+        </Link>
+      </td>
+      <td>{task.modelVersion ? lastPart(task.modelVersion) : `v${task.training?.targetMajor ?? 0}.—`}</td>
+      <td>
+        <StateTag task={task} />
+        {task.attempt > 1 && <Tag>{t.tasks.attempt(task.attempt)}</Tag>}
+      </td>
+      <td>
+        <TaskProgress task={task} />
+      </td>
+      <td>
+        <span className="one-line">{lastPart(task.creator)}</span>
+      </td>
+      <td>{duration(runtimeS(task, now), language)}</td>
+      <td>{time(task.createTime, language)}</td>
+      <td>
+        <div className="row">
+          <Link to={`/tasks/${lastPart(task.name)}`}>{t.tasks.monitor}</Link>
+          {task.report && <Link to={`/reports/${lastPart(task.report)}`}>{t.tasks.report}</Link>}
+          <TaskActions task={task} onChanged={onChanged} />
+        </div>
+      </td>
+    </tr>
+  );
+});

@@ -1,7 +1,7 @@
 import { useCallback, useState, type ReactNode } from "react";
 import { api, type Schemas } from "../api/client";
 import { useSpeech } from "../i18n";
-import { TileGrid } from "./TileGrid";
+import { Thumbnail, TileGrid } from "./TileGrid";
 import { Viewer, picture } from "./Viewer";
 import { percent } from "./format";
 import { Answered, Nothing } from "./states";
@@ -92,7 +92,7 @@ export function Tiles<T>({ samples, of, codes, note }: TilesProps<T>): ReactNode
 function Tile({ sample, note }: { sample: Sample; note?: ReactNode }): ReactNode {
   return (
     <>
-      <img className="tile-picture" loading="lazy" decoding="async" src={picture(sample, "THUMBNAIL")} alt={sample.file} />
+      <Thumbnail src={picture(sample, "THUMBNAIL")} alt={sample.file} />
       <span className="tile-text">
         <strong>{sample.trueCode}</strong>
         {note ??

@@ -1,10 +1,13 @@
-import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { memo, useCallback, useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 import type { Windowed } from "./useWindow";
 import { useVisibleRows } from "./useVisibleRows";
 
 const TILE_PX = 132;
 const GAP_PX = 10;
 const ROW_PX = 150;
+/** Rows drawn beyond either edge of the window. */
+const BEYOND = 1;
+const REST_MS = 80;
 
 interface Props<T> {
   items: Windowed<T>;
@@ -29,43 +32,71 @@ export function TileGrid<T>({ items, onOpen, children }: Props<T>): ReactNode {
   }, []);
   // A row more than is known, so that one can scroll to what is still to come.
   const rows = Math.ceil(items.known / columns) + (items.hasMore ? 1 : 0);
-  const [first, end] = useVisibleRows(box, ROW_PX + GAP_PX, rows);
+  const [first, end] = useVisibleRows(box, ROW_PX + GAP_PX, rows, BEYOND);
   const { show } = items;
   useEffect(() => {
     show(first * columns, end * columns);
   }, [show, first, end, columns, items.known]);
-  const move = (event: KeyboardEvent<HTMLElement>, index: number) => {
-    const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
-    if (by === undefined) return;
-    event.preventDefault();
-    box.current?.querySelector<HTMLElement>(`[data-index="${index + by}"]`)?.focus();
-  };
+  const move = useCallback(
+    (event: KeyboardEvent<HTMLElement>, index: number) => {
+      const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
+      if (by === undefined) return;
+      event.preventDefault();
+      box.current?.querySelector<HTMLElement>(`[data-index="${index + by}"]`)?.focus();
+    },
+    [columns],
+  );
   const shown = Array.from({ length: Math.max(0, Math.min(items.known, end * columns) - first * columns) }, (_, index) => first * columns + index);
   return (
     <div ref={box} className="tiles" style={{ height: Math.max(1, rows) * (ROW_PX + GAP_PX) }}>
       <div className="gallery" style={{ transform: `translateY(${first * (ROW_PX + GAP_PX)}px)` }}>
-        {shown.map((index) => {
-          const item = items.at(index);
-          return (
-            <button
-              key={index}
-              type="button"
-              className="tile"
-              data-index={index}
-              aria-label={item === undefined ? "…" : undefined}
-              disabled={item === undefined}
-              onClick={() => {
-                onOpen(index);
-              }}
-              onKeyDown={(event) => {
-                move(event, index);
-              }}
-            >
-              {item && children(item)}
-            </button>
-          );
-        })}
+        {shown.map((index) => (
+          <Tile key={index} index={index} item={items.at(index)} onOpen={onOpen} onMove={move} draw={children as (item: unknown) => ReactNode} />
+        ))}
       </div>
     </div>
   );
+}
+
+interface TileProps {
+  index: number;
+  item: unknown;
+  onOpen: (index: number) => void;
+  onMove: (event: KeyboardEvent<HTMLElement>, index: number) => void;
+  draw: (item: unknown) => ReactNode;
+}
+
+/** Drawn once, however often the rows about it change. */
+const Tile = memo(function Tile({ index, item, onOpen, onMove, draw }: TileProps): ReactNode {
+  return (
+    <button
+      type="button"
+      className="tile"
+      data-index={index}
+      aria-label={item === undefined ? "…" : undefined}
+      disabled={item === undefined}
+      onClick={() => {
+        onOpen(index);
+      }}
+      onKeyDown={(event) => {
+        onMove(event, index);
+      }}
+    >
+      {item !== undefined && draw(item)}
+    </button>
+  );
+});
+
+/** A tile's picture, asked for once it stays: what only flies past while somebody scrolls is not. */
+export function Thumbnail({ src, alt }: { src: string; alt: string }): ReactNode {
+  const picture = useRef<HTMLImageElement>(null);
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      if (picture.current) picture.current.src = src;
+    }, REST_MS);
+    return () => {
+      clearTimeout(timer);
+    };
+  }, [src]);
+  return <img ref={picture} className="tile-picture" decoding="async" alt={alt} />;
 }

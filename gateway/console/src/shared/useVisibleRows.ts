@@ -1,11 +1,7 @@
 import { useEffect, useState, type RefObject } from "react";
 
-/** Rows drawn beyond either edge of the window; and how many pass before it is drawn anew. */
-const BEYOND = 6;
-const STEP = 4;
-
-/** Which rows of a tall element are in the window or near it: `[first, end)`. */
-export function useVisibleRows(element: RefObject<HTMLElement | null>, rowPx: number, rows: number): [number, number] {
+/** Which rows of a tall element are in the window or at most `beyond` rows from it: `[first, end)`. */
+export function useVisibleRows(element: RefObject<HTMLElement | null>, rowPx: number, rows: number, beyond: number): [number, number] {
   const [range, setRange] = useState<[number, number]>([0, Math.min(rows, 24)]);
   useEffect(() => {
     let frame = 0;
@@ -14,8 +10,8 @@ export function useVisibleRows(element: RefObject<HTMLElement | null>, rowPx: nu
       const box = element.current?.getBoundingClientRect();
       if (!box) return;
       const clamp = (row: number) => Math.min(rows, Math.max(0, row));
-      const first = clamp(Math.floor(-box.top / rowPx / STEP) * STEP - BEYOND);
-      const end = clamp(Math.ceil((window.innerHeight - box.top) / rowPx / STEP) * STEP + BEYOND);
+      const first = clamp(Math.floor(-box.top / rowPx) - beyond);
+      const end = clamp(Math.ceil((window.innerHeight - box.top) / rowPx) + beyond);
       setRange((before) => (before[0] === first && before[1] === end ? before : [first, end]));
     };
     const soon = () => {
@@ -29,6 +25,6 @@ export function useVisibleRows(element: RefObject<HTMLElement | null>, rowPx: nu
       document.removeEventListener("scroll", soon, { capture: true });
       window.removeEventListener("resize", soon);
     };
-  }, [element, rowPx, rows]);
+  }, [element, rowPx, rows, beyond]);
   return [Math.min(range[0], rows), Math.min(range[1], rows)];
 }

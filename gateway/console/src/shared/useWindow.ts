@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useReducer, useRef } from "react";
+import { startTransition, useCallback, useEffect, useReducer, useRef } from "react";
 import { ApiError } from "../api/client";
 import type { Query } from "../api/useQuery";
 import { useRetry } from "../api/useRetry";
@@ -52,7 +52,11 @@ function nothing<T>(key: string): Held<T> {
  * go of are asked for again by their tokens. `everyMs` asks again for what is held while the page is seen.
  */
 export function useWindow<T>(key: string, ask: Ask<T>, pageSize: number, everyMs?: number): Windowed<T> {
-  const [, redraw] = useReducer((count: number) => count + 1, 0);
+  const [, count] = useReducer((before: number) => before + 1, 0);
+  // Rows that came are drawn in pieces, between which the browser can show a frame.
+  const redraw = useCallback(() => {
+    startTransition(count);
+  }, []);
   const held = useRef<Held<T>>(null);
   held.current ??= nothing<T>(key);
   if (held.current.key !== key) {
@@ -74,7 +78,9 @@ export function useWindow<T>(key: string, ask: Ask<T>, pageSize: number, everyMs
           const token = own.tokens[page];
           if (token === undefined) break;
           const { items, next } = await asking.current({ pageSize, ...(token ? { pageToken: token } : {}) }, own.abort.signal);
-          own.pages.set(page, items);
+          // What has not changed stays the same object, and need not be drawn again.
+          const before = own.pages.get(page);
+          own.pages.set(page, before ? items.map((item, index) => kept(before[index], item)) : items);
           own.sizes[page] = items.length;
           own.answered = true;
           own.error = undefined;
@@ -95,7 +101,7 @@ export function useWindow<T>(key: string, ask: Ask<T>, pageSize: number, everyMs
         redraw();
       }
     },
-    [pageSize],
+    [pageSize, redraw],
   );
 
   const show = useCallback(
@@ -164,6 +170,10 @@ export function useWindow<T>(key: string, ask: Ask<T>, pageSize: number, everyMs
     },
     show,
   };
+}
+
+function kept<T>(before: T | undefined, now: T): T {
+  return before !== undefined && JSON.stringify(before) === JSON.stringify(now) ? before : now;
 }
 
 /** In which page an index falls, and where in it. */
