@@ -27,7 +27,14 @@ export function LogTail({ task, network, attempt, title }: { task: string; netwo
     };
   }, [task, network, attempt]);
   useEffect(() => {
-    if (following && box.current) box.current.scrollTop = box.current.scrollHeight;
+    if (!following) return;
+    // With the next frame's layout, instead of one of its own.
+    const frame = requestAnimationFrame(() => {
+      if (box.current) box.current.scrollTop = box.current.scrollHeight;
+    });
+    return () => {
+      cancelAnimationFrame(frame);
+    };
   }, [lines, following]);
   return (
     <Card

@@ -2,7 +2,7 @@ import { theme } from "antd";
 import { useEffect, useMemo, useRef, type ReactNode } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { smoothed, type Curve } from "./curves";
+import { merged, smoothed, type Curve } from "./curves";
 
 export interface Drawn {
   label: string;
@@ -43,11 +43,12 @@ export function LossChart({ drawn, words, logScale, smoothing, label, onRange }:
   const data = useMemo(() => aligned(drawn, smoothing), [drawn, smoothing]);
   const latest = useRef(data);
   latest.current = data;
+  const empty = data[0].length === 0;
   const range = useRef<[number, number]>(undefined);
 
   useEffect(() => {
     const element = holder.current;
-    if (!element) return;
+    if (!element || empty) return;
     let resting = 0;
     /** Shows a part of the curve, or all of it; who asked for it is told once it rests. */
     const go = (wanted: [number, number] | undefined) => {
@@ -182,16 +183,10 @@ export function LossChart({ drawn, words, logScale, smoothing, label, onRange }:
       made.destroy();
       plot.current = null;
     };
-  }, [labels, logScale, token, words.iteration, words.accuracy]);
+  }, [empty, labels, logScale, token, words.iteration, words.accuracy]);
 
-  // Points come in dozens a second; the picture changes once a frame.
   useEffect(() => {
-    const frame = requestAnimationFrame(() => {
-      if (plot.current) show(plot.current, data, range.current);
-    });
-    return () => {
-      cancelAnimationFrame(frame);
-    };
+    if (plot.current) show(plot.current, data, range.current);
   }, [data]);
 
   return <div ref={holder} role="application" tabIndex={0} aria-label={`${label} · ${words.hint}`} style={{ minHeight: HEIGHT }} />;
@@ -210,9 +205,10 @@ function extent([iterations]: uPlot.AlignedData): [number, number] {
 }
 
 function aligned(drawn: readonly Drawn[], smoothing: number): uPlot.AlignedData {
-  const tables = drawn.flatMap(({ curve }): uPlot.AlignedData[] => [
-    [curve.iterations, curve.losses, smoothed(curve, smoothing)],
-    [curve.validation.map((point) => point.iteration), curve.validation.map((point) => point.accuracy)],
-  ]);
-  return uPlot.join(tables);
+  return merged(
+    drawn.flatMap(({ curve }) => [
+      { at: curve.iterations, columns: [curve.losses, smoothed(curve, smoothing)] },
+      { at: curve.validation.map((point) => point.iteration), columns: [curve.validation.map((point) => point.accuracy)] },
+    ]),
+  );
 }

@@ -38,7 +38,9 @@ export function smoothed(curve: Curve, weight: number): number[] {
   let before = curve.iterations[0] ?? 0;
   return curve.losses.map((loss, index) => {
     const at = curve.iterations[index] ?? before;
-    const kept = weight ** Math.max(1, at - before);
+    const steps = at - before;
+    // A power takes longer than all the rest, and most points follow one another.
+    const kept = steps > 1 ? weight ** steps : weight;
     before = at;
     mean = kept * mean + (1 - kept) * loss;
     mass = kept * mass + (1 - kept);
@@ -51,16 +53,65 @@ export function detailed(curve: Curve, part: Curve): Curve {
   const first = part.iterations[0];
   const last = part.iterations.at(-1);
   if (first === undefined || last === undefined) return curve;
-  const before = curve.iterations.findIndex((iteration) => iteration >= first);
-  const after = curve.iterations.findIndex((iteration) => iteration > last);
-  const joined = (whole: number[], fine: number[]) => [
-    ...whole.slice(0, before < 0 ? whole.length : before),
-    ...fine,
-    ...(after < 0 ? [] : whole.slice(after)),
-  ];
+  const before = placed(curve.iterations, first);
+  const after = placed(curve.iterations, last + 1);
+  const joined = (whole: number[], fine: number[]) => whole.slice(0, before).concat(fine, whole.slice(after));
   return {
     iterations: joined(curve.iterations, part.iterations),
     losses: joined(curve.losses, part.losses),
     validation: curve.validation,
   };
+}
+
+/** The curve up to before an iteration: after a fault a training goes on from its checkpoint (T5). */
+export function cutBack(curve: Curve, iteration: number): Curve {
+  const kept = placed(curve.iterations, iteration);
+  return {
+    iterations: curve.iterations.slice(0, kept),
+    losses: curve.losses.slice(0, kept),
+    validation: curve.validation.filter((point) => point.iteration < iteration),
+  };
+}
+
+/** Where the first of the ascending numbers is that is not less. */
+function placed(numbers: readonly number[], least: number): number {
+  let [low, high] = [0, numbers.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((numbers[middle] ?? least) < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** What is known at some ascending iterations. */
+export interface Table {
+  at: number[];
+  columns: number[][];
+}
+
+/** All tables over all of their iterations; null where one says nothing. They may have 100,000 rows each. */
+export function merged(tables: readonly Table[]): [number[], ...(number | null)[][]] {
+  const iterations = tables.reduce<number[]>((all, { at }) => union(all, at), []);
+  return [iterations, ...tables.flatMap(({ at, columns }) => columns.map((values) => spread(iterations, at, values)))];
+}
+
+/** The numbers of both, ascending, each once. */
+function union(a: number[], b: number[]): number[] {
+  if (a.length === 0) return b;
+  if (b.length <= a.length && b.every((number) => number === a[placed(a, number)])) return a;
+  const all: number[] = [];
+  for (let [i, j] = [0, 0]; i < a.length || j < b.length; ) {
+    const [left, right] = [a[i] ?? Number.POSITIVE_INFINITY, b[j] ?? Number.POSITIVE_INFINITY];
+    all.push(Math.min(left, right));
+    if (left <= right) i += 1;
+    if (right <= left) j += 1;
+  }
+  return all;
+}
+
+function spread(iterations: number[], at: number[], values: number[]): (number | null)[] {
+  if (at.length === iterations.length) return values;
+  let next = 0;
+  return iterations.map((iteration) => (at[next] === iteration ? (values[next++] ?? null) : null));
 }

@@ -1,7 +1,7 @@
-import { useEffect, useRef, useState } from "react";
+import { startTransition, useEffect, useRef, useState } from "react";
 import { address, api, type Schemas } from "../api/client";
 import { follow } from "../api/events";
-import { EMPTY, extended, type Curve } from "./curves";
+import { EMPTY, cutBack, extended, type Curve } from "./curves";
 
 export type Network = "NETWORK_CLASSIFICATION" | "NETWORK_SEGMENTATION";
 
@@ -11,6 +11,8 @@ export interface LiveCurve {
 }
 
 const SHOWN_POINTS = 2000;
+/** Points come in dozens a second; nobody sees more than some pictures of them. */
+const DRAWN_MS = 100;
 
 /** JSON has no NaN: a loss that is none comes as the text "NaN", whatever its type says. */
 function finite(loss: number): number {
@@ -54,11 +56,17 @@ export function useLossCurve(task: string, network: Network, attempt: number, ru
     const abort = new AbortController();
     let close: () => void = () => undefined;
     let drawing = 0;
+    let drawn = 0;
+    let told: LiveCurve["connection"] = "loading";
     const put = (connection: LiveCurve["connection"]) => {
-      cancelAnimationFrame(drawing);
-      drawing = requestAnimationFrame(() => {
-        setState({ curve: held.current, connection });
-      });
+      told = connection;
+      drawing ||= window.setTimeout(() => {
+        drawing = 0;
+        drawn = performance.now();
+        startTransition(() => {
+          setState({ curve: held.current, connection: told });
+        });
+      }, Math.max(0, drawn + DRAWN_MS - performance.now()));
     };
     void askCurve(task, network, undefined, abort.signal)
       .then(({ curve, attempt: of }) => {
@@ -75,12 +83,7 @@ export function useLossCurve(task: string, network: Network, attempt: number, ru
             const last = held.current.iterations.at(-1) ?? -1;
             // After a fault the training goes on from its checkpoint, and the curve is cut back to it (T5).
             if (message.losses.length > 0 && first + message.losses.length - 1 < last) {
-              const kept = held.current.iterations.findIndex((iteration) => iteration >= first);
-              held.current = {
-                iterations: held.current.iterations.slice(0, kept),
-                losses: held.current.losses.slice(0, kept),
-                validation: held.current.validation.filter((point) => point.iteration < first),
-              };
+              held.current = cutBack(held.current, first);
             }
             held.current = extended(
               held.current,
@@ -107,7 +110,7 @@ export function useLossCurve(task: string, network: Network, attempt: number, ru
     return () => {
       abort.abort();
       close();
-      cancelAnimationFrame(drawing);
+      clearTimeout(drawing);
     };
   }, [task, network, attempt, running]);
   return state;

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from "react";
+import { startTransition, useCallback, useEffect, useState } from "react";
 import { ApiError, address, api } from "../api/client";
 import { follow } from "../api/events";
 import { useRetry } from "../api/useRetry";
@@ -16,20 +16,26 @@ export function useTask(id: string): WatchedTask {
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     const abort = new AbortController();
+    // A whole page is drawn by it: in pieces, between which the browser can show a frame.
+    const put = (next: typeof state) => {
+      startTransition(() => {
+        setState(next);
+      });
+    };
     let close: () => void = () => undefined;
     api
       .get("/v1/tasks/{task}", { path: { task: id }, signal: abort.signal })
       .then((task) => {
-        setState({ id, task });
+        put({ id, task });
         const url = address("/v1/tasks/{task}:watch", { task: id }, { cursor: task.revision, follow: true });
         close = follow<{ task?: Task }>(url, "WatchTaskResponse", {
           onMessage: (message) => {
-            if (message.task) setState({ id, task: message.task });
+            if (message.task) put({ id, task: message.task });
           },
         }).close;
       })
       .catch((error: unknown) => {
-        if (!abort.signal.aborted) setState({ id, error: error instanceof ApiError ? error : new ApiError(0, undefined) });
+        if (!abort.signal.aborted) put({ id, error: error instanceof ApiError ? error : new ApiError(0, undefined) });
       });
     return () => {
       abort.abort();
