@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from "react";
+import { startTransition, useCallback, useEffect, useRef, useState } from "react";
 import { ApiError } from "./client";
 import { useRetry } from "./useRetry";
 
@@ -27,7 +27,10 @@ export function useQuery<T>(key: string, ask: (signal: AbortSignal) => Promise<T
     asking
       .current(abort.signal)
       .then((data) => {
-        setState({ key, data, loading: false });
+        // Much may be drawn by it: in pieces, between which the browser can show a frame.
+        startTransition(() => {
+          setState({ key, data, loading: false });
+        });
       })
       .catch((error: unknown) => {
         if (abort.signal.aborted) return;
