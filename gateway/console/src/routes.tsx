@@ -1,11 +1,18 @@
-import { lazy, type ComponentType } from "react";
+import type { ComponentType } from "react";
 import { Navigate, createBrowserRouter } from "react-router";
+import { deferred } from "./shared/deferred";
+import type { Role } from "./shared/session";
+import { For } from "./shell/For";
 import { Shell } from "./shell/Shell";
 
-/** A page of its own file, loaded when it is first opened. */
-function page(load: () => Promise<{ default: ComponentType }>) {
-  const Loaded = lazy(load);
-  return <Loaded />;
+/** A page of its own file, loaded when it is first opened by somebody of at least that role. */
+function page(load: () => Promise<{ default: ComponentType }>, least: Role = "ROLE_VIEWER") {
+  const Loaded = deferred(load);
+  return (
+    <For least={least}>
+      <Loaded />
+    </For>
+  );
 }
 
 export const router = createBrowserRouter([
@@ -17,7 +24,7 @@ export const router = createBrowserRouter([
       { path: "/models/:model", element: page(() => import("./pages/Model")) },
       { path: "/models/:model/compare", element: page(() => import("./pages/Compare")) },
       { path: "/compare", element: page(() => import("./pages/CompareRuns")) },
-      { path: "/new", element: page(() => import("./pages/NewModel")) },
+      { path: "/new", element: page(() => import("./pages/NewModel"), "ROLE_ENGINEER") },
       { path: "/tasks", element: page(() => import("./pages/Tasks")) },
       { path: "/tasks/:task", element: page(() => import("./pages/Monitor")) },
       { path: "/reports/:report", element: page(() => import("./pages/Report")) },
@@ -26,8 +33,8 @@ export const router = createBrowserRouter([
       { path: "/datasets/:dataset/:path", element: page(() => import("./pages/Samples")) },
       { path: "/images", element: page(() => import("./pages/Images")) },
       { path: "/master-data", element: page(() => import("./pages/MasterData")) },
-      { path: "/users", element: page(() => import("./pages/Users")) },
-      { path: "/audit", element: page(() => import("./pages/Audit")) },
+      { path: "/users", element: page(() => import("./pages/Users"), "ROLE_ADMIN") },
+      { path: "/audit", element: page(() => import("./pages/Audit"), "ROLE_ADMIN") },
       { path: "/system", element: page(() => import("./pages/System")) },
       { path: "*", element: page(() => import("./pages/NotFound")) },
     ],

@@ -49,6 +49,15 @@ export class ApiError extends Error {
   }
 }
 
+/** Longer than the gateway lets any request take: after it the line is dead, whatever the browser still hopes. */
+const TIME_LIMIT_MS = 45_000;
+
+/** Told to the window when somebody is logged in again: what was refused meanwhile is asked again. */
+export const SIGNED_IN = "loupe-signed-in";
+
+const ENTRANCES: ReadonlySet<string> = new Set(["/v1/session", "/v1/whoami"]);
+
+let signedOut = false;
 let onSignedOut: () => void = () => undefined;
 
 /** Whom to tell when the session is over. */
@@ -82,22 +91,45 @@ async function call<P extends keyof paths, M extends Method>(
   if (options.body !== undefined) headers["Content-Type"] = "application/json";
   if (options.etag) headers["If-Match"] = `"${options.etag}"`;
   if (options.idempotencyKey) headers["Idempotency-Key"] = options.idempotencyKey;
+  // Every refused request is a line of the audit log: pages that ask by themselves wait for the next log-in.
+  if (signedOut && !ENTRANCES.has(template)) throw new ApiError(401, undefined);
+  const limit = new AbortController();
+  const cut = () => {
+    limit.abort();
+  };
+  const timer = setTimeout(cut, TIME_LIMIT_MS);
+  options.signal?.addEventListener("abort", cut);
   let response: Response;
+  let answered: unknown;
   try {
+    options.signal?.throwIfAborted();
     response = await fetch(address(template, options.path as Record<string, string>, options.query), {
       method: method.toUpperCase(),
       headers,
       body: options.body === undefined ? null : JSON.stringify(options.body),
-      signal: options.signal ?? null,
+      signal: limit.signal,
     });
+    // An answer that breaks off is none; a refusal counts without its words.
+    answered = await (response.ok ? response.json() : response.json().catch(() => undefined));
   } catch (error) {
     if (options.signal?.aborted) throw error;
     throw new ApiError(0, undefined);
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener("abort", cut);
   }
-  if (response.ok) return (await response.json()) as Answer<Operation<P, M>>;
-  const problem = (await response.json().catch(() => undefined)) as Problem | undefined;
-  if (response.status === 401 && template !== "/v1/session") onSignedOut();
-  throw new ApiError(response.status, problem);
+  if (response.ok) {
+    if (template === "/v1/whoami" && signedOut) {
+      signedOut = false;
+      window.dispatchEvent(new Event(SIGNED_IN));
+    }
+    return answered as Answer<Operation<P, M>>;
+  }
+  if (response.status === 401 && template !== "/v1/session") {
+    signedOut = true;
+    onSignedOut();
+  }
+  throw new ApiError(response.status, answered as Problem | undefined);
 }
 
 export const api = {

@@ -17,12 +17,14 @@ export function useQuery<T>(key: string, ask: (signal: AbortSignal) => Promise<T
   const [state, setState] = useState<{ key: string; data?: T; error?: ApiError; loading: boolean }>({ key, loading: true });
   const [turn, setTurn] = useState(0);
   const asking = useRef(ask);
+  const busy = useRef(false);
   useEffect(() => {
     asking.current = ask;
   });
 
   useEffect(() => {
     const abort = new AbortController();
+    busy.current = true;
     setState((before) => (before.key === key ? { ...before, loading: true } : { key, loading: true }));
     asking
       .current(abort.signal)
@@ -36,6 +38,9 @@ export function useQuery<T>(key: string, ask: (signal: AbortSignal) => Promise<T
         if (abort.signal.aborted) return;
         const told = error instanceof ApiError ? error : new ApiError(0, undefined);
         setState((before) => ({ ...before, key, error: told, loading: false }));
+      })
+      .finally(() => {
+        if (!abort.signal.aborted) busy.current = false;
       });
     return () => {
       abort.abort();
@@ -49,7 +54,8 @@ export function useQuery<T>(key: string, ask: (signal: AbortSignal) => Promise<T
   useEffect(() => {
     if (!everyMs) return;
     const timer = setInterval(() => {
-      if (document.visibilityState === "visible") reload();
+      // On a slow line an answer may take longer than that; asking anew would be for ever.
+      if (document.visibilityState === "visible" && !busy.current) reload();
     }, everyMs);
     return () => {
       clearInterval(timer);

@@ -1,11 +1,12 @@
 import { useEffect } from "react";
-import type { ApiError } from "./client";
+import { SIGNED_IN, type ApiError } from "./client";
 
 const RETRY_MS = 4000;
 
-/** Asks again by itself, once the server can be reached, for what failed because it could not. */
+/** Asks again by itself what failed because the server could not be reached, or because the session was over. */
 export function useRetry(error: ApiError | undefined, again: () => void): void {
   const away = error?.status === 0 || error?.status === 503;
+  const refused = error?.status === 401;
   useEffect(() => {
     if (!away) return;
     const timer = setInterval(again, RETRY_MS);
@@ -15,4 +16,11 @@ export function useRetry(error: ApiError | undefined, again: () => void): void {
       window.removeEventListener("online", again);
     };
   }, [away, again]);
+  useEffect(() => {
+    if (!refused) return;
+    window.addEventListener(SIGNED_IN, again);
+    return () => {
+      window.removeEventListener(SIGNED_IN, again);
+    };
+  }, [refused, again]);
 }

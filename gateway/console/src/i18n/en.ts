@@ -54,7 +54,13 @@ export const en: Words = {
     trace: "Trace",
     crashed: "This page failed",
     crashedHint: "Reload it; if that does not help, tell your administrator what stands below.",
+    signedOut: "Your session is over; log in again",
+    signedOutHint: "Your session is over. Log in again to go on where you were; nothing you entered is lost.",
+    forbidden: "Not allowed",
+    needsRole: (least, own) => `This needs the role ${least}, yours is ${own}; ask an administrator`,
   },
+  /** The servers' own sentences are English already. */
+  refusals: {},
   login: {
     title: "Log in to Loupe",
     subtitle: "Defect classification for display panels · model library",

@@ -5,6 +5,7 @@ import { Link, useSearchParams } from "react-router";
 import { api, type Schemas } from "../api/client";
 import { useQuery } from "../api/useQuery";
 import { useSpeech } from "../i18n";
+import { deferred } from "../shared/deferred";
 import { Marks } from "../shared/Marks";
 import { More } from "../shared/More";
 import { Page } from "../shared/Page";
@@ -13,7 +14,7 @@ import { useSession } from "../shared/session";
 import { Answered, Nothing } from "../shared/states";
 import { usePages } from "../shared/usePages";
 
-const ImportFolder = lazy(() => import("../shared/ImportFolder"));
+const ImportFolder = deferred(() => import("../shared/ImportFolder"));
 
 /** 数据集: datasets, and the data paths of each. */
 export default function Datasets(): ReactNode {

@@ -1,16 +1,17 @@
 import { PlusOutlined } from "@ant-design/icons";
 import { Button, Descriptions, Table } from "antd";
-import { Suspense, lazy, useState, type ReactNode } from "react";
+import { Suspense, useState, type ReactNode } from "react";
 import { api, type Schemas } from "../api/client";
 import { useQuery } from "../api/useQuery";
 import { useSpeech } from "../i18n";
+import { deferred } from "../shared/deferred";
 import { Json } from "../shared/Json";
 import { Page } from "../shared/Page";
 import { lastPart, shortPath, time } from "../shared/format";
 import { useSession } from "../shared/session";
 import { Answered, Nothing } from "../shared/states";
 
-const NewImageVersion = lazy(() => import("../shared/NewImageVersion"));
+const NewImageVersion = deferred(() => import("../shared/NewImageVersion"));
 
 /** 镜像: the algorithm images and their versions. */
 export default function Images(): ReactNode {

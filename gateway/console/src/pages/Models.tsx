@@ -1,10 +1,11 @@
 import { PlusOutlined } from "@ant-design/icons";
 import { Button, Input, Select, Table, Tag } from "antd";
-import { Suspense, lazy, useState, type ReactNode } from "react";
+import { Suspense, useState, type ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api, type Schemas } from "../api/client";
 import { useQuery } from "../api/useQuery";
 import { useSpeech } from "../i18n";
+import { deferred } from "../shared/deferred";
 import { More } from "../shared/More";
 import { Page } from "../shared/Page";
 import { lastPart, time } from "../shared/format";
@@ -13,7 +14,7 @@ import { Answered, Nothing } from "../shared/states";
 import { useDebounced } from "../shared/useDebounced";
 import { usePages } from "../shared/usePages";
 
-const ExportVersion = lazy(() => import("../shared/ExportVersion"));
+const ExportVersion = deferred(() => import("../shared/ExportVersion"));
 
 /** 模型库: all released models. */
 export default function Models(): ReactNode {

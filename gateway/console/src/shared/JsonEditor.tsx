@@ -1,12 +1,13 @@
 import { Button } from "antd";
-import { Suspense, lazy, type ReactNode } from "react";
+import { Suspense, type ReactNode } from "react";
 import type { Schemas } from "../api/client";
 import { useSpeech } from "../i18n";
 import { useAppearance } from "../shell/appearance";
+import { deferred } from "./deferred";
 import { jsonFault, pathOf, type Known } from "./json";
 import { Loading } from "./states";
 
-const CodeEditor = lazy(() => import("./CodeEditor"));
+const CodeEditor = deferred(() => import("./CodeEditor"));
 
 interface Props {
   label: string;

@@ -3,16 +3,40 @@ import { CloudServerOutlined } from "@ant-design/icons";
 import { Alert, Button, Empty, Skeleton } from "antd";
 import { Component, type ReactNode } from "react";
 import type { ApiError } from "../api/client";
+import { useWaiting } from "../api/reach";
 import type { Query } from "../api/useQuery";
-import { useSpeech } from "../i18n";
+import { useSpeech, type Speech, type Words } from "../i18n";
+import { NewBuild } from "./deferred";
 
 export function Loading(): ReactNode {
   const { t } = useSpeech();
+  const waiting = useWaiting();
+  if (waiting) {
+    return (
+      <div className="pad">
+        <Away />
+      </div>
+    );
+  }
   return (
     <div role="status" aria-label={t.states.loading} className="pad">
       <Skeleton active paragraph={{ rows: 6 }} />
     </div>
   );
+}
+
+function Away({ action }: { action?: ReactNode }): ReactNode {
+  const { t } = useSpeech();
+  return <Alert type="warning" showIcon icon={<CloudServerOutlined />} title={t.states.offline} action={action} />;
+}
+
+/** What a server's refusal says to a person: its own sentence, or that of the person's language. */
+export function said(error: ApiError, { t, language }: Speech): string {
+  if (error.status === 0) return t.states.offline;
+  if (error.status === 401) return t.states.signedOut;
+  const { reason = "", code = "", metadata = {} } = error.problem ?? {};
+  if (language === "zh" && metadata["message_zh"]) return metadata["message_zh"];
+  return (t.refusals[reason] ?? t.refusals[code])?.(metadata) ?? error.message;
 }
 
 export function Nothing({ text, children }: { text?: string; children?: ReactNode }): ReactNode {
@@ -26,7 +50,8 @@ export function Nothing({ text, children }: { text?: string; children?: ReactNod
 
 /** A failure in words: each fault with its field, and the trace that an operator finds the request by. */
 export function Failure({ error, retry }: { error: ApiError; retry?: () => void }): ReactNode {
-  const { t, pick } = useSpeech();
+  const speech = useSpeech();
+  const { t, pick } = speech;
   const again = retry && (
     <Button size="small" onClick={retry}>
       {t.common.retry}
@@ -35,14 +60,12 @@ export function Failure({ error, retry }: { error: ApiError; retry?: () => void 
   if (error.status === 404) {
     return <Alert type="error" showIcon title={t.states.notFound} description={t.states.notFoundHint} />;
   }
-  if (error.status === 0) {
-    return <Alert type="warning" showIcon icon={<CloudServerOutlined />} title={t.states.offline} action={again} />;
-  }
+  if (error.status === 0) return <Away action={again} />;
   return (
     <Alert
       type="error"
       showIcon
-      title={error.violations.length === 0 ? error.message : t.states.failed}
+      title={error.violations.length === 0 ? said(error, speech) : t.states.failed}
       description={
         <>
           {error.violations.length > 0 && (
@@ -81,9 +104,11 @@ export function Answered<T>({ query, children }: { query: Query<T>; children: (d
 
 interface BoundaryProps {
   children: ReactNode;
-  title: string;
-  hint: string;
+  words: Words["states"];
 }
+
+const RELOADED = "loupe.reloaded";
+const RELOAD_ONCE_IN_MS = 30_000;
 
 /** Keeps a bug of one page from taking the menu with it. */
 export class Boundary extends Component<BoundaryProps, { error: Error | undefined }> {
@@ -93,12 +118,21 @@ export class Boundary extends Component<BoundaryProps, { error: Error | undefine
     return { error };
   }
 
+  /** A new build has no use for an old page; once, lest a build that lacks a file reloads for ever. */
+  override componentDidCatch(error: Error): void {
+    const now = Date.now();
+    if (!(error instanceof NewBuild) || now - Number(sessionStorage.getItem(RELOADED)) < RELOAD_ONCE_IN_MS) return;
+    sessionStorage.setItem(RELOADED, String(now));
+    window.location.reload();
+  }
+
   override render(): ReactNode {
     if (!this.state.error) return this.props.children;
+    const { words } = this.props;
     return (
       <main className="big" role="alert">
-        <h1 className="page-title">{this.props.title}</h1>
-        <p>{this.props.hint}</p>
+        <h1 className="page-title">{words.crashed}</h1>
+        <p>{words.crashedHint}</p>
         <pre>{this.state.error.message}</pre>
       </main>
     );

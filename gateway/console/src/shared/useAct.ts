@@ -2,11 +2,12 @@ import { App } from "antd";
 import { useCallback } from "react";
 import { ApiError } from "../api/client";
 import { useSpeech } from "../i18n";
+import { said } from "./states";
 
 /** Runs something a person asked for, and tells what came of it. Answers whether it worked. */
 export function useAct(): (work: () => Promise<unknown>, success?: string) => Promise<boolean> {
   const { message } = App.useApp();
-  const { t, pick } = useSpeech();
+  const speech = useSpeech();
   return useCallback(
     async (work, success) => {
       try {
@@ -15,11 +16,11 @@ export function useAct(): (work: () => Promise<unknown>, success?: string) => Pr
         return true;
       } catch (failure) {
         if (!(failure instanceof ApiError)) throw failure;
-        const told = failure.violations.map((fault) => pick(fault.message, fault.messageZh)).join("; ");
-        message.error(failure.status === 0 ? t.states.offline : told || failure.message);
+        const told = failure.violations.map((fault) => speech.pick(fault.message, fault.messageZh)).join("; ");
+        message.error(told || said(failure, speech));
         return false;
       }
     },
-    [message, t, pick],
+    [message, speech],
   );
 }

@@ -12,7 +12,7 @@ interface Entered {
 }
 
 /** User name and password; with a one-time password an own one is chosen in the same step. */
-export default function Login({ onEntered }: { onEntered: () => void }): ReactNode {
+export default function Login({ onEntered, hint }: { onEntered: () => void; hint?: string }): ReactNode {
   const { t } = useSpeech();
   const [error, setError] = useState<ApiError>();
   const [changing, setChanging] = useState(false);
@@ -44,6 +44,7 @@ export default function Login({ onEntered }: { onEntered: () => void }): ReactNo
           <h1 className="page-title">{t.login.title}</h1>
         </div>
         <p className="dim">{t.login.subtitle}</p>
+        {hint && <Alert type="info" showIcon title={hint} style={{ marginBottom: 12 }} />}
         <Form<Entered> layout="vertical" onFinish={enter} disabled={busy} requiredMark={false}>
           <Form.Item name="user" label={t.login.user} rules={[{ required: true }]}>
             <Input autoComplete="username" autoFocus readOnly={changing} />

@@ -14,23 +14,36 @@ import {
   UserOutlined,
 } from "@ant-design/icons";
 import { Button, Dropdown, Layout, Menu, theme } from "antd";
-import { Suspense, lazy, useCallback, useEffect, useMemo, useState, type ReactNode } from "react";
+import { Suspense, useCallback, useEffect, useMemo, useState, type ReactNode } from "react";
 import { Link, Outlet, useLocation } from "react-router";
 import { ApiError, api, whenSignedOut, type Schemas } from "../api/client";
+import { useRetry } from "../api/useRetry";
 import { useSpeech } from "../i18n";
+import { deferred } from "../shared/deferred";
 import { lastPart } from "../shared/format";
 import { SessionContext, admits, type Session } from "../shared/session";
 import { Boundary, Failure, Loading } from "../shared/states";
 import { useAppearance } from "./appearance";
 
 // Most of who opens a page is logged in: forms are loaded when there is one to fill in.
-const ChangePassword = lazy(() => import("./ChangePassword"));
-const Login = lazy(() => import("./Login"));
+const ChangePassword = deferred(() => import("./ChangePassword"));
+const Login = deferred(() => import("./Login"));
 
-type Who = { principal: Schemas["Principal"] } | { error: ApiError } | "out" | undefined;
+interface LoggedIn {
+  principal: Schemas["Principal"];
+  /** The session is over; what was begun in it waits for the next one. */
+  ended?: boolean;
+}
+
+type Who = LoggedIn | { error: ApiError } | "out" | undefined;
+
+function out(before: Who): Who {
+  return before && typeof before === "object" && "principal" in before ? { ...before, ended: true } : "out";
+}
 
 /** The frame of every page: who is logged in, the menu, language and appearance. */
 export function Shell(): ReactNode {
+  const { t } = useSpeech();
   const [who, setWho] = useState<Who>();
   const ask = useCallback(() => {
     api.get("/v1/whoami").then(
@@ -38,16 +51,18 @@ export function Shell(): ReactNode {
         setWho({ principal });
       },
       (error: unknown) => {
-        setWho(error instanceof ApiError && error.status !== 401 ? { error } : "out");
+        const told = error instanceof ApiError ? error : new ApiError(0, undefined);
+        setWho((before) => (told.status === 401 ? out(before) : { error: told }));
       },
     );
   }, []);
   useEffect(() => {
     whenSignedOut(() => {
-      setWho("out");
+      setWho(out);
     });
     ask();
   }, [ask]);
+  useRetry(typeof who === "object" && "error" in who ? who.error : undefined, ask);
 
   if (who === undefined) return <Loading />;
   if (who === "out") {
@@ -64,14 +79,35 @@ export function Shell(): ReactNode {
       </div>
     );
   }
+  const { principal, ended } = who;
   return (
-    <Frame
-      principal={who.principal}
-      onLeft={() => {
-        setWho("out");
-      }}
-    />
+    <>
+      <Frame
+        // Nobody goes on with what somebody else began.
+        key={`${principal.name} ${principal.role}`}
+        principal={principal}
+        onLeft={() => {
+          setWho("out");
+        }}
+      />
+      {ended && (
+        <dialog ref={cover} className="login-again" aria-label={t.states.signedOut} onCancel={stay}>
+          <Suspense fallback={<Loading />}>
+            <Login hint={t.states.signedOutHint} onEntered={ask} />
+          </Suspense>
+        </dialog>
+      )}
+    </>
   );
+}
+
+/** Above everything, dialogs too, which can be neither seen nor used meanwhile. */
+function cover(dialog: HTMLDialogElement | null): void {
+  if (dialog && !dialog.open) dialog.showModal();
+}
+
+function stay(event: { preventDefault: () => void }): void {
+  event.preventDefault();
 }
 
 function Frame({ principal, onLeft }: { principal: Schemas["Principal"]; onLeft: () => void }): ReactNode {
@@ -125,7 +161,7 @@ function Frame({ principal, onLeft }: { principal: Schemas["Principal"]; onLeft:
         </Layout.Sider>
         <Layout>
           <Top session={session} />
-          <Boundary key={location.pathname} title={t.states.crashed} hint={t.states.crashedHint}>
+          <Boundary key={location.pathname} words={t.states}>
             <Suspense fallback={<Loading />}>
               <Outlet />
             </Suspense>

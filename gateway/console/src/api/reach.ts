@@ -1,0 +1,36 @@
+/** Whether the server can be reached, asked for by whoever waits for it. */
+import { useSyncExternalStore } from "react";
+
+const ASK_MS = 3000;
+
+let waiting = 0;
+const told = new Set<() => void>();
+
+function count(by: 1 | -1): void {
+  waiting += by;
+  for (const tell of told) tell();
+}
+
+function listen(tell: () => void): () => void {
+  told.add(tell);
+  return () => told.delete(tell);
+}
+
+/** Returns when the server answers. */
+export async function whenReachable(): Promise<void> {
+  count(1);
+  try {
+    for (;;) {
+      const answer = await fetch("/healthz", { cache: "no-store" }).catch(() => undefined);
+      if (answer?.ok) return;
+      await new Promise((resolve) => setTimeout(resolve, ASK_MS));
+    }
+  } finally {
+    count(-1);
+  }
+}
+
+/** Whether somebody waits for the server. */
+export function useWaiting(): boolean {
+  return useSyncExternalStore(listen, () => waiting > 0);
+}
