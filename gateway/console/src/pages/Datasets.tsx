@@ -1,6 +1,6 @@
 import { ImportOutlined } from "@ant-design/icons";
 import { Button, Table, Tabs, Tag } from "antd";
-import { Suspense, lazy, useState, type ReactNode } from "react";
+import { Suspense, useState, type ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api, type Schemas } from "../api/client";
 import { useQuery } from "../api/useQuery";

@@ -1,6 +1,6 @@
 import { CheckCircleFilled, ClockCircleOutlined, CloseCircleFilled, LoadingOutlined, MinusCircleOutlined } from "@ant-design/icons";
 import { Alert, Badge, Button, Card, Modal, Progress, Segmented, Slider, Switch } from "antd";
-import { lazy, Suspense, useEffect, useMemo, useState, type ReactNode } from "react";
+import { Suspense, useEffect, useMemo, useState, type ReactNode } from "react";
 import { Link, useParams } from "react-router";
 import { address, type Schemas } from "../api/client";
 import { useQuery } from "../api/useQuery";
