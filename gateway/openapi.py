@@ -24,6 +24,9 @@ The model library over HTTP, transcoded from its gRPC contracts by the rules of 
 * Send `Authorization: Bearer <token>` with every request; each operation names the least role it takes.
 * Failures are problem details (RFC 9457) with all violations of the request at once.
 * Lists are paged: pass `nextPageToken` back as `pageToken`.
+* `Idempotency-Key` is for what a repeat would do twice: tasks and tokens. Whatever else is made has a name of
+  the caller's, so that a repeat is 409; every other POST means a state, which a repeat finds reached already.
+* `If-Match` with the `ETag` of a task, model version or user acts only if nobody changed it since.
 * Live parts are server-sent events. Open one again with `Last-Event-ID` and nothing is missed or doubled;
   `event: end` says that there is nothing more to come.
 """

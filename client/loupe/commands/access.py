@@ -1,5 +1,6 @@
 """`loupe users`, `tokens` and `whoami` (A1, A2)."""
 
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -174,7 +175,10 @@ async def create_token(session: Session, user: str, role: str, description: str,
     wanted = identity_pb2.Token(description=description, role=access_pb2.Role.Value(f"ROLE_{role.upper()}"))
     wanted.expire_time.FromDatetime(datetime.now(UTC) + timedelta(days=days))
     made = await session.client.identity.CreateToken(
-        identity_service_pb2.CreateTokenRequest(parent=names.resource("users", user), token=wanted)
+        # An answer that is lost on the way must not leave a token behind that nobody has.
+        identity_service_pb2.CreateTokenRequest(
+            parent=names.resource("users", user), token=wanted, request_id=uuid.uuid4().hex
+        )
     )
     session.out.answer(
         message_json(made),

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from services.kit.auth import Principal, Role
 from services.kit.database import Sessions
-from services.kit.errors import AlreadyExists, Unauthenticated
+from services.kit.errors import AlreadyExists, FailedPrecondition, Unauthenticated
 from services.kit.process import Clock
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.identity import (
@@ -19,6 +19,8 @@ from services.registry.domain.identity import (
 )
 from services.registry.domain.paging import Page, PageRequest
 from services.registry.storage.identity import AuditLog, Identities
+from services.registry.wire.identity import user_out
+from services.registry.wire.values import require_etag
 
 
 class StoredTokens:
@@ -63,26 +65,42 @@ class Accounts:
         async with self._sessions.begin() as session:
             return await Identities(session).list_users(page)
 
-    async def update_user(self, user: User, fields: frozenset[str], by: str) -> User:
+    async def update_user(self, user: User, fields: frozenset[str], *, etag: str, by: str) -> User:
         """The user with what is new of it; sessions of a disabled one end."""
         async with self._sessions.begin() as session:
             identities = Identities(session)
-            changed = change_user(await identities.get_user(user.id), user, fields, by)
+            await identities.lock_user(user.id)
+            before = await identities.get_user(user.id)
+            require_etag(user_out(before), etag)
+            changed = change_user(before, user, fields, by)
             await identities.update_user(changed)
             if changed.disabled:
                 await identities.end_sessions(changed.id)
         return changed
 
     async def create_token(
-        self, user: str, role: Grant | None, description: str, expire_time: datetime | None
+        self,
+        user: str,
+        role: Grant | None,
+        description: str,
+        expire_time: datetime | None,
+        *,
+        request_id: str,
     ) -> tuple[Token, PresentedToken]:
-        """A new token and its secret, which nobody can see again."""
+        """A new token and its secret, which nobody can see again; a repetition gives it another secret."""
         async with self._sessions.begin() as session:
             identities = Identities(session)
+            owner = await identities.get_user(user)
             token, presented = issue(
-                await identities.get_user(user), role, description, expire_time, self._clock.now()
+                owner, role, description, expire_time, self._clock.now(), request_id=request_id
             )
-            await identities.add_token(token)
+            if not await identities.keep_token(token):
+                raise FailedPrecondition(
+                    f"the request with this id made {token.name}, which was revoked since; "
+                    "choose another request_id",
+                    reason="TOKEN_REVOKED",
+                    token=token.name,
+                )
         return token, presented
 
     async def tokens(self, user: str, page: PageRequest) -> Page[Token]:

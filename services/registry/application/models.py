@@ -22,7 +22,8 @@ from services.registry.domain.models import (
 )
 from services.registry.domain.paging import Page, PageRequest
 from services.registry.storage.models import PACKAGES, Models
-from services.registry.wire.models import packaged, released
+from services.registry.wire.models import packaged, released, version_out
+from services.registry.wire.values import require_etag
 
 _LINK_LIFE = timedelta(minutes=10)
 
@@ -83,25 +84,31 @@ class Library:
         async with self._sessions.begin() as session:
             return await number_release(session, release, self._clock.now())
 
-    async def archive(self, model: str, version_id: str, *, archived: bool, caller: str) -> ModelVersion:
+    async def archive(
+        self, model: str, version_id: str, *, archived: bool, etag: str, caller: str
+    ) -> ModelVersion:
         """Hide a version from lists, or show it again. Its aliases go on working: it is hidden, not gone."""
         async with self._sessions.begin() as session:
             models = Models(session)
             await models.lock(model)
             version = await models.resolve(model, version_id)
+            require_etag(version_out(version), etag)
             if version.archived == archived:
                 return version
             await models.set_archived(version, archived=archived)
             await models.touch(model, caller, self._clock.now())
             return replace(version, archived=archived)
 
-    async def set_alias(self, model: str, version_id: str, alias: str, caller: str) -> ModelVersion:
+    async def set_alias(
+        self, model: str, version_id: str, alias: str, *, etag: str, caller: str
+    ) -> ModelVersion:
         """Put an alias on a version, taking it from the one that had it."""
         check_alias(alias)
         async with self._sessions.begin() as session:
             models = Models(session)
             await models.lock(model)
             version = await models.resolve(model, version_id)
+            require_etag(version_out(version), etag)
             if version.archived:
                 raise VersionArchived(
                     f"models/{model}/versions/{version.number} is archived; restore it first",

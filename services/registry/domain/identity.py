@@ -13,6 +13,7 @@ from services.registry.domain.identifiers import id_faults, text_faults
 
 DEFAULT_TOKEN_LIFE = timedelta(days=90)
 MAX_TOKEN_LIFE = timedelta(days=3660)
+MAX_REQUEST_ID_CHARACTERS = 64
 SESSION_LIFE = timedelta(hours=12)
 """A shift."""
 
@@ -74,10 +75,11 @@ class PresentedToken:
         return cls(match[1], match[2])
 
     @classmethod
-    def generate(cls) -> "PresentedToken":
-        """A new token with 256 random bits."""
+    def generate(cls, origin: str = "") -> "PresentedToken":
+        """A new token with 256 random bits; its id follows from the origin, if one is given."""
         # The id comes from hex: an underscore in it would shift the secret.
-        return cls(secrets.token_hex(8), secrets.token_urlsafe(32))
+        named = hashlib.sha256(origin.encode()).hexdigest()[:16] if origin else secrets.token_hex(8)
+        return cls(named, secrets.token_urlsafe(32))
 
     def __str__(self) -> str:
         return f"loupe_{self.id}_{self.secret}"
@@ -146,11 +148,18 @@ def issue(  # noqa: PLR0913 -- what a token is made of
     now: datetime,
     *,
     session: bool = False,
+    request_id: str = "",
 ) -> tuple[Token, PresentedToken]:
-    """A new token of `owner`, and its secret, shown once. No role: the owner's. No expiry: 90 days."""
+    """A new token of `owner`, and its secret, shown once. No role: the owner's. No expiry: 90 days.
+
+    The same `request_id` gives the same token another secret.
+    """
     expires = expire_time or now + DEFAULT_TOKEN_LIFE
     owner_role = owner.role or Grant.VIEWER
-    faults = text_faults(description, "token.description", 200)
+    faults = [
+        *text_faults(description, "token.description", 200),
+        *text_faults(request_id, "request_id", MAX_REQUEST_ID_CHARACTERS),
+    ]
     if role is not None and role > owner_role:
         faults.append(
             Violation(
@@ -173,7 +182,7 @@ def issue(  # noqa: PLR0913 -- what a token is made of
         )
     if faults:
         raise InvalidArgument.of(*faults)
-    presented = PresentedToken.generate()
+    presented = PresentedToken.generate(f"{owner.id}\0{request_id}" if request_id else "")
     token = Token(
         id=presented.id,
         user=owner.id,

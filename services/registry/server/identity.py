@@ -47,7 +47,8 @@ class IdentityServicer(rpc_grpc.IdentityServiceServicer):
     async def UpdateUser(self, request: rpc.UpdateUserRequest, _: Context) -> pb.User:
         user = wire.user_in(names.parse_one(names.USER, request.user.name, "user.name"), request.user)
         by = current_principal().name.removeprefix("users/")
-        return wire.user_out(await self._accounts.update_user(user, frozenset(request.update_mask.paths), by))
+        fields = frozenset(request.update_mask.paths)
+        return wire.user_out(await self._accounts.update_user(user, fields, etag=request.etag, by=by))
 
     async def WhoAmI(self, _request: rpc.WhoAmIRequest, _: Context) -> pb.Principal:
         principal = current_principal()
@@ -77,6 +78,7 @@ class IdentityServicer(rpc_grpc.IdentityServiceServicer):
             check_role(wire.grant_in(asked.role), "token.role") if asked.role else None,
             asked.description,
             moment(asked, "expire_time"),
+            request_id=request.request_id,
         )
         return wire.token_out(token, presented)
 

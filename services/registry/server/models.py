@@ -64,6 +64,7 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
         version = await self._library.archive(
             *names.parse_model_version(request.name),
             archived=not request.restore,
+            etag=request.etag,
             caller=principal_name(current_principal()),
         )
         return wire.version_out(version)
@@ -72,6 +73,7 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
         version = await self._library.set_alias(
             *names.parse_model_version(request.name),
             request.alias,
+            etag=request.etag,
             caller=principal_name(current_principal()),
         )
         return wire.version_out(version)

@@ -42,6 +42,10 @@ class Identities:
             raise NotFound(f"users/{user} does not exist; create the user first", resource=f"users/{user}")
         return _user(row)
 
+    async def lock_user(self, user: str) -> None:
+        """Others that would change the user wait until this transaction ends."""
+        await self._session.execute(sa.select(users.c.id).where(users.c.id == user).with_for_update())
+
     async def list_users(self, page: PageRequest) -> Page[User]:
         """By id."""
         query = _WITH_PASSWORD.order_by(users.c.id).limit(page.limit)
@@ -53,6 +57,17 @@ class Identities:
     async def add_token(self, token: Token) -> None:
         """Keep it."""
         await self._session.execute(insert(tokens).values(**_token_values(token)))
+
+    async def keep_token(self, token: Token) -> bool:
+        """Keep it, in the place of the one that the same request made; not if that was revoked."""
+        values = _token_values(token)
+        kept = await self._session.scalar(
+            insert(tokens)
+            .values(**values)
+            .on_conflict_do_update(index_elements=[tokens.c.id], set_=values, where=~tokens.c.revoked)
+            .returning(tokens.c.id)
+        )
+        return kept is not None
 
     async def put_token(self, token: Token) -> None:
         """Keep it in the place of whatever had its id."""

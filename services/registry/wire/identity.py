@@ -10,7 +10,7 @@ from services.audit import principal_name
 from services.kit.auth import Principal, Role
 from services.registry.domain.identity import AuditEntry, Grant, PresentedToken, Token, User
 from services.registry.wire import names
-from services.registry.wire.values import moment, timestamp
+from services.registry.wire.values import moment, timestamp, with_etag
 
 
 def grant_in(number: int) -> Grant | None:
@@ -28,13 +28,15 @@ def user_in(user_id: str, message: pb.User) -> User:
 
 def user_out(value: User) -> pb.User:
     """As a message."""
-    return pb.User(
-        name=names.USER.make(value.id),
-        role=_role(value.role),
-        display_name=value.display_name,
-        disabled=value.disabled,
-        create_time=timestamp(value.create_time),
-        password_state=pb.PasswordState.ValueType(value.password),
+    return with_etag(
+        pb.User(
+            name=names.USER.make(value.id),
+            role=_role(value.role),
+            display_name=value.display_name,
+            disabled=value.disabled,
+            create_time=timestamp(value.create_time),
+            password_state=pb.PasswordState.ValueType(value.password),
+        )
     )
 
 

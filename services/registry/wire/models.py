@@ -9,7 +9,7 @@ from services.kit.errors import InvalidArgument
 from services.registry.domain.models import Model, ModelVersion, Package, PackageFormat, Release
 from services.registry.wire import names
 from services.registry.wire.images import environment_name, input_in, input_out, task_type_in, task_type_out
-from services.registry.wire.values import json_object, struct, timestamp
+from services.registry.wire.values import json_object, struct, timestamp, with_etag
 
 TASK_STATE_SUBJECTS = "loupe.tasks.*.state"
 
@@ -56,30 +56,32 @@ def release_in(parent: str, message: pb.ModelVersion) -> Release:
 def version_out(value: ModelVersion) -> pb.ModelVersion:
     """As a message."""
     release = value.release
-    return pb.ModelVersion(
-        name=names.model_version(release.model, value.number),
-        major=value.number.major,
-        release_number=value.number.release_number,
-        task=release.task,
-        algorithm_image_version=release.algorithm_image_version,
-        parent_version=release.parent_version,
-        weights_sha256=release.weights_sha256,
-        snapshots=release.snapshots,
-        code_list=release.code_list,
-        num_of_classes=release.num_of_classes,
-        input=input_out(release.input),
-        model_params=struct(release.model_params),
-        training_params=struct(release.training_params),
-        preprocessing_params=struct(release.preprocessing_params),
-        seed=release.seed,
-        report=release.report,
-        releaser=release.releaser,
-        create_time=timestamp(value.create_time),
-        archived=value.archived,
-        aliases=value.aliases,
-        production_environment=environment_name(release.production_environment),
-        task_type=task_type_out(release.task_type),
-        packages=[package_out(package) for package in value.packages],
+    return with_etag(
+        pb.ModelVersion(
+            name=names.model_version(release.model, value.number),
+            major=value.number.major,
+            release_number=value.number.release_number,
+            task=release.task,
+            algorithm_image_version=release.algorithm_image_version,
+            parent_version=release.parent_version,
+            weights_sha256=release.weights_sha256,
+            snapshots=release.snapshots,
+            code_list=release.code_list,
+            num_of_classes=release.num_of_classes,
+            input=input_out(release.input),
+            model_params=struct(release.model_params),
+            training_params=struct(release.training_params),
+            preprocessing_params=struct(release.preprocessing_params),
+            seed=release.seed,
+            report=release.report,
+            releaser=release.releaser,
+            create_time=timestamp(value.create_time),
+            archived=value.archived,
+            aliases=value.aliases,
+            production_environment=environment_name(release.production_environment),
+            task_type=task_type_out(release.task_type),
+            packages=[package_out(package) for package in value.packages],
+        )
     )
 
 

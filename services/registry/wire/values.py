@@ -1,14 +1,24 @@
 """Times and JSON objects."""
 
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.struct_pb2 import Value as StructValue
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.kit.errors import InvalidArgument, Violation
+from services.kit.errors import Aborted, InvalidArgument, Violation
+
+M = TypeVar("M", bound=Message)
+
+
+class ResourceChanged(Aborted):
+    """Somebody changed it since the caller saw it."""
+
+    reason = "RESOURCE_CHANGED"
 
 
 def timestamp(value: datetime | None) -> Timestamp | None:
@@ -36,6 +46,21 @@ def moment(message: Any, field: str) -> datetime | None:  # noqa: ANN401 -- any 
             )
         ) from None
     return value
+
+
+def with_etag(message: M) -> M:
+    """The resource, which has none yet, with a tag that changes when anything else of it does."""
+    tagged: Any = message
+    tagged.etag = hashlib.sha256(message.SerializeToString(deterministic=True)).hexdigest()[:16]
+    return message
+
+
+def require_etag(message: Any, etag: str) -> None:  # noqa: ANN401 -- any message with a name and an etag
+    """ResourceChanged if the caller saw another state; an empty tag asks for nothing."""
+    if etag and etag != message.etag:
+        raise ResourceChanged(
+            f"{message.name} changed since it was read; read it again", resource=message.name
+        )
 
 
 def json_object(message: Struct) -> dict[str, Any]:

@@ -15,7 +15,14 @@ from loupe.registry.v1 import (
     model_service_pb2,
 )
 
-from services.kit.errors import AlreadyExists, InvalidArgument, PermissionDenied, Unauthenticated
+from services.kit.errors import (
+    Aborted,
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    PermissionDenied,
+    Unauthenticated,
+)
 
 from .conftest import Caller, Registry, run_registry, version_of
 
@@ -117,6 +124,62 @@ async def test_the_secret_is_shown_once_and_kept_as_a_digest(registry: Registry)
         rows = (await session.execute(sa.text("SELECT tokens::text FROM tokens"))).scalars().all()
     assert rows
     assert not any(secret.decode() in row or secret.hex() in row for row in rows)
+
+
+async def test_a_repeated_wish_for_a_token_leaves_one(registry: Registry) -> None:
+    """A1: the answer was lost, and with it the secret; a token that nobody has must not live on."""
+    user = await new_user(registry)
+
+    async def made(**fields: object) -> identity_pb2.Token:
+        request = identity_service_pb2.CreateTokenRequest(parent=user, request_id="line 3", **fields)
+        return await registry.admin.identity.CreateToken(request)
+
+    lost, token = await made(), await made()
+    assert (token.name, token.secret != lost.secret) == (lost.name, True)
+    assert (await who(registry.caller(token.secret))).name == user
+    with pytest.raises(Unauthenticated):
+        await who(registry.caller(lost.secret))
+    both = await asyncio.gather(made(), made())
+    assert {one.name for one in both} == {token.name}
+    other = await new_user(registry)
+    request = identity_service_pb2.CreateTokenRequest(parent=other, request_id="line 3")
+    assert (await registry.admin.identity.CreateToken(request)).name != token.name
+    # What was revoked stays so, however late a repetition comes.
+    await registry.admin.identity.RevokeToken(identity_service_pb2.RevokeTokenRequest(name=token.name))
+    with pytest.raises(FailedPrecondition) as refused:
+        await made()
+    assert refused.value.reason == "TOKEN_REVOKED"
+    with pytest.raises(InvalidArgument):
+        await registry.admin.identity.CreateToken(
+            identity_service_pb2.CreateTokenRequest(parent=user, request_id="x" * 65)
+        )
+
+
+async def test_i1_who_saw_a_user_as_it_was_does_not_overwrite_what_it_became(registry: Registry) -> None:
+    """Two administrators with one page open: the second is told to read again."""
+    seen = await registry.admin.identity.CreateUser(
+        identity_service_pb2.CreateUserRequest(
+            user_id=f"u-{secrets.token_hex(4)}", user=identity_pb2.User(role=access_pb2.ROLE_VIEWER)
+        )
+    )
+
+    async def change(etag: str, **fields: object) -> identity_pb2.User:
+        return await registry.admin.identity.UpdateUser(
+            identity_service_pb2.UpdateUserRequest(
+                user=identity_pb2.User(name=seen.name, role=access_pb2.ROLE_VIEWER, **fields), etag=etag
+            )
+        )
+
+    changed = await change(seen.etag, display_name="Li")
+    assert changed.etag not in {"", seen.etag}
+    with pytest.raises(Aborted) as refused:
+        await change(seen.etag, disabled=True)
+    assert refused.value.reason == "RESOURCE_CHANGED"
+    outcomes = await asyncio.gather(
+        *(change(changed.etag, display_name=f"Li {n}") for n in range(4)), return_exceptions=True
+    )
+    assert sorted(type(one).__name__ for one in outcomes) == ["Aborted", "Aborted", "Aborted", "User"]
+    assert (await change("", display_name="Wang")).display_name == "Wang"
 
 
 async def test_a_token_does_no_more_than_its_user(registry: Registry) -> None:

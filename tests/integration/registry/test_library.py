@@ -9,7 +9,7 @@ from loupe.events.v1 import events_pb2
 from loupe.registry.v1 import model_pb2, model_service_pb2
 from loupe.scheduler.v1 import task_pb2
 
-from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
+from services.kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 from services.kit.messaging import Messaging
 
 from .conftest import Caller, Registry, version_of
@@ -211,6 +211,20 @@ async def test_an_alias_stands_for_one_version_and_moves(
     await put(second.name)
     assert (await get(viewer, alias)).name == second.name
     assert not (await get(viewer, first.name)).aliases
+    # I1: who still sees the first as production is told that it is no longer.
+    seen = await put(first.name)
+    await put(second.name)
+    with pytest.raises(Aborted) as changed:
+        await releaser.models.ArchiveModelVersion(
+            model_service_pb2.ArchiveModelVersionRequest(name=first.name, etag=seen.etag)
+        )
+    assert changed.value.reason == "RESOURCE_CHANGED"
+    now = await get(viewer, first.name)
+    assert now.etag == first.etag
+    archived = await releaser.models.ArchiveModelVersion(
+        model_service_pb2.ArchiveModelVersionRequest(name=first.name, etag=now.etag)
+    )
+    assert (archived.archived, archived.etag) == (True, (await get(viewer, first.name)).etag)
     with pytest.raises(PermissionDenied):
         await viewer.models.SetAlias(model_service_pb2.SetAliasRequest(name=first.name, alias="production"))
 

@@ -1704,6 +1704,8 @@ export interface components {
         ArchiveModelVersionRequest: {
             /** @description Takes it out of the archive again. */
             restore: boolean;
+            /** @description Of the version as it was seen; ABORTED if somebody changed it since. Empty: whatever it is. */
+            etag: string;
         };
         /** @description One line of who did what, when, from where, with what result. Rule A3. */
         AuditEntry: {
@@ -2304,6 +2306,8 @@ export interface components {
             taskType: components["schemas"]["TaskType"];
             /** @description What was exported of it: at most one of each format. */
             packages: components["schemas"]["Package"][];
+            /** @description Changes with every change of the version: archived, aliases, packages. */
+            etag: string;
         };
         /**
          * @description * `NETWORK_UNSPECIFIED`
@@ -2844,6 +2848,8 @@ export interface components {
         };
         SetAliasRequest: {
             alias: string;
+            /** @description As of ArchiveModelVersionRequest. */
+            etag: string;
         };
         /** @description A data path's listing at one moment, pinned by its content. Rule W12. */
         Snapshot: {
@@ -3160,6 +3166,8 @@ export interface components {
             createTime?: string;
             /** @description Output only. */
             passwordState: components["schemas"]["PasswordState"];
+            /** @description Changes with every change of the user. */
+            etag: string;
         };
         ValidateTaskRequest: {
             task?: components["schemas"]["Task"];
@@ -4578,11 +4586,19 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ModelVersion"];
                 };
+            };
+            /** @description What `If-None-Match` names is still the present state. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
@@ -4602,7 +4618,10 @@ export interface operations {
     archiveModelVersion: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The field `etag`: acts only on the state that was seen. */
+                "If-Match"?: string;
+            };
             path: {
                 model: string;
                 version: string;
@@ -4618,6 +4637,7 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4630,6 +4650,7 @@ export interface operations {
             404: components["responses"]["Problem404"];
             408: components["responses"]["Problem408"];
             409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
             413: components["responses"]["Problem413"];
             414: components["responses"]["Problem414"];
             415: components["responses"]["Problem415"];
@@ -4800,7 +4821,10 @@ export interface operations {
     setAlias: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The field `etag`: acts only on the state that was seen. */
+                "If-Match"?: string;
+            };
             path: {
                 model: string;
                 version: string;
@@ -4816,6 +4840,7 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4828,6 +4853,7 @@ export interface operations {
             404: components["responses"]["Problem404"];
             408: components["responses"]["Problem408"];
             409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
             413: components["responses"]["Problem413"];
             414: components["responses"]["Problem414"];
             415: components["responses"]["Problem415"];
@@ -6643,6 +6669,7 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6672,8 +6699,13 @@ export interface operations {
             query?: {
                 /** @description Empty: all three. */
                 updateMask?: string;
+                /** @description Of the user as it was seen; ABORTED if somebody changed it since. Empty: whatever it is. */
+                etag?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The field `etag`: acts only on the state that was seen. */
+                "If-Match"?: string;
+            };
             path: {
                 user: string;
             };
@@ -6688,6 +6720,7 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6700,6 +6733,7 @@ export interface operations {
             404: components["responses"]["Problem404"];
             408: components["responses"]["Problem408"];
             409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
             413: components["responses"]["Problem413"];
             414: components["responses"]["Problem414"];
             415: components["responses"]["Problem415"];
@@ -6752,8 +6786,17 @@ export interface operations {
     };
     createToken: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /**
+                 * @description Chosen by the caller, at most 64 characters: the same again makes no second token. It gives the same one a new secret, because the
+                 *     first was shown once and may be lost; what was made before is good for nothing then.
+                 */
+                requestId?: string;
+            };
+            header?: {
+                /** @description The field `requestId`: the same key gives the same result. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 user: string;
             };

@@ -30,7 +30,7 @@ from loupe.access.v1 import access_pb2 as loupe_dot_access_dot_v1_dot_access__pb
 from loupe.registry.v1 import identity_pb2 as loupe_dot_registry_dot_v1_dot_identity__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(loupe/registry/v1/identity_service.proto\x12\x11loupe.registry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/access/v1/access.proto\x1a loupe/registry/v1/identity.proto\"G\n\x0cLogInRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12\x14\n\x0cnew_password\x18\x03 \x01(\t\"P\n\rLogInResponse\x12/\n\tprincipal\x18\x01 \x01(\x0b\x32\x1c.loupe.registry.v1.Principal\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\x0f\n\rLogOutRequest\"?\n\x15\x43hangePasswordRequest\x12\x10\n\x08password\x18\x01 \x01(\t\x12\x14\n\x0cnew_password\x18\x02 \x01(\t\"k\n\x11UpdateUserRequest\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.loupe.registry.v1.User\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"$\n\x14ResetPasswordRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"2\n\x15ResetPasswordResponse\x12\x19\n\x11one_time_password\x18\x01 \x01(\t\"\x0f\n\rWhoAmIRequest\"$\n\x13\x41uthenticateRequest\x12\r\n\x05token\x18\x01 \x01(\t\"G\n\x17RecordAuditEntryRequest\x12,\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x1d.loupe.registry.v1.AuditEntry\"K\n\x11\x43reateUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12%\n\x04user\x18\x02 \x01(\x0b\x32\x17.loupe.registry.v1.User\"9\n\x10ListUsersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"T\n\x11ListUsersResponse\x12&\n\x05users\x18\x01 \x03(\x0b\x32\x17.loupe.registry.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"M\n\x12\x43reateTokenRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\'\n\x05token\x18\x02 \x01(\x0b\x32\x18.loupe.registry.v1.Token\"J\n\x11ListTokensRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"W\n\x12ListTokensResponse\x12(\n\x06tokens\x18\x01 \x03(\x0b\x32\x18.loupe.registry.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12RevokeTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"~\n\x17ListAuditEntriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x11\n\tprincipal\x18\x03 \x01(\t\x12)\n\x05\x61\x66ter\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"c\n\x18ListAuditEntriesResponse\x12.\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1d.loupe.registry.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xed\x0c\n\x0fIdentityService\x12\x66\n\x05LogIn\x12\x1f.loupe.registry.v1.LogInRequest\x1a .loupe.registry.v1.LogInResponse\"\x1a\xc8\xf3\x18\x07\x82\xd3\xe4\x93\x02\x10\"\x0b/v1/session:\x01*\x12[\n\x06LogOut\x12 .loupe.registry.v1.LogOutRequest\x1a\x16.google.protobuf.Empty\"\x17\xc8\xf3\x18\x01\x82\xd3\xe4\x93\x02\r*\x0b/v1/session\x12}\n\x0e\x43hangePassword\x12(.loupe.registry.v1.ChangePasswordRequest\x1a\x16.google.protobuf.Empty\")\xc8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/session:changePassword:\x01*\x12`\n\x06WhoAmI\x12 .loupe.registry.v1.WhoAmIRequest\x1a\x1c.loupe.registry.v1.Principal\"\x16\xc8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/whoami\x12Z\n\x0c\x41uthenticate\x12&.loupe.registry.v1.AuthenticateRequest\x1a\x1c.loupe.registry.v1.Principal\"\x04\xc8\xf3\x18\x06\x12h\n\nCreateUser\x12$.loupe.registry.v1.CreateUserRequest\x1a\x17.loupe.registry.v1.User\"\x1b\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x11\"\t/v1/users:\x04user\x12m\n\tListUsers\x12#.loupe.registry.v1.ListUsersRequest\x1a$.loupe.registry.v1.ListUsersResponse\"\x15\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/users\x12v\n\nUpdateUser\x12$.loupe.registry.v1.UpdateUserRequest\x1a\x17.loupe.registry.v1.User\")\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x1f\x32\x17/v1/{user.name=users/*}:\x04user\x12\x93\x01\n\rResetPassword\x12\'.loupe.registry.v1.ResetPasswordRequest\x1a(.loupe.registry.v1.ResetPasswordResponse\"/\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02%\" /v1/{name=users/*}:resetPassword:\x01*\x12~\n\x0b\x43reateToken\x12%.loupe.registry.v1.CreateTokenRequest\x1a\x18.loupe.registry.v1.Token\".\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02$\"\x1b/v1/{parent=users/*}/tokens:\x05token\x12\x82\x01\n\nListTokens\x12$.loupe.registry.v1.ListTokensRequest\x1a%.loupe.registry.v1.ListTokensResponse\"\'\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=users/*}/tokens\x12\x81\x01\n\x0bRevokeToken\x12%.loupe.registry.v1.RevokeTokenRequest\x1a\x18.loupe.registry.v1.Token\"1\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\'\"\"/v1/{name=users/*/tokens/*}:revoke:\x01*\x12\\\n\x10RecordAuditEntry\x12*.loupe.registry.v1.RecordAuditEntryRequest\x1a\x16.google.protobuf.Empty\"\x04\xc8\xf3\x18\x06\x12\x89\x01\n\x10ListAuditEntries\x12*.loupe.registry.v1.ListAuditEntriesRequest\x1a+.loupe.registry.v1.ListAuditEntriesResponse\"\x1c\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/auditEntriesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(loupe/registry/v1/identity_service.proto\x12\x11loupe.registry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/access/v1/access.proto\x1a loupe/registry/v1/identity.proto\"G\n\x0cLogInRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12\x14\n\x0cnew_password\x18\x03 \x01(\t\"P\n\rLogInResponse\x12/\n\tprincipal\x18\x01 \x01(\x0b\x32\x1c.loupe.registry.v1.Principal\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\x0f\n\rLogOutRequest\"?\n\x15\x43hangePasswordRequest\x12\x10\n\x08password\x18\x01 \x01(\t\x12\x14\n\x0cnew_password\x18\x02 \x01(\t\"y\n\x11UpdateUserRequest\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.loupe.registry.v1.User\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"$\n\x14ResetPasswordRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"2\n\x15ResetPasswordResponse\x12\x19\n\x11one_time_password\x18\x01 \x01(\t\"\x0f\n\rWhoAmIRequest\"$\n\x13\x41uthenticateRequest\x12\r\n\x05token\x18\x01 \x01(\t\"G\n\x17RecordAuditEntryRequest\x12,\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x1d.loupe.registry.v1.AuditEntry\"K\n\x11\x43reateUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12%\n\x04user\x18\x02 \x01(\x0b\x32\x17.loupe.registry.v1.User\"9\n\x10ListUsersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"T\n\x11ListUsersResponse\x12&\n\x05users\x18\x01 \x03(\x0b\x32\x17.loupe.registry.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"a\n\x12\x43reateTokenRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\'\n\x05token\x18\x02 \x01(\x0b\x32\x18.loupe.registry.v1.Token\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"J\n\x11ListTokensRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"W\n\x12ListTokensResponse\x12(\n\x06tokens\x18\x01 \x03(\x0b\x32\x18.loupe.registry.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12RevokeTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"~\n\x17ListAuditEntriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x11\n\tprincipal\x18\x03 \x01(\t\x12)\n\x05\x61\x66ter\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"c\n\x18ListAuditEntriesResponse\x12.\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1d.loupe.registry.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xed\x0c\n\x0fIdentityService\x12\x66\n\x05LogIn\x12\x1f.loupe.registry.v1.LogInRequest\x1a .loupe.registry.v1.LogInResponse\"\x1a\xc8\xf3\x18\x07\x82\xd3\xe4\x93\x02\x10\"\x0b/v1/session:\x01*\x12[\n\x06LogOut\x12 .loupe.registry.v1.LogOutRequest\x1a\x16.google.protobuf.Empty\"\x17\xc8\xf3\x18\x01\x82\xd3\xe4\x93\x02\r*\x0b/v1/session\x12}\n\x0e\x43hangePassword\x12(.loupe.registry.v1.ChangePasswordRequest\x1a\x16.google.protobuf.Empty\")\xc8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/session:changePassword:\x01*\x12`\n\x06WhoAmI\x12 .loupe.registry.v1.WhoAmIRequest\x1a\x1c.loupe.registry.v1.Principal\"\x16\xc8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/whoami\x12Z\n\x0c\x41uthenticate\x12&.loupe.registry.v1.AuthenticateRequest\x1a\x1c.loupe.registry.v1.Principal\"\x04\xc8\xf3\x18\x06\x12h\n\nCreateUser\x12$.loupe.registry.v1.CreateUserRequest\x1a\x17.loupe.registry.v1.User\"\x1b\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x11\"\t/v1/users:\x04user\x12m\n\tListUsers\x12#.loupe.registry.v1.ListUsersRequest\x1a$.loupe.registry.v1.ListUsersResponse\"\x15\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/users\x12v\n\nUpdateUser\x12$.loupe.registry.v1.UpdateUserRequest\x1a\x17.loupe.registry.v1.User\")\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x1f\x32\x17/v1/{user.name=users/*}:\x04user\x12\x93\x01\n\rResetPassword\x12\'.loupe.registry.v1.ResetPasswordRequest\x1a(.loupe.registry.v1.ResetPasswordResponse\"/\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02%\" /v1/{name=users/*}:resetPassword:\x01*\x12~\n\x0b\x43reateToken\x12%.loupe.registry.v1.CreateTokenRequest\x1a\x18.loupe.registry.v1.Token\".\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02$\"\x1b/v1/{parent=users/*}/tokens:\x05token\x12\x82\x01\n\nListTokens\x12$.loupe.registry.v1.ListTokensRequest\x1a%.loupe.registry.v1.ListTokensResponse\"\'\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=users/*}/tokens\x12\x81\x01\n\x0bRevokeToken\x12%.loupe.registry.v1.RevokeTokenRequest\x1a\x18.loupe.registry.v1.Token\"1\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\'\"\"/v1/{name=users/*/tokens/*}:revoke:\x01*\x12\\\n\x10RecordAuditEntry\x12*.loupe.registry.v1.RecordAuditEntryRequest\x1a\x16.google.protobuf.Empty\"\x04\xc8\xf3\x18\x06\x12\x89\x01\n\x10ListAuditEntries\x12*.loupe.registry.v1.ListAuditEntriesRequest\x1a+.loupe.registry.v1.ListAuditEntriesResponse\"\x1c\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/auditEntriesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -74,35 +74,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHANGEPASSWORDREQUEST']._serialized_start=425
   _globals['_CHANGEPASSWORDREQUEST']._serialized_end=488
   _globals['_UPDATEUSERREQUEST']._serialized_start=490
-  _globals['_UPDATEUSERREQUEST']._serialized_end=597
-  _globals['_RESETPASSWORDREQUEST']._serialized_start=599
-  _globals['_RESETPASSWORDREQUEST']._serialized_end=635
-  _globals['_RESETPASSWORDRESPONSE']._serialized_start=637
-  _globals['_RESETPASSWORDRESPONSE']._serialized_end=687
-  _globals['_WHOAMIREQUEST']._serialized_start=689
-  _globals['_WHOAMIREQUEST']._serialized_end=704
-  _globals['_AUTHENTICATEREQUEST']._serialized_start=706
-  _globals['_AUTHENTICATEREQUEST']._serialized_end=742
-  _globals['_RECORDAUDITENTRYREQUEST']._serialized_start=744
-  _globals['_RECORDAUDITENTRYREQUEST']._serialized_end=815
-  _globals['_CREATEUSERREQUEST']._serialized_start=817
-  _globals['_CREATEUSERREQUEST']._serialized_end=892
-  _globals['_LISTUSERSREQUEST']._serialized_start=894
-  _globals['_LISTUSERSREQUEST']._serialized_end=951
-  _globals['_LISTUSERSRESPONSE']._serialized_start=953
-  _globals['_LISTUSERSRESPONSE']._serialized_end=1037
-  _globals['_CREATETOKENREQUEST']._serialized_start=1039
-  _globals['_CREATETOKENREQUEST']._serialized_end=1116
-  _globals['_LISTTOKENSREQUEST']._serialized_start=1118
-  _globals['_LISTTOKENSREQUEST']._serialized_end=1192
-  _globals['_LISTTOKENSRESPONSE']._serialized_start=1194
-  _globals['_LISTTOKENSRESPONSE']._serialized_end=1281
-  _globals['_REVOKETOKENREQUEST']._serialized_start=1283
-  _globals['_REVOKETOKENREQUEST']._serialized_end=1317
-  _globals['_LISTAUDITENTRIESREQUEST']._serialized_start=1319
-  _globals['_LISTAUDITENTRIESREQUEST']._serialized_end=1445
-  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_start=1447
-  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_end=1546
-  _globals['_IDENTITYSERVICE']._serialized_start=1549
-  _globals['_IDENTITYSERVICE']._serialized_end=3194
+  _globals['_UPDATEUSERREQUEST']._serialized_end=611
+  _globals['_RESETPASSWORDREQUEST']._serialized_start=613
+  _globals['_RESETPASSWORDREQUEST']._serialized_end=649
+  _globals['_RESETPASSWORDRESPONSE']._serialized_start=651
+  _globals['_RESETPASSWORDRESPONSE']._serialized_end=701
+  _globals['_WHOAMIREQUEST']._serialized_start=703
+  _globals['_WHOAMIREQUEST']._serialized_end=718
+  _globals['_AUTHENTICATEREQUEST']._serialized_start=720
+  _globals['_AUTHENTICATEREQUEST']._serialized_end=756
+  _globals['_RECORDAUDITENTRYREQUEST']._serialized_start=758
+  _globals['_RECORDAUDITENTRYREQUEST']._serialized_end=829
+  _globals['_CREATEUSERREQUEST']._serialized_start=831
+  _globals['_CREATEUSERREQUEST']._serialized_end=906
+  _globals['_LISTUSERSREQUEST']._serialized_start=908
+  _globals['_LISTUSERSREQUEST']._serialized_end=965
+  _globals['_LISTUSERSRESPONSE']._serialized_start=967
+  _globals['_LISTUSERSRESPONSE']._serialized_end=1051
+  _globals['_CREATETOKENREQUEST']._serialized_start=1053
+  _globals['_CREATETOKENREQUEST']._serialized_end=1150
+  _globals['_LISTTOKENSREQUEST']._serialized_start=1152
+  _globals['_LISTTOKENSREQUEST']._serialized_end=1226
+  _globals['_LISTTOKENSRESPONSE']._serialized_start=1228
+  _globals['_LISTTOKENSRESPONSE']._serialized_end=1315
+  _globals['_REVOKETOKENREQUEST']._serialized_start=1317
+  _globals['_REVOKETOKENREQUEST']._serialized_end=1351
+  _globals['_LISTAUDITENTRIESREQUEST']._serialized_start=1353
+  _globals['_LISTAUDITENTRIESREQUEST']._serialized_end=1479
+  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_start=1481
+  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_end=1580
+  _globals['_IDENTITYSERVICE']._serialized_start=1583
+  _globals['_IDENTITYSERVICE']._serialized_end=3228
 # @@protoc_insertion_point(module_scope)

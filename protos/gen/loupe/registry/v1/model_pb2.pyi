@@ -115,6 +115,7 @@ class ModelVersion(_message.Message):
     PRODUCTION_ENVIRONMENT_FIELD_NUMBER: _builtins.int
     TASK_TYPE_FIELD_NUMBER: _builtins.int
     PACKAGES_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`models/{model}/versions/v{major}.{nn}`, nn with at least two digits."""
     major: _builtins.int
@@ -138,6 +139,8 @@ class ModelVersion(_message.Message):
     """Hidden from lists unless asked for; never deleted."""
     production_environment: _builtins.str
     task_type: _algorithm_image_pb2.TaskType.ValueType
+    etag: _builtins.str
+    """Changes with every change of the version: archived, aliases, packages."""
     @_builtins.property
     def snapshots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -188,10 +191,11 @@ class ModelVersion(_message.Message):
         production_environment: _builtins.str = ...,
         task_type: _algorithm_image_pb2.TaskType.ValueType = ...,
         packages: _abc.Iterable[Global___Package] | None = ...,
+        etag: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "input", b"input", "model_params", b"model_params", "preprocessing_params", b"preprocessing_params", "training_params", b"training_params"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm_image_version", b"algorithm_image_version", "aliases", b"aliases", "archived", b"archived", "code_list", b"code_list", "create_time", b"create_time", "input", b"input", "major", b"major", "model_params", b"model_params", "name", b"name", "num_of_classes", b"num_of_classes", "packages", b"packages", "parent_version", b"parent_version", "preprocessing_params", b"preprocessing_params", "production_environment", b"production_environment", "release_number", b"release_number", "releaser", b"releaser", "report", b"report", "seed", b"seed", "snapshots", b"snapshots", "task", b"task", "task_type", b"task_type", "training_params", b"training_params", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm_image_version", b"algorithm_image_version", "aliases", b"aliases", "archived", b"archived", "code_list", b"code_list", "create_time", b"create_time", "etag", b"etag", "input", b"input", "major", b"major", "model_params", b"model_params", "name", b"name", "num_of_classes", b"num_of_classes", "packages", b"packages", "parent_version", b"parent_version", "preprocessing_params", b"preprocessing_params", "production_environment", b"production_environment", "release_number", b"release_number", "releaser", b"releaser", "report", b"report", "seed", b"seed", "snapshots", b"snapshots", "task", b"task", "task_type", b"task_type", "training_params", b"training_params", "weights_sha256", b"weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
