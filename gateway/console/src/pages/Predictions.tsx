@@ -7,7 +7,7 @@ import { useQuery } from "../api/useQuery";
 import { useSpeech } from "../i18n";
 import { More } from "../shared/More";
 import { Page } from "../shared/Page";
-import { duration, lastPart, shortPath, shortVersion, time } from "../shared/format";
+import { duration, lastPart, percent, shortPath, shortVersion, time } from "../shared/format";
 import { newId } from "../shared/identity";
 import { useSession } from "../shared/session";
 import { Answered, Failure, Nothing } from "../shared/states";
@@ -20,7 +20,7 @@ export default function Predictions(): ReactNode {
   const { may } = useSession();
   const [search, setSearch] = useSearchParams();
   const version = search.get("version");
-  const [creating, setCreating] = useState(version !== null);
+  const [creating, setCreating] = useState(version !== null && may("ROLE_ENGINEER"));
   const tasks = usePages(
     "predictions",
     async (page, signal) => {
@@ -104,6 +104,7 @@ interface Wish {
 function NewPrediction({ open, version, onClose }: { open: boolean; version: string; onClose: () => void }): ReactNode {
   const { t } = useSpeech();
   const [form] = Form.useForm<Wish>();
+  const threshold = Form.useWatch("confidenceThreshold", form) as number | undefined;
   const [error, setError] = useState<ApiError>();
   const offered = useQuery("to predict with", async (signal) => {
     // Each model's newest version; an older one comes from its own page.
@@ -173,7 +174,7 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
         <Form.Item name="computeResource" label={t.wizard.resource} rules={[{ required: true }]}>
           <Select options={names(offered.data?.resources, lastPart)} />
         </Form.Item>
-        <Form.Item name="confidenceThreshold" label={t.predictions.threshold}>
+        <Form.Item name="confidenceThreshold" label={`${t.predictions.threshold} · ${percent(threshold, 0)}`}>
           <Slider min={0} max={0.99} step={0.01} ariaLabelForHandle={t.predictions.threshold} />
         </Form.Item>
         <div className="row" style={{ gap: 24 }}>

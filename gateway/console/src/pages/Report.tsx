@@ -151,12 +151,12 @@ function Shown({ report }: { report: Report }): ReactNode {
                     { value: SUSPECTS, label: t.report.suspects },
                   ]}
                 />
-                {filter.trueCode && (
+                {filter.verdict !== SUSPECTS && filter.trueCode && (
                   <Tag closable onClose={() => { show({ verdict: filter.verdict }); }}>
                     {t.report.truth} {filter.trueCode}
                   </Tag>
                 )}
-                {filter.predictedCode && (
+                {filter.verdict !== SUSPECTS && filter.predictedCode && (
                   <Tag closable onClose={() => { show({ truth: filter.trueCode, verdict: filter.verdict }); }}>
                     {t.report.predicted} {filter.predictedCode}
                   </Tag>
@@ -354,6 +354,10 @@ function Threshold({ report }: { report: Report }): ReactNode {
             <p className="dim">{t.report.thresholdHint}</p>
             <Slider min={0} max={1} step={0.01} value={at} onChange={setAt} ariaLabelForHandle={t.report.threshold} />
             <div className="facts">
+              <div>
+                <div className="fact-label">{t.report.threshold}</div>
+                <div className="fact-value">{percent(at, 0)}</div>
+              </div>
               <div>
                 <div className="fact-label">{t.report.keptAccuracy}</div>
                 <div className="fact-value">{percent(all?.precision)}</div>
