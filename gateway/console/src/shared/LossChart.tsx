@@ -2,7 +2,7 @@ import { theme } from "antd";
 import { useEffect, useMemo, useRef, type ReactNode } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { merged, smoothed, type Curve } from "./curves";
+import { merged, smoothed, visible, type Curve, type Table } from "./curves";
 
 export interface Drawn {
   label: string;
@@ -40,10 +40,10 @@ export function LossChart({ drawn, words, logScale, smoothing, label, onRange }:
   });
   const { token } = theme.useToken();
   const labels = drawn.map((one) => one.label).join("\n");
-  const data = useMemo(() => aligned(drawn, smoothing), [drawn, smoothing]);
-  const latest = useRef(data);
-  latest.current = data;
-  const empty = data[0].length === 0;
+  const tables = useMemo(() => tablesOf(drawn, smoothing), [drawn, smoothing]);
+  const latest = useRef(tables);
+  latest.current = tables;
+  const empty = tables.every(({ at }) => at.length === 0);
   const range = useRef<[number, number]>(undefined);
 
   useEffect(() => {
@@ -57,8 +57,7 @@ export function LossChart({ drawn, words, logScale, smoothing, label, onRange }:
       const span = Math.min(high - low, whole[1] - whole[0]);
       const from = Math.max(whole[0], Math.min(low, whole[1] - span));
       range.current = wanted && span < whole[1] - whole[0] ? [from, from + span] : undefined;
-      const [min, max] = range.current ?? whole;
-      made.setScale("x", { min, max });
+      show(made, latest.current, range.current);
       clearTimeout(resting);
       resting = window.setTimeout(() => {
         tell.current?.(range.current && [Math.floor(range.current[0]), Math.ceil(range.current[1]) + 1]);
@@ -109,7 +108,7 @@ export function LossChart({ drawn, words, logScale, smoothing, label, onRange }:
           ],
         },
       },
-      latest.current,
+      [[], ...latest.current.flatMap(({ columns }) => columns.map(() => []))],
       element,
     );
     plot.current = made;
@@ -173,7 +172,9 @@ export function LossChart({ drawn, words, logScale, smoothing, label, onRange }:
       { signal },
     );
     const resized = new ResizeObserver(() => {
+      if (element.clientWidth === made.width) return;
       made.setSize({ width: element.clientWidth, height: HEIGHT });
+      show(made, latest.current, range.current);
     });
     resized.observe(element);
     return () => {
@@ -186,29 +187,28 @@ export function LossChart({ drawn, words, logScale, smoothing, label, onRange }:
   }, [empty, labels, logScale, token, words.iteration, words.accuracy]);
 
   useEffect(() => {
-    if (plot.current) show(plot.current, data, range.current);
-  }, [data]);
+    if (plot.current) show(plot.current, tables, range.current);
+  }, [tables]);
 
   return <div ref={holder} role="application" tabIndex={0} aria-label={`${label} · ${words.hint}`} style={{ minHeight: HEIGHT }} />;
 }
 
 /** New points do not take the part away that somebody looks at. */
-function show(plot: uPlot, data: uPlot.AlignedData, range: [number, number] | undefined): void {
-  plot.setData(data, false);
-  const [min, max] = range ?? extent(data);
+function show(plot: uPlot, tables: readonly Table[], range: [number, number] | undefined): void {
+  const [min, max] = range ?? extent(tables);
+  plot.setData(merged(tables.map((table) => visible(table, min, max, plot.over.clientWidth))), false);
   plot.setScale("x", { min, max });
 }
 
-function extent([iterations]: uPlot.AlignedData): [number, number] {
-  const first = iterations[0] ?? 0;
-  return [first, Math.max(first + 1, iterations[iterations.length - 1] ?? 0)];
+function extent(tables: readonly Table[]): [number, number] {
+  const ends = tables.flatMap(({ at }) => (at.length > 0 ? [at[0] ?? 0, at[at.length - 1] ?? 0] : []));
+  const first = Math.min(...ends);
+  return [first, Math.max(first + 1, ...ends)];
 }
 
-function aligned(drawn: readonly Drawn[], smoothing: number): uPlot.AlignedData {
-  return merged(
-    drawn.flatMap(({ curve }) => [
-      { at: curve.iterations, columns: [curve.losses, smoothed(curve, smoothing)] },
-      { at: curve.validation.map((point) => point.iteration), columns: [curve.validation.map((point) => point.accuracy)] },
-    ]),
-  );
+function tablesOf(drawn: readonly Drawn[], smoothing: number): Table[] {
+  return drawn.flatMap(({ curve }) => [
+    { at: curve.iterations, columns: [curve.losses, smoothed(curve, smoothing)] },
+    { at: curve.validation.map((point) => point.iteration), columns: [curve.validation.map((point) => point.accuracy)] },
+  ]);
 }

@@ -90,7 +90,39 @@ export interface Table {
   columns: number[][];
 }
 
-/** All tables over all of their iterations; null where one says nothing. They may have 100,000 rows each. */
+/**
+ * Of the rows from `low` to `high`, and of their neighbours outside, those that can be told apart on so many pixels: the
+ * least and the largest of each column in each pixel.
+ */
+export function visible({ at, columns }: Table, low: number, high: number, pixels: number): Table {
+  const first = Math.max(0, placed(at, low) - 1);
+  const end = Math.min(at.length, placed(at, high) + 2);
+  if (end - first <= 2 * columns.length * pixels) {
+    return { at: at.slice(first, end), columns: columns.map((values) => values.slice(first, end)) };
+  }
+  const chosen: number[] = [];
+  const perRow = pixels / (high - low);
+  for (let row = first; row < end; ) {
+    const pixel = Math.floor(((at[row] ?? 0) - low) * perRow);
+    const from = row;
+    while (row < end && Math.floor(((at[row] ?? 0) - low) * perRow) === pixel) row += 1;
+    const rows = new Set<number>();
+    for (const values of columns) {
+      let [least, most] = [from, from];
+      for (let other = from + 1; other < row; other += 1) {
+        const value = values[other] ?? Number.NaN;
+        if (value < (values[least] ?? 0)) least = other;
+        if (value > (values[most] ?? 0)) most = other;
+      }
+      rows.add(least).add(most);
+    }
+    chosen.push(...[...rows].sort((a, b) => a - b));
+  }
+  const of = (values: readonly number[]) => chosen.map((row) => values[row] ?? Number.NaN);
+  return { at: of(at), columns: columns.map(of) };
+}
+
+/** All tables over all of their iterations; null where one says nothing. */
 export function merged(tables: readonly Table[]): [number[], ...(number | null)[][]] {
   const iterations = tables.reduce<number[]>((all, { at }) => union(all, at), []);
   return [iterations, ...tables.flatMap(({ at, columns }) => columns.map((values) => spread(iterations, at, values)))];

@@ -1,4 +1,4 @@
-import { startTransition, useCallback, useEffect, useReducer, useRef } from "react";
+import { useCallback, useEffect, useReducer, useRef } from "react";
 import { ApiError } from "../api/client";
 import type { Query } from "../api/useQuery";
 import { useRetry } from "../api/useRetry";
@@ -52,11 +52,7 @@ function nothing<T>(key: string): Held<T> {
  * go of are asked for again by their tokens. `everyMs` asks again for what is held while the page is seen.
  */
 export function useWindow<T>(key: string, ask: Ask<T>, pageSize: number, everyMs?: number): Windowed<T> {
-  const [, count] = useReducer((before: number) => before + 1, 0);
-  // Rows that came are drawn in pieces, between which the browser can show a frame.
-  const redraw = useCallback(() => {
-    startTransition(count);
-  }, []);
+  const [, redraw] = useReducer((count: number) => count + 1, 0);
   const held = useRef<Held<T>>(null);
   held.current ??= nothing<T>(key);
   if (held.current.key !== key) {
@@ -101,7 +97,7 @@ export function useWindow<T>(key: string, ask: Ask<T>, pageSize: number, everyMs
         redraw();
       }
     },
-    [pageSize, redraw],
+    [pageSize],
   );
 
   const show = useCallback(
