@@ -4,8 +4,8 @@ import { api, type Schemas } from "../api/client";
 import { useSpeech } from "../i18n";
 import { More } from "../shared/More";
 import { Page } from "../shared/Page";
-import { lastPart, time } from "../shared/format";
-import { Answered } from "../shared/states";
+import { lastPart, origin, time } from "../shared/format";
+import { Answered, Nothing } from "../shared/states";
 import { useDebounced } from "../shared/useDebounced";
 import { usePages } from "../shared/usePages";
 
@@ -39,6 +39,7 @@ export default function Audit(): ReactNode {
             rowKey="id"
             pagination={false}
             dataSource={all}
+            locale={{ emptyText: <Nothing /> }}
             columns={[
               { title: t.common.time, render: (_, entry) => time(entry.time, language) },
               { title: t.audit.who, render: (_, entry) => entry.principal || "—" },
@@ -48,12 +49,29 @@ export default function Audit(): ReactNode {
                 title: t.audit.result,
                 render: (_, entry) => (entry.result === "OK" ? "OK" : <strong>{entry.result}</strong>),
               },
-              { title: t.audit.from, render: (_, entry) => entry.peer.split(" for ").at(-1) },
+              { title: t.audit.from, render: (_, entry) => <From peer={entry.peer} /> },
             ]}
           />
         )}
       </Answered>
       <More pages={entries} />
     </Page>
+  );
+}
+
+/** Anybody who speaks to the servers can claim to call for another address, so the one that was seen stands beside. */
+function From({ peer }: { peer: string }): ReactNode {
+  const { t } = useSpeech();
+  const { address, via } = origin(peer);
+  return (
+    <>
+      {address}
+      {via !== undefined && via !== address && (
+        <>
+          <br />
+          <small className="dim">{t.audit.via(via)}</small>
+        </>
+      )}
+    </>
   );
 }

@@ -1,11 +1,11 @@
 import { App, Button, Form, Input, InputNumber, Modal, Select, Table, Tag, Typography } from "antd";
 import { useState, type ReactNode } from "react";
 import { api, type Schemas } from "../api/client";
-import { useQuery } from "../api/useQuery";
 import { useSpeech } from "../i18n";
 import { More } from "../shared/More";
 import { Page } from "../shared/Page";
 import { ids, lastPart, time } from "../shared/format";
+import { admits, type Role } from "../shared/session";
 import { Answered } from "../shared/states";
 import { useAct } from "../shared/useAct";
 import { usePages } from "../shared/usePages";
@@ -24,10 +24,18 @@ export default function Users(): ReactNode {
     const answer = await api.get("/v1/users", { query: page, signal });
     return { items: answer.users, next: answer.nextPageToken };
   });
+  const disable = (user: User) => {
+    modal.confirm({
+      title: `${t.users.disabled}: ${lastPart(user.name)}`,
+      content: t.users.disableConfirm,
+      okButtonProps: { danger: true },
+      onOk: () => update(user, { disabled: true }),
+    });
+  };
   const update = async (user: User, part: Partial<User>) => {
     const [name] = Object.keys(part);
     await act(
-      () => api.patch("/v1/users/{user}", { path: { user: lastPart(user.name) }, query: { updateMask: name ?? "" }, body: part }),
+      () => api.patch("/v1/users/{user}", { path: { user: lastPart(user.name) }, query: { updateMask: name ?? "" }, body: part, etag: user.etag }),
       t.common.done,
     );
     users.reload();
@@ -74,7 +82,7 @@ export default function Users(): ReactNode {
             pagination={false}
             scroll={{ x: "max-content" }}
             dataSource={all}
-            expandable={{ expandedRowRender: (user) => <Tokens user={lastPart(user.name)} /> }}
+            expandable={{ expandedRowRender: (user) => <Tokens key={user.role} user={lastPart(user.name)} role={user.role} /> }}
             columns={[
               { title: t.users.id, render: (_, user) => lastPart(user.name) },
               { title: t.users.displayName, dataIndex: "displayName" },
@@ -106,7 +114,15 @@ export default function Users(): ReactNode {
                     >
                       {t.users.reset}
                     </Button>
-                    <Button type="link" size="small" danger={!user.disabled} onClick={() => update(user, { disabled: !user.disabled })}>
+                    <Button
+                      type="link"
+                      size="small"
+                      danger={!user.disabled}
+                      onClick={() => {
+                        if (user.disabled) void update(user, { disabled: false });
+                        else disable(user);
+                      }}
+                    >
                       {user.disabled ? t.users.enable : t.users.disabled}
                     </Button>
                   </div>
@@ -155,20 +171,23 @@ export default function Users(): ReactNode {
   );
 }
 
-function Tokens({ user }: { user: string }): ReactNode {
+function Tokens({ user, role }: { user: string; role: Role }): ReactNode {
   const { t, language } = useSpeech();
   const { modal } = App.useApp();
   const act = useAct();
   const [days, setDays] = useState(90);
   const [purpose, setPurpose] = useState("");
-  const tokens = useQuery(`tokens ${user}`, (signal) =>
-    api.get("/v1/users/{user}/tokens", { path: { user }, query: { pageSize: 200 }, signal }),
-  );
+  const [scope, setScope] = useState(role);
+  const [now] = useState(Date.now);
+  const tokens = usePages(`tokens ${user}`, async (page, signal) => {
+    const answer = await api.get("/v1/users/{user}/tokens", { path: { user }, query: page, signal });
+    return { items: answer.tokens, next: answer.nextPageToken };
+  });
   const create = () =>
     act(async () => {
       const made = await api.post("/v1/users/{user}/tokens", {
         path: { user },
-        body: { description: purpose, expireTime: new Date(Date.now() + days * 86400e3).toISOString() },
+        body: { description: purpose, role: scope, expireTime: new Date(Date.now() + days * 86400e3).toISOString() },
       });
       modal.info({
         title: t.users.secret,
@@ -182,7 +201,7 @@ function Tokens({ user }: { user: string }): ReactNode {
     });
   return (
     <Answered query={tokens}>
-      {({ tokens: all }) => (
+      {(all) => (
         <>
           <div className="filters">
             <Input
@@ -193,6 +212,14 @@ function Tokens({ user }: { user: string }): ReactNode {
               onChange={(event) => {
                 setPurpose(event.target.value);
               }}
+            />
+            <Select
+              style={{ width: 120 }}
+              aria-label={t.users.scope}
+              title={t.users.scope}
+              value={scope}
+              onChange={setScope}
+              options={ROLES.filter((value) => admits(role, value)).map((value) => ({ value, label: t.roles[value] }))}
             />
             <InputNumber
               min={1}
@@ -222,8 +249,8 @@ function Tokens({ user }: { user: string }): ReactNode {
               {
                 title: t.common.actions,
                 render: (_, token) =>
-                  token.revoked ? (
-                    <Tag>{t.users.revoked}</Tag>
+                  token.revoked || Date.parse(token.expireTime ?? "") <= now ? (
+                    <Tag>{token.revoked ? t.users.revoked : t.users.expired}</Tag>
                   ) : (
                     <Button
                       type="link"
@@ -251,6 +278,7 @@ function Tokens({ user }: { user: string }): ReactNode {
               },
             ]}
           />
+          <More pages={tokens} />
         </>
       )}
     </Answered>

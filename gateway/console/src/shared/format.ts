@@ -21,6 +21,13 @@ export function shortPath(name: string): string {
   return ids(name).join("/");
 }
 
+/** Who called, of an audit entry's `peer`: the address that was seen, and whom a gateway there says it called for. */
+export function origin(peer: string): { address: string; via: string | undefined } {
+  const [seen = "", claimed] = peer.split(" for ");
+  const address = decodeURIComponent(seen.replace(/^ipv[46]:/, "").replace(/:\d+$/, ""));
+  return claimed === undefined ? { address, via: undefined } : { address: claimed, via: address };
+}
+
 /** Seconds of protobuf's `3.5s`. */
 export function seconds(duration: string | undefined): number | undefined {
   return duration === undefined ? undefined : Number.parseFloat(duration);
