@@ -103,12 +103,12 @@ function Chooser({ side, reports, titles, value, onChange }: ChooserProps): Reac
       time(report.createTime, language),
     ].join(" · ");
   return (
-    <label className="row grow">
-      {t.compare[side]}
+    <label className="row" style={{ width: "100%", maxWidth: 800, flexWrap: "nowrap" }}>
+      <span style={{ minWidth: 72 }}>{t.compare.sides[side]}</span>
       <Select
-        style={{ minWidth: 320, flex: 1 }}
+        style={{ flex: 1, minWidth: 0 }}
         showSearch={{ optionFilterProp: "label" }}
-        aria-label={t.compare[side]}
+        aria-label={t.compare.sides[side]}
         placeholder={t.compare.pickReport}
         value={value || null}
         onChange={onChange}

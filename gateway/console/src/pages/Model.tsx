@@ -209,7 +209,7 @@ function VersionActions({ version, onChanged }: { version: Version; onChanged: (
   const [model = "", number = ""] = ids(version.name);
   const path = { model, version: number };
   const archive = async (restore: boolean) => {
-    await act(() => api.post("/v1/models/{model}/versions/{version}:archive", { path, body: { restore } }), t.common.done);
+    await act(() => api.post("/v1/models/{model}/versions/{version}:archive", { path, body: { restore }, etag: version.etag }), t.common.done);
     onChanged();
   };
   return (
@@ -247,7 +247,7 @@ function VersionActions({ version, onChanged }: { version: Version; onChanged: (
         }}
         onOk={async () => {
           const done = await act(
-            () => api.post("/v1/models/{model}/versions/{version}:setAlias", { path, body: { alias } }),
+            () => api.post("/v1/models/{model}/versions/{version}:setAlias", { path, body: { alias }, etag: version.etag }),
             t.models.aliasSet(alias, shortVersion(version.name)),
           );
           if (done) setNaming(false);

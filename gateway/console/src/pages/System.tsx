@@ -130,7 +130,7 @@ function Queue(): ReactNode {
                 { title: t.system.resource, render: (_, one) => lastPart(one.computeResource) },
                 { title: t.system.workers, align: "right", render: (_, one) => whole(one.workerCount) },
                 { title: t.system.running, align: "right", render: (_, one) => whole(one.runningCount) },
-                { title: t.system.taken, render: (_, one) => <Share part={one.taken} all={one.capacity} /> },
+                { title: t.system.taken, render: (_, one) => (one.workerCount > 0 ? <Share part={one.taken} all={one.capacity} /> : "—") },
                 { title: t.system.waiting, align: "right", render: (_, one) => whole(one.waitingCount) },
                 {
                   title: t.system.why,
