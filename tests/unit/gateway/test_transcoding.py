@@ -265,7 +265,7 @@ def test_if_match_is_the_etag_and_is_never_ignored() -> None:
     assert faults_of("DeleteTask", bindings=name, headers={"if-match": '"5", "6"'}) == {
         "If-Match": "WRONG_TYPE"
     }
-    assert faults_of("ArchiveModelVersion", headers={"if-match": '"5"'}) == {
+    assert faults_of("DeleteDataPath", headers={"if-match": '"5"'}) == {
         "If-Match": "PRECONDITION_UNSUPPORTED"
     }
 
