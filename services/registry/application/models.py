@@ -10,6 +10,7 @@ from services.kit import outbox
 from services.kit.database import Sessions
 from services.kit.process import Clock
 from services.registry.domain.identifiers import refuse
+from services.registry.domain.images import TaskType
 from services.registry.domain.models import (
     Model,
     ModelVersion,
@@ -59,12 +60,20 @@ class Library:
             return await Models(session).get(model)
 
     async def list(
-        self, page: PageRequest, *, name_contains: str, production_environment: str | None
+        self,
+        page: PageRequest,
+        *,
+        name_contains: str,
+        production_environment: str | None,
+        task_type: TaskType | None,
     ) -> Page[Model]:
         """By id."""
         async with self._sessions.begin() as session:
             return await Models(session).listing(
-                page, name_contains=name_contains, production_environment=production_environment
+                page,
+                name_contains=name_contains,
+                production_environment=production_environment,
+                task_type=task_type,
             )
 
     async def version(self, model: str, version_id: str) -> ModelVersion:

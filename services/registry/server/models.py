@@ -12,6 +12,7 @@ from services.kit.auth import current_principal
 from services.registry.application.models import Library
 from services.registry.wire import models as wire
 from services.registry.wire import names
+from services.registry.wire.images import task_type_in
 from services.registry.wire.paging import page_of, token_of
 from services.registry.wire.values import timestamp
 
@@ -34,6 +35,7 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
             production_environment=names.parse_optional(
                 names.ENVIRONMENT, request.production_environment, "production_environment"
             ),
+            task_type=task_type_in(request.task_type),
         )
         return rpc.ListModelsResponse(
             models=[wire.model_out(model) for model in page.items], next_page_token=token_of(request, page)

@@ -47,7 +47,12 @@ class Models:
         return _model(row)
 
     async def listing(
-        self, page: PageRequest, *, name_contains: str, production_environment: str | None
+        self,
+        page: PageRequest,
+        *,
+        name_contains: str,
+        production_environment: str | None,
+        task_type: TaskType | None,
     ) -> Page[Model]:
         """By id."""
         query = _with_latest().order_by(models.c.id).limit(page.limit)
@@ -55,6 +60,8 @@ class Models:
             query = query.where(sa.func.lower(models.c.id).contains(name_contains.lower(), autoescape=True))
         if production_environment is not None:
             query = query.where(models.c.production_environment == production_environment)
+        if task_type is not None:
+            query = query.where(models.c.task_type == task_type)
         if page.after is not None:
             query = query.where(models.c.id > page.after[0])
         rows = (await self._session.execute(query)).all()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from loupe.events.v1 import events_pb2
-from loupe.registry.v1 import model_pb2, model_service_pb2
+from loupe.registry.v1 import algorithm_image_pb2, model_pb2, model_service_pb2
 from loupe.scheduler.v1 import task_pb2
 
 from services.kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
@@ -319,16 +319,23 @@ async def test_the_library_lists_what_tells_models_apart(registry: Registry, vie
     assert listed.update_time.ToDatetime() > first.update_time.ToDatetime()
 
 
-async def test_models_are_found_by_part_of_their_name(registry: Registry, viewer: Caller) -> None:
+async def test_models_are_found_by_part_of_their_name_and_by_type(registry: Registry, viewer: Caller) -> None:
     """R3: whatever the case; a percent sign is a character, not a wildcard."""
     mark = secrets.token_hex(4)
     for name in (f"Alpha-{mark}", f"beta-{mark}"):
-        await release(registry, name)
+        made = await release(registry, name)
+    other = algorithm_image_pb2.TASK_TYPE_SEGMENTATION_CLASSIFICATION
+    assert made.task_type == algorithm_image_pb2.TASK_TYPE_CLASSIFICATION
 
-    async def found(text: str) -> list[str]:
-        answer = await viewer.models.ListModels(model_service_pb2.ListModelsRequest(name_contains=text))
-        return [model.name for model in answer.models]
+    async def found(
+        text: str,
+        task_type: algorithm_image_pb2.TaskType.ValueType = algorithm_image_pb2.TASK_TYPE_UNSPECIFIED,
+    ) -> list[str]:
+        request = model_service_pb2.ListModelsRequest(name_contains=text, task_type=task_type)
+        return [model.name for model in (await viewer.models.ListModels(request)).models]
 
     assert await found(f"ALPHA-{mark}") == [f"models/Alpha-{mark}"]
     assert len(await found(mark)) == 2
     assert await found(f"%{mark}") == []
+    assert len(await found(mark, made.task_type)) == 2
+    assert await found(mark, other) == []

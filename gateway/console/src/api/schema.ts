@@ -4466,6 +4466,7 @@ export interface operations {
                 /** @description Keeps models whose name contains this, whatever the case. */
                 nameContains?: string;
                 productionEnvironment?: string;
+                taskType?: components["schemas"]["TaskType"];
             };
             header?: never;
             path?: never;

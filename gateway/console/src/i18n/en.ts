@@ -124,6 +124,7 @@ export const en: Words = {
     searchHint: "Search by model name",
     latest: "Latest version",
     modifier: "Last modifier",
+    noMatch: "No model matches; change the search or the filters.",
     empty: "No model has been released yet. When a training is completed, release it from the list of tasks.",
     retrain: "Retrain",
     predict: "Predict",

@@ -167,6 +167,7 @@ export const zh = {
     searchHint: "按模型名称搜索",
     latest: "最新版本",
     modifier: "修改人",
+    noMatch: "没有符合条件的模型；请更改搜索内容或筛选条件。",
     empty: "还没有已发布的模型。训练完成后，在训练任务中点击“模型发布”。",
     retrain: "重新训练",
     predict: "题库预测",

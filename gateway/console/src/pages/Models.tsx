@@ -16,6 +16,8 @@ import { usePages } from "../shared/usePages";
 
 const ExportVersion = deferred(() => import("../shared/ExportVersion"));
 
+const TASK_TYPES = ["TASK_TYPE_CLASSIFICATION", "TASK_TYPE_SEGMENTATION_CLASSIFICATION"] as const;
+
 /** 模型库: all released models. */
 export default function Models(): ReactNode {
   const { t, language } = useSpeech();
@@ -24,13 +26,14 @@ export default function Models(): ReactNode {
   const text = search.get("q") ?? "";
   const environment = search.get("environment") ?? "";
   const type = search.get("type") ?? "";
+  const taskType = TASK_TYPES.find((one) => one === type);
   const wanted = useDebounced(text);
   const environments = useQuery("environments", (signal) =>
     api.get("/v1/productionEnvironments", { query: { pageSize: 200 }, signal }),
   );
-  const models = usePages(`models ${wanted} ${environment}`, async (page, signal) => {
+  const models = usePages(`models ${wanted} ${environment} ${type}`, async (page, signal) => {
     const answer = await api.get("/v1/models", {
-      query: { ...page, nameContains: wanted, productionEnvironment: environment },
+      query: { ...page, nameContains: wanted, productionEnvironment: environment, ...(taskType ? { taskType } : {}) },
       signal,
     });
     return { items: answer.models, next: answer.nextPageToken };
@@ -88,14 +91,11 @@ export default function Models(): ReactNode {
           style={{ width: 180 }}
           placeholder={t.common.type}
           aria-label={t.common.type}
-          value={type || null}
+          value={taskType ?? null}
           onChange={(value: string | undefined) => {
             put("type", value);
           }}
-          options={(["TASK_TYPE_CLASSIFICATION", "TASK_TYPE_SEGMENTATION_CLASSIFICATION"] as const).map((value) => ({
-            value,
-            label: t.taskTypes[value],
-          }))}
+          options={TASK_TYPES.map((value) => ({ value, label: t.taskTypes[value] }))}
         />
       </div>
       <Answered query={models}>
@@ -106,8 +106,8 @@ export default function Models(): ReactNode {
               rowKey="name"
               pagination={false}
               scroll={{ x: "max-content" }}
-              dataSource={type ? all.filter((model) => model.taskType === type) : all}
-              locale={{ emptyText: <Nothing text={t.models.empty} /> }}
+              dataSource={all}
+              locale={{ emptyText: <Nothing text={wanted || environment || taskType ? t.models.noMatch : t.models.empty} /> }}
               columns={[
                 {
                   title: t.common.name,

@@ -25,10 +25,11 @@ _sym_db = _symbol_database.Default()
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from loupe.access.v1 import access_pb2 as loupe_dot_access_dot_v1_dot_access__pb2
+from loupe.registry.v1 import algorithm_image_pb2 as loupe_dot_registry_dot_v1_dot_algorithm__image__pb2
 from loupe.registry.v1 import model_pb2 as loupe_dot_registry_dot_v1_dot_model__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%loupe/registry/v1/model_service.proto\x12\x11loupe.registry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1dloupe/registry/v1/model.proto\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"q\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x15\n\rname_contains\x18\x03 \x01(\t\x12\x1e\n\x16production_environment\x18\x04 \x01(\t\"W\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.loupe.registry.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x16GetModelVersionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"h\n\x18ListModelVersionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x15\n\rshow_archived\x18\x04 \x01(\x08\"g\n\x19ListModelVersionsResponse\x12\x31\n\x08versions\x18\x01 \x03(\x0b\x32\x1f.loupe.registry.v1.ModelVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"]\n\x19\x43reateModelVersionRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x30\n\x07version\x18\x02 \x01(\x0b\x32\x1f.loupe.registry.v1.ModelVersion\"I\n\x1a\x41rchiveModelVersionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07restore\x18\x02 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"<\n\x0fSetAliasRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61lias\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"Q\n\x14RecordPackageRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x07package\x18\x02 \x01(\x0b\x32\x1a.loupe.registry.v1.Package\"T\n\x12LinkPackageRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x06\x66ormat\x18\x02 \x01(\x0e\x32 .loupe.registry.v1.PackageFormat\"\x93\x01\n\x13LinkPackageResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07package\x18\x03 \x01(\x0b\x32\x1a.loupe.registry.v1.Package\x12\x11\n\tfile_name\x18\x04 \x01(\t\"\"\n\x12LinkWeightsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"c\n\x13LinkWeightsResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06sha256\x18\x03 \x01(\t2\xb3\n\n\x0cModelService\x12i\n\x08GetModel\x12\".loupe.registry.v1.GetModelRequest\x1a\x18.loupe.registry.v1.Model\"\x1f\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=models/*}\x12q\n\nListModels\x12$.loupe.registry.v1.ListModelsRequest\x1a%.loupe.registry.v1.ListModelsResponse\"\x16\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/models\x12\x89\x01\n\x0fGetModelVersion\x12).loupe.registry.v1.GetModelVersionRequest\x1a\x1f.loupe.registry.v1.ModelVersion\"*\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{name=models/*/versions/*}\x12\x9a\x01\n\x11ListModelVersions\x12+.loupe.registry.v1.ListModelVersionsRequest\x1a,.loupe.registry.v1.ListModelVersionsResponse\"*\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{parent=models/*}/versions\x12i\n\x12\x43reateModelVersion\x12,.loupe.registry.v1.CreateModelVersionRequest\x1a\x1f.loupe.registry.v1.ModelVersion\"\x04\xc8\xf3\x18\x06\x12\x9c\x01\n\x13\x41rchiveModelVersion\x12-.loupe.registry.v1.ArchiveModelVersionRequest\x1a\x1f.loupe.registry.v1.ModelVersion\"5\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02+\"&/v1/{name=models/*/versions/*}:archive:\x01*\x12\x87\x01\n\x08SetAlias\x12\".loupe.registry.v1.SetAliasRequest\x1a\x1f.loupe.registry.v1.ModelVersion\"6\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02,\"\'/v1/{name=models/*/versions/*}:setAlias:\x01*\x12Z\n\rRecordPackage\x12\'.loupe.registry.v1.RecordPackageRequest\x1a\x1a.loupe.registry.v1.Package\"\x04\xc8\xf3\x18\x06\x12\x94\x01\n\x0bLinkPackage\x12%.loupe.registry.v1.LinkPackageRequest\x1a&.loupe.registry.v1.LinkPackageResponse\"6\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02,\x12*/v1/{name=models/*/versions/*}:linkPackage\x12\x94\x01\n\x0bLinkWeights\x12%.loupe.registry.v1.LinkWeightsRequest\x1a&.loupe.registry.v1.LinkWeightsResponse\"6\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02,\x12*/v1/{name=models/*/versions/*}:linkWeightsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%loupe/registry/v1/model_service.proto\x12\x11loupe.registry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/access/v1/access.proto\x1a\'loupe/registry/v1/algorithm_image.proto\x1a\x1dloupe/registry/v1/model.proto\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xa1\x01\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x15\n\rname_contains\x18\x03 \x01(\t\x12\x1e\n\x16production_environment\x18\x04 \x01(\t\x12.\n\ttask_type\x18\x05 \x01(\x0e\x32\x1b.loupe.registry.v1.TaskType\"W\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.loupe.registry.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x16GetModelVersionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"h\n\x18ListModelVersionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x15\n\rshow_archived\x18\x04 \x01(\x08\"g\n\x19ListModelVersionsResponse\x12\x31\n\x08versions\x18\x01 \x03(\x0b\x32\x1f.loupe.registry.v1.ModelVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"]\n\x19\x43reateModelVersionRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x30\n\x07version\x18\x02 \x01(\x0b\x32\x1f.loupe.registry.v1.ModelVersion\"I\n\x1a\x41rchiveModelVersionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07restore\x18\x02 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"<\n\x0fSetAliasRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61lias\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"Q\n\x14RecordPackageRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x07package\x18\x02 \x01(\x0b\x32\x1a.loupe.registry.v1.Package\"T\n\x12LinkPackageRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x06\x66ormat\x18\x02 \x01(\x0e\x32 .loupe.registry.v1.PackageFormat\"\x93\x01\n\x13LinkPackageResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07package\x18\x03 \x01(\x0b\x32\x1a.loupe.registry.v1.Package\x12\x11\n\tfile_name\x18\x04 \x01(\t\"\"\n\x12LinkWeightsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"c\n\x13LinkWeightsResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06sha256\x18\x03 \x01(\t2\xb3\n\n\x0cModelService\x12i\n\x08GetModel\x12\".loupe.registry.v1.GetModelRequest\x1a\x18.loupe.registry.v1.Model\"\x1f\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=models/*}\x12q\n\nListModels\x12$.loupe.registry.v1.ListModelsRequest\x1a%.loupe.registry.v1.ListModelsResponse\"\x16\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/models\x12\x89\x01\n\x0fGetModelVersion\x12).loupe.registry.v1.GetModelVersionRequest\x1a\x1f.loupe.registry.v1.ModelVersion\"*\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{name=models/*/versions/*}\x12\x9a\x01\n\x11ListModelVersions\x12+.loupe.registry.v1.ListModelVersionsRequest\x1a,.loupe.registry.v1.ListModelVersionsResponse\"*\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{parent=models/*}/versions\x12i\n\x12\x43reateModelVersion\x12,.loupe.registry.v1.CreateModelVersionRequest\x1a\x1f.loupe.registry.v1.ModelVersion\"\x04\xc8\xf3\x18\x06\x12\x9c\x01\n\x13\x41rchiveModelVersion\x12-.loupe.registry.v1.ArchiveModelVersionRequest\x1a\x1f.loupe.registry.v1.ModelVersion\"5\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02+\"&/v1/{name=models/*/versions/*}:archive:\x01*\x12\x87\x01\n\x08SetAlias\x12\".loupe.registry.v1.SetAliasRequest\x1a\x1f.loupe.registry.v1.ModelVersion\"6\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02,\"\'/v1/{name=models/*/versions/*}:setAlias:\x01*\x12Z\n\rRecordPackage\x12\'.loupe.registry.v1.RecordPackageRequest\x1a\x1a.loupe.registry.v1.Package\"\x04\xc8\xf3\x18\x06\x12\x94\x01\n\x0bLinkPackage\x12%.loupe.registry.v1.LinkPackageRequest\x1a&.loupe.registry.v1.LinkPackageResponse\"6\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02,\x12*/v1/{name=models/*/versions/*}:linkPackage\x12\x94\x01\n\x0bLinkWeights\x12%.loupe.registry.v1.LinkWeightsRequest\x1a&.loupe.registry.v1.LinkWeightsResponse\"6\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02,\x12*/v1/{name=models/*/versions/*}:linkWeightsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,34 +56,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODELSERVICE'].methods_by_name['LinkPackage']._serialized_options = b'\310\363\030\004\202\323\344\223\002,\022*/v1/{name=models/*/versions/*}:linkPackage'
   _globals['_MODELSERVICE'].methods_by_name['LinkWeights']._loaded_options = None
   _globals['_MODELSERVICE'].methods_by_name['LinkWeights']._serialized_options = b'\310\363\030\004\202\323\344\223\002,\022*/v1/{name=models/*/versions/*}:linkWeights'
-  _globals['_GETMODELREQUEST']._serialized_start=184
-  _globals['_GETMODELREQUEST']._serialized_end=215
-  _globals['_LISTMODELSREQUEST']._serialized_start=217
-  _globals['_LISTMODELSREQUEST']._serialized_end=330
-  _globals['_LISTMODELSRESPONSE']._serialized_start=332
-  _globals['_LISTMODELSRESPONSE']._serialized_end=419
-  _globals['_GETMODELVERSIONREQUEST']._serialized_start=421
-  _globals['_GETMODELVERSIONREQUEST']._serialized_end=459
-  _globals['_LISTMODELVERSIONSREQUEST']._serialized_start=461
-  _globals['_LISTMODELVERSIONSREQUEST']._serialized_end=565
-  _globals['_LISTMODELVERSIONSRESPONSE']._serialized_start=567
-  _globals['_LISTMODELVERSIONSRESPONSE']._serialized_end=670
-  _globals['_CREATEMODELVERSIONREQUEST']._serialized_start=672
-  _globals['_CREATEMODELVERSIONREQUEST']._serialized_end=765
-  _globals['_ARCHIVEMODELVERSIONREQUEST']._serialized_start=767
-  _globals['_ARCHIVEMODELVERSIONREQUEST']._serialized_end=840
-  _globals['_SETALIASREQUEST']._serialized_start=842
-  _globals['_SETALIASREQUEST']._serialized_end=902
-  _globals['_RECORDPACKAGEREQUEST']._serialized_start=904
-  _globals['_RECORDPACKAGEREQUEST']._serialized_end=985
-  _globals['_LINKPACKAGEREQUEST']._serialized_start=987
-  _globals['_LINKPACKAGEREQUEST']._serialized_end=1071
-  _globals['_LINKPACKAGERESPONSE']._serialized_start=1074
-  _globals['_LINKPACKAGERESPONSE']._serialized_end=1221
-  _globals['_LINKWEIGHTSREQUEST']._serialized_start=1223
-  _globals['_LINKWEIGHTSREQUEST']._serialized_end=1257
-  _globals['_LINKWEIGHTSRESPONSE']._serialized_start=1259
-  _globals['_LINKWEIGHTSRESPONSE']._serialized_end=1358
-  _globals['_MODELSERVICE']._serialized_start=1361
-  _globals['_MODELSERVICE']._serialized_end=2692
+  _globals['_GETMODELREQUEST']._serialized_start=225
+  _globals['_GETMODELREQUEST']._serialized_end=256
+  _globals['_LISTMODELSREQUEST']._serialized_start=259
+  _globals['_LISTMODELSREQUEST']._serialized_end=420
+  _globals['_LISTMODELSRESPONSE']._serialized_start=422
+  _globals['_LISTMODELSRESPONSE']._serialized_end=509
+  _globals['_GETMODELVERSIONREQUEST']._serialized_start=511
+  _globals['_GETMODELVERSIONREQUEST']._serialized_end=549
+  _globals['_LISTMODELVERSIONSREQUEST']._serialized_start=551
+  _globals['_LISTMODELVERSIONSREQUEST']._serialized_end=655
+  _globals['_LISTMODELVERSIONSRESPONSE']._serialized_start=657
+  _globals['_LISTMODELVERSIONSRESPONSE']._serialized_end=760
+  _globals['_CREATEMODELVERSIONREQUEST']._serialized_start=762
+  _globals['_CREATEMODELVERSIONREQUEST']._serialized_end=855
+  _globals['_ARCHIVEMODELVERSIONREQUEST']._serialized_start=857
+  _globals['_ARCHIVEMODELVERSIONREQUEST']._serialized_end=930
+  _globals['_SETALIASREQUEST']._serialized_start=932
+  _globals['_SETALIASREQUEST']._serialized_end=992
+  _globals['_RECORDPACKAGEREQUEST']._serialized_start=994
+  _globals['_RECORDPACKAGEREQUEST']._serialized_end=1075
+  _globals['_LINKPACKAGEREQUEST']._serialized_start=1077
+  _globals['_LINKPACKAGEREQUEST']._serialized_end=1161
+  _globals['_LINKPACKAGERESPONSE']._serialized_start=1164
+  _globals['_LINKPACKAGERESPONSE']._serialized_end=1311
+  _globals['_LINKWEIGHTSREQUEST']._serialized_start=1313
+  _globals['_LINKWEIGHTSREQUEST']._serialized_end=1347
+  _globals['_LINKWEIGHTSRESPONSE']._serialized_start=1349
+  _globals['_LINKWEIGHTSRESPONSE']._serialized_end=1448
+  _globals['_MODELSERVICE']._serialized_start=1451
+  _globals['_MODELSERVICE']._serialized_end=2782
 # @@protoc_insertion_point(module_scope)

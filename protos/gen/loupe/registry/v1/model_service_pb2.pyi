@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from loupe.registry.v1 import algorithm_image_pb2 as _algorithm_image_pb2
 from loupe.registry.v1 import model_pb2 as _model_pb2
 import builtins as _builtins
 import sys
@@ -47,11 +48,13 @@ class ListModelsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     NAME_CONTAINS_FIELD_NUMBER: _builtins.int
     PRODUCTION_ENVIRONMENT_FIELD_NUMBER: _builtins.int
+    TASK_TYPE_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     page_token: _builtins.str
     name_contains: _builtins.str
     """Keeps models whose name contains this, whatever the case."""
     production_environment: _builtins.str
+    task_type: _algorithm_image_pb2.TaskType.ValueType
     def __init__(
         self,
         *,
@@ -59,10 +62,11 @@ class ListModelsRequest(_message.Message):
         page_token: _builtins.str = ...,
         name_contains: _builtins.str = ...,
         production_environment: _builtins.str = ...,
+        task_type: _algorithm_image_pb2.TaskType.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name_contains", b"name_contains", "page_size", b"page_size", "page_token", b"page_token", "production_environment", b"production_environment"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name_contains", b"name_contains", "page_size", b"page_size", "page_token", b"page_token", "production_environment", b"production_environment", "task_type", b"task_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
