@@ -10,9 +10,11 @@ from gateway.contracts import CURSOR, ETAG, REQUEST_ID, Operation, comments
 from gateway.json_mapping import is_map
 from gateway.problems import KINDS, MEDIA_TYPE
 from gateway.routing import Form, Route
+from gateway.sessions import COOKIE
 from gateway.templates import PathTemplate
 from gateway.transcoding import query_fields
 from services.kit.about import VERSION
+from services.kit.auth import Role
 
 Json = dict[str, Any]
 
@@ -30,6 +32,11 @@ The model library over HTTP, transcoded from its gRPC contracts by the rules of 
 * Live parts are server-sent events. Open one again with `Last-Event-ID` and nothing is missed or doubled;
   `event: end` says that there is nothing more to come.
 """
+
+_OWN_PAGES = (
+    "Requests that change something with it carry the header `X-Loupe-Client`, whatever its value: "
+    "pages of other sites cannot set it."
+)
 
 _STATUSES: Mapping[str, str] = {
     "400": "The request is wrong, or not possible in the present state.",
@@ -61,6 +68,12 @@ _SCALARS: Mapping[int, Json] = {
     FieldDescriptor.TYPE_STRING: {"type": "string"},
     FieldDescriptor.TYPE_BYTES: {"type": "string", "contentEncoding": "base64"},
 }
+# What the streams of bytes hold; their contracts say it in words.
+_FILE_TYPES: Mapping[str, tuple[str, ...]] = {
+    "ExportReport": ("application/json", "text/csv", "text/html"),
+    "ExportRelabelMarks": ("text/csv", "application/jsonl"),
+    "DownloadSampleResults": ("application/zip",),
+}
 _WELL_KNOWN: Mapping[str, Json] = {
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
     "google.protobuf.Duration": {
@@ -91,7 +104,7 @@ def describe(routes: Iterable[Route]) -> Json:
         "openapi": "3.1.0",
         "info": {"title": "Loupe", "version": VERSION, "description": _DESCRIPTION},
         "servers": [{"url": "/"}],
-        "security": [{"bearer": []}],
+        "security": [{"bearer": []}, {"session": []}],
         "tags": [{"name": name, "description": text} for name, text in sorted(services.items())],
         "paths": dict(sorted(paths.items())),
         "components": {
@@ -100,7 +113,13 @@ def describe(routes: Iterable[Route]) -> Json:
                     "type": "http",
                     "scheme": "bearer",
                     "description": "A token of the installation, `loupe_<id>_<secret>`.",
-                }
+                },
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": COOKIE,
+                    "description": f"What a log-in sets. {_OWN_PAGES}",
+                },
             },
             "schemas": {**dict(sorted(schemas.made.items())), "Problem": _PROBLEM, "Violation": _VIOLATION},
             "responses": {f"Problem{status}": _problem_response(text) for status, text in _STATUSES.items()}
@@ -164,6 +183,8 @@ def _operation(route: Route, path_parameters: tuple[str, ...], schemas: "_Schema
         "x-loupe-rpc": operation.rpc,
         "x-loupe-role": operation.role.name,
     }
+    if operation.role is Role.ANYONE:
+        described["security"] = []
     if operation.body:
         described["requestBody"] = {
             "required": operation.body != "*",
@@ -195,8 +216,9 @@ def _success(route: Route, schemas: "_Schemas") -> Json:
             }
         }
     if route.form is Form.FILE:
-        # Without a schema: that is how OpenAPI 3.1 says bytes, whatever they hold.
-        return {"200": {"description": "The bytes.", "content": {"*/*": {}}}}
+        # Without a schema: that is how OpenAPI 3.1 says bytes.
+        kinds = _FILE_TYPES[str(route.operation.method.name)]
+        return {"200": {"description": "The bytes.", "content": {kind: {} for kind in kinds}}}
     if route.form is Form.LOG_FILE:
         return {
             "200": {
@@ -241,10 +263,24 @@ def _header_parameters(operation: Operation) -> list[Json]:
         found.append(("If-Match", "The field `etag`: acts only on the state that was seen."))
     if operation.streaming and CURSOR in fields:
         found.append(("Last-Event-ID", "The id of the last event received; wins over `cursor`."))
-    return [
+    if operation.http_method == "GET" and ETAG in operation.method.output_type.fields_by_name:
+        found.append(("If-None-Match", "An `ETag` of before; 304 if it is the present one."))
+    described: list[Json] = [
         {"name": name, "in": "header", "schema": {"type": "string"}, "description": text}
         for name, text in found
     ]
+    if operation.role is Role.ANYONE:
+        schema = {"type": "string", "minLength": 1, "examples": ["console"]}
+        described.append(
+            {
+                "name": "X-Loupe-Client",
+                "in": "header",
+                "required": True,
+                "schema": schema,
+                "description": _OWN_PAGES,
+            }
+        )
+    return described
 
 
 class _Schemas:

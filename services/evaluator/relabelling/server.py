@@ -64,12 +64,13 @@ class RelabelServicer(rpc_grpc.RelabelServiceServicer):
     ) -> AsyncIterator[HttpBody]:
         wanted = wire.mark_filter(request)
         if request.format == rpc.RELABEL_FORMAT_JSON_LINES:
-            kind, lines = "application/jsonl", wire.json_lines
+            kind, head, lines = "application/jsonl", b"", wire.json_lines
         elif request.format in {rpc.RELABEL_FORMAT_UNSPECIFIED, rpc.RELABEL_FORMAT_CSV}:
-            kind, lines = "text/csv; charset=utf-8", wire.csv_lines
-            yield HttpBody(content_type=kind, data=wire.csv_head())
+            kind, head, lines = "text/csv; charset=utf-8", wire.csv_head(), wire.csv_lines
         else:
             raise FilterInvalid.of(Violation("format", "INVALID", f"{request.format} is no format"))
+        # An empty list has a type too.
+        yield HttpBody(content_type=kind, data=head)
         async for batch in self._marks.batches(wanted):
             yield HttpBody(content_type=kind, data=lines(batch))
 

@@ -93,7 +93,7 @@ def test_what_the_path_binds_is_asked_for_nowhere_else() -> None:
 
 
 def test_headers_are_described_where_they_mean_something() -> None:
-    """Idempotency-Key, If-Match."""
+    """Idempotency-Key, If-Match, If-None-Match, and what keeps other sites from logging people in."""
 
     def headers(path: str, method: str) -> list[str]:
         parameters = DOCUMENT["paths"][path][method]["parameters"]
@@ -101,7 +101,40 @@ def test_headers_are_described_where_they_mean_something() -> None:
 
     assert headers("/v1/tasks", "post") == ["Idempotency-Key"]
     assert headers("/v1/tasks/{task}", "delete") == ["If-Match"]
-    assert headers("/v1/tasks/{task}", "get") == []
+    assert headers("/v1/tasks/{task}", "get") == ["If-None-Match"]
+    assert headers("/v1/session", "post") == ["X-Loupe-Client"]
+
+
+def test_who_calls_is_described_for_programs_and_for_pages() -> None:
+    """A generated client sends a token or the session; the log-in is the one call that takes neither."""
+    schemes = DOCUMENT["components"]["securitySchemes"]
+    assert {name for alternative in DOCUMENT["security"] for name in alternative} == set(schemes)
+    open_to_all = [
+        (path, method)
+        for path, methods in DOCUMENT["paths"].items()
+        for method, operation in methods.items()
+        if operation.get("security") == []
+    ]
+    assert open_to_all == [("/v1/session", "post")]
+
+
+def test_every_answer_has_a_type_that_a_generator_knows() -> None:
+    """`*/*` says nothing, and some generators refuse it."""
+    types = {
+        kind
+        for methods in DOCUMENT["paths"].values()
+        for operation in methods.values()
+        for kind in operation["responses"].get("200", {}).get("content", {})
+    }
+    assert types == {
+        "application/json",
+        "application/jsonl",
+        "application/zip",
+        "text/csv",
+        "text/event-stream",
+        "text/html",
+        "text/plain",
+    }
 
 
 @pytest.mark.parametrize(

@@ -4575,7 +4575,10 @@ export interface operations {
     getModelVersion: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An `ETag` that was answered before; 304 if it is still the present one. */
+                "If-None-Match"?: string;
+            };
             path: {
                 model: string;
                 version: string;
@@ -5258,7 +5261,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "text/csv": unknown;
+                    "application/jsonl": unknown;
                 };
             };
             400: components["responses"]["Problem400"];
@@ -5536,7 +5540,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/zip": unknown;
                 };
             };
             400: components["responses"]["Problem400"];
@@ -5653,7 +5657,9 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/json": unknown;
+                    "text/csv": unknown;
+                    "text/html": unknown;
                 };
             };
             400: components["responses"]["Problem400"];
@@ -5789,7 +5795,10 @@ export interface operations {
     logIn: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description Requests that change something with it carry the header `X-Loupe-Client`, whatever its value, which other sites' pages cannot set. */
+                "X-Loupe-Client": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5990,7 +5999,10 @@ export interface operations {
     getTask: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An `ETag` that was answered before; 304 if it is still the present one. */
+                "If-None-Match"?: string;
+            };
             path: {
                 task: string;
             };
