@@ -73,7 +73,7 @@ function FailureCard({ failure }: { failure: Schemas["Failure"] }): ReactNode {
         <>
           <code>{failure.code}</code>
           {failure.logTail && (
-            <pre className="log" style={{ height: "auto", maxHeight: 200 }}>
+            <pre className="log" style={{ height: "auto", maxHeight: 200 }} tabIndex={0} role="region" aria-label={t.monitor.log}>
               {failure.logTail}
             </pre>
           )}

@@ -7,7 +7,7 @@ export function Json({ title, value }: { title: string; value: unknown }): React
   return (
     <section>
       <Typography.Title level={5}>{title}</Typography.Title>
-      <pre className="log" style={{ height: "auto", maxHeight: 320 }}>
+      <pre className="log" tabIndex={0} role="region" aria-label={title} style={{ height: "auto", maxHeight: 320 }}>
         {JSON.stringify(value, undefined, 2)}
       </pre>
     </section>
