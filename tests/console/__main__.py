@@ -1,6 +1,7 @@
-"""`python -m tests.console`: every page of the built console in Chromium, on an embedded stack of its own.
+"""`python -m tests.console`: the built console in Chromium, on an embedded stack of its own.
 
-Pictures of all pages, in Chinese and English, light and dark, are left in out/console to be looked at.
+A person does the main job in Chinese, another in English, and every page is looked at. The pictures are left
+in out/console, with an index.html to look through them.
 """
 
 import json
@@ -11,8 +12,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from loupe.sample import write_sample
+
 _ROOT = Path(__file__).resolve().parents[2]
 _OUT = _ROOT / "out" / "console"
+# What people have on disk: (language, images of each ordinary code to train with, seed).
+_FOLDERS = (("zh", 18, 11), ("en", 14, 12))
 
 
 def _loupe(*arguments: str) -> str:
@@ -28,20 +33,31 @@ def _node() -> str:
     return found
 
 
+def _write_folders(folder: Path) -> None:
+    """What people import: pictures to train with, and a bank in which some lie in two codes' folders."""
+    for language, per_code, seed in _FOLDERS:
+        panels, bank = folder / language / "panels", folder / language / "bank"
+        write_sample(panels, per_code=per_code, seed=seed)
+        write_sample(bank, per_code=5, seed=seed + 100)
+        (panels / "notes.txt").write_text("taken on line 1\n")
+        for picture in sorted((bank / "TPFIP").glob("*_1.jpg"))[:2]:
+            shutil.copy(picture, bank / "TPOTS" / f"again-{picture.name}")
+
+
 def main() -> int:
-    """0 if every page is as it should be."""
+    """0 if every station is reached and every page is as it should be."""
     folder = Path(tempfile.mkdtemp(prefix="loupe-console-"))
     stack = ("--data-dir", str(folder / "stack"))
     try:
-        _loupe("sample", str(folder / "panels"), "--per-code", "14")
+        _write_folders(folder)
         started = json.loads(_loupe("up", "--detach", "--json", *stack))
         password = started["consoleAccess"].rpartition(" ")[2]
-        main_path = ("--dataset", "panels", "--path", "main", *stack)
-        _loupe("data", "import", str(folder / "panels"), *main_path)
         url = f"http://{started['addresses']['gateway']}"
         script = str(Path(__file__).with_name("look.mjs"))
         looked = subprocess.run(
-            [_node(), script, url, "admin", password, str(_OUT), *sys.argv[1:]], check=False, env=os.environ
+            [_node(), script, url, "admin", password, str(_OUT), str(folder), *sys.argv[1:]],
+            check=False,
+            env=os.environ,
         )
         return looked.returncode
     finally:
