@@ -8,11 +8,12 @@ import { Shell } from "./shell/Shell";
 /** A page of its own file, loaded when it is first opened by somebody of at least that role. */
 function page(load: () => Promise<{ default: ComponentType }>, least: Role = "ROLE_VIEWER") {
   const Loaded = deferred(load);
-  return (
+  const element = (
     <For least={least}>
       <Loaded />
     </For>
   );
+  return { element, handle: load };
 }
 
 export const router = createBrowserRouter([
@@ -20,23 +21,27 @@ export const router = createBrowserRouter([
     element: <Shell />,
     children: [
       { path: "/", element: <Navigate to="/models" replace /> },
-      { path: "/models", element: page(() => import("./pages/Models")) },
-      { path: "/models/:model", element: page(() => import("./pages/Model")) },
-      { path: "/models/:model/compare", element: page(() => import("./pages/Compare")) },
-      { path: "/compare", element: page(() => import("./pages/CompareRuns")) },
-      { path: "/new", element: page(() => import("./pages/NewModel"), "ROLE_ENGINEER") },
-      { path: "/tasks", element: page(() => import("./pages/Tasks")) },
-      { path: "/tasks/:task", element: page(() => import("./pages/Monitor")) },
-      { path: "/reports/:report", element: page(() => import("./pages/Report")) },
-      { path: "/predictions", element: page(() => import("./pages/Predictions")) },
-      { path: "/datasets", element: page(() => import("./pages/Datasets")) },
-      { path: "/datasets/:dataset/:path", element: page(() => import("./pages/Samples")) },
-      { path: "/images", element: page(() => import("./pages/Images")) },
-      { path: "/master-data", element: page(() => import("./pages/MasterData")) },
-      { path: "/users", element: page(() => import("./pages/Users"), "ROLE_ADMIN") },
-      { path: "/audit", element: page(() => import("./pages/Audit"), "ROLE_ADMIN") },
-      { path: "/system", element: page(() => import("./pages/System")) },
-      { path: "*", element: page(() => import("./pages/NotFound")) },
+      { path: "/models", ...page(() => import("./pages/Models")) },
+      { path: "/models/:model", ...page(() => import("./pages/Model")) },
+      { path: "/models/:model/compare", ...page(() => import("./pages/Compare")) },
+      { path: "/compare", ...page(() => import("./pages/CompareRuns")) },
+      { path: "/new", ...page(() => import("./pages/NewModel"), "ROLE_ENGINEER") },
+      { path: "/tasks", ...page(() => import("./pages/Tasks")) },
+      { path: "/tasks/:task", ...page(() => import("./pages/Monitor")) },
+      { path: "/reports/:report", ...page(() => import("./pages/Report")) },
+      { path: "/predictions", ...page(() => import("./pages/Predictions")) },
+      { path: "/datasets", ...page(() => import("./pages/Datasets")) },
+      { path: "/datasets/:dataset/:path", ...page(() => import("./pages/Samples")) },
+      { path: "/images", ...page(() => import("./pages/Images")) },
+      { path: "/master-data", ...page(() => import("./pages/MasterData")) },
+      { path: "/users", ...page(() => import("./pages/Users"), "ROLE_ADMIN") },
+      { path: "/audit", ...page(() => import("./pages/Audit"), "ROLE_ADMIN") },
+      { path: "/system", ...page(() => import("./pages/System")) },
+      { path: "*", ...page(() => import("./pages/NotFound")) },
     ],
   },
 ]);
+
+// The page that is opened first is loaded while it is asked who opens it; what fails is loaded when it is drawn.
+const first = router.state.matches.at(-1)?.route.handle as (() => Promise<unknown>) | undefined;
+first?.().catch(() => undefined);

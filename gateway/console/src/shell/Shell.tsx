@@ -29,6 +29,10 @@ import { useAppearance } from "./appearance";
 const ChangePassword = deferred(() => import("./ChangePassword"));
 const Login = deferred(() => import("./Login"));
 
+// Asked while the page is still being put together.
+let entering: Promise<Schemas["Principal"]> | undefined = api.get("/v1/whoami");
+entering.catch(() => undefined);
+
 interface LoggedIn {
   principal: Schemas["Principal"];
   /** The session is over; what was begun in it waits for the next one. */
@@ -46,7 +50,9 @@ export function Shell(): ReactNode {
   const { t } = useSpeech();
   const [who, setWho] = useState<Who>();
   const ask = useCallback(() => {
-    api.get("/v1/whoami").then(
+    const asked = entering ?? api.get("/v1/whoami");
+    entering = undefined;
+    asked.then(
       (principal) => {
         setWho({ principal });
       },
@@ -145,6 +151,16 @@ function Frame({ principal, onLeft }: { principal: Schemas["Principal"]; onLeft:
   const selected = section === "new" ? "models" : section === "reports" ? "tasks" : section;
   return (
     <SessionContext value={session}>
+      <a
+        className="skip"
+        href="#content"
+        onClick={(event) => {
+          event.preventDefault();
+          document.querySelector<HTMLElement>("main")?.focus();
+        }}
+      >
+        {t.nav.skip}
+      </a>
       <Layout hasSider className="shell">
         <Layout.Sider theme="light" style={{ background: token.colorBgContainer }} width={208} breakpoint="lg" collapsedWidth={56}>
           <Link to="/models" className="brand" aria-label={t.product}>
@@ -179,6 +195,9 @@ function Top({ session }: { session: Session }): ReactNode {
     <div className="top">
       <Preferences />
       <Dropdown
+        // Not by hovering: a keyboard hovers nowhere.
+        trigger={["click"]}
+        autoFocus
         menu={{
           items: [
             { key: "role", label: t.roles[session.principal.role], disabled: true },
@@ -191,7 +210,7 @@ function Top({ session }: { session: Session }): ReactNode {
           },
         }}
       >
-        <Button type="text" icon={<UserOutlined />} title={t.header.account}>
+        <Button type="text" icon={<UserOutlined />} title={t.header.account} aria-haspopup="menu">
           {lastPart(session.principal.name)}
         </Button>
       </Dropdown>
