@@ -158,8 +158,9 @@ function Asked({ image, paths, environments, newest, onClose }: AskedProps): Rea
           minor: newest ? newest.minor + 1 : 0,
           networks: newest?.classificationNetworks ?? ["ResNet18"],
           side: newest?.input?.width ?? 64,
-          minSide: newest?.input?.minSide ?? 32,
-          maxAspectRatio: newest?.input?.maxAspectRatio ?? 8,
+          // 0 is the servers' own standard.
+          minSide: newest?.input?.minSide || 32,
+          maxAspectRatio: newest?.input?.maxAspectRatio || 8,
           perImageNormalisation: newest?.input?.perImageNormalisation ?? false,
           detail: newest?.input?.detail ?? 0,
           trainingPaths: newest?.trainingPaths ?? [],
