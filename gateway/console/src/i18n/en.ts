@@ -3,6 +3,7 @@ import type { Words } from ".";
 export const en: Words = {
   product: "Loupe model library",
   nav: {
+    skip: "Skip to the content",
     models: "Models",
     tasks: "Training tasks",
     predictions: "Question banks",

@@ -2,6 +2,7 @@
 export const zh = {
   product: "Loupe 模型库",
   nav: {
+    skip: "跳到内容",
     models: "模型库",
     tasks: "训练任务",
     predictions: "题库预测",

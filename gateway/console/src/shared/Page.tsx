@@ -8,7 +8,7 @@ export function Page({ title, actions, children }: { title: ReactNode; actions?:
     document.title = typeof title === "string" ? `${title} · Loupe` : t.product;
   }, [title, t]);
   return (
-    <main className="page">
+    <main className="page" tabIndex={-1}>
       <header className="page-head">
         <h1 className="page-title">{title}</h1>
         <div className="page-actions">{actions}</div>
