@@ -23,7 +23,7 @@ const [url, user, password, out, folder, ...only] = process.argv.slice(2);
 const NEW_PASSWORD = "a console to look at";
 const LOCALES = { zh: "zh-CN", en: "en-US" };
 /** Of a training and a retraining: long enough to be watched, short enough for a test. */
-const ITERATIONS = { zh: [60, 24], en: [36, 16] };
+const ITERATIONS = { zh: [40, 16], en: [24, 12] };
 /** Of whatever is waited for on a machine that does other things too. */
 const PATIENCE_MS = 180_000;
 
@@ -133,14 +133,19 @@ async function person(language) {
     get: async (path) => (await context.request.get(url + path)).json(),
     /** Picks what has a text from a list that opens; again if the list moved away under the pointer. */
     choose: async (label, option) => {
+      const box = page.getByRole("combobox", { name: label, exact: true });
       const list = page.locator(".ant-select-dropdown:visible");
-      const wanted = list.locator(".ant-select-item-option", { hasText: option }).first();
-      const chosen = async () => !(await list.count()) || (await list.locator(".ant-select-item-option-selected", { hasText: option }).count()) > 0;
+      const isOpen = async () => (await box.getAttribute("aria-expanded")) === "true";
+      const chosen = async () =>
+        !(await isOpen()) || (await list.locator(".ant-select-item-option-selected", { hasText: option }).count()) > 0;
       await until(async () => {
-        if (!(await list.count())) await page.getByRole("combobox", { name: label, exact: true }).click();
-        await wanted.click();
-        for (let tries = 0; tries < 20 && !(await chosen()); tries += 1) await pause();
-        return chosen();
+        if (!(await isOpen())) await box.click();
+        const clicked = await list.locator(".ant-select-item-option", { hasText: option }).first().click({ timeout: 10_000 }).then(
+          () => true,
+          () => false,
+        );
+        for (let tries = 0; clicked && tries < 20 && !(await chosen()); tries += 1) await pause();
+        return clicked && chosen();
       }, `${option} is chosen as ${label}`);
     },
     /** Puts a text in the place of an editor's, as who pastes one does. */
@@ -240,7 +245,7 @@ async function everyPage({ page, get, station, shoot, fault }) {
       await station(`page ${name} (${look})`, async () => {
         await page.goto(url + path);
         await page.locator(".page-title").first().waitFor();
-        await page.waitForLoadState("networkidle", { timeout: 4000 }).catch(() => undefined);
+        await page.waitForLoadState("networkidle", { timeout: 1500 }).catch(() => undefined);
         await shoot(`page-${name}-${look}`, { numbered: false, fullPage: true });
         if (await page.locator(".ant-alert-error, .big[role=alert]").count()) fault("shows an error");
       });
