@@ -196,7 +196,7 @@ export function LossChart({ drawn, words, logScale, smoothing, label, onRange }:
 /** New points do not take the part away that somebody looks at. */
 function show(plot: uPlot, tables: readonly Table[], range: [number, number] | undefined): void {
   const [min, max] = range ?? extent(tables);
-  plot.setData(merged(tables.map((table) => visible(table, min, max, plot.over.clientWidth))), false);
+  plot.setData(merged(tables.map((table) => visible(table, min, max, plot.width))), false);
   plot.setScale("x", { min, max });
 }
 

@@ -7,7 +7,7 @@ const GAP_PX = 10;
 const ROW_PX = 150;
 /** Rows drawn beyond either edge of the window. */
 const BEYOND = 1;
-const REST_MS = 80;
+const REST_MS = 120;
 
 interface Props<T> {
   items: Windowed<T>;

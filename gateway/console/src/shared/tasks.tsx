@@ -1,5 +1,8 @@
-/** What is known of tasks everywhere: how a state looks, and what may be done in it (T). */
-import { App, Badge, Button } from "antd";
+/**
+ * What is known of tasks everywhere: how a state looks, and what may be done in it (T). Plain elements: a list draws
+ * dozens of each in a frame while it is scrolled, and the component library's take some ten times as long.
+ */
+import { App } from "antd";
 import type { ReactNode } from "react";
 import { useNavigate } from "react-router";
 import { api, type Schemas } from "../api/client";
@@ -58,7 +61,7 @@ export function StateTag({ task }: { task: Task }): ReactNode {
   const predicted: Partial<Record<TaskState, string>> = task.prediction ? t.predictionStates : {};
   return (
     <>
-      <Badge status={DOTS[task.state]} text={predicted[task.state] ?? t.taskStates[task.state]} />
+      <span className={`state state-${DOTS[task.state]}`}>{predicted[task.state] ?? t.taskStates[task.state]}</span>
       {task.terminating && <small>{t.tasks.terminating}</small>}
     </>
   );
@@ -95,7 +98,6 @@ export function TaskProgress({ task }: { task: Task }): ReactNode {
   );
 }
 
-/** A list draws dozens of these while it is scrolled: a tenth of the work that the library's takes. */
 function Bar({ share, look, label }: { share: number; look: "primary" | "success" | "error"; label: string }): ReactNode {
   return (
     <div className="bar" role="progressbar" aria-label={label} aria-valuenow={share} aria-valuemin={0} aria-valuemax={100}>
@@ -152,11 +154,10 @@ export function TaskActions({ task, onChanged }: { task: Task; onChanged: () => 
         .map((operation) => {
           const { label, ask, run } = known[operation];
           return (
-            <Button
+            <button
               key={operation}
-              type="link"
-              size="small"
-              danger={operation === "delete" || operation === "terminate"}
+              type="button"
+              className={operation === "delete" || operation === "terminate" ? "linklike linklike-danger" : "linklike"}
               onClick={() => {
                 modal.confirm({
                   title: `${label} · ${taskTitle(task)}`,
@@ -171,7 +172,7 @@ export function TaskActions({ task, onChanged }: { task: Task; onChanged: () => 
               }}
             >
               {label}
-            </Button>
+            </button>
           );
         })}
     </>
