@@ -55,7 +55,7 @@ export default function CompareRuns(): ReactNode {
                   ) : (
                     <>
                       <div className="filters">
-                        <Chooser side="candidate" reports={others} titles={titles} value={candidate} onChange={(value) => { put({ candidate: value }); }} />
+                        <Chooser side="candidate" reports={[...others, ...reports.filter((one) => isStranger(one, candidate, others))]} titles={titles} value={candidate} onChange={(value) => { put({ candidate: value }); }} />
                       </div>
                       <Compared base={base} candidate={candidate} others={others} />
                     </>
@@ -68,6 +68,11 @@ export default function CompareRuns(): ReactNode {
       </Answered>
     </Page>
   );
+}
+
+/** Somebody's link may name one that is not offered: it is shown by its title, and why it cannot be compared. */
+function isStranger(report: Report, candidate: string, others: Report[]): boolean {
+  return lastPart(report.name) === candidate && !others.some((one) => one.name === report.name);
 }
 
 function Compared({ base, candidate, others }: { base: string; candidate: string; others: Report[] }): ReactNode {
