@@ -5,6 +5,7 @@ import { Link, useSearchParams } from "react-router";
 import { api, type Schemas } from "../api/client";
 import { useQuery } from "../api/useQuery";
 import { useSpeech } from "../i18n";
+import { everyPath } from "../shared/dataPaths";
 import { deferred } from "../shared/deferred";
 import { Marks } from "../shared/Marks";
 import { More } from "../shared/More";
@@ -100,12 +101,10 @@ export default function Datasets(): ReactNode {
 
 function Paths({ dataset }: { dataset: string }): ReactNode {
   const { t, language } = useSpeech();
-  const paths = useQuery(`paths ${dataset}`, (signal) =>
-    api.get("/v1/datasets/{dataset}/paths", { path: { dataset }, query: { pageSize: 500 }, signal }),
-  );
+  const paths = useQuery(`paths ${dataset}`, (signal) => everyPath(dataset, signal));
   return (
     <Answered query={paths}>
-      {({ dataPaths }) => (
+      {(dataPaths) => (
         <Table<Schemas["DataPath"]>
           size="small"
           rowKey="name"
@@ -127,12 +126,15 @@ function Paths({ dataset }: { dataset: string }): ReactNode {
             { title: t.datasets.masks, align: "right", render: (_, path) => whole(path.maskCount) },
             {
               title: t.datasets.codes,
-              render: (_, path) =>
-                path.codeCounts.map((count) => (
-                  <Tag key={count.code}>
-                    {count.code} {count.sampleCount}
-                  </Tag>
-                )),
+              render: (_, path) => (
+                <div className="codes">
+                  {path.codeCounts.map((count) => (
+                    <Tag key={count.code}>
+                      {count.code} {count.sampleCount}
+                    </Tag>
+                  ))}
+                </div>
+              ),
             },
             { title: t.common.description, dataIndex: "description" },
             { title: t.common.updateTime, render: (_, path) => time(path.updateTime, language) },

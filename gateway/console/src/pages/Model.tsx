@@ -113,7 +113,12 @@ export default function Model(): ReactNode {
                                   </>
                                 ),
                               },
-                              { title: t.models.parent, render: (_, version) => shortVersion(version.parentVersion) || "—" },
+                              {
+                                title: t.models.parent,
+                                // Its own model need not be named again.
+                                render: (_, { parentVersion }) =>
+                                  (ids(parentVersion)[0] === id ? lastPart(parentVersion) : shortVersion(parentVersion)) || "—",
+                              },
                               { title: t.models.image, render: (_, version) => shortVersion(version.algorithmImageVersion) },
                               { title: t.models.releaser, render: (_, version) => lastPart(version.releaser) },
                               { title: t.models.releaseTime, render: (_, version) => time(version.createTime, language) },
@@ -217,6 +222,7 @@ function VersionActions({ version, onChanged }: { version: Version; onChanged: (
       <Button
         type="link"
         size="small"
+        className="inline-button"
         onClick={() => {
           setNaming(true);
         }}
@@ -226,6 +232,7 @@ function VersionActions({ version, onChanged }: { version: Version; onChanged: (
       <Button
         type="link"
         size="small"
+        className="inline-button"
         onClick={() => {
           if (version.archived) void archive(true);
           else
