@@ -4576,7 +4576,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description An `ETag` that was answered before; 304 if it is still the present one. */
+                /** @description An `ETag` of before; 304 if it is the present one. */
                 "If-None-Match"?: string;
             };
             path: {
@@ -5796,7 +5796,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description Requests that change something with it carry the header `X-Loupe-Client`, whatever its value, which other sites' pages cannot set. */
+                /** @description Requests that change something with it carry the header `X-Loupe-Client`, whatever its value: pages of other sites cannot set it. */
                 "X-Loupe-Client": string;
             };
             path?: never;
@@ -6000,7 +6000,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description An `ETag` that was answered before; 304 if it is still the present one. */
+                /** @description An `ETag` of before; 304 if it is the present one. */
                 "If-None-Match"?: string;
             };
             path: {
