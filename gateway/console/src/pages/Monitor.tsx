@@ -5,7 +5,7 @@ import { Link, useParams } from "react-router";
 import { address, type Schemas } from "../api/client";
 import { useQuery } from "../api/useQuery";
 import { useSpeech } from "../i18n";
-import { deferred } from "../shared/deferred";
+import { deferred, whenIdle } from "../shared/deferred";
 import { LogTail } from "../shared/LogTail";
 import { LossChart, type Drawn } from "../shared/LossChart";
 import { Page } from "../shared/Page";
@@ -17,8 +17,9 @@ import { askCurve, useLossCurve, type Network } from "../shared/useLossCurve";
 import { useTask } from "../shared/useTask";
 
 const Nonconforming = deferred(() => import("../shared/Nonconforming"));
-const OtherTask = deferred(() => import("../shared/OtherTask"));
-const TaskHistory = deferred(() => import("../shared/TaskHistory"));
+// The curve comes first.
+const OtherTask = deferred(() => whenIdle().then(() => import("../shared/OtherTask")));
+const TaskHistory = deferred(() => whenIdle().then(() => import("../shared/TaskHistory")));
 
 /** 训练任务监控: what one task does at this moment. */
 export default function Monitor(): ReactNode {

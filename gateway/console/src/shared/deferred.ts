@@ -16,3 +16,12 @@ export function deferred<C extends ComponentType<any>>(load: () => Promise<{ def
     }),
   );
 }
+
+/** Once the browser has nothing better to do: for parts that what is looked at first does not wait for. */
+export function whenIdle(): Promise<void> {
+  return new Promise((done) => {
+    // Not in Safari.
+    if ("requestIdleCallback" in window) requestIdleCallback(() => { done(); }, { timeout: 2000 });
+    else setTimeout(done, 300);
+  });
+}
