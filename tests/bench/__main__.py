@@ -13,6 +13,7 @@ BENCHES = {
     name: f"tests.bench.{name}"
     for name in (
         "admission",
+        "console",
         "drilldown",
         "export",
         "listing",

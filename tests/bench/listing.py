@@ -60,7 +60,7 @@ async def _measure(tasks: int) -> dict[str, Any]:
                 Signals(url) as signals,
             ):
                 await database.migrate(MIGRATIONS)
-                await _fill(database, signals, tasks)
+                await fill(database, signals, tasks)
             log = Path(folder) / "scheduler.log"
             async with (
                 service_process("services.scheduler", environment, log) as (pid, address),
@@ -70,7 +70,7 @@ async def _measure(tasks: int) -> dict[str, Any]:
                 return await _pages(stub, tasks, psutil.Process(pid), log)
 
 
-async def _fill(database: Database, signals: Signals, tasks: int) -> None:
+async def fill(database: Database, signals: Signals, tasks: int) -> None:
     """Ended tasks from one that the scheduler wrote, and waiting ones with their jobs."""
     chosen = random.Random(1)
     parts = parts_of(database, signals)

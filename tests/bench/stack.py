@@ -195,15 +195,21 @@ async def reports_per_s(jobs: Any, lease: Any, reports: int) -> float:  # noqa: 
     return reports / (time.monotonic() - started)
 
 
-async def leased(loupe: AsyncLoupe, jobs: Any, image: str, name: str) -> tuple[str, Any]:  # noqa: ANN401 - a stub
+async def leased(
+    loupe: AsyncLoupe,
+    jobs: Any,  # noqa: ANN401 - a stub
+    image: str,
+    name: str,
+    resource: str = "gpu",
+) -> tuple[str, Any]:
     """A submitted task and the lease of its training."""
     # Nobody else stands for this resource, so the job is ours.
-    task = await submit(loupe, name, image, "gpu")
+    task = await submit(loupe, name, image, resource)
     answer = await jobs.AcquireJob(
         job_service_pb2.AcquireJobRequest(
             worker="workers/bench",
             kinds=[job_pb2.JOB_KIND_TRAIN],
-            compute_resources=["computeResources/gpu"],
+            compute_resources=[f"computeResources/{resource}"],
             capacity=job_pb2.Amounts(gpus=8, cpus=64, memory_bytes=2**40),
             wait=duration_pb2.Duration(seconds=5),
         )

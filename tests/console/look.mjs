@@ -1,6 +1,6 @@
 // Opens every page of a console as a person would, and keeps pictures of what is there.
 //
-//   node tests/console/look.mjs URL USER PASSWORD OUT FOLDER [story | budget | measure | page …]
+//   node tests/console/look.mjs URL USER PASSWORD OUT FOLDER [story | budget | page …]
 //
 // `story` is the main job (story.mjs), by one person in Chinese and by another in English, with the pictures of
 // FOLDER/zh and FOLDER/en. Without a name: the stories, every page in both languages and in the dark, and the budget.
@@ -10,7 +10,7 @@
 // USER's password may be a one-time one: the first log-in then chooses NEW_PASSWORD.
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { budget, measure } from "./measure.mjs";
+import { budget } from "./measure.mjs";
 import { story } from "./story.mjs";
 import { weather } from "./weather.mjs";
 import { words } from "./words.mjs";
@@ -69,7 +69,13 @@ async function person(language) {
       .waitForFunction(
         () =>
           !document.querySelector(".ant-skeleton, .ant-spin-spinning, .ant-btn-loading") &&
-          [...document.images].every(({ complete, loading }) => complete || loading === "lazy") &&
+          [...document.images].every(
+            (image) =>
+              // Tiles in the window get their pictures a moment after they are drawn.
+              (image.complete && (image.src || !image.matches(".tile-picture"))) ||
+              image.loading === "lazy" ||
+              image.getBoundingClientRect().top > window.innerHeight,
+          ) &&
           document.getAnimations().every((one) => one.playState !== "running" || one.effect?.getComputedTiming().iterations === Infinity),
         undefined,
         { timeout: 15_000 },
@@ -80,6 +86,10 @@ async function person(language) {
 
   /** A picture of what is there, once it has settled; and what is wrong with it. */
   async function shoot(name, { fullPage = false, numbered = true } = {}) {
+    for (const end of fullPage ? [true, false] : []) {
+      await page.evaluate((down) => window.scrollTo(0, down ? document.body.scrollHeight : 0), end);
+      await settle();
+    }
     await settle();
     const file = numbered ? `story-${language}-${String((counted += 1)).padStart(2, "0")}-${name}.png` : `${name}.png`;
     await page.screenshot({ path: `${out}/${file}`, fullPage });
@@ -280,7 +290,6 @@ try {
   if (wanted("weather")) await first.station("weather", () => weather({ browser, context, url, user, password: NEW_PASSWORD, fault }));
   if (wanted("budget")) await first.station("budget", () => budget({ browser, context, url, fault }));
   // Only on a machine that does nothing else do frames say anything.
-  if (only.includes("measure")) await first.station("measure", () => measure({ browser, context, url, fault }));
 } catch (failure) {
   if (!(failure instanceof Stopped)) throw failure;
 } finally {
