@@ -289,7 +289,6 @@ try {
   const { context, fault } = first;
   if (wanted("weather")) await first.station("weather", () => weather({ browser, context, url, user, password: NEW_PASSWORD, fault }));
   if (wanted("budget")) await first.station("budget", () => budget({ browser, context, url, fault }));
-  // Only on a machine that does nothing else do frames say anything.
 } catch (failure) {
   if (!(failure instanceof Stopped)) throw failure;
 } finally {

@@ -43,7 +43,6 @@ export default function Images(): ReactNode {
             size="middle"
             rowKey="name"
             pagination={false}
-            scroll={{ x: "max-content" }}
             dataSource={algorithmImages}
             locale={{ emptyText: <Nothing text={t.images.empty} /> }}
             expandable={{ expandedRowRender: (image) => <Versions key={turn} image={lastPart(image.name)} /> }}
