@@ -30,6 +30,7 @@ const median = (all) => [...all].sort((a, b) => a - b)[Math.floor(all.length / 2
 async function firstLoad({ browser, storageState, url, path, usable }) {
   const context = await browser.newContext({ storageState, viewport: VIEWPORT, locale: "zh-CN" });
   const page = await context.newPage();
+  page.setDefaultTimeout(180_000);
   const network = await context.newCDPSession(page);
   await network.send("Network.enable");
   await network.send("Network.emulateNetworkConditions", LINE);
@@ -44,7 +45,7 @@ async function firstLoad({ browser, storageState, url, path, usable }) {
   }, usable);
   const tasks = await traced(browser, page, async () => {
     await page.goto(url + path, { waitUntil: "commit" });
-    await page.waitForFunction(() => window.__usable !== undefined, undefined, { timeout: 60000 });
+    await page.waitForFunction(() => window.__usable !== undefined);
   });
   const found = await page.evaluate(() => {
     const loaded = performance.getEntriesByType("resource").filter(({ responseEnd }) => responseEnd <= window.__found);

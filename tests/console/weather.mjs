@@ -8,7 +8,7 @@ export async function weather({ browser, context, url, user, password, fault }) 
     localStorage.setItem("loupe.language", "zh");
   });
   const page = await own.newPage();
-  page.setDefaultTimeout(30000);
+  page.setDefaultTimeout(180_000);
   page.on("pageerror", (error) => fault(error.message));
   page.on("dialog", (dialog) => {
     fault(`a name ran as a script: ${dialog.message()}`);
