@@ -62,6 +62,10 @@ export const zh = {
   /** The servers speak English; by the reason of a refusal, or its code. */
   refusals: {
     ILLEGAL_TRANSITION: () => "任务的当前状态不允许此操作；请刷新后查看",
+    NOT_RELEASABLE: () => "只有训练完成且尚未发布的任务可以发布；请刷新后查看",
+    NOT_TERMINABLE: () => "只有正在运行的任务可以终止；请刷新后查看",
+    NOT_STARTABLE: () => "只有已终止或失败的任务可以重新开始；请刷新后查看",
+    NOT_DELETABLE: () => "正在运行或已发布的任务不能删除；请刷新后查看",
     NOT_OWNER: ({ creator }) => `只有创建者${creator ? `（${creator}）` : ""}或管理员可以执行此操作`,
     ETAG_MISMATCH: () => "其他人已更改该资源；请刷新后重试",
     MODEL_NAME_TAKEN: ({ model }) => `模型名称${model ? ` ${model} ` : ""}已被其他模型或训练任务使用；请更换`,

@@ -9,7 +9,7 @@ import { JsonEditor } from "../shared/JsonEditor";
 import { Page } from "../shared/Page";
 import { AugmentationPreview } from "../shared/AugmentationPreview";
 import { ScheduleChart } from "../shared/ScheduleChart";
-import { sampleAddress } from "../shared/dataPaths";
+import { everyPath, sampleAddress } from "../shared/dataPaths";
 import { bytes, ids, lastPart, shortPath, shortVersion, whole } from "../shared/format";
 import { newId } from "../shared/identity";
 import { LR_POLICIES, jsonFault, knownKeys, scheduleOf } from "../shared/json";
@@ -382,10 +382,7 @@ function ImageStep({
 
 function PathStep({ spec, change, locked }: StepProps & { locked: string[] }): ReactNode {
   const { t } = useSpeech();
-  const known = useQuery("all paths", async (signal) => {
-    const answer = await api.get("/v1/datasets/{dataset}/paths", { path: { dataset: "-" }, query: { pageSize: 500 }, signal });
-    return answer.dataPaths;
-  });
+  const known = useQuery("all paths", (signal) => everyPath("-", signal));
   const all = known.data ?? [];
   const chosen = spec.dataPaths ?? [];
   const add = (names: string[]) => {
@@ -448,6 +445,7 @@ function PathStep({ spec, change, locked }: StepProps & { locked: string[] }): R
           {
             title: t.common.state,
             render: (_, name) => {
+              if (!known.data) return null;
               const path = all.find((one) => one.name === name);
               const valid = path?.status === "DATA_PATH_STATUS_VALID";
               return <Tag color={valid ? "green" : "red"}>{valid ? t.wizard.valid : t.wizard.invalid}</Tag>;
@@ -461,7 +459,7 @@ function PathStep({ spec, change, locked }: StepProps & { locked: string[] }): R
               const [dataset = "", id = ""] = ids(name);
               return (
                 <Link to={`/datasets/${dataset}/${id}`} target="_blank">
-                  {whole(path?.sampleCount ?? 0)}
+                  {known.data && whole(path?.sampleCount ?? 0)}
                 </Link>
               );
             },

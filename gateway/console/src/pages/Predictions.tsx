@@ -5,6 +5,7 @@ import { Link, useSearchParams } from "react-router";
 import { ApiError, api, type Schemas } from "../api/client";
 import { useQuery } from "../api/useQuery";
 import { useSpeech } from "../i18n";
+import { everyPath } from "../shared/dataPaths";
 import { More } from "../shared/More";
 import { Page } from "../shared/Page";
 import { duration, lastPart, percent, shortPath, shortVersion, time } from "../shared/format";
@@ -106,16 +107,18 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
   const [form] = Form.useForm<Wish>();
   const threshold = Form.useWatch("confidenceThreshold", form) as number | undefined;
   const [error, setError] = useState<ApiError>();
+  // Who submits again, because no answer came, gets the task that was made.
+  const [key, setKey] = useState(newId);
   const offered = useQuery("to predict with", async (signal) => {
     // Each model's newest version; an older one comes from its own page.
     const [models, paths, resources] = await Promise.all([
       api.get("/v1/models", { query: { pageSize: 500 }, signal }),
-      api.get("/v1/datasets/{dataset}/paths", { path: { dataset: "-" }, query: { pageSize: 500 }, signal }),
+      everyPath("-", signal),
       api.get("/v1/computeResources", { query: { pageSize: 200 }, signal }),
     ]);
     return {
       versions: models.models.map((model) => ({ name: model.latestVersion })),
-      paths: paths.dataPaths,
+      paths,
       resources: resources.computeResources,
     };
   });
@@ -124,8 +127,9 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
     try {
       await api.post("/v1/tasks", {
         body: { task: { prediction: wish satisfies Partial<Schemas["PredictionSpec"]> } },
-        idempotencyKey: newId(),
+        idempotencyKey: key,
       });
+      setKey(newId());
       onClose();
     } catch (failure) {
       if (!(failure instanceof ApiError)) throw failure;

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState, type ReactNode } from "react";
 import { ApiError, api, type Schemas } from "../api/client";
 import { useQuery } from "../api/useQuery";
 import { useSpeech, type Words } from "../i18n";
+import { everyPath } from "./dataPaths";
 import { bytes, ids, whole } from "./format";
 import { dropped, importInto, listing, type FoundFile, type GroupsFault, type ImportProgress, type Listing } from "./importing";
 import { Failure } from "./states";
@@ -19,10 +20,7 @@ export default function ImportFolder({ start, onClose }: { start: Partial<Where>
   const { t } = useSpeech();
   const [form] = Form.useForm<Where>();
   const dataset = Form.useWatch("dataset", form) as string | undefined;
-  const known = useQuery("paths to import into", async (signal) => {
-    const answer = await api.get("/v1/datasets/{dataset}/paths", { path: { dataset: "-" }, query: { pageSize: 500 }, signal });
-    return answer.dataPaths.map(({ name }) => ids(name));
-  });
+  const known = useQuery("paths to import into", async (signal) => (await everyPath("-", signal)).map(({ name }) => ids(name)));
   const [found, setFound] = useState<Listing>();
   const [progress, setProgress] = useState<ImportProgress>();
   const [state, setState] = useState<"choosing" | "running" | "stopped" | "done">("choosing");

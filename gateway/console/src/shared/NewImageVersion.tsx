@@ -3,6 +3,7 @@ import { useState, type ReactNode } from "react";
 import { ApiError, api, type Schemas } from "../api/client";
 import { useQuery } from "../api/useQuery";
 import { useSpeech } from "../i18n";
+import { everyPath } from "./dataPaths";
 import { JsonEditor } from "./JsonEditor";
 import { lastPart, shortPath } from "./format";
 import { jsonFault } from "./json";
@@ -32,13 +33,13 @@ export default function NewImageVersion({ image, onClose }: { image: Schemas["Al
   const id = image && lastPart(image.name);
   const known = useQuery(`to begin a version of ${id ?? "a new image"} with`, async (signal) => {
     const [paths, environments, versions] = await Promise.all([
-      api.get("/v1/datasets/{dataset}/paths", { path: { dataset: "-" }, query: { pageSize: 500 }, signal }),
+      everyPath("-", signal),
       api.get("/v1/productionEnvironments", { query: { pageSize: 500 }, signal }),
       id
         ? api.get("/v1/algorithmImages/{algorithmImage}/versions", { path: { algorithmImage: id }, query: { pageSize: 1 }, signal })
         : undefined,
     ]);
-    return { paths: paths.dataPaths, environments: environments.productionEnvironments, newest: versions?.versions[0] };
+    return { paths, environments: environments.productionEnvironments, newest: versions?.versions[0] };
   });
   const { t } = useSpeech();
   if (!known.data) {

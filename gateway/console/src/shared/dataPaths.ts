@@ -1,4 +1,4 @@
-import { address } from "../api/client";
+import { address, api, type Schemas } from "../api/client";
 import { ids } from "./format";
 
 /** The address of a sample's bytes, or of its small picture. */
@@ -10,4 +10,17 @@ export function sampleAddress(dataPath: string, sample: string, thumbnail = fals
     { dataset, path, sample: code, file },
     thumbnail ? { thumbnail: true } : {},
   );
+}
+
+/** All data paths of a dataset; `-` is every dataset. */
+export async function everyPath(dataset: string, signal: AbortSignal): Promise<Schemas["DataPath"][]> {
+  const found: Schemas["DataPath"][] = [];
+  let pageToken = "";
+  do {
+    const query = { pageSize: 500, ...(pageToken ? { pageToken } : {}) };
+    const answer = await api.get("/v1/datasets/{dataset}/paths", { path: { dataset }, query, signal });
+    found.push(...answer.dataPaths);
+    pageToken = answer.nextPageToken;
+  } while (pageToken);
+  return found;
 }
