@@ -46,7 +46,7 @@ class Console:
         self._picture_origin = picture_origin
         self._files: Mapping[str, _File] = {}
         self._builds: deque[Mapping[str, _File]] = deque(maxlen=_KEPT_BUILDS)
-        self._built_ns = 0
+        self._built_ns: tuple[int, ...] = ()
 
     async def answer(self, request: Request) -> Response:
         """Any path: a file of the console, or its page, which shows what the path names."""
@@ -88,7 +88,8 @@ class Console:
 
     async def _take_up(self) -> None:
         try:
-            built_ns = (self._folder / _INDEX).stat().st_mtime_ns
+            # A page that is there before all of its parts is read again when they are.
+            built_ns = tuple((self._folder / part).stat().st_mtime_ns for part in (_INDEX, _HASHED))
         except OSError:
             return  # Not built, or being built: what there was is served on.
         if built_ns != self._built_ns:

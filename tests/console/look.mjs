@@ -56,7 +56,7 @@ async function person(language) {
   page.on("pageerror", (error) => fault(error.message));
   page.on("console", (line) => {
     // The log-in asks who one is, and is told nobody: the browser logs that as an error.
-    if (line.type() === "error" && !(where.endsWith("log in") && line.text().includes("40"))) fault(line.text());
+    if (line.type() === "error" && !(where.endsWith("log in") && line.text().includes("40"))) fault(`${line.text()} ${line.location().url}`);
   });
   page.on("request", (request) => {
     const { hostname, protocol } = new URL(request.url());
