@@ -35,6 +35,7 @@ from loupe.scheduler.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc, t
 
 from deploy.embedded import stack
 from deploy.embedded.servers import EmbeddedServers
+from gateway.static import DIST
 from services.kit.database import Database, Signals
 from services.kit.grpc_client import connect
 from services.scheduler.__main__ import MIGRATIONS
@@ -56,6 +57,8 @@ def measure(*arguments: str) -> list[str]:
     """What the browser said, a line a figure; told on stderr as it comes."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench console")
     parser.add_argument("--keep", type=Path, metavar="DIR")
+    if not (DIST / "index.html").exists():
+        sys.exit("there is no console to be measured: `make console` builds it")
     told: list[str] = []
     with _stack(parser.parse_args(arguments).keep) as folder:
         password = asyncio.run(_password(folder))
