@@ -206,6 +206,7 @@ class Stopped extends Error {}
 
 const last = (name) => name.split("/").at(-1);
 
+/** Name, path, and what must be there before one looks. */
 async function pages(get) {
   const found = [
     ["models", "/models"],
@@ -224,17 +225,17 @@ async function pages(get) {
   const { models } = await get("/v1/models");
   if (models[0]) {
     found.push(["model", `/models/${last(models[0].name)}`]);
-    found.push(["compare", `/models/${last(models[0].name)}/compare`]);
+    found.push(["compare", `/models/${last(models[0].name)}/compare`, ".linklike"]);
     found.push(["retrain", `/new?parent=${encodeURIComponent(models[0].latestVersion)}`]);
   }
   const { tasks } = await get("/v1/tasks?kind=TASK_KIND_TRAINING");
-  if (tasks[0]) found.push(["monitor", `/tasks/${last(tasks[0].name)}`]);
+  if (tasks[0]) found.push(["monitor", `/tasks/${last(tasks[0].name)}`, ".u-wrap canvas"]);
   const { reports } = await get("/v1/reports");
-  if (reports[0]) found.push(["report", `/reports/${last(reports[0].name)}`]);
+  if (reports[0]) found.push(["report", `/reports/${last(reports[0].name)}`, ".matrix"]);
   const { datasets } = await get("/v1/datasets");
   if (datasets[0]) {
     const { dataPaths } = await get(`/v1/${datasets[0].name}/paths`);
-    if (dataPaths?.[0]) found.push(["samples", `/datasets/${last(datasets[0].name)}/${last(dataPaths[0].name)}`]);
+    if (dataPaths?.[0]) found.push(["samples", `/datasets/${last(datasets[0].name)}/${last(dataPaths[0].name)}`, ".tile-picture[src]"]);
   }
   return found;
 }
@@ -250,11 +251,11 @@ async function everyPage({ page, get, station, shoot, fault }) {
       [language, dark],
     );
     const look = `${language}${dark ? "-dark" : ""}`;
-    for (const [name, path] of await pages(get)) {
+    for (const [name, path, ready = ".page-title"] of await pages(get)) {
       if (only.length && !only.includes(name)) continue;
       await station(`page ${name} (${look})`, async () => {
         await page.goto(url + path);
-        await page.locator(".page-title").first().waitFor();
+        await page.locator(ready).first().waitFor();
         await page.waitForLoadState("networkidle", { timeout: 1500 }).catch(() => undefined);
         await shoot(`page-${name}-${look}`, { numbered: false, fullPage: true });
         if (await page.locator(".ant-alert-error, .big[role=alert]").count()) fault("shows an error");
