@@ -1716,7 +1716,10 @@ export interface components {
             principal: string;
             /** @description Full name of the RPC. */
             action: string;
-            /** @description Its name; of SetAlias and ArchiveModelVersion also `alias=production`, `restore=True`, after a blank. */
+            /**
+             * @description Its name; of SetAlias and ArchiveModelVersion also `alias=production`, `restore=True`, after a blank.
+             *     Of a call with a token that counts no more `token=users/u/tokens/t reason=TOKEN_REVOKED`.
+             */
             resource: string;
             /** @description Name of the status code: OK, PERMISSION_DENIED, …. */
             result: string;

@@ -187,7 +187,9 @@ class AuditEntry(_message.Message):
     action: _builtins.str
     """Full name of the RPC."""
     resource: _builtins.str
-    """Its name; of SetAlias and ArchiveModelVersion also `alias=production`, `restore=True`, after a blank."""
+    """Its name; of SetAlias and ArchiveModelVersion also `alias=production`, `restore=True`, after a blank.
+    Of a call with a token that counts no more `token=users/u/tokens/t reason=TOKEN_REVOKED`.
+    """
     result: _builtins.str
     """Name of the status code: OK, PERMISSION_DENIED, …."""
     peer: _builtins.str
