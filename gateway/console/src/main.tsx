@@ -28,7 +28,6 @@ const LIGHT = {
   colorWarning: "#ad6800",
   colorWarningText: "#ad6800",
   cyan: "#08979c",
-  green: "#237804",
 };
 const DARK = {
   colorLink: "#69b1ff",
