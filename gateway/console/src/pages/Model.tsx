@@ -74,7 +74,6 @@ export default function Model(): ReactNode {
                             size="middle"
                             rowKey="name"
                             pagination={false}
-                            scroll={{ x: "max-content" }}
                             dataSource={all}
                             rowSelection={{
                               selectedRowKeys: picked,
