@@ -154,8 +154,8 @@ function Stages({ task }: { task: Task }): ReactNode {
           alt={t.monitor.contactSheet}
           style={{ maxWidth: "100%", maxHeight: "70vh", display: "block", margin: "0 auto" }}
         />
-      </Modal>
         <p className="dim">{t.monitor.contactSheetHint}</p>
+      </Modal>
     </>
   );
 }
