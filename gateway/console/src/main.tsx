@@ -22,6 +22,7 @@ const LIGHT = {
   colorTextTertiary: "#666",
   colorTextDescription: "#666",
   colorSuccess: "#237804",
+  colorSuccessBg: "#f6ffed",
   colorSuccessText: "#237804",
   colorError: "#cf1322",
   colorErrorText: "#cf1322",
