@@ -19,6 +19,8 @@ _BATCH = 200
 _THREADS = 8
 _BATCHES_AT_ONCE = 2
 _ADD_TIMEOUT_S = 300.0
+_SENT_AGAIN = frozenset({"HASH_MISMATCH", "NOT_UPLOADED"})
+"""Reasons that a second upload cures: the cut end of a killed import may have come after ours."""
 _KEPT_BYTES = 256 * 2**10
 """Larger things that are made are made again for the upload: a round of them would fill the memory."""
 
@@ -153,10 +155,24 @@ class SampleImport:
     ) -> None:
         loop = asyncio.get_running_loop()
         hashed = await asyncio.gather(*(loop.run_in_executor(threads, _hash, sample) for sample in batch))
-        contents: dict[str, _Content] = {}
         for item in hashed:
-            contents.update(item.contents)
             tally.files.setdefault((item.sample.code, item.sha256), []).append(item.sample.file)
+        outcomes = await self._offer(parent, hashed, tally, threads)
+        again = {item.file for item in outcomes if item.reason in _SENT_AGAIN}
+        if again:
+            repeated = [item for item in hashed if item.sample.file in again]
+            second = await self._offer(parent, repeated, tally, threads)
+            outcomes = [*(item for item in outcomes if item.file not in again), *second]
+        tally.outcomes.extend(outcomes)
+        tally.done += len(batch)
+        self._tell(tally)
+
+    async def _offer(
+        self, parent: str, hashed: Sequence[_Hashed], tally: _Tally, threads: ThreadPoolExecutor
+    ) -> list[dataset_pb2.SampleOutcome]:
+        """Upload what of these lacks, and have them listed."""
+        loop = asyncio.get_running_loop()
+        contents = {sha256: content for item in hashed for sha256, content in item.contents.items()}
         plan = await self._datasets.PlanSampleUploads(
             dataset_service_pb2.PlanSampleUploadsRequest(parent=parent, sha256s=sorted(contents)), timeout=60
         )
@@ -184,9 +200,7 @@ class SampleImport:
             ),
             timeout=_ADD_TIMEOUT_S,
         )
-        tally.outcomes.extend(answer.outcomes)
-        tally.done += len(batch)
-        self._tell(tally)
+        return list(answer.outcomes)
 
     def _put(self, content: _Content, url: str) -> int:
         if isinstance(content.source, Path):

@@ -226,6 +226,22 @@ async def test_a_killed_import_is_resumed_and_sends_only_what_lacks(
     answer = json.loads(done.stdout)
     # What the killed one had sent whole may still have been on its way: a request of each of its threads.
     assert total - before - 8 <= answer["uploadedObjects"] <= total - before
-    assert answer["added"] + answer["unchanged"] == total
+    assert answer["added"] + answer["unchanged"] == total, answer
     assert int(answer["dataPath"]["sampleCount"]) == total
     assert await asyncio.to_thread(there) == total
+
+
+async def test_what_a_killed_import_left_cut_is_sent_again(
+    command: Command, store: BlockingObjectStore, tmp_path: Path
+) -> None:
+    """D2: an object that holds other bytes than its name says is no reason to set the picture aside."""
+    cut, whole = (
+        picture(tmp_path / "images" / "A" / f"{name}.png").read_bytes() for name in ("cut", "whole")
+    )
+    store.put_bytes(f"samples/{hashlib.sha256(cut).hexdigest()}", cut[:40])
+    answer = json.loads(
+        (await command("data", "import", str(tmp_path / "images"), "--dataset", "cut", "--json")).stdout
+    )
+    assert (answer["added"], answer["rejected"], answer["uploadedObjects"]) == (2, [], 2)
+    for data in (cut, whole):
+        assert store.get_bytes(f"samples/{hashlib.sha256(data).hexdigest()}", max_bytes=10_000) == data

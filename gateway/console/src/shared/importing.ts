@@ -131,6 +131,15 @@ export interface ImportProgress {
 
 const BATCH = 100;
 const UPLOADS_AT_ONCE = 4;
+/** What a second upload cures: the cut end of an import that was broken off may have come after ours. */
+const SENT_AGAIN = new Set(["HASH_MISMATCH", "NOT_UPLOADED"]);
+
+interface Hashed {
+  file: string;
+  sha256: string;
+  maskSha256: string;
+  group: string;
+}
 
 /** Imports into a path that exists. What is there already is neither hashed twice nor sent: it may be stopped and begun again. */
 export async function importInto(
@@ -149,7 +158,7 @@ export async function importInto(
   tell();
   for (let start = 0; start < candidates.length; start += BATCH) {
     const contents = new Map<string, File>();
-    const hashed: { file: string; sha256: string; maskSha256: string; group: string }[] = [];
+    const hashed: Hashed[] = [];
     for (const { file, image, mask, group } of candidates.slice(start, start + BATCH)) {
       signal.throwIfAborted();
       const of = async (one: File) => {
@@ -159,26 +168,40 @@ export async function importInto(
       };
       hashed.push({ file, sha256: await of(image), maskSha256: mask ? await of(mask) : "", group });
     }
-    const plan = await api.post("/v1/datasets/{dataset}/paths/{path}:planSampleUploads", {
-      path,
-      body: { sha256s: [...contents.keys()] },
-      signal,
-    });
-    const waiting = [...plan.uploads];
-    let sent = 0;
-    const upload = async () => {
-      for (let next = waiting.shift(); next; next = waiting.shift()) {
-        const body = contents.get(next.sha256);
-        if (!body) continue;
-        await put(next.url, body, signal);
-        progress.uploadedBytes += body.size;
-        sent += 1;
-        tell((0.9 * sent) / plan.uploads.length);
-      }
+    const offer = async (offered: Hashed[]) => {
+      const sha256s = new Set(offered.flatMap((one) => [one.sha256, one.maskSha256]).filter(Boolean));
+      const plan = await api.post("/v1/datasets/{dataset}/paths/{path}:planSampleUploads", {
+        path,
+        body: { sha256s: [...sha256s] },
+        signal,
+      });
+      const waiting = [...plan.uploads];
+      let sent = 0;
+      const upload = async () => {
+        for (let next = waiting.shift(); next; next = waiting.shift()) {
+          const body = contents.get(next.sha256);
+          if (!body) continue;
+          await put(next.url, body, signal);
+          progress.uploadedBytes += body.size;
+          sent += 1;
+          tell((0.9 * sent) / plan.uploads.length);
+        }
+      };
+      await Promise.all(Array.from({ length: UPLOADS_AT_ONCE }, upload));
+      const answer = await api.post("/v1/datasets/{dataset}/paths/{path}:addSamples", {
+        path,
+        body: { candidates: offered },
+        signal,
+      });
+      return answer.outcomes;
     };
-    await Promise.all(Array.from({ length: UPLOADS_AT_ONCE }, upload));
-    const answer = await api.post("/v1/datasets/{dataset}/paths/{path}:addSamples", { path, body: { candidates: hashed }, signal });
-    progress.outcomes = progress.outcomes.concat(answer.outcomes);
+    let outcomes = await offer(hashed);
+    const again = new Set(outcomes.filter(({ reason }) => SENT_AGAIN.has(reason)).map(({ file }) => file));
+    if (again.size) {
+      const repeated = await offer(hashed.filter(({ file }) => again.has(file)));
+      outcomes = [...outcomes.filter(({ file }) => !again.has(file)), ...repeated];
+    }
+    progress.outcomes = progress.outcomes.concat(outcomes);
     progress.done += hashed.length;
     tell();
   }
