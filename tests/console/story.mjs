@@ -137,7 +137,7 @@ export async function story(look, { folder, iterations }) {
     await choose(t.common.environment, "Cell array");
     await next.click();
     // W1: the fault is told at its field before anything is submitted.
-    await page.locator(".ant-alert-error").first().waitFor();
+    await page.locator(".ant-form-item-explain-error").first().waitFor();
     await shoot("wizard-1-fault");
     await page.getByRole("textbox", { name: t.wizard.modelName }).fill(modelName);
     await next.click();

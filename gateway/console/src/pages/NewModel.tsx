@@ -129,7 +129,9 @@ function Wizard({ start, locked, parent }: { start: Spec; locked: string[]; pare
   const image = images.data?.algorithmImages.find((one) => (spec.algorithmImageVersion ?? "").startsWith(`${one.name}/`));
   const malformed = Boolean(jsonFault(spec.modelParamsJson ?? "") ?? jsonFault(spec.trainingParamsJson ?? ""));
   const shared = { spec, change, findings };
-  const general = findings.filter((finding) => !ofParameters(finding));
+  const general = findings.filter(
+    (finding) => !ofParameters(finding) && !(step === 0 && shownFields(image).some((name) => concerns(finding, name))),
+  );
   return (
     <Page title={parent ? t.wizard.retrainTitle(shortVersion(parent)) : t.wizard.title}>
       <Steps
@@ -209,6 +211,13 @@ function concerns(finding: Finding, name: string): boolean {
   return plain.includes(name.replace("Json", "").toLowerCase());
 }
 
+/** Fields of the first step that tell themselves what the servers found in them. */
+function shownFields(image: Schemas["AlgorithmImage"] | undefined): (keyof Spec)[] {
+  return image?.kind === "IMAGE_KIND_BUSINESS"
+    ? ["modelName", "algorithmImageVersion"]
+    : ["modelName", "algorithmImageVersion", "productionEnvironment"];
+}
+
 interface StepProps {
   spec: Spec;
   change: (part: Spec) => void;
@@ -227,7 +236,7 @@ function ImageStep({
   image: Schemas["AlgorithmImage"] | undefined;
   fixedName: boolean;
 }): ReactNode {
-  const { t } = useSpeech();
+  const { t, pick } = useSpeech();
   const [kind, setKind] = useState<Schemas["ImageKind"]>(image?.kind ?? "IMAGE_KIND_GENERAL");
   const [environment, setEnvironment] = useState("");
   const environments = useQuery("environments", (signal) =>
@@ -260,11 +269,19 @@ function ImageStep({
     value: place.name,
     label: `${place.site} · ${place.product} · ${place.processStep} · ${place.equipment}`,
   }));
+  const told = (name: keyof Spec) => {
+    const found = findings.filter((finding) => concerns(finding, name));
+    if (!found.length) return {};
+    return {
+      validateStatus: found.every(({ warning }) => warning) ? ("warning" as const) : ("error" as const),
+      help: found.map(({ reason, message, messageZh }) => <div key={reason + message}>{pick(message, messageZh)}</div>),
+    };
+  };
   return (
     <div className="grid">
       <Card size="small" className="span-6">
         <Form layout="vertical" requiredMark={false}>
-          <Form.Item label={t.wizard.modelName} extra={t.wizard.modelNameHint}>
+          <Form.Item label={t.wizard.modelName} extra={t.wizard.modelNameHint} {...told("modelName")}>
             <Input
               aria-label={t.wizard.modelName}
               value={spec.modelName}
@@ -304,7 +321,7 @@ function ImageStep({
               />
             </Form.Item>
           )}
-          <Form.Item label={t.wizard.image}>
+          <Form.Item label={t.wizard.image} {...told("algorithmImageVersion")}>
             <Select
               aria-label={t.wizard.image}
               value={chosen || null}
@@ -329,7 +346,7 @@ function ImageStep({
             />
           </Form.Item>
           {kind === "IMAGE_KIND_GENERAL" && (
-            <Form.Item label={t.common.environment}>
+            <Form.Item label={t.common.environment} {...told("productionEnvironment")}>
               <Select
                 aria-label={t.common.environment}
                 value={spec.productionEnvironment || null}
