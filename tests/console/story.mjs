@@ -106,6 +106,8 @@ export async function story(look, { folder, iterations }) {
 
   await station("import by dropping", async () => {
     const form = await openImport("bank", about.bank);
+    // Once the form has stopped growing: what is dropped is dropped at a place, not on an element.
+    await form.locator(".drop").hover({ trial: true });
     const box = await form.locator(".drop").boundingBox();
     const session = await page.context().newCDPSession(page);
     const at = { x: box.x + box.width / 2, y: box.y + 20 };
