@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.fleet import HeldLease, KnownWorker, Waiting
 from services.scheduler.domain.job import JobKind
-from services.scheduler.domain.queue import Build, WaitCause, Worker, wait_cause
-from services.scheduler.storage.jobs import THERE, WORKER_SEEN
+from services.scheduler.domain.queue import WaitCause, wait_cause
+from services.scheduler.storage.jobs import THERE, WORKER_SEEN, announced
 from services.scheduler.storage.tables import workers
 
 _LEASES = sa.text(
@@ -76,14 +76,7 @@ class Fleet:
         lease = timedelta(seconds=lease_s)
         return [
             KnownWorker(
-                Worker(
-                    row.name,
-                    tuple(JobKind(kind) for kind in row.kinds),
-                    tuple(row.compute_resources),
-                    Amounts(row.gpus, row.cpus, row.memory_bytes),
-                    row.start_time,
-                    Build(row.version, row.torch_version, row.device),
-                ),
+                announced(row),
                 max([row.last_seen, *(one.expire_time - lease for one in held[row.name])]),
                 tuple(held[row.name]),
             )

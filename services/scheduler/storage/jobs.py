@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.kit.database import notify
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import Checkpoint, Job, JobKind, JobState
-from services.scheduler.domain.queue import QueuePlace
+from services.scheduler.domain.queue import Build, QueuePlace, Worker
 from services.scheduler.domain.task import Task
 from services.scheduler.storage.codec import NETWORK_NUMBERS, NETWORKS
 from services.scheduler.storage.tables import jobs, lines, tasks, workers
@@ -43,6 +43,18 @@ _WAITING = sa.text(
     sa.bindparam("tasks", type_=sa.ARRAY(sa.Text)),
     sa.bindparam("seen_after", type_=sa.DateTime(timezone=True)),
 )
+
+
+def announced(row: Any) -> Worker:  # noqa: ANN401 -- of any query with the columns of `workers`
+    """A worker as it announced itself."""
+    return Worker(
+        row.name,
+        tuple(JobKind(kind) for kind in row.kinds),
+        tuple(row.compute_resources),
+        Amounts(row.gpus, row.cpus, row.memory_bytes),
+        row.start_time,
+        Build(row.version, row.torch_version, row.device),
+    )
 
 
 class Jobs:

@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.kit import outbox
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import Job, JobKind
-from services.scheduler.domain.queue import MOST_URGENT, Build, Line, Queue, Waiting, Worker
+from services.scheduler.domain.queue import MOST_URGENT, Line, Queue, Waiting, Worker
 from services.scheduler.domain.task import Task
+from services.scheduler.storage.jobs import announced
 from services.scheduler.storage.tasks import task_channel
 
 # Whoever gives a job out, or announces what it has, raises the number of the turn.
@@ -278,16 +279,7 @@ class Turns:
         rows = (await self._session.execute(_WORKERS, {"names": sorted(set(names))})).all()
         return rows[0].turn, {
             row.name: KnownWorker(
-                Worker(
-                    row.name,
-                    tuple(JobKind(kind) for kind in row.kinds),
-                    tuple(row.compute_resources),
-                    Amounts(row.gpus, row.cpus, row.memory_bytes),
-                    row.start_time,
-                    Build(row.version, row.torch_version, row.device),
-                )
-                if row.last_seen
-                else None,
+                announced(row) if row.last_seen else None,
                 row.last_seen,
                 Amounts(row.held_gpus, row.held_cpus, row.held_memory_bytes),
             )
