@@ -161,7 +161,8 @@ async def bootstrap_admin(session: AsyncSession, token: str, now: datetime) -> N
             create_time=now,
             expire_time=now + _BOOTSTRAP_TOKEN_LIFE,
             description="Bootstrap token of the installation",
-        )
+        ),
+        though_revoked=True,
     )
 
 

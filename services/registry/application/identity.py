@@ -94,7 +94,7 @@ class Accounts:
             token, presented = issue(
                 owner, role, description, expire_time, self._clock.now(), request_id=request_id
             )
-            if not await identities.keep_token(token):
+            if not await identities.put_token(token, though_revoked=False):
                 raise FailedPrecondition(
                     f"the request with this id made {token.name}, which was revoked since; "
                     "choose another request_id",

@@ -58,23 +58,20 @@ class Identities:
         """Keep it."""
         await self._session.execute(insert(tokens).values(**_token_values(token)))
 
-    async def keep_token(self, token: Token) -> bool:
-        """Keep it, in the place of the one that the same request made; not if that was revoked."""
+    async def put_token(self, token: Token, *, though_revoked: bool) -> bool:
+        """Keep it in the place of what had its id; False if that was revoked and is to stay so."""
         values = _token_values(token)
         kept = await self._session.scalar(
             insert(tokens)
             .values(**values)
-            .on_conflict_do_update(index_elements=[tokens.c.id], set_=values, where=~tokens.c.revoked)
+            .on_conflict_do_update(
+                index_elements=[tokens.c.id],
+                set_=values,
+                where=sa.or_(sa.literal(though_revoked), ~tokens.c.revoked),
+            )
             .returning(tokens.c.id)
         )
         return kept is not None
-
-    async def put_token(self, token: Token) -> None:
-        """Keep it in the place of whatever had its id."""
-        values = _token_values(token)
-        await self._session.execute(
-            insert(tokens).values(**values).on_conflict_do_update(index_elements=[tokens.c.id], set_=values)
-        )
 
     async def find_token(self, token: str) -> tuple[Token, User] | None:
         """The token with its owner."""
