@@ -8,7 +8,7 @@ import { Comparison } from "../shared/Comparison";
 import { Page } from "../shared/Page";
 import { lastPart, percent, shortPath, shortVersion, time } from "../shared/format";
 import { Answered, Nothing } from "../shared/states";
-import { taskTitle } from "../shared/tasks";
+import { titlesOf } from "../shared/tasks";
 
 type Report = Schemas["Report"];
 
@@ -28,10 +28,8 @@ export default function CompareRuns(): ReactNode {
     return answer.reports;
   });
   // Reports name their task only; what it trains is what people know them by.
-  const tasks = useQuery("titles of tasks with reports", (signal) =>
-    api.get("/v1/tasks", { query: { states: ["TASK_STATE_COMPLETED", "TASK_STATE_RELEASED"], pageSize: 200 }, signal }),
-  );
-  const titles = new Map(tasks.data?.tasks.map((task) => [task.name, taskTitle(task)]));
+  const known = useQuery("titles of tasks with reports", (signal) => titlesOf(["TASK_STATE_COMPLETED", "TASK_STATE_RELEASED"], signal));
+  const titles = known.data ?? new Map<string, string>();
   const put = (part: Record<string, string>) => {
     setSearch({ ...(base && { base }), ...(candidate && { candidate }), ...part }, { replace: true });
   };

@@ -2,12 +2,13 @@ import { Badge, Card, Table, Tag, Tooltip } from "antd";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
 import { ApiError, api, type Schemas } from "../api/client";
+import { firstOf } from "../api/firstOf";
 import { useQuery } from "../api/useQuery";
 import { useSpeech } from "../i18n";
 import { Page } from "../shared/Page";
 import { bytes, duration, lastPart, time, whole } from "../shared/format";
 import { Answered, Nothing } from "../shared/states";
-import { taskTitle } from "../shared/tasks";
+import { titlesOf } from "../shared/tasks";
 
 type Worker = Schemas["Worker"];
 type Amounts = Schemas["Amounts"];
@@ -157,21 +158,13 @@ function Queue(): ReactNode {
 }
 
 async function askWorkers(signal: AbortSignal): Promise<{ workers: Worker[]; titles: Map<string, string> }> {
-  const workers: Worker[] = [];
-  let pageToken = "";
-  do {
-    const page = await api.get("/v1/workers", { query: { pageSize: 1000, pageToken }, signal });
-    workers.push(...page.workers);
-    pageToken = page.nextPageToken;
-  } while (pageToken);
+  const { items: workers } = await firstOf(Infinity, async (query) => {
+    const answer = await api.get("/v1/workers", { query, signal });
+    return { items: answer.workers, next: answer.nextPageToken };
+  });
   const held = new Set(workers.flatMap((worker) => worker.leases.map((lease) => lease.task)));
   if (held.size === 0) return { workers, titles: new Map() };
-  // Of more than these, the rest are shown by their ids.
-  const { tasks } = await api.get("/v1/tasks", {
-    query: { states: ["TASK_STATE_TRAINING", "TASK_STATE_PREDICTING", "TASK_STATE_PACKAGING"], pageSize: 200 },
-    signal,
-  });
-  return { workers, titles: new Map(tasks.map((task) => [task.name, taskTitle(task)])) };
+  return { workers, titles: await titlesOf(["TASK_STATE_TRAINING", "TASK_STATE_PREDICTING", "TASK_STATE_PACKAGING"], signal) };
 }
 
 function Workers(): ReactNode {

@@ -1,4 +1,5 @@
 import { address, api, type Schemas } from "../api/client";
+import { firstOf } from "../api/firstOf";
 import { ids } from "./format";
 
 /** The address of a sample's bytes, or of its small picture. */
@@ -14,13 +15,9 @@ export function sampleAddress(dataPath: string, sample: string, thumbnail = fals
 
 /** All data paths of a dataset; `-` is every dataset. */
 export async function everyPath(dataset: string, signal: AbortSignal): Promise<Schemas["DataPath"][]> {
-  const found: Schemas["DataPath"][] = [];
-  let pageToken = "";
-  do {
-    const query = { pageSize: 500, ...(pageToken ? { pageToken } : {}) };
+  const { items } = await firstOf(Infinity, async (query) => {
     const answer = await api.get("/v1/datasets/{dataset}/paths", { path: { dataset }, query, signal });
-    found.push(...answer.dataPaths);
-    pageToken = answer.nextPageToken;
-  } while (pageToken);
-  return found;
+    return { items: answer.dataPaths, next: answer.nextPageToken };
+  });
+  return items;
 }

@@ -113,6 +113,12 @@ export function taskTitle(task: Task): string {
   return task.training?.modelName ?? (task.prediction ? shortVersion(task.prediction.modelVersion) : lastPart(task.name));
 }
 
+/** The titles, by name, of the newest tasks in these states; of more than one page the rest go by their ids. */
+export async function titlesOf(states: TaskState[], signal: AbortSignal): Promise<Map<string, string>> {
+  const { tasks } = await api.get("/v1/tasks", { query: { states, pageSize: 200 }, signal });
+  return new Map(tasks.map((task) => [task.name, taskTitle(task)]));
+}
+
 /** Buttons for what the state allows, each asked again before it is done. */
 export function TaskActions({ task, onChanged }: { task: Task; onChanged: () => void }): ReactNode {
   const { t } = useSpeech();

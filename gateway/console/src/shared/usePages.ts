@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { firstOf, type PageAnswer, type PageQuery } from "../api/firstOf";
 import { useQuery, type Query } from "../api/useQuery";
 
 export interface Pages<T> extends Query<T[]> {
@@ -12,7 +13,7 @@ export interface Pages<T> extends Query<T[]> {
  */
 export function usePages<T>(
   key: string,
-  ask: (query: { pageSize: number; pageToken?: string }, signal: AbortSignal) => Promise<{ items: T[]; next: string }>,
+  ask: (query: PageQuery, signal: AbortSignal) => Promise<PageAnswer<T>>,
   everyMs?: number,
   pageSize = 50,
 ): Pages<T> {
@@ -20,17 +21,7 @@ export function usePages<T>(
   const count = pages.key === key ? pages.count : 1;
   const query = useQuery(
     key + String(count),
-    async (signal) => {
-      const items: T[] = [];
-      let next = "";
-      do {
-        const size = Math.min(500, pageSize * count - items.length);
-        const answer = await ask({ pageSize: size, ...(next ? { pageToken: next } : {}) }, signal);
-        items.push(...answer.items);
-        next = answer.next;
-      } while (next && items.length < pageSize * count);
-      return { items, next };
-    },
+    (signal) => firstOf(pageSize * count, (page) => ask(page, signal)),
     everyMs,
   );
   // While the next page comes, the ones before stay.
