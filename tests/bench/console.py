@@ -41,6 +41,7 @@ from services.kit.grpc_client import connect
 from services.scheduler.__main__ import MIGRATIONS
 from tests.bench import listing
 from tests.bench.stack import leased, postgres, small_image, submit
+from tests.support.node import node
 
 _SCRIPT = Path(__file__).parents[1] / "console" / "measure.mjs"
 _FILLED = "filled"
@@ -63,7 +64,7 @@ def measure(*arguments: str) -> list[str]:
     with _stack(parser.parse_args(arguments).keep) as folder:
         password = asyncio.run(_password(folder))
         url = f"http://{load_profile(folder).gateway_address}"
-        command = [_node(), str(_SCRIPT), url, "admin", password]
+        command = [node(), str(_SCRIPT), url, "admin", password]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as browser:
             for line in browser.stdout or ():
                 told.append(line.rstrip())
@@ -89,14 +90,6 @@ def _stack(kept: Path | None) -> Iterator[Path]:
         if kept is None:
             stack.down(folder)
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _node() -> str:
-    beside = Path(sys.executable).with_name("node")
-    found = str(beside) if beside.exists() else shutil.which("node")
-    if found is None:
-        sys.exit("there is no Node.js: `make console` installs one")
-    return found
 
 
 async def _password(data_dir: Path) -> str:

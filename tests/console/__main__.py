@@ -14,6 +14,8 @@ from pathlib import Path
 
 from loupe.sample import write_sample
 
+from tests.support.node import node
+
 _ROOT = Path(__file__).resolve().parents[2]
 _OUT = _ROOT / "out" / "console"
 # What people have on disk: (language, images of each ordinary code to train with, seed).
@@ -23,14 +25,6 @@ _FOLDERS = (("zh", 18, 11), ("en", 14, 12))
 def _loupe(*arguments: str) -> str:
     done = subprocess.run([sys.executable, "-m", "loupe.cli", *arguments], check=True, stdout=subprocess.PIPE)
     return done.stdout.decode()
-
-
-def _node() -> str:
-    beside = Path(sys.executable).with_name("node")
-    found = str(beside) if beside.exists() else shutil.which("node")
-    if found is None:
-        sys.exit("there is no Node.js: `make console` installs one")
-    return found
 
 
 def _write_folders(folder: Path) -> None:
@@ -55,7 +49,7 @@ def main() -> int:
         url = f"http://{started['addresses']['gateway']}"
         script = str(Path(__file__).with_name("look.mjs"))
         looked = subprocess.run(
-            [_node(), script, url, "admin", password, str(_OUT), str(folder), *sys.argv[1:]],
+            [node(), script, url, "admin", password, str(_OUT), str(folder), *sys.argv[1:]],
             check=False,
             env=os.environ,
         )
