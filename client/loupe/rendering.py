@@ -267,7 +267,7 @@ def task_details(task: task_pb2.Task, now: datetime) -> RenderableType:
         + (f", taken up again {task.recoveries} times" if task.recoveries else ""),
         "created": f"{local_time(task.create_time)} by {names.short(task.creator)}",
         "duration": "" if elapsed is None else human_duration(elapsed),
-        "failure": f"{task.failure.code}: {task.failure.message}" if task.failure.code else "",
+        "failure": failure(task.failure) if task.failure.code else "",
         "report": task.report,
         "released": names.short(task.model_version) if task.model_version else "",
     }
@@ -285,6 +285,11 @@ def task_details(task: task_pb2.Task, now: datetime) -> RenderableType:
     if task.failure.log_tail:
         parts += ["", Text("end of the log", style="bold"), Text(task.failure.log_tail)]
     return Group(*parts)
+
+
+def failure(value: task_pb2.Failure) -> str:
+    """The cause of a failed task, with its code, in the reader's language (M6)."""
+    return f"{value.code}: {pick(value.message, value.message_zh)}"
 
 
 def report(value: report_pb2.Report) -> RenderableType:

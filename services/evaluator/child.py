@@ -68,7 +68,7 @@ from services.evaluator.packaging.making import make_package
 from services.evaluator.packaging.models import Named
 from services.kit.child_process import ParentLink
 from services.vision.channel import Channel
-from services.vision.faults import UserFault
+from services.vision.faults import BadOrder, UnreadableRecord, UserFault
 from services.vision.images import Reason
 from services.vision.pack import PackCache
 from services.vision.samples import Objects, Sample, hash_in_key, read_manifests, read_verified
@@ -96,9 +96,7 @@ class Evaluator:
         born_from = weights.certificate["lineage"].get("split_sha256")
         if born_from != split_sha256:
             # Another split would measure on samples that the network was trained with.
-            raise UserFault(
-                "BAD_ORDER", f"the weights were trained on split {born_from}, not on {split_sha256}"
-            )
+            raise BadOrder(f"the weights were trained on split {born_from}, not on {split_sha256}")
         rows = read_split(read_verified(self._objects, _entry(work, "split_key"), split_sha256))
         # The split says who judges; the manifests know of masks.
         listed = {
@@ -139,10 +137,18 @@ class Evaluator:
         try:
             made = make_package(weights, named, _entry(work, "format"), Path(_entry(work, "folder")))
         except NotPackageable as error:
-            raise UserFault("NOT_PACKAGEABLE", str(error)) from error
+            raise UserFault(
+                "NOT_PACKAGEABLE",
+                f"this version cannot be packaged: {error}",
+                f"该版本无法打包：{error}",
+            ) from error
         except CannotBuild as error:
             # Another worker may have the compiler; this machine will not get one by trying again.
-            raise UserFault("CANNOT_BUILD", str(error)) from error
+            raise UserFault(
+                "CANNOT_BUILD",
+                f"the library of the package cannot be built: {error}",
+                f"无法构建模型包中的动态库，请联系运维人员：{error}",
+            ) from error
         self._channel.emit("progress", phase="PACKAGING", fraction=0.9)
         self._channel.emit(
             "finished",
@@ -170,7 +176,7 @@ class Evaluator:
         threshold = float(work.get("confidence_threshold") or 0.0)
         batch_size = int(work.get("batch_size") or 64)
         if not 0 <= threshold <= 1 or batch_size < 1:
-            raise UserFault("BAD_ORDER", "confidence_threshold must be in [0, 1] and batch_size at least 1")
+            raise BadOrder("confidence_threshold must be in [0, 1] and batch_size at least 1")
         segments = weights.segmentation is not None and not work.get("classification_only")
         masks = MaskFiles(Path(_entry(work, "masks_folder")), weights.codes) if segments else None
         started = told_at = time.monotonic()
@@ -242,7 +248,9 @@ def read_split(data: bytes) -> list[tuple[str, Sample, NotPredicted | None]]:
             why = NotPredicted(sample, row["reason"], row["message"]) if aside else None
             rows.append((row["side"], sample, why))
         except (KeyError, TypeError, ValueError) as error:
-            raise UserFault("BAD_DATA", f"line {number} of the split cannot be read: {error!r}") from error
+            raise UnreadableRecord(
+                f"line {number} of the split", f"数据划分记录的第 {number} 行", error
+            ) from error
     return rows
 
 
@@ -273,7 +281,7 @@ def result_row(result: Prediction | NotPredicted, threshold: float) -> dict[str,
 
 def _entry(work: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - JSON
     if not work.get(name):
-        raise UserFault("BAD_ORDER", f"the order lacks {name}")
+        raise BadOrder(f"the order lacks {name}")
     return work[name]
 
 

@@ -43,6 +43,7 @@ __all__ = [
     "Process",
     "SystemClock",
     "run",
+    "timestamp",
 ]
 
 _log = logging.getLogger(__name__)
@@ -56,6 +57,11 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """The time, in UTC."""
         ...
+
+
+def timestamp(at: datetime) -> str:
+    """RFC 3339 in UTC, to the millisecond: how a line of a log begins."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class SystemClock:

@@ -134,9 +134,12 @@ class Leader:
             with os.fdopen(read_fd, "rb") as events:
                 for line in events:
                     told = json.loads(line)
-                    self._lost(_Told(told, f"{who}: {told['message']}"), on_loss)
+                    self._lost(_RelayedFault(told, who), on_loss)
             how = _ended(other.wait())
-            self._lost(InfrastructureFault("PROCESS_LOST", f"{who} ended {how}"), on_loss)
+            lost = InfrastructureFault(
+                "PROCESS_LOST", f"{who} ended {how}", f"本次训练的一个进程意外结束（{who} ended {how}）"
+            )
+            self._lost(lost, on_loss)
 
         threading.Thread(target=watch, name=f"rank {meeting['RANK']}", daemon=True).start()
 
@@ -146,11 +149,11 @@ class Leader:
                 on_loss(fault, self._at_work)
 
 
-class _Told(Fault):
+class _RelayedFault(Fault):
     """A fault of another process, as that one saw it."""
 
-    def __init__(self, told: Mapping[str, Any], message: str) -> None:
-        super().__init__(told["code"], message)
+    def __init__(self, told: Mapping[str, Any], process: str) -> None:
+        super().__init__(told["code"], f"{process}: {told['message']}", told["message_zh"])
         self.user_fault, self.retryable = told["user_fault"], told["retryable"]
 
 

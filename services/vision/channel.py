@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from services.kit.child_process import ParentLink
-from services.vision.faults import Fault, InfrastructureFault, UserFault
+from services.vision.faults import BadOrder, Fault, InfrastructureFault, UserFault
 
 EXIT_TERMINATED = 143
 """128 + SIGTERM: the order was interrupted by the infrastructure, not ended."""
@@ -86,7 +86,7 @@ class Channel:
 
 
 def _refuse(_work: Mapping[str, Any]) -> None:
-    raise UserFault("BAD_ORDER", "this child does not know that order")
+    raise BadOrder("this child does not know that order")
 
 
 def as_fault(error: Exception) -> Fault:
@@ -95,9 +95,18 @@ def as_fault(error: Exception) -> Fault:
         return error
     text = f"{type(error).__name__}: {error}"[:500]
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text:
-        return UserFault("OUT_OF_MEMORY", f"the device ran out of memory; lower batch_size ({text})")
+        return UserFault(
+            "OUT_OF_MEMORY",
+            f"the device ran out of memory; lower batch_size ({text})",
+            f"设备内存不足；请减小 batch_size（{text}）",
+        )
     if "CUDA error" in text or "cuDNN error" in text:
-        return InfrastructureFault("DEVICE_LOST", f"the GPU failed: {text}")
-    unexpected = Fault("INTERNAL", f"unexpected {text}")
+        return InfrastructureFault("DEVICE_LOST", f"the GPU failed: {text}", f"GPU 故障：{text}")
+    unexpected = Fault(
+        "INTERNAL",
+        f"the work ended with an unexpected error ({text}); start the task again, "
+        "and if it fails again, give the operator its name: the worker's log has more",
+        f"任务因意外错误结束（{text}）；请重新启动，若再次失败，请将任务名称交给运维人员：工作节点的日志中有详细信息",
+    )
     unexpected.user_fault = False
     return unexpected

@@ -6,6 +6,8 @@ from typing import Any
 class Fault(Exception):
     """Work that cannot go on: a stable code, and a sentence that names the thing, the fact and the remedy.
 
+    The sentence is required in English and in Chinese, because a process engineer reads it (M6).
+
     UserFault            the order or its data; the same work would fail again
     InfrastructureFault  storage, a lost device; the same work may succeed elsewhere or later
     """
@@ -13,16 +15,18 @@ class Fault(Exception):
     user_fault = True
     retryable = False
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, message_zh: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.message_zh = message_zh
 
     def to_json(self) -> dict[str, Any]:
         """The fields of a `failed` event."""
         return {
             "code": self.code,
             "message": self.message,
+            "message_zh": self.message_zh,
             "user_fault": self.user_fault,
             "retryable": self.retryable,
         }
@@ -30,6 +34,30 @@ class Fault(Exception):
 
 class UserFault(Fault):
     """The order or its data is at fault: retrying changes nothing."""
+
+
+class BadOrder(UserFault):
+    """The order asks for what cannot be done. The wizard refuses such orders, so an operator should know."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(
+            "BAD_ORDER",
+            f"the worker cannot carry out this task: {detail}; "
+            "create the task again with other parameters, or give this sentence to the operator",
+            f"工作节点无法执行该任务：{detail}；请修改参数后重新创建任务，或将此信息交给运维人员",
+        )
+
+
+class UnreadableRecord(UserFault):
+    """A stored listing of samples cannot be read."""
+
+    def __init__(self, record: str, record_zh: str, error: Exception) -> None:
+        super().__init__(
+            "BAD_DATA",
+            f"{record} cannot be read ({error!r}); "
+            "create the task again, and if it fails again, give this sentence to the operator",
+            f"{record_zh}无法读取（{error!r}）；请重新创建任务，若再次失败，请将此信息交给运维人员",
+        )
 
 
 class InfrastructureFault(Fault):

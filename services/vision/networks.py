@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
-from services.vision.faults import UserFault
+from services.vision.faults import BadOrder
 from services.vision.preprocessing import PER_IMAGE_FLOOR, InputSpecification
 
 _operator_library: torch.library.Library | None = None
@@ -50,7 +50,7 @@ CLASSIFIERS: dict[str, Callable[[int], nn.Module]] = {"ResNet18": _resnet18}
 def build_classifier(name: str, num_of_classes: int) -> nn.Module:
     """A classifier with fresh weights, drawn from torch's global generator."""
     if name not in CLASSIFIERS:
-        raise UserFault("BAD_ORDER", f"there is no classifier {name!r}; known: {', '.join(CLASSIFIERS)}")
+        raise BadOrder(f"there is no classifier {name!r}; known: {', '.join(CLASSIFIERS)}")
     return CLASSIFIERS[name](num_of_classes)
 
 

@@ -177,7 +177,9 @@ class PackCache:
                 self._evict(keep=folder)
         except OSError as error:
             raise InfrastructureFault(
-                "CACHE_UNUSABLE", f"the pack cache {self._root} failed: {error}"
+                "CACHE_UNUSABLE",
+                f"the image cache {self._root} failed: {error}; the operator should look at the disk",
+                f"工作节点的图片缓存 {self._root} 出错：{error}；请运维人员检查磁盘",
             ) from error
         return pack
 

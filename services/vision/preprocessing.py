@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.vision.faults import UserFault
+from services.vision.faults import BadOrder
 from services.vision.images import Pixels
 
 Normalisation = Literal["fixed", "per_image"]
@@ -99,17 +99,15 @@ class InputSpecification:
 
     def __post_init__(self) -> None:
         if self.channels != 3 or len(self.mean) != 3 or len(self.std) != 3:
-            raise UserFault(
-                "BAD_ORDER", "the input specification must have 3 channels (grey pictures are repeated)"
-            )
+            raise BadOrder("the input specification must have 3 channels (grey pictures are repeated)")
         if not (8 <= self.width <= 4096 and 8 <= self.height <= 4096):
-            raise UserFault("BAD_ORDER", f"an input of {self.width}×{self.height} px is outside 8..4096")
+            raise BadOrder(f"an input of {self.width}×{self.height} px is outside 8..4096")
         if not 1 <= self.detail <= 16:
-            raise UserFault("BAD_ORDER", f"an input detail of {self.detail} is outside 1..16")
+            raise BadOrder(f"an input detail of {self.detail} is outside 1..16")
         if self.normalisation not in get_args(Normalisation):
-            raise UserFault("BAD_ORDER", f"the input normalisation must be one of {get_args(Normalisation)}")
+            raise BadOrder(f"the input normalisation must be one of {get_args(Normalisation)}")
         if min(self.std) <= 0:
-            raise UserFault("BAD_ORDER", "every std of the input specification must be positive")
+            raise BadOrder("every std of the input specification must be positive")
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "InputSpecification":
@@ -127,7 +125,7 @@ class InputSpecification:
                 detail=int(value.get("detail") or 1),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise UserFault("BAD_ORDER", f"the input specification cannot be read: {error!r}") from error
+            raise BadOrder(f"the input specification cannot be read: {error!r}") from error
 
     def to_json(self) -> dict[str, Any]:
         """The form `from_json` reads."""

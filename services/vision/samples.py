@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from services.vision.faults import InfrastructureFault, UserFault
+from services.vision.faults import InfrastructureFault, UnreadableRecord
 
 UNKNOWN = 255
 """The label of a pixel of which nobody said what it shows."""
@@ -90,7 +90,16 @@ class DirectoryObjects:
         try:
             return path.read_bytes()
         except OSError as error:
-            raise InfrastructureFault("OBJECT_UNAVAILABLE", f"{key} cannot be read: {error}") from error
+            raise object_unavailable(key, error) from error
+
+
+def object_unavailable(key: str, error: Exception) -> InfrastructureFault:
+    """The fault of an object that the store does not give."""
+    return InfrastructureFault(
+        "OBJECT_UNAVAILABLE",
+        f"{key} cannot be read from the object store: {error}",
+        f"无法从对象存储读取 {key}：{error}",
+    )
 
 
 def read_verified(objects: Objects, key: str, sha256: str) -> bytes:
@@ -99,7 +108,9 @@ def read_verified(objects: Objects, key: str, sha256: str) -> bytes:
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise InfrastructureFault(
-            "OBJECT_CORRUPT", f"{key} holds bytes with SHA-256 {found}; the store is damaged"
+            "OBJECT_CORRUPT",
+            f"{key} holds bytes with SHA-256 {found}; the object store is damaged, tell the operator",
+            f"{key} 的内容与其 SHA-256 不符（实际为 {found}）；对象存储已损坏，请联系运维人员",
         )
     return data
 
@@ -142,7 +153,7 @@ def parse_manifest(data: bytes, sha256: str) -> list[Sample]:
                 )
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise UserFault(
-                "BAD_DATA", f"manifest {sha256}, line {number}, cannot be read: {error!r}"
+            raise UnreadableRecord(
+                f"line {number} of manifest {sha256}", f"数据清单 {sha256} 的第 {number} 行", error
             ) from error
     return samples

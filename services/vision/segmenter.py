@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's custom
 from torch import Tensor, nn
 
-from services.vision.faults import UserFault
+from services.vision.faults import BadOrder
 
 SEGMENTER = "UNet-24"
 """What a task trains: DECISIONS.md has what it was measured against."""
@@ -75,7 +75,5 @@ SEGMENTERS: dict[str, Callable[[int], nn.Module]] = {SEGMENTER: UNet}
 def build_segmenter(name: str, codes: int) -> nn.Module:
     """A segmentation network of so many codes and the background, with weights from torch's generator."""
     if name not in SEGMENTERS:
-        raise UserFault(
-            "BAD_ORDER", f"there is no segmentation network {name!r}; known: {', '.join(SEGMENTERS)}"
-        )
+        raise BadOrder(f"there is no segmentation network {name!r}; known: {', '.join(SEGMENTERS)}")
     return SEGMENTERS[name](codes + 1)

@@ -8,9 +8,8 @@ from pathlib import Path
 from services.kit.errors import LoupeError
 from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
 from services.kit.settings import load, setting
-from services.vision.faults import InfrastructureFault
 from services.vision.pack import PackCache
-from services.vision.samples import DirectoryObjects, Objects
+from services.vision.samples import DirectoryObjects, Objects, object_unavailable
 
 _MAX_OBJECT_BYTES = 2 * 2**30
 """A checkpoint of a large network; pictures have a limit of their own."""
@@ -41,7 +40,7 @@ class S3Objects:
         try:
             return self._store.get_bytes(key, max_bytes=_MAX_OBJECT_BYTES)
         except LoupeError as error:
-            raise InfrastructureFault("OBJECT_UNAVAILABLE", f"{key} cannot be read: {error}") from error
+            raise object_unavailable(key, error) from error
 
 
 def from_environment() -> tuple[Objects, PackCache, Path]:

@@ -45,6 +45,13 @@ class BadWeights(UserFault):
     WEIGHTS_MISMATCH         tensors missing, unknown, of another shape, or not finite
     """
 
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(
+            code,
+            f"the weights cannot be used: {detail}; tell the operator",
+            f"权重文件无法使用：{detail}；请联系运维人员",
+        )
+
 
 @dataclass(frozen=True)
 class Segmentation:

@@ -28,8 +28,6 @@ class Child:
     def __init__(self, process: ChildProcess) -> None:
         self.process = process
         self.events = process.events()
-        self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
-        """The last lines that it printed: what a person asks for first when it died."""
         self.taken = False
         self.returned = asyncio.Event()
 
@@ -125,7 +123,6 @@ class WarmChild:
         environ = {**self._environ, "TMPDIR": str(self._temporary)}
         async with await ChildProcess.spawn(self._argv, on_output=captured, environ=environ) as process:
             child = Child(process)
-            child.tail = tail
             machine.offer_to_out_of_memory_killer(child.pid)
             if not await self._until_ready(child):
                 await process.kill()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from services.kit.process import timestamp
 from services.work.unreported import Unreported
 from services.work.values import (
     Failed,
@@ -60,7 +61,7 @@ class Listener:
                 case "progress":
                     self._progress(event)
                 case "log":
-                    lines = event["text"].splitlines() or [""]
+                    lines = [f"{timestamp(at)} {line}" for line in event["text"].splitlines() or [""]]
                     self._unreported.add_lines(Network(event.get("network", Network.CLASSIFICATION)), lines)
                 case "stage":
                     self._unreported.set_stage(stage_of(event))
@@ -126,8 +127,8 @@ def failure(event: Mapping[str, Any], log_tail: str) -> Failed:
         return Failed(
             code=event["code"],
             message=event["message"],
+            message_zh=event["message_zh"],
             retryable=bool(event["retryable"]) and not event["user_fault"],
-            message_zh=event.get("message_zh", ""),
             log_tail=log_tail,
         )
     except (KeyError, TypeError) as error:

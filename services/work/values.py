@@ -237,8 +237,8 @@ class Failed:
 
     code: str
     message: str
+    message_zh: str
     retryable: bool
-    message_zh: str = ""
     log_tail: str = ""
 
 

@@ -308,7 +308,12 @@ class Worker:
         try:
             assignment = self._craft.assign(lease, folder)
         except (KeyError, TypeError, ValueError) as error:
-            return Failed("BAD_ORDER", f"this worker cannot read the job: {error}", retryable=False)
+            return Failed(
+                "BAD_ORDER",
+                f"this worker cannot read the job ({error!r}); the operator should update the worker",
+                f"工作节点无法读取该任务（{error!r}）；请运维人员升级工作节点",
+                retryable=False,
+            )
         child = await self._child.take()
         self._at_work = child
         finished = False
@@ -321,13 +326,29 @@ class Worker:
         except LoupeError as error:
             # Storage or the report's owner refused what the child made.
             retryable = not isinstance(error, InvalidArgument | FailedPrecondition)
-            outcome = Failed(error.reason, error.message, retryable=retryable, log_tail=_tail(log, child))
+            outcome = Failed(
+                error.reason,
+                f"the result could not be stored: {error.message}",
+                f"结果无法保存（{error.reason}）：{error.message}",
+                retryable=retryable,
+                log_tail=_tail(log),
+            )
         except TimeoutError:
-            told = f"the process said nothing for {self._max_silence_s:g} s and was killed"
-            outcome = Failed("CHILD_HUNG", told, retryable=True, log_tail=_tail(log, child))
+            outcome = Failed(
+                "CHILD_HUNG",
+                f"the process reported nothing for {self._max_silence_s:g} s and was killed",
+                f"训练进程 {self._max_silence_s:g} 秒没有任何响应，已被终止",
+                retryable=True,
+                log_tail=_tail(log),
+            )
         except (KeyError, TypeError, ValueError, OSError) as error:
-            told = f"the process said what is not understood: {error!r}"
-            outcome = Failed("CHILD_PROTOCOL", told, retryable=True, log_tail=_tail(log, child))
+            outcome = Failed(
+                "CHILD_PROTOCOL",
+                f"the worker does not understand what its process reported: {error!r}",
+                f"工作节点无法理解其进程的消息：{error!r}",
+                retryable=True,
+                log_tail=_tail(log),
+            )
         finally:
             self._at_work = None
             await asyncio.shield(self._child.give_back(child, keep=finished))
@@ -346,7 +367,7 @@ class Worker:
                 case "finished":
                     return await assignment.conclude(event, job), True
                 case "failed":
-                    return failure(event, _tail(log, child)), False
+                    return failure(event, _tail(log)), False
                 case "checkpoint":
                     network = Network(event.get("network", Network.CLASSIFICATION))
                     job.keep_checkpoint(Path(event["path"]), int(event["iteration"]), network)
@@ -360,7 +381,7 @@ class Worker:
                     await job.heard()
         # It closed its pipe; one that lives on without is of no use.
         returncode = await child.process.terminate(2.0)
-        return _died(returncode, _tail(log, child), starved=machine.out_of_memory_kills() > kills), False
+        return _died(returncode, _tail(log), starved=machine.out_of_memory_kills() > kills), False
 
     async def _next_event(self, child: Child) -> Mapping[str, Any] | None:
         async with asyncio.timeout(self._max_silence_s):
@@ -374,14 +395,30 @@ def _died(returncode: int, log_tail: str, *, starved: bool) -> Failed:
     same job would take as much again.
     """
     if returncode == -signal.SIGKILL and starved:
-        told = "the machine ran out of memory; lower batch_size or choose a compute resource with more memory"
-        return Failed("OUT_OF_MEMORY", told, retryable=False, log_tail=log_tail)
-    how = f"by signal {-returncode}" if returncode < 0 else f"with exit code {returncode}"
-    return Failed("CHILD_DIED", f"the process ended {how}", retryable=True, log_tail=log_tail)
+        return Failed(
+            "OUT_OF_MEMORY",
+            "the machine ran out of memory; lower batch_size or choose a compute resource with more memory",
+            "机器内存不足；请减小 batch_size，或选择内存更大的计算资源",
+            retryable=False,
+            log_tail=log_tail,
+        )
+    how, how_zh = (
+        (f"by signal {-returncode}", f"信号 {-returncode}")
+        if returncode < 0
+        else (f"with exit code {returncode}", f"退出码 {returncode}")
+    )
+    return Failed(
+        "CHILD_DIED",
+        f"the process ended unexpectedly {how}; the worker's log has more",
+        f"训练进程意外结束（{how_zh}）；工作节点的日志中有详细信息",
+        retryable=True,
+        log_tail=log_tail,
+    )
 
 
-def _tail(log: deque[str], child: Child) -> str:
-    return "\n".join([*log, *child.tail])
+def _tail(log: deque[str]) -> str:
+    """The end of the task's log. What the process wrote to stderr is for the operator's log only (M6)."""
+    return "\n".join(log)
 
 
 def _told(outcome: Outcome | None) -> str:

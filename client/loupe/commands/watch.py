@@ -8,7 +8,7 @@ from loupe.commands.session import Session, remote
 from loupe.commands.tasks import task_argument
 from loupe.failures import Refused
 from loupe.progress import show
-from loupe.rendering import message_json
+from loupe.rendering import failure, message_json
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 from loupe.watching import FINAL_STATES, last, resumed
 
@@ -41,7 +41,7 @@ def fail_unless_good(task: task_pb2.Task) -> None:
     """End with exit code 1 if the task did not come to its result."""
     if task.state == task_pb2.TASK_STATE_FAILED:
         tail = f"\nend of the log:\n{task.failure.log_tail}" if task.failure.log_tail else ""
-        raise Refused(f"{task.name} failed: {task.failure.code}: {task.failure.message}{tail}")
+        raise Refused(f"{task.name} failed: {failure(task.failure)}{tail}")
     if task.state == task_pb2.TASK_STATE_TERMINATED:
         raise Refused(f"{task.name} was terminated; `loupe start {task.name}` starts it again")
 

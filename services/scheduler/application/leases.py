@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.errors import InvalidArgument
+from services.kit.process import timestamp
 from services.scheduler.application.admission import Admission
 from services.scheduler.application.parts import (
     Parts,
@@ -15,13 +16,9 @@ from services.scheduler.application.parts import (
     discard_checkpoint,
     queue_job,
 )
-from services.scheduler.domain.job import (
-    Job,
-    JobKind,
-    lease_lost,
-)
+from services.scheduler.domain.job import Job, JobKind, Network, lease_lost
 from services.scheduler.domain.queue import Worker
-from services.scheduler.domain.spec import ExportSpec
+from services.scheduler.domain.spec import ExportSpec, TrainingSpec
 from services.scheduler.domain.task import Failure, Task, TaskNotFound
 from services.scheduler.domain.work import (
     Lease,
@@ -32,6 +29,7 @@ from services.scheduler.domain.work import (
     Trained,
     fits,
 )
+from services.scheduler.storage.curves import Curves
 from services.scheduler.storage.jobs import QUEUE_CHANNEL, Jobs
 from services.scheduler.storage.tasks import Tasks
 
@@ -155,6 +153,7 @@ class Leases:
     async def _fail(self, held: "_Held", failure: Failure, told: str) -> None:
         task, transition = held.task.failed(failure, held.now, held.job.worker)
         await self._end(held, task, told)
+        await _log_cause(held, "FAILED", "失败", failure)
         await announce(held.session, task, transition)
 
     async def _recover(self, held: "_Held", delay_s: float, cause: Failure | None) -> None:
@@ -172,6 +171,7 @@ class Leases:
             await self._fail(held, failure, job.outcome)
             return
         await Jobs(held.session).save(job.lost(held.now, delay_s))
+        await _log_cause(held, "TAKEN UP AGAIN", "重新接续", cause or _worker_lost(job))
         await Tasks(held.session).save(held.task, held.task.recovering())
 
     async def _end(self, held: "_Held", after: Task, told: str) -> None:
@@ -191,6 +191,22 @@ class _Held:
     task: Task
     job: Job
     now: datetime
+
+
+def _worker_lost(job: Job) -> Failure:
+    return Failure("WORKER_LOST", f"{job.worker} stopped reporting", f"工作节点 {job.worker} 失去联系")
+
+
+async def _log_cause(held: "_Held", event: str, event_zh: str, cause: Failure) -> None:
+    """End the logs of the task with what happened and why, in both languages (M6)."""
+    at, code = timestamp(held.now), cause.code
+    lines = (
+        f"{at} {event} {code}: {cause.message}",
+        f"{at} {event_zh} {code}：{cause.message_zh or cause.message}",
+    )
+    segments = isinstance(held.task.spec, TrainingSpec) and held.task.spec.train_segmentation
+    for network in Network if segments else (Network.CLASSIFICATION,):
+        await Curves(held.session, held.task.id, held.task.attempt).append_lines(network, lines)
 
 
 def _was_heard(job: Job, fencing_token: int, outcome: Outcome, told: str) -> bool:

@@ -1,5 +1,6 @@
 """Loss curves, validation points, logs and nonconforming samples of an attempt."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -202,6 +203,25 @@ class Curves:
             for number, line in enumerate(row.lines, start=row.first_line)
             if number >= first_line
         ]
+
+    async def append_lines(self, network: Network, lines: Sequence[str]) -> None:
+        """Write the scheduler's own lines at the end of a log.
+
+        The caller changes the job's row in the same transaction, so that a concurrent report of the worker is
+        worked out again behind these lines.
+        """
+        before = (
+            sa.update(curves)
+            .where(*self._of(curves, network))
+            .values(lines=curves.c.lines + len(lines))
+            .returning(curves.c.lines - len(lines))
+        )
+        first_line = (await self._session.execute(before)).scalar_one()
+        await self._session.execute(
+            sa.insert(log_chunks).values(
+                **self._key, network=NETWORK_NUMBERS[network], first_line=first_line, lines=list(lines)
+            )
+        )
 
     async def nonconforming(self, after: tuple[str, ...] | None, limit: int) -> list[NonconformingSample]:
         """Samples that were set aside, by path and file."""

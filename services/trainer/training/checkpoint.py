@@ -123,4 +123,6 @@ def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _unusable(why: object) -> InfrastructureFault:
-    return InfrastructureFault("CHECKPOINT_UNUSABLE", f"the checkpoint cannot be resumed: {why}")
+    return InfrastructureFault(
+        "CHECKPOINT_UNUSABLE", f"the checkpoint cannot be resumed: {why}", f"无法从检查点继续训练：{why}"
+    )

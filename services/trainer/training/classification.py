@@ -20,7 +20,7 @@ from services.trainer.training.monitoring import Channel
 from services.trainer.training.preparing import Prepared
 from services.trainer.training.processes import Group
 from services.trainer.training.recipe import TrainingRecipe
-from services.vision.faults import UserFault
+from services.vision.faults import BadOrder
 from services.vision.inference import outputs
 from services.vision.networks import build_classifier, lay_out, normalise, place, to_input
 from services.vision.samples import Sample
@@ -189,7 +189,7 @@ def initial_network(recipe: TrainingRecipe, device: torch.device, parent: Weight
         network = build_classifier(recipe.network, recipe.num_of_classes)
     if parent:
         if parent.certificate["network"] != recipe.network:
-            raise UserFault("BAD_ORDER", f"warm start: the parent is a {parent.certificate['network']}")
+            raise BadOrder(f"warm start: the parent is a {parent.certificate['network']}")
         same_classes = parent.codes[: parent.num_of_classes] == recipe.class_codes
         inherited = {
             name: t for name, t in parent.tensors.items() if same_classes or not name.startswith("fc.")

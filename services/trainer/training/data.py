@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from services.vision.faults import UserFault
+from services.vision.faults import UnreadableRecord, UserFault
 from services.vision.preprocessing import ResolutionRule
 from services.vision.samples import Sample
 
@@ -123,7 +123,7 @@ def prior_sides(split_jsonl: bytes) -> dict[str, Side]:
                 # One key on both sides can only come from a damaged split; validation is the safe reading.
                 sides[key] = "validation" if "validation" in (row["side"], sides.get(key)) else "train"
         except (KeyError, TypeError, ValueError) as error:
-            raise UserFault("BAD_DATA", f"the earlier split cannot be read: {error!r}") from error
+            raise UnreadableRecord("the earlier split", "父版本的数据划分记录", error) from error
     return sides
 
 
@@ -132,7 +132,13 @@ def refuse_unlearnable(recipe_codes: Sequence[str], num_of_classes: int, train: 
     counts = Counter(sample.code for sample in train)
     empty = [code for code in recipe_codes[:num_of_classes] if not counts[code]]
     if empty:
-        raise UserFault("BAD_DATA", f"no usable training sample is left for {', '.join(empty)}")
+        names = ", ".join(empty)
+        raise UserFault(
+            "BAD_DATA",
+            f"no usable training sample is left for {names}; add images of these codes, "
+            "or switch the resolution filter off",
+            f"以下 code 没有可用的训练图片：{names}；请为其添加图片，或关闭归一化处理的分辨率过滤",
+        )
 
 
 def _keys(sample: Sample) -> list[str]:

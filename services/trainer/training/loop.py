@@ -157,7 +157,9 @@ class _Losses:
         if len(sound):
             self._monitor.losses(self._first_iteration, sound.tolist(), self._learning_rate, images_per_s)
         if len(broken):
+            iteration = self._first_iteration + len(sound)
             raise UserFault(
                 "NAN_LOSS",
-                f"the loss at iteration {self._first_iteration + len(sound)} is not a number; lower base_lr",
+                f"the loss at iteration {iteration} is not a number; lower base_lr",
+                f"第 {iteration} 次迭代的 loss 不是有效数字（NaN）；请调低 base_lr 后重新训练",
             )

@@ -182,6 +182,8 @@ def as_lost(error: Exception) -> InfrastructureFault | None:
     text = f"{error}"
     if isinstance(error, dist.DistError) or "gloo" in text or "NCCL" in text:
         return InfrastructureFault(
-            "PROCESS_LOST", f"another process of this training no longer answers: {text[:300]}"
+            "PROCESS_LOST",
+            f"another process of this training no longer answers: {text[:300]}",
+            f"本次训练的另一个进程不再响应：{text[:300]}",
         )
     return None

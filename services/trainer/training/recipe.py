@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from services.trainer.training.schedule import LR_POLICIES, LrPolicy, Schedule
-from services.vision.faults import UserFault
+from services.vision.faults import BadOrder
 from services.vision.preprocessing import InputSpecification
 from services.vision.samples import UNKNOWN
 
@@ -108,9 +108,9 @@ class TrainingRecipe:
                 class_balance=float(work["class_balance"]) if "class_balance" in work else None,
             )
         except KeyError as error:
-            raise UserFault("BAD_ORDER", f"the order lacks {error}") from error
+            raise BadOrder(f"the order lacks {error}") from error
         except (TypeError, ValueError) as error:
-            raise UserFault("BAD_ORDER", f"the order cannot be read: {error}") from error
+            raise BadOrder(f"the order cannot be read: {error}") from error
         recipe._refuse_nonsense()
         return recipe
 
@@ -129,7 +129,7 @@ class TrainingRecipe:
         if self.segmentation and len(self.codes) >= UNKNOWN:
             broken.append(f"a segmentation network knows fewer than {UNKNOWN} codes")
         if broken:
-            raise UserFault("BAD_ORDER", "; ".join(broken))
+            raise BadOrder("; ".join(broken))
 
     @property
     def smallest_batch(self) -> int:

@@ -120,7 +120,12 @@ class Segmentation:
         self._training = Labelled.of(self._images, truth, self._sides.of("train"))
         self._validation = Labelled.of(self._images, truth, self._sides.of("validation"))
         if not any(self._shows_a_defect(sample) for sample in self._training.samples):
-            raise UserFault("BAD_DATA", "no training sample has a mask that marks something")
+            raise UserFault(
+                "BAD_DATA",
+                "no training sample has a mask that marks a defect; "
+                "import masks, or train without segmentation",
+                "没有任何训练图片带有标出缺陷的掩膜；请导入掩膜，或取消训练分割",
+            )
         self._caution = float("nan")
         height, width = self._specification.height, self._specification.width
         # Half of a whole image shows what surrounds a defect, and differs from draw to draw.

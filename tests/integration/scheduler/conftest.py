@@ -312,7 +312,9 @@ class Held:
         await self._finish(reported=job_service_pb2.FinishJobRequest.Reported(report=report))
 
     async def failed(self, code: str, *, retryable: bool = False) -> None:
-        failure = task_pb2.Failure(code=code, message="it went wrong", log_tail="the last line")
+        failure = task_pb2.Failure(
+            code=code, message="it went wrong", message_zh="出错了", log_tail="the last line"
+        )
         await self._finish(
             failed=job_service_pb2.FinishJobRequest.JobFailed(failure=failure, retryable=retryable)
         )

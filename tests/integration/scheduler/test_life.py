@@ -1,6 +1,7 @@
 """The life of a task, with the test as its worker (rules T, R1, invariants 2 to 4)."""
 
 import asyncio
+import re
 import secrets
 from typing import Any
 
@@ -20,6 +21,15 @@ from services.kit.errors import (
     PermissionDenied,
 )
 from services.kit.messaging import Messaging
+
+_TIMESTAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
+
+async def _log_of(
+    bench: Any, task: task_pb2.Task, network: task_pb2.Network = task_pb2.NETWORK_CLASSIFICATION
+) -> list[str]:
+    request = task_service_pb2.ReadLogRequest(name=task.name, network=network)
+    return [line async for news in bench.engineer.tasks.ReadLog(request) for line in news.lines]
 
 
 async def test_a_training_goes_from_submission_to_a_version(  # noqa: PLR0915 -- a whole life
@@ -211,6 +221,32 @@ async def test_infrastructure_faults_are_retried_up_to_a_limit(bench: Any) -> No
     assert failed.failure.code == "INFRASTRUCTURE_RETRIES"
     assert "STORAGE_AWAY" in failed.failure.message
     assert failed.failure.log_tail == "the last line"
+    log = await _log_of(bench, task)
+    assert len(log) == 2 * 6
+    for english, chinese in zip(log[0:10:2], log[1:10:2], strict=True):
+        assert re.fullmatch(_TIMESTAMP + " TAKEN UP AGAIN STORAGE_AWAY: it went wrong", english)
+        assert re.fullmatch(_TIMESTAMP + " 重新接续 STORAGE_AWAY：出错了", chinese)
+    assert "FAILED INFRASTRUCTURE_RETRIES: " in log[-2]
+    assert "失败 INFRASTRUCTURE_RETRIES：基础设施出现了 6 次故障" in log[-1]
+
+
+async def test_the_log_of_a_failed_task_ends_with_the_cause(bench: Any) -> None:
+    """M6: who downloads a log of a failed training reads there why it failed, in either language."""
+    task = await bench.submit()
+    # As if its data had masks and its image a second network.
+    await bench.stack.execute(
+        "UPDATE tasks SET spec = jsonb_set(spec, '{train_segmentation}', 'true') WHERE id = :id",
+        id=task.name.removeprefix("tasks/"),
+    )
+    held = await bench.worker.acquire()
+    lines = job_pb2.LogLines(network=task_pb2.NETWORK_CLASSIFICATION, first_line=0, lines=["one", "two"])
+    await held.report(logs=[lines])
+    await held.failed("NAN_LOSS")
+    for network, before in (("NETWORK_CLASSIFICATION", ["one", "two"]), ("NETWORK_SEGMENTATION", [])):
+        log = await _log_of(bench, task, task_pb2.Network.Value(network))
+        assert log[:-2] == before
+        assert re.fullmatch(_TIMESTAMP + " FAILED NAN_LOSS: it went wrong", log[-2])
+        assert re.fullmatch(_TIMESTAMP + " 失败 NAN_LOSS：出错了", log[-1])
 
 
 async def test_a_user_fault_fails_at_once_and_can_be_started_again(bench: Any) -> None:

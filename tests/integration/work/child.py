@@ -110,6 +110,7 @@ def train(work: dict[str, Any]) -> None:  # noqa: C901 -- a list of behaviours
                 "event": "failed",
                 "code": "NAN_LOSS",
                 "message": "the loss is not a number",
+                "message_zh": "loss 不是有效数字",
                 "user_fault": True,
                 "retryable": False,
             }

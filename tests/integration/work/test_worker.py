@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from services.work.worker import _TERMINATE_GRACE_S, WorkerState
 from tests.integration.work.conftest import WorkerUnderTest, until
 
 CLASSIFICATION = task_pb2.NETWORK_CLASSIFICATION
+_TIMESTAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 
 def alive(pid: int) -> bool:
@@ -32,7 +34,7 @@ async def test_a_finished_job_is_reported_in_full_and_its_files_are_stored(work:
         outcome = await work.scheduler.finished.get()
     told = work.scheduler.told["jobs/1"]
     assert told.losses[CLASSIFICATION] == [float(n) for n in range(1000)]
-    assert told.lines[CLASSIFICATION][0].startswith("from 0")
+    assert re.fullmatch(_TIMESTAMP + " from 0.*", told.lines[CLASSIFICATION][0])
     assert (told.stages[0].train_count, told.stages[0].validation_count) == (80, 20)
     assert told.progress[-1].overall_fraction == pytest.approx(0.95)
     sheet = hashlib.sha256(b"contact sheet").hexdigest()
@@ -65,7 +67,7 @@ async def test_a_killed_child_is_an_infrastructure_fault_and_the_next_one_is_war
         outcome = await work.scheduler.finished.get()
     assert outcome.failed.retryable
     assert outcome.failed.failure.code == "CHILD_DIED"
-    assert "something is wrong" in outcome.failed.failure.log_tail
+    assert outcome.failed.failure.message_zh
     told = work.scheduler.told["jobs/1"]
     ((checkpoint, points_before),) = told.checkpoints
     assert checkpoint.next_iteration == 100
@@ -78,6 +80,19 @@ async def test_a_killed_child_is_an_infrastructure_fault_and_the_next_one_is_war
         assert (await work.scheduler.finished.get()).HasField("trained")
 
 
+async def test_what_a_child_writes_to_stderr_is_for_the_operator(
+    work: WorkerUnderTest, caplog: pytest.LogCaptureFixture
+) -> None:
+    """M6: a process engineer is shown the end of the task's log; stack traces stay in the worker's log."""
+    with caplog.at_level("INFO"):
+        work.scheduler.add("jobs/1", behaviour="checkpoint-and-die", iterations=1000)
+        async with asyncio.timeout(20):
+            outcome = await work.scheduler.finished.get()
+    assert outcome.failed.failure.log_tail
+    assert "something is wrong" not in outcome.failed.failure.log_tail
+    assert any("something is wrong" in str(getattr(record, "line", "")) for record in caplog.records)
+
+
 async def test_a_resumed_job_goes_on_in_curve_and_log(work: WorkerUnderTest) -> None:
     """No point missing or doubled, and the log of the attempt is one log."""
     told = work.scheduler.told["jobs/1"]
@@ -88,7 +103,7 @@ async def test_a_resumed_job_goes_on_in_curve_and_log(work: WorkerUnderTest) -> 
         assert (await work.scheduler.finished.get()).HasField("trained")
     assert told.losses[CLASSIFICATION] == [float(n) for n in range(300)]
     assert told.lines[CLASSIFICATION][0] == "the first worker's line"
-    assert told.lines[CLASSIFICATION][1].startswith("from 100")
+    assert re.fullmatch(_TIMESTAMP + " from 100.*", told.lines[CLASSIFICATION][1])
 
 
 async def test_a_user_fault_is_told_as_it_is(work: WorkerUnderTest) -> None:

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from services.kit.backoff import Backoff
 from services.kit.errors import Unavailable
-from services.kit.process import Process
+from services.kit.process import Process, timestamp
 
 QUICK = Backoff(first_s=0.001, ceiling_s=0.002)
 
@@ -175,3 +176,9 @@ def started(program: str) -> Iterator[subprocess.Popen[str]]:
             yield running
         finally:
             running.kill()
+
+
+def test_a_timestamp_is_in_utc_whatever_the_zone() -> None:
+    """Lines of one log come from several machines."""
+    at = datetime(2026, 1, 1, 1, 2, 3, 45_678, tzinfo=timezone(timedelta(hours=8)))
+    assert timestamp(at) == "2025-12-31T17:02:03.045Z"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from services.kit.process import timestamp
 from services.work.events import Listener, UnreadableEvent, failure
 from services.work.unreported import Unreported
 from services.work.values import Network, Phase, StageName, StageState
@@ -90,9 +91,10 @@ def test_set_aside_samples_name_their_data_path() -> None:
 
 
 def test_a_log_event_of_several_lines_is_several_lines() -> None:
+    """M6: each line begins with its time in UTC."""
     (log,) = hear({"event": "log", "network": "segmentation", "text": "a\nb"}).next_report().logs
     assert log.network is Network.SEGMENTATION
-    assert log.lines == ("a", "b")
+    assert log.lines == (f"{timestamp(NOW)} a", f"{timestamp(NOW)} b")
 
 
 @pytest.mark.parametrize(
@@ -120,6 +122,7 @@ def test_what_cannot_be_read_is_an_error(event: dict[str, Any]) -> None:
 
 def test_a_user_fault_is_never_retried() -> None:
     """T5: a user's fault would fail again."""
-    event = {"code": "OUT_OF_MEMORY", "message": "lower batch_size", "user_fault": True, "retryable": True}
+    told = {"code": "OUT_OF_MEMORY", "message": "lower batch_size", "message_zh": "请减小 batch_size"}
+    event = told | {"user_fault": True, "retryable": True}
     assert not failure(event, "").retryable
     assert failure({**event, "user_fault": False}, "").retryable

@@ -67,7 +67,7 @@ function FailureCard({ failure }: { failure: Schemas["Failure"] }): ReactNode {
   return (
     <Alert
       className="span-12"
-      type="warning"
+      type="error"
       showIcon
       title={`${t.monitor.failure}: ${pick(failure.message, failure.messageZh)}`}
       description={
