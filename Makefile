@@ -5,7 +5,7 @@ VENV     := .venv
 BIN      := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test faults probe races fuzz check format protos bench clean
+.PHONY: help setup demo up down test faults probe races fuzz check format protos settings bench clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -69,6 +69,7 @@ check: $(VENV)/.dev ## What CI checks besides the tests: style, types, imports, 
 	$(BIN)/lint-imports
 	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf format -d --exit-code . --path loupe
 	$(BIN)/python protos/generate.py --check
+	$(BIN)/python docs/generate_settings.py --check
 
 format: $(VENV)/.dev ## Formats the code.
 	$(BIN)/ruff check --fix-only --quiet .
@@ -76,6 +77,9 @@ format: $(VENV)/.dev ## Formats the code.
 
 protos: $(VENV)/.dev ## Generates protos/gen.
 	$(BIN)/python protos/generate.py
+
+settings: $(VENV)/.dev ## Generates docs/settings.md.
+	$(BIN)/python docs/generate_settings.py
 
 # Beside dev, the peers that are measured; torch is named so that none of them replaces it.
 $(VENV)/.bench: $(VENV)/.dev

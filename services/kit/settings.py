@@ -45,6 +45,8 @@ class SettingDoc:
     type_name: str
     default: str | None
     doc: str
+    required: bool
+    secret: bool
 
 
 class SettingsError(Exception):
@@ -86,6 +88,8 @@ def describe(cls: type) -> Iterator[SettingDoc]:
             type_name=kind.__name__ if isinstance(kind, type) else str(kind),
             default=str(field.default) if has_default else None,
             doc=declaration.doc,
+            required=field.default is dataclasses.MISSING and not _allows_none(kind),
+            secret=declaration.secret,
         )
 
 

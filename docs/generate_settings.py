@@ -1,0 +1,98 @@
+"""Writes docs/settings.md from what each process declares; `--check` refuses a stale file.
+
+python docs/generate_settings.py [--check]
+"""
+
+import importlib
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from services.kit.settings import SettingDoc, describe
+
+_PAGE = Path(__file__).with_name("settings.md")
+
+# Process, and where its settings are declared. The child inherits the environment of its worker.
+_PROCESSES = (
+    ("registry", "services.registry.settings", "Settings"),
+    ("scheduler", "services.scheduler.settings", "Settings"),
+    ("evaluator", "services.evaluator.settings", "Settings"),
+    ("gateway", "gateway.settings", "Settings"),
+    ("trainer", "services.trainer.settings", "Settings"),
+    ("evaluator worker", "services.evaluator.worker", "Settings"),
+    ("child of a worker", "services.vision.sources", "ChildSettings"),
+)
+
+_HEAD = """# Settings
+
+Every process reads its settings from environment variables, once, when it starts.
+It reports all faults together and exits with code 2.
+The embedded stack (`loupe up`) sets addresses, credentials and stores itself.
+
+This page is generated from the code by `make settings`; `make check` refuses it when it is stale.
+
+"""
+
+_TAIL = """
+## The command and the Python client
+
+| variable | default | meaning |
+| --- | --- | --- |
+| `LOUPE_DATA_DIR` | `~/.local/share/loupe` | The embedded stack's folder, with its addresses and token. |
+| `LOUPE_REGISTRY_ADDRESS` | the embedded stack's | host:port of the registry. |
+| `LOUPE_SCHEDULER_ADDRESS` | the embedded stack's | host:port of the scheduler. |
+| `LOUPE_EVALUATOR_ADDRESS` | the embedded stack's | host:port of the evaluator. |
+| `LOUPE_TOKEN` | the embedded stack's | The token to send. |
+
+## Building the library of packages
+
+| variable | default | meaning |
+| --- | --- | --- |
+| `LOUPE_NATIVE_CACHE` | `~/.cache/loupe/native` | Where the built library is kept. |
+| `CXX` | `g++` | The C++ compiler. |
+"""
+
+
+def _default(of: SettingDoc) -> str:
+    if of.required:
+        return "required, secret" if of.secret else "required"
+    if of.secret or of.default in {None, "", "None"}:
+        return "none"
+    return f"`{of.default}`".replace(f"{tempfile.gettempdir()}/", "/tmp/")  # noqa: S108 -- shown, not used
+
+
+def _defaults(declared: Mapping[str, SettingDoc]) -> str:
+    """One default for all processes, or each process with its own."""
+    each = {process: _default(one) for process, one in declared.items()}
+    if len(set(each.values())) == 1:
+        return next(iter(each.values()))
+    return ", ".join(f"{default} ({process})" for process, default in each.items())
+
+
+def page() -> str:
+    """The whole page."""
+    settings: dict[str, dict[str, SettingDoc]] = {}
+    for process, module, name in _PROCESSES:
+        for declared in describe(getattr(importlib.import_module(module), name)):
+            settings.setdefault(declared.name, {})[process] = declared
+    rows = []
+    for name, declared in sorted(settings.items()):
+        doc = next(iter(declared.values())).doc.rstrip(".").replace("|", "\\|").replace("<", "&lt;")
+        rows.append(f"| `{name}` | {_defaults(declared)} | {doc} | {', '.join(declared)} |")
+    table = "\n".join(["| variable | default | meaning | read by |", "| --- | --- | --- | --- |", *rows])
+    return f"{_HEAD}{table}\n{_TAIL}"
+
+
+def main() -> None:
+    """Write the page, or check it."""
+    fresh = page()
+    if sys.argv[1:] == ["--check"]:
+        if not _PAGE.is_file() or _PAGE.read_text(encoding="utf-8") != fresh:
+            raise SystemExit("docs/settings.md is stale; run `make settings`")
+        return
+    _PAGE.write_text(fresh, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
