@@ -368,6 +368,7 @@ class Loupe:
     ) -> task_pb2.Task:
         """Submit a training; what is not given is the image's default.
 
+        Without `model_params_json` the codes are those of the data: `training.model_params` of the task (W3).
         `acknowledge_missing_paths`: train without the paths that the image was itself trained on (W4).
         """
 

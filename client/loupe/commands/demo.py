@@ -17,7 +17,7 @@ from loupe.commands.data import import_listing, import_summary
 from loupe.commands.export import save_package
 from loupe.commands.session import Output, Session, local
 from loupe.commands.tasks import release_task
-from loupe.commands.train import build_task, findings, nothing_wished
+from loupe.commands.train import build_task, findings, nothing_wished, what_is_trained
 from loupe.commands.watch import fail_unless_good, follow
 from loupe.faults import fault_table, refuses
 from loupe.folders import FolderListing, hold_out, read_folder
@@ -132,6 +132,7 @@ async def _story(  # noqa: PLR0913 -- what the demo was asked for
         session, await _free_name(session, model), dataset, special=special, settings=settings
     )
     out.say(f"submitted {task.name}; `loupe watch {names.short(task.name)}` shows it elsewhere too")
+    out.say(what_is_trained(task.training))
     task = await follow(session, task.name)
     fail_unless_good(task)
     story.next("report over the validation split")

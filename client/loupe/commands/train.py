@@ -187,15 +187,26 @@ async def train(
         session.out.tell(fault_table(warnings))
     if not watch:
         text = f"submitted {created.name}: {created.training.model_name} v{created.training.target_major}"
-        session.out.answer(message_json(created), text)
+        session.out.answer(message_json(created), f"{text}\n{what_is_trained(created.training)}")
         session.out.hint(f"next: loupe watch {names.short(created.name)}")
         return
     session.out.say(f"submitted {created.name}")
+    session.out.say(what_is_trained(created.training))
     ended = await follow(session, created.name)
     if session.out.as_json:
         session.out.answer(message_json(ended), "")
     fail_unless_good(ended)
     session.out.hint(f"next: loupe report {names.short(ended.name)}; loupe release {names.short(ended.name)}")
+
+
+def what_is_trained(spec: task_pb2.TrainingSpec) -> str:
+    """The codes of a submitted training as the server resolved them: nobody may have written them (W3a)."""
+    params = MessageToDict(spec.model_params)
+    codes = params["code_list"]
+    classes = int(params["classification"]["num_of_classes"])
+    text = f"trains {classes} classes ({', '.join(codes[:classes])})"
+    special = codes[classes:]
+    return text + (f" and {len(special)} special codes ({', '.join(special)})" if special else "")
 
 
 async def findings(session: Session, task: task_pb2.Task, step: int = 0) -> list[Finding]:

@@ -68,6 +68,23 @@ async def test_w_a_submission_that_names_nothing_known_is_refused(bench: Any, co
     assert task_pb2.TaskState.Value(submitted["state"]) == task_pb2.TASK_STATE_WAITING
 
 
+async def test_w3a_a_training_tells_which_codes_it_trains(bench: Any, command: Command) -> None:
+    """Without model parameters the codes are the data's (W3): who submits sees which they are."""
+    submit = (
+        "train", "--image", "surface-classification", "--dataset", bench.data_path.split("/")[1],
+        "--environment", "demo-fab-cell-array", "--resource", bench.resource, "--acknowledge-missing-paths",
+    )  # fmt: skip
+    done = await command(*submit, "--name", f"m-{secrets.token_hex(5)}")
+    (task,) = [word.strip(":") for word in done.stdout.split() if word.startswith("tasks/")]
+    trained = await bench.get(task)
+    codes = list(trained.training.model_params["code_list"])
+    classes = int(trained.training.model_params["classification"]["num_of_classes"])
+    assert f"trains {classes} classes ({', '.join(codes[:classes])})" in done.stdout
+    assert "CODES_OF_THE_DATA" in done.stderr
+    told = await command.json(*submit, "--name", f"m-{secrets.token_hex(5)}")
+    assert told["training"]["modelParams"]["code_list"] == codes
+
+
 async def test_t4_the_system_is_seen_at_one_look(bench: Any, command: Command, new_worker: Any) -> None:
     """Versions, who works on what with what room left, what waits and why; a missing server is named."""
     # Somebody else answers there: as good as a dead address, and sooner.
