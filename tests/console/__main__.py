@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from loupe.sample import write_sample
+from PIL import Image, ImageOps
 
 from tests.support.node import node
 
@@ -34,6 +35,11 @@ def _write_folders(folder: Path) -> None:
         write_sample(panels, per_code=per_code, seed=seed)
         write_sample(bank, per_code=5, seed=seed + 100)
         (panels / "notes.txt").write_text("taken on line 1\n")
+        # A code that the image's default does not list: its samples are left out, and that is a warning (W5).
+        unlisted = panels / "XNEW1"
+        unlisted.mkdir()
+        for picture in sorted((panels / "TPFIP").glob("*_1.jpg"))[:4]:
+            ImageOps.mirror(Image.open(picture)).save(unlisted / picture.name, quality=92)
         for picture in sorted((bank / "TPFIP").glob("*_1.jpg"))[:2]:
             shutil.copy(picture, bank / "TPOTS" / f"again-{picture.name}")
 

@@ -131,6 +131,33 @@ export async function story(look, { folder, iterations }) {
   });
 
   const next = button(t.common.next);
+  /** What an editor shows; all its lines are drawn only where there are few. */
+  const written = async (label, part) => {
+    await page.waitForFunction((sought) => document.querySelector(".cm-content")?.innerText.includes(sought), part);
+    return JSON.parse(await page.getByRole("textbox", { name: label }).innerText());
+  };
+  /** The codes that the wizard says it will train, class for class (W3a). */
+  const shownCodes = async () => {
+    const of = (side) => page.locator(`[data-codes="${side}"] .code-name`).allInnerTexts();
+    await page.locator('[data-codes="classes"]').waitFor();
+    const [classes, special, left] = [await of("classes"), await of("special"), await of("left")];
+    return { classes, special, left };
+  };
+  const same = (one, other, what) => {
+    if (JSON.stringify(one) !== JSON.stringify(other)) fault(`${what}: ${JSON.stringify(one)}, not ${JSON.stringify(other)}`);
+  };
+  /** Each warning on screen is confirmed; before that it keeps one from going on, and stays. */
+  const confirm = async (go, least) => {
+    const boxes = page.locator(".step-findings .ant-alert-warning").getByRole("checkbox");
+    await look.until(async () => (await boxes.count()) >= least, `${least} warnings are told`);
+    for (const box of await boxes.all()) {
+      if (await box.isChecked()) continue;
+      await page.getByText(t.wizard.confirmFirst).waitFor();
+      await box.check();
+    }
+    await page.getByText(t.wizard.confirmFirst).waitFor({ state: "detached" });
+    await go.click();
+  };
   await station("wizard", async () => {
     await menu(t.nav.models).click();
     await page.getByRole("link", { name: t.models.newModel }).or(button(t.models.newModel)).first().click();
@@ -142,11 +169,45 @@ export async function story(look, { folder, iterations }) {
     await page.locator(".ant-form-item-explain-error").first().waitFor();
     await shoot("wizard-1-fault");
     await page.getByRole("textbox", { name: t.wizard.modelName }).fill(modelName);
+    // The default is not touched: it is what will be trained (W3a).
+    const standard = await written(t.wizard.modelParams, "code_list");
+    // No data is chosen yet: whose codes they are to be is asked for.
+    await button(t.wizard.codesOfData).click();
+    const whose = page.getByRole("dialog");
+    await whose.getByText(t.wizard.codesOfDataAsk).waitFor();
+    await shoot("wizard-1-codes-of-which-data");
+    await page.keyboard.press("Escape");
+    await whose.waitFor({ state: "hidden" });
     await next.click();
     await choose(t.wizard.addPath, `${dataset}/line-1`);
     await look.pictureLoaded(".thumbnails img");
     await shoot("wizard-2-paths");
+    const split = standard.classification.num_of_classes;
+    const own = { classes: standard.code_list.slice(0, split), special: standard.code_list.slice(split), left: ["XNEW1"] };
+    same(await shownCodes(), own, "the codes of the default on screen");
+
+    // The codes of the data, by a click: on screen at once, in both steps; special ones stay at the end.
+    await button(t.wizard.codesOfData).click();
+    await look.until(async () => (await shownCodes()).left.length === 0, "the codes of the data are shown");
+    same(await shownCodes(), { classes: [...own.classes, "XNEW1"], special: own.special, left: [] }, "the codes of the data on screen");
+    await shoot("wizard-2-codes-of-the-data");
+    await button(t.common.previous).click();
+    const taken = await written(t.wizard.modelParams, "XNEW1");
+    same(taken.code_list, [...own.classes, "XNEW1", ...own.special], "the codes of the data in the editor");
+    same(taken.classification.num_of_classes, split + 1, "the classes of the data in the editor");
+    // An editor can be emptied, and does not fill itself again.
+    await write(page.getByRole("textbox", { name: t.wizard.modelParams }), "");
+    await page.getByText(t.wizard.emptyParams).waitFor();
+    await shoot("wizard-1-emptied");
+    if (await next.isEnabled()) fault("one may go on with an empty text");
+    await button(t.wizard.restoreDefaults).click();
+    same(await written(t.wizard.modelParams, "code_list"), standard, "the default that was restored");
     await next.click();
+    await next.click();
+    // Samples are left out: told in this step, which one does not leave before that is confirmed (W14).
+    await page.getByText(t.wizard.confirmFirst).waitFor();
+    await shoot("wizard-2-warning");
+    await confirm(next, 1);
     await page.getByRole("radio", { name: /cpu/ }).check();
     const editor = page.getByRole("textbox", { name: t.wizard.trainingParams });
     await page.waitForFunction(() => document.querySelector(".cm-content")?.innerText.includes("max_iter"));
@@ -173,9 +234,20 @@ export async function story(look, { folder, iterations }) {
     await shoot("wizard-3-parameters");
     await next.click();
     await page.locator(".previews canvas").nth(8).waitFor();
-    await shoot("wizard-4-preview");
-    await button(t.wizard.submit).click();
+    same(await shownCodes(), own, "the codes on the last page");
+    await shoot("wizard-4-preview", { fullPage: true });
+    // Nothing is submitted past a warning that is not confirmed.
+    const submit = button(t.wizard.submit);
+    await page.locator(".step-findings").getByRole("checkbox").first().uncheck();
+    await submit.click();
+    await shoot("wizard-4-unconfirmed");
+    if (!page.url().endsWith("/new")) fault("the wizard submits past a warning");
+    await confirm(submit, 1);
     await page.waitForURL(/\/tasks\//);
+    const task = await get(`/v1/tasks/${page.url().split("/").at(-1)}`);
+    same(task.training.modelParams.code_list, [...own.classes, ...own.special], "the codes that the task trains");
+    same(task.training.modelParams.classification.num_of_classes, split, "the classes that the task trains");
+    same(JSON.parse(task.training.modelParamsJson), standard, "what the task was given");
   });
 
   const plotted = () => page.locator(".u-wrap canvas").first().evaluate((canvas) => canvas.toDataURL());
@@ -351,6 +423,7 @@ export async function story(look, { folder, iterations }) {
     await look.pictureLoaded(".thumbnails img");
     await shoot("retrain-locked");
     await next.click();
+    await confirm(next, 1);
     const editor = page.getByRole("textbox", { name: t.wizard.trainingParams });
     await page.waitForFunction(() => document.querySelector(".cm-content")?.innerText.includes("max_iter"));
     const params = JSON.parse(await editor.innerText());

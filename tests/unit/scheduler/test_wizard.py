@@ -137,6 +137,19 @@ def test_w3_without_parameters_a_special_code_does_not_become_a_class(
     assert told == (set() if listed == list(codes) else {("model_params", "CODES_OF_THE_DATA", "warning")})
 
 
+def test_w3a_a_default_that_is_sent_is_used_as_it_stands() -> None:
+    """The wizard sends what it shows: the data never puts other codes in its place."""
+    default = json.loads(params(["D", "B", "A"], 2))
+    facts = replace(FACTS, image=replace(IMAGE, default_model_params=default))
+    sent = examine(facts, data_paths=(MANY,), model_params_json=json.dumps(default))
+    assert (sent.spec.code_list, sent.spec.num_of_classes) == (("D", "B", "A"), 2)
+    assert found(sent) == {("data_paths", "SAMPLES_OF_UNLISTED_CODES", "warning")}
+    default["code_list"].append("Z")
+    blocked = examine(facts, data_paths=(MANY,), model_params_json=json.dumps(default))
+    assert blocked.spec is None
+    assert ("model_params.code_list[3]", "CODE_WITHOUT_SAMPLES", "error") in found(blocked)
+
+
 def test_w3_a_business_image_without_codes_is_refused() -> None:
     """Its parameters are fixed (W2), so none are made up from the data."""
     image = replace(

@@ -1,10 +1,11 @@
 import { LockOutlined } from "@ant-design/icons";
-import { Alert, App, Button, Card, Checkbox, Descriptions, Form, Input, InputNumber, Radio, Select, Steps, Switch, Table, Tag } from "antd";
+import { App, Button, Card, Checkbox, Descriptions, Form, Input, InputNumber, Radio, Select, Steps, Switch, Table, Tag } from "antd";
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
 import { ApiError, api, type DeepPartial, type Schemas } from "../api/client";
-import { useQuery } from "../api/useQuery";
+import { useQuery, type Query } from "../api/useQuery";
 import { useSpeech } from "../i18n";
+import { Codes, CodesOfData } from "../shared/Codes";
 import { JsonEditor } from "../shared/JsonEditor";
 import { Page } from "../shared/Page";
 import { AugmentationPreview } from "../shared/AugmentationPreview";
@@ -12,13 +13,32 @@ import { ScheduleChart } from "../shared/ScheduleChart";
 import { everyPath, sampleAddress } from "../shared/dataPaths";
 import { bytes, ids, lastPart, shortPath, shortVersion, whole } from "../shared/format";
 import { newId } from "../shared/identity";
-import { LR_POLICIES, jsonFault, knownKeys, scheduleOf } from "../shared/json";
+import { LR_POLICIES, knownKeys, scheduleOf } from "../shared/json";
+import { StepFindings } from "../shared/StepFindings";
 import { Answered, Failure, Loading, Nothing } from "../shared/states";
 import { useDebounced } from "../shared/useDebounced";
+import {
+  NO_FINDINGS,
+  STEPS,
+  acknowledgement,
+  asShown,
+  begun,
+  changed,
+  concerns,
+  identity,
+  isSound,
+  mayGoOn,
+  ofParameters,
+  sampleCounts,
+  stillFound,
+  textOf,
+  written,
+  type Finding,
+  type Findings,
+  type Spec,
+} from "../shared/wizard";
 
-type Spec = DeepPartial<Schemas["TrainingSpec"]>;
-type Finding = Schemas["ValidateTaskResponse_Finding"];
-
+const LAST = STEPS - 1;
 const AUGMENTATIONS = ["AUGMENTATION_COLOUR", "AUGMENTATION_SCALE", "AUGMENTATION_FLIP", "AUGMENTATION_RANDOM"] as const;
 const FIRST: Spec = {
   modelName: "",
@@ -48,7 +68,7 @@ export default function NewModel(): ReactNode {
   return (
     <Wizard
       key={parent}
-      start={(draft.data?.task?.training as Spec | undefined) ?? FIRST}
+      start={draft.data?.task?.training ? begun(draft.data.task.training) : FIRST}
       locked={draft.data?.lockedDataPaths ?? []}
       parent={parent}
     />
@@ -56,26 +76,65 @@ export default function NewModel(): ReactNode {
 }
 
 function Wizard({ start, locked, parent }: { start: Spec; locked: string[]; parent: string }): ReactNode {
-  const { t, pick } = useSpeech();
+  const { t } = useSpeech();
   const { message } = App.useApp();
   const navigate = useNavigate();
   const [spec, setSpec] = useState<Spec>(start);
   const [step, setStep] = useState(0);
-  const [findings, setFindings] = useState<Finding[]>([]);
+  const [findings, setFindings] = useState<Findings>(NO_FINDINGS);
+  const [confirmed, setConfirmed] = useState<ReadonlySet<string>>(new Set());
   const [error, setError] = useState<ApiError>();
   const [busy, setBusy] = useState(false);
   const [requestId] = useState(() => newId());
   const images = useQuery("images", (signal) => api.get("/v1/algorithmImages", { query: { pageSize: 200 }, signal }));
+  const [imageId = "", number = ""] = ids(spec.algorithmImageVersion ?? "");
+  const version = useQuery(`image version ${spec.algorithmImageVersion ?? ""}`, async (signal) =>
+    imageId
+      ? api.get("/v1/algorithmImages/{algorithmImage}/versions/{version}", {
+          path: { algorithmImage: imageId, version: number },
+          signal,
+        })
+      : undefined,
+  );
+  const paths = useQuery("all paths", (signal) => everyPath("-", signal));
+  const image = images.data?.algorithmImages.find((one) => (spec.algorithmImageVersion ?? "").startsWith(`${one.name}/`));
+  const business = image?.kind === "IMAGE_KIND_BUSINESS";
+  const known = image !== undefined && version.data !== undefined;
+  const answers = asShown(spec, version.data, business);
+  const params = {
+    model: !known ? "" : business ? textOf(version.data?.defaultModelParams) : (answers.modelParamsJson ?? ""),
+    training: !known ? "" : (answers.trainingParamsJson ?? ""),
+  };
   const change = (part: Spec) => {
-    setSpec((before) => ({ ...before, ...part }));
-    setFindings((before) => before.filter((finding) => !Object.keys(part).some((name) => concerns(finding, name))));
+    setSpec((before) => changed(before, part));
+    setFindings((before) => stillFound(before, part));
+  };
+  const go = (to: number) => {
+    setError(undefined);
+    setStep(to);
+    paths.reload();
+  };
+  const confirm = (finding: Finding, holds: boolean) => {
+    const answer = acknowledgement(finding);
+    if (answer) {
+      setSpec((before) => ({ ...before, [answer]: holds }));
+      return;
+    }
+    setConfirmed((before) => {
+      const after = new Set(before);
+      if (holds) after.add(identity(finding));
+      else after.delete(identity(finding));
+      return after;
+    });
   };
 
-  /** What the servers find in a step, or in all of it (0); whether one may go on. */
-  const check = async (of: number): Promise<boolean> => {
-    const answer = await api.post("/v1/tasks:validate", { body: { task: { training: spec }, step: of } });
-    setFindings(answer.findings);
-    return answer.findings.every((finding) => finding.warning && !finding.acknowledgeWith);
+  /** What the servers find in some steps, kept at each; whether one may go on from them. */
+  const check = async (steps: readonly number[]): Promise<boolean> => {
+    const found = await Promise.all(
+      steps.map((of) => api.post("/v1/tasks:validate", { body: { task: { training: answers }, step: of + 1 } })),
+    );
+    setFindings((before) => before.map((of, at) => found[steps.indexOf(at)]?.findings ?? of));
+    return mayGoOn(found.flatMap((answer) => answer.findings), spec, confirmed);
   };
   const guarded = async (work: () => Promise<void>) => {
     setBusy(true);
@@ -91,34 +150,32 @@ function Wizard({ start, locked, parent }: { start: Spec; locked: string[]; pare
   };
   const next = () =>
     guarded(async () => {
-      if (await check(step + 1)) {
-        if (step < 3) setStep(step + 1);
-        else await submit();
-      }
+      if (step < LAST) {
+        if (await check([step])) go(step + 1);
+      } else if (await check([...NO_FINDINGS.keys()])) await submit();
     });
   const submit = async () => {
-    if (!(await check(0))) return;
-    const task = await api.post("/v1/tasks", { body: { task: { training: spec } }, idempotencyKey: requestId });
+    const task = await api.post("/v1/tasks", { body: { task: { training: answers } }, idempotencyKey: requestId });
     message.success(t.wizard.submitted);
     await navigate(`/tasks/${lastPart(task.name)}`);
   };
-  // What is typed is held against the server's own rules as soon as it rests (W3, W8).
-  const typed = step === 0 ? (spec.modelParamsJson ?? "") : step === 2 ? (spec.trainingParamsJson ?? "") : "";
-  const rested = useDebounced(typed, 500);
-  const asked = useRef(spec);
+  // What is on screen is held against the server's own rules as soon as it rests (W3, W8).
+  const rested = useDebounced(step === 0 ? params.model : step === 2 ? params.training : "", 500);
+  const asked = useRef(answers);
   useEffect(() => {
-    asked.current = spec;
+    asked.current = answers;
   });
   useEffect(() => {
-    if (!rested || jsonFault(rested)) return;
+    if (!isSound(rested)) return;
     const abort = new AbortController();
     api
       .post("/v1/tasks:validate", { body: { task: { training: asked.current }, step: step + 1 }, signal: abort.signal })
       .then((answer) => {
-        setFindings((before) => [
-          ...before.filter((finding) => !ofParameters(finding)),
-          ...answer.findings.filter(ofParameters),
-        ]);
+        setFindings((before) =>
+          before.map((of, at) =>
+            at === step ? [...of.filter((finding) => !ofParameters(finding)), ...answer.findings.filter(ofParameters)] : of,
+          ),
+        );
       })
       // The step's own check tells what keeps it from being asked.
       .catch(() => undefined);
@@ -126,18 +183,24 @@ function Wizard({ start, locked, parent }: { start: Spec; locked: string[]; pare
       abort.abort();
     };
   }, [rested, step]);
-  const image = images.data?.algorithmImages.find((one) => (spec.algorithmImageVersion ?? "").startsWith(`${one.name}/`));
-  const malformed = Boolean(jsonFault(spec.modelParamsJson ?? "") ?? jsonFault(spec.trainingParamsJson ?? ""));
-  const shared = { spec, change, findings };
-  const general = findings.filter(
-    (finding) => !ofParameters(finding) && !(step === 0 && shownFields(image).some((name) => concerns(finding, name))),
-  );
+  const malformed = Boolean(spec.algorithmImageVersion) && !(isSound(params.model) && isSound(params.training));
+  const shared = { spec, change, findings: findings[step] ?? [], version, params };
+  const counts = sampleCounts(paths.data ?? [], spec.dataPaths ?? []);
+  const fields = shownFields(image);
+  const toldElsewhere = (finding: Finding) =>
+    !finding.warning &&
+    ((step === 0 && (ofParameters(finding) || fields.some((name) => concerns(finding, name)))) || (step === 2 && ofParameters(finding)));
+  const told =
+    step < LAST
+      ? [{ step, findings: shared.findings.filter((finding) => !toldElsewhere(finding)) }]
+      : findings.map((of, at) => ({ step: at, title: t.wizard.steps[at] ?? "", findings: of }));
   return (
     <Page title={parent ? t.wizard.retrainTitle(shortVersion(parent)) : t.wizard.title}>
       <Steps
         size="small"
         current={step}
-        items={t.wizard.steps.map((title) => ({ title }))}
+        items={t.wizard.steps.map((title, at) => ({ title, disabled: busy || at > step }))}
+        onChange={go}
         style={{ marginBottom: 16 }}
       />
       {step === 0 && (
@@ -146,69 +209,54 @@ function Wizard({ start, locked, parent }: { start: Spec; locked: string[]; pare
             algorithmImages.length === 0 ? (
               <Nothing text={t.images.empty} />
             ) : (
-              <ImageStep {...shared} images={algorithmImages} image={image} fixedName={parent !== ""} />
+              <ImageStep {...shared} images={algorithmImages} image={image} fixedName={parent !== ""} paths={paths.data ?? []} />
             )
           }
         </Answered>
       )}
-      {step === 1 && <PathStep {...shared} locked={locked} />}
+      {step === 1 && <PathStep {...shared} locked={locked} paths={paths} />}
       {step === 2 && <TrainingStep {...shared} segmentation={image?.taskType === "TASK_TYPE_SEGMENTATION_CLASSIFICATION"} />}
-      {step === 3 && (
+      {step === LAST && (
         <PreprocessingStep
           {...shared}
           segmentation={image?.taskType === "TASK_TYPE_SEGMENTATION_CLASSIFICATION"}
           retraining={parent !== ""}
         />
       )}
+      {(step === 1 || step === LAST) && version.data && (
+        <Card
+          size="small"
+          title={t.wizard.codes}
+          style={{ marginTop: 12 }}
+          extra={
+            step === 1 &&
+            !business && (
+              <CodesOfData text={params.model} version={version.data} paths={paths.data ?? []} chosen={spec.dataPaths ?? []} change={change} />
+            )
+          }
+        >
+          <Codes text={params.model} counts={counts} />
+        </Card>
+      )}
       <div style={{ display: "grid", gap: 8, margin: "12px 0" }}>
-        {general.map((finding) => (
-          <Alert
-            key={finding.field + finding.reason + finding.message}
-            type={finding.warning ? "warning" : "error"}
-            showIcon
-            title={pick(finding.message, finding.messageZh)}
-            description={<code>{finding.field}</code>}
-            action={
-              finding.acknowledgeWith ? (
-                <Checkbox
-                  checked={spec.acknowledgeMissingTrainingPaths === true}
-                  onChange={(event) => {
-                    setSpec((before) => ({ ...before, acknowledgeMissingTrainingPaths: event.target.checked }));
-                  }}
-                >
-                  {t.wizard.acknowledge}
-                </Checkbox>
-              ) : undefined
-            }
-          />
-        ))}
+        <StepFindings found={told} spec={spec} confirmed={confirmed} onConfirm={confirm} onGo={go} />
         {error && <Failure error={error} />}
       </div>
       <div className="row">
         <Button
           disabled={step === 0 || busy}
           onClick={() => {
-            setFindings([]);
-            setStep(step - 1);
+            go(step - 1);
           }}
         >
           {t.common.previous}
         </Button>
         <Button type="primary" loading={busy} disabled={malformed} onClick={next}>
-          {step < 3 ? t.common.next : t.wizard.submit}
+          {step < LAST ? t.common.next : t.wizard.submit}
         </Button>
       </div>
     </Page>
   );
-}
-
-function ofParameters(finding: Finding): boolean {
-  return /^(model|training)_?params/i.test(finding.field);
-}
-
-function concerns(finding: Finding, name: string): boolean {
-  const plain = finding.field.replaceAll("_", "").toLowerCase();
-  return plain.includes(name.replace("Json", "").toLowerCase());
 }
 
 /** Fields of the first step that tell themselves what the servers found in them. */
@@ -221,17 +269,24 @@ function shownFields(image: Schemas["AlgorithmImage"] | undefined): (keyof Spec)
 interface StepProps {
   spec: Spec;
   change: (part: Spec) => void;
-  findings: Finding[];
+  findings: readonly Finding[];
+  version: Query<Schemas["AlgorithmImageVersion"] | undefined>;
+  /** As they are on screen. */
+  params: { model: string; training: string };
 }
 
 function ImageStep({
   spec,
   change,
   findings,
+  version,
+  params,
   images,
   image,
   fixedName,
+  paths,
 }: StepProps & {
+  paths: readonly Schemas["DataPath"][];
   images: Schemas["AlgorithmImage"][];
   image: Schemas["AlgorithmImage"] | undefined;
   fixedName: boolean;
@@ -247,14 +302,7 @@ function ImageStep({
     (one) => one.kind === kind && (kind === "IMAGE_KIND_GENERAL" || !environment || one.productionEnvironment === environment),
   );
   const [chosen = "", number = ""] = ids(spec.algorithmImageVersion ?? "");
-  const version = useQuery(`image version ${spec.algorithmImageVersion ?? ""}`, async (signal) =>
-    chosen
-      ? api.get("/v1/algorithmImages/{algorithmImage}/versions/{version}", {
-          path: { algorithmImage: chosen, version: number },
-          signal,
-        })
-      : undefined,
-  );
+  const standard = textOf(version.data?.defaultModelParams);
   const versions = useQuery(`image versions ${chosen}`, async (signal) =>
     chosen
       ? api.get("/v1/algorithmImages/{algorithmImage}/versions", { path: { algorithmImage: chosen }, signal })
@@ -270,10 +318,10 @@ function ImageStep({
     label: `${place.site} · ${place.product} · ${place.processStep} · ${place.equipment}`,
   }));
   const told = (name: keyof Spec) => {
-    const found = findings.filter((finding) => concerns(finding, name));
+    const found = findings.filter((finding) => !finding.warning && concerns(finding, name));
     if (!found.length) return {};
     return {
-      validateStatus: found.every(({ warning }) => warning) ? ("warning" as const) : ("error" as const),
+      validateStatus: "error" as const,
       help: found.map(({ reason, message, messageZh }) => <div key={reason + message}>{pick(message, messageZh)}</div>),
     };
   };
@@ -299,7 +347,7 @@ function ImageStep({
               disabled={fixedName}
               onChange={(event) => {
                 setKind(event.target.value as Schemas["ImageKind"]);
-                change({ algorithmImageVersion: "", productionEnvironment: "", modelParamsJson: "" });
+                change({ algorithmImageVersion: "", productionEnvironment: "", modelParamsJson: undefined });
               }}
               options={(["IMAGE_KIND_GENERAL", "IMAGE_KIND_BUSINESS"] as const).map((value) => ({
                 value,
@@ -327,7 +375,7 @@ function ImageStep({
               value={chosen || null}
               onChange={(value: string) => {
                 const found = images.find((one) => lastPart(one.name) === value);
-                change({ algorithmImageVersion: found?.latestVersion ?? "", modelParamsJson: "" });
+                change({ algorithmImageVersion: found?.latestVersion ?? "", modelParamsJson: undefined });
               }}
               options={offered.map((one) => ({
                 value: lastPart(one.name),
@@ -379,37 +427,47 @@ function ImageStep({
           </Card>
         )}
         <Card size="small">
-          <JsonEditor
-            label={t.wizard.modelParams}
-            value={spec.modelParamsJson ?? ""}
-            defaults={version.data?.defaultModelParams ? JSON.stringify(version.data.defaultModelParams, undefined, 2) : ""}
-            hint={kind === "IMAGE_KIND_BUSINESS" ? t.wizard.fixedParams : t.wizard.modelParamsHint}
-            disabled={kind === "IMAGE_KIND_BUSINESS"}
-            known={known}
-            findings={findings.filter(ofParameters)}
-            onChange={(modelParamsJson) => {
-              change({ modelParamsJson });
-            }}
-          />
+          {version.data ? (
+            <JsonEditor
+              label={t.wizard.modelParams}
+              value={params.model}
+              defaults={standard}
+              hint={kind === "IMAGE_KIND_BUSINESS" ? t.wizard.fixedParams : t.wizard.modelParamsHint}
+              disabled={kind === "IMAGE_KIND_BUSINESS"}
+              known={known}
+              findings={findings.filter(ofParameters)}
+              onChange={(text) => {
+                change({ modelParamsJson: written(text, standard) });
+              }}
+              actions={<CodesOfData text={params.model} version={version.data} paths={paths} chosen={spec.dataPaths ?? []} change={change} />}
+            />
+          ) : version.error ? (
+            <Failure error={version.error} retry={version.reload} />
+          ) : chosen ? (
+            <Loading />
+          ) : (
+            <Nothing text={t.wizard.chooseImage} />
+          )}
         </Card>
       </div>
     </div>
   );
 }
 
-function PathStep({ spec, change, locked }: StepProps & { locked: string[] }): ReactNode {
+function PathStep({
+  spec,
+  change,
+  version,
+  locked,
+  paths: known,
+}: StepProps & { locked: string[]; paths: Query<Schemas["DataPath"][]> }): ReactNode {
   const { t } = useSpeech();
-  const known = useQuery("all paths", (signal) => everyPath("-", signal));
   const all = known.data ?? [];
   const chosen = spec.dataPaths ?? [];
   const add = (names: string[]) => {
     change({ dataPaths: [...new Set([...chosen, ...names])] });
   };
-  const [image = "", version = ""] = ids(spec.algorithmImageVersion ?? "");
-  const own = useQuery(`image version ${spec.algorithmImageVersion ?? ""}`, (signal) =>
-    api.get("/v1/algorithmImages/{algorithmImage}/versions/{version}", { path: { algorithmImage: image, version }, signal }),
-  );
-  const trainingPaths = own.data?.trainingPaths ?? [];
+  const trainingPaths = version.data?.trainingPaths ?? [];
   const datasets = [...new Set(all.map((path) => ids(path.name)[0] ?? ""))];
   return (
     <Card size="small">
@@ -539,20 +597,13 @@ function Thumbnails({ dataPath }: { dataPath: string }): ReactNode {
   );
 }
 
-function TrainingStep({ spec, change, findings, segmentation }: StepProps & { segmentation: boolean }): ReactNode {
+function TrainingStep({ spec, change, findings, version, params, segmentation }: StepProps & { segmentation: boolean }): ReactNode {
   const { t } = useSpeech();
-  const [image = "", version = ""] = ids(spec.algorithmImageVersion ?? "");
   const resources = useQuery("resources", (signal) => api.get("/v1/computeResources", { query: { pageSize: 200 }, signal }));
-  const defaults = useQuery(`image version ${spec.algorithmImageVersion ?? ""}`, (signal) =>
-    api.get("/v1/algorithmImages/{algorithmImage}/versions/{version}", { path: { algorithmImage: image, version }, signal }),
-  );
-  const standard = defaults.data?.defaultTrainingParams ? JSON.stringify(defaults.data.defaultTrainingParams, undefined, 2) : "";
-  const known = useMemo(
-    () => knownKeys(defaults.data?.defaultTrainingParams, t.parameters, { lr_policy: LR_POLICIES }),
-    [defaults.data, t],
-  );
-  const text = spec.trainingParamsJson || standard;
-  const parsed = text && !jsonFault(text) ? (JSON.parse(text) as Record<string, unknown>) : {};
+  const defaults = version.data?.defaultTrainingParams;
+  const standard = textOf(defaults);
+  const known = useMemo(() => knownKeys(defaults, t.parameters, { lr_policy: LR_POLICIES }), [defaults, t]);
+  const parsed = isSound(params.training) ? (JSON.parse(params.training) as Record<string, unknown> | null) : null;
   return (
     <div className="grid">
       <Card size="small" className="span-6">
@@ -579,19 +630,19 @@ function TrainingStep({ spec, change, findings, segmentation }: StepProps & { se
         </Form>
         <JsonEditor
           label={t.wizard.trainingParams}
-          value={spec.trainingParamsJson ?? ""}
+          value={params.training}
           defaults={standard}
           hint={t.wizard.trainingParamsHint}
           known={known}
           findings={findings.filter(ofParameters)}
-          onChange={(trainingParamsJson) => {
-            change({ trainingParamsJson });
+          onChange={(text) => {
+            change({ trainingParamsJson: written(text, standard) });
           }}
         />
       </Card>
       <Card size="small" className="span-6">
         {(["classification", ...(segmentation ? ["segmentation"] : [])] as const).map((network) => {
-          const schedule = scheduleOf(parsed[network]);
+          const schedule = scheduleOf(parsed?.[network]);
           const label = network === "classification" ? t.networks.NETWORK_CLASSIFICATION : t.networks.NETWORK_SEGMENTATION;
           return schedule ? (
             <ScheduleChart key={network} schedule={schedule} label={label} />

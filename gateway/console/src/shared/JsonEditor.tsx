@@ -12,7 +12,7 @@ const CodeEditor = deferred(() => import("./CodeEditor"));
 interface Props {
   label: string;
   value: string;
-  /** What stands there while nothing is written, and comes back with a click. */
+  /** What comes back with a click. */
   defaults: string;
   hint: string;
   onChange: (text: string) => void;
@@ -20,37 +20,45 @@ interface Props {
   /** What may be written, for completion. */
   known?: ReadonlyMap<string, Known>;
   disabled?: boolean;
+  /** What else can be done with the text. */
+  actions?: ReactNode;
 }
 
 const NOTHING: ReadonlyMap<string, Known> = new Map();
 
-/** A JSON text: its faults are marked in their lines while one types, and said under it. */
-export function JsonEditor({ label, value, defaults, hint, onChange, findings, known, disabled }: Props): ReactNode {
+/** A JSON text as it is (W3a): its faults are marked in their lines while one types, and said under it. */
+export function JsonEditor({ label, value, defaults, hint, onChange, findings, known, disabled, actions }: Props): ReactNode {
   const { t, pick } = useSpeech();
   const { dark } = useAppearance();
   const fault = jsonFault(value);
-  const told = fault && t.wizard.jsonError(fault.line, fault.column, t.wizard.jsonFaults[fault.kind]);
+  const malformed = fault && t.wizard.jsonError(fault.line, fault.column, t.wizard.jsonFaults[fault.kind]);
+  const told = value.trim() ? malformed : t.wizard.emptyParams;
   return (
     <div>
       <div className="row" style={{ justifyContent: "space-between", minHeight: 24 }}>
         <strong>{label}</strong>
-        {value !== "" && !disabled && (
-          <Button
-            size="small"
-            type="link"
-            onClick={() => {
-              onChange("");
-            }}
-          >
-            {t.wizard.restoreDefaults}
-          </Button>
+        {!disabled && (
+          <div className="row">
+            {value !== defaults && (
+              <Button
+                size="small"
+                type="link"
+                onClick={() => {
+                  onChange(defaults);
+                }}
+              >
+                {t.wizard.restoreDefaults}
+              </Button>
+            )}
+            {actions}
+          </div>
         )}
       </div>
       <div className="editor">
         <Suspense fallback={<Loading />}>
           <CodeEditor
             label={label}
-            value={value || defaults}
+            value={value}
             onChange={onChange}
             readOnly={disabled ?? false}
             dark={dark}
@@ -71,12 +79,14 @@ export function JsonEditor({ label, value, defaults, hint, onChange, findings, k
       ) : (
         <small className="dim">{hint}</small>
       )}
-      {!fault &&
-        findings.map((finding) => (
-          <div key={finding.field + finding.reason} className={finding.warning ? "editor-warned" : "editor-told"}>
-            <code>{finding.field}</code> {pick(finding.message, finding.messageZh)}
-          </div>
-        ))}
+      {!told &&
+        findings
+          .filter((finding) => !finding.warning)
+          .map((finding) => (
+            <div key={finding.field + finding.reason} className="editor-told">
+              <code>{finding.field}</code> {pick(finding.message, finding.messageZh)}
+            </div>
+          ))}
     </div>
   );
 }

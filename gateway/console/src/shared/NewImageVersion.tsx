@@ -6,8 +6,8 @@ import { useSpeech } from "../i18n";
 import { everyPath } from "./dataPaths";
 import { JsonEditor } from "./JsonEditor";
 import { lastPart, shortPath } from "./format";
-import { jsonFault } from "./json";
 import { Failure, Loading } from "./states";
+import { isSound } from "./wizard";
 
 interface Answers {
   id: string;
@@ -76,10 +76,10 @@ function Asked({ image, paths, environments, newest, onClose }: AskedProps): Rea
     model: JSON.stringify(newest?.defaultModelParams ?? PARAMETERS.model, undefined, 2),
     training: JSON.stringify(newest?.defaultTrainingParams ?? PARAMETERS.training, undefined, 2),
   };
-  const [model, setModel] = useState("");
-  const [training, setTraining] = useState("");
+  const [model, setModel] = useState(standard.model);
+  const [training, setTraining] = useState(standard.training);
   const kind = Form.useWatch("kind", form) as Schemas["ImageKind"] | undefined;
-  const broken = Boolean(jsonFault(model) ?? jsonFault(training));
+  const broken = !isSound(model) || !isSound(training);
   const submit = async (answers: Answers) => {
     setBusy(true);
     setError(undefined);
@@ -118,8 +118,8 @@ function Asked({ image, paths, environments, newest, onClose }: AskedProps): Rea
             perImageNormalisation: answers.perImageNormalisation,
             detail: answers.detail,
           },
-          defaultModelParams: JSON.parse(model || standard.model) as Record<string, never>,
-          defaultTrainingParams: JSON.parse(training || standard.training) as Record<string, never>,
+          defaultModelParams: JSON.parse(model) as Record<string, never>,
+          defaultTrainingParams: JSON.parse(training) as Record<string, never>,
           trainingPaths: answers.trainingPaths,
         },
       });
