@@ -1,13 +1,25 @@
 """Manifest files: a listing as JSON lines on disk, hashed while it is written."""
 
 import hashlib
+import itertools
+import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
 from services.registry.domain.datasets import CodeCount, Sample, manifest_line
+
+_BATCH_LINES = 10_000
+
+
+def manifest_entries(path: Path) -> Iterator[list[tuple[str, str | None]]]:
+    """Hash and group of every sample of a manifest, in its order, some at a time. Blocks."""
+    with path.open("rb") as lines:
+        while batch := list(itertools.islice(lines, _BATCH_LINES)):
+            samples = [json.loads(line) for line in batch]
+            yield [(sample["sha256"], sample["group"] or None) for sample in samples]
 
 
 class ManifestFile:

@@ -73,6 +73,11 @@ class Release:
     releaser: str = ""
     production_environment: str | None = None
 
+    @property
+    def starts_from_parent(self) -> bool:
+        """Whether the training began with the parent's weights; if nothing says so, it may have."""
+        return bool(self.parent_version) and bool(self.preprocessing_params.get("warm_start", True))
+
     def faults(self) -> list[Violation]:
         """What is wrong with it."""
         faults = [

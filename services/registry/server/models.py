@@ -10,6 +10,7 @@ from loupe.registry.v1 import model_service_pb2_grpc as rpc_grpc
 from services.audit import principal_name
 from services.kit.auth import current_principal
 from services.registry.application.models import Library
+from services.registry.application.overlap import Overlaps
 from services.registry.wire import models as wire
 from services.registry.wire import names
 from services.registry.wire.images import task_type_in
@@ -22,8 +23,9 @@ Context = Any  # grpc.aio's context; no handler touches it
 class ModelServicer(rpc_grpc.ModelServiceServicer):
     """The library of released models."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, overlaps: Overlaps) -> None:
         self._library = library
+        self._overlaps = overlaps
 
     async def GetModel(self, request: rpc.GetModelRequest, _: Context) -> pb.Model:
         return wire.model_out(await self._library.get(names.parse_one(names.MODEL, request.name)))
@@ -55,6 +57,13 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
         return rpc.ListModelVersionsResponse(
             versions=[wire.version_out(version) for version in page.items],
             next_page_token=token_of(request, page),
+        )
+
+    async def MeasureTrainingOverlap(
+        self, request: rpc.MeasureTrainingOverlapRequest, _: Context
+    ) -> pb.TrainingOverlap:
+        return wire.overlap_out(
+            await self._overlaps.measure(*names.parse_model_version(request.name), request.data)
         )
 
     async def CreateModelVersion(self, request: rpc.CreateModelVersionRequest, _: Context) -> pb.ModelVersion:

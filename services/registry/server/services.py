@@ -18,6 +18,7 @@ from services.registry.application.identity import Accounts
 from services.registry.application.images import ImageCatalogue
 from services.registry.application.master_data import MasterData
 from services.registry.application.models import Library
+from services.registry.application.overlap import Overlaps
 from services.registry.application.sessions import LogIns
 from services.registry.server.datasets import DatasetServicer
 from services.registry.server.identity import IdentityServicer
@@ -32,6 +33,7 @@ def services(  # noqa: PLR0913 -- one a service
     data: DataCatalogue,
     master_data: MasterData,
     library: Library,
+    overlaps: Overlaps,
     accounts: Accounts,
     log_ins: LogIns,
     verifier: TokenVerifier,
@@ -54,7 +56,7 @@ def services(  # noqa: PLR0913 -- one a service
             master_data_rpc.DESCRIPTOR.services_by_name["MasterDataService"],
         ),
         Service(
-            ModelServicer(library),
+            ModelServicer(library, overlaps),
             models_grpc.add_ModelServiceServicer_to_server,
             models_rpc.DESCRIPTOR.services_by_name["ModelService"],
         ),

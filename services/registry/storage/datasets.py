@@ -209,6 +209,13 @@ class Snapshots:
         ).one()
         return _snapshot(row, snapshot.dataset, snapshot.path)
 
+    async def has(self, key: int, sha256: str) -> bool:
+        """Whether the path has a snapshot with that manifest."""
+        query = sa.select(sa.literal(1)).where(
+            snapshots.c.path == key, snapshots.c.sha256 == bytes.fromhex(sha256)
+        )
+        return await self._session.scalar(query) is not None
+
     async def exist(self, key: int) -> bool:
         """Whether any pins the path."""
         return (

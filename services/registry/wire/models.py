@@ -1,5 +1,6 @@
 """Models, versions and their events as messages."""
 
+from dataclasses import asdict
 from datetime import UTC
 
 from loupe.events.v1 import events_pb2
@@ -7,6 +8,7 @@ from loupe.registry.v1 import model_pb2 as pb
 
 from services.kit.errors import InvalidArgument
 from services.registry.domain.models import Model, ModelVersion, Package, PackageFormat, Release
+from services.registry.domain.overlap import TrainingOverlap
 from services.registry.wire import names
 from services.registry.wire.images import environment_name, input_in, input_out, task_type_in, task_type_out
 from services.registry.wire.values import json_object, struct, timestamp, with_etag
@@ -117,6 +119,11 @@ def package_out(value: Package) -> pb.Package:
         abi_version=value.abi_version,
         format_version=value.format_version,
     )
+
+
+def overlap_out(value: TrainingOverlap) -> pb.TrainingOverlap:
+    """As a message."""
+    return pb.TrainingOverlap(**asdict(value))
 
 
 def release_ordered(event: events_pb2.TaskStateChanged) -> Release | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.kit.errors import InvalidArgument, Violation
-from services.registry.domain.identifiers import id_faults, model_id_faults, shown
+from services.registry.domain.identifiers import id_faults, model_id_faults, sha256_faults, shown
 from services.registry.domain.images import ImageVersionNumber
 from services.registry.domain.models import VersionNumber
 
@@ -61,7 +61,9 @@ IMAGE = Pattern("algorithmImages/{image}", (id_faults,))
 _IMAGE_VERSION = Pattern("algorithmImages/{image}/versions/{version}", (id_faults, _any_text))
 DATASET = Pattern("datasets/{dataset}", (id_faults,))
 DATA_PATH = Pattern("datasets/{dataset}/paths/{path}", (id_faults, id_faults))
-SNAPSHOT = Pattern("datasets/{dataset}/paths/{path}/snapshots/{sha256}", (id_faults, id_faults, _any_text))
+SNAPSHOT = Pattern(
+    "datasets/{dataset}/paths/{path}/snapshots/{sha256}", (id_faults, id_faults, sha256_faults)
+)
 MODEL = Pattern("models/{model}", (model_id_faults,))
 _MODEL_VERSION = Pattern("models/{model}/versions/{version}", (model_id_faults, _any_text))
 USER = Pattern("users/{user}", (id_faults,))
@@ -83,6 +85,12 @@ def parse_data_path(name: str, field: str = "name") -> tuple[str, str]:
     """Dataset and path."""
     dataset, path = DATA_PATH.parse(name, field)
     return dataset, path
+
+
+def parse_snapshot(name: str, field: str = "name") -> str:
+    """The hash of a snapshot's manifest."""
+    _, _, sha256 = SNAPSHOT.parse(name, field)
+    return sha256
 
 
 def parse_token(name: str) -> tuple[str, str]:

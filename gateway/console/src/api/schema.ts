@@ -601,6 +601,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/models/{model}/versions/{version}:measureTrainingOverlap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Measure training overlap
+         * @description Which of some data's samples and groups made the version's weights (P7): those of its training snapshots, of its ancestors' as far as
+         *     it was started from their weights, and those that are under the training paths of their image versions.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["measureTrainingOverlap"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/models/{model}/versions/{version}:setAlias": {
         parameters: {
             query?: never;
@@ -2195,7 +2218,7 @@ export interface components {
         };
         ListTasksResponse: {
             /**
-             * @description What T3 shows, and what tells tasks apart. Parameters, data paths, snapshots, preprocessing, stages, hashes and the end
+             * @description What T3 shows, and what tells tasks apart; of predictions also their training_overlap. Parameters, data paths, snapshots, preprocessing, stages, hashes and the end
              *     of a failure's log are GetTask's: they are most of a task, and nobody reads fifty of them.
              */
             tasks: components["schemas"]["Task"][];
@@ -2456,6 +2479,10 @@ export interface components {
             snapshots: string[];
             /** @description Only the classifier looks; else every network that the version has. Without regions (S1) no special code is found that only they tell. */
             classificationOnly: boolean;
+            /** @description Acknowledges that the version was trained with some of these samples or groups (P7): the report will not be its official one. */
+            acknowledgeTrainingOverlap: boolean;
+            /** @description Output only: of the snapshots with what the version was trained with. Absent of what was made before this was looked at. */
+            trainingOverlap?: components["schemas"]["TrainingOverlap"];
         };
         PreprocessingParams: {
             /**
@@ -2650,6 +2677,8 @@ export interface components {
             segmentation?: components["schemas"]["Segmentation"];
             /** @description What every term here means. Not in lists of reports. */
             definitions: components["schemas"]["Definition"][];
+            /** @description PREDICTION only: how much of its data the version was trained with (P7). Absent where nobody looked; such a report is never official. */
+            trainingOverlap?: components["schemas"]["TrainingOverlap"];
         };
         /**
          * @description * `REPORT_FORMAT_UNSPECIFIED`: JSON.
@@ -3107,6 +3136,32 @@ export interface components {
             /** @description Made by a log-in to the console; ended by logging out. */
             session: boolean;
         };
+        /**
+         * @description How much of some data a version was trained with (P7). A sample is compared by its picture's pixels: the same picture in another file, or
+         *     losslessly saved in another format, is the same sample. A model's figures over data that it was trained with say little about new data.
+         */
+        TrainingOverlap: {
+            /**
+             * Format: int64
+             * @description Of the data.
+             */
+            sampleCount: string;
+            /**
+             * Format: int64
+             * @description Of them, those that the version was trained or validated with.
+             */
+            trainedSampleCount: string;
+            /**
+             * Format: int64
+             * @description Groups (D3) of which the data and the training both have samples.
+             */
+            trainedGroupCount: string;
+            /**
+             * Format: int64
+             * @description Samples of the data that were trained or validated with, or whose group was. 0: the data is new to the version.
+             */
+            affectedSampleCount: string;
+        };
         /** @description The wizard's four steps. What CreateTask resolves is filled in by the server and pinned for ever (W12). */
         TrainingSpec: {
             /** @description W1. */
@@ -3193,7 +3248,7 @@ export interface components {
             message: string;
             messageZh: string;
             warning: boolean;
-            /** @description Of a warning that refuses the submission until this field is true (W4); empty otherwise. CreateTask tells it as a fault. */
+            /** @description Of a warning that refuses the submission until this field is true (W4, P7); empty otherwise. CreateTask tells it as a fault. */
             acknowledgeWith: string;
         };
         /** @description How good a network is on the validation split at one moment of its training. */
@@ -4825,6 +4880,45 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    measureTrainingOverlap: {
+        parameters: {
+            query?: {
+                /** @description `datasets/{dataset}/paths/{path}`, whose present listing is looked at, or `…/snapshots/{sha256}`; at most 500. */
+                data?: string[];
+            };
+            header?: never;
+            path: {
+                model: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingOverlap"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
     setAlias: {
         parameters: {
             query?: never;
@@ -5296,6 +5390,11 @@ export interface operations {
                  *     samples of those are the same.
                  */
                 comparableWith?: string;
+                /**
+                 * @description Only official reports (模型评估报告): of each version the newest prediction over data of which no sample and no group was trained with
+                 *     (P2, P7). A version has one or none.
+                 */
+                official?: boolean;
             };
             header?: never;
             path?: never;

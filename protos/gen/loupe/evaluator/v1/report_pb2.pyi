@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from loupe.registry.v1 import model_pb2 as _model_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -108,6 +109,7 @@ class Report(_message.Message):
     DATA_PATHS_FIELD_NUMBER: _builtins.int
     SEGMENTATION_FIELD_NUMBER: _builtins.int
     DEFINITIONS_FIELD_NUMBER: _builtins.int
+    TRAINING_OVERLAP_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`reports/{report}`."""
     kind: Global___ReportKind.ValueType
@@ -147,6 +149,10 @@ class Report(_message.Message):
     def definitions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Definition]:
         """What every term here means. Not in lists of reports."""
 
+    @_builtins.property
+    def training_overlap(self) -> _model_pb2.TrainingOverlap:
+        """PREDICTION only: how much of its data the version was trained with (P7). Absent where nobody looked; such a report is never official."""
+
     def __init__(
         self,
         *,
@@ -168,10 +174,11 @@ class Report(_message.Message):
         data_paths: _abc.Iterable[_builtins.str] | None = ...,
         segmentation: Global___Segmentation | None = ...,
         definitions: _abc.Iterable[Global___Definition] | None = ...,
+        training_overlap: _model_pb2.TrainingOverlap | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["confusion", b"confusion", "create_time", b"create_time", "overall", b"overall", "segmentation", b"segmentation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["confusion", b"confusion", "create_time", b"create_time", "overall", b"overall", "segmentation", b"segmentation", "training_overlap", b"training_overlap"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_threshold_count", b"below_threshold_count", "code_list", b"code_list", "codes", b"codes", "confidence_threshold", b"confidence_threshold", "confusion", b"confusion", "create_time", b"create_time", "data_paths", b"data_paths", "definitions", b"definitions", "images_per_s", b"images_per_s", "kind", b"kind", "model_version", b"model_version", "name", b"name", "nonconforming_count", b"nonconforming_count", "num_of_classes", b"num_of_classes", "overall", b"overall", "segmentation", b"segmentation", "task", b"task", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_threshold_count", b"below_threshold_count", "code_list", b"code_list", "codes", b"codes", "confidence_threshold", b"confidence_threshold", "confusion", b"confusion", "create_time", b"create_time", "data_paths", b"data_paths", "definitions", b"definitions", "images_per_s", b"images_per_s", "kind", b"kind", "model_version", b"model_version", "name", b"name", "nonconforming_count", b"nonconforming_count", "num_of_classes", b"num_of_classes", "overall", b"overall", "segmentation", b"segmentation", "task", b"task", "training_overlap", b"training_overlap", "weights_sha256", b"weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

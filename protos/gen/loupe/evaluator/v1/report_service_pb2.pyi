@@ -70,6 +70,7 @@ class ListReportsRequest(_message.Message):
     TASK_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     COMPARABLE_WITH_FIELD_NUMBER: _builtins.int
+    OFFICIAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     page_token: _builtins.str
     model_version: _builtins.str
@@ -78,6 +79,10 @@ class ListReportsRequest(_message.Message):
     comparable_with: _builtins.str
     """`reports/{report}`: only other ones that have a data path, and a code of the classifiers, in common with it. CompareReports tells which
     samples of those are the same.
+    """
+    official: _builtins.bool
+    """Only official reports (模型评估报告): of each version the newest prediction over data of which no sample and no group was trained with
+    (P2, P7). A version has one or none.
     """
     def __init__(
         self,
@@ -88,10 +93,11 @@ class ListReportsRequest(_message.Message):
         task: _builtins.str = ...,
         kind: _report_pb2.ReportKind.ValueType = ...,
         comparable_with: _builtins.str = ...,
+        official: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparable_with", b"comparable_with", "kind", b"kind", "model_version", b"model_version", "page_size", b"page_size", "page_token", b"page_token", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparable_with", b"comparable_with", "kind", b"kind", "model_version", b"model_version", "official", b"official", "page_size", b"page_size", "page_token", b"page_token", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

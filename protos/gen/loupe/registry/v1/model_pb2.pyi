@@ -240,3 +240,39 @@ class Package(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Package: _TypeAlias = Package  # noqa: Y015
+
+@_typing.final
+class TrainingOverlap(_message.Message):
+    """How much of some data a version was trained with (P7). A sample is compared by its picture's pixels: the same picture in another file, or
+    losslessly saved in another format, is the same sample. A model's figures over data that it was trained with say little about new data.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAMPLE_COUNT_FIELD_NUMBER: _builtins.int
+    TRAINED_SAMPLE_COUNT_FIELD_NUMBER: _builtins.int
+    TRAINED_GROUP_COUNT_FIELD_NUMBER: _builtins.int
+    AFFECTED_SAMPLE_COUNT_FIELD_NUMBER: _builtins.int
+    sample_count: _builtins.int
+    """Of the data."""
+    trained_sample_count: _builtins.int
+    """Of them, those that the version was trained or validated with."""
+    trained_group_count: _builtins.int
+    """Groups (D3) of which the data and the training both have samples."""
+    affected_sample_count: _builtins.int
+    """Samples of the data that were trained or validated with, or whose group was. 0: the data is new to the version."""
+    def __init__(
+        self,
+        *,
+        sample_count: _builtins.int = ...,
+        trained_sample_count: _builtins.int = ...,
+        trained_group_count: _builtins.int = ...,
+        affected_sample_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["affected_sample_count", b"affected_sample_count", "sample_count", b"sample_count", "trained_group_count", b"trained_group_count", "trained_sample_count", b"trained_sample_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrainingOverlap: _TypeAlias = TrainingOverlap  # noqa: Y015

@@ -166,6 +166,32 @@ class ListModelVersionsResponse(_message.Message):
 Global___ListModelVersionsResponse: _TypeAlias = ListModelVersionsResponse  # noqa: Y015
 
 @_typing.final
+class MeasureTrainingOverlapRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`models/{model}/versions/{version}`; an alias or `latest` works too."""
+    @_builtins.property
+    def data(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """`datasets/{dataset}/paths/{path}`, whose present listing is looked at, or `…/snapshots/{sha256}`; at most 500."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        data: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MeasureTrainingOverlapRequest: _TypeAlias = MeasureTrainingOverlapRequest  # noqa: Y015
+
+@_typing.final
 class CreateModelVersionRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -56,6 +56,11 @@ class ModelServiceStub:
                 request_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.ListModelVersionsRequest.SerializeToString,
                 response_deserializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.ListModelVersionsResponse.FromString,
                 _registered_method=True)
+        self.MeasureTrainingOverlap = channel.unary_unary(
+                '/loupe.registry.v1.ModelService/MeasureTrainingOverlap',
+                request_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.MeasureTrainingOverlapRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_model__pb2.TrainingOverlap.FromString,
+                _registered_method=True)
         self.CreateModelVersion = channel.unary_unary(
                 '/loupe.registry.v1.ModelService/CreateModelVersion',
                 request_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.CreateModelVersionRequest.SerializeToString,
@@ -113,6 +118,14 @@ class ModelServiceServicer:
 
     def ListModelVersions(self, request, context):
         """Newest first, by number.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MeasureTrainingOverlap(self, request, context):
+        """Which of some data's samples and groups made the version's weights (P7): those of its training snapshots, of its ancestors' as far as
+        it was started from their weights, and those that are under the training paths of their image versions.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,6 +195,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.ListModelVersions,
                     request_deserializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.ListModelVersionsRequest.FromString,
                     response_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.ListModelVersionsResponse.SerializeToString,
+            ),
+            'MeasureTrainingOverlap': grpc.unary_unary_rpc_method_handler(
+                    servicer.MeasureTrainingOverlap,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.MeasureTrainingOverlapRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_model__pb2.TrainingOverlap.SerializeToString,
             ),
             'CreateModelVersion': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateModelVersion,
@@ -323,6 +341,33 @@ class ModelService:
             '/loupe.registry.v1.ModelService/ListModelVersions',
             loupe_dot_registry_dot_v1_dot_model__service__pb2.ListModelVersionsRequest.SerializeToString,
             loupe_dot_registry_dot_v1_dot_model__service__pb2.ListModelVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MeasureTrainingOverlap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.ModelService/MeasureTrainingOverlap',
+            loupe_dot_registry_dot_v1_dot_model__service__pb2.MeasureTrainingOverlapRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_model__pb2.TrainingOverlap.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,10 @@ class ModelServiceStub:
     """An alias works in the version's place: `models/m/versions/production`; so does `latest`."""
     ListModelVersions: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.ListModelVersionsRequest, _model_service_pb2.ListModelVersionsResponse]
     """Newest first, by number."""
+    MeasureTrainingOverlap: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.MeasureTrainingOverlapRequest, _model_pb2.TrainingOverlap]
+    """Which of some data's samples and groups made the version's weights (P7): those of its training snapshots, of its ancestors' as far as
+    it was started from their weights, and those that are under the training paths of their image versions.
+    """
     CreateModelVersion: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.CreateModelVersionRequest, _model_pb2.ModelVersion]
     """Numbers a released task; the same task always gets the same version (R1). The scheduler calls it, nobody else."""
     ArchiveModelVersion: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.ArchiveModelVersionRequest, _model_pb2.ModelVersion]
@@ -65,6 +69,10 @@ class ModelServiceAsyncStub(ModelServiceStub):
     """An alias works in the version's place: `models/m/versions/production`; so does `latest`."""
     ListModelVersions: _aio.UnaryUnaryMultiCallable[_model_service_pb2.ListModelVersionsRequest, _model_service_pb2.ListModelVersionsResponse]  # type: ignore[assignment]
     """Newest first, by number."""
+    MeasureTrainingOverlap: _aio.UnaryUnaryMultiCallable[_model_service_pb2.MeasureTrainingOverlapRequest, _model_pb2.TrainingOverlap]  # type: ignore[assignment]
+    """Which of some data's samples and groups made the version's weights (P7): those of its training snapshots, of its ancestors' as far as
+    it was started from their weights, and those that are under the training paths of their image versions.
+    """
     CreateModelVersion: _aio.UnaryUnaryMultiCallable[_model_service_pb2.CreateModelVersionRequest, _model_pb2.ModelVersion]  # type: ignore[assignment]
     """Numbers a released task; the same task always gets the same version (R1). The scheduler calls it, nobody else."""
     ArchiveModelVersion: _aio.UnaryUnaryMultiCallable[_model_service_pb2.ArchiveModelVersionRequest, _model_pb2.ModelVersion]  # type: ignore[assignment]
@@ -111,6 +119,16 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_model_service_pb2.ListModelVersionsResponse, _abc.Awaitable[_model_service_pb2.ListModelVersionsResponse]]:
         """Newest first, by number."""
+
+    @_abc_1.abstractmethod
+    def MeasureTrainingOverlap(
+        self,
+        request: _model_service_pb2.MeasureTrainingOverlapRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_model_pb2.TrainingOverlap, _abc.Awaitable[_model_pb2.TrainingOverlap]]:
+        """Which of some data's samples and groups made the version's weights (P7): those of its training snapshots, of its ancestors' as far as
+        it was started from their weights, and those that are under the training paths of their image versions.
+        """
 
     @_abc_1.abstractmethod
     def CreateModelVersion(

@@ -345,6 +345,7 @@ class PredictWork(_message.Message):
     NUM_OF_CLASSES_FIELD_NUMBER: _builtins.int
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
     CLASSIFICATION_ONLY_FIELD_NUMBER: _builtins.int
+    TRAINING_OVERLAP_FIELD_NUMBER: _builtins.int
     weights_sha256: _builtins.str
     batch_size: _builtins.int
     confidence_threshold: _builtins.float
@@ -356,6 +357,8 @@ class PredictWork(_message.Message):
     def manifests(self) -> _containers.RepeatedCompositeFieldContainer[Global___Manifest]: ...
     @_builtins.property
     def code_list(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def training_overlap(self) -> _model_pb2.TrainingOverlap: ...
     def __init__(
         self,
         *,
@@ -368,10 +371,11 @@ class PredictWork(_message.Message):
         num_of_classes: _builtins.int = ...,
         model_version: _builtins.str = ...,
         classification_only: _builtins.bool = ...,
+        training_overlap: _model_pb2.TrainingOverlap | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["training_overlap", b"training_overlap"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "classification_only", b"classification_only", "code_list", b"code_list", "confidence_threshold", b"confidence_threshold", "filter_resolution", b"filter_resolution", "manifests", b"manifests", "model_version", b"model_version", "num_of_classes", b"num_of_classes", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "classification_only", b"classification_only", "code_list", b"code_list", "confidence_threshold", b"confidence_threshold", "filter_resolution", b"filter_resolution", "manifests", b"manifests", "model_version", b"model_version", "num_of_classes", b"num_of_classes", "training_overlap", b"training_overlap", "weights_sha256", b"weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -441,6 +441,8 @@ class PredictionSpec(_message.Message):
     FILTER_RESOLUTION_FIELD_NUMBER: _builtins.int
     SNAPSHOTS_FIELD_NUMBER: _builtins.int
     CLASSIFICATION_ONLY_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGE_TRAINING_OVERLAP_FIELD_NUMBER: _builtins.int
+    TRAINING_OVERLAP_FIELD_NUMBER: _builtins.int
     model_version: _builtins.str
     """`models/{model}/versions/{version}`."""
     compute_resource: _builtins.str
@@ -451,6 +453,8 @@ class PredictionSpec(_message.Message):
     filter_resolution: _builtins.bool
     classification_only: _builtins.bool
     """Only the classifier looks; else every network that the version has. Without regions (S1) no special code is found that only they tell."""
+    acknowledge_training_overlap: _builtins.bool
+    """Acknowledges that the version was trained with some of these samples or groups (P7): the report will not be its official one."""
     @_builtins.property
     def data_paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The question bank: `datasets/{dataset}/paths/{path}`."""
@@ -458,6 +462,10 @@ class PredictionSpec(_message.Message):
     @_builtins.property
     def snapshots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Output only."""
+
+    @_builtins.property
+    def training_overlap(self) -> _model_pb2.TrainingOverlap:
+        """Output only: of the snapshots with what the version was trained with. Absent of what was made before this was looked at."""
 
     def __init__(
         self,
@@ -470,10 +478,12 @@ class PredictionSpec(_message.Message):
         filter_resolution: _builtins.bool = ...,
         snapshots: _abc.Iterable[_builtins.str] | None = ...,
         classification_only: _builtins.bool = ...,
+        acknowledge_training_overlap: _builtins.bool = ...,
+        training_overlap: _model_pb2.TrainingOverlap | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["training_overlap", b"training_overlap"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "classification_only", b"classification_only", "compute_resource", b"compute_resource", "confidence_threshold", b"confidence_threshold", "data_paths", b"data_paths", "filter_resolution", b"filter_resolution", "model_version", b"model_version", "snapshots", b"snapshots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge_training_overlap", b"acknowledge_training_overlap", "batch_size", b"batch_size", "classification_only", b"classification_only", "compute_resource", b"compute_resource", "confidence_threshold", b"confidence_threshold", "data_paths", b"data_paths", "filter_resolution", b"filter_resolution", "model_version", b"model_version", "snapshots", b"snapshots", "training_overlap", b"training_overlap"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -121,7 +121,7 @@ class ValidateTaskResponse(_message.Message):
         message_zh: _builtins.str
         warning: _builtins.bool
         acknowledge_with: _builtins.str
-        """Of a warning that refuses the submission until this field is true (W4); empty otherwise. CreateTask tells it as a fault."""
+        """Of a warning that refuses the submission until this field is true (W4, P7); empty otherwise. CreateTask tells it as a fault."""
         def __init__(
             self,
             *,
@@ -273,7 +273,7 @@ class ListTasksResponse(_message.Message):
     next_page_token: _builtins.str
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]:
-        """What T3 shows, and what tells tasks apart. Parameters, data paths, snapshots, preprocessing, stages, hashes and the end
+        """What T3 shows, and what tells tasks apart; of predictions also their training_overlap. Parameters, data paths, snapshots, preprocessing, stages, hashes and the end
         of a failure's log are GetTask's: they are most of a task, and nobody reads fifty of them.
         """
 

@@ -1,0 +1,41 @@
+"""How much of some data a version was trained with (P7)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from services.kit.errors import Violation
+
+MAX_COMPARED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOverlap:
+    """Counts of data whose samples, or whose groups, a version was trained or validated with."""
+
+    sample_count: int
+    trained_sample_count: int
+    trained_group_count: int
+    affected_sample_count: int
+    """Samples that were trained with, or whose group was."""
+
+
+@dataclass(slots=True)
+class Listings:
+    """Samples to compare: pinned listings by the hash of their manifest, present ones by dataset and path."""
+
+    manifests: set[str] = field(default_factory=set)
+    paths: set[tuple[str, str]] = field(default_factory=set)
+
+
+def compared_faults(data: Sequence[str]) -> list[Violation]:
+    """What is wrong with a list of data to compare."""
+    if len(data) <= MAX_COMPARED:
+        return []
+    return [
+        Violation(
+            "data",
+            "TOO_MANY",
+            f"{len(data)} data paths and snapshots; send at most {MAX_COMPARED} a call",
+            f"数据路径和快照共 {len(data)} 个；每次最多 {MAX_COMPARED} 个",
+        )
+    ]
