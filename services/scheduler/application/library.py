@@ -1,9 +1,16 @@
 """What the scheduler asks of the registry."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from services.scheduler.domain.amounts import Amounts
-from services.scheduler.domain.spec import ExportSpec, PinnedPath, PredictionRequest, TrainingRequest
+from services.scheduler.domain.spec import (
+    ExportSpec,
+    PinnedPath,
+    PredictionRequest,
+    TrainingOverlap,
+    TrainingRequest,
+)
 from services.scheduler.domain.task import Task
 from services.scheduler.domain.wizard import Facts
 from services.scheduler.domain.work import Packaged
@@ -18,6 +25,10 @@ class Library(Protocol):
 
     async def prediction_facts(self, request: PredictionRequest) -> Facts:
         """What it knows about all that a prediction names."""
+        ...
+
+    async def training_overlap(self, model_version: str, data: Sequence[str]) -> TrainingOverlap | None:
+        """How much of data paths or snapshots the version was trained with (P7); None if it cannot tell."""
         ...
 
     async def pin(self, data_path: str) -> PinnedPath:

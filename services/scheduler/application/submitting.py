@@ -21,6 +21,7 @@ from services.scheduler.domain.task import Caller, Task, TaskKind, TaskState
 from services.scheduler.domain.wizard import (
     Examination,
     VersionFacts,
+    check_training_overlap,
     examine_prediction,
     examine_training,
     retraining_of,
@@ -113,6 +114,8 @@ class Submissions:
             takes = await library.amounts(spec.compute_resource)
             pinned = await asyncio.gather(*(library.pin(path) for path in spec.data_paths))
             spec = replace(spec, pinned=tuple(pinned))
+            if isinstance(spec, PredictionSpec) and isinstance(request, PredictionRequest):
+                spec = await self._compared(request, spec)
         now = self._parts.clock.now()
         task = Task(
             id=new_id(now),
@@ -130,6 +133,13 @@ class Submissions:
                 await queue_first_job(session, task, now)
                 await announce(session, task, task.submitted())
         return task
+
+    async def _compared(self, request: PredictionRequest, spec: PredictionSpec) -> PredictionSpec:
+        """Say how much of what is pinned was trained with: the paths may have changed meanwhile (P7)."""
+        snapshots = [pinned.snapshot for pinned in spec.pinned]
+        overlap = await self._parts.library.training_overlap(spec.model_version, snapshots)
+        _refuse_errors(Examination(tuple(check_training_overlap(request, overlap)), spec))
+        return replace(spec, training_overlap=overlap)
 
     async def _of_request(self, caller: Caller, request_id: str, content: bytes) -> Task | None:
         async with self._parts.sessions.begin() as session:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from services.scheduler.domain.queue import QueuePlace
-from services.scheduler.domain.spec import PackageFormat
+from services.scheduler.domain.spec import PackageFormat, TrainingOverlap
 from services.scheduler.domain.task import TaskHead, TaskKind, TaskState
 
 AnyTask = TypeVar("AnyTask", bound=TaskHead)
@@ -31,6 +31,7 @@ class ListedSpec:
     target_major: int
     tried_version: str
     format: PackageFormat | None
+    training_overlap: TrainingOverlap | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

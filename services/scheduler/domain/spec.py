@@ -55,6 +55,17 @@ class PinnedPath:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class TrainingOverlap:
+    """How much of a prediction's data its version was trained or validated with (P7)."""
+
+    sample_count: int
+    trained_sample_count: int
+    trained_group_count: int
+    # Samples that were trained with, or whose group was.
+    affected_sample_count: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRequest:
     """The wizard's answers as the user gave them."""
@@ -90,6 +101,7 @@ class PredictionRequest:
     confidence_threshold: float = 0.0
     filter_resolution: bool = False
     classification_only: bool = False
+    acknowledge_training_overlap: bool = False
     priority: int = 0
 
 
@@ -152,6 +164,9 @@ class PredictionSpec:
     num_of_classes: int
     pinned: tuple[PinnedPath, ...] = ()
     classification_only: bool = False
+    acknowledge_training_overlap: bool = False
+    # Of what is pinned; None if nobody looked.
+    training_overlap: TrainingOverlap | None = None
 
     @property
     def model_name(self) -> str:

@@ -27,6 +27,7 @@ from services.scheduler.domain.spec import (
     PredictionRequest,
     PredictionSpec,
     Preprocessing,
+    TrainingOverlap,
     TrainingRequest,
     TrainingSpec,
 )
@@ -40,9 +41,10 @@ _DEFAULT_TRAIN_FRACTION = 0.8
 _DEFAULT_BATCH_SIZE = 32
 _ALL_STEPS = 0
 
-# W4: what is a warning that refuses the submission until the user acknowledges it, and with which field.
+# W4, P7: what is a warning that refuses the submission until the user acknowledges it, and with which field.
 ACKNOWLEDGED_WITH: Mapping[str, str] = {
-    "UNACKNOWLEDGED_MISSING_TRAINING_PATHS": "acknowledge_missing_training_paths"
+    "UNACKNOWLEDGED_MISSING_TRAINING_PATHS": "acknowledge_missing_training_paths",
+    "UNACKNOWLEDGED_TRAINING_OVERLAP": "acknowledge_training_overlap",
 }
 
 Spec = TypeVar("Spec")
@@ -115,6 +117,8 @@ class Facts:
     version: VersionFacts | None = None
     # Which samples the parent was trained with and which it was judged by (D3).
     prior_split_sha256: str = ""
+    # Of a prediction's data with what its version was trained with (P7).
+    training_overlap: TrainingOverlap | None = None
     name_taken: bool = False
 
 
@@ -229,6 +233,7 @@ def examine_prediction(
     found[2] += _check_paths(request.data_paths, facts)
     if version is not None:
         found[2] += _unlisted_codes(request.data_paths, facts, version.code_list)
+    found[2] += check_training_overlap(request, facts.training_overlap)
     found[3] += check_resource(request.compute_resource, facts)
     found[3] += _check_priority(request.priority)
     if request.batch_size > MAX_BATCH_SIZE:
@@ -264,8 +269,37 @@ def examine_prediction(
         code_list=version.code_list,
         num_of_classes=version.num_of_classes,
         classification_only=request.classification_only,
+        acknowledge_training_overlap=request.acknowledge_training_overlap,
+        training_overlap=facts.training_overlap,
     )
     return Examination(told, spec)
+
+
+def check_training_overlap(request: PredictionRequest, overlap: TrainingOverlap | None) -> list[Violation]:
+    """P7: a version may be tried on what it was trained with, knowingly; its official report never is."""
+    if overlap is None or not overlap.affected_sample_count:
+        return []
+    trained = f"{overlap.trained_sample_count} of {overlap.sample_count} samples"
+    trained_zh = f"{overlap.sample_count} 个样本中有 {overlap.trained_sample_count} 个"
+    if overlap.trained_group_count:
+        groups, affected = overlap.trained_group_count, overlap.affected_sample_count
+        trained += f" and {groups} groups ({affected} samples in all)"
+        trained_zh += f"、{groups} 个分组（共涉及 {affected} 个样本）"
+    message = (
+        f"{trained} were trained or validated with; the report flatters the version and will not be its "
+        "official one"
+    )
+    message_zh = f"{trained_zh}曾用于该版本的训练或验证；结果会偏高，报告不会成为正式的模型评估报告"
+    if request.acknowledge_training_overlap:
+        return [finding("data_paths", "TRAINING_OVERLAP", message, message_zh, "warning")]
+    return [
+        finding(
+            "acknowledge_training_overlap",
+            "UNACKNOWLEDGED_TRAINING_OVERLAP",
+            f"{message}; choose other data, or acknowledge it",
+            f"{message_zh}；请选择其他数据，或确认后继续",
+        )
+    ]
 
 
 # Step 1.

@@ -15,6 +15,7 @@ from services.scheduler.domain.spec import (
     PredictionSpec,
     Preprocessing,
     Spec,
+    TrainingOverlap,
     TrainingSpec,
 )
 from services.scheduler.domain.task import Failure, TaskKind
@@ -39,7 +40,9 @@ def spec_from_json(kind: TaskKind, value: Mapping[str, Any]) -> Spec:
         "pinned": tuple(PinnedPath(**pinned) for pinned in value["pinned"]),
     }
     if kind is TaskKind.PREDICTION:
-        return PredictionSpec(**common)
+        return PredictionSpec(
+            **{**common, "training_overlap": overlap_from_json(value.get("training_overlap"))}
+        )
     preprocessing, given = value["preprocessing"], value["input"]
     return TrainingSpec(
         **{
@@ -52,6 +55,11 @@ def spec_from_json(kind: TaskKind, value: Mapping[str, Any]) -> Spec:
             "input": InputSpec(**{**given, "mean": tuple(given["mean"]), "std": tuple(given["std"])}),
         }
     )
+
+
+def overlap_from_json(value: Mapping[str, Any] | None) -> TrainingOverlap | None:
+    """The overlap of a prediction's spec; None of those that were made before anybody looked."""
+    return None if value is None else TrainingOverlap(**value)
 
 
 def progress_to_json(progress: Progress | None) -> dict[str, Any] | None:

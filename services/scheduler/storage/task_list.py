@@ -9,6 +9,7 @@ from services.kit.database import Sessions
 from services.scheduler.domain.listing import ListedSpec, ListedTask, TaskFilter
 from services.scheduler.domain.spec import PackageFormat
 from services.scheduler.domain.task import TaskKind, TaskState
+from services.scheduler.storage import codec
 from services.scheduler.storage.names import Grams, telling
 from services.scheduler.storage.tables import tasks
 from services.scheduler.storage.tasks import by_name, head
@@ -73,7 +74,7 @@ def _page(source: str) -> sa.sql.selectable.TextualSelect:
             model_name, production_environment, tried_version, asked.*
         FROM tasks CROSS JOIN LATERAL jsonb_to_record(spec) AS asked (
             compute_resource text, algorithm_image_version text, parent_version text,
-            train_segmentation boolean, target_major int, format text
+            train_segmentation boolean, target_major int, format text, training_overlap jsonb
         )
         WHERE id = ANY(ARRAY(SELECT one.id FROM {source} ORDER BY one.id DESC LIMIT :limit))
         ORDER BY id DESC
@@ -81,7 +82,10 @@ def _page(source: str) -> sa.sql.selectable.TextualSelect:
     )
     arrays = [name for name in ("states", "grams") if f":{name}" in source]
     binds = (sa.bindparam(name, type_=sa.ARRAY(sa.Text)) for name in arrays)
-    return statement.bindparams(*binds).columns(progress=tasks.c.progress.type, failure=tasks.c.failure.type)
+    json = tasks.c.spec.type
+    return statement.bindparams(*binds).columns(
+        progress=tasks.c.progress.type, failure=tasks.c.failure.type, training_overlap=json
+    )
 
 
 def _newest(wanted: TaskFilter) -> str:
@@ -150,5 +154,6 @@ def _listed(row: Any) -> ListedTask:  # noqa: ANN401 -- a row
             target_major=of["target_major"] or 0,
             tried_version=of["tried_version"],
             format=PackageFormat(of["format"]) if of["format"] else None,
+            training_overlap=codec.overlap_from_json(of["training_overlap"]),
         ),
     )

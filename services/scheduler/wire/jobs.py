@@ -303,6 +303,7 @@ def _predict(spec: PredictionSpec) -> job_pb2.PredictWork:
         num_of_classes=spec.num_of_classes,
         model_version=spec.model_version,
         classification_only=spec.classification_only,
+        training_overlap=tasks.training_overlap(spec.training_overlap),
     )
 
 

@@ -1,7 +1,7 @@
 """The registry: what the scheduler asks of it, in its contracts and in the scheduler's words."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -27,6 +27,7 @@ from services.scheduler.domain.spec import (
     InputSpec,
     PinnedPath,
     PredictionRequest,
+    TrainingOverlap,
     TrainingRequest,
     TrainingSpec,
 )
@@ -48,6 +49,8 @@ T = TypeVar("T")
 _PARALLEL = 16
 # With 500 paths each, still less than a message may hold.
 _VERSIONS_A_PAGE = 25
+# The first comparison with a listing of a million samples reads all of it.
+_OVERLAP_WITHIN_S = 60.0
 
 
 class RegistryLibrary:
@@ -79,12 +82,31 @@ class RegistryLibrary:
 
     async def prediction_facts(self, request: PredictionRequest) -> Facts:
         """What the registry knows about all that a prediction names."""
-        resource, paths, version = await asyncio.gather(
+        resource, paths, version, overlap = await asyncio.gather(
             self._resource_exists(request.compute_resource),
             self._paths(request.data_paths),
             self._version(request.model_version),
+            self.training_overlap(request.model_version, request.data_paths),
         )
-        return Facts(resource_exists=resource, paths=paths, version=version)
+        return Facts(resource_exists=resource, paths=paths, version=version, training_overlap=overlap)
+
+    async def training_overlap(self, model_version: str, data: Sequence[str]) -> TrainingOverlap | None:
+        """How much of data paths or snapshots the version was trained with (P7); None if it cannot tell."""
+        if not data:
+            return None
+        request = model_service_pb2.MeasureTrainingOverlapRequest(name=model_version, data=data)
+        overlap = await self._known(
+            model_version,
+            lambda: self._models.MeasureTrainingOverlap(request, timeout=_OVERLAP_WITHIN_S),
+        )
+        if overlap is None:
+            return None
+        return TrainingOverlap(
+            sample_count=overlap.sample_count,
+            trained_sample_count=overlap.trained_sample_count,
+            trained_group_count=overlap.trained_group_count,
+            affected_sample_count=overlap.affected_sample_count,
+        )
 
     async def pin(self, data_path: str) -> PinnedPath:
         """Pin the path's present listing for ever."""

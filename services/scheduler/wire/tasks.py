@@ -1,5 +1,7 @@
 """Tasks on the wire."""
 
+from dataclasses import asdict
+
 import numpy as np
 from loupe.registry.v1 import model_pb2
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
@@ -18,6 +20,7 @@ from services.scheduler.domain.spec import (
     PredictionRequest,
     PredictionSpec,
     Preprocessing,
+    TrainingOverlap,
     TrainingRequest,
     TrainingSpec,
 )
@@ -47,6 +50,7 @@ def request(message: task_pb2.Task) -> TrainingRequest | PredictionRequest:
                 confidence_threshold=spec.confidence_threshold,
                 filter_resolution=spec.filter_resolution,
                 classification_only=spec.classification_only,
+                acknowledge_training_overlap=spec.acknowledge_training_overlap,
                 priority=message.priority,
             )
         case "export":
@@ -169,8 +173,13 @@ def listed_task(view: TaskView[ListedTask]) -> task_pb2.Task:
     elif spec.format:
         message.export.CopyFrom(_export(spec.tried_version, spec.format, spec.compute_resource))
     else:
-        message.prediction.model_version = spec.tried_version
-        message.prediction.compute_resource = spec.compute_resource
+        message.prediction.CopyFrom(
+            task_pb2.PredictionSpec(
+                model_version=spec.tried_version,
+                compute_resource=spec.compute_resource,
+                training_overlap=training_overlap(spec.training_overlap),
+            )
+        )
     return message
 
 
@@ -228,8 +237,15 @@ def _prediction(spec: PredictionSpec) -> task_pb2.PredictionSpec:
         confidence_threshold=spec.confidence_threshold,
         filter_resolution=spec.filter_resolution,
         classification_only=spec.classification_only,
+        acknowledge_training_overlap=spec.acknowledge_training_overlap,
         snapshots=[pinned.snapshot for pinned in spec.pinned],
+        training_overlap=training_overlap(spec.training_overlap),
     )
+
+
+def training_overlap(value: TrainingOverlap | None) -> model_pb2.TrainingOverlap | None:
+    """How much of the data was trained with; None if nobody looked."""
+    return None if value is None else model_pb2.TrainingOverlap(**asdict(value))
 
 
 def _export(version: str, its: PackageFormat, compute_resource: str) -> task_pb2.ExportSpec:

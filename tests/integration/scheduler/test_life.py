@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from loupe.events.v1 import events_pb2
-from loupe.registry.v1 import model_service_pb2
+from loupe.registry.v1 import model_pb2, model_service_pb2
 from loupe.scheduler.v1 import job_pb2, job_service_pb2, task_pb2, task_service_pb2
 
 from services.kit.errors import (
@@ -466,6 +466,47 @@ async def test_a_prediction_runs_and_is_never_released(bench: Any, path_importer
         task_service_pb2.ListTasksRequest(model_version=released.model_version)
     )
     assert [one.name for one in found.tasks] == [task.name]
+    assert found.tasks[0].prediction.HasField("training_overlap")
+    assert held.lease.predict.training_overlap == task.prediction.training_overlap
+    assert task.prediction.training_overlap == model_pb2.TrainingOverlap(sample_count=3)
+
+
+async def test_p7_a_prediction_on_training_data_is_acknowledged_and_marked(bench: Any, stack: Any) -> None:
+    """P7: nobody predicts on what the version was trained with unawares; the task says it for ever."""
+    released = await bench.released()
+    spec = task_pb2.PredictionSpec(
+        model_version=released.model_version, data_paths=[bench.data_path], compute_resource=bench.resource
+    )
+    request = task_pb2.Task(prediction=spec)
+    checked = await bench.engineer.tasks.ValidateTask(
+        task_service_pb2.ValidateTaskRequest(task=request, step=2)
+    )
+    (finding,) = checked.findings
+    assert (finding.reason, finding.warning) == ("UNACKNOWLEDGED_TRAINING_OVERLAP", True)
+    assert finding.acknowledge_with == finding.field == "acknowledge_training_overlap"
+    assert "12 of 12" in finding.message
+    assert "12" in finding.message_zh
+    with pytest.raises(InvalidArgument) as refused:
+        await bench.engineer.tasks.CreateTask(task_service_pb2.CreateTaskRequest(task=request))
+    assert [one.reason for one in refused.value.violations] == ["UNACKNOWLEDGED_TRAINING_OVERLAP"]
+    request.prediction.acknowledge_training_overlap = True
+    checked = await bench.engineer.tasks.ValidateTask(task_service_pb2.ValidateTaskRequest(task=request))
+    assert [(one.reason, one.acknowledge_with) for one in checked.findings] == [("TRAINING_OVERLAP", "")]
+    task = await bench.engineer.tasks.CreateTask(task_service_pb2.CreateTaskRequest(task=request))
+    overlap = model_pb2.TrainingOverlap(sample_count=12, trained_sample_count=12, affected_sample_count=12)
+    held = await bench.worker.acquire()
+    assert held.lease.predict.training_overlap == overlap
+    found = await bench.engineer.tasks.ListTasks(
+        task_service_pb2.ListTasksRequest(model_version=released.model_version)
+    )
+    for shown in (task, await bench.get(task), *found.tasks):
+        assert shown.prediction.training_overlap == overlap
+    # A prediction from before this was looked at: nobody knows.
+    await stack.execute(
+        "UPDATE tasks SET spec = spec - 'training_overlap' - 'acknowledge_training_overlap' WHERE id = :id",
+        id=task.name.removeprefix("tasks/"),
+    )
+    assert not (await bench.get(task)).prediction.HasField("training_overlap")
 
 
 async def test_a_retraining_becomes_the_next_version(bench: Any) -> None:

@@ -75,6 +75,7 @@ class Life:
             model_version=self.version,
             data_paths=[self.bench.data_path],
             compute_resource=self.bench.resource,
+            acknowledge_training_overlap=True,
         )
         return await self.bench.engineer.tasks.CreateTask(
             task_service_pb2.CreateTaskRequest(task=task_pb2.Task(prediction=spec))

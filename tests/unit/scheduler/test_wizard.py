@@ -12,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.scheduler.domain.params import NetworkParams, parse_model_params, parse_object
-from services.scheduler.domain.spec import Augmentation, InputSpec, PredictionRequest, TrainingRequest
+from services.scheduler.domain.spec import (
+    Augmentation,
+    InputSpec,
+    PredictionRequest,
+    TrainingOverlap,
+    TrainingRequest,
+)
 from services.scheduler.domain.wizard import (
     CodeCount,
     Examination,
@@ -648,6 +654,15 @@ def test_p1_what_a_prediction_is_told() -> None:
     )
     only(predict(data_paths=(EMPTY,)), "data_paths[0]", "INVALID_DATA_PATH")
     only(predict(data_paths=(GOOD, EXTRA)), "data_paths", "SAMPLES_OF_UNLISTED_CODES", "warning")
+    overlapping = replace(FACTS, training_overlap=TrainingOverlap(400, 312, 9, 330))
+    told = only(predict(overlapping), "acknowledge_training_overlap", "UNACKNOWLEDGED_TRAINING_OVERLAP")
+    assert all(number in told for number in ("312", "400", "9", "330"))
+    acknowledged = predict(overlapping, acknowledge_training_overlap=True)
+    only(acknowledged, "data_paths", "TRAINING_OVERLAP", "warning")
+    assert acknowledged.spec.training_overlap == overlapping.training_overlap
+    clean = predict(replace(FACTS, training_overlap=TrainingOverlap(400, 0, 0, 0)))
+    assert clean.findings == ()
+    assert clean.spec.training_overlap.sample_count == 400
     only(predict(confidence_threshold=1.0), "confidence_threshold", "OUT_OF_RANGE")
     only(predict(confidence_threshold=float("nan")), "confidence_threshold", "OUT_OF_RANGE")
     only(predict(batch_size=5000), "batch_size", "OUT_OF_RANGE")
