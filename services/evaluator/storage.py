@@ -1,6 +1,7 @@
 """Reports and samples in PostgreSQL, schema `evaluator`. Rows stay in here."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -27,6 +28,7 @@ from services.evaluator.domain.report import (
     ReportKind,
     SampleResult,
     StoredSample,
+    TrainingOverlap,
     Verdict,
 )
 
@@ -53,6 +55,11 @@ _report = sa.Table(
     sa.Column("below_threshold_count", sa.BigInteger),
     sa.Column("pixel_counts", ARRAY(sa.BigInteger, dimensions=2)),
     sa.Column("pixel_sample_count", sa.BigInteger),
+    # NULL: nobody looked.
+    sa.Column("overlap_sample_count", sa.BigInteger),
+    sa.Column("overlap_trained_sample_count", sa.BigInteger),
+    sa.Column("overlap_trained_group_count", sa.BigInteger),
+    sa.Column("overlap_affected_sample_count", sa.BigInteger),
 )
 sample_table = sa.Table(
     "sample_result",
@@ -121,6 +128,8 @@ class Reports:
                 _report.c.data_paths.overlap(one.c.data_paths),
                 _classes(_report).overlap(_classes(one)),
             )
+        if wanted.official:
+            query = query.where(_report.c.id == _official_of(_report))
         if after is not None:
             key = sa.tuple_(_report.c.create_time, _report.c.id)
             query = query.where(key < sa.tuple_(sa.literal(after.create_time), sa.literal(after.id)))
@@ -144,6 +153,7 @@ class Reports:
                 data_paths=list(report.header.data_paths),
                 images_per_s=report.header.images_per_s,
                 create_time=report.create_time,
+                **_overlap(report.header.training_overlap),
                 **_counts(report.counts),
             )
             .on_conflict_do_nothing(index_elements=["job"])
@@ -174,6 +184,22 @@ class Reports:
             sa.select(_deleted_task.c.task).where(_deleted_task.c.task == task)
         )
         return found is not None
+
+
+def _official_of(report: sa.FromClause) -> sa.ScalarSelect[Any]:
+    """Which report of the same version is the official one (P2, P7)."""
+    its = report.alias("its")
+    return (
+        sa.select(its.c.id)
+        .where(
+            its.c.model_version == report.c.model_version,
+            its.c.kind == sa.literal_column(str(int(ReportKind.PREDICTION))),
+            its.c.overlap_affected_sample_count == sa.literal_column("0"),
+        )
+        .order_by(its.c.create_time.desc(), its.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
 
 
 def _classes(report: sa.FromClause) -> sa.ColumnElement[Any]:
@@ -350,6 +376,24 @@ def _beyond(
     return key < bound if backward else key > bound
 
 
+def _overlap(value: TrainingOverlap | None) -> dict[str, int | None]:
+    return {
+        f"overlap_{its.name}": None if value is None else getattr(value, its.name)
+        for its in fields(TrainingOverlap)
+    }
+
+
+def _to_overlap(row: sa.Row[Any]) -> TrainingOverlap | None:
+    if row.overlap_sample_count is None:
+        return None
+    return TrainingOverlap(
+        row.overlap_sample_count,
+        row.overlap_trained_sample_count,
+        row.overlap_trained_group_count,
+        row.overlap_affected_sample_count,
+    )
+
+
 def _counts(counts: Counts) -> dict[str, Any]:
     return {
         "confusion": list(counts.confusion),
@@ -384,6 +428,7 @@ def _to_report(row: sa.Row[Any]) -> Report:
             confidence_threshold=row.confidence_threshold,
             images_per_s=row.images_per_s,
             data_paths=tuple(row.data_paths),
+            training_overlap=_to_overlap(row),
         ),
         create_time=row.create_time,
         counts=Counts(

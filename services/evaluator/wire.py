@@ -3,11 +3,13 @@
 import contextlib
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from uuid import UUID
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from loupe.evaluator.v1 import report_pb2, report_service_pb2, sample_result_service_pb2
+from loupe.registry.v1 import model_pb2
 
 from services.evaluator.application import MeasuredReport
 from services.evaluator.domain.definitions import DEFINITIONS
@@ -21,6 +23,7 @@ from services.evaluator.domain.report import (
     ReportKind,
     SampleResult,
     StoredSample,
+    TrainingOverlap,
     Verdict,
 )
 from services.evaluator.measuring.metrics import (
@@ -61,6 +64,7 @@ def report_filter(request: report_service_pb2.ListReportsRequest) -> ReportFilte
         model_version=request.model_version,
         kind=ReportKind(request.kind) if request.kind else None,
         comparable_with=report_id(request.comparable_with) if request.comparable_with else None,
+        official=request.official,
     )
 
 
@@ -109,6 +113,18 @@ def header_from(message: report_service_pb2.CreateReportRequest.Header) -> Repor
         confidence_threshold=report.confidence_threshold,
         images_per_s=report.images_per_s,
         data_paths=tuple(report.data_paths),
+        training_overlap=_overlap_from(report.training_overlap)
+        if report.HasField("training_overlap")
+        else None,
+    )
+
+
+def _overlap_from(message: model_pb2.TrainingOverlap) -> TrainingOverlap:
+    return TrainingOverlap(
+        sample_count=message.sample_count,
+        trained_sample_count=message.trained_sample_count,
+        trained_group_count=message.trained_group_count,
+        affected_sample_count=message.affected_sample_count,
     )
 
 
@@ -195,9 +211,14 @@ def report(measured: MeasuredReport, *, defined: bool = True) -> report_pb2.Repo
         data_paths=header.data_paths,
         segmentation=_segmentation(measured),
         definitions=_DEFINITIONS if defined else (),
+        training_overlap=_overlap(header.training_overlap),
     )
     message.create_time.FromDatetime(value.create_time)
     return message
+
+
+def _overlap(value: TrainingOverlap | None) -> model_pb2.TrainingOverlap | None:
+    return None if value is None else model_pb2.TrainingOverlap(**asdict(value))
 
 
 def _overall(metrics: Metrics) -> report_pb2.Overall:

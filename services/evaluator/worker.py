@@ -121,6 +121,8 @@ class EvaluatorCraft:
                 report.kind = report_pb2.REPORT_KIND_PREDICTION
                 report.model_version = work.model_version
                 report.confidence_threshold = work.confidence_threshold
+                if work.HasField("training_overlap"):
+                    report.training_overlap.CopyFrom(work.training_overlap)
             case _:
                 raise TypeError(f"{lease.job} is neither an evaluation nor a prediction nor an export")
         report.weights_sha256 = work.weights_sha256

@@ -17,6 +17,8 @@ class ReportFilter:
     kind: ReportKind | None = None
     comparable_with: UUID | None = None
     """Only other reports that have a data path, and a code of the classifiers, in common with this one."""
+    official: bool = False
+    """Of each version only the newest prediction over data that it was surely not trained with (P2, P7)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,23 @@ class StoredSample:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingOverlap:
+    """How much of a prediction's data its version was trained or validated with (P7)."""
+
+    sample_count: int
+    trained_sample_count: int
+    trained_group_count: int
+    affected_sample_count: int
+    """Samples that were trained with, or whose group was; 0: the report may be official."""
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether the counts agree with each other."""
+        counts = (0, self.trained_sample_count, self.affected_sample_count, self.sample_count)
+        return list(counts) == sorted(counts) and self.trained_group_count >= 0
+
+
+@dataclass(frozen=True, slots=True)
 class ReportHeader:
     """What is known of a report before its samples."""
 
@@ -124,6 +141,8 @@ class ReportHeader:
     confidence_threshold: float
     images_per_s: float = 0.0
     data_paths: tuple[str, ...] = ()
+    training_overlap: TrainingOverlap | None = None
+    """None: nobody looked, or it is no prediction."""
 
     def __post_init__(self) -> None:
         """Refuse a header that contradicts itself, all faults together."""
@@ -143,6 +162,11 @@ class ReportHeader:
                     "header.report.confidence_threshold",
                     "must be in [0, 1)",
                     not 0.0 <= self.confidence_threshold < 1.0,
+                ),
+                (
+                    "header.report.training_overlap",
+                    "must count no more samples trained with than affected, and no more of these than all",
+                    self.training_overlap is not None and not self.training_overlap.is_possible,
                 ),
             )
             if wrong

@@ -140,6 +140,7 @@ class ReportPage:
             page=self,
             report=self.measured.report,
             header=self.measured.report.header,
+            overlap=self.measured.report.header.training_overlap,
             counts=self.measured.report.counts,
             metrics=self.measured.metrics,
             segmentation=self.measured.segmentation,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from google.protobuf import json_format
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
+from loupe.registry.v1 import model_pb2
 
 from services.evaluator.exporting.application import MAX_PICTURES_OF_CODE
 from services.kit.errors import InvalidArgument, NotFound
@@ -191,6 +192,30 @@ async def test_the_html_export_needs_no_other_file_and_no_script(reports: Report
     for definition in report.definitions:
         assert definition.meaning in text
         assert definition.meaning_zh in text
+
+
+@pytest.mark.parametrize(
+    ("overlap", "told"),
+    [
+        (None, ("nobody looked", "不是正式的模型评估报告")),
+        (
+            model_pb2.TrainingOverlap(
+                sample_count=400, trained_sample_count=312, trained_group_count=9, affected_sample_count=330
+            ),
+            ("312 of 400 samples and 9 groups", "no official report", "不是正式的模型评估报告"),
+        ),
+        (model_pb2.TrainingOverlap(sample_count=400), ("none of the samples", "均未参与训练")),
+    ],
+)
+async def test_p7_the_page_says_whether_its_data_was_trained_with(
+    reports: ReportServiceUnderTest, overlap: model_pb2.TrainingOverlap | None, told: tuple[str, ...]
+) -> None:
+    """P7: a page that is mailed about must not be taken for the official report."""
+    report = await reports.create(
+        [sample(1, A, A)], kind=report_pb2.REPORT_KIND_PREDICTION, training_overlap=overlap
+    )
+    _, data = await exported(reports, report.name, report_service_pb2.REPORT_FORMAT_HTML)
+    assert [words for words in told if words not in data.decode()] == []
 
 
 async def test_a_report_of_nothing_is_a_page_too(reports: ReportServiceUnderTest) -> None:

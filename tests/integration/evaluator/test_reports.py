@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.events.v1 import events_pb2
+from loupe.registry.v1 import model_pb2
 from loupe.scheduler.v1 import task_pb2
 
 from services.evaluator.consumers import DeletedTasks
@@ -48,6 +49,56 @@ async def test_a_report_says_what_its_samples_came_to(reports: ReportServiceUnde
     assert created.nonconforming_count == 1
     read = await reports.stub.GetReport(report_service_pb2.GetReportRequest(name=created.name))
     assert read == created
+
+
+def bank(version: str, job: str, trained: int | None) -> dict[str, object]:
+    """A prediction of a version, over 4 samples of which so many were trained with; None: nobody looked."""
+    overlap = model_pb2.TrainingOverlap(
+        sample_count=4, trained_sample_count=trained or 0, affected_sample_count=trained or 0
+    )
+    return {
+        "job": f"jobs/{job}",
+        "kind": report_pb2.REPORT_KIND_PREDICTION,
+        "model_version": version,
+        "training_overlap": None if trained is None else overlap,
+    }
+
+
+async def test_p7_the_official_report_is_the_newest_that_training_never_saw(
+    reports: ReportServiceUnderTest,
+) -> None:
+    """P2, P7: a version judged on what it was trained with, or on who knows what, proves nothing."""
+    version, other = "models/m/versions/v3.01", "models/m/versions/v3.02"
+
+    async def official(version: str = "") -> list[str]:
+        request = report_service_pb2.ListReportsRequest(model_version=version, official=True)
+        return [report.name for report in (await reports.stub.ListReports(request)).reports]
+
+    await reports.create([sample(1, A, A)], job="jobs/validation", kind=report_pb2.REPORT_KIND_VALIDATION)
+    unknown = await reports.create([sample(1, A, A)], **bank(version, "unknown", None))
+    assert not unknown.HasField("training_overlap")
+    assert await official(version) == []
+    first, second = [await reports.create([sample(1, A, B)], **bank(version, job, 0)) for job in "12"]
+    flattering = await reports.create([sample(1, A, A)], **bank(version, "flattering", 1))
+    assert flattering.training_overlap.trained_sample_count == 1
+    assert await official(version) == [second.name]
+    await reports.create([sample(1, A, A)], **bank(other, "other", 4))
+    assert await official(other) == []
+    theirs = await reports.create([sample(1, A, A)], **bank(other, "theirs", 0))
+    assert await official() == [theirs.name, second.name]
+    everything = await reports.stub.ListReports(report_service_pb2.ListReportsRequest(model_version=version))
+    assert [its.name for its in everything.reports] == [
+        flattering.name,
+        second.name,
+        first.name,
+        unknown.name,
+    ]
+
+
+async def test_p7_an_overlap_that_cannot_be_is_refused(reports: ReportServiceUnderTest) -> None:
+    """More samples trained with than there are would be believed by somebody."""
+    with pytest.raises(InvalidArgument, match="trained with"):
+        await reports.create([sample(1, A, A)], **bank("models/m/versions/v3.01", "1", 5))
 
 
 async def test_what_the_masks_of_a_sample_came_to_is_kept(reports: ReportServiceUnderTest) -> None:
