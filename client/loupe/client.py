@@ -207,7 +207,11 @@ class AsyncLoupe:
         return created
 
     async def find_report(self, text: str) -> report_pb2.Report:
-        """The report of a task, of `MODEL@VERSION` (its latest prediction's, P2), or by a report's name."""
+        """The report of a task, of `MODEL@VERSION`, or by a report's name.
+
+        A version's is its official one: of the latest prediction over data that it was not trained with (P2,
+        P7). Without one, that of its validation split.
+        """
         if "@" in text or text.startswith("models/"):
             name = await self._report_of_version(names.model_version(text))
         elif text.startswith("reports/"):
@@ -229,12 +233,15 @@ class AsyncLoupe:
 
     async def _report_of_version(self, name: str) -> str:
         version = await self.models.GetModelVersion(model_service_pb2.GetModelVersionRequest(name=name))
+        official = await self.official_report(version.name)
+        return str(version.report if official is None else official.name)
+
+    async def official_report(self, version: str) -> report_pb2.Report | None:
+        """Of the version's latest prediction over data that it was not trained with, if there is one."""
         answer = await self.reports.ListReports(
-            report_service_pb2.ListReportsRequest(
-                model_version=version.name, kind=report_pb2.REPORT_KIND_PREDICTION, page_size=1
-            )
+            report_service_pb2.ListReportsRequest(model_version=version, official=True, page_size=1)
         )
-        return str(answer.reports[0].name if answer.reports else version.report)
+        return answer.reports[0] if answer.reports else None
 
     async def _report_of_task_or_report(self, text: str) -> str:
         try:
@@ -392,15 +399,25 @@ class Loupe:
         return self.call(submit)
 
     def predict(
-        self, version: str, *, datasets: Sequence[str] = (), paths: Sequence[str] = (), resource: str = "cpu"
+        self,
+        version: str,
+        *,
+        datasets: Sequence[str] = (),
+        paths: Sequence[str] = (),
+        resource: str = "cpu",
+        acknowledge_training_overlap: bool = False,
     ) -> task_pb2.Task:
-        """Submit a question-bank prediction with `MODEL@VERSION`."""
+        """Submit a question-bank prediction with `MODEL@VERSION`.
+
+        `acknowledge_training_overlap`: go on though the version was trained with some of the data (P7).
+        """
 
         async def submit() -> task_pb2.Task:
             spec = task_pb2.PredictionSpec(
                 model_version=names.model_version(version),
                 data_paths=await self.async_client.data_paths(datasets, paths),
                 compute_resource=names.resource("computeResources", resource),
+                acknowledge_training_overlap=acknowledge_training_overlap,
             )
             return await self.async_client.submit(task_pb2.Task(prediction=spec))
 

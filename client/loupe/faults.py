@@ -43,6 +43,14 @@ _BY_REASON: dict[str, tuple[str, str]] = {
         "--image-paths 添加，--acknowledge-missing-paths 确认忽略",
     ),
     "MISSING_TRAINING_PATHS": ("--image-paths adds them", "--image-paths 可添加"),
+    "UNACKNOWLEDGED_TRAINING_OVERLAP": (
+        "a --path with other data, or --acknowledge-training-overlap",
+        "更换 --path，或使用 --acknowledge-training-overlap",
+    ),
+    "TRAINING_OVERLAP": (
+        "a --path with other data, for an official report",
+        "更换 --path 可获得正式报告",
+    ),
     "PARENT_PATH_REMOVED": ("add it with --path", "用 --path 添加"),
     "NOT_A_SEGMENTATION_IMAGE": (
         "another --image, or --no-train-segmentation",
@@ -59,6 +67,9 @@ _BY_FIELD: dict[str, tuple[str, str]] = {
     "parent_version": ("--retrain MODEL@VERSION (loupe models)", "--retrain 模型@版本（loupe models）"),
     "warm_start": ("leave --warm-start out", "去掉 --warm-start"),
     "data_paths": ("--dataset NAME, --path DATASET/PATH", "--dataset 名称，--path 数据集/路径"),
+    "model_version": ("MODEL@VERSION (loupe models)", "模型@版本（loupe models）"),
+    "batch_size": ("--batch-size", "--batch-size"),
+    "confidence_threshold": ("--confidence-threshold", "--confidence-threshold"),
     "compute_resource": ("--resource NAME", "--resource 名称"),
     "training_params": ("--set KEY=VALUE or --train-params FILE", "--set 键=值 或 --train-params 文件"),
     "priority": ("--priority", "--priority"),

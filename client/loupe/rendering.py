@@ -273,6 +273,8 @@ def task_details(task: task_pb2.Task, now: datetime) -> RenderableType:
     }
     data_paths = task.training.data_paths or task.prediction.data_paths
     pairs["data"] = ", ".join(names.short(path) for path in data_paths)
+    if task.WhichOneof("spec") == "prediction":
+        pairs["overlap"] = training_overlap(task.prediction)
     if task.WhichOneof("spec") == "training":
         pairs["image"] = names.short(task.training.algorithm_image_version)
         pairs["environment"] = names.short(task.training.production_environment)
@@ -292,6 +294,32 @@ def failure(value: task_pb2.Failure) -> str:
     return f"{value.code}: {pick(value.message, value.message_zh)}"
 
 
+def training_overlap(value: task_pb2.PredictionSpec | report_pb2.Report) -> RenderableType:
+    """Whether the data of a prediction was trained with, and that its report is then not official (P7)."""
+    if not value.HasField("training_overlap"):
+        return Text(
+            pick(
+                "nobody looked whether the version was trained with this data: not official; predict again",
+                "未检查该版本是否用这些数据训练过：不作为正式报告，请重新预测",
+            ),
+            style="yellow",
+        )
+    overlap = value.training_overlap
+    if not overlap.affected_sample_count:
+        return pick("none of the samples and groups was trained with", "样本和分组均未参与训练")
+    return Text(
+        pick(
+            f"{overlap.trained_sample_count} of {overlap.sample_count} samples and "
+            f"{overlap.trained_group_count} groups were trained or validated with "
+            f"({overlap.affected_sample_count} samples in all): not official",
+            f"{overlap.sample_count} 个样本中的 {overlap.trained_sample_count} 个、"
+            f"{overlap.trained_group_count} 个分组曾用于训练或验证"
+            f"（共涉及 {overlap.affected_sample_count} 个样本）：不作为正式报告",
+        ),
+        style="bold yellow",
+    )
+
+
 def report(value: report_pb2.Report) -> RenderableType:
     """A report whole: overall, per code, confusion matrix, and what the terms mean (E1, P3)."""
     overall = value.overall
@@ -301,6 +329,7 @@ def report(value: report_pb2.Report) -> RenderableType:
         "task": value.task,
         "model": names.short(value.model_version) if value.model_version else "",
         "data": ", ".join(names.short(path) for path in value.data_paths),
+        "overlap": training_overlap(value) if value.kind == report_pb2.REPORT_KIND_PREDICTION else "",
         "samples": f"{overall.sample_count}, {overall.correct_count} correct"
         + (f"; {value.nonconforming_count} nonconforming set aside" if value.nonconforming_count else ""),
         "accuracy": Text.assemble(

@@ -24,8 +24,8 @@ async def compare(  # noqa: PLR0913 -- P2's filters
 ) -> None:
     """Compare two versions or runs on the same bank: fixed, regressed, unchanged, per code (P2).
 
-    BASE and CANDIDATE, released or not, are each a TASK, a REPORT or MODEL@VERSION, which means its latest
-    prediction. Without CANDIDATE: list what BASE can be compared with. Samples are the same where data
+    BASE and CANDIDATE, released or not, are each a TASK, a REPORT or MODEL@VERSION, which means its official
+    report. Without CANDIDATE: list what BASE can be compared with. Samples are the same where data
     path, file and content are. McNemar's test says whether the difference is more than chance.
 
     \b

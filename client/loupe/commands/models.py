@@ -1,11 +1,13 @@
 """`loupe models`, `alias` and `archive`."""
 
+import asyncio
+
 import click
 from loupe import names
 from loupe.client import pages
 from loupe.commands.session import Session, remote
 from loupe.registry.v1 import algorithm_image_pb2, model_pb2, model_service_pb2
-from loupe.rendering import enum_word, facts, human_bytes, local_time, message_json, table
+from loupe.rendering import enum_word, facts, human_bytes, local_time, message_json, percent, table
 from rich.console import Group
 
 
@@ -67,19 +69,30 @@ async def _model(session: Session, name: str, *, archived: bool) -> None:
         parent=resource, page_size=500, show_archived=archived
     )
     versions = [item async for item in pages(session.client.models.ListModelVersions, request, "versions")]
+    official = await asyncio.gather(*(session.client.official_report(version.name) for version in versions))
     rows = [
         (
             names.short(version.name).partition("@")[2],
             ", ".join(version.aliases),
+            "none" if report is None else percent(report.overall.accuracy.value),
             names.short(version.algorithm_image_version),
             names.short(version.parent_version).partition("@")[2] if version.parent_version else "",
             names.short(version.task),
             names.short(version.releaser),
             local_time(version.create_time),
         )
-        for version in versions
+        for version, report in zip(versions, official, strict=True)
     ]
-    columns = ("VERSION", "ALIASES", "IMAGE", "PARENT", "TASK", "RELEASED BY", "RELEASED")
+    columns = (
+        "VERSION",
+        "ALIASES",
+        "ACCURACY",
+        "IMAGE",
+        "PARENT",
+        "TASK",
+        "RELEASED BY",
+        "RELEASED",
+    )
     head = facts(
         {
             "model": names.short(model.name),
@@ -97,6 +110,7 @@ async def _version(session: Session, name: str) -> None:
     version = await session.client.models.GetModelVersion(
         model_service_pb2.GetModelVersionRequest(name=names.model_version(name))
     )
+    official = await session.client.official_report(version.name)
     special = version.code_list[version.num_of_classes :]
     session.out.answer(
         message_json(version),
@@ -111,7 +125,10 @@ async def _version(session: Session, name: str) -> None:
                 "image": names.short(version.algorithm_image_version),
                 "parent": names.short(version.parent_version) if version.parent_version else "",
                 "task": version.task,
-                "report": version.report,
+                "official report": "none: no prediction over data that it was not trained with has ended (P7)"
+                if official is None
+                else f"{official.name}, accuracy {percent(official.overall.accuracy.value)}",
+                "validation report": version.report,
                 "weights": f"sha256 {version.weights_sha256}",
                 "packages": "\n".join(
                     f"{enum_word(model_pb2.PackageFormat, package.format)}, "

@@ -3,6 +3,7 @@
 import click
 from loupe import names
 from loupe.commands.session import Session, remote
+from loupe.commands.train import submitted
 from loupe.commands.watch import fail_unless_good, follow
 from loupe.rendering import message_json
 from loupe.scheduler.v1 import task_pb2
@@ -29,6 +30,11 @@ from loupe.scheduler.v1 import task_pb2
 )
 @click.option("--filter-resolution", is_flag=True, help="Set aside images of a wrong resolution.")
 @click.option("--classification-only", is_flag=True, help="Leave the segmentation network out: faster.")
+@click.option(
+    "--acknowledge-training-overlap",
+    is_flag=True,
+    help="Go on though the version was trained with some of the data (P7).",
+)
 @click.option("--resource", default="cpu", show_default=True, help="Compute resource.")
 @click.option("--request-id", default="", help="The same id gives the same task, however often it is sent.")
 @click.option("--watch", is_flag=True, help="Follow it to its end; exit code 1 if it fails.")
@@ -45,9 +51,13 @@ async def predict(  # noqa: PLR0913 -- P1's parameters
     request_id: str,
     filter_resolution: bool,
     classification_only: bool,
+    acknowledge_training_overlap: bool,
     watch: bool,
 ) -> None:
     """Run a released version over a question bank (P1). VERSION may be an alias or `latest`.
+
+    Data that the version was trained with, by the pictures' content or by group, flatters it: it is told with
+    counts and must be acknowledged, and the report never becomes the version's official one (P7).
 
     \b
     Examples:
@@ -64,8 +74,9 @@ async def predict(  # noqa: PLR0913 -- P1's parameters
         confidence_threshold=confidence_threshold,
         filter_resolution=filter_resolution,
         classification_only=classification_only,
+        acknowledge_training_overlap=acknowledge_training_overlap,
     )
-    created = await session.client.submit(task_pb2.Task(prediction=spec), request_id=request_id)
+    created = await submitted(session, task_pb2.Task(prediction=spec), request_id)
     if not watch:
         session.out.answer(message_json(created), f"submitted {created.name}")
         session.out.hint(f"next: loupe watch {names.short(created.name)}")

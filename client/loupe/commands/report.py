@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 from loupe.commands.session import Session, remote
-from loupe.evaluator.v1 import report_service_pb2
-from loupe.language import in_chinese
+from loupe.evaluator.v1 import report_pb2, report_service_pb2
+from loupe.language import in_chinese, pick
 from loupe.rendering import message_json, threshold_curves
 from loupe.rendering import report as report_page
 from loupe.saving import save
@@ -38,8 +38,8 @@ _FORMATS = {
 async def report(session: Session, of: str, *, thresholds: tuple[float, ...], output: Path | None) -> None:
     """Show a report: accuracy, per code with 95 % intervals, confusion matrix, definitions (E1, P3).
 
-    A version's report is that of its latest question-bank prediction; before there is one, of its validation
-    split.
+    A version's report is its official one: that of its latest question-bank prediction over data that it was
+    not trained with. Without one it is that of its validation split, and that is said (P2, P7).
 
     \b
     Examples:
@@ -59,6 +59,14 @@ async def report(session: Session, of: str, *, thresholds: tuple[float, ...], ou
         curves = await session.client.reports.GetThresholdCurves(request)
         session.out.answer(message_json(curves), threshold_curves(curves))
         return
+    if "@" in of and found.kind == report_pb2.REPORT_KIND_VALIDATION:
+        session.out.say(
+            pick(
+                f"{of} has no official report: no prediction over data that it was not trained with has "
+                "ended; this is the report of its validation split",
+                f"{of} 没有正式的模型评估报告：尚无在未参与训练的数据上完成的题库预测；以下为其验证集的报告",
+            )
+        )
     session.out.answer(message_json(found), report_page(found))
     session.out.hint(f"next: loupe samples {found.name} --verdict misjudged")
 

@@ -169,22 +169,14 @@ async def train(
     if check is None:
         _require_beginning(asked)
     task = await build_task(session, asked)
-    found = await findings(session, task, 0 if check in (None, "all") else int(check))
     if check is not None:
+        found = await findings(session, task, 0 if check == "all" else int(check))
         if any(refuses(finding) for finding in found):
             _refuse(session, found)
         valid = pick("valid", "校验通过")
         session.out.answer(_as_json(found), Group(fault_table(found), valid) if found else valid)
         return
-    try:
-        created = await session.client.submit(task, request_id=request_id)
-    except (InvalidArgument, AlreadyExists):
-        # A request that is repeated is not refused for the name that it holds itself (W12).
-        if any(refuses(finding) for finding in found):
-            _refuse(session, found)
-        raise
-    if warnings := [finding for finding in found if not refuses(finding)]:
-        session.out.tell(fault_table(warnings))
+    created = await submitted(session, task, request_id)
     if not watch:
         text = f"submitted {created.name}: {created.training.model_name} v{created.training.target_major}"
         session.out.answer(message_json(created), f"{text}\n{what_is_trained(created.training)}")
@@ -207,6 +199,21 @@ def what_is_trained(spec: task_pb2.TrainingSpec) -> str:
     text = f"trains {classes} classes ({', '.join(codes[:classes])})"
     special = codes[classes:]
     return text + (f" and {len(special)} special codes ({', '.join(special)})" if special else "")
+
+
+async def submitted(session: Session, task: task_pb2.Task, request_id: str) -> task_pb2.Task:
+    """Submit it and tell the warnings; if it is refused, end with all that was found."""
+    found = await findings(session, task)
+    try:
+        created = await session.client.submit(task, request_id=request_id)
+    except (InvalidArgument, AlreadyExists):
+        # A request that is repeated is not refused for the name that it holds itself (W12).
+        if any(refuses(finding) for finding in found):
+            _refuse(session, found)
+        raise
+    if warnings := [finding for finding in found if not refuses(finding)]:
+        session.out.tell(fault_table(warnings))
+    return created
 
 
 async def findings(session: Session, task: task_pb2.Task, step: int = 0) -> list[Finding]:

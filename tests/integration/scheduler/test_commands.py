@@ -50,7 +50,28 @@ async def test_t3_tasks_are_filtered(bench: Any, command: Command) -> None:
     assert "sleeping" in await command.refused("tasks", "--state", "sleeping")
 
 
-async def test_w_a_submission_that_names_nothing_known_is_refused(bench: Any, command: Command) -> None:
+async def test_p7_a_prediction_on_training_data_must_be_acknowledged(bench: Any, command: Command) -> None:
+    """P7: who predicts on what was trained with is told so before and after, and how to go on."""
+    dataset = bench.data_path.split("/")[1]
+    version = "@".join((await bench.released()).model_version.split("/")[1::2])
+    wish = ("predict", version, "--dataset", dataset, "--resource", bench.resource)
+    refusal = await command.refused(*wish)
+    assert "12 of 12 samples" in refusal
+    assert "--acknowledge-training-overlap" in refusal
+    submitted = await command(*wish, "--acknowledge-training-overlap")
+    assert (submitted.exit_code, "submitted tasks/" in submitted.stdout) == (0, True)
+    assert "12 of 12 samples" in submitted.stderr
+    assert "official" in submitted.stderr
+    (task,) = (await command.json("tasks", "--kind", "prediction", "--name", version.partition("@")[0]))[
+        "tasks"
+    ]
+    assert task["prediction"]["trainingOverlap"]["affectedSampleCount"] == "12"
+    assert "12 of 12 samples" in await command.text("task", task["name"])
+
+
+async def test_w_a_submission_that_names_nothing_known_is_refused(
+    bench: Any, command: Command, path_importer: Any
+) -> None:
     """What a slip in a script is told: the thing, and that it is not there."""
     dataset = bench.data_path.split("/")[1]
     sound = {"--name": "m-1", "--image": "surface-classification", "--dataset": dataset}
@@ -62,8 +83,9 @@ async def test_w_a_submission_that_names_nothing_known_is_refused(bench: Any, co
     assert "none" in await command.refused("predict", f"{model}@v3.01", "--dataset", "none")
     assert "v3.09" in await command.refused("predict", f"{model}@v3.09", "--dataset", dataset)
     assert "question bank" in await command.refused("predict", f"{model}@v3.01")
+    bank = await path_importer(bench.engineer, f"bank-{secrets.token_hex(4)}", "p", {"TPFIP": 1})
     submitted = await command.json(
-        "predict", f"{model}@v3.01", "--dataset", dataset, "--resource", bench.resource
+        "predict", f"{model}@v3.01", "--dataset", bank.split("/")[1], "--resource", bench.resource
     )
     assert task_pb2.TaskState.Value(submitted["state"]) == task_pb2.TASK_STATE_WAITING
 
