@@ -89,7 +89,8 @@ def write_sample(directory: Path, *, per_code: int = 60, seed: int = 0) -> Sampl
         for panel_number, photos in enumerate(_photos_per_panel(wanted)):
             # A generator of its own for every panel: a larger set begins with the smaller one's panels.
             rng = np.random.default_rng([seed, code_index, panel_number])
-            panel = f"{code}-P{panel_number:03d}"
+            # Other seeds draw other panels, which must not pass for the same (D3).
+            panel = f"{code}-P{panel_number:03d}" if seed == 0 else f"{code}-S{seed}-P{panel_number:03d}"
             panels += 1
             scene, mask = _defective_scene(draw, rng)
             for photo in range(photos):

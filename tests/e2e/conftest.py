@@ -106,6 +106,15 @@ def panels(loupe: Loupe, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def bank(loupe: Loupe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Other panels, as many, imported as dataset `bank`; nothing is trained with them."""
+    folder = tmp_path_factory.mktemp("images") / "bank"
+    loupe.json("sample", folder, "--per-code", "6", "--seed", "5")
+    assert loupe.json("data", "import", folder, "--dataset", "bank")["added"] == 35
+    return folder
+
+
+@pytest.fixture(scope="session")
 def trained(loupe: Loupe, panels: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A completed training task; the command watched it to its end."""
     params = tmp_path_factory.mktemp("params") / "model.json"

@@ -140,14 +140,25 @@ def test_a_release_is_v3_01_and_happens_once(
     assert loupe.json("train", "--retrain", "panel-adc@v3.01", "--check") == {"valid": True, "findings": []}
 
 
-def test_a_version_is_tested_against_a_question_bank(loupe: Loupe, released: dict[str, Any]) -> None:
-    """P1 to P4: the prediction's report becomes the version's, and its samples can be listed."""
+def test_a_version_is_tested_against_a_question_bank(
+    loupe: Loupe, released: dict[str, Any], bank: Path
+) -> None:
+    """P1 to P4, P7: a clean prediction's report becomes the version's; its samples can be listed."""
     version = "panel-adc@v3.01"
     assert released["modelVersion"]
+    assert bank.is_dir()
     assert loupe.json("report", version)["kind"] == "REPORT_KIND_VALIDATION"
-    task = loupe.json("predict", version, "--dataset", "panels", "--filter-resolution", "--watch")
+    wish = ("predict", version, "--filter-resolution", "--watch")
+    overlapping = loupe.json(*wish, "--dataset", "panels", "--acknowledge-training-overlap")
+    assert loupe.json("report", overlapping["name"])["trainingOverlap"]["affectedSampleCount"] == "35"
+    assert loupe.json("report", version)["kind"] == "REPORT_KIND_VALIDATION"
+    assert "no official report" in loupe("report", version).stderr
+    assert "none" in loupe("models", version).stdout
+    task = loupe.json(*wish, "--dataset", "bank")
     assert task["state"] == "TASK_STATE_COMPLETED"
     report = loupe.json("report", version)
+    assert report["trainingOverlap"]["affectedSampleCount"] == "0"
+    assert report["name"] in loupe("models", version).stdout
     assert (report["kind"], report["task"]) == ("REPORT_KIND_PREDICTION", task["name"])
     assert int(report["overall"]["sampleCount"]) + int(report["nonconformingCount"]) == 35
     listed = loupe.json("samples", version, "--limit", "1000")["results"]

@@ -93,6 +93,7 @@ async def predicted(installation: Installation, released: task_pb2.Task) -> repo
         data_paths=await installation.client.data_paths(["panels"], []),
         compute_resource="computeResources/cpu",
         confidence_threshold=0.5,
+        acknowledge_training_overlap=True,
     )
     bank = await installation.client.submit(task_pb2.Task(prediction=prediction))
     return await report_of(installation, (await installation.until(bank.name, COMPLETED)).report)
@@ -139,6 +140,10 @@ async def test_a_training_ends_with_a_report_and_a_version_that_predicts(
     assert sum(report.confusion.counts) == report.overall.sample_count
 
     assert predicted.kind == report_pb2.REPORT_KIND_PREDICTION
+    # P7: all of it was trained or validated with, and the report says so.
+    count = predicted.overall.sample_count + predicted.nonconforming_count
+    assert predicted.training_overlap.sample_count == predicted.training_overlap.trained_sample_count == count
+    assert predicted.training_overlap.trained_group_count > 0
     assert predicted.model_version == released.model_version
     samples = await samples_of(installation, predicted.name)
     assert len(samples) == predicted.overall.sample_count + predicted.nonconforming_count

@@ -34,6 +34,16 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(made: Sample
     assert all(ours[file] != other[file] for file in images)
 
 
+def test_another_seeds_panels_are_other_panels(made: SampleSet, tmp_path: Path) -> None:
+    """D3, P7: a bank of another seed shares no panel with a training, so no group's name either."""
+    write_sample(tmp_path / "other", per_code=6, seed=8)
+    groups = [
+        {sample.group for sample in read_folder(folder).samples}
+        for folder in (made.directory, tmp_path / "other")
+    ]
+    assert not groups[0] & groups[1]
+
+
 def test_a_larger_set_begins_with_the_smaller_one(made: SampleSet, tmp_path: Path) -> None:
     """Growing the set adds panels and leaves those that are there, as a fab's data grow."""
     write_sample(tmp_path / "larger", per_code=12, seed=7)

@@ -167,7 +167,7 @@ export const en: Words = {
     trainingParams: "Training parameters",
     preprocessingParams: "Preprocessing parameters",
     validationReport: "Validation report",
-    noReport: "No question bank has been predicted with this version; this is the report of its validation split.",
+    noReport: "This version has no official report: no prediction over data that it was not trained with has ended. This is the report of its validation split.",
   },
   tasks: {
     title: "Training tasks",
@@ -460,6 +460,13 @@ export const en: Words = {
     classificationOnly: "Classifier only",
     submit: "Predict",
     empty: "No bank has been predicted yet. Release a model first, then choose Predict beside its version.",
+  },
+  overlap: {
+    tags: { some: "overlaps training", unknown: "overlap not checked" },
+    some: (trained, all, groups, affected) =>
+      `${trained} of ${all} samples and ${groups} groups were trained or validated with (${affected} samples in all). The figures flatter the version; this is not its official report.`,
+    unknown: "Nobody looked whether the version was trained with this data, so this is not its official report. Predict again to have one.",
+    acknowledge: "I know that this report will not be the official one",
   },
   datasets: {
     title: "Datasets",

@@ -214,7 +214,7 @@ export const zh = {
     trainingParams: "训练参数",
     preprocessingParams: "预处理参数",
     validationReport: "验证报告",
-    noReport: "该版本还没有题库预测报告；显示的是其训练验证报告。",
+    noReport: "该版本没有正式的模型评估报告：尚无在未参与训练的数据上完成的题库预测。显示的是其训练验证报告。",
   },
   tasks: {
     title: "训练任务管理",
@@ -509,6 +509,13 @@ export const zh = {
     classificationOnly: "仅使用分类网络",
     submit: "开始预测",
     empty: "还没有题库预测任务。请先发布模型，再在模型库中点击其版本的“预测”。",
+  },
+  overlap: {
+    tags: { some: "与训练数据重叠", unknown: "未检查重叠" },
+    some: (trained: string, all: string, groups: string, affected: string) =>
+      `${all} 个样本中的 ${trained} 个、${groups} 个分组曾用于该版本的训练或验证（共涉及 ${affected} 个样本）；结果偏高，不作为正式的模型评估报告。`,
+    unknown: "生成时尚未检查该版本是否用这些数据训练过，因此不作为正式的模型评估报告；请重新预测。",
+    acknowledge: "我已了解：该报告不会成为正式的模型评估报告",
   },
   datasets: {
     title: "数据集",

@@ -6,6 +6,7 @@ import { useQuery } from "../api/useQuery";
 import { useSpeech } from "../i18n";
 import { Comparison } from "../shared/Comparison";
 import { Page } from "../shared/Page";
+import { OverlapAlert } from "../shared/overlap";
 import { lastPart, percent, shortPath, time } from "../shared/format";
 import { Answered, Nothing } from "../shared/states";
 
@@ -137,6 +138,13 @@ function Pair({ model, base, candidate, bank, onBank }: PairProps): ReactNode {
                 ))}
               </div>
             </Card>
+            {pair.bank !== "validation" && (
+              <div className="grid" style={{ marginBottom: 12 }}>
+                {(["base", "candidate"] as const).map((side) => (
+                  <OverlapAlert key={side} side={t.compare[side]} overlap={pair[side].trainingOverlap} />
+                ))}
+              </div>
+            )}
             {pair.bank === "validation" && <Alert type="info" showIcon title={t.compare.validationHint} style={{ marginBottom: 12 }} />}
             <Comparison base={lastPart(pair.base.name)} candidate={lastPart(pair.candidate.name)} codes={pair.candidate.codeList} />
           </>

@@ -6,6 +6,7 @@ import { useQuery } from "../api/useQuery";
 import { useSpeech } from "../i18n";
 import { Comparison } from "../shared/Comparison";
 import { Page } from "../shared/Page";
+import { OverlapAlert } from "../shared/overlap";
 import { lastPart, percent, shortPath, shortVersion, time } from "../shared/format";
 import { Answered, Nothing } from "../shared/states";
 import { titlesOf } from "../shared/tasks";
@@ -55,7 +56,7 @@ export default function CompareRuns(): ReactNode {
                       <div className="filters">
                         <Chooser side="candidate" reports={[...others, ...reports.filter((one) => isStranger(one, candidate, others))]} titles={titles} value={candidate} onChange={(value) => { put({ candidate: value }); }} />
                       </div>
-                      <Compared base={base} candidate={candidate} others={others} />
+                      <Compared base={base} candidate={candidate} reports={reports} others={others} />
                     </>
                   )
                 }
@@ -73,16 +74,32 @@ function isStranger(report: Report, candidate: string, others: Report[]): boolea
   return lastPart(report.name) === candidate && !others.some((one) => one.name === report.name);
 }
 
-function Compared({ base, candidate, others }: { base: string; candidate: string; others: Report[] }): ReactNode {
+interface ComparedProps {
+  base: string;
+  candidate: string;
+  reports: Report[];
+  others: Report[];
+}
+
+function Compared({ base, candidate, reports, others }: ComparedProps): ReactNode {
   const { t } = useSpeech();
   if (!candidate) return <Nothing text={t.compare.chooseCandidate} />;
   if (base === candidate) return <Nothing text={t.compare.sameReport} />;
   const found = others.find((report) => lastPart(report.name) === candidate);
+  const sides = { base: reports.find((report) => lastPart(report.name) === base), candidate: found };
   return (
     <>
       {found?.kind === "REPORT_KIND_VALIDATION" && (
         <Alert type="info" showIcon title={t.compare.validationHint} style={{ marginBottom: 12 }} />
       )}
+      <div className="grid" style={{ marginBottom: 12 }}>
+        {(["base", "candidate"] as const).map(
+          (side) =>
+            sides[side]?.kind === "REPORT_KIND_PREDICTION" && (
+              <OverlapAlert key={side} side={t.compare.sides[side]} overlap={sides[side].trainingOverlap} />
+            ),
+        )}
+      </div>
       <Comparison key={`${base} ${candidate}`} base={base} candidate={candidate} codes={found?.codeList ?? []} />
     </>
   );

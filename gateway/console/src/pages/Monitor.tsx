@@ -9,6 +9,7 @@ import { deferred, whenIdle } from "../shared/deferred";
 import { LogTail } from "../shared/LogTail";
 import { LossChart, type Drawn } from "../shared/LossChart";
 import { Page } from "../shared/Page";
+import { OverlapAlert } from "../shared/overlap";
 import { detailed, type Curve } from "../shared/curves";
 import { duration, lastPart, seconds, time, whole } from "../shared/format";
 import { Failure, Loading, Nothing } from "../shared/states";
@@ -44,6 +45,7 @@ export default function Monitor(): ReactNode {
         {task.recoveries > 0 && (
           <Alert className="span-12" type="warning" showIcon title={t.tasks.recovered(task.recoveries)} />
         )}
+        {task.prediction && <OverlapAlert overlap={task.prediction.trainingOverlap} />}
         {task.training && <Stages task={task} />}
         <Course task={task} />
         {task.training && (

@@ -1,5 +1,5 @@
 import { PlusOutlined } from "@ant-design/icons";
-import { Button, Form, InputNumber, Modal, Select, Slider, Switch, Table } from "antd";
+import { Alert, Button, Checkbox, Form, InputNumber, Modal, Select, Slider, Switch, Table } from "antd";
 import { useState, type ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { ApiError, api, type Schemas } from "../api/client";
@@ -10,6 +10,7 @@ import { More } from "../shared/More";
 import { Page } from "../shared/Page";
 import { duration, lastPart, percent, shortPath, shortVersion, time } from "../shared/format";
 import { newId } from "../shared/identity";
+import { OverlapTag } from "../shared/overlap";
 import { useSession } from "../shared/session";
 import { Answered, Failure, Nothing } from "../shared/states";
 import { StateTag, TaskActions, TaskProgress, runtimeS, type Task } from "../shared/tasks";
@@ -68,7 +69,14 @@ export default function Predictions(): ReactNode {
                   <Link to={`/tasks/${lastPart(task.name)}`}>{shortVersion(task.prediction?.modelVersion ?? "")}</Link>
                 ),
               },
-              { title: t.common.state, render: (_, task) => <StateTag task={task} /> },
+              {
+                title: t.common.state,
+                render: (_, task) => (
+                  <>
+                    <StateTag task={task} /> <OverlapTag overlap={task.prediction?.trainingOverlap} />
+                  </>
+                ),
+              },
               { title: t.tasks.progress, render: (_, task) => <TaskProgress task={task} /> },
               { title: t.common.creator, render: (_, task) => lastPart(task.creator) },
               { title: t.tasks.duration, render: (_, task) => duration(runtimeS(task), language) },
@@ -100,12 +108,16 @@ interface Wish {
   batchSize: number;
   filterResolution: boolean;
   classificationOnly: boolean;
+  acknowledgeTrainingOverlap: boolean;
 }
 
 function NewPrediction({ open, version, onClose }: { open: boolean; version: string; onClose: () => void }): ReactNode {
-  const { t } = useSpeech();
+  const { t, pick } = useSpeech();
   const [form] = Form.useForm<Wish>();
   const threshold = Form.useWatch("confidenceThreshold", form) as number | undefined;
+  const modelVersion = (Form.useWatch("modelVersion", form) as string | undefined) ?? "";
+  const dataPaths = (Form.useWatch("dataPaths", form) as string[] | undefined) ?? [];
+  const acknowledged = Form.useWatch("acknowledgeTrainingOverlap", form) as boolean | undefined;
   const [error, setError] = useState<ApiError>();
   // Who submits again, because no answer came, gets the task that was made.
   const [key, setKey] = useState(newId);
@@ -122,6 +134,14 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
       resources: resources.computeResources,
     };
   });
+  // What is to be said of the version and the data, as soon as both are chosen (P7).
+  const checked = useQuery(`predict ${modelVersion} over ${dataPaths.join(" ")}`, async (signal) => {
+    if (!modelVersion || dataPaths.length === 0) return [];
+    const task = { prediction: { modelVersion, dataPaths } };
+    return (await api.post("/v1/tasks:validate", { body: { task, step: 2 }, signal })).findings;
+  });
+  const findings = checked.data ?? [];
+  const unacknowledged = !acknowledged && findings.some((finding) => finding.acknowledgeWith);
   const submit = async (wish: Wish) => {
     setError(undefined);
     try {
@@ -134,6 +154,8 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
     } catch (failure) {
       if (!(failure instanceof ApiError)) throw failure;
       setError(failure);
+      // The data may have changed since it was looked at.
+      checked.reload();
     }
   };
   const names = (all: { name: string }[] | undefined, shown: (name: string) => string) =>
@@ -144,6 +166,7 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
       open={open}
       title={t.predictions.create}
       okText={t.predictions.submit}
+      okButtonProps={{ disabled: unacknowledged }}
       onCancel={onClose}
       onOk={() => {
         form.submit();
@@ -156,6 +179,10 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
         preserve={false}
         requiredMark={false}
         onFinish={submit}
+        onValuesChange={(changed: Partial<Wish>) => {
+          // What was acknowledged was said of other data.
+          if (changed.modelVersion ?? changed.dataPaths) form.setFieldValue("acknowledgeTrainingOverlap", false);
+        }}
         initialValues={{
           ...(version ? { modelVersion: version } : {}),
           dataPaths: [],
@@ -164,6 +191,7 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
           batchSize: 32,
           filterResolution: true,
           classificationOnly: false,
+          acknowledgeTrainingOverlap: false,
         }}
       >
         <Form.Item name="modelVersion" label={t.predictions.version} rules={[{ required: true }]}>
@@ -192,6 +220,23 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
             <Switch />
           </Form.Item>
         </div>
+        <div style={{ display: "grid", gap: 8 }}>
+          {findings.map((finding) => (
+            <Alert
+              key={finding.reason + finding.field}
+              type={finding.warning ? "warning" : "error"}
+              showIcon
+              title={pick(finding.message, finding.messageZh)}
+            />
+          ))}
+        </div>
+        <Form.Item
+          name="acknowledgeTrainingOverlap"
+          valuePropName="checked"
+          hidden={!findings.some((finding) => finding.acknowledgeWith === "acknowledge_training_overlap")}
+        >
+          <Checkbox>{t.overlap.acknowledge}</Checkbox>
+        </Form.Item>
         {error && <Failure error={error} />}
       </Form>
     </Modal>

@@ -10,6 +10,7 @@ import { Suspects } from "../shared/Suspects";
 import { Page } from "../shared/Page";
 import { rows } from "../shared/confusion";
 import { ids, lastPart, percent, shortPath, shortVersion, time, whole } from "../shared/format";
+import { OverlapAlert } from "../shared/overlap";
 import { Answered, Failure, Loading } from "../shared/states";
 
 type Report = Schemas["Report"];
@@ -28,13 +29,13 @@ export default function ReportPage(): ReactNode {
     if (id !== "latest") {
       return { report: await api.get("/v1/reports/{report}", { path: { report: id }, signal }), fallback: false };
     }
-    const newest = await api.get("/v1/reports", { query: { modelVersion: version, pageSize: 1 }, signal });
+    const official = await api.get("/v1/reports", { query: { modelVersion: version, official: true, pageSize: 1 }, signal });
     const [model = "", number = ""] = ids(version);
     const name =
-      newest.reports[0]?.name ??
+      official.reports[0]?.name ??
       (await api.get("/v1/models/{model}/versions/{version}", { path: { model, version: number }, signal })).report;
     const report = await api.get("/v1/reports/{report}", { path: { report: lastPart(name) }, signal });
-    return { report, fallback: newest.reports.length === 0 };
+    return { report, fallback: official.reports.length === 0 };
   });
   if (!found.data) {
     return <Page title={t.report.title}>{found.error ? <Failure error={found.error} retry={found.reload} /> : <Loading />}</Page>;
@@ -98,6 +99,7 @@ function Shown({ report }: { report: Report }): ReactNode {
       }
     >
       <div className="grid">
+        {report.kind === "REPORT_KIND_PREDICTION" && <OverlapAlert overlap={report.trainingOverlap} />}
         <Card size="small" className="span-12" title={t.report.overall} extra={report.dataPaths.map(shortPath).join(", ")}>
           <Overall report={report} />
         </Card>

@@ -8,6 +8,7 @@ import { bytes, duration, ids, percent, shortVersion } from "./format";
 import { jsonFault, knownKeys, learningRate, pathOf, scheduleOf } from "./json";
 import { listing } from "./importing";
 import { augmented, type Pixels } from "./augmentation";
+import { trainedWith } from "./overlap";
 import { admits } from "./session";
 import { digest } from "./sha256";
 import { placeOf } from "./useWindow";
@@ -168,6 +169,13 @@ describe("what a state allows (T)", () => {
     expect(operations(task("TASK_STATE_COMPLETED", "prediction"))).toEqual(["delete"]);
     expect(operations({ ...task("TASK_STATE_TRAINING"), terminating: true })).toEqual([]);
   });
+});
+
+it("data is new to a version only if somebody looked and found nothing (P7)", () => {
+  const counts = { sampleCount: "400", trainedSampleCount: "0", trainedGroupCount: "0" };
+  expect(trainedWith(undefined)).toBe("unknown");
+  expect(trainedWith({ ...counts, affectedSampleCount: "0" })).toBe("none");
+  expect(trainedWith({ ...counts, trainedGroupCount: "1", affectedSampleCount: "3" })).toBe("some");
 });
 
 it("roles admit what comes before them, and nothing else (A2)", () => {
