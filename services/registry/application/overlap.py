@@ -1,6 +1,7 @@
 """Compares data with what made a version's weights (P7)."""
 
 import asyncio
+import logging
 import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from services.registry.storage.manifest_samples import ManifestSamples
 from services.registry.storage.models import Models
 from services.registry.wire import names
 
+_log = logging.getLogger(__name__)
+
 
 class Overlaps:
     """Finds the samples of some data that a version was trained with."""
@@ -27,6 +30,7 @@ class Overlaps:
     def __init__(self, sessions: Sessions, store: ObjectStore) -> None:
         self._sessions = sessions
         self._store = store
+        self._copying: dict[str, asyncio.Task[None]] = {}
 
     async def measure(self, model: str, version_id: str, data: Sequence[str]) -> TrainingOverlap:
         """Compare data paths and snapshots with what made the version's weights; NotFound."""
@@ -44,10 +48,26 @@ class Overlaps:
         async with self._sessions.begin() as session:
             unknown = await ManifestSamples(session).unknown(manifests)
         for manifest in unknown:
-            with tempfile.TemporaryDirectory(prefix="manifest-") as folder:
-                file = Path(folder, "manifest.jsonl")
-                await self._store.download(f"manifests/{manifest}.jsonl", file)
-                await self._put(manifest, file)
+            # It goes on when the caller gives up: a large listing may take longer than a caller waits.
+            await asyncio.shield(self._copying.get(manifest) or self._begin(manifest))
+
+    def _begin(self, manifest: str) -> asyncio.Task[None]:
+        def forget(copying: asyncio.Task[None]) -> None:
+            del self._copying[manifest]
+            error = None if copying.cancelled() else copying.exception()
+            if error is not None:
+                # Whoever still waits is told; a later comparison tries again.
+                _log.warning("manifest not copied", extra={"manifest": manifest}, exc_info=error)
+
+        copying = self._copying[manifest] = asyncio.create_task(self._copy_one(manifest))
+        copying.add_done_callback(forget)
+        return copying
+
+    async def _copy_one(self, manifest: str) -> None:
+        with tempfile.TemporaryDirectory(prefix="manifest-") as folder:
+            file = Path(folder, "manifest.jsonl")
+            await self._store.download(f"manifests/{manifest}.jsonl", file)
+            await self._put(manifest, file)
 
     async def _put(self, manifest: str, file: Path) -> None:
         # One transaction: a manifest of which any line is there is there whole.

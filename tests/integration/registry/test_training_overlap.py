@@ -3,6 +3,7 @@
 import asyncio
 import io
 import secrets
+from pathlib import Path
 
 import pytest
 from google.protobuf import struct_pb2
@@ -15,6 +16,9 @@ from loupe.registry.v1 import (
 from PIL import Image
 
 from services.kit.errors import InvalidArgument, NotFound
+from services.kit.object_store import ObjectStore, ObjectStoreSettings
+from services.kit.settings import load
+from services.registry.application.overlap import Overlaps
 
 from .conftest import Caller, Importer, Registry, encoded, new_path, png, version_of
 
@@ -164,6 +168,35 @@ async def test_p7_first_comparisons_at_once_count_nothing_twice(registry: Regist
     version = await trained(registry, training)
     found = await asyncio.gather(*(measured(engineer, version, bank) for _ in range(8)))
     assert set(found) == {(2, 1, 0, 1)}
+
+
+async def test_p7_a_copy_goes_on_when_its_caller_gives_up(
+    registry: Registry, engineer: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P7: a listing that takes longer than callers wait would else be copied for ever and compared never."""
+    snapshot = await pinned(engineer, await filled(engineer, pictures(81)))
+    version = await trained(registry, snapshot)
+    began, may_go_on, downloads = asyncio.Event(), asyncio.Event(), list[str]()
+    async with ObjectStore(load(ObjectStoreSettings, registry.environment)) as store:
+        download = store.download
+
+        async def held_up(key: str, path: Path) -> None:
+            downloads.append(key)
+            began.set()
+            await may_go_on.wait()
+            await download(key, path)
+
+        monkeypatch.setattr(store, "download", held_up)
+        overlaps = Overlaps(registry.database.sessions, store)
+        model = version.split("/")[1]
+        impatient = asyncio.create_task(overlaps.measure(model, "v3.01", [snapshot]))
+        await began.wait()
+        impatient.cancel()
+        await asyncio.wait([impatient])
+        patient = asyncio.create_task(overlaps.measure(model, "v3.01", [snapshot]))
+        may_go_on.set()
+        assert (await patient).affected_sample_count == 1
+    assert len(downloads) == 1
 
 
 async def test_p7_data_that_is_not_there_is_named(registry: Registry, engineer: Caller) -> None:
