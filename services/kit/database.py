@@ -264,6 +264,7 @@ async def retrying_transient(
                 extra={
                     "what": what,
                     "reason": error.reason,
+                    "error": error.message,
                     "failures": failures,
                     "delay_s": round(delay_s, 3),
                 },

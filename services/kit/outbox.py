@@ -214,7 +214,9 @@ class Relay:
                     raise
                 failures += 1
                 if failures == 1:
-                    _log.warning("outbox relay interrupted", extra={"reason": named.reason})
+                    _log.warning(
+                        "outbox relay interrupted", extra={"reason": named.reason, "error": named.message}
+                    )
                 await asyncio.sleep(self._backoff.delay_s(1))
 
     async def _lead(self) -> None:

@@ -132,7 +132,7 @@ class Process:
                     failures = 0
                 failures += 1
                 transient = isinstance(error, LoupeError) and error.transient
-                extra = {"loop": name, "failures": failures}
+                extra = {"loop": name, "failures": failures, "error": str(error) or repr(error)}
                 if not transient and failures >= self._MAX_FAILURES:
                     _log.critical("a loop keeps failing; the process ends", extra=extra, exc_info=error)
                     self._crash = error

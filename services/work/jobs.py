@@ -81,7 +81,10 @@ async def _answered(what: str, call: Callable[[], Awaitable[T]]) -> T:
                 raise
             failures += 1
             if failures == 1:
-                _log.warning("the scheduler does not answer", extra={"call": what, "reason": error.reason})
+                _log.warning(
+                    "the scheduler does not answer",
+                    extra={"call": what, "reason": error.reason, "error": error.message},
+                )
             await asyncio.sleep(backoff.delay_s(failures))
         else:
             if failures:

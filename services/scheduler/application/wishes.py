@@ -105,7 +105,10 @@ class Wishes:
             await self.numbered(task_id, version)
         except LoupeError as error:
             # The release stands: the registry hears of it from the stream, and we of the number.
-            _log.warning("released, not numbered yet", extra={"task": task.name, "reason": error.reason})
+            _log.warning(
+                "released, not numbered yet",
+                extra={"task": task.name, "reason": error.reason, "error": error.message},
+            )
         return await self.get(task_id)
 
     async def numbered(self, task_id: str, version: str) -> None:

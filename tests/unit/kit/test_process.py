@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from services.kit.backoff import Backoff
+from services.kit.database import retrying_transient
 from services.kit.errors import Unavailable
 from services.kit.process import Process, timestamp
 
@@ -91,6 +92,40 @@ async def test_a_loop_waits_out_what_passes() -> None:
 
     assert await Process().live(main) == 0
     assert failures == 50
+
+
+async def test_a_loop_that_waits_says_for_what(caplog: pytest.LogCaptureFixture) -> None:
+    """A line that names only a class of failures sends the operator looking in the wrong place."""
+    failed = False
+
+    async def main(process: Process) -> None:
+        async def loop() -> None:
+            nonlocal failed
+            if not failed:
+                failed = True
+                raise Unavailable("stream LOSS: insufficient storage")
+            process.stop()
+
+        process.background("sweeper", loop, backoff=QUICK)
+
+    assert await Process().live(main) == 0
+    (told,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert told.__dict__["error"] == "stream LOSS: insufficient storage"
+
+
+async def test_a_start_that_is_retried_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    """A dependency that refuses for ever is not cured by waiting: the log must hold what it said."""
+    failures = iter([Unavailable("stream LOSS: insufficient storage")])
+
+    async def start() -> str:
+        for failure in failures:
+            raise failure
+        return "started"
+
+    assert await retrying_transient(start, what="making streams", backoff=QUICK) == "started"
+    (told,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert told.__dict__["what"] == "making streams"
+    assert told.__dict__["error"] == "stream LOSS: insufficient storage"
 
 
 async def test_a_loop_that_keeps_failing_ends_the_process() -> None:
