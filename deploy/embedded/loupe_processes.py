@@ -18,6 +18,7 @@ _DECIDED_HERE = (
     *(
         "LOUPE_DATABASE_URL",
         "LOUPE_NATS_URL",
+        "LOUPE_STREAM_REPLICAS",
         "LOUPE_S3_",
         "LOUPE_SERVICE_TOKEN",
         "LOUPE_BOOTSTRAP_ADMIN_TOKEN",

@@ -12,6 +12,13 @@ from deploy.embedded.ports import HOST
 from deploy.embedded.process import Launch, ProcessSpec
 from deploy.embedded.readiness import speaks
 
+MAX_FILE_STORE_BYTES = 16 * 1024**3
+"""What JetStream may store and reserve in all. LOSS reserves 1 GiB, or 4 GiB where an earlier build made it;
+the rest is room for TASKS (a year) and MODELS (five years), which reserve nothing.
+
+By default NATS takes three quarters of what is free when it starts. On a disk that has filled since the first
+start, that is too little for the streams that are there already."""
+
 # What JetStream's clients ask of the server to look at a stream and to follow it from any point.
 _READER_MAY_ASK = (
     "$JS.API.INFO",
@@ -82,7 +89,7 @@ class Nats:
         configuration = {
             "server_name": "loupe",
             "listen": self.address,
-            "jetstream": {"store_dir": str(store)},
+            "jetstream": {"store_dir": str(store), "max_file_store": MAX_FILE_STORE_BYTES},
             "authorization": {"users": users},
         }
         path = self._folder / "nats.conf"

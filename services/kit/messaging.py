@@ -11,7 +11,7 @@ import contextlib
 import json
 import logging
 import urllib.parse
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self, TypeVar
@@ -35,6 +35,7 @@ from services.kit.errors import (
     ResourceExhausted,
     Unavailable,
 )
+from services.kit.settings import setting
 
 _log = logging.getLogger(__name__)
 _tracer = telemetry.tracer(__name__)
@@ -43,6 +44,24 @@ M = TypeVar("M", bound=ProtobufMessage)
 
 MESSAGE_ID = "Nats-Msg-Id"
 _PUBLISH_TIMEOUT_S = 2.0
+_API_TIMEOUT_S = 2.0
+_MAX_REPLICAS = 5
+"""What JetStream allows."""
+
+_STREAM_DEFAULTS = (
+    "retention",
+    "storage",
+    "discard",
+    "max_age",
+    "max_bytes",
+    "duplicate_window",
+    "num_replicas",
+    "allow_direct",
+)
+"""What a stream is given when it is made; afterwards the operator may change it."""
+
+_OUT_OF_STORAGE = frozenset({10023, 10047})
+"""Error codes of JetStream: insufficient resources, insufficient storage resources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +90,28 @@ class Message:
 Handler = Callable[[AsyncSession, Message], Awaitable[None]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class StreamSettings:
+    """How a service makes its streams. Later changes are made in NATS, for example by `nats stream edit`."""
+
+    replicas: int = setting(
+        "LOUPE_STREAM_REPLICAS",
+        default=1,
+        doc="Servers of a NATS cluster that keep a copy of each stream. Counts when a stream is made.",
+    )
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.replicas <= _MAX_REPLICAS:
+            raise ValueError(f"LOUPE_STREAM_REPLICAS must be 1 to {_MAX_REPLICAS}, not {self.replicas}")
+
+
 class Messaging:
     """One connection to NATS, reconnected for ever."""
 
     def __init__(self, client: Any) -> None:  # noqa: ANN401 -- nats-py has no types
         self._client = client
         self._jetstream = client.jetstream(timeout=_PUBLISH_TIMEOUT_S)
+        self._told: set[str] = set()
 
     @classmethod
     async def connect(cls, url: str, *, name: str = "loupe", timeout_s: float = 30.0) -> Self:
@@ -146,8 +181,11 @@ class Messaging:
         max_bytes: int = -1,
         replicas: int = 1,
     ) -> None:
-        """Create the stream, or change an existing one to this. File storage; when full the oldest go."""
-        config = api.StreamConfig(
+        """Create the stream if there is none. File storage; when full the oldest go.
+
+        An existing one is its operator's: it gets the subjects that it lacks, and keeps its other settings.
+        """
+        wanted = api.StreamConfig(
             name=name,
             subjects=list(subjects),
             retention=api.RetentionPolicy.LIMITS,
@@ -160,10 +198,51 @@ class Messaging:
             allow_direct=True,
         )
         with _named(f"stream {name}"):
-            try:
-                await self._jetstream.add_stream(config)
-            except nats.js.errors.BadRequestError:  # it exists with another configuration
-                await self._jetstream.update_stream(config)
+            # Look first: NATS counts the reservation of a stream that is created again twice, and refuses.
+            existing = await self._stream_settings(name)
+            if existing is None:
+                try:
+                    await self._jetstream.add_stream(wanted)
+                except nats.js.errors.APIError:
+                    # Another replica may have made it since; then its settings are good enough.
+                    existing = await self._stream_settings(name)
+                    if existing is None:
+                        raise
+                else:
+                    return
+            complete = _with_subjects(existing.get("subjects") or (), subjects)
+            if complete is not None:
+                await self._ask_jetstream(f"STREAM.UPDATE.{name}", {**existing, "subjects": complete})
+                _log.info("subjects added to a stream", extra={"stream": name, "subjects": complete})
+        self._tell_differences(name, existing, wanted.as_dict())
+
+    async def _stream_settings(self, name: str) -> dict[str, Any] | None:
+        """The settings of a stream as NATS has them; None if there is no such stream."""
+        try:
+            settings: dict[str, Any] = (await self._ask_jetstream(f"STREAM.INFO.{name}"))["config"]
+        except nats.js.errors.NotFoundError:
+            return None
+        return settings
+
+    async def _ask_jetstream(self, what: str, request: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        # Not by nats-py's StreamConfig, which drops the settings that it does not know: an update would
+        # then reset them.
+        payload = b"" if request is None else json.dumps(request).encode()
+        delivered = await self._client.request(f"$JS.API.{what}", payload, timeout=_API_TIMEOUT_S)
+        answer: dict[str, Any] = json.loads(delivered.data)
+        if "error" in answer:
+            raise nats.js.errors.APIError.from_error(answer["error"])
+        return answer
+
+    def _tell_differences(self, name: str, existing: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+        differs = {
+            setting: {"here": existing.get(setting), "default": wanted[setting]}
+            for setting in _STREAM_DEFAULTS
+            if existing.get(setting) != wanted[setting]
+        }
+        if differs and name not in self._told:
+            self._told.add(name)
+            _log.info("a stream keeps its own settings", extra={"stream": name, "differs": differs})
 
     async def publish(
         self,
@@ -262,7 +341,10 @@ class Consumer:
                     raise
                 failures += 1
                 if failures == 1:
-                    _log.warning("consumer waits", extra={"durable": self._durable, "reason": error.reason})
+                    _log.warning(
+                        "consumer waits",
+                        extra={"durable": self._durable, "reason": error.reason, "error": error.message},
+                    )
                 await asyncio.sleep(min(2.0, self._backoff.delay_s(failures)))
 
     async def _ensure(self) -> None:
@@ -409,8 +491,43 @@ def _named(what: str) -> Any:  # noqa: ANN401 -- a generator that contextmanager
         ) from error
     except nats.js.errors.NotFoundError as error:
         raise NotFound(f"{what}: {error.description}", reason="STREAM_NOT_FOUND") from error
+    except nats.js.errors.APIError as error:
+        raise Unavailable(f"{what}: {_refusal(error)}", reason="MESSAGING_UNAVAILABLE") from error
     except (nats.errors.Error, TimeoutError, ConnectionError) as error:
-        raise Unavailable(f"{what}: {error!r}", reason="MESSAGING_UNAVAILABLE") from error
+        raise Unavailable(f"{what}: {str(error) or repr(error)}", reason="MESSAGING_UNAVAILABLE") from error
+
+
+def _refusal(error: nats.js.errors.APIError) -> str:
+    if error.description is None:
+        return "JetStream does not answer; NATS must run with JetStream enabled"
+    remedy = ""
+    if error.err_code in _OUT_OF_STORAGE:
+        remedy = "; raise max_file_store of NATS, free its disk, or let streams reserve less (max_bytes)"
+    return f"NATS refuses: {error.description} (error {error.err_code or error.code}){remedy}"
+
+
+def _with_subjects(present: Sequence[str], needed: Sequence[str]) -> list[str] | None:
+    """The subjects of a stream with those that it lacks; None if it lacks none.
+
+    NATS refuses a stream whose subjects overlap: one that a wider one covers is left out.
+    """
+    lacking = [subject for subject in needed if not any(_covers(other, subject) for other in present)]
+    if not lacking:
+        return None
+    return [*(s for s in present if not any(_covers(wider, s) for wider in lacking)), *lacking]
+
+
+def _covers(pattern: str, subject: str) -> bool:
+    """Whether `pattern` matches everything that `subject`, a pattern too, matches."""
+    ours, theirs = pattern.split("."), subject.split(".")
+    if ours[-1] == ">":
+        ours = ours[:-1]
+        if len(theirs) <= len(ours):
+            return False
+        theirs = theirs[: len(ours)]
+    return len(ours) == len(theirs) and all(
+        one == other or (one == "*" and other != ">") for one, other in zip(ours, theirs, strict=True)
+    )
 
 
 async def _says_info(server: str) -> bool:

@@ -53,7 +53,9 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     await retrying_transient(store.ensure_bucket, what="looking for the bucket")
     inspector = await process.enter(Inspector(settings.objects, threads=settings.inspection_threads))
     messaging = await process.enter(await Messaging.connect(settings.nats_url, name=SCHEMA))
-    await retrying_transient(lambda: ensure_streams(messaging), what="making streams")
+    await retrying_transient(
+        lambda: ensure_streams(messaging, replicas=settings.streams.replicas), what="making streams"
+    )
     signals = await process.enter(Signals(settings.database_url))
     process.background("outbox relay", Relay(database, messaging, signals).run)
     process.background("release consumer", ReleaseConsumer(messaging, database.sessions, clock).run)

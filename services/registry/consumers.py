@@ -24,9 +24,11 @@ _POLL_S = 1.0
 _log = logging.getLogger(__name__)
 
 
-async def ensure_streams(messaging: Messaging) -> None:
+async def ensure_streams(messaging: Messaging, *, replicas: int) -> None:
     """Make the streams that the registry publishes to."""
-    await messaging.ensure_stream(MODELS_STREAM, MODELS_SUBJECTS, max_age_s=MODELS_MAX_AGE_S)
+    await messaging.ensure_stream(
+        MODELS_STREAM, MODELS_SUBJECTS, max_age_s=MODELS_MAX_AGE_S, replicas=replicas
+    )
 
 
 class ReleaseConsumer:

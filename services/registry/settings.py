@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 
+from services.kit.messaging import StreamSettings
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.settings import setting
 from services.kit.tls import TlsSettings
@@ -29,6 +30,7 @@ class Settings:
         doc="loupe_<id>_<secret>: becomes a token of user `admin` at start; unset = none is made",
     )
     tls: TlsSettings
+    streams: StreamSettings
     listen: str = setting("LOUPE_LISTEN", default="127.0.0.1:7101", doc="host:port of the gRPC server")
     inspection_threads: int = setting(
         "LOUPE_INSPECTION_THREADS",

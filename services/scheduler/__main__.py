@@ -40,7 +40,12 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
             lambda: Messaging.connect(settings.nats_url, name="scheduler"), what="connecting to NATS"
         )
     )
-    await retrying_transient(lambda: consumers.ensure_streams(messaging), what="making streams")
+    await retrying_transient(
+        lambda: consumers.ensure_streams(
+            messaging, loss_bytes=settings.loss_stream_bytes, replicas=settings.streams.replicas
+        ),
+        what="making streams",
+    )
     objects = await process.enter(ObjectStore(settings.objects))
     registry = await process.enter(
         connect(

@@ -19,15 +19,22 @@ _DAY_S = 86_400.0
 _POLL_S = 1.0
 
 
-async def ensure_streams(messaging: Messaging) -> None:
+async def ensure_streams(messaging: Messaging, *, loss_bytes: int, replicas: int) -> None:
     """Make the streams that the scheduler publishes to. MODELS is the registry's."""
     # A year: whoever was away asks again for everything since N (I2). Transitions are few and small.
     await messaging.ensure_stream(
-        "TASKS", ("loupe.tasks.*.state", "loupe.tasks.*.stage"), max_age_s=365 * _DAY_S
+        "TASKS",
+        ("loupe.tasks.*.state", "loupe.tasks.*.stage"),
+        max_age_s=365 * _DAY_S,
+        replicas=replicas,
     )
     # Points stay in PostgreSQL; the stream is for who follows live or was away over a weekend.
     await messaging.ensure_stream(
-        "LOSS", ("loupe.tasks.*.loss.*",), max_age_s=7 * _DAY_S, max_bytes=4 * 1024**3
+        "LOSS",
+        ("loupe.tasks.*.loss.*",),
+        max_age_s=7 * _DAY_S,
+        max_bytes=loss_bytes,
+        replicas=replicas,
     )
 
 

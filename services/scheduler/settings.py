@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+from services.kit.messaging import StreamSettings
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.settings import setting
 from services.kit.tls import TlsSettings
+
+_MIN_LOSS_STREAM_BYTES = 1024**2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +56,17 @@ class Settings:
     )
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry.")
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR.")
+    loss_stream_bytes: int = setting(
+        "LOUPE_LOSS_STREAM_BYTES",
+        default=1024**3,
+        doc="What NATS reserves for the last seven days of loss events; when full the oldest go. "
+        "Counts when the stream LOSS is made; later `nats stream edit LOSS --max-bytes` changes it.",
+    )
     objects: ObjectStoreSettings
     tls: TlsSettings
+    streams: StreamSettings
     queue: QueueSettings
+
+    def __post_init__(self) -> None:
+        if self.loss_stream_bytes < _MIN_LOSS_STREAM_BYTES:
+            raise ValueError(f"LOUPE_LOSS_STREAM_BYTES must be at least {_MIN_LOSS_STREAM_BYTES}")
