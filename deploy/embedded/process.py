@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-MAX_LOG_BYTES = 10 * 1024 * 1024
+from deploy.embedded.logs import Log
 
 _PR_SET_PDEATHSIG = 1
 _LISTEN = "0A"
@@ -69,15 +69,7 @@ class ProcessSpec:
     """What the kernel sends the process when its supervisor dies."""
 
 
-def open_log(path: Path) -> int:
-    """A descriptor that appends to the log; a log that grew too long is moved aside first."""
-    with contextlib.suppress(FileNotFoundError):
-        if path.stat().st_size > MAX_LOG_BYTES:
-            path.replace(path.with_name(path.name + ".1"))
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-
-
-async def start(launch: Launch, *, log: Path, orphan_signal: signal.Signals) -> asyncio.subprocess.Process:
+async def start(launch: Launch, *, log: Log, orphan_signal: signal.Signals) -> asyncio.subprocess.Process:
     """Start the process in a session of its own, its output in `log`, its life bound to ours."""
     if threading.current_thread() is not threading.main_thread():
         # PR_SET_PDEATHSIG fires when the *thread* that forked ends; only the main one lives as long as we do.
@@ -92,7 +84,7 @@ async def start(launch: Launch, *, log: Path, orphan_signal: signal.Signals) -> 
                 os._exit(1)
 
     account = launch.account
-    descriptor = open_log(log)
+    descriptor = log.open_pipe()
     try:
         return await asyncio.create_subprocess_exec(
             *account.prefix,

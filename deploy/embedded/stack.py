@@ -19,15 +19,19 @@ from pathlib import Path
 
 from deploy.embedded.data_folder import DataFolder
 from deploy.embedded.errors import AlreadyRunning, StackError, StartFailed
-from deploy.embedded.files import tail, write_atomically
+from deploy.embedded.files import write_atomically
+from deploy.embedded.logs import bound_own_log, failure, open_log
 from deploy.embedded.loupe_processes import Workers, import_path, loupe_processes
 from deploy.embedded.ports import SERVICE_PORTS
-from deploy.embedded.process import is_alive, memory_bytes, open_log, process_tree
+from deploy.embedded.process import is_alive, memory_bytes, process_tree
 from deploy.embedded.servers import EmbeddedServers, nothing_more
 from deploy.embedded.state import ProcessState, StackState, State, read_state
 
 MAX_FIRST_RESTARTS = 4
 """A process that ended more often than this before it was ever ready makes a detached `up` give up."""
+
+SUPERVISOR = "supervisor"
+"""Its name among the logs."""
 
 _POLL_INTERVAL_S = 0.05
 _LOOK_INTERVAL_S = 2.0
@@ -154,7 +158,7 @@ async def run_until_signalled(
             _write_client_file(stack)
         ready = asyncio.create_task(stack.wait_ready())
         stopped = asyncio.create_task(stop.wait())
-        watching = asyncio.create_task(_stop_without(stack.folder, stop))
+        watching = asyncio.create_task(_watch(stack.folder, stop))
         await asyncio.wait({ready, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
             await ready
@@ -166,8 +170,11 @@ async def run_until_signalled(
         await stack.stop(kill=not stack.folder.is_there)
 
 
-async def _stop_without(folder: DataFolder, stop: asyncio.Event) -> None:
-    while folder.is_there:  # noqa: ASYNC110 - the file system wakes nobody
+async def _watch(folder: DataFolder, stop: asyncio.Event) -> None:
+    """Stop without the folder; and keep the supervisor's own log bounded, as it keeps the others'."""
+    while folder.is_there:
+        with contextlib.suppress(OSError):
+            bound_own_log(folder.log(SUPERVISOR))
         await asyncio.sleep(_LOOK_INTERVAL_S)
     stop.set()
 
@@ -263,7 +270,7 @@ def _start_daemon(
     folder: DataFolder, *, trainers: int, evaluators: int, services: bool
 ) -> subprocess.Popen[bytes]:
     folder.create()
-    descriptor = open_log(folder.log("supervisor"))
+    descriptor = open_log(folder.log(SUPERVISOR))
     try:
         return subprocess.Popen(
             [
@@ -310,25 +317,27 @@ def _follow(
     """Wait until the supervisor of the folder, whoever started it, says that everything is ready."""
     deadline = time.monotonic() + timeout_s
     seen: dict[str, ProcessState] = {}
+    started_s = time.time()
     while True:
         # In this order: a daemon that has ended by now has given the folder back when it is looked at.
         daemon_ended = daemon is None or daemon.poll() is not None
         pid = folder.supervisor_pid()
         stored = read_state(folder.state_file)
         if stored is not None and stored.supervisor_pid == pid:
+            started_s = stored.started_at
             for process in stored.processes:
                 if seen.get(process.name) != process:
                     seen[process.name] = process
                     on_event(process)
                 if process.ready_at is None and process.restarts > MAX_FIRST_RESTARTS:
-                    raise _failure(folder, process.name, f"does not come up ({process.detail})")
+                    raise _failure(folder, process.name, f"does not come up ({process.detail})", started_s)
             if stored.state is State.READY:
                 return status(folder.root)
         if daemon_ended and pid is None:
-            raise _failure(folder, "supervisor", "ended while starting")
+            raise _failure(folder, SUPERVISOR, "ended while starting", started_s)
         if time.monotonic() > deadline:
-            late = next((p.name for p in seen.values() if p.ready_at is None), "supervisor")
-            raise _failure(folder, late, f"is not ready after {timeout_s:g} s")
+            late = next((p.name for p in seen.values() if p.ready_at is None), SUPERVISOR)
+            raise _failure(folder, late, f"is not ready after {timeout_s:g} s", started_s)
         time.sleep(_POLL_INTERVAL_S)
 
 
@@ -340,6 +349,5 @@ def _wait_for_other(folder: DataFolder, timeout_s: float, on_event: OnEvent) -> 
     return _follow(folder, timeout_s, on_event)
 
 
-def _failure(folder: DataFolder, process: str, reason: str) -> StartFailed:
-    log = folder.log(process)
-    return StartFailed(process, reason, log, tail(log))
+def _failure(folder: DataFolder, process: str, reason: str, since_s: float) -> StartFailed:
+    return failure(process, reason, folder.log(process), since_s=since_s)

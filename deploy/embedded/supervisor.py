@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.embedded.errors import StartFailed
-from deploy.embedded.files import tail
+from deploy.embedded.logs import Log, failure
 from deploy.embedded.process import ProcessSpec, listens, start
 from deploy.embedded.state import ProcessState, State
 
@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 class _Supervised:
     spec: ProcessSpec
     state: ProcessState
+    log: Log
     was_ready: asyncio.Event = field(default_factory=asyncio.Event)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
@@ -46,12 +47,16 @@ class Supervisor:
         log_dir: Path,
         on_change: Callable[[ProcessState], None] = lambda _: None,
     ) -> None:
-        self._log_dir = log_dir
         self._on_change = on_change
         self._kill = False
+        self._started_s = time.time()
         self._levels = _levels(processes)
         self._supervised = {
-            spec.name: _Supervised(spec, ProcessState(name=spec.name, address=spec.address))
+            spec.name: _Supervised(
+                spec,
+                ProcessState(name=spec.name, address=spec.address),
+                Log(log_dir / f"{spec.name}.log"),
+            )
             for level in self._levels
             for spec in level
         }
@@ -67,6 +72,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Begin; `wait_ready` tells when it is done."""
+        self._started_s = time.time()
         for supervised in self._supervised.values():
             supervised.task = asyncio.create_task(self._keep_running(supervised), name=supervised.spec.name)
 
@@ -101,8 +107,8 @@ class Supervisor:
             await asyncio.gather(*tasks)
 
     def _failure(self, supervised: _Supervised, reason: str) -> StartFailed:
-        log = self._log_dir / f"{supervised.spec.name}.log"
-        return StartFailed(supervised.spec.name, reason, log, tail(log))
+        supervised.log.settle()
+        return failure(supervised.spec.name, reason, supervised.log.path, since_s=self._started_s)
 
     def _change(self, supervised: _Supervised, **changes: Any) -> None:  # noqa: ANN401 - fields of ProcessState
         supervised.state = replace(supervised.state, **changes)
@@ -141,8 +147,7 @@ class Supervisor:
             launch = await asyncio.to_thread(spec.prepare)
             if supervised.stop.is_set():
                 return 0.0, ""
-            log = self._log_dir / f"{spec.name}.log"
-            child = await start(launch, log=log, orphan_signal=spec.orphan_signal)
+            child = await start(launch, log=supervised.log, orphan_signal=spec.orphan_signal)
         except Exception as error:  # noqa: BLE001 - the process boundary: whatever it is, it is reported and retried
             _log.debug("%s could not be started", spec.name, exc_info=True)
             return 0.0, f"could not be started: {error}"
@@ -162,6 +167,8 @@ class Supervisor:
             await self._end(child, exited, spec.stop_signal, 0.0 if self._kill else spec.stop_timeout_s)
         healthy_s = 0.0 if ready_since is None else time.monotonic() - ready_since
         status = await exited
+        # Before its end is told: whoever hears of it reads there why.
+        await asyncio.to_thread(supervised.log.settle)
         if spec.clear is not None:
             try:
                 await asyncio.to_thread(spec.clear)

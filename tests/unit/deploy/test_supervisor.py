@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import os
 import signal
 import socket
@@ -14,7 +15,7 @@ import pytest
 
 from deploy.embedded.errors import StartFailed
 from deploy.embedded.ports import HOST, assign
-from deploy.embedded.process import MAX_LOG_BYTES, Launch, ProcessSpec, is_alive
+from deploy.embedded.process import Launch, ProcessSpec, is_alive
 from deploy.embedded.readiness import answers_http, speaks
 from deploy.embedded.state import ProcessState, State
 from deploy.embedded.supervisor import Supervisor
@@ -122,6 +123,41 @@ async def test_a_process_that_does_not_come_up_is_reported_with_its_last_words(t
     assert "the disk is full" in failure.value.log_tail
 
 
+async def test_a_process_that_is_not_ready_is_reported_with_its_last_complaint(tmp_path: Path) -> None:
+    """Nobody looks at a disk that is full because of "not ready after 180 s"."""
+
+    def line(level: str, **fields: str) -> str:
+        return json.dumps({"ts": "2999-01-01T00:00:00+00:00", "level": level, **fields})
+
+    words = [
+        line("WARNING", message="retrying", what="making streams", error="NATS refuses: no storage left"),
+        line("INFO", message="still here"),
+        "no JSON",
+    ]
+    # Of an earlier life: it may be cured since.
+    past = {"ts": "2020-01-01T00:00:00+00:00", "level": "ERROR", "message": "the database is away"}
+    (tmp_path / "scheduler.log").write_text(json.dumps(past) + "\n")
+
+    async def never() -> bool:
+        return False
+
+    supervisor = Supervisor(
+        [python("scheduler", f"print({chr(10).join(words)!r}); {FOREVER}", tmp_path, probe=never)],
+        log_dir=tmp_path,
+    )
+    supervisor.start()
+    try:
+        with pytest.raises(StartFailed) as early:
+            await supervisor.wait_ready(timeout_s=0)
+        await eventually(lambda: "no JSON" in (tmp_path / "scheduler.log").read_text())
+        with pytest.raises(StartFailed) as failure:
+            await supervisor.wait_ready(timeout_s=0)
+    finally:
+        await supervisor.stop()
+    assert "away" not in str(early.value)
+    assert "not ready after 0 s: making streams: NATS refuses: no storage left" in str(failure.value)
+
+
 async def test_a_program_that_cannot_be_prepared_is_retried_too(tmp_path: Path) -> None:
     """A full disk during initdb is as temporary as any other failure."""
     attempts: list[int] = []
@@ -205,19 +241,6 @@ async def test_the_http_probe_waits_for_a_real_answer(tmp_path: Path) -> None:
         assert not await answers_http("127.0.0.1", int(port_file.read_text()), "/nothing-here")
     finally:
         await supervisor.stop()
-
-
-async def test_a_long_log_is_moved_aside_at_the_next_start(tmp_path: Path) -> None:
-    """A log that only grows fills the disk that the database needs."""
-    log = tmp_path / "talker.log"
-    log.write_bytes(b"x" * (MAX_LOG_BYTES + 1))
-    supervisor = Supervisor([python("talker", f"print('new'); {FOREVER}", tmp_path)], log_dir=tmp_path)
-    supervisor.start()
-    try:
-        await eventually(lambda: log.exists() and log.read_text() == "new\n")
-    finally:
-        await supervisor.stop()
-    assert (tmp_path / "talker.log.1").stat().st_size == MAX_LOG_BYTES + 1
 
 
 @pytest.mark.parametrize(
