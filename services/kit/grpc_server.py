@@ -234,15 +234,16 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
-            call = _CallRecord(method, span)
+            role = self._roles.role_of(method)
+            call = _CallRecord(method, span, routine=role is Role.SERVICE)
             failure: LoupeError | None = None
             answer: Any = None
             try:
-                if self._roles.role_of(method) is Role.ANYONE:
+                if role is Role.ANYONE:
                     answer = await invoke(request, context)
                 else:
                     call.principal = await self._verifier.verify(token_of(metadata))
-                    require(call.principal, self._roles.role_of(method))
+                    require(call.principal, role)
                     with acting_as(call.principal):
                         answer = await invoke(request, context)
             except LoupeError as error:
@@ -288,10 +289,15 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
 
 
 class _CallRecord:
-    """What the log and the span say about one call."""
+    """What the log and the span say about one call.
 
-    def __init__(self, method: str, span: trace.Span) -> None:
+    `routine` is a call that only processes of the installation make, such as a report on a job. There are
+    several a second for each training: the log has those that fail.
+    """
+
+    def __init__(self, method: str, span: trace.Span, *, routine: bool) -> None:
         self.method = method
+        self._routine = routine
         self._span = span
         self._started_s = time.monotonic()
         self._extra: dict[str, object] = {}
@@ -313,8 +319,9 @@ class _CallRecord:
     def log(self) -> None:
         code = grpc.StatusCode.__members__.get(self.code, grpc.StatusCode.UNKNOWN)
         self._span.set_attribute("rpc.grpc.status_code", code.value[0])
-        level = logging.ERROR if code is grpc.StatusCode.INTERNAL else logging.INFO
-        if level == logging.ERROR:
+        level = logging.DEBUG if self._routine and code is grpc.StatusCode.OK else logging.INFO
+        if code is grpc.StatusCode.INTERNAL:
+            level = logging.ERROR
             self._span.set_status(trace.StatusCode.ERROR)
         extra = dict(self._extra)
         exc_info = extra.pop("exc_info", None)

@@ -89,7 +89,11 @@ class EchoServicer:
         return Text(value=current_principal().name)
 
     Release = Who
-    Lease = Who
+
+    async def Lease(self, request: Text, context: object) -> Text:
+        if request.value == "missing":
+            raise NotFound("there is no such job", thing="jobs/1")
+        return await self.Who(request, context)
 
     async def Watch(self, request: Text, _context: object) -> AsyncIterator[Text]:
         try:

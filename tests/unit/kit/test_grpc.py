@@ -186,6 +186,30 @@ async def test_every_call_is_logged_once_with_caller_code_and_time(
     assert told == [(f"/{NAME}/Say", "OK", "viewer"), (f"/{NAME}/Release", "PERMISSION_DENIED", "viewer")]
 
 
+async def test_calls_between_the_processes_are_logged_only_when_they_fail(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A training reports several times a second: a line each would be most of the log, and say nothing."""
+    with caplog.at_level(logging.DEBUG, logger="services.kit.grpc_server"):
+        async with served.stub("service") as stub:
+            await stub.Lease(Text())
+            await stub.Who(Text())
+            with pytest.raises(errors.NotFound):
+                await stub.Lease(Text(value="missing"))
+        async with served.stub("admin") as stub:
+            with pytest.raises(errors.PermissionDenied):
+                await stub.Lease(Text())
+    told = [
+        (r.levelname, r.__dict__["method"], r.__dict__["code"]) for r in caplog.records if r.message == "call"
+    ]
+    assert told == [
+        ("DEBUG", f"/{NAME}/Lease", "OK"),
+        ("INFO", f"/{NAME}/Who", "OK"),
+        ("INFO", f"/{NAME}/Lease", "NOT_FOUND"),
+        ("INFO", f"/{NAME}/Lease", "PERMISSION_DENIED"),
+    ]
+
+
 async def test_a_call_without_a_deadline_gets_one(served: Served) -> None:
     """A server that hangs must not hang its callers."""
     async with served.stub(deadline_s=0.2) as stub:
