@@ -87,7 +87,9 @@ def test_the_users_own_settings_reach_the_services(plan: Plan, monkeypatch: pyte
     """Log level, lease and telemetry are the user's to choose; addresses and secrets are the stack's."""
     monkeypatch.setenv("LOUPE_LEASE_S", "3")
     monkeypatch.setenv("LOUPE_DATABASE_URL", "postgresql://elsewhere/db")
+    monkeypatch.setenv("LOUPE_STREAM_REPLICAS", "3")
     environment = processes(plan)["scheduler"].prepare().environment
     assert environment["LOUPE_LEASE_S"] == "3"
     assert environment["LOUPE_DATABASE_URL"] == plan.postgres.url
+    assert "LOUPE_STREAM_REPLICAS" not in environment
     assert "LOUPE_DATABASE_URL" not in processes(plan)["trainer-1"].prepare().environment
