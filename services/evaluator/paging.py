@@ -22,6 +22,8 @@ class Places(Generic[Key]):
     """How the places in one kind of list are written into tokens, and read from them."""
 
     written: Callable[[Key], Sequence[Part]]
+    kinds: Sequence[type[Part]]
+    """The types of what is written."""
     read: Callable[..., Key]
 
     def token(self, request: Any, key: Key | None) -> str:  # noqa: ANN401 -- any List request
@@ -30,12 +32,13 @@ class Places(Generic[Key]):
 
     def key(self, request: Any) -> Key | None:  # noqa: ANN401 -- any List request
         """Where the page that a request asks for begins."""
-        return key_of(request, self.read)
+        return key_of(request, self.kinds, self.read)
 
 
 def _newest_first(key: type[Newest]) -> Places[Newest]:
     return Places(
         lambda place: [place.create_time.isoformat(), str(place.id)],
+        (str, str),
         lambda create_time, item_id: key(datetime.fromisoformat(create_time).astimezone(UTC), UUID(item_id)),
     )
 
@@ -44,15 +47,16 @@ REPORTS = _newest_first(ReportKey)
 MARKS = _newest_first(MarkKey)
 SAMPLES = Places[SampleKey](
     lambda place: [int(place.verdict), place.rank, place.true_code, place.file, place.ordinal],
-    lambda verdict, rank, true_code, file, ordinal: SampleKey(
-        Verdict(verdict), float(rank), str(true_code), str(file), int(ordinal)
-    ),
+    (int, float, str, str, int),
+    lambda verdict, *others: SampleKey(Verdict(verdict), *others),
 )
 SUSPECTS = Places[SuspectKey](
     lambda place: [place.score, place.ordinal, int(place.suspicion)],
-    lambda score, ordinal, suspicion: SuspectKey(float(score), int(ordinal), Suspicion(suspicion)),
+    (float, int, int),
+    lambda score, ordinal, suspicion: SuspectKey(score, ordinal, Suspicion(suspicion)),
 )
 COMPARED = Places[ComparedKey](
     lambda place: [int(place.change), place.rank, place.file, place.ordinal],
-    lambda change, rank, file, ordinal: ComparedKey(Change(change), float(rank), str(file), int(ordinal)),
+    (int, float, str, int),
+    lambda change, *others: ComparedKey(Change(change), *others),
 )

@@ -40,8 +40,18 @@ def token_of(request: Message, key: Sequence[Part] | None) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def key_of(request: Any, read: Callable[..., Key]) -> Key | None:  # noqa: ANN401 -- any List request
-    """Where the page begins; None at the first. `read` makes a key of its parts, ValueError if it cannot."""
+def key_of(
+    request: Any,  # noqa: ANN401 -- any List request
+    kinds: Sequence[type[Part]],
+    read: Callable[..., Key],
+    *,
+    int_bits: int = 31,
+) -> Key | None:
+    """Where the page begins; None at the first.
+
+    `kinds` are the types of the key's parts, `int_bits` bounds the whole numbers among them. `read` makes the key
+    of the parts; ValueError or OverflowError if it cannot. Whatever else a token holds is BAD_PAGE_TOKEN.
+    """
     token: str = request.page_token
     if not token:
         return None
@@ -49,8 +59,9 @@ def key_of(request: Any, read: Callable[..., Key]) -> Key | None:  # noqa: ANN40
         padded = token.encode("ascii") + b"=" * (-len(token) % 4)
         told, *parts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         if told == _list_of(request):
-            return read(*parts)
-    except (ValueError, TypeError):
+            return read(*(_part(kind, part, int_bits) for kind, part in zip(kinds, parts, strict=True)))
+    # RecursionError: brackets within brackets. OverflowError: a number or a time too large for its type.
+    except (ValueError, TypeError, OverflowError, RecursionError):
         pass
     raise InvalidArgument.of(
         Violation(
@@ -62,16 +73,27 @@ def key_of(request: Any, read: Callable[..., Key]) -> Key | None:  # noqa: ANN40
     )
 
 
-def texts(count: int) -> Callable[..., tuple[str, ...]]:
-    """Reads a key of so many texts."""
+def as_tuple(*parts: Part) -> tuple[Any, ...]:
+    """Reads a key that is its parts."""
+    return parts
 
-    def read(*parts: object) -> tuple[str, ...]:
-        found = tuple(part for part in parts if isinstance(part, str) and part.isprintable())
-        if not len(found) == len(parts) == count:
-            raise ValueError("not a key of this list")
-        return found
 
-    return read
+def _part(kind: type[Part], part: object, int_bits: int) -> Part:
+    """A part that a database can compare with its rows; ValueError if it is none.
+
+    Any text that can be stored is one: a file's name may hold characters that cannot be shown.
+    """
+    match part:
+        case bool():
+            pass
+        case str() if kind is str and "\0" not in part:
+            part.encode()  # refuses surrogates
+            return part
+        case int() if kind is int and abs(part) < 2**int_bits:
+            return part
+        case int() | float() if kind is float:
+            return float(part)
+    raise ValueError("not a key of this list")
 
 
 def _list_of(request: Message) -> str:

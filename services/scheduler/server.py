@@ -20,7 +20,7 @@ from loupe.scheduler.v1 import (
 from services.kit.auth import Role, current_principal
 from services.kit.errors import InvalidArgument
 from services.kit.grpc_server import Service
-from services.kit.paging import key_of, size_of, texts, token_of
+from services.kit.paging import as_tuple, key_of, size_of, token_of
 from services.scheduler.application.exporting import Exports
 from services.scheduler.application.fleet import FleetView
 from services.scheduler.application.leases import Leases
@@ -80,7 +80,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         self, request: task_service_pb2.ListTasksRequest, _: Context
     ) -> task_service_pb2.ListTasksResponse:
         limit = size_of(request)
-        (before,) = key_of(request, texts(1)) or ("",)
+        (before,) = key_of(request, (str,), as_tuple) or ("",)
         views = await self._wishes.page(tasks.task_filter(request), before=before, limit=limit + 1)
         return task_service_pb2.ListTasksResponse(
             tasks=[tasks.listed_task(view) for view in views[:limit]],
@@ -168,7 +168,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         self, request: task_service_pb2.ListNonconformingSamplesRequest, _: Context
     ) -> task_service_pb2.ListNonconformingSamplesResponse:
         limit = size_of(request)
-        after = key_of(request, texts(2))
+        after = key_of(request, (str, str), as_tuple)
         samples = await self._wishes.nonconforming(_task_id(request.name), after, limit + 1)
         last = samples[limit - 1] if len(samples) > limit else None
         return task_service_pb2.ListNonconformingSamplesResponse(
@@ -234,7 +234,7 @@ class QueueServicer(queue_service_pb2_grpc.QueueServiceServicer):
         self, request: queue_service_pb2.ListWorkersRequest, _: Context
     ) -> queue_service_pb2.ListWorkersResponse:
         limit = size_of(request)
-        (after,) = key_of(request, texts(1)) or ("",)
+        (after,) = key_of(request, (str,), as_tuple) or ("",)
         found = await self._fleet.workers(after=after, limit=limit + 1)
         last = found[limit - 1][0].announced.name if len(found) > limit else None
         return queue_service_pb2.ListWorkersResponse(

@@ -1,0 +1,130 @@
+"""Page tokens of all services: whatever a client sends is a place in the list or BAD_PAGE_TOKEN."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from loupe.evaluator.v1 import (
+    comparison_service_pb2,
+    relabel_service_pb2,
+    report_service_pb2,
+    sample_result_service_pb2,
+)
+from loupe.registry.v1 import dataset_service_pb2, identity_service_pb2, model_service_pb2
+from loupe.scheduler.v1 import queue_service_pb2, task_service_pb2
+
+from services.evaluator import paging as evaluator
+from services.kit.errors import InvalidArgument
+from services.kit.paging import as_tuple, key_of, token_of
+from services.registry.wire.paging import page_of
+
+Reader = tuple[Callable[[], Any], Callable[[Any], object]]
+
+LISTS: dict[str, Reader] = {
+    "samples": (dataset_service_pb2.ListSamplesRequest, lambda request: page_of(request, str)),
+    "data paths": (dataset_service_pb2.ListDataPathsRequest, lambda request: page_of(request, str, str)),
+    "versions": (model_service_pb2.ListModelVersionsRequest, lambda request: page_of(request, int, int)),
+    "audit log": (
+        identity_service_pb2.ListAuditEntriesRequest,
+        lambda request: page_of(request, int, int_bits=63),
+    ),
+    "tasks": (task_service_pb2.ListTasksRequest, lambda request: key_of(request, (str,), as_tuple)),
+    "nonconforming samples": (
+        task_service_pb2.ListNonconformingSamplesRequest,
+        lambda request: key_of(request, (str, str), as_tuple),
+    ),
+    "workers": (queue_service_pb2.ListWorkersRequest, lambda request: key_of(request, (str,), as_tuple)),
+    "reports": (report_service_pb2.ListReportsRequest, evaluator.REPORTS.key),
+    "marks": (relabel_service_pb2.ListRelabelMarksRequest, evaluator.MARKS.key),
+    "results": (report_service_pb2.ListSampleResultsRequest, evaluator.SAMPLES.key),
+    "suspects": (sample_result_service_pb2.ListSuspectedLabelsRequest, evaluator.SUSPECTS.key),
+    "compared": (comparison_service_pb2.ListComparedSamplesRequest, evaluator.COMPARED.key),
+}
+
+
+def encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def list_of(request: Any) -> str:
+    """What a token says of its list."""
+    token = token_of(request, ())
+    return str(json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))[0])
+
+
+ODD_VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**400), 10**400)
+    | st.integers(0, 5)
+    | st.floats()
+    | st.text(st.characters(), max_size=4)
+    | st.sampled_from(
+        ["\0", "\ud800", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2024-01-01", "0" * 32]
+    )
+    | st.lists(st.none(), max_size=1)
+    | st.dictionaries(st.text(max_size=2), st.none(), max_size=1)
+)
+
+
+def storable(key: object) -> bool:
+    """Whether PostgreSQL can compare it: no NUL, no lone surrogates, whole numbers of 64 bits at most."""
+    match key:
+        case str():
+            return "\0" not in key and key == key.encode("utf-8", "ignore").decode()
+        case int():
+            return abs(key) < 2**63
+        case tuple():
+            return all(map(storable, key))
+    return True
+
+
+def tried(reader: Reader, token: str) -> None:
+    request = reader[0]()
+    request.page_token = token
+    try:
+        key = reader[1](request)
+    except InvalidArgument as refused:
+        assert [fault.reason for fault in refused.violations] == ["BAD_PAGE_TOKEN"]
+        return
+    parts = getattr(key, "after", key)
+    slots = getattr(type(parts), "__slots__", ())
+    assert storable(tuple(getattr(parts, name) for name in slots) if slots else parts)
+
+
+@pytest.mark.parametrize("name", LISTS)
+@settings(max_examples=150, deadline=None)
+@given(token=st.text(max_size=40) | st.binary(max_size=40).map(encoded))
+def test_any_text_is_a_place_or_a_bad_page_token(name: str, token: str) -> None:
+    """A token is whatever a client sends; a failure of ours would be told as a bug and logged as one."""
+    tried(LISTS[name], token)
+
+
+@pytest.mark.parametrize("name", LISTS)
+@settings(max_examples=300, deadline=None)
+@given(parts=st.lists(ODD_VALUES, max_size=6))
+def test_a_forged_place_is_a_place_or_a_bad_page_token(name: str, parts: list[object]) -> None:
+    """Who has a token knows how it is made: what the database cannot compare must be refused before."""
+    told = list_of(LISTS[name][0]())
+    tried(LISTS[name], encoded(json.dumps([told, *parts]).encode()))
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("depth", [50, 2_000, 200_000])
+def test_brackets_within_brackets_are_a_bad_page_token(name: str, depth: int) -> None:
+    """They exhaust the parser's stack, which is no ValueError."""
+    tried(LISTS[name], encoded(b"[" * depth))
+    tried(LISTS[name], encoded(b"[" * depth + b"]" * depth))
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30))
+def test_a_token_carries_any_name(name: str) -> None:
+    """What is listed must be listed to the end: no name may be refused here that an import once took."""
+    for text in (name, *"\u00a0\u200b\u202e\u2028\u202f\u3000\ufeff\x7f\x85"):
+        request = dataset_service_pb2.ListSamplesRequest()
+        request.page_token = token_of(request, (text,))
+        assert key_of(request, (str,), as_tuple) == (text,)
