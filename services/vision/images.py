@@ -2,9 +2,11 @@
 
 import colorsys
 import hashlib
+import re
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
@@ -14,7 +16,7 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
@@ -90,9 +92,35 @@ _MAGIC = (
     (b"BM", "bmp"),
     (b"II*\0", "tiff"),
     (b"MM\0*", "tiff"),
+    (b"II+\0", "tiff"),
+    (b"MM\0+", "tiff"),
 )
+_OTHER_FORMATS = (
+    (0, b"GIF8", "GIF"),
+    (8, b"WEBP", "WebP"),
+    (4, b"ftypavif", "AVIF"),
+    (4, b"ftyp", "HEIC or another ISO media file"),
+    (4, b"jP  ", "JPEG 2000"),
+    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (0, b"8BPS", "PSD"),
+)
+"""By what is at an offset: named where they are refused."""
+_MAX_CHANNELS = _MAX_BIT_DEPTH = 64
+"""More in a header is damage, and no number that is kept of a picture."""
 
 
+@contextmanager
+def _every_failure_refuses() -> Iterator[None]:
+    """Strangers' bytes: a failure that no check foresees sets one file aside, not those that come with it."""
+    try:
+        yield
+    except UnusableImage:
+        raise
+    except Exception as error:
+        raise UnusableImage(Reason.DECODE_FAILED, f"the file does not decode: {_fact(error)}") from error
+
+
+@_every_failure_refuses()
 def inspect(data: bytes, name: str, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFacts:
     """Facts of an image file, after decoding it whole. Raises UnusableImage."""
     if not data:
@@ -115,6 +143,7 @@ def inspect(data: bytes, name: str, limits: ImageLimits = DEFAULT_LIMITS) -> Ima
     )
 
 
+@_every_failure_refuses()
 def decode(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Pixels:
     """RGB pixels, uint8 (H, W, 3); grey is repeated, 16 bits keep their high byte, alpha is dropped.
 
@@ -124,6 +153,7 @@ def decode(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Pixels:
     return _decode(data, limits)[0]
 
 
+@_every_failure_refuses()
 def decode_mask(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
     """Values of a mask, uint8 (H, W); of an indexed PNG the indices, not colours. Raises UnusableImage."""
     if _sniff(data) != "png":
@@ -157,6 +187,22 @@ def _sniff(data: bytes) -> str:
     return next((image_format for magic, image_format in _MAGIC if data.startswith(magic)), "")
 
 
+def _other_content(data: bytes) -> str:
+    """What the content is instead of a picture that is taken."""
+    for offset, magic, name in _OTHER_FORMATS:
+        if data.startswith(magic, offset):
+            return f"the content is {name}, which is not taken; save it as PNG"
+    return "the content is not JPEG, PNG, BMP or TIFF"
+
+
+def _fact(error: Exception) -> str:
+    """What a decoder says, without objects' addresses and what cannot be shown or stored."""
+    if isinstance(error, UnidentifiedImageError):
+        return "no decoder knows this combination of bits, channels and compression; save it as PNG"
+    text = re.sub(r"<[^<>]* at 0x[0-9a-f]+>", "the file", str(error))
+    return "".join(c if c.isprintable() else " " for c in text)[:300].strip() or type(error).__name__
+
+
 def _decode(data: bytes, limits: ImageLimits) -> tuple[Pixels, _Header]:
     if not data:
         raise UnusableImage(Reason.EMPTY, "the file is empty (0 bytes)")
@@ -166,14 +212,14 @@ def _decode(data: bytes, limits: ImageLimits) -> tuple[Pixels, _Header]:
         )
     image_format = _sniff(data)
     if not image_format:
-        raise UnusableImage(Reason.NOT_AN_IMAGE, "the content is not JPEG, PNG, BMP or TIFF")
+        raise UnusableImage(Reason.NOT_AN_IMAGE, _other_content(data))
     header_of, check_whole = _FORMATS[image_format]
     try:
         header = header_of(data)
+        _refuse_oversize(header, limits)
+        check_whole(data, header)
     except (struct.error, IndexError) as error:
         raise UnusableImage(Reason.TRUNCATED, f"the {image_format} file ends inside its header") from error
-    _refuse_oversize(header, limits)
-    check_whole(data, header)
     pixels = _decode_tiff(data) if image_format == "tiff" else _decode_with_opencv(data, image_format)
     if pixels.shape[:2] != (header.height, header.width):
         raise UnusableImage(
@@ -194,6 +240,11 @@ def _refuse_oversize(header: _Header, limits: ImageLimits) -> None:
             Reason.TOO_LARGE,
             f"the header says {header.width}×{header.height} pixels; "
             f"the limits are {limits.max_pixels:,} pixels and {limits.max_side_px:,} a side",
+        )
+    if header.channels > _MAX_CHANNELS or header.bit_depth > _MAX_BIT_DEPTH:
+        raise UnusableImage(
+            Reason.DECODE_FAILED,
+            f"the header says {header.channels} channels of {header.bit_depth} bits, which no picture has",
         )
 
 
@@ -222,12 +273,12 @@ def _decode_tiff(data: bytes) -> Pixels:
                 raise UnusableImage(Reason.DECODE_FAILED, "a TIFF of floats has no defined range of grey")  # noqa: TRY301
             return np.array(image.convert("RGB"))
     except Image.DecompressionBombError as error:
-        raise UnusableImage(Reason.TOO_LARGE, str(error)) from error
+        raise UnusableImage(Reason.TOO_LARGE, _fact(error)) from error
     except UnusableImage:
         raise
     except Exception as error:  # Pillow's decoders raise almost anything on hostile bytes
         reason = Reason.TRUNCATED if "truncated" in str(error).lower() else Reason.DECODE_FAILED
-        raise UnusableImage(reason, f"the tiff file does not decode: {error}") from error
+        raise UnusableImage(reason, f"the tiff file does not decode: {_fact(error)}") from error
 
 
 # --- what each format says of itself, and how a cut one shows -----------------------------------------------
@@ -301,6 +352,11 @@ def _check_bmp(data: bytes, header: _Header) -> None:
 
 
 def _tiff_header(data: bytes) -> _Header:
+    if data[2:4] in (b"+\0", b"\0+"):
+        raise UnusableImage(
+            Reason.DECODE_FAILED,
+            "a BigTIFF (one with 64-bit offsets) is not taken; save it as a classic TIFF or as PNG",
+        )
     order = "<" if data.startswith(b"II") else ">"
     (directory,) = struct.unpack_from(order + "I", data, 4)
     (count,) = struct.unpack_from(order + "H", data, directory)
@@ -311,6 +367,8 @@ def _tiff_header(data: bytes) -> _Header:
         if kind == 3 and items > 2:
             (at,) = struct.unpack_from(order + "I", data, at)
         values[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, at)[0]
+    if values.get(339) == 3:
+        raise UnusableImage(Reason.DECODE_FAILED, "a TIFF of floats has no defined range of grey")
     return _Header(values.get(256, 0), values.get(257, 0), values.get(277, 1), values.get(258, 1))
 
 

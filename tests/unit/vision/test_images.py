@@ -160,6 +160,133 @@ def test_damaged_bytes_give_pixels_or_a_reason_and_nothing_else(image_format, fl
     assert facts.width > 0
 
 
+def saved(kind: str, mode: str = "RGB", **options: object) -> bytes:
+    data = BytesIO()
+    Image.fromarray(picture(12, 16)).convert(mode).save(data, kind, **options)
+    return data.getvalue()
+
+
+def big_endian_tiff() -> bytes:
+    """8-bit grey, one strip; Pillow writes the byte order of the machine only."""
+    pixels = bytes(range(12 * 16))
+    tags = ((256, 4, 16), (257, 4, 12), (258, 3, 8 << 16), (259, 3, 1 << 16), (262, 3, 1 << 16), (273, 4, 8))
+    tags += ((277, 3, 1 << 16), (278, 4, 12), (279, 4, len(pixels)))
+    directory = struct.pack(">H", len(tags)) + b"".join(struct.pack(">HHII", t, k, 1, v) for t, k, v in tags)
+    return struct.pack(">2sHI", b"MM", 42, 8 + len(pixels)) + pixels + directory + bytes(4)
+
+
+def core_bmp() -> bytes:
+    """With the header of OS/2, which is shorter."""
+    rows = bytes(48) * 12
+    return struct.pack("<2sIIIIHHHH", b"BM", 26 + len(rows), 0, 26, 12, 16, 12, 1, 24) + rows
+
+
+def run_length_bmp() -> bytes:
+    """With a palette and run lengths, whose end no size tells."""
+    rows = b"\x10\x05\0\0" * 12 + b"\0\1"
+    header = struct.pack("<IiiHHIIiiII", 40, 16, 12, 1, 8, 1, len(rows), 0, 0, 256, 0)
+    return struct.pack("<2sIII", b"BM", 1078 + len(rows), 0, 1078) + header + bytes(1024) + rows
+
+
+def multi_picture() -> bytes:
+    second = Image.fromarray(picture(12, 16))
+    return saved("MPO", save_all=True, append_images=[second])
+
+
+KINDS: dict[str, bytes] = {
+    "jpeg": saved("jpeg"),
+    "jpeg, grey and progressive": saved("jpeg", "L", progressive=True),
+    "jpeg, CMYK": saved("jpeg", "CMYK"),
+    "MPO": multi_picture(),
+    "png": saved("png"),
+    "png with palette": saved("png", "P"),
+    "png with alpha": saved("png", "LA"),
+    "png of 1 bit": saved("png", "1"),
+    "bmp": saved("bmp"),
+    "bmp with palette": saved("bmp", "P"),
+    "bmp of OS/2": core_bmp(),
+    "bmp of run lengths": run_length_bmp(),
+    "tiff": saved("tiff"),
+    "tiff, LZW": saved("tiff", "L", compression="tiff_lzw"),
+    "tiff, JPEG": saved("tiff", compression="jpeg"),
+    "tiff, big endian": big_endian_tiff(),
+}
+of_pillow = pytest.mark.filterwarnings("ignore::UserWarning")
+"""It warns of what it bears."""
+SMALL = ImageLimits(max_pixels=100_000)
+"""What is larger by a mutated header is refused and not decoded."""
+
+
+def judged(data: bytes) -> str:
+    """A verdict; any other exception fails the test."""
+    verdict, message = "sound", "none"
+    try:
+        facts = inspect(data, "a", SMALL)
+    except UnusableImage as refused:
+        verdict, message = refused.reason, refused.message
+    else:
+        # They are kept as 16-bit numbers.
+        assert max(facts.channels, facts.bit_depth, facts.max_value) < 2**15
+    # A row in PostgreSQL and a line in a terminal.
+    assert message.isprintable()
+    assert " object at 0x" not in message
+    return verdict
+
+
+@of_pillow
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_cut_anywhere_gives_a_verdict(kind):
+    """D4, D7: a header may end in any of its fields; a BMP cut after 30 bytes ended the whole batch."""
+    data = KINDS[kind]
+    assert judged(data) == "sound"
+    for end in [*range(min(len(data), 700)), *range(700, len(data), 97)]:
+        # Behind its first picture an MPO has others, which are not looked at.
+        assert judged(data[:end]) != "sound" or end > len(data) - 16 or kind == "MPO"
+
+
+@of_pillow
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_with_a_changed_byte_gives_a_verdict(kind):
+    """D4, D7: every field of a header with the values at which sizes, offsets and counts break."""
+    data = KINDS[kind]
+    for place in [*range(min(len(data), 160)), *range(max(len(data) - 160, 160), len(data))]:
+        for value in (0x00, 0x01, 0x7F, 0x80, 0xFF):
+            judged(data[:place] + bytes([value]) + data[place + 1 :])
+
+
+@of_pillow
+@settings(max_examples=400, deadline=None)
+@given(
+    kind=st.sampled_from(sorted(KINDS)),
+    changes=st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=4), st.integers(0, 4)), max_size=6),
+    cut=st.floats(0, 1) | st.just(1.0),
+)
+def test_a_mutated_file_gives_a_verdict(kind, changes, cut):
+    """Bytes changed, put in and taken out, all at once."""
+    data = KINDS[kind]
+    for where, new, gone in changes:
+        place = int(where * len(data))
+        data = data[:place] + new + data[place + gone :]
+    judged(data[: int(cut * len(data))])
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0", "BigTIFF"),
+        (b"MM\0+\0\x08\0\0\0\0\0\0\0\0\0\x10", "BigTIFF"),
+        (saved("tiff", "F"), "floats"),
+        (saved("gif"), "GIF"),
+        (b"RIFF\x24\0\0\0WEBPVP8 ", "WebP"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+    ],
+)
+def test_a_kind_that_is_not_taken_is_named(data, told):
+    """Who has a BigTIFF is not helped by hearing that it is none of JPEG, PNG, BMP and TIFF."""
+    with pytest.raises(UnusableImage, match=told):
+        inspect(data, "a")
+
+
 def test_the_decoder_agrees_with_opencv_on_a_plain_jpeg():
     """RGB, not BGR: a swap of channels would show only in accuracy."""
     data = encoded("jpeg")
