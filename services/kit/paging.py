@@ -49,8 +49,8 @@ def key_of(
 ) -> Key | None:
     """Where the page begins; None at the first.
 
-    `kinds` are the types of the key's parts, `int_bits` bounds the whole numbers among them. `read` makes the key
-    of the parts; ValueError or OverflowError if it cannot. Whatever else a token holds is BAD_PAGE_TOKEN.
+    `kinds` are the types of the key's parts, `int_bits` bounds the whole numbers among them. `read` makes the
+    key of the parts; ValueError or OverflowError if it cannot. Whatever else a token holds is BAD_PAGE_TOKEN.
     """
     token: str = request.page_token
     if not token:

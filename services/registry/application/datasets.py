@@ -199,12 +199,7 @@ class DataCatalogue:
         async with self._sessions.begin() as session:
             await DataPaths(session).key(dataset, path)
         objects = await self._verified(
-            {
-                sha256
-                for candidate in candidates
-                if candidate.layout_fault() is None
-                for sha256 in candidate.hashes
-            }
+            {sha256 for candidate in candidates if candidate.fault() is None for sha256 in candidate.hashes}
         )
         async with self._sessions.begin() as session:
             paths, samples = DataPaths(session), Samples(session)

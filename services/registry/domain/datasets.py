@@ -3,6 +3,7 @@
 import enum
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ MAX_MASK_CODES = 254
 _BACKGROUND_UP_TO = 127
 
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""They turn the order in which a name is shown: `a\u202egnp.exe` is read as `aexe.png`."""
 _FORMAT_OF_SUFFIX = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
@@ -125,6 +128,7 @@ class RejectReason(enum.StrEnum):
     HASH_MISMATCH = "HASH_MISMATCH"
     NOT_UPLOADED = "NOT_UPLOADED"
     BAD_CODE = "BAD_CODE"
+    BAD_NAME = "BAD_NAME"
     BAD_MASK = "BAD_MASK"
 
 
@@ -138,6 +142,7 @@ _ZH = {
     RejectReason.HASH_MISMATCH: "上传的内容与声明的 SHA-256 不符；请重新上传",
     RejectReason.NOT_UPLOADED: "对象存储中没有该内容；请先上传",
     RejectReason.BAD_CODE: "路径须为 {code}/{file}，缺陷 code 为 1 到 32 个字母、数字、'_'、'-'",
+    RejectReason.BAD_NAME: "文件名含有控制字符或双向文字控制符，显示的名称会与实际不符；请重命名文件",
     RejectReason.BAD_MASK: "掩膜不可用",
 }
 
@@ -214,15 +219,30 @@ class Candidate:
                 f"{shown(self.file)} is not {{code}}/{{file}}; put the file right under its code, "
                 f"with a name of at most {MAX_FILE_BYTES} bytes",
             )
-        if text_faults(self.file, "file") or any(character in self.file for character in "\n\r\t"):
-            return Rejection(
-                RejectReason.BAD_CODE, f"{shown(self.file)} holds a control character; rename the file"
-            )
         suffix = PurePosixPath(name).suffix.lower()
         if suffix not in _FORMAT_OF_SUFFIX:
             known = ", ".join(sorted(_FORMAT_OF_SUFFIX))
             return Rejection(RejectReason.NOT_AN_IMAGE, f"the extension {shown(suffix)} is none of {known}")
         return None
+
+    def name_fault(self) -> Rejection | None:
+        """Why its name would be read as another one, if it would.
+
+        This is the one rule of what names are taken. Spaces of any width and characters without one are
+        taken: they are common in names that were typed or copied.
+        """
+        for character in self.file:
+            if unicodedata.category(character) == "Cc" or character in _BIDI_CONTROLS:
+                return Rejection(
+                    RejectReason.BAD_NAME,
+                    f"{shown(self.file)} holds U+{ord(character):04X}, a control character, which makes the "
+                    "name look like another one; rename the file",
+                )
+        return None
+
+    def fault(self) -> Rejection | None:
+        """Why it cannot be taken, whatever its bytes are."""
+        return self.layout_fault() or self.name_fault()
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,7 +400,7 @@ def judge(
 
     `objects` is what was found by hash, `mask_codes` what the path declares of its masks.
     """
-    fault = candidate.layout_fault()
+    fault = candidate.fault()
     if fault is not None:
         return fault
     image = objects[candidate.sha256]

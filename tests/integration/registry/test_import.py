@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2
 from PIL import Image
 
@@ -133,6 +134,55 @@ async def test_unsound_files_are_set_aside_one_by_one(importer: Importer) -> Non
         assert answer.data_path.sample_count == 1
 
 
+async def test_a_damaged_header_sets_one_picture_aside(importer: Importer) -> None:
+    """D4, D7: 30 bytes of a BMP, or a number that no column has room for, must not cost the batch."""
+    bmp = encoded(Image.open(io.BytesIO(png(410))), "BMP")
+    tiff = bytearray(encoded(Image.open(io.BytesIO(png(411, mode="RGB"))), "TIFF"))
+    channels = tiff.index(struct.pack("<HH", 277, 3))
+    tiff[channels + 8 : channels + 10] = b"\xff\xff"
+    files = {"TPFIP/cut.bmp": bmp[:30], "TPFIP/channels.tif": bytes(tiff), "TPFIP/whole.bmp": bmp}
+    answer = await importer.import_files(files)
+    told = {outcome.file: (outcome.outcome, outcome.reason) for outcome in answer.outcomes}
+    assert told == {
+        "TPFIP/cut.bmp": (REJECTED, "TRUNCATED"),
+        "TPFIP/channels.tif": (REJECTED, "DECODE_FAILED"),
+        "TPFIP/whole.bmp": (ADDED, ""),
+    }
+
+
+ODD_NAMES = [
+    f"TPFIP/{n:02}{odd}x.png"
+    for n, odd in enumerate(
+        "\u00a0\u00ad\u0378\u061c\u1680\u180e\u2000\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202f\u205f\u2060\u3000"
+        "\ue000\ufeff\ufff9\uffff\U000e0041\U0001f600'\"\\%_[{"
+    )
+]
+"""Names with a character that cannot be seen, is no character yet, or means something to some language."""
+
+
+async def test_what_is_imported_is_listed_to_the_end(importer: Importer, registry: Registry) -> None:
+    """D7: every name that an import takes is carried by a page token; so is one that it took once."""
+    data = png(420)
+    answer = await importer.import_files(dict.fromkeys(ODD_NAMES, data))
+    assert {outcome.outcome for outcome in answer.outcomes} == {ADDED}
+    # What was imported before such names were refused.
+    renamed = [f"TPFIP/{odd}.png" for odd in ("\x01", "\n", "\x7f", "\x85", "\u202e", "\u2066")]
+    async with registry.database.sessions.begin() as session:
+        for old, new in zip(ODD_NAMES, renamed, strict=False):
+            await session.execute(
+                sa.text("UPDATE samples SET file = :new WHERE file = :old"), {"old": old, "new": new}
+            )
+    found: list[str] = []
+    request = dataset_service_pb2.ListSamplesRequest(parent=importer.path, page_size=1)
+    while True:
+        page = await importer.caller.data.ListSamples(request)
+        found += [sample.file for sample in page.samples]
+        if not page.next_page_token:
+            break
+        request.page_token = page.next_page_token
+    assert sorted(found) == sorted([*renamed, *ODD_NAMES[len(renamed) :]])
+
+
 async def test_a_jpeg_named_as_such_is_sound_although_another_name_was_not(importer: Importer) -> None:
     """What is wrong with a name must not stick to the bytes."""
     answer = await importer.import_files({"TPFIP/x.png": JPEG, "TPFIP/x.jpg": JPEG, "TPFIP/x.JPEG": JPEG})
@@ -173,7 +223,11 @@ async def test_what_was_not_uploaded_is_told(importer: Importer) -> None:
         ("TPFIP/deeper/a.png", "BAD_CODE"),
         ("TPFIP/../a.png", "BAD_CODE"),
         ("TPFIP/", "BAD_CODE"),
-        ("TPFIP/a\0.png", "BAD_CODE"),
+        ("TPFIP/a\0.png", "BAD_NAME"),
+        ("TPFIP/a\n.png", "BAD_NAME"),
+        ("TPFIP/a\x85.png", "BAD_NAME"),
+        ("TPFIP/a\u202egnp.png", "BAD_NAME"),
+        ("TPFIP/a\u2066.png", "BAD_NAME"),
         (f"TPFIP/{'x' * 300}.png", "BAD_CODE"),
         ("TPFIP/readme.txt", "NOT_AN_IMAGE"),
         ("TPFIP/none", "NOT_AN_IMAGE"),

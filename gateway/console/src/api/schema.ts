@@ -2775,7 +2775,7 @@ export interface components {
         SampleOutcome: {
             file: string;
             outcome: components["schemas"]["SampleOutcome_Outcome"];
-            /** @description For REJECTED: EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, HASH_MISMATCH, NOT_UPLOADED, BAD_CODE, BAD_MASK. */
+            /** @description For REJECTED: EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, HASH_MISMATCH, NOT_UPLOADED, BAD_CODE, BAD_NAME, BAD_MASK. */
             reason: string;
             message: string;
             messageZh: string;
