@@ -8,15 +8,24 @@ import csv
 import hashlib
 import io
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Protocol
 
+from loupe.walking import LeftOut, Walk, fault_of, read_file, walk
+
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
+OTHER_PICTURES = frozenset(
+    {".gif", ".webp", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".psd", ".svg", ".dng", ".raw"}
+)
+"""Pictures of formats that are not taken: their owners look for them in the report."""
 MASK_SUFFIX = ".mask.png"
 GROUPS_FILE = "groups.csv"
+_MAX_GROUP_CHARACTERS = 128
+"""As the registry's, which would refuse the whole batch."""
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 # In order of preference: the first that a table has is taken.
 _FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "image_path", "name", "sample")
@@ -73,16 +82,6 @@ class FoundSample:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A file that is not imported, or a part of what it says."""
-
-    file: str
-    reason: str
-    """Stable, such as NO_CODE, BAD_CODE, NESTED, NOT_AN_IMAGE, MASK_WITHOUT_IMAGE, HIDDEN."""
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
 class FolderListing:
     """All that a folder offers, and all that it holds besides."""
 
@@ -90,7 +89,11 @@ class FolderListing:
     samples: tuple[FoundSample, ...]
     """By file."""
     left_out: tuple[LeftOut, ...]
-    """By file."""
+    """By file. With `used` it names everything below the folder."""
+    used: frozenset[str] = frozenset()
+    """Files that are read for the samples: pictures, masks, annotations, groups.csv."""
+    found: int = 0
+    """How many entries the folder holds: `used`, and those that are named as left out."""
     format: str = "folders"
     """folders, labelme, coco or voc."""
     mask_codes: tuple[str, ...] = ()
@@ -116,22 +119,42 @@ class FolderListing:
 
 def read_folder(folder: Path, options: ImportOptions | None = None) -> FolderListing:
     """List `folder`; FolderUnreadable if it is none, or if its groups.csv cannot be used."""
-    options = options or ImportOptions()
-    check_folder(folder)
+    return list_codes(walk_folder(folder), options or ImportOptions())
+
+
+def walk_folder(folder: Path) -> Walk:
+    """All that lies below a folder; FolderUnreadable if it is none."""
+    if not folder.is_dir():
+        fact = "is not a folder" if folder.exists() else "does not exist"
+        raise FolderUnreadable(f"{folder} {fact}; name one that holds <CODE>/<image> files or annotations")
+    try:
+        return walk(folder)
+    except OSError as error:
+        raise FolderUnreadable(
+            f"{folder} cannot be listed: {error.strerror}; mend its permissions"
+        ) from error
+
+
+def list_codes(walked: Walk, options: ImportOptions) -> FolderListing:
+    """The samples of a folder with a folder a code; FolderUnreadable as of `read_folder`."""
     left_out: list[LeftOut] = []
     found: list[FoundSample] = []
-    names: set[str] = set()
-    for entry in sorted(folder.iterdir()):
-        if entry.is_dir():
-            names.add(entry.name)
-            samples, others = _read_code(entry, options.code_of_label)
-            found.extend(samples)
-            left_out.extend(others)
-        elif entry.name != GROUPS_FILE:
-            left_out.append(_at_top(entry))
-    unknown = sorted(set(options.code_of_label) - names)
+    files_of: defaultdict[str, dict[str, Path]] = defaultdict(dict)
+    for name, path in walked.files.items():
+        top, slash, below = name.partition("/")
+        if slash:
+            files_of[top][below] = path
+        elif Path(name).suffix.lower() in IMAGE_SUFFIXES:
+            left_out.append(
+                LeftOut(name, "NO_CODE", "an image outside of a code's folder; move it to <CODE>/")
+            )
+    for top, files in files_of.items():
+        samples, others = _read_code(top, files, options.code_of_label)
+        found.extend(samples)
+        left_out.extend(others)
+    unknown = sorted(set(options.code_of_label) - {name for name in walked.folders if "/" not in name})
     if unknown:
-        raise FolderUnreadable(f"--map names {unknown[0]!r}, and {folder} has no folder of that name")
+        raise FolderUnreadable(f"--map names {unknown[0]!r}, and {walked.folder} has no folder of that name")
     samples_by_file: dict[str, FoundSample] = {}
     for sample in found:
         if sample.file in samples_by_file:
@@ -142,19 +165,48 @@ def read_folder(folder: Path, options: ImportOptions | None = None) -> FolderLis
     if options.mask_codes:
         check_codes((sample.code for sample in samples_by_file.values() if sample.mask), options)
     listing = FolderListing(
-        folder=folder,
-        samples=tuple(sorted(samples_by_file.values(), key=lambda sample: sample.file)),
-        left_out=tuple(sorted(left_out, key=lambda item: item.file)),
+        folder=walked.folder,
+        samples=tuple(samples_by_file.values()),
+        left_out=tuple(left_out),
         mask_codes=options.mask_codes,
     )
-    return grouped(listing, options)
+    return complete(listing, walked, options)
 
 
-def check_folder(folder: Path) -> None:
-    """FolderUnreadable if it is none."""
-    if not folder.is_dir():
-        fact = "is not a folder" if folder.exists() else "does not exist"
-        raise FolderUnreadable(f"{folder} {fact}; name one that holds <CODE>/<image> files or annotations")
+def complete(
+    listing: FolderListing, walked: Walk, options: ImportOptions, used: Iterable[str] = ()
+) -> FolderListing:
+    """The listing in order, with its samples' groups, and a line for every file that it does not use (D7).
+
+    `used` names files that were read beside those of the samples.
+    """
+    listing = _grouped(listing, walked, options)
+    names = {path: name for name, path in walked.files.items()}
+    sources = (source for sample in listing.samples for source in (sample.image, sample.mask))
+    all_used = {*used, *(names[source] for source in sources if isinstance(source, Path))}
+    if listing.group_column and options.group_by is None:
+        all_used.add(GROUPS_FILE)
+    mentioned = {item.file for item in listing.left_out}
+    others = (_not_used(name) for name in walked.files if name not in all_used and name not in mentioned)
+    return replace(
+        listing,
+        samples=tuple(sorted(listing.samples, key=lambda sample: sample.file)),
+        left_out=tuple(
+            sorted((*listing.left_out, *walked.left_out, *others), key=lambda item: (item.file, item.reason))
+        ),
+        used=frozenset(all_used),
+        found=walked.found,
+    )
+
+
+def _not_used(name: str) -> LeftOut:
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix in OTHER_PICTURES:
+        told = f"{suffix[1:].upper()} is not taken; save it as PNG"
+        return LeftOut(name, "OTHER_FORMAT", told)
+    if suffix in IMAGE_SUFFIXES:
+        return LeftOut(name, "NOT_A_SAMPLE", "a picture in a folder that holds none of samples")
+    return LeftOut(name, "NOT_AN_IMAGE", f"not one of {', '.join(sorted(IMAGE_SUFFIXES))}")
 
 
 def is_code(text: str) -> bool:
@@ -170,9 +222,9 @@ def check_codes(codes: Iterable[str], options: ImportOptions) -> None:
         raise FolderUnreadable(f"--mask-codes lacks {', '.join(lacking)}; write --mask-codes {whole}")
 
 
-def grouped(listing: FolderListing, options: ImportOptions) -> FolderListing:
+def _grouped(listing: FolderListing, walked: Walk, options: ImportOptions) -> FolderListing:
     """The listing with each sample's group: by --group-by, else by groups.csv, else none (D3)."""
-    table = listing.folder / GROUPS_FILE
+    table = walked.files.get(GROUPS_FILE)
     unmatched: tuple[str, ...] = ()
     if options.group_by is not None:
         column = options.group_by.pattern
@@ -183,12 +235,21 @@ def grouped(listing: FolderListing, options: ImportOptions) -> FolderListing:
                 f"--group-by {column!r} finds a group in none of {len(groups)} names, "
                 f"such as {some!r}; correct it"
             )
-    elif table.is_file():
+    elif table is not None:
         spellings = {sample.file: sample.origin or sample.file for sample in listing.samples}
         column, groups = _read_groups(table, spellings)
         unmatched = tuple(sorted(file for file in groups if file not in spellings))
     else:
+        unreadable = next((item for item in walked.left_out if item.file == GROUPS_FILE), None)
+        if unreadable is not None:
+            raise FolderUnreadable(f"{walked.folder / GROUPS_FILE} cannot be used: {unreadable.message}")
         return listing
+    for file, group in groups.items():
+        if len(group) > _MAX_GROUP_CHARACTERS or any(unicodedata.category(one) == "Cc" for one in group):
+            raise FolderUnreadable(
+                f"the group of {file} begins {group[:40]!r} and has {len(group)} characters; a group has "
+                f"at most {_MAX_GROUP_CHARACTERS} and no control characters: shorten it"
+            )
     samples = tuple(replace(sample, group=groups.get(sample.file, "")) for sample in listing.samples)
     return replace(listing, samples=samples, group_column=column, unmatched_group_rows=unmatched)
 
@@ -229,45 +290,27 @@ def hold_out(listing: FolderListing, share: float) -> tuple[FolderListing, Folde
     return replace(listing, samples=tuple(sides[0])), replace(listing, samples=tuple(sides[1]))
 
 
-def _at_top(entry: Path) -> LeftOut:
-    if entry.name.startswith("."):
-        return LeftOut(entry.name, "HIDDEN", "a hidden file")
-    if entry.suffix.lower() in IMAGE_SUFFIXES:
-        return LeftOut(entry.name, "NO_CODE", "an image outside of a code's folder; move it to <CODE>/")
-    return LeftOut(entry.name, "NOT_AN_IMAGE", f"not one of {', '.join(sorted(IMAGE_SUFFIXES))}")
-
-
-def _read_code(folder: Path, code_of_label: Mapping[str, str]) -> tuple[list[FoundSample], list[LeftOut]]:
-    """The samples of one code's folder, and what else is in it."""
-    name = folder.name
+def _read_code(
+    name: str, files: Mapping[str, Path], code_of_label: Mapping[str, str]
+) -> tuple[list[FoundSample], list[LeftOut]]:
+    """The samples of one code's folder, and what else is in it; `files` are by their path below it."""
     code = code_of_label.get(name, name)
-    if name.startswith("."):
-        return [], [LeftOut(name, "HIDDEN", "a hidden folder")]
     if not code:
-        return [], [LeftOut(name, "IGNORED", "a folder that --map leaves out")]
+        why = "in a folder that --map leaves out"
+        return [], [LeftOut(f"{name}/{file}", "IGNORED", why) for file in files]
     if not is_code(code):
         why = (
             f"the folder's name is no defect code; a code is 1 to 32 of A-Z a-z 0-9 _ - (W3): rename it, or "
             f'--map "{name}=CODE"'
         )
-        return [], [
-            LeftOut(f"{name}/{file.name}", "BAD_CODE", why) for file in folder.iterdir() if file.is_file()
-        ]
-    left_out: list[LeftOut] = []
-    files: list[Path] = []
-    for entry in folder.iterdir():
-        file = f"{name}/{entry.name}"
-        if entry.is_dir():
-            nested = [f for f in entry.rglob("*") if f.is_file()]
-            why = f"{len(nested)} file(s) below a code's folder; put images directly into {name}/"
-            left_out.append(LeftOut(file, "NESTED", why))
-        elif entry.name.startswith("."):
-            left_out.append(LeftOut(file, "HIDDEN", "a hidden file"))
-        elif entry.suffix.lower() not in IMAGE_SUFFIXES:
-            left_out.append(LeftOut(file, "NOT_AN_IMAGE", f"not one of {', '.join(sorted(IMAGE_SUFFIXES))}"))
-        else:
-            files.append(entry)
-    masks, images = _part_masks(files)
+        return [], [LeftOut(f"{name}/{file}", "BAD_CODE", why) for file in files]
+    left_out = [
+        LeftOut(f"{name}/{file}", "NESTED", f"below a code's folder; put images directly into {name}/")
+        for file in files
+        if "/" in file
+    ]
+    direct = (path for file, path in files.items() if "/" not in file)
+    masks, images = _part_masks(path for path in direct if path.suffix.lower() in IMAGE_SUFFIXES)
     samples = [
         FoundSample(f"{code}/{image.name}", image, masks.pop(image.stem, None), origin=f"{name}/{image.name}")
         for image in images
@@ -308,9 +351,18 @@ def _read_groups(table: Path, files: Mapping[str, str]) -> tuple[str, dict[str, 
     (D3).
     """
     try:
-        text = table.read_text(encoding="utf-8-sig")
+        text = read_file(table).decode("utf-8-sig")
+    except OSError as error:
+        raise FolderUnreadable(f"{table}: {fault_of(error)[1]}") from error
     except UnicodeDecodeError as error:
         raise FolderUnreadable(f"{table} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    try:
+        return _groups_in(text, table, files)
+    except csv.Error as error:
+        raise FolderUnreadable(f"{table} is no table: {error}; save it as CSV") from error
+
+
+def _groups_in(text: str, table: Path, files: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     first_line = text.partition("\n")[0]
     delimiter = max(",;\t", key=first_line.count)
     rows = csv.DictReader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)

@@ -2,15 +2,21 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+import os
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
 
 import urllib3
+from loupe.annotations.faults import Unusable
 from loupe.folders import FolderListing, FoundSample, Made
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
+from loupe.walking import fault_of, open_file
 
 from services.kit.errors import Unavailable
 
@@ -21,6 +27,8 @@ _BATCHES_AT_ONCE = 2
 _ADD_TIMEOUT_S = 300.0
 _SENT_AGAIN = frozenset({"HASH_MISMATCH", "NOT_UPLOADED"})
 """Reasons that a second upload cures: the cut end of a killed import may have come after ours."""
+_CHUNK_BYTES = 2**20
+_COPIED_IN_MEMORY_BYTES = 16 * 2**20
 _KEPT_BYTES = 256 * 2**10
 """Larger things that are made are made again for the upload: a round of them would fill the memory."""
 
@@ -79,10 +87,13 @@ class _Tally:
 @dataclass(frozen=True, slots=True)
 class _Hashed:
     sample: FoundSample
-    sha256: str
-    mask_sha256: str
-    contents: dict[str, "_Content"]
-    """By hash."""
+    image: "_Content"
+    mask: "_Content | None"
+
+    @property
+    def contents(self) -> "tuple[_Content, ...]":
+        """What is to be uploaded."""
+        return (self.image,) if self.mask is None else (self.image, self.mask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +101,37 @@ class _Content:
     """Where bytes come from: a file, or made ones that are small enough to keep, or made again."""
 
     source: Path | Made
+    sha256: str
+    size: int
     kept: bytes | None = None
+
+    def open(self) -> IO[bytes]:
+        """A copy of the bytes; Unusable where they are not those that were hashed.
+
+        A copy, because an upload that is broken off leaves the bytes that it sent in the store.
+        """
+        if not isinstance(self.source, Path):
+            return self._copied(BytesIO(self.source.make() if self.kept is None else self.kept))
+        with open_file(self.source) as file:
+            return self._copied(file)
+
+    def _copied(self, file: IO[bytes]) -> IO[bytes]:
+        copy = SpooledTemporaryFile(max_size=_COPIED_IN_MEMORY_BYTES)  # noqa: SIM115 -- the caller closes it
+        digest = hashlib.sha256()
+        left = self.size
+        while data := file.read(min(left, _CHUNK_BYTES)):
+            digest.update(data)
+            copy.write(data)
+            left -= len(data)
+        if digest.hexdigest() != self.sha256:
+            copy.close()
+            raise _changed()
+        copy.seek(0)
+        return copy
+
+
+def _changed() -> Unusable:
+    return Unusable("CHANGED", "it changed while it was read; import again when nothing writes to it")
 
 
 class SampleImport:
@@ -154,9 +195,11 @@ class SampleImport:
         self, parent: str, batch: Sequence[FoundSample], tally: _Tally, threads: ThreadPoolExecutor
     ) -> None:
         loop = asyncio.get_running_loop()
-        hashed = await asyncio.gather(*(loop.run_in_executor(threads, _hash, sample) for sample in batch))
+        read = await asyncio.gather(*(loop.run_in_executor(threads, _hash, sample) for sample in batch))
+        hashed = [item for item in read if isinstance(item, _Hashed)]
+        tally.outcomes.extend(item for item in read if not isinstance(item, _Hashed))
         for item in hashed:
-            tally.files.setdefault((item.sample.code, item.sha256), []).append(item.sample.file)
+            tally.files.setdefault((item.sample.code, item.image.sha256), []).append(item.sample.file)
         outcomes = await self._offer(parent, hashed, tally, threads)
         again = {item.file for item in outcomes if item.reason in _SENT_AGAIN}
         if again:
@@ -170,54 +213,77 @@ class SampleImport:
     async def _offer(
         self, parent: str, hashed: Sequence[_Hashed], tally: _Tally, threads: ThreadPoolExecutor
     ) -> list[dataset_pb2.SampleOutcome]:
-        """Upload what of these lacks, and have them listed."""
+        """Upload what of these lacks, and have them listed; what changed meanwhile is set aside."""
+        if not hashed:
+            return []
         loop = asyncio.get_running_loop()
-        contents = {sha256: content for item in hashed for sha256, content in item.contents.items()}
+        contents: dict[str, list[_Content]] = {}
+        for item in hashed:
+            for content in item.contents:
+                contents.setdefault(content.sha256, []).append(content)
+        changed: dict[str, Unusable] = {}
         plan = await self._datasets.PlanSampleUploads(
             dataset_service_pb2.PlanSampleUploadsRequest(parent=parent, sha256s=sorted(contents)), timeout=60
         )
 
         async def upload(sha256: str, url: str) -> None:
-            # Two steps: `+= await` would add to the sum as it was before the wait.
-            size = await loop.run_in_executor(threads, self._put, contents[sha256], url)
+            try:
+                # Two steps: `+= await` would add to the sum as it was before the wait.
+                size = await loop.run_in_executor(threads, self._put, contents[sha256], url)
+            except Unusable as unusable:
+                changed[sha256] = unusable
+                return
             tally.uploaded_bytes += size
             tally.uploaded += 1
             self._tell(tally)
 
         await _all(upload(missing.sha256, missing.url) for missing in plan.uploads)
+        faults = [
+            (item, next((changed[one.sha256] for one in item.contents if one.sha256 in changed), None))
+            for item in hashed
+        ]
         answer = await self._datasets.AddSamples(
             dataset_service_pb2.AddSamplesRequest(
                 parent=parent,
                 candidates=[
                     dataset_pb2.SampleCandidate(
                         file=item.sample.file,
-                        sha256=item.sha256,
-                        mask_sha256=item.mask_sha256,
+                        sha256=item.image.sha256,
+                        mask_sha256="" if item.mask is None else item.mask.sha256,
                         group=item.sample.group,
                     )
-                    for item in hashed
+                    for item, fault in faults
+                    if fault is None
                 ],
             ),
             timeout=_ADD_TIMEOUT_S,
         )
-        return list(answer.outcomes)
+        told = [_set_aside(item.sample, fault) for item, fault in faults if fault is not None]
+        return [*answer.outcomes, *told]
 
-    def _put(self, content: _Content, url: str) -> int:
-        if isinstance(content.source, Path):
-            size = content.source.stat().st_size
-            with content.source.open("rb") as body:
-                # An empty file is offered all the same: the registry says what is wrong with it.
-                self._send(url, body if size else b"", size)
-            return size
-        data = content.kept if content.kept is not None else content.source.make()
-        self._send(url, data, len(data))
-        return len(data)
+    def _put(self, contents: Sequence[_Content], url: str) -> int:
+        """Upload what several files may hold; Unusable if none of them holds it any more."""
+        for last, content in enumerate(contents, 1 - len(contents)):
+            try:
+                with _readable(content.source):
+                    body = content.open()
+                with body:
+                    self._send(url, body, content)
+            except Unusable:
+                if not last:
+                    raise
+            else:
+                break
+        return contents[0].size
 
-    def _send(self, url: str, body: bytes | BinaryIO, size: int) -> None:
-        answer = self._http.request("PUT", url, body=body, headers={"Content-Length": str(size)})
+    def _send(self, url: str, body: IO[bytes], content: _Content) -> None:
+        # An empty file is offered all the same: the registry says what is wrong with it.
+        sent: Any = body if content.size else b""
+        answer = self._http.request("PUT", url, body=sent, headers={"Content-Length": str(content.size)})
         if answer.status not in (200, 201, 204):
-            name = getattr(body, "name", "a made mask")
-            raise Unavailable(f"object storage answered {answer.status} to the upload of {name}; try again")
+            raise Unavailable(
+                f"object storage answered {answer.status} to the upload of {content.source}; try again"
+            )
 
     def _tell(self, tally: _Tally) -> None:
         self._on_progress(ImportProgress(tally.done, tally.total, tally.uploaded, tally.uploaded_bytes))
@@ -234,20 +300,65 @@ async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _hash(sample: FoundSample) -> _Hashed:
-    contents: dict[str, _Content] = {}
-    sha256s = ["" if source is None else _read(source, contents) for source in (sample.image, sample.mask)]
-    return _Hashed(sample, sha256s[0], sha256s[1], contents)
+def _hash(sample: FoundSample) -> _Hashed | dataset_pb2.SampleOutcome:
+    """What is to be offered, or why it cannot be read."""
+    try:
+        return _Hashed(
+            sample, _read(sample.image), None if sample.mask is None else _read(sample.mask, "the mask: ")
+        )
+    except Unusable as unusable:
+        return _set_aside(sample, unusable)
 
 
-def _read(source: Path | Made, contents: dict[str, _Content]) -> str:
-    """The hash of the bytes; says in `contents` where to have them from."""
-    if isinstance(source, Path):
-        with source.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        contents[sha256] = _Content(source)
-        return sha256
-    data = source.make()
-    sha256 = hashlib.sha256(data).hexdigest()
-    contents[sha256] = _Content(source, data if len(data) <= _KEPT_BYTES else None)
-    return sha256
+def _read(source: Path | Made, which: str = "") -> _Content:
+    """Hash the bytes; Unusable if that cannot be done, or if they change meanwhile."""
+    try:
+        with _readable(source):
+            if not isinstance(source, Path):
+                data = source.make()
+                kept = data if len(data) <= _KEPT_BYTES else None
+                return _Content(source, hashlib.sha256(data).hexdigest(), len(data), kept)
+            with open_file(source) as file:
+                before = os.fstat(file.fileno())
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+                after = os.fstat(file.fileno())
+                size = file.tell()
+            if not before.st_size == after.st_size == size or before.st_mtime_ns != after.st_mtime_ns:
+                raise _changed()
+            return _Content(source, sha256, size)
+    except Unusable as unusable:
+        raise Unusable(unusable.reason, f"{which}{unusable.message}") from unusable
+
+
+@contextmanager
+def _readable(source: Path | Made) -> Iterator[None]:
+    """Unusable where a file cannot be read, or where nothing can be made of what an annotation says."""
+    try:
+        yield
+    except Unusable:
+        raise
+    except OSError as error:
+        raise Unusable(*fault_of(error)) from error
+    except Exception as error:
+        if isinstance(source, Path):
+            raise
+        raise Unusable("BAD_ANNOTATION", f"it cannot be drawn: {error}; draw it again") from error
+
+
+def _set_aside(sample: FoundSample, unusable: Unusable) -> dataset_pb2.SampleOutcome:
+    return dataset_pb2.SampleOutcome(
+        file=sample.file,
+        outcome=Outcome.OUTCOME_REJECTED,
+        reason=unusable.reason,
+        message=unusable.message,
+        message_zh=_ZH.get(unusable.reason, "文件无法读取"),
+    )
+
+
+_ZH = {
+    "CHANGED": "读取时文件发生变化；请在写入结束后重新导入",
+    "VANISHED": "文件在导入过程中消失；恢复后请重新导入",
+    "UNREADABLE": "文件无法读取；请检查权限",
+    "BAD_ANNOTATION": "标注无法绘制；请重新标注",
+    "BAD_PICTURE": "标注文件内的图片无法读取；请替换",
+}

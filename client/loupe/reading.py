@@ -3,20 +3,21 @@
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 
 from loupe.annotations import json_files
 from loupe.annotations.coco import is_coco, read_coco
-from loupe.annotations.faults import Unusable
+from loupe.annotations.faults import Unusable, whatever_fails
 from loupe.annotations.labelme import is_labelme, read_labelme
-from loupe.annotations.pictures import Annotations, assemble
+from loupe.annotations.pictures import Annotations, annotation_files, assemble
 from loupe.annotations.voc import SEGMENTATION, load_xml, read_voc
-from loupe.folders import FolderListing, FolderUnreadable, ImportOptions, check_folder, is_code, read_folder
+from loupe.folders import FolderListing, FolderUnreadable, ImportOptions, is_code, list_codes, walk_folder
+from loupe.walking import Walk, read_file
 from PIL import Image
 
 FORMATS = ("folders", "labelme", "coco", "voc")
-_READERS: dict[str, Callable[[Path, ImportOptions], Annotations]] = {
+_READERS: dict[str, Callable[[Walk, ImportOptions], Annotations]] = {
     "labelme": read_labelme,
     "coco": read_coco,
     "voc": read_voc,
@@ -33,7 +34,7 @@ class IndexedMask:
 
     def make(self) -> bytes:
         """The file's bytes; of a palette PNG the indices as 8-bit grey."""
-        data = self.file.read_bytes()
+        data = read_file(self.file)
         try:
             with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
                 if image.mode != "P":
@@ -48,17 +49,17 @@ class IndexedMask:
 def read_data(folder: Path, options: ImportOptions | None = None, *, kind: str = "auto") -> FolderListing:
     """List `folder`, of one of FORMATS or of the one that it looks like; FolderUnreadable with the remedy."""
     options = options or ImportOptions()
-    check_folder(folder)
+    walked = walk_folder(folder)
     _check_options(options)
     if kind == "auto":
-        kind = detect(folder)
+        kind = _detect(walked)
     if kind != "folders":
-        return assemble(folder, kind, _READERS[kind](folder, options), options)
+        return assemble(walked, kind, _READERS[kind](walked, options), options)
     if options.background_code:
         raise FolderUnreadable(
             "--background-code is for annotations; in folders, put such pictures into <CODE>/"
         )
-    listing = read_folder(folder, options)
+    listing = list_codes(walked, options)
     if not options.mask_codes:
         return listing
     samples = tuple(
@@ -70,17 +71,23 @@ def read_data(folder: Path, options: ImportOptions | None = None, *, kind: str =
 
 def detect(folder: Path) -> str:
     """The format of what lies in the folder; FolderUnreadable if that is not one."""
+    return _detect(walk_folder(folder))
+
+
+def _detect(walked: Walk) -> str:
+    folder = walked.folder
     found: dict[str, str] = {}
     broken: list[Unusable] = []
-    for file, name in chain(_first(folder, "*.json"), _first(folder, "*.xml")):
+    for file, name in chain(_first(walked, ".json"), _first(walked, ".xml")):
         try:
-            kind = _kind(file, name)
+            with whatever_fails(name):
+                kind = _kind(file, name)
         except Unusable as unusable:
             broken.append(unusable)
         else:
             found.setdefault(kind, name)
     found.pop("", None)
-    if any((one / SEGMENTATION).is_dir() for one in (folder, *_subfolders(folder))):
+    if any(one.split("/")[:2][-1] == SEGMENTATION for one in walked.folders):
         found.setdefault("voc", SEGMENTATION)
     if len(found) > 1:
         told = ", ".join(f"{name} ({kind})" for kind, name in found.items())
@@ -89,28 +96,23 @@ def detect(folder: Path) -> str:
         )
     if found:
         return next(iter(found))
-    if broken and not read_folder(folder).samples:
+    if broken and not list_codes(walked, ImportOptions()).samples:
         raise FolderUnreadable(broken[0].message)
     return "folders"
 
 
 def _kind(file: Path, name: str) -> str:
     """Whose file it is, or nothing; Unusable if it is broken."""
-    if file.suffix == ".xml":
+    if file.suffix.lower() == ".xml":
         return "voc" if load_xml(file, name).tag == "annotation" else ""
     value = json_files.load(file, name)
     return "labelme" if is_labelme(value) else "coco" if is_coco(value) else ""
 
 
-def _subfolders(folder: Path) -> list[Path]:
-    return [one for one in folder.iterdir() if one.is_dir() and not one.name.startswith(".")]
-
-
-def _first(folder: Path, pattern: str) -> Iterator[tuple[Path, str]]:
+def _first(walked: Walk, suffix: str) -> Iterator[tuple[Path, str]]:
     """A few files of a kind, those at the top first."""
-    files = chain(folder.glob(pattern), folder.glob(f"*/**/{pattern}"))
-    names = ((file, file.relative_to(folder).as_posix()) for file in files)
-    return islice(((file, name) for file, name in names if not f"/{name}".count("/.")), _LOOKED_AT)
+    files = sorted(annotation_files(walked, suffix), key=lambda item: "/" in item[1])
+    return iter(files[:_LOOKED_AT])
 
 
 def _check_options(options: ImportOptions) -> None:

@@ -14,6 +14,7 @@ from loupe import names
 from loupe.evaluator.v1 import comparison_pb2, report_pb2
 from loupe.language import pick
 from loupe.scheduler.v1 import task_pb2
+from loupe.text import encodable, visible
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -38,7 +39,10 @@ def message_json(message: Message) -> dict[str, Any]:
 
 
 def json_text(value: object) -> str:
-    """A value as one line of JSON, which has no Infinity and no NaN: those are texts, as in messages."""
+    """A value as one line of JSON, which has no Infinity and no NaN: those are texts, as in messages.
+
+    It can always be written as UTF-8.
+    """
     return json.dumps(_finite(value), ensure_ascii=False, allow_nan=False)
 
 
@@ -48,6 +52,8 @@ def _finite(value: object) -> object:
             return "NaN"
         case float() if math.isinf(value):
             return "Infinity" if value > 0 else "-Infinity"
+        case str():
+            return encodable(value)
         case Mapping():
             return {key: _finite(one) for key, one in value.items()}
         case list() | tuple():
@@ -190,7 +196,7 @@ def table(*columns: str, rows: Iterable[Sequence[RenderableType]], right: Iterab
     for column in columns:
         made.add_column(column, justify="right" if column in to_the_right else "left", overflow="fold")
     for row in rows:
-        made.add_row(*row)
+        made.add_row(*(visible(cell) if isinstance(cell, str) else cell for cell in row))
     return made
 
 
@@ -201,7 +207,7 @@ def facts(pairs: Mapping[str, RenderableType]) -> Table:
     made.add_column(overflow="fold")
     for name, value in pairs.items():
         if value != "":
-            made.add_row(name, value)
+            made.add_row(name, visible(value) if isinstance(value, str) else value)
     return made
 
 

@@ -9,6 +9,7 @@ magnetic tiles too, where ../shared is.
 import argparse
 import csv
 import hashlib
+import shutil
 import statistics
 import tempfile
 import time
@@ -88,18 +89,19 @@ def tiles(folder: Path) -> Bank:
                 taken[code] += count
         else:
             trains = hashlib.sha256(f"side {group}".encode()).digest()[0] % 5 > 0
-        _link(folder / ("training" if trains else "judged"), by_group[group])
+        _copy(folder / ("training" if trains else "judged"), by_group[group])
     for side in ("training", "judged"):
-        (folder / side / "groups.csv").symlink_to(TILES / "groups.csv")
+        shutil.copy(TILES / "groups.csv", folder / side)
     ordinary = sorted({file.partition("/")[0] for file in group_of} - set(RARE_TILES))
     return Bank(folder / "training", folder / "judged", (*ordinary, *RARE_TILES))
 
 
-def _link(folder: Path, files: Sequence[str]) -> None:
+def _copy(folder: Path, files: Sequence[str]) -> None:
     for file in files:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         for suffix in (".jpg", ".png"):
-            (folder / file).with_suffix(suffix).symlink_to((TILES / file).with_suffix(suffix))
+            # An import does not follow links out of its folder.
+            shutil.copy((TILES / file).with_suffix(suffix), (folder / file).with_suffix(suffix))
 
 
 def train(bank: Bank, folder: Path, packs: PackCache, *, classes: int, seed: int, **wanted: int) -> Weights:

@@ -6,15 +6,16 @@ is taken. A category's name is the label.
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, cast
 
 from loupe.annotations import json_files
-from loupe.annotations.faults import Unusable
+from loupe.annotations.faults import Unusable, whatever_fails
 from loupe.annotations.pictures import Annotations, Picture, Pictures, Region, annotation_files, unannotated
 from loupe.annotations.run_lengths import run_lengths
 from loupe.annotations.shapes import Polygon, Shape, box
-from loupe.folders import ImportOptions, LeftOut
+from loupe.folders import ImportOptions
+from loupe.walking import LeftOut, Walk
 
 
 def is_coco(value: object) -> bool:
@@ -22,23 +23,26 @@ def is_coco(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("images"), list) and "annotations" in value
 
 
-def read_coco(folder: Path, _options: ImportOptions) -> Annotations:
+def read_coco(walked: Walk, _options: ImportOptions) -> Annotations:
     """Every COCO file below the folder, and every picture with the regions of all files that name it."""
-    pictures = Pictures(folder)
+    pictures = Pictures(walked)
     by_origin: dict[str, Picture] = {}
     left_out: list[LeftOut] = []
     unread: str | None = None
-    for file, name in annotation_files(folder, "*.json"):
+    names: set[str] = set()
+    for file, name in annotation_files(walked, ".json"):
         try:
-            read = _File(name, json_files.load(file, name))
-            left_out += read.read(pictures, by_origin)
+            with whatever_fails(name):
+                read = _File(name, json_files.load(file, name))
+                left_out += read.read(pictures, by_origin)
+            names.add(name)
             unread = name if read.unsure else unread
         except Unusable as unusable:
             left_out.append(LeftOut(name, unusable.reason, unusable.message))
             unread = name
     for origin, path in pictures:
         by_origin.setdefault(origin, unannotated(origin, path, unread))
-    return Annotations(list(by_origin.values()), left_out)
+    return Annotations(list(by_origin.values()), left_out, names)
 
 
 class _File:
@@ -60,8 +64,10 @@ class _File:
         """Put pictures and regions beside those of the files before; yields what is not taken."""
         waiting = Counter(row["image_id"] for row in self._annotations if _has_key(row, "image_id"))
         for index, row in enumerate(self._images):
+            where = f"{self._name}: images[{index}]"
             try:
-                self._add_image(row, f"{self._name}: images[{index}]", pictures, by_origin)
+                with whatever_fails(where):
+                    self._add_image(row, where, pictures, by_origin)
             except Unusable as unusable:
                 key = row["id"] if _has_key(row, "id") else None
                 count = 0 if key in self._pictures else waiting[key]
@@ -73,8 +79,10 @@ class _File:
         for index, row in enumerate(self._annotations):
             if _has_key(row, "image_id") and row["image_id"] in self._missing:
                 continue
+            where = f"{self._name}: annotations[{index}]"
             try:
-                self._add_annotation(row, f"{self._name}: annotations[{index}]")
+                with whatever_fails(where):
+                    self._add_annotation(row, where)
             except Unusable as unusable:
                 picture = self._pictures.get(row["image_id"]) if _has_key(row, "image_id") else None
                 if picture is None:

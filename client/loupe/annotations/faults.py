@@ -1,5 +1,12 @@
 """Why an annotation, or a whole file of them, is not taken."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from loupe.walking import fault_of
+from PIL import UnidentifiedImageError
+
 
 class Unusable(ValueError):
     """Something is set aside; `reason` is stable, `message` names the place, the fact and the remedy."""
@@ -8,3 +15,32 @@ class Unusable(ValueError):
         super().__init__(message)
         self.reason = reason
         self.message = message
+
+
+def unreadable(name: str, error: OSError) -> Unusable:
+    """A file that was listed cannot be read."""
+    reason, message = fault_of(error)
+    return Unusable(reason, f"{name}: {message}")
+
+
+def fact_of(error: Exception) -> str:
+    """What a decoder says, without objects' addresses."""
+    if isinstance(error, UnidentifiedImageError):
+        return "it is of no format that is known"
+    return re.sub(r"<[^<>]*>", "the file", str(error)) or type(error).__name__
+
+
+@contextmanager
+def whatever_fails(where: str) -> Iterator[None]:
+    """Unusable for every failure: what no check foresees in a stranger's file must not end the import."""
+    try:
+        yield
+    except Unusable:
+        raise
+    except OSError as error:
+        raise unreadable(where, error) from error
+    except Exception as error:
+        raise Unusable(
+            "BAD_ANNOTATION",
+            f"{where} cannot be read ({type(error).__name__}: {fact_of(error)}); export it again",
+        ) from error

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from loupe.annotations.faults import Unusable
+from loupe.annotations.faults import Unusable, unreadable
 from loupe.annotations.shapes import Point
+from loupe.walking import read_file
 
 _MAX_FILE_BYTES = 2 * 2**30
 _MAX_COORDINATE = 1e7
@@ -18,13 +19,11 @@ def load(file: Path, name: str) -> Any:  # noqa: ANN401 -- JSON is anything
             raise Unusable(
                 "TOO_LARGE", f"{name} is larger than {_MAX_FILE_BYTES:,} bytes; export it in parts"
             )
-        text = file.read_text(encoding="utf-8-sig")
+        text = read_file(file).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Unusable("NOT_UTF8", f"{name} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
     except OSError as error:
-        raise Unusable(
-            "UNREADABLE", f"{name} cannot be read: {error.strerror}; mend its permissions"
-        ) from error
+        raise unreadable(name, error) from error
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:

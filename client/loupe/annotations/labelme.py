@@ -5,7 +5,6 @@ it), line, linestrip, point, mask (a PNG within).
 """
 
 import base64
-import binascii
 import io
 import math
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from loupe.annotations import json_files
-from loupe.annotations.faults import Unusable
+from loupe.annotations.faults import Unusable, fact_of, whatever_fails
 from loupe.annotations.pictures import (
     Annotations,
     EmbeddedPicture,
@@ -24,7 +23,8 @@ from loupe.annotations.pictures import (
     unannotated,
 )
 from loupe.annotations.shapes import Circle, Point, Polygon, Shape, Stencil, Stroke, box
-from loupe.folders import ImportOptions, LeftOut, Made
+from loupe.folders import ImportOptions, Made
+from loupe.walking import LeftOut, Walk
 from PIL import Image
 
 
@@ -33,27 +33,30 @@ def is_labelme(value: object) -> bool:
     return isinstance(value, dict) and "shapes" in value and ("imagePath" in value or "imageData" in value)
 
 
-def read_labelme(folder: Path, options: ImportOptions) -> Annotations:
+def read_labelme(walked: Walk, options: ImportOptions) -> Annotations:
     """Every label file below the folder, and every picture."""
-    pictures = Pictures(folder)
+    pictures = Pictures(walked)
     found: dict[str, Picture] = {}
     left_out: list[LeftOut] = []
     unread: dict[str, str] = {}
-    for file, name in annotation_files(folder, "*.json"):
+    read: set[str] = set()
+    for file, name in annotation_files(walked, ".json"):
         try:
-            value = json_files.load(file, name)
-            picture = _picture(file, name, value, pictures, found)
-            told = list(_read_shapes(value, picture, name, options))
+            with whatever_fails(name):
+                value = json_files.load(file, name)
+                picture = _picture(file, name, value, pictures, found)
+                told = list(_read_shapes(value, picture, name, options))
         except Unusable as unusable:
             left_out.append(LeftOut(name, unusable.reason, unusable.message))
             unread[PurePosixPath(name).stem] = name
         else:
+            read.add(name)
             picture.faulty = len(told)
             found[picture.origin] = picture
             left_out += [LeftOut(picture.origin, one.reason, one.message) for one in told]
     for origin, path in pictures:
         found.setdefault(origin, unannotated(origin, path, unread.get(PurePosixPath(origin).stem)))
-    return Annotations(list(found.values()), left_out)
+    return Annotations(list(found.values()), left_out, read)
 
 
 def _picture(
@@ -146,8 +149,8 @@ def _stencil(row: dict[str, Any], corners: tuple[Point, ...], where: str) -> Ste
         with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
             image.load()
             width, height = image.size
-    except (binascii.Error, ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow's parsers raise almost anything on hostile bytes
         raise Unusable(
-            "BAD_ANNOTATION", f"{where}.mask is no PNG in base64 ({error}); draw it again"
+            "BAD_ANNOTATION", f"{where}.mask is no PNG in base64 ({fact_of(error)}); draw it again"
         ) from error
     return Stencil(round(corners[0][0]), round(corners[0][1]), png, width, height)

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 from loupe.annotations import json_files
-from loupe.annotations.faults import Unusable
+from loupe.annotations.faults import Unusable, fact_of, unreadable, whatever_fails
 from loupe.annotations.shapes import Shape, area_px
 from loupe.folders import (
     IMAGE_SUFFIXES,
@@ -21,12 +21,12 @@ from loupe.folders import (
     FolderUnreadable,
     FoundSample,
     ImportOptions,
-    LeftOut,
     Made,
     check_codes,
-    grouped,
+    complete,
     is_code,
 )
+from loupe.walking import LeftOut, Walk, open_file
 from PIL import Image
 
 _PICTURE_FOLDERS = frozenset({"images", "image", "jpegimages"})
@@ -68,6 +68,8 @@ class Annotations:
 
     pictures: list[Picture]
     left_out: list[LeftOut]
+    read: set[str]
+    """Files whose annotations were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,36 +109,23 @@ class EmbeddedPicture:
             ) from error
 
 
-def annotation_files(folder: Path, pattern: str) -> Iterator[tuple[Path, str]]:
-    """Files of a kind anywhere below the folder but in hidden ones, with their path below it."""
-    for file in sorted(folder.rglob(pattern)):
-        name = file.relative_to(folder).as_posix()
-        if "/." not in f"/{name}":
-            yield file, name
+def annotation_files(walked: Walk, suffix: str) -> Iterator[tuple[Path, str]]:
+    """Files of a kind anywhere below the folder, with their path below it."""
+    return ((file, name) for name, file in walked.files.items() if name.lower().endswith(suffix))
 
 
 class Pictures:
     """The image files below a folder, found as annotations mean them, and never outside of it."""
 
-    def __init__(self, folder: Path, *, without: frozenset[str] = frozenset()) -> None:
+    def __init__(self, walked: Walk, *, without: frozenset[str] = frozenset()) -> None:
         """`without` names folders that hold other images, in small letters."""
-        self.folder = folder
-        self._files: dict[str, Path] = {}
-        seen: set[str] = set()
-        for root, directories, names in os.walk(folder, followlinks=True):
-            # `images` is often a link; one that leads to a folder above it must not be followed for ever.
-            seen.add(os.path.realpath(root))
-            directories[:] = sorted(
-                name
-                for name in directories
-                if not name.startswith(".")
-                and name.lower() not in without
-                and os.path.realpath(Path(root, name)) not in seen
-            )
-            for name in names:
-                if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
-                    path = Path(root, name)
-                    self._files[path.relative_to(folder).as_posix()] = path
+        self.folder = walked.folder
+        self._files = {
+            name: path
+            for name, path in walked.files.items()
+            if path.suffix.lower() in IMAGE_SUFFIXES and without.isdisjoint(name.lower().split("/")[:-1])
+        }
+        self._others = {name for name in walked.files if Path(name).suffix.lower() not in IMAGE_SUFFIXES}
         self._loose: defaultdict[str, list[str]] = defaultdict(list)
         for origin in self._files:
             pure = PurePosixPath(origin)
@@ -180,20 +169,29 @@ class Pictures:
                 f"{where} names {written!r}, and there are {len(candidates)} of that name ({some}); "
                 "name it with its folder",
             )
+        other = next((one for one in spellings if one in self._others), None)
+        if other is not None:
+            kind = PurePosixPath(other).suffix[1:].upper()
+            raise Unusable(
+                "OTHER_FORMAT",
+                f"{where} names {written!r}, and {kind or 'a file without an extension'} is not taken; "
+                "save it as PNG and name that",
+            )
         raise Unusable(
             "MISSING_PICTURE",
             f"{where} names {written!r}, which is not in {self.folder.name}/; put it beside the annotations",
         )
 
 
-def assemble(folder: Path, kind: str, found: Annotations, options: ImportOptions) -> FolderListing:
+def assemble(walked: Walk, kind: str, found: Annotations, options: ImportOptions) -> FolderListing:
     """The samples of annotated pictures; FolderUnreadable if a label is no code and no --map says more."""
     codes = _codes_of(found.pictures, options)
     left_out = list(found.left_out)
     samples: dict[str, FoundSample] = {}
     for picture in found.pictures:
         try:
-            sample = _sample(picture, codes, options, left_out)
+            with whatever_fails(picture.annotation or picture.origin):
+                sample = _sample(picture, codes, options, left_out)
         except Unusable as unusable:
             left_out.append(LeftOut(picture.origin, unusable.reason, unusable.message))
             continue
@@ -202,13 +200,13 @@ def assemble(folder: Path, kind: str, found: Annotations, options: ImportOptions
             told = f"{taken.origin} is imported as {sample.file} already; rename one of the two"
             left_out.append(LeftOut(picture.origin, "NAME_TAKEN", told))
     listing = FolderListing(
-        folder=folder,
-        samples=tuple(sorted(samples.values(), key=lambda sample: sample.file)),
-        left_out=tuple(sorted(left_out, key=lambda item: (item.file, item.reason))),
+        folder=walked.folder,
+        samples=tuple(samples.values()),
+        left_out=tuple(left_out),
         format=kind,
         mask_codes=options.mask_codes,
     )
-    return grouped(listing, options)
+    return complete(listing, walked, options, found.read)
 
 
 def _codes_of(pictures: Iterable[Picture], options: ImportOptions) -> dict[str, str]:
@@ -323,10 +321,15 @@ _PARTS = {
 def _header(picture: Picture) -> tuple[int, int, str]:
     """Width, height and suffix by what the file itself says, without decoding it."""
     embedded = not isinstance(picture.image, Path)
-    source = picture.image if isinstance(picture.image, Path) else io.BytesIO(picture.image.make())
     name = f"{picture.annotation}: imageData" if embedded else picture.origin
     try:
-        with warnings.catch_warnings():
+        source = (
+            open_file(picture.image) if isinstance(picture.image, Path) else io.BytesIO(picture.image.make())
+        )
+    except OSError as error:
+        raise unreadable(name, error) from error
+    try:
+        with source, warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(source, formats=list(_SUFFIX_OF_FORMAT)) as image:
                 (width, height), kind = image.size, str(image.format)
@@ -334,9 +337,13 @@ def _header(picture: Picture) -> tuple[int, int, str]:
                 has_exif = kind != "PNG" or "exif" in image.info
                 turned = has_exif and image.getexif().get(0x0112, 1) not in (0, 1)
     except Image.DecompressionBombError as error:
-        raise Unusable("TOO_LARGE", f"{name} says it has more pixels than can be taken: {error}") from error
+        raise Unusable(
+            "TOO_LARGE", f"{name} says it has more pixels than can be taken: {fact_of(error)}"
+        ) from error
     except Exception as error:  # Pillow's parsers raise almost anything on hostile bytes
-        raise Unusable("BAD_PICTURE", f"{name} is no readable image ({error}); replace it") from error
+        raise Unusable(
+            "BAD_PICTURE", f"{name} is no readable image ({fact_of(error)}); replace it"
+        ) from error
     if width * height > _MAX_PIXELS:
         raise Unusable("TOO_LARGE", f"{name} has {width}×{height} pixels; the limit is {_MAX_PIXELS:,}")
     if turned and picture.regions:

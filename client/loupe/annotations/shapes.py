@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from loupe.walking import open_file
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -217,7 +218,7 @@ class IndexedPixels:
 
     def paint(self, canvas: Canvas, value: int) -> None:
         """Read the PNG again: masks of ten thousand pictures are not kept."""
-        with Image.open(self.png, formats=["PNG"]) as image:
+        with open_file(self.png) as file, Image.open(file, formats=["PNG"]) as image:
             canvas[np.isin(np.asarray(image), list(self.values))] = value
 
 

@@ -13,12 +13,13 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import parse
+from defusedxml.ElementTree import fromstring
 from loupe.annotations import json_files
-from loupe.annotations.faults import Unusable
+from loupe.annotations.faults import Unusable, fact_of, unreadable, whatever_fails
 from loupe.annotations.pictures import Annotations, Picture, Pictures, Region, annotation_files, unannotated
 from loupe.annotations.shapes import IndexedPixels, box
-from loupe.folders import ImportOptions, LeftOut
+from loupe.folders import ImportOptions
+from loupe.walking import LeftOut, Walk, open_file, read_file
 from PIL import Image
 
 SEGMENTATION = "SegmentationClass"
@@ -29,36 +30,44 @@ _CLASS_FILES = ("labelmap.txt", "class_names.txt")
 _UNLABELLED = frozenset({"background", "_background_", "__ignore__", "void"})
 
 
-def read_voc(folder: Path, _options: ImportOptions) -> Annotations:
+def read_voc(walked: Walk, _options: ImportOptions) -> Annotations:
     """Every XML file below the folder, every segmentation, and every picture."""
-    pictures = Pictures(folder, without=_OTHER_IMAGES)
+    pictures = Pictures(walked, without=_OTHER_IMAGES)
     by_origin: dict[str, Picture] = {}
     left_out: list[LeftOut] = []
     unread: dict[str, str] = {}
-    for file, name in annotation_files(folder, "*.xml"):
+    read: set[str] = set()
+    for file, name in annotation_files(walked, ".xml"):
         try:
-            root = load_xml(file, name)
-            picture = _picture(name, root, pictures, by_origin)
-            told = list(_read_objects(root, picture, name))
+            with whatever_fails(name):
+                root = load_xml(file, name)
+                picture = _picture(name, root, pictures, by_origin)
+                told = list(_read_objects(root, picture, name))
         except Unusable as unusable:
             left_out.append(LeftOut(name, unusable.reason, unusable.message))
             unread[PurePosixPath(name).stem] = name
         else:
+            read.add(name)
             picture.faulty = len(told)
             by_origin[picture.origin] = picture
             left_out += [LeftOut(picture.origin, one.reason, one.message) for one in told]
     for origin, path in pictures:
         by_origin.setdefault(origin, unannotated(origin, path, unread.get(PurePosixPath(origin).stem)))
-    left_out += _add_segmentations(folder, by_origin)
-    return Annotations(list(by_origin.values()), left_out)
+    left_out += _add_segmentations(walked, by_origin, read)
+    return Annotations(list(by_origin.values()), left_out, read)
 
 
 def load_xml(file: Path, name: str) -> ET.Element:
     """The root of an XML file; Unusable with line and column if it is none, or if it could blow up."""
-    if file.stat().st_size > _MAX_XML_BYTES:
+    try:
+        with open_file(file) as opened:
+            data = opened.read(_MAX_XML_BYTES + 1)
+    except OSError as error:
+        raise unreadable(name, error) from error
+    if len(data) > _MAX_XML_BYTES:
         raise Unusable("TOO_LARGE", f"{name} is larger than {_MAX_XML_BYTES:,} bytes; it is no annotation")
     try:
-        root: ET.Element = parse(file, forbid_dtd=True).getroot()
+        root: ET.Element = fromstring(data, forbid_dtd=True)
     except ET.ParseError as error:
         line, column = error.position
         told = str(error).partition(":")[0]
@@ -70,7 +79,7 @@ def load_xml(file: Path, name: str) -> ET.Element:
             "UNSAFE_XML",
             f"{name} declares a DTD or entities, which can blow up or read files; remove the <!DOCTYPE>",
         ) from error
-    except (OSError, LookupError, ValueError) as error:
+    except (LookupError, ValueError) as error:
         raise Unusable("UNREADABLE", f"{name} cannot be read: {error}; save it as UTF-8") from error
     return root
 
@@ -143,18 +152,23 @@ class _Classes:
     told_by: str
 
 
-def _add_segmentations(folder: Path, by_origin: dict[str, Picture]) -> Iterator[LeftOut]:
+def _add_segmentations(walked: Walk, by_origin: dict[str, Picture], read: set[str]) -> Iterator[LeftOut]:
+    """Put the segmentations in the place of the boxes; adds to `read` what was read for it."""
     stems: dict[str, list[Picture]] = {}
     for origin, picture in by_origin.items():
         stems.setdefault(PurePosixPath(origin).stem, []).append(picture)
-    for directory in sorted(one for one in folder.rglob(SEGMENTATION) if one.is_dir()):
-        try:
-            classes = _classes(folder, directory)
-        except Unusable as unusable:
-            yield LeftOut(directory.relative_to(folder).as_posix(), unusable.reason, unusable.message)
+    for directory in sorted(map(PurePosixPath, walked.folders)):
+        if directory.name != SEGMENTATION:
             continue
-        for png in sorted(directory.glob("*.png")):
-            name = png.relative_to(folder).as_posix()
+        try:
+            classes = _classes(walked, directory)
+        except Unusable as unusable:
+            yield LeftOut(directory.as_posix(), unusable.reason, unusable.message)
+            continue
+        read.update({classes.told_by} & walked.files.keys())
+        for name, png in walked.files.items():
+            if PurePosixPath(name).parent != directory or png.suffix.lower() != ".png":
+                continue
             found = stems.get(png.stem, [])
             if len(found) != 1:
                 fact = f"{len(found)} pictures have its name" if found else "no picture has its name"
@@ -162,6 +176,7 @@ def _add_segmentations(folder: Path, by_origin: dict[str, Picture]) -> Iterator[
                 continue
             try:
                 found[0].regions = _segments(png, name, found[0], classes)
+                read.add(name)
             except Unusable as unusable:
                 found[0].faulty += 1
                 yield LeftOut(name, unusable.reason, unusable.message)
@@ -199,35 +214,35 @@ def _segments(png: Path, name: str, picture: Picture, classes: _Classes) -> list
 def _values(png: Path, name: str) -> tuple[str, tuple[int, int], set[int]]:
     """Mode, width and height, and the values that are neither background nor void."""
     try:
-        with Image.open(png, formats=["PNG"]) as image:
+        with open_file(png) as file, Image.open(file, formats=["PNG"]) as image:
             pixels = np.asarray(image) if image.mode in ("P", "L") else np.zeros(1, np.uint8)
             return image.mode, image.size, {int(value) for value in np.unique(pixels)} - {0, _VOID}
     except Exception as error:  # Pillow's parsers raise almost anything on hostile bytes
-        raise Unusable("BAD_MASK", f"{name} is no readable PNG ({error}); export it again") from error
+        raise Unusable(
+            "BAD_MASK", f"{name} is no readable PNG ({fact_of(error)}); export it again"
+        ) from error
 
 
-def _classes(folder: Path, directory: Path) -> _Classes:
+def _classes(walked: Walk, directory: PurePosixPath) -> _Classes:
     """From the nearest class file between the segmentations and the folder."""
-    place = directory.parent
-    while True:
-        for name in _CLASS_FILES:
-            file = place / name
-            if file.is_file():
-                return _Classes(_class_file(file), file.relative_to(folder).as_posix())
-        if place == folder:
-            break
-        place = place.parent
-    if directory.parent.name.upper().startswith("VOC20"):
+    for place in directory.parents:
+        for one in _CLASS_FILES:
+            name = (place / one).as_posix()
+            if name in walked.files:
+                return _Classes(_class_file(walked.files[name], name), name)
+    if (walked.folder / directory).parent.name.upper().startswith("VOC20"):
         return _Classes(dict(enumerate(_VOC_CLASSES)), "Pascal VOC")
     return _Classes({}, "")
 
 
-def _class_file(file: Path) -> dict[int, str]:
+def _class_file(file: Path, name: str) -> dict[int, str]:
     """A label a line, in the order of the values; `label:r,g,b:parts:actions` with comments in CVAT's."""
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Unusable("UNREADABLE", f"{file.name} cannot be read: {error}; save it as UTF-8") from error
+        lines = read_file(file).decode("utf-8-sig").splitlines()
+    except OSError as error:
+        raise unreadable(name, error) from error
+    except UnicodeDecodeError as error:
+        raise Unusable("UNREADABLE", f"{name} cannot be read: {error}; save it as UTF-8") from error
     labels = [line.partition(":")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
     # LabelMe's list begins with what has the value -1.
     return dict(enumerate(labels[1:] if labels[:1] == ["__ignore__"] else labels))

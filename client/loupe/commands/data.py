@@ -15,6 +15,7 @@ from loupe.importing import ImportProgress, ImportResult, Outcome
 from loupe.reading import FORMATS, read_data
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2
 from loupe.rendering import enum_word, facts, human_bytes, is_for_people, local_time, message_json, table
+from loupe.text import visible
 from rich.console import Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
@@ -175,6 +176,8 @@ def import_json(listing: FolderListing, result: ImportResult) -> dict[str, Any]:
     return {
         "dataPath": message_json(result.data_path),
         "format": listing.format,
+        "found": listing.found,
+        "used": len(listing.used),
         "added": result.count(Outcome.OUTCOME_ADDED),
         "unchanged": result.count(Outcome.OUTCOME_UNCHANGED),
         "replaced": result.count(Outcome.OUTCOME_REPLACED),
@@ -209,8 +212,10 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
     }
     told = ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "nothing to do"
     groups = len({sample.group for sample in listing.samples if sample.group})
+    used = len(listing.used)
     pairs: dict[str, RenderableType] = {
         "imported": f"{told}; {human_bytes(result.uploaded_bytes)} uploaded",
+        "files": f"{listing.found} found, {used} used, {listing.found - used} left out",
         "path": f"{names.short(result.data_path.name)}: {result.data_path.sample_count} samples",
         "codes": _codes(result.data_path),
         "groups": f"{groups}, from {listing.group_column!r}" if listing.group_column else "",
@@ -223,7 +228,10 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
     if listing.unmatched_group_rows:
         rows = ", ".join(listing.unmatched_group_rows[:3])
         parts.append(
-            Text(f"groups.csv names {len(listing.unmatched_group_rows)} missing files: {rows} …", "yellow")
+            Text(
+                f"groups.csv names {len(listing.unmatched_group_rows)} missing files: {visible(rows)} …",
+                "yellow",
+            )
         )
     for title, items in _not_taken(listing, result):
         if items:
@@ -241,7 +249,10 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
     if result.identical:
         some = "; ".join(" = ".join(files[:3]) for files in result.identical[:3])
         told = f"{len(result.identical)} file(s) are there more than once under the same code: {some}"
-        parts += ["", Text(f"{told}. Put them into one group, or remove all but one of each", style="yellow")]
+        parts += [
+            "",
+            Text(visible(f"{told}. Put them into one group, or remove all but one of each"), "yellow"),
+        ]
     return Group(*parts)
 
 

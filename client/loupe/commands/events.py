@@ -104,7 +104,7 @@ async def _show(  # noqa: PLR0913 -- as above
         async for event in stream:
             count += 1
             if follow:
-                click.echo(json_text(event.as_json()) if out.as_json else event.line())
+                click.echo(json_text(event.as_json()).encode() if out.as_json else event.line())
             else:
                 found.append(event)
             if follow and count == limit:

@@ -13,6 +13,7 @@ from loupe.failures import Refused
 from loupe.language import choose
 from loupe.profile import load_profile
 from loupe.rendering import json_text
+from loupe.text import visible
 from rich.console import Console, RenderableType
 
 P = ParamSpec("P")
@@ -34,18 +35,19 @@ class Output:
     def answer(self, value: object, renderable: RenderableType) -> None:
         """Print the command's one answer."""
         if self.as_json:
-            click.echo(json_text(value))
+            # UTF-8 whatever the environment's encoding is.
+            click.echo(json_text(value).encode())
         else:
             self.console.print(renderable)
 
     def say(self, text: str) -> None:
         """Tell a person something beside the answer."""
-        self.stderr.print(text, soft_wrap=True)
+        self.stderr.print(visible(text), soft_wrap=True)
 
     def hint(self, text: str) -> None:
         """Say how to go on; scripts need no hints."""
         if not self.as_json and self.console.is_terminal:
-            self.stderr.print(text, style="dim", soft_wrap=True)
+            self.stderr.print(visible(text), style="dim", soft_wrap=True)
 
     def tell(self, renderable: RenderableType) -> None:
         """Show a person something beside the answer, such as a table."""

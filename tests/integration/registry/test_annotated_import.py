@@ -1,6 +1,7 @@
 """`loupe data import` of every format into a registry and an object store (D1 to D4), and one killed."""
 
 import asyncio
+import errno
 import hashlib
 import io
 import json
@@ -18,10 +19,13 @@ import pytest
 import pytest_asyncio
 from click.testing import CliRunner, Result
 from loupe.cli import loupe
+from loupe.importing import Outcome, SampleImport
+from loupe.reading import read_data
 from loupe.registry.v1 import dataset_service_pb2
 from PIL import Image
 
 from deploy.embedded.loupe_processes import import_path
+from services.kit.errors import NotFound
 from services.kit.object_store import BlockingObjectStore
 from services.kit.settings import load
 from services.registry.settings import Settings
@@ -245,3 +249,143 @@ async def test_what_a_killed_import_left_cut_is_sent_again(
     assert (answer["added"], answer["rejected"], answer["uploadedObjects"]) == (2, [], 2)
     for data in (cut, whole):
         assert store.get_bytes(f"samples/{hashlib.sha256(data).hexdigest()}", max_bytes=10_000) == data
+
+
+async def imported(command: Command, folder: Path, *options: str) -> dict[str, Any]:
+    """What the import answers, which must be UTF-8 whatever files are called."""
+    done = await command("data", "import", folder, "--dataset", folder.name, "--json", *options)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout_bytes.decode("utf-8"))
+
+
+async def test_odd_files_end_no_import_and_each_is_told(command: Command, tmp_path: Path) -> None:
+    """D7: taken and refused are all that was found, by name; the good ones beside are imported."""
+    code = tmp_path / "odd" / "TPFIP"
+    good = [picture(code / name) for name in ("a.png", "\u00a0b.png", "\u3000c\u200b.png", "d\u2028e.png")]
+    cut = io.BytesIO()
+    Image.open(good[0]).save(cut, "BMP")
+    (code / "cut.bmp").write_bytes(cut.getvalue()[:30])
+    for name in ("turned\u202egnp.png", "bell\x07.png", "line\nbreak.png"):
+        picture(code / name)
+    (code / os.fsdecode("测试.png".encode("gbk"))).write_bytes(good[0].read_bytes())
+    (code / "nowhere.png").symlink_to("gone.png")
+    (code / "loop.png").symlink_to("loop.png")
+    (code / "out.png").symlink_to(Path(__file__))
+    os.mkfifo(code / "pipe.png")
+    for name in ("Thumbs.db", "._a.png", "b.gif", "c.HEIC", "d.webp"):
+        (code / name).write_bytes(b"x")
+    answer = await imported(command, tmp_path / "odd")
+    assert answer["added"] == len(good)
+    assert {item["file"].removeprefix("TPFIP/"): item["reason"] for item in answer["rejected"]} == {
+        "cut.bmp": "TRUNCATED",
+        "turned\u202egnp.png": "BAD_NAME",
+        "bell\x07.png": "BAD_NAME",
+        "line\nbreak.png": "BAD_NAME",
+    }
+    assert {item["file"].removeprefix("TPFIP/"): item["reason"] for item in answer["leftOut"]} == {
+        r"\xb2\xe2\xca\xd4.png": "BAD_NAME",
+        "nowhere.png": "DANGLING_LINK",
+        "loop.png": "LINK_LOOP",
+        "out.png": "OUTSIDE_FOLDER",
+        "pipe.png": "NOT_A_FILE",
+        "Thumbs.db": "NOT_AN_IMAGE",
+        "._a.png": "HIDDEN",
+        "b.gif": "OTHER_FORMAT",
+        "c.HEIC": "OTHER_FORMAT",
+        "d.webp": "OTHER_FORMAT",
+    }
+    assert answer["found"] == answer["added"] + len(answer["rejected"]) + len(answer["leftOut"])
+    shown = await command("data", "import", tmp_path / "odd", "--dataset", "odd")
+    assert r"turned\u202egnp.png" in shown.stdout
+    assert not set("\x07\u202e\u200b\u2028") & set(shown.stdout)
+    listed = json.loads((await command("data", "show", "odd/main", "--json")).stdout)
+    assert [sample["file"] for sample in listed["samples"]] == sorted(f"TPFIP/{path.name}" for path in good)
+
+
+class MeddledWith:
+    """A registry's stub that does something to files between their hashing and their upload."""
+
+    def __init__(self, stub: Any, meddle: Callable[[], None]) -> None:  # noqa: ANN401 -- a generated stub
+        self._stub = stub
+        self._meddle = meddle
+
+    def __getattr__(self, method: str) -> Any:  # noqa: ANN401 -- as above
+        if method == "PlanSampleUploads":
+            self._meddle()
+        return getattr(self._stub, method)
+
+
+async def test_what_changes_while_it_is_imported_is_told_and_never_stored(
+    registry: Registry, store: BlockingObjectStore, tmp_path: Path
+) -> None:
+    """D7, D6: what was hashed is what is uploaded, or nothing is."""
+    names = ("same", "twin", "gone", "pipe", "cut", "other", "grown", "empty")
+    file = {name: picture(tmp_path / "A" / f"{name}.png") for name in names}
+    mask = {name: picture(tmp_path / "A" / f"{name}.mask.png") for name in ("same", "grown")}
+    file["twin"].write_bytes(file["other"].read_bytes())
+    file["empty"].write_bytes(b"")
+    hashes = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in file.items()}
+    of_mask = hashlib.sha256(mask["grown"].read_bytes()).hexdigest()
+
+    def meddle() -> None:
+        file["gone"].unlink(missing_ok=True)
+        file["pipe"].unlink(missing_ok=True)
+        os.mkfifo(file["pipe"])
+        file["cut"].write_bytes(file["cut"].read_bytes()[:40])
+        file["other"].write_bytes(file["other"].read_bytes()[:-1] + b"x")
+        mask["grown"].write_bytes(b"x" + mask["grown"].read_bytes())
+        file["empty"].write_bytes(b"more")
+
+    listing = read_data(tmp_path, kind="folders")
+    stub = MeddledWith(registry.admin.data, meddle)
+    result = await SampleImport(stub, lambda _: None).run(
+        listing, dataset="datasets/meddled", path="main", description=""
+    )
+    told = {one.file.removeprefix("A/").removesuffix(".png"): one for one in result.outcomes}
+    assert {name: (one.reason, bool(one.message_zh)) for name, one in told.items() if one.reason} == {
+        "gone": ("VANISHED", True),
+        "pipe": ("UNREADABLE", True),
+        "cut": ("CHANGED", True),
+        "grown": ("CHANGED", True),
+        "empty": ("EMPTY", True),
+        # Its bytes are still those that were hashed, in another file: they were uploaded from there.
+        # `other` is listed with them, as it was when it was read.
+    }
+    assert result.count(Outcome.OUTCOME_ADDED) == 3
+    assert len(result.outcomes) == len(listing.samples)
+    for sha256 in (*(hashes[name] for name in ("gone", "pipe", "cut")), of_mask):
+        with pytest.raises(NotFound):
+            await asyncio.to_thread(store.get_bytes, f"samples/{sha256}", max_bytes=10_000)
+
+
+async def test_what_grows_while_it_is_hashed_or_cannot_be_read_is_told(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D7: a picture that a camera is still writing, and one that belongs to somebody else."""
+    for name in ("whole", "growing", "locked"):
+        picture(tmp_path / "A" / f"{name}.png")
+    listing = read_data(tmp_path)
+    digest, opened = hashlib.file_digest, os.open
+
+    def digest_of_a_growing_file(file: Any, kind: str) -> Any:  # noqa: ANN401 -- as hashlib's
+        found = digest(file, kind)
+        if os.fstat(file.fileno()).st_ino == (tmp_path / "A/growing.png").stat().st_ino:
+            with (tmp_path / "A/growing.png").open("ab") as more:
+                more.write(b"more")
+        return found
+
+    def opened_by_its_owner(path: Any, *options: Any) -> int:  # noqa: ANN401 -- as os.open's
+        if Path(path).name == "locked.png":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, *options)
+
+    monkeypatch.setattr(hashlib, "file_digest", digest_of_a_growing_file)
+    monkeypatch.setattr(os, "open", opened_by_its_owner)
+    result = await SampleImport(registry.admin.data, lambda _: None).run(
+        listing, dataset="datasets/growing", path="main", description=""
+    )
+    assert [(one.file, one.reason) for one in result.outcomes] == [
+        ("A/growing.png", "CHANGED"),
+        ("A/locked.png", "UNREADABLE"),
+        ("A/whole.png", ""),
+    ]

@@ -1,5 +1,8 @@
 """The reading of a folder for import (D1, D3): what is offered, what is left out and why."""
 
+import errno
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,12 +50,80 @@ def test_everything_left_out_is_named_with_its_reason(tmp_path: Path) -> None:
         "README.md": "NOT_AN_IMAGE",
         ".DS_Store": "HIDDEN",
         "C1/notes.txt": "NOT_AN_IMAGE",
-        "C1/deep": "NESTED",
+        "C1/deep/b.jpg": "NESTED",
         "C1/lost.mask.png": "MASK_WITHOUT_IMAGE",
         "C1/.hidden.jpg": "HIDDEN",
         "bad code/c.jpg": "BAD_CODE",
     }
     assert all(item.message for item in listing.left_out)
+
+
+def test_links_do_not_double_files_and_lead_nowhere_else(tmp_path: Path) -> None:
+    """D7: a link out of the folder would upload what nobody meant to give away."""
+    outside = _folder(tmp_path / "outside", "C1/secret.jpg")
+    folder = _folder(tmp_path / "data", "C1/a.jpg")
+    (folder / "C1/again.jpg").symlink_to("a.jpg")
+    (folder / "C1/secret.jpg").symlink_to(outside / "C1/secret.jpg")
+    (folder / "C2").symlink_to("C1")
+    (folder / "C3").symlink_to(outside / "C1")
+    (folder / "C1/up").symlink_to("..")
+    (tmp_path / "link").symlink_to(folder)
+    for given in (folder, tmp_path / "link"):
+        listing = read_folder(given)
+        assert _files(listing) == ["C1/a.jpg", "C1/again.jpg"]
+        assert {item.file: item.reason for item in listing.left_out} == {
+            "C1/secret.jpg": "OUTSIDE_FOLDER",
+            "C1/up": "LINK_TO_FOLDER",
+            "C2": "LINK_TO_FOLDER",
+            "C3": "OUTSIDE_FOLDER",
+        }
+
+
+def test_what_a_folder_no_longer_holds_or_lets_read_is_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D7: files come and go while a folder is listed, and some belong to somebody else."""
+    _folder(tmp_path, "C1/a.jpg", "C1/gone.jpg", "C2/b.jpg", "C3/c.jpg")
+    lstat, iterdir = Path.lstat, Path.iterdir
+
+    def lstat_of_what_is_there(path: Path) -> os.stat_result:
+        if path.name == "gone.jpg":
+            path.unlink()
+        return lstat(path)
+
+    def iterdir_of_what_may_be_read(path: Path) -> Iterator[Path]:
+        if path.name == "C2":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        if path.name == "C3":
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "lstat", lstat_of_what_is_there)
+    monkeypatch.setattr(Path, "iterdir", iterdir_of_what_may_be_read)
+    listing = read_folder(tmp_path)
+    assert _files(listing) == ["C1/a.jpg"]
+    told = {item.file: item.reason for item in listing.left_out}
+    assert told == {"C1/gone.jpg": "VANISHED", "C2": "UNREADABLE", "C3": "VANISHED"}
+
+
+@pytest.mark.parametrize("kind", ["dangling", "pipe", "broken csv", "long group", "control character"])
+def test_groups_that_cannot_be_read_are_an_error_with_the_fact(tmp_path: Path, kind: str) -> None:
+    """D3, D7: a table that is there and is not read must not be passed over, nor end in a traceback."""
+    _folder(tmp_path, "C1/a.jpg")
+    table = tmp_path / "groups.csv"
+    match kind:
+        case "dangling":
+            table.symlink_to("nowhere.csv")
+        case "pipe":
+            os.mkfifo(table)
+        case "broken csv":
+            table.write_text(f'file,group\nC1/a.jpg,"{"x" * 200_000}"\n')
+        case "long group":
+            table.write_text(f"file,group\nC1/a.jpg,{'x' * 129}\n")
+        case _:
+            table.write_text("file,group\nC1/a.jpg,g\x07\n")
+    with pytest.raises(FolderUnreadable, match="group"):
+        read_folder(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from loupe.rendering import (
     message_json,
     report,
     sparkline,
+    table,
     task_table,
     threshold_curves,
 )
@@ -331,3 +332,18 @@ def test_an_answer_is_json_whatever_was_measured(capsys: pytest.CaptureFixture[s
     }
     message = comparison_pb2.CodeChanges(changes=comparison_pb2.Changes(p_value=math.inf))
     assert message_json(message)["changes"]["pValue"] == told["largestScoreDifference"]
+
+
+def test_names_that_are_no_text_are_written_escaped(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """D7: bytes that are no UTF-8, or half a character from JSON, must not end the answer that names them."""
+    names = ["\udcb2\udce2.png", "\ud800", "\u00a0\u202e中\x1b"]
+    Output(as_json=True).answer({"files": names}, "")
+    told = json.loads(capsysbinary.readouterr().out.decode("utf-8"))
+    assert told == {"files": [r"\xb2\xe2.png", r"\ud800", "\u00a0\u202e中\x1b"]}
+    Output(as_json=False).answer(None, table("FILE", rows=[(name,) for name in names]))
+    shown = capsysbinary.readouterr().out.decode("utf-8")
+    assert [line.rstrip() for line in shown.splitlines()[1:]] == [
+        r"\xb2\xe2.png",
+        r"\ud800",
+        "\u00a0" + r"\u202e中\u001b",
+    ]

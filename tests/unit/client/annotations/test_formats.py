@@ -1,17 +1,23 @@
 """LabelMe, COCO and Pascal VOC as samples with codes and masks (D1), and what is not taken and why."""
 
 import base64
+import contextlib
 import io
 import json
+import os
 import re
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from loupe.annotations.faults import Unusable
 from loupe.folders import FolderListing, FolderUnreadable, FoundSample, ImportOptions
 from loupe.reading import detect, read_data
+from loupe.rendering import json_text
+from loupe.text import encodable
 from PIL import Image
 
 BOX = [[2, 1], [6, 1], [6, 4], [2, 4]]
@@ -217,7 +223,7 @@ def test_folders_are_mapped_too(tmp_path: Path) -> None:
         picture(tmp_path / file)
     listing = read_data(tmp_path, ImportOptions(code_of_label={"thin line": "TTFBS", "dust": ""}))
     assert [sample.file for sample in listing.samples] == ["TTFBS/a.png", "TTFBS/b.png"]
-    assert told(listing) == [("dust", "IGNORED"), ("thin line/a.png", "NAME_TAKEN")]
+    assert told(listing) == [("dust/c.png", "IGNORED"), ("thin line/a.png", "NAME_TAKEN")]
     (left_out,) = read_data(tmp_path, ImportOptions(code_of_label={"dust": ""})).left_out[1:]
     assert (left_out.reason, '--map "thin line=CODE"' in left_out.message) == ("BAD_CODE", True)
 
@@ -555,6 +561,190 @@ def test_pictures_that_cannot_be_annotated_upon_are_set_aside(tmp_path: Path) ->
         ("turned.jpg", "TURNED"),
         ("turned2.png", "TURNED"),
     ]
+
+
+# --- odd files and broken ones ------------------------------------------------------------------------------
+
+
+def a_folder_of_codes(root: Path) -> str:
+    picture(root / "TPFIP/a.png")
+    return "folders"
+
+
+def put_odd_files(root: Path, place: Path) -> dict[str, str]:
+    """One of every kind that is no picture, with the reason that it gets; `place` holds pictures."""
+    for name in ("Thumbs.db", "desktop.ini", "c.gif", "d.HEIC", "b.webp", "._a.png", ".DS_Store"):
+        (place / name).write_bytes(b"x")
+    (place / ".cache").mkdir()
+    (place / ".cache/a.png").write_bytes(b"x")
+    gbk = "测试.png".encode("gbk")
+    (place / os.fsdecode(gbk)).write_bytes(b"x")
+    (root / os.fsdecode("测试".encode("gbk"))).mkdir()
+    (root / os.fsdecode("测试".encode("gbk")) / "a.png").write_bytes(b"x")
+    (place / "nowhere.png").symlink_to("gone.png")
+    (place / "loop.png").symlink_to("loop.png")
+    (place / "up").symlink_to(root)
+    (place / "out.png").symlink_to(Path(__file__))
+    os.mkfifo(place / "pipe.png")
+    with socket.socket(socket.AF_UNIX) as listening, contextlib.chdir(place):
+        listening.bind("socket.png")
+    at = "" if place == root else f"{place.relative_to(root).as_posix()}/"
+    told = {
+        **dict.fromkeys(("Thumbs.db", "desktop.ini"), "NOT_AN_IMAGE"),
+        **dict.fromkeys(("c.gif", "d.HEIC", "b.webp"), "OTHER_FORMAT"),
+        **dict.fromkeys(("._a.png", ".DS_Store", ".cache/a.png"), "HIDDEN"),
+        r"\xb2\xe2\xca\xd4.png": "BAD_NAME",
+        "nowhere.png": "DANGLING_LINK",
+        "loop.png": "LINK_LOOP",
+        "up": "LINK_TO_FOLDER",
+        "out.png": "OUTSIDE_FOLDER",
+        "pipe.png": "NOT_A_FILE",
+        "socket.png": "NOT_A_FILE",
+    }
+    return {**{at + name: reason for name, reason in told.items()}, r"\xb2\xe2\xca\xd4/a.png": "BAD_NAME"}
+
+
+def accounted(listing: FolderListing) -> bool:
+    """Whether everything that lies there is used or named with its reason."""
+    there = {
+        encodable((Path(root) / name).relative_to(listing.folder).as_posix())
+        for root, folders, names in os.walk(listing.folder)
+        for name in [*names, *(one for one in folders if Path(root, one).is_symlink())]
+    }
+    named = {item.file for item in listing.left_out if item.message}
+    return listing.found == len(there) and there <= listing.used | named and listing.used <= there
+
+
+@pytest.mark.parametrize("write", [a_folder_of_codes, a_labelme, a_coco, a_voc])
+@pytest.mark.parametrize("chosen", [True, False])
+def test_odd_files_are_each_a_line_and_the_rest_is_taken(
+    tmp_path: Path, write: Callable[[Path], str], *, chosen: bool
+) -> None:
+    """D7: no file ends or hangs an import and none goes unmentioned, whatever the format."""
+    kind = write(tmp_path)
+    (there,) = tmp_path.rglob("a.png")
+    expected = put_odd_files(tmp_path, there.parent)
+    listing = read_data(tmp_path, kind=kind if chosen else "auto")
+    assert [sample.file for sample in listing.samples] == ["TPFIP/a.png"]
+    assert dict(told(listing)) == expected
+    assert len(listing.left_out) == len(expected)
+    assert accounted(listing)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [os.mkfifo, lambda path: path.symlink_to("gone"), lambda path: path.symlink_to(path)],
+    ids=["pipe", "dangling", "loop"],
+)
+@pytest.mark.parametrize("suffix", [".json", ".xml", ".png"])
+def test_what_an_annotation_names_may_be_no_file(
+    tmp_path: Path, suffix: str, made: Callable[[Path], None]
+) -> None:
+    """D7: the odd file may be the annotation, or the picture that one names."""
+    a_labelme(tmp_path)
+    made(tmp_path / f"odd{suffix}")
+    (tmp_path / "b.json").write_text(json.dumps({"shapes": [], "imagePath": "odd.png"}))
+    listing = read_data(tmp_path, kind="labelme")
+    assert [sample.file for sample in listing.samples] == ["TPFIP/a.png"]
+    assert {file for file, _ in told(listing)} == {f"odd{suffix}", "b.json"}
+    assert accounted(listing)
+
+
+SOURCES = {
+    "labelme": ("a.json", a_labelme),
+    "coco": ("instances.json", a_coco),
+    "voc": ("Annotations/a.xml", a_voc),
+}
+VALUES: list[Any] = [
+    *(None, True, -1, 10**400, 1e308, float("nan"), "", "\ud800", "\0", "../a.png"),
+    *([], [[[]]], {"": 0}, [[1e300, 0]] * 3, [2**63, -(2**63)]),
+]
+
+
+def _replaced(
+    value: Any,  # noqa: ANN401 -- JSON is anything
+    place: int,
+    new: object,
+) -> tuple[Any, int]:
+    """The JSON with what is at a place in the order of its writing replaced, and what is left of `place`."""
+    if place == 0:
+        return new, -1
+    place -= 1
+    if isinstance(value, dict | list):
+        for key, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
+            changed, place = _replaced(inner, place, new)
+            if place < 0:
+                copy: Any = {**value} if isinstance(value, dict) else [*value]
+                copy[key] = changed
+                return copy, -1
+    return value, place
+
+
+def tried(root: Path, kind: str) -> None:
+    """Read; the labels of a file that is changed by chance may be no codes, which is asked about."""
+    try:
+        listing = read_data(root, ImportOptions(background_code="OK"), kind=kind)
+    except FolderUnreadable as unreadable:
+        assert "label" in str(unreadable)  # noqa: PT017 -- both ends are right
+    else:
+        assert accounted(listing)
+        json_text([[item.file, item.message] for item in listing.left_out]).encode()
+        for sample in listing.samples:
+            sample.file.encode()
+            with contextlib.suppress(Unusable):
+                assert sample.mask is not None
+                sample.mask.make()
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_an_annotation_file_cut_or_changed_anywhere_is_a_line(tmp_path: Path, kind: str) -> None:
+    """D7: a broken file of a stranger is a line with its place, and the pictures beside it are imported."""
+    name, write = SOURCES[kind]
+    write(tmp_path)
+    picture(tmp_path / "beside/b.png")
+    whole = (tmp_path / name).read_bytes()
+    for place in range(len(whole)):
+        for data in (
+            whole[:place],
+            *(whole[:place] + one + whole[place + 1 :] for one in (b"\xff", b"9", b"[", b"<")),
+        ):
+            (tmp_path / name).write_bytes(data)
+            tried(tmp_path, kind)
+
+
+@pytest.mark.parametrize("kind", ["labelme", "coco"])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_any_value_in_any_place_of_the_json_is_a_line(tmp_path: Path, kind: str) -> None:
+    """D7: JSON says nothing about types, sizes and ranges; whatever stands there must not end the import."""
+    name, write = SOURCES[kind]
+    write(tmp_path)
+    whole = json.loads((tmp_path / name).read_text())
+    if kind == "coco":
+        whole["annotations"].append(
+            {
+                "image_id": 1,
+                "category_id": 1,
+                "segmentation": {"size": [10, 20], "counts": [2**64, 10**30, 4]},
+            }
+        )
+        whole["annotations"].append(
+            {"image_id": 1, "category_id": 1, "segmentation": {"size": [10, 20], "counts": "PPYo0"}}
+        )
+    else:
+        mask = base64.b64encode((tmp_path / "a.png").read_bytes()).decode()
+        whole["shapes"] += [
+            {"label": "TPFIP", "points": BOX[::2], "shape_type": shape, "mask": mask}
+            for shape in ("circle", "line", "mask")
+        ]
+    for new in VALUES:
+        place = 1
+        while True:
+            changed, left = _replaced(whole, place, new)
+            if left >= 0:
+                break
+            (tmp_path / name).write_text(json.dumps(changed))
+            tried(tmp_path, kind)
+            place += 1
 
 
 # --- groups -------------------------------------------------------------------------------------------------

@@ -1,0 +1,33 @@
+"""Names and sentences from outside, so that they can be written and read."""
+
+import re
+import unicodedata
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def encodable(text: str) -> str:
+    r"""Text that can be written as UTF-8: a byte of a file's name that is none becomes `\xb2`."""
+    return _SURROGATES.sub(lambda found: _escaped(found[0]), text)
+
+
+def visible(text: str) -> str:
+    """Text that shows all that is in it: what moves the cursor, turns the order or takes no room is escaped.
+
+    Spaces of any width stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if _is_visible(one) else _escaped(one) for one in text)
+
+
+def _is_visible(character: str) -> bool:
+    return character.isprintable() or character in "\n\t" or unicodedata.category(character) == "Zs"
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        # How Python keeps a byte that it could not decode.
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,0 +1,169 @@
+"""Finds every file below a folder (D7). What is no file that can be read is named with its reason.
+
+A folder that people fill holds links to nowhere, pipes, names in other encodings, and files that come and go:
+none of them may end an import, and none may go unmentioned.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+
+from loupe.text import encodable
+
+_KINDS = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file that is not imported, or a part of what it says."""
+
+    file: str
+    """Its path below the folder; bytes that are no UTF-8 are escaped."""
+    reason: str
+    """Stable, such as NO_CODE, BAD_CODE, NESTED, NOT_AN_IMAGE, MASK_WITHOUT_IMAGE, HIDDEN."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """All that lies below a folder."""
+
+    folder: Path
+    files: Mapping[str, Path]
+    """What can be read, by its path below the folder, in order."""
+    folders: frozenset[str]
+    """By their path below the folder; hidden ones are left out."""
+    left_out: tuple[LeftOut, ...]
+    """Every entry besides: what is hidden, no file, or has a name that cannot be sent."""
+
+    @property
+    def found(self) -> int:
+        """How many entries there are."""
+        return len(self.files) + len(self.left_out)
+
+
+def walk(folder: Path) -> Walk:
+    """List `folder`; OSError if it cannot be listed itself."""
+    files: dict[str, Path] = {}
+    folders: set[str] = set()
+    left_out: list[LeftOut] = []
+    root = Path(os.path.realpath(folder))
+    waiting = [""]
+    while waiting:
+        place = waiting.pop()
+        try:
+            entries = [entry.name for entry in (folder / place).iterdir()]
+        except OSError as error:
+            if not place:
+                raise
+            left_out.append(LeftOut(encodable(place), *fault_of(error)))
+            continue
+        if place and not _is_hidden(place):
+            folders.add(place)
+        for entry in entries:
+            name = f"{place}/{entry}" if place else entry
+            path = folder / name
+            found = _kind(path, root)
+            if found == "folder":
+                waiting.append(name)
+                continue
+            fault = _name_fault(name) or found
+            if fault is None:
+                files[name] = path
+            else:
+                left_out.append(LeftOut(encodable(name), *fault))
+    return Walk(
+        folder,
+        {name: files[name] for name in sorted(files, key=lambda name: name.split("/"))},
+        frozenset(folders),
+        tuple(sorted(left_out, key=lambda item: item.file)),
+    )
+
+
+def open_file(path: Path) -> BufferedReader:
+    """Open a regular file to read it; OSError for anything else, without waiting for a pipe's other end."""
+    # O_NONBLOCK means nothing for a file. Some systems lack it, and some tell text from bytes.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    file = os.fdopen(os.open(path, flags), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return file
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a regular file; OSError."""
+    with open_file(path) as file:
+        return file.read()
+
+
+def fault_of(error: OSError) -> tuple[str, str]:
+    """Reason and message of a file that cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return (
+            "VANISHED",
+            "it was there when the folder was listed and is gone; import again if it comes back",
+        )
+    told = error.strerror or type(error).__name__
+    remedy = "; mend its permissions" if isinstance(error, PermissionError) else ""
+    return "UNREADABLE", f"it cannot be read: {told}{remedy}"
+
+
+def _is_hidden(name: str) -> bool:
+    return "/." in f"/{name}"
+
+
+def _name_fault(name: str) -> tuple[str, str] | None:
+    """Why an entry is not taken by its name alone. Which characters are taken, the registry says."""
+    if _is_hidden(name):
+        folder = _is_hidden(name.rpartition("/")[0])
+        return "HIDDEN", "in a hidden folder" if folder else "a hidden file"
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "BAD_NAME", "its name is not UTF-8; rename it (`convmv -f GBK -t UTF-8 --notest` renames many)"
+    return None
+
+
+def _kind(path: Path, root: Path) -> str | tuple[str, str] | None:
+    """`folder`, or why it is no file, or None for one."""
+    try:
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            return _link_fault(path, root)
+    except OSError as error:
+        return fault_of(error)
+    if stat.S_ISDIR(mode):
+        return "folder"
+    if stat.S_ISREG(mode):
+        return None
+    kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "no regular file")
+    return "NOT_A_FILE", f"{kind}; only regular files are read"
+
+
+def _link_fault(path: Path, root: Path) -> tuple[str, str] | None:
+    """Why a link is not read, if it is not; OSError if it is gone."""
+    target = encodable(str(path.readlink()))
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "DANGLING_LINK", f"a link to {target}, which does not exist; remove or mend it"
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        return "LINK_LOOP", "a link that leads back to itself; remove it"
+    if not Path(os.path.realpath(path)).is_relative_to(root):
+        told = f"a link to {target}, outside of the folder; only what lies in it is read: put it there"
+        return "OUTSIDE_FOLDER", told
+    if stat.S_ISDIR(mode):
+        return "LINK_TO_FOLDER", f"a link to the folder {target}, which is read at its own place"
+    return None if stat.S_ISREG(mode) else ("NOT_A_FILE", f"a link to {target}, which is no regular file")
