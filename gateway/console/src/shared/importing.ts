@@ -1,11 +1,12 @@
 /** Importing a folder with codes (D1, D2): hash, ask what is missing, upload that, and list it. */
 import { ApiError, api, type Schemas } from "../api/client";
+import { dictionaries } from "../i18n";
 import { sha256 } from "./sha256";
 
-/** A file of the folder: `path` is relative to it. */
+/** A file of the folder: `path` is relative to it. Without `file` the browser could not open it. */
 export interface FoundFile {
   path: string;
-  file: File;
+  file: File | undefined;
 }
 
 export interface Candidate {
@@ -21,7 +22,7 @@ export type GroupsFault = { kind: "file" | "group"; header: string } | { kind: "
 
 export interface Listing {
   candidates: Candidate[];
-  /** Files that are no sample of a code, such as those beside the folders. */
+  /** Every file that is no sample, no mask of one, and not the table of groups (D7). */
   left: string[];
   /** How many groups the samples are in (D3), and by which column of `groups.csv`. */
   groups: number;
@@ -48,25 +49,30 @@ const stemOf = (name: string) => name.slice(0, name.lastIndexOf("."));
  */
 export async function listing(files: readonly FoundFile[]): Promise<Listing> {
   const left: string[] = [];
-  const masks = new Map<string, File>();
-  const pictures = new Map<string, FoundFile[]>();
+  const masks = new Map<string, { path: string; file: File }>();
+  const pictures = new Map<string, { path: string; file: File }[]>();
+  const names = new Set<string>();
   let table: File | undefined;
   for (const { path, file } of files) {
     const name = path.split("/").slice(-2).join("/");
-    if (MASK.test(name)) masks.set(name.replace(MASK, ""), file);
-    else if (name.endsWith(GROUPS)) table = file;
-    else if (file.name.startsWith(".")) continue;
+    // Two folders may hold a code's folder each: a sample that is offered twice is refused with its whole batch.
+    if (!file || `/${path}`.includes("/.") || names.has(name)) left.push(path);
+    else if (MASK.test(name)) masks.set(name.replace(MASK, ""), { path, file });
+    else if (file.name === GROUPS) table = file;
     else if (!IMAGE.test(name) || !name.includes("/")) left.push(path);
     else pictures.set(stemOf(name), [...(pictures.get(stemOf(name)) ?? []), { path: name, file }]);
+    names.add(name);
   }
   const candidates: Candidate[] = [];
   for (const [stem, of] of pictures) {
     const mask = of.length > 1 && !masks.has(stem) ? of.find(({ path }) => /\.png$/i.test(path)) : undefined;
-    if (mask) masks.set(stem, mask.file);
+    if (mask) masks.set(stem, mask);
     for (const { path, file } of of) {
-      if (file !== mask?.file) candidates.push({ file: path, image: file, mask: masks.get(stem), group: "" });
+      if (file !== mask?.file) candidates.push({ file: path, image: file, mask: masks.get(stem)?.file, group: "" });
     }
+    masks.delete(stem);
   }
+  left.push(...[...masks.values()].map(({ path }) => path));
   candidates.sort((a, b) => (a.file < b.file ? -1 : 1));
   const found = table ? groupsOf(await table.text(), candidates) : { column: "", groups: new Map<string, string>() };
   const fault = "kind" in found ? found : undefined;
@@ -159,14 +165,19 @@ export async function importInto(
   for (let start = 0; start < candidates.length; start += BATCH) {
     const contents = new Map<string, File>();
     const hashed: Hashed[] = [];
-    for (const { file, image, mask, group } of candidates.slice(start, start + BATCH)) {
+    const batch = candidates.slice(start, start + BATCH);
+    for (const { file, image, mask, group } of batch) {
       signal.throwIfAborted();
       const of = async (one: File) => {
         const found = await sha256(await one.arrayBuffer());
         contents.set(found, one);
         return found;
       };
-      hashed.push({ file, sha256: await of(image), maskSha256: mask ? await of(mask) : "", group });
+      try {
+        hashed.push({ file, sha256: await of(image), maskSha256: mask ? await of(mask) : "", group });
+      } catch {
+        progress.outcomes = progress.outcomes.concat(unreadable(file));
+      }
     }
     const offer = async (offered: Hashed[]) => {
       const sha256s = new Set(offered.flatMap((one) => [one.sha256, one.maskSha256]).filter(Boolean));
@@ -177,10 +188,19 @@ export async function importInto(
       });
       const waiting = [...plan.uploads];
       let sent = 0;
+      const gone = new Set<string>();
       const upload = async () => {
         for (let next = waiting.shift(); next; next = waiting.shift()) {
-          const body = contents.get(next.sha256);
-          if (!body) continue;
+          // Read before it is sent: that a file is gone or has changed must not look like a broken connection.
+          const body = await contents
+            .get(next.sha256)
+            ?.arrayBuffer()
+            .then((buffer) => new Blob([buffer]))
+            .catch(() => undefined);
+          if (!body) {
+            gone.add(next.sha256);
+            continue;
+          }
           await put(next.url, body, signal);
           progress.uploadedBytes += body.size;
           sent += 1;
@@ -188,12 +208,13 @@ export async function importInto(
         }
       };
       await Promise.all(Array.from({ length: UPLOADS_AT_ONCE }, upload));
+      const lost = ({ sha256, maskSha256 }: Hashed) => gone.has(sha256) || gone.has(maskSha256);
       const answer = await api.post("/v1/datasets/{dataset}/paths/{path}:addSamples", {
         path,
-        body: { candidates: offered },
+        body: { candidates: offered.filter((one) => !lost(one)) },
         signal,
       });
-      return answer.outcomes;
+      return [...answer.outcomes, ...offered.filter(lost).map(({ file }) => unreadable(file))];
     };
     let outcomes = await offer(hashed);
     const again = new Set(outcomes.filter(({ reason }) => SENT_AGAIN.has(reason)).map(({ file }) => file));
@@ -202,10 +223,22 @@ export async function importInto(
       outcomes = [...outcomes.filter(({ file }) => !again.has(file)), ...repeated];
     }
     progress.outcomes = progress.outcomes.concat(outcomes);
-    progress.done += hashed.length;
+    progress.done += batch.length;
     tell();
   }
   return progress;
+}
+
+/** A file that went away, changed or cannot be opened is a row of its own; the others are imported. */
+function unreadable(file: string): Schemas["SampleOutcome"] {
+  return {
+    file,
+    outcome: "OUTCOME_REJECTED",
+    reason: "UNREADABLE",
+    message: dictionaries.en.datasets.unreadable,
+    messageZh: dictionaries.zh.datasets.unreadable,
+    samePixelsUnderOtherCodes: [],
+  };
 }
 
 async function put(url: string, body: Blob, signal: AbortSignal, tries = 3): Promise<void> {
@@ -226,11 +259,12 @@ export async function dropped(items: DataTransferItemList): Promise<FoundFile[]>
 }
 
 async function walk(entry: FileSystemEntry): Promise<FoundFile[]> {
+  const path = entry.fullPath.replace(/^\//, "");
   if (entry.isFile) {
     const file = await new Promise<File>((resolve, reject) => {
       (entry as FileSystemFileEntry).file(resolve, reject);
-    });
-    return [{ path: entry.fullPath.replace(/^\//, ""), file }];
+    }).catch(() => undefined);
+    return [{ path, file }];
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   const found: FoundFile[] = [];
@@ -238,7 +272,8 @@ async function walk(entry: FileSystemEntry): Promise<FoundFile[]> {
     // A call answers with at most a hundred, and with none at the end.
     const entries = await new Promise<FileSystemEntry[]>((resolve, reject) => {
       reader.readEntries(resolve, reject);
-    });
+    }).catch(() => undefined);
+    if (!entries) return [...found, { path, file: undefined }];
     if (entries.length === 0) return found;
     for (const one of entries) found.push(...(await walk(one)));
   }

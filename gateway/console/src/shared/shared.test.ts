@@ -77,6 +77,26 @@ describe("a folder that was dropped (D1, D2)", () => {
     ]);
     expect(left).toEqual(["top/A/notes.txt"]);
   });
+  it("names every file that it does not take, and takes the others (D7)", async () => {
+    const odd = ["\u00a0", "\u200b", "\u202e", "\u2028", "\u3000", "\ufffd", "(", "[", "%"].map((one) => `top/A/${one}.png`);
+    const { candidates, left } = await listing([
+      ...odd.map((path) => file(path)),
+      file("top/A/._a.png"),
+      file("top/.cache/a.png"),
+      file("top/A/Thumbs.db"),
+      file("top/A/b.gif"),
+      file("top/A/lost.mask.png"),
+      file("top/mygroups.csv", "no table"),
+      { path: "top/A/gone.png", file: undefined },
+      file("other/A/(.png"),
+    ]);
+    expect(candidates.map(({ file: name }) => `top/${name}`).sort()).toEqual(odd.sort());
+    expect(left.sort()).toEqual(
+      ["top/A/._a.png", "top/.cache/a.png", "top/A/Thumbs.db", "top/A/b.gif", "top/A/lost.mask.png"]
+        .concat("top/mygroups.csv", "top/A/gone.png", "other/A/(.png")
+        .sort(),
+    );
+  });
   it.each([
     ["file,panel,brightness\nA/1.png,P7,0.9\nx/B/2.jpg,P8,1\n", ["P7", "P8"], undefined],
     ["image;lot\n1;L1\nB\\2.jpg;L1\n", ["L1", "L1"], undefined],
