@@ -56,11 +56,11 @@ Events, each {"event": <name>, …}
     finished       weights_path, split_path, metrics {validation_accuracy and validation_iou or null,
                    iterations, images_per_s, duration_s}. The worker uploads weights/<sha256>.safetensors and
                    splits/<sha256>.jsonl; both paths are gone at the next order
-    failed         code, message, user_fault, retryable. Ends the order; the child goes on, except after
-                   DEVICE_LOST and if it trained with others. User faults: BAD_ORDER, BAD_DATA, NAN_LOSS,
-                   OUT_OF_MEMORY, WEIGHTS_*. Infrastructure, retryable: OBJECT_UNAVAILABLE, OBJECT_CORRUPT,
-                   CACHE_UNUSABLE, CHECKPOINT_UNUSABLE, DEVICE_LOST, PROCESS_LOST. Neither: INTERNAL, a
-                   defect of this program
+    failed         code, message, message_zh, user_fault, retryable. Ends the order; the child goes on, except
+                   after DEVICE_LOST and if it trained with others. User faults: BAD_ORDER, BAD_DATA,
+                   CODE_ON_ONE_SIDE, NAN_LOSS, OUT_OF_MEMORY, WEIGHTS_*. Infrastructure, retryable:
+                   OBJECT_UNAVAILABLE, OBJECT_CORRUPT, CACHE_UNUSABLE, CHECKPOINT_UNUSABLE, DEVICE_LOST,
+                   PROCESS_LOST. Neither: INTERNAL, a defect of this program
 
 SIGTERM between orders ends the child at once; during training, after the running iteration and with a
 checkpoint event; during preprocessing, without one. There is no order to stop: a worker that does not want a

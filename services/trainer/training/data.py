@@ -1,5 +1,6 @@
 """From a manifest to two sides: which samples conform, and who trains and who judges (D3, M1). Pure."""
 
+import functools
 import hashlib
 import json
 from collections import Counter, defaultdict
@@ -8,10 +9,17 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from services.vision.faults import UnreadableRecord, UserFault
+from services.vision.parts import keys, parts
 from services.vision.preprocessing import ResolutionRule
 from services.vision.samples import Sample
 
 Side: TypeAlias = Literal["train", "validation"]
+_SIDES: tuple[Side, Side] = ("validation", "train")
+# Of the search for sides of parts that several codes share; a part of one code alone is found at once.
+_MAX_TRIES = 10_000
+_MAX_MOVES = 100
+_MAX_CODES_TOLD = 10
+_LACKS_ZH = {"train": "没有训练样本", "validate": "没有验证样本"}
 
 
 @dataclass(frozen=True)
@@ -88,14 +96,14 @@ def split(
     shows that an old training part and an old validation part are one, the whole goes to validation: what
     judged once never trains.
     """
-    parts = _parts(samples)
-    order = sorted(parts, key=lambda part: _seeded_hash(seed, part))
-    sizes = {part: Counter(samples[index].code for index in parts[part]) for part in order}
+    members = parts([_keys(sample) for sample in samples])
+    order = sorted(members, key=lambda part: _seeded_hash(seed, part))
+    sizes = {part: Counter(samples[index].code for index in members[part]) for part in order}
     side: dict[str, Side] = {}
     moved = 0
     if prior:
         for part in order:
-            known = [prior[key] for index in parts[part] for key in _keys(samples[index]) if key in prior]
+            known = [prior[key] for index in members[part] for key in _keys(samples[index]) if key in prior]
             if known:
                 side[part] = "validation" if "validation" in known else "train"
                 moved += "train" in known and "validation" in known
@@ -107,7 +115,7 @@ def split(
     for code in sorted(parts_of, key=lambda code: (len(parts_of[code]), code)):
         _serve(code, parts_of[code], sizes, side, 1 - train_fraction)
     _give_both_sides(parts_of, sizes, side, held)
-    of_sample = {index: side[part] for part, indices in parts.items() for index in indices}
+    of_sample = {index: side[part] for part, indices in members.items() for index in indices}
     return Split(tuple(samples), tuple(of_sample[index] for index in range(len(samples))), moved)
 
 
@@ -127,44 +135,42 @@ def prior_sides(split_jsonl: bytes) -> dict[str, Side]:
     return sides
 
 
-def refuse_unlearnable(recipe_codes: Sequence[str], num_of_classes: int, train: Iterable[Sample]) -> None:
-    """Raises UserFault where a class has nothing to learn from."""
-    counts = Counter(sample.code for sample in train)
-    empty = [code for code in recipe_codes[:num_of_classes] if not counts[code]]
-    if empty:
-        names = ", ".join(empty)
-        raise UserFault(
-            "BAD_DATA",
-            f"no usable training sample is left for {names}; add images of these codes, "
-            "or switch the resolution filter off",
-            f"以下 code 没有可用的训练图片：{names}；请为其添加图片，或关闭归一化处理的分辨率过滤",
-        )
+def refuse_one_sided(codes: Sequence[str], training: Sequence[Sample], validation: Sequence[Sample]) -> None:
+    """Raises UserFault where a code, special or not, has no sample to train or none to validate with (D9)."""
+    sides = {"train": training, "validate": validation}
+    counts = {purpose: Counter(sample.code for sample in side) for purpose, side in sides.items()}
+    lacking = {
+        code: [purpose for purpose in sides if not counts[purpose][code]]
+        for code in codes
+        if not all(count[code] for count in counts.values())
+    }
+    if not lacking:
+        return
+    members = parts([_keys(sample) for sample in (*training, *validation)])
+    samples = [*training, *validation]
+    groups = Counter(code for its in members.values() for code in {samples[index].code for index in its})
+    told, told_zh = [], []
+    for code in list(lacking)[:_MAX_CODES_TOLD]:
+        total = sum(count[code] for count in counts.values())
+        if not total:
+            told.append(f"{code} (no usable sample)")
+            told_zh.append(f"{code}（没有可用样本）")
+            continue
+        (purpose,) = lacking[code]
+        told.append(f"{code} ({total} usable samples in {groups[code]} group(s), none to {purpose} with)")
+        told_zh.append(f"{code}（{total} 个可用样本，共 {groups[code]} 组，{_LACKS_ZH[purpose]}）")
+    more = ", …" if len(lacking) > len(told) else ""
+    raise UserFault(
+        "CODE_ON_ONE_SIDE",
+        f"training and validation need a sample of every code each, and groups are not divided: "
+        f"{', '.join(told)}{more}; bring pictures of another group (panel, tile, lot), or leave the code out",
+        f"每个 code 在训练侧和验证侧都至少需要一个样本，且同一组不可拆分："
+        f"{'、'.join(told_zh)}{more}；请补充其他组（面板、批次等）的图片，或删除该 code",
+    )
 
 
 def _keys(sample: Sample) -> list[str]:
-    return [f"sha256:{sample.sha256}"] + ([f"group:{sample.group}"] if sample.group else [])
-
-
-def _parts(samples: Sequence[Sample]) -> dict[str, list[int]]:
-    """Connected components over content hashes and groups; each is named by its least key."""
-    parent: dict[str, str] = {}
-
-    def root(key: str) -> str:
-        while parent.setdefault(key, key) != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    for sample in samples:
-        first, *others = _keys(sample)
-        root(first)
-        for other in others:
-            low, high = sorted((root(first), root(other)))
-            parent[high] = low
-    parts: dict[str, list[int]] = defaultdict(list)
-    for index, sample in enumerate(samples):
-        parts[root(f"sha256:{sample.sha256}")].append(index)
-    return parts
+    return keys(sample.sha256, sample.group)
 
 
 def _seeded_hash(seed: int, part: str) -> bytes:
@@ -200,16 +206,57 @@ def _give_both_sides(
     side: dict[str, Side],
     held: frozenset[str],
 ) -> None:
-    """Moves the smallest free part to a side that a code lacks, where no other code loses a side by it."""
-    for code, parts in sorted(parts_of.items(), key=lambda item: (len(item[1]), item[0])):
-        lacking: list[tuple[Side, Side]] = [("validation", "train"), ("train", "validation")]
-        for lacks, has in lacking:
-            if len(parts) < 2 or any(side[part] == lacks for part in parts):
-                continue
-            for part in sorted(parts, key=lambda part: sizes[part][code]):
-                others_keep = all(
-                    sum(side[other] == has for other in parts_of[its]) > 1 for its in sizes[part]
-                )
-                if part not in held and others_keep:
-                    side[part] = lacks
-                    break
+    """Moves free parts until each code with two parts or more has both sides, as far as that is possible."""
+    divisible = {code: parts for code, parts in parts_of.items() if len(parts) > 1}
+    for code in sorted(divisible, key=lambda code: (len(divisible[code]), code)):
+        side.update(_moves(code, divisible, sizes, side, held))
+
+
+def _moves(
+    first: str,
+    parts_of: Mapping[str, list[str]],
+    sizes: Mapping[str, Counter[str]],
+    side: Mapping[str, Side],
+    held: frozenset[str],
+) -> dict[str, Side]:
+    """The new sides of parts by which `first` gets both sides and no other code loses one.
+
+    Empty where none are needed, or none were found. A part that moves may take the last one of another code
+    from a side, which then needs a move too: a depth-first search that tries harmless and small parts first.
+    """
+    tried = 0
+
+    @functools.cache
+    def before(code: str) -> Counter[Side]:
+        return Counter(side[part] for part in parts_of[code])
+
+    def count(code: str, its: Side, moved: Mapping[str, Side]) -> int:
+        changes = sum(1 if new == its else -1 for part, new in moved.items() if code in sizes[part])
+        return before(code)[its] + changes
+
+    def search(moved: dict[str, Side]) -> dict[str, Side] | None:
+        nonlocal tried
+        touched = dict.fromkeys(
+            [first, *(code for part in moved for code in sizes[part] if code in parts_of)]
+        )
+        lacking = [(code, its) for code in touched for its in _SIDES if not count(code, its, moved)]
+        if not lacking:
+            return moved
+        code, lacks = lacking[0]
+        has: Side = "train" if lacks == "validation" else "validation"
+
+        def harm(part: str) -> tuple[int, int]:
+            others = (other for other in sizes[part] if other in parts_of)
+            return sum(count(other, has, moved) == 1 for other in others), sizes[part][code]
+
+        free = (part for part in parts_of[code] if part not in held and part not in moved)
+        for part in sorted(free, key=harm):
+            tried += 1
+            if tried > _MAX_TRIES or len(moved) == _MAX_MOVES:
+                return None
+            found = search({**moved, part: lacks})
+            if found is not None:
+                return found
+        return None
+
+    return search({}) or {}

@@ -21,7 +21,7 @@ from services.trainer.training.data import (
     conforming,
     listed,
     prior_sides,
-    refuse_unlearnable,
+    refuse_one_sided,
     split,
 )
 from services.trainer.training.monitoring import PROGRESS_INTERVAL_S, Channel, Stage
@@ -154,8 +154,9 @@ def prepare(  # noqa: PLR0913, PLR0917 - an order, and what carries it out
     usable, set_aside, view, pack, labelled = _usable(samples, recipe, objects, cache, channel)
     split_path = folder / "split.jsonl"
     sides = _split(usable, set_aside, recipe, work, objects, split_path, channel)
-    refuse_unlearnable(recipe.codes, recipe.num_of_classes, sides.of("train"))
-    training = [its for its in sides.of("train") if its.code in recipe.class_codes and view.teaches(its)]
+    teaching = [its for its in sides.of("train") if its.code not in recipe.class_codes or view.teaches(its)]
+    refuse_one_sided(recipe.codes, teaching, sides.of("validation"))
+    training = [its for its in teaching if its.code in recipe.class_codes]
     validation = [sample for sample in sides.of("validation") if sample.code in recipe.class_codes]
     train_classes, validation_classes = (
         np.array([recipe.codes.index(sample.code) for sample in side], np.int64)

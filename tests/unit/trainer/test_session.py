@@ -171,7 +171,7 @@ def test_a_warm_start_takes_the_parents_weights_and_its_split(order, data_set, p
         ({"num_of_classes": 1}, "BAD_ORDER"),
         ({"classification": {"momentum": 1.0}}, "BAD_ORDER"),
         ({"classification": {"lr_policy": "step"}}, "BAD_ORDER"),
-        ({"codes": ["SPOT", "LINE", "RING", "DUST"], "num_of_classes": 4}, "BAD_DATA"),
+        ({"codes": ["SPOT", "LINE", "RING", "DUST"], "num_of_classes": 4}, "CODE_ON_ONE_SIDE"),
     ],
 )
 def test_an_order_that_cannot_be_carried_out_is_a_user_fault(  # noqa: PLR0917
@@ -180,6 +180,39 @@ def test_an_order_that_cannot_be_carried_out_is_a_user_fault(  # noqa: PLR0917
     with pytest.raises(UserFault) as fault:
         train(order(**change), data_set, packs, tmp_path / "work")
     assert fault.value.code == code
+
+
+def one_group(data_set):
+    for line in data_set.lines:
+        if line["code"] == "RING":
+            line["group"] = "the same panel"
+
+
+def identical(data_set):
+    for line in data_set.lines:
+        line.update(sha256=data_set.lines[0]["sha256"], group=None)
+
+
+def strips(data_set):
+    """All but one are set aside by the resolution filter."""
+    for line in [its for its in data_set.lines if its["code"] == "RING"][1:]:
+        line["height"] = 8
+
+
+@pytest.mark.parametrize("spoil", [one_group, identical, strips])
+@pytest.mark.parametrize("num_of_classes", [2, 3])
+def test_a_code_without_a_validation_sample_fails_the_training(  # noqa: PLR0917
+    spoil, num_of_classes, order, data_set, packs, tmp_path
+):
+    """D9: no training without judgement, whether the code is a class or special."""
+    spoil(data_set)
+    channel = RecordingChannel()
+    with pytest.raises(UserFault) as fault:
+        train(order(num_of_classes=num_of_classes), data_set, packs, tmp_path / "work", channel)
+    assert fault.value.code == "CODE_ON_ONE_SIDE"
+    assert "RING" in fault.value.message
+    assert "RING" in fault.value.message_zh
+    assert not channel.losses
 
 
 def test_validation_is_affordable():

@@ -1,6 +1,7 @@
 """The split decides what every later figure is worth (D3)."""
 
 import csv
+import itertools
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.trainer.training.data import conforming, prior_sides, refuse_unlearnable, split
+from services.trainer.training.data import conforming, prior_sides, refuse_one_sided, split
 from services.vision.faults import UserFault
 from services.vision.preprocessing import ResolutionRule
 from services.vision.samples import Sample
@@ -100,6 +101,77 @@ def test_the_split_is_stratified_by_code(groups, train_fraction, seed):
             assert off <= max(sizes)
 
 
+def possible(parts, held):
+    """Whether some choice of sides gives each code with two parts or more one on each side.
+
+    `parts` has the codes of each part, `held` the sides that are not free.
+    """
+    codes = {code for code, count in Counter(code for its in parts for code in its).items() if count > 1}
+    choices = [[held[part]] if part in held else ["train", "validation"] for part in range(len(parts))]
+    return any(
+        all(
+            {side for its, side in zip(parts, sides, strict=True) if code in its} == {"train", "validation"}
+            for code in codes
+        )
+        for sides in itertools.product(*choices)
+    )
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.sets(st.sampled_from("ABCDEF"), min_size=1, max_size=3), min_size=1, max_size=8),
+    st.lists(st.integers(1, 9), min_size=8, max_size=8),
+    st.dictionaries(st.integers(0, 7), st.sampled_from(["train", "validation"]), max_size=3),
+    st.sampled_from([0.1, 0.5, 0.8, 0.95]),
+    st.integers(0, 20),
+)
+def test_every_code_is_on_both_sides_if_that_is_possible(parts, sizes, held, train_fraction, seed):
+    """D9: a code that is on one side only is not learnt, or not judged, and its task fails.
+
+    Parts may show several codes, and old parts keep their sides.
+    """
+    samples = [
+        sample(100 * part + 10 * number + copy, code, f"g{part}")
+        for part, codes in enumerate(parts)
+        for number, code in enumerate(sorted(codes))
+        for copy in range(sizes[part])
+    ]
+    prior = {f"group:g{part}": side for part, side in held.items()}
+    result = split(samples, train_fraction, seed, prior)
+    assert all(
+        prior.get(f"group:{its.group}", side) == side for its, side in zip(samples, result.sides, strict=True)
+    )
+    if possible(parts, held):
+        sides = sides_by(samples, result.sides, lambda its: its.code)
+        shown = Counter(code for its in parts for code in its)
+        assert {code for code, its in sides.items() if len(its) < 2} <= {
+            code for code, count in shown.items() if count == 1
+        }
+
+
+def test_a_ring_of_codes_that_share_parts_is_divided():
+    """No single move helps the last code here: each part is the only one of another code on its side."""
+    ring = [{"A", "F"}, {"A", "D"}, {"B", "D"}, {"B", "E"}, {"C", "E"}, {"C", "F"}]
+    samples = [
+        sample(10 * part + number, code, f"g{part}")
+        for part, codes in enumerate(ring)
+        for number, code in enumerate(sorted(codes))
+    ]
+    for seed in range(50):
+        result = split(samples, 0.8, seed)
+        assert all(len(its) == 2 for its in sides_by(samples, result.sides, lambda its: its.code).values())
+
+
+def test_a_new_code_of_a_retraining_is_divided_by_itself():
+    """Old samples keep their sides (D3); the new code has both (D9)."""
+    old = [sample(number, "A") for number in range(20)]
+    first = split(old, 0.8, 1)
+    new = [sample(100 + number, "N", f"n{number // 3}") for number in range(6)]
+    again = split(old + new, 0.8, 2, prior_sides(first.to_jsonl()))
+    assert again.sides[:20] == first.sides
+    assert set(again.sides[20:]) == {"train", "validation"}
+
+
 def test_seeds_give_different_splits():
     samples = [sample(number, "A") for number in range(100)]
     assert split(samples, 0.8, 1).sides != split(samples, 0.8, 2).sides
@@ -146,8 +218,25 @@ def test_the_filter_keeps_what_it_cannot_judge():
     assert [(its.sample, its.reason) for its in set_aside] == [(small, "RESOLUTION_TOO_LOW")]
 
 
-def test_a_class_without_samples_and_a_code_outside_the_list_are_faults_of_the_data():
-    """D4: unreadable files fail a task only where they leave a class empty."""
-    with pytest.raises(UserFault, match="left for B"):
-        refuse_unlearnable(["A", "B", "S"], 2, [sample(1, "A")])
-    refuse_unlearnable(["A", "B", "S"], 2, [sample(1, "A"), sample(2, "B")])
+@pytest.mark.parametrize(
+    ("training", "validation", "told"),
+    [
+        ([], [], "S (no usable sample)"),
+        (
+            [sample(1, "S", "g"), sample(2, "S", "g")],
+            [],
+            "S (2 usable samples in 1 group(s), none to validate",
+        ),
+        ([], [sample(1, "S")], "S (1 usable samples in 1 group(s), none to train"),
+    ],
+)
+def test_a_code_on_one_side_is_a_fault_of_the_data(training, validation, told):
+    """D9, D4: classes and special codes alike; the sentence says how many samples and groups there are."""
+    others = [sample(10, "A")], [sample(11, "A")]
+    with pytest.raises(UserFault) as fault:
+        refuse_one_sided(["A", "S"], [*others[0], *training], [*others[1], *validation])
+    assert fault.value.code == "CODE_ON_ONE_SIDE"
+    assert told in fault.value.message
+    assert "A (" not in fault.value.message
+    assert "S（" in fault.value.message_zh
+    refuse_one_sided(["A"], *others)
