@@ -44,7 +44,8 @@ Events
                    every sample once; evaluate tells all that was set aside, then the validation side
     finished       predicted, nonconforming, unreadable (counts), codes, num_of_classes, duration_s; of a
                    package its path, to upload and to delete, abi_version and format_version
-    failed         WEIGHTS_* (user fault) for weights that cannot be used; NOT_PACKAGEABLE, CANNOT_BUILD
+    failed         WEIGHTS_* (user fault) for weights that cannot be used; CODE_ON_ONE_SIDE as in the trainer;
+                   NOT_PACKAGEABLE, CANNOT_BUILD
 
 The figures are not computed here: services.evaluator.measuring.metrics, without torch, takes what was told.
 """
@@ -70,6 +71,7 @@ from services.kit.child_process import ParentLink
 from services.vision.channel import Channel
 from services.vision.faults import BadOrder, UnreadableRecord, UserFault
 from services.vision.images import Reason
+from services.vision.judgement import refuse_one_sided
 from services.vision.pack import PackCache
 from services.vision.samples import Objects, Sample, hash_in_key, read_manifests, read_verified
 from services.vision.sources import from_environment
@@ -98,19 +100,19 @@ class Evaluator:
             # Another split would measure on samples that the network was trained with.
             raise BadOrder(f"the weights were trained on split {born_from}, not on {split_sha256}")
         rows = read_split(read_verified(self._objects, _entry(work, "split_key"), split_sha256))
+        training = [sample for side, sample, _ in rows if side == "train"]
+        validation = [sample for side, sample, _ in rows if side == "validation"]
+        # The wizard and the trainer asked before; nothing unjudged is COMPLETED whatever they let pass.
+        refuse_one_sided(weights.codes, training, validation)
         # The split says who judges; the manifests know of masks.
         listed = {
             (its.manifest, its.name): its for its in read_manifests(self._objects, _entry(work, "manifests"))
         }
-        validation = [
-            listed.get((sample.manifest, sample.name), sample)
-            for side, sample, _ in rows
-            if side == "validation"
-        ]
+        judges = [listed.get((sample.manifest, sample.name), sample) for sample in validation]
         set_aside = [
             not_predicted for side, _, not_predicted in rows if side == "set_aside" and not_predicted
         ]
-        self._tell(weights, set_aside, validation, work, "EVALUATING")
+        self._tell(weights, set_aside, judges, work, "EVALUATING")
 
     def predict(self, work: Mapping[str, Any]) -> None:
         """All samples of the manifests."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.vision.faults import InfrastructureFault, UnreadableRecord
+from services.vision.parts import keys
 
 UNKNOWN = 255
 """The label of a pixel of which nobody said what it shows."""
@@ -35,6 +36,11 @@ class Sample:
     """The physical part (panel, tile, lot) it shows; the same key in two data paths is the same part (D3)."""
     manifest: str = ""
     """SHA-256 of the manifest that lists it."""
+
+    @property
+    def keys(self) -> list[str]:
+        """What makes it a part with other samples (D3)."""
+        return keys(self.sha256, self.group)
 
     @property
     def mask_key(self) -> str | None:

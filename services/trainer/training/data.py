@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from services.vision.faults import UnreadableRecord, UserFault
-from services.vision.parts import keys, parts
+from services.vision.parts import parts
 from services.vision.preprocessing import ResolutionRule
 from services.vision.samples import Sample
 
@@ -18,8 +18,6 @@ _SIDES: tuple[Side, Side] = ("validation", "train")
 # Of the search for sides of parts that several codes share; a part of one code alone is found at once.
 _MAX_TRIES = 10_000
 _MAX_MOVES = 100
-_MAX_CODES_TOLD = 10
-_LACKS_ZH = {"train": "没有训练样本", "validate": "没有验证样本"}
 
 
 @dataclass(frozen=True)
@@ -96,14 +94,14 @@ def split(
     shows that an old training part and an old validation part are one, the whole goes to validation: what
     judged once never trains.
     """
-    members = parts([_keys(sample) for sample in samples])
+    members = parts([sample.keys for sample in samples])
     order = sorted(members, key=lambda part: _seeded_hash(seed, part))
     sizes = {part: Counter(samples[index].code for index in members[part]) for part in order}
     side: dict[str, Side] = {}
     moved = 0
     if prior:
         for part in order:
-            known = [prior[key] for index in members[part] for key in _keys(samples[index]) if key in prior]
+            known = [prior[key] for index in members[part] for key in samples[index].keys if key in prior]
             if known:
                 side[part] = "validation" if "validation" in known else "train"
                 moved += "train" in known and "validation" in known
@@ -127,50 +125,12 @@ def prior_sides(split_jsonl: bytes) -> dict[str, Side]:
             row = json.loads(line)
             if row["side"] == "set_aside":
                 continue
-            for key in _keys(Sample(row["name"], row["code"], row["sha256"], group=row.get("group"))):
+            for key in Sample(row["name"], row["code"], row["sha256"], group=row.get("group")).keys:
                 # One key on both sides can only come from a damaged split; validation is the safe reading.
                 sides[key] = "validation" if "validation" in (row["side"], sides.get(key)) else "train"
         except (KeyError, TypeError, ValueError) as error:
             raise UnreadableRecord("the earlier split", "父版本的数据划分记录", error) from error
     return sides
-
-
-def refuse_one_sided(codes: Sequence[str], training: Sequence[Sample], validation: Sequence[Sample]) -> None:
-    """Raises UserFault where a code, special or not, has no sample to train or none to validate with (D9)."""
-    sides = {"train": training, "validate": validation}
-    counts = {purpose: Counter(sample.code for sample in side) for purpose, side in sides.items()}
-    lacking = {
-        code: [purpose for purpose in sides if not counts[purpose][code]]
-        for code in codes
-        if not all(count[code] for count in counts.values())
-    }
-    if not lacking:
-        return
-    members = parts([_keys(sample) for sample in (*training, *validation)])
-    samples = [*training, *validation]
-    groups = Counter(code for its in members.values() for code in {samples[index].code for index in its})
-    told, told_zh = [], []
-    for code in list(lacking)[:_MAX_CODES_TOLD]:
-        total = sum(count[code] for count in counts.values())
-        if not total:
-            told.append(f"{code} (no usable sample)")
-            told_zh.append(f"{code}（没有可用样本）")
-            continue
-        (purpose,) = lacking[code]
-        told.append(f"{code} ({total} usable samples in {groups[code]} group(s), none to {purpose} with)")
-        told_zh.append(f"{code}（{total} 个可用样本，共 {groups[code]} 组，{_LACKS_ZH[purpose]}）")
-    more = ", …" if len(lacking) > len(told) else ""
-    raise UserFault(
-        "CODE_ON_ONE_SIDE",
-        f"training and validation need a sample of every code each, and groups are not divided: "
-        f"{', '.join(told)}{more}; bring pictures of another group (panel, tile, lot), or leave the code out",
-        f"每个 code 在训练侧和验证侧都至少需要一个样本，且同一组不可拆分："
-        f"{'、'.join(told_zh)}{more}；请补充其他组（面板、批次等）的图片，或删除该 code",
-    )
-
-
-def _keys(sample: Sample) -> list[str]:
-    return keys(sample.sha256, sample.group)
 
 
 def _seeded_hash(seed: int, part: str) -> bytes:
@@ -236,9 +196,8 @@ def _moves(
 
     def search(moved: dict[str, Side]) -> dict[str, Side] | None:
         nonlocal tried
-        touched = dict.fromkeys(
-            [first, *(code for part in moved for code in sizes[part] if code in parts_of)]
-        )
+        codes = (code for part in moved for code in sizes[part] if code in parts_of)
+        touched = dict.fromkeys([first, *codes])
         lacking = [(code, its) for code in touched for its in _SIDES if not count(code, its, moved)]
         if not lacking:
             return moved

@@ -21,11 +21,11 @@ from services.trainer.training.data import (
     conforming,
     listed,
     prior_sides,
-    refuse_one_sided,
     split,
 )
 from services.trainer.training.monitoring import PROGRESS_INTERVAL_S, Channel, Stage
 from services.trainer.training.recipe import TrainingRecipe
+from services.vision.judgement import refuse_one_sided
 from services.vision.pack import Pack, PackCache
 from services.vision.pack import Progress as PackProgress
 from services.vision.preprocessing import InputSpecification

@@ -234,6 +234,30 @@ async def test_x1_x3_a_version_is_exported_once_and_its_package_says_what_the_ve
                 assert artifact.predict(installation.folder / "images" / file).code == its.predicted_code
 
 
+async def test_d9_a_code_that_the_filter_leaves_on_one_side_fails_the_training(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """The wizard counts groups of what is listed; what is set aside is known to the trainer alone."""
+    write_sample(tmp_path / "images", per_code=4, seed=5)
+    first, *others = sorted((tmp_path / "images" / SPECIAL).glob("*.jpg"))
+    strip = cv2.imencode(".jpg", np.zeros((8, 200, 3), np.uint8))[1].tobytes()
+    for number, file in enumerate([*others, first.with_name("more.jpg")]):
+        # Pictures of their own, each of a panel of its own.
+        file.with_suffix(".mask.png").unlink(missing_ok=True)
+        file.write_bytes(strip + bytes([number]))
+    await installation.client.import_folder(read_folder(tmp_path / "images"), dataset="strips", path="main")
+    image = await installation.tiny_image(20, minor=24)
+    task = await installation.train("one-sided", image, "strips")
+    failed = await installation.until(task, COMPLETED, task_pb2.TASK_STATE_FAILED)
+    assert (failed.state, failed.failure.code) == (task_pb2.TASK_STATE_FAILED, "CODE_ON_ONE_SIDE")
+    assert SPECIAL in failed.failure.message
+    assert SPECIAL in failed.failure.message_zh
+    assert failed.recoveries == 0
+    with pytest.raises(LoupeError) as refused:
+        await installation.client.tasks.ReleaseTask(task_service_pb2.ReleaseTaskRequest(name=task))
+    assert refused.value.reason == "NOT_RELEASABLE"
+
+
 async def test_d3_a_retraining_never_trains_with_what_judged_its_parent(
     installation: Installation, released: task_pb2.Task
 ) -> None:

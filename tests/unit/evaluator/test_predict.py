@@ -77,6 +77,21 @@ def test_evaluation_judges_the_validation_side_and_nothing_else(trained):
     assert channel.of("progress")[-1]["fraction"] == 1
 
 
+def test_a_code_that_nothing_judges_fails_the_evaluation(trained, tmp_path):
+    """D9: the last guard of COMPLETED, whatever wizard and trainer let pass."""
+    rows = [row | {"side": "train"} if row["code"] == "RING" else row for row in trained.split]
+    split = trained.data_set.put("splits", "".join(json.dumps(row) + "\n" for row in rows).encode(), ".jsonl")
+    weights = load_weights(trained.weights_path)
+    lineage = weights.certificate["lineage"] | {"split_sha256": split}
+    path = tmp_path / "weights.safetensors"
+    save_weights(path, replace(weights, certificate={**weights.certificate, "lineage": lineage}))
+    sha256 = trained.data_set.put("weights", path.read_bytes(), ".safetensors")
+    work = {"weights_key": f"weights/{sha256}.safetensors", "split_key": f"splits/{split}.jsonl"}
+    with pytest.raises(UserFault, match="RING") as fault:
+        carry_out(trained, "evaluate", **work)
+    assert fault.value.code == "CODE_ON_ONE_SIDE"
+
+
 def test_a_split_the_weights_were_not_trained_on_is_refused(trained):
     """Its validation side may be this model's training side."""
     other = trained.data_set.put("splits", b"", ".jsonl")

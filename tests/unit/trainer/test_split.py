@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.trainer.training.data import conforming, prior_sides, refuse_one_sided, split
+from services.trainer.training.data import conforming, prior_sides, split
 from services.vision.faults import UserFault
+from services.vision.judgement import refuse_one_sided
 from services.vision.preprocessing import ResolutionRule
 from services.vision.samples import Sample
 
