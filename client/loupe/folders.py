@@ -9,7 +9,7 @@ import hashlib
 import io
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -27,6 +27,7 @@ GROUPS_FILE = "groups.csv"
 _MAX_GROUP_CHARACTERS = 128
 """As the registry's, which would refuse the whole batch."""
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_GROUPS_TO_TRAIN = 2
 # In order of preference: the first that a table has is taken.
 _FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "image_path", "name", "sample")
 _GROUP_COLUMNS = (
@@ -263,7 +264,8 @@ def hold_out(listing: FolderListing, share: float) -> tuple[FolderListing, Folde
     """Part a listing in two: what may be trained with, and a question bank of about `share` of every code.
 
     Whole groups go to one side (D3); which, follows from the groups' names alone, so it is the same every
-    time. A code whose samples are all one group stays on the training side.
+    time. Each code keeps two groups, one to train and one to validate with (D9); one that has no more is not
+    in the bank.
     """
     groups: defaultdict[str, list[FoundSample]] = defaultdict(list)
     for sample in listing.samples:
@@ -271,6 +273,7 @@ def hold_out(listing: FolderListing, share: float) -> tuple[FolderListing, Folde
     order = sorted(groups, key=lambda key: hashlib.sha256(key.encode()).digest())
     total = listing.images_per_code
     left = dict(total)
+    groups_left = Counter(code for its in groups.values() for code in {sample.code for sample in its})
     held: set[str] = set()
     for key in order:
         codes = {sample.code for sample in groups[key]}
@@ -280,8 +283,9 @@ def hold_out(listing: FolderListing, share: float) -> tuple[FolderListing, Folde
         bearable = all(
             total[code] - left[code] + size[code] <= max(2 * share * total[code], 1) for code in codes
         )
-        if wanted and bearable and all(left[code] - size[code] > 0 for code in codes):
+        if wanted and bearable and all(groups_left[code] > _GROUPS_TO_TRAIN for code in codes):
             held.add(key)
+            groups_left.subtract(codes)
             for code in codes:
                 left[code] -= size[code]
     sides: tuple[list[FoundSample], list[FoundSample]] = ([], [])

@@ -116,6 +116,9 @@ def write_sample(directory: Path, *, per_code: int = 60, seed: int = 0) -> Sampl
 
 def _photos_per_panel(images: int) -> Iterator[int]:
     """Splits a number of images into panels of 3 photos, and into no fewer than two panels."""
+    if images == _PHOTOS_PER_PANEL:
+        yield from (images - 1, 1)
+        return
     while images > 0:
         photos = 1 if images in (2, 4) else min(_PHOTOS_PER_PANEL, images)
         yield photos

@@ -205,8 +205,9 @@ def test_a_question_bank_shares_no_group_with_training_and_has_every_code(tmp_pa
     assert hold_out(listing, 0.15) == (training, bank)
 
 
-def test_a_code_of_one_group_stays_in_training(tmp_path: Path) -> None:
-    """A class must not be emptied to test it."""
-    training, bank = hold_out(_grouped(tmp_path, {"A": 20, "LONE": 1}, photos=2), 0.15)
-    assert training.images_per_code["LONE"] == 2
-    assert "LONE" not in bank.images_per_code
+def test_a_code_keeps_two_groups_in_training(tmp_path: Path) -> None:
+    """One to train and one to validate with (D9): a code must not be emptied to test it."""
+    groups = {"A": 20, "LONE": 1, "PAIR": 2, "TRIO": 3}
+    training, bank = hold_out(_grouped(tmp_path, groups, photos=1), 0.5)
+    assert training.images_per_code | {"A": 0} == {"A": 0, "LONE": 1, "PAIR": 2, "TRIO": 2}
+    assert bank.images_per_code | {"A": 0} == {"A": 0, "TRIO": 1}

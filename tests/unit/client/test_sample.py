@@ -65,8 +65,12 @@ def test_the_importer_reads_the_whole_set(made: SampleSet) -> None:
     assert sum(sample.mask is not None for sample in listing.samples) == made.masks
 
 
-def test_every_code_has_two_panels_so_that_both_sides_of_a_split_see_it(made: SampleSet) -> None:
-    """A code with one group would be missing from training or from validation (D3)."""
+@pytest.mark.parametrize("per_code", [2, 3, 4, 15])
+def test_every_code_has_two_panels_so_that_both_sides_of_a_split_see_it(
+    per_code: int, tmp_path: Path
+) -> None:
+    """A code with one group would be missing from training or from validation, and is refused (D3, D9)."""
+    made = write_sample(tmp_path / "made", per_code=per_code)
     groups: dict[str, set[str]] = {}
     for sample in read_folder(made.directory).samples:
         groups.setdefault(sample.code, set()).add(sample.group)
