@@ -19,7 +19,7 @@ SERVICE_NAME = "services/loupe"
 # PlanSampleUploads hands out places for bytes that AddSamples then answers for.
 _LOOKING = (
     *("Get", "List", "LinkSample", "LinkContactSheet", "Watch", "Read", "Compare", "ExportRe", "WhoAmI"),
-    *("Draft", "Validate", "PlanSampleUploads", "Authenticate", "RecordAuditEntry"),
+    *("Draft", "Validate", "CountParts", "PlanSampleUploads", "Authenticate", "RecordAuditEntry"),
 )
 _REFUSED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
 _TELLS_MORE = ("alias", "restore")

@@ -34,6 +34,10 @@ _BY_REASON: dict[str, tuple[str, str]] = {
         "a --path with more of it, or --model-params FILE without it",
         "添加包含更多样本的 --path，或在 --model-params 中删除",
     ),
+    "CODE_IN_ONE_GROUP": (
+        "a --path with another group of it, or --model-params FILE without it",
+        "添加包含该 code 其他组的 --path，或在 --model-params 中删除",
+    ),
     "SAMPLES_OF_UNLISTED_CODES": (
         "--model-params FILE with these codes, if they are to be learnt",
         "如需学习这些 code，请写入 --model-params",

@@ -1,6 +1,7 @@
 """Datasets, data paths, import and snapshots (D1 to D4, W4, W12)."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -13,6 +14,7 @@ from services.registry.application.inspection import Inspector
 from services.registry.application.manifest import ManifestFile
 from services.registry.domain.datasets import (
     Candidate,
+    CodeParts,
     DataPath,
     DataPathEmpty,
     DataPathPinned,
@@ -26,6 +28,7 @@ from services.registry.domain.datasets import (
     Verified,
     candidate_faults,
     count_changes,
+    count_parts_faults,
     judge,
     mask_codes_faults,
     planned_faults,
@@ -41,7 +44,8 @@ from services.registry.domain.relabelling import (
     relabel_faults,
 )
 from services.registry.storage.datasets import DataPaths, Datasets, Snapshots
-from services.registry.storage.samples import Listed, Objects, Samples
+from services.registry.storage.samples import Alike, Listed, Objects, Samples
+from services.vision.parts import keys, parts
 from services.vision.pictures import LINK_LIFE, MAX_OBJECT_BYTES, PictureStore, sample_key
 
 UPLOAD_LINK_LIFE = timedelta(hours=1)
@@ -149,6 +153,15 @@ class DataCatalogue:
         async with self._sessions.begin() as session:
             key = await DataPaths(session).key(dataset, path)
             return await Samples(session).listing(key, page, code=code)
+
+    async def count_parts(self, paths: Sequence[tuple[str, str]], codes: Sequence[str]) -> list[CodeParts]:
+        """How many parts the samples of each code make over all these paths together (D3, D9)."""
+        refuse(count_parts_faults(paths, codes))
+        async with self._sessions.begin() as session:
+            path_keys = {await DataPaths(session).key(*path) for path in paths}
+            rows = await Samples(session).alike(path_keys, codes)
+        counted = await asyncio.to_thread(_parts_of, rows)
+        return [counted[code] for code in dict.fromkeys(codes) if code in counted]
 
     async def link_sample(
         self, dataset: str, path: str, file: str, *, mask: bool, thumbnail: bool
@@ -306,6 +319,18 @@ class DataCatalogue:
         async with self._sessions.begin() as session:
             await Objects(session).put([item for item in found if _was_read(item)], self._clock.now())
         return {**settled, **{item.sha256: item for item in found}}
+
+
+def _parts_of(rows: Sequence[Alike]) -> dict[str, CodeParts]:
+    """Parts by code. Samples that share nothing are a part each."""
+    joined = [row for row in rows if row.sha256 or row.group]
+    count = Counter({row.code: row.samples for row in rows if not (row.sha256 or row.group)})
+    for members in parts([keys(row.sha256, row.group) for row in joined]).values():
+        count.update({joined[index].code for index in members})
+    samples: Counter[str] = Counter()
+    for row in rows:
+        samples[row.code] += row.samples
+    return {code: CodeParts(code, samples[code], count[code]) for code in samples}
 
 
 def _was_read(item: Verified) -> bool:

@@ -15,6 +15,8 @@ from services.registry.domain.identifiers import sha256_faults, shown, text_faul
 
 MAX_CANDIDATES = 500
 MAX_PLANNED = 1000
+MAX_COUNTED_PATHS = 500
+MAX_COUNTED_CODES = 1000
 MAX_FILE_BYTES = 255
 MAX_MASK_CODES = 254
 """Of 8 bits, less background and the value 255 that other tools use for void."""
@@ -40,6 +42,15 @@ class CodeCount:
     code: str
     sample_count: int
     mask_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodeParts:
+    """How many parts the samples of a code make (D3)."""
+
+    code: str
+    sample_count: int
+    part_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +361,23 @@ def planned_faults(sha256s: Sequence[str]) -> list[Violation]:
         ]
     return [
         fault for index, value in enumerate(sha256s) for fault in sha256_faults(value, f"sha256s[{index}]")
+    ]
+
+
+def count_parts_faults(paths: Sequence[object], codes: Sequence[str]) -> list[Violation]:
+    """What is wrong with a wish to count parts."""
+    return [
+        Violation(
+            at,
+            "TOO_MANY",
+            f"{len(named)} {at}; name at most {limit} a call",
+            f"{at} 共 {len(named)} 个；每次最多 {limit} 个",
+        )
+        for at, named, limit in (
+            ("data_paths", paths, MAX_COUNTED_PATHS),
+            ("codes", codes, MAX_COUNTED_CODES),
+        )
+        if len(named) > limit
     ]
 
 

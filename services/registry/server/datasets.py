@@ -104,6 +104,14 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
             next_page_token=token_of(request, page),
         )
 
+    async def CountParts(self, request: rpc.CountPartsRequest, _: Context) -> rpc.CountPartsResponse:
+        paths = [
+            names.parse_data_path(name, f"data_paths[{index}]")
+            for index, name in enumerate(request.data_paths)
+        ]
+        counted = await self._data.count_parts(paths, request.codes)
+        return rpc.CountPartsResponse(codes=[wire.code_parts_out(one) for one in counted])
+
     async def LinkSample(self, request: rpc.LinkSampleRequest, _: Context) -> rpc.LinkSampleResponse:
         url, expire_time = await self._data.link_sample(
             *names.parse_data_path(request.parent, "parent"),

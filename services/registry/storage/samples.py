@@ -61,6 +61,20 @@ _PUT_SAMPLES = sa.text(
         create_time = excluded.create_time
     """
 )
+# A hash or a group that no other of these samples has joins nothing, and is left out: the rows are few.
+_SHARED_KEYS = sa.text(
+    """
+    SELECT code, sha256, group_key, count(*) AS samples
+    FROM (
+        SELECT code,
+            CASE WHEN count(*) OVER (PARTITION BY sha256) > 1 THEN sha256 END AS sha256,
+            CASE WHEN count(*) OVER (PARTITION BY group_key) > 1 THEN group_key END AS group_key
+        FROM samples
+        WHERE path = ANY(CAST(:paths AS bigint[])) AND code = ANY(CAST(:codes AS text[]))
+    ) AS shared
+    GROUP BY code, sha256, group_key
+    """
+)
 
 
 class Objects:
@@ -97,6 +111,16 @@ class Listed:
     def of(cls, sample: Sample) -> "Listed":
         """What the listing would say of a sample."""
         return cls(sample.image.sha256, sample.mask_sha256, sample.group)
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Samples of one code that share the same hash and group with others; None where they share none."""
+
+    code: str
+    sha256: str | None
+    group: str | None
+    samples: int
 
 
 class Samples:
@@ -172,6 +196,11 @@ class Samples:
             query = query.where(samples.c.file > page.after[0])
         rows = (await self._session.execute(query)).all()
         return Page.cut([_sample(row) for row in rows], page, lambda item: (item.file,))
+
+    async def alike(self, keys: Collection[int], codes: Collection[str]) -> list[Alike]:
+        """The samples of these codes in these paths, by what they share with one another."""
+        rows = await self._session.execute(_SHARED_KEYS, {"paths": list(keys), "codes": list(codes)})
+        return [Alike(row.code, _hex(row.sha256), row.group_key, row.samples) for row in rows]
 
     async def batches(self, key: int) -> AsyncIterator[list[Sample]]:
         """Every sample by file, in one consistent read that never holds them all."""

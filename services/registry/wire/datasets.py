@@ -7,6 +7,7 @@ from loupe.registry.v1 import dataset_pb2 as pb
 from services.registry.domain.datasets import (
     Candidate,
     CodeCount,
+    CodeParts,
     DataPath,
     Dataset,
     Outcome,
@@ -79,6 +80,11 @@ def snapshot_out(value: Snapshot) -> pb.Snapshot:
         code_counts=_counts_out(value.code_counts),
         create_time=timestamp(value.create_time),
     )
+
+
+def code_parts_out(value: CodeParts) -> pb.CodeParts:
+    """As a message."""
+    return pb.CodeParts(code=value.code, sample_count=value.sample_count, part_count=value.part_count)
 
 
 def candidate_in(message: pb.SampleCandidate) -> Candidate:

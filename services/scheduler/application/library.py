@@ -1,6 +1,6 @@
 """What the scheduler asks of the registry."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from services.scheduler.domain.amounts import Amounts
@@ -29,6 +29,10 @@ class Library(Protocol):
 
     async def training_overlap(self, model_version: str, data: Sequence[str]) -> TrainingOverlap | None:
         """How much of data paths or snapshots the version was trained with (P7); None if it cannot tell."""
+        ...
+
+    async def part_counts(self, data_paths: Sequence[str], codes: Sequence[str]) -> Mapping[str, int]:
+        """How many parts the samples of each code make, over all these paths together (D3, D9)."""
         ...
 
     async def pin(self, data_path: str) -> PinnedPath:

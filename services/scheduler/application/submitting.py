@@ -22,6 +22,7 @@ from services.scheduler.domain.wizard import (
     Examination,
     VersionFacts,
     check_training_overlap,
+    codes_to_judge,
     examine_prediction,
     examine_training,
     retraining_of,
@@ -160,6 +161,9 @@ class Submissions:
         if isinstance(request, PredictionRequest):
             return examine_prediction(request, await self._parts.library.prediction_facts(request), step)
         facts = await self._parts.library.training_facts(request)
+        if judged := codes_to_judge(request, facts, step):
+            paths = [path for path in dict.fromkeys(request.data_paths) if facts.paths.get(path)]
+            facts = replace(facts, parts=await self._parts.library.part_counts(paths, judged))
         async with self._parts.sessions.begin() as session:
             taken = await Tasks(session).is_name_held(request.model_name)
             prior_split = (await _made_by(session, facts.version)).split_sha256 if facts.version else ""

@@ -40,6 +40,7 @@ _NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")
 _DEFAULT_TRAIN_FRACTION = 0.8
 _DEFAULT_BATCH_SIZE = 32
 _ALL_STEPS = 0
+_DATA_STEP = 2
 
 # W4, P7: what is a warning that refuses the submission until the user acknowledges it, and with which field.
 ACKNOWLEDGED_WITH: Mapping[str, str] = {
@@ -113,6 +114,8 @@ class Facts:
     environment_exists: bool = False
     resource_exists: bool = False
     paths: Mapping[str, PathFacts | None] = field(default_factory=dict)
+    # By code, over all paths together: how many parts the split can divide (D3). Unsaid: each sample is one.
+    parts: Mapping[str, int] = field(default_factory=dict)
     # Of the parent (W6) or of the version that a prediction tries (P1).
     version: VersionFacts | None = None
     # Which samples the parent was trained with and which it was judged by (D3).
@@ -195,6 +198,15 @@ def examine_training(
         prior_split_sha256=facts.prior_split_sha256 if parent else "",
     )
     return Examination(told, spec)
+
+
+def codes_to_judge(request: TrainingRequest, facts: Facts, step: int = _ALL_STEPS) -> tuple[str, ...]:
+    """The codes whose `parts` an examination of that step needs to know (D9)."""
+    if step not in (_ALL_STEPS, _DATA_STEP):
+        return ()
+    given, _ = _given_model_params(request, facts, facts.version if request.parent_version else None)
+    counts = _code_counts(request.data_paths, facts)
+    return tuple(code for code in (given and code_list_of(given)) or () if code in counts)
 
 
 def retraining_of(parent: VersionFacts, answers: TrainingSpec, image: ImageFacts | None) -> TrainingRequest:
@@ -555,7 +567,7 @@ def _check_paths(paths: Sequence[str], facts: Facts) -> list[Violation]:
 def _check_codes(
     request: TrainingRequest, facts: Facts, codes: Sequence[str], num_of_classes: int
 ) -> list[Violation]:
-    """W5: codes against samples."""
+    """W5, D9: codes against samples."""
     if not any(facts.paths.get(path) for path in request.data_paths):
         return []
     counts = _code_counts(request.data_paths, facts)
@@ -579,6 +591,18 @@ def _check_codes(
                     "CLASS_TOO_SMALL",
                     f"the class {code} has 1 sample; training and validation need one each",
                     f"类别 {code} 只有 1 个样本，训练和验证至少各需 1 个",
+                )
+            )
+        elif facts.parts.get(code, samples) < 2:
+            found.append(
+                finding(
+                    at,
+                    "CODE_IN_ONE_GROUP",
+                    f"the samples of {code} ({samples}) are 1 group (the same group key or content), which "
+                    "cannot be divided: training and validation need one each; "
+                    "bring pictures of another group, or leave the code out",
+                    f"{code} 的 {samples} 个样本同属 1 组（组号或内容相同），不可拆分；"
+                    "训练和验证至少各需 1 组，请补充其他组的图片，或删除该 code",
                 )
             )
     return [*found, *_unlisted_codes(request.data_paths, facts, codes)]

@@ -108,6 +108,12 @@ class RegistryLibrary:
             affected_sample_count=overlap.affected_sample_count,
         )
 
+    async def part_counts(self, data_paths: Sequence[str], codes: Sequence[str]) -> dict[str, int]:
+        """How many parts the samples of each code make, over all these paths together."""
+        request = dataset_service_pb2.CountPartsRequest(data_paths=data_paths, codes=codes)
+        counted = await self._datasets.CountParts(request)
+        return {one.code: one.part_count for one in counted.codes}
+
     async def pin(self, data_path: str) -> PinnedPath:
         """Pin the path's present listing for ever."""
         async with self._parallel:

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from services.vision.faults import UnreadableRecord, UserFault
+from services.vision.faults import UnreadableRecord
 from services.vision.parts import parts
 from services.vision.preprocessing import ResolutionRule
 from services.vision.samples import Sample

@@ -2,9 +2,11 @@
 
 import asyncio
 import io
+import random
 import secrets
 import struct
 import zlib
+from collections import Counter
 from pathlib import Path
 
 import httpx
@@ -14,6 +16,7 @@ from loupe.registry.v1 import dataset_pb2, dataset_service_pb2
 from PIL import Image
 
 from services.kit.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from services.vision.parts import keys, parts
 
 from .conftest import Caller, Importer, Registry, encoded, new_path, png, sha256
 
@@ -450,6 +453,62 @@ async def test_links_lead_to_the_bytes(importer: Importer) -> None:
         await link("A/y.png", of_mask=True)
     with pytest.raises(NotFound):
         await link("A/absent.png")
+
+
+async def parts_of(caller: Caller, paths: list[str], codes: list[str]) -> dict[str, tuple[int, int]]:
+    """Samples and parts by code."""
+    answer = await caller.data.CountParts(
+        dataset_service_pb2.CountPartsRequest(data_paths=paths, codes=codes)
+    )
+    return {one.code: (one.sample_count, one.part_count) for one in answer.codes}
+
+
+async def test_d3_parts_are_counted_over_paths_and_codes_together(engineer: Caller, viewer: Caller) -> None:
+    """Groups and equal contents join, also through others; a code that is not trained joins nothing."""
+    first, second = Importer(engineer, await new_path(engineer)), Importer(engineer, await new_path(engineer))
+    await first.import_files(
+        {"A/1.png": png(1), "A/2.png": png(2), "A/3.png": png(3), "B/1.png": png(4), "B/2.png": png(4)},
+        groups={"A/1.png": "u", "A/2.png": "v", "A/3.png": "only-here"},
+    )
+    await second.import_files(
+        {"A/1.png": png(5), "B/3.png": png(6), "X/1.png": png(1), "X/2.png": png(2), "C/1.png": png(2)},
+        groups={"A/1.png": "u", "X/1.png": "x", "X/2.png": "x", "B/3.png": "only-there"},
+    )
+    one = [first.path]
+    both = [first.path, second.path]
+    assert await parts_of(viewer, one, ["A", "B", "C"]) == {"A": (3, 3), "B": (2, 1)}
+    # B/1 and B/2 are one picture; A/1 of both paths are of one panel.
+    assert await parts_of(viewer, both, ["A", "B"]) == {"A": (4, 3), "B": (3, 2)}
+    # X joins u and v, since it shows them on one panel.
+    assert await parts_of(viewer, [*both, *both], ["A", "X"]) == {"A": (4, 2), "X": (2, 1)}
+    assert await parts_of(viewer, both, ["C", "A"]) == {"A": (4, 3), "C": (1, 1)}
+    assert await parts_of(viewer, both, []) == {}
+
+
+async def test_d3_parts_are_those_of_the_split(importer: Importer) -> None:
+    """The wizard must not refuse what the trainer can divide."""
+    draw = random.Random(7)
+    files = {f"{draw.choice('ABCD')}/{number}.png": png(draw.randrange(30)) for number in range(60)}
+    groups = {file: f"g{draw.randrange(25)}" for file in files if draw.random() < 0.5}
+    await importer.import_files(files, groups=groups)
+    codes = [file[0] for file in files]
+    members = parts([keys(sha256(data), groups.get(file)) for file, data in files.items()])
+    shown = Counter(code for its in members.values() for code in {codes[index] for index in its})
+    assert await parts_of(importer.caller, [importer.path], list("ABCD")) == {
+        code: (codes.count(code), shown[code]) for code in "ABCD"
+    }
+
+
+async def test_d3_too_many_paths_or_codes_are_not_counted(importer: Importer) -> None:
+    """The answer would take too long; the wizard accepts no more either."""
+    with pytest.raises(InvalidArgument) as refused:
+        await parts_of(importer.caller, [importer.path] * 501, [f"C{number}" for number in range(1001)])
+    assert [(fault.field, fault.reason) for fault in refused.value.violations] == [
+        ("data_paths", "TOO_MANY"),
+        ("codes", "TOO_MANY"),
+    ]
+    with pytest.raises(NotFound):
+        await parts_of(importer.caller, [importer.path + "x"], ["A"])
 
 
 async def test_datasets_and_paths_are_made_once(engineer: Caller) -> None:

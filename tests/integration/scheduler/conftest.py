@@ -211,8 +211,18 @@ def _png(seed: int) -> bytes:
     return buffer.getvalue()
 
 
-async def import_path(caller: Caller, dataset: str, path: str, files: dict[str, int]) -> str:
-    """A data path with so many pictures of each code; none makes an invalid one."""
+async def import_path(  # noqa: PLR0917 -- what a path is made of
+    caller: Caller,
+    dataset: str,
+    path: str,
+    files: dict[str, int],
+    group: str = "",
+    picture: int | None = None,
+) -> str:
+    """A data path with so many pictures of each code; none makes an invalid one.
+
+    All are of one group if it is named, and the same picture if its seed is.
+    """
     await caller.data.CreateDataset(
         dataset_service_pb2.CreateDatasetRequest(dataset_id=dataset, allow_existing=True)
     )
@@ -220,7 +230,9 @@ async def import_path(caller: Caller, dataset: str, path: str, files: dict[str, 
         dataset_service_pb2.CreateDataPathRequest(parent=f"datasets/{dataset}", data_path_id=path)
     )
     contents = {
-        f"{code}/{index}.png": _png(hash((dataset, path, code, index)) & 0xFFFFFFFF)
+        f"{code}/{index}.png": _png(
+            hash((dataset, path, code, index)) & 0xFFFFFFFF if picture is None else picture
+        )
         for code, count in files.items()
         for index in range(count)
     }
@@ -237,7 +249,8 @@ async def import_path(caller: Caller, dataset: str, path: str, files: dict[str, 
             dataset_service_pb2.AddSamplesRequest(
                 parent=created.name,
                 candidates=[
-                    dataset_pb2.SampleCandidate(file=file, sha256=sha) for file, sha in hashes.items()
+                    dataset_pb2.SampleCandidate(file=file, sha256=sha, group=group)
+                    for file, sha in hashes.items()
                 ],
             )
         )

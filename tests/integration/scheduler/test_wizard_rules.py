@@ -38,8 +38,9 @@ GENERAL = "algorithmImages/surface-classification/versions/v3.0"
 BUSINESS = "algorithmImages/cell-array-classification/versions/v3.0"
 SEGMENTING = "algorithmImages/wizard-segmentation/versions/v1.0"
 ENVIRONMENT = "productionEnvironments/demo-fab-cell-array"
-MAIN, LONE, OTHER, VOID, BARE = (
-    f"datasets/wizard/paths/{p}" for p in ("main", "lone", "other", "void", "bare")
+MAIN, LONE, OTHER, VOID, BARE, PANEL, AGAIN, NEXT, TWIN = (
+    f"datasets/wizard/paths/{p}"
+    for p in ("main", "lone", "other", "void", "bare", "panel", "again", "next", "twin")
 )
 CODES = ["TPFIP", "TTFBS", "TTMUD", "TGGS0", "TPOTS", "TSFAS", "TSDFS"]
 
@@ -144,7 +145,16 @@ CASES = [
          "~data_paths SAMPLES_OF_UNLISTED_CODES"),
     case("W5", "a class of one", 2, {"data_paths": [MAIN, LONE], **params(["ONE", *CODES], 6)},
          f"{_LIST}[0] CLASS_TOO_SMALL"),
-    case("W5", "a special defect of one", 2, {"data_paths": [MAIN, LONE], **params([*CODES, "ONE"], 5)}),
+    case("D9", "a special defect of one", 2, {"data_paths": [MAIN, LONE], **params([*CODES, "ONE"], 5)},
+         f"{_LIST}[7] CODE_IN_ONE_GROUP"),
+    case("D9", "a class of one panel", 2, {"data_paths": [MAIN, PANEL], **params(["PAN", *CODES], 6)},
+         f"{_LIST}[0] CODE_IN_ONE_GROUP"),
+    case("D9", "one panel in two paths", 2,
+         {"data_paths": [MAIN, PANEL, AGAIN], **params([*CODES, "PAN"], 5)},
+         f"{_LIST}[7] CODE_IN_ONE_GROUP"),
+    case("D9", "two panels", 2, {"data_paths": [MAIN, PANEL, NEXT], **params([*CODES, "PAN"], 5)}),
+    case("D9", "one picture under two codes", 2, {"data_paths": [TWIN], **params(["TW1", "TW2"])},
+         f"{_LIST}[0] CODE_IN_ONE_GROUP", f"{_LIST}[1] CODE_IN_ONE_GROUP"),
     case("W5", "all three together", 2, {"data_paths": [VOID, LONE, OTHER], **params(["ONE", "NONE"])},
          "data_paths[0] INVALID_DATA_PATH", f"{_LIST}[0] CLASS_TOO_SMALL", f"{_LIST}[1] CODE_WITHOUT_SAMPLES",
          "~data_paths SAMPLES_OF_UNLISTED_CODES"),
@@ -312,6 +322,9 @@ async def world(
     for path, counts in ((LONE, {"ONE": 1}), (OTHER, {"X1": 2, "X2": 3}), (VOID, {}),
                          (BARE, {"TPFIP": 2, "TTFBS": 2})):  # fmt: skip
         assert await path_importer(engineer, "wizard", path.rpartition("/")[2], counts) == path
+    for path, panel in ((PANEL, "p1"), (AGAIN, "p1"), (NEXT, "p2")):
+        await path_importer(engineer, "wizard", path.rpartition("/")[2], {"PAN": 3}, panel)
+    await path_importer(engineer, "wizard", "twin", {"TW1": 6, "TW2": 6}, picture=1)
     await client.images.CreateAlgorithmImage(
         algorithm_image_service_pb2.CreateAlgorithmImageRequest(
             algorithm_image_id="wizard-segmentation",
@@ -452,7 +465,10 @@ async def test_w6_w13_a_retraining_begins_with_the_parents_answers(door: Grpc | 
         return await door.validate(changed, 0)
 
     assert await told_of(data_paths=[MAIN]) == ["data_paths PARENT_PATH_REMOVED"]
-    assert await told_of(data_paths=[MAIN, BARE, LONE], **params([*CODES, "ONE"], 5)) == []
+    assert await told_of(data_paths=[MAIN, BARE, OTHER], **params([*CODES, "X1", "X2"], 5)) == []
+    assert await told_of(data_paths=[MAIN, BARE, PANEL], **params([*CODES, "PAN"], 5)) == [
+        f"{_LIST}[7] CODE_IN_ONE_GROUP"
+    ]
     assert await told_of(model_name="another") == ["model_name MODEL_NAME_DIFFERS"]
     assert await told_of(production_environment="productionEnvironments/demo-fab-color-filter") == [
         "production_environment ENVIRONMENT_DIFFERS_FROM_MODEL"

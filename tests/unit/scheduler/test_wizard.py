@@ -26,6 +26,7 @@ from services.scheduler.domain.wizard import (
     ImageFacts,
     PathFacts,
     VersionFacts,
+    codes_to_judge,
     examine_prediction,
     examine_training,
     retraining_of,
@@ -372,16 +373,44 @@ def test_w5_samples_of_other_codes_are_counted_and_left_out() -> None:
     assert "C (1)" in message
 
 
-def test_w5_a_class_needs_two_samples_a_special_defect_one() -> None:
+def test_w5_d9_a_code_needs_a_sample_to_train_and_one_to_judge_by() -> None:
     both = (GOOD, EXTRA)
     only(
         examine(data_paths=both, model_params_json=params(["A", "B", "C"], 3)),
         "model_params.code_list[2]",
         "CLASS_TOO_SMALL",
     )
-    assert not examine(data_paths=both, model_params_json=params(["A", "B", "C"], 2)).findings
+    only(
+        examine(data_paths=both, model_params_json=params(["A", "B", "C"], 2)),
+        "model_params.code_list[2]",
+        "CODE_IN_ONE_GROUP",
+    )
     # The default makes a code that it does not know a class.
     assert ("model_params.code_list[2]", "CLASS_TOO_SMALL", "error") in found(examine(data_paths=both))
+
+
+def test_d9_a_code_in_one_group_blocks() -> None:
+    """However many samples it has: a group is not divided, so none would be left to judge it by."""
+    message = only(
+        examine(replace(FACTS, parts={"A": 1, "B": 2}), step=2),
+        "model_params.code_list[0]",
+        "CODE_IN_ONE_GROUP",
+    )
+    assert "A (5)" in message
+    assert "another group" in message
+    assert not examine(replace(FACTS, parts={"A": 2, "B": 2})).findings
+
+
+def test_d9_parts_are_asked_for_where_they_are_told() -> None:
+    """Counting them takes the registry longer than the rest, so other steps do without."""
+    text = params(["A", "B", "Z"])
+    asked = replace(REQUEST, data_paths=(GOOD, EXTRA), model_params_json=text)
+    assert codes_to_judge(asked, FACTS) == codes_to_judge(asked, FACTS, 2) == ("A", "B")
+    assert [codes_to_judge(asked, FACTS, step) for step in (1, 3, 4)] == [()] * 3
+    assert codes_to_judge(replace(asked, model_params_json="{"), FACTS) == ()
+    assert codes_to_judge(replace(asked, data_paths=()), FACTS) == ()
+    again = replace(REQUEST, parent_version=PARENT.name, data_paths=(OLD,))
+    assert codes_to_judge(again, replace(FACTS, version=PARENT)) == ("B", "A")
 
 
 def test_w5_codes_are_held_against_the_data_whatever_else_is_wrong() -> None:

@@ -407,6 +407,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/datasets:countParts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Count parts
+         * @description Counts the parts of each code over several paths together (D9): a code of a single part cannot be trained and judged.
+         *
+         *     Least role: VIEWER.
+         */
+        post: operations["countParts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/models": {
         parameters: {
             query?: never;
@@ -1820,6 +1842,17 @@ export interface components {
              */
             maskCount: string;
         };
+        /**
+         * @description How many parts the samples of a code make: what can be divided between training and validation (D3). A part is all samples that share a
+         *     group or content, directly or through other samples.
+         */
+        CodeParts: {
+            code: string;
+            /** Format: int64 */
+            sampleCount: string;
+            /** Format: int64 */
+            partCount: string;
+        };
         CodeResult: {
             code: string;
             /** @description Outside the classifier's classes. */
@@ -1913,6 +1946,16 @@ export interface components {
             counts: string[];
             /** Format: int64 */
             size: number;
+        };
+        CountPartsRequest: {
+            /** @description `datasets/{dataset}/paths/{path}`; at most 500. */
+            dataPaths: string[];
+            /** @description Samples of other codes join no parts; at most 1000. */
+            codes: string[];
+        };
+        CountPartsResponse: {
+            /** @description In the order of the request; codes without a sample are left out. */
+            codes: components["schemas"]["CodeParts"][];
         };
         CreateRelabelMarkRequest: {
             /** @description `reports/{report}/sampleResults/{result}`. */
@@ -4496,6 +4539,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Snapshot"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            414: components["responses"]["Problem414"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    countParts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CountPartsRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountPartsResponse"];
                 };
             };
             400: components["responses"]["Problem400"];

@@ -167,6 +167,35 @@ class CodeCount(_message.Message):
 Global___CodeCount: _TypeAlias = CodeCount  # noqa: Y015
 
 @_typing.final
+class CodeParts(_message.Message):
+    """How many parts the samples of a code make: what can be divided between training and validation (D3). A part is all samples that share a
+    group or content, directly or through other samples.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    SAMPLE_COUNT_FIELD_NUMBER: _builtins.int
+    PART_COUNT_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    sample_count: _builtins.int
+    part_count: _builtins.int
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        sample_count: _builtins.int = ...,
+        part_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "part_count", b"part_count", "sample_count", b"sample_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CodeParts: _TypeAlias = CodeParts  # noqa: Y015
+
+@_typing.final
 class Sample(_message.Message):
     """One image with its defect code, and its mask where there is one."""
 

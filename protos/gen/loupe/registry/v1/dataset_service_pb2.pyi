@@ -430,6 +430,56 @@ class ListSamplesResponse(_message.Message):
 Global___ListSamplesResponse: _TypeAlias = ListSamplesResponse  # noqa: Y015
 
 @_typing.final
+class CountPartsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_PATHS_FIELD_NUMBER: _builtins.int
+    CODES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def data_paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """`datasets/{dataset}/paths/{path}`; at most 500."""
+
+    @_builtins.property
+    def codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Samples of other codes join no parts; at most 1000."""
+
+    def __init__(
+        self,
+        *,
+        data_paths: _abc.Iterable[_builtins.str] | None = ...,
+        codes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codes", b"codes", "data_paths", b"data_paths"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountPartsRequest: _TypeAlias = CountPartsRequest  # noqa: Y015
+
+@_typing.final
+class CountPartsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def codes(self) -> _containers.RepeatedCompositeFieldContainer[_dataset_pb2.CodeParts]:
+        """In the order of the request; codes without a sample are left out."""
+
+    def __init__(
+        self,
+        *,
+        codes: _abc.Iterable[_dataset_pb2.CodeParts] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codes", b"codes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountPartsResponse: _TypeAlias = CountPartsResponse  # noqa: Y015
+
+@_typing.final
 class LinkSampleRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -88,6 +88,11 @@ class DatasetServiceStub:
                 request_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListSamplesRequest.SerializeToString,
                 response_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListSamplesResponse.FromString,
                 _registered_method=True)
+        self.CountParts = channel.unary_unary(
+                '/loupe.registry.v1.DatasetService/CountParts',
+                request_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.CountPartsRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.CountPartsResponse.FromString,
+                _registered_method=True)
         self.LinkSample = channel.unary_unary(
                 '/loupe.registry.v1.DatasetService/LinkSample',
                 request_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.LinkSampleRequest.SerializeToString,
@@ -176,6 +181,13 @@ class DatasetServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CountParts(self, request, context):
+        """Counts the parts of each code over several paths together (D9): a code of a single part cannot be trained and judged.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def LinkSample(self, request, context):
         """A link to one sample's bytes, good for ten minutes.
         """
@@ -249,6 +261,11 @@ def add_DatasetServiceServicer_to_server(servicer, server):
                     servicer.ListSamples,
                     request_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListSamplesRequest.FromString,
                     response_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListSamplesResponse.SerializeToString,
+            ),
+            'CountParts': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountParts,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.CountPartsRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.CountPartsResponse.SerializeToString,
             ),
             'LinkSample': grpc.unary_unary_rpc_method_handler(
                     servicer.LinkSample,
@@ -538,6 +555,33 @@ class DatasetService:
             '/loupe.registry.v1.DatasetService/ListSamples',
             loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListSamplesRequest.SerializeToString,
             loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListSamplesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountParts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.DatasetService/CountParts',
+            loupe_dot_registry_dot_v1_dot_dataset__service__pb2.CountPartsRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_dataset__service__pb2.CountPartsResponse.FromString,
             options,
             channel_credentials,
             insecure,

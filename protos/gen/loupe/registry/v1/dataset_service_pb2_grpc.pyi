@@ -54,6 +54,8 @@ class DatasetServiceStub:
     """
     ListSamples: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.ListSamplesRequest, _dataset_service_pb2.ListSamplesResponse]
     """By file name."""
+    CountParts: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.CountPartsRequest, _dataset_service_pb2.CountPartsResponse]
+    """Counts the parts of each code over several paths together (D9): a code of a single part cannot be trained and judged."""
     LinkSample: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.LinkSampleRequest, _dataset_service_pb2.LinkSampleResponse]
     """A link to one sample's bytes, good for ten minutes."""
     SnapshotDataPath: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.SnapshotDataPathRequest, _dataset_pb2.Snapshot]
@@ -85,6 +87,8 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     """
     ListSamples: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.ListSamplesRequest, _dataset_service_pb2.ListSamplesResponse]  # type: ignore[assignment]
     """By file name."""
+    CountParts: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.CountPartsRequest, _dataset_service_pb2.CountPartsResponse]  # type: ignore[assignment]
+    """Counts the parts of each code over several paths together (D9): a code of a single part cannot be trained and judged."""
     LinkSample: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.LinkSampleRequest, _dataset_service_pb2.LinkSampleResponse]  # type: ignore[assignment]
     """A link to one sample's bytes, good for ten minutes."""
     SnapshotDataPath: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.SnapshotDataPathRequest, _dataset_pb2.Snapshot]  # type: ignore[assignment]
@@ -173,6 +177,14 @@ class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_service_pb2.ListSamplesResponse, _abc.Awaitable[_dataset_service_pb2.ListSamplesResponse]]:
         """By file name."""
+
+    @_abc_1.abstractmethod
+    def CountParts(
+        self,
+        request: _dataset_service_pb2.CountPartsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dataset_service_pb2.CountPartsResponse, _abc.Awaitable[_dataset_service_pb2.CountPartsResponse]]:
+        """Counts the parts of each code over several paths together (D9): a code of a single part cannot be trained and judged."""
 
     @_abc_1.abstractmethod
     def LinkSample(
