@@ -187,14 +187,17 @@ class ChildProcess:
 class ParentLink:
     """The child's side, blocking: orders from stdin, events to the parent. `emit` is thread-safe.
 
-    A signal handler may emit, but should not raise: an exception in the middle of a line breaks the line.
+    A signal handler may emit, whatever it interrupts, but should not raise there: an exception in the middle
+    of a line breaks the line.
     """
 
     def __init__(self, event_fd: int) -> None:
         self._event_fd = event_fd
-        self._lock = threading.Lock()
+        # Reentrant, and owned by its thread from the instant it is taken until the instant it is released: a
+        # signal handler enters where its own thread is already.
+        self._lock = threading.RLock()
         self._lines: deque[bytes] = deque()
-        self._writer: int | None = None
+        self._writing = False
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -209,19 +212,19 @@ class ParentLink:
         return cls(int(text))
 
     def emit(self, event: Mapping[str, Any]) -> None:
-        """Tell one event; blocks while the parent is behind. BrokenPipeError if it is gone."""
+        """Tell one event; blocks while the parent is behind. BrokenPipeError if it is gone.
+
+        In a signal handler that interrupts an emit, the interrupted emit writes the line after its own.
+        """
         self._lines.append(_line(event))
-        while self._lines:
-            # A signal handler that runs within the write below would wait for itself: that write takes its
-            # line along.
-            if self._writer == threading.get_ident():
-                return
-            with self._lock:
-                self._writer = threading.get_ident()
+        with self._lock:
+            # Look at the lines again after `_writing` is cleared: a handler may have left one until then.
+            while self._lines and not self._writing:
+                self._writing = True
                 try:
                     self._write_lines()
                 finally:
-                    self._writer = None
+                    self._writing = False
 
     def _write_lines(self) -> None:
         while self._lines:

@@ -1,9 +1,8 @@
 """What the children of trainer and evaluator share: orders in turn, faults as events, SIGTERM as a wish."""
 
 import signal
-import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
@@ -29,8 +28,7 @@ class Channel:
     def __init__(self, link: ParentLink) -> None:
         """Claims SIGTERM for this process; the main thread only."""
         self._link = link
-        self._busy = self._retired = False
-        self._stopping = threading.Event()
+        self._stopping = self._waiting = self._retired = False
         signal.signal(signal.SIGTERM, self._on_sigterm)
 
     def emit(self, event: str, /, **fields: Any) -> None:  # noqa: ANN401 - JSON
@@ -42,13 +40,13 @@ class Channel:
 
     def stop_if_asked(self) -> None:
         """Raises Stopped after a SIGTERM; work calls it where it can end cleanly."""
-        if self._stopping.is_set():
+        if self._stopping:
             raise Stopped
 
     @property
     def stopping(self) -> bool:
         """Whether a SIGTERM has come."""
-        return self._stopping.is_set()
+        return self._stopping
 
     def retire(self) -> None:
         """An order that fails is the last: what it leaves behind would spoil the next."""
@@ -56,16 +54,22 @@ class Channel:
 
     def serve(self, handlers: Mapping[str, Handler]) -> int:
         """Carries out orders until the worker closes the pipe; returns the process's exit code."""
+        orders = self._link.orders()
         try:
             self.emit("ready")
-            for order in self._link.orders():
-                self._busy = True
+            while (order := self._next(orders)) is not None:
                 self._carry_out(handlers, order)
-                self._busy = False
-                self.stop_if_asked()
         except Stopped:
             return EXIT_TERMINATED
         return 0
+
+    def _next(self, orders: Iterator[dict[str, Any]]) -> dict[str, Any] | None:
+        self._waiting = True
+        try:
+            self.stop_if_asked()
+            return next(orders, None)
+        finally:
+            self._waiting = False
 
     def _carry_out(self, handlers: Mapping[str, Handler], order: Mapping[str, Any]) -> None:
         try:
@@ -80,8 +84,11 @@ class Channel:
                 raise SystemExit(1) from error
 
     def _on_sigterm(self, _signal: int, _frame: FrameType | None) -> None:
-        self._stopping.set()
-        if not self._busy:
+        # Not a threading.Event: its `set` takes a lock, for which a second signal would wait for ever.
+        self._stopping = True
+        # Raise only to end the wait for an order: anywhere else an exception could break a line in two.
+        if self._waiting:
+            self._waiting = False
             raise Stopped
 
 

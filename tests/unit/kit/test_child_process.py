@@ -17,6 +17,7 @@ import pytest
 
 from services.kit.errors import FailedPrecondition
 from services.kit.process import ChildProcess, ParentLink
+from tests.support.interruption import try_every_point
 
 
 @asynccontextmanager
@@ -111,6 +112,11 @@ async def test_a_child_is_asked_first() -> None:
         assert await process.terminate(10) == 3
         await listening
     assert told.count("checkpoint") == 1
+
+
+def test_a_signal_at_any_bytecode_of_an_emit_loses_and_waits_for_nothing() -> None:
+    """A handler that waits for its own thread waits for ever: the child is killed without its checkpoint."""
+    try_every_point("emit")
 
 
 async def test_a_child_that_dies_as_it_is_asked_to_is_told_by_its_own_exit_code() -> None:
