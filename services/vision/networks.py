@@ -67,8 +67,11 @@ def features_and_logits(network: nn.Module, images_NCHW: Tensor) -> tuple[Tensor
 
 
 def to_input(images_NHWC: Tensor) -> Tensor:
-    """Pixels (N, H, W, C) uint8 → (N, C, H, W) float32 in 0..1, channels-last in memory."""
-    return images_NHWC.permute(0, 3, 1, 2).to(torch.float32).div_(255)
+    """Pixels (N, H, W, C) uint8 → (N, C, H, W) in 0..1, channels-last in memory.
+
+    Of torch's default dtype, as a network that is built: float32, except in a test of the arithmetic.
+    """
+    return images_NHWC.permute(0, 3, 1, 2).to(torch.get_default_dtype()).div_(255)
 
 
 def normalise(

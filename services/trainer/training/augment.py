@@ -27,7 +27,7 @@ _MIX_1, _MIX_2 = 0xBF58476D1CE4E5B9 - 2**64, 0x94D049BB133111EB - 2**64
 
 
 def augment(images_NCHW: Tensor, draws_N: Tensor, augmentations: frozenset[str], seed: int) -> Tensor:
-    """Images (N, C, H, W) float32 in 0..1, changed as their draws (N,) int64 say; shape and range stay."""
+    """Images (N, C, H, W) in 0..1, changed as their draws (N,) int64 say; shape and range stay."""
     if "colour" in augmentations:
         images_NCHW = _jitter_hsv(images_NCHW, draws_N, seed)
     if augmentations & _RESAMPLING:
@@ -54,7 +54,7 @@ def value_factor(draws_N: Tensor, seed: int) -> Tensor:
 
 
 def uniform(draws_N: Tensor, seed: int, purpose: str) -> Tensor:
-    """(N,) float32 in [0, 1), a pure function of seed, purpose and draw.
+    """(N,) in [0, 1) with 24 random bits, a pure function of seed, purpose and draw.
 
     splitmix64 over a counter (Steele, Lea and Flood, Fast splittable pseudorandom number generators, 2014);
     int64 arithmetic wraps in torch, so it runs vectorised on any device.
@@ -63,7 +63,7 @@ def uniform(draws_N: Tensor, seed: int, purpose: str) -> Tensor:
     state = (draws_N + 1) * _GOLDEN + stream
     state = (state ^ _shifted(state, 30)) * _MIX_1
     state = (state ^ _shifted(state, 27)) * _MIX_2
-    return _shifted(state ^ _shifted(state, 31), 40).to(torch.float32) / 2**24
+    return _shifted(state ^ _shifted(state, 31), 40).to(torch.get_default_dtype()) / 2**24
 
 
 def _shifted(state: Tensor, bits: int) -> Tensor:
@@ -83,7 +83,7 @@ def _resampled(images_NCHW: Tensor, grid_NHW2: Tensor, mode: str) -> Tensor:
 
 def _grid(images_NCHW: Tensor, draws_N: Tensor, augmentations: frozenset[str], seed: int) -> Tensor:
     """Where each pixel comes from, (N, H, W, 2): every geometric wish in one resampling."""
-    across_N = down_N = torch.zeros_like(draws_N, dtype=torch.float32)  # logarithms of the zoom
+    across_N = down_N = torch.zeros_like(draws_N, dtype=torch.get_default_dtype())  # logarithms of the zoom
     turned_over_N = torch.zeros_like(draws_N, dtype=torch.bool)
     upside_down_N = turned_over_N
     if "scale" in augmentations:
