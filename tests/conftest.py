@@ -32,6 +32,10 @@ from deploy.embedded.ports import assign
 from deploy.embedded.seaweed import ObjectStoreSettings
 from deploy.embedded.servers import EmbeddedServers
 from deploy.embedded.supervisor import Supervisor
+from tests.support.waiting import DEADLINE_S
+
+# What people read is told in the environment's language. The tests read English, wherever they run.
+os.environ["LC_ALL"] = "C.UTF-8"
 
 # The same examples in every run: whether a commit passes is no lottery. HYPOTHESIS_PROFILE=default draws new
 # ones.
@@ -77,7 +81,7 @@ async def _fresh_nats(servers: EmbeddedServers) -> AsyncIterator[str]:
     supervisor = Supervisor([server.spec()], log_dir=folder)
     supervisor.start()
     try:
-        await supervisor.wait_ready(timeout_s=20, max_restarts=3)
+        await supervisor.wait_ready(timeout_s=DEADLINE_S, max_restarts=3)
         yield server.url
     finally:
         await supervisor.stop(kill=True)

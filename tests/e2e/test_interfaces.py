@@ -24,6 +24,7 @@ from gateway.openapi import describe, path_of
 from gateway.routing import Route, routes_of
 from services.kit.auth import Role
 from tests.probing.generated import probe
+from tests.support.waiting import DEADLINE_S
 
 from .conftest import Loupe
 
@@ -68,7 +69,7 @@ def test_i1_a_client_that_knows_only_reflection_gets_a_task(
         task = call(
             request_type(name=trained["name"]),
             metadata=(("authorization", f"Bearer {profile.token}"),),
-            timeout=10,
+            timeout=DEADLINE_S,
         )
     assert task.name == trained["name"]
 
@@ -88,11 +89,11 @@ def _refusal(channel: grpc.Channel, method: MethodDescriptor, token: str) -> grp
     metadata = (("authorization", f"Bearer {token}"),) if token else ()
     try:
         if method.client_streaming:
-            channel.stream_unary(path)(iter(()), metadata=metadata, timeout=10)
+            channel.stream_unary(path)(iter(()), metadata=metadata, timeout=DEADLINE_S)
         elif method.server_streaming:
-            next(iter(channel.unary_stream(path)(b"", metadata=metadata, timeout=10)), None)
+            next(iter(channel.unary_stream(path)(b"", metadata=metadata, timeout=DEADLINE_S)), None)
         else:
-            channel.unary_unary(path)(b"", metadata=metadata, timeout=10)
+            channel.unary_unary(path)(b"", metadata=metadata, timeout=DEADLINE_S)
     except grpc.RpcError as error:
         return error.code()
     return None
@@ -139,12 +140,11 @@ def _admits_exactly(method: MethodDescriptor, least: int, address: str, tokens: 
 
 
 _ROUTES = routes_of(operations(all_services()))
-_DEADLINE_S = 60.0
 
 
 @pytest.fixture(scope="module")
 def http(profile: Profile) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://{profile.gateway_address}", timeout=_DEADLINE_S) as client:
+    with httpx.Client(base_url=f"http://{profile.gateway_address}", timeout=DEADLINE_S) as client:
         yield client
 
 
@@ -267,7 +267,7 @@ def test_a3_a_token_that_counts_no_more_is_refused_by_all_and_written_down(
     elif why == "forged":
         secret = secret[:-4] + ("AAAA" if secret[-4:] != "AAAA" else "BBBB")
     else:
-        deadline_s = time.monotonic() + _DEADLINE_S
+        deadline_s = time.monotonic() + DEADLINE_S
         while http.get("/v1/whoami", headers=_bearer(secret)).status_code == 200:
             assert time.monotonic() < deadline_s
     for path in _ONE_OF_EACH_SERVICE:
@@ -319,7 +319,7 @@ def test_i3_a_dashboard_reads_task_curve_and_report_over_http(
     with httpx.Client(
         base_url=f"http://{profile.gateway_address}",
         headers={"Authorization": f"Bearer {profile.token}"},
-        timeout=20,
+        timeout=DEADLINE_S,
     ) as http:
         task = http.get(f"/v1/{trained['name']}").raise_for_status().json()
         assert task["state"] in {"TASK_STATE_COMPLETED", "TASK_STATE_RELEASED"}
@@ -337,7 +337,7 @@ def test_m5_the_curve_as_events_has_every_point_once(profile: Profile, trained: 
     """I3: a dashboard that connects late still draws the whole curve."""
     iterations: list[int] = []
     with (
-        httpx.Client(base_url=f"http://{profile.gateway_address}", timeout=20) as http,
+        httpx.Client(base_url=f"http://{profile.gateway_address}", timeout=DEADLINE_S) as http,
         http.stream(
             "GET",
             f"/v1/{trained['name']}/loss:watch",

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from services.kit.child_process import ChildProcess
+from tests.support.waiting import DEADLINE_S
 
-DEADLINE_S = 240
 _REPOSITORY = Path(__file__).parents[2]
 
 

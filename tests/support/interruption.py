@@ -16,6 +16,7 @@ from typing import Any
 
 from services.kit.child_process import ParentLink
 from services.vision.channel import Channel
+from tests.support.waiting import DEADLINE_S
 
 Event = dict[str, Any]
 
@@ -121,7 +122,7 @@ TRIALS = {"emit": emit, "second": second, "serve": serve}
 
 def try_every_point(trial: str) -> None:
     """Fails where the trial does at some bytecode; TimeoutExpired in a deadlock."""
-    subprocess.run([sys.executable, "-m", __spec__.name, trial], check=True, timeout=60)
+    subprocess.run([sys.executable, "-m", __spec__.name, trial], check=True, timeout=DEADLINE_S)
 
 
 if __name__ == "__main__":

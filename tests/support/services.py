@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.support.waiting import DEADLINE_S
+
 
 @asynccontextmanager
 async def service_process(
@@ -23,7 +25,7 @@ async def service_process(
             stderr=stderr,
         )
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(DEADLINE_S):
             while not (port := _serving_port(log)):
                 assert process.returncode is None, f"see {log}"
                 await asyncio.sleep(0.1)

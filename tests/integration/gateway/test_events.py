@@ -15,9 +15,9 @@ import pytest
 from gateway.events import StreamLimits
 from gateway.feeds import Feed
 from tests.integration.gateway.installation import Install, Installation
+from tests.support.waiting import DEADLINE_S
 
 WATCH = "/v1/tasks/1/loss:watch"
-DEADLINE_S = 20.0
 
 
 @dataclass

@@ -15,8 +15,8 @@ from gateway.envelope import MAX_HEAD_BYTES, MAX_URI_BYTES
 from gateway.events import StreamLimits
 from tests.integration.gateway.installation import Installation, installation
 from tests.support.services import service_process
+from tests.support.waiting import DEADLINE_S
 
-DEADLINE_S = 30.0
 SLOW_HEADS = 200
 MARKUP = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 AUTHORIZED = b"Host: loupe\r\nAuthorization: Bearer engineer-token\r\n"

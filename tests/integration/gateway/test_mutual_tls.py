@@ -21,8 +21,7 @@ from services.kit.settings import SettingsError, load
 from services.kit.tls import TlsSettings
 from tests.integration.gateway.installation import Installation, installation
 from tests.support.services import service_process
-
-DEADLINE_S = 30.0
+from tests.support.waiting import DEADLINE_S
 
 
 @dataclass
@@ -136,7 +135,7 @@ async def test_a1_the_services_refuse_who_has_none(fab: Fab, behind: Installatio
     async with channel:
         call = channel.unary_unary("/loupe.registry.v1.IdentityService/WhoAmI")
         with pytest.raises(Unavailable):
-            await call(b"", timeout=5.0, metadata=(("authorization", "Bearer viewer-token"),))
+            await call(b"", timeout=DEADLINE_S, metadata=(("authorization", "Bearer viewer-token"),))
 
 
 async def test_a1_a_client_refuses_a_server_that_is_not_ours(fab: Fab, behind: Installation) -> None:
@@ -151,7 +150,7 @@ async def test_a1_a_client_refuses_a_server_that_is_not_ours(fab: Fab, behind: I
     async with channel:
         call = channel.unary_unary("/loupe.registry.v1.IdentityService/WhoAmI")
         with pytest.raises(Unavailable):
-            await call(b"", timeout=5.0)
+            await call(b"", timeout=DEADLINE_S)
 
 
 def test_a1_half_of_the_settings_is_a_fault(tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ import sys
 import httpx
 
 from tests.integration.gateway.installation import Installation
-
-DEADLINE_S = 60.0
+from tests.support.waiting import DEADLINE_S
 
 
 async def test_it_serves_and_stops_with_its_readers_told(loupe: Installation) -> None:

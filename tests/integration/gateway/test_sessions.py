@@ -21,6 +21,7 @@ from services.kit.process import Process
 from services.kit.settings import load
 from services.registry.__main__ import SCHEMA, serve
 from services.registry.settings import Settings
+from tests.support.waiting import DEADLINE_S
 
 CONSOLE = {"X-Loupe-Client": "console"}
 OWN = "correct horse battery"
@@ -36,7 +37,7 @@ class Front:
 
     def browser(self) -> httpx.AsyncClient:
         """With its own cookies, as the console calls."""
-        return httpx.AsyncClient(base_url=self.url, timeout=30.0, headers=CONSOLE)
+        return httpx.AsyncClient(base_url=self.url, timeout=DEADLINE_S, headers=CONSOLE)
 
     async def sql(self, statement: str, **values: object) -> None:
         """As the registry's own role."""
@@ -231,7 +232,7 @@ async def test_a1_another_site_cannot_act_in_the_name_of_who_is_logged_in(
     async with front.browser() as http:
         await somebody(front, http)
         cookie = {"Cookie": f"loupe_session={http.cookies['loupe_session']}"}
-    async with httpx.AsyncClient(base_url=front.url, timeout=30.0) as http:
+    async with httpx.AsyncClient(base_url=front.url, timeout=DEADLINE_S) as http:
         made = await http.post(
             f"/v1/datasets?datasetId=d-{secrets.token_hex(4)}", json={}, headers=cookie | headers
         )

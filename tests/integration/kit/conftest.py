@@ -1,9 +1,7 @@
 """Servers that may be killed, and a schema with the kit's own tables."""
 
-import asyncio
 import os
 import signal
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest_asyncio
 from deploy.embedded.servers import EmbeddedServers
 from deploy.embedded.state import State
 from services.kit.database import Database
+from tests.support.waiting import eventually
 
 MIGRATION = """
 import sqlalchemy as sa
@@ -64,11 +63,11 @@ def kill() -> Kill:
         before = servers.supervisor.process(name)
         assert before.pid is not None
         os.kill(before.pid, signal.SIGKILL)
-        deadline = time.monotonic() + 30
-        while (
-            now := servers.supervisor.process(name)
-        ).restarts == before.restarts or now.state is not State.READY:
-            assert time.monotonic() < deadline, f"{name} did not come back"
-            await asyncio.sleep(0.02)
+
+        def is_back() -> bool:
+            now = servers.supervisor.process(name)
+            return now.restarts > before.restarts and now.state is State.READY
+
+        await eventually(is_back)
 
     return killed

@@ -1,4 +1,4 @@
-# ruff: noqa: ASYNC110, PT012 -- conditions are awaited with a deadline; what fails is the transaction as a whole
+# ruff: noqa: PT012 -- conditions are awaited with a deadline; what fails is the transaction as a whole
 
 import asyncio
 from pathlib import Path
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from deploy.embedded.servers import EmbeddedServers
 from services.kit.database import Database, Signals, notify, retrying_transient
 from services.kit.errors import Aborted, DeadlineExceeded, Unavailable
+from tests.support.waiting import DEADLINE_S, eventually
 
 from .conftest import Kill
 
@@ -125,7 +126,7 @@ async def test_signals_arrive_with_the_commit_and_only_then(database: Database, 
         async with database.sessions.begin() as session:
             await notify(session, "kit:things")
             assert not await subscription.wait(0.2)
-        assert await subscription.wait(20)
+        assert await subscription.wait(DEADLINE_S)
         assert not await subscription.wait(0.1)
 
 
@@ -138,7 +139,7 @@ async def test_what_is_announced_between_reading_and_waiting_is_not_missed(
         async with signals.subscribe("kit:things") as subscription:
             async with database.sessions.begin() as session:
                 await notify(session, "kit:things")
-            await asyncio.sleep(0.1)
+            await eventually(subscription._woken.is_set)
             assert await subscription.wait(0)
 
 
@@ -146,12 +147,18 @@ async def test_many_waiters_share_one_connection(database: Database, postgres_ur
     """A thousand open watches must not be a thousand connections."""
     async with Signals(postgres_url) as signals:
         await connected(signals)
-        waiting = [asyncio.create_task(signals.wait({f"kit:{n % 10}", "kit:all"}, 10)) for n in range(200)]
-        await asyncio.sleep(0.5)
-        async with database.sessions.begin() as session:
-            await notify(session, "kit:3")
-        done, _ = await asyncio.wait(waiting, timeout=1)
-        assert len(done) == 20
+        waiting = [asyncio.create_task(signals.wait({f"kit:{n % 10}", "kit:all"})) for n in range(200)]
+        channels = {"kit:all", *(f"kit:{n}" for n in range(10))}
+        await eventually(lambda: len(signals._subscriptions.get("kit:all", ())) == 200)
+        await eventually(lambda: channels <= signals._listening)
+        async with signals.subscribe("kit:last") as last:
+            # Announcements come in order: with the last of them all before it are there.
+            for channel in ("kit:3", "kit:last"):
+                async with database.sessions.begin() as session:
+                    await notify(session, channel)
+            assert await last.wait(DEADLINE_S)
+        await eventually(lambda: sum(waiter.done() for waiter in waiting) >= 20)
+        assert sum(waiter.done() for waiter in waiting) == 20
         async with database.sessions.begin() as session:
             await notify(session, "kit:all")
             listening = await session.scalar(
@@ -162,9 +169,7 @@ async def test_many_waiters_share_one_connection(database: Database, postgres_ur
             )
         assert all(await asyncio.gather(*waiting))
         assert listening == 1
-        async with asyncio.timeout(5):
-            while signals._listening:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: not signals._listening)
 
 
 async def test_everything_goes_on_after_postgres_was_killed(
@@ -185,16 +190,14 @@ async def test_everything_goes_on_after_postgres_was_killed(
                     await kill(victims, "postgres")
                     await session.execute(sa.text("SELECT 1"))
             # Whoever waited is woken, for it may have missed something.
-            assert await subscription.wait(10)
+            assert await subscription.wait(DEADLINE_S)
             await retrying_transient(lambda: add_thing(database, "after"), what="test")
             async with database.sessions.begin() as session:
                 await notify(session, "kit:things")
-            assert await subscription.wait(5)
+            assert await subscription.wait(DEADLINE_S)
         assert (await things(database))[0] == "after"
         assert len(await things(database)) == 6
 
 
 async def connected(signals: Signals) -> None:
-    async with asyncio.timeout(10):
-        while not signals.connected:
-            await asyncio.sleep(0.01)
+    await eventually(lambda: signals.connected)

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import io
 import json
-import os
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import Any
 import grpc
 import httpx
 import numpy as np
-import pytest
 import pytest_asyncio
 from loupe.access.v1 import access_pb2
 from loupe.registry.v1 import (
@@ -242,8 +240,3 @@ def version_of(task: str, major: int = 3, **changes: object) -> model_pb2.ModelV
     version = model_pb2.ModelVersion(**values)
     version.model_params.update({"classification": {"name": "ResNet18", "num_of_classes": 2}})
     return version
-
-
-@pytest.fixture(scope="session")
-def cores() -> int:
-    return os.cpu_count() or 1

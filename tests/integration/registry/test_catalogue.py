@@ -22,6 +22,7 @@ from loupe.registry.v1 import (
 
 from services.kit.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from services.vision.preprocessing import InputSpecification
+from tests.support.waiting import DEADLINE_S
 
 from .conftest import Caller, Registry
 
@@ -300,7 +301,7 @@ async def test_the_process_serves_and_ends_in_order(service_environment: dict[st
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel, asyncio.timeout(60):
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel, asyncio.timeout(DEADLINE_S):
             await health_pb2_grpc.HealthStub(channel).Check(
                 health_pb2.HealthCheckRequest(), wait_for_ready=True
             )

@@ -11,6 +11,7 @@ from loupe.scheduler.v1 import task_pb2
 
 from services.kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 from services.kit.messaging import Messaging
+from tests.support.waiting import DEADLINE_S
 
 from .conftest import Caller, Registry, version_of
 
@@ -44,7 +45,7 @@ async def messaging(registry: Registry) -> AsyncIterator[Messaging]:
 
 
 async def next_event(messaging: Messaging, model: str) -> events_pb2.ModelVersionReleased:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         async for message in messaging.follow(f"loupe.models.{model}.released", replay=True):
             return message.parse(events_pb2.ModelVersionReleased)
     raise AssertionError("the stream ended")
@@ -122,7 +123,7 @@ async def test_a_release_is_announced_once(registry: Registry, messaging: Messag
     await release(registry, model, name)
     assert (await next_event(messaging, model)).version == made
     second = await release(registry, model)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         seen = []
         async for message in messaging.follow(f"loupe.models.{model}.released", replay=True):
             seen.append(message.parse(events_pb2.ModelVersionReleased).version.name)
@@ -152,7 +153,7 @@ async def test_x_of_many_packages_the_first_is_recorded_and_announced_once(
     answers = await asyncio.gather(*(record(digit) for digit in range(1, 9)))
     (first,) = {answer.sha256 for answer in answers}
     assert [one.sha256 for one in (await get(viewer, made.name)).packages] == [first]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         async for message in messaging.follow(f"loupe.models.{model}.packaged", replay=True):
             event = message.parse(events_pb2.ModelVersionPackaged)
             break

@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import io
 import secrets
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,7 @@ from services.registry.__main__ import serve
 from services.registry.settings import Settings as RegistrySettings
 from services.scheduler.__main__ import compose
 from services.scheduler.settings import Settings
+from tests.support.waiting import eventually
 
 IMAGE = "algorithmImages/surface-classification/versions/v3.0"
 ENVIRONMENT = "productionEnvironments/demo-fab-cell-array"
@@ -56,13 +58,6 @@ CODES = ("TPFIP", "TTFBS", "TTMUD")
 
 # What most tests train: small numbers, nobody computes anything.
 TRAINING_PARAMS = '{"classification": {"max_iter": 1000, "batch_size": 4}}'
-
-
-async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for what another process's loop does; a failure after 30 s."""
-    async with asyncio.timeout(30):
-        while not await condition():  # noqa: ASYNC110 -- rows of PostgreSQL set no asyncio.Event
-            await asyncio.sleep(0.05)
 
 
 class Caller:
@@ -231,7 +226,7 @@ async def import_path(  # noqa: PLR0917 -- what a path is made of
     )
     contents = {
         f"{code}/{index}.png": _png(
-            hash((dataset, path, code, index)) & 0xFFFFFFFF if picture is None else picture
+            zlib.crc32(f"{dataset} {path} {code} {index}".encode()) if picture is None else picture
         )
         for code, count in files.items()
         for index in range(count)

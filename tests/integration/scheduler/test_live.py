@@ -15,6 +15,7 @@ from gateway.backends import Backends
 from gateway.events import StreamLimits, Streams
 from gateway.server import HttpServer
 from services.kit.grpc_client import connect
+from tests.support.waiting import DEADLINE_S
 
 DROPS = 100
 
@@ -31,7 +32,7 @@ async def http(stack: Any) -> AsyncIterator[httpx.AsyncClient]:
             async with httpx.AsyncClient(
                 base_url=f"http://127.0.0.1:{server.port}",
                 headers={"Authorization": f"Bearer {token}"},
-                timeout=30.0,
+                timeout=DEADLINE_S,
             ) as client:
                 yield client
 
@@ -108,7 +109,7 @@ async def test_m5_a_reader_that_drops_a_hundred_times_has_every_point_once(bench
 
     training = asyncio.create_task(train())
     path = f"/v1/{task.name}/loss:watch"
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(DEADLINE_S):
         for _ in range(DROPS):
             # In the middle of an event or between two; not always in the first, or nobody would get on.
             if chance.random() < 0.5:

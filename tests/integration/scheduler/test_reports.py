@@ -14,7 +14,8 @@ from services.kit.grpc_client import connect
 from services.kit.settings import load
 from services.scheduler.__main__ import compose
 from services.scheduler.settings import Settings
-from tests.integration.scheduler.conftest import Held, eventually, living
+from tests.integration.scheduler.conftest import Held, living
+from tests.support.waiting import eventually
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

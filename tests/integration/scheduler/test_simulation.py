@@ -19,6 +19,7 @@ from services.scheduler.domain.job import JobKind
 from services.scheduler.domain.queue import Worker, WorkerReplaced
 from services.scheduler.domain.work import Lease
 from tests.support.simulation import TAKES, Simulation, a_task, parts_of, put
+from tests.support.waiting import DEADLINE_S
 
 GPU = "computeResources/gpu"
 
@@ -157,7 +158,7 @@ async def test_t5_what_is_given_to_somebody_who_left_is_given_back(
     assert await leases.acquire(gone, 0) is None
     await put(parts, [a_task(0, "users/u", GPU)])
     waits = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")
-    async with asyncio.timeout(20), parts.sessions.begin() as other:
+    async with asyncio.timeout(DEADLINE_S), parts.sessions.begin() as other:
         await other.execute(sa.text("SELECT FROM turns FOR UPDATE"))
         leaving = asyncio.create_task(leases.acquire(gone, 0))
 
@@ -166,7 +167,7 @@ async def test_t5_what_is_given_to_somebody_who_left_is_given_back(
 
         await eventually(decides)
         leaving.cancel()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         while (lease := await leases.acquire(worker("t", TAKES[GPU]), 0)) is None:
             pass
     assert lease.job.recoveries == 0

@@ -10,6 +10,7 @@ from loupe.scheduler.v1 import job_pb2, task_pb2, task_service_pb2
 
 from services.kit.errors import InvalidArgument, NotFound
 from services.kit.messaging import Messaging
+from tests.support.waiting import DEADLINE_S
 
 LENGTH = 1500
 
@@ -55,7 +56,7 @@ async def test_m5_a_viewer_that_reconnects_sees_every_point_once(bench: Any) -> 
     await _write_curve(held, seed=7)
     await held.failed("NAN_LOSS")
     stored = await bench.engineer.tasks.GetLossCurve(task_service_pb2.GetLossCurveRequest(name=task.name))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE_S):
         for iterations, losses, validations in await asyncio.gather(*viewers):
             assert iterations == list(range(LENGTH))
             assert losses == [float(i) for i in range(LENGTH)]
@@ -73,7 +74,7 @@ async def test_m5_a_watch_goes_on_through_a_recovery(bench: Any) -> None:
     second = await bench.worker.acquire()
     await second.points(500, [float(i) for i in range(500, 900)])
     await second.failed("NAN_LOSS")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE_S):
         iterations, losses, _ = await viewer
     assert iterations == list(range(900))
     assert losses == [float(i) for i in range(900)]
@@ -124,7 +125,7 @@ async def test_m3_a_log_is_read_and_followed(bench: Any) -> None:
     await say(3, *(f"line {i}" for i in range(3, 200)))
     assert await read("1", follow=False) == [f"line {i}" for i in range(1, 200)]
     await held.failed("NAN_LOSS")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE_S):
         log = await following
     assert log[:200] == [f"line {i}" for i in range(200)]
     assert "NAN_LOSS" in log[-1]
@@ -143,7 +144,7 @@ async def test_a_watched_task_tells_every_state_and_ends(bench: Any) -> None:
             waiting.set()
 
     watching = asyncio.create_task(watch())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE_S):
         await waiting.wait()
         held = await bench.worker.acquire()
         await held.points(0, [1.0])
@@ -190,7 +191,7 @@ async def test_i2_anyone_in_the_fab_hears_every_transition_in_order(bench: Any) 
     try:
         for _ in range(2):
             states = []
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(DEADLINE_S):
                 async for message in messaging.follow(
                     f"loupe.{task.name.replace('/', '.')}.state", replay=True
                 ):
@@ -199,7 +200,7 @@ async def test_i2_anyone_in_the_fab_hears_every_transition_in_order(bench: Any) 
                     if event.deleted:
                         break
             assert states == [(1, False), (2, False), (5, False), (0, True)]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE_S):
             subject = f"loupe.{task.name.replace('/', '.')}.loss.classification"
             async for message in messaging.follow(subject, replay=True):
                 points = message.parse(events_pb2.LossPointsRecorded)

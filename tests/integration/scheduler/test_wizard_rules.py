@@ -31,6 +31,7 @@ from gateway.events import StreamLimits, Streams
 from gateway.server import HttpServer
 from services.kit.errors import AlreadyExists, InvalidArgument, LoupeError
 from services.kit.grpc_client import connect
+from tests.support.waiting import DEADLINE_S
 
 pytestmark = pytest.mark.xdist_group("wizard")
 
@@ -358,7 +359,7 @@ async def world(
     async with HttpServer(create_app(Backends(channels, 30.0), streams), streams, "127.0.0.1:0") as gateway:
         headers = {"Authorization": f"Bearer {token}"}
         base = f"http://127.0.0.1:{gateway.port}"
-        async with httpx.AsyncClient(base_url=base, headers=headers, timeout=30) as http:
+        async with httpx.AsyncClient(base_url=base, headers=headers, timeout=DEADLINE_S) as http:
             yield World({"grpc": Grpc(client.tasks), "http": Http(http)}, client)
     await asyncio.gather(client.close(), *(channel.close() for channel in channels.values()))
 

@@ -3,8 +3,7 @@
 import asyncio
 import os
 import sys
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,14 +36,6 @@ class WorkerUnderTest:
     scheduler: SchedulerDouble
     objects: ObjectStore
     run: "asyncio.Task[None]"
-
-
-async def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
-    """Return when the condition holds; fail when it does not in time."""
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s, "the condition did not come true"
-        await asyncio.sleep(0.01)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

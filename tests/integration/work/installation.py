@@ -20,6 +20,7 @@ from loupe.scheduler.v1 import task_pb2, task_service_pb2
 
 from deploy.embedded.loupe_processes import import_path
 from deploy.embedded.ports import HOST, assign
+from tests.support.waiting import DEADLINE_S
 
 SERVICES = ("registry", "scheduler", "evaluator")
 
@@ -59,7 +60,7 @@ class Installation:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(number)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(DEADLINE_S):
                 return await process.wait()
         except TimeoutError:
             process.kill()
@@ -134,10 +135,10 @@ class Installation:
         return (await self.client.submit(task_pb2.Task(training=spec))).name
 
     async def until(
-        self, task: str, *states: task_pb2.TaskState.ValueType, iteration: int = 0, timeout_s: float = 180
+        self, task: str, *states: task_pb2.TaskState.ValueType, iteration: int = 0
     ) -> task_pb2.Task:
         """The task once it is in one of the states, and so far; fails when it takes too long."""
-        deadline_s = time.monotonic() + timeout_s
+        deadline_s = time.monotonic() + DEADLINE_S
         while True:
             found: task_pb2.Task = await self.client.tasks.GetTask(task_service_pb2.GetTaskRequest(name=task))
             if found.state in states and found.progress.iteration >= iteration:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from loupe.scheduler.v1 import task_pb2
 
-from services.work import machine
+from services.work import machine, worker
 from services.work.worker import _TERMINATE_GRACE_S, WorkerState
-from tests.integration.work.conftest import WorkerUnderTest, until
+from tests.integration.work.conftest import WorkerUnderTest
+from tests.support.waiting import DEADLINE_S, eventually
 
 CLASSIFICATION = task_pb2.NETWORK_CLASSIFICATION
 _TIMESTAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -30,7 +31,7 @@ def alive(pid: int) -> bool:
 async def test_a_finished_job_is_reported_in_full_and_its_files_are_stored(work: WorkerUnderTest) -> None:
     """FinishJob names weights and split: both must be there, and every point and line before it."""
     work.scheduler.add("jobs/1", iterations=1000)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         outcome = await work.scheduler.finished.get()
     told = work.scheduler.told["jobs/1"]
     assert told.losses[CLASSIFICATION] == [float(n) for n in range(1000)]
@@ -52,7 +53,7 @@ async def test_one_warm_child_serves_job_after_job(work: WorkerUnderTest) -> Non
     pids = set()
     for number in range(3):
         work.scheduler.add(f"jobs/{number}")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE_S):
             await work.scheduler.finished.get()
         pids.add(work.child.pid)
     assert len(pids) == 1
@@ -63,7 +64,7 @@ async def test_a_killed_child_is_an_infrastructure_fault_and_the_next_one_is_war
 ) -> None:
     """T5: the job goes on from its checkpoint; every point before the checkpoint was told before it."""
     work.scheduler.add("jobs/1", behaviour="checkpoint-and-die", iterations=1000)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         outcome = await work.scheduler.finished.get()
     assert outcome.failed.retryable
     assert outcome.failed.failure.code == "CHILD_DIED"
@@ -76,7 +77,7 @@ async def test_a_killed_child_is_an_infrastructure_fault_and_the_next_one_is_war
     stored = await work.objects.get_bytes(f"checkpoints/{checkpoint.sha256}.safetensors", max_bytes=100)
     assert stored == b"checkpoint 100"
     work.scheduler.add("jobs/2", iterations=10)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         assert (await work.scheduler.finished.get()).HasField("trained")
 
 
@@ -99,7 +100,7 @@ async def test_a_resumed_job_goes_on_in_curve_and_log(work: WorkerUnderTest) -> 
     told.losses[CLASSIFICATION] = [float(n) for n in range(100)]
     told.lines[CLASSIFICATION] = ["the first worker's line"]
     work.scheduler.add("jobs/1", token=2, resume=100, iterations=300)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         assert (await work.scheduler.finished.get()).HasField("trained")
     assert told.losses[CLASSIFICATION] == [float(n) for n in range(300)]
     assert told.lines[CLASSIFICATION][0] == "the first worker's line"
@@ -109,7 +110,7 @@ async def test_a_resumed_job_goes_on_in_curve_and_log(work: WorkerUnderTest) -> 
 async def test_a_user_fault_is_told_as_it_is(work: WorkerUnderTest) -> None:
     """T5: a user's fault is FAILED at once with a code, a sentence, and the end of the log."""
     work.scheduler.add("jobs/1", behaviour="user-fault")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         outcome = await work.scheduler.finished.get()
     assert not outcome.failed.retryable
     assert outcome.failed.failure.code == "NAN_LOSS"
@@ -125,13 +126,13 @@ async def test_a_child_that_the_kernel_killed_for_memory_is_the_users_fault(
     counted.write_text("pgfault 7\noom_kill 3\n")
     monkeypatch.setattr(machine, "_EVENTS", counted)
     work.scheduler.add("jobs/1", behaviour="until-sigterm")
-    await until(lambda: work.scheduler.told["jobs/1"].losses[CLASSIFICATION])
+    await eventually(lambda: work.scheduler.told["jobs/1"].losses[CLASSIFICATION])
     pid = work.child.pid
     assert pid is not None
     assert int(await asyncio.to_thread(Path(f"/proc/{pid}/oom_score_adj").read_text)) > 0
     counted.write_text("pgfault 8\noom_kill 4\n")
     os.kill(pid, signal.SIGKILL)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         outcome = await work.scheduler.finished.get()
     assert outcome.failed.failure.code == "OUT_OF_MEMORY"
     assert not outcome.failed.retryable
@@ -142,11 +143,11 @@ async def test_terminating_ends_even_a_child_that_does_not_listen(work: WorkerUn
     """T2: TERMINATED means that the process is gone, and it is killed well before the 10 s are over."""
     assert _TERMINATE_GRACE_S <= 5
     work.scheduler.add("jobs/1", behaviour="ignore-sigterm")
-    await until(lambda: work.scheduler.told["jobs/1"].losses[CLASSIFICATION])
+    await eventually(lambda: work.scheduler.told["jobs/1"].losses[CLASSIFICATION])
     pid = work.child.pid
     assert pid is not None
     work.scheduler.cancelled.add("jobs/1")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE_S):
         outcome = await work.scheduler.finished.get()
     assert outcome.HasField("terminated")
     assert not alive(pid)
@@ -155,13 +156,13 @@ async def test_terminating_ends_even_a_child_that_does_not_listen(work: WorkerUn
 async def test_a_lost_lease_ends_the_child_and_nothing_more_is_told(work: WorkerUnderTest) -> None:
     """T6: another worker has the job; this one must stop using the machine for it."""
     work.scheduler.add("jobs/1", behaviour="until-sigterm")
-    await until(lambda: work.scheduler.told["jobs/1"].losses[CLASSIFICATION])
+    await eventually(lambda: work.scheduler.told["jobs/1"].losses[CLASSIFICATION])
     pid = work.child.pid
     assert pid is not None
     work.scheduler.lost.add("jobs/1")
-    await until(lambda: not alive(pid))
+    await eventually(lambda: not alive(pid))
     work.scheduler.add("jobs/2", iterations=10)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         assert (await work.scheduler.finished.get()).job == "jobs/2"
 
 
@@ -169,11 +170,11 @@ async def test_a_lost_lease_ends_the_child_and_nothing_more_is_told(work: Worker
 async def test_a_scheduler_that_was_away_misses_no_point(work: WorkerUnderTest) -> None:
     """A restart of the scheduler costs nothing; a long absence stops the child, not fills the memory."""
     work.scheduler.add("jobs/1", iterations=400_000)
-    await until(lambda: work.scheduler.told["jobs/1"].losses[CLASSIFICATION])
+    await eventually(lambda: work.scheduler.told["jobs/1"].losses[CLASSIFICATION])
     work.scheduler.away = True
     await asyncio.sleep(1.5)  # the fault lasts: there is no condition to await
     work.scheduler.away = False
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE_S):
         outcome = await work.scheduler.finished.get()
     assert outcome.HasField("trained")
     told = work.scheduler.told["jobs/1"]
@@ -184,13 +185,13 @@ async def test_points_are_told_soon_and_not_one_by_one(work: WorkerUnderTest) ->
     """M5: batches of 40 ms, so that a fast training does not flood the scheduler."""
     work.scheduler.add("jobs/1", behaviour="until-sigterm")
     told = work.scheduler.told["jobs/1"]
-    await until(lambda: told.losses[CLASSIFICATION])
+    await eventually(lambda: told.losses[CLASSIFICATION])
     reports, started_s = told.reports, time.monotonic()
     await asyncio.sleep(2)  # a rate needs a time
     rate = (told.reports - reports) / (time.monotonic() - started_s)
     assert rate < 26
     work.scheduler.cancelled.add("jobs/1")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         await work.scheduler.finished.get()
 
 
@@ -198,9 +199,9 @@ async def test_a_drained_worker_gives_its_job_back_with_a_checkpoint(work: Worke
     """A rolling update costs no work: the next worker goes on where this one stopped."""
     work.scheduler.add("jobs/1", behaviour="until-sigterm")
     told = work.scheduler.told["jobs/1"]
-    await until(lambda: len(told.losses[CLASSIFICATION]) > 20)
+    await eventually(lambda: len(told.losses[CLASSIFICATION]) > 20)
     assert work.worker.status.state is WorkerState.BUSY
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(DEADLINE_S):
         await work.worker.drained()
     assert work.scheduler.released.get_nowait() == "jobs/1"
     ((checkpoint, points_before),) = told.checkpoints
@@ -209,10 +210,16 @@ async def test_a_drained_worker_gives_its_job_back_with_a_checkpoint(work: Worke
     assert work.run.done()
 
 
+@pytest.fixture
+def endless_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "_POLL_S", 3600.0)
+
+
+@pytest.mark.usefixtures("endless_poll")
 async def test_an_idle_worker_drains_at_once(work: WorkerUnderTest) -> None:
     """It must not sit out its long poll."""
-    await until(lambda: work.worker.status.state is WorkerState.IDLE)
-    async with asyncio.timeout(2):
+    await eventually(lambda: work.worker.status.state is WorkerState.IDLE)
+    async with asyncio.timeout(DEADLINE_S):
         await work.worker.drained()
     assert work.run.done()
 
@@ -221,7 +228,7 @@ async def test_an_idle_worker_drains_at_once(work: WorkerUnderTest) -> None:
 async def test_a_child_that_is_not_understood_fails_its_job(work: WorkerUnderTest, behaviour: str) -> None:
     """A hole in a curve is worse than a job that is taken up again."""
     work.scheduler.add("jobs/1", behaviour=behaviour)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         outcome = await work.scheduler.finished.get()
     assert outcome.failed.failure.code == "CHILD_PROTOCOL"
 
@@ -230,7 +237,7 @@ async def test_a_child_that_is_not_understood_fails_its_job(work: WorkerUnderTes
 async def test_a_child_that_hangs_is_killed(work: WorkerUnderTest) -> None:
     """A deadlock must not hold a machine for ever."""
     work.scheduler.add("jobs/1", behaviour="silent")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         outcome = await work.scheduler.finished.get()
     assert outcome.failed.failure.code == "CHILD_HUNG"
     assert outcome.failed.retryable
@@ -238,11 +245,11 @@ async def test_a_child_that_hangs_is_killed(work: WorkerUnderTest) -> None:
 
 async def test_a_child_that_dies_while_idle_is_replaced(work: WorkerUnderTest) -> None:
     """The system may kill the largest process at any time."""
-    await until(lambda: work.child.is_ready)
+    await eventually(lambda: work.child.is_ready)
     pid = work.child.pid
     assert pid is not None
     os.kill(pid, 9)
-    await until(lambda: work.child.pid not in {None, pid})
+    await eventually(lambda: work.child.pid not in {None, pid})
     work.scheduler.add("jobs/1", iterations=10)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         assert (await work.scheduler.finished.get()).HasField("trained")

@@ -11,7 +11,8 @@ from services.kit.errors import PermissionDenied, Unauthenticated
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
 from services.work import server
-from tests.integration.work.conftest import TOKEN, WorkerUnderTest, until
+from tests.integration.work.conftest import TOKEN, WorkerUnderTest
+from tests.support.waiting import DEADLINE_S, eventually
 
 
 async def test_an_operator_sees_the_running_job_and_can_drain_the_worker(work: WorkerUnderTest) -> None:
@@ -23,7 +24,7 @@ async def test_an_operator_sees_the_running_job_and_can_drain_the_worker(work: W
     ):
         stub = WorkerServiceStub(channel)
         work.scheduler.add("jobs/1", behaviour="until-sigterm")
-        await until(lambda: work.scheduler.told["jobs/1"].losses[1])
+        await eventually(lambda: work.scheduler.told["jobs/1"].losses[1])
         seen = await stub.GetWorker(worker_service_pb2.GetWorkerRequest())
         assert seen.name == "workers/w1"
         assert seen.compute_resource == "computeResources/cpu"
@@ -31,7 +32,7 @@ async def test_an_operator_sees_the_running_job_and_can_drain_the_worker(work: W
         assert (seen.job, seen.task, seen.child_pid) == ("jobs/1", "tasks/1", work.child.pid)
         drained = await stub.DrainWorker(worker_service_pb2.DrainWorkerRequest())
         assert drained.state == worker_service_pb2.WORKER_STATE_DRAINING
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE_S):
             assert await work.scheduler.released.get() == "jobs/1"
             await work.run
 

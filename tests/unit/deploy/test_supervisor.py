@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from deploy.embedded.process import Launch, ProcessSpec, is_alive
 from deploy.embedded.readiness import answers_http, speaks
 from deploy.embedded.state import ProcessState, State
 from deploy.embedded.supervisor import Supervisor
+from tests.support.waiting import DEADLINE_S, eventually
 
 FOREVER = "import time; time.sleep(600)"
 
@@ -30,13 +30,6 @@ def python(name: str, program: str, folder: Path, **options: object) -> ProcessS
         working_directory=folder,
     )
     return ProcessSpec(name=name, prepare=lambda: launch, **{"settle_s": 0.2, **options})  # type: ignore[arg-type]
-
-
-async def eventually(condition: Callable[[], bool], within_s: float = 10.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        await asyncio.sleep(0.01)
 
 
 async def test_a_process_starts_only_after_those_it_needs_are_ready(tmp_path: Path) -> None:
@@ -60,7 +53,7 @@ async def test_a_process_starts_only_after_those_it_needs_are_ready(tmp_path: Pa
         await eventually(lambda: supervisor.process("server").pid is not None)
         assert supervisor.process("service").state is State.PENDING
         gate.set()
-        await supervisor.wait_ready(timeout_s=10)
+        await supervisor.wait_ready(timeout_s=DEADLINE_S)
     finally:
         await supervisor.stop()
     order = [(c.name, c.state) for c in changes if c.state in {State.READY, State.STOPPED}]
@@ -97,7 +90,7 @@ async def test_a_killed_process_comes_back(tmp_path: Path) -> None:
     supervisor = Supervisor([python("victim", FOREVER, tmp_path)], log_dir=tmp_path)
     supervisor.start()
     try:
-        await supervisor.wait_ready(timeout_s=10)
+        await supervisor.wait_ready(timeout_s=DEADLINE_S)
         first = supervisor.process("victim").pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
@@ -116,7 +109,7 @@ async def test_a_process_that_does_not_come_up_is_reported_with_its_last_words(t
     supervisor.start()
     try:
         with pytest.raises(StartFailed) as failure:
-            await supervisor.wait_ready(timeout_s=20, max_restarts=1)
+            await supervisor.wait_ready(timeout_s=DEADLINE_S, max_restarts=1)
     finally:
         await supervisor.stop()
     assert failure.value.process == "broken"
@@ -175,7 +168,7 @@ async def test_a_program_that_cannot_be_prepared_is_retried_too(tmp_path: Path) 
     supervisor = Supervisor([ProcessSpec(name="late", prepare=prepare)], log_dir=tmp_path)
     supervisor.start()
     try:
-        await supervisor.wait_ready(timeout_s=10)
+        await supervisor.wait_ready(timeout_s=DEADLINE_S)
         assert "no space left" in supervisor.process("late").detail
     finally:
         await supervisor.stop()
@@ -192,7 +185,7 @@ async def test_a_process_that_ignores_the_stop_signal_is_killed_with_its_childre
     )
     supervisor = Supervisor([python("deaf", program, tmp_path, stop_timeout_s=0.3)], log_dir=tmp_path)
     supervisor.start()
-    await supervisor.wait_ready(timeout_s=10)
+    await supervisor.wait_ready(timeout_s=DEADLINE_S)
     log = tmp_path / "deaf.log"
     await eventually(lambda: log.read_text().endswith("\n"))
     await supervisor.stop()
@@ -237,7 +230,7 @@ async def test_the_http_probe_waits_for_a_real_answer(tmp_path: Path) -> None:
     supervisor = Supervisor([python("web", program, tmp_path, probe=probe)], log_dir=tmp_path)
     supervisor.start()
     try:
-        await supervisor.wait_ready(timeout_s=10)
+        await supervisor.wait_ready(timeout_s=DEADLINE_S)
         assert not await answers_http("127.0.0.1", int(port_file.read_text()), "/nothing-here")
     finally:
         await supervisor.stop()
@@ -292,6 +285,6 @@ async def test_what_a_process_started_may_answer_for_it(tmp_path: Path) -> None:
     )
     supervisor.start()
     try:
-        await supervisor.wait_ready(timeout_s=20)
+        await supervisor.wait_ready(timeout_s=DEADLINE_S)
     finally:
         await supervisor.stop(kill=True)

@@ -18,6 +18,7 @@ import pytest
 from services.kit.errors import FailedPrecondition
 from services.kit.process import ChildProcess, ParentLink
 from tests.support.interruption import try_every_point
+from tests.support.waiting import DEADLINE_S
 
 
 @asynccontextmanager
@@ -109,7 +110,7 @@ async def test_a_child_is_asked_first() -> None:
         listening = asyncio.create_task(listen())
         while not told:
             await asyncio.sleep(0.01)
-        assert await process.terminate(10) == 3
+        assert await process.terminate(DEADLINE_S) == 3
         await listening
     assert told.count("checkpoint") == 1
 
@@ -127,7 +128,7 @@ async def test_a_child_that_dies_as_it_is_asked_to_is_told_by_its_own_exit_code(
             os.kill(process.pid, signal.SIGKILL)
             for _ in range(turn * 200):
                 pass  # a little later each time: the kernel is not done at once
-            assert await process.terminate(10) == -signal.SIGKILL
+            assert await process.terminate(DEADLINE_S) == -signal.SIGKILL
 
 
 async def test_a_child_that_does_not_listen_is_killed_with_all_it_started() -> None:
@@ -188,6 +189,6 @@ def test_a_number_that_is_none_is_not_told() -> None:
 
 
 async def gone(process: psutil.Process) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
             await asyncio.sleep(0.02)

@@ -21,6 +21,7 @@ from services.kit.auth import Principal, Role
 from services.kit.errors import LoupeError
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer, Service
+from tests.support.waiting import DEADLINE_S
 
 from .echo_service import NAME, EchoServicer, EchoStub, Text, add_to_server, descriptor
 
@@ -225,7 +226,7 @@ async def test_leaving_a_stream_early_ends_it_on_the_server(served: Served) -> N
         answers = aiter(stub.Watch(Text(value="endless")))
         await anext(answers)
         await answers.aclose()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE_S):
             while served.servicer.closed_watches == 0:
                 await asyncio.sleep(0.01)
 
@@ -238,7 +239,7 @@ async def test_a_server_that_stops_lets_calls_end_and_sends_watchers_on(served: 
         waiting = asyncio.ensure_future(_say(stub))
         while served.servicer.attempts == 0:
             await asyncio.sleep(0.01)
-        stopping = asyncio.create_task(served.server.stop(10))
+        stopping = asyncio.create_task(served.server.stop(DEADLINE_S))
         with pytest.raises(errors.Unavailable) as caught:
             while True:
                 await anext(answers)
@@ -246,7 +247,7 @@ async def test_a_server_that_stops_lets_calls_end_and_sends_watchers_on(served: 
         assert not stopping.done()
         served.servicer.release.set()
         assert (await waiting).value == "wait to admin"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE_S):
             await stopping
 
 
@@ -306,8 +307,9 @@ async def test_health_and_reflection_need_no_token(served: Served) -> None:
         )
         answer = await anext(aiter(asking))
         assert NAME in {service.name for service in answer.list_services_response.service}
-        stopping = asyncio.create_task(served.server.stop(0.5))
+        stopping = asyncio.create_task(served.server.stop(DEADLINE_S))
         assert (await watching.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        watching.cancel()
         await stopping
 
 

@@ -16,6 +16,7 @@ from services.kit.backoff import Backoff
 from services.kit.database import retrying_transient
 from services.kit.errors import Unavailable
 from services.kit.process import Process, timestamp
+from tests.support.waiting import DEADLINE_S
 
 QUICK = Backoff(first_s=0.001, ceiling_s=0.002)
 
@@ -71,7 +72,7 @@ async def test_a_process_that_is_told_to_stop_while_it_starts_stops() -> None:
         process.stop()
         await asyncio.Event().wait()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE_S):
         assert await Process().live(main) == 0
     assert diary == ["open database", "close database"]
 
@@ -163,7 +164,7 @@ PROGRAM = """
 def test_a_signal_stops_in_order(number: signal.Signals) -> None:
     with started(PROGRAM.format(closing="pass")) as running:
         running.send_signal(number)
-        assert running.communicate(timeout=10)[0] == "closed\n"
+        assert running.communicate(timeout=DEADLINE_S)[0] == "closed\n"
         assert running.returncode == 0
 
 
@@ -174,7 +175,7 @@ def test_a_second_signal_ends_it_at_once() -> None:
         assert running.stdout is not None
         assert running.stdout.readline() == "closing\n"
         running.send_signal(signal.SIGINT)
-        assert running.wait(timeout=10) == 128 + signal.SIGINT
+        assert running.wait(timeout=DEADLINE_S) == 128 + signal.SIGINT
 
 
 def test_unusable_settings_are_told_plainly() -> None:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from services.kit import tasks
+from tests.support.waiting import DEADLINE_S
 
 
 async def test_a_lost_cancellation_is_repeated() -> None:
@@ -22,7 +23,7 @@ async def test_a_lost_cancellation_is_repeated() -> None:
 
     loop = asyncio.create_task(consume())
     await asyncio.sleep(0)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE_S):
         await tasks.end(loop, patience_s=0.05)
     assert lost == 2
     assert loop.cancelled()

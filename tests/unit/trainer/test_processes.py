@@ -21,10 +21,10 @@ from services.vision.pack import PackCache
 from services.vision.weights import Weights, load_weights
 from tests.support.children import child, environment, until
 from tests.support.training import DataSet, RecordingChannel, small_data_set, train_order
+from tests.support.waiting import DEADLINE_S
 from tests.unit.trainer.test_batches import CLASSES, pack_of
 
 ITERATIONS = 20
-DEADLINE_S = 240
 # An odd batch: one process has a sample more than the other.
 PARAMETERS = {"max_iter": ITERATIONS, "batch_size": 25, "base_lr": 0.0001}
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from services.work.child import WarmChild
+from tests.support.waiting import DEADLINE_S
 
 LITTERING = """
 import tempfile
@@ -24,7 +25,7 @@ async def test_a_killed_child_leaves_nothing_behind(tmp_path: Path) -> None:
     (scratch / "former").mkdir(parents=True)
     warm = WarmChild([sys.executable, "-c", LITTERING], os.environ, scratch=scratch)
     keeper = asyncio.create_task(warm.run())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE_S):
         first = await warm.ready()
         left = list(scratch.glob("*/training-*"))
         assert [path.name for path in scratch.iterdir()] == [left[0].parent.name]
