@@ -24,6 +24,7 @@ from services.kit.errors import Unavailable
 from services.kit.messaging import Messaging
 from services.registry import consumers as registry_streams
 from services.scheduler import consumers as scheduler_streams
+from tests.support.waiting import DEADLINE_S
 
 GIB = 2**30
 HOUR_S = 3600.0
@@ -91,7 +92,7 @@ class EmbeddedNats:
         supervisor = Supervisor([self._server.spec()], log_dir=self._folder)
         supervisor.start()
         try:
-            await supervisor.wait_ready(timeout_s=20, max_restarts=3)
+            await supervisor.wait_ready(timeout_s=DEADLINE_S, max_restarts=3)
             async with await Messaging.connect(self._server.url) as messaging:
                 yield messaging
         finally:
@@ -100,7 +101,7 @@ class EmbeddedNats:
 
 async def make_streams(messaging: Messaging) -> None:
     """What registry and scheduler do when they start."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         await registry_streams.ensure_streams(messaging, replicas=1)
         await scheduler_streams.ensure_streams(messaging, loss_bytes=GIB, replicas=1)
 

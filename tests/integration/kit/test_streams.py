@@ -18,6 +18,7 @@ from deploy.embedded.process import Launch, ProcessSpec
 from deploy.embedded.supervisor import Supervisor
 from services.kit.errors import Unavailable
 from services.kit.messaging import Messaging
+from tests.support.waiting import DEADLINE_S
 
 GIB = 2**30
 HOUR_S = 3600.0
@@ -29,7 +30,7 @@ async def nats_servers(specs: Sequence[ProcessSpec], folder: Path) -> AsyncItera
     supervisor = Supervisor(specs, log_dir=folder)
     supervisor.start()
     try:
-        await supervisor.wait_ready(timeout_s=20, max_restarts=3)
+        await supervisor.wait_ready(timeout_s=DEADLINE_S, max_restarts=3)
         yield supervisor
     finally:
         await supervisor.stop()

@@ -20,6 +20,7 @@ from click.testing import CliRunner, Result
 from loupe.cli import loupe
 from loupe.importing import _THREADS as THREADS
 from loupe.importing import Outcome, SampleImport
+from loupe.reading import read_data
 from loupe.registry.v1 import dataset_service_pb2
 from PIL import Image
 

@@ -87,7 +87,7 @@ async def test_what_a_child_writes_to_stderr_is_for_the_operator(
     """M6: a process engineer is shown the end of the task's log; stack traces stay in the worker's log."""
     with caplog.at_level("INFO"):
         work.scheduler.add("jobs/1", behaviour="checkpoint-and-die", iterations=1000)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE_S):
             outcome = await work.scheduler.finished.get()
     assert outcome.failed.failure.log_tail
     assert "something is wrong" not in outcome.failed.failure.log_tail
