@@ -49,6 +49,7 @@ from services.vision.parts import keys, parts
 from services.vision.pictures import LINK_LIFE, MAX_OBJECT_BYTES, PictureStore, sample_key
 
 UPLOAD_LINK_LIFE = timedelta(hours=1)
+_MAX_REMEMBERED_COUNTS = 200
 
 
 class DataCatalogue:
@@ -60,6 +61,10 @@ class DataCatalogue:
         self._pictures = PictureStore(store, clock.now)
         self._inspector = inspector
         self._clock = clock
+        # By listings, as (key, revision) of their paths, and codes; the longest unused first.
+        self._counted_parts: dict[
+            tuple[frozenset[tuple[int, int]], tuple[str, ...]], Mapping[str, CodeParts]
+        ] = {}
 
     async def create_dataset(
         self, dataset: str, description: str, creator: str, *, allow_existing: bool
@@ -158,10 +163,18 @@ class DataCatalogue:
         """How many parts the samples of each code make over all these paths together (D3, D9)."""
         refuse(count_parts_faults(paths, codes))
         async with self._sessions.begin() as session:
-            path_keys = {await DataPaths(session).key(*path) for path in paths}
-            rows = await Samples(session).alike(path_keys, codes)
-        counted = await asyncio.to_thread(_parts_of, rows)
-        return [counted[code] for code in dict.fromkeys(codes) if code in counted]
+            revisions = frozenset([await DataPaths(session).revision(*path) for path in paths])
+        listing = (revisions, tuple(dict.fromkeys(codes)))
+        # A wizard asks again with every answer, and a million samples take seconds.
+        counted = self._counted_parts.pop(listing, None)
+        if counted is None:
+            async with self._sessions.begin() as session:
+                rows = await Samples(session).alike([key for key, _ in revisions], codes)
+            counted = await asyncio.to_thread(_parts_of, rows)
+        self._counted_parts[listing] = counted
+        if len(self._counted_parts) > _MAX_REMEMBERED_COUNTS:
+            del self._counted_parts[next(iter(self._counted_parts))]
+        return [counted[code] for code in listing[1] if code in counted]
 
     async def link_sample(
         self, dataset: str, path: str, file: str, *, mask: bool, thumbnail: bool

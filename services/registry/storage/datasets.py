@@ -101,6 +101,16 @@ class DataPaths:
         query = sa.select(data_paths.c.key).where(data_paths.c.dataset == dataset, data_paths.c.id == path)
         return _found(await self._session.scalar(query), dataset, path)
 
+    async def revision(self, dataset: str, path: str) -> tuple[int, int]:
+        """The row's number and revision; NotFound."""
+        query = sa.select(data_paths.c.key, data_paths.c.revision).where(
+            data_paths.c.dataset == dataset, data_paths.c.id == path
+        )
+        row = (await self._session.execute(query)).first()
+        if row is None:
+            raise _no_path(dataset, path)
+        return row.key, row.revision
+
     async def lock(self, dataset: str, path: str) -> int:
         """The row's number; NotFound. Until the transaction ends nobody else changes or pins the listing."""
         query = (

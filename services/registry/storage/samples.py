@@ -199,6 +199,8 @@ class Samples:
 
     async def alike(self, keys: Collection[int], codes: Collection[str]) -> list[Alike]:
         """The samples of these codes in these paths, by what they share with one another."""
+        # The sorts of a million samples do not fit into the default of 4 MB.
+        await self._session.execute(sa.text("SET LOCAL work_mem = '256MB'"))
         rows = await self._session.execute(_SHARED_KEYS, {"paths": list(keys), "codes": list(codes)})
         return [Alike(row.code, _hex(row.sha256), row.group_key, row.samples) for row in rows]
 

@@ -485,6 +485,18 @@ async def test_d3_parts_are_counted_over_paths_and_codes_together(engineer: Call
     assert await parts_of(viewer, both, []) == {}
 
 
+async def test_d3_parts_are_counted_anew_when_the_listing_changes(importer: Importer) -> None:
+    """A count is remembered; what was imported since must not be missed, nor another group of a sample."""
+    files = {"A/1.png": png(1), "A/2.png": png(2)}
+    await importer.import_files(files, groups=dict.fromkeys(files, "u"))
+    for _ in range(2):
+        assert await parts_of(importer.caller, [importer.path], ["A"]) == {"A": (2, 1)}
+    await importer.import_files(files, groups={"A/1.png": "u", "A/2.png": "v"})
+    assert await parts_of(importer.caller, [importer.path], ["A"]) == {"A": (2, 2)}
+    await importer.import_files({"A/3.png": png(3)})
+    assert await parts_of(importer.caller, [importer.path], ["A"]) == {"A": (3, 3)}
+
+
 async def test_d3_parts_are_those_of_the_split(importer: Importer) -> None:
     """The wizard must not refuse what the trainer can divide."""
     draw = random.Random(7)
