@@ -1,6 +1,5 @@
 """Reading image files that strangers made (D4). Needs no torch: the registry imports samples through it."""
 
-import colorsys
 import hashlib
 import re
 import struct
@@ -30,6 +29,7 @@ class Reason(StrEnum):
     TRUNCATED = "TRUNCATED"
     TOO_LARGE = "TOO_LARGE"
     DECODE_FAILED = "DECODE_FAILED"
+    BAD_MASK = "BAD_MASK"
 
 
 class UnusableImage(ValueError):
@@ -65,8 +65,6 @@ class ImageFacts:
     """jpeg, png, bmp or tiff."""
     pixels_sha256: str
     """Of the decoded RGB pixels and their shape: equal for the same picture in two lossless files (D2)."""
-    max_value: int = 0
-    """The largest of the decoded pixels' values, 0 to 255: what a mask marks at most (D1)."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,6 @@ def inspect(data: bytes, name: str, limits: ImageLimits = DEFAULT_LIMITS) -> Ima
         bit_depth=header.bit_depth,
         format=_sniff(data),
         pixels_sha256=pixels_sha256(pixels_HWC),
-        max_value=int(pixels_HWC.max()),
     )
 
 
@@ -151,28 +148,6 @@ def decode(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Pixels:
     UnusableImage.
     """
     return _decode(data, limits)[0]
-
-
-@_every_failure_refuses()
-def decode_mask(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
-    """Values of a mask, uint8 (H, W); of an indexed PNG the indices, not colours. Raises UnusableImage."""
-    if _sniff(data) != "png":
-        return _decode(data, limits)[0][..., 0]
-    _decode(data, limits)  # refuses what is damaged or too large, in the words used for images
-    with Image.open(BytesIO(data), formats=["PNG"]) as image:
-        indexed = image if image.mode in {"L", "P"} else image.convert("L")
-        return np.array(indexed, np.uint8)
-
-
-def encode_labels(labels_HW: NDArray[np.uint8]) -> bytes:
-    """An indexed PNG of labels; equal labels are equal bytes. Its colours are for who opens it by hand."""
-    image = Image.fromarray(labels_HW, "P")
-    # The golden angle keeps neighbouring codes apart, however many there are.
-    hues = (colorsys.hsv_to_rgb(index * 0.381966 % 1, 0.9, 1.0) for index in range(1, 256))
-    image.putpalette([0, 0, 0, *(round(255 * value) for colour in hues for value in colour)])
-    encoded = BytesIO()
-    image.save(encoded, "PNG")
-    return encoded.getvalue()
 
 
 def pixels_sha256(pixels_HWC: Pixels) -> str:

@@ -27,7 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.vision.faults import InfrastructureFault
-from services.vision.images import DEFAULT_LIMITS, ImageLimits, Pixels, UnusableImage, decode, decode_mask
+from services.vision.images import DEFAULT_LIMITS, ImageLimits, Pixels, UnusableImage, decode
+from services.vision.masks import decode_mask
 from services.vision.preprocessing import InputSpecification, cover, cover_labels, resize
 from services.vision.samples import Objects, Sample, read_verified
 
@@ -36,6 +37,8 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 _SHARD_BYTES = 64 * 2**20
 _SHARD_SAMPLES = 1024
+_MASK_RECIPE = "2"
+"""Changes when masks are decoded otherwise: what was packed before is then not found."""
 _ABANDONED_S = 24 * 3600
 
 
@@ -128,14 +131,12 @@ class PackCache:
 
         def read(key: str) -> Pixels:
             sample = by_key[key]
-            sha256 = str(sample.mask_sha256)
-            marked_HW = sample.marks(
-                decode_mask(read_verified(objects, f"samples/{sha256}", sha256), self._limits)
-            )
-            return cover(marked_HW, specification)[..., None]
+            return cover(sample.marks(self._labels(sample, objects)), specification)[..., None]
 
         empty = Pack(specification, (), {}, {}, channels=1)
-        return self._load("masks-" + specification.pack_recipe, empty, list(by_key), read, progress)
+        return self._load(
+            _MASK_RECIPE + "-masks-" + specification.pack_recipe, empty, list(by_key), read, progress
+        )
 
     def load_labels(
         self,
@@ -151,15 +152,17 @@ class PackCache:
         by_key = {key: sample for sample in samples if (key := sample.label_key)}
 
         def read(key: str) -> Pixels:
-            sample = by_key[key]
-            sha256 = str(sample.mask_sha256)
-            mask_HW = decode_mask(read_verified(objects, f"samples/{sha256}", sha256), self._limits)
-            if not sample.mask_codes:
-                mask_HW = sample.marks(mask_HW).astype(np.uint8)
-            return cover_labels(mask_HW, specification)[..., None]
+            return cover_labels(self._labels(by_key[key], objects), specification)[..., None]
 
         empty = Pack(specification, (), {}, {}, channels=1)
-        return self._load("labels-" + specification.pack_recipe, empty, list(by_key), read, progress)
+        recipe = _MASK_RECIPE + "-labels-" + specification.pack_recipe
+        return self._load(recipe, empty, list(by_key), read, progress)
+
+    def _labels(self, sample: Sample, objects: Objects) -> NDArray[np.uint8]:
+        """What its mask says. Raises UnusableImage, InfrastructureFault."""
+        sha256 = str(sample.mask_sha256)
+        data = read_verified(objects, f"samples/{sha256}", sha256)
+        return decode_mask(data, indexed=sample.is_indexed, limits=self._limits)
 
     def _load(
         self, recipe: str, empty: Pack, keys: list[str], read: Callable[[str], Pixels], progress: Progress

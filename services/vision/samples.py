@@ -31,7 +31,7 @@ class Sample:
     size_bytes: int = 0
     mask_sha256: str | None = None
     mask_codes: tuple[str, ...] = ()
-    """Value i of the mask is the i-th of these; empty: above 127 is the sample's own code (D1)."""
+    """Value i of the mask is the i-th of these; empty: it is black and white, white is the own code (D1)."""
     group: str | None = None
     """The physical part (panel, tile, lot) it shows; the same key in two data paths is the same part (D3)."""
     manifest: str = ""
@@ -45,33 +45,42 @@ class Sample:
     @property
     def mask_key(self) -> str | None:
         """Names what the mask marks of this sample, as one file may mean two things; None without a mask."""
-        return f"{self.mask_sha256}-{self._mask_value or 'any'}" if self.mask_sha256 else None
+        return f"{self.label_key}-{self._own_label}" if self.mask_sha256 else None
 
-    def marks(self, mask_HW: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Where its mask's values mark the sample's own defect."""
-        return mask_HW == self._mask_value if self._mask_value else mask_HW > 127
+    def marks(self, labels_HW: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Where its mask's labels mark the sample's own defect; nowhere if it does not name the code."""
+        return np.equal(labels_HW, self._own_label) & np.greater(labels_HW, 0)
 
     @property
     def label_key(self) -> str | None:
         """Names what all of its mask's values mean, one file being shared by samples; None without a mask."""
-        return f"{self.mask_sha256}-{'indexed' if self.mask_codes else 'any'}" if self.mask_sha256 else None
+        return f"{self.mask_sha256}-{'indexed' if self.is_indexed else 'shown'}" if self.mask_sha256 else None
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether its mask is to be read as indices, and not as black and white."""
+        return bool(self.mask_codes)
 
     def labels(self, codes: Sequence[str]) -> NDArray[np.uint8]:
         """(256,): for each value of its packed labels the label that a network of `codes` gives it.
 
         0 is background and i the i-th code; UNKNOWN where the mask marks what is none of them.
         """
-        named = self.mask_codes or (self.code,)
         label_256 = np.full(256, UNKNOWN, np.uint8)
         label_256[0] = 0
-        for value, code in enumerate(named, 1):
+        for value, code in enumerate(self._named, 1):
             if code in codes:
                 label_256[value] = codes.index(code) + 1
         return label_256
 
     @property
-    def _mask_value(self) -> int:
-        return self.mask_codes.index(self.code) + 1 if self.code in self.mask_codes else 0
+    def _named(self) -> tuple[str, ...]:
+        """What the labels 1, 2 … of its mask mean."""
+        return self.mask_codes or (self.code,)
+
+    @property
+    def _own_label(self) -> int:
+        return self._named.index(self.code) + 1 if self.code in self._named else 0
 
 
 class Objects(Protocol):

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.vision.images import Pixels, decode, decode_mask
+from services.vision.images import Pixels, decode
+from services.vision.masks import decode_mask
 from services.vision.pictures import LIMITS, encoded, fitted
 
 OVERLAY_PX = 1200
@@ -23,7 +24,7 @@ _LINE_PX, _SWATCH_PX, _FONT, _TEXT = 24, 28, cv2.FONT_HERSHEY_SIMPLEX, 0.45
 
 @dataclass(frozen=True, slots=True)
 class MaskFile:
-    """A mask's bytes and their meaning: i is the i-th code; without codes, above 127 is `sample_code`."""
+    """A mask's bytes and their meaning: i is the i-th code; without codes, white is `sample_code`."""
 
     data: bytes
     codes: tuple[str, ...]
@@ -31,15 +32,13 @@ class MaskFile:
 
     def regions(self) -> list[tuple[str, NDArray[np.uint8]]]:
         """Where each code is, 0 or 1 (H, W), for the codes that occur. Raises UnusableImage."""
-        values_HW = decode_mask(self.data, LIMITS)
-        if not self.codes:
-            marked_HW = (values_HW > 127).astype(np.uint8)
-            return [(self.sample_code, marked_HW)] if marked_HW.any() else []
+        labels_HW = decode_mask(self.data, indexed=bool(self.codes), limits=LIMITS)
+        codes = self.codes or (self.sample_code,)
         # 255 and other values beyond the codes mean nothing here: tools use them for void.
         return [
-            (self.codes[value - 1], (values_HW == value).astype(np.uint8))
-            for value in np.unique(values_HW).tolist()
-            if 0 < value <= len(self.codes)
+            (codes[label - 1], (labels_HW == label).astype(np.uint8))
+            for label in np.unique(labels_HW).tolist()
+            if 0 < label <= len(codes)
         ]
 
 

@@ -45,7 +45,7 @@ class Pictures:
         if not result.mask_sha256 and not result.predicted_mask_sha256:
             raise NoMask(f"{sample.name} has neither a true nor a predicted mask", sample=sample.name)
         recipe = (
-            "overlay",
+            "overlay 2",  # changes when masks are decoded or drawn otherwise
             result.sha256,
             result.mask_sha256,
             mask_codes or result.true_code,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from services.evaluator.measuring.predict import Prediction
-from services.vision.images import encode_labels
+from services.vision.masks import encode_labels
 from services.vision.truth import agreement
 
 

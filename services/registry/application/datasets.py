@@ -19,6 +19,7 @@ from services.registry.domain.datasets import (
     DataPathEmpty,
     DataPathPinned,
     Dataset,
+    ImageObject,
     Outcome,
     RejectedObject,
     Rejection,
@@ -224,8 +225,10 @@ class DataCatalogue:
         refuse(candidate_faults(candidates))
         async with self._sessions.begin() as session:
             await DataPaths(session).key(dataset, path)
+        laid_out = [candidate for candidate in candidates if candidate.fault() is None]
         objects = await self._verified(
-            {sha256 for candidate in candidates if candidate.fault() is None for sha256 in candidate.hashes}
+            {sha256 for candidate in laid_out for sha256 in candidate.hashes},
+            masks={candidate.mask_sha256 for candidate in laid_out if candidate.mask_sha256},
         )
         async with self._sessions.begin() as session:
             paths, samples = DataPaths(session), Samples(session)
@@ -320,15 +323,17 @@ class DataCatalogue:
         kept_until = (found.modified_at or self._clock.now()) + ORPHAN_GRACE / 2
         return found.size_bytes <= MAX_OBJECT_BYTES and kept_until > self._clock.now()
 
-    async def _verified(self, sha256s: Collection[str]) -> Mapping[str, Verified]:
+    async def _verified(self, sha256s: Collection[str], *, masks: Collection[str]) -> Mapping[str, Verified]:
         async with self._sessions.begin() as session:
             objects = await Objects(session).get(sha256s)
         settled = {
             sha256: found
             for sha256, found in objects.items()
             if not (isinstance(found, RejectedObject) and found.replaceable)
+            and not (isinstance(found, ImageObject) and sha256 in masks and found.mask is None)
         }
-        found = await self._inspector.look_at([sha256 for sha256 in sha256s if sha256 not in settled])
+        unknown = [sha256 for sha256 in sha256s if sha256 not in settled]
+        found = await self._inspector.look_at(unknown, masks=masks)
         async with self._sessions.begin() as session:
             await Objects(session).put([item for item in found if _was_read(item)], self._clock.now())
         return {**settled, **{item.sha256: item for item in found}}

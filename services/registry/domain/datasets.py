@@ -20,7 +20,6 @@ MAX_COUNTED_CODES = 1000
 MAX_FILE_BYTES = 255
 MAX_MASK_CODES = 254
 """Of 8 bits, less background and the value 255 that other tools use for void."""
-_BACKGROUND_UP_TO = 127
 
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -123,8 +122,26 @@ class ImageObject:
     """JPEG, PNG, BMP or TIFF."""
     pixels_sha256: str
     """Equal for the same picture in two lossless files."""
-    max_value: int | None = None
-    """The largest value of a pixel; None for what was looked at before this was noted."""
+    mask: "MaskFacts | None" = None
+    """What it says as a mask; None where nobody asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskFault:
+    """Why an image is no mask, in two languages."""
+
+    message: str
+    message_zh: str
+
+
+@dataclass(frozen=True, slots=True)
+class MaskFacts:
+    """Whether an image can be read as a mask in each of the two meanings (D1, D5)."""
+
+    black_and_white: MaskFault | None = None
+    """Why not; None where it can."""
+    indexed: MaskFault | None = None
+    largest_index: int = 0
 
 
 class RejectReason(enum.StrEnum):
@@ -164,11 +181,13 @@ class Rejection:
 
     reason: RejectReason
     message: str
+    told_zh: str = ""
+    """More than the reason says, in Chinese."""
 
     @property
     def message_zh(self) -> str:
         """The sentence in Chinese."""
-        return _ZH[self.reason]
+        return self.told_zh or _ZH[self.reason]
 
 
 @dataclass(frozen=True, slots=True)
@@ -461,32 +480,26 @@ def _mask_fault(image: ImageObject, mask: Verified, mask_codes: Sequence[str]) -
             RejectReason.BAD_MASK,
             f"the mask is {mask.width} by {mask.height} pixels, its image {image.width} by {image.height}; "
             "they must be equal",
+            f"掩膜为 {mask.width}×{mask.height} 像素，图片为 {image.width}×{image.height}；两者必须相同",
         )
-    fact = _value_fault(mask, mask_codes)
-    return None if fact is None else Rejection(RejectReason.BAD_MASK, fact)
+    assert mask.mask is not None, "an object that is offered as a mask is read as one"  # noqa: S101
+    fault = _meaning_fault(mask.mask, mask_codes)
+    return None if fault is None else Rejection(RejectReason.BAD_MASK, fault.message, fault.message_zh)
 
 
-def _value_fault(mask: ImageObject, mask_codes: Sequence[str]) -> str | None:
-    """Why a mask's values cannot mean what its path says (D1)."""
-    largest = 0 if mask.max_value is None else mask.max_value
+def _meaning_fault(mask: MaskFacts, mask_codes: Sequence[str]) -> MaskFault | None:
+    """Why a mask cannot mean what its path says (D1)."""
     if not mask_codes:
-        if 0 < largest <= _BACKGROUND_UP_TO:
-            return (
-                f"the mask's largest value is {largest}, and only above {_BACKGROUND_UP_TO} is a defect: "
-                "save it with 0 and 255, or declare the path's mask_codes if its values are indices"
-            )
-        return None
-    if (mask.channels, mask.bit_depth) != (1, 8):
-        return (
-            f"the path declares indexed masks, and this one has {mask.channels} channels of {mask.bit_depth} "
-            "bits: save it as 8-bit grey, each value an index"
+        return mask.black_and_white
+    if mask.indexed is None and mask.largest_index > len(mask_codes):
+        declared = ", ".join(mask_codes)
+        return MaskFault(
+            f"the mask has the value {mask.largest_index}, and the path declares {len(mask_codes)} codes "
+            f"({declared}); correct the mask, or extend the declaration",
+            f"掩膜含有值 {mask.largest_index}，而数据路径只声明了 {len(mask_codes)} 个 code（{declared}）；"
+            "请修正掩膜，或扩充声明",
         )
-    if largest > len(mask_codes):
-        return (
-            f"the mask has the value {largest}, and the path declares {len(mask_codes)} codes "
-            f"({', '.join(mask_codes)}); correct the mask, or extend the declaration"
-        )
-    return None
+    return mask.indexed
 
 
 def count_changes(added: Iterable[Sample], removed: Iterable[tuple[str, bool]]) -> tuple[CodeCount, ...]:

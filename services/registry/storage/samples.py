@@ -1,7 +1,8 @@
 """Rows of samples and of what is known of objects. Batches go as arrays in one statement."""
 
+import json
 from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.domain.datasets import (
     ImageObject,
+    MaskFacts,
+    MaskFault,
     RejectedObject,
     Rejection,
     RejectReason,
@@ -31,12 +34,12 @@ _OBJECT_COLUMNS = (
     "bit_depth",
     "format",
     "pixels_sha256",
-    "max_value",
+    "mask",
     "reject_reason",
     "reject_message",
 )
 _OBJECT_TYPES = (
-    "bytea", "bigint", "int", "int", "smallint", "smallint", "text", "bytea", "smallint", "text", "text",
+    "bytea", "bigint", "int", "int", "smallint", "smallint", "text", "bytea", "jsonb", "text", "text",
 )  # fmt: skip
 _PUT_OBJECTS = sa.text(
     f"INSERT INTO objects ({', '.join(_OBJECT_COLUMNS)}, verify_time) "  # noqa: S608 -- names of our own columns
@@ -46,7 +49,7 @@ _PUT_OBJECTS = sa.text(
     )
     + ") ON CONFLICT (sha256) DO UPDATE SET verify_time = excluded.verify_time, "
     + ", ".join(f"{name} = excluded.{name}" for name in _OBJECT_COLUMNS if name != "sha256")
-    + " WHERE objects.reject_reason = 'HASH_MISMATCH'"
+    + " WHERE objects.reject_reason = 'HASH_MISMATCH' OR (objects.mask IS NULL AND excluded.mask IS NOT NULL)"
 )
 _PUT_SAMPLES = sa.text(
     """
@@ -90,7 +93,7 @@ class Objects:
         return {row.sha256.hex(): _verified(row) for row in rows}
 
     async def put(self, found: Collection[Verified], now: datetime) -> None:
-        """Remember; what was known before stays unless it was replaceable."""
+        """Remember; what was known before stays unless it was replaceable, or not yet read as a mask."""
         if not found:
             return
         # In one order everywhere: two imports of the same bytes must not wait for each other in a circle.
@@ -258,7 +261,8 @@ def _object_row(item: Verified) -> tuple[object, ...]:
     match item:
         case ImageObject():
             facts = (item.width, item.height, item.channels, item.bit_depth, item.format)
-            pixels = (bytes.fromhex(item.pixels_sha256), item.max_value)
+            mask = None if item.mask is None else json.dumps(asdict(item.mask), ensure_ascii=False)
+            pixels = (bytes.fromhex(item.pixels_sha256), mask)
             return (sha256, item.size_bytes, *facts, *pixels, None, None)
         case RejectedObject():
             rejection = item.rejection
@@ -280,5 +284,12 @@ def _verified(row: Any) -> Verified:  # noqa: ANN401 -- a row has no static type
         bit_depth=row.bit_depth,
         format=row.format,
         pixels_sha256=row.pixels_sha256.hex(),
-        max_value=row.max_value,
+        mask=None if row.mask is None else _mask_facts(row.mask),
     )
+
+
+def _mask_facts(told: dict[str, Any]) -> MaskFacts:
+    faults = {
+        name: MaskFault(**told[name]) if told[name] else None for name in ("black_and_white", "indexed")
+    }
+    return MaskFacts(**faults, largest_index=told["largest_index"])

@@ -26,7 +26,7 @@ from services.trainer.training.data import (
 from services.trainer.training.monitoring import PROGRESS_INTERVAL_S, Channel, Stage
 from services.trainer.training.recipe import TrainingRecipe
 from services.vision.judgement import refuse_one_sided
-from services.vision.pack import Pack, PackCache
+from services.vision.pack import Pack, PackCache, Unreadable
 from services.vision.pack import Progress as PackProgress
 from services.vision.preprocessing import InputSpecification
 from services.vision.samples import Objects, Sample, hash_in_key, read_manifests, read_verified
@@ -212,16 +212,28 @@ def _usable(
         images = pack if seen == view.specification else cache.load(kept, seen, objects)
         masks = cache.load_labels(kept, seen, objects, labels_progress)
         labelled = images, Truth(recipe.codes, masks, clean_codes(kept, masks))
-    usable = [sample for sample in kept if sample.sha256 in pack.slots]
+    usable: list[Sample] = []
     for sample in kept:
-        if why := pack.unreadable.get(sample.sha256):
+        if why := _unreadable(sample, pack, view.masks, labelled[1].masks if labelled else None):
             set_aside.append(Nonconforming(sample, why.reason, why.message))
+        else:
+            usable.append(sample)
     rows = [_set_aside_row(item) for item in set_aside]
     for start in range(0, len(rows), _SET_ASIDE_BATCH):
         channel.emit("nonconforming", samples=rows[start : start + _SET_ASIDE_BATCH])
     reasons = Counter(item.reason for item in set_aside)
     stage.done(samples=len(samples), usable=len(usable), nonconforming=len(set_aside), reasons=dict(reasons))
     return usable, set_aside, view, pack, labelled
+
+
+def _unreadable(sample: Sample, images: Pack, masks: Pack | None, labels: Pack | None) -> Unreadable | None:
+    """Why it is not trained with: its image, or a mask that this training needs, cannot be read (D4, D5)."""
+    if why := images.unreadable.get(sample.sha256):
+        return why
+    for pack, key in ((masks, sample.mask_key), (labels, sample.label_key)):
+        if pack and key and (why := pack.unreadable.get(key)):
+            return why
+    return None
 
 
 def _split(  # noqa: PLR0913, PLR0917 - what a split needs to be made and told

@@ -8,7 +8,7 @@ import numpy as np
 from loupe.evaluator.v1 import report_pb2
 
 from services.evaluator.collecting import PredictedMasks
-from services.vision.images import encode_labels
+from services.vision.masks import encode_labels
 from tests.integration.evaluator.conftest import ReportServiceUnderTest
 
 

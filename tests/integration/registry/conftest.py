@@ -148,6 +148,12 @@ def png(seed: int, width: int = 24, height: int = 16, mode: str = "L") -> bytes:
     return encoded(Image.fromarray(pixels, mode), "PNG")
 
 
+def a_mask(seed: int, width: int = 24, height: int = 16) -> bytes:
+    """A black and white one, whose marks depend on the seed."""
+    marked = np.random.default_rng(seed).integers(0, 2, (height, width), np.uint8)
+    return encoded(Image.fromarray(marked * np.uint8(255), "L"), "PNG")
+
+
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)

@@ -18,7 +18,7 @@ from PIL import Image
 from services.kit.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from services.vision.parts import keys, parts
 
-from .conftest import Caller, Importer, Registry, encoded, new_path, png, sha256
+from .conftest import Caller, Importer, Registry, a_mask, encoded, new_path, png, sha256
 
 ADDED = dataset_pb2.SampleOutcome.OUTCOME_ADDED
 UNCHANGED = dataset_pb2.SampleOutcome.OUTCOME_UNCHANGED
@@ -42,7 +42,7 @@ async def samples_of(caller: Caller, path: str, **filters: object) -> list[datas
 async def test_a_sound_image_is_listed_with_its_facts(importer: Importer) -> None:
     """Training and the console work from the listing: type, size and counts must be the bytes' own (W4)."""
     files = {"TPFIP/a.png": png(1), "TPFIP/b.png": png(2), "TTFBS/c.png": png(3, 40, 30)}
-    masks = {"TTFBS/c.png": png(4, 40, 30)}
+    masks = {"TTFBS/c.png": a_mask(4, 40, 30)}
     answer = await importer.import_files(files, masks, {"TPFIP/a.png": "panel-7"})
     assert [outcome.outcome for outcome in answer.outcomes] == [ADDED] * 3
     path = answer.data_path
@@ -82,7 +82,7 @@ async def test_an_upload_that_was_never_added_is_not_asked_for_again(importer: I
 async def test_a_changed_file_replaces_its_predecessor(importer: Importer) -> None:
     """The counts follow when a sample loses its mask, and an earlier snapshot keeps the old bytes."""
     file, old, new = "TPFIP/a.png", png(300), png(301)
-    await importer.import_files({file: old}, {file: png(302)})
+    await importer.import_files({file: old}, {file: a_mask(302)})
     before = await snapshot(importer.caller, importer.path)
     answer = await importer.import_files({file: new})
     assert answer.outcomes[0].outcome == REPLACED
@@ -337,7 +337,7 @@ async def test_a_snapshot_depends_on_the_listing_alone(engineer: Caller) -> None
 async def test_a_manifest_is_whole_sorted_and_names_itself(importer: Importer, registry: Registry) -> None:
     """Trainers read it by its hash and never ask the registry for more; its lines are a contract."""
     files = {"B/2.png": png(801), "B/10.png": png(802), "A/x.png": png(803)}
-    masks = {"B/2.png": png(804)}
+    masks = {"B/2.png": a_mask(804)}
     await importer.import_files(files, masks)
     pinned = await snapshot(importer.caller, importer.path)
     lines = await registry.manifest(pinned.sha256)
@@ -426,7 +426,7 @@ async def test_faults_of_a_batch_are_told_together(importer: Importer) -> None:
 
 async def test_links_lead_to_the_bytes(importer: Importer) -> None:
     """I3: pictures go from object storage to the viewer, never through the service."""
-    image, mask = png(1100), png(1101)
+    image, mask = png(1100), a_mask(1101)
     await importer.import_files({"A/x.png": image, "A/y.png": png(1102)}, {"A/x.png": mask})
 
     async def link(

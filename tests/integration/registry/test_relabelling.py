@@ -10,11 +10,11 @@ from PIL import Image
 
 from services.kit.errors import Aborted, InvalidArgument, NotFound, PermissionDenied
 
-from .conftest import Caller, Importer, Registry, encoded, png, sha256
+from .conftest import Caller, Importer, Registry, a_mask, encoded, png, sha256
 
 Outcome = dataset_pb2.RelabelOutcome.Outcome
 ONE, TWO, THREE = png(1), png(2), png(3)
-MASK = png(9)
+MASK = a_mask(9)
 
 
 async def relabel(

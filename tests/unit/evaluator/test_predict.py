@@ -14,7 +14,7 @@ from services.evaluator.child import Evaluator
 from services.evaluator.measuring.predict import predict
 from services.trainer.training.session import run
 from services.vision.faults import UserFault
-from services.vision.images import decode_mask
+from services.vision.masks import decode_mask
 from services.vision.pack import PackCache
 from services.vision.regions import RegionRule
 from services.vision.samples import read_manifests
@@ -212,7 +212,9 @@ def test_s1_a_region_decides_and_its_mask_and_pixels_are_told(segmented):
     rows = rows_of(carry_out(segmented, "evaluate", **order))
     for row in rows:
         assert (row["predicted"], row["decided_by"]) == ("LINE", "region")
-        mask = decode_mask((segmented.masks / f"{row['predicted_mask_sha256']}.png").read_bytes())
+        mask = decode_mask(
+            (segmented.masks / f"{row['predicted_mask_sha256']}.png").read_bytes(), indexed=True
+        )
         assert (mask == 3).all()
         pixels = {code: counts for code, *counts in row["pixels"]}
         shown = pixels[""][1]

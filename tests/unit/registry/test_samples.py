@@ -16,6 +16,8 @@ from services.registry.domain.datasets import (
     DataPath,
     ImageObject,
     MaskCodesDiffer,
+    MaskFacts,
+    MaskFault,
     RejectedObject,
     Rejection,
     RejectReason,
@@ -31,7 +33,7 @@ IMAGE, MASK = "a" * 64, "b" * 64
 
 
 def an_image(sha256: str = IMAGE, width: int = 10, height: int = 8, kind: str = "PNG") -> ImageObject:
-    return ImageObject(sha256, 100, width, height, 1, 8, kind, "c" * 64)
+    return ImageObject(sha256, 100, width, height, 1, 8, kind, "c" * 64, MaskFacts())
 
 
 def a_sample(file: str, *, mask: bool = False) -> Sample:
@@ -76,31 +78,35 @@ def test_a_mask_that_can_be_uploaded_again_says_so(reason: RejectReason) -> None
     assert verdict.reason is (reason if reason in uploads else RejectReason.BAD_MASK)
 
 
+COLOURED, DEEP = (
+    MaskFault("the mask shows colours", "掩膜含有彩色"),
+    MaskFault("the mask is RGB", "掩膜是彩色图"),
+)
+
+
 @pytest.mark.parametrize(
-    ("declared", "mask", "told"),
+    ("declared", "mask", "told", "told_zh"),
     [
-        ("", {"max_value": 255}, ""),
-        ("", {"max_value": 0}, ""),
-        ("", {"max_value": None}, ""),
-        ("", {"max_value": 1}, "largest value is 1"),
-        ("A,B", {"max_value": 2}, ""),
-        ("A,B", {"max_value": 0}, ""),
-        ("A,B", {"max_value": 3}, "declares 2 codes"),
-        ("A,B", {"max_value": 255}, "declares 2 codes"),
-        ("A,B", {"max_value": 1, "channels": 3}, "8-bit grey"),
-        ("A,B", {"max_value": 1, "bit_depth": 16}, "8-bit grey"),
+        ("", MaskFacts(), "", ""),
+        ("", MaskFacts(indexed=DEEP), "", ""),
+        ("", MaskFacts(black_and_white=COLOURED), "shows colours", "彩色"),
+        ("A,B", MaskFacts(black_and_white=COLOURED, largest_index=2), "", ""),
+        ("A,B", MaskFacts(largest_index=3), "declares 2 codes", "只声明了 2 个"),
+        ("A,B", MaskFacts(indexed=DEEP), "is RGB", "彩色图"),
     ],
 )
-def test_a_mask_says_what_its_path_declares(declared: str, mask: dict[str, int | None], told: str) -> None:
-    """D1: indices read as black and white mark nothing, white read as an index is no code: told early."""
+def test_a_mask_says_what_its_path_declares(declared: str, mask: MaskFacts, told: str, told_zh: str) -> None:
+    """D1, D5: a file is a mask or not by what its path says that values mean: told in both languages."""
     codes = [code for code in declared.split(",") if code]
-    objects = {IMAGE: an_image(), MASK: replace(an_image(MASK), **mask)}
+    objects = {IMAGE: an_image(), MASK: replace(an_image(MASK), mask=mask)}
     verdict = judge(Candidate("A/x.png", IMAGE, MASK), objects, codes)
     if not told:
         assert isinstance(verdict, Sample)
     else:
         assert isinstance(verdict, Rejection)
-        assert (verdict.reason, told in verdict.message) == (RejectReason.BAD_MASK, True)
+        assert verdict.reason is RejectReason.BAD_MASK
+        assert told in verdict.message
+        assert told_zh in verdict.message_zh
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.metrics import accuracy_score, f1_score
 
-from services.vision.images import decode_mask, encode_labels
+from services.vision.masks import decode_mask, encode_labels
 from services.vision.pack import PackCache
 from services.vision.preprocessing import InputSpecification
 from services.vision.regions import RegionRule, calibrate, calibrate_ordinary, largest_regions
@@ -95,7 +95,7 @@ def test_predicted_masks_are_indexed_pngs_of_equal_bytes():
     encoded = encode_labels(labels_HW)
     assert encoded == encode_labels(labels_HW.copy())
     assert Image.open(BytesIO(encoded)).mode == "P"
-    assert (decode_mask(encoded) == labels_HW).all()
+    assert (decode_mask(encoded, indexed=True) == labels_HW).all()
 
 
 def test_s1_a_region_is_what_touches():

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.vision.images import UnusableImage, decode_mask
+from services.vision.images import UnusableImage
+from services.vision.masks import decode_mask
 from services.vision.samples import Sample
 from services.vision.windows import COVERED, Windows, background_class, operating_point, place_window
 
@@ -116,13 +117,16 @@ def test_between_points_as_good_the_middle_of_the_widest_stretch():
 
 
 def test_d1_a_binary_mask_marks_the_samples_own_code_and_an_indexed_one_what_it_declares():
-    values = np.array([[0, 1, 2, 128, 255]], np.uint8)
-    png = cv2.imencode(".png", values)[1].tobytes()
+    values, shown = np.array([[0, 1, 2, 128, 255]], np.uint8), np.array([[0, 0, 0, 255, 255]], np.uint8)
+    png, black_and_white = (cv2.imencode(".png", one)[1].tobytes() for one in (values, shown))
     binary = Sample("A/1.png", "A", "0", mask_sha256="m")
     indexed = Sample("A/1.png", "A", "0", mask_sha256="m", mask_codes=("B", "A"))
-    mask = decode_mask(png)
+    foreign = Sample("C/1.png", "C", "0", mask_sha256="m", mask_codes=("B", "A"))
+    mask = decode_mask(black_and_white, indexed=False)
     assert binary.marks(mask).tolist() == [[False, False, False, True, True]]
+    mask = decode_mask(png, indexed=True)
     assert indexed.marks(mask).tolist() == [[False, False, True, False, False]]
-    assert binary.mask_key != indexed.mask_key
+    assert not foreign.marks(mask).any()
+    assert len({binary.mask_key, indexed.mask_key, foreign.mask_key}) == 3
     with pytest.raises(UnusableImage):
-        decode_mask(png[:40])
+        decode_mask(png[:40], indexed=True)
