@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Protocol
 
+from loupe import mask_files
 from loupe.walking import LeftOut, Walk, fault_of, read_file, walk
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
@@ -22,7 +23,6 @@ OTHER_PICTURES = frozenset(
     {".gif", ".webp", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".psd", ".svg", ".dng", ".raw"}
 )
 """Pictures of formats that are not taken: their owners look for them in the report."""
-MASK_SUFFIX = ".mask.png"
 GROUPS_FILE = "groups.csv"
 _MAX_GROUP_CHARACTERS = 128
 """As the registry's, which would refuse the whole batch."""
@@ -75,6 +75,8 @@ class FoundSample:
     group: str = ""
     origin: str = ""
     """Where its picture lies below the folder, if that is not `file`."""
+    mask_is_guess: bool = False
+    """Only its name suggests that the file is a mask: if it cannot be one, the image is taken without it."""
 
     @property
     def code(self) -> str:
@@ -314,35 +316,21 @@ def _read_code(
         if "/" in file
     ]
     direct = (path for file, path in files.items() if "/" not in file)
-    masks, images = _part_masks(path for path in direct if path.suffix.lower() in IMAGE_SUFFIXES)
+    parted = mask_files.part(path for path in direct if path.suffix.lower() in IMAGE_SUFFIXES)
     samples = [
-        FoundSample(f"{code}/{image.name}", image, masks.pop(image.stem, None), origin=f"{name}/{image.name}")
-        for image in images
+        FoundSample(
+            f"{code}/{image.name}",
+            image,
+            mask.file if mask else None,
+            mask_is_guess=mask is not None and mask.is_guess,
+            origin=f"{name}/{image.name}",
+        )
+        for image, mask in parted.pictures
     ]
     left_out.extend(
-        LeftOut(f"{name}/{mask.name}", "MASK_WITHOUT_IMAGE", f"a mask, but there is no image {stem}.*")
-        for stem, mask in masks.items()
+        LeftOut(f"{name}/{item.file.name}", item.reason, item.message) for item in parted.doubtful
     )
     return samples, left_out
-
-
-def _part_masks(files: Iterable[Path]) -> tuple[dict[str, Path], list[Path]]:
-    """Masks by their image's stem (`a.mask.png`, or `a.png` beside a picture `a.jpg`), and the images."""
-    masks: dict[str, Path] = {}
-    by_stem: defaultdict[str, list[Path]] = defaultdict(list)
-    for file in sorted(files):
-        if file.name.lower().endswith(MASK_SUFFIX):
-            masks[file.name[: -len(MASK_SUFFIX)]] = file
-        else:
-            by_stem[file.stem].append(file)
-    images: list[Path] = []
-    for stem, group in by_stem.items():
-        pngs = [file for file in group if file.suffix.lower() == ".png"]
-        if len(group) > 1 and pngs and stem not in masks:
-            masks[stem] = pngs[0]
-            group = [file for file in group if file is not pngs[0]]  # noqa: PLW2901 -- what remains of it
-        images.extend(group)
-    return masks, images
 
 
 # --- groups.csv ---------------------------------------------------------------------------------------------

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
@@ -16,7 +16,7 @@ import urllib3
 from loupe.annotations.faults import Unusable
 from loupe.folders import FolderListing, FoundSample, Made
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
-from loupe.walking import fault_of, open_file
+from loupe.walking import LeftOut, fault_of, open_file
 
 from services.kit.errors import Unavailable
 
@@ -57,6 +57,8 @@ class ImportResult:
     uploaded_bytes: int
     identical: tuple[tuple[str, ...], ...] = ()
     """Files of one code with the same bytes, which may fall on both sides of a split (D2, D3)."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Files that looked like masks and are none; their pictures were taken without a mask (D5)."""
 
     def count(self, outcome: int) -> int:
         """How many candidates had that outcome."""
@@ -82,6 +84,7 @@ class _Tally:
     outcomes: list[dataset_pb2.SampleOutcome] = field(default_factory=list)
     files: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     """By code and the content's hash."""
+    left_out: list[LeftOut] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,10 @@ class _Hashed:
     def contents(self) -> "tuple[_Content, ...]":
         """What is to be uploaded."""
         return (self.image,) if self.mask is None else (self.image, self.mask)
+
+    def without_mask(self) -> "_Hashed":
+        """The picture alone."""
+        return replace(self, mask=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +196,7 @@ class SampleImport:
             uploaded=tally.uploaded,
             uploaded_bytes=tally.uploaded_bytes,
             identical=tuple(sorted(tuple(sorted(files)) for files in tally.files.values() if len(files) > 1)),
+            left_out=tuple(sorted(tally.left_out, key=lambda item: item.file)),
         )
 
     async def _import(
@@ -202,13 +210,30 @@ class SampleImport:
             tally.files.setdefault((item.sample.code, item.image.sha256), []).append(item.sample.file)
         outcomes = await self._offer(parent, hashed, tally, threads)
         again = {item.file for item in outcomes if item.reason in _SENT_AGAIN}
-        if again:
-            repeated = [item for item in hashed if item.sample.file in again]
-            second = await self._offer(parent, repeated, tally, threads)
-            outcomes = [*(item for item in outcomes if item.file not in again), *second]
-        tally.outcomes.extend(outcomes)
+        repeated = [item for item in hashed if item.sample.file in again]
+        outcomes = await self._offer_again(parent, outcomes, repeated, tally, threads)
+        no_masks = {item.file: item.message for item in outcomes if item.reason == "BAD_MASK"}
+        guessed = [item for item in hashed if item.sample.mask_is_guess and item.sample.file in no_masks]
+        tally.left_out.extend(_not_a_mask(item.sample, no_masks[item.sample.file]) for item in guessed)
+        alone = [item.without_mask() for item in guessed]
+        tally.outcomes.extend(await self._offer_again(parent, outcomes, alone, tally, threads))
         tally.done += len(batch)
         self._tell(tally)
+
+    async def _offer_again(
+        self,
+        parent: str,
+        outcomes: Sequence[dataset_pb2.SampleOutcome],
+        repeated: Sequence[_Hashed],
+        tally: _Tally,
+        threads: ThreadPoolExecutor,
+    ) -> list[dataset_pb2.SampleOutcome]:
+        """All outcomes, with those of `repeated` as they are after a second offer."""
+        if not repeated:
+            return list(outcomes)
+        second = await self._offer(parent, repeated, tally, threads)
+        files = {item.sample.file for item in repeated}
+        return [*(item for item in outcomes if item.file not in files), *second]
 
     async def _offer(
         self, parent: str, hashed: Sequence[_Hashed], tally: _Tally, threads: ThreadPoolExecutor
@@ -298,6 +323,14 @@ async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _not_a_mask(sample: FoundSample, why: str) -> LeftOut:
+    """The report's line on a file that looked like the mask of a sample."""
+    picture = PurePosixPath(sample.origin or sample.file)
+    name = sample.mask.name if isinstance(sample.mask, Path) else "the mask"
+    told = f"{why}. {picture.name} is taken without it; rename {name} if it is a picture"
+    return LeftOut(str(picture.with_name(name)), "BAD_MASK", told)
 
 
 def _hash(sample: FoundSample) -> _Hashed | dataset_pb2.SampleOutcome:

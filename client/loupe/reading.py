@@ -1,8 +1,6 @@
 """Reads a folder in any format that can be imported (D1), and finds out which one it is."""
 
-import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -13,8 +11,7 @@ from loupe.annotations.labelme import is_labelme, read_labelme
 from loupe.annotations.pictures import Annotations, annotation_files, assemble
 from loupe.annotations.voc import SEGMENTATION, load_xml, read_voc
 from loupe.folders import FolderListing, FolderUnreadable, ImportOptions, is_code, list_codes, walk_folder
-from loupe.walking import Walk, read_file
-from PIL import Image
+from loupe.walking import Walk
 
 FORMATS = ("folders", "labelme", "coco", "voc")
 _READERS: dict[str, Callable[[Walk, ImportOptions], Annotations]] = {
@@ -24,26 +21,6 @@ _READERS: dict[str, Callable[[Walk, ImportOptions], Annotations]] = {
 }
 _LOOKED_AT = 20
 """Files of a kind that are opened to find out the format."""
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedMask:
-    """A mask file whose values are indices; a palette's colours are not."""
-
-    file: Path
-
-    def make(self) -> bytes:
-        """The file's bytes; of a palette PNG the indices as 8-bit grey."""
-        data = read_file(self.file)
-        try:
-            with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-                if image.mode != "P":
-                    return data
-                buffer = io.BytesIO()
-                Image.frombytes("L", image.size, image.tobytes()).save(buffer, "PNG")
-        except Exception:  # noqa: BLE001 -- what it really is, the registry says (D4)
-            return data
-        return buffer.getvalue()
 
 
 def read_data(folder: Path, options: ImportOptions | None = None, *, kind: str = "auto") -> FolderListing:
@@ -59,14 +36,7 @@ def read_data(folder: Path, options: ImportOptions | None = None, *, kind: str =
         raise FolderUnreadable(
             "--background-code is for annotations; in folders, put such pictures into <CODE>/"
         )
-    listing = list_codes(walked, options)
-    if not options.mask_codes:
-        return listing
-    samples = tuple(
-        replace(sample, mask=IndexedMask(sample.mask)) if isinstance(sample.mask, Path) else sample
-        for sample in listing.samples
-    )
-    return replace(listing, samples=samples)
+    return list_codes(walked, options)
 
 
 def detect(folder: Path) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
+from loupe import mask_files
 from loupe.annotations import json_files
 from loupe.annotations.faults import Unusable, fact_of, unreadable, whatever_fails
 from loupe.annotations.shapes import Shape, area_px
@@ -275,6 +276,12 @@ def _background(picture: Picture, name: str, mask: DrawnMask, options: ImportOpt
         raise Unusable(
             "NOTHING_LEFT",
             f"nothing of what {picture.annotation} says of it can be taken, so it has no code; see there",
+        )
+    if not picture.annotation and mask_files.is_mask(PurePosixPath(picture.origin).name):
+        raise Unusable(
+            "MASK_WITHOUT_ANNOTATION",
+            "a mask by its name, and masks beside annotations are not read; rename it if it is a picture, or "
+            "import the masks with --format folders",
         )
     if not options.background_code:
         fact = f"{picture.annotation} marks nothing on it" if picture.annotation else "no annotation names it"

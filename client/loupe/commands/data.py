@@ -177,7 +177,7 @@ def import_json(listing: FolderListing, result: ImportResult) -> dict[str, Any]:
         "dataPath": message_json(result.data_path),
         "format": listing.format,
         "found": listing.found,
-        "used": len(listing.used),
+        "used": _used_count(listing, result),
         "added": result.count(Outcome.OUTCOME_ADDED),
         "unchanged": result.count(Outcome.OUTCOME_UNCHANGED),
         "replaced": result.count(Outcome.OUTCOME_REPLACED),
@@ -185,7 +185,8 @@ def import_json(listing: FolderListing, result: ImportResult) -> dict[str, Any]:
             {"file": item.file, "reason": item.reason, "message": item.message} for item in result.rejected
         ],
         "leftOut": [
-            {"file": item.file, "reason": item.reason, "message": item.message} for item in listing.left_out
+            {"file": file, "reason": reason, "message": message}
+            for file, reason, message in _left_out(listing, result)
         ],
         "notTakenByReason": {
             reason: count
@@ -212,7 +213,7 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
     }
     told = ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "nothing to do"
     groups = len({sample.group for sample in listing.samples if sample.group})
-    used = len(listing.used)
+    used = _used_count(listing, result)
     pairs: dict[str, RenderableType] = {
         "imported": f"{told}; {human_bytes(result.uploaded_bytes)} uploaded",
         "files": f"{listing.found} found, {used} used, {listing.found - used} left out",
@@ -261,11 +262,21 @@ _NotTaken = tuple[str, str, str]
 
 
 def _not_taken(listing: FolderListing, result: ImportResult) -> list[tuple[str, list[_NotTaken]]]:
-    """What the registry set aside, and what was never offered to it."""
+    """What the registry set aside, and what is no sample or mask of one."""
     return [
         ("rejected", [(item.file, item.reason, item.message) for item in result.rejected]),
-        ("left out", [(item.file, item.reason, item.message) for item in listing.left_out]),
+        ("left out", _left_out(listing, result)),
     ]
+
+
+def _used_count(listing: FolderListing, result: ImportResult) -> int:
+    """Files that became part of a sample. What only looked like a mask is among those left out."""
+    return len(listing.used) - len(result.left_out)
+
+
+def _left_out(listing: FolderListing, result: ImportResult) -> list[_NotTaken]:
+    """Files that were not offered, and those that were offered as masks and are none."""
+    return sorted((item.file, item.reason, item.message) for item in (*listing.left_out, *result.left_out))
 
 
 def _by_reason(items: list[_NotTaken]) -> dict[str, int]:

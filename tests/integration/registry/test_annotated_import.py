@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,9 @@ from services.kit.errors import NotFound
 from services.kit.object_store import BlockingObjectStore
 from services.kit.settings import load
 from services.registry.settings import Settings
+from services.vision.pack import PackCache
+from services.vision.preprocessing import InputSpecification
+from services.vision.samples import parse_manifest
 
 from .conftest import Registry
 
@@ -179,6 +182,101 @@ async def test_indexed_masks_go_with_their_declaration(
     refused = await command(*dataset, "--mask-codes", "TTMUD,TTFBS")
     assert refused.exit_code == 1
     assert "would change what they mean" in refused.stderr
+
+
+def _two_colours(background: tuple[int, ...], mark: tuple[int, ...]) -> Image.Image:
+    pixels = np.full((10, 20, len(mark)), background, np.uint8)
+    pixels[2:6, 3:9] = mark
+    return Image.fromarray(pixels)
+
+
+def _masks_of_every_kind(root: Path) -> dict[str, str]:
+    """A picture and a mask a kind; what is told of those that mark nothing clearly."""
+    black_and_white = _two_colours((0, 0, 0), (255, 255, 255)).convert("L")
+    indices = Image.fromarray((np.asarray(black_and_white) > 0).astype(np.uint8), "P")
+    white_is_1, red_is_1 = indices.copy(), indices.copy()
+    white_is_1.putpalette([0, 0, 0, 255, 255, 255])
+    red_is_1.putpalette([0, 0, 0, 128, 0, 0])
+    deep = np.asarray(black_and_white).astype(np.uint16)
+    masks = {
+        "grey": (black_and_white, ""),
+        "one-bit": (black_and_white.convert("1"), ""),
+        "palette": (white_is_1, ""),
+        "rgb": (black_and_white.convert("RGB"), ""),
+        "deep": (Image.fromarray(deep * 257), ""),
+        "opaque": (black_and_white.convert("RGBA"), ""),
+        "red": (_two_colours((0, 0, 0), (255, 0, 0)), "colours, such as RGB (255, 0, 0)"),
+        "blue": (_two_colours((0, 0, 0), (0, 0, 255)), "colours"),
+        "red-palette": (red_is_1, "colours, such as RGB (128, 0, 0)"),
+        "alpha": (_two_colours((255, 255, 255, 0), (255, 255, 255, 255)), "transparent in part"),
+        "deep-255": (Image.fromarray(deep), "255 of 65535"),
+        "one": (Image.fromarray(np.asarray(indices), "L"), "largest value is 1 of 255"),
+        "photo": (Image.open(picture(root.parent / "photo.png")), "more than black and white"),
+    }
+    for kind, (mask, _) in masks.items():
+        picture(root / f"TOLD/{kind}.png")
+        mask.save(root / f"TOLD/{kind}.mask.png")
+        picture(root / f"TWIN/{kind}.bmp")
+        mask.save(root / f"TWIN/{kind}.png")
+        picture(root / f"NAMED/{kind}.png")
+        mask.save(root / f"NAMED/{kind}_mask.png")
+    return {kind: told for kind, (_, told) in masks.items()}
+
+
+async def test_masks_are_what_they_show_or_refused_by_name(
+    registry: Registry, command: Command, store: BlockingObjectStore, tmp_path: Path
+) -> None:
+    """D5: none of these is taken for "nothing" or "everything", and a photo beside a photo is no mask.
+
+    A file called `.mask.png` is a mask: where it marks nothing clearly, its sample is set aside. Other names
+    are a guess, so there the picture is taken without it.
+    """
+    told = _masks_of_every_kind(tmp_path / "data")
+    arguments = ("data", "import", tmp_path / "data", "--dataset", "kinds-of-masks", "--json")
+    answer = json.loads((await command(*arguments)).stdout)
+    bad = {kind for kind, fact in told.items() if fact}
+    assert answer["added"] == 3 * len(told) - len(bad)
+    rejected = {row["file"]: row for row in answer["rejected"]}
+    left_out = {row["file"]: row for row in answer["leftOut"]}
+    assert set(rejected) == {f"TOLD/{kind}.png" for kind in bad}
+    assert set(left_out) == {
+        f"{name.format(kind)}.png" for kind in bad for name in ("TWIN/{}", "NAMED/{}_mask")
+    }
+    for kind in bad:
+        for row in (
+            rejected[f"TOLD/{kind}.png"],
+            left_out[f"TWIN/{kind}.png"],
+            left_out[f"NAMED/{kind}_mask.png"],
+        ):
+            assert row["reason"] == "BAD_MASK"
+            assert told[kind] in row["message"]
+    assert "red.bmp is taken without it; rename red.png" in left_out["TWIN/red.png"]["message"]
+
+    pinned = await registry.admin.data.SnapshotDataPath(
+        dataset_service_pb2.SnapshotDataPathRequest(name="datasets/kinds-of-masks/paths/main")
+    )
+    data = await asyncio.to_thread(store.get_bytes, f"manifests/{pinned.sha256}.jsonl", max_bytes=2**20)
+    samples = parse_manifest(data, pinned.sha256)
+    assert {PurePosixPath(sample.name).stem for sample in samples if sample.mask_sha256} == set(told) - bad
+
+    class Stored:
+        def read(self, key: str) -> bytes:
+            return store.get_bytes(key, max_bytes=2**20)
+
+    specification = InputSpecification(width=20, height=10)
+    labels = await asyncio.to_thread(
+        PackCache(tmp_path / "packs").load_labels, samples, specification, Stored()
+    )
+    assert labels.unreadable == {}
+    expected = np.zeros((10, 20), np.uint8)
+    expected[2:6, 3:9] = 1
+    for sample in samples:
+        if sample.label_key:
+            assert (labels.sample(labels.rows([sample.label_key])[0])[..., 0] == expected).all(), sample.name
+
+    again = json.loads((await command(*arguments)).stdout)
+    assert (again["added"], again["unchanged"], again["uploadedObjects"]) == (0, answer["added"], 0)
+    assert (again["rejected"], again["leftOut"]) == (answer["rejected"], answer["leftOut"])
 
 
 async def test_duplicates_are_reported_under_one_code_and_across_codes(

@@ -27,13 +27,47 @@ def test_masks_go_with_their_images_in_both_layouts(tmp_path: Path) -> None:
     listing = read_folder(tmp_path)
     masks = {sample.file: sample.mask.name if sample.mask else None for sample in listing.samples}
     assert masks == {"C1/a.jpg": "a.mask.png", "C1/b.JPG": "b.png", "C1/c.png": None, "C1/d.tiff": None}
+    assert [sample.mask_is_guess for sample in listing.samples] == [False, True, False, False]
     assert listing.left_out == ()
 
 
+AMBIGUOUS, ALONE = "AMBIGUOUS_MASK", "MASK_WITHOUT_IMAGE"
+
+
+@pytest.mark.parametrize(
+    ("files", "samples", "left_out"),
+    [
+        ("a.png a_mask.png", {"a.png": "a_mask.png"}, {}),
+        ("a.jpg a-MASK.bmp", {"a.jpg": "a-MASK.bmp"}, {}),
+        ("a.jpg a.mask.tif", {"a.jpg": "a.mask.tif"}, {}),
+        ("a_mask.png", {}, {"a_mask.png": ALONE}),
+        ("a.jpg b_mask.jpg", {"a.jpg": None}, {"b_mask.jpg": ALONE}),
+        ("a.jpg a.mask.png a_mask.png", {"a.jpg": "a.mask.png"}, {"a_mask.png": AMBIGUOUS}),
+        ("a.jpg a_mask.bmp a_mask.png", {"a.jpg": None}, {"a_mask.bmp": AMBIGUOUS, "a_mask.png": AMBIGUOUS}),
+        ("a.jpg a.tif a.png", {"a.jpg": None, "a.tif": None}, {"a.png": AMBIGUOUS}),
+        ("a.jpg a.tif a.mask.png", {"a.jpg": None, "a.tif": None}, {"a.mask.png": AMBIGUOUS}),
+        ("a.jpg a.PNG a.png", {"a.jpg": None}, {"a.PNG": AMBIGUOUS, "a.png": AMBIGUOUS}),
+        ("a.PNG a.png", {"a.PNG": None, "a.png": None}, {}),
+        ("a.bmp a.jpg", {"a.bmp": None, "a.jpg": None}, {}),
+    ],
+)  # fmt: skip
+def test_what_looks_like_a_mask_is_a_mask_of_one_picture_or_is_named(
+    tmp_path: Path, files: str, samples: dict[str, str | None], left_out: dict[str, str]
+) -> None:
+    """D5: a mask is never a sample without a word, nor is one of several pictures chosen for it."""
+    _folder(tmp_path, *(f"C1/{name}" for name in files.split()))
+    listing = read_folder(tmp_path)
+    masks = {sample.image.name: sample.mask.name if sample.mask else None for sample in listing.samples}
+    assert masks == samples
+    assert {item.file.removeprefix("C1/"): item.reason for item in listing.left_out} == left_out
+
+
 def test_an_explicit_mask_leaves_a_png_of_the_same_stem_an_image(tmp_path: Path) -> None:
-    """Where `a.mask.png` says what the mask is, `a.png` cannot be one as well."""
+    """Where `a.mask.png` says what the mask is, `a.png` cannot be one as well; whose it is, nothing says."""
     _folder(tmp_path, "C1/a.png", "C1/a.mask.png", "C1/a.jpg")
-    assert _files(read_folder(tmp_path)) == ["C1/a.jpg", "C1/a.png"]
+    listing = read_folder(tmp_path)
+    assert _files(listing) == ["C1/a.jpg", "C1/a.png"]
+    assert [(item.file, item.reason) for item in listing.left_out] == [("C1/a.mask.png", "AMBIGUOUS_MASK")]
 
 
 def test_everything_left_out_is_named_with_its_reason(tmp_path: Path) -> None:

@@ -185,14 +185,14 @@ def test_an_indexed_mask_keeps_all_codes(tmp_path: Path) -> None:
         read_data(tmp_path, ImportOptions(mask_codes=("TPFIP",)))
 
 
-def test_indexed_masks_of_folders_are_sent_as_indices(tmp_path: Path) -> None:
-    """D1: a palette PNG shows colours, and decoded as a picture its indices would be lost."""
+def test_indexed_masks_of_folders_are_sent_as_they_are(tmp_path: Path) -> None:
+    """D1, D5: registry and training read the indices of a palette; there is no second reading here."""
     picture(tmp_path / "A/a.jpg")
     indices = Image.fromarray(np.arange(200, dtype=np.uint8).reshape(10, 20) % 3, "P")
     indices.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
     indices.save(tmp_path / "A/a.png")
     listing = read_data(tmp_path, ImportOptions(mask_codes=("A", "B")))
-    assert (mask_of(only(listing)) == np.asarray(indices)).all()
+    assert only(listing).mask == tmp_path / "A/a.png"
     with pytest.raises(FolderUnreadable, match="--mask-codes lacks A"):
         read_data(tmp_path, ImportOptions(mask_codes=("B", "C")))
 
@@ -337,6 +337,16 @@ def test_coco_in_splits_keeps_pictures_of_one_name_apart(tmp_path: Path) -> None
     listing = read_data(tmp_path)
     assert told(listing) == []
     assert [sample.file for sample in listing.samples] == ["TPFIP/train2017__1.png", "TPFIP/val2017__1.png"]
+
+
+def test_masks_beside_annotations_are_no_background(tmp_path: Path) -> None:
+    """D5: with --background-code a mask that no annotation names would be a picture without a defect."""
+    a_labelme(tmp_path)
+    for name in ("a_mask.png", "a.mask.png", "b.png"):
+        picture(tmp_path / name)
+    listing = read_data(tmp_path, ImportOptions(background_code="OK"))
+    assert [sample.file for sample in listing.samples] == ["OK/b.png", "TPFIP/a.png"]
+    assert told(listing) == [(name, "MASK_WITHOUT_ANNOTATION") for name in ("a.mask.png", "a_mask.png")]
 
 
 # --- Pascal VOC ---------------------------------------------------------------------------------------------

@@ -1,0 +1,100 @@
+"""Which files of a code's folder are masks, by their names alone (D1, D5).
+
+What such a file really shows is judged by the registry, which has the one decoding. `a.mask.png` is a mask
+by definition. Other names only suggest one: `a_mask.png`, or `a.png` beside `a.jpg`, may be a picture too, so
+those masks are marked as guesses.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_MASK = re.compile(r"(?P<stem>.+)(?P<told>\.mask\.png|[._-]mask\.(?:png|jpe?g|bmp|tiff?))", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class MaskFile:
+    """A file that belongs to a picture as its mask."""
+
+    file: Path
+    is_guess: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """A file that looks like a mask, and not clearly whose."""
+
+    file: Path
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """Pictures with their masks, and what is neither."""
+
+    pictures: tuple[tuple[Path, MaskFile | None], ...]
+    """By file."""
+    doubtful: tuple[Doubtful, ...]
+
+
+def is_mask(name: str) -> bool:
+    """Whether a file's name says that it is a mask."""
+    return _MASK.fullmatch(name) is not None
+
+
+def part(files: Iterable[Path]) -> Parted:
+    """Tell masks from pictures, among the image files of one folder."""
+    named: defaultdict[str, list[MaskFile]] = defaultdict(list)
+    pictures: defaultdict[str, list[Path]] = defaultdict(list)
+    for file in sorted(files):
+        if match := _MASK.fullmatch(file.name):
+            is_guess = match["told"].lower() != ".mask.png"
+            named[match["stem"]].append(MaskFile(file, is_guess))
+        else:
+            pictures[file.stem].append(file)
+    taken: list[tuple[Path, MaskFile | None]] = []
+    doubtful: list[Doubtful] = []
+    for stem, of_stem in pictures.items():
+        masks, others = _masks_of(of_stem, named.pop(stem, []))
+        told = [mask for mask in masks if not mask.is_guess] or masks
+        mine = told[0] if len(told) == len(others) == 1 else None
+        taken.extend((picture, mine) for picture in others)
+        doubtful.extend(_unclear([mask for mask in masks if mask is not mine], others, mine))
+    for stem, masks in named.items():
+        doubtful.extend(_without_picture(stem, masks))
+    return Parted(tuple(sorted(taken, key=lambda pair: pair[0])), tuple(doubtful))
+
+
+def _masks_of(pictures: list[Path], named: list[MaskFile]) -> tuple[list[MaskFile], list[Path]]:
+    """The masks of one stem, and the pictures that remain."""
+    pngs = [file for file in pictures if file.suffix.lower() == ".png"]
+    others = [file for file in pictures if file not in pngs]
+    # Where a name says what the mask is, a PNG of the same stem is not one as well.
+    if named or not others:
+        return named, pictures
+    return [MaskFile(file, is_guess=True) for file in pngs], others
+
+
+def _unclear(masks: list[MaskFile], pictures: list[Path], mine: MaskFile | None) -> Iterator[Doubtful]:
+    for mask in masks:
+        if len(pictures) > 1:
+            whose = ", ".join(file.name for file in pictures)
+            told = (
+                f"looks like a mask of {len(pictures)} pictures ({whose}); rename all but the one it is for"
+            )
+        elif mine:
+            told = f"{pictures[0].name} has the mask {mine.file.name}; remove one, or rename a picture"
+        else:
+            told = f"{pictures[0].name} has {len(masks)} files that look like its mask; leave one"
+        yield Doubtful(mask.file, "AMBIGUOUS_MASK", told)
+
+
+def _without_picture(stem: str, masks: list[MaskFile]) -> Iterator[Doubtful]:
+    for mask in masks:
+        told = f"a mask by its name, but there is no image {stem}.*"
+        if mask.is_guess:
+            told += "; rename it if it is a picture"
+        yield Doubtful(mask.file, "MASK_WITHOUT_IMAGE", told)
