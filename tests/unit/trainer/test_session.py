@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -246,6 +248,25 @@ def test_masks_let_the_network_see_through_windows(packs, tmp_path):
     assert weights.codes[weights.windows.background] == "RING"
     again = train(order, found, packs, tmp_path / "again")
     assert again.losses == channel.losses
+
+
+def test_a_sample_whose_mask_says_nothing_clearly_is_set_aside_with_its_reason(packs, tmp_path):
+    """D5: a red mask that an earlier release let in is no "nothing is defect here" to learn from."""
+    found = masked_data_set(tmp_path / "objects")
+    red_HW3 = np.zeros((96, 96, 3), np.uint8)
+    red_HW3[10:20, 10:20, 2] = 255  # OpenCV writes BGR
+    image, mask = (
+        cv2.imencode(".png", one)[1].tobytes() for one in (np.full((96, 96, 3), 90, np.uint8), red_HW3)
+    )
+    found.add("SPOT/red.png", image, (96, 96), mask=mask)
+    specification = {"width": 32, "height": 32, "detail": 3}
+    order = train_order(
+        found.manifest(), input_specification=specification, classification={"max_iter": 1, "batch_size": 16}
+    )
+    channel = train(order, found, packs, tmp_path / "work")
+    ((row,),) = [its["samples"] for its in channel.of("nonconforming")]
+    assert (row["name"], row["reason"]) == ("SPOT/red.png", "BAD_MASK")
+    assert "colours, such as RGB (255, 0, 0)" in row["message"]
 
 
 def test_without_masks_the_same_order_sees_whole_images(data_set, packs, tmp_path):

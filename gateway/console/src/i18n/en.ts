@@ -481,7 +481,7 @@ export const en: Words = {
     import: "Import images",
     importTitle: "Import a folder of images",
     dropHere: "Drop a folder here",
-    layout: "A folder for each defect code; masks as .mask.png beside; groups in groups.csv (columns file and group, or panel, tile, lot)",
+    layout: "A folder for each defect code; masks as .mask.png or _mask.png beside, or as .png beside .jpg; groups in groups.csv (columns file and group, or panel, tile, lot)",
     chooseFolder: "Choose a folder",
     foundImages: (n) => `${n} images found`,
     foundGroups: (n, column) => `${n} groups (column ${column})`,
@@ -490,6 +490,9 @@ export const en: Words = {
     groupsTwice: (file, one, other) => `groups.csv puts ${file} into ${one} and into ${other}; leave one of them`,
     leftOut: (n, names) => `${n} files are left out (no image in a code's folder, hidden, twice, or not to be opened): ${names}`,
     unreadable: "the file cannot be read, is gone or has changed; choose the folder again",
+    unclearMasks: (n, names) =>
+      `${n} files look like masks, and not clearly of which image: ${names}. They are left out; let each image have one mask of its name`,
+    notAMask: (why) => `${why}. Its image is taken without it; rename the file if it is an image`,
     noImages: "There is no image in a code's folder",
     stop: "Stop",
     goOn: "Go on",

@@ -176,6 +176,13 @@ export default function ImportFolder({ start, onClose }: { start: Partial<Where>
             </div>
           )}
           {found.fault && <Alert type="error" showIcon title={faultText(found.fault, t)} />}
+          {found.unclearMasks.length > 0 && (
+            <Alert
+              type="warning"
+              showIcon
+              title={t.datasets.unclearMasks(found.unclearMasks.length, found.unclearMasks.slice(0, 3).join(", "))}
+            />
+          )}
           {found.left.length > 0 && <small className="dim">{t.datasets.leftOut(found.left.length, found.left.slice(0, 3).join(", "))}</small>}
         </div>
       )}
@@ -198,7 +205,18 @@ function faultText(fault: GroupsFault, t: Words): string {
 function Course({ progress, running }: { progress: ImportProgress; running: boolean }): ReactNode {
   const { t, pick } = useSpeech();
   const count = (outcome: Schemas["SampleOutcome"]["outcome"]) => progress.outcomes.filter((one) => one.outcome === outcome).length;
-  const told = progress.outcomes.filter((one) => one.outcome === "OUTCOME_REJECTED" || one.samePixelsUnderOtherCodes.length > 0);
+  const told = [
+    ...progress.notMasks.map(({ file, message, messageZh }) => ({ file, told: t.datasets.notAMask(pick(message, messageZh)) })),
+    ...progress.outcomes
+      .filter((one) => one.outcome === "OUTCOME_REJECTED" || one.samePixelsUnderOtherCodes.length > 0)
+      .map((one) => ({
+        file: one.file,
+        told:
+          one.outcome === "OUTCOME_REJECTED"
+            ? pick(one.message, one.messageZh)
+            : t.datasets.samePixels(one.samePixelsUnderOtherCodes.join(", ")),
+      })),
+  ];
   return (
     <div style={{ marginTop: 12 }}>
       <Progress
@@ -212,7 +230,7 @@ function Course({ progress, running }: { progress: ImportProgress; running: bool
         {count("OUTCOME_REJECTED")}
       </small>
       {told.length > 0 && (
-        <Table<Schemas["SampleOutcome"]>
+        <Table<(typeof told)[number]>
           size="small"
           rowKey="file"
           style={{ marginTop: 8 }}
@@ -220,13 +238,7 @@ function Course({ progress, running }: { progress: ImportProgress; running: bool
           dataSource={told}
           columns={[
             { title: t.monitor.file, dataIndex: "file" },
-            {
-              title: t.monitor.reason,
-              render: (_, one) =>
-                one.outcome === "OUTCOME_REJECTED"
-                  ? pick(one.message, one.messageZh)
-                  : t.datasets.samePixels(one.samePixelsUnderOtherCodes.join(", ")),
-            },
+            { title: t.monitor.reason, dataIndex: "told" },
           ]}
         />
       )}

@@ -9,11 +9,15 @@ export interface FoundFile {
   file: File | undefined;
 }
 
+type ReadableFile = FoundFile & { file: File };
+
 export interface Candidate {
   /** `{code}/{file}`. */
   file: string;
   image: File;
   mask: File | undefined;
+  /** Only its name suggests that the file is a mask: if it cannot be one, the image is taken without it (D5). */
+  maskIsGuess: boolean;
   group: string;
 }
 
@@ -24,6 +28,8 @@ export interface Listing {
   candidates: Candidate[];
   /** Every file that is no sample, no mask of one, and not the table of groups (D7). */
   left: string[];
+  /** Files that look like masks, and not clearly of which picture. */
+  unclearMasks: string[];
   /** How many groups the samples are in (D3), and by which column of `groups.csv`. */
   groups: number;
   groupColumn: string;
@@ -32,7 +38,9 @@ export interface Listing {
 }
 
 const IMAGE = /\.(jpe?g|png|bmp|tiff?)$/i;
-const MASK = /\.mask\.png$/i;
+const MASK = /[._-]mask\.(jpe?g|png|bmp|tiff?)$/i;
+/** A mask by definition; other names only suggest one. */
+const TOLD_MASK = /\.mask\.png$/i;
 const GROUPS = "groups.csv";
 /** In order of preference, as of the command `loupe data import`. */
 const FILE_COLUMNS = ["file", "filename", "file_name", "path", "image", "image_path", "name", "sample"];
@@ -44,35 +52,40 @@ const GROUP_COLUMNS = [
 const stemOf = (name: string) => name.slice(0, name.lastIndexOf("."));
 
 /**
- * What a folder holds: `<CODE>/<file>`, masks as `<stem>.mask.png` or as `<stem>.png` beside a picture of another kind,
- * and `groups.csv`. Folders around those of the codes are left away, whatever was dropped.
+ * What a folder holds: `<CODE>/<file>`, masks as `<stem>.mask.png`, and as `<stem>_mask.png` or `<stem>.png` beside a
+ * picture of another kind where they can be masks, and `groups.csv`. Folders around those of the codes are left away, whatever was dropped.
  */
 export async function listing(files: readonly FoundFile[]): Promise<Listing> {
   const left: string[] = [];
-  const masks = new Map<string, { path: string; file: File }>();
-  const pictures = new Map<string, { path: string; file: File }[]>();
+  const named = new Map<string, ReadableFile[]>();
+  const pictures = new Map<string, ReadableFile[]>();
   const names = new Set<string>();
   let table: File | undefined;
   for (const { path, file } of files) {
     const name = path.split("/").slice(-2).join("/");
+    const into = (files: Map<string, ReadableFile[]>, stem: string, found: File) =>
+      files.set(stem, [...(files.get(stem) ?? []), { path: name, file: found }]);
     // Two folders may hold a code's folder each: a sample that is offered twice is refused with its whole batch.
     if (!file || `/${path}`.includes("/.") || names.has(name)) left.push(path);
-    else if (MASK.test(name)) masks.set(name.replace(MASK, ""), { path, file });
     else if (file.name === GROUPS) table = file;
     else if (!IMAGE.test(name) || !name.includes("/")) left.push(path);
-    else pictures.set(stemOf(name), [...(pictures.get(stemOf(name)) ?? []), { path: name, file }]);
+    else if (MASK.test(name)) into(named, name.replace(MASK, ""), file);
+    else into(pictures, stemOf(name), file);
     names.add(name);
   }
   const candidates: Candidate[] = [];
+  const unclearMasks: string[] = [];
   for (const [stem, of] of pictures) {
-    const mask = of.length > 1 && !masks.has(stem) ? of.find(({ path }) => /\.png$/i.test(path)) : undefined;
-    if (mask) masks.set(stem, mask);
-    for (const { path, file } of of) {
-      if (file !== mask?.file) candidates.push({ file: path, image: file, mask: masks.get(stem)?.file, group: "" });
+    const { masks, images } = parted(of, named.get(stem) ?? []);
+    named.delete(stem);
+    const told = masks.filter(({ path }) => TOLD_MASK.test(path));
+    const [mask] = images.length === 1 && (told.length || masks.length) === 1 ? (told.length ? told : masks) : [];
+    for (const { path, file } of images) {
+      candidates.push({ file: path, image: file, mask: mask?.file, maskIsGuess: mask !== undefined && !told.length, group: "" });
     }
-    masks.delete(stem);
+    unclearMasks.push(...masks.filter((one) => one !== mask).map(({ path }) => path));
   }
-  left.push(...[...masks.values()].map(({ path }) => path));
+  unclearMasks.push(...[...named.values()].flat().map(({ path }) => path));
   candidates.sort((a, b) => (a.file < b.file ? -1 : 1));
   const found = table ? groupsOf(await table.text(), candidates) : { column: "", groups: new Map<string, string>() };
   const fault = "kind" in found ? found : undefined;
@@ -80,10 +93,18 @@ export async function listing(files: readonly FoundFile[]): Promise<Listing> {
   return {
     candidates,
     left,
+    unclearMasks,
     fault,
     groups: new Set(candidates.flatMap(({ group }) => group || [])).size,
     groupColumn: "kind" in found ? "" : found.column,
   };
+}
+
+/** The pictures of one stem, and what may be their mask; where a name says mask, a PNG of the stem is a picture. */
+function parted(pictures: ReadableFile[], named: ReadableFile[]): { masks: ReadableFile[]; images: ReadableFile[] } {
+  const isPng = ({ path }: ReadableFile) => /\.png$/i.test(path);
+  const others = pictures.filter((one) => !isPng(one));
+  return named.length || !others.length ? { masks: named, images: pictures } : { masks: pictures.filter(isPng), images: others };
 }
 
 /** Each sample's group by a table with a head; files may be named with folders in front, or without a suffix. */
@@ -133,6 +154,8 @@ export interface ImportProgress {
   fraction: number;
   uploadedBytes: number;
   outcomes: Schemas["SampleOutcome"][];
+  /** Files that looked like masks and are none, with the reason; their images were taken without. */
+  notMasks: { file: string; message: string; messageZh: string }[];
 }
 
 const BATCH = 100;
@@ -154,7 +177,7 @@ export async function importInto(
   onProgress: (progress: ImportProgress) => void,
   signal: AbortSignal,
 ): Promise<ImportProgress> {
-  const progress: ImportProgress = { done: 0, total: candidates.length, fraction: 0, uploadedBytes: 0, outcomes: [] };
+  const progress: ImportProgress = { done: 0, total: candidates.length, fraction: 0, uploadedBytes: 0, outcomes: [], notMasks: [] };
   /** How far a batch is: hashing, uploading and listing it. */
   const tell = (share = 0) => {
     const batch = Math.min(BATCH, progress.total - progress.done);
@@ -166,13 +189,15 @@ export async function importInto(
     const contents = new Map<string, File>();
     const hashed: Hashed[] = [];
     const batch = candidates.slice(start, start + BATCH);
-    for (const { file, image, mask, group } of batch) {
+    const guesses = new Map<string, File>();
+    for (const { file, image, mask, maskIsGuess, group } of batch) {
       signal.throwIfAborted();
       const of = async (one: File) => {
         const found = await sha256(await one.arrayBuffer());
         contents.set(found, one);
         return found;
       };
+      if (mask && maskIsGuess) guesses.set(file, mask);
       try {
         hashed.push({ file, sha256: await of(image), maskSha256: mask ? await of(mask) : "", group });
       } catch {
@@ -217,11 +242,21 @@ export async function importInto(
       return [...answer.outcomes, ...offered.filter(lost).map(({ file }) => unreadable(file))];
     };
     let outcomes = await offer(hashed);
-    const again = new Set(outcomes.filter(({ reason }) => SENT_AGAIN.has(reason)).map(({ file }) => file));
-    if (again.size) {
-      const repeated = await offer(hashed.filter(({ file }) => again.has(file)));
+    const offerAgain = async (refused: Schemas["SampleOutcome"][], change: Partial<Hashed>) => {
+      const again = new Set(refused.map(({ file }) => file));
+      if (!again.size) return;
+      const repeated = await offer(hashed.filter(({ file }) => again.has(file)).map((one) => ({ ...one, ...change })));
       outcomes = [...outcomes.filter(({ file }) => !again.has(file)), ...repeated];
+    };
+    await offerAgain(
+      outcomes.filter(({ reason }) => SENT_AGAIN.has(reason)),
+      {},
+    );
+    const noMasks = outcomes.filter(({ file, reason }) => reason === "BAD_MASK" && guesses.has(file));
+    for (const { file, message, messageZh } of noMasks) {
+      progress.notMasks.push({ file: `${file.split("/")[0] ?? ""}/${guesses.get(file)?.name ?? ""}`, message, messageZh });
     }
+    await offerAgain(noMasks, { maskSha256: "" });
     progress.outcomes = progress.outcomes.concat(outcomes);
     progress.done += batch.length;
     tell();

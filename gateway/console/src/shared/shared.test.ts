@@ -79,7 +79,7 @@ describe("a folder that was dropped (D1, D2)", () => {
   });
   it("names every file that it does not take, and takes the others (D7)", async () => {
     const odd = ["\u00a0", "\u200b", "\u202e", "\u2028", "\u3000", "\ufffd", "(", "[", "%"].map((one) => `top/A/${one}.png`);
-    const { candidates, left } = await listing([
+    const { candidates, left, unclearMasks } = await listing([
       ...odd.map((path) => file(path)),
       file("top/A/._a.png"),
       file("top/.cache/a.png"),
@@ -91,11 +91,40 @@ describe("a folder that was dropped (D1, D2)", () => {
       file("other/A/(.png"),
     ]);
     expect(candidates.map(({ file: name }) => `top/${name}`).sort()).toEqual(odd.sort());
+    expect(unclearMasks).toEqual(["A/lost.mask.png"]);
     expect(left.sort()).toEqual(
-      ["top/A/._a.png", "top/.cache/a.png", "top/A/Thumbs.db", "top/A/b.gif", "top/A/lost.mask.png"]
+      ["top/A/._a.png", "top/.cache/a.png", "top/A/Thumbs.db", "top/A/b.gif"]
         .concat("top/mygroups.csv", "top/A/gone.png", "other/A/(.png")
         .sort(),
     );
+  });
+  it.each([
+    [["a.png", "a_mask.png"], [["a.png", "a_mask.png", true]], []],
+    [["a.jpg", "a.mask.png"], [["a.jpg", "a.mask.png", false]], []],
+    [["a.jpg", "a.png"], [["a.jpg", "a.png", true]], []],
+    [["a.jpg", "a.mask.png", "a_mask.png"], [["a.jpg", "a.mask.png", false]], ["a_mask.png"]],
+    [
+      ["a.jpg", "a.tif", "a.png"],
+      [
+        ["a.jpg", undefined, false],
+        ["a.tif", undefined, false],
+      ],
+      ["a.png"],
+    ],
+    [
+      ["a.PNG", "a.png"],
+      [
+        ["a.PNG", undefined, false],
+        ["a.png", undefined, false],
+      ],
+      [],
+    ],
+    [["b_mask.jpg"], [], ["b_mask.jpg"]],
+  ])("has masks of one picture each, and names the others (D5): %j", async (files, expected, unclear) => {
+    const listed = await listing(files.map((name) => file(`top/A/${name}`)));
+    const found = listed.candidates.map(({ image, mask, maskIsGuess }) => [image.name, mask?.name, maskIsGuess]);
+    expect(found).toEqual(expected);
+    expect(listed.unclearMasks).toEqual(unclear.map((name) => `A/${name}`));
   });
   it.each([
     ["file,panel,brightness\nA/1.png,P7,0.9\nx/B/2.jpg,P8,1\n", ["P7", "P8"], undefined],
