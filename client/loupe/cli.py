@@ -141,6 +141,9 @@ def _tell(error: Exception) -> NoReturn:
 
 def main() -> None:
     """Run the command line; the entry point of the package."""
+    # gRPC writes lines of its own to stderr, for example about a connection that the server ended. What a
+    # user can act on comes as an error of the call. gRPC reads this variable when it is imported.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         loupe()
     except BrokenPipeError:

@@ -21,6 +21,10 @@ _FIRST_PAUSE_S = 0.2
 _MAX_PAUSE_S = 2.0
 PATIENCE_S = 120.0
 """How long a watch goes on asking a server that does not answer."""
+SILENT_S = 5.0
+"""How long a server may be away before the user is told: a restart takes less."""
+OPEN_S = 15.0
+"""A call that is open for so long was accepted: gRPC gives up connecting after less."""
 _LAST_POINTS_S = 2.0
 """How long points may follow the end of the task."""
 
@@ -60,7 +64,7 @@ class TaskView:
     curves: dict[str, Curve] = field(default_factory=dict)
     """By network: classification, segmentation."""
     disconnected: bool = False
-    """True while the connection is lost and being made again."""
+    """True while the server stays away and the connection is being made again."""
     complete: bool = False
     """True for the last view: the task has ended and its last points have come."""
 
@@ -84,7 +88,8 @@ async def watch_task(
 ) -> AsyncIterator[TaskView]:
     """The view after every change, until the task ends.
 
-    A dropped connection is made again and goes on from the last cursor; Unavailable after PATIENCE_S in vain.
+    A dropped connection is made again and goes on from the last cursor; Unavailable if that fails for
+    PATIENCE_S.
     """
     watch = _Watch(tasks, name)
     main = watch.begin(watch.follow_task())
@@ -188,32 +193,69 @@ class _Watch:
         self.changes.put_nowait(error)
 
 
+class Contact:
+    """Whether a server answers: tells (True: lost) if it stays away, and when it is back.
+
+    A quiet server is not away: time counts from the first failure since it last answered.
+    """
+
+    def __init__(self, tell: Callable[[bool], None], server: str = "the server") -> None:
+        self._tell = tell
+        self._server = server
+        self._lost_at_s: float | None = None
+        self._is_told = False
+
+    def made(self) -> None:
+        """The server answers."""
+        self._lost_at_s = None
+        if self._is_told:
+            self._is_told = False
+            self._tell(False)
+
+    def lost(self, error: LoupeError) -> None:
+        """It does not. Unavailable once that has gone on for PATIENCE_S."""
+        now_s = asyncio.get_running_loop().time()
+        if self._lost_at_s is None:
+            self._lost_at_s = now_s
+        away_s = now_s - self._lost_at_s
+        if away_s > PATIENCE_S:
+            raise Unavailable(
+                f"{self._server} has not answered for {away_s:.0f} s; what was watched goes on without this "
+                "command, repeat it later",
+                reason=error.reason,
+            ) from error
+        if away_s >= SILENT_S and not self._is_told:
+            self._is_told = True
+            self._tell(True)
+
+
 async def resumed(
     call: Callable[[], Any],
     take: Callable[[Any], None],
     connection: Callable[[bool], None],
     complete: Callable[[], Awaitable[bool]],
 ) -> None:
-    """Read a stream to its end, calling again where it breaks, from the cursor that `take` has kept."""
+    """Read a stream to its end, calling again where it breaks, from the cursor that `take` has kept.
+
+    `connection` is told (True) if the server stays away, and when it is back.
+    """
     loop = asyncio.get_running_loop()
-    last_answer, pause_s = loop.time(), _FIRST_PAUSE_S
+    contact, pause_s = Contact(connection), _FIRST_PAUSE_S
     while True:
+        accepted = loop.call_later(OPEN_S, contact.made)
         try:
             async for message in call():
-                connection(False)
-                last_answer, pause_s = loop.time(), _FIRST_PAUSE_S
+                contact.made()
+                pause_s = _FIRST_PAUSE_S
                 take(message)
-        except (Unavailable, DeadlineExceeded) as error:
-            if loop.time() - last_answer > PATIENCE_S:
-                raise Unavailable(
-                    f"no answer for {PATIENCE_S:.0f} s: {error.message}", reason=error.reason
-                ) from error
-            connection(True)
-        else:
             # A server that is going down ends its streams in order; the task's own end looks the same.
             if await complete():
                 return
-            last_answer = loop.time()
+            contact.made()
+        except (Unavailable, DeadlineExceeded) as error:
+            contact.lost(error)
+        finally:
+            accepted.cancel()
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, _MAX_PAUSE_S)
 

@@ -10,7 +10,6 @@ broke may have been carried out: RPCs that change something are idempotent by `r
 token.
 """
 
-import json
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequence
 from typing import Any, Self
 
@@ -20,28 +19,13 @@ from opentelemetry import trace
 from services.kit import telemetry
 from services.kit.auth import AUTHORIZATION, bearer
 from services.kit.errors import LoupeError
+from services.kit.grpc_options import channel_options
 from services.kit.status import from_rpc_error
 
-MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 DEFAULT_DEADLINE_S = 10.0
 
 TokenSource = Callable[[], str | None]
 """Gives the token for the call that is being made, in the context of its caller; None sends no token."""
-
-_RETRIES = {
-    "methodConfig": [
-        {
-            "name": [{}],
-            "retryPolicy": {
-                "maxAttempts": 5,
-                "initialBackoff": "0.2s",
-                "maxBackoff": "2s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        }
-    ]
-}
 
 _tracer = telemetry.tracer(__name__)
 
@@ -58,20 +42,7 @@ def connect(
 
     `deadline_s` holds for unary calls that set no timeout of their own; streams have none.
     """
-    options: list[tuple[str, Any]] = [
-        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-        ("grpc.keepalive_time_ms", 20_000),
-        ("grpc.keepalive_timeout_ms", 10_000),
-        ("grpc.http2.max_pings_without_data", 0),
-        # A restarted server is back within a second; the default waits up to two minutes.
-        ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 2_000),
-        ("grpc.enable_retries", int(retries)),
-    ]
-    if retries:
-        options.append(("grpc.service_config", json.dumps(_RETRIES)))
+    options = channel_options(retries=retries)
     if credentials is None:
         inner = grpc.aio.insecure_channel(address, options=options)
     else:

@@ -23,24 +23,11 @@ from opentelemetry import trace
 from services.kit import telemetry
 from services.kit.auth import Principal, Role, RoleTable, TokenVerifier, acting_as, require, token_of
 from services.kit.errors import Internal, LoupeError, Unavailable
+from services.kit.grpc_options import server_options
 from services.kit.status import to_status
-
-MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 
 _log = logging.getLogger(__name__)
 _tracer = telemetry.tracer(__name__)
-
-_OPTIONS: tuple[tuple[str, int], ...] = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    # Two servers on one port would share its calls silently.
-    ("grpc.so_reuseport", 0),
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
-)
 
 _FORWARDED_FOR = "x-forwarded-for"
 
@@ -114,7 +101,7 @@ class GrpcServer:
         """Bind and serve; health turns SERVING. RuntimeError if the address is taken."""
         # Made here and not in the constructor: a grpc.aio server belongs to the loop that runs when it is
         # made.
-        server = grpc.aio.server(interceptors=[self._calls], options=_OPTIONS)
+        server = grpc.aio.server(interceptors=[self._calls], options=server_options())
         for service in self._services:
             service.add_to_server(service.servicer, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)

@@ -19,12 +19,20 @@ from loupe.events.v1 import events_pb2
 from loupe.profile import NotConfigured, load_profile
 from loupe.rendering import enum_word, json_text, message_json
 from loupe.scheduler.v1 import task_pb2
+from loupe.watching import Contact
 from nats.js import api
 
-from services.kit.errors import Unavailable
+from services.kit.errors import LoupeError, Unavailable
 
 STREAMS = ("TASKS", "LOSS", "MODELS")
 _CONNECT_S = 5.0
+_NO_STREAM = 10059
+"""NATS' code of a stream that does not exist."""
+_PAUSE_S = 0.5
+_LOOK_S = 2.0
+"""How long nothing comes until the server is asked whether there was something."""
+_FORGOTTEN_S = 30.0
+"""After so long without its reader the server removes a consumer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,7 @@ async def _show(  # noqa: PLR0913 -- as above
 ) -> None:
     found: list[Event] = []
     count = 0
-    async with contextlib.aclosing(_events(url, subjects, since, follow=follow)) as stream:
+    async with contextlib.aclosing(events_of(out, url, subjects, since, follow=follow)) as stream:
         async for event in stream:
             count += 1
             if follow:
@@ -120,13 +128,22 @@ async def _show(  # noqa: PLR0913 -- as above
             click.echo(told)
 
 
-async def _events(
-    url: str, subjects: tuple[str, ...], since: int | None, *, follow: bool
+async def events_of(
+    out: Output, url: str, subjects: tuple[str, ...], since: int | None, *, follow: bool
 ) -> AsyncGenerator[Event]:
+    """The events of all streams on the subjects, those of a stream in order.
+
+    A lost connection is made again; Unavailable if that fails for long.
+    """
+
+    def connection(lost: bool) -> None:  # noqa: FBT001 -- a callback of one fact
+        out.say("NATS does not answer, trying again …" if lost else "NATS answers again")
+
     client = await _connect(url)
+    contact = Contact(connection, "NATS")
     waiting: asyncio.Queue[Event | BaseException | None] = asyncio.Queue()
     readers = [
-        asyncio.create_task(_read(client, stream, subject, since, waiting, follow=follow))
+        asyncio.create_task(_Reader(client, stream, subject, contact, waiting).run(since, follow=follow))
         for stream in STREAMS
         for subject in subjects
         if any(collide(subject, own) for own in _SUBJECTS[stream])
@@ -137,6 +154,8 @@ async def _events(
             item = await waiting.get()
             if item is None:
                 remaining -= 1
+            elif isinstance(item, LoupeError):
+                raise item
             elif isinstance(item, BaseException):
                 raise Unavailable(f"NATS: {item!r}") from item
             else:
@@ -156,60 +175,119 @@ async def _connect(url: str) -> Any:  # noqa: ANN401 -- nats-py has no types
         async with asyncio.timeout(_CONNECT_S):
             # allow_reconnect only once connected: a server that is not there must be told at once.
             return await nats.connect(
-                url, name="loupe events", connect_timeout=2, max_reconnect_attempts=-1, error_cb=quiet
+                url,
+                name="loupe events",
+                connect_timeout=2,
+                max_reconnect_attempts=-1,
+                ping_interval=10,
+                error_cb=quiet,
             )
     except (TimeoutError, OSError, nats.errors.Error) as error:
         raise Unavailable(f"NATS does not answer at {url.rpartition('@')[2]}: {error!r}") from error
 
 
-async def _read(  # noqa: PLR0913 -- one reader's place
-    client: Any,  # noqa: ANN401 -- nats-py has no types
-    stream: str,
-    subject: str,
-    since: int | None,
-    into: asyncio.Queue[Event | BaseException | None],
-    *,
-    follow: bool,
-) -> None:
-    """Every message of a stream on a subject, in order, into the queue; None at the end."""
-    if since is not None:
-        config = api.ConsumerConfig(deliver_policy=api.DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=since)
-    else:
-        config = api.ConsumerConfig(deliver_policy=api.DeliverPolicy.NEW if follow else api.DeliverPolicy.ALL)
-    try:
-        # Ordered: nats-py begins a new consumer where a gap shows, so nothing is missed after a reconnect.
-        subscription = await client.jetstream().subscribe(
-            subject, stream=stream, ordered_consumer=True, config=config
-        )
-        if not follow and await _has_nothing(subscription):
-            into.put_nowait(None)
+class _Reader:
+    """Puts every message of a stream on a subject into a queue, in order; None at the end.
+
+    It keeps its own place in the stream, because a consumer is lost with its server. nats-py's ordered
+    consumer does not serve here: if it loses its server before its first message, it begins again with the
+    first message of the stream, and if the server is away for more than about 10 s, it stops silently.
+    """
+
+    def __init__(
+        self,
+        client: Any,  # noqa: ANN401 -- nats-py has no types
+        stream: str,
+        subject: str,
+        contact: Contact,
+        into: asyncio.Queue[Event | BaseException | None],
+    ) -> None:
+        self._jetstream = client.jetstream()
+        self._stream = stream
+        self._subject = subject
+        self._contact = contact
+        self._into = into
+        self._place: int | None = None
+        """Sequence of the next message; None while it is not known."""
+
+    async def run(self, since: int | None, *, follow: bool) -> None:
+        """Read from `since`, to the end or for ever; without it from the first, or if for ever from now."""
+        self._place = since if since is not None or follow else 1
+        try:
+            while not await self._read(follow=follow):  # noqa: ASYNC110 -- a pause between attempts, no polling
+                await asyncio.sleep(_PAUSE_S)
+        except Exception as error:  # noqa: BLE001 -- the boundary of a reader; whoever waits on the queue tells it
+            self._into.put_nowait(error)
             return
-        async for message in subscription.messages:
-            metadata = message.metadata
-            into.put_nowait(
-                Event(
-                    stream=metadata.stream,
-                    sequence=metadata.sequence.stream,
-                    subject=message.subject,
-                    time=metadata.timestamp.astimezone(UTC),
-                    payload=decode(message.subject, message.data),
-                )
+        self._into.put_nowait(None)
+
+    async def _read(self, *, follow: bool) -> bool:
+        """Read until the end (True), or until the connection or the consumer is lost."""
+        try:
+            if self._place is None:
+                self._place = (await self._jetstream.stream_info(self._stream)).state.last_seq + 1
+            return await self._consume(self._place, follow=follow)
+        except nats.js.errors.NotFoundError as error:
+            self._contact.made()
+            if error.err_code != _NO_STREAM:  # the consumer went with its server
+                return False
+            # The stream is made with its first event.
+            self._place = self._place or 1
+            return not follow
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            self._contact.lost(Unavailable(f"NATS: {error!r}"))
+            return False
+
+    async def _consume(self, place: int, *, follow: bool) -> bool:
+        """Take the messages of one consumer: True at the end, False if one of them was lost on its way."""
+        subscription = await self._jetstream.subscribe(
+            self._subject,
+            stream=self._stream,
+            config=api.ConsumerConfig(
+                deliver_policy=api.DeliverPolicy.BY_START_SEQUENCE,
+                opt_start_seq=place,
+                ack_policy=api.AckPolicy.NONE,
+                mem_storage=True,
+                num_replicas=1,
+                inactive_threshold=_FORGOTTEN_S,
+            ),
+        )
+        taken = 0
+        try:
+            info = await subscription.consumer_info()
+            is_at_end = not info.num_pending and not info.delivered.consumer_seq
+            while follow or not is_at_end:
+                self._contact.made()
+                try:
+                    message = await subscription.next_msg(timeout=_LOOK_S)
+                except nats.errors.TimeoutError:
+                    info = await subscription.consumer_info()
+                    if info.delivered.consumer_seq != taken:
+                        return False
+                    is_at_end = not info.num_pending
+                    continue
+                if message.metadata.sequence.consumer != taken + 1:
+                    return False
+                taken += 1
+                self._take(message)
+                is_at_end = not message.metadata.num_pending
+            return True
+        finally:
+            with contextlib.suppress(nats.errors.Error):
+                await subscription.unsubscribe()
+
+    def _take(self, message: Any) -> None:  # noqa: ANN401 -- nats-py has no types
+        metadata = message.metadata
+        self._place = metadata.sequence.stream + 1
+        self._into.put_nowait(
+            Event(
+                stream=metadata.stream,
+                sequence=metadata.sequence.stream,
+                subject=message.subject,
+                time=metadata.timestamp.astimezone(UTC),
+                payload=decode(message.subject, message.data),
             )
-            if not follow and metadata.num_pending == 0:
-                break
-    except nats.js.errors.NotFoundError:
-        # The stream is made with its first event.
-        pass
-    except Exception as error:  # noqa: BLE001 -- the boundary of a reader; whoever waits on the queue tells it
-        into.put_nowait(error)
-        return
-    into.put_nowait(None)
-
-
-async def _has_nothing(subscription: Any) -> bool:  # noqa: ANN401 -- nats-py has no types
-    """Whether the consumer has delivered nothing and has nothing to deliver."""
-    info = await subscription.consumer_info()
-    return bool(info.num_pending == 0 and info.delivered.consumer_seq == 0)
+        )
 
 
 _SUBJECTS = {

@@ -117,8 +117,7 @@ async def logs(session: Session, task_name: str, network: str, attempt: int, *, 
         return task.state in FINAL_STATES
 
     def connection(lost: bool) -> None:  # noqa: FBT001 -- a callback of one fact
-        if lost:
-            session.out.say("connection lost, trying again …")
+        session.out.say("the server does not answer, trying again …" if lost else "the server answers again")
 
     await resumed(lambda: session.client.tasks.ReadLog(request), take, connection, complete)
     if session.out.as_json:

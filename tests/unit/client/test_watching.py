@@ -1,16 +1,23 @@
 """Following a task over connections that break (M5), against a real gRPC server in this process."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+import json
+import os
+import struct
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from loupe import watching
 from loupe.scheduler.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
-from loupe.watching import Curve, TaskView, watch_task
+from loupe.watching import Curve, TaskView, last, resumed, watch_task
 
-from services.kit.errors import NotFound
+from services.kit.errors import NotFound, Unavailable
 from services.kit.grpc_client import connect
 
 POINTS = 40
@@ -119,3 +126,169 @@ def test_a_new_attempt_begins_a_new_curve() -> None:
     curve.add(_points(0, [5, 4, 3]))
     curve.add(_points(0, [6], attempt=2))
     assert curve.losses == [6]
+
+
+async def test_a_watch_that_was_quiet_for_longer_than_its_patience_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Patience is for a server that is away; a task that waits for hours says nothing all the time."""
+    # No silence is shorter.
+    monkeypatch.setattr(watching, "PATIENCE_S", 0)
+    async with _served(_Scheduler(1)) as stub:
+        assert (await last(watch_task(stub, "tasks/1"))).complete
+
+
+class _Calls:
+    """Calls of a stream, each of which does what it was told."""
+
+    def __init__(self, *behaviours: Callable[[], AsyncIterator[int]]) -> None:
+        self.taken: list[int] = []
+        self.told: asyncio.Queue[bool] = asyncio.Queue()
+        self._behaviours = list(behaviours)
+
+    async def watch(self, complete: Callable[[], Awaitable[bool]] | None = None) -> list[bool]:
+        """Read to the end; what was told of the connection."""
+
+        async def always() -> bool:
+            return True
+
+        async with asyncio.timeout(20):
+            await resumed(
+                lambda: self._behaviours.pop(0)() if len(self._behaviours) > 1 else self._behaviours[0](),
+                self.taken.append,
+                self.told.put_nowait,
+                complete or always,
+            )
+        return [self.told.get_nowait() for _ in range(self.told.qsize())]
+
+
+async def _away() -> AsyncIterator[int]:
+    raise Unavailable("GOAWAY received; Error code: 2; Debug Text: Cancelling all calls {http2_error:2}")
+    yield 0
+
+
+async def _lively() -> AsyncIterator[int]:
+    yield 1
+
+
+async def _breaking() -> AsyncIterator[int]:
+    yield 0
+    raise Unavailable("Socket closed")
+
+
+async def test_a_connection_that_is_made_again_at_once_is_not_told() -> None:
+    """Of a restarted server, or a proxy that ends quiet connections, a user need not know."""
+    calls = _Calls(_breaking, _away, _lively)
+    assert await calls.watch() == []
+    assert calls.taken == [0, 1]
+
+
+async def test_a_server_that_stays_away_is_told_in_plain_words_and_not_waited_for_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A script must end some time, and its user must not read what gRPC says to its developers."""
+    monkeypatch.setattr(watching, "PATIENCE_S", 0)
+    monkeypatch.setattr(watching, "SILENT_S", 0)
+    calls = _Calls(_away)
+    with pytest.raises(Unavailable) as caught:
+        await calls.watch()
+    assert [calls.told.get_nowait() for _ in range(calls.told.qsize())] == [True]
+    assert "has not answered" in caught.value.message
+    assert "GOAWAY" not in caught.value.message
+
+
+async def test_a_server_that_is_back_and_has_nothing_to_say_is_told_as_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A quiet task must not look like a lost connection until its next change."""
+    monkeypatch.setattr(watching, "SILENT_S", 0)
+    monkeypatch.setattr(watching, "OPEN_S", 0)
+
+    async def quiet() -> AsyncIterator[int]:
+        while await calls.told.get():
+            pass
+        yield 2
+
+    calls = _Calls(_away, quiet)
+    await calls.watch()
+    assert calls.taken == [2]
+
+
+async def test_a_server_that_goes_away_at_the_end_of_its_stream_does_not_end_the_watch() -> None:
+    """It is asked then whether that was the end; its silence is no answer."""
+    answers = [Unavailable("Connection refused"), False, True]
+
+    async def complete() -> bool:
+        answer = answers.pop(0)
+        if isinstance(answer, Unavailable):
+            raise answer
+        return bool(answer)
+
+    calls = _Calls(_lively)
+    await calls.watch(complete)
+    assert calls.taken == [1, 1, 1]
+
+
+class _Sulking(_Scheduler):
+    """Behind a door that ends the first connection as gRPC's servers do for too many pings."""
+
+    def __init__(self) -> None:
+        super().__init__(1000)
+        self.connections = 0
+
+    async def GetTask(  # noqa: N802 -- the contract's name
+        self, request: task_service_pb2.GetTaskRequest, _: grpc.aio.ServicerContext[Any, Any]
+    ) -> task_pb2.Task:
+        return task_pb2.Task(name=request.name)
+
+    @asynccontextmanager
+    async def behind_the_door(self, port: int) -> AsyncIterator[int]:
+        async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(ConnectionError):
+                while part := await reader.read(65536):
+                    writer.write(part)
+            writer.close()
+
+        async def door(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.connections += 1
+            if self.connections == 1:
+                writer.write(bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))  # SETTINGS
+                await reader.readuntil(b"GetTask")
+                said = struct.pack(">II", 0, 11) + b"too_many_pings"
+                writer.write(bytes([0, 0, len(said), 7, 0, 0, 0, 0, 0]) + said)  # GOAWAY
+                await writer.drain()
+                writer.close()
+                return
+            onward = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.gather(relay(reader, onward[1]), relay(onward[0], writer))
+
+        async with await asyncio.start_server(door, "127.0.0.1", 0) as listening:
+            yield listening.sockets[0].getsockname()[1]
+
+
+async def test_what_grpc_says_of_a_connection_does_not_come_to_the_terminal(tmp_path: Path) -> None:
+    """Its lines are for its developers; a user reads the command's own sentences, and a script none."""
+    scheduler = _Sulking()
+    server = grpc.aio.server()
+    task_service_pb2_grpc.add_TaskServiceServicer_to_server(scheduler, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with asyncio.timeout(60), scheduler.behind_the_door(port) as door:
+        addresses = dict.fromkeys(("registry", "scheduler", "evaluator"), f"127.0.0.1:{door}")
+        (tmp_path / "client.json").write_text(json.dumps({**addresses, "token": "t"}))
+        command = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "loupe.cli", "watch", "tasks/1", "--json", "--data-dir", str(tmp_path)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={name: value for name, value in os.environ.items() if not name.startswith("GRPC_")},
+        )
+        try:
+            out, told = await command.communicate()
+        finally:
+            if command.returncode is None:
+                command.kill()
+                await command.wait()
+        await server.stop(None)
+    assert told.decode() == ""
+    assert json.loads(out)["state"] == "TASK_STATE_COMPLETED"
+    assert scheduler.connections > 1

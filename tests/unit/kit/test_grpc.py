@@ -2,25 +2,30 @@
 
 # ruff: noqa: ASYNC110, PT012, PERF401, D101, D102, S107 -- conditions are awaited with a deadline; tokens are names of roles
 
+import ast
 import asyncio
 import contextlib
 import logging
+import re
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import grpc
 import pytest
 import pytest_asyncio
+from grpc._cython import cygrpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
-from services.kit import errors
+from services.kit import errors, grpc_options
 from services.kit.auth import Principal, Role
 from services.kit.errors import LoupeError
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer, Service
+from tests.support.http2 import http2
 from tests.support.waiting import DEADLINE_S
 
 from .echo_service import NAME, EchoServicer, EchoStub, Text, add_to_server, descriptor
@@ -254,6 +259,59 @@ async def test_a_server_that_stops_lets_calls_end_and_sends_watchers_on(served: 
 async def _say(stub: EchoStub) -> Text:
     answer: Text = await stub.Say(Text(value="wait"))
     return answer
+
+
+def test_grpc_knows_every_option_that_is_set() -> None:
+    """GRPC ignores a name that it does not know: the option looks set, and is not."""
+    root = Path(grpc_options.__file__).parents[2]
+    sources = [
+        path
+        for folder in ("services", "gateway", "client", "deploy", "tests")
+        for path in (root / folder).rglob("*.py")
+    ]
+    written = {
+        node.value: path
+        for path in sources
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.fullmatch(r"grpc\.[a-z0-9_.]+", node.value)
+    }
+    assert "grpc.keepalive_time_ms" in written
+    library = Path(cygrpc.__file__).read_bytes()
+    assert {name: path for name, path in written.items() if name.encode() + b"\0" not in library} == {}
+
+
+@pytest.mark.parametrize("has_call", [True, False], ids=["a quiet call", "no call"])
+async def test_pings_at_the_permitted_pace_never_end_a_connection(
+    monkeypatch: pytest.MonkeyPatch, *, has_call: bool
+) -> None:
+    """A watch of a task that waits for hours says nothing; the pings that keep it must not end it."""
+    # gRPC has no clock to turn: with a permitted interval of nothing, every ping is at the permitted pace.
+    monkeypatch.setattr(grpc_options, "MIN_PING_INTERVAL_MS", 0)
+    servicer = EchoServicer()
+    server = GrpcServer(
+        [Service(servicer, add_to_server, descriptor())], verifier=Tokens(), address="127.0.0.1:0"
+    )
+    async with server, http2(server.port) as connection, asyncio.timeout(20):
+        if has_call:
+            asked = Text(value="endless").SerializeToString()
+            connection.call(f"/{NAME}/Watch", asked, {"authorization": "Bearer viewer"})
+            # What the server sends forgives the pings before it.
+            while b"endless2" not in connection.data:
+                await connection.frame()
+        for _ in range(50):
+            await connection.ping()
+        assert servicer.closed_watches == 0
+
+
+def test_our_own_pings_keep_to_the_permitted_pace() -> None:
+    """A ping may come early after one that was late, and three early ones end the connection."""
+    channel, server = dict(grpc_options.channel_options()), dict(grpc_options.server_options())
+    permitted_ms = server["grpc.http2.min_ping_interval_without_data_ms"]
+    assert channel["grpc.keepalive_time_ms"] >= 2 * permitted_ms
+    # The least that gRPC for Go lets a client ask for.
+    assert 2 * permitted_ms <= 10_000
 
 
 async def test_a_call_survives_a_restart_of_the_server() -> None:

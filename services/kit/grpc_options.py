@@ -1,0 +1,70 @@
+"""What our servers and channels ask of gRPC: the only place that names its options.
+
+gRPC silently ignores a name that it does not know; a test looks for each name in its library.
+"""
+
+import json
+from typing import Final
+
+Option = tuple[str, int | str]
+
+MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
+
+MIN_PING_INTERVAL_MS = 5_000
+"""How often a client may ping, with or without a call. The third ping that comes too early closes the
+connection. The default of gRPC is one ping in five minutes."""
+CLIENT_PING_INTERVAL_MS = 20_000
+"""How often our own channels ping. At least twice the interval that servers permit: after a ping that was
+delayed on its way, the next one seems early."""
+PING_TIMEOUT_MS = 10_000
+
+_RETRIES = json.dumps(
+    {
+        "methodConfig": [
+            {
+                "name": [{}],
+                "retryPolicy": {
+                    "maxAttempts": 5,
+                    "initialBackoff": "0.2s",
+                    "maxBackoff": "2s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ]
+    }
+)
+_BOTH: Final[tuple[Option, ...]] = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.keepalive_timeout_ms", PING_TIMEOUT_MS),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+)
+
+
+def server_options() -> list[Option]:
+    """For a server. It pings its clients too, which finds those that vanished."""
+    return [
+        *_BOTH,
+        # Two servers on one port would share its calls silently.
+        ("grpc.so_reuseport", 0),
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", MIN_PING_INTERVAL_MS),
+    ]
+
+
+def channel_options(*, retries: bool = True) -> list[Option]:
+    """For a channel; `retries`: calls that end UNAVAILABLE are made again, up to five attempts."""
+    options: list[Option] = [
+        *_BOTH,
+        ("grpc.keepalive_time_ms", CLIENT_PING_INTERVAL_MS),
+        # A restarted server is back within a second; the default waits up to two minutes.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
+        ("grpc.enable_retries", int(retries)),
+    ]
+    if retries:
+        options.append(("grpc.service_config", _RETRIES))
+    return options
