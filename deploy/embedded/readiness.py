@@ -3,8 +3,10 @@
 import asyncio
 import http.client
 
-import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from services.kit.errors import LoupeError
+from services.kit.grpc_client import connect
 
 _PROBE_TIMEOUT_S = 1.0
 
@@ -44,9 +46,9 @@ async def serves_grpc(host: str, port: int) -> bool:
     if not await speaks(host, port):
         return False
     try:
-        async with grpc.aio.insecure_channel(f"{host}:{port}") as channel:
+        async with connect(f"{host}:{port}", retries=False) as channel:
             stub = health_pb2_grpc.HealthStub(channel)
             reply = await stub.Check(health_pb2.HealthCheckRequest(), timeout=_PROBE_TIMEOUT_S)
-    except grpc.aio.AioRpcError:
+    except LoupeError:
         return False
     return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)

@@ -38,7 +38,7 @@ def connect(
     credentials: grpc.ChannelCredentials | None = None,
     retries: bool = True,
 ) -> grpc.aio.Channel:
-    """A channel to `address`; connects when first used and again whenever needed.
+    """A channel to `address`, never through a proxy; connects when first used and again whenever needed.
 
     `deadline_s` holds for unary calls that set no timeout of their own; streams have none.
     """

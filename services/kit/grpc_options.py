@@ -58,6 +58,8 @@ def channel_options(*, retries: bool = True) -> list[Option]:
     """For a channel; `retries`: calls that end UNAVAILABLE are made again, up to five attempts."""
     options: list[Option] = [
         *_BOTH,
+        # The environment's proxy is for pip and npm. It does not reach our servers, and must not see tokens.
+        ("grpc.enable_http_proxy", 0),
         ("grpc.keepalive_time_ms", CLIENT_PING_INTERVAL_MS),
         # A restarted server is back within a second; the default waits up to two minutes.
         ("grpc.initial_reconnect_backoff_ms", 100),

@@ -1,5 +1,6 @@
 """The shape that ARCHITECTURE.md describes is the shape of the code."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -36,3 +37,49 @@ def test_the_command_line_starts_without_its_heavy_libraries() -> None:
         "sys.exit(', '.join(sorted({'grpc', 'numpy', 'cv2', 'rich'} & set(sys.modules))) or None)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=_ROOT)
+
+
+def _product() -> list[tuple[str, ast.Module]]:
+    return [
+        (str(path.relative_to(_ROOT)), ast.parse(path.read_text()))
+        for folder in ("services", "gateway", "client", "deploy")
+        for path in (_ROOT / folder).rglob("*.py")
+        if "node_modules" not in path.parts
+    ]
+
+
+def test_no_http_client_that_follows_the_environments_proxy() -> None:
+    """`http_proxy` is there for pip; our servers and the object store are called directly.
+
+    urllib3 and http.client take no settings from the environment.
+    """
+    follow = ("requests", "httpx", "aiohttp", "urllib.request")
+    found = {
+        f"{path}:{node.lineno}"
+        for path, tree in _product()
+        for node in ast.walk(tree)
+        for name in _imported(node)
+        if name.startswith(tuple(f"{module}." for module in follow))
+    }
+    assert found == set()
+
+
+def test_only_the_kit_makes_channels() -> None:
+    """A channel made elsewhere has none of our options: it asks a proxy, and does not find a dead server."""
+    makers = {
+        path
+        for path, tree in _product()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in {"insecure_channel", "secure_channel"}
+    }
+    assert makers == {"services/kit/grpc_client.py"}
+
+
+def _imported(node: ast.AST) -> list[str]:
+    match node:
+        case ast.Import():
+            return [f"{alias.name}." for alias in node.names]
+        case ast.ImportFrom():
+            return [f"{node.module or ''}.{alias.name}." for alias in node.names]
+        case _:
+            return []

@@ -19,7 +19,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import grpc
 import psutil
 from loupe.evaluator.v1 import (
     report_pb2,
@@ -92,7 +91,7 @@ async def _evaluator(
         *(sys.executable, "-m", "services.evaluator"), env={**os.environ, **import_path(), **settings}
     )
     try:
-        async with grpc.aio.insecure_channel(address) as channel:
+        async with connect(address) as channel:
             await asyncio.wait_for(channel.channel_ready(), 120)
         yield address, psutil.Process(process.pid)
     finally:

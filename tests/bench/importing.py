@@ -19,7 +19,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import grpc
 import numpy as np
 import urllib3
 from loupe.client import AsyncLoupe
@@ -30,6 +29,7 @@ from PIL import Image
 from deploy.embedded.loupe_processes import import_path
 from deploy.embedded.ports import HOST, assign
 from deploy.embedded.servers import EmbeddedServers
+from services.kit.grpc_client import connect
 from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
 from services.kit.settings import load
 
@@ -74,7 +74,7 @@ async def registry(servers: EmbeddedServers, bucket: dict[str, str]) -> AsyncIte
         stdout=asyncio.subprocess.DEVNULL,
     )
     try:
-        async with grpc.aio.insecure_channel(address) as channel:
+        async with connect(address) as channel:
             await asyncio.wait_for(channel.channel_ready(), 60)
         profile = Profile(
             registry_address=address,

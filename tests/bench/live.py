@@ -141,7 +141,9 @@ async def _step_to_reader(
 async def _losses(profile: Profile, task: str) -> AsyncIterator[tuple[int, int]]:
     """The first iteration and the number of points of every event."""
     async with (
-        httpx.AsyncClient(timeout=30, headers={"Authorization": f"Bearer {profile.token}"}) as client,
+        httpx.AsyncClient(
+            timeout=30, headers={"Authorization": f"Bearer {profile.token}"}, trust_env=False
+        ) as client,
         client.stream("GET", f"http://{profile.gateway_address}/v1/{task}/loss:watch") as response,
     ):
         async for line in response.aiter_lines():

@@ -23,6 +23,12 @@ CODES = ["TPFIP", "TTFBS", "TTMUD", "TGGS0", "TPOTS", "TSFAS", "TSDFS"]
 IMAGE = "surface-classification@v3.1"
 COMMAND_TIMEOUT_S = 400
 """Generous: on a crowded machine importing torch alone takes half a minute."""
+PROXIES = {
+    variable: "http://127.0.0.1:9"
+    for name in ("http_proxy", "https_proxy", "grpc_proxy", "all_proxy")
+    for variable in (name, name.upper())
+}
+"""As a fab's shell has them, for pip; nobody listens there."""
 TRAINING = ["--set", "max_iter=20", "--set", "batch_size=8", "--set", "base_lr=0.02"]
 
 
@@ -50,7 +56,7 @@ class Loupe:
     def __call__(self, *arguments: str | Path, token: str = "", language: str = "C.UTF-8") -> Done:
         """Run it to its end."""
         environ = {name: value for name, value in os.environ.items() if not name.startswith("LOUPE_")}
-        environ |= {"LOUPE_DATA_DIR": str(self.data_dir), "LC_ALL": language}
+        environ |= {"LOUPE_DATA_DIR": str(self.data_dir), "LC_ALL": language, **PROXIES}
         if token:
             environ["LOUPE_TOKEN"] = token
         done = subprocess.run(
@@ -73,7 +79,10 @@ def loupe() -> Iterator[Loupe]:
     """A running stack with an image version small enough for tests: 32 pixels."""
     root = Path(tempfile.mkdtemp(prefix="loupe-e2e-"))
     try:
-        stack.up(root, detach=True, trainers=1, evaluators=1)
+        with pytest.MonkeyPatch.context() as shell:
+            for name, value in PROXIES.items():
+                shell.setenv(name, value)
+            stack.up(root, detach=True, trainers=1, evaluators=1)
         asyncio.run(_small_image(root))
         yield Loupe(root)
     finally:

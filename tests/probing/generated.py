@@ -64,6 +64,7 @@ def probe(
     ]
     outcome = Outcome(operations=len(operations))
     with requests.Session() as session:
+        session.trust_env = False  # a proxy of the environment
         session.headers["Authorization"] = f"Bearer {token}"
         sender = _Sender(session, base_url, outcome)
         for place, operation in enumerate(operations):

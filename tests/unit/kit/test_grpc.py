@@ -20,6 +20,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
+from deploy.embedded.readiness import serves_grpc
 from services.kit import errors, grpc_options
 from services.kit.auth import Principal, Role
 from services.kit.errors import LoupeError
@@ -259,6 +260,21 @@ async def test_a_server_that_stops_lets_calls_end_and_sends_watchers_on(served: 
 async def _say(stub: EchoStub) -> Text:
     answer: Text = await stub.Say(Text(value="wait"))
     return answer
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["http_proxy", "https_proxy", "grpc_proxy", "all_proxy"],
+)
+async def test_no_call_goes_through_the_environments_proxy(
+    served: Served, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """It is there for pip, and does not reach servers inside; nor must it see their tokens."""
+    for name in (variable, variable.upper()):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    async with served.stub(retries=False) as stub:
+        assert (await stub.Who(Text())).value == "admin"
+    assert await serves_grpc("127.0.0.1", served.server.port)
 
 
 def test_grpc_knows_every_option_that_is_set() -> None:
