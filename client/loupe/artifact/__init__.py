@@ -3,6 +3,8 @@
 from loupe.artifact import Artifact
 artifact = Artifact("panel-surface-v3.01.zip")
 print(artifact.predict("image.png").code)
+
+A package is a program: opening it runs the library in it, with your rights. Open only what you trust.
 """
 
 from loupe.artifact.binding import ArtifactError, Image

@@ -2,7 +2,6 @@
 
 import ctypes as c
 import tempfile
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -25,13 +24,11 @@ from loupe.artifact.binding import (
     check,
     load,
 )
+from loupe.unpacking import LIBRARY, NotAPackage, unpack
 from numpy.typing import NDArray
 
 from services.vision.images import decode
 
-LIBRARY = "libCsotArtifact.so"
-ENTRIES = frozenset({"models.xbin", LIBRARY, "config.yaml"})
-_MOST_BYTES = 8 * 2**30
 _WAYS = ("softmax", "feature_distance", "region")
 _RESOLUTIONS = ("", "RESOLUTION_TOO_LOW", "ASPECT_RATIO", "RESOLUTION_OFF_NOMINAL")
 
@@ -75,23 +72,36 @@ class Prediction:
 
 
 class Artifact:
-    """An open package. Threads may share it; `close` ends it, as leaving a `with` does."""
+    """An open package. Threads may share it; `close` ends it, as leaving a `with` does.
 
-    def __init__(self, package: str | PathLike[str], *, threads: int = 1) -> None:
-        """Opens a zip, or the folder of an unpacked one. Raises ArtifactError."""
+    A package is a program: opening it runs the library in it, with your rights. Open only what you trust,
+    such as a file that `loupe export` saved or `loupe verify` found to be the registry's.
+    """
+
+    def __init__(
+        self, package: str | PathLike[str], *, threads: int = 1, library: str | PathLike[str] | None = None
+    ) -> None:
+        """Opens a zip, or the folder of an unpacked one. Raises ArtifactError.
+
+        `library` is a libCsotArtifact.so to run instead of the package's own, which then is not loaded.
+        """
         self._handle = c.c_void_p()
         self._unpacked: tempfile.TemporaryDirectory[str] | None = None
         path = Path(package)
         if not path.is_dir():
             self._unpacked = tempfile.TemporaryDirectory(prefix="loupe-artifact-")
             try:
-                _unpack(path, Path(self._unpacked.name))
-            except BaseException:
+                unpack(path, Path(self._unpacked.name))
+            except BaseException as error:
                 self._unpacked.cleanup()
+                if isinstance(error, NotAPackage):
+                    raise ArtifactError("CSOT_CORRUPT", str(error)) from error
+                if isinstance(error, FileNotFoundError):
+                    raise ArtifactError("CSOT_NOT_FOUND", f"{path} is not there") from error
                 raise
             path = Path(self._unpacked.name)
         try:
-            self._library = load((path / LIBRARY).absolute())
+            self._library = load((Path(library) if library else path / LIBRARY).absolute())
             options = Options(c.sizeof(Options), threads, 0)
             status = self._library.csot_open(str(path).encode(), c.byref(options), c.byref(self._handle))
             check(self._library, status)
@@ -193,25 +203,6 @@ class Artifact:
             filters_resolution=bool(raw.filters_resolution),
             kernels=raw.kernels.decode(),
         )
-
-
-def _unpack(package: Path, folder: Path) -> None:
-    """Exactly the three entries of a package, into a new folder."""
-    try:
-        with zipfile.ZipFile(package) as zipped:
-            entries = zipped.infolist()
-            if sorted(entry.filename for entry in entries) != sorted(ENTRIES):
-                raise ArtifactError(
-                    "CSOT_CORRUPT",
-                    f"{package} is not a package: it must have exactly {', '.join(sorted(ENTRIES))}",
-                )
-            if sum(entry.file_size for entry in entries) > _MOST_BYTES:
-                raise ArtifactError("CSOT_CORRUPT", f"{package} unpacks to more than any package has")
-            zipped.extractall(folder)
-    except FileNotFoundError as error:
-        raise ArtifactError("CSOT_NOT_FOUND", f"{package} is not there") from error
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
-        raise ArtifactError("CSOT_CORRUPT", f"{package} cannot be unpacked: {error}") from error
 
 
 def _pixels(image: Image) -> NDArray[np.uint8]:

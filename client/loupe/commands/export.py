@@ -1,7 +1,6 @@
 """`loupe export` and `loupe verify`."""
 
 import asyncio
-import hashlib
 import importlib.util
 import json
 import sys
@@ -19,6 +18,7 @@ from loupe.failures import Refused
 from loupe.registry.v1 import model_pb2, model_service_pb2
 from loupe.rendering import facts, human_bytes, is_for_people, message_json
 from loupe.saving import linked, save_bytes
+from loupe.verifying import Candidate, candidate
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 _IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
@@ -103,7 +103,12 @@ async def save_package(
 @click.option("--version", "against", metavar="MODEL@VERSION", help="Default what the package says it is.")
 @remote
 async def verify(session: Session, package: Path, images: tuple[Path, ...], against: str | None) -> None:
-    """Predict IMAGES (files, or folders with all that is below) with a package and with the released version.
+    """Compare a package with the registry's record, then its predictions with the released version's.
+
+    IMAGES are files, or folders with all that is below. A package is a program: where its library or networks
+    are not those on record, it is refused by name before anything of it runs. config.yaml may differ, for an
+    operator may change it. Where no package of the version is on record, or with --version of another model,
+    only the networks are compared, in this machine's own library; that in the package is not checked.
 
     Prints the largest difference. Exit code 1 if they are not the same model: another code anywhere, a score
     more than 1e-4 away, or more than 0.1 % of the masks' pixels. Runs here, and needs torch.
@@ -117,20 +122,25 @@ async def verify(session: Session, package: Path, images: tuple[Path, ...], agai
     files = sorted(_files(images))
     if not files:
         raise Refused(f"there is no image in {', '.join(map(str, images))}")
-    found = await session.client.models.GetModelVersion(
-        model_service_pb2.GetModelVersionRequest(name=names.model_version(against or _named_in(package)))
-    )
-    link = await session.client.models.LinkWeights(model_service_pb2.LinkWeightsRequest(name=found.name))
     with TemporaryDirectory(prefix="loupe-verify-") as folder:
+        its = await candidate(session.client, package, against, Path(folder))
+        link = await session.client.models.LinkWeights(
+            model_service_pb2.LinkWeightsRequest(name=its.version.name)
+        )
         weights = Path(folder) / "weights.safetensors"
         await save_bytes(weights, linked(link.url, "the weights"), sha256=link.sha256)
         session.out.say(f"predicting {len(files)} images with both")
-        result = await _compared(package, weights, files)
-    released = await asyncio.to_thread(_is_released, package, found)
-    answer: dict[str, Any] = {"modelVersion": found.name, "isReleasedFile": released, **result}
+        result = await _compared(its, weights, files)
+    answer: dict[str, Any] = {
+        "modelVersion": its.version.name,
+        "isReleasedFile": its.is_released_file,
+        "isLibraryChecked": its.is_on_record,
+        "changedFiles": list(its.changed),
+        **result,
+    }
     session.out.answer(answer, facts(_told(answer)))
     if not result["agrees"]:
-        raise Refused(f"{package} does not say what {names.short(found.name)} says")
+        raise Refused(f"{package} does not say what {names.short(its.version.name)} says")
 
 
 def _files(images: Iterable[Path]) -> Iterator[Path]:
@@ -144,29 +154,11 @@ def _files(images: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
-def _named_in(package: Path) -> str:
-    from loupe.artifact import Artifact, ArtifactError  # noqa: PLC0415 -- OpenCV would slow every command's start
-
-    try:
-        with Artifact(package) as artifact:
-            return f"{artifact.description.model}@{artifact.description.version}"
-    except ArtifactError as error:
-        raise Refused(f"{package}: {error}") from error
-
-
-def _is_released(package: Path, version: model_pb2.ModelVersion) -> bool:
-    """Whether it is the very file that the registry has on record, config.yaml as it was."""
-    if not package.is_file():
-        return False
-    with package.open("rb") as source:
-        found = hashlib.file_digest(source, "sha256").hexdigest()
-    return found in {one.sha256 for one in version.packages}
-
-
-async def _compared(package: Path, weights: Path, images: list[Path]) -> dict[str, Any]:
+async def _compared(its: Candidate, weights: Path, images: list[Path]) -> dict[str, Any]:
     """In a process of its own: torch stays out of this one."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.evaluator.packaging.verify", str(package), str(weights)),
+        *(sys.executable, "-m", "services.evaluator.packaging.verify", str(its.folder), str(weights)),
+        *(() if its.is_on_record else ("--local-library",)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -182,9 +174,10 @@ def _told(answer: dict[str, Any]) -> dict[str, str]:
     others = answer["otherCodes"]
     return {
         "version": names.short(answer["modelVersion"]),
-        "released file": "yes, the registry's SHA-256"
-        if answer["isReleasedFile"]
-        else "no: another SHA-256 than the registry's",
+        "released file": _file_told(answer),
+        "library": "the registry's"
+        if answer["isLibraryChecked"]
+        else "NOT checked and not run: the networks ran in this machine's own",
         "images": f"{answer['images']} compared"
         + (f", {len(answer['unreadable'])} unreadable" if answer["unreadable"] else ""),
         "other codes": str(len(others))
@@ -193,5 +186,20 @@ def _told(answer: dict[str, Any]) -> dict[str, str]:
         f"{answer['scoreTolerance']:g} allowed",
         "mask disagreement": f"{answer['maskDisagreement']:.2%} of pixels, "
         f"{answer['maskTolerance']:.1%} allowed",
-        "verdict": "the same model" if answer["agrees"] else "NOT the same model",
+        "verdict": _verdict(answer),
     }
+
+
+def _file_told(answer: dict[str, Any]) -> str:
+    if answer["isReleasedFile"]:
+        return "yes, the registry's SHA-256"
+    if not answer["isLibraryChecked"]:
+        return "no: the registry has no package of this version on record to compare with"
+    changed = ", ".join(answer["changedFiles"])
+    return f"no: {changed} was changed" if changed else "no, but each of its files is the registry's"
+
+
+def _verdict(answer: dict[str, Any]) -> str:
+    if not answer["agrees"]:
+        return "NOT the same model"
+    return "the same model" if answer["isLibraryChecked"] else "the same networks; the library is NOT checked"

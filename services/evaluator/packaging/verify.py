@@ -2,7 +2,10 @@
 
 Imports torch: for a worker's child or a process of its own, never a service.
 
-    python -m services.evaluator.packaging.verify PACKAGE WEIGHTS < '["image.png", …]'
+    python -m services.evaluator.packaging.verify PACKAGE WEIGHTS [--local-library] < '["image.png", …]'
+
+With --local-library the package's networks run in the library that this machine built; the package's own
+library is not loaded.
 """
 
 import hashlib
@@ -20,6 +23,8 @@ from loupe.artifact import Artifact, ArtifactError
 from loupe.artifact import Prediction as PackagePrediction
 
 from services.evaluator.measuring.predict import NotPredicted, Prediction, predict
+from services.evaluator.packaging import native_library
+from services.evaluator.packaging.faults import CannotBuild
 from services.vision.faults import Fault
 from services.vision.images import decode
 from services.vision.pack import PackCache
@@ -83,15 +88,19 @@ class Verification:
         )
 
 
-def verify(package: Path, weights: Weights, images: Sequence[Path]) -> Verification:
+def verify(
+    package: Path, weights: Weights, images: Sequence[Path], *, library: Path | None = None
+) -> Verification:
     """Predicts with both. The package's filter of resolutions must be off, or its images conform.
+
+    Runs the library in the package, which must be trusted, unless another `library` is given.
 
     Raises ArtifactError for a package that does not open, and Fault for weights that do not predict.
     """
     differences: list[Difference] = []
     unreadable: list[tuple[Path, str]] = []
     released = zip(images, _released(weights, images), strict=True)
-    with Artifact(package) as artifact:
+    with Artifact(package, library=library) as artifact:
         while together := list(islice(released, _BATCH)):
             readable = [(path, its) for path, its in together if isinstance(its, Prediction)]
             unreadable += [(path, its.message) for path, its in together if isinstance(its, NotPredicted)]
@@ -142,8 +151,9 @@ def main() -> int:
     package, weights = (Path(argument) for argument in sys.argv[1:3])
     images = [Path(path) for path in json.load(sys.stdin)]
     try:
-        result = verify(package, load_weights(weights), images)
-    except (ArtifactError, Fault) as error:
+        library = native_library.library() if "--local-library" in sys.argv[3:] else None
+        result = verify(package, load_weights(weights), images, library=library)
+    except (ArtifactError, CannotBuild, Fault) as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command
         return 1
     told = {

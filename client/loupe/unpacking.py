@@ -1,0 +1,124 @@
+"""The files of a package in a folder of their own. Nothing here runs or loads them."""
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+LIBRARY = "libCsotArtifact.so"
+MODELS = "models.xbin"
+CONFIG = "config.yaml"
+ENTRIES = frozenset({MODELS, LIBRARY, CONFIG})
+_MOST_BYTES = 8 * 2**30
+_MOST_CONFIG_BYTES = 2**20
+
+
+class NotAPackage(ValueError):
+    """The message says why."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A private copy of a package, and the hashes of the bytes that were copied."""
+
+    folder: Path
+    sha256: str
+    """Of the zip; empty for a folder."""
+    files: Mapping[str, str]
+    """SHA-256 by name."""
+
+    @property
+    def model_version(self) -> str:
+        """What config.yaml says it is: `MODEL@VERSION`. NotAPackage if it says nothing."""
+        with (self.folder / CONFIG).open("rb") as source:
+            return _named(source.read(_MOST_CONFIG_BYTES))
+
+
+def unpack(package: Path, folder: Path) -> None:
+    """Exactly the three entries of a zip, into a folder. NotAPackage, or FileNotFoundError."""
+    with _opened(package) as source:
+        _unpack(source, folder, str(package))
+
+
+def copy(package: Path, folder: Path) -> Contents:
+    """A zip, or the folder of an unpacked one, into a new folder. NotAPackage, or FileNotFoundError.
+
+    What is hashed is the copy: whoever may write to the package cannot change it between check and use.
+    """
+    folder.mkdir(mode=0o700)
+    sha256 = ""
+    if package.is_dir():
+        for name in sorted(ENTRIES):
+            with _opened(package / name) as source, (folder / name).open("xb") as target:
+                shutil.copyfileobj(source, target)
+    else:
+        zipped = folder / "package.zip"
+        with _opened(package) as source, zipped.open("xb") as target:
+            shutil.copyfileobj(source, target)
+        sha256 = _sha256(zipped)
+        with zipped.open("rb") as source:
+            _unpack(source, folder, str(package))
+        zipped.unlink()
+    return Contents(folder, sha256, {name: _sha256(folder / name) for name in sorted(ENTRIES)})
+
+
+def _opened(path: Path) -> IO[bytes]:
+    # Without waiting: a named pipe that nobody writes to would hang it.
+    source = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    status = os.fstat(source.fileno())
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
+        source.close()
+        raise NotAPackage(f"{path} is no file that a package may have")
+    return source
+
+
+def _unpack(source: IO[bytes], folder: Path, package: str) -> None:
+    try:
+        with zipfile.ZipFile(source) as zipped:
+            if fault := _fault(zipped.infolist()):
+                raise NotAPackage(f"{package} {fault}")  # noqa: TRY301 -- passed on below
+            # A link among them becomes a file with the link's text.
+            zipped.extractall(folder)
+    except NotAPackage:
+        raise
+    # RuntimeError: encrypted, or compressed in a way that is not known here.
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError) as error:
+        raise NotAPackage(f"{package} cannot be unpacked: {error}") from error
+
+
+def _fault(entries: list[zipfile.ZipInfo]) -> str:
+    if sorted(entry.filename for entry in entries) != sorted(ENTRIES):
+        return f"is not a package: it must have exactly {', '.join(sorted(ENTRIES))}"
+    if sum(entry.file_size for entry in entries) > _MOST_BYTES:
+        return "unpacks to more than any package has"
+    return ""
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
+
+
+def _named(config: bytes) -> str:
+    """`name` and `version` below the line `model:`, as JSON's texts."""
+    lines = iter(config.decode(errors="replace").splitlines())
+    found: dict[str, str] = {}
+    if "model:" in lines:
+        for line in lines:
+            if not line.startswith("  "):
+                break
+            key, _, value = line.strip().partition(": ")
+            found.setdefault(key, value)
+    try:
+        name, version = json.loads(found["name"]), json.loads(found["version"])
+    except (KeyError, ValueError):
+        name = version = None
+    if not isinstance(name, str) or not isinstance(version, str):
+        raise NotAPackage(f"{CONFIG} does not say which version of which model it is")
+    return f"{name}@{version}"

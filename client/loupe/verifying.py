@@ -1,0 +1,87 @@
+"""Whether a package may be run: its bytes compared with the registry's record, before any of it is loaded."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loupe import names
+from loupe.failures import Refused
+from loupe.registry.v1 import model_pb2, model_service_pb2
+from loupe.saving import linked, save_bytes
+from loupe.unpacking import CONFIG, Contents, NotAPackage, copy
+
+from services.kit.errors import NotFound
+
+if TYPE_CHECKING:
+    from loupe.client import AsyncLoupe
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A private copy of a package, and what the registry says of its bytes."""
+
+    folder: Path
+    version: model_pb2.ModelVersion
+    """The version that it is compared with."""
+    is_on_record: bool
+    """Whether the registry has a package of this version. Without one the library must not be run."""
+    changed: tuple[str, ...] = ()
+    """Files that are not the registry's; at most config.yaml, which an operator may change."""
+    is_released_file: bool = False
+    """Whether it is the registry's zip, byte for byte."""
+
+
+async def candidate(client: "AsyncLoupe", package: Path, against: str | None, folder: Path) -> Candidate:
+    """Copy a package into an empty private folder and compare the copy with the registry's record.
+
+    The version is `against`, else the one that the package names. Refused, by name, where the library or the
+    networks are not the registry's.
+    """
+    try:
+        contents = await asyncio.to_thread(copy, package, folder / "package")
+        claimed = names.model_version(contents.model_version)
+    except (NotAPackage, names.BadName) as error:
+        raise Refused(f"{package}: {error}") from error
+    except OSError as error:
+        raise Refused(f"{error.filename or package} cannot be read: {error.strerror}") from error
+    version = await client.models.GetModelVersion(
+        model_service_pb2.GetModelVersionRequest(name=names.model_version(against) if against else claimed)
+    )
+    is_what_it_claims = against is None or version.name == claimed
+    link = await _record(client, version.name) if is_what_it_claims else None
+    if link is None:
+        return Candidate(contents.folder, version, is_on_record=False)
+    if contents.sha256 == link.package.sha256:
+        return Candidate(contents.folder, version, is_on_record=True, is_released_file=True)
+    recorded = await _downloaded(link, folder)
+    unlike = [name for name in contents.files if contents.files[name] != recorded.files[name]]
+    told = [
+        f"{name} has SHA-256 {contents.files[name]}, the registry's {recorded.files[name]}"
+        for name in unlike
+        if name != CONFIG
+    ]
+    if told:
+        raise Refused(
+            f"{package} is not the package of {names.short(version.name)}; nothing of it was run:\n"
+            + "\n".join(told)
+        )
+    return Candidate(contents.folder, version, is_on_record=True, changed=tuple(unlike))
+
+
+async def _record(client: "AsyncLoupe", version: str) -> model_service_pb2.LinkPackageResponse | None:
+    try:
+        link: model_service_pb2.LinkPackageResponse = await client.models.LinkPackage(
+            model_service_pb2.LinkPackageRequest(name=version, format=model_pb2.PACKAGE_FORMAT_CSOT_ARTIFACT)
+        )
+    except NotFound as error:
+        if error.reason != "NOT_EXPORTED":
+            raise
+        return None
+    return link
+
+
+async def _downloaded(link: model_service_pb2.LinkPackageResponse, folder: Path) -> Contents:
+    zipped = folder / "recorded.zip"
+    await save_bytes(zipped, linked(link.url, link.file_name), sha256=link.package.sha256)
+    return await asyncio.to_thread(copy, zipped, folder / "recorded")
