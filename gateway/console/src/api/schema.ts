@@ -2393,7 +2393,7 @@ export interface components {
             sha256: string;
             /**
              * @description Of the resolution filter: RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL; of a file that could not be read
-             *     (D4): EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED.
+             *     (D4): EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, BAD_MASK.
              */
             reason: string;
             message: string;
@@ -2871,7 +2871,7 @@ export interface components {
             decidedBy: components["schemas"]["DecidedBy"];
             /**
              * @description For NONCONFORMING, as a training's NonconformingSample has it: RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL;
-             *     EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED.
+             *     EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, BAD_MASK.
              */
             reason: string;
             message: string;

@@ -729,7 +729,7 @@ class NonconformingSample(_message.Message):
     sha256: _builtins.str
     reason: _builtins.str
     """Of the resolution filter: RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL; of a file that could not be read
-    (D4): EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED.
+    (D4): EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, BAD_MASK.
     """
     message: _builtins.str
     width: _builtins.int
