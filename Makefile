@@ -22,7 +22,7 @@ define library
 		echo 'Packages cannot be exported (see above); everything else works.'
 endef
 
-# torch and torchvision are resolved in one call: DECISIONS.md 2.
+# torch and torchvision are resolved in one call: docs/decisions/0002.
 $(VENV)/.run: $(VENV)/bin/python pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train]'
 	$(library)

@@ -1,4 +1,4 @@
-"""Deletes predicted masks that no report names any more (T7, DECISIONS.md 20)."""
+"""Deletes predicted masks that no report names any more (T7, docs/decisions/0020)."""
 
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta

@@ -124,7 +124,7 @@ class Leader:
             stdin=subprocess.DEVNULL,
             env={**os.environ, **meeting, EVENT_FD: str(write_fd)},
             pass_fds=(write_fd,),
-            preexec_fn=DieWithParent(),  # noqa: PLW1509 - DECISIONS.md 13
+            preexec_fn=DieWithParent(),  # noqa: PLW1509 - docs/decisions/0013
         )
         os.close(write_fd)
         self._others.append(other)

@@ -82,7 +82,7 @@ def calibrate_ordinary(
 
     `told` is what each sample counts as where no region decides. All ordinary codes share the least area with
     the best macro F1 among those by which no fewer samples are right than without: one of their own for each
-    fits the few samples that a rare code has, and costs accuracy on others (DECISIONS.md 33).
+    fits the few samples that a rare code has, and costs accuracy on others (docs/decisions/0033).
     """
     # Of equal confidences the first counts here, and the greatest name in RegionRule.decide.
     names = sorted({*truth, *told, *known, *rule.min_area_px}, reverse=True)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from services.vision.faults import BadOrder
 
 SEGMENTER = "UNet-24"
-"""What a task trains: DECISIONS.md has what it was measured against."""
+"""What a task trains: docs/decisions/0026 has what it was measured against."""
 _WIDTHS = (24, 40, 64, 128, 192)
 """Channels at a half, a quarter, … of the image's size: two convolutions where it is large must be cheap."""
 _COMMON = 0.95
