@@ -21,7 +21,7 @@ import torch
 from services.trainer.training.session import run
 from services.vision.channel import Stopped
 from services.vision.pack import PackCache
-from tests.support.training import RecordingChannel, small_data_set, train_order
+from tests.support.training import RecordingChannel, in_float64, small_data_set, train_order
 
 GOLDEN = Path(__file__).parent / "loss_resnet18_32px.json"
 ITERATIONS = 16
@@ -45,9 +45,8 @@ def order(data_set):
 
 @pytest.fixture
 def float64():
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
+    with in_float64():
+        yield
 
 
 @pytest.mark.usefixtures("float64")

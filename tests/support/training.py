@@ -3,12 +3,15 @@
 import hashlib
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import torch
 
 from services.vision.channel import Stopped
 from services.vision.samples import DirectoryObjects
@@ -143,6 +146,16 @@ def train_order(manifest: str, **changes: Any) -> dict[str, Any]:
         "certificate": {"image_version": "surface-classification@v3.0"},
         "threads": 1,
     } | changes
+
+
+@contextmanager
+def in_float64() -> Iterator[None]:
+    """Networks and images are made in float64: training multiplies rounding by millions within ten steps."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 class RecordingChannel:
