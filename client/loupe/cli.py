@@ -5,6 +5,7 @@ reached.
 """
 
 import importlib
+import io
 import os
 import sys
 from typing import NoReturn
@@ -144,6 +145,10 @@ def main() -> None:
     # gRPC writes lines of its own to stderr, for example about a connection that the server ended. What a
     # user can act on comes as an error of the call. gRPC reads this variable when it is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    for stream in (sys.stdout, sys.stderr):
+        # Logs and sentences may hold what the terminal's encoding lacks, such as Chinese in Latin-1.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         loupe()
     except BrokenPipeError:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Protocol
 
 from loupe import mask_files
+from loupe.text import as_utf8
 from loupe.walking import LeftOut, Walk, fault_of, read_file, walk
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
@@ -319,16 +320,16 @@ def _read_code(
     parted = mask_files.part(path for path in direct if path.suffix.lower() in IMAGE_SUFFIXES)
     samples = [
         FoundSample(
-            f"{code}/{image.name}",
+            f"{code}/{as_utf8(image.name)}",
             image,
             mask.file if mask else None,
             mask_is_guess=mask is not None and mask.is_guess,
-            origin=f"{name}/{image.name}",
+            origin=f"{name}/{as_utf8(image.name)}",
         )
         for image, mask in parted.pictures
     ]
     left_out.extend(
-        LeftOut(f"{name}/{item.file.name}", item.reason, item.message) for item in parted.doubtful
+        LeftOut(f"{name}/{as_utf8(item.file.name)}", item.reason, item.message) for item in parted.doubtful
     )
     return samples, left_out
 

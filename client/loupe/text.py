@@ -1,5 +1,6 @@
 """Names and sentences from outside, so that they can be written and read."""
 
+import os
 import re
 import unicodedata
 
@@ -9,6 +10,14 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 def encodable(text: str) -> str:
     r"""Text that can be written as UTF-8: a byte of a file's name that is none becomes `\xb2`."""
     return _SURROGATES.sub(lambda found: _escaped(found[0]), text)
+
+
+def as_utf8(name: str) -> str:
+    """A file's name as its bytes say it in UTF-8, whatever encoding the terminal's locale asks for.
+
+    The same folder has the same names from every terminal. Bytes that are no UTF-8 become lone surrogates.
+    """
+    return os.fsencode(name).decode("utf-8", "surrogateescape")
 
 
 def visible(text: str) -> str:
@@ -22,7 +31,7 @@ def visible(text: str) -> str:
 
 
 def _is_visible(character: str) -> bool:
-    return character.isprintable() or character in "\n\t" or unicodedata.category(character) == "Zs"
+    return character.isprintable() or character == "\n" or unicodedata.category(character) == "Zs"
 
 
 def _escaped(character: str) -> str:

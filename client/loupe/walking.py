@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
-from loupe.text import encodable
+from loupe.text import as_utf8, encodable
 
 _KINDS = (
     (stat.S_ISFIFO, "a named pipe"),
@@ -57,11 +57,11 @@ def walk(folder: Path) -> Walk:
     folders: set[str] = set()
     left_out: list[LeftOut] = []
     root = Path(os.path.realpath(folder))
-    waiting = [""]
+    waiting = [("", folder)]
     while waiting:
-        place = waiting.pop()
+        place, directory = waiting.pop()
         try:
-            entries = [entry.name for entry in (folder / place).iterdir()]
+            entries = list(directory.iterdir())
         except OSError as error:
             if not place:
                 raise
@@ -69,12 +69,12 @@ def walk(folder: Path) -> Walk:
             continue
         if place and not _is_hidden(place):
             folders.add(place)
-        for entry in entries:
+        for path in entries:
+            entry = as_utf8(path.name)
             name = f"{place}/{entry}" if place else entry
-            path = folder / name
             found = _kind(path, root)
             if found == "folder":
-                waiting.append(name)
+                waiting.append((name, path))
                 continue
             fault = _name_fault(name) or found
             if fault is None:

@@ -238,8 +238,9 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
         if items:
             by_reason = ", ".join(f"{count} {reason}" for reason, count in _by_reason(items).items())
             parts += ["", Text(f"{title}: {by_reason}", style="yellow")]
-            parts.append(table("FILE", "REASON", "", rows=_some_of_each(items)))
-            if len(items) > _SHOWN:
+            shown_items = _some_of_each(items)
+            parts.append(table("FILE", "REASON", "", rows=shown_items))
+            if len(items) > len(shown_items):
                 parts.append(Text(f"{len(items)} in all; --json lists every one", style="dim"))
     if result.ambiguous:
         parts += ["", Text("the same pixels under two codes", style="yellow")]

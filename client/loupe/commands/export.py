@@ -139,6 +139,8 @@ async def verify(session: Session, package: Path, images: tuple[Path, ...], agai
         **result,
     }
     session.out.answer(answer, facts(_told(answer)))
+    if not result["images"]:
+        raise Refused(f"none of the {len(files)} images could be read, so nothing was compared")
     if not result["agrees"]:
         raise Refused(f"{package} does not say what {names.short(its.version.name)} says")
 
@@ -150,8 +152,10 @@ def _files(images: Iterable[Path]) -> Iterator[Path]:
                 is_mask = below.name.endswith(".mask.png")
                 if below.suffix.lower() in _IMAGES and below.is_file() and not is_mask:
                     yield below
-        else:
+        elif path.is_file():
             yield path
+        else:
+            raise Refused(f"{path} is no regular file")
 
 
 async def _compared(its: Candidate, weights: Path, images: list[Path]) -> dict[str, Any]:
@@ -201,5 +205,5 @@ def _file_told(answer: dict[str, Any]) -> str:
 
 def _verdict(answer: dict[str, Any]) -> str:
     if not answer["agrees"]:
-        return "NOT the same model"
+        return "NOT the same model" if answer["images"] else "nothing was compared"
     return "the same model" if answer["isLibraryChecked"] else "the same networks; the library is NOT checked"

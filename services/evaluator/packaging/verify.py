@@ -80,9 +80,10 @@ class Verification:
 
     @property
     def agrees(self) -> bool:
-        """Whether it may be loaded: the same codes, scores within 1e-4, masks within 0.1 %."""
+        """Whether it may be loaded: images, and the same codes, scores within 1e-4, masks within 0.1 %."""
         return (
-            not self.other_codes
+            bool(self.differences)
+            and not self.other_codes
             and self.largest_score_difference <= SCORE_TOLERANCE
             and self.mask_disagreement <= MASK_TOLERANCE
         )

@@ -1,7 +1,10 @@
 """The reading of a folder for import (D1, D3): what is offered, what is left out and why."""
 
 import errno
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -245,3 +248,23 @@ def test_a_code_keeps_two_groups_in_training(tmp_path: Path) -> None:
     training, bank = hold_out(_grouped(tmp_path, groups, photos=1), 0.5)
     assert training.images_per_code | {"A": 0} == {"A": 0, "LONE": 1, "PAIR": 2, "TRIO": 2}
     assert bank.images_per_code | {"A": 0} == {"A": 0, "TRIO": 1}
+
+
+def test_names_do_not_depend_on_the_locale(tmp_path: Path) -> None:
+    """D5: the same folder has the same names from every terminal; they are what its bytes say in UTF-8."""
+    (tmp_path / "A").mkdir()
+    for name in ("缺陷.png", "缺陷.mask.png"):
+        (tmp_path / "A" / name).write_bytes(b"x")
+    program = (
+        "import json, sys, pathlib; from loupe.folders import read_folder;"
+        "listing = read_folder(pathlib.Path(sys.argv[1]));"
+        "print(json.dumps([[s.file, s.origin, s.mask is not None] for s in listing.samples]))"
+    )
+    other = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    told = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        env={**os.environ, **other},
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(told.stdout) == [["A/缺陷.png", "A/缺陷.png", True]]

@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,6 +27,7 @@ from loupe.rendering import (
     threshold_curves,
 )
 from loupe.scheduler.v1 import task_pb2
+from loupe.text import visible
 from loupe.watching import Curve, TaskView
 from rich.console import Console, RenderableType
 
@@ -347,3 +351,20 @@ def test_names_that_are_no_text_are_written_escaped(capsysbinary: pytest.Capture
         r"\ud800",
         "\u00a0" + r"\u202e中\u001b",
     ]
+
+
+def test_a_terminal_without_a_character_gets_it_escaped() -> None:
+    """M6: the log of a failed task ends in Chinese, and Latin-1 terminals have none."""
+    program = "from loupe import cli; cli.loupe = lambda: print('failed 失败'); cli.main()"
+    told = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=True,
+    )
+    assert told.stdout == b"failed \\u5931\\u8d25\n"
+
+
+def test_what_breaks_a_row_is_escaped_in_names() -> None:
+    """D7: a tab in a file's name would move the rest of its row."""
+    assert visible("a\tb") == "a\\u0009b"

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from services.evaluator.packaging.models import Named
 from services.evaluator.packaging.package import build_package
-from services.evaluator.packaging.verify import verify
+from services.evaluator.packaging.verify import Verification, verify
 from services.vision.networks import CLASSIFIERS
 from services.vision.preprocessing import InputSpecification, resize
 from services.vision.segmenter import SEGMENTER
@@ -145,3 +145,8 @@ def test_neither_company_nor_threads_change_an_answer(small: dict[str, bytes], t
             for one, its in zip(single, batch, strict=True):
                 assert (one.code, one.scores, one.way) == (its.code, its.scores, its.way)
                 np.testing.assert_array_equal(one.mask_HW, its.mask_HW)
+
+
+def test_nothing_compared_is_no_agreement() -> None:
+    """X5: a package that no image was predicted with has proved nothing."""
+    assert not Verification((), ((Path("broken.png"), "the file is cut"),)).agrees
