@@ -16,7 +16,6 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Protocol
 
 from loupe import mask_files
-from loupe.text import as_utf8
 from loupe.walking import LeftOut, Walk, fault_of, read_file, walk
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
@@ -316,20 +315,20 @@ def _read_code(
         for file in files
         if "/" in file
     ]
-    direct = (path for file, path in files.items() if "/" not in file)
-    parted = mask_files.part(path for path in direct if path.suffix.lower() in IMAGE_SUFFIXES)
+    names = {path: file for file, path in files.items() if "/" not in file}
+    parted = mask_files.part(path for path in names if path.suffix.lower() in IMAGE_SUFFIXES)
     samples = [
         FoundSample(
-            f"{code}/{as_utf8(image.name)}",
+            f"{code}/{names[image]}",
             image,
             mask.file if mask else None,
             mask_is_guess=mask is not None and mask.is_guess,
-            origin=f"{name}/{as_utf8(image.name)}",
+            origin=f"{name}/{names[image]}",
         )
         for image, mask in parted.pictures
     ]
     left_out.extend(
-        LeftOut(f"{name}/{as_utf8(item.file.name)}", item.reason, item.message) for item in parted.doubtful
+        LeftOut(f"{name}/{names[item.file]}", item.reason, item.message) for item in parted.doubtful
     )
     return samples, left_out
 

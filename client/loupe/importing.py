@@ -16,6 +16,7 @@ import urllib3
 from loupe.annotations.faults import Unusable
 from loupe.folders import FolderListing, FoundSample, Made
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
+from loupe.text import as_utf8
 from loupe.walking import LeftOut, fault_of, open_file
 
 from services.kit.errors import Unavailable
@@ -328,7 +329,7 @@ async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
 def _not_a_mask(sample: FoundSample, why: str) -> LeftOut:
     """The report's line on a file that looked like the mask of a sample."""
     picture = PurePosixPath(sample.origin or sample.file)
-    name = sample.mask.name if isinstance(sample.mask, Path) else "the mask"
+    name = as_utf8(sample.mask.name) if isinstance(sample.mask, Path) else "the mask"
     told = f"{why}. {picture.name} is taken without it; rename {name} if it is a picture"
     return LeftOut(str(picture.with_name(name)), "BAD_MASK", told)
 
