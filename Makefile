@@ -18,7 +18,7 @@ $(VENV)/bin/python:
 define library
 @cxx=$${CXX:-g++}; command -v "$${cxx%% *}" > /dev/null || \
 		$(BIN)/pip install --quiet --disable-pip-version-check -e '.[compiler]'
-	@$(BIN)/python -m services.evaluator.packaging.native_library > /dev/null || \
+	@$(BIN)/python -m services.evaluator.worker.packaging.native_library > /dev/null || \
 		echo 'Packages cannot be exported (see above); everything else works.'
 endef
 

@@ -20,7 +20,7 @@ _PROCESSES = (
     ("evaluator", "services.evaluator.settings", "Settings"),
     ("gateway", "gateway.settings", "Settings"),
     ("trainer", "services.trainer.settings", "Settings"),
-    ("evaluator worker", "services.evaluator.worker", "Settings"),
+    ("evaluator worker", "services.evaluator.worker.settings", "Settings"),
     ("child of a worker", "services.vision.sources", "ChildSettings"),
 )
 

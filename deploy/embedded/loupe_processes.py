@@ -11,7 +11,7 @@ from deploy.embedded.ports import HOST, SERVICE_PORTS
 from deploy.embedded.process import Launch, ProcessSpec
 from deploy.embedded.readiness import answers_http, serves_grpc
 from deploy.embedded.servers import Plan
-from services.work import machine
+from services.worker import machine
 
 # What the stack decides for each process; a value in the user's shell is meant for something else.
 _DECIDED_HERE = (

@@ -19,7 +19,8 @@ from services.evaluator.domain.listing import (
 )
 from services.evaluator.domain.report import Report, ReportHeader, SampleResult, StoredSample, Tally
 from services.evaluator.drilldown.suspects import find_suspects
-from services.evaluator.measuring.metrics import (
+from services.evaluator.storage import Reports, SampleResults
+from services.evaluator.worker.measuring.metrics import (
     Metrics,
     Segmentation,
     ThresholdView,
@@ -27,7 +28,6 @@ from services.evaluator.measuring.metrics import (
     measure_pixels,
     measure_thresholds,
 )
-from services.evaluator.storage import Reports, SampleResults
 from services.kit.database import Sessions
 
 _PAGE = 500

@@ -26,7 +26,7 @@ from services.evaluator.domain.report import (
     TrainingOverlap,
     Verdict,
 )
-from services.evaluator.measuring.metrics import (
+from services.evaluator.worker.measuring.metrics import (
     CodeMetrics,
     IntersectionOverUnion,
     Interval,

@@ -5,9 +5,9 @@ import os
 from services.kit import process as kit
 from services.kit import settings as kit_settings
 from services.kit import telemetry
+from services.trainer.handler import TrainerCraft
 from services.trainer.settings import Settings
-from services.trainer.worker import TrainerCraft
-from services.work.process import start
+from services.worker.process import start
 
 
 async def main(process: kit.Process) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.kit.settings import setting
-from services.work.settings import WorkerSettings
+from services.worker.settings import WorkerSettings
 
 
 @dataclass(frozen=True, kw_only=True)

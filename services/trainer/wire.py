@@ -5,7 +5,7 @@ from typing import Any
 from google.protobuf import json_format
 from loupe.scheduler.v1 import job_pb2, task_pb2
 
-from services.work.values import Network
+from services.worker.values import Network
 
 _AUGMENTATIONS = {
     task_pb2.AUGMENTATION_COLOUR: "colour",

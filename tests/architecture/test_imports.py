@@ -16,7 +16,7 @@ _ROOT = Path(__file__).resolve().parents[2]
         "services.registry.__main__",
         "services.scheduler.__main__",
         "services.evaluator.__main__",
-        "services.evaluator.worker",
+        "services.evaluator.worker.__main__",
         "services.trainer.__main__",
         "gateway.__main__",
         "loupe.cli",

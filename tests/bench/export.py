@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from loupe.artifact import Artifact
 
-from services.evaluator.packaging.models import Named
-from services.evaluator.packaging.onnx import write_onnx
-from services.evaluator.packaging.package import build_package
+from services.evaluator.worker.packaging.models import Named
+from services.evaluator.worker.packaging.onnx import write_onnx
+from services.evaluator.worker.packaging.package import build_package
 from services.vision.networks import build_classifier, normalise, to_input
 from services.vision.preprocessing import InputSpecification, Pixels, resize
 from services.vision.weights import Weights, certify

@@ -26,9 +26,9 @@ from loupe.scheduler.v1 import job_service_pb2_grpc
 
 from deploy.embedded import stack
 from services.kit.grpc_client import connect
-from services.work import wire
-from services.work.job import JobInHand
-from services.work.values import Lease, Network, Report, ReportAnswer
+from services.worker import wire
+from services.worker.job import JobInHand
+from services.worker.values import Lease, Network, Report, ReportAnswer
 from tests.bench.stack import commits_per_s, leased, postgres, reports_per_s, small_image
 
 # What a trainer's loop holds back at most before it hands losses on: training/loop.py.
@@ -84,7 +84,7 @@ def _quantiles(delays_s: list[float]) -> dict[str, float]:
 
 
 class _Reporter:
-    """The part of `services.work.jobs.Jobs` that a job in hand uses."""
+    """The part of `services.worker.jobs.Jobs` that a job in hand uses."""
 
     def __init__(self, stub: Any) -> None:  # noqa: ANN401 - a stub
         self._stub = stub

@@ -23,8 +23,8 @@ import torch
 from loupe.sample import DEFECTS, write_sample
 from numpy.typing import NDArray
 
-from services.evaluator.child import result_row
-from services.evaluator.measuring.predict import predict
+from services.evaluator.worker.child import result_row
+from services.evaluator.worker.measuring.predict import predict
 from services.vision.images import decode
 from services.vision.networks import build_classifier, normalise, to_input
 from services.vision.pack import PackCache

@@ -4,9 +4,15 @@ import hashlib
 import struct
 from pathlib import Path
 
-from services.evaluator.packaging.models import Named
-from services.evaluator.packaging.native_library import SOURCES, Compiler, build, cache_folder, find_compiler
-from services.evaluator.packaging.package import build_package
+from services.evaluator.worker.packaging.models import Named
+from services.evaluator.worker.packaging.native_library import (
+    SOURCES,
+    Compiler,
+    build,
+    cache_folder,
+    find_compiler,
+)
+from services.evaluator.worker.packaging.package import build_package
 from tests.support import packages
 
 HERE = Path(__file__).parent

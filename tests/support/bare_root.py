@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.evaluator.packaging.native_library import SOURCES, find_compiler
+from services.evaluator.worker.packaging.native_library import SOURCES, find_compiler
 
 _PROGRAM = "classify"
 _AS_ROOT = ("unshare", "--user", "--map-root-user")

@@ -161,7 +161,7 @@ def _files(images: Iterable[Path]) -> Iterator[Path]:
 async def _compared(its: Candidate, weights: Path, images: list[Path]) -> dict[str, Any]:
     """In a process of its own: torch stays out of this one."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.evaluator.packaging.verify", str(its.folder), str(weights)),
+        *(sys.executable, "-m", "services.evaluator.worker.packaging.verify", str(its.folder), str(weights)),
         *(() if its.is_on_record else ("--local-library",)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

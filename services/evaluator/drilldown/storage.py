@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluator.domain.suspicion import SuspectedLabel, SuspectFilter, SuspectKey, Suspicion
-from services.evaluator.measuring.look_alikes import HASH_BITS, LookAlikes
 from services.evaluator.storage import sample_table, to_stored
+from services.evaluator.worker.measuring.look_alikes import HASH_BITS, LookAlikes
 
 _suspect = sa.table(
     "suspected_label",

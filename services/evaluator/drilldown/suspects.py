@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluator.drilldown.storage import SuspectedLabels
-from services.evaluator.measuring.look_alikes import look_alikes
+from services.evaluator.worker.measuring.look_alikes import look_alikes
 
 
 async def find_suspects(session: AsyncSession, report_id: UUID) -> None:

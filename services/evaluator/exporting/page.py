@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from services.evaluator.application import MeasuredReport
 from services.evaluator.domain.definitions import DEFINITIONS, Definition
 from services.evaluator.domain.report import ReportKind, StoredSample
-from services.evaluator.measuring.metrics import Interval, ThresholdPoint, ThresholdView
+from services.evaluator.worker.measuring.metrics import Interval, ThresholdPoint, ThresholdView
 
 WIDTH, HEIGHT = 240, 150
 """Of a chart's plot, without its axes."""

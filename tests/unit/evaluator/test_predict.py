@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from services.evaluator.child import Evaluator
-from services.evaluator.measuring.predict import predict
+from services.evaluator.worker.child import Evaluator
+from services.evaluator.worker.measuring.predict import predict
 from services.trainer.training.session import run
 from services.vision.faults import UserFault
 from services.vision.masks import decode_mask

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.evaluator.domain.report import SampleResult, Tally, Verdict
-from services.evaluator.measuring.metrics import measure, measure_counts
+from services.evaluator.worker.measuring.metrics import measure, measure_counts
 
 CODES = ("A", "B", "C")
 

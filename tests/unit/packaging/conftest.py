@@ -1,7 +1,7 @@
 import pytest
 
-from services.evaluator.packaging.models import Named
-from services.evaluator.packaging.package import build_package
+from services.evaluator.worker.packaging.models import Named
+from services.evaluator.worker.packaging.package import build_package
 from tests.support import packages
 
 NAMED = Named("panel-surface", "v3.01")

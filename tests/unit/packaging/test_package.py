@@ -14,11 +14,11 @@ import pytest
 from loupe.artifact import Artifact, ArtifactError
 from torch import Tensor
 
-from services.evaluator.packaging.faults import NotPackageable
-from services.evaluator.packaging.making import make_package
-from services.evaluator.packaging.models import Named
-from services.evaluator.packaging.native_library import SOURCES
-from services.evaluator.packaging.package import archive, build_package
+from services.evaluator.worker.packaging.faults import NotPackageable
+from services.evaluator.worker.packaging.making import make_package
+from services.evaluator.worker.packaging.models import Named
+from services.evaluator.worker.packaging.native_library import SOURCES
+from services.evaluator.worker.packaging.package import archive, build_package
 from services.vision.networks import CLASSIFIERS
 from tests.support import packages
 from tests.support.bare_root import build_example, can_change_root, classify_in_bare_root

@@ -11,9 +11,9 @@ import torch.nn.functional as F  # noqa: N812 - torch's custom
 from loupe.artifact import Artifact
 from torch import Tensor, nn
 
-from services.evaluator.packaging.models import Named
-from services.evaluator.packaging.package import build_package
-from services.evaluator.packaging.verify import Verification, verify
+from services.evaluator.worker.packaging.models import Named
+from services.evaluator.worker.packaging.package import build_package
+from services.evaluator.worker.packaging.verify import Verification, verify
 from services.vision.networks import CLASSIFIERS
 from services.vision.preprocessing import InputSpecification, resize
 from services.vision.segmenter import SEGMENTER

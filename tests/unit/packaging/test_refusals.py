@@ -10,8 +10,8 @@ import pytest
 from loupe.artifact import Artifact, ArtifactError
 from loupe.artifact.binding import Buffers, Options, RawDescription, RawImage, RawPrediction, load
 
-from services.evaluator.packaging.container import pack
-from services.evaluator.packaging.package import archive
+from services.evaluator.worker.packaging.container import pack
+from services.evaluator.worker.packaging.package import archive
 from tests.support import packages
 
 pytestmark = pytest.mark.xdist_group("packaging")

@@ -26,9 +26,9 @@ from loupe.registry.v1 import model_pb2, model_service_pb2, model_service_pb2_gr
 from loupe.unpacking import NotAPackage, copy
 from loupe.verifying import Candidate, candidate
 
-from services.evaluator.packaging.models import Named, write_models
-from services.evaluator.packaging.native_library import find_compiler
-from services.evaluator.packaging.package import archive, build_package
+from services.evaluator.worker.packaging.models import Named, write_models
+from services.evaluator.worker.packaging.native_library import find_compiler
+from services.evaluator.worker.packaging.package import archive, build_package
 from services.vision.weights import Weights, save_weights
 from tests.support import packages
 

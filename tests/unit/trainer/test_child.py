@@ -50,7 +50,7 @@ async def test_sigterm_saves_a_checkpoint_and_ends_with_143(tmp_path):
 
 
 async def test_sigterm_ends_an_idle_child_at_once(tmp_path):
-    async with child("services.evaluator.child", tmp_path) as (process, _):
+    async with child("services.evaluator.worker.child", tmp_path) as (process, _):
         await until(process.events(), "ready")
         os.kill(process.pid, signal.SIGTERM)
         assert await process.wait() == 143

@@ -5,7 +5,7 @@ import json
 from loupe.scheduler.v1 import job_pb2, task_pb2
 
 from services.trainer import wire
-from services.work.values import Network
+from services.worker.values import Network
 
 
 def test_an_order_says_what_the_image_version_says() -> None:

@@ -1,0 +1,1 @@
+"""The evaluator's worker: evaluation, prediction and packaging in a child process."""

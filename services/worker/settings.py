@@ -1,0 +1,97 @@
+"""What every worker is told."""
+
+import os
+import socket
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from services.kit.about import VERSION, version_of
+from services.kit.object_store import ObjectStoreSettings
+from services.kit.settings import setting
+from services.kit.tls import TlsSettings
+from services.worker import machine
+from services.worker.values import Announced
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSettings:
+    """Settings of a worker process."""
+
+    worker: str = setting("LOUPE_WORKER", default="", doc="this worker's name; empty: host and process id")
+    compute_resource: str = setting(
+        "LOUPE_COMPUTE_RESOURCE", default="cpu", doc="the compute resource that this worker stands for (W7)"
+    )
+    gpus: int | None = setting(
+        "LOUPE_GPUS",
+        default=None,
+        doc="how many GPUs this worker has for its jobs; empty: all of the machine's",
+    )
+    cpus: int | None = setting(
+        "LOUPE_CPUS", default=None, doc="how many processor cores it has; empty: all that it may run on"
+    )
+    memory_bytes: int | None = setting(
+        "LOUPE_MEMORY_BYTES",
+        default=None,
+        doc="how much memory it has; empty: the machine's, or its container's",
+    )
+    listen: str = setting(
+        "LOUPE_LISTEN", default="127.0.0.1:0", doc="host:port for WorkerService; port 0: any"
+    )
+    scheduler_address: str = setting("LOUPE_SCHEDULER_ADDRESS", doc="host:port of the scheduler")
+    registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
+    service_token: str = setting("LOUPE_SERVICE_TOKEN", secret=True, doc="the token that services share")
+    cache_dir: Path = setting("LOUPE_CACHE_DIR", doc="packs and files of running jobs")  # noqa: RUF009 -- a field
+    cache_bytes: int = setting(
+        "LOUPE_CACHE_BYTES", default=8_589_934_592, doc="how large the packs in the cache may grow together"
+    )
+    torch_threads: int = setting(
+        "LOUPE_TORCH_THREADS", default=0, doc="threads of torch on the CPU; 0: one for every core"
+    )
+    max_unreported_bytes: int = setting(
+        "LOUPE_MAX_UNREPORTED_BYTES",
+        default=8 * 2**20,
+        doc="how much is kept while the scheduler is away, before the child has to wait",
+    )
+    log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
+    objects: ObjectStoreSettings = field()
+    tls: TlsSettings = field()
+
+    @property
+    def name(self) -> str:
+        """The worker's name, never empty."""
+        return self.worker or f"{socket.gethostname()}-{os.getpid()}"
+
+    @property
+    def threads(self) -> int:
+        """Of torch: results are reproducible for a given number."""
+        return self.torch_threads or machine.cpus()
+
+    def announced(self, start_time: datetime) -> Announced:
+        """What this worker says of itself when it asks for a job."""
+        gpus = machine.gpus() if self.gpus is None else self.gpus
+        return Announced(
+            name=self.name,
+            compute_resource=self.compute_resource,
+            gpus=gpus,
+            cpus=machine.cpus() if self.cpus is None else self.cpus,
+            memory_bytes=machine.memory_bytes() if self.memory_bytes is None else self.memory_bytes,
+            start_time=start_time,
+            version=VERSION,
+            # The child's, which is the same Python; this process does without.
+            torch_version=version_of("torch"),
+            device=machine.gpu_models() if gpus else machine.cpu_model(),
+        )
+
+    def child_environ(self) -> dict[str, str]:
+        """The environment of the child: ours, with what this worker decided."""
+        return {
+            # OpenMP threads spin in waiting. The default made a step three times as long on shared cores;
+            # not spinning at all costs a third of the pace on idle ones.
+            "GOMP_SPINCOUNT": "20000",
+            **os.environ,
+            **self.objects.environ(),
+            "LOUPE_CACHE_DIR": str(self.cache_dir),
+            "LOUPE_PACK_CACHE_BYTES": str(self.cache_bytes),
+            "OMP_NUM_THREADS": str(self.threads),
+        }
