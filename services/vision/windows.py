@@ -25,7 +25,7 @@ class Windows:
     detail: int
     background: int
     """The class whose samples show no defect: what a window without one looks like, whatever its image."""
-    caution: float = 0.0
+    defect_threshold: float = 0.0
     """The evidence a defect needs (see `operating_point`)."""
 
     @property
@@ -50,7 +50,7 @@ class Windows:
         """Features (N, F) of each image's most suspicious window, and logits (N, C) of the image.
 
         A class has the logit of the window that speaks most for it and against the background, which itself
-        has `caution`: with one window and none these are the network's own, up to a constant.
+        has `defect_threshold`: with one window and none these are the network's own, up to a constant.
         """
         images = len(logits_MC) // self.count
         evidence_MC = logits_MC - logits_MC[:, self.background, None]
@@ -60,7 +60,7 @@ class Windows:
         worst_N11 = others_NWC.amax(2).argmax(1).view(-1, 1, 1)
         features_NF = features_MF.reshape(images, self.count, -1).take_along_dim(worst_N11, 1).squeeze(1)
         logits_NC = evidence_NWC.amax(1)
-        logits_NC[:, self.background] = self.caution
+        logits_NC[:, self.background] = self.defect_threshold
         return features_NF, logits_NC
 
     def showing(self, mask_HW: NDArray[np.uint8]) -> float:

@@ -100,15 +100,15 @@ class Classification:
         _, part_NC = self._outputs(validation[self._group.part(len(validation))])
         logits_NC = self._group.joined(part_NC, len(validation))
         if self._windows:
-            caution = operating_point(logits_NC, self._prepared.validation_classes, self._windows.background)
-            self._windows = replace(self._windows, caution=caution)
-            logits_NC[:, self._windows.background] = caution
+            defect_threshold = operating_point(logits_NC, self._prepared.validation_classes, self._windows.background)
+            self._windows = replace(self._windows, defect_threshold=defect_threshold)
+            logits_NC[:, self._windows.background] = defect_threshold
         right_N = logits_NC.argmax(1).numpy() == self._prepared.validation_classes
         return float(right_N.mean()) if len(right_N) else float("nan")
 
     @property
     def windows(self) -> Windows | None:
-        """With the caution found at the last look: after a training, at its end."""
+        """With the defect_threshold found at the last look: after a training, at its end."""
         if self._windows and not self._looked:
             self.score()  # resumed behind its last iteration
         return self._windows
@@ -146,7 +146,7 @@ class Classification:
         """What it says of samples: the likeliest class, or a special code by S2."""
         features_NF, logits_NC = self._outputs(samples)
         if self.windows:
-            logits_NC[:, self.windows.background] = self.windows.caution
+            logits_NC[:, self.windows.background] = self.windows.defect_threshold
         code_N = logits_NC.argmax(1).numpy()
         codes = [self._recipe.codes[code] for code in code_N.tolist()]
         if special:

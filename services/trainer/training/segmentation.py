@@ -126,7 +126,7 @@ class Segmentation:
                 "import masks, or train without segmentation",
                 "没有任何训练图片带有标出缺陷的掩膜；请导入掩膜，或取消训练分割",
             )
-        self._caution = float("nan")
+        self._defect_threshold = float("nan")
         height, width = self._specification.height, self._specification.width
         # Half of a whole image shows what surrounds a defect, and differs from draw to draw.
         self._windows = _Windows((height // 2, width // 2)) if recipe.input_specification.detail > 1 else None
@@ -181,7 +181,7 @@ class Segmentation:
     def score(self) -> float:
         """IoU of any defect against the background, its pixels counted over the validation side.
 
-        At the caution that is best there. Windows show defects more often than whole images do, so that the
+        At the defect_threshold that is best there. Windows show defects more often than whole images do, so that the
         network's own threshold is too low for these; the validation report is a little flattered by it.
         """
         part = self._group.part(len(self._validation.samples))
@@ -197,7 +197,7 @@ class Segmentation:
                 for row, mask_HW in enumerate((truth_HW == 0, truth_HW > 0)):
                     counts_2B[row] += np.bincount(bins_HW[mask_HW], minlength=len(_CAUTIONS) + 1)
         total_2B = self._group.total(torch.from_numpy(counts_2B).to(self._group.device)).cpu().numpy()
-        self._caution, iou = best_caution(total_2B)
+        self._defect_threshold, iou = best_defect_threshold(total_2B)
         return iou
 
     @property
@@ -207,10 +207,10 @@ class Segmentation:
 
     def trained(self, told: Callable[[Sequence[Sample]], Sequence[str]]) -> TrainedSegmentation:
         """For the weights; `told` is what samples count as where no region decides."""
-        if np.isnan(self._caution):
+        if np.isnan(self._defect_threshold):
             self.score()  # resumed behind its last iteration
         return TrainedSegmentation(
-            SEGMENTER, self.network.state_dict(), self._region_rule(told), self._clean, self._caution
+            SEGMENTER, self.network.state_dict(), self._region_rule(told), self._clean, self._defect_threshold
         )
 
     def _region_rule(self, told: Callable[[Sequence[Sample]], Sequence[str]]) -> RegionRule:
@@ -253,7 +253,7 @@ class Segmentation:
         """What the network sees in each, (H, W)."""
         for start in range(0, len(samples), _JUDGED_AT_ONCE):
             evidence_NHW, label_NHW = self._evidence(samples[start : start + _JUDGED_AT_ONCE])
-            yield from np.where(evidence_NHW > self._caution, label_NHW, np.uint8(0))
+            yield from np.where(evidence_NHW > self._defect_threshold, label_NHW, np.uint8(0))
 
     def _evidence(self, samples: Sequence[Sample]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """See inference.evidence. Changes nothing."""
@@ -265,8 +265,8 @@ class Segmentation:
         return found
 
 
-def best_caution(counts_2B: NDArray[np.float64]) -> tuple[float, float]:
-    """The caution with the best IoU of any defect, and that IoU; 0 and NaN where nothing shows a defect.
+def best_defect_threshold(counts_2B: NDArray[np.float64]) -> tuple[float, float]:
+    """The defect_threshold with the best IoU of any defect, and that IoU; 0 and NaN where nothing shows a defect.
 
     `counts_2B` are pixels of background and of defects by their evidence: bin i lies above i of _CAUTIONS.
     """

@@ -100,13 +100,13 @@ def test_no_other_caution_makes_more_of_the_images_right(seed, count, classes):
     logits = torch.from_numpy(random.integers(-3, 4, (count, classes)).astype(np.float32))
     truth = random.integers(0, classes, count)
 
-    def right(caution: float) -> int:
+    def right(defect_threshold: float) -> int:
         judged = logits.clone()
-        judged[:, 1] = caution
+        judged[:, 1] = defect_threshold
         return int((judged.argmax(1).numpy() == truth).sum())
 
     found = right(operating_point(logits, truth, background=1))
-    assert found == max(right(caution) for caution in np.arange(-4.5, 5))
+    assert found == max(right(defect_threshold) for defect_threshold in np.arange(-4.5, 5))
 
 
 def test_between_points_as_good_the_middle_of_the_widest_stretch():

@@ -111,9 +111,9 @@ class _Model:
         labels_NHW = None
         if self._segmenter:
             magnified_rows = chunk.magnified.rows(sample.sha256 for sample in samples)
-            caution = weights.segmentation.caution if weights.segmentation else 0.0
+            defect_threshold = weights.segmentation.defect_threshold if weights.segmentation else 0.0
             labels_NHW = labels(
-                self._segmenter, chunk.magnified, magnified_rows, weights.segmented_at, caution
+                self._segmenter, chunk.magnified, magnified_rows, weights.segmented_at, defect_threshold
             )
         for row, sample in enumerate(samples):
             ranked = list(zip(weights.codes, probability_NC[row].tolist(), strict=False))
