@@ -179,7 +179,7 @@ def test_the_segmentation_level_is_checked_like_the_classifiers(masked):
         TrainingRecipe.from_work(segmentation_order(masked, segmentation={"momentum": 1.0}))
 
 
-def test_the_caution_is_where_any_defect_is_found_best():
+def test_the_defect_threshold_is_where_any_defect_is_found_best():
     """Two of three defect pixels stand above all background; the third is not worth what lies around it."""
     counts_2B = np.zeros((2, 402))
     counts_2B[0, [50, 200]] = 900, 100

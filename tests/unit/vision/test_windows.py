@@ -89,13 +89,13 @@ def test_the_share_of_windows_that_show_the_defect():
     """It sets how rare a defect is among windows; a wrong one floods the line with false alarms."""
     mask = np.zeros((8, 8), np.uint8)
     mask[3, 3] = 255
-    assert Windows(2, 0).showing(mask) == pytest.approx(4 / 9)
-    assert Windows(2, 0).showing(np.zeros((8, 8), np.uint8)) == 0
+    assert Windows(2, 0).defect_share(mask) == pytest.approx(4 / 9)
+    assert Windows(2, 0).defect_share(np.zeros((8, 8), np.uint8)) == 0
 
 
 @settings(deadline=None)
 @given(st.integers(0, 200), st.integers(1, 30), st.integers(2, 4))
-def test_no_other_caution_makes_more_of_the_images_right(seed, count, classes):
+def test_no_other_threshold_makes_more_of_the_images_right(seed, count, classes):
     random = np.random.default_rng(seed)
     logits = torch.from_numpy(random.integers(-3, 4, (count, classes)).astype(np.float32))
     truth = random.integers(0, classes, count)
