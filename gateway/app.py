@@ -238,9 +238,14 @@ def _headers(request: Request) -> dict[str, str]:
 
 
 def _query(raw: bytes) -> list[tuple[str, str]]:
+    """The query parameters; bytes that are not UTF-8 are surrogates, which transcoding refuses by name."""
     try:
         return parse_qsl(
-            raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000, separator="&"
+            raw.decode("ascii"),
+            keep_blank_values=True,
+            errors="surrogateescape",
+            max_num_fields=1000,
+            separator="&",
         )
     except ValueError as error:
         raise InvalidArgument.of(

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Self, TypeVar
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -29,26 +28,10 @@ from services.evaluator.worker.measuring.metrics import (
     measure_thresholds,
 )
 from services.kit.database import Sessions
+from services.kit.paging import Page
 
 _PAGE = 500
 """Samples read at once where all are wanted."""
-
-ItemT = TypeVar("ItemT")
-KeyT = TypeVar("KeyT")
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[ItemT, KeyT]):
-    """Some of a listing, and the key of the last item; None at the listing's end."""
-
-    items: Sequence[ItemT]
-    last_key: KeyT | None
-
-    @classmethod
-    def cut(cls, found: Sequence[tuple[KeyT, ItemT]], page_size: int) -> Self:
-        """A page of what was read: one item more than it takes, unless that is all."""
-        kept = found[:page_size]
-        return cls([item for _, item in kept], kept[-1][0] if len(found) > page_size else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.evaluator.application import Page, existing_report
+from services.evaluator.application import existing_report
 from services.evaluator.comparing.storage import ComparedSamples
 from services.evaluator.domain.comparison import (
     Change,
@@ -13,6 +13,7 @@ from services.evaluator.domain.comparison import (
     require_common_codes,
 )
 from services.kit.database import Sessions
+from services.kit.paging import Page
 
 
 class Comparisons:

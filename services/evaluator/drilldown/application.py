@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from uuid import UUID
 
-from services.evaluator.application import Page, ReportLibrary
+from services.evaluator.application import ReportLibrary
 from services.evaluator.domain.errors import SampleResultNotFound
 from services.evaluator.domain.listing import SampleFilter, SampleOrder
 from services.evaluator.domain.report import StoredSample
@@ -15,6 +15,7 @@ from services.evaluator.drilldown.storage import SuspectedLabels
 from services.evaluator.storage import SampleResults
 from services.kit.database import Sessions
 from services.kit.object_store import ObjectStore
+from services.kit.paging import Page
 
 MaskCodes = Callable[[str], Awaitable[tuple[str, ...]]]
 """What a data path declares of its masks (D1), asked of its owner."""

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID, uuid4
 
-from services.evaluator.application import Page
 from services.evaluator.domain.errors import SampleResultNotFound
 from services.evaluator.relabelling.domain import (
     Mark,
@@ -19,6 +18,7 @@ from services.evaluator.relabelling.domain import (
 from services.evaluator.relabelling.storage import Marks
 from services.evaluator.storage import SampleResults
 from services.kit.database import Sessions
+from services.kit.paging import Page
 
 _AT_ONCE = 500
 """Marks in one call of the registry, and so in one revision."""

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import outbox
 from services.kit.database import Sessions
+from services.kit.paging import RowPage, RowPageRequest
 from services.kit.process import Clock
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.images import TaskType
@@ -21,7 +22,6 @@ from services.registry.domain.models import (
     VersionArchived,
     check_alias,
 )
-from services.registry.domain.paging import Page, PageRequest
 from services.registry.storage.models import PACKAGES, Models
 from services.registry.wire.models import packaged, released, version_out
 from services.registry.wire.values import require_etag
@@ -61,12 +61,12 @@ class Library:
 
     async def list(
         self,
-        page: PageRequest,
+        page: RowPageRequest,
         *,
         name_contains: str,
         production_environment: str | None,
         task_type: TaskType | None,
-    ) -> Page[Model]:
+    ) -> RowPage[Model]:
         """By id."""
         async with self._sessions.begin() as session:
             return await Models(session).listing(
@@ -81,7 +81,9 @@ class Library:
         async with self._sessions.begin() as session:
             return await Models(session).resolve(model, version_id)
 
-    async def versions(self, model: str, page: PageRequest, *, show_archived: bool) -> Page[ModelVersion]:
+    async def versions(
+        self, model: str, page: RowPageRequest, *, show_archived: bool
+    ) -> RowPage[ModelVersion]:
         """Newest first, by number."""
         async with self._sessions.begin() as session:
             models = Models(session)
