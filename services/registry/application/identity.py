@@ -20,7 +20,7 @@ from services.registry.domain.identity import (
 )
 from services.registry.storage.identity import AuditLog, Identities
 from services.registry.wire.identity import user_out
-from services.registry.wire.values import require_etag
+from services.registry.wire.values import require_etag_of
 
 
 class StoredTokens:
@@ -71,7 +71,7 @@ class Accounts:
             identities = Identities(session)
             await identities.lock_user(user.id)
             before = await identities.get_user(user.id)
-            require_etag(user_out(before), etag)
+            require_etag_of(user_out(before), etag)
             changed = change_user(before, user, fields, by)
             await identities.update_user(changed)
             if changed.disabled:

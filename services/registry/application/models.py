@@ -24,7 +24,7 @@ from services.registry.domain.models import (
 )
 from services.registry.storage.models import PACKAGES, Models
 from services.registry.wire.models import packaged, released, version_out
-from services.registry.wire.values import require_etag
+from services.registry.wire.values import require_etag_of
 
 _LINK_LIFE = timedelta(minutes=10)
 
@@ -103,7 +103,7 @@ class Library:
             models = Models(session)
             await models.lock(model)
             version = await models.resolve(model, version_id)
-            require_etag(version_out(version), etag)
+            require_etag_of(version_out(version), etag)
             if version.archived == archived:
                 return version
             await models.set_archived(version, archived=archived)
@@ -119,7 +119,7 @@ class Library:
             models = Models(session)
             await models.lock(model)
             version = await models.resolve(model, version_id)
-            require_etag(version_out(version), etag)
+            require_etag_of(version_out(version), etag)
             if version.archived:
                 raise VersionArchived(
                     f"models/{model}/versions/{version.number} is archived; restore it first",
