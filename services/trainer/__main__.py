@@ -7,7 +7,7 @@ from services.kit import settings as kit_settings
 from services.kit import telemetry
 from services.trainer.handler import TrainerCraft
 from services.trainer.settings import Settings
-from services.worker.process import start
+from services.worker.composition import start
 
 
 async def main(process: kit.Process) -> None:

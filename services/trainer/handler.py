@@ -8,7 +8,7 @@ from typing import Any
 from loupe.scheduler.v1 import job_pb2
 
 from services.trainer import wire
-from services.worker.job import JobInHand
+from services.worker.held_job import JobInHand
 from services.worker.values import JobKind, Lease, Network, Outcome, Trained
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from services.kit.process import timestamp
-from services.worker.unreported import Unreported
+from services.worker.report_buffer import Unreported
 from services.worker.values import (
     Failed,
     Network,

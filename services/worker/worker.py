@@ -27,9 +27,8 @@ from services.kit.errors import FailedPrecondition, InvalidArgument, LoupeError
 from services.kit.object_store import ObjectStore
 from services.kit.process import Clock
 from services.worker import machine
-from services.worker.child import Child, WarmChild
 from services.worker.events import Listener, UnreadableEvent, failure, stage_of
-from services.worker.job import JobInHand
+from services.worker.held_job import JobInHand
 from services.worker.jobs import Jobs
 from services.worker.values import (
     Failed,
@@ -43,6 +42,7 @@ from services.worker.values import (
     Terminated,
     Trained,
 )
+from services.worker.warm_child import Child, WarmChild
 
 _log = logging.getLogger(__name__)
 

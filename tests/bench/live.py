@@ -27,7 +27,7 @@ from loupe.scheduler.v1 import job_service_pb2_grpc
 from deploy.embedded import stack
 from services.kit.grpc_client import connect
 from services.worker import wire
-from services.worker.job import JobInHand
+from services.worker.held_job import JobInHand
 from services.worker.values import Lease, Network, Report, ReportAnswer
 from tests.bench.stack import commits_per_s, leased, postgres, reports_per_s, small_image
 

@@ -9,7 +9,7 @@ from services.kit import process as kit
 from services.kit import settings as kit_settings
 from services.kit import telemetry
 from services.kit.grpc_client import connect
-from services.worker.process import start
+from services.worker.composition import start
 
 
 async def main(process: kit.Process) -> None:

@@ -14,7 +14,7 @@ from loupe.scheduler.v1 import job_pb2
 
 from services.evaluator.worker import wire as worker_wire
 from services.evaluator.worker.reporting import ReportSender, Spool
-from services.worker.job import JobInHand
+from services.worker.held_job import JobInHand
 from services.worker.values import JobKind, Lease, Network, Outcome, Packaged, Reported
 
 _UPLOADS = 16

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.integration.work.scheduler_double import SchedulerDouble
 
 from deploy.embedded.seaweed import ObjectStoreSettings as Bucket
 from services.kit.auth import RefusingVerifier, ServiceTokenVerifier
@@ -19,10 +18,11 @@ from services.kit.object_store import ObjectStore, ObjectStoreSettings
 from services.kit.process import SystemClock
 from services.kit.settings import load
 from services.trainer.handler import TrainerCraft
-from services.worker.child import WarmChild
 from services.worker.jobs import Jobs
 from services.worker.values import Announced
+from services.worker.warm_child import WarmChild
 from services.worker.worker import Worker
+from tests.integration.worker.scheduler_double import SchedulerDouble
 
 TOKEN = "loupe_test_token"  # noqa: S105
 

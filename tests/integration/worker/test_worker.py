@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from loupe.scheduler.v1 import task_pb2
-from tests.integration.work.conftest import WorkerUnderTest
 
 from services.worker import machine, worker
 from services.worker.worker import _TERMINATE_GRACE_S, WorkerState
+from tests.integration.worker.conftest import WorkerUnderTest
 from tests.support.waiting import DEADLINE_S, eventually
 
 CLASSIFICATION = task_pb2.NETWORK_CLASSIFICATION

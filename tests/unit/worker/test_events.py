@@ -7,7 +7,7 @@ import pytest
 
 from services.kit.process import timestamp
 from services.worker.events import Listener, UnreadableEvent, failure
-from services.worker.unreported import Unreported
+from services.worker.report_buffer import Unreported
 from services.worker.values import Network, Phase, StageName, StageState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from services.worker.child import WarmChild
+from services.worker.warm_child import WarmChild
 from tests.support.waiting import DEADLINE_S
 
 LITTERING = """

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.worker.unreported import Gap, Unreported
+from services.worker.report_buffer import Gap, Unreported
 from services.worker.values import (
     Checkpoint,
     Network,

@@ -12,7 +12,7 @@ from services.kit.database import retrying_transient
 from services.kit.errors import LoupeError
 from services.kit.object_store import ObjectStore
 from services.worker.jobs import Jobs
-from services.worker.unreported import Unreported
+from services.worker.report_buffer import Unreported
 from services.worker.values import Checkpoint, Lease, Network, Report, Stage
 
 _log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from services.kit.grpc_server import GrpcServer
 from services.kit.object_store import ObjectStore
 from services.kit.process import Process, SystemClock
 from services.worker import server
-from services.worker.child import WarmChild
 from services.worker.jobs import Jobs
 from services.worker.settings import WorkerSettings
+from services.worker.warm_child import WarmChild
 from services.worker.worker import Craft, Worker
 
 
