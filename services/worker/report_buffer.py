@@ -1,36 +1,29 @@
-"""What a running job has said and the scheduler has not confirmed yet.
+"""What a running job has reported and the scheduler has not confirmed yet.
 
-Nothing leaves here because it was sent, only because it was confirmed: points and lines by the positions
-in the scheduler's answer, the rest by the answer to the report that carried it.
-So a report may be repeated at will, and a scheduler that was away misses nothing.
+Nothing is removed because it was sent, only because it was confirmed: points and lines by the positions in
+the scheduler's answer, the rest by the answer to the heartbeat that carried it. So a heartbeat may be
+repeated, and a scheduler that was away misses nothing.
 """
 
-from array import array
 from collections import deque
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
 
-from services.worker.values import (
-    Checkpoint,
-    LogLines,
-    LossPoints,
-    Network,
-    Nonconforming,
-    Phase,
-    Position,
-    Progress,
-    Report,
-    Stage,
-    StageName,
-    Validation,
-)
+from loupe.scheduler.v1 import job_pb2, job_service_pb2, task_pb2
+
+Heartbeat: TypeAlias = job_service_pb2.ReportJobRequest
+Network: TypeAlias = task_pb2.Network.ValueType
 
 _FLOAT_BYTES = 4
-# What an object costs beside its text; coarse, as the bound that it serves is.
+# What an object takes beside its text; a coarse figure, like the bound that it serves.
 _OBJECT_BYTES = 64
+_MESSAGE_BYTES = 512
+# Points that arrive while older ones wait are appended to the last message, up to this many.
+_MAX_RUN_POINTS = 1024
 
 
-class Gap(ValueError):
+class SequenceGap(ValueError):
     """The child skipped iterations: its curve would have a hole."""
 
 
@@ -38,41 +31,48 @@ class _Curve:
     """Unconfirmed points of one network, in order and without holes."""
 
     def __init__(self) -> None:
-        self.runs: deque[LossPoints] = deque()
+        self.runs: deque[job_pb2.LossPoints] = deque()
         self.end: int | None = None
         self.points = 0
 
-    def add(self, points: LossPoints) -> None:
+    def add(self, points: job_pb2.LossPoints) -> None:
         if self.end is not None and points.first_iteration > self.end:
-            raise Gap(f"{points.network} goes on at iteration {points.first_iteration}, expected {self.end}")
+            network = task_pb2.Network.Name(points.network)
+            raise SequenceGap(f"{network} goes on at iteration {points.first_iteration}, expected {self.end}")
         if self.end is not None:
             points = _from(points, self.end)
-        if points.values:
+        if not points.losses:
+            return
+        self.end = _end(points)
+        self.points += len(points.losses)
+        if self.runs and len(self.runs[-1].losses) < _MAX_RUN_POINTS:
+            self.runs[-1].losses.MergeFrom(points.losses)
+            self.runs[-1].step_time.CopyFrom(points.step_time)
+        else:
             self.runs.append(points)
-            self.end = points.end_iteration
-            self.points += len(points.values)
 
     def confirm(self, next_iteration: int) -> None:
         while self.runs and self.runs[0].first_iteration < next_iteration:
             run = self.runs.popleft()
             rest = _from(run, next_iteration)
-            self.points -= len(run.values) - len(rest.values)
-            if rest.values:
+            self.points -= len(run.losses) - len(rest.losses)
+            if rest.losses:
                 self.runs.appendleft(rest)
 
-    def first(self, max_points: int) -> LossPoints | None:
-        """The first of the unconfirmed points, runs joined: one message for all that fit."""
+    def first(self, max_points: int) -> job_pb2.LossPoints | None:
+        """The first of the unconfirmed points, as one message; None if there are none or none fit."""
         if not self.runs or max_points < 1:
             return None
-        values = array("f")
-        step_time = self.runs[0].step_time
+        joined = job_pb2.LossPoints(
+            network=self.runs[0].network, first_iteration=self.runs[0].first_iteration
+        )
         for run in self.runs:
-            room = max_points - len(values)
+            room = max_points - len(joined.losses)
             if room <= 0:
                 break
-            values.extend(run.values[:room])
-            step_time = run.step_time
-        return LossPoints(self.runs[0].network, self.runs[0].first_iteration, values, step_time)
+            joined.losses.extend(run.losses[:room])
+            joined.step_time.CopyFrom(run.step_time)
+        return joined
 
 
 class _Log:
@@ -93,7 +93,7 @@ class _Log:
             self.bytes -= _line_bytes(self.lines.popleft())
             self.first_line += 1
 
-    def first(self, max_bytes: int) -> tuple[tuple[str, ...], int]:
+    def first(self, max_bytes: int) -> tuple[list[str], int]:
         """The first lines that fit, one at least, and their size."""
         taken: list[str] = []
         size = 0
@@ -102,27 +102,42 @@ class _Log:
                 break
             taken.append(line)
             size += _line_bytes(line)
-        return tuple(taken), size
+        return taken, size
 
 
-class Unreported:
-    """Collects what the child says; gives it out in reports of bounded size until it is confirmed."""
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What the last heartbeat carried beside points and lines."""
 
-    def __init__(self, *, max_report_bytes: int = 1 << 20) -> None:
-        self._max_report_bytes = max_report_bytes
+    phase: task_pb2.Phase.ValueType = task_pb2.PHASE_UNSPECIFIED
+    progress: task_pb2.Progress | None = None
+    stages: tuple[task_pb2.Stage, ...] = ()
+    validations: int = 0
+    nonconforming: int = 0
+    checkpoint: job_pb2.Checkpoint | None = None
+
+
+class ReportBuffer:
+    """Collects what a job reports; returns it in heartbeats of bounded size until it is confirmed.
+
+    A message that was added belongs to the buffer: its caller does not change it any more.
+    """
+
+    def __init__(self, *, max_heartbeat_bytes: int = 1 << 20) -> None:
+        self._max_heartbeat_bytes = max_heartbeat_bytes
         self._curves: dict[Network, _Curve] = {}
         self._logs: dict[Network, _Log] = {}
-        self._phase: Phase | None = None
-        self._sent_phase: Phase | None = None
-        self._progress: Progress | None = None
-        self._stages: dict[StageName, Stage] = {}
-        self._validations: deque[Validation] = deque()
-        self._nonconforming: deque[Nonconforming] = deque()
-        self._checkpoint: Checkpoint | None = None
+        self._phase = self._confirmed_phase = task_pb2.PHASE_UNSPECIFIED
+        self._progress: task_pb2.Progress | None = None
+        self._stages: dict[task_pb2.StageName.ValueType, task_pb2.Stage] = {}
+        self._validations: deque[job_pb2.ValidationReport] = deque()
+        self._nonconforming: deque[task_pb2.NonconformingSample] = deque()
+        self._checkpoint: job_pb2.Checkpoint | None = None
         self._next_lines: dict[Network, int] = {}
+        self._sent = _Sent()
 
-    def begin(self, positions: Iterable[Position]) -> None:
-        """Start where an earlier worker's log of this attempt ended; before the first line is added."""
+    def begin(self, positions: Iterable[job_pb2.Position]) -> None:
+        """Continue the log where an earlier worker of this attempt ended; before the first line is added."""
         self._next_lines = {position.network: position.next_line for position in positions}
 
     @property
@@ -130,7 +145,7 @@ class Unreported:
         """About how much memory is held."""
         return (
             sum(
-                curve.points * _FLOAT_BYTES + len(curve.runs) * _OBJECT_BYTES
+                curve.points * _FLOAT_BYTES + len(curve.runs) * _MESSAGE_BYTES
                 for curve in self._curves.values()
             )
             + sum(log.bytes for log in self._logs.values())
@@ -140,131 +155,147 @@ class Unreported:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the scheduler knows all of it."""
+        """Whether the scheduler has confirmed everything."""
         return not (
             self._progress
             or self._stages
             or self._validations
             or self._nonconforming
             or self._checkpoint
-            or self._phase is not self._sent_phase
+            or self._phase != self._confirmed_phase
             or any(curve.runs for curve in self._curves.values())
             or any(log.lines for log in self._logs.values())
         )
 
-    def add_losses(
-        self, network: Network, first_iteration: int, values: Sequence[float], step_time: datetime
-    ) -> None:
-        """Points that follow those before; Gap if they do not, and what is known already is left out."""
-        curve = self._curves.setdefault(network, _Curve())
-        curve.add(LossPoints(network, first_iteration, array("f", values), step_time))
+    def add_loss_points(self, points: job_pb2.LossPoints) -> None:
+        """Add the points that follow; skips known ones. SequenceGap if some are missing."""
+        self._curves.setdefault(points.network, _Curve()).add(points)
 
     def add_lines(self, network: Network, lines: Iterable[str]) -> None:
-        """Lines of the network's log."""
+        """Add lines to the network's log."""
         if network not in self._logs:
             self._logs[network] = _Log(self._next_lines.get(network, 0))
         self._logs[network].add(lines)
 
-    def add_validation(self, validation: Validation) -> None:
-        """One more point of the accuracy beside the loss."""
+    def add_validation(self, validation: job_pb2.ValidationReport) -> None:
+        """Add one score on the validation split."""
         self._validations.append(validation)
 
-    def add_nonconforming(self, samples: Iterable[Nonconforming]) -> None:
-        """Samples that were set aside."""
+    def add_nonconforming(self, samples: Iterable[task_pb2.NonconformingSample]) -> None:
+        """Add samples that were set aside."""
         self._nonconforming.extend(samples)
 
-    def set_phase(self, phase: Phase) -> None:
-        """The job is in this phase from now on."""
+    def set_phase(self, phase: task_pb2.Phase.ValueType) -> None:
+        """Set the phase that the job is in from now on."""
         self._phase = phase
 
-    def set_stage(self, stage: Stage) -> None:
-        """The stage as it stands; what was said of it before and not sent is no longer of interest."""
+    def set_stage(self, stage: task_pb2.Stage) -> None:
+        """Set the state of a stage; replaces an unconfirmed one."""
         self._stages[stage.name] = stage
 
-    def set_progress(self, progress: Progress) -> None:
-        """How far the job is; replaces what was not sent yet."""
+    def set_progress(self, progress: task_pb2.Progress) -> None:
+        """Set how far the job is; replaces an unconfirmed value."""
         self._progress = progress
 
-    def set_checkpoint(self, checkpoint: Checkpoint | None) -> None:
-        """A stored checkpoint; goes out only with, or after, all points before it. None takes it back."""
+    def set_checkpoint(self, checkpoint: job_pb2.Checkpoint | None) -> None:
+        """Set a stored checkpoint; it is sent with or after all points before it. None withdraws it."""
         self._checkpoint = checkpoint
 
-    def next_report(self) -> Report:
-        """What to send now, at most about `max_report_bytes` of it. The same again until it is confirmed."""
-        room = self._max_report_bytes
-        losses = []
+    def next_heartbeat(self) -> Heartbeat:
+        """What to send now, at most about `max_heartbeat_bytes`. The same again until it is confirmed.
+
+        The lease's names are not set.
+        """
+        room = self._max_heartbeat_bytes
+        heartbeat = Heartbeat()
         complete_to: dict[Network, int] = {}
         for network, curve in self._curves.items():
             points = curve.first(room // _FLOAT_BYTES)
             if points is not None:
-                losses.append(points)
-                room -= len(points.values) * _FLOAT_BYTES
-                complete_to[network] = points.end_iteration
-        logs = []
+                heartbeat.loss_points.append(points)
+                room -= len(points.losses) * _FLOAT_BYTES
+                complete_to[network] = _end(points)
         for network, log in self._logs.items():
             if log.lines and room > 0:
                 lines, size = log.first(room)
-                logs.append(LogLines(network, log.first_line, lines))
+                heartbeat.logs.add(network=network, first_line=log.first_line, lines=lines)
                 room -= size
-        nonconforming: list[Nonconforming] = []
         for sample in self._nonconforming:
             if room <= 0:
                 break
-            nonconforming.append(sample)
+            heartbeat.nonconforming_samples.append(sample)
             room -= _nonconforming_bytes(sample)
+        heartbeat.stages.extend(self._stages.values())
+        heartbeat.validations.extend(self._validations)
+        if self._phase != self._confirmed_phase:
+            heartbeat.phase = self._phase
+        if self._progress is not None:
+            heartbeat.progress.CopyFrom(self._progress)
         checkpoint = self._checkpoint
-        if checkpoint is not None and not self._covers(checkpoint, complete_to):
+        if checkpoint is not None and self._is_covered(checkpoint, complete_to):
+            heartbeat.checkpoint.CopyFrom(checkpoint)
+        else:
             checkpoint = None
-        return Report(
-            phase=self._phase if self._phase is not self._sent_phase else None,
+        self._sent = _Sent(
+            phase=self._phase,
             progress=self._progress,
             stages=tuple(self._stages.values()),
-            losses=tuple(losses),
-            logs=tuple(logs),
-            validations=tuple(self._validations),
-            nonconforming=tuple(nonconforming),
+            validations=len(self._validations),
+            nonconforming=len(heartbeat.nonconforming_samples),
             checkpoint=checkpoint,
         )
+        return heartbeat
 
-    def confirm(self, report: Report, positions: Iterable[Position]) -> None:
-        """The scheduler has stored `report`; `positions` say where its curves and logs go on."""
+    def confirm(self, positions: Iterable[job_pb2.Position]) -> None:
+        """The scheduler has stored the last heartbeat; `positions` say where its curves and logs go on."""
         for position in positions:
             if position.network in self._curves:
                 self._curves[position.network].confirm(position.next_iteration)
             if position.network in self._logs:
                 self._logs[position.network].confirm(position.next_line)
-        self._sent_phase = report.phase or self._sent_phase
-        if self._progress is report.progress:
+        sent, self._sent = self._sent, _Sent(phase=self._sent.phase)
+        self._confirmed_phase = sent.phase
+        # What was replaced while the heartbeat was under way is still to be sent.
+        if self._progress is sent.progress:
             self._progress = None
-        for stage in report.stages:
+        for stage in sent.stages:
             if self._stages.get(stage.name) is stage:
                 del self._stages[stage.name]
-        for _ in report.validations:
+        for _ in range(sent.validations):
             self._validations.popleft()
-        for _ in report.nonconforming:
+        for _ in range(sent.nonconforming):
             self._nonconforming.popleft()
-        if self._checkpoint is report.checkpoint:
+        if self._checkpoint is sent.checkpoint:
             self._checkpoint = None
 
-    def _covers(self, checkpoint: Checkpoint, complete_to: dict[Network, int]) -> bool:
-        """Whether every unconfirmed point before the checkpoint is in the report that is being made."""
+    def _is_covered(self, checkpoint: job_pb2.Checkpoint, complete_to: dict[Network, int]) -> bool:
+        """Whether the heartbeat has every unconfirmed point before the checkpoint."""
         curve = self._curves.get(checkpoint.network)
         if curve is None or not curve.runs or curve.runs[0].first_iteration >= checkpoint.next_iteration:
             return True
         return complete_to.get(checkpoint.network, 0) >= min(checkpoint.next_iteration, curve.end or 0)
 
 
-def _from(points: LossPoints, iteration: int) -> LossPoints:
+def _end(points: job_pb2.LossPoints) -> int:
+    """The iteration after the last one."""
+    return points.first_iteration + len(points.losses)
+
+
+def _from(points: job_pb2.LossPoints, iteration: int) -> job_pb2.LossPoints:
     """The points without those before `iteration`."""
     if points.first_iteration >= iteration:
         return points
-    values = points.values[iteration - points.first_iteration :]
-    return LossPoints(points.network, iteration, values, points.step_time)
+    return job_pb2.LossPoints(
+        network=points.network,
+        first_iteration=iteration,
+        losses=points.losses[iteration - points.first_iteration :],
+        step_time=points.step_time,
+    )
 
 
 def _line_bytes(line: str) -> int:
     return len(line) + _OBJECT_BYTES
 
 
-def _nonconforming_bytes(sample: Nonconforming) -> int:
+def _nonconforming_bytes(sample: task_pb2.NonconformingSample) -> int:
     return len(sample.file) + len(sample.data_path) + len(sample.message) + 2 * _OBJECT_BYTES

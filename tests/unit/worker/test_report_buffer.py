@@ -1,26 +1,25 @@
 """What a worker holds until the scheduler has it."""
 
-from datetime import UTC, datetime
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loupe.scheduler.v1 import job_pb2, task_pb2
 
-from services.worker.report_buffer import Gap, Unreported
-from services.worker.values import (
-    Checkpoint,
-    Network,
-    Phase,
-    Position,
-    Progress,
-    Report,
-    Stage,
-    StageName,
-    StageState,
-)
+from services.worker.report_buffer import Heartbeat, ReportBuffer, SequenceGap
 
-NET = Network.CLASSIFICATION
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NETWORK = task_pb2.NETWORK_CLASSIFICATION
+
+
+def points(first_iteration: int, losses: list[float]) -> job_pb2.LossPoints:
+    return job_pb2.LossPoints(network=NETWORK, first_iteration=first_iteration, losses=losses)
+
+
+def checkpoint(next_iteration: int) -> job_pb2.Checkpoint:
+    return job_pb2.Checkpoint(sha256="ab", next_iteration=next_iteration, network=NETWORK)
+
+
+def position(next_iteration: int, next_line: int = 0) -> job_pb2.Position:
+    return job_pb2.Position(network=NETWORK, next_iteration=next_iteration, next_line=next_line)
 
 
 class Store:
@@ -31,18 +30,18 @@ class Store:
         self.lines: list[str] = []
         self.checkpoints: list[int] = []
 
-    def take(self, report: Report) -> tuple[Position, ...]:
-        """Store a report."""
-        for points in report.losses:
-            assert points.first_iteration <= len(self.losses)
-            self.losses[points.first_iteration :] = list(points.values)
-        for log in report.logs:
+    def take(self, heartbeat: Heartbeat) -> tuple[job_pb2.Position]:
+        """Store a heartbeat."""
+        for run in heartbeat.loss_points:
+            assert run.first_iteration <= len(self.losses)
+            self.losses[run.first_iteration :] = list(run.losses)
+        for log in heartbeat.logs:
             assert log.first_line <= len(self.lines)
             self.lines[log.first_line :] = list(log.lines)
-        if report.checkpoint is not None:
-            assert report.checkpoint.next_iteration <= len(self.losses)
-            self.checkpoints.append(report.checkpoint.next_iteration)
-        return (Position(NET, len(self.losses), len(self.lines)),)
+        if heartbeat.HasField("checkpoint"):
+            assert heartbeat.checkpoint.next_iteration <= len(self.losses)
+            self.checkpoints.append(heartbeat.checkpoint.next_iteration)
+        return (position(len(self.losses), len(self.lines)),)
 
 
 @given(
@@ -57,94 +56,115 @@ def test_whatever_is_answered_or_not_every_point_and_line_arrives_once(
     steps: list[tuple[int, int, str]],
 ) -> None:
     """An answer may get lost after the report was stored: repeating must neither lose nor double."""
-    store, unreported = Store(), Unreported(max_report_bytes=1000)
-    points = lines = 0
-    for count, line_count, fate in steps:
-        unreported.add_losses(NET, points, [float(n) for n in range(points, points + count)], NOW)
-        unreported.add_lines(NET, [f"line {n}" for n in range(lines, lines + line_count)])
-        points += count
-        lines += line_count
-        unreported.set_checkpoint(Checkpoint("ab", points, NET))
+    store, buffer = Store(), ReportBuffer(max_heartbeat_bytes=1000)
+    point_count = line_count = 0
+    for new_points, new_lines, fate in steps:
+        end = point_count + new_points
+        buffer.add_loss_points(points(point_count, [float(n) for n in range(point_count, end)]))
+        buffer.add_lines(NETWORK, [f"line {n}" for n in range(line_count, line_count + new_lines)])
+        point_count = end
+        line_count += new_lines
+        buffer.set_checkpoint(checkpoint(point_count))
         if fate != "not sent":
-            report = unreported.next_report()
-            positions = store.take(report)
+            positions = store.take(buffer.next_heartbeat())
             if fate == "answered":
-                unreported.confirm(report, positions)
+                buffer.confirm(positions)
     for _ in range(10_000):
-        if unreported.is_empty:
+        if buffer.is_empty:
             break
-        report = unreported.next_report()
-        unreported.confirm(report, store.take(report))
-    assert store.losses == [float(n) for n in range(points)]
-    assert store.lines == [f"line {n}" for n in range(lines)]
+        buffer.confirm(store.take(buffer.next_heartbeat()))
+    assert store.losses == [float(n) for n in range(point_count)]
+    assert store.lines == [f"line {n}" for n in range(line_count)]
     assert store.checkpoints == sorted(store.checkpoints)
-    assert not steps or store.checkpoints[-1] == points
-    assert unreported.size_bytes == 0
+    assert not steps or store.checkpoints[-1] == point_count
+    assert buffer.size_bytes == 0
 
 
-def test_a_report_is_bounded() -> None:
+def test_a_heartbeat_is_bounded() -> None:
     """A scheduler that was away for an hour must not be sent an hour in one message."""
-    unreported = Unreported(max_report_bytes=4000)
-    unreported.add_losses(NET, 0, [0.0] * 100_000, NOW)
-    unreported.add_lines(NET, ["x" * 500] * 100)
-    report = unreported.next_report()
-    assert len(report.losses[0].values) == 1000
-    assert not report.logs
+    buffer = ReportBuffer(max_heartbeat_bytes=4000)
+    buffer.add_loss_points(points(0, [0.0] * 100_000))
+    buffer.add_lines(NETWORK, ["x" * 500] * 100)
+    heartbeat = buffer.next_heartbeat()
+    assert len(heartbeat.loss_points[0].losses) == 1000
+    assert not heartbeat.logs
 
 
 def test_a_checkpoint_waits_for_the_points_before_it() -> None:
     """Reported without them, a resumed curve would have a hole that nobody can fill."""
-    unreported = Unreported(max_report_bytes=400)
-    unreported.add_losses(NET, 0, [0.0] * 150, NOW)
-    unreported.set_checkpoint(Checkpoint("ab", 120, NET))
-    first = unreported.next_report()
-    assert first.checkpoint is None
-    unreported.confirm(first, [Position(NET, 100, 0)])
-    second = unreported.next_report()
-    assert second.losses[0].first_iteration == 100
-    assert second.checkpoint is not None
+    buffer = ReportBuffer(max_heartbeat_bytes=400)
+    buffer.add_loss_points(points(0, [0.0] * 150))
+    buffer.set_checkpoint(checkpoint(120))
+    assert not buffer.next_heartbeat().HasField("checkpoint")
+    buffer.confirm([position(100)])
+    second = buffer.next_heartbeat()
+    assert second.loss_points[0].first_iteration == 100
+    assert second.HasField("checkpoint")
+
+
+def test_a_withdrawn_checkpoint_is_not_sent() -> None:
+    """A job that is over is not resumed: its upload may end too late to be of use."""
+    buffer = ReportBuffer()
+    buffer.set_checkpoint(checkpoint(0))
+    buffer.set_checkpoint(None)
+    assert not buffer.next_heartbeat().HasField("checkpoint")
+    assert buffer.is_empty
 
 
 def test_a_skipped_iteration_is_refused() -> None:
     """A hole is noticed where it is made, not where it is seen."""
-    unreported = Unreported()
-    unreported.add_losses(NET, 10, [1.0, 2.0], NOW)
-    with pytest.raises(Gap):
-        unreported.add_losses(NET, 13, [1.0], NOW)
+    buffer = ReportBuffer()
+    buffer.add_loss_points(points(10, [1.0, 2.0]))
+    with pytest.raises(SequenceGap):
+        buffer.add_loss_points(points(13, [1.0]))
 
 
-def test_what_was_said_twice_is_kept_once() -> None:
-    unreported = Unreported()
-    unreported.add_losses(NET, 0, [0.0, 1.0, 2.0], NOW)
-    unreported.add_losses(NET, 1, [1.0, 2.0, 3.0], NOW)
-    (points,) = unreported.next_report().losses
-    assert list(points.values) == [0.0, 1.0, 2.0, 3.0]
+def test_points_that_are_reported_twice_are_kept_once() -> None:
+    buffer = ReportBuffer()
+    buffer.add_loss_points(points(0, [0.0, 1.0, 2.0]))
+    buffer.add_loss_points(points(1, [1.0, 2.0, 3.0]))
+    (run,) = buffer.next_heartbeat().loss_points
+    assert list(run.losses) == [0.0, 1.0, 2.0, 3.0]
 
 
-def test_what_changed_while_a_report_was_under_way_is_sent_next() -> None:
+def test_points_that_come_during_a_call_are_sent_next() -> None:
+    """They are appended to the message of those before, of which the answer confirms a part."""
+    buffer = ReportBuffer()
+    buffer.add_loss_points(points(0, [0.0, 1.0]))
+    buffer.next_heartbeat()
+    buffer.add_loss_points(points(2, [2.0]))
+    buffer.confirm([position(2)])
+    (run,) = buffer.next_heartbeat().loss_points
+    assert (run.first_iteration, list(run.losses)) == (2, [2.0])
+
+
+def test_what_changed_during_a_call_is_sent_next() -> None:
     """The answer is to what was sent, not to what is true by then."""
-    unreported = Unreported()
-    done, running = (Stage(StageName.SPLIT, state) for state in (StageState.DONE, StageState.RUNNING))
-    unreported.set_stage(running)
-    unreported.set_progress(Progress(0.1, 0.1))
-    unreported.set_phase(Phase.PREPROCESSING)
-    report = unreported.next_report()
-    unreported.set_stage(done)
-    unreported.set_progress(Progress(0.2, 0.2))
-    unreported.set_phase(Phase.TRAINING)
-    unreported.confirm(report, ())
-    following = unreported.next_report()
-    assert following.stages == (done,)
-    assert following.progress == Progress(0.2, 0.2)
-    assert following.phase is Phase.TRAINING
-    unreported.confirm(following, ())
-    assert unreported.is_empty
-    assert unreported.next_report() == Report()
+    buffer = ReportBuffer()
+    running, done = (
+        task_pb2.Stage(name=task_pb2.STAGE_NAME_SPLIT, state=state)
+        for state in (task_pb2.STAGE_STATE_RUNNING, task_pb2.STAGE_STATE_DONE)
+    )
+    buffer.set_stage(running)
+    buffer.set_progress(task_pb2.Progress(fraction=0.1))
+    buffer.set_phase(task_pb2.PHASE_PREPROCESSING)
+    buffer.next_heartbeat()
+    buffer.set_stage(done)
+    buffer.set_progress(task_pb2.Progress(fraction=0.2))
+    buffer.set_phase(task_pb2.PHASE_TRAINING)
+    buffer.confirm(())
+    following = buffer.next_heartbeat()
+    assert list(following.stages) == [done]
+    assert following.progress.fraction == 0.2
+    assert following.phase == task_pb2.PHASE_TRAINING
+    buffer.confirm(())
+    assert buffer.is_empty
+    assert buffer.next_heartbeat() == Heartbeat()
 
 
 def test_a_log_goes_on_where_the_worker_before_left_it() -> None:
-    unreported = Unreported()
-    unreported.begin([Position(NET, 0, 7)])
-    unreported.add_lines(NET, ["a"])
-    (log,) = unreported.next_report().logs
+    buffer = ReportBuffer()
+    buffer.begin([position(0, 7)])
+    buffer.add_lines(NETWORK, ["a"])
+    (log,) = buffer.next_heartbeat().logs
     assert log.first_line == 7

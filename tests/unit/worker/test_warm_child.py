@@ -14,7 +14,7 @@ import tempfile
 from services.kit.child_process import ParentLink
 tempfile.mkdtemp(prefix="training-")
 link = ParentLink.from_environ()
-link.emit({"event": "ready"})
+link.emit({"ready": {}})
 list(link.orders())
 """
 
