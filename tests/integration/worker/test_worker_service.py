@@ -24,7 +24,7 @@ async def test_an_operator_sees_the_running_job_and_can_drain_the_worker(work: W
     ):
         stub = WorkerServiceStub(channel)
         work.scheduler.add("jobs/1", behaviour="until-sigterm")
-        await eventually(lambda: work.scheduler.told["jobs/1"].losses[1])
+        await eventually(lambda: work.scheduler.records["jobs/1"].losses[1])
         seen = await stub.GetWorker(worker_service_pb2.GetWorkerRequest())
         assert seen.name == "workers/w1"
         assert seen.compute_resource == "computeResources/cpu"
