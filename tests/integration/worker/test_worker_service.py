@@ -5,13 +5,13 @@ import asyncio
 import pytest
 from loupe.trainer.v1 import worker_service_pb2
 from loupe.trainer.v1.worker_service_pb2_grpc import WorkerServiceStub
-from tests.integration.work.conftest import TOKEN, WorkerUnderTest
 
 from services.kit.auth import Principal, RefusingVerifier, Role, RoleTable, ServiceTokenVerifier, bearer
 from services.kit.errors import PermissionDenied, Unauthenticated
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
 from services.worker import server
+from tests.integration.worker.conftest import TOKEN, WorkerUnderTest
 from tests.support.waiting import DEADLINE_S, eventually
 
 
@@ -24,7 +24,7 @@ async def test_an_operator_sees_the_running_job_and_can_drain_the_worker(work: W
     ):
         stub = WorkerServiceStub(channel)
         work.scheduler.add("jobs/1", behaviour="until-sigterm")
-        await eventually(lambda: work.scheduler.told["jobs/1"].losses[1])
+        await eventually(lambda: work.scheduler.records["jobs/1"].losses[1])
         seen = await stub.GetWorker(worker_service_pb2.GetWorkerRequest())
         assert seen.name == "workers/w1"
         assert seen.compute_resource == "computeResources/cpu"

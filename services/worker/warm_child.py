@@ -1,4 +1,4 @@
-"""One child process, kept warm: started ahead of need, and again whenever it is gone."""
+"""One child process, kept warm: started before it is needed, and replaced when it ends."""
 
 import asyncio
 import itertools
@@ -6,10 +6,13 @@ import logging
 import shutil
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
-from services.kit.child_process import ChildProcess, Event, OutputStream
+from google.protobuf import json_format
+from loupe.worker.v1 import event_pb2, order_pb2
+
+from services.kit.child_process import ChildProcess, OutputStream
 from services.kit.errors import LoupeError
 from services.kit.retry import Backoff
 from services.worker import machine
@@ -18,16 +21,20 @@ _log = logging.getLogger(__name__)
 
 _READY_TIMEOUT_S = 180.0
 _TAIL_LINES = 50
-# A child that lived so long was healthy: what ended it is no reason to wait before the next.
+# A child that lived longer was healthy: its end is no reason to wait before the next one.
 _HEALTHY_S = 10.0
 
 
+class UnreadableEvent(ValueError):
+    """The child sent an event that this worker cannot use."""
+
+
 class Child:
-    """A warm child. Whoever has taken it reads its events to the end, or gives it back to be replaced."""
+    """A warm child. Its taker reads its events to the end, or gives it back to be replaced."""
 
     def __init__(self, process: ChildProcess) -> None:
         self.process = process
-        self.events = process.events()
+        self.events = _events(process)
         self.taken = False
         self.returned = asyncio.Event()
 
@@ -36,12 +43,26 @@ class Child:
         """Its process id."""
         return self.process.pid
 
+    async def send(self, order: order_pb2.Order) -> None:
+        """Give an order; FailedPrecondition if the child is gone."""
+        await self.process.send(json_format.MessageToDict(order))
+
+
+async def _events(process: ChildProcess) -> AsyncIterator[event_pb2.Event]:
+    """The child's events until it is gone. UnreadableEvent where a line is none."""
+    async for line in process.events():
+        try:
+            event = json_format.ParseDict(line, event_pb2.Event())
+        except json_format.ParseError as error:
+            raise UnreadableEvent(f"{error} in {str(line)[:300]}") from error
+        yield event
+
 
 class WarmChild:
-    """Keeps a child ready for the next order. `run` is its life; give it to `background`.
+    """Keeps a child ready for the next order. Give `run` to `background`.
 
-    Every child gets a folder of its own below `scratch` as TMPDIR, for itself and for its libraries: one
-    that is killed removes nothing. `scratch` is this worker's alone.
+    Every child gets its own folder below `scratch` as TMPDIR, for itself and its libraries: a killed child
+    deletes nothing. No other process uses `scratch`.
     """
 
     def __init__(self, argv: Sequence[str], environ: Mapping[str, str], *, scratch: Path) -> None:
@@ -55,16 +76,16 @@ class WarmChild:
 
     @property
     def pid(self) -> int | None:
-        """The process id of the child that is ready or at work."""
+        """The process id of the child that is ready or works."""
         return None if self._child is None else self._child.pid
 
     @property
     def is_ready(self) -> bool:
-        """Whether an order would be taken at once."""
+        """Whether a child would accept an order at once."""
         return self._child is not None
 
     async def ready(self) -> Child:
-        """The child, as soon as there is one that takes orders."""
+        """The child, as soon as one accepts orders."""
         while self._child is None:
             if self._ready is None:
                 self._ready = asyncio.get_running_loop().create_future()
@@ -79,22 +100,22 @@ class WarmChild:
         return child
 
     async def give_back(self, child: Child, *, keep: bool) -> None:
-        """The order is done. Keep it only after a clean end: a failure may leave anything on the device."""
+        """The order has ended. Keep the child only after a clean end: a fault may leave device state."""
         if not keep:
             await child.process.kill()
         child.taken = False
         child.returned.set()
 
     def sweep(self) -> None:
-        """Remove what dead children left. Blocks; only when nothing of theirs is still to be stored."""
+        """Delete the folders of dead children. Blocks; call it when all of their files are stored."""
         for folder in self._scratch.glob("*"):
             if folder != self._temporary:
                 shutil.rmtree(folder, ignore_errors=True)
 
     async def run(self) -> None:
-        """Keep a child, for ever."""
+        """Keep a child, until cancelled."""
         try:
-            # What an earlier process left when it was killed.
+            # Files of an earlier process that was killed.
             await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
             await self._keep()
         finally:
@@ -138,13 +159,13 @@ class WarmChild:
                 self._child = None
             _log.info("the child ended", extra={"pid": child.pid, "returncode": returncode})
             if child.taken:
-                # Its last words are still in the pipe, which closes at the end of this block.
+                # Its last events are still in the pipe, which closes at the end of this block.
                 await child.returned.wait()
 
     async def _until_ready(self, child: Child) -> bool:
         try:
             async with asyncio.timeout(_READY_TIMEOUT_S):
-                event: Event | None = await anext(child.events, None)
+                event = await anext(child.events, None)
         except (TimeoutError, ValueError, LoupeError):
             return False
-        return event is not None and event.get("event") == "ready"
+        return event is not None and event.HasField("ready")

@@ -1,4 +1,4 @@
-"""Puts a worker process together: what differs is its craft and its child."""
+"""Composes a worker process: services differ in their handler and their child."""
 
 import sys
 from collections.abc import Sequence
@@ -10,23 +10,24 @@ from services.kit.grpc_server import GrpcServer
 from services.kit.object_store import ObjectStore
 from services.kit.process import Process, SystemClock
 from services.worker import server
-from services.worker.child import WarmChild
+from services.worker.handler import JobHandler
 from services.worker.jobs import Jobs
 from services.worker.settings import WorkerSettings
-from services.worker.worker import Craft, Worker
+from services.worker.warm_child import WarmChild
+from services.worker.worker import Worker
 
 
 async def start(
     process: Process,
     settings: WorkerSettings,
-    craft: Craft,
+    handler: JobHandler,
     child_module: str,
     *,
     arguments: Sequence[str] = (),
 ) -> Worker:
-    """Open everything that a worker consists of and let it work; it is drained when the process stops."""
+    """Open the parts of a worker and start it; it is drained when the process stops."""
     objects = await process.enter(ObjectStore(settings.objects))
-    # No retries below ours: an AcquireJob that is sent twice leases two jobs.
+    # Without the channel's retries: an AcquireJob that is sent twice leases two jobs.
     credentials, token = settings.tls.channel_credentials(), lambda: settings.service_token
     scheduler = await process.enter(
         connect(settings.scheduler_address, token, credentials=credentials, retries=False)
@@ -41,8 +42,8 @@ async def start(
     worker = Worker(
         name=settings.name,
         compute_resource=settings.compute_resource,
-        craft=craft,
-        jobs=Jobs(scheduler, settings.announced(clock.now())),
+        handler=handler,
+        jobs=Jobs(scheduler, settings.announcement(clock.now())),
         child=child,
         objects=objects,
         folder=settings.cache_dir / "workers" / settings.name,
@@ -52,7 +53,7 @@ async def start(
 
     async def work() -> None:
         await worker.run()
-        process.stop()  # drained: whoever supervises decides whether another one starts
+        process.stop()  # drained: the supervisor decides whether to start another one
 
     process.background("child", child.run)
     process.background("worker", work)
