@@ -4,19 +4,17 @@ import os
 from pathlib import Path
 
 from services.audit import RegistryAuditor
-from services.evaluator import consumers, server
-from services.evaluator.application import ReportLibrary
-from services.evaluator.collecting import PredictedMasks
-from services.evaluator.comparing import server as comparing
-from services.evaluator.comparing.application import Comparisons
-from services.evaluator.drilldown import server as drilldown
-from services.evaluator.drilldown.application import DrillDown
-from services.evaluator.drilldown.pictures import Pictures
-from services.evaluator.exporting.application import Exports
-from services.evaluator.relabelling import server as relabelling
-from services.evaluator.relabelling.application import RelabelMarks
-from services.evaluator.relabelling.registry import DataPaths, mask_codes_from
+from services.evaluator import consumers
+from services.evaluator.application.collecting import PredictedMasks
+from services.evaluator.application.comparing import Comparisons
+from services.evaluator.application.drilldown import DrillDown
+from services.evaluator.application.exporting import Exports
+from services.evaluator.application.pictures import Pictures
+from services.evaluator.application.relabelling import RelabelMarks
+from services.evaluator.application.reports import ReportLibrary
+from services.evaluator.server import comparison, relabelling, reports, sample_results
 from services.evaluator.settings import Settings
+from services.evaluator.wire.registry import DataPaths, mask_codes_from
 from services.identity import token_verifier
 from services.kit import settings as kit_settings
 from services.kit import telemetry
@@ -79,9 +77,9 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     return await process.enter(
         GrpcServer(
             [
-                server.service(library, Exports(library, pictures.thumbnail)),
-                comparing.service(Comparisons(database.sessions)),
-                drilldown.service(samples, now),
+                reports.service(library, Exports(library, pictures.thumbnail)),
+                comparison.service(Comparisons(database.sessions)),
+                sample_results.service(samples, now),
                 relabelling.service(
                     RelabelMarks(database.sessions, now), lambda token: DataPaths(registry, token)
                 ),

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from services.evaluator.domain.comparison import Change, ComparedKey
 from services.evaluator.domain.listing import ReportKey, SampleKey
+from services.evaluator.domain.relabelling import MarkKey
 from services.evaluator.domain.report import Verdict
 from services.evaluator.domain.suspicion import SuspectKey, Suspicion
-from services.evaluator.relabelling.domain import MarkKey
 from services.kit.paging import Part, key_of, token_of
 
 Key = TypeVar("Key")

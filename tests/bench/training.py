@@ -17,8 +17,8 @@ from typing import Any
 
 import cv2
 
+from services.evaluator.domain.metrics import measure
 from services.evaluator.worker.child import Evaluator
-from services.evaluator.worker.measuring.metrics import measure
 from services.trainer.training.session import run
 from services.vision.images import FORMAT_OF_SUFFIX, UnusableImage, inspect
 from services.vision.pack import PackCache

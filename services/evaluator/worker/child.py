@@ -47,7 +47,7 @@ Events
     failed         WEIGHTS_* (user fault) for weights that cannot be used; CODE_ON_ONE_SIDE as in the trainer;
                    NOT_PACKAGEABLE, CANNOT_BUILD
 
-The figures are not computed here: services.evaluator.worker.measuring.metrics does, without torch.
+The figures are not computed here: services.evaluator.domain.metrics does, without torch.
 """
 
 import json

@@ -12,12 +12,12 @@ from loupe.evaluator.v1.report_service_pb2_grpc import ReportServiceStub
 
 import services.evaluator
 from deploy.embedded.seaweed import ObjectStoreSettings
-from services.evaluator import server
-from services.evaluator.application import ReportLibrary
-from services.evaluator.comparing import server as comparing
-from services.evaluator.comparing.application import Comparisons
-from services.evaluator.drilldown.pictures import Pictures
-from services.evaluator.exporting.application import Exports
+from services.evaluator.application.comparing import Comparisons
+from services.evaluator.application.exporting import Exports
+from services.evaluator.application.pictures import Pictures
+from services.evaluator.application.reports import ReportLibrary
+from services.evaluator.server import comparison
+from services.evaluator.server import reports as server
 from services.kit import object_store as kit_object_store
 from services.kit.auth import RefusingVerifier, ServiceTokenVerifier
 from services.kit.database import Database
@@ -97,7 +97,7 @@ async def reports(
         verifier = ServiceTokenVerifier(TOKEN, RefusingVerifier())
         served = [
             server.service(library, Exports(library, Pictures(PictureStore(store, clock.now)).thumbnail)),
-            comparing.service(Comparisons(database.sessions)),
+            comparison.service(Comparisons(database.sessions)),
         ]
         grpc_server = GrpcServer(served, verifier=verifier, address="127.0.0.1:0")
         async with grpc_server:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from loupe.evaluator.v1 import report_pb2
 
-from services.evaluator.collecting import PredictedMasks
+from services.evaluator.application.collecting import PredictedMasks
 from services.vision.masks import encode_labels
 from tests.integration.evaluator.conftest import ReportServiceUnderTest
 

@@ -13,7 +13,7 @@ from google.protobuf import json_format
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.registry.v1 import model_pb2
 
-from services.evaluator.exporting.application import MAX_PICTURES_OF_CODE
+from services.evaluator.application.exporting import MAX_PICTURES_OF_CODE
 from services.kit.errors import InvalidArgument, NotFound
 from tests.integration.evaluator.conftest import CODES, ReportServiceUnderTest, sample, set_aside
 

@@ -14,7 +14,7 @@ from loupe.events.v1 import events_pb2
 from loupe.registry.v1 import dataset_service_pb2, identity_service_pb2
 from loupe.scheduler.v1 import task_pb2
 
-from services.evaluator.application import ReportLibrary
+from services.evaluator.application.reports import ReportLibrary
 from services.evaluator.consumers import DeletedTasks
 from services.kit.database import Database
 from services.kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied

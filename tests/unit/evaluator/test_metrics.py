@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import binomtest
 from sklearn import metrics as reference
 
-from services.evaluator.worker.measuring.metrics import (
+from services.evaluator.domain.metrics import (
     count_pixels,
     measure,
     measure_counts,

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.evaluator.domain.metrics import measure, measure_counts
 from services.evaluator.domain.report import SampleResult, Tally, Verdict
-from services.evaluator.worker.measuring.metrics import measure, measure_counts
 
 CODES = ("A", "B", "C")
 

@@ -2,8 +2,7 @@
 
 from uuid import UUID
 
-from services.evaluator.application import Page, existing_report
-from services.evaluator.comparing.storage import ComparedSamples
+from services.evaluator.application.reports import Page, existing_report
 from services.evaluator.domain.comparison import (
     Change,
     ComparedKey,
@@ -12,6 +11,7 @@ from services.evaluator.domain.comparison import (
     compare,
     require_common_codes,
 )
+from services.evaluator.storage.comparison import ComparedSamples
 from services.kit.database import Sessions
 
 

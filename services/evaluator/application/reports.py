@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.evaluator.application.suspects import find_suspects
 from services.evaluator.domain.errors import LeaseLost, ReportNotFound
 from services.evaluator.domain.listing import (
     ReportFilter,
@@ -17,10 +18,7 @@ from services.evaluator.domain.listing import (
     SampleKey,
     SampleOrder,
 )
-from services.evaluator.domain.report import Report, ReportHeader, SampleResult, StoredSample, Tally
-from services.evaluator.drilldown.suspects import find_suspects
-from services.evaluator.storage import Reports, SampleResults
-from services.evaluator.worker.measuring.metrics import (
+from services.evaluator.domain.metrics import (
     Metrics,
     Segmentation,
     ThresholdView,
@@ -28,6 +26,8 @@ from services.evaluator.worker.measuring.metrics import (
     measure_pixels,
     measure_thresholds,
 )
+from services.evaluator.domain.report import Report, ReportHeader, SampleResult, StoredSample, Tally
+from services.evaluator.storage.reports import Reports, SampleResults
 from services.kit.database import Sessions
 
 _PAGE = 500

@@ -11,10 +11,10 @@ from loupe.evaluator.v1 import relabel_service_pb2 as rpc
 from loupe.evaluator.v1 import relabel_service_pb2_grpc as rpc_grpc
 
 from services.evaluator import paging
+from services.evaluator.application.relabelling import Relabeller, RelabelMarks
 from services.evaluator.domain.errors import FilterInvalid
-from services.evaluator.drilldown.wire import sample_name
-from services.evaluator.relabelling import wire
-from services.evaluator.relabelling.application import Relabeller, RelabelMarks
+from services.evaluator.wire import relabelling as wire
+from services.evaluator.wire.sample_results import sample_name
 from services.kit.auth import current_principal, token_of
 from services.kit.errors import Violation
 from services.kit.grpc_server import Service

@@ -10,10 +10,10 @@ from uuid import UUID
 from loupe.evaluator.v1 import relabel_pb2
 from loupe.evaluator.v1 import relabel_service_pb2 as rpc
 
-from services.evaluator import wire
-from services.evaluator.cells import inert
 from services.evaluator.domain.errors import FilterInvalid
-from services.evaluator.relabelling.domain import Mark, MarkFilter, MarkNotFound, MarkState
+from services.evaluator.domain.relabelling import Mark, MarkFilter, MarkNotFound, MarkState
+from services.evaluator.wire import reports as wire
+from services.evaluator.wire.spreadsheet import inert
 from services.kit.errors import Violation
 
 _COLUMNS = (

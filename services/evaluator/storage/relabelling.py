@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.evaluator.relabelling.domain import Mark, MarkFilter, MarkKey, MarkState
+from services.evaluator.domain.relabelling import Mark, MarkFilter, MarkKey, MarkState
 
 _mark = sa.Table(
     "relabel_mark",

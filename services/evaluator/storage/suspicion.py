@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.evaluator.application.near_duplicates import HASH_BITS, LookAlikes
 from services.evaluator.domain.suspicion import SuspectedLabel, SuspectFilter, SuspectKey, Suspicion
-from services.evaluator.storage import sample_table, to_stored
-from services.evaluator.worker.measuring.look_alikes import HASH_BITS, LookAlikes
+from services.evaluator.storage.reports import sample_table, to_stored
 
 _suspect = sa.table(
     "suspected_label",

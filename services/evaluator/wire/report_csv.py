@@ -4,8 +4,8 @@ import csv
 import io
 from collections.abc import AsyncIterator
 
-from services.evaluator.cells import inert
 from services.evaluator.domain.report import ANY_DEFECT, PixelCounts, StoredSample, Verdict
+from services.evaluator.wire.spreadsheet import inert
 
 COLUMNS = (
     "sample_result",

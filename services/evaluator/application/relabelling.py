@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID, uuid4
 
-from services.evaluator.application import Page
+from services.evaluator.application.reports import Page
 from services.evaluator.domain.errors import SampleResultNotFound
-from services.evaluator.relabelling.domain import (
+from services.evaluator.domain.relabelling import (
     Mark,
     MarkApplied,
     MarkFilter,
@@ -16,8 +16,8 @@ from services.evaluator.relabelling.domain import (
     MarkNotFound,
     MarkState,
 )
-from services.evaluator.relabelling.storage import Marks
-from services.evaluator.storage import SampleResults
+from services.evaluator.storage.relabelling import Marks
+from services.evaluator.storage.reports import SampleResults
 from services.kit.database import Sessions
 
 _AT_ONCE = 500

@@ -14,8 +14,8 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from services.evaluator.cells import inert
 from services.evaluator.domain.report import StoredSample, Verdict
+from services.evaluator.wire.spreadsheet import inert
 from services.kit.errors import NotFound, OutOfRange
 from services.kit.object_store import ObjectStore
 from services.vision.pictures import sample_key

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.evaluator.drilldown.storage import SuspectedLabels
-from services.evaluator.worker.measuring.look_alikes import look_alikes
+from services.evaluator.application.near_duplicates import look_alikes
+from services.evaluator.storage.suspicion import SuspectedLabels
 
 
 async def find_suspects(session: AsyncSession, report_id: UUID) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from services.evaluator.worker.measuring.look_alikes import MAX_DISTANCE, look_alikes
+from services.evaluator.application.near_duplicates import MAX_DISTANCE, look_alikes
 from services.vision.perceptual import perceptual_hashes
 
 

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import grpc
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
 
-from services.evaluator.relabelling.application import Settled
-from services.evaluator.relabelling.domain import Mark
+from services.evaluator.application.relabelling import Settled
+from services.evaluator.domain.relabelling import Mark
 from services.kit.auth import bearer
 
 _DEADLINE_S = 60.0

@@ -11,10 +11,18 @@ from google.protobuf.message import Message
 from loupe.evaluator.v1 import report_pb2, report_service_pb2, sample_result_service_pb2
 from loupe.registry.v1 import model_pb2
 
-from services.evaluator.application import MeasuredReport
+from services.evaluator.application.reports import MeasuredReport
 from services.evaluator.domain.definitions import DEFINITIONS
 from services.evaluator.domain.errors import FilterInvalid, ReportInvalid, ReportNotFound
 from services.evaluator.domain.listing import ReportFilter, SampleFilter, SampleOrder
+from services.evaluator.domain.metrics import (
+    CodeMetrics,
+    IntersectionOverUnion,
+    Interval,
+    Metrics,
+    ThresholdPoint,
+    ThresholdView,
+)
 from services.evaluator.domain.report import (
     CodeScore,
     DecidedBy,
@@ -25,14 +33,6 @@ from services.evaluator.domain.report import (
     StoredSample,
     TrainingOverlap,
     Verdict,
-)
-from services.evaluator.worker.measuring.metrics import (
-    CodeMetrics,
-    IntersectionOverUnion,
-    Interval,
-    Metrics,
-    ThresholdPoint,
-    ThresholdView,
 )
 from services.kit.errors import Violation
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluator.domain.comparison import Change, ComparedKey, ComparedSample, Pair
 from services.evaluator.domain.report import StoredSample, Verdict
-from services.evaluator.storage import sample_table, to_stored
+from services.evaluator.storage.reports import sample_table, to_stored
 
 _base = sample_table.alias("base")
 _candidate = sample_table.alias("candidate")

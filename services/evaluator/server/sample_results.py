@@ -11,10 +11,10 @@ from loupe.evaluator.v1 import sample_result_service_pb2 as rpc
 from loupe.evaluator.v1 import sample_result_service_pb2_grpc as rpc_grpc
 
 from services.evaluator import paging
-from services.evaluator import wire as report_wire
+from services.evaluator.application.drilldown import DrillDown
 from services.evaluator.domain.errors import FilterInvalid
-from services.evaluator.drilldown import wire
-from services.evaluator.drilldown.application import DrillDown
+from services.evaluator.wire import reports as report_wire
+from services.evaluator.wire import sample_results as wire
 from services.kit.errors import Violation
 from services.kit.grpc_server import Service
 from services.kit.paging import size_of

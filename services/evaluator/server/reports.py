@@ -7,12 +7,13 @@ from uuid import UUID
 from google.api.httpbody_pb2 import HttpBody
 from loupe.evaluator.v1 import report_pb2, report_service_pb2, report_service_pb2_grpc
 
-from services.evaluator import paging, wire
-from services.evaluator.application import ReportLibrary
+from services.evaluator import paging
+from services.evaluator.application.exporting import Exports
+from services.evaluator.application.reports import ReportLibrary
 from services.evaluator.domain.errors import ReportInvalid
 from services.evaluator.domain.listing import SampleFilter, SampleOrder
 from services.evaluator.domain.report import SampleResult
-from services.evaluator.exporting.application import Exports
+from services.evaluator.wire import reports as wire
 from services.kit.errors import DeadlineExceeded, Violation
 from services.kit.grpc_server import Service
 from services.kit.paging import size_of

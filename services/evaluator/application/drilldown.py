@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from uuid import UUID
 
-from services.evaluator.application import Page, ReportLibrary
+from services.evaluator.application.archive import zip_samples
+from services.evaluator.application.pictures import Pictures
+from services.evaluator.application.reports import Page, ReportLibrary
 from services.evaluator.domain.errors import SampleResultNotFound
 from services.evaluator.domain.listing import SampleFilter, SampleOrder
 from services.evaluator.domain.report import StoredSample
 from services.evaluator.domain.suspicion import SuspectedLabel, SuspectFilter, SuspectKey
-from services.evaluator.drilldown.archive import zip_samples
-from services.evaluator.drilldown.pictures import Pictures
-from services.evaluator.drilldown.storage import SuspectedLabels
-from services.evaluator.storage import SampleResults
+from services.evaluator.storage.reports import SampleResults
+from services.evaluator.storage.suspicion import SuspectedLabels
 from services.kit.database import Sessions
 from services.kit.object_store import ObjectStore
 

@@ -7,10 +7,10 @@ from math import floor
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from services.evaluator.application import MeasuredReport
+from services.evaluator.application.reports import MeasuredReport
 from services.evaluator.domain.definitions import DEFINITIONS, Definition
+from services.evaluator.domain.metrics import Interval, ThresholdPoint, ThresholdView
 from services.evaluator.domain.report import ReportKind, StoredSample
-from services.evaluator.worker.measuring.metrics import Interval, ThresholdPoint, ThresholdView
 
 WIDTH, HEIGHT = 240, 150
 """Of a chart's plot, without its axes."""
@@ -24,7 +24,7 @@ def _percent(share: float | None) -> str:
 
 
 _pages = Environment(
-    loader=PackageLoader("services.evaluator", "exporting"),
+    loader=PackageLoader("services.evaluator", "wire"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -136,7 +136,7 @@ class ReportPage:
 
     def html(self) -> str:
         """The page; every text from outside is escaped."""
-        return _pages.get_template("page.html.jinja").render(
+        return _pages.get_template("report_page.html.jinja").render(
             page=self,
             report=self.measured.report,
             header=self.measured.report.header,
