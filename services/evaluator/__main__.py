@@ -8,13 +8,13 @@ from services.evaluator import consumers
 from services.evaluator.application.collecting import PredictedMasks
 from services.evaluator.application.comparing import Comparisons
 from services.evaluator.application.drilldown import DrillDown
-from services.evaluator.application.exporting import Exports
+from services.evaluator.application.exporting import ReportExports
 from services.evaluator.application.pictures import Pictures
 from services.evaluator.application.relabelling import RelabelMarks
-from services.evaluator.application.reports import ReportLibrary
-from services.evaluator.server import comparison, relabelling, reports, sample_results
+from services.evaluator.application.reports import Reports
+from services.evaluator.server.services import services
 from services.evaluator.settings import Settings
-from services.evaluator.wire.registry import DataPaths, mask_codes_from
+from services.evaluator.wire.registry import RegistryClient, mask_codes_from
 from services.identity import token_verifier
 from services.kit import settings as kit_settings
 from services.kit import telemetry
@@ -32,14 +32,14 @@ _SWEEP_S = 6 * 3600.0
 
 
 async def main(process: Process) -> None:
-    """The composition of the report service."""
+    """Read the settings and serve."""
     settings = kit_settings.load(Settings, os.environ)
     telemetry.configure("evaluator", settings.log_level)
     await serve(process, settings)
 
 
 async def serve(process: Process, settings: Settings) -> GrpcServer:
-    """Open what the service consists of; the server comes last."""
+    """Open everything in order; the server comes last, so that it answers only when all of it works."""
     database = await process.enter(Database(settings.database_url, "evaluator"))
     revision = await retrying_transient(lambda: database.migrate(MIGRATIONS), what="migration")
     messaging = await process.enter(await Messaging.connect(settings.nats_url, name="evaluator"))
@@ -50,38 +50,42 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             credentials=settings.tls.channel_credentials(),
         )
     )
-    # No bucket of its own: who imports the samples makes it.
+    # The bucket is made by the registry.
     store = await process.enter(ObjectStore(settings.objects, threads=16))
     now = SystemClock().now
-    library = ReportLibrary(database.sessions, now)
-    stored = PictureStore(store, now)
-    pictures = Pictures(stored)
+    reports = Reports(database.sessions, now)
+    picture_store = PictureStore(store, now)
+    pictures = Pictures(picture_store)
+    masks = PredictedMasks(database.sessions, store, now)
+    process.background(
+        "old pictures",
+        every(_SWEEP_S, lambda: retrying_transient(picture_store.sweep, what="sweeping pictures")),
+    )
+    process.background(
+        "orphaned masks", every(_SWEEP_S, lambda: retrying_transient(masks.sweep, what="sweeping masks"))
+    )
+    process.background(
+        "deleted tasks", lambda: consumers.follow_deleted_tasks(messaging, database.sessions, reports)
+    )
     samples = DrillDown(
-        library=library,
+        reports=reports,
         sessions=database.sessions,
         store=store,
         pictures=pictures,
         mask_codes=mask_codes_from(registry),
         now=now,
     )
-    process.background(
-        "old pictures", every(_SWEEP_S, lambda: retrying_transient(stored.sweep, what="sweeping pictures"))
-    )
-    masks = PredictedMasks(database.sessions, store, now)
-    process.background(
-        "orphaned masks", every(_SWEEP_S, lambda: retrying_transient(masks.sweep, what="sweeping masks"))
-    )
-    process.background(
-        "deleted tasks", lambda: consumers.follow_deleted_tasks(messaging, database.sessions, library)
-    )
     return await process.enter(
         GrpcServer(
             [
-                reports.service(library, Exports(library, pictures.thumbnail)),
-                comparison.service(Comparisons(database.sessions)),
-                sample_results.service(samples, now),
-                relabelling.service(
-                    RelabelMarks(database.sessions, now), lambda token: DataPaths(registry, token)
+                *services(
+                    reports=reports,
+                    exports=ReportExports(reports, pictures.thumbnail),
+                    comparisons=Comparisons(database.sessions),
+                    samples=samples,
+                    marks=RelabelMarks(database.sessions, now),
+                    registry=lambda token: RegistryClient(registry, token),
+                    now=now,
                 ),
                 about("evaluator", revision),
             ],

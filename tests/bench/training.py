@@ -12,12 +12,13 @@ import json
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import cv2
 
-from services.evaluator.domain.metrics import measure
+from services.evaluator.domain.metrics import measure_counts
 from services.evaluator.worker.child import Evaluator
 from services.trainer.training.session import run
 from services.vision.images import FORMAT_OF_SUFFIX, UnusableImage, inspect
@@ -163,11 +164,11 @@ def accuracy(options: argparse.Namespace) -> None:
         rows = [
             row for its in evaluation.of("samples") for row in its["samples"] if row["outcome"] == "PREDICTED"
         ]
-        result = measure([row["code"] for row in rows], [row["predicted"] for row in rows], codes)
+        counted = Counter((row["code"], row["predicted"]) for row in rows)
+        result = measure_counts([[counted[true, predicted] for predicted in codes] for true in codes], codes)
         print(f"accuracy {result.accuracy:.4f} {result.accuracy_interval}")
         print(f"macro recall {result.macro_recall:.4f}")
-        majority = max(its.support for its in result.per_code) / result.samples
-        print(f"largest class {majority:.4f} of {result.samples}")
+        print(f"largest class {result.majority_share:.4f} of {result.samples}")
         for row in result.per_code:
             print(row.code, "support", row.support, "precision", row.precision, "recall", row.recall)
         print(result.confusion)

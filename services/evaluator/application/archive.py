@@ -1,7 +1,7 @@
-"""Many samples as one ZIP that is written while it is sent (P4).
+"""Samples as one ZIP that is written while it is sent (P4).
 
-Memory holds `_AHEAD` objects of at most `_WHOLE_BYTES`, one chunk of a larger one, and some 600 bytes a file
-for the directory at the archive's end, whatever the size of the whole.
+Memory use does not depend on the size of the archive: `_PREFETCHED` objects of at most `_MAX_PREFETCH_BYTES`,
+one chunk of a larger object, and about 600 bytes a file for the directory at the end of the archive.
 """
 
 import asyncio
@@ -15,16 +15,16 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from services.evaluator.domain.report import StoredSample, Verdict
-from services.evaluator.wire.spreadsheet import inert
+from services.evaluator.wire.spreadsheet import escape_formulas
 from services.kit.errors import NotFound, OutOfRange
 from services.kit.object_store import ObjectStore
 from services.vision.pictures import sample_key
 
 INDEX = "index.csv"
 CHUNK_BYTES = 256 * 1024
-_AHEAD = 8
-_WHOLE_BYTES = 2 * 2**20
-"""Objects up to here are fetched whole before their turn; larger ones are streamed in it."""
+_PREFETCHED = 8
+_MAX_PREFETCH_BYTES = 2 * 2**20
+"""Objects up to this size are fetched ahead, whole; larger ones are streamed when they are written."""
 _MAX_NAME_BYTES = 120
 _COLUMNS = (
     "archive_file",
@@ -46,19 +46,20 @@ _COLUMNS = (
 async def zip_samples(
     store: ObjectStore, samples: AsyncIterator[StoredSample], now: datetime
 ) -> AsyncIterator[bytes]:
-    """The archive in chunks of at most CHUNK_BYTES: every sample's original, then an index of all.
+    """The archive in chunks of at most CHUNK_BYTES: the file of every sample, then an index of all samples.
 
-    Stored, not compressed: photos are compressed already. An object that is missing is a line of the index.
+    Files are stored, not compressed: photos are compressed already. A sample whose object is missing is
+    listed in the index only.
     """
     sink = _Sink()
     date_time = (max(now.year, 1980), now.month, now.day, now.hour, now.minute, now.second)
     with (
-        tempfile.SpooledTemporaryFile(_WHOLE_BYTES, mode="w+", encoding="utf-8", newline="") as index,
+        tempfile.SpooledTemporaryFile(_MAX_PREFETCH_BYTES, mode="w+", encoding="utf-8", newline="") as index,
         zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive,
     ):
         rows = csv.writer(index)
         rows.writerow(_COLUMNS)
-        async for sample, fetched in _fetched_ahead(store, samples):
+        async for sample, fetched in _prefetched(store, samples):
             name = _free_name(archive, sample)
             try:
                 data = await fetched
@@ -69,7 +70,7 @@ async def zip_samples(
                             yield piece
             except NotFound:
                 name = ""
-            rows.writerow(inert(_row(sample, name)))
+            rows.writerow(escape_formulas(_index_row(sample, name)))
         index.seek(0)
         with archive.open(zipfile.ZipInfo(INDEX, date_time), "w") as file:
             while text := index.read(CHUNK_BYTES // 4):
@@ -81,7 +82,7 @@ async def zip_samples(
 
 
 async def _chunks(store: ObjectStore, sample: StoredSample, data: bytes | None) -> AsyncIterator[bytes]:
-    """What was fetched, or the object from the store."""
+    """The bytes that were fetched ahead, or the object streamed from the store."""
     if data is not None:
         yield data
         return
@@ -90,16 +91,16 @@ async def _chunks(store: ObjectStore, sample: StoredSample, data: bytes | None) 
 
 
 def archive_name(sample: StoredSample) -> str:
-    """`{true code}/{predicted}_{confidence}_{file}`, safe on every file system and against path tricks."""
+    """`{true code}/{predicted}_{confidence}_{file}`, valid on every file system, no path traversal."""
     result = sample.result
-    judged = "NONCONFORMING"
+    prediction = "NONCONFORMING"
     if result.verdict is not Verdict.NONCONFORMING:
-        judged = f"{_safe(result.predicted_code)}_{result.confidence:.3f}"
-    return f"{_safe(result.true_code)}/{judged}_{_safe(PurePosixPath(result.file).name)}"
+        prediction = f"{_safe(result.predicted_code)}_{result.confidence:.3f}"
+    return f"{_safe(result.true_code)}/{prediction}_{_safe(PurePosixPath(result.file).name)}"
 
 
 def _free_name(archive: zipfile.ZipFile, sample: StoredSample) -> str:
-    """The sample's name in the archive; with its number where another data path has the same."""
+    """The name of the sample in the archive; with its ordinal if another sample has that name."""
     name = archive_name(sample)
     if name not in archive.NameToInfo:
         return name
@@ -108,17 +109,17 @@ def _free_name(archive: zipfile.ZipFile, sample: StoredSample) -> str:
 
 
 def _safe(text: str) -> str:
-    """Without what some system gives a meaning: separators, drives, wildcards, dots at the ends."""
+    """The text without characters that are special on some system, such as separators and wildcards."""
     kept = "".join(c if c.isprintable() and c not in '<>:"/\\|?*' else "_" for c in text).strip(" .")
     encoded = kept.encode(errors="replace")
     if len(encoded) > _MAX_NAME_BYTES:
-        # The end has the extension.
+        # Keep the end: it has the file extension.
         kept = encoded[-_MAX_NAME_BYTES:].decode(errors="ignore")
     return kept or "_"
 
 
-def _row(sample: StoredSample, name: str) -> tuple[object, ...]:
-    """A line of the index; without a name in the archive, the object is missing."""
+def _index_row(sample: StoredSample, name: str) -> tuple[object, ...]:
+    """A row of the index; `name` is the file in the archive, empty if the object is missing."""
     result = sample.result
     predicted = result.verdict is not Verdict.NONCONFORMING
     return (
@@ -138,14 +139,14 @@ def _row(sample: StoredSample, name: str) -> tuple[object, ...]:
     )
 
 
-async def _fetched_ahead(
+async def _prefetched(
     store: ObjectStore, samples: AsyncIterator[StoredSample]
 ) -> AsyncIterator[tuple[StoredSample, "asyncio.Task[bytes | None]"]]:
-    """The samples in their order, each with its bytes on their way; None for those too large to be kept."""
+    """The samples in their order, each with the task that fetches its bytes; None for those too large."""
 
     async def fetch(sample: StoredSample) -> bytes | None:
         try:
-            return await store.get_bytes(sample_key(sample.result.sha256), max_bytes=_WHOLE_BYTES)
+            return await store.get_bytes(sample_key(sample.result.sha256), max_bytes=_MAX_PREFETCH_BYTES)
         except OutOfRange:
             return None
 
@@ -153,30 +154,30 @@ async def _fetched_ahead(
     try:
         async for sample in samples:
             waiting.append((sample, asyncio.create_task(fetch(sample))))
-            if len(waiting) >= _AHEAD:
+            if len(waiting) >= _PREFETCHED:
                 yield waiting.popleft()
         while waiting:
             yield waiting.popleft()
     finally:
-        # Who reads the archive went away.
-        left = [task for _, task in waiting]
-        for task in left:
+        # The client stopped reading the archive.
+        unused = [task for _, task in waiting]
+        for task in unused:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.gather(*unused, return_exceptions=True)
 
 
 class _Sink(io.BytesIO):
-    """What the archive wrote and nobody took yet. It cannot seek: sizes and checksums follow their bytes."""
+    """Bytes written to the archive and not yet sent. Not seekable: sizes and checksums follow their bytes."""
 
     def seekable(self) -> bool:
         return False
 
     def tell(self) -> int:
-        # zipfile then counts by itself.
+        # zipfile then counts the bytes itself.
         raise io.UnsupportedOperation("tell")
 
     def pieces(self) -> list[bytes]:
-        """Take it, in pieces of at most CHUNK_BYTES."""
+        """Take these bytes out, in pieces of at most CHUNK_BYTES."""
         data = self.getvalue()
         self.seek(0)
         self.truncate()

@@ -1,28 +1,19 @@
-"""Deletes predicted masks that no report names any more (T7, docs/decisions/0020)."""
+"""Deletes predicted masks that no report names (T7, docs/decisions/0020)."""
 
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
-
+from services.evaluator.storage.samples import SampleRows
 from services.kit.database import Sessions
 from services.kit.object_store import ObjectStore
 
 _GRACE = timedelta(days=1)
-"""What is younger may be on its way: masks are uploaded first and named with their report. One that was
-uploaded long ago is written again when it is told of anew (ObjectStore.put_content)."""
-
-_NAMED = sa.text(
-    """
-    SELECT wanted FROM unnest(:hashes) AS wanted WHERE EXISTS (
-        SELECT FROM sample_result WHERE predicted_mask_sha256 <> '' AND predicted_mask_sha256 = wanted
-    )
-    """
-).bindparams(sa.bindparam("hashes", type_=sa.ARRAY(sa.Text)))
+"""A mask is uploaded before the report that names it, so a young object may still get its report. A mask that
+is predicted again is written again (ObjectStore.put_content), which makes it young."""
 
 
 class PredictedMasks:
-    """Objects under masks/."""
+    """The objects under masks/."""
 
     def __init__(self, sessions: Sessions, store: ObjectStore, now: Callable[[], datetime]) -> None:
         self._sessions = sessions
@@ -30,9 +21,9 @@ class PredictedMasks:
         self._now = now
 
     async def sweep(self) -> None:
-        """Delete those that are older than a day and not named."""
+        """Delete masks that are older than the grace period and that no sample names."""
         await self._store.delete_orphans("masks", ".png", self._now() - _GRACE, self._named)
 
     async def _named(self, sha256s: Collection[str]) -> Collection[str]:
         async with self._sessions.begin() as session:
-            return list(await session.scalars(_NAMED, {"hashes": list(sha256s)}))
+            return await SampleRows(session).named_masks(sha256s)

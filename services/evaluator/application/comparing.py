@@ -1,8 +1,8 @@
-"""What can be asked of two reports."""
+"""Comparison of two reports (P2)."""
 
 from uuid import UUID
 
-from services.evaluator.application.reports import Page, existing_report
+from services.evaluator.application.reports import existing_report
 from services.evaluator.domain.comparison import (
     Change,
     ComparedKey,
@@ -11,25 +11,26 @@ from services.evaluator.domain.comparison import (
     compare,
     require_common_codes,
 )
-from services.evaluator.storage.comparison import ComparedSamples
+from services.evaluator.domain.listing import Page
+from services.evaluator.storage.comparison import ComparedRows
 from services.kit.database import Sessions
 
 
 class Comparisons:
-    """Reports side by side. Nothing is stored: a comparison follows from its reports."""
+    """Compares reports when asked; nothing is stored."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
     async def compare(self, base_id: UUID, candidate_id: UUID) -> Comparison:
-        """Count what became of their samples. Raises NotComparable."""
+        """Count the common samples by how their verdicts changed. Raises NotComparable."""
         async with self._sessions.begin() as session:
             base = await existing_report(session, base_id)
             candidate = await existing_report(session, candidate_id)
             require_common_codes(base, candidate)
-            return compare(base, candidate, await ComparedSamples(session, base_id, candidate_id).count())
+            return compare(base, candidate, await ComparedRows(session, base_id, candidate_id).count())
 
-    async def list_samples(  # noqa: PLR0913 -- what a page is
+    async def list_samples(  # noqa: PLR0913 -- two reports, a filter, a page
         self,
         base_id: UUID,
         candidate_id: UUID,
@@ -39,11 +40,11 @@ class Comparisons:
         after: ComparedKey | None,
         page_size: int,
     ) -> Page[ComparedSample, ComparedKey]:
-        """Regressed samples first; among each change, where the candidate is most certain first."""
+        """A page of common samples: regressed first, then by confidence in the candidate, descending."""
         async with self._sessions.begin() as session:
             require_common_codes(
                 await existing_report(session, base_id), await existing_report(session, candidate_id)
             )
-            samples = ComparedSamples(session, base_id, candidate_id)
-            found = await samples.list(true_code, change, after, page_size + 1)
+            rows = ComparedRows(session, base_id, candidate_id)
+            found = await rows.list(true_code, change, after, page_size + 1)
         return Page.cut(found, page_size)

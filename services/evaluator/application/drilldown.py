@@ -1,4 +1,4 @@
-"""What can be asked of the samples behind a report (P4)."""
+"""The samples of a report: one by one, as pictures, all as a ZIP, and those with a suspected label (P4)."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
@@ -6,34 +6,32 @@ from uuid import UUID
 
 from services.evaluator.application.archive import zip_samples
 from services.evaluator.application.pictures import Pictures
-from services.evaluator.application.reports import Page, ReportLibrary
-from services.evaluator.domain.errors import SampleResultNotFound
-from services.evaluator.domain.listing import SampleFilter, SampleOrder
+from services.evaluator.application.reports import Reports, existing_sample
+from services.evaluator.domain.listing import Page, SampleFilter, SampleOrder
 from services.evaluator.domain.report import StoredSample
 from services.evaluator.domain.suspicion import SuspectedLabel, SuspectFilter, SuspectKey
-from services.evaluator.storage.reports import SampleResults
-from services.evaluator.storage.suspicion import SuspectedLabels
+from services.evaluator.storage.suspicion import SuspectRows
 from services.kit.database import Sessions
 from services.kit.object_store import ObjectStore
 
 MaskCodes = Callable[[str], Awaitable[tuple[str, ...]]]
-"""What a data path declares of its masks (D1), asked of its owner."""
+"""The mask codes of a data path (D1), as the registry has them."""
 
 
 class DrillDown:
-    """The samples of all reports."""
+    """Reads the samples of reports."""
 
-    def __init__(  # noqa: PLR0913 -- what it is made of
+    def __init__(  # noqa: PLR0913 -- dependencies
         self,
         *,
-        library: ReportLibrary,
+        reports: Reports,
         sessions: Sessions,
         store: ObjectStore,
         pictures: Pictures,
         mask_codes: MaskCodes,
         now: Callable[[], datetime],
     ) -> None:
-        self._library = library
+        self._reports = reports
         self._sessions = sessions
         self._store = store
         self._pictures = pictures
@@ -43,41 +41,37 @@ class DrillDown:
     async def get(self, report_id: UUID, ordinal: int) -> StoredSample:
         """One sample; SampleResultNotFound."""
         async with self._sessions.begin() as session:
-            found = await SampleResults(session).get(report_id, ordinal)
-        if found is None:
-            name = f"reports/{report_id}/sampleResults/{ordinal}"
-            raise SampleResultNotFound(f"there is no {name}; list the report's samples", sample=name)
-        return found
+            return await existing_sample(session, report_id, ordinal)
 
     async def link_thumbnail(self, report_id: UUID, ordinal: int) -> str:
-        """A small picture of the sample."""
+        """A link to the thumbnail of a sample."""
         return await self._pictures.link_thumbnail(await self.get(report_id, ordinal))
 
     async def link_original(self, report_id: UUID, ordinal: int) -> str:
-        """The file as it was imported."""
+        """A link to the file as it was imported."""
         return self._pictures.link_original(await self.get(report_id, ordinal))
 
     async def link_overlay(self, report_id: UUID, ordinal: int) -> str:
-        """The picture with both masks over it."""
+        """A link to the picture with both masks drawn over it."""
         sample = await self.get(report_id, ordinal)
         codes: tuple[str, ...] = ()
         if sample.result.mask_sha256:
             codes = await self._mask_codes(sample.result.data_path)
-        report = (await self._library.get(report_id)).report
+        report = (await self._reports.get(report_id)).report
         return await self._pictures.link_overlay(sample, codes, report.header.code_list)
 
     async def download(self, report_id: UUID, wanted: SampleFilter) -> AsyncIterator[bytes]:
-        """All samples that the filter keeps as one ZIP; ReportNotFound before its first byte."""
-        await self._library.get(report_id)
-        samples = self._library.samples(report_id, wanted, SampleOrder.DESERVES_A_LOOK)
+        """All samples that the filter keeps, as one ZIP; ReportNotFound before the first byte."""
+        await self._reports.get(report_id)
+        samples = self._reports.samples(report_id, wanted, SampleOrder.REVIEW)
         async for chunk in zip_samples(self._store, samples, self._now()):
             yield chunk
 
     async def suspects(
         self, report_id: UUID, wanted: SuspectFilter, after: SuspectKey | None, page_size: int
     ) -> Page[SuspectedLabel, SuspectKey]:
-        """Samples whose label may be wrong, the most suspect first."""
-        await self._library.get(report_id)
+        """A page of the suspected labels, highest score first."""
+        await self._reports.get(report_id)
         async with self._sessions.begin() as session:
-            found = await SuspectedLabels(session).page(report_id, wanted, after, page_size + 1)
+            found = await SuspectRows(session).list(report_id, wanted, after, page_size + 1)
         return Page.cut([(suspect.key, suspect) for suspect in found], page_size)

@@ -1,4 +1,4 @@
-"""A sample's pictures: its original, its thumbnail, and its masks over it (P4)."""
+"""The pictures of a sample: original, thumbnail, and masks drawn over it (P4)."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -14,38 +14,38 @@ from services.vision.pictures import PictureStore, sample_key
 
 
 class Pictures:
-    """Links to the pictures of samples."""
+    """Makes the pictures of samples and links to them."""
 
     def __init__(self, store: PictureStore) -> None:
         self._store = store
 
     def link_original(self, sample: StoredSample) -> str:
-        """The file as it was imported."""
+        """A link to the file as it was imported."""
         name = PurePosixPath(sample.result.file).name
-        # A quote or a control character would end the header that the name goes into.
+        # The name is part of a header, which a quote or a control character would end.
         safe = "".join(c if c.isprintable() and c not in '"\\;%' and ord(c) < 128 else "_" for c in name)
         return self._store.link(sample_key(sample.result.sha256), download_name=safe or "sample")
 
     async def link_thumbnail(self, sample: StoredSample) -> str:
-        """PictureUnreadable if the sample's bytes are no usable image."""
+        """A link to the thumbnail; PictureUnreadable if the sample cannot be decoded."""
         return self._store.link(await _readable(sample, self._store.thumbnail(sample.result.sha256)))
 
     async def thumbnail(self, sample: StoredSample) -> bytes:
-        """The same as bytes, some 8 KB, for pages that must need no other file."""
+        """The thumbnail as JPEG, about 8 KB; PictureUnreadable if the sample cannot be decoded."""
         return await self._store.read(await _readable(sample, self._store.thumbnail(sample.result.sha256)))
 
     async def link_overlay(
         self, sample: StoredSample, mask_codes: tuple[str, ...], code_list: tuple[str, ...]
     ) -> str:
-        """Both masks over the picture; NoMask if there is none, PictureUnreadable if one cannot be read.
+        """A link to both masks drawn over the picture; NoMask or PictureUnreadable if there cannot be one.
 
-        `mask_codes` is what the data path declares of its masks, `code_list` the report's.
+        `mask_codes` are those of the data path, `code_list` is the one of the report.
         """
         result = sample.result
         if not result.mask_sha256 and not result.predicted_mask_sha256:
             raise NoMask(f"{sample.name} has neither a true nor a predicted mask", sample=sample.name)
         recipe = (
-            "overlay 2",  # changes when masks are decoded or drawn otherwise
+            "overlay 2",  # change it when the drawing changes: old pictures are then not used again
             result.sha256,
             result.mask_sha256,
             mask_codes or result.true_code,

@@ -1,50 +1,40 @@
-"""What can be done with marks of wrong labels (P6)."""
+"""Marks of wrong labels: made, listed, deleted, applied to their data path (P6)."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID, uuid4
 
-from services.evaluator.application.reports import Page
-from services.evaluator.domain.errors import SampleResultNotFound
+from services.evaluator.application.reports import existing_sample
+from services.evaluator.domain.listing import Page
 from services.evaluator.domain.relabelling import (
     Mark,
     MarkApplied,
     MarkFilter,
     MarkKey,
     MarkNotFound,
+    MarkOutcome,
     MarkState,
 )
-from services.evaluator.storage.relabelling import Marks
-from services.evaluator.storage.reports import SampleResults
+from services.evaluator.storage.relabelling import MarkRows
 from services.kit.database import Sessions
 
-_AT_ONCE = 500
-"""Marks in one call of the registry, and so in one revision."""
+_BATCH = 500
+"""Marks in one call of the registry, and so in one revision of the data path."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What the registry did with one mark."""
-
-    done: bool
-    new_file: str
-    message: str
-
-
-class Relabeller(Protocol):
-    """Who owns the data paths, asked in the name of one caller."""
+class RegistryPort(Protocol):
+    """The data paths of the registry, with the rights of one caller."""
 
     async def relabel(
         self, data_path: str, marks: Sequence[Mark], revision: int
-    ) -> tuple[list[Settled], int]:
-        """What became of each mark, and the path's revision now. `revision` 0: whatever it is."""
+    ) -> tuple[list[MarkOutcome], int]:
+        """Apply the marks; the outcome of each, and the new revision. `revision` 0 matches any revision."""
         ...
 
 
 class RelabelMarks:
-    """All marks of the installation."""
+    """Makes, reads and applies marks."""
 
     def __init__(self, sessions: Sessions, now: Callable[[], datetime]) -> None:
         self._sessions = sessions
@@ -53,11 +43,7 @@ class RelabelMarks:
     async def mark(self, report_id: UUID, ordinal: int, right_code: str, note: str, creator: str) -> Mark:
         """Mark a sample, or change its OPEN mark."""
         async with self._sessions.begin() as session:
-            sample = await SampleResults(session).get(report_id, ordinal)
-            if sample is None:
-                name = f"reports/{report_id}/sampleResults/{ordinal}"
-                raise SampleResultNotFound(f"there is no {name}; list the report's samples", sample=name)
-            result = sample.result
+            result = (await existing_sample(session, report_id, ordinal)).result
             mark = Mark(
                 id=uuid4(),
                 data_path=result.data_path,
@@ -70,68 +56,64 @@ class RelabelMarks:
                 creator=creator,
                 create_time=self._now(),
             )
-            return await Marks(session).put(mark)
+            return await MarkRows(session).put(mark)
 
     async def get(self, mark_id: UUID) -> Mark:
         """One mark; MarkNotFound."""
         async with self._sessions.begin() as session:
-            return _found(await Marks(session).get(mark_id), mark_id)
+            return _found(await MarkRows(session).get(mark_id), mark_id)
 
     async def page(self, wanted: MarkFilter, after: MarkKey | None, page_size: int) -> Page[Mark, MarkKey]:
-        """Newest first."""
+        """A page of marks, newest first."""
         async with self._sessions.begin() as session:
-            found = await Marks(session).list(wanted, after, page_size + 1)
+            found = await MarkRows(session).list(wanted, after, page_size + 1)
         return Page.cut([(MarkKey(mark.create_time, mark.id), mark) for mark in found], page_size)
 
     async def delete(self, mark_id: UUID) -> None:
-        """Take an OPEN mark back."""
+        """Delete an OPEN mark; MarkApplied if it is not OPEN."""
         async with self._sessions.begin() as session:
-            mark = _found(await Marks(session).get(mark_id), mark_id)
+            mark = _found(await MarkRows(session).get(mark_id), mark_id)
             if mark.state is MarkState.APPLIED:
                 raise MarkApplied(
                     f"{mark.name} is part of {mark.data_path} since {mark.apply_time:%Y-%m-%d %H:%M}; "
                     "predict again and mark the sample anew to undo it",
                     mark=mark.name,
                 )
-            await Marks(session).delete(mark_id)
+            await MarkRows(session).delete(mark_id)
 
     async def batches(self, wanted: MarkFilter) -> AsyncIterator[Sequence[Mark]]:
-        """All of them, newest first, some at a time."""
+        """All marks that the filter keeps, newest first, in batches."""
         after: MarkKey | None = None
         while True:
-            page = await self.page(wanted, after, _AT_ONCE)
+            page = await self.page(wanted, after, _BATCH)
             yield page.items
             after = page.last_key
             if after is None:
                 return
 
-    async def apply(self, data_path: str, revision: int, registry: Relabeller) -> tuple[list[Mark], int]:
-        """Have the path's OPEN marks applied; what became of them, and its revision now.
+    async def apply(self, data_path: str, revision: int, registry: RegistryPort) -> tuple[list[Mark], int]:
+        """Apply the OPEN marks of a data path; the marks with their outcomes, and the new revision.
 
-        No transaction is open while the registry works. What it did and we did not note, because one of us
-        died, is noted when the call is repeated: it answers that the sample lies there already.
+        No transaction is open while the registry works. If a process dies before outcomes are stored, a
+        repeated call stores them: the registry then answers that the sample is there already.
         """
-        settled: list[Mark] = []
+        processed: list[Mark] = []
         after: MarkKey | None = None
         while True:
-            page = await self.page(MarkFilter(data_path, MarkState.OPEN), after, _AT_ONCE)
-            outcomes, revision_now = await registry.relabel(data_path, page.items, revision)
+            page = await self.page(MarkFilter(data_path, MarkState.OPEN), after, _BATCH)
+            outcomes, new_revision = await registry.relabel(data_path, page.items, revision)
             now = self._now()
             async with self._sessions.begin() as session:
-                marks = Marks(session)
+                rows = MarkRows(session)
                 for mark, outcome in zip(page.items, outcomes, strict=True):
-                    after_it = (
-                        mark.applied(outcome.new_file, outcome.message, now)
-                        if outcome.done
-                        else mark.refused(outcome.message)
-                    )
-                    if await marks.settle(after_it):
-                        settled.append(after_it)
+                    changed = mark.after(outcome, now)
+                    if await rows.record_outcome(changed):
+                        processed.append(changed)
             after = page.last_key
             if after is None:
-                return settled, revision_now
-            # The next call builds on the revision that this one made.
-            revision = revision_now if revision else 0
+                return processed, new_revision
+            # The next call must match the revision that this one made.
+            revision = new_revision if revision else 0
 
 
 def _found(mark: Mark | None, mark_id: UUID) -> Mark:

@@ -1,80 +1,33 @@
-"""What can be done with reports."""
+"""Reports: stored whole, read with their figures, listed (E1, E2)."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Self, TypeVar
 from uuid import UUID, uuid4
 
-import numpy as np
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluator.application.suspects import find_suspects
-from services.evaluator.domain.errors import LeaseLost, ReportNotFound
+from services.evaluator.domain.errors import LeaseLost, ReportNotFound, SampleResultNotFound
 from services.evaluator.domain.listing import (
+    Page,
     ReportFilter,
     ReportKey,
     SampleFilter,
     SampleKey,
     SampleOrder,
 )
-from services.evaluator.domain.metrics import (
-    Metrics,
-    Segmentation,
-    ThresholdView,
-    measure_counts,
-    measure_pixels,
-    measure_thresholds,
-)
-from services.evaluator.domain.report import Report, ReportHeader, SampleResult, StoredSample, Tally
-from services.evaluator.storage.reports import Reports, SampleResults
+from services.evaluator.domain.metrics import MeasuredReport, ThresholdView, measure_thresholds
+from services.evaluator.domain.report import EvaluationReport, ReportHeader, SampleResult, StoredSample
+from services.evaluator.domain.tally import Tally
+from services.evaluator.storage.reports import ReportRows
+from services.evaluator.storage.samples import SampleRows
 from services.kit.database import Sessions
 
-_PAGE = 500
-"""Samples read at once where all are wanted."""
-
-ItemT = TypeVar("ItemT")
-KeyT = TypeVar("KeyT")
+_BATCH = 500
+"""Samples read in one transaction where all are wanted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[ItemT, KeyT]):
-    """Some of a listing, and the key of the last item; None at the listing's end."""
-
-    items: Sequence[ItemT]
-    last_key: KeyT | None
-
-    @classmethod
-    def cut(cls, found: Sequence[tuple[KeyT, ItemT]], page_size: int) -> Self:
-        """A page of what was read: one item more than it takes, unless that is all."""
-        kept = found[:page_size]
-        return cls([item for _, item in kept], kept[-1][0] if len(found) > page_size else None)
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredReport:
-    """A report and the numbers that follow from its counts. Computed when read: the counts are the truth."""
-
-    report: Report
-    metrics: Metrics
-    segmentation: Segmentation | None
-    """None where no sample's truth is known pixel by pixel."""
-
-    @classmethod
-    def of(cls, report: Report) -> "MeasuredReport":
-        """Measure it."""
-        codes = report.header.code_list
-        confusion = np.array(report.counts.confusion, np.int64).reshape(len(codes), len(codes))
-        pixels = [[its.intersection, its.truth, its.predicted] for its in report.counts.pixels]
-        known = report.counts.pixel_sample_count > 0
-        return cls(
-            report,
-            measure_counts(confusion, codes),
-            measure_pixels(np.array(pixels, np.int64)) if known else None,
-        )
-
-
-class ReportLibrary:
+class Reports:
     """All reports of the installation."""
 
     def __init__(self, sessions: Sessions, now: Callable[[], datetime]) -> None:
@@ -82,18 +35,18 @@ class ReportLibrary:
         self._now = now
 
     async def get(self, report_id: UUID) -> MeasuredReport:
-        """One report."""
+        """One report; ReportNotFound."""
         async with self._sessions.begin() as session:
             return MeasuredReport.of(await existing_report(session, report_id))
 
     async def list(
         self, wanted: ReportFilter, after: ReportKey | None, page_size: int
     ) -> Page[MeasuredReport, ReportKey]:
-        """Newest first."""
+        """A page of reports, newest first."""
         async with self._sessions.begin() as session:
             if wanted.comparable_with is not None:
                 await existing_report(session, wanted.comparable_with)
-            found = await Reports(session).list(wanted, after, page_size + 1)
+            found = await ReportRows(session).list(wanted, after, page_size + 1)
         return Page.cut(
             [(ReportKey(report.create_time, report.id), MeasuredReport.of(report)) for report in found],
             page_size,
@@ -107,10 +60,10 @@ class ReportLibrary:
         after: SampleKey | None,
         page_size: int,
     ) -> Page[StoredSample, SampleKey]:
-        """A page of samples in that order (P4)."""
+        """A page of the samples of a report (P4)."""
         async with self._sessions.begin() as session:
             report = await existing_report(session, report_id)
-            found = await SampleResults(session).list(
+            found = await SampleRows(session).list(
                 report_id,
                 wanted,
                 order,
@@ -123,18 +76,21 @@ class ReportLibrary:
     async def samples(
         self, report_id: UUID, wanted: SampleFilter, order: SampleOrder
     ) -> AsyncIterator[StoredSample]:
-        """All of them; see `sample_pages`."""
-        async for page in self.sample_pages(report_id, wanted, order):
-            for sample in page:
+        """All samples that the filter keeps."""
+        async for batch in self.sample_batches(report_id, wanted, order):
+            for sample in batch:
                 yield sample
 
-    async def sample_pages(
+    async def sample_batches(
         self, report_id: UUID, wanted: SampleFilter, order: SampleOrder
     ) -> AsyncIterator[Sequence[StoredSample]]:
-        """All of them, page by page, none empty: no transaction is open while a reader takes its time."""
+        """All samples that the filter keeps, in batches that are not empty.
+
+        No transaction is open between the batches: a reader may be slow.
+        """
         after: SampleKey | None = None
         while True:
-            page = await self.list_samples(report_id, wanted, order, after, _PAGE)
+            page = await self.list_samples(report_id, wanted, order, after, _BATCH)
             if page.items:
                 yield page.items
             after = page.last_key
@@ -143,67 +99,71 @@ class ReportLibrary:
 
     async def threshold_view(
         self, report_id: UUID, thresholds: Sequence[float]
-    ) -> tuple[Report, ThresholdView]:
-        """The report, and what each of the ascending thresholds would leave to the model (E2)."""
+    ) -> tuple[EvaluationReport, ThresholdView]:
+        """The report, and its figures at each of these thresholds, which ascend (E2)."""
         async with self._sessions.begin() as session:
             report = await existing_report(session, report_id)
-            counted = await SampleResults(session).count_confidences(report_id, thresholds)
-        codes = report.header.code_list
-        position = {code: index for index, code in enumerate(codes)}
-        histogram = np.zeros((len(codes), len(codes), len(thresholds) + 1), np.int64)
-        for true_code, predicted_code, reached, count in counted:
-            histogram[position[true_code], position[predicted_code], reached] = count
-        return report, measure_thresholds(histogram, thresholds)
+            counted = await SampleRows(session).count_confidences(report_id, thresholds)
+        return report, measure_thresholds(counted, report.header.code_list, thresholds)
 
     async def create(
         self, header: ReportHeader, batches: AsyncIterator[Sequence[SampleResult]]
     ) -> MeasuredReport:
-        """Store the report with all its samples, or nothing. The same lease gives the same report.
+        """Store a report with all its samples, or nothing. A repeated call of one lease gives one report.
 
-        A report of an earlier lease of the job gives way: whoever made it lost the job before it could tell
-        (T6). The transaction stays open while the samples arrive: they must not be seen without their report,
-        and the row inserted first keeps a second call for the same job waiting.
+        A report of an earlier lease of the job is replaced: its worker lost the lease before the result was
+        recorded (T6). The transaction stays open while the samples arrive, so that nobody sees a part of
+        them; the inserted row makes a second call for the same job wait.
         """
         async with self._sessions.begin() as session:
-            reports = Reports(session)
-            if await reports.is_forgotten(header.task):
+            rows = ReportRows(session)
+            if await rows.is_deleted_task(header.task):
                 raise LeaseLost(f"{header.task} was deleted; nobody wants its report", task=header.task)
             tally = Tally(header.code_list, header.confidence_threshold)
-            report = Report(uuid4(), header, self._now(), tally.counts())
-            existing = await self._claim(reports, report)
+            report = EvaluationReport(uuid4(), header, self._now(), tally.counts())
+            existing = await self._claim(rows, report)
             if existing is not None:
                 return MeasuredReport.of(existing)
             ordinal = 0
             async for batch in batches:
                 for result in batch:
                     tally.add(result)
-                await SampleResults(session).copy(report.id, ordinal, batch)
+                await SampleRows(session).copy(report.id, ordinal, batch)
                 ordinal += len(batch)
-            await reports.set_counts(report.id, tally.counts())
+            await rows.set_counts(report.id, tally.counts())
             await find_suspects(session, report.id)
             return MeasuredReport.of(await existing_report(session, report.id))
 
-    async def forget_task(self, session: AsyncSession, task: str) -> None:
-        """The task was deleted: its reports go, and late ones are refused (T7)."""
-        await Reports(session).forget_task(task, self._now())
+    async def delete_of_task(self, session: AsyncSession, task: str) -> None:
+        """Delete the reports of a deleted task; reports that arrive later are refused (T7)."""
+        await ReportRows(session).delete_of_task(task, self._now())
 
-    async def _claim(self, reports: Reports, report: Report) -> Report | None:
-        """Make `report` the job's; the one that its lease made before, if there is one."""
-        while not await reports.claim(report):
-            existing = await reports.of_job(report.header.job)
+    async def _claim(self, rows: ReportRows, report: EvaluationReport) -> EvaluationReport | None:
+        """Insert `report`; if the same lease made a report before, return that one instead."""
+        while not await rows.claim(report):
+            existing = await rows.of_job(report.header.job)
             if existing is None:
                 continue
             if existing.header.fencing_token == report.header.fencing_token:
                 return existing
             if existing.header.fencing_token > report.header.fencing_token:
                 raise LeaseLost(f"{report.header.job} was given to somebody else", job=report.header.job)
-            await reports.delete(existing.id)
+            await rows.delete(existing.id)
         return None
 
 
-async def existing_report(session: AsyncSession, report_id: UUID) -> Report:
+async def existing_report(session: AsyncSession, report_id: UUID) -> EvaluationReport:
     """The report, or ReportNotFound."""
-    report = await Reports(session).get(report_id)
+    report = await ReportRows(session).get(report_id)
     if report is None:
         raise ReportNotFound(f"there is no report reports/{report_id}", report=f"reports/{report_id}")
     return report
+
+
+async def existing_sample(session: AsyncSession, report_id: UUID, ordinal: int) -> StoredSample:
+    """The sample, or SampleResultNotFound."""
+    sample = await SampleRows(session).get(report_id, ordinal)
+    if sample is None:
+        name = f"reports/{report_id}/sampleResults/{ordinal}"
+        raise SampleResultNotFound(f"there is no {name}; list the report's samples", sample=name)
+    return sample

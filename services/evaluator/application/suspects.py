@@ -1,17 +1,17 @@
-"""Finding labels that may be wrong, once, when a report is stored."""
+"""Finds suspected labels once, when a report is stored (P4)."""
 
 import asyncio
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.evaluator.application.near_duplicates import look_alikes
-from services.evaluator.storage.suspicion import SuspectedLabels
+from services.evaluator.application.near_duplicates import near_duplicates
+from services.evaluator.storage.suspicion import SuspectRows
 
 
 async def find_suspects(session: AsyncSession, report_id: UUID) -> None:
-    """Look for wrong labels among the samples of a report that is being stored, in its transaction."""
-    suspects = SuspectedLabels(session)
-    await suspects.find_confidently_wrong(report_id)
-    ordinals, hashes, labels = await suspects.hashes(report_id)
-    await suspects.put_look_alikes(report_id, ordinals, await asyncio.to_thread(look_alikes, hashes, labels))
+    """Find and store the suspected labels of a report, in the transaction that stores the report."""
+    rows = SuspectRows(session)
+    await rows.insert_confidently_wrong(report_id)
+    samples = await rows.hashed_samples(report_id)
+    await rows.insert_near_duplicates(report_id, await asyncio.to_thread(near_duplicates, samples))

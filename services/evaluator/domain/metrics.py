@@ -1,30 +1,27 @@
-"""What a report says of predictions (E1, E2). numpy alone.
+"""The figures of a report, computed from its counts (E1, E2). `definitions.py` says what each one means.
 
-Words. The accuracy is the share of samples whose prediction is their code. A code's precision is the share of
-its predictions that were right, its recall the share of its samples that were found, its F1 the harmonic mean
-of both, its support the number of its samples. Macro means the plain mean over codes.
+What is not defined is None, never a made-up 0: the precision of a code that was never predicted, the recall
+of a code without samples, the F1 of a code with neither. The F1 of a code that has samples and was never
+predicted is 0.
 
-IoU is the intersection of the true and the predicted mask over their union, in pixels summed over all samples
-first; its mean is over the codes that occur in either mask, without the background.
-
-What is not defined is None, never a made-up 0: precision of a code never predicted, recall of a code without
-samples, F1 where both are missing. F1 of a code with samples but without a prediction is 0. Macro precision
-takes the codes that have samples and counts a never predicted one as 0, as scikit-learn does: no model may
-gain by keeping silent. Macro recall and F1 take the codes that have samples.
+Macro figures are means over the codes that have samples. Macro precision counts a code that was never
+predicted as 0, as scikit-learn does: a model must not gain by never predicting a code.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import sqrt
 
-import numpy as np
-from numpy.typing import NDArray
+from services.evaluator.domain.report import EvaluationReport, PixelCounts
 
+DEFAULT_THRESHOLDS = (*(hundredth / 100 for hundredth in range(100)), 0.999)
+"""The confidences of a good model are close to 1: a threshold of 1.00 would send almost all to a human."""
 _Z_95 = 1.959963984540054
 """The 97.5 % quantile of the normal distribution."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Interval:
     """A 95 % confidence interval of a share."""
 
@@ -32,14 +29,14 @@ class Interval:
     high: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CodeMetrics:
-    """One row of the per-code table."""
+    """The figures of one code."""
 
     code: str
     support: int
     predicted: int
-    """How often the code was predicted."""
+    """Samples that were predicted as the code."""
     correct: int
     precision: float | None
     precision_interval: Interval | None
@@ -47,10 +44,15 @@ class CodeMetrics:
     recall_interval: Interval | None
     f1: float | None
 
+    @property
+    def misjudged(self) -> int:
+        """Samples of the code that were predicted as another one."""
+        return self.support - self.correct
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Metrics:
-    """The whole of a report's figures."""
+    """The figures over all samples, and of each code."""
 
     samples: int
     correct: int
@@ -60,70 +62,92 @@ class Metrics:
     macro_recall: float | None
     macro_f1: float | None
     per_code: tuple[CodeMetrics, ...]
-    confusion: NDArray[np.int64]
-    """[i, j]: samples of the i-th code predicted as the j-th; codes in the order of `per_code`."""
+    confusion: tuple[tuple[int, ...], ...]
+    """[i][j]: samples of the i-th code predicted as the j-th; codes in the order of `per_code`."""
+
+    @property
+    def majority_share(self) -> float | None:
+        """The accuracy of always predicting the most frequent code."""
+        return _share(max((code.support for code in self.per_code), default=0), self.samples)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class ConfidenceCount:
+    """Samples of one cell of the confusion matrix whose confidence reaches the same thresholds."""
+
+    true_code: str
+    predicted_code: str
+    reached: int
+    """How many of the ascending thresholds the confidence reaches."""
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
 class ThresholdPoint:
-    """Figures if predictions under a confidence went to a human (E2)."""
+    """The figures if predictions below a confidence threshold went to a human (E2)."""
 
     precision: float | None
-    """Of what the model keeps; overall that is its accuracy there."""
+    """Of the predictions that the model keeps; over all codes this is the accuracy of the samples kept."""
     recall: float | None
     to_human: float | None
-    """Share of the samples (of the code) whose prediction is under the threshold, whatever it says."""
+    """Share of the samples (of the code) whose confidence is below the threshold."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ThresholdView:
-    """Points in the order of `thresholds`, codes in the report's."""
+    """Points in the order of `thresholds`, codes in the order of the report."""
 
     thresholds: tuple[float, ...]
     overall: tuple[ThresholdPoint, ...]
     per_code: tuple[tuple[ThresholdPoint, ...], ...]
 
 
-@dataclass(frozen=True)
-class IntersectionOverUnion:
-    """How two masks agree, from sums over samples."""
-
-    intersection: int
-    truth: int
-    predicted: int
-
-    @property
-    def value(self) -> float | None:
-        """In [0, 1]; None where neither mask has a pixel."""
-        return _share(self.intersection, self.truth + self.predicted - self.intersection)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Segmentation:
-    """What a report says of masks."""
+    """The figures over pixels of masks."""
 
-    defect: IntersectionOverUnion
+    defect: PixelCounts
     """Any defect against the background."""
-    per_code: tuple[IntersectionOverUnion, ...]
+    per_code: tuple[PixelCounts, ...]
     mean_iou: float | None
 
 
-def measure(true: Sequence[str], predicted: Sequence[str], codes: Sequence[str]) -> Metrics:
-    """Figures over samples; `codes` gives the order, codes that appear beyond it follow by name."""
-    if len(true) != len(predicted):
-        raise ValueError(f"{len(true)} codes but {len(predicted)} predictions")
-    names = [*codes, *sorted({*true, *predicted} - set(codes))]
-    index = {code: position for position, code in enumerate(names)}
-    confusion = np.zeros((len(names), len(names)), np.int64)
-    np.add.at(confusion, ([index[code] for code in true], [index[code] for code in predicted]), 1)
-    return measure_counts(confusion, names)
+@dataclass(frozen=True, slots=True)
+class MeasuredReport:
+    """A report and its figures. Figures are computed when a report is read; only counts are stored."""
+
+    report: EvaluationReport
+    metrics: Metrics
+    segmentation: Segmentation | None
+    """None where no sample has a true mask."""
+
+    @classmethod
+    def of(cls, report: EvaluationReport) -> "MeasuredReport":
+        """Compute the figures of a report."""
+        codes, counts = report.header.code_list, report.counts
+        rows = [
+            counts.confusion[start : start + len(codes)] for start in range(0, len(codes) ** 2, len(codes))
+        ]
+        return cls(
+            report,
+            measure_counts(rows, codes),
+            measure_pixels(counts.pixels) if counts.pixel_sample_count else None,
+        )
 
 
-def measure_counts(confusion: NDArray[np.int64], codes: Sequence[str]) -> Metrics:
-    """Figures over samples counted before: `confusion[true, predicted]`, in the order of `codes`."""
-    per_code = tuple(_code_metrics(code, position, confusion) for position, code in enumerate(codes))
+def measure_counts(confusion: Sequence[Sequence[int]], codes: Sequence[str]) -> Metrics:
+    """The figures of a confusion matrix: [true][predicted], both in the order of `codes`."""
+    per_code = tuple(
+        _code_metrics(
+            code,
+            support=sum(confusion[position]),
+            predicted=sum(row[position] for row in confusion),
+            correct=confusion[position][position],
+        )
+        for position, code in enumerate(codes)
+    )
     supported = [row for row in per_code if row.support]
-    samples, correct = int(confusion.sum()), int(np.trace(confusion))
+    samples, correct = sum(row.support for row in per_code), sum(row.correct for row in per_code)
     return Metrics(
         samples=samples,
         correct=correct,
@@ -133,7 +157,7 @@ def measure_counts(confusion: NDArray[np.int64], codes: Sequence[str]) -> Metric
         macro_recall=_mean([row.recall or 0.0 for row in supported]),
         macro_f1=_mean([row.f1 or 0.0 for row in supported]),
         per_code=per_code,
-        confusion=confusion,
+        confusion=tuple(tuple(row) for row in confusion),
     )
 
 
@@ -144,78 +168,71 @@ def wilson(successes: int, trials: int) -> Interval | None:
     share, z2 = successes / trials, _Z_95**2
     centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = _Z_95 * sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
-    # At the ends the bound is exact; rounding must not push it past.
+    # With no success, or with nothing else, the bound is exact; rounding must not move it.
     low = 0.0 if successes == 0 else max(0.0, centre - half)
     return Interval(low, 1.0 if successes == trials else min(1.0, centre + half))
 
 
-def measure_thresholds(histogram: NDArray[np.int64], thresholds: Sequence[float]) -> ThresholdView:
-    """What each threshold would leave to the model (E2).
-
-    `histogram[true, predicted, n]` counts the samples whose confidence reaches exactly `n` of the thresholds,
-    which ascend. Shape: (codes, codes, thresholds + 1).
-    """
-    # […, t]: samples that reach threshold t.
-    kept = histogram[:, :, ::-1].cumsum(axis=2)[:, :, ::-1][:, :, 1:]
-    support = histogram.sum(axis=(1, 2))
-    kept_of_code, predicted, correct = kept.sum(axis=1), kept.sum(axis=0), np.einsum("iit->it", kept)
+def measure_thresholds(
+    counted: Iterable[ConfidenceCount], codes: Sequence[str], thresholds: Sequence[float]
+) -> ThresholdView:
+    """The figures at each threshold (E2). `thresholds` ascend; every sample is in one of `counted`."""
+    kept, predicted, correct = (
+        {code: [0] * (len(thresholds) + 1) for code in codes} for _ in ("kept", "predicted", "correct")
+    )
+    for cell in counted:
+        kept[cell.true_code][cell.reached] += cell.samples
+        predicted[cell.predicted_code][cell.reached] += cell.samples
+        if cell.true_code == cell.predicted_code:
+            correct[cell.true_code][cell.reached] += cell.samples
+    all_kept = _sums(kept)
     return ThresholdView(
         tuple(thresholds),
-        # Overall, what is said is what is kept.
-        overall=_points(
-            correct.sum(axis=0), kept_of_code.sum(axis=0), kept_of_code.sum(axis=0), support.sum()
-        ),
-        per_code=tuple(
-            _points(correct[code], predicted[code], kept_of_code[code], whole)
-            for code, whole in enumerate(support)
-        ),
+        # Over all codes, each sample that is kept is predicted as one of them.
+        overall=_points(_sums(correct), all_kept, all_kept),
+        per_code=tuple(_points(correct[code], predicted[code], kept[code]) for code in codes),
     )
 
 
-def count_pixels(
-    truth_HW: NDArray[np.uint8], predicted_HW: NDArray[np.uint8], codes: int
-) -> NDArray[np.int64]:
-    """How two masks agree: rows of (intersection, truth, predicted), first of any defect, then of each code.
-
-    Shapes: both (H, W) in 0..codes, 0 = background. Returns (1 + codes, 3), to be summed over samples.
-    """
-    pairs = np.bincount(
-        truth_HW.ravel().astype(np.int64) * (codes + 1) + predicted_HW.ravel(), minlength=(codes + 1) ** 2
-    )
-    joint = pairs.reshape(codes + 1, codes + 1)
-    counts = np.stack([joint.diagonal(), joint.sum(axis=1), joint.sum(axis=0)], axis=1)
-    background = counts[0].copy()
-    counts[0] = joint[1:, 1:].sum(), joint.sum() - background[1], joint.sum() - background[2]
-    return counts
-
-
-def measure_pixels(counts: NDArray[np.int64]) -> Segmentation:
-    """Figures over pixels summed before, as `count_pixels` counts them.
+def measure_pixels(counts: Sequence[PixelCounts]) -> Segmentation:
+    """The figures of pixels summed over samples: of any defect, then of each code.
 
     Source: Everingham et al., PASCAL VOC, segmentation accuracy.
     """
-    defect, *per_code = (IntersectionOverUnion(*row) for row in counts.tolist())
+    defect, *per_code = counts
     return Segmentation(
-        defect, tuple(per_code), _mean([its.value for its in per_code if its.value is not None])
+        defect, tuple(per_code), _mean([pixels.iou for pixels in per_code if pixels.iou is not None])
     )
 
 
 def _points(
-    right_T: NDArray[np.int64], said_T: NDArray[np.int64], kept_T: NDArray[np.int64], whole: np.int64
+    correct: Sequence[int], predicted: Sequence[int], kept: Sequence[int]
 ) -> tuple[ThresholdPoint, ...]:
+    """A point for each threshold, from samples by the number of thresholds that they reach.
+
+    `correct` and `predicted` are of samples predicted as a code, `kept` of samples that truly have it.
+    """
+    samples = sum(kept)
     return tuple(
         ThresholdPoint(
             precision=_share(right, said),
-            recall=_share(right, int(whole)),
-            to_human=_share(int(whole) - kept, int(whole)),
+            recall=_share(right, samples),
+            to_human=_share(samples - left, samples),
         )
-        for right, said, kept in zip(right_T.tolist(), said_T.tolist(), kept_T.tolist(), strict=True)
+        for right, said, left in zip(*map(_reaching, (correct, predicted, kept)), strict=True)
     )
 
 
-def _code_metrics(code: str, position: int, confusion: NDArray[np.int64]) -> CodeMetrics:
-    support, predicted = int(confusion[position].sum()), int(confusion[:, position].sum())
-    correct = int(confusion[position, position])
+def _reaching(exactly: Sequence[int]) -> Sequence[int]:
+    """How many samples reach each threshold; `exactly[n]` reach the lowest n of them and no more."""
+    return list(accumulate(reversed(exactly)))[-2::-1]
+
+
+def _sums(by_code: Mapping[str, Sequence[int]]) -> Sequence[int]:
+    return [sum(column) for column in zip(*by_code.values(), strict=True)]
+
+
+def _code_metrics(code: str, *, support: int, predicted: int, correct: int) -> CodeMetrics:
     return CodeMetrics(
         code=code,
         support=support,

@@ -1,4 +1,4 @@
-"""Marks of wrong labels as values (P6): standard library and kit.errors only."""
+"""Marks of wrong labels (P6)."""
 
 import enum
 import re
@@ -13,33 +13,42 @@ _CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 class MarkState(enum.IntEnum):
-    """Stored by number."""
+    """Whether the data path has the correction. Stored by number."""
 
     OPEN = 1
     APPLIED = 2
 
 
 class MarkNotFound(NotFound):
-    """There is no such mark, or it was taken back."""
+    """There is no such mark, or it was deleted."""
 
     reason = "RELABEL_MARK_NOT_FOUND"
 
 
 class MarkApplied(FailedPrecondition):
-    """The mark is part of a revision of its data path; only a new mark can undo it."""
+    """The mark was applied to its data path; only a new mark can undo it."""
 
     reason = "RELABEL_MARK_APPLIED"
 
 
 class MarkInvalid(InvalidArgument):
-    """What was said of a sample makes no mark."""
+    """A field of the mark is invalid."""
 
     reason = "RELABEL_MARK_INVALID"
 
 
 @dataclass(frozen=True, slots=True)
+class MarkOutcome:
+    """What the registry did with one mark."""
+
+    applied: bool
+    new_file: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
-    """A person's word that a sample's label is wrong."""
+    """A user's statement that the label of a sample is wrong."""
 
     id: UUID
     data_path: str
@@ -58,7 +67,7 @@ class Mark:
     message: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what makes no mark, all faults together."""
+        """Raise MarkInvalid with all faults at once."""
         faults = []
         if not _CODE.fullmatch(self.right_code):
             faults.append(
@@ -92,31 +101,35 @@ class Mark:
 
     @property
     def name(self) -> str:
-        """Its resource name."""
+        """The resource name."""
         return f"relabelMarks/{self.id}"
 
     @property
     def wrong_code(self) -> str:
-        """What the sample is labelled."""
+        """The code that the sample is labelled with."""
         return self.file.partition("/")[0]
 
     @property
     def sample_result(self) -> str:
-        """Where it was marked."""
+        """The name of the sample that was marked."""
         return f"reports/{self.report_id}/sampleResults/{self.sample_ordinal}"
 
-    def applied(self, new_file: str, message: str, now: datetime) -> "Mark":
-        """The sample lies under its right code."""
-        return replace(self, state=MarkState.APPLIED, apply_time=now, new_file=new_file, message=message)
-
-    def refused(self, message: str) -> "Mark":
-        """The registry could not; whoever looks may take the mark back or mend the path."""
-        return replace(self, message=message)
+    def after(self, outcome: MarkOutcome, now: datetime) -> "Mark":
+        """The mark with its outcome: APPLIED, or still OPEN with the reason of the refusal."""
+        if not outcome.applied:
+            return replace(self, message=outcome.message)
+        return replace(
+            self,
+            state=MarkState.APPLIED,
+            apply_time=now,
+            new_file=outcome.new_file,
+            message=outcome.message,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class MarkFilter:
-    """Keeps the marks that have all of what is set."""
+    """Keeps the marks that match all fields that are set."""
 
     data_path: str = ""
     state: MarkState | None = None
@@ -125,7 +138,7 @@ class MarkFilter:
 
 @dataclass(frozen=True, slots=True)
 class MarkKey:
-    """A mark's place in the listing, newest first."""
+    """The key of a mark in the list, newest first."""
 
     create_time: datetime
     id: UUID

@@ -10,24 +10,24 @@ from loupe.evaluator.v1 import relabel_pb2
 from loupe.evaluator.v1 import relabel_service_pb2 as rpc
 from loupe.evaluator.v1 import relabel_service_pb2_grpc as rpc_grpc
 
-from services.evaluator import paging
-from services.evaluator.application.relabelling import Relabeller, RelabelMarks
+from services.evaluator.application.relabelling import RegistryPort, RelabelMarks
 from services.evaluator.domain.errors import FilterInvalid
+from services.evaluator.wire import paging
 from services.evaluator.wire import relabelling as wire
-from services.evaluator.wire.sample_results import sample_name
+from services.evaluator.wire.names import mark_id, sample_name
 from services.kit.auth import current_principal, token_of
 from services.kit.errors import Violation
 from services.kit.grpc_server import Service
 from services.kit.paging import size_of
 
-Context = Any  # grpc.aio's context; only ApplyRelabelMarks looks into it, for the caller's token
+Context = Any  # grpc.aio's context; only ApplyRelabelMarks reads it, for the token of the caller
 
 
 class RelabelServicer(rpc_grpc.RelabelServiceServicer):
-    """Answers for the marks of wrong labels."""
+    """Marks of wrong labels."""
 
-    def __init__(self, marks: RelabelMarks, registry: Callable[[str], Relabeller]) -> None:
-        """`registry` gives the registry as the holder of a token meets it."""
+    def __init__(self, marks: RelabelMarks, registry: Callable[[str], RegistryPort]) -> None:
+        """`registry` makes a client of the registry that has the rights of a token."""
         self._marks = marks
         self._registry = registry
 
@@ -43,7 +43,7 @@ class RelabelServicer(rpc_grpc.RelabelServiceServicer):
         return wire.mark(mark)
 
     async def GetRelabelMark(self, request: rpc.GetRelabelMarkRequest, _: Context) -> relabel_pb2.RelabelMark:
-        return wire.mark(await self._marks.get(wire.mark_id(request.name)))
+        return wire.mark(await self._marks.get(mark_id(request.name)))
 
     async def ListRelabelMarks(
         self, request: rpc.ListRelabelMarksRequest, _: Context
@@ -56,7 +56,7 @@ class RelabelServicer(rpc_grpc.RelabelServiceServicer):
         )
 
     async def DeleteRelabelMark(self, request: rpc.DeleteRelabelMarkRequest, _: Context) -> Empty:
-        await self._marks.delete(wire.mark_id(request.name))
+        await self._marks.delete(mark_id(request.name))
         return Empty()
 
     async def ExportRelabelMarks(
@@ -64,26 +64,26 @@ class RelabelServicer(rpc_grpc.RelabelServiceServicer):
     ) -> AsyncIterator[HttpBody]:
         wanted = wire.mark_filter(request)
         if request.format == rpc.RELABEL_FORMAT_JSON_LINES:
-            kind, head, lines = "application/jsonl", b"", wire.json_lines
+            content_type, header, rows = "application/jsonl", b"", wire.json_lines
         elif request.format in {rpc.RELABEL_FORMAT_UNSPECIFIED, rpc.RELABEL_FORMAT_CSV}:
-            kind, head, lines = "text/csv; charset=utf-8", wire.csv_head(), wire.csv_lines
+            content_type, header, rows = "text/csv; charset=utf-8", wire.csv_head(), wire.csv_lines
         else:
             raise FilterInvalid.of(Violation("format", "INVALID", f"{request.format} is no format"))
-        # An empty list has a type too.
-        yield HttpBody(content_type=kind, data=head)
+        # Sent first, so that an empty list has a content type too.
+        yield HttpBody(content_type=content_type, data=header)
         async for batch in self._marks.batches(wanted):
-            yield HttpBody(content_type=kind, data=lines(batch))
+            yield HttpBody(content_type=content_type, data=rows(batch))
 
     async def ApplyRelabelMarks(
         self, request: rpc.ApplyRelabelMarksRequest, context: Context
     ) -> rpc.ApplyRelabelMarksResponse:
-        # What the caller may do to the path is the registry's to say: it is asked with the caller's token.
+        # The registry decides what the caller may do with the data path: call it with the caller's token.
         registry = self._registry(token_of(context.invocation_metadata()))
         marks, revision = await self._marks.apply(request.data_path, request.revision, registry)
         return rpc.ApplyRelabelMarksResponse(marks=[wire.mark(mark) for mark in marks], revision=revision)
 
 
-def service(marks: RelabelMarks, registry: Callable[[str], Relabeller]) -> Service:
+def service(marks: RelabelMarks, registry: Callable[[str], RegistryPort]) -> Service:
     """The service for the evaluator's server."""
     return Service(
         servicer=RelabelServicer(marks, registry),

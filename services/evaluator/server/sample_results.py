@@ -10,21 +10,21 @@ from loupe.evaluator.v1 import report_pb2
 from loupe.evaluator.v1 import sample_result_service_pb2 as rpc
 from loupe.evaluator.v1 import sample_result_service_pb2_grpc as rpc_grpc
 
-from services.evaluator import paging
 from services.evaluator.application.drilldown import DrillDown
 from services.evaluator.domain.errors import FilterInvalid
-from services.evaluator.wire import reports as report_wire
+from services.evaluator.wire import paging
 from services.evaluator.wire import sample_results as wire
+from services.evaluator.wire.names import report_id, sample_name
 from services.kit.errors import Violation
 from services.kit.grpc_server import Service
 from services.kit.paging import size_of
 from services.vision.pictures import LINK_LIFE
 
-Context = Any  # grpc.aio's context; no handler touches it
+Context = Any  # grpc.aio's context; no handler reads it
 
 
 class SampleResultServicer(rpc_grpc.SampleResultServiceServicer):
-    """Answers for the samples behind reports."""
+    """Samples of reports: pictures, downloads, suspected labels."""
 
     def __init__(self, samples: DrillDown, now: Callable[[], datetime]) -> None:
         self._samples = samples
@@ -39,7 +39,7 @@ class SampleResultServicer(rpc_grpc.SampleResultServiceServicer):
     async def GetSampleResult(
         self, request: rpc.GetSampleResultRequest, _: Context
     ) -> report_pb2.SampleResult:
-        return report_wire.stored_sample(await self._samples.get(*wire.sample_name(request.name)))
+        return wire.stored_sample(await self._samples.get(*sample_name(request.name)))
 
     async def LinkSamplePicture(
         self, request: rpc.LinkSamplePictureRequest, _: Context
@@ -47,31 +47,28 @@ class SampleResultServicer(rpc_grpc.SampleResultServiceServicer):
         link = self._links.get(request.picture)
         if link is None:
             raise FilterInvalid.of(Violation("picture", "INVALID", f"{request.picture} is no picture"))
-        answer = rpc.LinkSamplePictureResponse(url=await link(*wire.sample_name(request.name)))
-        answer.expire_time.FromDatetime(self._now() + LINK_LIFE)
-        return answer
+        response = rpc.LinkSamplePictureResponse(url=await link(*sample_name(request.name)))
+        response.expire_time.FromDatetime(self._now() + LINK_LIFE)
+        return response
 
     async def DownloadSampleResults(
         self, request: rpc.DownloadSampleResultsRequest, _: Context
     ) -> AsyncIterator[HttpBody]:
-        chunks = self._samples.download(
-            report_wire.report_id(request.parent), report_wire.sample_filter(request)
-        )
+        chunks = self._samples.download(report_id(request.parent), wire.sample_filter(request))
         async for chunk in chunks:
             yield HttpBody(content_type="application/zip", data=chunk)
 
     async def ListSuspectedLabels(
         self, request: rpc.ListSuspectedLabelsRequest, _: Context
     ) -> rpc.ListSuspectedLabelsResponse:
-        wanted = wire.suspect_filter(request)
         page = await self._samples.suspects(
-            report_wire.report_id(request.parent),
-            wanted,
+            report_id(request.parent),
+            wire.suspect_filter(request),
             paging.SUSPECTS.key(request),
             size_of(request),
         )
         return rpc.ListSuspectedLabelsResponse(
-            labels=[wire.suspect(suspect) for suspect in page.items],
+            labels=[wire.suspected_label(label) for label in page.items],
             next_page_token=paging.SUSPECTS.token(request, page.last_key),
         )
 

@@ -9,26 +9,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluator.domain.relabelling import Mark, MarkFilter, MarkKey, MarkState
+from services.evaluator.storage.tables import mark_table
 
-_mark = sa.Table(
-    "relabel_mark",
-    sa.MetaData(),
-    sa.Column("id", sa.Uuid, primary_key=True),
-    sa.Column("data_path", sa.Text),
-    sa.Column("file", sa.Text),
-    sa.Column("sha256", sa.Text),
-    sa.Column("right_code", sa.Text),
-    sa.Column("note", sa.Text),
-    sa.Column("report_id", sa.Uuid),
-    sa.Column("sample_ordinal", sa.Integer),
-    sa.Column("creator", sa.Text),
-    sa.Column("create_time", sa.DateTime(timezone=True)),
-    sa.Column("state", sa.SmallInteger),
-    sa.Column("apply_time", sa.DateTime(timezone=True)),
-    sa.Column("new_file", sa.Text),
-    sa.Column("message", sa.Text),
-)
-_CHANGED_BY_A_SECOND_WORD = (
+_REPLACED = (
     "sha256",
     "right_code",
     "note",
@@ -38,60 +21,65 @@ _CHANGED_BY_A_SECOND_WORD = (
     "create_time",
     "message",
 )
+"""The columns that a second mark of the same sample replaces."""
 
 
-class Marks:
-    """The marks of one transaction."""
+class MarkRows:
+    """Reads and writes marks in one transaction."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def put(self, mark: Mark) -> Mark:
-        """Keep an OPEN mark; the sample's OPEN mark, if it has one, becomes it and keeps its id."""
-        statement = insert(_mark).values(_values(mark))
+        """Insert an OPEN mark, or change the OPEN mark of the sample, which keeps its id."""
+        statement = insert(mark_table).values(_values(mark))
         row = (
             await self._session.execute(
                 statement.on_conflict_do_update(
-                    index_elements=[_mark.c.data_path, _mark.c.file],
+                    index_elements=[mark_table.c.data_path, mark_table.c.file],
                     index_where=sa.text("state = 1"),
-                    set_={name: statement.excluded[name] for name in _CHANGED_BY_A_SECOND_WORD},
-                ).returning(_mark)
+                    set_={name: statement.excluded[name] for name in _REPLACED},
+                ).returning(mark_table)
             )
         ).one()
         return _to_mark(row)
 
     async def get(self, mark_id: UUID) -> Mark | None:
-        """The mark, if it is there; locked until the end of the transaction."""
-        query = sa.select(_mark).where(_mark.c.id == mark_id).with_for_update()
+        """The mark, locked until the end of the transaction; None if there is none."""
+        query = sa.select(mark_table).where(mark_table.c.id == mark_id).with_for_update()
         row = (await self._session.execute(query)).one_or_none()
         return None if row is None else _to_mark(row)
 
     async def delete(self, mark_id: UUID) -> None:
-        """Remove the mark."""
-        await self._session.execute(sa.delete(_mark).where(_mark.c.id == mark_id))
+        """Delete the mark."""
+        await self._session.execute(sa.delete(mark_table).where(mark_table.c.id == mark_id))
 
     async def list(self, wanted: MarkFilter, after: MarkKey | None, limit: int) -> Sequence[Mark]:
-        """Newest first, from after `after` on."""
-        query = sa.select(_mark).order_by(_mark.c.create_time.desc(), _mark.c.id.desc()).limit(limit)
+        """The marks that follow `after` in the list, newest first."""
+        query = (
+            sa.select(mark_table)
+            .order_by(mark_table.c.create_time.desc(), mark_table.c.id.desc())
+            .limit(limit)
+        )
         if wanted.data_path:
-            query = query.where(_mark.c.data_path == wanted.data_path)
+            query = query.where(mark_table.c.data_path == wanted.data_path)
         if wanted.state is not None:
-            query = query.where(_mark.c.state == int(wanted.state))
+            query = query.where(mark_table.c.state == int(wanted.state))
         if wanted.report_id is not None:
-            query = query.where(_mark.c.report_id == wanted.report_id)
+            query = query.where(mark_table.c.report_id == wanted.report_id)
         if after is not None:
-            key = sa.tuple_(_mark.c.create_time, _mark.c.id)
+            key = sa.tuple_(mark_table.c.create_time, mark_table.c.id)
             query = query.where(key < sa.tuple_(sa.literal(after.create_time), sa.literal(after.id)))
         return [_to_mark(row) for row in await self._session.execute(query)]
 
-    async def settle(self, mark: Mark) -> bool:
-        """Keep what became of an OPEN mark; False if somebody changed or took it back meanwhile."""
+    async def record_outcome(self, mark: Mark) -> bool:
+        """Store the outcome of an OPEN mark; False if the mark was changed or deleted in the meantime."""
         changed = await self._session.scalar(
-            sa.update(_mark)
+            sa.update(mark_table)
             .where(
-                _mark.c.id == mark.id,
-                _mark.c.state == int(MarkState.OPEN),
-                _mark.c.create_time == mark.create_time,
+                mark_table.c.id == mark.id,
+                mark_table.c.state == int(MarkState.OPEN),
+                mark_table.c.create_time == mark.create_time,
             )
             .values(
                 state=int(mark.state),
@@ -99,7 +87,7 @@ class Marks:
                 new_file=mark.new_file,
                 message=mark.message,
             )
-            .returning(_mark.c.id)
+            .returning(mark_table.c.id)
         )
         return changed is not None
 
@@ -107,7 +95,7 @@ class Marks:
 def _values(mark: Mark) -> dict[str, Any]:
     return {
         column.name: int(mark.state) if column.name == "state" else getattr(mark, column.name)
-        for column in _mark.columns
+        for column in mark_table.columns
     }
 
 

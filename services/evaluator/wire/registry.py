@@ -1,20 +1,19 @@
-"""The registry, as marks and pictures need it."""
+"""The registry as a client: relabelling samples, and the mask codes of a data path."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
 import grpc
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
 
-from services.evaluator.application.relabelling import Settled
-from services.evaluator.domain.relabelling import Mark
+from services.evaluator.domain.relabelling import Mark, MarkOutcome
 from services.kit.auth import bearer
 
 _DEADLINE_S = 60.0
 _OUTCOME = dataset_pb2.RelabelOutcome
 
 
-class DataPaths:
-    """Data paths with the rights of whoever called us: the registry checks and audits that person (A3)."""
+class RegistryClient:
+    """Calls the registry with the token of our caller: the registry checks and audits that user (A3)."""
 
     def __init__(self, channel: grpc.aio.Channel, token: str) -> None:
         self._stub = dataset_service_pb2_grpc.DatasetServiceStub(channel)
@@ -22,8 +21,8 @@ class DataPaths:
 
     async def relabel(
         self, data_path: str, marks: Sequence[Mark], revision: int
-    ) -> tuple[list[Settled], int]:
-        """What became of each mark, and the path's revision now."""
+    ) -> tuple[list[MarkOutcome], int]:
+        """Move the samples to their right codes; the outcome of each mark, and the new revision."""
         answer = await self._stub.RelabelSamples(
             dataset_service_pb2.RelabelSamplesRequest(
                 parent=data_path,
@@ -36,15 +35,15 @@ class DataPaths:
             timeout=_DEADLINE_S,
             metadata=self._metadata,
         )
-        settled = [
-            Settled(outcome.outcome != _OUTCOME.OUTCOME_REFUSED, outcome.new_file, outcome.message)
+        outcomes = [
+            MarkOutcome(outcome.outcome != _OUTCOME.OUTCOME_REFUSED, outcome.new_file, outcome.message)
             for outcome in answer.outcomes
         ]
-        return settled, answer.data_path.revision
+        return outcomes, answer.data_path.revision
 
 
 def mask_codes_from(channel: grpc.aio.Channel) -> Callable[[str], Awaitable[tuple[str, ...]]]:
-    """Asks what a data path declares of its masks."""
+    """A function that reads the mask codes of a data path."""
     stub = dataset_service_pb2_grpc.DatasetServiceStub(channel)
 
     async def mask_codes(data_path: str) -> tuple[str, ...]:

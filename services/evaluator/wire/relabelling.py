@@ -1,19 +1,17 @@
-"""Marks between their values and `loupe.evaluator.v1`, and as lists for other programs."""
+"""Marks between their values and `loupe.evaluator.v1`, and as CSV and JSON lines."""
 
-import contextlib
 import csv
 import io
 import json
 from collections.abc import Sequence
-from uuid import UUID
 
 from loupe.evaluator.v1 import relabel_pb2
 from loupe.evaluator.v1 import relabel_service_pb2 as rpc
 
 from services.evaluator.domain.errors import FilterInvalid
-from services.evaluator.domain.relabelling import Mark, MarkFilter, MarkNotFound, MarkState
-from services.evaluator.wire import reports as wire
-from services.evaluator.wire.spreadsheet import inert
+from services.evaluator.domain.relabelling import Mark, MarkFilter, MarkState
+from services.evaluator.wire.names import report_id
+from services.evaluator.wire.spreadsheet import escape_formulas
 from services.kit.errors import Violation
 
 _COLUMNS = (
@@ -31,24 +29,15 @@ _COLUMNS = (
 )
 
 
-def mark_id(name: str) -> UUID:
-    """The id in `relabelMarks/{mark}`."""
-    collection, _, text = name.partition("/")
-    if collection == "relabelMarks":
-        with contextlib.suppress(ValueError):
-            return UUID(text)
-    raise MarkNotFound(f"there is no mark {name!r}; names are relabelMarks/{{mark}}", mark=name)
-
-
 def mark_filter(request: rpc.ListRelabelMarksRequest | rpc.ExportRelabelMarksRequest) -> MarkFilter:
-    """Which marks a listing keeps."""
+    """The marks that a request asks for."""
     try:
         state = MarkState(request.state) if request.state else None
     except ValueError as error:
         raise FilterInvalid.of(
             Violation("state", "INVALID", f"{error}; take one of the contract's")
         ) from error
-    return MarkFilter(request.data_path, state, wire.report_id(request.report) if request.report else None)
+    return MarkFilter(request.data_path, state, report_id(request.report) if request.report else None)
 
 
 def mark(value: Mark) -> relabel_pb2.RelabelMark:
@@ -74,23 +63,23 @@ def mark(value: Mark) -> relabel_pb2.RelabelMark:
 
 
 def csv_head() -> bytes:
-    """The first line of a list."""
+    """The header of the CSV file."""
     return (",".join(_COLUMNS) + "\r\n").encode()
 
 
 def csv_lines(marks: Sequence[Mark]) -> bytes:
-    """A line a mark."""
+    """Rows of the CSV file, one a mark."""
     lines = io.StringIO()
     writer = csv.writer(lines)
-    writer.writerows(inert(_line(value).values()) for value in marks)
+    writer.writerows(escape_formulas(_fields(value).values()) for value in marks)
     return lines.getvalue().encode()
 
 
 def json_lines(marks: Sequence[Mark]) -> bytes:
-    """An object a mark."""
-    return "".join(json.dumps(_line(value), ensure_ascii=False) + "\n" for value in marks).encode()
+    """JSON objects, one a line and a mark."""
+    return "".join(json.dumps(_fields(value), ensure_ascii=False) + "\n" for value in marks).encode()
 
 
-def _line(value: Mark) -> dict[str, str]:
-    known = {"state": value.state.name, "create_time": value.create_time.isoformat()}
-    return {column: known.get(column) or str(getattr(value, column)) for column in _COLUMNS}
+def _fields(value: Mark) -> dict[str, str]:
+    formatted = {"state": value.state.name, "create_time": value.create_time.isoformat()}
+    return {column: formatted.get(column) or str(getattr(value, column)) for column in _COLUMNS}

@@ -1,11 +1,11 @@
-"""The samples of a report as CSV, RFC 4180, UTF-8: a header, then a line a sample."""
+"""The samples of a report as CSV (RFC 4180, UTF-8): a header, then one row a sample."""
 
 import csv
 import io
 from collections.abc import AsyncIterator
 
 from services.evaluator.domain.report import ANY_DEFECT, PixelCounts, StoredSample, Verdict
-from services.evaluator.wire.spreadsheet import inert
+from services.evaluator.wire.spreadsheet import escape_formulas
 
 COLUMNS = (
     "sample_result",
@@ -29,12 +29,12 @@ _CHUNK_CHARACTERS = 64 * 1024
 
 
 async def csv_of(samples: AsyncIterator[StoredSample], threshold: float) -> AsyncIterator[bytes]:
-    """The lines in chunks of some 64 KB; memory does not grow with the samples."""
+    """The rows in chunks of about 64 KB; memory use does not grow with the number of samples."""
     text = io.StringIO()
-    lines = csv.writer(text)
-    lines.writerow(COLUMNS)
+    rows = csv.writer(text)
+    rows.writerow(COLUMNS)
     async for sample in samples:
-        lines.writerow(inert(_cells(sample, threshold)))
+        rows.writerow(escape_formulas(_cells(sample, threshold)))
         if text.tell() >= _CHUNK_CHARACTERS:
             yield text.getvalue().encode()
             text.seek(0)
@@ -45,7 +45,7 @@ async def csv_of(samples: AsyncIterator[StoredSample], threshold: float) -> Asyn
 def _cells(sample: StoredSample, threshold: float) -> tuple[object, ...]:
     result = sample.result
     judged = result.verdict is not Verdict.NONCONFORMING
-    defect = next((its for its in result.pixels if its.code == ANY_DEFECT), None)
+    defect = next((pixels for pixels in result.pixels if pixels.code == ANY_DEFECT), None)
     return (
         sample.name,
         result.data_path,

@@ -1,64 +1,35 @@
 """Reports between their values and `loupe.evaluator.v1`."""
 
-import contextlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from uuid import UUID
 
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
-from loupe.evaluator.v1 import report_pb2, report_service_pb2, sample_result_service_pb2
+from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.registry.v1 import model_pb2
 
-from services.evaluator.application.reports import MeasuredReport
 from services.evaluator.domain.definitions import DEFINITIONS
-from services.evaluator.domain.errors import FilterInvalid, ReportInvalid, ReportNotFound
-from services.evaluator.domain.listing import ReportFilter, SampleFilter, SampleOrder
+from services.evaluator.domain.errors import FilterInvalid, ReportInvalid
+from services.evaluator.domain.listing import ReportFilter
 from services.evaluator.domain.metrics import (
+    DEFAULT_THRESHOLDS,
     CodeMetrics,
-    IntersectionOverUnion,
     Interval,
+    MeasuredReport,
     Metrics,
+    Segmentation,
     ThresholdPoint,
     ThresholdView,
 )
-from services.evaluator.domain.report import (
-    CodeScore,
-    DecidedBy,
-    PixelCounts,
-    ReportHeader,
-    ReportKind,
-    SampleResult,
-    StoredSample,
-    TrainingOverlap,
-    Verdict,
-)
+from services.evaluator.domain.report import PixelCounts, ReportHeader, ReportKind, TrainingOverlap
+from services.evaluator.wire.names import report_id
 from services.kit.errors import Violation
 
 MAX_THRESHOLDS = 101
-DEFAULT_THRESHOLDS = (*(hundredth / 100 for hundredth in range(100)), 0.999)
-"""A good model's confidences crowd near 1: 1.00 itself would send almost everything to a human."""
 
-_DEFINITIONS = [
-    report_pb2.Definition(
-        id=its.id, term=its.term, term_zh=its.term_zh, meaning=its.meaning, meaning_zh=its.meaning_zh
-    )
-    for its in DEFINITIONS
-]
-
-
-def report_id(name: str) -> UUID:
-    """The id in `reports/{report}`."""
-    collection, _, text = name.partition("/")
-    if collection == "reports":
-        with contextlib.suppress(ValueError):
-            return UUID(text)
-    raise ReportNotFound(f"there is no report {name!r}; names are reports/{{report}}", report=name)
+_DEFINITIONS = [report_pb2.Definition(**asdict(definition)) for definition in DEFINITIONS]
 
 
 def report_filter(request: report_service_pb2.ListReportsRequest) -> ReportFilter:
-    """Which reports a listing keeps."""
+    """The reports that a request asks for."""
     return ReportFilter(
         task=request.task,
         model_version=request.model_version,
@@ -68,36 +39,8 @@ def report_filter(request: report_service_pb2.ListReportsRequest) -> ReportFilte
     )
 
 
-def sample_filter(
-    request: report_service_pb2.ListSampleResultsRequest
-    | sample_result_service_pb2.DownloadSampleResultsRequest,
-) -> SampleFilter:
-    """Which samples a listing keeps."""
-    try:
-        return SampleFilter(
-            true_code=request.true_code,
-            predicted_code=request.predicted_code,
-            verdict=Verdict(request.verdict) if request.verdict else None,
-            decided_by=DecidedBy(request.decided_by) if request.decided_by else None,
-            below_threshold=request.below_threshold,
-        )
-    except ValueError as error:
-        raise FilterInvalid.of(
-            Violation("verdict", "INVALID", f"{error}; take one of the contract's")
-        ) from error
-
-
-def sample_order(text: str) -> SampleOrder:
-    """In which order a listing is."""
-    words = " ".join(text.split()).removesuffix(" asc")
-    if words in set(SampleOrder):
-        return SampleOrder(words)
-    known = ", ".join(order for order in SampleOrder if order)
-    raise FilterInvalid.of(Violation("order_by", "INVALID", f"{text!r} is none of: {known}"))
-
-
 def header_from(message: report_service_pb2.CreateReportRequest.Header) -> ReportHeader:
-    """The header of a new report; ReportInvalid where it contradicts itself."""
+    """The header of a new report; ReportInvalid if it contradicts itself."""
     report = message.report
     if report.kind not in ReportKind._value2member_map_:
         raise ReportInvalid.of(Violation("header.report.kind", "INVALID", "must be VALIDATION or PREDICTION"))
@@ -128,60 +71,8 @@ def _overlap_from(message: model_pb2.TrainingOverlap) -> TrainingOverlap:
     )
 
 
-def result_from(message: report_pb2.SampleResult) -> SampleResult:
-    """One sample of a new report."""
-    if message.verdict not in Verdict._value2member_map_:
-        raise ReportInvalid.of(Violation("batch.results", "INVALID", f"{message.file} has no verdict"))
-    return SampleResult(
-        file=message.file,
-        data_path=message.data_path,
-        sha256=message.sha256,
-        true_code=message.true_code,
-        verdict=Verdict(message.verdict),
-        predicted_code=message.predicted_code,
-        confidence=message.confidence,
-        top=tuple(CodeScore(score.code, score.score) for score in message.top),
-        decided_by=DecidedBy(message.decided_by),
-        reason=message.reason,
-        message=message.message,
-        mask_sha256=message.mask_sha256,
-        predicted_mask_sha256=message.predicted_mask_sha256,
-        pixels=tuple(
-            PixelCounts(its.code, its.intersection, its.truth, its.predicted) for its in message.pixels
-        ),
-        perceptual_hash=message.perceptual_hash,
-    )
-
-
-def stored_sample(sample: StoredSample) -> report_pb2.SampleResult:
-    """One sample of a report."""
-    value = sample.result
-    return report_pb2.SampleResult(
-        name=sample.name,
-        file=value.file,
-        data_path=value.data_path,
-        sha256=value.sha256,
-        true_code=value.true_code,
-        verdict=report_pb2.Verdict.ValueType(value.verdict),
-        predicted_code=value.predicted_code,
-        confidence=value.confidence,
-        top=[report_pb2.CodeScore(code=score.code, score=score.score) for score in value.top],
-        decided_by=report_pb2.DecidedBy.ValueType(value.decided_by),
-        reason=value.reason,
-        message=value.message,
-        mask_sha256=value.mask_sha256,
-        predicted_mask_sha256=value.predicted_mask_sha256,
-        pixels=[
-            report_pb2.PixelCounts(
-                code=its.code, intersection=its.intersection, truth=its.truth, predicted=its.predicted
-            )
-            for its in value.pixels
-        ],
-    )
-
-
 def report(measured: MeasuredReport, *, defined: bool = True) -> report_pb2.Report:
-    """A whole report; `defined`: with what its terms mean."""
+    """A report with its figures; `defined`: and with the definitions of its terms."""
     value, header, counts = measured.report, measured.report.header, measured.report.counts
     message = report_pb2.Report(
         name=value.name,
@@ -209,7 +100,7 @@ def report(measured: MeasuredReport, *, defined: bool = True) -> report_pb2.Repo
         below_threshold_count=counts.below_threshold_count,
         images_per_s=header.images_per_s,
         data_paths=header.data_paths,
-        segmentation=_segmentation(measured),
+        segmentation=_segmentation(measured.segmentation, counts.pixel_sample_count),
         definitions=_DEFINITIONS if defined else (),
         training_overlap=_overlap(header.training_overlap),
     )
@@ -222,7 +113,6 @@ def _overlap(value: TrainingOverlap | None) -> model_pb2.TrainingOverlap | None:
 
 
 def _overall(metrics: Metrics) -> report_pb2.Overall:
-    commonest = max((code.support for code in metrics.per_code), default=0)
     return report_pb2.Overall(
         sample_count=metrics.samples,
         correct_count=metrics.correct,
@@ -230,28 +120,26 @@ def _overall(metrics: Metrics) -> report_pb2.Overall:
         macro_precision=metrics.macro_precision or 0.0,
         macro_recall=metrics.macro_recall or 0.0,
         macro_f1=metrics.macro_f1 or 0.0,
-        majority_share=commonest / metrics.samples if metrics.samples else 0.0,
+        majority_share=metrics.majority_share or 0.0,
     )
 
 
-def _segmentation(measured: MeasuredReport) -> report_pb2.Segmentation | None:
-    if measured.segmentation is None:
+def _segmentation(value: Segmentation | None, sample_count: int) -> report_pb2.Segmentation | None:
+    if value is None:
         return None
     return report_pb2.Segmentation(
-        sample_count=measured.report.counts.pixel_sample_count,
-        defect=_iou(measured.segmentation.defect),
-        mean_iou=measured.segmentation.mean_iou,
+        sample_count=sample_count, defect=_iou(value.defect), mean_iou=value.mean_iou
     )
 
 
-def _iou(value: IntersectionOverUnion) -> report_pb2.IntersectionOverUnion:
+def _iou(value: PixelCounts) -> report_pb2.IntersectionOverUnion:
     return report_pb2.IntersectionOverUnion(
-        value=value.value, intersection=value.intersection, truth=value.truth, predicted=value.predicted
+        value=value.iou, intersection=value.intersection, truth=value.truth, predicted=value.predicted
     )
 
 
 def threshold_curves(view: ThresholdView, codes: Sequence[str]) -> report_pb2.ThresholdCurves:
-    """The threshold view, codes in that order."""
+    """The figures at each threshold; `codes` are those of the report."""
     return report_pb2.ThresholdCurves(
         thresholds=view.thresholds,
         overall=_curve("", view.overall),
@@ -262,7 +150,7 @@ def threshold_curves(view: ThresholdView, codes: Sequence[str]) -> report_pb2.Th
 def report_format(
     request: report_service_pb2.ExportReportRequest,
 ) -> report_service_pb2.ReportFormat.ValueType:
-    """The format that is wanted, of those that there are."""
+    """The format of an export; FilterInvalid for an unknown format or language."""
     if request.language not in {"", "en", "zh"}:
         raise FilterInvalid.of(Violation("language", "INVALID", f"{request.language!r} is neither en nor zh"))
     if request.format not in report_service_pb2.ReportFormat.values():
@@ -270,48 +158,28 @@ def report_format(
     return request.format
 
 
-def document_head(report: report_pb2.Report, curves: report_pb2.ThresholdCurves) -> bytes:
-    """The beginning of a report as one JSON document, in the gateway's way of writing messages.
-
-    Samples follow, as `document_samples` writes them, then `]}`.
-    """
-    parts = {"report": report, "thresholdCurves": curves}
-    written = [f'"{name}": {_json(message)}' for name, message in parts.items()]
-    return ("{" + ",\n".join([*written, '"sampleResults": ['])).encode()
-
-
-def document_samples(samples: Sequence[StoredSample], *, first: bool) -> bytes:
-    """The next samples of the document, a line each."""
-    lines = ",\n".join(_json(stored_sample(sample)) for sample in samples)
-    return (("\n" if first else ",\n") + lines).encode()
-
-
-def _json(message: Message) -> str:
-    return json.dumps(MessageToDict(message, always_print_fields_with_no_presence=True), ensure_ascii=False)
-
-
 def _curve(code: str, points: Sequence[ThresholdPoint]) -> report_pb2.ThresholdCurve:
     return report_pb2.ThresholdCurve(
         code=code,
         points=[
-            report_pb2.ThresholdPoint(precision=its.precision, recall=its.recall, to_human=its.to_human)
-            for its in points
+            report_pb2.ThresholdPoint(precision=point.precision, recall=point.recall, to_human=point.to_human)
+            for point in points
         ],
     )
 
 
 def thresholds_from(request: report_service_pb2.GetThresholdCurvesRequest) -> Sequence[float]:
-    """Ascending; the default where none is asked for."""
-    wanted = sorted(set(request.thresholds)) or DEFAULT_THRESHOLDS
-    if len(wanted) > MAX_THRESHOLDS or not all(0 <= its <= 1 for its in wanted):
+    """The thresholds of a request, ascending; the default thresholds if it has none."""
+    thresholds = sorted(set(request.thresholds)) or DEFAULT_THRESHOLDS
+    if len(thresholds) > MAX_THRESHOLDS or not all(0 <= threshold <= 1 for threshold in thresholds):
         raise FilterInvalid.of(
             Violation("thresholds", "INVALID", f"must be at most {MAX_THRESHOLDS} numbers from 0 to 1")
         )
-    return wanted
+    return thresholds
 
 
 def _code_result(
-    code: CodeMetrics, *, special: bool, nonconforming: int, iou: IntersectionOverUnion | None
+    code: CodeMetrics, *, special: bool, nonconforming: int, iou: PixelCounts | None
 ) -> report_pb2.CodeResult:
     return report_pb2.CodeResult(
         code=code.code,
@@ -320,7 +188,7 @@ def _code_result(
         precision=_estimate(code.precision, code.precision_interval, code.correct, code.predicted),
         recall=_estimate(code.recall, code.recall_interval, code.correct, code.support),
         f1=code.f1 or 0.0,
-        misjudged_count=code.support - code.correct,
+        misjudged_count=code.misjudged,
         nonconforming_count=nonconforming,
         iou=None if iou is None else _iou(iou),
     )
@@ -329,8 +197,8 @@ def _code_result(
 def _estimate(
     value: float | None, interval: Interval | None, numerator: int, denominator: int
 ) -> report_pb2.Estimate:
-    # Nothing is known of a share of nothing: its interval is all of it.
-    known = interval or Interval(0.0, 1.0)
+    # Without trials the share may have any value.
+    bounds = interval or Interval(0.0, 1.0)
     return report_pb2.Estimate(
-        value=value, low=known.low, high=known.high, numerator=numerator, denominator=denominator
+        value=value, low=bounds.low, high=bounds.high, numerator=numerator, denominator=denominator
     )

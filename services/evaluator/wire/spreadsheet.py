@@ -1,15 +1,15 @@
-"""Cells of CSV files that spreadsheets open: what a name or a note holds is never a formula there."""
+"""Cells of CSV files that are opened in spreadsheets."""
 
 from collections.abc import Iterable
 
-_BEGIN_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def inert(cells: Iterable[object]) -> list[object]:
-    """The cells; a text that a spreadsheet would work out gets the apostrophe in front that marks it as text.
+def escape_formulas(cells: Iterable[object]) -> list[object]:
+    """The cells, with an apostrophe before each text that a spreadsheet would evaluate as a formula.
 
-    Source: OWASP, CSV Injection. Numbers stay numbers.
+    Numbers stay numbers. Source: OWASP, CSV Injection.
     """
     return [
-        f"'{cell}" if isinstance(cell, str) and cell.startswith(_BEGIN_A_FORMULA) else cell for cell in cells
+        f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_PREFIXES) else cell for cell in cells
     ]

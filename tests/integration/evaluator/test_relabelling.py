@@ -14,7 +14,7 @@ from loupe.events.v1 import events_pb2
 from loupe.registry.v1 import dataset_service_pb2, identity_service_pb2
 from loupe.scheduler.v1 import task_pb2
 
-from services.evaluator.application.reports import ReportLibrary
+from services.evaluator.application.reports import Reports
 from services.evaluator.consumers import DeletedTasks
 from services.kit.database import Database
 from services.kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
@@ -174,10 +174,10 @@ async def test_p6_marks_stay_when_their_report_goes(loupe: Installation) -> None
     task = f"tasks/{importer.path.replace('/', '-')}"
     event = events_pb2.TaskStateChanged(transition=task_pb2.TaskTransition(task=task), deleted=True)
     async with Database(loupe.registry.environment["LOUPE_DATABASE_URL"], "evaluator") as database:
-        library = ReportLibrary(database.sessions, SystemClock().now)
+        reports = Reports(database.sessions, SystemClock().now)
         async with database.sessions.begin() as session:
             message = Message(subject="loupe.tasks.gone.state", payload=event.SerializeToString())
-            await DeletedTasks(library)(session, message)
+            await DeletedTasks(reports)(session, message)
     with pytest.raises(NotFound):
         await mark(loupe, report, 1)
     assert await listed(loupe, data_path=importer.path) == [made]

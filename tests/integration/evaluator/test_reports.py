@@ -331,7 +331,7 @@ async def test_reports_go_with_their_task_and_late_ones_are_refused(reports: Rep
     for change in (event, other, event):
         async with reports.database.sessions.begin() as session:
             message = Message(subject="loupe.tasks.gone.state", payload=change.SerializeToString())
-            await DeletedTasks(reports.library)(session, message)
+            await DeletedTasks(reports.use_cases)(session, message)
     with pytest.raises(NotFound):
         await reports.stub.GetReport(report_service_pb2.GetReportRequest(name=gone.name))
     assert await reports.stub.GetReport(report_service_pb2.GetReportRequest(name=kept.name)) == kept

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from services.evaluator.application.near_duplicates import MAX_DISTANCE, look_alikes
+from services.evaluator.application.near_duplicates import MAX_DISTANCE, find_near_duplicates
 from services.vision.perceptual import perceptual_hashes
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_p4_the_nearest_under_another_label_is_found_as_by_comparing_all(seed):
-    """Bands leave pairs out; none of them may be a near-duplicate."""
+    """Not all pairs are compared; no pair that is left out may be a near-duplicate."""
     random = np.random.default_rng(seed)
     originals = random.integers(0, 2, (20, 256))
     bits = originals[random.integers(0, 20, 120)] ^ (
@@ -18,15 +18,15 @@ def test_p4_the_nearest_under_another_label_is_found_as_by_comparing_all(seed):
     )
     labels = random.integers(0, 3, 120)
     distance = (bits[:, None] != bits[None]).sum(2) + 999 * (labels[:, None] == labels[None])
-    near = distance.min(1)
-    found = look_alikes(np.packbits(bits, axis=1), labels)
-    assert found.samples.tolist() == np.flatnonzero(near <= MAX_DISTANCE).tolist()
-    assert found.distances.tolist() == near[found.samples].tolist()
+    nearest = distance.min(1)
+    found = find_near_duplicates(np.packbits(bits, axis=1), labels)
+    assert found.samples.tolist() == np.flatnonzero(nearest <= MAX_DISTANCE).tolist()
+    assert found.distances.tolist() == nearest[found.samples].tolist()
     assert distance[found.samples, found.twins].tolist() == found.distances.tolist()
 
 
-def test_p4_nothing_looks_like_nothing():
-    assert len(look_alikes(np.zeros((0, 32), np.uint8), np.zeros(0, np.int64)).samples) == 0
+def test_p4_no_samples_have_no_near_duplicates():
+    assert len(find_near_duplicates(np.zeros((0, 32), np.uint8), np.zeros(0, np.int64)).samples) == 0
 
 
 def test_p4_a_hash_survives_brightness_and_knows_other_pictures():
