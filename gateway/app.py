@@ -27,7 +27,6 @@ from gateway.openapi import describe
 from gateway.problems import (
     BodyTooLarge,
     BodyTooLate,
-    EtagMismatch,
     MethodNotAllowed,
     UnknownRoute,
     UnsupportedMediaType,
@@ -42,6 +41,7 @@ from gateway.transcoding import IF_MATCH, HttpRequest, transcode
 from services.kit.about import VERSION
 from services.kit.auth import AUTHORIZATION, Role
 from services.kit.errors import Aborted, InvalidArgument, Violation
+from services.kit.etag import EtagMismatch
 
 MAX_BODY_BYTES = 1024 * 1024
 # Whose events are what happened, so that all who have the same cursor have seen the same. A watch of a task
@@ -238,9 +238,14 @@ def _headers(request: Request) -> dict[str, str]:
 
 
 def _query(raw: bytes) -> list[tuple[str, str]]:
+    """The query parameters; bytes that are not UTF-8 are surrogates, which transcoding refuses by name."""
     try:
         return parse_qsl(
-            raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000, separator="&"
+            raw.decode("ascii"),
+            keep_blank_values=True,
+            errors="surrogateescape",
+            max_num_fields=1000,
+            separator="&",
         )
     except ValueError as error:
         raise InvalidArgument.of(

@@ -17,7 +17,6 @@ from opentelemetry import trace
 from starlette.responses import Response
 
 from services.kit.errors import (
-    Aborted,
     DeadlineExceeded,
     InvalidArgument,
     LoupeError,
@@ -25,6 +24,7 @@ from services.kit.errors import (
     OutOfRange,
     Unimplemented,
 )
+from services.kit.etag import EtagMismatch
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -116,12 +116,6 @@ class UnsupportedMediaType(InvalidArgument):
     """The body is not JSON."""
 
     reason = "UNSUPPORTED_MEDIA_TYPE"
-
-
-class EtagMismatch(Aborted):
-    """`If-Match` names a state of the resource that is past."""
-
-    reason = "ETAG_MISMATCH"
 
 
 # What HTTP knows better than the canonical codes.

@@ -18,11 +18,13 @@ from google.protobuf.message import Message
 from gateway.contracts import CURSOR, ETAG, REQUEST_ID, Operation
 from gateway.json_mapping import expectation, fill, is_map, known_fields, parse_json, unknown_field
 from services.kit.errors import InvalidArgument, Violation
+from services.kit.paging import BAD_PAGE_TOKEN, PAGE_TOKEN
 
 IDEMPOTENCY_KEY = "idempotency-key"
 IF_MATCH = "if-match"
 LAST_EVENT_ID = "last-event-id"
 
+_PAGE_TOKEN_NAMES = frozenset({PAGE_TOKEN, "pageToken"})
 _TRUE = {"true": True, "false": False, "1": True, "0": False}
 _STRUCTURED = ("google.protobuf.Struct", "google.protobuf.Value", "google.protobuf.ListValue")
 _ENTITY_TAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
@@ -77,6 +79,9 @@ def _read_query(operation: Operation, query: Sequence[tuple[str, str]], message:
     document: dict[str, Any] = {}
     found: list[Violation] = []
     for name, text in query:
+        if not _is_unicode(name) or not _is_unicode(text):
+            found.append(_not_unicode(name))
+            continue
         if operation.body == "*":
             found.append(
                 Violation(
@@ -92,6 +97,22 @@ def _read_query(operation: Operation, query: Sequence[tuple[str, str]], message:
         raise InvalidArgument.of(*found)
     if document:
         fill(message, document)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether the bytes of a parameter were UTF-8; others arrive as surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _not_unicode(name: str) -> Violation:
+    if name in _PAGE_TOKEN_NAMES:
+        return BAD_PAGE_TOKEN
+    shown = name.encode("utf-8", "backslashreplace").decode()
+    return Violation(shown, "MALFORMED_QUERY", f"{shown!r} is not UTF-8", f"{shown!r} 不是 UTF-8 编码")
 
 
 def query_fields(operation: Operation) -> Iterator[tuple[str, FieldDescriptor]]:

@@ -19,12 +19,13 @@ from services.identity import token_verifier
 from services.kit import settings as kit_settings
 from services.kit import telemetry
 from services.kit.about import about
-from services.kit.database import Database, retrying_transient
+from services.kit.database import Database
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
 from services.kit.process import Process, SystemClock, every, run
+from services.kit.retry import retry_transient
 from services.vision.pictures import PictureStore
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -41,7 +42,7 @@ async def main(process: Process) -> None:
 async def serve(process: Process, settings: Settings) -> GrpcServer:
     """Open everything in order; the server comes last, so that it answers only when all of it works."""
     database = await process.enter(Database(settings.database_url, "evaluator"))
-    revision = await retrying_transient(lambda: database.migrate(MIGRATIONS), what="migration")
+    revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migration")
     messaging = await process.enter(await Messaging.connect(settings.nats_url, name="evaluator"))
     registry = await process.enter(
         connect(
@@ -59,10 +60,10 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     masks = PredictedMasks(database.sessions, store, now)
     process.background(
         "old pictures",
-        every(_SWEEP_S, lambda: retrying_transient(picture_store.sweep, what="sweeping pictures")),
+        every(_SWEEP_S, lambda: retry_transient(picture_store.sweep, what="sweeping pictures")),
     )
     process.background(
-        "orphaned masks", every(_SWEEP_S, lambda: retrying_transient(masks.sweep, what="sweeping masks"))
+        "orphaned masks", every(_SWEEP_S, lambda: retry_transient(masks.sweep, what="sweeping masks"))
     )
     process.background(
         "deleted tasks", lambda: consumers.follow_deleted_tasks(messaging, database.sessions, reports)

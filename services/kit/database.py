@@ -14,9 +14,9 @@ import logging
 import re
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import asyncpg
 import sqlalchemy as sa
@@ -28,12 +28,10 @@ from sqlalchemy.ext.asyncio import async_sessionmaker as session_factory
 from sqlalchemy.pool import NullPool
 
 from services.kit import tasks
-from services.kit.backoff import Backoff
 from services.kit.errors import Aborted, DeadlineExceeded, InvalidArgument, LoupeError, Unavailable
+from services.kit.retry import Backoff
 
 _log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 _SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _CONNECT_TIMEOUT_S = 5.0
@@ -238,38 +236,6 @@ def _upgrade(connection: sa.Connection, directory: Path, schema: str) -> str:
         with environment.begin_transaction():
             environment.run_migrations()
     return script.get_current_head() or ""
-
-
-async def retrying_transient(
-    action: Callable[[], Awaitable[T]],
-    *,
-    what: str,
-    backoff: Backoff = Backoff(),  # noqa: B008 -- frozen
-) -> T:
-    """Run `action` until it succeeds or fails for good; after a transient LoupeError it waits and retries.
-
-    For loops of a service (sweepers, relays) and its start; a call of a user is better told UNAVAILABLE.
-    """
-    failures = 0
-    while True:
-        try:
-            return await action()
-        except LoupeError as error:
-            if not error.transient:
-                raise
-            failures += 1
-            delay_s = backoff.delay_s(failures)
-            _log.warning(
-                "retrying",
-                extra={
-                    "what": what,
-                    "reason": error.reason,
-                    "error": error.message,
-                    "failures": failures,
-                    "delay_s": round(delay_s, 3),
-                },
-            )
-            await asyncio.sleep(delay_s)
 
 
 async def notify(session: AsyncSession, channel: str, payload: str = "") -> None:

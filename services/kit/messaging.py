@@ -26,7 +26,6 @@ from opentelemetry import trace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import inbox, telemetry
-from services.kit.backoff import Backoff
 from services.kit.database import Sessions, translated
 from services.kit.errors import (
     InvalidArgument,
@@ -35,6 +34,7 @@ from services.kit.errors import (
     ResourceExhausted,
     Unavailable,
 )
+from services.kit.retry import Backoff
 from services.kit.settings import setting
 
 _log = logging.getLogger(__name__)

@@ -20,9 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from services.kit import telemetry
-from services.kit.backoff import Backoff
 from services.kit.database import Database, Signals, Subscription, translated
 from services.kit.errors import LoupeError, ResourceExhausted, Unavailable
+from services.kit.retry import Backoff
 
 _log = logging.getLogger(__name__)
 

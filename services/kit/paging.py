@@ -1,10 +1,15 @@
-"""Sizes of list pages and their tokens. A token continues the list that made it; another one refuses it."""
+"""Pages of lists (keyset pagination): page requests, pages and page tokens, for every service.
+
+A page begins after a key, the values of the list's sort columns in one row. A page token is such a key, bound
+to its list and filter: another list, or the same one with another filter, refuses it as BAD_PAGE_TOKEN.
+"""
 
 import base64
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, Self, TypeVar
 
 from google.protobuf.message import Message
 
@@ -13,13 +18,105 @@ from services.kit.errors import InvalidArgument, Violation
 DEFAULT_SIZE = 50
 MAX_SIZE = 1000
 
+PAGE_TOKEN = "page_token"  # noqa: S105 -- the name of a field
+BAD_PAGE_TOKEN = Violation(
+    PAGE_TOKEN,
+    "BAD_PAGE_TOKEN",
+    "the page token is not one of this list with this filter; start again without a token",
+    "分页令牌不属于此列表及筛选条件；请不带令牌重新开始",
+)
+
+Item = TypeVar("Item")
 Key = TypeVar("Key")
 Part = str | int | float
-"""What a list is in the order of."""
+"""The value of one sort column."""
+RowKey = tuple[Any, ...]
+"""A key that is a tuple of its parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item, Key]):
+    """Some items of a list, in its order."""
+
+    items: Sequence[Item]
+    last_key: Key | None
+    """The key of the last item, after which the next page begins; None if there is no next page."""
+
+    @classmethod
+    def cut(cls, found: Sequence[tuple[Key, Item]], size: int) -> Self:
+        """The first `size` of what was read; one item more than that says that there is a next page."""
+        kept = found[:size]
+        return cls(tuple(item for _, item in kept), kept[-1][0] if len(found) > size else None)
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest(Generic[Key]):
+    """At most `size` items that come after `after` in the list's order."""
+
+    size: int
+    after: Key | None = None
+
+    @property
+    def limit(self) -> int:
+        """How many rows to read: one more than the page holds says that there is a next page."""
+        return self.size + 1
+
+    def cut(self, found: Sequence[Item], key: Callable[[Item], Key]) -> Page[Item, Key]:
+        """The page of the rows that were read with `limit`."""
+        return Page.cut([(key(item), item) for item in found], self.size)
+
+
+RowPage = Page[Item, RowKey]
+RowPageRequest = PageRequest[RowKey]
+
+
+@dataclass(frozen=True)
+class PageTokens(Generic[Key]):
+    """The page tokens of one kind of list: how its keys become tokens, and tokens keys."""
+
+    write: Callable[[Key], Sequence[Part]]
+    kinds: Sequence[type[Part]]
+    """The types of the parts that `write` returns."""
+    read: Callable[..., Key]
+    """Makes the key from the parts; ValueError or OverflowError if it cannot."""
+    int_bits: int = 31
+    """Bounds the whole numbers among the parts."""
+
+    def page(self, request: Any) -> PageRequest[Key]:  # noqa: ANN401 -- any List request
+        """The page that a List request asks for; InvalidArgument for a bad size or token."""
+        return PageRequest(size_of(request), self.key(request))
+
+    def key(self, request: Any) -> Key | None:  # noqa: ANN401 -- any List request
+        """The key after which the requested page begins; None for the first page."""
+        token: str = request.page_token
+        if not token:
+            return None
+        try:
+            padded = token.encode("ascii") + b"=" * (-len(token) % 4)
+            list_id, *parts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+            if list_id == _list_id(request):
+                kinds = zip(self.kinds, parts, strict=True)
+                return self.read(*(_part(kind, part, self.int_bits) for kind, part in kinds))
+        # RecursionError: nested brackets. OverflowError: a number or a time too large for its type.
+        except (ValueError, TypeError, OverflowError, RecursionError):
+            pass
+        raise InvalidArgument.of(BAD_PAGE_TOKEN)
+
+    def token(self, request: Message, key: Key | None) -> str:
+        """The token of the page after `key`; empty if there is none."""
+        if key is None:
+            return ""
+        text = json.dumps([_list_id(request), *self.write(key)], separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def row_tokens(*kinds: type[Part], int_bits: int = 31) -> PageTokens[RowKey]:
+    """Tokens of a list whose keys are tuples of parts of these types."""
+    return PageTokens(lambda key: key, kinds, lambda *parts: parts, int_bits)
 
 
 def size_of(request: Any) -> int:  # noqa: ANN401 -- any List request
-    """How many items a List request asks for; more than MAX_SIZE are MAX_SIZE."""
+    """How many items a List request asks for, limited to MAX_SIZE."""
     if request.page_size < 0:
         raise InvalidArgument.of(
             Violation(
@@ -32,56 +129,10 @@ def size_of(request: Any) -> int:  # noqa: ANN401 -- any List request
     return min(request.page_size or DEFAULT_SIZE, MAX_SIZE)
 
 
-def token_of(request: Message, key: Sequence[Part] | None) -> str:
-    """The token of the page after `key`; empty if there is none."""
-    if key is None:
-        return ""
-    text = json.dumps([_list_of(request), *key], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def key_of(
-    request: Any,  # noqa: ANN401 -- any List request
-    kinds: Sequence[type[Part]],
-    read: Callable[..., Key],
-    *,
-    int_bits: int = 31,
-) -> Key | None:
-    """Where the page begins; None at the first.
-
-    `kinds` are the types of the key's parts, `int_bits` bounds the whole numbers among them. `read` makes the
-    key of the parts; ValueError or OverflowError if it cannot. Whatever else a token holds is BAD_PAGE_TOKEN.
-    """
-    token: str = request.page_token
-    if not token:
-        return None
-    try:
-        padded = token.encode("ascii") + b"=" * (-len(token) % 4)
-        told, *parts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        if told == _list_of(request):
-            return read(*(_part(kind, part, int_bits) for kind, part in zip(kinds, parts, strict=True)))
-    # RecursionError: brackets within brackets. OverflowError: a number or a time too large for its type.
-    except (ValueError, TypeError, OverflowError, RecursionError):
-        pass
-    raise InvalidArgument.of(
-        Violation(
-            "page_token",
-            "BAD_PAGE_TOKEN",
-            "the page token is not one of this list with this filter; start again without a token",
-            "分页令牌不属于此列表及筛选条件；请不带令牌重新开始",
-        )
-    )
-
-
-def as_tuple(*parts: Part) -> tuple[Any, ...]:
-    """Reads a key that is its parts."""
-    return parts
-
-
 def _part(kind: type[Part], part: object, int_bits: int) -> Part:
-    """A part that a database can compare with its rows; ValueError if it is none.
+    """The part, if a database can compare it with its rows; ValueError if it cannot.
 
-    Any text that can be stored is one: a file's name may hold characters that cannot be shown.
+    Every text that can be stored is allowed: a file name may hold unprintable characters.
     """
     match part:
         case bool():
@@ -96,11 +147,11 @@ def _part(kind: type[Part], part: object, int_bits: int) -> Part:
     raise ValueError("not a key of this list")
 
 
-def _list_of(request: Message) -> str:
-    """Names the list: the kind of request and all its filters, whatever the page."""
+def _list_id(request: Message) -> str:
+    """Identifies the list: the type of the request and all its filters, without the page."""
     bare: Any = type(request)()
     bare.CopyFrom(request)
     bare.ClearField("page_size")
-    bare.ClearField("page_token")
-    told = bare.DESCRIPTOR.full_name.encode() + b"\0" + bare.SerializeToString(deterministic=True)
-    return hashlib.sha256(told).hexdigest()[:16]
+    bare.ClearField(PAGE_TOKEN)
+    identity = bare.DESCRIPTOR.full_name.encode() + b"\0" + bare.SerializeToString(deterministic=True)
+    return hashlib.sha256(identity).hexdigest()[:16]

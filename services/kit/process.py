@@ -29,9 +29,9 @@ from typing import NoReturn, Protocol, TypeVar
 import uvloop
 
 from services.kit import tasks, telemetry
-from services.kit.backoff import Backoff
 from services.kit.child_process import ChildProcess, DieWithParent, Event, ParentLink
 from services.kit.errors import LoupeError
+from services.kit.retry import Backoff
 from services.kit.settings import SettingsError
 
 __all__ = [

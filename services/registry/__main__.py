@@ -6,12 +6,13 @@ from pathlib import Path
 from services.kit import telemetry
 from services.kit.about import about
 from services.kit.auth import ServiceTokenVerifier
-from services.kit.database import Database, Signals, retrying_transient
+from services.kit.database import Database, Signals
 from services.kit.grpc_server import GrpcServer
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
 from services.kit.outbox import Relay
 from services.kit.process import Process, SystemClock, every, run
+from services.kit.retry import retry_transient
 from services.kit.settings import load
 from services.registry import seeds
 from services.registry.application.collecting import Collector
@@ -44,16 +45,16 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     """Open everything in order; the server comes last, so health says SERVING only when all of it works."""
     clock = SystemClock()
     database = await process.enter(Database(settings.database_url, SCHEMA))
-    revision = await retrying_transient(lambda: database.migrate(MIGRATIONS), what="migrating")
+    revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migrating")
     async with database.sessions.begin() as session:
         await seeds.plant(session, clock.now())
         if settings.bootstrap_admin_token is not None:
             await seeds.bootstrap_admin(session, settings.bootstrap_admin_token, clock.now())
     store = await process.enter(ObjectStore(settings.objects))
-    await retrying_transient(store.ensure_bucket, what="looking for the bucket")
+    await retry_transient(store.ensure_bucket, what="looking for the bucket")
     inspector = await process.enter(Inspector(settings.objects, threads=settings.inspection_threads))
     messaging = await process.enter(await Messaging.connect(settings.nats_url, name=SCHEMA))
-    await retrying_transient(
+    await retry_transient(
         lambda: ensure_streams(messaging, replicas=settings.streams.replicas), what="making streams"
     )
     signals = await process.enter(Signals(settings.database_url))
@@ -62,7 +63,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     collector = Collector(database.sessions, store, clock)
     process.background(
         "orphans",
-        every(_COLLECT_S, lambda: retrying_transient(collector.collect, what="collecting orphans")),
+        every(_COLLECT_S, lambda: retry_transient(collector.collect, what="collecting orphans")),
     )
     accounts = Accounts(database.sessions, clock)
     verifier = ServiceTokenVerifier(settings.service_token, StoredTokens(database.sessions, clock))

@@ -7,13 +7,14 @@ from services.audit import RegistryAuditor
 from services.identity import token_verifier
 from services.kit import telemetry
 from services.kit.about import about
-from services.kit.database import Database, Signals, retrying_transient
+from services.kit.database import Database, Signals
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
 from services.kit.outbox import Relay
 from services.kit.process import Process, SystemClock, every, run
+from services.kit.retry import retry_transient
 from services.kit.settings import load
 from services.scheduler import consumers, server
 from services.scheduler.application.collecting import Collector
@@ -33,14 +34,14 @@ _ORPHANS_S = 6 * 3600.0
 async def compose(process: Process, settings: Settings) -> GrpcServer:
     """Open everything that the scheduler consists of; the server is up when this returns."""
     database = await process.enter(Database(settings.database_url, "scheduler"))
-    revision = await retrying_transient(lambda: database.migrate(MIGRATIONS), what="migration")
+    revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migration")
     signals = await process.enter(Signals(settings.database_url))
     messaging = await process.enter(
-        await retrying_transient(
+        await retry_transient(
             lambda: Messaging.connect(settings.nats_url, name="scheduler"), what="connecting to NATS"
         )
     )
-    await retrying_transient(
+    await retry_transient(
         lambda: consumers.ensure_streams(
             messaging, loss_bytes=settings.loss_stream_bytes, replicas=settings.streams.replicas
         ),
@@ -71,7 +72,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
         "orphans",
         every(
             _ORPHANS_S,
-            lambda: retrying_transient(collector.suspect_orphans, what="looking for orphans"),
+            lambda: retry_transient(collector.suspect_orphans, what="looking for orphans"),
         ),
     )
     process.background("worker list", every(_FORGET_S, Wishes(parts).forget_gone_workers))

@@ -20,7 +20,6 @@ from loupe.scheduler.v1 import (
 from services.kit.auth import Role, current_principal
 from services.kit.errors import InvalidArgument
 from services.kit.grpc_server import Service
-from services.kit.paging import as_tuple, key_of, size_of, token_of
 from services.scheduler.application.exporting import Exports
 from services.scheduler.application.fleet import FleetView
 from services.scheduler.application.leases import Leases
@@ -31,7 +30,7 @@ from services.scheduler.application.watching import Watches
 from services.scheduler.application.wishes import Wishes
 from services.scheduler.domain.listing import TaskView
 from services.scheduler.domain.task import Caller
-from services.scheduler.wire import jobs, queue, tasks
+from services.scheduler.wire import jobs, paging, queue, tasks
 from services.scheduler.wire.values import id_of, seconds_of, timestamp
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -79,12 +78,13 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     async def ListTasks(  # noqa: N802, D102
         self, request: task_service_pb2.ListTasksRequest, _: Context
     ) -> task_service_pb2.ListTasksResponse:
-        limit = size_of(request)
-        (before,) = key_of(request, (str,), as_tuple) or ("",)
-        views = await self._wishes.page(tasks.task_filter(request), before=before, limit=limit + 1)
+        wanted = paging.TASKS.page(request)
+        (before,) = wanted.after or ("",)
+        views = await self._wishes.page(tasks.task_filter(request), before=before, limit=wanted.limit)
+        page = wanted.cut(views, lambda view: (view.task.id,))
         return task_service_pb2.ListTasksResponse(
-            tasks=[tasks.listed_task(view) for view in views[:limit]],
-            next_page_token=token_of(request, (views[limit - 1].task.id,) if len(views) > limit else None),
+            tasks=[tasks.listed_task(view) for view in page.items],
+            next_page_token=paging.TASKS.token(request, page.last_key),
         )
 
     async def StartTask(self, request: task_service_pb2.StartTaskRequest, _: Context) -> task_pb2.Task:  # noqa: N802, D102
@@ -167,13 +167,12 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     async def ListNonconformingSamples(  # noqa: N802, D102
         self, request: task_service_pb2.ListNonconformingSamplesRequest, _: Context
     ) -> task_service_pb2.ListNonconformingSamplesResponse:
-        limit = size_of(request)
-        after = key_of(request, (str, str), as_tuple)
-        samples = await self._wishes.nonconforming(_task_id(request.name), after, limit + 1)
-        last = samples[limit - 1] if len(samples) > limit else None
+        wanted = paging.NONCONFORMING_SAMPLES.page(request)
+        samples = await self._wishes.nonconforming(_task_id(request.name), wanted.after, wanted.limit)
+        page = wanted.cut(samples, lambda sample: (sample.data_path, sample.file))
         return task_service_pb2.ListNonconformingSamplesResponse(
-            samples=[tasks.nonconforming(sample) for sample in samples[:limit]],
-            next_page_token=token_of(request, (last.data_path, last.file) if last else None),
+            samples=[tasks.nonconforming(sample) for sample in page.items],
+            next_page_token=paging.NONCONFORMING_SAMPLES.token(request, page.last_key),
         )
 
     async def LinkContactSheet(  # noqa: N802, D102
@@ -233,13 +232,13 @@ class QueueServicer(queue_service_pb2_grpc.QueueServiceServicer):
     async def ListWorkers(  # noqa: N802, D102
         self, request: queue_service_pb2.ListWorkersRequest, _: Context
     ) -> queue_service_pb2.ListWorkersResponse:
-        limit = size_of(request)
-        (after,) = key_of(request, (str,), as_tuple) or ("",)
-        found = await self._fleet.workers(after=after, limit=limit + 1)
-        last = found[limit - 1][0].announced.name if len(found) > limit else None
+        wanted = paging.WORKERS.page(request)
+        (after,) = wanted.after or ("",)
+        found = await self._fleet.workers(after=after, limit=wanted.limit)
+        page = wanted.cut(found, lambda one: (one[0].announced.name,))
         return queue_service_pb2.ListWorkersResponse(
-            workers=[queue.worker(*one) for one in found[:limit]],
-            next_page_token=token_of(request, None if last is None else (last,)),
+            workers=[queue.worker(*one) for one in page.items],
+            next_page_token=paging.WORKERS.token(request, page.last_key),
         )
 
     async def GetQueue(self, _request: queue_service_pb2.GetQueueRequest, _: Context) -> queue_pb2.Queue:  # noqa: N802, D102

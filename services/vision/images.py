@@ -53,7 +53,7 @@ class ImageLimits:
 
 
 @dataclass(frozen=True)
-class ImageFacts:
+class ImageProperties:
     """What a file is, measured from its bytes."""
 
     width: int
@@ -119,7 +119,7 @@ def _every_failure_refuses() -> Iterator[None]:
 
 
 @_every_failure_refuses()
-def inspect(data: bytes, name: str, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFacts:
+def inspect(data: bytes, name: str, limits: ImageLimits = DEFAULT_LIMITS) -> ImageProperties:
     """Facts of an image file, after decoding it whole. Raises UnusableImage."""
     if not data:
         raise UnusableImage(Reason.EMPTY, f"{name} is empty (0 bytes)")
@@ -130,7 +130,7 @@ def inspect(data: bytes, name: str, limits: ImageLimits = DEFAULT_LIMITS) -> Ima
             Reason.TYPE_MISMATCH, f"{name} is named {suffix} but its content is {image_format}"
         )
     pixels_HWC, header = _decode(data, limits)
-    return ImageFacts(
+    return ImageProperties(
         width=header.width,
         height=header.height,
         channels=header.channels,

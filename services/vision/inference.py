@@ -75,14 +75,14 @@ def labels(
     pack: Pack,
     rows: NDArray[np.int64],
     specification: InputSpecification,
-    caution: float,
+    defect_threshold: float,
 ) -> NDArray[np.uint8]:
     """What the segmentation network sees in each pixel, (N, H, W): 0 is background and i the i-th code.
 
-    A defect needs more evidence than `caution`.
+    A defect needs more evidence than `defect_threshold`.
     """
     evidence_NHW, label_NHW = evidence(network, pack, rows, specification)
-    return np.where(evidence_NHW > caution, label_NHW, np.uint8(0))
+    return np.where(evidence_NHW > defect_threshold, label_NHW, np.uint8(0))
 
 
 def _images(

@@ -1,4 +1,4 @@
-"""No training without judgement: what trains and what reports asks here first (D9)."""
+"""Training and evaluation refuse codes that only one side of the split has (D9)."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from services.vision.faults import UserFault
 from services.vision.parts import parts
 from services.vision.samples import Sample
 
-_MAX_CODES_TOLD = 10
+_MAX_CODES_LISTED = 10
 _LACKS_ZH = {"train": "没有训练样本", "validate": "没有验证样本"}
 
 
@@ -24,22 +24,25 @@ def refuse_one_sided(codes: Sequence[str], training: Sequence[Sample], validatio
         return
     members = parts([sample.keys for sample in (*training, *validation)])
     samples = [*training, *validation]
-    groups = Counter(code for its in members.values() for code in {samples[index].code for index in its})
-    told, told_zh = [], []
-    for code in list(lacking)[:_MAX_CODES_TOLD]:
+    groups = Counter(
+        code for indices in members.values() for code in {samples[index].code for index in indices}
+    )
+    listed, listed_zh = [], []
+    for code in list(lacking)[:_MAX_CODES_LISTED]:
         total = sum(count[code] for count in counts.values())
         if not total:
-            told.append(f"{code} (no usable sample)")
-            told_zh.append(f"{code}（没有可用样本）")
+            listed.append(f"{code} (no usable sample)")
+            listed_zh.append(f"{code}（没有可用样本）")
             continue
         (purpose,) = lacking[code]
-        told.append(f"{code} ({total} usable samples in {groups[code]} group(s), none to {purpose} with)")
-        told_zh.append(f"{code}（{total} 个可用样本，共 {groups[code]} 组，{_LACKS_ZH[purpose]}）")
-    more = ", …" if len(lacking) > len(told) else ""
+        listed.append(f"{code} ({total} usable samples in {groups[code]} group(s), none to {purpose} with)")
+        listed_zh.append(f"{code}（{total} 个可用样本，共 {groups[code]} 组，{_LACKS_ZH[purpose]}）")
+    more = ", …" if len(lacking) > len(listed) else ""
     raise UserFault(
         "CODE_ON_ONE_SIDE",
         f"training and validation need a sample of every code each, and groups are not divided: "
-        f"{', '.join(told)}{more}; bring pictures of another group (panel, tile, lot), or leave the code out",
+        f"{', '.join(listed)}{more}; "
+        "bring pictures of another group (panel, tile, lot), or leave the code out",
         f"每个 code 在训练侧和验证侧都至少需要一个样本，且同一组不可拆分："
-        f"{'、'.join(told_zh)}{more}；请补充其他组（面板、批次等）的图片，或删除该 code",
+        f"{'、'.join(listed_zh)}{more}；请补充其他组（面板、批次等）的图片，或删除该 code",
     )

@@ -203,10 +203,10 @@ def _marked(values_HW: NDArray[np.integer], white: int, *, lossy: bool) -> NDArr
 def _refuse_shades(values_HW: NDArray[np.integer], white: int, *, lossy: bool) -> None:
     """Shades between black and white may be there along edges only."""
     unit = (white + 1) // 256
-    near = _NEAR * unit if lossy else 0
-    black_HW = values_HW <= near
+    tolerance = _NEAR * unit if lossy else 0
+    black_HW = values_HW <= tolerance
     # Bright 16-bit values that came from 8 bits end in 00 or in FF.
-    white_HW = values_HW >= white - near - (unit - 1)
+    white_HW = values_HW >= white - tolerance - (unit - 1)
     between_HW = ~(black_HW | white_HW)
     if not between_HW.any():
         return
@@ -216,7 +216,9 @@ def _refuse_shades(values_HW: NDArray[np.integer], white: int, *, lossy: bool) -
     reach, spot = (np.ones((2 * px + 1, 2 * px + 1), np.uint8) for px in (_EDGE_PX, 1))
     # A thin defect that was smoothed is nowhere quite white. Nearly black may be an index: only black counts.
     white_HW = values_HW >= white - _NEAR * unit
-    black_HW, white_HW = (cv2.dilate(its.astype(np.uint8), reach) > 0 for its in (black_HW, white_HW))
+    black_HW, white_HW = (
+        cv2.dilate(shade_HW.astype(np.uint8), reach) > 0 for shade_HW in (black_HW, white_HW)
+    )
     specks_HW = between_HW & ~(black_HW & white_HW)
     if not lossy:
         values_HW = values_HW.astype(np.uint16)

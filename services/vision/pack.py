@@ -30,7 +30,7 @@ from services.vision.faults import InfrastructureFault
 from services.vision.images import DEFAULT_LIMITS, ImageLimits, Pixels, UnusableImage, decode
 from services.vision.masks import decode_mask
 from services.vision.preprocessing import InputSpecification, cover, cover_labels, resize
-from services.vision.samples import Objects, Sample, read_verified
+from services.vision.samples import ObjectReader, Sample, read_verified
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with (samples done, samples in all); what it raises ends the build."""
@@ -104,7 +104,7 @@ class PackCache:
         self,
         samples: Sequence[Sample],
         specification: InputSpecification,
-        objects: Objects,
+        objects: ObjectReader,
         progress: Progress = lambda _done, _total: None,
     ) -> Pack:
         """Pixels of all samples; reads and decodes only what no shard holds. Raises InfrastructureFault."""
@@ -114,13 +114,15 @@ class PackCache:
             return resize(decode(data, self._limits), specification)
 
         empty = Pack(specification, (), {}, {})
-        return self._load(specification.pack_recipe, empty, [its.sha256 for its in samples], read, progress)
+        return self._load(
+            specification.pack_recipe, empty, [sample.sha256 for sample in samples], read, progress
+        )
 
     def load_masks(
         self,
         samples: Iterable[Sample],
         specification: InputSpecification,
-        objects: Objects,
+        objects: ObjectReader,
         progress: Progress = lambda _done, _total: None,
     ) -> Pack:
         """Masks by `Sample.mask_key`: how much of each pixel is the sample's own defect, 0 to 255.
@@ -142,7 +144,7 @@ class PackCache:
         self,
         samples: Iterable[Sample],
         specification: InputSpecification,
-        objects: Objects,
+        objects: ObjectReader,
         progress: Progress = lambda _done, _total: None,
     ) -> Pack:
         """Masks by `Sample.label_key`: of each pixel the value of the mask; 1 is the code of a mask of one.
@@ -158,7 +160,7 @@ class PackCache:
         recipe = _MASK_RECIPE + "-labels-" + specification.pack_recipe
         return self._load(recipe, empty, list(by_key), read, progress)
 
-    def _labels(self, sample: Sample, objects: Objects) -> NDArray[np.uint8]:
+    def _labels(self, sample: Sample, objects: ObjectReader) -> NDArray[np.uint8]:
         """What its mask says. Raises UnusableImage, InfrastructureFault."""
         sha256 = str(sample.mask_sha256)
         data = read_verified(objects, f"samples/{sha256}", sha256)

@@ -63,9 +63,9 @@ def calibrate(
     """
     least = {}
     for code in known:
-        is_code_N = np.array([its == code for its in truth], np.bool_)
+        is_code_N = np.array([true_code == code for true_code in truth], np.bool_)
         if is_code_N.any():
-            area_N = np.array([its.get(code, 0) for its in areas_px], np.float64)
+            area_N = np.array([areas.get(code, 0) for areas in areas_px], np.float64)
             # Never under half a pixel: no region at all is no evidence, however well that scores.
             least[code] = max(0.5, -best_threshold(-area_N, is_code_N))
     return RegionRule(least)
@@ -75,45 +75,48 @@ def calibrate_ordinary(
     rule: RegionRule,
     areas_px: Sequence[Mapping[str, int]],
     truth: Sequence[str],
-    told: Sequence[str],
+    predicted: Sequence[str],
     known: Sequence[str],
 ) -> RegionRule:
-    """The rule, by which regions also tell the ordinary codes `known`, if that judges N samples better.
+    """The rule, by which regions also decide the ordinary codes `known`, if that judges N samples better.
 
-    `told` is what each sample counts as where no region decides. All ordinary codes share the least area with
-    the best macro F1 among those by which no fewer samples are right than without: one of their own for each
-    fits the few samples that a rare code has, and costs accuracy on others (docs/decisions/0033).
+    `predicted` has the code of each sample where no region decides.
+    All ordinary codes share one least area: the one with the best macro F1, among those with at least as many
+    right samples as without it. An area for each code would fit the few samples of a rare code, and cost
+    accuracy on others (docs/decisions/0033).
     """
     # Of equal confidences the first counts here, and the greatest name in RegionRule.decide.
-    names = sorted({*truth, *told, *known, *rule.min_area_px}, reverse=True)
-    truth_N, told_N = (np.array([names.index(its) for its in side], np.int64) for side in (truth, told))
-    area_NC = np.array([its.get(name, 0) for its in areas_px for name in names], np.float64)
+    names = sorted({*truth, *predicted, *known, *rule.min_area_px}, reverse=True)
+    truth_N, predicted_N = (
+        np.array([names.index(code) for code in codes], np.int64) for codes in (truth, predicted)
+    )
+    area_NC = np.array([areas.get(name, 0) for areas in areas_px for name in names], np.float64)
     area_NC = area_NC.reshape(len(truth), len(names))
     least_C = np.array([rule.min_area_px.get(name, np.inf) for name in names])
     ordinary_C = np.isin(names, list(known))
-    alone = best = _right(_decided(area_NC, least_C, told_N), truth_N)
+    alone = best = _right(_decided(area_NC, least_C, predicted_N), truth_N)
     best_area = None
     for area in _between(area_NC[:, ordinary_C]):
-        score = _right(_decided(area_NC, np.where(ordinary_C, area, least_C), told_N), truth_N)
+        score = _right(_decided(area_NC, np.where(ordinary_C, area, least_C), predicted_N), truth_N)
         if score > best and score[0] > alone[0] and score[1] >= alone[1]:
             best, best_area = score, float(area)
     return rule if best_area is None else RegionRule({**rule.min_area_px, **dict.fromkeys(known, best_area)})
 
 
 def _decided(
-    area_NC: NDArray[np.float64], least_C: NDArray[np.float64], told_N: NDArray[np.int64]
+    area_NC: NDArray[np.float64], least_C: NDArray[np.float64], predicted_N: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """As RegionRule.decide, of many samples; least areas of codes that regions do not tell are infinite."""
+    """As RegionRule.decide, of many samples; least areas of codes that regions do not decide are infinite."""
     confidence_NC = np.where(area_NC > least_C, area_NC / (area_NC + least_C), 0.0)
-    return np.where(confidence_NC.any(1), confidence_NC.argmax(1), told_N)
+    return np.where(confidence_NC.any(1), confidence_NC.argmax(1), predicted_N)
 
 
 def _right(decided_N: NDArray[np.int64], truth_N: NDArray[np.int64]) -> tuple[float, int]:
     """Macro F1 over the codes that there are, and how many samples are right."""
     of_code_C = np.bincount(truth_N)
     right_C, decided_C = (
-        np.bincount(its, minlength=len(of_code_C))[: len(of_code_C)]
-        for its in (truth_N[decided_N == truth_N], decided_N)
+        np.bincount(code_N, minlength=len(of_code_C))[: len(of_code_C)]
+        for code_N in (truth_N[decided_N == truth_N], decided_N)
     )
     there_C = of_code_C > 0
     f1_C = 2 * right_C[there_C] / (of_code_C + decided_C)[there_C]

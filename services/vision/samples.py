@@ -83,7 +83,7 @@ class Sample:
         return self._named.index(self.code) + 1 if self.code in self._named else 0
 
 
-class Objects(Protocol):
+class ObjectReader(Protocol):
     """Content-addressed bytes by key, such as `samples/<sha256>`."""
 
     def read(self, key: str) -> bytes:
@@ -117,7 +117,7 @@ def object_unavailable(key: str, error: Exception) -> InfrastructureFault:
     )
 
 
-def read_verified(objects: Objects, key: str, sha256: str) -> bytes:
+def read_verified(objects: ObjectReader, key: str, sha256: str) -> bytes:
     """An object whose bytes are what its name says; a store that answers with others is a fault, not data."""
     data = objects.read(key)
     found = hashlib.sha256(data).hexdigest()
@@ -135,7 +135,7 @@ def hash_in_key(key: str) -> str:
     return key.rsplit("/", 1)[-1].split(".", 1)[0]
 
 
-def read_manifests(objects: Objects, manifests: Iterable[str]) -> list[Sample]:
+def read_manifests(objects: ObjectReader, manifests: Iterable[str]) -> list[Sample]:
     """The samples of all manifests, in their order."""
     samples: list[Sample] = []
     for sha256 in manifests:

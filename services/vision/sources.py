@@ -9,7 +9,7 @@ from services.kit.errors import LoupeError
 from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
 from services.kit.settings import load, setting
 from services.vision.pack import PackCache
-from services.vision.samples import DirectoryObjects, Objects, object_unavailable
+from services.vision.samples import DirectoryObjects, ObjectReader, object_unavailable
 
 _MAX_OBJECT_BYTES = 2 * 2**30
 """A checkpoint of a large network; pictures have a limit of their own."""
@@ -43,7 +43,7 @@ class S3Objects:
             raise object_unavailable(key, error) from error
 
 
-def from_environment() -> tuple[Objects, PackCache, Path]:
+def from_environment() -> tuple[ObjectReader, PackCache, Path]:
     """Objects, packs and the folder below which work folders go: a worker gives its child one (TMPDIR)."""
     settings = load(ChildSettings, os.environ)
     packs = PackCache(settings.cache_dir / "packs", max_bytes=settings.pack_cache_bytes)

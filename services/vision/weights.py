@@ -63,7 +63,7 @@ class Segmentation:
     """From which regions the special codes follow that it knows."""
     clean: tuple[str, ...] = ()
     """Codes whose samples show nothing: their true masks are all background."""
-    caution: float = 0.0
+    defect_threshold: float = 0.0
     """The evidence that a defect needs (see inference.labels)."""
 
 
@@ -99,8 +99,8 @@ class Weights:
         background = self.certificate.get("background")
         if background is None:
             return None
-        caution = float(self.certificate["caution"])
-        return Windows(self.input_specification.detail, self.codes.index(background), caution)
+        defect_threshold = float(self.certificate["caution"])
+        return Windows(self.input_specification.detail, self.codes.index(background), defect_threshold)
 
     @property
     def seen_at(self) -> InputSpecification:
@@ -146,7 +146,7 @@ def certify(
         "num_of_classes": num_of_classes,
         "input_specification": specification.to_json(),
         "background": codes[windows.background] if windows else None,
-        "caution": windows.caution if windows else 0.0,
+        "caution": windows.defect_threshold if windows else 0.0,
         "preprocessing_rule": RULE,
         "lineage": lineage,
     }
@@ -162,7 +162,7 @@ def save_weights(path: Path, weights: Weights) -> None:
             "network": weights.segmentation.network,
             "min_area_px": dict(weights.segmentation.regions.min_area_px),
             "clean": list(weights.segmentation.clean),
-            "caution": weights.segmentation.caution,
+            "caution": weights.segmentation.defect_threshold,
         }
     if weights.special:
         tensors |= {

@@ -2,7 +2,7 @@
 
 A blowhole of nine pixels in a photo of 300 is two pixels in an input of 64, and an input that keeps it costs
 ten times as much. So the network keeps its small input and is taught on windows of it, cut where the masks
-say; an image is then judged by its most suspicious window.
+say; an image is then judged by the window with the most evidence of a defect.
 
 N images, D = detail, W windows an image, C channels (in logits: classes), F features.
 """
@@ -25,7 +25,7 @@ class Windows:
     detail: int
     background: int
     """The class whose samples show no defect: what a window without one looks like, whatever its image."""
-    caution: float = 0.0
+    defect_threshold: float = 0.0
     """The evidence a defect needs (see `operating_point`)."""
 
     @property
@@ -43,14 +43,14 @@ class Windows:
     def cut(self, images_NCHW: Tensor) -> Tensor:
         """(N, C, D·h, D·w) → (N·W, C, h, w), the windows of an image beside each other."""
         height, width = images_NCHW.shape[2] // self.detail, images_NCHW.shape[3] // self.detail
-        windows = [images_NCHW[:, :, rows, columns] for rows, columns in self._places(height, width)]
+        windows = [images_NCHW[:, :, rows, columns] for rows, columns in self._slices(height, width)]
         return torch.stack(windows, 1).flatten(0, 1)
 
     def judge(self, features_MF: Tensor, logits_MC: Tensor) -> tuple[Tensor, Tensor]:
         """Features (N, F) of each image's most suspicious window, and logits (N, C) of the image.
 
         A class has the logit of the window that speaks most for it and against the background, which itself
-        has `caution`: with one window and none these are the network's own, up to a constant.
+        has `defect_threshold`: with one window and none these are the network's own, up to a constant.
         """
         images = len(logits_MC) // self.count
         evidence_MC = logits_MC - logits_MC[:, self.background, None]
@@ -60,16 +60,16 @@ class Windows:
         worst_N11 = others_NWC.amax(2).argmax(1).view(-1, 1, 1)
         features_NF = features_MF.reshape(images, self.count, -1).take_along_dim(worst_N11, 1).squeeze(1)
         logits_NC = evidence_NWC.amax(1)
-        logits_NC[:, self.background] = self.caution
+        logits_NC[:, self.background] = self.defect_threshold
         return features_NF, logits_NC
 
-    def showing(self, mask_HW: NDArray[np.uint8]) -> float:
+    def defect_share(self, mask_HW: NDArray[np.uint8]) -> float:
         """The share of an image's windows that contain some of its defect."""
         height, width = mask_HW.shape[0] // self.detail, mask_HW.shape[1] // self.detail
-        places = self._places(height, width)
-        return float(np.mean([mask_HW[rows, columns].max() >= COVERED for rows, columns in places]))
+        windows = self._slices(height, width)
+        return float(np.mean([mask_HW[rows, columns].max() >= COVERED for rows, columns in windows]))
 
-    def _places(self, height: int, width: int) -> list[tuple[slice, slice]]:
+    def _slices(self, height: int, width: int) -> list[tuple[slice, slice]]:
         """Rows and columns of each window, row by row."""
         return [
             (slice(top, top + height), slice(left, left + width))
@@ -99,7 +99,7 @@ def operating_point(logits_NC: Tensor, classes_N: NDArray[np.int64], background:
     lower = np.concatenate([strongest_N, [strongest_N[-1] - 1]])
     best = np.flatnonzero((right == right[upper > lower].max()) & (upper > lower))
     stretches = np.split(best, np.flatnonzero(np.diff(best) > 1) + 1)
-    widest = max(stretches, key=lambda its: upper[its[0]] - lower[its[-1]])
+    widest = max(stretches, key=lambda stretch: upper[stretch[0]] - lower[stretch[-1]])
     return float((upper[widest[0]] + lower[widest[-1]]) / 2)
 
 

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from services.kit.backoff import Backoff
 from services.kit.child_process import ChildProcess, Event, OutputStream
 from services.kit.errors import LoupeError
+from services.kit.retry import Backoff
 from services.worker import machine
 
 _log = logging.getLogger(__name__)

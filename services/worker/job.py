@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from services.kit import tasks
-from services.kit.database import retrying_transient
 from services.kit.errors import LoupeError
 from services.kit.object_store import ObjectStore
+from services.kit.retry import retry_transient
 from services.worker.jobs import Jobs
 from services.worker.unreported import Unreported
 from services.worker.values import Checkpoint, Lease, Network, Report, Stage
@@ -98,7 +98,7 @@ class JobInHand:
         self, prefix: str, path: Path, suffix: str, content_type: str = "application/octet-stream"
     ) -> str:
         """Upload the file under its hash, however long storage is away, and remove it; returns the hash."""
-        key = await retrying_transient(
+        key = await retry_transient(
             lambda: self._objects.put_content(prefix, path, suffix=suffix, content_type=content_type),
             what=f"upload of {prefix} for {self.lease.job}",
         )

@@ -1,14 +1,11 @@
 """The scheduler as a worker sees it: it may be away for a while, and then it goes on where it was."""
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import grpc
 from loupe.scheduler.v1.job_service_pb2_grpc import JobServiceStub
 
-from services.kit.backoff import Backoff
 from services.kit.errors import (
     Aborted,
     DeadlineExceeded,
@@ -18,16 +15,17 @@ from services.kit.errors import (
     ResourceExhausted,
     Unavailable,
 )
+from services.kit.retry import Backoff, retry_transient
 from services.worker import wire
 from services.worker.values import Announced, JobKind, Lease, LeaseLost, Outcome, Report, ReportAnswer
-
-_log = logging.getLogger(__name__)
 
 _CALL_TIMEOUT_S = 5.0
 # A server that ends while it holds our long poll must not leave us waiting for ever.
 _POLL_MARGIN_S = 5.0
 # INTERNAL too: a scheduler whose database is away may say so that way. A lease that ran out ends the retries.
 _WORTH_ANOTHER_TRY = (Unavailable, DeadlineExceeded, ResourceExhausted, Internal, Aborted)
+
+_BACKOFF = Backoff(first_s=0.1, ceiling_s=1.0)
 
 T = TypeVar("T")
 
@@ -69,24 +67,18 @@ class Jobs:
 
 
 async def _answered(what: str, call: Callable[[], Awaitable[T]]) -> T:
-    backoff = Backoff(first_s=0.1, ceiling_s=1.0)
-    failures = 0
-    while True:
-        try:
-            answer = await call()
-        except LoupeError as error:
-            if error.reason == LeaseLost.reason or isinstance(error, NotFound):
-                raise LeaseLost(f"{what}: {error.message}") from error
-            if not isinstance(error, _WORTH_ANOTHER_TRY):
-                raise
-            failures += 1
-            if failures == 1:
-                _log.warning(
-                    "the scheduler does not answer",
-                    extra={"call": what, "reason": error.reason, "error": error.message},
-                )
-            await asyncio.sleep(backoff.delay_s(failures))
-        else:
-            if failures:
-                _log.info("the scheduler answers again", extra={"call": what, "failures": failures})
-            return answer
+    """The answer of the scheduler, however long it is away; LeaseLost if the lease ended."""
+    try:
+        return await retry_transient(call, what=what, backoff=_BACKOFF, retriable=_is_retriable)
+    except LoupeError as error:
+        if _says_lease_lost(error):
+            raise LeaseLost(f"{what}: {error.message}") from error
+        raise
+
+
+def _says_lease_lost(error: LoupeError) -> bool:
+    return error.reason == LeaseLost.reason or isinstance(error, NotFound)
+
+
+def _is_retriable(error: LoupeError) -> bool:
+    return isinstance(error, _WORTH_ANOTHER_TRY) and not _says_lease_lost(error)

@@ -35,7 +35,7 @@ from torch.utils.data import DataLoader, Dataset
 from services.trainer.training.classification import Classification, initial_network
 from services.trainer.training.data import Split
 from services.trainer.training.loop import make_optimiser, train
-from services.trainer.training.preparing import Prepared, View
+from services.trainer.training.preparing import InputView, Prepared
 from services.trainer.training.processes import alone
 from services.trainer.training.recipe import TrainingRecipe
 from services.vision.networks import lay_out, normalise, to_input
@@ -142,7 +142,7 @@ def _ours(network: nn.Module, images: _Images, recipe: TrainingRecipe) -> Turn:
     pixels = np.stack([images.pixels(index) for index in range(len(images))])
     samples = [Sample(str(index), recipe.codes[index % _CLASSES], str(index)) for index in range(len(pixels))]
     prepared = Prepared(
-        view=View(recipe.input_specification),
+        view=InputView(recipe.input_specification),
         pack=Pack(
             recipe.input_specification,
             (pixels,),

@@ -111,7 +111,7 @@ def weights(
     """A model of CODES that nobody trained; `special` is the threshold of its special codes."""
     register()
     specification = InputSpecification(size, size, detail=detail, normalisation=normalisation, **changes)
-    seen_by = Windows(detail, background=0, caution=0.3) if windows else None
+    seen_by = Windows(detail, background=0, defect_threshold=0.3) if windows else None
     certificate = certify(classifier, CODES, 3, specification, windows=seen_by, seed=7, manifests=["a" * 64])
     network = settled(CLASSIFIERS[classifier](3))
     segments = None

@@ -11,9 +11,9 @@ from services.evaluator.domain.comparison import (
     compare,
     require_common_codes,
 )
-from services.evaluator.domain.listing import Page
 from services.evaluator.storage.comparison import ComparedRows
 from services.kit.database import Sessions
+from services.kit.paging import Page
 
 
 class Comparisons:

@@ -7,12 +7,13 @@ from uuid import UUID
 from services.evaluator.application.archive import zip_samples
 from services.evaluator.application.pictures import Pictures
 from services.evaluator.application.reports import Reports, existing_sample
-from services.evaluator.domain.listing import Page, SampleFilter, SampleOrder
+from services.evaluator.domain.listing import SampleFilter, SampleOrder
 from services.evaluator.domain.report import StoredSample
 from services.evaluator.domain.suspicion import SuspectedLabel, SuspectFilter, SuspectKey
 from services.evaluator.storage.suspicion import SuspectRows
 from services.kit.database import Sessions
 from services.kit.object_store import ObjectStore
+from services.kit.paging import Page
 
 MaskCodes = Callable[[str], Awaitable[tuple[str, ...]]]
 """The mask codes of a data path (D1), as the registry has them."""

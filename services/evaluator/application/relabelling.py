@@ -6,7 +6,6 @@ from typing import Protocol
 from uuid import UUID, uuid4
 
 from services.evaluator.application.reports import existing_sample
-from services.evaluator.domain.listing import Page
 from services.evaluator.domain.relabelling import (
     Mark,
     MarkApplied,
@@ -18,6 +17,7 @@ from services.evaluator.domain.relabelling import (
 )
 from services.evaluator.storage.relabelling import MarkRows
 from services.kit.database import Sessions
+from services.kit.paging import Page
 
 _BATCH = 500
 """Marks in one call of the registry, and so in one revision of the data path."""

@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.evaluator.application.suspects import find_suspects
 from services.evaluator.domain.errors import LeaseLost, ReportNotFound, SampleResultNotFound
 from services.evaluator.domain.listing import (
-    Page,
     ReportFilter,
     ReportKey,
     SampleFilter,
@@ -22,6 +21,7 @@ from services.evaluator.domain.tally import Tally
 from services.evaluator.storage.reports import ReportRows
 from services.evaluator.storage.samples import SampleRows
 from services.kit.database import Sessions
+from services.kit.paging import Page
 
 _BATCH = 500
 """Samples read in one transaction where all are wanted."""

@@ -1,30 +1,11 @@
-"""Filters, orders, keys and pages of the lists of reports and samples."""
+"""Filters, orders and keys of the lists of reports and samples."""
 
 import enum
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Self, TypeVar
 from uuid import UUID
 
 from services.evaluator.domain.report import DecidedBy, ReportKind, Verdict
-
-ItemT = TypeVar("ItemT")
-KeyT = TypeVar("KeyT")
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[ItemT, KeyT]):
-    """A part of a list, and the key of the last item; None at the end of the list."""
-
-    items: Sequence[ItemT]
-    last_key: KeyT | None
-
-    @classmethod
-    def cut(cls, found: Sequence[tuple[KeyT, ItemT]], page_size: int) -> Self:
-        """A page of `page_size` items; `found` has one item more unless the list ends here."""
-        kept = found[:page_size]
-        return cls([item for _, item in kept], kept[-1][0] if len(found) > page_size else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ from services.vision.faults import BadOrder, UnreadableRecord, UserFault
 from services.vision.images import Reason
 from services.vision.judgement import refuse_one_sided
 from services.vision.pack import PackCache
-from services.vision.samples import Objects, Sample, hash_in_key, read_manifests, read_verified
+from services.vision.samples import ObjectReader, Sample, hash_in_key, read_manifests, read_verified
 from services.vision.sources import from_environment
 from services.vision.weights import Weights, load_weights
 
@@ -86,7 +86,7 @@ _THREADS = torch.get_num_threads()
 class Evaluator:
     """Carries out orders; `evaluate`, `predict` and `package` raise Fault."""
 
-    def __init__(self, objects: Objects, packs: PackCache, channel: Channel) -> None:
+    def __init__(self, objects: ObjectReader, packs: PackCache, channel: Channel) -> None:
         self._objects = objects
         self._packs = packs
         self._channel = channel

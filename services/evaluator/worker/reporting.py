@@ -12,8 +12,8 @@ from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.evaluator.v1.report_service_pb2_grpc import ReportServiceStub
 
 from services.evaluator.worker import wire as worker_wire
-from services.kit.database import retrying_transient
 from services.kit.errors import LoupeError
+from services.kit.retry import retry_transient
 from services.worker.values import Lease, LeaseLost
 
 _BATCH = 500
@@ -86,7 +86,7 @@ class ReportSender:
                 raise
             return created.name
 
-        answer = await retrying_transient(attempt, what=f"report of {lease.job}")
+        answer = await retry_transient(attempt, what=f"report of {lease.job}")
         if isinstance(answer, LeaseLost):
             raise answer
         return answer

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from services.kit.database import Sessions
 from services.kit.errors import AlreadyExists, InvalidArgument, NotFound
 from services.kit.object_store import ObjectStore
+from services.kit.paging import RowPage, RowPageRequest
 from services.kit.process import Clock
 from services.registry.application.collecting import ORPHAN_GRACE
 from services.registry.application.inspection import Inspector
@@ -35,7 +36,6 @@ from services.registry.domain.datasets import (
     planned_faults,
 )
 from services.registry.domain.identifiers import id_faults, refuse, text_faults
-from services.registry.domain.paging import Page, PageRequest
 from services.registry.domain.relabelling import (
     DataPathChanged,
     Relabel,
@@ -86,7 +86,7 @@ class DataCatalogue:
         async with self._sessions.begin() as session:
             return await Datasets(session).get(dataset)
 
-    async def datasets(self, page: PageRequest) -> Page[Dataset]:
+    async def datasets(self, page: RowPageRequest) -> RowPage[Dataset]:
         """By id."""
         async with self._sessions.begin() as session:
             return await Datasets(session).listing(page)
@@ -134,7 +134,7 @@ class DataCatalogue:
         async with self._sessions.begin() as session:
             return await DataPaths(session).get(dataset, path)
 
-    async def paths(self, dataset: str | None, page: PageRequest) -> Page[DataPath]:
+    async def paths(self, dataset: str | None, page: RowPageRequest) -> RowPage[DataPath]:
         """By dataset and id; of all datasets if None."""
         async with self._sessions.begin() as session:
             if dataset is not None:
@@ -154,7 +154,9 @@ class DataCatalogue:
                 )
             await paths.delete(key)
 
-    async def samples(self, dataset: str, path: str, page: PageRequest, *, code: str | None) -> Page[Sample]:
+    async def samples(
+        self, dataset: str, path: str, page: RowPageRequest, *, code: str | None
+    ) -> RowPage[Sample]:
         """By file."""
         async with self._sessions.begin() as session:
             key = await DataPaths(session).key(dataset, path)

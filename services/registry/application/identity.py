@@ -6,6 +6,7 @@ from datetime import datetime
 from services.kit.auth import Principal, Role
 from services.kit.database import Sessions
 from services.kit.errors import AlreadyExists, FailedPrecondition, Unauthenticated
+from services.kit.paging import RowPage, RowPageRequest
 from services.kit.process import Clock
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.identity import (
@@ -17,10 +18,9 @@ from services.registry.domain.identity import (
     change_user,
     issue,
 )
-from services.registry.domain.paging import Page, PageRequest
 from services.registry.storage.identity import AuditLog, Identities
 from services.registry.wire.identity import user_out
-from services.registry.wire.values import require_etag
+from services.registry.wire.values import require_etag_of
 
 
 class StoredTokens:
@@ -60,7 +60,7 @@ class Accounts:
                 raise AlreadyExists(f"users/{user.id} exists already; choose another id")
         return user
 
-    async def users(self, page: PageRequest) -> Page[User]:
+    async def users(self, page: RowPageRequest) -> RowPage[User]:
         """By id."""
         async with self._sessions.begin() as session:
             return await Identities(session).list_users(page)
@@ -71,7 +71,7 @@ class Accounts:
             identities = Identities(session)
             await identities.lock_user(user.id)
             before = await identities.get_user(user.id)
-            require_etag(user_out(before), etag)
+            require_etag_of(user_out(before), etag)
             changed = change_user(before, user, fields, by)
             await identities.update_user(changed)
             if changed.disabled:
@@ -103,7 +103,7 @@ class Accounts:
                 )
         return token, presented
 
-    async def tokens(self, user: str, page: PageRequest) -> Page[Token]:
+    async def tokens(self, user: str, page: RowPageRequest) -> RowPage[Token]:
         """By id."""
         async with self._sessions.begin() as session:
             identities = Identities(session)
@@ -129,8 +129,8 @@ class Accounts:
             await AuditLog(session).add([entry])
 
     async def audit_entries(
-        self, page: PageRequest, *, principal: str | None, after: datetime | None
-    ) -> Page[AuditEntry]:
+        self, page: RowPageRequest, *, principal: str | None, after: datetime | None
+    ) -> RowPage[AuditEntry]:
         """Newest first."""
         async with self._sessions.begin() as session:
             return await AuditLog(session).listing(page, principal=principal, after=after)

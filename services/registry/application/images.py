@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from services.kit.database import Sessions
 from services.kit.errors import AlreadyExists
+from services.kit.paging import RowPage, RowPageRequest
 from services.kit.process import Clock
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.images import (
@@ -14,7 +15,6 @@ from services.registry.domain.images import (
     ImageVersionNumber,
     TaskType,
 )
-from services.registry.domain.paging import Page, PageRequest
 from services.registry.storage.images import AlgorithmImages
 from services.registry.storage.master_data import ProductionEnvironments
 
@@ -46,13 +46,13 @@ class ImageCatalogue:
 
     async def list(
         self,
-        page: PageRequest,
+        page: RowPageRequest,
         *,
         kind: ImageKind | None,
         task_type: TaskType | None,
         production_environment: str | None,
         conditions: Mapping[str, str],
-    ) -> Page[AlgorithmImage]:
+    ) -> RowPage[AlgorithmImage]:
         """By id, filtered by what is given; conditions are words of the production environment (W2)."""
         async with self._sessions.begin() as session:
             return await AlgorithmImages(session).listing(
@@ -82,7 +82,7 @@ class ImageCatalogue:
         async with self._sessions.begin() as session:
             return await AlgorithmImages(session).get_version(image, number)
 
-    async def versions(self, image: str, page: PageRequest) -> Page[AlgorithmImageVersion]:
+    async def versions(self, image: str, page: RowPageRequest) -> RowPage[AlgorithmImageVersion]:
         """Newest first, by number."""
         async with self._sessions.begin() as session:
             images = AlgorithmImages(session)

@@ -2,9 +2,9 @@
 
 from services.kit.database import Sessions
 from services.kit.errors import AlreadyExists
+from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.master_data import ComputeResource, EnvironmentInUse, ProductionEnvironment
-from services.registry.domain.paging import Page, PageRequest
 from services.registry.storage.master_data import ComputeResources, ProductionEnvironments
 
 
@@ -29,7 +29,7 @@ class MasterData:
         async with self._sessions.begin() as session:
             return await ProductionEnvironments(session).get(environment)
 
-    async def environments(self, page: PageRequest) -> Page[ProductionEnvironment]:
+    async def environments(self, page: RowPageRequest) -> RowPage[ProductionEnvironment]:
         """By id."""
         async with self._sessions.begin() as session:
             return await ProductionEnvironments(session).listing(page)
@@ -61,7 +61,7 @@ class MasterData:
         async with self._sessions.begin() as session:
             return await ComputeResources(session).get(resource)
 
-    async def resources(self, page: PageRequest) -> Page[ComputeResource]:
+    async def resources(self, page: RowPageRequest) -> RowPage[ComputeResource]:
         """By id."""
         async with self._sessions.begin() as session:
             return await ComputeResources(session).listing(page)

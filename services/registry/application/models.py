@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import outbox
 from services.kit.database import Sessions
+from services.kit.paging import RowPage, RowPageRequest
 from services.kit.process import Clock
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.images import TaskType
@@ -21,10 +22,9 @@ from services.registry.domain.models import (
     VersionArchived,
     check_alias,
 )
-from services.registry.domain.paging import Page, PageRequest
 from services.registry.storage.models import PACKAGES, Models
 from services.registry.wire.models import packaged, released, version_out
-from services.registry.wire.values import require_etag
+from services.registry.wire.values import require_etag_of
 
 _LINK_LIFE = timedelta(minutes=10)
 
@@ -61,12 +61,12 @@ class Library:
 
     async def list(
         self,
-        page: PageRequest,
+        page: RowPageRequest,
         *,
         name_contains: str,
         production_environment: str | None,
         task_type: TaskType | None,
-    ) -> Page[Model]:
+    ) -> RowPage[Model]:
         """By id."""
         async with self._sessions.begin() as session:
             return await Models(session).listing(
@@ -81,7 +81,9 @@ class Library:
         async with self._sessions.begin() as session:
             return await Models(session).resolve(model, version_id)
 
-    async def versions(self, model: str, page: PageRequest, *, show_archived: bool) -> Page[ModelVersion]:
+    async def versions(
+        self, model: str, page: RowPageRequest, *, show_archived: bool
+    ) -> RowPage[ModelVersion]:
         """Newest first, by number."""
         async with self._sessions.begin() as session:
             models = Models(session)
@@ -101,7 +103,7 @@ class Library:
             models = Models(session)
             await models.lock(model)
             version = await models.resolve(model, version_id)
-            require_etag(version_out(version), etag)
+            require_etag_of(version_out(version), etag)
             if version.archived == archived:
                 return version
             await models.set_archived(version, archived=archived)
@@ -117,7 +119,7 @@ class Library:
             models = Models(session)
             await models.lock(model)
             version = await models.resolve(model, version_id)
-            require_etag(version_out(version), etag)
+            require_etag_of(version_out(version), etag)
             if version.archived:
                 raise VersionArchived(
                     f"models/{model}/versions/{version.number} is archived; restore it first",

@@ -12,8 +12,7 @@ from services.audit import principal_name
 from services.kit.auth import current_principal
 from services.registry.application.datasets import DataCatalogue
 from services.registry.wire import datasets as wire
-from services.registry.wire import names
-from services.registry.wire.paging import page_of, token_of
+from services.registry.wire import names, paging
 from services.registry.wire.values import timestamp
 
 Context = Any  # grpc.aio's context; no handler touches it
@@ -38,10 +37,10 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
         return wire.dataset_out(await self._data.dataset(names.parse_one(names.DATASET, request.name)))
 
     async def ListDatasets(self, request: rpc.ListDatasetsRequest, _: Context) -> rpc.ListDatasetsResponse:
-        page = await self._data.datasets(page_of(request, str))
+        page = await self._data.datasets(paging.BY_ID.page(request))
         return rpc.ListDatasetsResponse(
             datasets=[wire.dataset_out(dataset) for dataset in page.items],
-            next_page_token=token_of(request, page),
+            next_page_token=paging.BY_ID.token(request, page.last_key),
         )
 
     async def CreateDataPath(self, request: rpc.CreateDataPathRequest, _: Context) -> pb.DataPath:
@@ -58,9 +57,12 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
         return wire.path_out(await self._data.path(*names.parse_data_path(request.name)))
 
     async def ListDataPaths(self, request: rpc.ListDataPathsRequest, _: Context) -> rpc.ListDataPathsResponse:
-        page = await self._data.paths(names.parse_parent_dataset(request.parent), page_of(request, str, str))
+        page = await self._data.paths(
+            names.parse_parent_dataset(request.parent), paging.BY_PARENT_AND_ID.page(request)
+        )
         return rpc.ListDataPathsResponse(
-            data_paths=[wire.path_out(path) for path in page.items], next_page_token=token_of(request, page)
+            data_paths=[wire.path_out(path) for path in page.items],
+            next_page_token=paging.BY_PARENT_AND_ID.token(request, page.last_key),
         )
 
     async def PlanSampleUploads(
@@ -97,11 +99,13 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
 
     async def ListSamples(self, request: rpc.ListSamplesRequest, _: Context) -> rpc.ListSamplesResponse:
         page = await self._data.samples(
-            *names.parse_data_path(request.parent, "parent"), page_of(request, str), code=request.code or None
+            *names.parse_data_path(request.parent, "parent"),
+            paging.BY_ID.page(request),
+            code=request.code or None,
         )
         return rpc.ListSamplesResponse(
             samples=[wire.sample_out(sample) for sample in page.items],
-            next_page_token=token_of(request, page),
+            next_page_token=paging.BY_ID.token(request, page.last_key),
         )
 
     async def CountParts(self, request: rpc.CountPartsRequest, _: Context) -> rpc.CountPartsResponse:

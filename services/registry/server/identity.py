@@ -13,8 +13,7 @@ from services.registry.application.identity import Accounts
 from services.registry.application.sessions import LogIns
 from services.registry.domain.identity import check_role
 from services.registry.wire import identity as wire
-from services.registry.wire import names
-from services.registry.wire.paging import page_of, token_of
+from services.registry.wire import names, paging
 from services.registry.wire.values import moment
 
 Context = Any  # grpc.aio's context; no handler touches it
@@ -66,9 +65,10 @@ class IdentityServicer(rpc_grpc.IdentityServiceServicer):
         return wire.user_out(await self._accounts.create_user(wire.user_in(request.user_id, request.user)))
 
     async def ListUsers(self, request: rpc.ListUsersRequest, _: Context) -> rpc.ListUsersResponse:
-        page = await self._accounts.users(page_of(request, str))
+        page = await self._accounts.users(paging.BY_ID.page(request))
         return rpc.ListUsersResponse(
-            users=[wire.user_out(user) for user in page.items], next_page_token=token_of(request, page)
+            users=[wire.user_out(user) for user in page.items],
+            next_page_token=paging.BY_ID.token(request, page.last_key),
         )
 
     async def CreateToken(self, request: rpc.CreateTokenRequest, _: Context) -> pb.Token:
@@ -84,10 +84,11 @@ class IdentityServicer(rpc_grpc.IdentityServiceServicer):
 
     async def ListTokens(self, request: rpc.ListTokensRequest, _: Context) -> rpc.ListTokensResponse:
         page = await self._accounts.tokens(
-            names.parse_one(names.USER, request.parent, "parent"), page_of(request, str)
+            names.parse_one(names.USER, request.parent, "parent"), paging.BY_ID.page(request)
         )
         return rpc.ListTokensResponse(
-            tokens=[wire.token_out(token) for token in page.items], next_page_token=token_of(request, page)
+            tokens=[wire.token_out(token) for token in page.items],
+            next_page_token=paging.BY_ID.token(request, page.last_key),
         )
 
     async def RevokeToken(self, request: rpc.RevokeTokenRequest, _: Context) -> pb.Token:
@@ -97,10 +98,11 @@ class IdentityServicer(rpc_grpc.IdentityServiceServicer):
         self, request: rpc.ListAuditEntriesRequest, _: Context
     ) -> rpc.ListAuditEntriesResponse:
         page = await self._accounts.audit_entries(
-            page_of(request, int, int_bits=63),
+            paging.AUDIT_ENTRIES.page(request),
             principal=request.principal or None,
             after=moment(request, "after"),
         )
         return rpc.ListAuditEntriesResponse(
-            entries=[wire.audit_out(entry) for entry in page.items], next_page_token=token_of(request, page)
+            entries=[wire.audit_out(entry) for entry in page.items],
+            next_page_token=paging.AUDIT_ENTRIES.token(request, page.last_key),
         )

@@ -10,8 +10,7 @@ from loupe.registry.v1 import algorithm_image_service_pb2_grpc as rpc_grpc
 from services.registry.application.images import ImageCatalogue
 from services.registry.domain.master_data import CONDITIONS
 from services.registry.wire import images as wire
-from services.registry.wire import names
-from services.registry.wire.paging import page_of, token_of
+from services.registry.wire import names, paging
 
 Context = Any  # grpc.aio's context; no handler touches it
 
@@ -36,7 +35,7 @@ class AlgorithmImageServicer(rpc_grpc.AlgorithmImageServiceServicer):
         self, request: rpc.ListAlgorithmImagesRequest, _: Context
     ) -> rpc.ListAlgorithmImagesResponse:
         page = await self._images.list(
-            page_of(request, str),
+            paging.BY_ID.page(request),
             kind=wire.kind_in(request.kind),
             task_type=wire.task_type_in(request.task_type),
             production_environment=names.parse_optional(
@@ -46,7 +45,7 @@ class AlgorithmImageServicer(rpc_grpc.AlgorithmImageServiceServicer):
         )
         return rpc.ListAlgorithmImagesResponse(
             algorithm_images=[wire.image_out(image) for image in page.items],
-            next_page_token=token_of(request, page),
+            next_page_token=paging.BY_ID.token(request, page.last_key),
         )
 
     async def CreateAlgorithmImageVersion(
@@ -64,8 +63,8 @@ class AlgorithmImageServicer(rpc_grpc.AlgorithmImageServiceServicer):
         self, request: rpc.ListAlgorithmImageVersionsRequest, _: Context
     ) -> rpc.ListAlgorithmImageVersionsResponse:
         image = names.parse_one(names.IMAGE, request.parent, "parent")
-        page = await self._images.versions(image, page_of(request, int, int))
+        page = await self._images.versions(image, paging.BY_VERSION.page(request))
         return rpc.ListAlgorithmImageVersionsResponse(
             versions=[wire.version_out(version) for version in page.items],
-            next_page_token=token_of(request, page),
+            next_page_token=paging.BY_VERSION.token(request, page.last_key),
         )

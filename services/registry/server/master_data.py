@@ -10,8 +10,7 @@ from loupe.registry.v1 import master_data_service_pb2_grpc as rpc_grpc
 
 from services.registry.application.master_data import MasterData
 from services.registry.wire import master_data as wire
-from services.registry.wire import names
-from services.registry.wire.paging import page_of, token_of
+from services.registry.wire import names, paging
 
 Context = Any  # grpc.aio's context; no handler touches it
 
@@ -37,10 +36,10 @@ class MasterDataServicer(rpc_grpc.MasterDataServiceServicer):
     async def ListProductionEnvironments(
         self, request: rpc.ListProductionEnvironmentsRequest, _: Context
     ) -> rpc.ListProductionEnvironmentsResponse:
-        page = await self._master_data.environments(page_of(request, str))
+        page = await self._master_data.environments(paging.BY_ID.page(request))
         return rpc.ListProductionEnvironmentsResponse(
             production_environments=[wire.environment_out(environment) for environment in page.items],
-            next_page_token=token_of(request, page),
+            next_page_token=paging.BY_ID.token(request, page.last_key),
         )
 
     async def DeleteProductionEnvironment(
@@ -64,8 +63,8 @@ class MasterDataServicer(rpc_grpc.MasterDataServiceServicer):
     async def ListComputeResources(
         self, request: rpc.ListComputeResourcesRequest, _: Context
     ) -> rpc.ListComputeResourcesResponse:
-        page = await self._master_data.resources(page_of(request, str))
+        page = await self._master_data.resources(paging.BY_ID.page(request))
         return rpc.ListComputeResourcesResponse(
             compute_resources=[wire.resource_out(resource) for resource in page.items],
-            next_page_token=token_of(request, page),
+            next_page_token=paging.BY_ID.token(request, page.last_key),
         )

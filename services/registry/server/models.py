@@ -12,9 +12,8 @@ from services.kit.auth import current_principal
 from services.registry.application.models import Library
 from services.registry.application.overlap import Overlaps
 from services.registry.wire import models as wire
-from services.registry.wire import names
+from services.registry.wire import names, paging
 from services.registry.wire.images import task_type_in
-from services.registry.wire.paging import page_of, token_of
 from services.registry.wire.values import timestamp
 
 Context = Any  # grpc.aio's context; no handler touches it
@@ -32,7 +31,7 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
 
     async def ListModels(self, request: rpc.ListModelsRequest, _: Context) -> rpc.ListModelsResponse:
         page = await self._library.list(
-            page_of(request, str),
+            paging.BY_ID.page(request),
             name_contains=request.name_contains,
             production_environment=names.parse_optional(
                 names.ENVIRONMENT, request.production_environment, "production_environment"
@@ -40,7 +39,8 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
             task_type=task_type_in(request.task_type),
         )
         return rpc.ListModelsResponse(
-            models=[wire.model_out(model) for model in page.items], next_page_token=token_of(request, page)
+            models=[wire.model_out(model) for model in page.items],
+            next_page_token=paging.BY_ID.token(request, page.last_key),
         )
 
     async def GetModelVersion(self, request: rpc.GetModelVersionRequest, _: Context) -> pb.ModelVersion:
@@ -51,12 +51,12 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
     ) -> rpc.ListModelVersionsResponse:
         page = await self._library.versions(
             names.parse_one(names.MODEL, request.parent, "parent"),
-            page_of(request, int, int),
+            paging.BY_VERSION.page(request),
             show_archived=request.show_archived,
         )
         return rpc.ListModelVersionsResponse(
             versions=[wire.version_out(version) for version in page.items],
-            next_page_token=token_of(request, page),
+            next_page_token=paging.BY_VERSION.token(request, page.last_key),
         )
 
     async def MeasureTrainingOverlap(

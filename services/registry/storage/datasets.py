@@ -10,8 +10,8 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.errors import NotFound
+from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.datasets import CodeCount, DataPath, Dataset, Snapshot
-from services.registry.domain.paging import Page, PageRequest
 from services.registry.storage.tables import code_counts, data_paths, datasets, snapshots
 
 
@@ -46,13 +46,13 @@ class Datasets:
             )
         return Dataset(**row)
 
-    async def listing(self, page: PageRequest) -> Page[Dataset]:
+    async def listing(self, page: RowPageRequest) -> RowPage[Dataset]:
         """By id."""
         query = _with_totals().order_by(datasets.c.id).limit(page.limit)
         if page.after is not None:
             query = query.where(datasets.c.id > page.after[0])
         rows = (await self._session.execute(query)).mappings()
-        return Page.cut([Dataset(**row) for row in rows], page, lambda item: (item.id,))
+        return page.cut([Dataset(**row) for row in rows], lambda item: (item.id,))
 
 
 class DataPaths:
@@ -86,7 +86,7 @@ class DataPaths:
             raise _no_path(dataset, path)
         return _path(row)
 
-    async def listing(self, dataset: str | None, page: PageRequest) -> Page[DataPath]:
+    async def listing(self, dataset: str | None, page: RowPageRequest) -> RowPage[DataPath]:
         """By dataset and id; of all datasets if None."""
         query = _with_counts().order_by(data_paths.c.dataset, data_paths.c.id).limit(page.limit)
         if dataset is not None:
@@ -94,7 +94,7 @@ class DataPaths:
         if page.after is not None:
             query = query.where(sa.tuple_(data_paths.c.dataset, data_paths.c.id) > sa.tuple_(*page.after))
         rows = (await self._session.execute(query)).all()
-        return Page.cut([_path(row) for row in rows], page, lambda item: (item.dataset, item.id))
+        return page.cut([_path(row) for row in rows], lambda item: (item.dataset, item.id))
 
     async def key(self, dataset: str, path: str) -> int:
         """The row's number; NotFound."""

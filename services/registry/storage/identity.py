@@ -10,8 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.errors import NotFound
+from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.identity import AuditEntry, Grant, PasswordState, Token, User
-from services.registry.domain.paging import Page, PageRequest
 from services.registry.domain.passwords import Attempts, Password
 from services.registry.storage.tables import audit_entries, log_in_attempts, passwords, tokens, users
 
@@ -46,13 +46,13 @@ class Identities:
         """Others that would change the user wait until this transaction ends."""
         await self._session.execute(sa.select(users.c.id).where(users.c.id == user).with_for_update())
 
-    async def list_users(self, page: PageRequest) -> Page[User]:
+    async def list_users(self, page: RowPageRequest) -> RowPage[User]:
         """By id."""
         query = _WITH_PASSWORD.order_by(users.c.id).limit(page.limit)
         if page.after is not None:
             query = query.where(users.c.id > page.after[0])
         rows = (await self._session.execute(query)).all()
-        return Page.cut([_user(row) for row in rows], page, lambda item: (item.id,))
+        return page.cut([_user(row) for row in rows], lambda item: (item.id,))
 
     async def add_token(self, token: Token) -> None:
         """Keep it."""
@@ -92,13 +92,13 @@ class Identities:
         owner = User(row.user_id, Grant(row.owner_role), row.display_name, row.disabled, row.owner_since)
         return _token(row), owner
 
-    async def list_tokens(self, user: str, page: PageRequest) -> Page[Token]:
+    async def list_tokens(self, user: str, page: RowPageRequest) -> RowPage[Token]:
         """By id."""
         query = sa.select(tokens).where(tokens.c.user_id == user).order_by(tokens.c.id).limit(page.limit)
         if page.after is not None:
             query = query.where(tokens.c.id > page.after[0])
         rows = (await self._session.execute(query)).all()
-        return Page.cut([_token(row) for row in rows], page, lambda item: (item.id,))
+        return page.cut([_token(row) for row in rows], lambda item: (item.id,))
 
     async def revoke_token(self, user: str, token: str) -> Token:
         """The token, revoked now or before; NotFound."""
@@ -200,8 +200,8 @@ class AuditLog:
         await self._session.execute(sa.insert(audit_entries), values)
 
     async def listing(
-        self, page: PageRequest, *, principal: str | None, after: datetime | None
-    ) -> Page[AuditEntry]:
+        self, page: RowPageRequest, *, principal: str | None, after: datetime | None
+    ) -> RowPage[AuditEntry]:
         """Newest first."""
         query = sa.select(audit_entries).order_by(audit_entries.c.id.desc()).limit(page.limit)
         if principal is not None:
@@ -211,7 +211,7 @@ class AuditLog:
         if page.after is not None:
             query = query.where(audit_entries.c.id < page.after[0])
         rows = (await self._session.execute(query)).mappings()
-        return Page.cut([AuditEntry(**row) for row in rows], page, lambda item: (item.id,))
+        return page.cut([AuditEntry(**row) for row in rows], lambda item: (item.id,))
 
 
 _WITH_PASSWORD = sa.select(users, passwords.c.one_time).outerjoin(

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.errors import NotFound
+from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.images import (
     AlgorithmImage,
     AlgorithmImageVersion,
@@ -17,7 +18,6 @@ from services.registry.domain.images import (
     InputSpecification,
     TaskType,
 )
-from services.registry.domain.paging import Page, PageRequest
 from services.registry.storage.tables import algorithm_image_versions as versions
 from services.registry.storage.tables import algorithm_images as images
 from services.registry.storage.tables import production_environments as environments
@@ -50,13 +50,13 @@ class AlgorithmImages:
 
     async def listing(
         self,
-        page: PageRequest,
+        page: RowPageRequest,
         *,
         kind: ImageKind | None,
         task_type: TaskType | None,
         production_environment: str | None,
         conditions: Mapping[str, str],
-    ) -> Page[AlgorithmImage]:
+    ) -> RowPage[AlgorithmImage]:
         """By id; what is None is not filtered by. `conditions`: columns of the production environment."""
         query = _with_latest().order_by(images.c.id).limit(page.limit)
         for column, wanted in (
@@ -74,7 +74,7 @@ class AlgorithmImages:
         if page.after is not None:
             query = query.where(images.c.id > page.after[0])
         rows = (await self._session.execute(query)).all()
-        return Page.cut([_image(row) for row in rows], page, lambda item: (item.id,))
+        return page.cut([_image(row) for row in rows], lambda item: (item.id,))
 
     async def add_version(self, version: AlgorithmImageVersion) -> bool:
         """Whether the number was free."""
@@ -108,7 +108,7 @@ class AlgorithmImages:
             raise NotFound(f"{name} does not exist; list the image's versions and choose one", resource=name)
         return _version(row)
 
-    async def list_versions(self, image: str, page: PageRequest) -> Page[AlgorithmImageVersion]:
+    async def list_versions(self, image: str, page: RowPageRequest) -> RowPage[AlgorithmImageVersion]:
         """Newest first, by number."""
         query = (
             sa.select(versions)
@@ -119,9 +119,7 @@ class AlgorithmImages:
         if page.after is not None:
             query = query.where(sa.tuple_(versions.c.major, versions.c.minor) < sa.tuple_(*page.after))
         rows = (await self._session.execute(query)).all()
-        return Page.cut(
-            [_version(row) for row in rows], page, lambda item: (item.number.major, item.number.minor)
-        )
+        return page.cut([_version(row) for row in rows], lambda item: (item.number.major, item.number.minor))
 
 
 def _with_latest() -> sa.Select[Any]:

@@ -7,8 +7,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.errors import NotFound
+from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.master_data import ComputeResource, ProductionEnvironment
-from services.registry.domain.paging import Page, PageRequest
 from services.registry.storage.tables import (
     algorithm_images,
     compute_resources,
@@ -44,13 +44,13 @@ class ProductionEnvironments:
             )
         return ProductionEnvironment(**row)
 
-    async def listing(self, page: PageRequest) -> Page[ProductionEnvironment]:
+    async def listing(self, page: RowPageRequest) -> RowPage[ProductionEnvironment]:
         """By id."""
         query = sa.select(production_environments).order_by(production_environments.c.id).limit(page.limit)
         if page.after is not None:
             query = query.where(production_environments.c.id > page.after[0])
         rows = (await self._session.execute(query)).mappings()
-        return Page.cut([ProductionEnvironment(**row) for row in rows], page, lambda item: (item.id,))
+        return page.cut([ProductionEnvironment(**row) for row in rows], lambda item: (item.id,))
 
     async def users_of(self, environment: str) -> list[str]:
         """Names of some images and models that are bound to it."""
@@ -98,10 +98,10 @@ class ComputeResources:
             )
         return ComputeResource(**row)
 
-    async def listing(self, page: PageRequest) -> Page[ComputeResource]:
+    async def listing(self, page: RowPageRequest) -> RowPage[ComputeResource]:
         """By id."""
         query = sa.select(compute_resources).order_by(compute_resources.c.id).limit(page.limit)
         if page.after is not None:
             query = query.where(compute_resources.c.id > page.after[0])
         rows = (await self._session.execute(query)).mappings()
-        return Page.cut([ComputeResource(**row) for row in rows], page, lambda item: (item.id,))
+        return page.cut([ComputeResource(**row) for row in rows], lambda item: (item.id,))

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.errors import NotFound
+from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.images import TaskType
 from services.registry.domain.models import (
     LATEST,
@@ -20,7 +21,6 @@ from services.registry.domain.models import (
     Release,
     VersionNumber,
 )
-from services.registry.domain.paging import Page, PageRequest
 from services.registry.storage.images import input_specification
 from services.registry.storage.tables import model_aliases as aliases
 from services.registry.storage.tables import model_versions as versions
@@ -48,12 +48,12 @@ class Models:
 
     async def listing(
         self,
-        page: PageRequest,
+        page: RowPageRequest,
         *,
         name_contains: str,
         production_environment: str | None,
         task_type: TaskType | None,
-    ) -> Page[Model]:
+    ) -> RowPage[Model]:
         """By id."""
         query = _with_latest().order_by(models.c.id).limit(page.limit)
         if name_contains:
@@ -65,7 +65,7 @@ class Models:
         if page.after is not None:
             query = query.where(models.c.id > page.after[0])
         rows = (await self._session.execute(query)).all()
-        return Page.cut([_model(row) for row in rows], page, lambda item: (item.id,))
+        return page.cut([_model(row) for row in rows], lambda item: (item.id,))
 
     async def lock_for_release(self, release: Release, now: datetime) -> None:
         """Make the model if it is new, and hold its row: its versions are numbered one after another."""
@@ -179,8 +179,8 @@ class Models:
         return _version(row)
 
     async def list_versions(
-        self, model: str, page: PageRequest, *, show_archived: bool
-    ) -> Page[ModelVersion]:
+        self, model: str, page: RowPageRequest, *, show_archived: bool
+    ) -> RowPage[ModelVersion]:
         """Newest first, by number."""
         query = (
             _with_aliases()
@@ -195,9 +195,8 @@ class Models:
                 sa.tuple_(versions.c.major, versions.c.release_number) < sa.tuple_(*page.after)
             )
         rows = (await self._session.execute(query)).all()
-        return Page.cut(
+        return page.cut(
             [_version(row) for row in rows],
-            page,
             lambda item: (item.number.major, item.number.release_number),
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.datasets import (
     ImageObject,
     MaskFacts,
@@ -19,7 +20,6 @@ from services.registry.domain.datasets import (
     Sample,
     Verified,
 )
-from services.registry.domain.paging import Page, PageRequest
 from services.registry.storage.tables import data_paths, objects, samples
 
 _STREAM_ROWS = 2000
@@ -190,7 +190,7 @@ class Samples:
             found.setdefault(row.pixels_sha256.hex(), []).append((row.id, row.code, row.file))
         return found
 
-    async def listing(self, key: int, page: PageRequest, *, code: str | None) -> Page[Sample]:
+    async def listing(self, key: int, page: RowPageRequest, *, code: str | None) -> RowPage[Sample]:
         """By file."""
         query = _with_image().where(samples.c.path == key).order_by(samples.c.file).limit(page.limit)
         if code is not None:
@@ -198,7 +198,7 @@ class Samples:
         if page.after is not None:
             query = query.where(samples.c.file > page.after[0])
         rows = (await self._session.execute(query)).all()
-        return Page.cut([_sample(row) for row in rows], page, lambda item: (item.file,))
+        return page.cut([_sample(row) for row in rows], lambda item: (item.file,))
 
     async def alike(self, keys: Collection[int], codes: Collection[str]) -> list[Alike]:
         """The samples of these codes in these paths, by what they share with one another."""

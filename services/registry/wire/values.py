@@ -10,15 +10,10 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.struct_pb2 import Value as StructValue
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.kit.errors import Aborted, InvalidArgument, Violation
+from services.kit.errors import InvalidArgument, Violation
+from services.kit.etag import require_etag
 
 M = TypeVar("M", bound=Message)
-
-
-class ResourceChanged(Aborted):
-    """Somebody changed it since the caller saw it."""
-
-    reason = "RESOURCE_CHANGED"
 
 
 def timestamp(value: datetime | None) -> Timestamp | None:
@@ -55,12 +50,9 @@ def with_etag(message: M) -> M:
     return message
 
 
-def require_etag(message: Any, etag: str) -> None:  # noqa: ANN401 -- any message with a name and an etag
-    """ResourceChanged if the caller saw another state; an empty tag asks for nothing."""
-    if etag and etag != message.etag:
-        raise ResourceChanged(
-            f"{message.name} changed since it was read; read it again", resource=message.name
-        )
+def require_etag_of(message: Any, etag: str) -> None:  # noqa: ANN401 -- any message with a name and an etag
+    """EtagMismatch if the caller saw another state of the resource; an empty etag is not compared."""
+    require_etag(message.name, etag, message.etag, reason="RESOURCE_CHANGED", resource=message.name)
 
 
 def json_object(message: Struct) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.kit.errors import Aborted, FailedPrecondition, NotFound, PermissionDenied
+from services.kit.errors import FailedPrecondition, NotFound, PermissionDenied
+from services.kit.etag import EtagMismatch, require_etag
 from services.scheduler.domain.amounts import NOTHING, Amounts
 from services.scheduler.domain.progress import Phase, Progress, Stage
 from services.scheduler.domain.spec import Spec
@@ -124,10 +125,8 @@ def task_not_found(task_id: str) -> TaskNotFound:
     return TaskNotFound(f"there is no tasks/{task_id[:64]}; it may have been deleted", task=task_id[:64])
 
 
-class TaskChanged(Aborted):
-    """The task is no longer what the caller saw: read it again."""
-
-    reason = "ETAG_MISMATCH"
+class TaskChanged(EtagMismatch):
+    """Somebody else changed the task in the meantime: read it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,13 +238,8 @@ class Task(TaskHead):
         )
 
     def require_etag(self, etag: str) -> None:
-        """Raise TaskChanged if the caller names another etag; an empty one asks for nothing."""
-        if etag and etag != self.etag:
-            raise TaskChanged(
-                f"{self.name} changed since it was read: it is {self.state} now; read it again",
-                task=self.name,
-                state=self.state,
-            )
+        """Raise EtagMismatch if the caller names another etag; an empty one is not compared."""
+        require_etag(self.name, etag, self.etag, state=self.state, task=self.name)
 
     def require_owner(self, caller: Caller) -> None:
         """Raise NotOwner unless the caller may act on this task."""

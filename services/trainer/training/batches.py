@@ -114,7 +114,7 @@ def logit_shift(
     return shift.astype(np.float32)
 
 
-class Cutter(Protocol):
+class WindowSampler(Protocol):
     """Which window of a sample a draw shows."""
 
     @property
@@ -167,7 +167,7 @@ class Batches:
         seed: int,
         device: torch.device,
         part: slice = slice(None),
-        windows: Cutter | None = None,
+        windows: WindowSampler | None = None,
     ) -> None:
         self._windows = windows
         self._part = part
@@ -258,7 +258,7 @@ class Batches:
 
     def _cut(
         self,
-        windows: Cutter,
+        windows: WindowSampler,
         chosen: NDArray[np.int64],
         draws: NDArray[np.int64],
         out_NHWC: NDArray[np.uint8],

@@ -100,15 +100,17 @@ class Classification:
         _, part_NC = self._outputs(validation[self._group.part(len(validation))])
         logits_NC = self._group.joined(part_NC, len(validation))
         if self._windows:
-            caution = operating_point(logits_NC, self._prepared.validation_classes, self._windows.background)
-            self._windows = replace(self._windows, caution=caution)
-            logits_NC[:, self._windows.background] = caution
+            defect_threshold = operating_point(
+                logits_NC, self._prepared.validation_classes, self._windows.background
+            )
+            self._windows = replace(self._windows, defect_threshold=defect_threshold)
+            logits_NC[:, self._windows.background] = defect_threshold
         right_N = logits_NC.argmax(1).numpy() == self._prepared.validation_classes
         return float(right_N.mean()) if len(right_N) else float("nan")
 
     @property
     def windows(self) -> Windows | None:
-        """With the caution found at the last look: after a training, at its end."""
+        """With the defect_threshold found at the last look: after a training, at its end."""
         if self._windows and not self._looked:
             self.score()  # resumed behind its last iteration
         return self._windows
@@ -123,7 +125,7 @@ class Classification:
         if not special:
             return None
         train, validation = (
-            _at_most_per_code(its for its in sides.of(side) if its.code not in known)
+            _at_most_per_code(sample for sample in sides.of(side) if sample.code not in known)
             for side in ("train", "validation")
         )
         rule = fit(
@@ -142,18 +144,18 @@ class Classification:
             channel.emit("log", network=self.name, text=text)
         return rule
 
-    def told(self, samples: Sequence[Sample], special: SpecialRule | None) -> list[str]:
-        """What it says of samples: the likeliest class, or a special code by S2."""
+    def predicted_codes(self, samples: Sequence[Sample], special: SpecialRule | None) -> list[str]:
+        """The code of each sample: its most probable class, or a special code by S2."""
         features_NF, logits_NC = self._outputs(samples)
         if self.windows:
-            logits_NC[:, self.windows.background] = self.windows.caution
+            logits_NC[:, self.windows.background] = self.windows.defect_threshold
         code_N = logits_NC.argmax(1).numpy()
         codes = [self._recipe.codes[code] for code in code_N.tolist()]
         if special:
             special_N, _ = special.decide(features_NF.double().numpy())
             codes = [
-                special.codes[its] if its >= 0 else code
-                for its, code in zip(special_N.tolist(), codes, strict=True)
+                special.codes[number] if number >= 0 else code
+                for number, code in zip(special_N.tolist(), codes, strict=True)
             ]
         return codes
 

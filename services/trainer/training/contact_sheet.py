@@ -59,9 +59,9 @@ def choose(classes_N: NDArray[np.int64], seed: int) -> list[int]:
     taken: Counter[int] = Counter()
     ranked = []
     for turn, index in enumerate(random.permutation(len(classes_N)).tolist()):
-        its = int(classes_N[index])
-        ranked.append((taken[its], turn, index))
-        taken[its] += 1
+        class_of_sample = int(classes_N[index])
+        ranked.append((taken[class_of_sample], turn, index))
+        taken[class_of_sample] += 1
     return sorted((index for _, _, index in sorted(ranked)[:_ROWS]), key=lambda index: classes_N[index])
 
 

@@ -57,7 +57,7 @@ class Split:
 
     def of(self, side: Side) -> list[Sample]:
         """The samples of one side."""
-        return [sample for sample, its in zip(self.samples, self.sides, strict=True) if its == side]
+        return [sample for sample, assigned in zip(self.samples, self.sides, strict=True) if assigned == side]
 
     def to_jsonl(self) -> bytes:
         """Canonical: the same split is the same bytes, whatever the order of its samples."""
@@ -190,15 +190,15 @@ def _moves(
     def before(code: str) -> Counter[Side]:
         return Counter(side[part] for part in parts_of[code])
 
-    def count(code: str, its: Side, moved: Mapping[str, Side]) -> int:
-        changes = sum(1 if new == its else -1 for part, new in moved.items() if code in sizes[part])
-        return before(code)[its] + changes
+    def count(code: str, side: Side, moved: Mapping[str, Side]) -> int:
+        changes = sum(1 if new == side else -1 for part, new in moved.items() if code in sizes[part])
+        return before(code)[side] + changes
 
     def search(moved: dict[str, Side]) -> dict[str, Side] | None:
         nonlocal tried
         codes = (code for part in moved for code in sizes[part] if code in parts_of)
         touched = dict.fromkeys([first, *codes])
-        lacking = [(code, its) for code in touched for its in _SIDES if not count(code, its, moved)]
+        lacking = [(code, side) for code in touched for side in _SIDES if not count(code, side, moved)]
         if not lacking:
             return moved
         code, lacks = lacking[0]

@@ -1,4 +1,4 @@
-"""What a training tells while it runs: stages, losses, progress, checkpoints (M1 to M3)."""
+"""The events of a running training: stages, losses, progress, checkpoints (M1 to M3)."""
 
 import time
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class Channel(Protocol):
 
 
 class Stage:
-    """Tells when a preprocessing stage begins and ends (M1)."""
+    """Reports when a preprocessing stage begins and ends (M1)."""
 
     def __init__(self, name: str, channel: Channel) -> None:
         self._name = name
@@ -63,15 +63,15 @@ class Share:
         return self.end - self.begin
 
 
-class Watch:
-    """The loop's monitor: turns what it says into events, at a pace a person can follow (M2, M3)."""
+class ProgressReporter:
+    """Turns the values of the training loop into events, at a pace that a person can follow (M2, M3)."""
 
     def __init__(self, network: str, max_iter: int, share: Share, channel: Channel) -> None:
         self._network = network
         self._max_iter = max_iter
         self._share = share
         self._channel = channel
-        self._told_at = self._logged_at = float("-inf")
+        self._reported_at = self._logged_at = float("-inf")
         self._step_at = time.monotonic()
         self._steps = 0
         self._mean_s = 0.0
@@ -107,8 +107,8 @@ class Watch:
         if score == score:  # noqa: PLR0124 - NaN where the validation side is empty
             self.score = score
             self._channel.emit("validation", network=self._network, iteration=iteration, accuracy=score)
-            told = "accuracy" if self._network == "classification" else "IoU"
-            self.log(f"iteration {iteration} validation {told} {score:.4f}")
+            metric = "accuracy" if self._network == "classification" else "IoU"
+            self.log(f"iteration {iteration} validation {metric} {score:.4f}")
 
     def progress(self, iterations_done: int) -> None:
         """Fraction and expected end; the bounds are wide while few steps are known."""
@@ -116,28 +116,30 @@ class Watch:
         step_s, self._step_at = now - self._step_at, now
         self._steps += 1
         weight = max(1 / self._steps, 0.02)
-        off = step_s - self._mean_s
-        self._mean_s += weight * off
-        self._variance_s2 = (1 - weight) * (self._variance_s2 + weight * off * off)
-        if now - self._told_at < PROGRESS_INTERVAL_S and done < self._max_iter:
+        deviation_s = step_s - self._mean_s
+        self._mean_s += weight * deviation_s
+        self._variance_s2 = (1 - weight) * (self._variance_s2 + weight * deviation_s * deviation_s)
+        if now - self._reported_at < PROGRESS_INTERVAL_S and done < self._max_iter:
             return
-        self._told_at = now
-        left = self._max_iter - done
-        eta_s = left * self._mean_s
+        self._reported_at = now
+        remaining = self._max_iter - done
+        eta_s = remaining * self._mean_s
         # The mean is known up to its standard error, and machines change their pace.
-        doubt_s = left * (2 * (self._variance_s2 / min(self._steps, 50)) ** 0.5 + 0.05 * self._mean_s)
-        doubt_s += eta_s / self._steps
+        uncertainty_s = remaining * (
+            2 * (self._variance_s2 / min(self._steps, 50)) ** 0.5 + 0.05 * self._mean_s
+        )
+        uncertainty_s += eta_s / self._steps
         # What the networks after this one take is known from their size alone.
         after_s = self._mean_s * self._max_iter * (1 - self._share.end) / self._share.size
-        eta_s, doubt_s = eta_s + after_s, doubt_s + 0.5 * after_s
+        eta_s, uncertainty_s = eta_s + after_s, uncertainty_s + 0.5 * after_s
         self._channel.emit(
             "progress",
             phase="TRAINING",
             network=self._network,
             fraction=min(1.0, self._share.begin + self._share.size * done / self._max_iter),
             eta_s=round(eta_s, 3),
-            eta_low_s=round(max(0.0, eta_s - doubt_s), 3),
-            eta_high_s=round(eta_s + doubt_s, 3),
+            eta_low_s=round(max(0.0, eta_s - uncertainty_s), 3),
+            eta_high_s=round(eta_s + uncertainty_s, 3),
         )
 
     def log(self, text: str) -> None:
@@ -181,12 +183,12 @@ class Checkpoints:
         return self._channel.stopping or time.monotonic() - self._saved_at >= self._interval_s
 
     def save(self, iterations_done: int) -> None:
-        """Writes the file, tells its name, and stops where that was asked."""
+        """Writes the file, reports its name, and stops if the child was asked to stop."""
         progress = self._progress.at(iterations_done)
         path = self._folder / f"checkpoint-{progress.network}-{iterations_done}.safetensors"
         save_checkpoint(path, self._network, self._optimiser, progress, self._trained)
-        told = f"checkpoint after {iterations_done} iterations"
-        self._channel.emit("log", network=progress.network, text=told)
+        text = f"checkpoint after {iterations_done} iterations"
+        self._channel.emit("log", network=progress.network, text=text)
         self._channel.emit("checkpoint", network=progress.network, path=str(path), iteration=iterations_done)
         self._saved_at = time.monotonic()
         self._channel.stop_if_asked()

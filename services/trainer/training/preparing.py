@@ -28,16 +28,16 @@ from services.trainer.training.recipe import TrainingRecipe
 from services.vision.judgement import refuse_one_sided
 from services.vision.pack import Pack, PackCache, Unreadable
 from services.vision.pack import Progress as PackProgress
+from services.vision.pixel_labels import PixelLabels, clean_codes
 from services.vision.preprocessing import InputSpecification
-from services.vision.samples import Objects, Sample, hash_in_key, read_manifests, read_verified
-from services.vision.truth import Truth, clean_codes
+from services.vision.samples import ObjectReader, Sample, hash_in_key, read_manifests, read_verified
 from services.vision.windows import COVERED, Windows, background_class
 
 _SET_ASIDE_BATCH = 200
 
 
 @dataclass(frozen=True)
-class View:
+class InputView:
     """How the network sees images: whole, or through windows cut where masks say."""
 
     specification: InputSpecification
@@ -78,10 +78,10 @@ class View:
             return None, None
         keys = [sample.mask_key if sample.mask_key in self.showing else None for sample in training]
         occurs = np.zeros(int(classes.max()) + 1)
-        for key, its in zip(keys, classes.tolist(), strict=True):
+        for key, class_of_sample in zip(keys, classes.tolist(), strict=True):
             if key:
                 mask_HW1 = self.masks.sample(self.masks.rows([key])[0])
-                occurs[its] += self.windows.showing(mask_HW1[..., 0])
+                occurs[class_of_sample] += self.windows.defect_share(mask_HW1[..., 0])
         occurs /= len(training)
         occurs[self.windows.background] = 1 - occurs.sum()
         side = (
@@ -92,10 +92,14 @@ class View:
 
 
 def _view(
-    samples: list[Sample], recipe: TrainingRecipe, objects: Objects, cache: PackCache, progress: PackProgress
-) -> View:
+    samples: list[Sample],
+    recipe: TrainingRecipe,
+    objects: ObjectReader,
+    cache: PackCache,
+    progress: PackProgress,
+) -> InputView:
     """Through windows where the image version allows it and the masks are enough to teach it."""
-    whole = View(recipe.input_specification)
+    whole = InputView(recipe.input_specification)
     of_classes = [sample for sample in samples if sample.code in recipe.class_codes]
     if not _windows_are_possible(of_classes, recipe):
         return whole
@@ -110,7 +114,7 @@ def _view(
     if background is None:
         return whole
     windows = Windows(recipe.input_specification.detail, background)
-    return View(magnified, windows, masks, frozenset(showing), recipe.codes[background])
+    return InputView(magnified, windows, masks, frozenset(showing), recipe.codes[background])
 
 
 def _windows_are_possible(samples: list[Sample], recipe: TrainingRecipe) -> bool:
@@ -123,7 +127,7 @@ def _windows_are_possible(samples: list[Sample], recipe: TrainingRecipe) -> bool
 class Prepared:
     """What the networks are trained on, and what judges them."""
 
-    view: View
+    view: InputView
     pack: Pack
     sides: Split
     split_path: Path
@@ -137,14 +141,14 @@ class Prepared:
     window_source: WindowSource | None
     occurs: NDArray[np.float64] | None
     """How often each class occurs among windows; None where images are seen whole."""
-    labelled: tuple[Pack, Truth] | None = None
+    labelled: tuple[Pack, PixelLabels] | None = None
     """What the segmentation network sees, and what is known of it; None where none is trained."""
 
 
 def prepare(  # noqa: PLR0913, PLR0917 - an order, and what carries it out
     recipe: TrainingRecipe,
     work: Mapping[str, Any],
-    objects: Objects,
+    objects: ObjectReader,
     cache: PackCache,
     folder: Path,
     channel: Channel,
@@ -154,9 +158,13 @@ def prepare(  # noqa: PLR0913, PLR0917 - an order, and what carries it out
     usable, set_aside, view, pack, labelled = _usable(samples, recipe, objects, cache, channel)
     split_path = folder / "split.jsonl"
     sides = _split(usable, set_aside, recipe, work, objects, split_path, channel)
-    teaching = [its for its in sides.of("train") if its.code not in recipe.class_codes or view.teaches(its)]
+    teaching = [
+        sample
+        for sample in sides.of("train")
+        if sample.code not in recipe.class_codes or view.teaches(sample)
+    ]
     refuse_one_sided(recipe.codes, teaching, sides.of("validation"))
-    training = [its for its in teaching if its.code in recipe.class_codes]
+    training = [sample for sample in teaching if sample.code in recipe.class_codes]
     validation = [sample for sample in sides.of("validation") if sample.code in recipe.class_codes]
     train_classes, validation_classes = (
         np.array([recipe.codes.index(sample.code) for sample in side], np.int64)
@@ -182,8 +190,8 @@ def prepare(  # noqa: PLR0913, PLR0917 - an order, and what carries it out
 
 
 def _usable(
-    samples: list[Sample], recipe: TrainingRecipe, objects: Objects, cache: PackCache, channel: Channel
-) -> tuple[list[Sample], list[Nonconforming], View, Pack, tuple[Pack, Truth] | None]:
+    samples: list[Sample], recipe: TrainingRecipe, objects: ObjectReader, cache: PackCache, channel: Channel
+) -> tuple[list[Sample], list[Nonconforming], InputView, Pack, tuple[Pack, PixelLabels] | None]:
     """Stage RESOLUTION_FILTER: what conforms and can be read. Decoding happens here, once."""
     stage = Stage("RESOLUTION_FILTER", channel)
     set_aside: list[Nonconforming] = []
@@ -193,25 +201,25 @@ def _usable(
         kept = samples
     reported = 0.0
 
-    def progress(done: int, total: int, *, first: float = 0.0, share: float = 1.0) -> None:
+    def progress(done: int, total: int, *, offset: float = 0.0, share: float = 1.0) -> None:
         nonlocal reported
         channel.stop_if_asked()
         if time.monotonic() - reported >= PROGRESS_INTERVAL_S or done == total:
             reported = time.monotonic()
-            channel.emit("progress", phase="PREPROCESSING", fraction=first + share * done / max(total, 1))
+            channel.emit("progress", phase="PREPROCESSING", fraction=offset + share * done / max(total, 1))
 
     masks_share = 0.3 if _windows_are_possible(kept, recipe) else 0.0
     labels_share = 0.3 if recipe.segmentation else 0.0
     view = _view(kept, recipe, objects, cache, partial(progress, share=masks_share))
-    images_progress = partial(progress, first=masks_share, share=1 - masks_share - labels_share)
+    images_progress = partial(progress, offset=masks_share, share=1 - masks_share - labels_share)
     pack = cache.load(kept, view.specification, objects, images_progress)
     labelled = None
     if recipe.segmentation:
-        labels_progress = partial(progress, first=1 - labels_share, share=labels_share)
+        labels_progress = partial(progress, offset=1 - labels_share, share=labels_share)
         seen = recipe.input_specification.magnified
         images = pack if seen == view.specification else cache.load(kept, seen, objects)
         masks = cache.load_labels(kept, seen, objects, labels_progress)
-        labelled = images, Truth(recipe.codes, masks, clean_codes(kept, masks))
+        labelled = images, PixelLabels(recipe.codes, masks, clean_codes(kept, masks))
     usable: list[Sample] = []
     for sample in kept:
         if why := _unreadable(sample, pack, view.masks, labelled[1].masks if labelled else None):
@@ -241,7 +249,7 @@ def _split(  # noqa: PLR0913, PLR0917 - what a split needs to be made and told
     set_aside: list[Nonconforming],
     recipe: TrainingRecipe,
     work: Mapping[str, Any],
-    objects: Objects,
+    objects: ObjectReader,
     split_path: Path,
     channel: Channel,
 ) -> Split:

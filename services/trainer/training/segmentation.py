@@ -22,10 +22,10 @@ from services.vision.faults import UserFault
 from services.vision.inference import evidence
 from services.vision.networks import lay_out, normalise, place, to_input
 from services.vision.pack import Pack
+from services.vision.pixel_labels import PixelLabels
 from services.vision.regions import RegionRule, calibrate, calibrate_ordinary, largest_regions
 from services.vision.samples import UNKNOWN, Sample
 from services.vision.segmenter import SEGMENTER, build_segmenter
-from services.vision.truth import Truth
 from services.vision.weights import Segmentation as TrainedSegmentation
 from services.vision.weights import Weights
 
@@ -36,23 +36,23 @@ _AROUND = 0.7
 _PLACE = 2
 """Keeps what decides it apart from where the window then lies (batches._WINDOW)."""
 _JUDGED_AT_ONCE = 32
-_CAUTIONS = np.linspace(-10.0, 10.0, 401, dtype=np.float32)
+_THRESHOLDS = np.linspace(-10.0, 10.0, 401, dtype=np.float32)
 _COST = 0.25
 """What a pixel costs here, as a multiple of what it costs the classifier."""
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledSamples:
     """Samples whose every pixel is known, as a source of batches: (H, W, 4), the label last."""
 
     images: Pack
-    truth: Truth
+    truth: PixelLabels
     samples: Sequence[Sample]
 
     @classmethod
-    def of(cls, images: Pack, truth: Truth, samples: Iterable[Sample]) -> "Labelled":
+    def of(cls, images: Pack, truth: PixelLabels, samples: Iterable[Sample]) -> "LabelledSamples":
         """Those of the samples whose pixels are known."""
-        return cls(images, truth, [its for its in samples if truth.of(its) is not None])
+        return cls(images, truth, [sample for sample in samples if truth.of(sample) is not None])
 
     @property
     def sample_shape(self) -> tuple[int, int, int]:
@@ -66,10 +66,10 @@ class Labelled:
 
     def sample(self, row: NDArray[np.int64]) -> NDArray[np.uint8]:
         """One sample, (H, W, 4)."""
-        its = self.samples[int(row)]
-        truth_HW = self.truth.of(its)
+        sample = self.samples[int(row)]
+        truth_HW = self.truth.of(sample)
         assert truth_HW is not None  # noqa: S101 - see `of`
-        image_HW3 = self.images.sample(self.images.rows([its.sha256])[0])
+        image_HW3 = self.images.sample(self.images.rows([sample.sha256])[0])
         return np.concatenate([image_HW3, truth_HW[..., None]], axis=2)
 
     def gather(self, rows: NDArray[np.int64], out_NHWC: NDArray[np.uint8]) -> None:
@@ -117,8 +117,8 @@ class Segmentation:
         self._specification = recipe.input_specification.magnified
         self._images, truth = prepared.labelled
         self._clean = tuple(sorted(truth.clean))
-        self._training = Labelled.of(self._images, truth, self._sides.of("train"))
-        self._validation = Labelled.of(self._images, truth, self._sides.of("validation"))
+        self._training = LabelledSamples.of(self._images, truth, self._sides.of("train"))
+        self._validation = LabelledSamples.of(self._images, truth, self._sides.of("validation"))
         if not any(self._shows_a_defect(sample) for sample in self._training.samples):
             raise UserFault(
                 "BAD_DATA",
@@ -126,7 +126,7 @@ class Segmentation:
                 "import masks, or train without segmentation",
                 "没有任何训练图片带有标出缺陷的掩膜；请导入掩膜，或取消训练分割",
             )
-        self._caution = float("nan")
+        self._defect_threshold = float("nan")
         height, width = self._specification.height, self._specification.width
         # Half of a whole image shows what surrounds a defect, and differs from draw to draw.
         self._windows = _Windows((height // 2, width // 2)) if recipe.input_specification.detail > 1 else None
@@ -181,39 +181,44 @@ class Segmentation:
     def score(self) -> float:
         """IoU of any defect against the background, its pixels counted over the validation side.
 
-        At the caution that is best there. Windows show defects more often than whole images do, so that the
-        network's own threshold is too low for these; the validation report is a little flattered by it.
+        The threshold is the best one for these samples. Training windows show defects more often than whole
+        images do, so the network's own threshold is too low for images. The validation report is therefore a
+        little optimistic.
         """
         part = self._group.part(len(self._validation.samples))
         samples = self._validation.samples[part]
-        counts_2B = np.zeros((2, len(_CAUTIONS) + 1))
+        counts_2B = np.zeros((2, len(_THRESHOLDS) + 1))
         for start in range(0, len(samples), _JUDGED_AT_ONCE):
             batch = samples[start : start + _JUDGED_AT_ONCE]
             evidence_NHW, _ = self._evidence(batch)
             for sample, evidence_HW in zip(batch, evidence_NHW, strict=True):
                 truth_HW = self._validation.truth.of(sample)
-                assert truth_HW is not None  # noqa: S101 - see Labelled.of
-                bins_HW = np.searchsorted(_CAUTIONS, evidence_HW)
+                assert truth_HW is not None  # noqa: S101 - see LabelledSamples.of
+                bins_HW = np.searchsorted(_THRESHOLDS, evidence_HW)
                 for row, mask_HW in enumerate((truth_HW == 0, truth_HW > 0)):
-                    counts_2B[row] += np.bincount(bins_HW[mask_HW], minlength=len(_CAUTIONS) + 1)
+                    counts_2B[row] += np.bincount(bins_HW[mask_HW], minlength=len(_THRESHOLDS) + 1)
         total_2B = self._group.total(torch.from_numpy(counts_2B).to(self._group.device)).cpu().numpy()
-        self._caution, iou = best_caution(total_2B)
+        self._defect_threshold, iou = best_defect_threshold(total_2B)
         return iou
 
     @property
     def known_special(self) -> list[str]:
-        """Special codes that a mask of the training side marks: what S1 can tell."""
+        """Special codes that a mask of the training side marks: what S1 can decide."""
         return [code for code in self._known if code not in self._recipe.class_codes]
 
-    def trained(self, told: Callable[[Sequence[Sample]], Sequence[str]]) -> TrainedSegmentation:
-        """For the weights; `told` is what samples count as where no region decides."""
-        if np.isnan(self._caution):
+    def trained(self, predicted_codes: Callable[[Sequence[Sample]], Sequence[str]]) -> TrainedSegmentation:
+        """For the weights; `predicted_codes` gives the codes of samples that no region decides."""
+        if np.isnan(self._defect_threshold):
             self.score()  # resumed behind its last iteration
         return TrainedSegmentation(
-            SEGMENTER, self.network.state_dict(), self._region_rule(told), self._clean, self._caution
+            SEGMENTER,
+            self.network.state_dict(),
+            self._region_rule(predicted_codes),
+            self._clean,
+            self._defect_threshold,
         )
 
-    def _region_rule(self, told: Callable[[Sequence[Sample]], Sequence[str]]) -> RegionRule:
+    def _region_rule(self, predicted_codes: Callable[[Sequence[Sample]], Sequence[str]]) -> RegionRule:
         """Calibrated on the validation side: special codes (S1), then ordinary ones as far as it helps.
 
         A special code without a sample there is calibrated on its training samples: optimistic, but better
@@ -235,7 +240,7 @@ class Segmentation:
             calibrate(areas, truth, special),
             areas[:count],
             truth[:count],
-            told(validation),
+            predicted_codes(validation),
             [code for code in self._known if code not in special],
         )
 
@@ -250,10 +255,10 @@ class Segmentation:
         return labels_HW is not None and bool(labels_HW.any())
 
     def _labels(self, samples: Sequence[Sample]) -> Iterable[NDArray[np.uint8]]:
-        """What the network sees in each, (H, W)."""
+        """The predicted labels (H, W) of each sample."""
         for start in range(0, len(samples), _JUDGED_AT_ONCE):
             evidence_NHW, label_NHW = self._evidence(samples[start : start + _JUDGED_AT_ONCE])
-            yield from np.where(evidence_NHW > self._caution, label_NHW, np.uint8(0))
+            yield from np.where(evidence_NHW > self._defect_threshold, label_NHW, np.uint8(0))
 
     def _evidence(self, samples: Sequence[Sample]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """See inference.evidence. Changes nothing."""
@@ -265,17 +270,17 @@ class Segmentation:
         return found
 
 
-def best_caution(counts_2B: NDArray[np.float64]) -> tuple[float, float]:
-    """The caution with the best IoU of any defect, and that IoU; 0 and NaN where nothing shows a defect.
+def best_defect_threshold(counts_2B: NDArray[np.float64]) -> tuple[float, float]:
+    """The defect threshold with the best IoU of any defect, and that IoU; 0 and NaN without defect pixels.
 
-    `counts_2B` are pixels of background and of defects by their evidence: bin i lies above i of _CAUTIONS.
+    `counts_2B` are pixels of background and of defects by their evidence: bin i lies above i of _THRESHOLDS.
     """
     if not counts_2B[1].any():
         return 0.0, float("nan")
     above_2B = counts_2B[:, ::-1].cumsum(1)[:, ::-1][:, 1:]
     iou_B = above_2B[1] / (counts_2B[1].sum() + above_2B[0])
     best = int(iou_B.argmax())
-    return float(_CAUTIONS[best]), float(iou_B[best])
+    return float(_THRESHOLDS[best]), float(iou_B[best])
 
 
 def segmentation_loss(

@@ -15,19 +15,19 @@ from services.trainer.training.checkpoint import Checkpoint, Progress
 from services.trainer.training.classification import Classification, initial_network
 from services.trainer.training.learner import Learner
 from services.trainer.training.loop import make_optimiser, train
-from services.trainer.training.monitoring import Channel, Checkpoints, Share, Watch
+from services.trainer.training.monitoring import Channel, Checkpoints, ProgressReporter, Share
 from services.trainer.training.preparing import prepare
 from services.trainer.training.processes import Group, alone
 from services.trainer.training.recipe import TrainingRecipe
 from services.trainer.training.segmentation import Segmentation
 from services.vision.pack import PackCache
-from services.vision.samples import Objects, hash_in_key, read_verified
+from services.vision.samples import ObjectReader, hash_in_key, read_verified
 from services.vision.weights import Weights, certify, load_weights, save_weights
 
 
 def run(  # noqa: PLR0913, PLR0917 - an order, and everything that it meets
     work: Mapping[str, Any],
-    objects: Objects,
+    objects: ObjectReader,
     cache: PackCache,
     folder: Path,
     channel: Channel,
@@ -52,7 +52,7 @@ def run(  # noqa: PLR0913, PLR0917 - an order, and everything that it meets
     segmentation = Segmentation(recipe, prepared, parent, group) if recipe.segmentation else None
     learners: list[Learner] = [learner for learner in (classification, segmentation) if learner]
     digest = recipe.digest(prepared.split_sha256 + str(work.get("warm_start_weights_key")))
-    watches = _train_all(
+    reporters = _train_all(
         learners, recipe, _resume(work, objects, folder, digest), digest, folder, channel, group
     )
     windows = classification.windows
@@ -79,21 +79,21 @@ def run(  # noqa: PLR0913, PLR0917 - an order, and everything that it meets
     weights_path = folder / "weights.safetensors"
     segments = None
     if segmentation:
-        segments = segmentation.trained(partial(classification.told, special=special))
+        segments = segmentation.trained(partial(classification.predicted_codes, special=special))
         areas = ", ".join(f"{code} > {least:g} px" for code, least in segments.regions.min_area_px.items())
-        text = f"codes told by regions: {areas or 'none, the classifier alone is better'}"
+        text = f"codes decided by regions: {areas or 'none, the classifier alone is better'}"
         channel.emit("log", network=segmentation.name, text=text)
     save_weights(weights_path, Weights(certificate, classification.network.state_dict(), special, segments))
-    watch = watches[classification.name]
+    reporter = reporters[classification.name]
     channel.emit(
         "finished",
         weights_path=str(weights_path),
         split_path=str(prepared.split_path),
         metrics={
-            "validation_accuracy": watch.score,
-            "validation_iou": watches[segmentation.name].score if segmentation else None,
+            "validation_accuracy": reporter.score,
+            "validation_iou": reporters[segmentation.name].score if segmentation else None,
             "iterations": recipe.classification.max_iter,
-            "images_per_s": watch.images_per_s,
+            "images_per_s": reporter.images_per_s,
             "duration_s": round(time.monotonic() - started, 3),
         },
     )
@@ -107,17 +107,17 @@ def _train_all(  # noqa: PLR0913, PLR0917 - who is trained, from where on, and w
     folder: Path,
     channel: Channel,
     group: Group,
-) -> dict[str, Watch]:
+) -> dict[str, ProgressReporter]:
     """One network after another, from the checkpoint on; who watched each, by its name."""
     costs = [learner.relative_cost * learner.parameters.max_iter for learner in learners]
     names = [learner.name for learner in learners]
     at = names.index(resume.progress.network) if resume else 0
     trained: dict[str, nn.Module] = {}
-    watches = {}
+    reporters = {}
     for number, learner in enumerate(learners):
         max_iter = learner.parameters.max_iter
         share = Share(sum(costs[:number]) / sum(costs), sum(costs[: number + 1]) / sum(costs))
-        watch = watches[learner.name] = Watch(learner.name, max_iter, share, channel)
+        reporter = reporters[learner.name] = ProgressReporter(learner.name, max_iter, share, channel)
         if resume and number < at:
             resume.restore(learner.name, learner.network)
         else:
@@ -133,39 +133,39 @@ def _train_all(  # noqa: PLR0913, PLR0917 - who is trained, from where on, and w
                 interval_s=recipe.checkpoint_interval_s,
                 trained=dict(trained),
             )
-            first = 0
+            start = 0
             if resume and number == at:
                 resume.resume(learner.network, optimiser)
-                first = resume.progress.next_iteration
-                _tell_what_changed(resume.progress, begun, watch)
+                start = resume.progress.next_iteration
+                _log_changes(resume.progress, begun, reporter)
             elif number and group.leads:
                 checkpoints.save(0)  # what the networks before have learnt
-            _train(learner, optimiser, first, watch, checkpoints, group)
+            _train(learner, optimiser, start, reporter, checkpoints, group)
         trained[learner.name] = learner.network
-    return watches
+    return reporters
 
 
 def _train(  # noqa: PLR0913, PLR0917 - the parts of a training
     learner: Learner,
     optimiser: torch.optim.SGD,
-    first: int,
-    watch: Watch,
+    start: int,
+    reporter: ProgressReporter,
     checkpoints: Checkpoints,
     group: Group,
 ) -> None:
     max_iter = learner.parameters.max_iter
-    watch.log(
-        f"{learner.described()}; iterations {first}..{max_iter - 1} on {_device_name(group.device)}, "
+    reporter.log(
+        f"{learner.described()}; iterations {start}..{max_iter - 1} on {_device_name(group.device)}, "
         f"{_counted(torch.get_num_threads(), group.size)}, torch {torch.__version__}"
     )
-    with learner.batches(range(first, max_iter)) as batches:
+    with learner.batches(range(start, max_iter)) as batches:
         train(
             learner.network,
             learner.loss,
             optimiser,
             batches,
             learner.parameters,
-            watch,
+            reporter,
             validate=learner.score,
             validation_interval=learner.validation_interval,
             checkpoints=checkpoints,
@@ -173,17 +173,17 @@ def _train(  # noqa: PLR0913, PLR0917 - the parts of a training
         )
 
 
-def _tell_what_changed(before: Progress, now: Progress, watch: Watch) -> None:
-    was, its = (_counted(progress.threads, progress.processes) for progress in (before, now))
-    if was != its:
-        watch.log(f"resumed with {its}, begun with {was}: equal up to rounding")
+def _log_changes(before: Progress, now: Progress, reporter: ProgressReporter) -> None:
+    previous, current = (_counted(progress.threads, progress.processes) for progress in (before, now))
+    if previous != current:
+        reporter.log(f"resumed with {current}, begun with {previous}: equal up to rounding")
 
 
 def _counted(threads: int, processes: int) -> str:
     return f"{threads} threads" if processes == 1 else f"{processes} processes of {threads} threads"
 
 
-def _warm_start(work: Mapping[str, Any], objects: Objects, folder: Path) -> Weights | None:
+def _warm_start(work: Mapping[str, Any], objects: ObjectReader, folder: Path) -> Weights | None:
     key = work.get("warm_start_weights_key")
     if not key:
         return None
@@ -192,7 +192,7 @@ def _warm_start(work: Mapping[str, Any], objects: Objects, folder: Path) -> Weig
     return load_weights(path)
 
 
-def _resume(work: Mapping[str, Any], objects: Objects, folder: Path, digest: str) -> Checkpoint | None:
+def _resume(work: Mapping[str, Any], objects: ObjectReader, folder: Path, digest: str) -> Checkpoint | None:
     """Where to go on, and with what; None at the beginning."""
     resume = work.get("resume")
     if not resume:

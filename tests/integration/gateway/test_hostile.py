@@ -169,6 +169,13 @@ async def test_what_is_no_request_is_a_problem_too(
     assert refused.headers["x-content-type-options"] == "nosniff"
 
 
+async def test_a_page_token_that_is_not_utf_8_is_a_bad_page_token(target: Target) -> None:
+    """As any other token that no list made, whatever its bytes are."""
+    head = b"Host: loupe\r\nAuthorization: Bearer engineer-token\r\n\r\n"
+    refused = await target.answer(b"GET /v1/tasks?page_token=%ff HTTP/1.1\r\n" + head)
+    assert [one["reason"] for one in refused.json()["violations"]] == ["BAD_PAGE_TOKEN"]
+
+
 @pytest.mark.parametrize(
     "body",
     [

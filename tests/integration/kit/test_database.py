@@ -8,8 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from deploy.embedded.servers import EmbeddedServers
-from services.kit.database import Database, Signals, notify, retrying_transient
+from services.kit.database import Database, Signals, notify
 from services.kit.errors import Aborted, DeadlineExceeded, Unavailable
+from services.kit.retry import retry_transient
 from tests.support.waiting import DEADLINE_S, eventually
 
 from .conftest import Kill
@@ -191,7 +192,7 @@ async def test_everything_goes_on_after_postgres_was_killed(
                     await session.execute(sa.text("SELECT 1"))
             # Whoever waited is woken, for it may have missed something.
             assert await subscription.wait(DEADLINE_S)
-            await retrying_transient(lambda: add_thing(database, "after"), what="test")
+            await retry_transient(lambda: add_thing(database, "after"), what="test")
             async with database.sessions.begin() as session:
                 await notify(session, "kit:things")
             assert await subscription.wait(DEADLINE_S)

@@ -17,11 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy.embedded.servers import EmbeddedServers
 from services.kit import inbox, outbox
-from services.kit.backoff import Backoff
 from services.kit.database import Database, Signals
 from services.kit.errors import FailedPrecondition, ResourceExhausted, Unavailable
 from services.kit.messaging import Consumer, Handler, Message, Messaging
 from services.kit.outbox import Relay
+from services.kit.retry import Backoff
 from tests.support.waiting import DEADLINE_S, eventually
 
 from .conftest import Kill

@@ -8,7 +8,6 @@ import pytest
 from gateway.problems import (
     KINDS,
     BodyTooLarge,
-    EtagMismatch,
     MethodNotAllowed,
     UnknownRoute,
     UnsupportedMediaType,
@@ -16,6 +15,7 @@ from gateway.problems import (
 )
 from services.kit import errors
 from services.kit.errors import InvalidArgument, LoupeError, Violation
+from services.kit.etag import EtagMismatch
 
 MAPPING = {
     "INVALID_ARGUMENT": 400,

@@ -257,6 +257,16 @@ def test_the_idempotency_key_is_the_request_id() -> None:
     assert request_of("ListTasks", headers=headers) == task_service_pb2.ListTasksRequest()
 
 
+def test_bytes_that_are_not_utf_8_are_refused_by_the_name_of_their_parameter() -> None:
+    """`?page_token=%ff` is a bad page token like any other; Python's own sentence helps nobody."""
+    for name in ("page_token", "pageToken"):
+        assert faults_of("ListTasks", query=[(name, "a\udcff")]) == {"page_token": "BAD_PAGE_TOKEN"}
+    assert faults_of("ListTasks", query=[("creator", "\udcff"), ("\udcfe", "1")]) == {
+        "creator": "MALFORMED_QUERY",
+        "\\udcfe": "MALFORMED_QUERY",
+    }
+
+
 def test_if_match_is_the_etag_and_is_never_ignored() -> None:
     """A precondition that is not checked is worse than one that is refused."""
     name = {"name": "tasks/7"}

@@ -19,30 +19,28 @@ from loupe.scheduler.v1 import queue_service_pb2, task_service_pb2
 
 from services.evaluator.wire import paging as evaluator
 from services.kit.errors import InvalidArgument
-from services.kit.paging import as_tuple, key_of, token_of
-from services.registry.wire.paging import page_of
+from services.kit.paging import PageTokens
+from services.registry.wire import paging as registry
+from services.scheduler.wire import paging as scheduler
 
-Reader = tuple[Callable[[], Any], Callable[[Any], object]]
+Reader = tuple[Callable[[], Any], PageTokens[Any]]
 
 LISTS: dict[str, Reader] = {
-    "samples": (dataset_service_pb2.ListSamplesRequest, lambda request: page_of(request, str)),
-    "data paths": (dataset_service_pb2.ListDataPathsRequest, lambda request: page_of(request, str, str)),
-    "versions": (model_service_pb2.ListModelVersionsRequest, lambda request: page_of(request, int, int)),
-    "audit log": (
-        identity_service_pb2.ListAuditEntriesRequest,
-        lambda request: page_of(request, int, int_bits=63),
-    ),
-    "tasks": (task_service_pb2.ListTasksRequest, lambda request: key_of(request, (str,), as_tuple)),
+    "samples": (dataset_service_pb2.ListSamplesRequest, registry.BY_ID),
+    "data paths": (dataset_service_pb2.ListDataPathsRequest, registry.BY_PARENT_AND_ID),
+    "versions": (model_service_pb2.ListModelVersionsRequest, registry.BY_VERSION),
+    "audit log": (identity_service_pb2.ListAuditEntriesRequest, registry.AUDIT_ENTRIES),
+    "tasks": (task_service_pb2.ListTasksRequest, scheduler.TASKS),
     "nonconforming samples": (
         task_service_pb2.ListNonconformingSamplesRequest,
-        lambda request: key_of(request, (str, str), as_tuple),
+        scheduler.NONCONFORMING_SAMPLES,
     ),
-    "workers": (queue_service_pb2.ListWorkersRequest, lambda request: key_of(request, (str,), as_tuple)),
-    "reports": (report_service_pb2.ListReportsRequest, evaluator.REPORTS.key),
-    "marks": (relabel_service_pb2.ListRelabelMarksRequest, evaluator.MARKS.key),
-    "results": (report_service_pb2.ListSampleResultsRequest, evaluator.SAMPLES.key),
-    "suspects": (sample_result_service_pb2.ListSuspectedLabelsRequest, evaluator.SUSPECTS.key),
-    "compared": (comparison_service_pb2.ListComparedSamplesRequest, evaluator.COMPARED.key),
+    "workers": (queue_service_pb2.ListWorkersRequest, scheduler.WORKERS),
+    "reports": (report_service_pb2.ListReportsRequest, evaluator.REPORTS),
+    "marks": (relabel_service_pb2.ListRelabelMarksRequest, evaluator.MARKS),
+    "results": (report_service_pb2.ListSampleResultsRequest, evaluator.SAMPLES),
+    "suspects": (sample_result_service_pb2.ListSuspectedLabelsRequest, evaluator.SUSPECTS),
+    "compared": (comparison_service_pb2.ListComparedSamplesRequest, evaluator.COMPARED),
 }
 
 
@@ -52,7 +50,7 @@ def encoded(data: bytes) -> str:
 
 def list_of(request: Any) -> str:  # noqa: ANN401 -- any List request
     """What a token says of its list."""
-    token = token_of(request, ())
+    token = registry.BY_ID.token(request, ())
     return str(json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))[0])
 
 
@@ -89,13 +87,12 @@ def tried(reader: Reader, token: str) -> None:
     key: object = None
     faults: list[str] = []
     try:
-        key = reader[1](request)
+        key = reader[1].key(request)
     except InvalidArgument as refused:
         faults = [fault.reason for fault in refused.violations]
     assert faults in ([], ["BAD_PAGE_TOKEN"])
-    parts = getattr(key, "after", key)
-    slots = getattr(type(parts), "__slots__", ())
-    assert storable(tuple(getattr(parts, name) for name in slots) if slots else parts)
+    slots = getattr(type(key), "__slots__", ())
+    assert storable(tuple(getattr(key, name) for name in slots) if slots else key)
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -111,8 +108,8 @@ def test_any_text_is_a_place_or_a_bad_page_token(name: str, token: str) -> None:
 @given(parts=st.lists(ODD_VALUES, max_size=6))
 def test_a_forged_place_is_a_place_or_a_bad_page_token(name: str, parts: list[object]) -> None:
     """Who has a token knows how it is made: what the database cannot compare must be refused before."""
-    told = list_of(LISTS[name][0]())
-    tried(LISTS[name], encoded(json.dumps([told, *parts]).encode()))
+    list_id = list_of(LISTS[name][0]())
+    tried(LISTS[name], encoded(json.dumps([list_id, *parts]).encode()))
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -128,5 +125,5 @@ def test_a_token_carries_any_name(name: str) -> None:
     """What is listed must be listed to the end: no name may be refused here that an import once took."""
     for text in (name, *"\u00a0\u200b\u202e\u2028\u202f\u3000\ufeff\x7f\x85"):
         request = dataset_service_pb2.ListSamplesRequest()
-        request.page_token = token_of(request, (text,))
-        assert key_of(request, (str,), as_tuple) == (text,)
+        request.page_token = registry.BY_ID.token(request, (text,))
+        assert registry.BY_ID.key(request) == (text,)

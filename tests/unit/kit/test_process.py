@@ -12,10 +12,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from services.kit.backoff import Backoff
-from services.kit.database import retrying_transient
 from services.kit.errors import Unavailable
 from services.kit.process import Process, timestamp
+from services.kit.retry import Backoff
 from tests.support.waiting import DEADLINE_S
 
 QUICK = Backoff(first_s=0.001, ceiling_s=0.002)
@@ -111,21 +110,6 @@ async def test_a_loop_that_waits_says_for_what(caplog: pytest.LogCaptureFixture)
 
     assert await Process().live(main) == 0
     (told,) = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert told.__dict__["error"] == "stream LOSS: insufficient storage"
-
-
-async def test_a_start_that_is_retried_says_why(caplog: pytest.LogCaptureFixture) -> None:
-    """A dependency that refuses for ever is not cured by waiting: the log must hold what it said."""
-    failures = iter([Unavailable("stream LOSS: insufficient storage")])
-
-    async def start() -> str:
-        for failure in failures:
-            raise failure
-        return "started"
-
-    assert await retrying_transient(start, what="making streams", backoff=QUICK) == "started"
-    (told,) = [record for record in caplog.records if record.levelname == "WARNING"]
-    assert told.__dict__["what"] == "making streams"
     assert told.__dict__["error"] == "stream LOSS: insufficient storage"
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from loupe.registry.v1 import dataset_service_pb2 as rpc
 
 from services.kit.errors import InvalidArgument
-from services.registry.domain.paging import Page, PageRequest
-from services.registry.wire.paging import page_of, token_of
+from services.kit.paging import PageRequest
+from services.registry.wire.paging import BY_ID
 from services.registry.wire.values import json_object, struct
 
 keys = st.tuples(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30))
@@ -23,9 +23,9 @@ keys = st.tuples(st.text(st.characters(exclude_categories=["Cs"], exclude_charac
 def test_a_token_gives_its_key_back(key: tuple[str]) -> None:
     """To the same list, whatever page size is asked for next."""
     request = rpc.ListSamplesRequest(parent="datasets/d/paths/p", page_size=3)
-    token = token_of(request, Page((), key))
+    token = BY_ID.token(request, key)
     request.page_size, request.page_token = 500, token
-    assert page_of(request, str) == PageRequest(500, key)
+    assert BY_ID.page(request) == PageRequest(500, key)
 
 
 @given(st.text(max_size=60))
@@ -34,46 +34,46 @@ def test_no_text_breaks_the_decoding(token: str) -> None:
     request = rpc.ListSamplesRequest(parent="datasets/d/paths/p", page_token=token)
     if token:
         with pytest.raises(InvalidArgument):
-            page_of(request, str)
+            BY_ID.page(request)
     else:
-        assert page_of(request, str).after is None
+        assert BY_ID.page(request).after is None
 
 
 def test_a_token_of_another_list_is_refused() -> None:
     """A filter that changes between pages would skip or repeat silently."""
-    token = token_of(rpc.ListSamplesRequest(parent="datasets/d/paths/p"), Page((), ("A/x.png",)))
+    token = BY_ID.token(rpc.ListSamplesRequest(parent="datasets/d/paths/p"), ("A/x.png",))
     for request in (
         rpc.ListSamplesRequest(parent="datasets/d/paths/q", page_token=token),
         rpc.ListSamplesRequest(parent="datasets/d/paths/p", code="A", page_token=token),
         rpc.ListDataPathsRequest(parent="datasets/d/paths/p", page_token=token),
     ):
         with pytest.raises(InvalidArgument):
-            page_of(request, str)
+            BY_ID.page(request)
 
 
 def test_a_key_of_the_wrong_type_is_refused() -> None:
     """A forged token must fail here and not in the query."""
     request = rpc.ListSamplesRequest(parent="datasets/d/paths/p")
-    told = json.loads(base64.urlsafe_b64decode(token_of(request, Page((), ("x",))) + "=="))[0]
+    list_id = json.loads(base64.urlsafe_b64decode(BY_ID.token(request, ("x",)) + "=="))[0]
     for key in ([1], [True], ["x", "y"], [], [None], [["x"]], ["a\0b"]):
-        forged = base64.urlsafe_b64encode(json.dumps([told, *key]).encode()).decode().rstrip("=")
+        forged = base64.urlsafe_b64encode(json.dumps([list_id, *key]).encode()).decode().rstrip("=")
         with pytest.raises(InvalidArgument):
-            page_of(rpc.ListSamplesRequest(parent="datasets/d/paths/p", page_token=forged), str)
+            BY_ID.page(rpc.ListSamplesRequest(parent="datasets/d/paths/p", page_token=forged))
 
 
 @pytest.mark.parametrize(("asked", "given_size"), [(0, 50), (1, 1), (1000, 1000), (5000, 1000)])
 def test_page_sizes(asked: int, given_size: int) -> None:
     """The default and the cap are part of the contract."""
-    assert page_of(rpc.ListDatasetsRequest(page_size=asked), str).size == given_size
+    assert BY_ID.page(rpc.ListDatasetsRequest(page_size=asked)).size == given_size
 
 
 @given(st.lists(st.integers(), max_size=8), st.integers(1, 10))
 def test_pages_are_cut_where_more_was_read(read: list[int], size: int) -> None:
     """A next page is promised exactly if there is one."""
-    request = PageRequest(size)
-    page = Page.cut(read[: request.limit], request, lambda item: (item,))
+    request: PageRequest[tuple[int]] = PageRequest(size)
+    page = request.cut(read[: request.limit], lambda item: (item,))
     assert len(page.items) == min(size, len(read))
-    assert (page.next_key is not None) == (len(read) > size)
+    assert (page.last_key is not None) == (len(read) > size)
 
 
 json_values = st.recursive(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.kit.etag import EtagMismatch
 from services.scheduler.domain import task as module
 from services.scheduler.domain.progress import Phase
 from services.scheduler.domain.spec import ExportSpec, PackageFormat, PredictionSpec
@@ -17,7 +18,6 @@ from services.scheduler.domain.task import (
     NotOwner,
     Operation,
     Task,
-    TaskChanged,
     TaskKind,
     TaskState,
 )
@@ -261,7 +261,7 @@ def test_an_etag_changes_with_state_not_with_progress() -> None:
     task = a_task(state=TaskState.TRAINING)
     replace(task, revision=99).require_etag(task.etag)
     task.require_etag("")
-    with pytest.raises(TaskChanged):
+    with pytest.raises(EtagMismatch):
         task.termination_requested(OWNER).require_etag(task.etag)
 
 

@@ -10,7 +10,7 @@ import torch
 from services.trainer.training.augment import augment, augment_labels
 from services.trainer.training.processes import Group
 from services.trainer.training.recipe import TrainingRecipe
-from services.trainer.training.segmentation import best_caution, segmentation_loss
+from services.trainer.training.segmentation import best_defect_threshold, segmentation_loss
 from services.trainer.training.session import run
 from services.vision.channel import Stopped
 from services.vision.faults import UserFault
@@ -179,12 +179,12 @@ def test_the_segmentation_level_is_checked_like_the_classifiers(masked):
         TrainingRecipe.from_work(segmentation_order(masked, segmentation={"momentum": 1.0}))
 
 
-def test_the_caution_is_where_any_defect_is_found_best():
+def test_the_defect_threshold_is_where_any_defect_is_found_best():
     """Two of three defect pixels stand above all background; the third is not worth what lies around it."""
     counts_2B = np.zeros((2, 402))
     counts_2B[0, [50, 200]] = 900, 100
     counts_2B[1, [150, 300, 301]] = 1, 1, 1
-    caution, iou = best_caution(counts_2B)
+    defect_threshold, iou = best_defect_threshold(counts_2B)
     assert iou == pytest.approx(2 / 3)
-    assert -10 + 199 * 0.05 <= caution <= -10 + 300 * 0.05
-    assert np.isnan(best_caution(np.zeros((2, 402)))[1])
+    assert -10 + 199 * 0.05 <= defect_threshold <= -10 + 300 * 0.05
+    assert np.isnan(best_defect_threshold(np.zeros((2, 402)))[1])

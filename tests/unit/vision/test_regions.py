@@ -12,10 +12,10 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from services.vision.masks import decode_mask, encode_labels
 from services.vision.pack import PackCache
+from services.vision.pixel_labels import PixelLabels, agreement, clean_codes
 from services.vision.preprocessing import InputSpecification
 from services.vision.regions import RegionRule, calibrate, calibrate_ordinary, largest_regions
 from services.vision.samples import UNKNOWN, read_manifests
-from services.vision.truth import Truth, agreement, clean_codes
 from tests.support.training import DataSet
 
 CODES = ("SPOT", "LINE", "CLEAN")
@@ -35,7 +35,7 @@ def marked(value: int = 255) -> np.ndarray:
 def truth_of(data_set, tmp_path):
     samples = {sample.name: sample for sample in read_manifests(data_set.objects, [data_set.manifest()])}
     masks = PackCache(tmp_path / "packs").load_labels(samples.values(), SPECIFICATION, data_set.objects)
-    return samples, Truth(CODES, masks, clean_codes(samples.values(), masks))
+    return samples, PixelLabels(CODES, masks, clean_codes(samples.values(), masks))
 
 
 def test_d1_what_a_mask_says_of_each_pixel(tmp_path):

@@ -89,24 +89,24 @@ def test_the_share_of_windows_that_show_the_defect():
     """It sets how rare a defect is among windows; a wrong one floods the line with false alarms."""
     mask = np.zeros((8, 8), np.uint8)
     mask[3, 3] = 255
-    assert Windows(2, 0).showing(mask) == pytest.approx(4 / 9)
-    assert Windows(2, 0).showing(np.zeros((8, 8), np.uint8)) == 0
+    assert Windows(2, 0).defect_share(mask) == pytest.approx(4 / 9)
+    assert Windows(2, 0).defect_share(np.zeros((8, 8), np.uint8)) == 0
 
 
 @settings(deadline=None)
 @given(st.integers(0, 200), st.integers(1, 30), st.integers(2, 4))
-def test_no_other_caution_makes_more_of_the_images_right(seed, count, classes):
+def test_no_other_threshold_makes_more_of_the_images_right(seed, count, classes):
     random = np.random.default_rng(seed)
     logits = torch.from_numpy(random.integers(-3, 4, (count, classes)).astype(np.float32))
     truth = random.integers(0, classes, count)
 
-    def right(caution: float) -> int:
+    def right(defect_threshold: float) -> int:
         judged = logits.clone()
-        judged[:, 1] = caution
+        judged[:, 1] = defect_threshold
         return int((judged.argmax(1).numpy() == truth).sum())
 
     found = right(operating_point(logits, truth, background=1))
-    assert found == max(right(caution) for caution in np.arange(-4.5, 5))
+    assert found == max(right(defect_threshold) for defect_threshold in np.arange(-4.5, 5))
 
 
 def test_between_points_as_good_the_middle_of_the_widest_stretch():

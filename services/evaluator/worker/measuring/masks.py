@@ -7,7 +7,7 @@ from typing import Any
 
 from services.evaluator.worker.measuring.predict import Prediction
 from services.vision.masks import encode_labels
-from services.vision.truth import agreement
+from services.vision.pixel_labels import agreement
 
 
 class MaskFiles:

@@ -16,10 +16,10 @@ from services.vision.inference import labels, outputs
 from services.vision.networks import place_to_predict
 from services.vision.pack import Pack, PackCache
 from services.vision.perceptual import perceptual_hashes
+from services.vision.pixel_labels import PixelLabels
 from services.vision.preprocessing import InputSpecification
 from services.vision.regions import largest_regions
-from services.vision.samples import Objects, Sample
-from services.vision.truth import Truth
+from services.vision.samples import ObjectReader, Sample
 from services.vision.weights import Weights
 
 DecidedBy = Literal["softmax", "feature_distance", "region"]
@@ -65,7 +65,7 @@ class _Chunk:
 
     pack: Pack
     magnified: Pack
-    truth: Truth | None
+    truth: PixelLabels | None
 
 
 class _Model:
@@ -79,7 +79,11 @@ class _Model:
         self._segmenter = place_to_predict(segmenter, device) if segmenter else None
 
     def load(
-        self, samples: Sequence[Sample], objects: Objects, packs: PackCache, stop_if_asked: Callable[[], None]
+        self,
+        samples: Sequence[Sample],
+        objects: ObjectReader,
+        packs: PackCache,
+        stop_if_asked: Callable[[], None],
     ) -> _Chunk:
         """Decodes what the networks need. Raises Fault."""
 
@@ -92,7 +96,7 @@ class _Model:
             return _Chunk(pack, pack, None)
         magnified = pack if weights.segmented_at == weights.seen_at else load(weights.segmented_at)
         masks = packs.load_labels(samples, weights.segmented_at, objects)
-        return _Chunk(pack, magnified, Truth(weights.codes, masks, weights.segmentation.clean))
+        return _Chunk(pack, magnified, PixelLabels(weights.codes, masks, weights.segmentation.clean))
 
     def predict(self, chunk: _Chunk, samples: Sequence[Sample]) -> Iterator[Prediction]:
         """One batch of a chunk's samples."""
@@ -111,9 +115,9 @@ class _Model:
         labels_NHW = None
         if self._segmenter:
             magnified_rows = chunk.magnified.rows(sample.sha256 for sample in samples)
-            caution = weights.segmentation.caution if weights.segmentation else 0.0
+            defect_threshold = weights.segmentation.defect_threshold if weights.segmentation else 0.0
             labels_NHW = labels(
-                self._segmenter, chunk.magnified, magnified_rows, weights.segmented_at, caution
+                self._segmenter, chunk.magnified, magnified_rows, weights.segmented_at, defect_threshold
             )
         for row, sample in enumerate(samples):
             ranked = list(zip(weights.codes, probability_NC[row].tolist(), strict=False))
@@ -151,7 +155,7 @@ class _Model:
 def predict(  # noqa: PLR0913 - what predicting takes
     weights: Weights,
     samples: Sequence[Sample],
-    objects: Objects,
+    objects: ObjectReader,
     packs: PackCache,
     *,
     batch_size: int,

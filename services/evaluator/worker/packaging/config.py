@@ -62,10 +62,10 @@ def _thresholds(weights: Weights, confidence: float) -> Iterator[str]:
     yield f"  confidence: {confidence!r}"
     if weights.windows:
         yield "  # How much evidence a defect needs against the background: more finds fewer defects."
-        yield f"  classifier_caution: {weights.windows.caution!r}"
+        yield f"  classifier_caution: {weights.windows.defect_threshold!r}"
     if weights.segmentation:
         yield "  # The same for a pixel of the mask."
-        yield f"  segmentation_caution: {weights.segmentation.caution!r}"
+        yield f"  segmentation_caution: {weights.segmentation.defect_threshold!r}"
     if weights.special:
         yield "  # A special code is told by features that lie nearer to it than to any other code by this."
         yield f"  special_distance: {weights.special.threshold!r}"

@@ -1,4 +1,4 @@
-"""What is known of a sample pixel by pixel, from masks (D1).
+"""The labels of a sample's pixels, from its mask (D1).
 
 H height, W width; a label is 0 for background and i for the i-th code, UNKNOWN for what none of them names.
 """
@@ -15,7 +15,7 @@ from services.vision.windows import background_class
 
 
 @dataclass(frozen=True)
-class Truth:
+class PixelLabels:
     """The labels of samples, as far as there are any."""
 
     codes: Sequence[str]
@@ -82,13 +82,17 @@ class Agreement:
 
 def agreement(truth_HW: NDArray[np.uint8], predicted_HW: NDArray[np.uint8]) -> dict[int, Agreement]:
     """By label, of the labels in either mask; 0 stands for any defect, and is always there."""
-    true, told = truth_HW > 0, predicted_HW > 0
-    found = {0: Agreement(int((true & told).sum()), int(true.sum()), int(told.sum()))}
-    present = np.union1d(np.unique(truth_HW[true]), np.unique(predicted_HW[told]))
+    true_HW, found_HW = truth_HW > 0, predicted_HW > 0
+    by_label = {0: _agreement(true_HW, found_HW)}
+    present = np.union1d(np.unique(truth_HW[true_HW]), np.unique(predicted_HW[found_HW]))
     for label in present[present != UNKNOWN].tolist():
-        true, told = truth_HW == label, predicted_HW == label
-        found[label] = Agreement(int((true & told).sum()), int(true.sum()), int(told.sum()))
-    return found
+        true_HW, found_HW = truth_HW == label, predicted_HW == label
+        by_label[label] = _agreement(true_HW, found_HW)
+    return by_label
+
+
+def _agreement(true_HW: NDArray[np.bool_], found_HW: NDArray[np.bool_]) -> Agreement:
+    return Agreement(int((true_HW & found_HW).sum()), int(true_HW.sum()), int(found_HW.sum()))
 
 
 def _mask(sample: Sample, masks: Pack) -> NDArray[np.uint8] | None:
