@@ -13,7 +13,7 @@ from services.evaluator.domain.comparison import (
 )
 from services.evaluator.storage.comparison import ComparedRows
 from services.kit.database import Sessions
-from services.kit.paging import Page
+from services.kit.paging import Page, PageRequest
 
 
 class Comparisons:
@@ -30,15 +30,14 @@ class Comparisons:
             require_common_codes(base, candidate)
             return compare(base, candidate, await ComparedRows(session, base_id, candidate_id).count())
 
-    async def list_samples(  # noqa: PLR0913 -- two reports, a filter, a page
+    async def list_samples(
         self,
         base_id: UUID,
         candidate_id: UUID,
+        page: PageRequest[ComparedKey],
         *,
         true_code: str,
         change: Change | None,
-        after: ComparedKey | None,
-        page_size: int,
     ) -> Page[ComparedSample, ComparedKey]:
         """A page of common samples: regressed first, then by confidence in the candidate, descending."""
         async with self._sessions.begin() as session:
@@ -46,5 +45,5 @@ class Comparisons:
                 await existing_report(session, base_id), await existing_report(session, candidate_id)
             )
             rows = ComparedRows(session, base_id, candidate_id)
-            found = await rows.list(true_code, change, after, page_size + 1)
-        return Page.cut(found, page_size)
+            found = await rows.list(true_code, change, page)
+        return Page.cut(found, page.size)

@@ -13,7 +13,7 @@ from services.evaluator.domain.suspicion import SuspectedLabel, SuspectFilter, S
 from services.evaluator.storage.suspicion import SuspectRows
 from services.kit.database import Sessions
 from services.kit.object_store import ObjectStore
-from services.kit.paging import Page
+from services.kit.paging import Page, PageRequest
 
 MaskCodes = Callable[[str], Awaitable[tuple[str, ...]]]
 """The mask codes of a data path (D1), as the registry has them."""
@@ -69,10 +69,10 @@ class DrillDown:
             yield chunk
 
     async def suspects(
-        self, report_id: UUID, wanted: SuspectFilter, after: SuspectKey | None, page_size: int
+        self, report_id: UUID, wanted: SuspectFilter, page: PageRequest[SuspectKey]
     ) -> Page[SuspectedLabel, SuspectKey]:
         """A page of the suspected labels, highest score first."""
         await self._reports.get(report_id)
         async with self._sessions.begin() as session:
-            found = await SuspectRows(session).list(report_id, wanted, after, page_size + 1)
-        return Page.cut([(suspect.key, suspect) for suspect in found], page_size)
+            found = await SuspectRows(session).list(report_id, wanted, page)
+        return page.cut(found, lambda label: label.key)

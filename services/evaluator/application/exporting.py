@@ -14,6 +14,7 @@ from services.evaluator.wire import report_json
 from services.evaluator.wire.report_csv import csv_of
 from services.evaluator.wire.report_page import Gallery, Picture, ReportPage
 from services.kit.errors import NotFound
+from services.kit.paging import PageRequest
 
 Thumbnail = Callable[[StoredSample], Awaitable[bytes]]
 """Reads the thumbnail of a sample as JPEG; NotFound or PictureUnreadable if there is none."""
@@ -72,8 +73,7 @@ class ReportExports:
                 measured.report.id,
                 SampleFilter(true_code=code, verdict=Verdict.MISJUDGED),
                 SampleOrder.REVIEW,
-                None,
-                max(min(per_code, left), 1),
+                PageRequest(max(min(per_code, left), 1)),
             )
             samples = page.items if left else []
             left -= len(samples)

@@ -17,7 +17,7 @@ from services.evaluator.domain.relabelling import (
 )
 from services.evaluator.storage.relabelling import MarkRows
 from services.kit.database import Sessions
-from services.kit.paging import Page
+from services.kit.paging import Page, PageRequest
 
 _BATCH = 500
 """Marks in one call of the registry, and so in one revision of the data path."""
@@ -63,11 +63,11 @@ class RelabelMarks:
         async with self._sessions.begin() as session:
             return _found(await MarkRows(session).get(mark_id), mark_id)
 
-    async def page(self, wanted: MarkFilter, after: MarkKey | None, page_size: int) -> Page[Mark, MarkKey]:
+    async def list(self, wanted: MarkFilter, page: PageRequest[MarkKey]) -> Page[Mark, MarkKey]:
         """A page of marks, newest first."""
         async with self._sessions.begin() as session:
-            found = await MarkRows(session).list(wanted, after, page_size + 1)
-        return Page.cut([(MarkKey(mark.create_time, mark.id), mark) for mark in found], page_size)
+            found = await MarkRows(session).list(wanted, page)
+        return page.cut(found, lambda mark: MarkKey(mark.create_time, mark.id))
 
     async def delete(self, mark_id: UUID) -> None:
         """Delete an OPEN mark; MarkApplied if it is not OPEN."""
@@ -85,13 +85,15 @@ class RelabelMarks:
         """All marks that the filter keeps, newest first, in batches."""
         after: MarkKey | None = None
         while True:
-            page = await self.page(wanted, after, _BATCH)
+            page = await self.list(wanted, PageRequest(_BATCH, after))
             yield page.items
             after = page.last_key
             if after is None:
                 return
 
-    async def apply(self, data_path: str, revision: int, registry: RegistryPort) -> tuple[list[Mark], int]:
+    async def apply(
+        self, data_path: str, revision: int, registry: RegistryPort
+    ) -> tuple[Sequence[Mark], int]:
         """Apply the OPEN marks of a data path; the marks with their outcomes, and the new revision.
 
         No transaction is open while the registry works. If a process dies before outcomes are stored, a
@@ -100,7 +102,7 @@ class RelabelMarks:
         processed: list[Mark] = []
         after: MarkKey | None = None
         while True:
-            page = await self.page(MarkFilter(data_path, MarkState.OPEN), after, _BATCH)
+            page = await self.list(MarkFilter(data_path, MarkState.OPEN), PageRequest(_BATCH, after))
             outcomes, new_revision = await registry.relabel(data_path, page.items, revision)
             now = self._now()
             async with self._sessions.begin() as session:

@@ -21,7 +21,7 @@ from services.evaluator.domain.tally import Tally
 from services.evaluator.storage.reports import ReportRows
 from services.evaluator.storage.samples import SampleRows
 from services.kit.database import Sessions
-from services.kit.paging import Page
+from services.kit.paging import Page, PageRequest
 
 _BATCH = 500
 """Samples read in one transaction where all are wanted."""
@@ -40,16 +40,16 @@ class Reports:
             return MeasuredReport.of(await existing_report(session, report_id))
 
     async def list(
-        self, wanted: ReportFilter, after: ReportKey | None, page_size: int
+        self, wanted: ReportFilter, page: PageRequest[ReportKey]
     ) -> Page[MeasuredReport, ReportKey]:
         """A page of reports, newest first."""
         async with self._sessions.begin() as session:
             if wanted.comparable_with is not None:
                 await existing_report(session, wanted.comparable_with)
-            found = await ReportRows(session).list(wanted, after, page_size + 1)
-        return Page.cut(
-            [(ReportKey(report.create_time, report.id), MeasuredReport.of(report)) for report in found],
-            page_size,
+            found = await ReportRows(session).list(wanted, page)
+        return page.cut(
+            [MeasuredReport.of(report) for report in found],
+            lambda measured: ReportKey(measured.report.create_time, measured.report.id),
         )
 
     async def list_samples(
@@ -57,21 +57,15 @@ class Reports:
         report_id: UUID,
         wanted: SampleFilter,
         order: SampleOrder,
-        after: SampleKey | None,
-        page_size: int,
+        page: PageRequest[SampleKey],
     ) -> Page[StoredSample, SampleKey]:
         """A page of the samples of a report (P4)."""
         async with self._sessions.begin() as session:
             report = await existing_report(session, report_id)
             found = await SampleRows(session).list(
-                report_id,
-                wanted,
-                order,
-                after,
-                page_size + 1,
-                threshold=report.header.confidence_threshold,
+                report_id, wanted, order, page, threshold=report.header.confidence_threshold
             )
-        return Page.cut(found, page_size)
+        return Page.cut(found, page.size)
 
     async def samples(
         self, report_id: UUID, wanted: SampleFilter, order: SampleOrder
@@ -90,7 +84,7 @@ class Reports:
         """
         after: SampleKey | None = None
         while True:
-            page = await self.list_samples(report_id, wanted, order, after, _BATCH)
+            page = await self.list_samples(report_id, wanted, order, PageRequest(_BATCH, after))
             if page.items:
                 yield page.items
             after = page.last_key

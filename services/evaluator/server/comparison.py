@@ -12,7 +12,6 @@ from services.evaluator.wire import comparison as wire
 from services.evaluator.wire import paging
 from services.evaluator.wire.names import report_id
 from services.kit.grpc_server import Service
-from services.kit.paging import size_of
 
 Context = Any  # grpc.aio's context; no handler reads it
 
@@ -36,10 +35,9 @@ class ComparisonServicer(rpc_grpc.ComparisonServiceServicer):
         page = await self._comparisons.list_samples(
             report_id(request.base),
             report_id(request.candidate),
+            paging.COMPARED.page(request),
             true_code=request.true_code,
             change=wire.change_filter(request.change),
-            after=paging.COMPARED.key(request),
-            page_size=size_of(request),
         )
         return rpc.ListComparedSamplesResponse(
             samples=[wire.compared_sample(sample) for sample in page.items],

@@ -18,7 +18,6 @@ from services.evaluator.wire.names import mark_id, sample_name
 from services.kit.auth import current_principal, token_of
 from services.kit.errors import Violation
 from services.kit.grpc_server import Service
-from services.kit.paging import size_of
 
 Context = Any  # grpc.aio's context; only ApplyRelabelMarks reads it, for the token of the caller
 
@@ -48,8 +47,7 @@ class RelabelServicer(rpc_grpc.RelabelServiceServicer):
     async def ListRelabelMarks(
         self, request: rpc.ListRelabelMarksRequest, _: Context
     ) -> rpc.ListRelabelMarksResponse:
-        wanted = wire.mark_filter(request)
-        page = await self._marks.page(wanted, paging.MARKS.key(request), size_of(request))
+        page = await self._marks.list(wire.mark_filter(request), paging.MARKS.page(request))
         return rpc.ListRelabelMarksResponse(
             marks=[wire.mark(mark) for mark in page.items],
             next_page_token=paging.MARKS.token(request, page.last_key),

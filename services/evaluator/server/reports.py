@@ -19,7 +19,6 @@ from services.evaluator.wire import reports as wire
 from services.evaluator.wire.names import report_id
 from services.kit.errors import DeadlineExceeded, Violation
 from services.kit.grpc_server import Service
-from services.kit.paging import size_of
 
 _MAX_PAUSE_S = 30.0
 """Between two messages of CreateReport, which holds a transaction open. The database ends it after 60 s."""
@@ -39,8 +38,7 @@ class ReportServicer(rpc_grpc.ReportServiceServicer):
     async def ListReports(self, request: rpc.ListReportsRequest, _: Context) -> rpc.ListReportsResponse:
         page = await self._reports.list(
             wire.report_filter(request),
-            paging.REPORTS.key(request),
-            size_of(request),
+            paging.REPORTS.page(request),
         )
         return rpc.ListReportsResponse(
             reports=[wire.report(report, defined=False) for report in page.items],
@@ -54,8 +52,7 @@ class ReportServicer(rpc_grpc.ReportServiceServicer):
             report_id(request.parent),
             sample_results.sample_filter(request),
             sample_results.sample_order(request.order_by),
-            paging.SAMPLES.key(request),
-            size_of(request),
+            paging.SAMPLES.page(request),
         )
         return rpc.ListSampleResultsResponse(
             results=[sample_results.stored_sample(sample) for sample in page.items],

@@ -17,7 +17,6 @@ from services.evaluator.wire import sample_results as wire
 from services.evaluator.wire.names import report_id, sample_name
 from services.kit.errors import Violation
 from services.kit.grpc_server import Service
-from services.kit.paging import size_of
 from services.vision.pictures import LINK_LIFE
 
 Context = Any  # grpc.aio's context; no handler reads it
@@ -64,8 +63,7 @@ class SampleResultServicer(rpc_grpc.SampleResultServiceServicer):
         page = await self._samples.suspects(
             report_id(request.parent),
             wire.suspect_filter(request),
-            paging.SUSPECTS.key(request),
-            size_of(request),
+            paging.SUSPECTS.page(request),
         )
         return rpc.ListSuspectedLabelsResponse(
             labels=[wire.suspected_label(label) for label in page.items],

@@ -10,6 +10,7 @@ from services.evaluator.domain.comparison import Change, ComparedKey, ComparedSa
 from services.evaluator.domain.report import StoredSample, Verdict
 from services.evaluator.storage.samples import stored_sample
 from services.evaluator.storage.tables import sample_table
+from services.kit.paging import PageRequest
 
 _base = sample_table.alias("base")
 _candidate = sample_table.alias("candidate")
@@ -65,9 +66,9 @@ class ComparedRows:
         ]
 
     async def list(
-        self, true_code: str, change: Change | None, after: ComparedKey | None, limit: int
+        self, true_code: str, change: Change | None, page: PageRequest[ComparedKey]
     ) -> Sequence[tuple[ComparedKey, ComparedSample]]:
-        """The samples that both reports judged and that follow `after`, in the order of ComparedKey."""
+        """The rows of a page of samples that both reports judged, in the order of ComparedKey."""
         judged = (int(Verdict.CORRECT), int(Verdict.MISJUDGED))
         query = (
             sa.select(
@@ -83,7 +84,7 @@ class ComparedRows:
                 _candidate.c.verdict.in_(judged),
             )
             .order_by(*_ORDER)
-            .limit(limit)
+            .limit(page.limit)
         )
         if true_code:
             query = query.where(_base.c.true_code == true_code, _candidate.c.true_code == true_code)
@@ -92,8 +93,8 @@ class ComparedRows:
             query = query.where(
                 _base.c.verdict == int(base_verdict), _candidate.c.verdict == int(candidate_verdict)
             )
-        if after is not None:
-            key = (int(after.change), after.rank, after.file, after.ordinal)
+        if page.after is not None:
+            key = (int(page.after.change), page.after.rank, page.after.file, page.after.ordinal)
             query = query.where(sa.tuple_(*_ORDER) > sa.tuple_(*(sa.literal(value) for value in key)))
         rows = (await self._session.execute(query)).all()
         base = await self._samples(self._ids[0], [row.base_ordinal for row in rows])

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluator.domain.relabelling import Mark, MarkFilter, MarkKey, MarkState
 from services.evaluator.storage.tables import mark_table
+from services.kit.paging import PageRequest
 
 _REPLACED = (
     "sha256",
@@ -54,12 +55,12 @@ class MarkRows:
         """Delete the mark."""
         await self._session.execute(sa.delete(mark_table).where(mark_table.c.id == mark_id))
 
-    async def list(self, wanted: MarkFilter, after: MarkKey | None, limit: int) -> Sequence[Mark]:
-        """The marks that follow `after` in the list, newest first."""
+    async def list(self, wanted: MarkFilter, page: PageRequest[MarkKey]) -> Sequence[Mark]:
+        """The rows of a page of marks, newest first."""
         query = (
             sa.select(mark_table)
             .order_by(mark_table.c.create_time.desc(), mark_table.c.id.desc())
-            .limit(limit)
+            .limit(page.limit)
         )
         if wanted.data_path:
             query = query.where(mark_table.c.data_path == wanted.data_path)
@@ -67,9 +68,11 @@ class MarkRows:
             query = query.where(mark_table.c.state == int(wanted.state))
         if wanted.report_id is not None:
             query = query.where(mark_table.c.report_id == wanted.report_id)
-        if after is not None:
+        if page.after is not None:
             key = sa.tuple_(mark_table.c.create_time, mark_table.c.id)
-            query = query.where(key < sa.tuple_(sa.literal(after.create_time), sa.literal(after.id)))
+            query = query.where(
+                key < sa.tuple_(sa.literal(page.after.create_time), sa.literal(page.after.id))
+            )
         return [_to_mark(row) for row in await self._session.execute(query)]
 
     async def record_outcome(self, mark: Mark) -> bool:

@@ -21,6 +21,7 @@ from services.evaluator.domain.report import (
 )
 from services.evaluator.storage.pixels import pixel_counts, pixels_of
 from services.evaluator.storage.tables import deleted_task_table, report_table
+from services.kit.paging import PageRequest
 
 
 class ReportRows:
@@ -44,14 +45,12 @@ class ReportRows:
         row = found.one_or_none()
         return None if row is None else _to_report(row)
 
-    async def list(
-        self, wanted: ReportFilter, after: ReportKey | None, limit: int
-    ) -> Sequence[EvaluationReport]:
-        """The reports that follow `after` in the list, newest first."""
+    async def list(self, wanted: ReportFilter, page: PageRequest[ReportKey]) -> Sequence[EvaluationReport]:
+        """The rows of a page of reports, newest first."""
         query = (
             sa.select(report_table)
             .order_by(report_table.c.create_time.desc(), report_table.c.id.desc())
-            .limit(limit)
+            .limit(page.limit)
         )
         if wanted.task:
             query = query.where(report_table.c.task == wanted.task)
@@ -68,9 +67,11 @@ class ReportRows:
             )
         if wanted.official:
             query = query.where(report_table.c.id == _official_of(report_table))
-        if after is not None:
+        if page.after is not None:
             key = sa.tuple_(report_table.c.create_time, report_table.c.id)
-            query = query.where(key < sa.tuple_(sa.literal(after.create_time), sa.literal(after.id)))
+            query = query.where(
+                key < sa.tuple_(sa.literal(page.after.create_time), sa.literal(page.after.id))
+            )
         return [_to_report(row) for row in await self._session.execute(query)]
 
     async def claim(self, report: EvaluationReport) -> bool:

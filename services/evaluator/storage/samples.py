@@ -13,14 +13,15 @@ from services.evaluator.domain.metrics import ConfidenceCount
 from services.evaluator.domain.report import CodeScore, DecidedBy, SampleResult, StoredSample, Verdict
 from services.evaluator.storage.pixels import pixel_counts, pixels_of
 from services.evaluator.storage.tables import sample_table
+from services.kit.paging import PageRequest
 
 _BY_RANK = (sample_table.c.rank, sample_table.c.file, sample_table.c.ordinal)
 """Within a verdict."""
 _BY_FILE = (sample_table.c.true_code, sample_table.c.file, sample_table.c.ordinal)
 _NAMED_MASKS = sa.text(
     """
-    SELECT sha256 FROM unnest(:hashes) AS sha256 WHERE EXISTS (
-        SELECT FROM sample_result WHERE predicted_mask_sha256 <> '' AND predicted_mask_sha256 = sha256
+    SELECT candidate FROM unnest(:hashes) AS candidate WHERE EXISTS (
+        SELECT FROM sample_result WHERE predicted_mask_sha256 <> '' AND predicted_mask_sha256 = candidate
     )
     """
 ).bindparams(sa.bindparam("hashes", type_=sa.ARRAY(sa.Text)))
@@ -95,17 +96,16 @@ class SampleRows:
         )
         return [ConfidenceCount(*row) for row in await self._session.execute(query)]
 
-    async def list(  # noqa: PLR0913 -- a filter, an order, a page
+    async def list(
         self,
         report_id: UUID,
         wanted: SampleFilter,
         order: SampleOrder,
-        after: SampleKey | None,
-        limit: int,
+        page: PageRequest[SampleKey],
         *,
         threshold: float,
     ) -> Sequence[tuple[SampleKey, StoredSample]]:
-        """The samples that follow `after` in that order. `threshold` is the report's confidence threshold.
+        """The rows of a page of samples. `threshold` is the confidence threshold of the report.
 
         A page reads about as many rows as it returns: an index has the samples of one verdict in the order of
         their confidence or in its reverse. So a page by confidence merges one read per verdict.
@@ -116,24 +116,25 @@ class SampleRows:
             query = query.where(sample_table.c.verdict.in_(verdicts)).order_by(*_BY_FILE)
             if wanted.below_threshold:
                 query = query.where(sample_table.c.confidence < threshold)
-            if after is not None:
-                query = query.where(_follows(_BY_FILE, (after.true_code, after.file, after.ordinal)))
-            return await self._rows(query, limit)
+            if page.after is not None:
+                key = (page.after.true_code, page.after.file, page.after.ordinal)
+                query = query.where(_follows(_BY_FILE, key))
+            return await self._rows(query, page.limit)
         found: list[tuple[SampleKey, StoredSample]] = []
         for verdict in wanted.verdicts:
-            if order is SampleOrder.REVIEW and len(found) >= limit:
+            if order is SampleOrder.REVIEW and len(found) >= page.limit:
                 break
-            of_verdict = _of_verdict(query, verdict, order, after)
+            of_verdict = _of_verdict(query, verdict, order, page.after)
             if of_verdict is not None:
                 if wanted.below_threshold:
                     of_verdict = of_verdict.where(_by_confidence(verdict, "<", threshold))
-                found += await self._rows(of_verdict, limit)
+                found += await self._rows(of_verdict, page.limit)
         # The sort is stable: within a verdict the order of the index stays.
         if order is SampleOrder.CONFIDENCE:
             found.sort(key=lambda item: (item[0].confidence, item[0].verdict))
         elif order is SampleOrder.CONFIDENCE_DESC:
             found.sort(key=lambda item: (-item[0].confidence, item[0].verdict))
-        return found[:limit]
+        return found[: page.limit]
 
     async def _rows(self, query: sa.Select[Any], limit: int) -> Sequence[tuple[SampleKey, StoredSample]]:
         return [

@@ -19,6 +19,7 @@ from services.evaluator.domain.suspicion import (
 )
 from services.evaluator.storage.samples import stored_sample
 from services.evaluator.storage.tables import sample_table, suspect_table
+from services.kit.paging import PageRequest
 
 _SQL = files("services.evaluator.storage") / "sql"
 _INSERT_CONFIDENTLY_WRONG = sa.text((_SQL / "confidently_wrong.sql").read_text("utf-8"))
@@ -57,20 +58,21 @@ class SuspectRows:
         )
 
     async def list(
-        self, report_id: UUID, wanted: SuspectFilter, after: SuspectKey | None, limit: int
+        self, report_id: UUID, wanted: SuspectFilter, page: PageRequest[SuspectKey]
     ) -> Sequence[SuspectedLabel]:
-        """The suspected labels that follow `after` in the list, highest score first."""
+        """The rows of a page of suspected labels, highest score first."""
         query = (
             sa.select(suspect_table)
             .where(suspect_table.c.report_id == report_id)
             .order_by(suspect_table.c.score.desc(), suspect_table.c.ordinal, suspect_table.c.suspicion)
-            .limit(limit)
+            .limit(page.limit)
         )
         if wanted.true_code:
             query = query.where(suspect_table.c.true_code == wanted.true_code)
         if wanted.suspicion is not None:
             query = query.where(suspect_table.c.suspicion == int(wanted.suspicion))
-        if after is not None:
+        if page.after is not None:
+            after = page.after
             # The score descends and the rest ascends, so one comparison of rows is not enough.
             follows = sa.tuple_(suspect_table.c.ordinal, suspect_table.c.suspicion) > sa.tuple_(
                 sa.literal(after.ordinal), sa.literal(int(after.suspicion))
