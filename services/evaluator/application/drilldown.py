@@ -61,18 +61,18 @@ class DrillDown:
         report = (await self._reports.get(report_id)).report
         return await self._pictures.link_overlay(sample, codes, report.header.code_list)
 
-    async def download(self, report_id: UUID, wanted: SampleFilter) -> AsyncIterator[bytes]:
+    async def download(self, report_id: UUID, sample_filter: SampleFilter) -> AsyncIterator[bytes]:
         """All samples that the filter keeps, as one ZIP; ReportNotFound before the first byte."""
         await self._reports.get(report_id)
-        samples = self._reports.samples(report_id, wanted, SampleOrder.REVIEW)
+        samples = self._reports.samples(report_id, sample_filter, SampleOrder.REVIEW)
         async for chunk in zip_samples(self._store, samples, self._now()):
             yield chunk
 
     async def suspects(
-        self, report_id: UUID, wanted: SuspectFilter, page: PageRequest[SuspectKey]
+        self, report_id: UUID, suspect_filter: SuspectFilter, page: PageRequest[SuspectKey]
     ) -> Page[SuspectedLabel, SuspectKey]:
         """A page of the suspected labels, highest score first."""
         await self._reports.get(report_id)
         async with self._sessions.begin() as session:
-            found = await SuspectRows(session).list(report_id, wanted, page)
+            found = await SuspectRows(session).list(report_id, suspect_filter, page)
         return page.cut(found, lambda label: label.key)

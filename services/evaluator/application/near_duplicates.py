@@ -72,11 +72,11 @@ def find_near_duplicates(
             matches = np.flatnonzero(sorted_band[step:] == sorted_band[:-step])
             if not len(matches):
                 break
-            one, other = order[matches], order[matches + step]
-            contradict = labels_M[one] != labels_M[other]
-            one, other = one[contradict], other[contradict]
-            distance = np.bitwise_count(words_M4[one] ^ words_M4[other]).sum(axis=1, dtype=np.int64)
-            for group, twin in ((one, other), (other, one)):
+            left, right = order[matches], order[matches + step]
+            contradict = labels_M[left] != labels_M[right]
+            left, right = left[contradict], right[contradict]
+            distance = np.bitwise_count(words_M4[left] ^ words_M4[right]).sum(axis=1, dtype=np.int64)
+            for group, twin in ((left, right), (right, left)):
                 # Within a step a group occurs at most once on either side, so no assignment is lost.
                 nearer = distance < nearest_M[group]
                 nearest_M[group[nearer]] = distance[nearer]

@@ -63,10 +63,10 @@ class RelabelMarks:
         async with self._sessions.begin() as session:
             return _found(await MarkRows(session).get(mark_id), mark_id)
 
-    async def list(self, wanted: MarkFilter, page: PageRequest[MarkKey]) -> Page[Mark, MarkKey]:
+    async def list(self, mark_filter: MarkFilter, page: PageRequest[MarkKey]) -> Page[Mark, MarkKey]:
         """A page of marks, newest first."""
         async with self._sessions.begin() as session:
-            found = await MarkRows(session).list(wanted, page)
+            found = await MarkRows(session).list(mark_filter, page)
         return page.cut(found, lambda mark: MarkKey(mark.create_time, mark.id))
 
     async def delete(self, mark_id: UUID) -> None:
@@ -81,11 +81,11 @@ class RelabelMarks:
                 )
             await MarkRows(session).delete(mark_id)
 
-    async def batches(self, wanted: MarkFilter) -> AsyncIterator[Sequence[Mark]]:
+    async def batches(self, mark_filter: MarkFilter) -> AsyncIterator[Sequence[Mark]]:
         """All marks that the filter keeps, newest first, in batches."""
         after: MarkKey | None = None
         while True:
-            page = await self.list(wanted, PageRequest(_BATCH, after))
+            page = await self.list(mark_filter, PageRequest(_BATCH, after))
             yield page.items
             after = page.last_key
             if after is None:

@@ -40,13 +40,13 @@ class Reports:
             return MeasuredReport.of(await existing_report(session, report_id))
 
     async def list(
-        self, wanted: ReportFilter, page: PageRequest[ReportKey]
+        self, report_filter: ReportFilter, page: PageRequest[ReportKey]
     ) -> Page[MeasuredReport, ReportKey]:
         """A page of reports, newest first."""
         async with self._sessions.begin() as session:
-            if wanted.comparable_with is not None:
-                await existing_report(session, wanted.comparable_with)
-            found = await ReportRows(session).list(wanted, page)
+            if report_filter.comparable_with is not None:
+                await existing_report(session, report_filter.comparable_with)
+            found = await ReportRows(session).list(report_filter, page)
         return page.cut(
             [MeasuredReport.of(report) for report in found],
             lambda measured: ReportKey(measured.report.create_time, measured.report.id),
@@ -55,7 +55,7 @@ class Reports:
     async def list_samples(
         self,
         report_id: UUID,
-        wanted: SampleFilter,
+        sample_filter: SampleFilter,
         order: SampleOrder,
         page: PageRequest[SampleKey],
     ) -> Page[StoredSample, SampleKey]:
@@ -63,20 +63,20 @@ class Reports:
         async with self._sessions.begin() as session:
             report = await existing_report(session, report_id)
             found = await SampleRows(session).list(
-                report_id, wanted, order, page, threshold=report.header.confidence_threshold
+                report_id, sample_filter, order, page, threshold=report.header.confidence_threshold
             )
         return Page.cut(found, page.size)
 
     async def samples(
-        self, report_id: UUID, wanted: SampleFilter, order: SampleOrder
+        self, report_id: UUID, sample_filter: SampleFilter, order: SampleOrder
     ) -> AsyncIterator[StoredSample]:
         """All samples that the filter keeps."""
-        async for batch in self.sample_batches(report_id, wanted, order):
+        async for batch in self.sample_batches(report_id, sample_filter, order):
             for sample in batch:
                 yield sample
 
     async def sample_batches(
-        self, report_id: UUID, wanted: SampleFilter, order: SampleOrder
+        self, report_id: UUID, sample_filter: SampleFilter, order: SampleOrder
     ) -> AsyncIterator[Sequence[StoredSample]]:
         """All samples that the filter keeps, in batches that are not empty.
 
@@ -84,7 +84,7 @@ class Reports:
         """
         after: SampleKey | None = None
         while True:
-            page = await self.list_samples(report_id, wanted, order, PageRequest(_BATCH, after))
+            page = await self.list_samples(report_id, sample_filter, order, PageRequest(_BATCH, after))
             if page.items:
                 yield page.items
             after = page.last_key
@@ -112,7 +112,7 @@ class Reports:
         async with self._sessions.begin() as session:
             rows = ReportRows(session)
             if await rows.is_deleted_task(header.task):
-                raise LeaseLost(f"{header.task} was deleted; nobody wants its report", task=header.task)
+                raise LeaseLost(f"{header.task} was deleted; its report is not accepted", task=header.task)
             tally = Tally(header.code_list, header.confidence_threshold)
             report = EvaluationReport(uuid4(), header, self._now(), tally.counts())
             existing = await self._claim(rows, report)
@@ -141,7 +141,7 @@ class Reports:
             if existing.header.fencing_token == report.header.fencing_token:
                 return existing
             if existing.header.fencing_token > report.header.fencing_token:
-                raise LeaseLost(f"{report.header.job} was given to somebody else", job=report.header.job)
+                raise LeaseLost(f"{report.header.job} was leased to another worker", job=report.header.job)
             await rows.delete(existing.id)
         return None
 

@@ -215,11 +215,11 @@ def _points(
     samples = sum(kept)
     return tuple(
         ThresholdPoint(
-            precision=_share(right, said),
-            recall=_share(right, samples),
-            to_human=_share(samples - left, samples),
+            precision=_share(hits, predictions),
+            recall=_share(hits, samples),
+            to_human=_share(samples - remaining, samples),
         )
-        for right, said, left in zip(*map(_reaching, (correct, predicted, kept)), strict=True)
+        for hits, predictions, remaining in zip(*map(_reaching, (correct, predicted, kept)), strict=True)
     )
 
 

@@ -60,7 +60,7 @@ class RelabelServicer(rpc_grpc.RelabelServiceServicer):
     async def ExportRelabelMarks(
         self, request: rpc.ExportRelabelMarksRequest, _: Context
     ) -> AsyncIterator[HttpBody]:
-        wanted = wire.mark_filter(request)
+        mark_filter = wire.mark_filter(request)
         if request.format == rpc.RELABEL_FORMAT_JSON_LINES:
             content_type, header, rows = "application/jsonl", b"", wire.json_lines
         elif request.format in {rpc.RELABEL_FORMAT_UNSPECIFIED, rpc.RELABEL_FORMAT_CSV}:
@@ -69,7 +69,7 @@ class RelabelServicer(rpc_grpc.RelabelServiceServicer):
             raise FilterInvalid.of(Violation("format", "INVALID", f"{request.format} is no format"))
         # Sent first, so that an empty list has a content type too.
         yield HttpBody(content_type=content_type, data=header)
-        async for batch in self._marks.batches(wanted):
+        async for batch in self._marks.batches(mark_filter):
             yield HttpBody(content_type=content_type, data=rows(batch))
 
     async def ApplyRelabelMarks(

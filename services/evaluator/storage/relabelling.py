@@ -55,19 +55,19 @@ class MarkRows:
         """Delete the mark."""
         await self._session.execute(sa.delete(mark_table).where(mark_table.c.id == mark_id))
 
-    async def list(self, wanted: MarkFilter, page: PageRequest[MarkKey]) -> Sequence[Mark]:
+    async def list(self, mark_filter: MarkFilter, page: PageRequest[MarkKey]) -> Sequence[Mark]:
         """The rows of a page of marks, newest first."""
         query = (
             sa.select(mark_table)
             .order_by(mark_table.c.create_time.desc(), mark_table.c.id.desc())
             .limit(page.limit)
         )
-        if wanted.data_path:
-            query = query.where(mark_table.c.data_path == wanted.data_path)
-        if wanted.state is not None:
-            query = query.where(mark_table.c.state == int(wanted.state))
-        if wanted.report_id is not None:
-            query = query.where(mark_table.c.report_id == wanted.report_id)
+        if mark_filter.data_path:
+            query = query.where(mark_table.c.data_path == mark_filter.data_path)
+        if mark_filter.state is not None:
+            query = query.where(mark_table.c.state == int(mark_filter.state))
+        if mark_filter.report_id is not None:
+            query = query.where(mark_table.c.report_id == mark_filter.report_id)
         if page.after is not None:
             key = sa.tuple_(mark_table.c.create_time, mark_table.c.id)
             query = query.where(

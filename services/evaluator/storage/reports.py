@@ -45,27 +45,29 @@ class ReportRows:
         row = found.one_or_none()
         return None if row is None else _to_report(row)
 
-    async def list(self, wanted: ReportFilter, page: PageRequest[ReportKey]) -> Sequence[EvaluationReport]:
+    async def list(
+        self, report_filter: ReportFilter, page: PageRequest[ReportKey]
+    ) -> Sequence[EvaluationReport]:
         """The rows of a page of reports, newest first."""
         query = (
             sa.select(report_table)
             .order_by(report_table.c.create_time.desc(), report_table.c.id.desc())
             .limit(page.limit)
         )
-        if wanted.task:
-            query = query.where(report_table.c.task == wanted.task)
-        if wanted.model_version:
-            query = query.where(report_table.c.model_version == wanted.model_version)
-        if wanted.kind is not None:
-            query = query.where(report_table.c.kind == int(wanted.kind))
-        if wanted.comparable_with is not None:
+        if report_filter.task:
+            query = query.where(report_table.c.task == report_filter.task)
+        if report_filter.model_version:
+            query = query.where(report_table.c.model_version == report_filter.model_version)
+        if report_filter.kind is not None:
+            query = query.where(report_table.c.kind == int(report_filter.kind))
+        if report_filter.comparable_with is not None:
             other = report_table.alias()
-            query = query.join(other, other.c.id == wanted.comparable_with).where(
+            query = query.join(other, other.c.id == report_filter.comparable_with).where(
                 report_table.c.id != other.c.id,
                 report_table.c.data_paths.overlap(other.c.data_paths),
                 _classes(report_table).overlap(_classes(other)),
             )
-        if wanted.official:
+        if report_filter.official:
             query = query.where(report_table.c.id == _official_of(report_table))
         if page.after is not None:
             key = sa.tuple_(report_table.c.create_time, report_table.c.id)

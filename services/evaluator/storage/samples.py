@@ -99,7 +99,7 @@ class SampleRows:
     async def list(
         self,
         report_id: UUID,
-        wanted: SampleFilter,
+        sample_filter: SampleFilter,
         order: SampleOrder,
         page: PageRequest[SampleKey],
         *,
@@ -110,23 +110,23 @@ class SampleRows:
         A page reads about as many rows as it returns: an index has the samples of one verdict in the order of
         their confidence or in its reverse. So a page by confidence merges one read per verdict.
         """
-        query = _filtered(report_id, wanted)
+        query = _filtered(report_id, sample_filter)
         if order is SampleOrder.FILE:
-            verdicts = [int(verdict) for verdict in wanted.verdicts]
+            verdicts = [int(verdict) for verdict in sample_filter.verdicts]
             query = query.where(sample_table.c.verdict.in_(verdicts)).order_by(*_BY_FILE)
-            if wanted.below_threshold:
+            if sample_filter.below_threshold:
                 query = query.where(sample_table.c.confidence < threshold)
             if page.after is not None:
                 key = (page.after.true_code, page.after.file, page.after.ordinal)
                 query = query.where(_follows(_BY_FILE, key))
             return await self._rows(query, page.limit)
         found: list[tuple[SampleKey, StoredSample]] = []
-        for verdict in wanted.verdicts:
+        for verdict in sample_filter.verdicts:
             if order is SampleOrder.REVIEW and len(found) >= page.limit:
                 break
             of_verdict = _of_verdict(query, verdict, order, page.after)
             if of_verdict is not None:
-                if wanted.below_threshold:
+                if sample_filter.below_threshold:
                     of_verdict = of_verdict.where(_by_confidence(verdict, "<", threshold))
                 found += await self._rows(of_verdict, page.limit)
         # The sort is stable: within a verdict the order of the index stays.
@@ -146,14 +146,14 @@ class SampleRows:
         ]
 
 
-def _filtered(report_id: UUID, wanted: SampleFilter) -> sa.Select[Any]:
+def _filtered(report_id: UUID, sample_filter: SampleFilter) -> sa.Select[Any]:
     query = sa.select(sample_table).where(sample_table.c.report_id == report_id)
-    if wanted.true_code:
-        query = query.where(sample_table.c.true_code == wanted.true_code)
-    if wanted.predicted_code:
-        query = query.where(sample_table.c.predicted_code == wanted.predicted_code)
-    if wanted.decided_by is not None:
-        query = query.where(sample_table.c.decided_by == int(wanted.decided_by))
+    if sample_filter.true_code:
+        query = query.where(sample_table.c.true_code == sample_filter.true_code)
+    if sample_filter.predicted_code:
+        query = query.where(sample_table.c.predicted_code == sample_filter.predicted_code)
+    if sample_filter.decided_by is not None:
+        query = query.where(sample_table.c.decided_by == int(sample_filter.decided_by))
     return query
 
 

@@ -58,7 +58,7 @@ class SuspectRows:
         )
 
     async def list(
-        self, report_id: UUID, wanted: SuspectFilter, page: PageRequest[SuspectKey]
+        self, report_id: UUID, suspect_filter: SuspectFilter, page: PageRequest[SuspectKey]
     ) -> Sequence[SuspectedLabel]:
         """The rows of a page of suspected labels, highest score first."""
         query = (
@@ -67,10 +67,10 @@ class SuspectRows:
             .order_by(suspect_table.c.score.desc(), suspect_table.c.ordinal, suspect_table.c.suspicion)
             .limit(page.limit)
         )
-        if wanted.true_code:
-            query = query.where(suspect_table.c.true_code == wanted.true_code)
-        if wanted.suspicion is not None:
-            query = query.where(suspect_table.c.suspicion == int(wanted.suspicion))
+        if suspect_filter.true_code:
+            query = query.where(suspect_table.c.true_code == suspect_filter.true_code)
+        if suspect_filter.suspicion is not None:
+            query = query.where(suspect_table.c.suspicion == int(suspect_filter.suspicion))
         if page.after is not None:
             after = page.after
             # The score descends and the rest ascends, so one comparison of rows is not enough.
