@@ -3,19 +3,13 @@
 from loupe.evaluator.v1 import comparison_pb2
 
 from services.evaluator.domain.comparison import Change, Changes, ComparedSample, Comparison
-from services.evaluator.domain.errors import FilterInvalid
 from services.evaluator.wire.sample_results import stored_sample
-from services.kit.errors import Violation
+from services.evaluator.wire.values import optional_enum
 
 
 def change_filter(number: int) -> Change | None:
     """The change that a request asks for; None for all."""
-    try:
-        return Change(number) if number else None
-    except ValueError as error:
-        raise FilterInvalid.of(
-            Violation("change", "INVALID", f"{error}; take one of the contract's")
-        ) from error
+    return optional_enum(Change, number, "change")
 
 
 def comparison(value: Comparison) -> comparison_pb2.Comparison:

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from loupe.evaluator.v1 import relabel_pb2
 from loupe.evaluator.v1 import relabel_service_pb2 as rpc
 
-from services.evaluator.domain.errors import FilterInvalid
 from services.evaluator.domain.relabelling import Mark, MarkFilter, MarkState
 from services.evaluator.wire.names import report_id
 from services.evaluator.wire.spreadsheet import escape_formulas
-from services.kit.errors import Violation
+from services.evaluator.wire.values import optional_enum
 
 _COLUMNS = (
     "data_path",
@@ -31,13 +30,11 @@ _COLUMNS = (
 
 def mark_filter(request: rpc.ListRelabelMarksRequest | rpc.ExportRelabelMarksRequest) -> MarkFilter:
     """The marks that a request asks for."""
-    try:
-        state = MarkState(request.state) if request.state else None
-    except ValueError as error:
-        raise FilterInvalid.of(
-            Violation("state", "INVALID", f"{error}; take one of the contract's")
-        ) from error
-    return MarkFilter(request.data_path, state, report_id(request.report) if request.report else None)
+    return MarkFilter(
+        data_path=request.data_path,
+        state=optional_enum(MarkState, request.state, "state"),
+        report_id=report_id(request.report) if request.report else None,
+    )
 
 
 def mark(value: Mark) -> relabel_pb2.RelabelMark:

@@ -21,6 +21,7 @@ from services.evaluator.domain.metrics import (
 )
 from services.evaluator.domain.report import PixelCounts, ReportHeader, ReportKind, TrainingOverlap
 from services.evaluator.wire.names import report_id
+from services.evaluator.wire.values import optional_enum
 from services.kit.errors import Violation
 
 MAX_THRESHOLDS = 101
@@ -33,7 +34,7 @@ def report_filter(request: report_service_pb2.ListReportsRequest) -> ReportFilte
     return ReportFilter(
         task=request.task,
         model_version=request.model_version,
-        kind=ReportKind(request.kind) if request.kind else None,
+        kind=optional_enum(ReportKind, request.kind, "kind"),
         comparable_with=report_id(request.comparable_with) if request.comparable_with else None,
         official=request.official,
     )

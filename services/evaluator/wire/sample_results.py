@@ -14,6 +14,7 @@ from services.evaluator.domain.report import (
     Verdict,
 )
 from services.evaluator.domain.suspicion import SuspectedLabel, SuspectFilter, Suspicion
+from services.evaluator.wire.values import optional_enum
 from services.kit.errors import Violation
 
 
@@ -21,18 +22,13 @@ def sample_filter(
     request: report_service_pb2.ListSampleResultsRequest | rpc.DownloadSampleResultsRequest,
 ) -> SampleFilter:
     """The samples that a request asks for."""
-    try:
-        return SampleFilter(
-            true_code=request.true_code,
-            predicted_code=request.predicted_code,
-            verdict=Verdict(request.verdict) if request.verdict else None,
-            decided_by=DecidedBy(request.decided_by) if request.decided_by else None,
-            below_threshold=request.below_threshold,
-        )
-    except ValueError as error:
-        raise FilterInvalid.of(
-            Violation("verdict", "INVALID", f"{error}; take one of the contract's")
-        ) from error
+    return SampleFilter(
+        true_code=request.true_code,
+        predicted_code=request.predicted_code,
+        verdict=optional_enum(Verdict, request.verdict, "verdict"),
+        decided_by=optional_enum(DecidedBy, request.decided_by, "decided_by"),
+        below_threshold=request.below_threshold,
+    )
 
 
 def sample_order(text: str) -> SampleOrder:
@@ -102,13 +98,7 @@ def stored_sample(sample: StoredSample) -> report_pb2.SampleResult:
 
 def suspect_filter(request: rpc.ListSuspectedLabelsRequest) -> SuspectFilter:
     """The suspected labels that a request asks for."""
-    try:
-        suspicion = Suspicion(request.suspicion) if request.suspicion else None
-    except ValueError as error:
-        raise FilterInvalid.of(
-            Violation("suspicion", "INVALID", f"{error}; take one of the contract's")
-        ) from error
-    return SuspectFilter(request.true_code, suspicion)
+    return SuspectFilter(request.true_code, optional_enum(Suspicion, request.suspicion, "suspicion"))
 
 
 def suspected_label(value: SuspectedLabel) -> rpc.SuspectedLabel:
