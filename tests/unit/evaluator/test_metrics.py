@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import binomtest
+from services.vision.truth import Agreement, agreement
 from sklearn import metrics as reference
 
 from services.evaluator.domain.metrics import (
@@ -22,7 +23,6 @@ from services.evaluator.domain.metrics import (
 )
 from services.evaluator.domain.report import ANY_DEFECT, PixelCounts
 from services.vision.networks import _torchvision_models
-from services.vision.truth import Agreement, agreement
 
 # torchmetrics imports torchvision, which beside a CPU torch is imported with help only.
 _torchvision_models()
@@ -173,7 +173,9 @@ def test_the_threshold_view_is_scikit_learns_at_every_threshold(rows, thresholds
     """E2: predictions under the threshold count as not made; what is kept is judged alone."""
     view = thresholds_of(rows, thresholds)
     if not rows:
-        nothing = {(its.precision, its.recall, its.to_human) for its in (*view.overall, *view.per_code[0])}
+        nothing = {
+            (item.precision, item.recall, item.to_human) for item in (*view.overall, *view.per_code[0])
+        }
         assert nothing == {(None, None, None)}
         return
     true, predicted = ([row[side] for row in rows] for side in (0, 1))
@@ -189,7 +191,7 @@ def test_the_threshold_view_is_scikit_learns_at_every_threshold(rows, thresholds
             assert nan_for_none((point.precision, point.recall)) == pytest.approx(
                 (precision[code], recall[code]), nan_ok=True
             )
-            of_code = np.array([its == CODES[code] for its in true], bool)
+            of_code = np.array([true_code == CODES[code] for true_code in true], bool)
             if support[code]:
                 assert point.to_human == pytest.approx(1 - kept[of_code].mean())
             else:

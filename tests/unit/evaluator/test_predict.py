@@ -58,14 +58,14 @@ def carry_out(trained, what: str, **work) -> RecordingChannel:
 
 
 def rows_of(channel: RecordingChannel) -> list[dict]:
-    return [row for its in channel.of("samples") for row in its["samples"]]
+    return [row for item in channel.of("samples") for row in item["samples"]]
 
 
 def test_evaluation_judges_the_validation_side_and_nothing_else(trained):
     """E1: a training sample in the report would flatter the model. E3: what was set aside is listed."""
     channel = carry_out(trained, "evaluate", split_key=trained.split_key)
     rows = rows_of(channel)
-    expected = {its["name"] for its in trained.split if its["side"] == "validation"}
+    expected = {item["name"] for item in trained.split if item["side"] == "validation"}
     assert {row["name"] for row in rows if row["outcome"] == "PREDICTED"} == expected
     others = {row["name"]: (row["outcome"], row["reason"]) for row in rows if row["outcome"] != "PREDICTED"}
     assert others == {
@@ -102,7 +102,7 @@ def test_a_split_the_weights_were_not_trained_on_is_refused(trained):
 def test_a_question_bank_has_a_row_for_every_sample(trained):
     """P5: a decode fault in one is a row in the report, not the end of the task."""
     rows = rows_of(carry_out(trained, "predict", manifests=[trained.manifest], filter_resolution=True))
-    assert sorted(row["name"] for row in rows) == sorted(its["name"] for its in trained.split)
+    assert sorted(row["name"] for row in rows) == sorted(item["name"] for item in trained.split)
     unfiltered = rows_of(carry_out(trained, "predict", manifests=[trained.manifest], filter_resolution=False))
     tiny = next(row for row in unfiltered if row["name"] == "SPOT/tiny.png")
     assert tiny["outcome"] == "UNREADABLE"
@@ -148,7 +148,7 @@ def test_results_come_in_the_order_of_the_samples(trained):
         batch_size=16,
         stop_if_asked=lambda: None,
     )
-    assert [its.sample for its in results] == samples
+    assert [item.sample for item in results] == samples
 
 
 @pytest.mark.parametrize("change", [{"confidence_threshold": 1.5}, {"batch_size": -1}, {"manifests": None}])
@@ -249,12 +249,12 @@ def test_s3_a_region_tells_an_ordinary_code_too_and_confidences_go_on_adding_up_
         )
         for segments in (True, False)
     }
-    for its, alone in zip(found[True], found[False], strict=True):
-        assert (its.predicted, its.decided_by, alone.decided_by) == ("SPOT", "region", "softmax")
-        assert sum(score for _, score in its.ranked) == pytest.approx(1)
-        assert sorted(code for code, _ in its.ranked) == ["RING", "SPOT"]
+    for item, alone in zip(found[True], found[False], strict=True):
+        assert (item.predicted, item.decided_by, alone.decided_by) == ("SPOT", "region", "softmax")
+        assert sum(score for _, score in item.ranked) == pytest.approx(1)
+        assert sorted(code for code, _ in item.ranked) == ["RING", "SPOT"]
         of_region = 32 * 32 / (32 * 32 + 200)
-        assert its.confidence == pytest.approx(of_region + (1 - of_region) * dict(alone.ranked)["SPOT"])
+        assert item.confidence == pytest.approx(of_region + (1 - of_region) * dict(alone.ranked)["SPOT"])
 
 
 def test_p1_the_classifier_can_look_alone(segmented):
