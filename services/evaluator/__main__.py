@@ -4,19 +4,17 @@ import os
 from pathlib import Path
 
 from services.audit import RegistryAuditor
-from services.evaluator import consumers, server
-from services.evaluator.application import ReportLibrary
-from services.evaluator.collecting import PredictedMasks
-from services.evaluator.comparing import server as comparing
-from services.evaluator.comparing.application import Comparisons
-from services.evaluator.drilldown import server as drilldown
-from services.evaluator.drilldown.application import DrillDown
-from services.evaluator.drilldown.pictures import Pictures
-from services.evaluator.exporting.application import Exports
-from services.evaluator.relabelling import server as relabelling
-from services.evaluator.relabelling.application import RelabelMarks
-from services.evaluator.relabelling.registry import DataPaths, mask_codes_from
+from services.evaluator import consumers
+from services.evaluator.application.collecting import PredictedMasks
+from services.evaluator.application.comparing import Comparisons
+from services.evaluator.application.drilldown import DrillDown
+from services.evaluator.application.exporting import ReportExports
+from services.evaluator.application.pictures import Pictures
+from services.evaluator.application.relabelling import RelabelMarks
+from services.evaluator.application.reports import Reports
+from services.evaluator.server.services import services
 from services.evaluator.settings import Settings
+from services.evaluator.wire.registry import RegistryClient, mask_codes_from
 from services.identity import token_verifier
 from services.kit import settings as kit_settings
 from services.kit import telemetry
@@ -35,14 +33,14 @@ _SWEEP_S = 6 * 3600.0
 
 
 async def main(process: Process) -> None:
-    """The composition of the report service."""
+    """Read the settings and serve."""
     settings = kit_settings.load(Settings, os.environ)
     telemetry.configure("evaluator", settings.log_level)
     await serve(process, settings)
 
 
 async def serve(process: Process, settings: Settings) -> GrpcServer:
-    """Open what the service consists of; the server comes last."""
+    """Open everything in order; the server comes last, so that it answers only when all of it works."""
     database = await process.enter(Database(settings.database_url, "evaluator"))
     revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migration")
     messaging = await process.enter(await Messaging.connect(settings.nats_url, name="evaluator"))
@@ -53,38 +51,42 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             credentials=settings.tls.channel_credentials(),
         )
     )
-    # No bucket of its own: who imports the samples makes it.
+    # The bucket is made by the registry.
     store = await process.enter(ObjectStore(settings.objects, threads=16))
     now = SystemClock().now
-    library = ReportLibrary(database.sessions, now)
-    stored = PictureStore(store, now)
-    pictures = Pictures(stored)
+    reports = Reports(database.sessions, now)
+    picture_store = PictureStore(store, now)
+    pictures = Pictures(picture_store)
+    masks = PredictedMasks(database.sessions, store, now)
+    process.background(
+        "old pictures",
+        every(_SWEEP_S, lambda: retry_transient(picture_store.sweep, what="sweeping pictures")),
+    )
+    process.background(
+        "orphaned masks", every(_SWEEP_S, lambda: retry_transient(masks.sweep, what="sweeping masks"))
+    )
+    process.background(
+        "deleted tasks", lambda: consumers.follow_deleted_tasks(messaging, database.sessions, reports)
+    )
     samples = DrillDown(
-        library=library,
+        reports=reports,
         sessions=database.sessions,
         store=store,
         pictures=pictures,
         mask_codes=mask_codes_from(registry),
         now=now,
     )
-    process.background(
-        "old pictures", every(_SWEEP_S, lambda: retry_transient(stored.sweep, what="sweeping pictures"))
-    )
-    masks = PredictedMasks(database.sessions, store, now)
-    process.background(
-        "orphaned masks", every(_SWEEP_S, lambda: retry_transient(masks.sweep, what="sweeping masks"))
-    )
-    process.background(
-        "deleted tasks", lambda: consumers.follow_deleted_tasks(messaging, database.sessions, library)
-    )
     return await process.enter(
         GrpcServer(
             [
-                server.service(library, Exports(library, pictures.thumbnail)),
-                comparing.service(Comparisons(database.sessions)),
-                drilldown.service(samples, now),
-                relabelling.service(
-                    RelabelMarks(database.sessions, now), lambda token: DataPaths(registry, token)
+                *services(
+                    reports=reports,
+                    exports=ReportExports(reports, pictures.thumbnail),
+                    comparisons=Comparisons(database.sessions),
+                    samples=samples,
+                    marks=RelabelMarks(database.sessions, now),
+                    registry=lambda token: RegistryClient(registry, token),
+                    now=now,
                 ),
                 about("evaluator", revision),
             ],

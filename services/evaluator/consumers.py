@@ -1,11 +1,11 @@
-"""What the evaluator does when something happened elsewhere."""
+"""Consumers of the events of other services."""
 
 import asyncio
 
 from loupe.events.v1 import events_pb2
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.evaluator.application import ReportLibrary
+from services.evaluator.application.reports import Reports
 from services.kit.database import Sessions
 from services.kit.errors import NotFound
 from services.kit.messaging import Consumer, Message, Messaging
@@ -15,31 +15,31 @@ _STREAM_POLL_S = 1.0
 
 
 class DeletedTasks:
-    """Reports go with their task (T7)."""
+    """Deletes the reports of a deleted task (T7)."""
 
-    def __init__(self, library: ReportLibrary) -> None:
-        self._library = library
+    def __init__(self, reports: Reports) -> None:
+        self._reports = reports
 
     async def __call__(self, session: AsyncSession, message: Message) -> None:
-        """One change of a task's state."""
+        """Handle one change of the state of a task."""
         event = message.parse(events_pb2.TaskStateChanged)
         if event.deleted:
-            await self._library.forget_task(session, event.transition.task)
+            await self._reports.delete_of_task(session, event.transition.task)
 
 
-async def follow_deleted_tasks(messaging: Messaging, sessions: Sessions, library: ReportLibrary) -> None:
-    """Consume for ever; give it to `background`."""
+async def follow_deleted_tasks(messaging: Messaging, sessions: Sessions, reports: Reports) -> None:
+    """Consume until cancelled; run it with `Process.background`."""
     consumer = Consumer(
         messaging,
         sessions,
         stream="TASKS",
         durable=DURABLE,
         filter_subject="loupe.tasks.*.state",
-        handler=DeletedTasks(library),
+        handler=DeletedTasks(reports),
     )
     while True:
         try:
             await consumer.run()
         except NotFound:
-            # The stream is the scheduler's, which may start after us.
+            # The scheduler makes the stream, and may start after this service.
             await asyncio.sleep(_STREAM_POLL_S)

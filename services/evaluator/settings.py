@@ -1,4 +1,4 @@
-"""What the report service is told."""
+"""Settings of the report service."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from services.kit.tls import TlsSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Settings of the report service."""
+    """What the report service reads from the environment."""
 
     listen: str = setting("LOUPE_LISTEN", doc="host:port to serve at")
     database_url: str = setting(

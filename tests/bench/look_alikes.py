@@ -11,7 +11,7 @@ import torch
 from loupe.folders import read_folder
 from numpy.typing import NDArray
 
-from services.evaluator.worker.measuring.look_alikes import HASH_BITS
+from services.evaluator.application.near_duplicates import HASH_BITS
 from services.vision.images import decode
 from services.vision.perceptual import perceptual_hashes
 from services.vision.preprocessing import InputSpecification, resize

@@ -12,6 +12,7 @@ import json
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.scheduler.v1 import job_pb2
 from loupe.worker.v1 import event_pb2, order_pb2
 
+from services.evaluator.domain.metrics import measure_counts
 from services.evaluator.worker.child import Evaluator
-from services.evaluator.worker.measuring.metrics import measure
 from services.trainer.training.session import run
 from services.vision.images import FORMAT_OF_SUFFIX, UnusableImage, inspect
 from services.vision.pack import PackCache
@@ -158,16 +159,15 @@ def accuracy(options: argparse.Namespace) -> None:
             for result in batch.FromString(data).results
             if result.verdict != report_pb2.VERDICT_NONCONFORMING
         ]
-        result = measure(
-            [result.true_code for result in results], [result.predicted_code for result in results], codes
-        )
-        print(f"accuracy {result.accuracy:.4f} {result.accuracy_interval}")
-        print(f"macro recall {result.macro_recall:.4f}")
-        majority = max(its.support for its in result.per_code) / result.samples
-        print(f"largest class {majority:.4f} of {result.samples}")
-        for row in result.per_code:
+        counted = Counter((row.true_code, row.predicted_code) for row in results)
+        counts = [[counted[true, predicted] for predicted in codes] for true in codes]
+        measured = measure_counts(counts, codes)
+        print(f"accuracy {measured.accuracy:.4f} {measured.accuracy_interval}")
+        print(f"macro recall {measured.macro_recall:.4f}")
+        print(f"largest class {measured.majority_share:.4f} of {measured.samples}")
+        for row in measured.per_code:
             print(row.code, "support", row.support, "precision", row.precision, "recall", row.recall)
-        print(result.confusion)
+        print(measured.confusion)
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:

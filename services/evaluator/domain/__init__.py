@@ -1,1 +1,1 @@
-"""Reports as values: standard library and kit.errors only."""
+"""The rules of reports as values: standard library and `kit.errors` only."""

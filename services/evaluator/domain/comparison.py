@@ -1,21 +1,21 @@
-"""What became of the samples that two reports have in common, and whether it is more than chance (P2)."""
+"""Two reports compared over the samples that they have in common (P2)."""
 
 import enum
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import exp, lgamma, log
 
 from services.evaluator.domain.errors import NotComparable
-from services.evaluator.domain.report import Report, StoredSample, Verdict
+from services.evaluator.domain.report import EvaluationReport, StoredSample, Verdict
+from services.evaluator.domain.significance import holm, mcnemar_p
 
 SIGNIFICANCE = 0.05
-LEAST_CHANGED = 6
-"""Fewer changed samples prove nothing at SIGNIFICANCE, even if all went one way: 2 · 0.5⁵ is 0.0625."""
+MIN_CHANGED = 6
+"""Fewer changed samples are never significant, even if all changed in one direction: 2 · 0.5⁵ = 0.0625."""
 
 
 class Change(enum.IntEnum):
-    """What became of a sample that both reports judged."""
+    """How the verdicts of a sample differ between base and candidate."""
 
     REGRESSED = 1
     FIXED = 2
@@ -24,7 +24,7 @@ class Change(enum.IntEnum):
 
     @property
     def verdicts(self) -> tuple[Verdict, Verdict]:
-        """In base and in candidate."""
+        """The verdict in the base and in the candidate."""
         return _VERDICTS[self]
 
 
@@ -38,7 +38,7 @@ _CHANGES = {verdicts: change for change, verdicts in _VERDICTS.items()}
 
 
 class Conclusion(enum.IntEnum):
-    """What the changes prove."""
+    """Which model is better, if the difference is significant."""
 
     NO_DIFFERENCE_SHOWN = 1
     CANDIDATE_BETTER = 2
@@ -47,7 +47,7 @@ class Conclusion(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """How many samples changed, and how probable that is between equally good models."""
+    """How many samples changed, and how probable so uneven a split is between equally good models."""
 
     fixed: int
     regressed: int
@@ -55,72 +55,75 @@ class Changes:
     unchanged_wrong: int
     p_value: float
     adjusted_p_value: float
+    """Corrected for having tested several codes."""
 
     @property
     def conclusion(self) -> Conclusion:
-        """Of the adjusted p-value."""
+        """The conclusion from the adjusted p-value."""
         if self.adjusted_p_value >= SIGNIFICANCE:
             return Conclusion.NO_DIFFERENCE_SHOWN
         return Conclusion.CANDIDATE_BETTER if self.fixed > self.regressed else Conclusion.BASE_BETTER
 
     def sentence(self) -> tuple[str, str]:
-        """What it means, in English and Chinese."""
+        """The conclusion as a sentence, in English and Chinese."""
         changed, chance = self.fixed + self.regressed, _percent(self.adjusted_p_value)
         counts = f"{self.fixed} fixed against {self.regressed} regressed"
         counts_zh = f"修正 {self.fixed} 个、退步 {self.regressed} 个"
         if changed == 0:
             return "No sample changed between right and wrong.", "没有样本在判对与判错之间变化。"
-        told, told_zh = {
+        verdict, verdict_zh = {
             Conclusion.NO_DIFFERENCE_SHOWN: ("No difference is shown", "未显示差异"),
             Conclusion.CANDIDATE_BETTER: ("The candidate is better", "候选模型更好"),
             Conclusion.BASE_BETTER: ("The candidate is worse", "候选模型更差"),
         }[self.conclusion]
         why = f"of comparisons of equally good models, {chance} come out so uneven by chance"
         why_zh = f"两个同样好的模型相比，仅凭偶然出现这样悬殊结果的概率为 {chance}"
-        if changed < LEAST_CHANGED:
-            why = f"fewer than {LEAST_CHANGED} changed samples prove nothing, whichever way they went"
-            why_zh = f"变化样本少于 {LEAST_CHANGED} 个时，无论方向如何都不能说明问题"
-        return f"{told}: {counts}; {why}.", f"{told_zh}：{counts_zh}；{why_zh}。"
+        if changed < MIN_CHANGED:
+            why = f"fewer than {MIN_CHANGED} changed samples prove nothing, whichever way they went"
+            why_zh = f"变化样本少于 {MIN_CHANGED} 个时，无论方向如何都不能说明问题"
+        return f"{verdict}: {counts}; {why}.", f"{verdict_zh}：{counts_zh}；{why_zh}。"
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What two reports say of one sample; None where a report does not have it."""
+    """True code and verdict of one sample in two reports; None where a report does not have the sample."""
 
     base: tuple[str, Verdict] | None
-    """True code and verdict."""
     candidate: tuple[str, Verdict] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two reports side by side."""
+    """The counts of two reports over their common samples."""
 
-    base: Report
-    candidate: Report
+    base: EvaluationReport
+    candidate: EvaluationReport
     compared: int
+    """Samples that both reports judged under one true code; the following counts are of the others."""
     base_only: int
     candidate_only: int
     not_judged: int
+    """Nonconforming in at least one report."""
     relabelled: int
+    """The reports have different true codes."""
     overall: Changes
     per_code: Mapping[str, Changes]
-    """In the order of the candidate's codes, then those of the base alone."""
+    """The codes of the candidate in its order, then those of the base alone."""
 
     @property
     def base_only_codes(self) -> tuple[str, ...]:
-        """Codes that the candidate's list lacks."""
-        return _beyond(self.base, self.candidate)
+        """Codes of the base that the candidate does not have."""
+        return _codes_only_in(self.base, self.candidate)
 
     @property
     def candidate_only_codes(self) -> tuple[str, ...]:
-        """Codes that the base's list lacks."""
-        return _beyond(self.candidate, self.base)
+        """Codes of the candidate that the base does not have."""
+        return _codes_only_in(self.candidate, self.base)
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedSample:
-    """One sample in both reports."""
+    """One sample as both reports have it."""
 
     change: Change
     base: StoredSample
@@ -129,101 +132,79 @@ class ComparedSample:
 
 @dataclass(frozen=True, slots=True)
 class ComparedKey:
-    """A sample's place in the list of compared ones."""
+    """The key of a sample in the list of compared samples."""
 
     change: Change
     rank: float
-    """Minus the candidate's confidence."""
+    """The negative of the confidence in the candidate."""
     file: str
     ordinal: int
-    """In the candidate's report."""
+    """In the candidate."""
 
 
-def require_common_codes(base: Report, candidate: Report) -> None:
-    """NotComparable if the two classifiers know no code in common."""
-    known, other = (set(its.header.code_list[: its.header.num_of_classes]) for its in (base, candidate))
-    if not known & other:
+def require_common_codes(base: EvaluationReport, candidate: EvaluationReport) -> None:
+    """NotComparable if the classifiers of the two models have no code in common."""
+    base_codes, candidate_codes = set(base.header.classes), set(candidate.header.classes)
+    if not base_codes & candidate_codes:
         raise NotComparable(
-            f"{base.name} is of a model for {_some(known)}, {candidate.name} of one for {_some(other)}: "
+            f"{base.name} is of a model for {_some(base_codes)}, "
+            f"{candidate.name} of one for {_some(candidate_codes)}: "
             "they know no code in common, so neither can do better at the other's task",
             base=base.name,
             candidate=candidate.name,
         )
 
 
-def compare(base: Report, candidate: Report, pairs: Iterable[tuple[Pair, int]]) -> Comparison:
-    """Count what became of the samples; NotComparable if the reports have none in common."""
-    apart: Counter[str] = Counter()
+def compare(
+    base: EvaluationReport, candidate: EvaluationReport, pairs: Iterable[tuple[Pair, int]]
+) -> Comparison:
+    """Count the samples by how their verdicts changed; NotComparable if no sample was judged in both."""
+    excluded: Counter[str] = Counter()
     changes: dict[str, Counter[Change]] = {
         code: Counter() for code in dict.fromkeys((*candidate.header.code_list, *base.header.code_list))
     }
     for pair, count in pairs:
         if pair.base is None or pair.candidate is None:
-            apart["base" if pair.candidate is None else "candidate"] += count
+            excluded["base only" if pair.candidate is None else "candidate only"] += count
             continue
-        (code, before), (code_now, after) = pair.base, pair.candidate
-        change = _CHANGES.get((before, after))
+        (base_code, base_verdict), (candidate_code, candidate_verdict) = pair.base, pair.candidate
+        change = _CHANGES.get((base_verdict, candidate_verdict))
         if change is None:
-            apart["not judged"] += count
-        elif code != code_now:
-            apart["relabelled"] += count
+            excluded["not judged"] += count
+        elif base_code != candidate_code:
+            excluded["relabelled"] += count
         else:
-            changes[code][change] += count
+            changes[base_code][change] += count
     compared = sum(counted.total() for counted in changes.values())
     if compared == 0:
         raise NotComparable(
-            f"{base.name} and {candidate.name} have judged no sample in common: {apart['base']} samples are "
-            f"in the first alone, {apart['candidate']} in the second; predict one question bank with both",
+            f"{base.name} and {candidate.name} have judged no sample in common: "
+            f"{excluded['base only']} samples are in the first alone, "
+            f"{excluded['candidate only']} in the second; predict one question bank with both",
             base=base.name,
             candidate=candidate.name,
         )
-    p_values = {code: mcnemar_p(its[Change.FIXED], its[Change.REGRESSED]) for code, its in changes.items()}
+    p_values = {code: _p_value(counted) for code, counted in changes.items()}
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     total: Counter[Change] = sum(changes.values(), Counter())
-    overall_p = mcnemar_p(total[Change.FIXED], total[Change.REGRESSED])
+    overall_p = _p_value(total)
     return Comparison(
         base=base,
         candidate=candidate,
         compared=compared,
-        base_only=apart["base"],
-        candidate_only=apart["candidate"],
-        not_judged=apart["not judged"],
-        relabelled=apart["relabelled"],
+        base_only=excluded["base only"],
+        candidate_only=excluded["candidate only"],
+        not_judged=excluded["not judged"],
+        relabelled=excluded["relabelled"],
         overall=_changes(total, overall_p, overall_p),
-        per_code={code: _changes(its, p_values[code], adjusted[code]) for code, its in changes.items()},
+        per_code={
+            code: _changes(counted, p_values[code], adjusted[code]) for code, counted in changes.items()
+        },
     )
 
 
-def mcnemar_p(fixed: int, regressed: int) -> float:
-    """McNemar's exact test, two-sided: the binomial probability of so uneven a split, or a more uneven one.
-
-    Source: McNemar, Psychometrika 12 (1947) 153-157, with the binomial in place of the chi-squared.
-    """
-    if fixed == regressed:
-        return 1.0
-    changed, fewer = fixed + regressed, min(fixed, regressed)
-    # The tail from its greatest term down, in units of that term, until nothing is added any more.
-    term = tail = 1.0
-    for successes in range(fewer, 0, -1):
-        term *= successes / (changed - successes + 1)
-        tail += term
-        if term < tail * 1e-17:
-            break
-    greatest = lgamma(changed + 1) - lgamma(fewer + 1) - lgamma(changed - fewer + 1) - changed * log(2)
-    return min(1.0, 2 * exp(greatest) * tail)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Each p-value corrected for having made all these tests.
-
-    Source: Holm, Scandinavian Journal of Statistics 6 (1979) 65-70.
-    """
-    adjusted = [1.0] * len(p_values)
-    highest = 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = highest
-    return adjusted
+def _p_value(counted: Counter[Change]) -> float:
+    return mcnemar_p(counted[Change.FIXED], counted[Change.REGRESSED])
 
 
 def _changes(counted: Counter[Change], p_value: float, adjusted: float) -> Changes:
@@ -237,7 +218,7 @@ def _changes(counted: Counter[Change], p_value: float, adjusted: float) -> Chang
     )
 
 
-def _beyond(report: Report, other: Report) -> tuple[str, ...]:
+def _codes_only_in(report: EvaluationReport, other: EvaluationReport) -> tuple[str, ...]:
     return tuple(code for code in report.header.code_list if code not in other.header.code_list)
 
 

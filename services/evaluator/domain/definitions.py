@@ -1,11 +1,14 @@
-"""Every term of a report, defined once: the contract, the exports and the command line print these (E1)."""
+"""The definition of every figure of a report (E1). `metrics.py` computes them.
+
+RPCs, exports and the command line print these definitions; there are no others.
+"""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A term and what it means."""
+    """A term and its meaning."""
 
     id: str
     term: str

@@ -1,10 +1,10 @@
-"""What can be wrong with a wish about reports."""
+"""Why a request about reports is refused."""
 
 from services.kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
 
 
 class ReportNotFound(NotFound):
-    """There is no such report, or it went with its task."""
+    """There is no such report, or it was deleted with its task."""
 
     reason = "REPORT_NOT_FOUND"
 
@@ -16,36 +16,36 @@ class SampleResultNotFound(NotFound):
 
 
 class PictureUnreadable(FailedPrecondition):
-    """The bytes of a sample or of its mask are no image that can be drawn."""
+    """A sample or its mask cannot be decoded."""
 
     reason = "PICTURE_UNREADABLE"
 
 
 class NoMask(FailedPrecondition):
-    """There is nothing to draw over the sample."""
+    """The sample has neither a true nor a predicted mask."""
 
     reason = "NO_MASK"
 
 
 class LeaseLost(Aborted):
-    """A later lease of the job, or nobody, has the right to report (T6)."""
+    """The job was leased again, or its task was deleted: this report is not accepted (T6)."""
 
     reason = "LEASE_LOST"
 
 
 class ReportInvalid(InvalidArgument):
-    """A worker sent a report that contradicts itself."""
+    """The report that a worker sent contradicts itself."""
 
     reason = "REPORT_INVALID"
 
 
 class FilterInvalid(InvalidArgument):
-    """A listing was asked for something that there is not."""
+    """A filter, an order or an option has a value that does not exist."""
 
     reason = "FILTER_INVALID"
 
 
 class NotComparable(FailedPrecondition):
-    """Two reports that have nothing in common to compare."""
+    """Two reports have no code or no sample in common."""
 
     reason = "NOT_COMPARABLE"

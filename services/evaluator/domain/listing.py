@@ -1,4 +1,4 @@
-"""Which reports and samples are wanted, and where in their order a page begins."""
+"""Filters, orders and keys of the lists of reports and samples."""
 
 import enum
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from services.evaluator.domain.report import DecidedBy, ReportKind, Verdict
 
 @dataclass(frozen=True, slots=True)
 class ReportFilter:
-    """Keeps the reports that have all of what is set."""
+    """Keeps the reports that match all fields that are set."""
 
     task: str = ""
     model_version: str = ""
@@ -18,12 +18,12 @@ class ReportFilter:
     comparable_with: UUID | None = None
     """Only other reports that have a data path, and a code of the classifiers, in common with this one."""
     official: bool = False
-    """Of each version only the newest prediction over data that it was surely not trained with (P2, P7)."""
+    """Of each version only the newest prediction over data that it was not trained with (P2, P7)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportKey:
-    """A report's place in the listing, newest first."""
+    """The key of a report in the list, newest first."""
 
     create_time: datetime
     id: UUID
@@ -31,7 +31,7 @@ class ReportKey:
 
 @dataclass(frozen=True, slots=True)
 class SampleFilter:
-    """Keeps the samples that have all of what is set."""
+    """Keeps the samples that match all fields that are set."""
 
     true_code: str = ""
     predicted_code: str = ""
@@ -41,21 +41,21 @@ class SampleFilter:
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
-        """The verdicts that samples it keeps may have."""
-        wanted = set(Verdict) if self.verdict is None else {self.verdict}
+        """The verdicts that are possible among the samples that the filter keeps."""
+        possible = set(Verdict) if self.verdict is None else {self.verdict}
         if self.true_code and self.predicted_code:
-            right = self.true_code == self.predicted_code
-            wanted &= {Verdict.CORRECT if right else Verdict.MISJUDGED}
+            correct = self.true_code == self.predicted_code
+            possible &= {Verdict.CORRECT if correct else Verdict.MISJUDGED}
         elif self.predicted_code or self.below_threshold:
-            wanted -= {Verdict.NONCONFORMING}
-        return tuple(sorted(wanted))
+            possible -= {Verdict.NONCONFORMING}
+        return tuple(sorted(possible))
 
 
 class SampleOrder(enum.StrEnum):
-    """In which order samples are listed; as AIP-132 writes it."""
+    """The order of a list of samples, in the syntax of AIP-132."""
 
-    DESERVES_A_LOOK = ""
-    """By verdict, then rank, then file."""
+    REVIEW = ""
+    """By verdict, then rank, then file: what a user should check first comes first."""
     CONFIDENCE = "confidence"
     CONFIDENCE_DESC = "confidence desc"
     FILE = "file"
@@ -64,7 +64,7 @@ class SampleOrder(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SampleKey:
-    """A sample's place among its report's, in any order."""
+    """The key of a sample in a list, whatever its order."""
 
     verdict: Verdict
     rank: float
@@ -74,5 +74,5 @@ class SampleKey:
 
     @property
     def confidence(self) -> float:
-        """Which is what it ranks by."""
+        """The confidence; `SampleResult.rank` is it or its negative."""
         return abs(self.rank)

@@ -1,4 +1,4 @@
-"""Labels that may be wrong."""
+"""Labels that may be wrong: the model contradicts them with confidence, or a near-duplicate does (P4)."""
 
 import enum
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from services.evaluator.domain.report import PERCEPTUAL_HASH_BYTES, StoredSample
 
 
 class Suspicion(enum.IntEnum):
-    """Why. Stored by number."""
+    """Why a label is suspected. Stored by number."""
 
     CONFIDENTLY_WRONG = 1
     NEAR_DUPLICATE = 2
@@ -15,7 +15,7 @@ class Suspicion(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class SuspectFilter:
-    """Keeps the suspects that have all of what is set."""
+    """Keeps the suspected labels that match all fields that are set."""
 
     true_code: str = ""
     suspicion: Suspicion | None = None
@@ -23,11 +23,31 @@ class SuspectFilter:
 
 @dataclass(frozen=True, slots=True)
 class SuspectKey:
-    """A suspect's place in the listing: the most suspect first."""
+    """The key of a suspected label in the list, highest score first."""
 
     score: float
     ordinal: int
     suspicion: Suspicion
+
+
+@dataclass(frozen=True, slots=True)
+class HashedSample:
+    """A sample whose picture was hashed."""
+
+    ordinal: int
+    perceptual_hash: bytes
+    """PERCEPTUAL_HASH_BYTES long."""
+    true_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class NearDuplicate:
+    """A sample and the most similar one under another code, by their ordinals in the report."""
+
+    ordinal: int
+    twin_ordinal: int
+    distance: int
+    """Bits in which the perceptual hashes differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +57,27 @@ class SuspectedLabel:
     sample: StoredSample
     suspicion: Suspicion
     score: float
+    """In [0, 1]; the higher, the more probably the label is wrong."""
     usual_confidence: float
+    """Mean confidence in the suggested code over the samples that are labelled with it."""
     twin: StoredSample | None
-    """The nearest sample under another code, of a NEAR_DUPLICATE."""
+    """The most similar sample under another code; None unless NEAR_DUPLICATE."""
     distance: int
+    """Bits in which the perceptual hashes differ."""
 
     @property
     def key(self) -> SuspectKey:
-        """Its place."""
+        """The key in the list."""
         return SuspectKey(self.score, self.sample.ordinal, self.suspicion)
 
     @property
     def suggested_code(self) -> str:
-        """What its label may have to be."""
+        """The code that the sample may really have."""
         return self.sample.result.predicted_code if self.twin is None else self.twin.result.true_code
 
     @property
-    def told(self) -> tuple[str, str]:
-        """Why it is suspect, in English and Chinese."""
+    def explanation(self) -> tuple[str, str]:
+        """Why the label is suspected, in English and Chinese."""
         result, code = self.sample.result, self.suggested_code
         if self.twin is None:
             usual = f"{self.usual_confidence:.3f}"

@@ -12,12 +12,12 @@ from loupe.evaluator.v1.report_service_pb2_grpc import ReportServiceStub
 
 import services.evaluator
 from deploy.embedded.seaweed import ObjectStoreSettings
-from services.evaluator import server
-from services.evaluator.application import ReportLibrary
-from services.evaluator.comparing import server as comparing
-from services.evaluator.comparing.application import Comparisons
-from services.evaluator.drilldown.pictures import Pictures
-from services.evaluator.exporting.application import Exports
+from services.evaluator.application.comparing import Comparisons
+from services.evaluator.application.exporting import ReportExports
+from services.evaluator.application.pictures import Pictures
+from services.evaluator.application.reports import Reports
+from services.evaluator.server import comparison
+from services.evaluator.server import reports as server
 from services.kit import object_store as kit_object_store
 from services.kit.auth import RefusingVerifier, ServiceTokenVerifier
 from services.kit.database import Database
@@ -34,11 +34,11 @@ CODES = ("TPFIP", "TSAGG", "TPDPS")
 
 @dataclass(frozen=True)
 class ReportServiceUnderTest:
-    """The service over the wire, and its library beside it."""
+    """The service over the wire, and its use cases beside it."""
 
     stub: Any
     comparisons: Any
-    library: ReportLibrary
+    use_cases: Reports
     database: Database
     store: ObjectStore
     address: str
@@ -93,11 +93,13 @@ async def reports(
     async with Database(postgres_url, "evaluator") as database, _store(object_store_settings) as store:
         await database.migrate(Path(services.evaluator.__file__).with_name("migrations"))
         clock = SystemClock()
-        library = ReportLibrary(database.sessions, clock.now)
+        use_cases = Reports(database.sessions, clock.now)
         verifier = ServiceTokenVerifier(TOKEN, RefusingVerifier())
         served = [
-            server.service(library, Exports(library, Pictures(PictureStore(store, clock.now)).thumbnail)),
-            comparing.service(Comparisons(database.sessions)),
+            server.service(
+                use_cases, ReportExports(use_cases, Pictures(PictureStore(store, clock.now)).thumbnail)
+            ),
+            comparison.service(Comparisons(database.sessions)),
         ]
         grpc_server = GrpcServer(served, verifier=verifier, address="127.0.0.1:0")
         async with grpc_server:
@@ -106,7 +108,7 @@ async def reports(
                 yield ReportServiceUnderTest(
                     ReportServiceStub(channel),
                     ComparisonServiceStub(channel),
-                    library,
+                    use_cases,
                     database,
                     store,
                     address,

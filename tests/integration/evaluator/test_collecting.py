@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from loupe.evaluator.v1 import report_pb2
 
-from services.evaluator.collecting import PredictedMasks
+from services.evaluator.application.collecting import PredictedMasks
 from services.vision.masks import encode_labels
 from tests.integration.evaluator.conftest import ReportServiceUnderTest
 
@@ -49,5 +49,5 @@ async def test_t7_a_mask_goes_when_no_report_names_it_and_not_before(
     assert await left(timedelta(hours=1)) == {f"masks/{named}.png", f"masks/{orphan}.png", "masks/README.txt"}
     assert await left(timedelta(days=2)) == {f"masks/{named}.png", "masks/README.txt"}
     async with reports.database.sessions.begin() as session:
-        await reports.library.forget_task(session, "tasks/1")
+        await reports.use_cases.delete_of_task(session, "tasks/1")
     assert await left(timedelta(days=2)) == {"masks/README.txt"}

@@ -131,9 +131,9 @@ async def test_p2_compare_lists_what_changed(loupe: Installation, command: Comma
     """One fixed, one regressed, one as before."""
     base, candidate = await judged(loupe, bank, [A, A, B]), await judged(loupe, bank, [A, B, A])
     offered = (await command.json("compare", base))["reports"]
-    assert base not in {its["name"] for its in offered}
-    assert candidate in {its["name"] for its in offered}
-    assert {tuple(its["dataPaths"]) for its in offered} == {(bank,)}
+    assert base not in {item["name"] for item in offered}
+    assert candidate in {item["name"] for item in offered}
+    assert {tuple(item["dataPaths"]) for item in offered} == {(bank,)}
     assert candidate.removeprefix("reports/") in await command.text("compare", base)
     assert "McNemar" in await command.text("compare", base, candidate)
     for change, file in (("fixed", f"{A}/2.png"), ("regressed", f"{A}/1.png")):

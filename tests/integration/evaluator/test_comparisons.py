@@ -40,7 +40,7 @@ async def test_the_samples_of_two_reports_are_matched_by_path_file_and_content(
     assert overall.conclusion == comparison_pb2.CONCLUSION_CANDIDATE_BETTER
     assert "8 fixed against 1 regressed" in overall.message
     assert overall.message_zh
-    assert [its.code for its in answer.codes] == list(CODES)
+    assert [item.code for item in answer.codes] == list(CODES)
     # Three codes were looked at.
     assert answer.codes[0].changes.adjusted_p_value == pytest.approx(3 * overall.p_value)
 
@@ -56,16 +56,16 @@ async def test_the_samples_behind_the_counts_are_listed_page_by_page(reports: Re
         if not page.next_page_token:
             break
         request.page_token = page.next_page_token
-    assert [its.change for its in listed[:9]] == [REGRESSED, *[FIXED] * 8]
-    assert len({its.base.file for its in listed}) == len(listed) == 40
-    fixed = [its.candidate.confidence for its in listed if its.change == FIXED]
+    assert [item.change for item in listed[:9]] == [REGRESSED, *[FIXED] * 8]
+    assert len({item.base.file for item in listed}) == len(listed) == 40
+    fixed = [item.candidate.confidence for item in listed if item.change == FIXED]
     assert fixed == sorted(fixed, reverse=True)
-    assert all(its.base.file == its.candidate.file for its in listed)
+    assert all(item.base.file == item.candidate.file for item in listed)
     assert listed[0].base.name.startswith(base)
     only = comparison_service_pb2.ListComparedSamplesRequest(
         base=base, candidate=candidate, change=REGRESSED, true_code=A
     )
-    assert [its.base.file for its in (await reports.comparisons.ListComparedSamples(only)).samples] == [
+    assert [item.base.file for item in (await reports.comparisons.ListComparedSamples(only)).samples] == [
         f"{A}/000020.jpg"
     ]
     only.true_code = B
@@ -112,7 +112,7 @@ async def test_p2_what_a_report_can_be_compared_with_is_a_list(reports: ReportSe
     async def offered(name: str, **wanted: object) -> list[str]:
         request = report_service_pb2.ListReportsRequest(comparable_with=made[name], **wanted)
         answer = await reports.stub.ListReports(request)
-        return [key for its in answer.reports for key in made if made[key] == its.name]
+        return [key for item in answer.reports for key in made if made[key] == item.name]
 
     assert await offered("run") == ["validation"]
     assert await offered("validation") == ["elsewhere", "run"]

@@ -52,33 +52,33 @@ def mixed_results() -> list[report_pb2.SampleResult]:
 
 
 ORDERS: dict[str, Callable[[report_pb2.SampleResult], Any]] = {
-    "": lambda its: (
-        its.verdict,
-        {report_pb2.VERDICT_CORRECT: 1, report_pb2.VERDICT_MISJUDGED: -1}.get(its.verdict, 0)
-        * its.confidence,
+    "": lambda item: (
+        item.verdict,
+        {report_pb2.VERDICT_CORRECT: 1, report_pb2.VERDICT_MISJUDGED: -1}.get(item.verdict, 0)
+        * item.confidence,
     ),
-    "confidence": lambda its: its.confidence,
-    "confidence desc": lambda its: -its.confidence,
-    "file": lambda its: (its.true_code, its.file),
+    "confidence": lambda item: item.confidence,
+    "confidence desc": lambda item: -item.confidence,
+    "file": lambda item: (item.true_code, item.file),
 }
 FILTERS: dict[str, tuple[dict[str, object], Callable[[report_pb2.SampleResult], bool]]] = {
     "none": ({}, lambda _: True),
-    "code": ({"true_code": A}, lambda its: its.true_code == A),
+    "code": ({"true_code": A}, lambda item: item.true_code == A),
     "misjudged": (
         {"verdict": report_pb2.VERDICT_MISJUDGED},
-        lambda its: its.verdict == report_pb2.VERDICT_MISJUDGED,
+        lambda item: item.verdict == report_pb2.VERDICT_MISJUDGED,
     ),
     "cell": (
         {"true_code": A, "predicted_code": B},
-        lambda its: (its.true_code, its.predicted_code) == (A, B),
+        lambda item: (item.true_code, item.predicted_code) == (A, B),
     ),
     "way": (
         {"decided_by": report_pb2.DECIDED_BY_FEATURE_DISTANCE},
-        lambda its: its.decided_by == report_pb2.DECIDED_BY_FEATURE_DISTANCE,
+        lambda item: item.decided_by == report_pb2.DECIDED_BY_FEATURE_DISTANCE,
     ),
     "to a human": (
         {"below_threshold": True},
-        lambda its: its.verdict != report_pb2.VERDICT_NONCONFORMING and its.confidence < 0.5,
+        lambda item: item.verdict != report_pb2.VERDICT_NONCONFORMING and item.confidence < 0.5,
     ),
     "a contradiction": (
         {"true_code": A, "predicted_code": A, "verdict": report_pb2.VERDICT_MISJUDGED},
@@ -95,10 +95,10 @@ async def test_p4_every_order_and_filter_gives_each_sample_once_in_its_place(
     created = await reports.create(results, confidence_threshold=0.5)
     for (order, place), (wanted, keeps) in itertools.product(ORDERS.items(), FILTERS.values()):
         listed = await reports.samples(created.name, page_size=3, order_by=order, **wanted)
-        assert sorted(its.file for its in listed) == sorted(its.file for its in results if keeps(its))
-        places = [place(its) for its in listed]
+        assert sorted(item.file for item in listed) == sorted(item.file for item in results if keeps(item))
+        places = [place(item) for item in listed]
         assert places == sorted(places), (order, wanted)
-        assert all(its.name.startswith(f"{created.name}/sampleResults/") for its in listed)
+        assert all(item.name.startswith(f"{created.name}/sampleResults/") for item in listed)
 
 
 @pytest.mark.parametrize(
@@ -394,13 +394,13 @@ async def test_p4_labels_are_suspect_for_two_reasons_and_say_which(loupe: Instal
         job="jobs/suspects",
     )
     found = await suspects(loupe, created.name, page_size=1)
-    told = [(its.sample.file[-10:-4], its.suspicion, its.suggested_code) for its in found]
-    near, wrong = rpc.SUSPICION_NEAR_DUPLICATE, rpc.SUSPICION_CONFIDENTLY_WRONG
-    assert told == [("000000", near, B), ("000002", near, A), ("000002", wrong, A)]
-    assert [its.score for its in found] == pytest.approx([1 - 2 / 256, 1 - 2 / 256, 0.85])
+    listed = [(item.sample.file[-10:-4], item.suspicion, item.suggested_code) for item in found]
+    near_duplicate, wrong = rpc.SUSPICION_NEAR_DUPLICATE, rpc.SUSPICION_CONFIDENTLY_WRONG
+    assert listed == [("000000", near_duplicate, B), ("000002", near_duplicate, A), ("000002", wrong, A)]
+    assert [item.score for item in found] == pytest.approx([1 - 2 / 256, 1 - 2 / 256, 0.85])
     assert (found[0].distance, found[0].twin.file) == (2, f"{B}/000002.jpg")
     assert found[2].usual_confidence == pytest.approx(0.8)
-    assert all(its.message and its.message_zh for its in found)
+    assert all(item.message and item.message_zh for item in found)
     assert len(await suspects(loupe, created.name, true_code=B)) == 2
     assert len(await suspects(loupe, created.name, suspicion=wrong)) == 1
 

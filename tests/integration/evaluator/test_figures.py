@@ -13,7 +13,7 @@ from google.protobuf import json_format
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.registry.v1 import model_pb2
 
-from services.evaluator.exporting.application import MAX_PICTURES_OF_CODE
+from services.evaluator.application.exporting import MAX_PICTURES_OF_CODE
 from services.kit.errors import InvalidArgument, NotFound
 from tests.integration.evaluator.conftest import CODES, ReportServiceUnderTest, sample, set_aside
 
@@ -49,9 +49,9 @@ async def test_iou_is_of_all_pixels_and_absent_where_none_are_known(reports: Rep
 async def test_definitions_come_with_the_report(reports: ReportServiceUnderTest) -> None:
     """E1: the source's 准确率 means two things; whoever reads a number reads which, in either language."""
     report = await reports.create([sample(1, A, A)])
-    defined = {its.id: its for its in report.definitions}
+    defined = {item.id: item for item in report.definitions}
     assert "准确率" in defined["accuracy"].meaning
-    assert all(its.term and its.term_zh and its.meaning and its.meaning_zh for its in report.definitions)
+    assert all(item.term and item.term_zh and item.meaning and item.meaning_zh for item in report.definitions)
     listed = await reports.stub.ListReports(report_service_pb2.ListReportsRequest())
     assert not listed.reports[0].definitions
 
@@ -70,11 +70,11 @@ async def test_the_database_counts_what_each_threshold_leaves(reports: ReportSer
     request = report_service_pb2.GetThresholdCurvesRequest(name=report.name, thresholds=[0.9, 0.0, 0.5])
     curves = await reports.stub.GetThresholdCurves(request)
     assert list(curves.thresholds) == [0.0, 0.5, 0.9]
-    assert [its.precision for its in curves.overall.points] == pytest.approx([0.75, 0.75, 1.0])
-    assert [its.to_human for its in curves.overall.points] == pytest.approx([0, 0, 0.5])
+    assert [item.precision for item in curves.overall.points] == pytest.approx([0.75, 0.75, 1.0])
+    assert [item.to_human for item in curves.overall.points] == pytest.approx([0, 0, 0.5])
     of_a = curves.codes[0].points
-    assert [its.recall for its in of_a] == pytest.approx([2 / 3, 2 / 3, 1 / 3])
-    assert [its.to_human for its in of_a] == pytest.approx([0, 0, 2 / 3])
+    assert [item.recall for item in of_a] == pytest.approx([2 / 3, 2 / 3, 1 / 3])
+    assert [item.to_human for item in of_a] == pytest.approx([0, 0, 2 / 3])
     assert not curves.codes[2].points[0].HasField("recall")
     by_default = await reports.stub.GetThresholdCurves(
         report_service_pb2.GetThresholdCurvesRequest(name=report.name)
@@ -114,7 +114,7 @@ async def test_the_json_export_is_the_report_whole(reports: ReportServiceUnderTe
     kind, data = await exported(reports, report.name, report_service_pb2.REPORT_FORMAT_JSON)
     document = json.loads(data)
     listed = await reports.samples(report.name, order_by="file", page_size=500)
-    written = [json_format.ParseDict(its, report_pb2.SampleResult()) for its in document["sampleResults"]]
+    written = [json_format.ParseDict(item, report_pb2.SampleResult()) for item in document["sampleResults"]]
     assert written == listed
     assert document["sampleResults"][-1]["confidence"] == 0, "what is zero is written too"
     assert kind == "application/json"
@@ -195,7 +195,7 @@ async def test_the_html_export_needs_no_other_file_and_no_script(reports: Report
 
 
 @pytest.mark.parametrize(
-    ("overlap", "told"),
+    ("overlap", "sentences"),
     [
         (None, ("nobody looked", "不是正式的模型评估报告")),
         (
@@ -208,14 +208,14 @@ async def test_the_html_export_needs_no_other_file_and_no_script(reports: Report
     ],
 )
 async def test_p7_the_page_says_whether_its_data_was_trained_with(
-    reports: ReportServiceUnderTest, overlap: model_pb2.TrainingOverlap | None, told: tuple[str, ...]
+    reports: ReportServiceUnderTest, overlap: model_pb2.TrainingOverlap | None, sentences: tuple[str, ...]
 ) -> None:
     """P7: a page that is mailed about must not be taken for the official report."""
     report = await reports.create(
         [sample(1, A, A)], kind=report_pb2.REPORT_KIND_PREDICTION, training_overlap=overlap
     )
     _, data = await exported(reports, report.name, report_service_pb2.REPORT_FORMAT_HTML)
-    assert [words for words in told if words not in data.decode()] == []
+    assert [sentence for sentence in sentences if sentence not in data.decode()] == []
 
 
 async def test_a_report_of_nothing_is_a_page_too(reports: ReportServiceUnderTest) -> None:

@@ -14,7 +14,7 @@ from loupe.events.v1 import events_pb2
 from loupe.registry.v1 import dataset_service_pb2, identity_service_pb2
 from loupe.scheduler.v1 import task_pb2
 
-from services.evaluator.application import ReportLibrary
+from services.evaluator.application.reports import Reports
 from services.evaluator.consumers import DeletedTasks
 from services.kit.database import Database
 from services.kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
@@ -100,7 +100,7 @@ async def test_p6_a_second_word_on_a_sample_changes_its_mark(loupe: Installation
     first = await mark(loupe, report, 0)
     second = await mark(loupe, report, 0, code="OTHER")
     assert (second.name, second.right_code) == (first.name, "OTHER")
-    assert [its.right_code for its in await listed(loupe, report=report)] == ["OTHER"]
+    assert [item.right_code for item in await listed(loupe, report=report)] == ["OTHER"]
     await loupe.engineer.marks.DeleteRelabelMark(rpc.DeleteRelabelMarkRequest(name=first.name))
     assert await listed(loupe, report=report) == []
     with pytest.raises(NotFound):
@@ -120,7 +120,7 @@ async def test_p6_a_mark_that_cannot_be_applied_stays_open_and_says_why(loupe: I
     applied = await loupe.engineer.marks.ApplyRelabelMarks(
         rpc.ApplyRelabelMarksRequest(data_path=importer.path)
     )
-    by_file = {its.file: its for its in applied.marks}
+    by_file = {item.file: item for item in applied.marks}
     assert by_file[f"{A}/1.png"].state == OPEN
     assert "another picture" in by_file[f"{A}/1.png"].message
     assert by_file[f"{A}/2.png"].state == APPLIED
@@ -145,7 +145,7 @@ async def test_p6_what_the_registry_did_and_nobody_noted_is_noted_by_a_repetitio
     applied = await loupe.engineer.marks.ApplyRelabelMarks(
         rpc.ApplyRelabelMarksRequest(data_path=importer.path)
     )
-    assert [(its.state, its.new_file) for its in applied.marks] == [(APPLIED, f"{B}/1.png")]
+    assert [(item.state, item.new_file) for item in applied.marks] == [(APPLIED, f"{B}/1.png")]
     assert applied.revision == 2
 
 
@@ -174,17 +174,17 @@ async def test_p6_marks_stay_when_their_report_goes(loupe: Installation) -> None
     task = f"tasks/{importer.path.replace('/', '-')}"
     event = events_pb2.TaskStateChanged(transition=task_pb2.TaskTransition(task=task), deleted=True)
     async with Database(loupe.registry.environment["LOUPE_DATABASE_URL"], "evaluator") as database:
-        library = ReportLibrary(database.sessions, SystemClock().now)
+        reports = Reports(database.sessions, SystemClock().now)
         async with database.sessions.begin() as session:
             message = Message(subject="loupe.tasks.gone.state", payload=event.SerializeToString())
-            await DeletedTasks(library)(session, message)
+            await DeletedTasks(reports)(session, message)
     with pytest.raises(NotFound):
         await mark(loupe, report, 1)
     assert await listed(loupe, data_path=importer.path) == [made]
     applied = await loupe.engineer.marks.ApplyRelabelMarks(
         rpc.ApplyRelabelMarksRequest(data_path=importer.path)
     )
-    assert [its.state for its in applied.marks] == [APPLIED]
+    assert [item.state for item in applied.marks] == [APPLIED]
 
 
 async def test_p6_marks_are_paged_and_filtered(loupe: Installation) -> None:

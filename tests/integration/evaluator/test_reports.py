@@ -87,7 +87,7 @@ async def test_p7_the_official_report_is_the_newest_that_training_never_saw(
     theirs = await reports.create([sample(1, A, A)], **bank(other, "theirs", 0))
     assert await official() == [theirs.name, second.name]
     everything = await reports.stub.ListReports(report_service_pb2.ListReportsRequest(model_version=version))
-    assert [its.name for its in everything.reports] == [
+    assert [item.name for item in everything.reports] == [
         flattering.name,
         second.name,
         first.name,
@@ -173,7 +173,7 @@ async def test_a_report_of_nothing_but_nonconforming_samples_has_no_accuracy(
 
 
 async def test_the_same_lease_gives_the_same_report(reports: ReportServiceUnderTest) -> None:
-    """A worker that never heard the answer sends again; there must not be two reports."""
+    """A worker that did not receive the answer sends again; there must not be two reports."""
     results = [sample(n, A, A) for n in range(10)]
     first = await reports.create(results)
     again = await reports.create(results)
@@ -194,7 +194,7 @@ async def test_two_calls_at_once_for_one_lease_make_one_report(reports: ReportSe
 async def test_a_worker_that_lost_its_lease_cannot_replace_the_report(
     reports: ReportServiceUnderTest,
 ) -> None:
-    """T6: a paused machine's late result must not overwrite the new one, but the new one replaces its."""
+    """T6: a paused machine's late result must not replace the new one; the new one replaces the late one."""
     await reports.create([sample(1, A, B)], fencing_token=5)
     later = await reports.create([sample(1, A, A)], fencing_token=6)
     with pytest.raises(Aborted) as refused:
@@ -313,6 +313,13 @@ async def test_a_page_token_of_another_listing_is_refused(reports: ReportService
         assert [one.reason for one in refused.value.violations] == ["BAD_PAGE_TOKEN"]
 
 
+async def test_a_kind_that_does_not_exist_is_refused(reports: ReportServiceUnderTest) -> None:
+    """A wrong filter is the caller's fault, not a failure of the service."""
+    with pytest.raises(InvalidArgument) as refused:
+        await reports.stub.ListReports(report_service_pb2.ListReportsRequest(kind=9))  # type: ignore[arg-type]
+    assert [violation.field for violation in refused.value.violations] == ["kind"]
+
+
 @pytest.mark.parametrize("name", ["reports/none", "tasks/1", "reports/0195d1a0-0000-7000-8000-000000000000"])
 async def test_a_report_that_is_not_there_is_not_found(reports: ReportServiceUnderTest, name: str) -> None:
     with pytest.raises(NotFound):
@@ -331,7 +338,7 @@ async def test_reports_go_with_their_task_and_late_ones_are_refused(reports: Rep
     for change in (event, other, event):
         async with reports.database.sessions.begin() as session:
             message = Message(subject="loupe.tasks.gone.state", payload=change.SerializeToString())
-            await DeletedTasks(reports.library)(session, message)
+            await DeletedTasks(reports.use_cases)(session, message)
     with pytest.raises(NotFound):
         await reports.stub.GetReport(report_service_pb2.GetReportRequest(name=gone.name))
     assert await reports.stub.GetReport(report_service_pb2.GetReportRequest(name=kept.name)) == kept

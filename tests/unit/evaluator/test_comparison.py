@@ -8,22 +8,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from services.evaluator.domain.comparison import (
-    Change,
-    Conclusion,
-    Pair,
-    compare,
-    holm,
-    mcnemar_p,
-    require_common_codes,
-)
+from services.evaluator.domain.comparison import Change, Conclusion, Pair, compare, require_common_codes
 from services.evaluator.domain.errors import NotComparable
-from services.evaluator.domain.report import Report, ReportHeader, ReportKind, Tally, Verdict
+from services.evaluator.domain.report import EvaluationReport, ReportHeader, ReportKind, Verdict
+from services.evaluator.domain.significance import holm, mcnemar_p
+from services.evaluator.domain.tally import Tally
 
 RIGHT, WRONG, ASIDE = Verdict.CORRECT, Verdict.MISJUDGED, Verdict.NONCONFORMING
 
 
-def report(number: int, codes=("A", "B"), num_of_classes=2) -> Report:
+def report(number: int, codes=("A", "B"), num_of_classes=2) -> EvaluationReport:
     header = ReportHeader(
         job="jobs/1",
         fencing_token=1,
@@ -35,7 +29,9 @@ def report(number: int, codes=("A", "B"), num_of_classes=2) -> Report:
         num_of_classes=num_of_classes,
         confidence_threshold=0.0,
     )
-    return Report(UUID(int=number), header, datetime(2026, 1, 1, tzinfo=UTC), Tally(codes, 0.0).counts())
+    return EvaluationReport(
+        UUID(int=number), header, datetime(2026, 1, 1, tzinfo=UTC), Tally(codes, 0.0).counts()
+    )
 
 
 def pairs(*counted):

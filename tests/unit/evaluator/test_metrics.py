@@ -1,6 +1,7 @@
 """Figures that engineers release by, checked against scikit-learn, torchmetrics and SciPy."""
 
 import importlib
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -9,16 +10,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import binomtest
+from services.vision.truth import Agreement, agreement
 from sklearn import metrics as reference
 
-from services.evaluator.worker.measuring.metrics import (
-    count_pixels,
-    measure,
+from services.evaluator.domain.metrics import (
+    ConfidenceCount,
+    Metrics,
     measure_counts,
     measure_pixels,
     measure_thresholds,
     wilson,
 )
+from services.evaluator.domain.report import ANY_DEFECT, PixelCounts
 from services.vision.networks import _torchvision_models
 
 # torchmetrics imports torchvision, which beside a CPU torch is imported with help only.
@@ -32,7 +35,13 @@ EMPTY, FULL = np.zeros((5, 7), np.uint8), np.full((5, 7), 2, np.uint8)
 
 
 def nan_for_none(values):
-    return [np.nan if its is None else its for its in values]
+    return [np.nan if value is None else value for value in values]
+
+
+def measure(rows, codes=CODES) -> Metrics:
+    """The figures of (true, predicted) rows."""
+    counted = Counter(rows)
+    return measure_counts([[counted[true, predicted] for predicted in codes] for true in codes], codes)
 
 
 @settings(max_examples=50, deadline=None)
@@ -46,13 +55,13 @@ def nan_for_none(values):
 def test_figures_are_scikit_learns(rows):
     """Every term means what it means in the field, also where codes are absent or never predicted."""
     true, predicted = [row[0] for row in rows], [row[1] for row in rows]
-    result = measure(true, predicted, CODES)
+    result = measure(rows)
     assert result.samples == len(rows)
     if not rows:
         assert (result.accuracy, result.macro_precision, result.macro_recall, result.macro_f1) == (None,) * 4
         return
     assert result.accuracy == pytest.approx(reference.accuracy_score(true, predicted))
-    assert (result.confusion == reference.confusion_matrix(true, predicted, labels=CODES)).all()
+    assert (np.array(result.confusion) == reference.confusion_matrix(true, predicted, labels=CODES)).all()
     precision, recall, f1, support = reference.precision_recall_fscore_support(
         true, predicted, labels=CODES, zero_division=np.nan
     )
@@ -78,35 +87,35 @@ def test_figures_are_scikit_learns(rows):
 @example([("A", "A"), ("C", "C")])
 def test_figures_are_torchmetrics(rows):
     """A second opinion: it shares no line with scikit-learn. It says 0 where we say that nothing is known."""
-    result = measure([row[0] for row in rows], [row[1] for row in rows], CODES)
+    result = measure(rows)
     target, predicted = (torch.tensor([CODES.index(row[side]) for row in rows]) for side in (0, 1))
-    its_own = {"num_classes": len(CODES), "average": None}
+    options = {"num_classes": len(CODES), "average": None}
     for ours, theirs in (
         ("precision", other_reference.multiclass_precision),
         ("recall", other_reference.multiclass_recall),
         ("f1", other_reference.multiclass_f1_score),
     ):
-        expected = theirs(predicted, target, **its_own).double().numpy()
+        expected = theirs(predicted, target, **options).double().numpy()
         assert [getattr(row, ours) or 0.0 for row in result.per_code] == pytest.approx(expected)
     assert result.accuracy == pytest.approx(
         float(other_reference.multiclass_accuracy(predicted, target, num_classes=len(CODES), average="micro"))
     )
     confusion = other_reference.multiclass_confusion_matrix(predicted, target, num_classes=len(CODES))
-    assert (result.confusion == confusion.numpy()).all()
+    assert (np.array(result.confusion) == confusion.numpy()).all()
 
 
 def test_what_is_not_defined_is_none_and_never_a_made_up_zero():
     """A code without samples in the validation split has no recall; 0 would read as a failure."""
-    result = measure(["A", "A"], ["A", "B"], CODES)
+    result = measure([("A", "A"), ("A", "B")])
     absent, wrongly = result.per_code[2], result.per_code[1]
     assert (absent.precision, absent.recall, absent.f1, absent.recall_interval) == (None, None, None, None)
     assert (wrongly.precision, wrongly.recall) == (0.0, None)
     assert result.macro_recall == 0.5
 
 
-def test_codes_beyond_the_list_have_rows_too():
-    """A question bank may hold a code that the model does not know: its samples are misjudged, not lost."""
-    result = measure(["A", "Z"], ["A", "A"], ["A", "B"])
+def test_a_code_that_the_model_does_not_know_has_a_row_too():
+    """A question bank may hold such a code: its samples are misjudged, not lost."""
+    result = measure([("A", "A"), ("Z", "A")], ["A", "B", "Z"])
     assert [row.code for row in result.per_code] == ["A", "B", "Z"]
     assert result.per_code[2].recall == 0
     assert result.accuracy == 0.5
@@ -142,12 +151,13 @@ def test_wilsons_interval_is_wilsons():
 
 
 def thresholds_of(rows, thresholds):
-    """The view of (true, predicted, confidence) rows, by the histogram that the database would count."""
-    histogram = np.zeros((len(CODES), len(CODES), len(thresholds) + 1), np.int64)
-    for true, predicted, confidence in rows:
-        reached = sum(confidence >= its for its in thresholds)
-        histogram[CODES.index(true), CODES.index(predicted), reached] += 1
-    return measure_thresholds(histogram, thresholds)
+    """The view of (true, predicted, confidence) rows, counted as the database counts them."""
+    counted = Counter(
+        (true, predicted, sum(confidence >= threshold for threshold in thresholds))
+        for true, predicted, confidence in rows
+    )
+    cells = [ConfidenceCount(*cell, samples) for cell, samples in counted.items()]
+    return measure_thresholds(cells, CODES, thresholds)
 
 
 @settings(max_examples=25, deadline=None)
@@ -163,7 +173,9 @@ def test_the_threshold_view_is_scikit_learns_at_every_threshold(rows, thresholds
     """E2: predictions under the threshold count as not made; what is kept is judged alone."""
     view = thresholds_of(rows, thresholds)
     if not rows:
-        nothing = {(its.precision, its.recall, its.to_human) for its in (*view.overall, *view.per_code[0])}
+        nothing = {
+            (item.precision, item.recall, item.to_human) for item in (*view.overall, *view.per_code[0])
+        }
         assert nothing == {(None, None, None)}
         return
     true, predicted = ([row[side] for row in rows] for side in (0, 1))
@@ -179,7 +191,7 @@ def test_the_threshold_view_is_scikit_learns_at_every_threshold(rows, thresholds
             assert nan_for_none((point.precision, point.recall)) == pytest.approx(
                 (precision[code], recall[code]), nan_ok=True
             )
-            of_code = np.array([its == CODES[code] for its in true], bool)
+            of_code = np.array([true_code == CODES[code] for true_code in true], bool)
             if support[code]:
                 assert point.to_human == pytest.approx(1 - kept[of_code].mean())
             else:
@@ -202,15 +214,22 @@ def test_the_threshold_view_is_scikit_learns_at_every_threshold(rows, thresholds
 def test_iou_is_scikit_learns_and_torchmetrics(samples):
     """E1: over all pixels of all samples at once, per code, mean, and any defect against the background."""
     codes = len(CODES)
-    result = measure_pixels(sum(count_pixels(truth, predicted, codes) for truth, predicted in samples))
-    truth, predicted = (np.concatenate([its[side].ravel() for its in samples]) for side in (0, 1))
+    pixels = [agreement(truth, predicted) for truth, predicted in samples]
+    result = measure_pixels(
+        [
+            PixelCounts(code, counts.intersection, counts.truth, counts.predicted)
+            for label, code in enumerate((ANY_DEFECT, *CODES))
+            for counts in [sum((of_sample.get(label, Agreement()) for of_sample in pixels), Agreement())]
+        ]
+    )
+    truth, predicted = (np.concatenate([masks[side].ravel() for masks in samples]) for side in (0, 1))
 
     per_code = reference.jaccard_score(
         truth, predicted, labels=range(1, codes + 1), average=None, zero_division=0
     )
     defined = [code for code in range(1, codes + 1) if code in truth or code in predicted]
     expected = [per_code[code - 1] if code in defined else np.nan for code in range(1, codes + 1)]
-    assert nan_for_none(its.value for its in result.per_code) == pytest.approx(expected, nan_ok=True)
+    assert nan_for_none(pixels.iou for pixels in result.per_code) == pytest.approx(expected, nan_ok=True)
     mean = np.mean([expected[code - 1] for code in defined]) if defined else np.nan
     assert nan_for_none([result.mean_iou]) == pytest.approx([mean], nan_ok=True)
 
@@ -220,20 +239,20 @@ def test_iou_is_scikit_learns_and_torchmetrics(samples):
         num_classes=codes + 1,
         average=None,
     )
-    assert [its.value or 0.0 for its in result.per_code] == pytest.approx(theirs[1:].double().numpy())
+    assert [pixels.iou or 0.0 for pixels in result.per_code] == pytest.approx(theirs[1:].double().numpy())
 
     if truth.any() or predicted.any():
-        assert result.defect.value == pytest.approx(reference.jaccard_score(truth > 0, predicted > 0))
+        assert result.defect.iou == pytest.approx(reference.jaccard_score(truth > 0, predicted > 0))
         binary = other_reference.binary_jaccard_index(
             torch.from_numpy(predicted > 0), torch.from_numpy(truth > 0)
         )
-        assert result.defect.value == pytest.approx(float(binary))
+        assert result.defect.iou == pytest.approx(float(binary))
     else:
-        assert result.defect.value is None
+        assert result.defect.iou is None
 
 
 def test_nothing_at_all_has_no_figures():
     """A report of nothing but unusable files is read like any other."""
-    result = measure_counts(np.zeros((4, 4), np.int64), CODES)
+    result = measure([])
     assert (result.accuracy, result.accuracy_interval, result.macro_f1) == (None, None, None)
-    assert measure_pixels(np.zeros((5, 3), np.int64)).mean_iou is None
+    assert measure_pixels([PixelCounts(code, 0, 0, 0) for code in (ANY_DEFECT, *CODES)]).mean_iou is None

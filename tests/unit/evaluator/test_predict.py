@@ -174,7 +174,7 @@ def test_results_come_in_the_order_of_the_samples(trained):
         batch_size=16,
         stop_if_asked=lambda: None,
     )
-    assert [its.sample for its in results] == samples
+    assert [item.sample for item in results] == samples
 
 
 @pytest.mark.parametrize(
@@ -270,12 +270,12 @@ def test_s3_a_region_tells_an_ordinary_code_too_and_confidences_go_on_adding_up_
         )
         for segments in (True, False)
     }
-    for its, alone in zip(found[True], found[False], strict=True):
-        assert (its.predicted, its.decided_by, alone.decided_by) == ("SPOT", "region", "softmax")
-        assert sum(score for _, score in its.ranked) == pytest.approx(1)
-        assert sorted(code for code, _ in its.ranked) == ["RING", "SPOT"]
+    for item, alone in zip(found[True], found[False], strict=True):
+        assert (item.predicted, item.decided_by, alone.decided_by) == ("SPOT", "region", "softmax")
+        assert sum(score for _, score in item.ranked) == pytest.approx(1)
+        assert sorted(code for code, _ in item.ranked) == ["RING", "SPOT"]
         of_region = 32 * 32 / (32 * 32 + 200)
-        assert its.confidence == pytest.approx(of_region + (1 - of_region) * dict(alone.ranked)["SPOT"])
+        assert item.confidence == pytest.approx(of_region + (1 - of_region) * dict(alone.ranked)["SPOT"])
 
 
 def test_p1_the_classifier_can_look_alone(segmented):

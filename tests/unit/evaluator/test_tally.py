@@ -1,11 +1,12 @@
 """Counting samples."""
 
-import numpy as np
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.evaluator.domain.report import SampleResult, Tally, Verdict
-from services.evaluator.worker.measuring.metrics import measure, measure_counts
+from services.evaluator.domain.report import SampleResult, Verdict
+from services.evaluator.domain.tally import Tally
 
 CODES = ("A", "B", "C")
 
@@ -19,24 +20,19 @@ def result(true: str, predicted: str, confidence: float) -> SampleResult:
     st.lists(st.tuples(st.sampled_from(CODES), st.sampled_from(CODES), st.floats(0, 1)), max_size=60),
     st.floats(0, 0.99),
 )
-def test_counting_one_by_one_is_measuring_all(
-    predictions: list[tuple[str, str, float]], threshold: float
-) -> None:
-    """The report keeps counts instead of samples in memory; its numbers must not depend on that."""
+def test_counts_are_of_all_samples(predictions: list[tuple[str, str, float]], threshold: float) -> None:
+    """A report keeps counts instead of samples in memory; its figures follow from these counts alone."""
     tally = Tally(CODES, threshold)
     for prediction in predictions:
         tally.add(result(*prediction))
     counts = tally.counts()
-    confusion = np.array(counts.confusion, np.int64).reshape(3, 3)
-    counted = measure_counts(confusion, CODES)
-    measured = measure([p[0] for p in predictions], [p[1] for p in predictions], CODES)
-    assert counted.per_code == measured.per_code
-    assert (counted.accuracy, counted.macro_f1) == (measured.accuracy, measured.macro_f1)
+    cells = Counter((true, predicted) for true, predicted, _ in predictions)
+    assert counts.confusion == tuple(cells[true, predicted] for true in CODES for predicted in CODES)
     assert counts.below_threshold_count == sum(p[2] < threshold for p in predictions)
 
 
 def test_what_is_nonconforming_is_in_no_other_number() -> None:
-    """A sample that nobody looked at is neither right nor wrong; its code need not even be known."""
+    """A sample that was not judged is neither right nor wrong; its code may even be unknown."""
     tally = Tally(CODES, 0.9)
     for code in ("A", "A", "UNKNOWN"):
         tally.add(SampleResult("f", "p", "s", code, Verdict.NONCONFORMING, reason="EMPTY"))

@@ -17,7 +17,7 @@ from loupe.evaluator.v1 import (
 from loupe.registry.v1 import dataset_service_pb2, identity_service_pb2, model_service_pb2
 from loupe.scheduler.v1 import queue_service_pb2, task_service_pb2
 
-from services.evaluator import paging as evaluator
+from services.evaluator.wire import paging as evaluator
 from services.kit.errors import InvalidArgument
 from services.kit.paging import PageTokens
 from services.registry.wire import paging as registry

@@ -1,1 +1,0 @@
-"""The samples behind a report, one by one: pictures, downloads, suspected labels (P4)."""

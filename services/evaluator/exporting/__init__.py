@@ -1,1 +1,0 @@
-"""Reports as files: CSV with a line a sample, and one HTML page with pictures."""

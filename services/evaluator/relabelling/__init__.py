@@ -1,1 +1,0 @@
-"""Marks of wrong labels, from a report to a new revision of the data (P6)."""

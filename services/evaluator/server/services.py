@@ -1,0 +1,32 @@
+"""All services of the evaluator as the server takes them."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from services.evaluator.application.comparing import Comparisons
+from services.evaluator.application.drilldown import DrillDown
+from services.evaluator.application.exporting import ReportExports
+from services.evaluator.application.relabelling import RegistryPort, RelabelMarks
+from services.evaluator.application.reports import Reports
+from services.evaluator.server import comparison, relabelling, sample_results
+from services.evaluator.server import reports as report_server
+from services.kit.grpc_server import Service
+
+
+def services(  # noqa: PLR0913 -- one a subject
+    *,
+    reports: Reports,
+    exports: ReportExports,
+    comparisons: Comparisons,
+    samples: DrillDown,
+    marks: RelabelMarks,
+    registry: Callable[[str], RegistryPort],
+    now: Callable[[], datetime],
+) -> list[Service]:
+    """Servicers with their contracts. `registry` makes a client that has the rights of a token."""
+    return [
+        report_server.service(reports, exports),
+        comparison.service(comparisons),
+        sample_results.service(samples, now),
+        relabelling.service(marks, registry),
+    ]
