@@ -44,9 +44,6 @@ from services.kit.errors import Aborted, InvalidArgument, Violation
 from services.kit.etag import EtagMismatch
 
 MAX_BODY_BYTES = 1024 * 1024
-# Whose events are what happened, so that all who have the same cursor have seen the same. A watch of a task
-# tells its state instead, and its place in the queue without a new cursor.
-_SHARED = frozenset({"/loupe.scheduler.v1.TaskService/WatchLoss", "/loupe.scheduler.v1.TaskService/ReadLog"})
 # Larger messages take tens of milliseconds to become JSON; other requests go on meanwhile.
 _RENDER_IN_THREAD_BYTES = 64 * 1024
 # Of the minutes that a presigned link is good for, so that a cached redirect never leads to an expired one.
@@ -150,7 +147,7 @@ class Transcoder:
         await response(scope, receive, send)
 
     def _following(self, route: Route, message: Any, metadata: Metadata) -> Following | None:  # noqa: ANN401 -- any message
-        if not (route.form is Form.EVENTS and route.operation.rpc in _SHARED):
+        if not (route.form is Form.EVENTS and route.operation.shared_stream):
             return None
         present = type(message)()
         present.CopyFrom(message)

@@ -68,12 +68,6 @@ _SCALARS: Mapping[int, Json] = {
     FieldDescriptor.TYPE_STRING: {"type": "string"},
     FieldDescriptor.TYPE_BYTES: {"type": "string", "contentEncoding": "base64"},
 }
-# What the streams of bytes hold; their contracts say it in words.
-_FILE_TYPES: Mapping[str, tuple[str, ...]] = {
-    "ExportReport": ("application/json", "text/csv", "text/html"),
-    "ExportRelabelMarks": ("text/csv", "application/jsonl"),
-    "DownloadSampleResults": ("application/zip",),
-}
 _WELL_KNOWN: Mapping[str, Json] = {
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
     "google.protobuf.Duration": {
@@ -217,8 +211,8 @@ def _success(route: Route, schemas: "_Schemas") -> Json:
         }
     if route.form is Form.FILE:
         # Without a schema: that is how OpenAPI 3.1 says bytes.
-        kinds = _FILE_TYPES[str(route.operation.method.name)]
-        return {"200": {"description": "The bytes.", "content": {kind: {} for kind in kinds}}}
+        content: Json = {file_type: {} for file_type in route.operation.file_types}
+        return {"200": {"description": "The bytes.", "content": content}}
     if route.form is Form.LOG_FILE:
         return {
             "200": {

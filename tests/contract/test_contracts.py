@@ -13,11 +13,6 @@ from google.api import annotations_pb2
 from google.protobuf.descriptor import MethodDescriptor
 from loupe.access.v1 import access_pb2
 
-from gateway.app import _SHARED
-from gateway.openapi import _FILE_TYPES
-from gateway.routing import _CONVENIENCES, _SESSIONS, Form
-from services.audit import belongs_in_the_log
-from services.kit.grpc_server import ServedCall
 from services.vision.images import Reason
 from services.vision.preprocessing import ResolutionReason, ResolutionRule
 
@@ -42,40 +37,6 @@ def test_a2_every_rpc_names_its_role(method: MethodDescriptor) -> None:
 def test_a3_every_rpc_says_what_the_audit_log_has_of_it(method: MethodDescriptor) -> None:
     """A name says nothing: `Export…` hands out a package in one service and a page in another."""
     assert method.GetOptions().Extensions[access_pb2.audit] != access_pb2.AUDIT_UNSPECIFIED
-
-
-@pytest.mark.parametrize("method", list(_methods()), ids=lambda method: method.full_name)
-def test_a3_the_option_decides_as_the_prefixes_of_names_did(method: MethodDescriptor) -> None:
-    """Moving a policy must not change it."""
-    audited = method.GetOptions().Extensions[access_pb2.audit] == access_pb2.AUDIT_CALLS
-    call = ServedCall(f"{method.containing_service.full_name}/{method.name}", None, "OK", "", None, None, {})
-    assert belongs_in_the_log(call) == audited
-
-
-def test_the_gateways_forms_are_those_that_it_listed_by_name() -> None:
-    """Moving a policy must not change it."""
-    options = {
-        "/" + "/".join(str(method.full_name).rsplit(".", 1)): method.GetOptions().Extensions
-        for method in _methods()
-    }
-    assert {name for name, one in options.items() if one[access_pb2.shared_stream]} == _SHARED
-    forms = {Form.LINK: access_pb2.BROWSER_FORM_REDIRECT, Form.LOG_FILE: access_pb2.BROWSER_FORM_TEXT_FILE}
-    assert {
-        (name, one[access_pb2.browser_route].get, one[access_pb2.browser_route].form)
-        for name, one in options.items()
-        if one[access_pb2.browser_route].get
-    } == {(rpc, template, forms[form]) for rpc, template, form in _CONVENIENCES}
-    effects = {Form.LOG_IN: access_pb2.SESSION_EFFECT_BEGIN, Form.LOG_OUT: access_pb2.SESSION_EFFECT_END}
-    assert {
-        name: one[access_pb2.session_effect]
-        for name, one in options.items()
-        if one[access_pb2.session_effect]
-    } == {rpc: effects[form] for rpc, form in _SESSIONS.items()}
-    assert {
-        name.rpartition("/")[2]: tuple(one[access_pb2.file_types])
-        for name, one in options.items()
-        if one[access_pb2.file_types]
-    } == dict(_FILE_TYPES)
 
 
 @pytest.mark.parametrize("method", list(_methods()), ids=lambda method: method.full_name)
