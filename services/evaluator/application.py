@@ -27,7 +27,7 @@ from services.evaluator.worker.measuring.metrics import (
     measure_pixels,
     measure_thresholds,
 )
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.kit.paging import Page
 
 _PAGE = 500
@@ -60,7 +60,7 @@ class MeasuredReport:
 class ReportLibrary:
     """All reports of the installation."""
 
-    def __init__(self, sessions: Sessions, now: Callable[[], datetime]) -> None:
+    def __init__(self, sessions: DatabaseSessions, now: Callable[[], datetime]) -> None:
         self._sessions = sessions
         self._now = now
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.kit.object_store import ObjectStore
 
 _GRACE = timedelta(days=1)
@@ -24,7 +24,7 @@ _NAMED = sa.text(
 class PredictedMasks:
     """Objects under masks/."""
 
-    def __init__(self, sessions: Sessions, store: ObjectStore, now: Callable[[], datetime]) -> None:
+    def __init__(self, sessions: DatabaseSessions, store: ObjectStore, now: Callable[[], datetime]) -> None:
         self._sessions = sessions
         self._store = store
         self._now = now

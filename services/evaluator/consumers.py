@@ -6,7 +6,7 @@ from loupe.events.v1 import events_pb2
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluator.application import ReportLibrary
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.kit.errors import NotFound
 from services.kit.messaging import Consumer, Message, Messaging
 
@@ -27,7 +27,9 @@ class DeletedTasks:
             await self._library.forget_task(session, event.transition.task)
 
 
-async def follow_deleted_tasks(messaging: Messaging, sessions: Sessions, library: ReportLibrary) -> None:
+async def follow_deleted_tasks(
+    messaging: Messaging, sessions: DatabaseSessions, library: ReportLibrary
+) -> None:
     """Consume for ever; give it to `background`."""
     consumer = Consumer(
         messaging,

@@ -77,7 +77,7 @@ def _away(error: BaseException) -> Unavailable:
     )
 
 
-class Sessions:
+class DatabaseSessions:
     """Transactions: commit at the end of the block, rollback on an exception.
 
     All ways in: Unavailable when the database went away, Aborted when it lost a race.
@@ -152,7 +152,7 @@ class Database:
             },
         )
         _ping_what_was_idle(self.engine)
-        self.sessions = Sessions(self.engine)
+        self.sessions = DatabaseSessions(self.engine)
 
     async def migrate(self, directory: Path) -> str:
         """Bring the schema to the newest revision under `directory/versions`, in one transaction; return it.

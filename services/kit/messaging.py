@@ -26,7 +26,7 @@ from opentelemetry import trace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import inbox, telemetry
-from services.kit.database import Sessions, translated
+from services.kit.database import DatabaseSessions, translated
 from services.kit.errors import (
     InvalidArgument,
     LoupeError,
@@ -294,7 +294,7 @@ class Consumer:
     def __init__(  # noqa: PLR0913 -- what a consumer is; all named by its caller
         self,
         messaging: Messaging,
-        sessions: Sessions,
+        sessions: DatabaseSessions,
         *,
         stream: str,
         durable: str,

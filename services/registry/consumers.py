@@ -6,7 +6,7 @@ import logging
 from loupe.events.v1 import events_pb2
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.kit.errors import NotFound
 from services.kit.messaging import Consumer, Message, Messaging
 from services.kit.process import Clock
@@ -34,7 +34,7 @@ async def ensure_streams(messaging: Messaging, *, replicas: int) -> None:
 class ReleaseConsumer:
     """Numbers released tasks, should the scheduler's direct call not have come through (R2)."""
 
-    def __init__(self, messaging: Messaging, sessions: Sessions, clock: Clock) -> None:
+    def __init__(self, messaging: Messaging, sessions: DatabaseSessions, clock: Clock) -> None:
         self._clock = clock
         self._consumer = Consumer(
             messaging,

@@ -6,7 +6,7 @@ import logging
 from loupe.events.v1 import events_pb2
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.kit.errors import NotFound
 from services.kit.messaging import Consumer, Message, Messaging
 from services.scheduler.domain.task import TaskNotFound
@@ -56,7 +56,7 @@ async def released(session: AsyncSession, message: Message) -> None:
 class ReleasedConsumer:
     """Hears of numbered releases, should the direct call's answer have been lost."""
 
-    def __init__(self, messaging: Messaging, sessions: Sessions) -> None:
+    def __init__(self, messaging: Messaging, sessions: DatabaseSessions) -> None:
         self._consumer = Consumer(
             messaging,
             sessions,

@@ -12,14 +12,14 @@ from services.evaluator.domain.comparison import (
     compare,
     require_common_codes,
 )
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.kit.paging import Page
 
 
 class Comparisons:
     """Reports side by side. Nothing is stored: a comparison follows from its reports."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: DatabaseSessions) -> None:
         self._sessions = sessions
 
     async def compare(self, base_id: UUID, candidate_id: UUID) -> Comparison:

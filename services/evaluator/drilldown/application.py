@@ -13,7 +13,7 @@ from services.evaluator.drilldown.archive import zip_samples
 from services.evaluator.drilldown.pictures import Pictures
 from services.evaluator.drilldown.storage import SuspectedLabels
 from services.evaluator.storage import SampleResults
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.kit.object_store import ObjectStore
 from services.kit.paging import Page
 
@@ -28,7 +28,7 @@ class DrillDown:
         self,
         *,
         library: ReportLibrary,
-        sessions: Sessions,
+        sessions: DatabaseSessions,
         store: ObjectStore,
         pictures: Pictures,
         mask_codes: MaskCodes,

@@ -17,7 +17,7 @@ from services.evaluator.relabelling.domain import (
 )
 from services.evaluator.relabelling.storage import Marks
 from services.evaluator.storage import SampleResults
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.kit.paging import Page
 
 _AT_ONCE = 500
@@ -46,7 +46,7 @@ class Relabeller(Protocol):
 class RelabelMarks:
     """All marks of the installation."""
 
-    def __init__(self, sessions: Sessions, now: Callable[[], datetime]) -> None:
+    def __init__(self, sessions: DatabaseSessions, now: Callable[[], datetime]) -> None:
         self._sessions = sessions
         self._now = now
 

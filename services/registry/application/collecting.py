@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import timedelta
 
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.kit.object_store import ObjectStore
 from services.kit.process import Clock
 from services.registry.storage.datasets import Snapshots
@@ -18,7 +18,7 @@ ORPHAN_GRACE = timedelta(hours=24)
 class Collector:
     """Looks through our folders of the object store."""
 
-    def __init__(self, sessions: Sessions, store: ObjectStore, clock: Clock) -> None:
+    def __init__(self, sessions: DatabaseSessions, store: ObjectStore, clock: Clock) -> None:
         self._sessions = sessions
         self._store = store
         self._clock = clock

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.kit.errors import AlreadyExists, InvalidArgument, NotFound
 from services.kit.object_store import ObjectStore
 from services.kit.paging import RowPage, RowPageRequest
@@ -56,7 +56,9 @@ _MAX_REMEMBERED_COUNTS = 200
 class DataCatalogue:
     """Datasets, their data paths and the samples in them."""
 
-    def __init__(self, sessions: Sessions, store: ObjectStore, inspector: Inspector, clock: Clock) -> None:
+    def __init__(
+        self, sessions: DatabaseSessions, store: ObjectStore, inspector: Inspector, clock: Clock
+    ) -> None:
         self._sessions = sessions
         self._store = store
         self._pictures = PictureStore(store, clock.now)

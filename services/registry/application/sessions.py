@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from services.kit.auth import Principal, Role
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.kit.errors import (
     FailedPrecondition,
     InvalidArgument,
@@ -83,7 +83,7 @@ class SlowHash:
 class LogIns:
     """Sessions and passwords. A session is a token that a log-in made."""
 
-    def __init__(self, sessions: Sessions, clock: Clock, hash_: SlowHash) -> None:
+    def __init__(self, sessions: DatabaseSessions, clock: Clock, hash_: SlowHash) -> None:
         self._sessions = sessions
         self._clock = clock
         self._hash = hash_

@@ -8,7 +8,7 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import outbox
-from services.kit.database import Sessions, Signals
+from services.kit.database import DatabaseSessions, Signals
 from services.kit.process import Clock
 from services.scheduler.application.ids import new_id
 from services.scheduler.application.library import Library
@@ -47,7 +47,7 @@ class Links(Protocol):
 class Parts:
     """Made once, in `__main__`."""
 
-    sessions: Sessions
+    sessions: DatabaseSessions
     signals: Signals
     clock: Clock
     library: Library
