@@ -29,7 +29,7 @@ EVERY_BACKEND = "server"
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class ApiOperation:
     """One HTTP binding of an RPC."""
 
     method: MethodDescriptor
@@ -140,18 +140,18 @@ def all_services() -> tuple[ServiceDescriptor, ...]:
     return tuple(sorted(found, key=lambda service: str(service.full_name)))
 
 
-def operations(services: Iterable[ServiceDescriptor]) -> tuple[Operation, ...]:
+def operations(services: Iterable[ServiceDescriptor]) -> tuple[ApiOperation, ...]:
     """Every operation of the services, the more literal paths first; ContractError names what cannot be."""
     services = tuple(services)
     policies = PolicyTable.from_descriptors(services)
-    found: list[Operation] = []
+    found: list[ApiOperation] = []
     faults: list[str] = []
     for service in services:
         for method in service.methods:
             for rule in _rules(method):
                 role = policies.of(f"/{service.full_name}/{method.name}").role
                 pattern = str(rule.WhichOneof("pattern"))
-                operation = Operation(
+                operation = ApiOperation(
                     method=method,
                     http_method=pattern.upper(),
                     template=PathTemplate.parse(getattr(rule, pattern)),
@@ -160,7 +160,7 @@ def operations(services: Iterable[ServiceDescriptor]) -> tuple[Operation, ...]:
                 )
                 faults.extend(f"{operation.rpc}: {fault}" for fault in _faults(operation, rule))
                 found.append(operation)
-    taken: dict[object, Operation] = {}
+    taken: dict[object, ApiOperation] = {}
     for operation in found:
         other = taken.setdefault((operation.http_method, operation.template.shape), operation)
         if other is not operation:
@@ -192,7 +192,7 @@ def _rules(method: MethodDescriptor) -> Iterator[http_pb2.HttpRule]:
         yield from rule.additional_bindings
 
 
-def _faults(operation: Operation, rule: http_pb2.HttpRule) -> Iterator[str]:
+def _faults(operation: ApiOperation, rule: http_pb2.HttpRule) -> Iterator[str]:
     request = operation.method.input_type
     if rule.response_body or rule.WhichOneof("pattern") == "custom":
         yield "response_body and custom methods are not served"

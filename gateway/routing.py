@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loupe.access.v1 import access_pb2
 
-from gateway.contracts import Operation
+from gateway.contracts import ApiOperation
 from gateway.problems import MethodNotAllowed, UnknownRoute
 from gateway.templates import PathTemplate, UndecodablePathError
 from services.kit.auth import Role
@@ -36,7 +36,7 @@ class Form(enum.Enum):
 class Route:
     """An operation at a path, and the form of its answer."""
 
-    operation: Operation
+    operation: ApiOperation
     form: Form
 
     @property
@@ -65,7 +65,7 @@ _BROWSER_FORMS = {
 }
 
 
-def routes_of(operations: Iterable[Operation]) -> tuple[Route, ...]:
+def routes_of(operations: Iterable[ApiOperation]) -> tuple[Route, ...]:
     """The routes of the operations, the more literal paths first."""
     found: list[Route] = []
     for operation in operations:
@@ -79,7 +79,7 @@ def routes_of(operations: Iterable[Operation]) -> tuple[Route, ...]:
     return tuple(sorted(found, key=lambda route: route.template.specificity))
 
 
-def _form_of(operation: Operation) -> Form:
+def _form_of(operation: ApiOperation) -> Form:
     if operation.session_effect:
         return _SESSION_FORMS[operation.session_effect]
     if not operation.streaming:

@@ -111,7 +111,7 @@ class Messaging:
     def __init__(self, client: Any) -> None:  # noqa: ANN401 -- nats-py has no types
         self._client = client
         self._jetstream = client.jetstream(timeout=_PUBLISH_TIMEOUT_S)
-        self._told: set[str] = set()
+        self._reported_streams: set[str] = set()
 
     @classmethod
     async def connect(cls, url: str, *, name: str = "loupe", timeout_s: float = 30.0) -> Self:
@@ -185,7 +185,7 @@ class Messaging:
 
         An existing one is its operator's: it gets the subjects that it lacks, and keeps its other settings.
         """
-        wanted = api.StreamConfig(
+        defaults = api.StreamConfig(
             name=name,
             subjects=list(subjects),
             retention=api.RetentionPolicy.LIMITS,
@@ -202,7 +202,7 @@ class Messaging:
             existing = await self._stream_settings(name)
             if existing is None:
                 try:
-                    await self._jetstream.add_stream(wanted)
+                    await self._jetstream.add_stream(defaults)
                 except nats.js.errors.APIError:
                     # Another replica may have made it since; then its settings are good enough.
                     existing = await self._stream_settings(name)
@@ -214,7 +214,7 @@ class Messaging:
             if complete is not None:
                 await self._ask_jetstream(f"STREAM.UPDATE.{name}", {**existing, "subjects": complete})
                 _log.info("subjects added to a stream", extra={"stream": name, "subjects": complete})
-        self._tell_differences(name, existing, wanted.as_dict())
+        self._tell_differences(name, existing, defaults.as_dict())
 
     async def _stream_settings(self, name: str) -> dict[str, Any] | None:
         """The settings of a stream as NATS has them; None if there is no such stream."""
@@ -234,14 +234,14 @@ class Messaging:
             raise nats.js.errors.APIError.from_error(answer["error"])
         return answer
 
-    def _tell_differences(self, name: str, existing: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    def _tell_differences(self, name: str, existing: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
         differs = {
-            setting: {"here": existing.get(setting), "default": wanted[setting]}
+            setting: {"here": existing.get(setting), "default": defaults[setting]}
             for setting in _STREAM_DEFAULTS
-            if existing.get(setting) != wanted[setting]
+            if existing.get(setting) != defaults[setting]
         }
-        if differs and name not in self._told:
-            self._told.add(name)
+        if differs and name not in self._reported_streams:
+            self._reported_streams.add(name)
             _log.info("a stream keeps its own settings", extra={"stream": name, "differs": differs})
 
     async def publish(
@@ -430,13 +430,13 @@ class Consumer:
                 await delivered.ack()
 
     async def _failed(self, delivered: Any, message: Message, error: Exception) -> None:  # noqa: ANN401 -- nats-py has no types
-        named = error if isinstance(error, LoupeError) else translated(error)
-        expected = named is not None
-        if named is not None and not named.transient:
+        known_error = error if isinstance(error, LoupeError) else translated(error)
+        expected = known_error is not None
+        if known_error is not None and not known_error.transient:
             permanent = True
         else:
             permanent = not expected and message.deliveries >= self._max_unexpected
-        reason = named.reason if named is not None else "UNEXPECTED"
+        reason = known_error.reason if known_error is not None else "UNEXPECTED"
         extra = {
             "durable": self._durable,
             "subject": message.subject,
@@ -519,14 +519,14 @@ def _with_subjects(present: Sequence[str], needed: Sequence[str]) -> list[str] |
 
 def _covers(pattern: str, subject: str) -> bool:
     """Whether `pattern` matches everything that `subject`, a pattern too, matches."""
-    ours, theirs = pattern.split("."), subject.split(".")
-    if ours[-1] == ">":
-        ours = ours[:-1]
-        if len(theirs) <= len(ours):
+    wider, narrower = pattern.split("."), subject.split(".")
+    if wider[-1] == ">":
+        wider = wider[:-1]
+        if len(narrower) <= len(wider):
             return False
-        theirs = theirs[: len(ours)]
-    return len(ours) == len(theirs) and all(
-        one == other or (one == "*" and other != ">") for one, other in zip(ours, theirs, strict=True)
+        narrower = narrower[: len(wider)]
+    return len(wider) == len(narrower) and all(
+        left == right or (left == "*" and right != ">") for left, right in zip(wider, narrower, strict=True)
     )
 
 

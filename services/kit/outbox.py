@@ -209,13 +209,14 @@ class Relay:
             try:
                 await self._lead()
             except (LoupeError, sa.exc.SQLAlchemyError, OSError) as error:
-                named = error if isinstance(error, LoupeError) else translated(error)
-                if named is None or not named.transient:
+                known_error = error if isinstance(error, LoupeError) else translated(error)
+                if known_error is None or not known_error.transient:
                     raise
                 failures += 1
                 if failures == 1:
                     _log.warning(
-                        "outbox relay interrupted", extra={"reason": named.reason, "error": named.message}
+                        "outbox relay interrupted",
+                        extra={"reason": known_error.reason, "error": known_error.message},
                     )
                 await asyncio.sleep(self._backoff.delay_s(1))
 

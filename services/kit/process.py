@@ -194,13 +194,13 @@ def run(main: Callable[[Process], Awaitable[None]]) -> NoReturn:
         process = Process()
         loop = asyncio.get_running_loop()
 
-        def told(number: signal.Signals) -> None:
+        def on_signal(number: signal.Signals) -> None:
             if process.stopping:
                 os._exit(128 + number)
             process.stop()
 
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, told, number)
+            loop.add_signal_handler(number, on_signal, number)
         return await process.live(main)
 
     try:

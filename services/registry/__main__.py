@@ -21,7 +21,7 @@ from services.registry.application.identity import Accounts, StoredTokens
 from services.registry.application.images import ImageCatalogue
 from services.registry.application.inspection import Inspector
 from services.registry.application.master_data import MasterData
-from services.registry.application.models import Library
+from services.registry.application.models import ModelCatalogue
 from services.registry.application.overlap import Overlaps
 from services.registry.application.sessions import LogIns, SlowHash
 from services.registry.consumers import ReleaseConsumer, ensure_streams
@@ -74,7 +74,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
                     images=ImageCatalogue(database.sessions, clock),
                     data=DataCatalogue(database.sessions, store, inspector, clock),
                     master_data=MasterData(database.sessions),
-                    library=Library(database.sessions, store, clock),
+                    models=ModelCatalogue(database.sessions, store, clock),
                     overlaps=Overlaps(database.sessions, store),
                     accounts=accounts,
                     log_ins=LogIns(database.sessions, clock, SlowHash(settings.password_memory_kib)),

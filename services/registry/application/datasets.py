@@ -45,7 +45,7 @@ from services.registry.domain.relabelling import (
     relabel_faults,
 )
 from services.registry.storage.datasets import DataPaths, Datasets, Snapshots
-from services.registry.storage.samples import Alike, Listed, Objects, Samples
+from services.registry.storage.samples import Alike, Listed, ObjectRows, Samples
 from services.vision.parts import keys, parts
 from services.vision.pictures import LINK_LIFE, MAX_OBJECT_BYTES, PictureStore, sample_key
 
@@ -205,7 +205,7 @@ class DataCatalogue:
         wanted = list(dict.fromkeys(sha256s))
         async with self._sessions.begin() as session:
             await DataPaths(session).key(dataset, path)
-            known = await Objects(session).get(wanted)
+            known = await ObjectRows(session).get(wanted)
         # What was uploaded but not added yet is in the store without being known here: an interrupted import.
         unknown = [sha256 for sha256 in wanted if sha256 not in known]
         usable = await asyncio.gather(*(self._is_usable(sha256) for sha256 in unknown))
@@ -284,11 +284,11 @@ class DataCatalogue:
             if not work.removed:
                 return outcomes, before
             now = self._clock.now()
-            gone = work.removed.values()
+            removed = work.removed.values()
             await samples.remove(key, list(work.removed))
             await samples.put(key, list(work.moved.values()), now)
             changes = count_changes(
-                work.moved.values(), [(sample.code, sample.mask_sha256 is not None) for sample in gone]
+                work.moved.values(), [(sample.code, sample.mask_sha256 is not None) for sample in removed]
             )
             await paths.change(key, changes, now)
             return outcomes, await paths.get(dataset, path)
@@ -329,7 +329,7 @@ class DataCatalogue:
 
     async def _verified(self, sha256s: Collection[str], *, masks: Collection[str]) -> Mapping[str, Verified]:
         async with self._sessions.begin() as session:
-            objects = await Objects(session).get(sha256s)
+            objects = await ObjectRows(session).get(sha256s)
         settled = {
             sha256: found
             for sha256, found in objects.items()
@@ -339,7 +339,7 @@ class DataCatalogue:
         unknown = [sha256 for sha256 in sha256s if sha256 not in settled]
         found = await self._inspector.look_at(unknown, masks=masks)
         async with self._sessions.begin() as session:
-            await Objects(session).put([item for item in found if _was_read(item)], self._clock.now())
+            await ObjectRows(session).put([item for item in found if _was_read(item)], self._clock.now())
         return {**settled, **{item.sha256: item for item in found}}
 
 

@@ -11,10 +11,10 @@ from services.kit.process import Clock
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.identity import (
     AuditEntry,
-    Grant,
     PresentedToken,
     Token,
     User,
+    UserRole,
     change_user,
     issue,
 )
@@ -81,7 +81,7 @@ class Accounts:
     async def create_token(
         self,
         user: str,
-        role: Grant | None,
+        role: UserRole | None,
         description: str,
         expire_time: datetime | None,
         *,

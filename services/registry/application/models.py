@@ -46,7 +46,7 @@ class Link:
     file_name: str
 
 
-class Library:
+class ModelCatalogue:
     """Models, their versions, aliases and packages."""
 
     def __init__(self, sessions: DatabaseSessions, links: Links, clock: Clock) -> None:

@@ -181,13 +181,13 @@ class Rejection:
 
     reason: RejectReason
     message: str
-    told_zh: str = ""
+    detail_zh: str = ""
     """More than the reason says, in Chinese."""
 
     @property
     def message_zh(self) -> str:
         """The sentence in Chinese."""
-        return self.told_zh or _ZH[self.reason]
+        return self.detail_zh or _ZH[self.reason]
 
 
 @dataclass(frozen=True, slots=True)

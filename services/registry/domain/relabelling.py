@@ -115,10 +115,10 @@ class Relabelling:
         )
 
     def _remove(self, file: str) -> None:
-        gone = self.listing.pop(file)
+        previous = self.listing.pop(file)
         # What came within this call was never in the old listing.
         if self.moved.pop(file, None) is None:
-            self.removed[file] = gone
+            self.removed[file] = previous
 
     def _relabelled(self, relabel: Relabel, sample: Sample, new_file: str) -> RelabelOutcome:
         outcome = RelabelOutcome(relabel.file, RelabelResult.RELABELLED, new_file)
