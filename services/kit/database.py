@@ -20,8 +20,8 @@ from typing import Any, Self
 
 import asyncpg
 import sqlalchemy as sa
+from alembic import command
 from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.ext.asyncio import async_sessionmaker as session_factory
@@ -36,6 +36,7 @@ _log = logging.getLogger(__name__)
 _SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _CONNECT_TIMEOUT_S = 5.0
 _TRUSTED_IDLE_S = 1.0
+_ENVIRONMENT = Path(__file__).with_name("migrations")
 
 # `alembic.op` belongs to the process: two migrations at once would write into each other's schema.
 _migrating = asyncio.Lock()
@@ -219,23 +220,19 @@ def _ping_what_was_idle(engine: AsyncEngine) -> None:
 
 
 def _upgrade(connection: sa.Connection, directory: Path, schema: str) -> str:
-    # Alembic's env.py would be the same ten lines in every service; this is it.
     config = Config()
-    config.set_main_option("script_location", str(directory))
-    script = ScriptDirectory.from_config(config)
+    # Alembic's env.py is the same for every service; the revisions are the service's own.
+    config.set_main_option("script_location", _escaped(_ENVIRONMENT))
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", _escaped(directory / "versions"))
+    config.attributes.update(connection=connection, schema=schema)
+    command.upgrade(config, "head")
+    return ScriptDirectory.from_config(config).get_current_head() or ""
 
-    def to_head(revision: Any, _context: Any) -> Any:  # noqa: ANN401 -- Alembic's own internal types
-        return script._upgrade_revs("head", revision)  # noqa: SLF001 -- what alembic.command.upgrade does
 
-    with EnvironmentContext(config, script, fn=to_head) as environment:
-        environment.configure(
-            connection=connection,
-            version_table="schema_revision",
-            version_table_schema=schema,
-        )
-        with environment.begin_transaction():
-            environment.run_migrations()
-    return script.get_current_head() or ""
+def _escaped(path: Path) -> str:
+    """For Alembic's configuration, which interpolates what follows a percent sign."""
+    return str(path).replace("%", "%%")
 
 
 async def notify(session: AsyncSession, channel: str, payload: str = "") -> None:
