@@ -63,26 +63,26 @@ class ApiOperation:
     @property
     def session_effect(self) -> "access_pb2.SessionEffect.ValueType":
         """What it does to the session of a browser."""
-        return self._options[access_pb2.session_effect]
+        return self._options.Extensions[access_pb2.session_effect]
 
     @property
     def shared_stream(self) -> bool:
         """Whether readers with the same cursor see the same messages, and may be served from one stream."""
-        return self._options[access_pb2.shared_stream]
+        return self._options.Extensions[access_pb2.shared_stream]
 
     @property
     def browser_route(self) -> access_pb2.BrowserRoute:
         """Its second route, in a form for browsers; empty if it has none."""
-        return self._options[access_pb2.browser_route]
+        return self._options.Extensions[access_pb2.browser_route]
 
     @property
     def file_types(self) -> tuple[str, ...]:
         """The media types of the bytes that it streams."""
-        return tuple(self._options[access_pb2.file_types])
+        return tuple(self._options.Extensions[access_pb2.file_types])
 
     @property
-    def _options(self) -> Any:  # noqa: ANN401 -- extensions of MethodOptions, which the stubs leave untyped
-        return self.method.GetOptions().Extensions
+    def _options(self) -> descriptor_pb2.MethodOptions:
+        return self.method.GetOptions()
 
     @property
     def path_fields(self) -> frozenset[str]:

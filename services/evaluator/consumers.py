@@ -6,9 +6,10 @@ from loupe.events.v1 import events_pb2
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluator.application import ReportLibrary
+from services.kit.consumer import Consumer
 from services.kit.database import DatabaseSessions
 from services.kit.errors import NotFound
-from services.kit.messaging import Consumer, Message, Messaging
+from services.kit.messaging import Message, Messaging
 
 DURABLE = "evaluator-deleted-tasks"
 _STREAM_POLL_S = 1.0

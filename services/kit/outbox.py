@@ -20,9 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from services.kit import telemetry
-from services.kit.database import Database, Signals, Subscription, translated
+from services.kit.database import Database, translated
 from services.kit.errors import LoupeError, ResourceExhausted, Unavailable
 from services.kit.retry import Backoff
+from services.kit.signals import Signals, Subscription
 
 _log = logging.getLogger(__name__)
 

@@ -6,14 +6,16 @@ from pathlib import Path
 from services.kit import telemetry
 from services.kit.about import about
 from services.kit.auth import ServiceTokenVerifier
-from services.kit.database import Database, Signals
+from services.kit.clock import SystemClock
+from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
+from services.kit.lifecycle import Process, every, run
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
 from services.kit.outbox import Relay
-from services.kit.process import Process, SystemClock, every, run
 from services.kit.retry import retry_transient
 from services.kit.settings import load
+from services.kit.signals import Signals
 from services.registry import seeds
 from services.registry.application.collecting import Collector
 from services.registry.application.datasets import DataCatalogue

@@ -6,10 +6,12 @@ import logging
 from loupe.events.v1 import events_pb2
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.kit.clock import Clock
+from services.kit.consumer import Consumer
 from services.kit.database import DatabaseSessions
 from services.kit.errors import NotFound
-from services.kit.messaging import Consumer, Message, Messaging
-from services.kit.process import Clock
+from services.kit.messaging import Message, Messaging
+from services.kit.streams import ensure_stream
 from services.registry.application.models import number_release
 from services.registry.wire.models import TASK_STATE_SUBJECTS, release_ordered
 
@@ -26,8 +28,8 @@ _log = logging.getLogger(__name__)
 
 async def ensure_streams(messaging: Messaging, *, replicas: int) -> None:
     """Make the streams that the registry publishes to."""
-    await messaging.ensure_stream(
-        MODELS_STREAM, MODELS_SUBJECTS, max_age_s=MODELS_MAX_AGE_S, replicas=replicas
+    await ensure_stream(
+        messaging, MODELS_STREAM, MODELS_SUBJECTS, max_age_s=MODELS_MAX_AGE_S, replicas=replicas
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from services.kit.process import timestamp
+from services.kit.clock import timestamp
 from services.worker.unreported import Unreported
 from services.worker.values import (
     Failed,

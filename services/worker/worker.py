@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from services.kit import tasks
+from services.kit.clock import Clock
 from services.kit.errors import FailedPrecondition, InvalidArgument, LoupeError
 from services.kit.object_store import ObjectStore
-from services.kit.process import Clock
 from services.kit.retry import Backoff
 from services.worker import machine
 from services.worker.child import Child, WarmChild

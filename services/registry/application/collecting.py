@@ -3,9 +3,9 @@
 from collections.abc import Collection
 from datetime import timedelta
 
+from services.kit.clock import Clock
 from services.kit.database import DatabaseSessions
 from services.kit.object_store import ObjectStore
-from services.kit.process import Clock
 from services.registry.storage.datasets import Snapshots
 from services.registry.storage.models import PACKAGES, Models
 from services.registry.storage.samples import ObjectRows

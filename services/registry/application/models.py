@@ -7,9 +7,9 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import outbox
+from services.kit.clock import Clock
 from services.kit.database import DatabaseSessions
 from services.kit.paging import RowPage, RowPageRequest
-from services.kit.process import Clock
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.images import TaskType
 from services.registry.domain.models import (

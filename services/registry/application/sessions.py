@@ -10,6 +10,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from services.kit.auth import Principal, Role
+from services.kit.clock import Clock
 from services.kit.database import DatabaseSessions
 from services.kit.errors import (
     FailedPrecondition,
@@ -18,7 +19,6 @@ from services.kit.errors import (
     Unauthenticated,
     Violation,
 )
-from services.kit.process import Clock
 from services.registry.domain.identifiers import id_faults, refuse
 from services.registry.domain.identity import SESSION_LIFE, PresentedToken, Token, issue
 from services.registry.domain.passwords import (

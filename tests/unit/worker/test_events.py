@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.kit.process import timestamp
+from services.kit.clock import timestamp
 from services.worker.events import Listener, UnreadableEvent, failure
 from services.worker.unreported import Unreported
 from services.worker.values import Network, Phase, StageName, StageState
