@@ -13,29 +13,20 @@ from services.kit.paging import RowPage, RowPageRequest
 from services.registry.application.collecting import ORPHAN_GRACE
 from services.registry.application.inspection import Inspector
 from services.registry.application.manifest import ManifestFile
+from services.registry.domain.candidates import Candidate, Outcome, SampleOutcome, candidate_faults, judge
 from services.registry.domain.datasets import (
-    Candidate,
     CodeParts,
     DataPath,
     DataPathEmpty,
     DataPathPinned,
     Dataset,
-    ImageObject,
-    Outcome,
-    RejectedObject,
-    Rejection,
-    Sample,
-    SampleOutcome,
     Snapshot,
-    Verified,
-    candidate_faults,
-    count_changes,
     count_parts_faults,
-    judge,
     mask_codes_faults,
     planned_faults,
 )
 from services.registry.domain.identifiers import id_faults, refuse, text_faults
+from services.registry.domain.objects import ImageObject, RejectedObject, Rejection, Verified
 from services.registry.domain.relabelling import (
     DataPathChanged,
     Relabel,
@@ -44,6 +35,7 @@ from services.registry.domain.relabelling import (
     files_touched,
     relabel_faults,
 )
+from services.registry.domain.samples import Sample, count_changes
 from services.registry.storage.datasets import DataPaths, Datasets, Snapshots
 from services.registry.storage.samples import Alike, Listed, ObjectRows, Samples
 from services.vision.parts import keys, parts

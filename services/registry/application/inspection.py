@@ -8,7 +8,7 @@ from typing import Self
 
 from services.kit.errors import NotFound, OutOfRange
 from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
-from services.registry.domain.datasets import (
+from services.registry.domain.objects import (
     ImageObject,
     MaskFacts,
     MaskFault,

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from services.kit.errors import Aborted, Violation
-from services.registry.domain.datasets import MAX_CANDIDATES, Candidate, Sample, code_faults
+from services.registry.domain.candidates import MAX_CANDIDATES, Candidate
 from services.registry.domain.identifiers import sha256_faults, shown
+from services.registry.domain.samples import Sample, code_faults
 
 
 class DataPathChanged(Aborted):

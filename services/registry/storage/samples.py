@@ -10,16 +10,16 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.paging import RowPage, RowPageRequest
-from services.registry.domain.datasets import (
+from services.registry.domain.objects import (
     ImageObject,
     MaskFacts,
     MaskFault,
     RejectedObject,
     Rejection,
     RejectReason,
-    Sample,
     Verified,
 )
+from services.registry.domain.samples import Sample
 from services.registry.storage.tables import data_paths, objects, samples
 
 _STREAM_ROWS = 2000
