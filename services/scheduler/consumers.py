@@ -6,9 +6,11 @@ import logging
 from loupe.events.v1 import events_pb2
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.database import Sessions
+from services.kit.consumer import Consumer
+from services.kit.database import DatabaseSessions
 from services.kit.errors import NotFound
-from services.kit.messaging import Consumer, Message, Messaging
+from services.kit.messaging import Message, Messaging
+from services.kit.streams import ensure_stream
 from services.scheduler.domain.task import TaskNotFound
 from services.scheduler.storage.tasks import Tasks
 from services.scheduler.wire.values import id_of
@@ -22,14 +24,16 @@ _POLL_S = 1.0
 async def ensure_streams(messaging: Messaging, *, loss_bytes: int, replicas: int) -> None:
     """Make the streams that the scheduler publishes to. MODELS is the registry's."""
     # A year: whoever was away asks again for everything since N (I2). Transitions are few and small.
-    await messaging.ensure_stream(
+    await ensure_stream(
+        messaging,
         "TASKS",
         ("loupe.tasks.*.state", "loupe.tasks.*.stage"),
         max_age_s=365 * _DAY_S,
         replicas=replicas,
     )
     # Points stay in PostgreSQL; the stream is for who follows live or was away over a weekend.
-    await messaging.ensure_stream(
+    await ensure_stream(
+        messaging,
         "LOSS",
         ("loupe.tasks.*.loss.*",),
         max_age_s=7 * _DAY_S,
@@ -56,7 +60,7 @@ async def released(session: AsyncSession, message: Message) -> None:
 class ReleasedConsumer:
     """Hears of numbered releases, should the direct call's answer have been lost."""
 
-    def __init__(self, messaging: Messaging, sessions: Sessions) -> None:
+    def __init__(self, messaging: Messaging, sessions: DatabaseSessions) -> None:
         self._consumer = Consumer(
             messaging,
             sessions,

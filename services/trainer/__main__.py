@@ -2,7 +2,7 @@
 
 import os
 
-from services.kit import process as kit
+from services.kit import lifecycle as kit
 from services.kit import settings as kit_settings
 from services.kit import telemetry
 from services.trainer.handler import TrainerHandler

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 from services.audit import RegistryAuditor
 from services.identity import token_verifier
+from services.kit.clock import SystemClock
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
+from services.kit.lifecycle import Process
 from services.kit.object_store import ObjectStore
-from services.kit.process import Process, SystemClock
 from services.worker import server
 from services.worker.handler import JobHandler
 from services.worker.jobs import Jobs

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from loupe.worker.v1 import event_pb2
 
+from services.kit.clock import Clock, timestamp
 from services.kit.errors import FailedPrecondition, InvalidArgument, LoupeError
-from services.kit.process import Clock, timestamp
 from services.worker import machine, outcomes
 from services.worker.handler import JobHandler, JobRun
 from services.worker.held_job import HeldJob

@@ -20,9 +20,9 @@ from loupe.scheduler.v1 import job_pb2
 from loupe.trainer.v1 import worker_service_pb2
 
 from services.kit import tasks
+from services.kit.clock import Clock
 from services.kit.errors import LoupeError
 from services.kit.object_store import ObjectStore
-from services.kit.process import Clock
 from services.kit.retry import Backoff
 from services.worker import outcomes
 from services.worker.handler import JobHandler

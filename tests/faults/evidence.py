@@ -25,10 +25,11 @@ from deploy.embedded.ports import SEAWEED_GRPC_OFFSET
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.seaweed import Seaweed
 from deploy.embedded.state import read_state
-from services.kit.database import Database, Signals
+from services.kit.clock import SystemClock
+from services.kit.database import Database
 from services.kit.object_store import ObjectStore, ObjectStoreSettings
-from services.kit.process import SystemClock
 from services.kit.settings import load
+from services.kit.signals import Signals
 from services.registry.application.collecting import Collector as RegistryCollector
 from services.scheduler.application.collecting import Collector as SchedulerCollector
 from services.scheduler.settings import QueueSettings

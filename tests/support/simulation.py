@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from loupe.events.v1 import events_pb2
 from loupe.scheduler.v1 import task_pb2
 
-from services.kit.database import Database, Signals
-from services.kit.process import SystemClock
+from services.kit.clock import SystemClock
+from services.kit.database import Database
+from services.kit.signals import Signals
 from services.scheduler.application.ids import new_id
 from services.scheduler.application.leases import Leases
 from services.scheduler.application.library import Library

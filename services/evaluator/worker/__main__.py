@@ -5,7 +5,7 @@ import os
 from services.evaluator.worker.handler import EvaluatorHandler
 from services.evaluator.worker.reporting import ReportSender
 from services.evaluator.worker.settings import Settings
-from services.kit import process as kit
+from services.kit import lifecycle as kit
 from services.kit import settings as kit_settings
 from services.kit import telemetry
 from services.kit.grpc_client import connect

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.kit.clock import timestamp
 from services.kit.errors import InvalidArgument
-from services.kit.process import timestamp
 from services.scheduler.application.admission import Admission
 from services.scheduler.application.parts import (
     Parts,

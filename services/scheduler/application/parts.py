@@ -8,8 +8,9 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import outbox
-from services.kit.database import Sessions, Signals
-from services.kit.process import Clock
+from services.kit.clock import Clock
+from services.kit.database import DatabaseSessions
+from services.kit.signals import Signals
 from services.scheduler.application.ids import new_id
 from services.scheduler.application.library import Library
 from services.scheduler.domain.job import Job, JobKind
@@ -47,7 +48,7 @@ class Links(Protocol):
 class Parts:
     """Made once, in `__main__`."""
 
-    sessions: Sessions
+    sessions: DatabaseSessions
     signals: Signals
     clock: Clock
     library: Library

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.scheduler.domain.job import Network
 from services.scheduler.domain.loss import POINT_BYTES, POINTS_PER_CHUNK, LossCursor, LossNews
 from services.scheduler.domain.task import TaskState, task_not_found
@@ -66,7 +66,7 @@ class LossSince:
 
 
 async def loss_since(
-    sessions: Sessions, task_id: str, network: Network, at: LossCursor, *, chunks: int
+    sessions: DatabaseSessions, task_id: str, network: Network, at: LossCursor, *, chunks: int
 ) -> LossSince:
     """What follows the cursor, at most about so many chunks of it; TaskNotFound."""
     row = await sessions.one(

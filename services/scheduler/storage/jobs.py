@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.database import notify
+from services.kit.signals import notify
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import Checkpoint, Job, JobKind, JobState
 from services.scheduler.domain.queue import Build, QueuePlace, Worker

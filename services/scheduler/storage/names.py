@@ -7,7 +7,7 @@ import time
 
 import sqlalchemy as sa
 
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 
 _LONGEST = 3
 # Of all names.
@@ -32,7 +32,7 @@ def grams_of(name: str) -> list[str]:
 class Grams:
     """How frequent each is, as the database knows it for its own planning."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: DatabaseSessions) -> None:
         self._sessions = sessions
         self._shares: dict[str, float] = {}
         self._known_until_s = -1.0

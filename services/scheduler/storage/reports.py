@@ -12,7 +12,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from services.kit import outbox
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.scheduler.domain.job import Checkpoint, JobKind, JobState, Network, lease_lost
 from services.scheduler.domain.loss import POINT_BYTES, slices
 from services.scheduler.domain.progress import Phase, Progress, Stage
@@ -178,7 +178,7 @@ class Advance:
 class Reports:
     """Where reports go."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: DatabaseSessions) -> None:
         self._sessions = sessions
 
     async def running(self, job_id: str, fencing_token: int) -> RunningJob:

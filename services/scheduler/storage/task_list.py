@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.scheduler.domain.listing import ListedSpec, ListedTask, TaskFilter
 from services.scheduler.domain.spec import PackageFormat
 from services.scheduler.domain.task import TaskKind, TaskState
@@ -33,7 +33,7 @@ _KIND: dict[TaskKind | None, str] = {None: "true", **{kind: f"kind = '{kind}'" f
 class TaskList:
     """All tasks, newest first."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: DatabaseSessions) -> None:
         self._sessions = sessions
         self._grams = Grams(sessions)
 

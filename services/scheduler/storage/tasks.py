@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.database import notify
 from services.kit.errors import AlreadyExists
+from services.kit.signals import notify
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.progress import Phase
 from services.scheduler.domain.spec import PackageFormat, TrainingSpec

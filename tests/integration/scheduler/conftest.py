@@ -44,7 +44,7 @@ from PIL import Image
 
 from services.kit.database import Database
 from services.kit.grpc_client import connect
-from services.kit.process import Process
+from services.kit.lifecycle import Process
 from services.kit.settings import load
 from services.registry.__main__ import serve
 from services.registry.settings import Settings as RegistrySettings

@@ -10,7 +10,8 @@ import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 
-from services.kit.database import Database, Signals
+from services.kit.database import Database
+from services.kit.signals import Signals
 from services.scheduler.__main__ import MIGRATIONS
 from services.scheduler.application.leases import Leases
 from services.scheduler.application.wishes import Wishes

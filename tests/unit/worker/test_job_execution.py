@@ -14,7 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from loupe.scheduler.v1 import job_pb2, job_service_pb2, task_pb2
 from loupe.worker.v1 import event_pb2, order_pb2
 
-from services.kit.process import timestamp
+from services.kit.clock import timestamp
 from services.worker.held_job import HeldJob
 from services.worker.job_execution import JobExecution
 from services.worker.outcomes import Outcome

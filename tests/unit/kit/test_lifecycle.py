@@ -12,8 +12,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from services.kit.clock import timestamp
 from services.kit.errors import Unavailable
-from services.kit.process import Process, timestamp
+from services.kit.lifecycle import Process
 from services.kit.retry import Backoff
 from tests.support.waiting import DEADLINE_S
 
@@ -131,7 +132,7 @@ async def test_a_loop_that_keeps_failing_ends_the_process() -> None:
 
 PROGRAM = """
     import asyncio, contextlib, sys
-    from services.kit.process import run
+    from services.kit.lifecycle import run
     @contextlib.asynccontextmanager
     async def resource():
         yield
@@ -168,7 +169,7 @@ def test_unusable_settings_are_told_plainly() -> None:
             sys.executable,
             "-c",
             textwrap.dedent("""
-            from services.kit.process import run
+            from services.kit.lifecycle import run
             from services.kit.settings import SettingsError
             async def main(process): raise SettingsError(("LOUPE_X is not set",))
             run(main)

@@ -23,53 +23,18 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
-from typing import NoReturn, Protocol, TypeVar
+from typing import NoReturn, TypeVar
 
 import uvloop
 
 from services.kit import tasks, telemetry
-from services.kit.child_process import ChildProcess, DieWithParent, Event, ParentLink
 from services.kit.errors import LoupeError
 from services.kit.retry import Backoff
 from services.kit.settings import SettingsError
 
-__all__ = [
-    "ChildProcess",
-    "Clock",
-    "DieWithParent",
-    "Event",
-    "ParentLink",
-    "Process",
-    "SystemClock",
-    "run",
-    "timestamp",
-]
-
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-
-class Clock(Protocol):
-    """What time it is. A value that is passed in, so that tests can turn it."""
-
-    def now(self) -> datetime:
-        """The time, in UTC."""
-        ...
-
-
-def timestamp(at: datetime) -> str:
-    """RFC 3339 in UTC, to the millisecond: how a line of a log begins."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> datetime:
-        """The time, in UTC."""
-        return datetime.now(UTC)
 
 
 class Process:
@@ -194,13 +159,13 @@ def run(main: Callable[[Process], Awaitable[None]]) -> NoReturn:
         process = Process()
         loop = asyncio.get_running_loop()
 
-        def told(number: signal.Signals) -> None:
+        def on_signal(number: signal.Signals) -> None:
             if process.stopping:
                 os._exit(128 + number)
             process.stop()
 
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, told, number)
+            loop.add_signal_handler(number, on_signal, number)
         return await process.live(main)
 
     try:
