@@ -6,6 +6,8 @@ from pathlib import Path
 
 from services.evaluator.worker.packaging.models import Named
 from services.evaluator.worker.packaging.native_library import (
+    HEADER,
+    RUNTIME,
     SOURCES,
     Compiler,
     build,
@@ -15,8 +17,8 @@ from services.evaluator.worker.packaging.native_library import (
 from services.evaluator.worker.packaging.package import build_package
 from tests.support import packages
 
-HERE = Path(__file__).parent
-CORPUS = HERE / "corpus"
+TESTS = RUNTIME / "tests"
+CORPUS = TESTS / "corpus"
 
 
 def build_harness(source: str, sanitizer: str, command: str = "") -> Path:
@@ -26,7 +28,7 @@ def build_harness(source: str, sanitizer: str, command: str = "") -> Path:
     if "fuzz" in source:
         flags += ["-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION", *(["-DWITH_LIBFUZZER"] if command else [])]
     digest = hashlib.sha256(repr((compiler, flags)).encode())
-    for path in (*sorted(SOURCES.glob("*.cpp")), *sorted(SOURCES.glob("*.h")), HERE / source):
+    for path in (*sorted(SOURCES.glob("*.cpp")), *sorted(SOURCES.glob("*.h")), HEADER, TESTS / source):
         digest.update(path.read_bytes())
     program = cache_folder() / digest.hexdigest()[:32] / Path(source).stem
     if not program.exists():
@@ -36,7 +38,7 @@ def build_harness(source: str, sanitizer: str, command: str = "") -> Path:
             partial,
             compiler,
             flags=flags,
-            link=[f"-I{SOURCES}", "-std=c++17", str(HERE / source), "-pthread"],
+            link=[f"-I{HEADER.parent}", "-std=c++17", str(TESTS / source), "-pthread"],
         )
         partial.chmod(0o755)
         partial.replace(program)

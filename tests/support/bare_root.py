@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.evaluator.worker.packaging.native_library import SOURCES, find_compiler
+from services.evaluator.worker.packaging.native_library import HEADER, RUNTIME, find_compiler
 
 _PROGRAM = "classify"
 _AS_ROOT = ("unshare", "--user", "--map-root-user")
@@ -15,9 +15,10 @@ _AS_ROOT = ("unshare", "--user", "--map-root-user")
 
 def build_example(folder: Path) -> Path:
     """The example, built beside `folder/package` by the one command that stands in its head (X4)."""
-    for source in ("example/classify.c", "csot_artifact.h"):
-        shutil.copy(SOURCES / source, folder)
-    command = re.search(r"^ \*     cc (.*)$", (SOURCES / "example/classify.c").read_text(), re.MULTILINE)
+    example = RUNTIME / "examples" / "classify.c"
+    for source in (example, HEADER):
+        shutil.copy(source, folder)
+    command = re.search(r"^ \*     cc (.*)$", example.read_text(), re.MULTILINE)
     assert command
     # The build's own compiler is told that this is C; all else stands in the file.
     arguments = command[1].replace("'", "").split()

@@ -17,7 +17,7 @@ from torch import Tensor
 from services.evaluator.worker.packaging.faults import NotPackageable
 from services.evaluator.worker.packaging.making import make_package
 from services.evaluator.worker.packaging.models import Named
-from services.evaluator.worker.packaging.native_library import SOURCES
+from services.evaluator.worker.packaging.native_library import HEADER
 from services.evaluator.worker.packaging.package import archive, build_package
 from services.vision.networks import CLASSIFIERS
 from tests.support import packages
@@ -64,7 +64,7 @@ def test_the_library_shows_its_interface_and_nothing_else(small: dict[str, bytes
     And the library may ask for no other than libc, libm and libpthread.
     """
     folder = packages.unpacked(small, tmp_path / "package")
-    header = (SOURCES / "csot_artifact.h").read_text()
+    header = HEADER.read_text()
     declared = set(re.findall(r"^CSOT_API .*?(csot_\w+)\(", header, re.MULTILINE))
     symbols = subprocess.run(
         [shutil.which("nm") or "nm", "-D", "--defined-only", folder / "libCsotArtifact.so"],

@@ -1,4 +1,4 @@
-"""Writes models.xbin; its layout is described in native/container.h."""
+"""Writes models.xbin; its layout is described in runtime/src/container.h."""
 
 import hashlib
 import struct

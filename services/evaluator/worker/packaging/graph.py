@@ -1,4 +1,4 @@
-"""A network's operations and weights, as the native library reads them (native/graph.h, read_operation).
+"""A network's operations and weights, as the native library reads them (runtime/src/graph.h, read_operation).
 
 Whatever torch.export can trace to the operations of `_TRANSLATED` can be packaged: nothing here knows a
 network's name. Batch normalisation is folded into convolutions, and what follows a convolution (adding,
@@ -23,7 +23,7 @@ Floats = NDArray[np.float32]
 
 
 class Kind(IntEnum):
-    """As in native/graph.h."""
+    """As in runtime/src/graph.h."""
 
     CONVOLUTION = 1
     MAX_POOL = 2

@@ -24,7 +24,9 @@ from pathlib import Path
 
 from services.evaluator.worker.packaging.faults import CannotBuild
 
-SOURCES = Path(__file__).with_name("native")
+RUNTIME = Path(__file__).parents[4] / "runtime"
+HEADER = RUNTIME / "include" / "csot_artifact.h"
+SOURCES = RUNTIME / "src"
 LIBRARY = "libCsotArtifact.so"
 _FLAGS = (
     "-std=c++17",
@@ -35,6 +37,7 @@ _FLAGS = (
     "-ffunction-sections",
     "-fno-math-errno",
     "-DCSOT_BUILDING",
+    "-I../include",
     "-Wall",
     "-Wextra",
 )
@@ -113,7 +116,7 @@ def library() -> Path:
     """The built library; compiles it at the first call on a machine. Raises CannotBuild."""
     compiler = find_compiler()
     digest = hashlib.sha256(repr((compiler, _FLAGS, _FLAGS_OF_FILE, _LINK)).encode())
-    for path in sorted(SOURCES.iterdir()):
+    for path in (HEADER, *sorted(SOURCES.iterdir())):
         if path.suffix in {".c", ".cpp", ".h", ".map"}:
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     folder = cache_folder() / digest.hexdigest()[:32]
@@ -133,7 +136,7 @@ def library() -> Path:
 
 def abi_version() -> int:
     """Of the interface, as its header says."""
-    header = (SOURCES / "csot_artifact.h").read_text(encoding="utf-8")
+    header = HEADER.read_text(encoding="utf-8")
     return int(header.partition("#define CSOT_ABI_VERSION ")[2].split()[0])
 
 
