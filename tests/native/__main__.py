@@ -25,7 +25,7 @@ def races(seconds: int) -> int:
     with tempfile.TemporaryDirectory(prefix="loupe-races-") as folder:
         package = small_package(Path(folder) / "package")
         for sanitizer in ("thread", "address,undefined"):
-            program = build_harness("races/races.cpp", sanitizer)
+            program = build_harness("races", sanitizer)
             print(f"-fsanitize={sanitizer}", flush=True)
             failed |= subprocess.run([program, package, str(seconds)], check=False).returncode
     return int(failed != 0)
@@ -37,7 +37,7 @@ def fuzz(seconds: int) -> int:
     if clang is None:
         print("there is no clang++: install it for libFuzzer", file=sys.stderr)
         return 2
-    program = build_harness("fuzz/fuzz.cpp", "fuzzer,address,undefined", clang)
+    program = build_harness("fuzz", "address,undefined", clang)
     with tempfile.TemporaryDirectory(prefix="loupe-fuzz-") as folder:
         work, merged = Path(folder) / "corpus", Path(folder) / "merged"
         for path in (work, merged):
