@@ -3,7 +3,7 @@
 import struct
 from pathlib import Path
 
-from services.evaluator.worker.packaging.models import Named
+from services.evaluator.worker.packaging.models import PackageName
 from services.evaluator.worker.packaging.native_library import RUNTIME, Compiler, build, find_compiler
 from services.evaluator.worker.packaging.package import build_package
 from tests.support import packages
@@ -27,7 +27,7 @@ def small_package(folder: Path) -> Path:
     weights = packages.weights(
         size=8, detail=2, windows=True, special=2.25, segmenter="Tiny", least_px={"RARE": 2.5, "ODD": 8.5}
     )
-    return packages.unpacked(packages.files(build_package(weights, Named("fuzzed", "v1.01"))), folder)
+    return packages.unpacked(packages.files(build_package(weights, PackageName("fuzzed", "v1.01"))), folder)
 
 
 def fuzz_input(package: Path) -> bytes:

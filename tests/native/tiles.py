@@ -14,7 +14,7 @@ from pathlib import Path
 
 import cv2
 
-from services.evaluator.worker.packaging.models import Named
+from services.evaluator.worker.packaging.models import PackageName
 from services.evaluator.worker.packaging.package import build_package
 from services.evaluator.worker.packaging.verify import Verification, verify
 from services.vision.images import FORMAT_OF_SUFFIX, decode
@@ -39,7 +39,7 @@ def compare(weights_path: Path, folder: Path, every: int) -> int:
     with tempfile.TemporaryDirectory(prefix="loupe-tiles-") as temporary:
         folder = Path(temporary)
         package = folder / "package.zip"
-        package.write_bytes(build_package(weights, Named("tiles", "v1.01")))
+        package.write_bytes(build_package(weights, PackageName("tiles", "v1.01")))
         found = verify(package, weights, images)
         in_c = _in_c(folder, found) if can_change_root() else None
     codes = Counter(its.released_code for its in found.differences)

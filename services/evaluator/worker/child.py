@@ -65,8 +65,8 @@ import torch
 from services.evaluator.worker.measuring.masks import MaskFiles
 from services.evaluator.worker.measuring.predict import NotPredicted, Prediction, predict
 from services.evaluator.worker.packaging.faults import CannotBuild, NotPackageable
-from services.evaluator.worker.packaging.making import make_package
-from services.evaluator.worker.packaging.models import Named
+from services.evaluator.worker.packaging.formats import make_package
+from services.evaluator.worker.packaging.models import PackageName
 from services.kit.child_process import ParentLink
 from services.vision.channel import Channel
 from services.vision.faults import BadOrder, UnreadableRecord, UserFault
@@ -135,7 +135,7 @@ class Evaluator:
         weights = self._weights(work)
         self._channel.emit("progress", phase="PACKAGING", fraction=0.1)
         self._channel.stop_if_asked()
-        named = Named(_entry(work, "model"), _entry(work, "version"))
+        named = PackageName(_entry(work, "model"), _entry(work, "version"))
         try:
             made = make_package(weights, named, _entry(work, "format"), Path(_entry(work, "folder")))
         except NotPackageable as error:
