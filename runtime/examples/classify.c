@@ -3,8 +3,8 @@
  *     cc -o classify classify.c -I. package/libCsotArtifact.so -Wl,-rpath,'$ORIGIN/package'
  *     ./classify package image.ppm …
  *
- * Reads binary PPM and PGM (P6, P5), so that it needs no other library; a machine has its pixels in memory already.
- * Prints of each image: its name, code, confidence, who decided, and how many pixels of the mask are defect.
+ * Reads binary PPM and PGM (P6, P5), which need no image library; an inspection machine has its pixels in memory.
+ * Prints for each image: name, code, confidence, which part of the model decided, number of defect pixels in the mask.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 #include "csot_artifact.h"
 
-/* The pixels of a binary PPM or PGM of 8 bits; exits where it is none. The caller frees them. */
+/* Reads the pixels of an 8-bit binary PPM or PGM, and exits if the file is none. The caller frees them. */
 static uint8_t *read_pixels(const char *path, csot_image *image) {
     FILE *file = fopen(path, "rb");
     char kind;

@@ -11,32 +11,32 @@
 #include "fault.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "models.xbin is little-endian, and is read as it lies"
+#error "models.xbin is little-endian and is read without conversion"
 #endif
 
 namespace csot {
 namespace {
 
 constexpr char kMagic[9] = "CSOTXBIN";
-constexpr size_t kFixed = 48, kAlignment = 64, kMostParts = 16, kMostHeader = 1 << 16;
+constexpr size_t kFixed = 48, kAlignment = 64, kMaxParts = 16, kMaxHeader = 1 << 16;
 
-bool same(const Digest& found, const uint8_t* told) {
+bool same(const Digest& found, const uint8_t* expected) {
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-    (void)found, (void)told;
-    return true;  // a fuzzer cannot guess digests; what they protect must stand by itself
+    (void)found, (void)expected;
+    return true;  // a fuzzer cannot guess digests; the checks behind them must hold without them
 #else
-    return std::memcmp(found.data(), told, found.size()) == 0;
+    return std::memcmp(found.data(), expected, found.size()) == 0;
 #endif
 }
 
-struct Closed {
+struct DescriptorCloser {
     const int descriptor;
-    ~Closed() { close(descriptor); }
+    ~DescriptorCloser() { close(descriptor); }
 };
 
 }  // namespace
 
-void Freed::operator()(void* memory) const { std::free(memory); }
+void FreeDeleter::operator()(void* memory) const { std::free(memory); }
 
 const uint8_t* Reader::take(size_t size) {
     if (size > left_) throw Fault(CSOT_CORRUPT, "models.xbin: %s ends too early", what_);
@@ -85,15 +85,15 @@ Container::Container(const uint8_t* data, size_t size) {
     }
     if (version < 1) throw Fault(CSOT_CORRUPT, "models.xbin has format 0, which never was");
     const uint32_t header = fixed.u32();
-    if (header < kFixed || header > size || header > kMostHeader) {
+    if (header < kFixed || header > size || header > kMaxHeader) {
         throw Fault(CSOT_CORRUPT, "models.xbin: a header of %u bytes cannot be; the file has %zu", header, size);
     }
-    const uint8_t* told = fixed.take(32);
-    if (!same(sha256(data + kFixed, header - kFixed), told)) {
+    const uint8_t* expected = fixed.take(32);
+    if (!same(sha256(data + kFixed, header - kFixed), expected)) {
         throw Fault(CSOT_CORRUPT, "models.xbin: the header is not what its SHA-256 says; copy the package again");
     }
     Reader table(data + kFixed, header - kFixed, "the header");
-    const uint32_t parts = table.within(1, kMostParts, "a number of parts");
+    const uint32_t parts = table.within(1, kMaxParts, "a number of parts");
     uint64_t end = header;
     for (uint32_t i = 0; i < parts; ++i) {
         Entry entry;
@@ -101,8 +101,8 @@ Container::Container(const uint8_t* data, size_t size) {
         if (find(entry.name)) throw Fault(CSOT_CORRUPT, "models.xbin has two parts %s", entry.name.c_str());
         const uint64_t offset = table.u64(), bytes = table.u64();
         const uint8_t* digest = table.take(32);
-        const uint64_t due = (end + kAlignment - 1) / kAlignment * kAlignment;
-        if (offset != due || offset > size || bytes > size - offset) {
+        const uint64_t expected_offset = (end + kAlignment - 1) / kAlignment * kAlignment;
+        if (offset != expected_offset || offset > size || bytes > size - offset) {
             throw Fault(CSOT_CORRUPT, "models.xbin: part %s does not lie within the file's %zu bytes; is it cut short?",
                         entry.name.c_str(), size);
         }
@@ -139,12 +139,12 @@ File read_file(const std::string& path, const char* name, uint64_t most_bytes) {
         throw Fault(errno == ENOMEM ? CSOT_OUT_OF_MEMORY : CSOT_NOT_FOUND, "%s cannot be opened: %s", path.c_str(),
                     std::strerror(errno));
     }
-    const Closed closed{descriptor};
-    struct stat facts;
-    if (fstat(descriptor, &facts) != 0 || !S_ISREG(facts.st_mode)) {
+    const DescriptorCloser closer{descriptor};
+    struct stat status;
+    if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
         throw Fault(CSOT_NOT_FOUND, "%s is not a file", path.c_str());
     }
-    const uint64_t size = static_cast<uint64_t>(facts.st_size);
+    const uint64_t size = static_cast<uint64_t>(status.st_size);
     if (size > most_bytes) {
         throw Fault(CSOT_CORRUPT, "%s has %llu bytes; at most %llu can be right", name,
                     static_cast<unsigned long long>(size), static_cast<unsigned long long>(most_bytes));
@@ -154,11 +154,11 @@ File read_file(const std::string& path, const char* name, uint64_t most_bytes) {
     file.data.reset(static_cast<uint8_t*>(std::aligned_alloc(kAlignment, (file.size / kAlignment + 1) * kAlignment)));
     if (!file.data) throw std::bad_alloc();
     for (size_t done = 0; done < file.size;) {
-        const ssize_t got = read(descriptor, file.data.get() + done, file.size - done);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) throw Fault(CSOT_NOT_FOUND, "%s cannot be read: %s", path.c_str(), std::strerror(errno));
-        if (got == 0) throw Fault(CSOT_CORRUPT, "%s became shorter while it was read", name);
-        done += static_cast<size_t>(got);
+        const ssize_t count = read(descriptor, file.data.get() + done, file.size - done);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) throw Fault(CSOT_NOT_FOUND, "%s cannot be read: %s", path.c_str(), std::strerror(errno));
+        if (count == 0) throw Fault(CSOT_CORRUPT, "%s became shorter while it was read", name);
+        done += static_cast<size_t>(count);
     }
     return file;
 }

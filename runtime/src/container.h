@@ -23,7 +23,7 @@ namespace csot {
 
 constexpr uint32_t kFormatVersion = 1;
 
-// Reads values one after another, never past the end. `what` names the bytes in sentences.
+// Reads values in order, never past the end. `what` names the bytes in error messages.
 class Reader {
 public:
     Reader(const uint8_t* data, size_t size, const char* what) : at_(data), left_(size), what_(what) {}
@@ -33,13 +33,13 @@ public:
     uint64_t u64() { return number<uint64_t>(); }
     float f32() { return finite(number<float>()); }
     double f64() { return finite(number<double>()); }
-    // A number that must lie in [least, most]; `name` tells it in the sentence.
+    // A number that must lie in [least, most]; `name` is for the error message.
     uint32_t within(uint32_t least, uint32_t most, const char* name);
     // UTF-8 without control characters, preceded by its length as one byte.
     std::string text();
     const uint8_t* take(size_t size);
     size_t left() const { return left_; }
-    // Anything after the last value is a fault.
+    // Throws if anything follows the last value.
     void end() const;
 
 private:
@@ -68,11 +68,11 @@ struct Part {
 
 class Container {
 public:
-    // Takes the file's bytes, which begin at an address that is a multiple of 64, and verifies all of them.
+    // Verifies all bytes of the file, which begin at an address that is a multiple of 64, and keeps pointing into them.
     Container(const uint8_t* data, size_t size);
 
     const Part* find(std::string_view name) const;
-    // Faults where there is none.
+    // Throws if there is none.
     const Part& part(std::string_view name) const;
 
 private:
@@ -83,13 +83,13 @@ private:
     std::vector<Entry> entries_;
 };
 
-struct Freed {
+struct FreeDeleter {
     void operator()(void* memory) const;
 };
 
 // A whole file, at an address that is a multiple of 64.
 struct File {
-    std::unique_ptr<uint8_t[], Freed> data;
+    std::unique_ptr<uint8_t[], FreeDeleter> data;
     size_t size = 0;
 };
 File read_file(const std::string& path, const char* name, uint64_t most_bytes);

@@ -1,4 +1,4 @@
-// The C interface: checks what a caller gives, and turns faults into codes and sentences.
+// The C interface: checks arguments, and turns exceptions into codes and sentences.
 #include "csot_artifact.h"
 
 #include <algorithm>
@@ -18,11 +18,11 @@ struct csot_artifact {
 
 namespace {
 
-constexpr uint32_t kMostThreads = 256, kMostConcurrent = 1024, kUsualConcurrent = 64, kMostImages = 65536;
-constexpr uint32_t kMostSide = 1 << 20;
-constexpr uint64_t kMostPixels = uint64_t{1} << 31;
+constexpr uint32_t kMaxThreads = 256, kMaxConcurrent = 1024, kDefaultConcurrent = 64, kMaxImages = 65536;
+constexpr uint32_t kMaxSide = 1 << 20;
+constexpr uint64_t kMaxPixels = uint64_t{1} << 31;
 
-// No allocation: it may have to say that there is no memory.
+// Not allocated: it may have to report that memory is exhausted.
 thread_local char last_error[512] = "";
 
 csot_status failed(csot_status status, const char* sentence) {
@@ -50,20 +50,19 @@ csot_status guarded(const Work& work) noexcept {
     }
 }
 
-// What a caller passes must be there.
-void need(const void* pointer, const char* name) {
+void require(const void* pointer, const char* name) {
     if (!pointer) throw Fault(CSOT_INVALID_ARGUMENT, "%s is null", name);
 }
 
-// The caller's structure, of which an older program knows only the beginning.
+// A copy of the caller's structure; an older program passes only the first members.
 template <class Structure>
-Structure taken(const Structure* given, uint32_t least, const char* name) {
-    Structure own{};
+Structure copy_of(const Structure* given, uint32_t least, const char* name) {
+    Structure copy{};
     if (given->struct_size < least || given->struct_size > 4096) {
         throw Fault(CSOT_INVALID_ARGUMENT, "%s->struct_size is %u; set it to sizeof", name, given->struct_size);
     }
-    std::memcpy(&own, given, std::min<size_t>(given->struct_size, sizeof own));
-    return own;
+    std::memcpy(&copy, given, std::min<size_t>(given->struct_size, sizeof copy));
+    return copy;
 }
 
 void check(const csot_image& image, uint32_t number) {
@@ -72,10 +71,10 @@ void check(const csot_image& image, uint32_t number) {
         throw Fault(CSOT_INVALID_ARGUMENT, "images[%u].format is %d; CSOT_GREY, CSOT_RGB and CSOT_BGR are known", number,
                     image.format);
     }
-    if (!image.width || !image.height || image.width > kMostSide || image.height > kMostSide ||
-        uint64_t{image.width} * image.height > kMostPixels) {
+    if (!image.width || !image.height || image.width > kMaxSide || image.height > kMaxSide ||
+        uint64_t{image.width} * image.height > kMaxPixels) {
         throw Fault(CSOT_INVALID_ARGUMENT, "images[%u] is %u × %u px; a side has 1 to %u, an image at most %llu in all",
-                    number, image.width, image.height, kMostSide, static_cast<unsigned long long>(kMostPixels));
+                    number, image.width, image.height, kMaxSide, static_cast<unsigned long long>(kMaxPixels));
     }
     const size_t row = size_t{image.width} * (image.format == CSOT_GREY ? 1 : 3);
     if (image.stride && image.stride < row) {
@@ -102,16 +101,16 @@ const char* csot_last_error(void) { return last_error; }
 csot_status csot_open(const char* folder, const csot_options* options, csot_artifact** artifact) {
     if (artifact) *artifact = nullptr;
     return guarded([&] {
-        need(folder, "folder");
-        need(artifact, "artifact");
-        csot_options own{};
-        if (options) own = taken(options, sizeof(uint32_t), "options");
-        if (own.threads > kMostThreads || own.concurrent > kMostConcurrent) {
+        require(folder, "folder");
+        require(artifact, "artifact");
+        csot_options copy{};
+        if (options) copy = copy_of(options, sizeof(uint32_t), "options");
+        if (copy.threads > kMaxThreads || copy.concurrent > kMaxConcurrent) {
             throw Fault(CSOT_INVALID_ARGUMENT, "options ask for %u threads and %u concurrent calls; at most %u and %u are possible",
-                        own.threads, own.concurrent, kMostThreads, kMostConcurrent);
+                        copy.threads, copy.concurrent, kMaxThreads, kMaxConcurrent);
         }
-        const unsigned threads = own.threads ? own.threads : 1;
-        *artifact = new csot_artifact{{folder, threads, own.concurrent ? own.concurrent : kUsualConcurrent}};
+        const unsigned threads = copy.threads ? copy.threads : 1;
+        *artifact = new csot_artifact{{folder, threads, copy.concurrent ? copy.concurrent : kDefaultConcurrent}};
     });
 }
 
@@ -119,34 +118,34 @@ void csot_close(csot_artifact* artifact) { delete artifact; }
 
 csot_status csot_describe(const csot_artifact* artifact, csot_description* description) {
     return guarded([&] {
-        need(artifact, "artifact");
-        need(description, "description");
-        const uint32_t size = taken(description, sizeof(uint32_t), "description").struct_size;
+        require(artifact, "artifact");
+        require(description, "description");
+        const uint32_t size = copy_of(description, sizeof(uint32_t), "description").struct_size;
         const csot::Pipeline& pipeline = artifact->pipeline;
         const csot::Model& model = pipeline.model();
-        csot_description own{};
-        own.struct_size = size;
-        own.abi_version = CSOT_ABI_VERSION;
-        own.format_version = csot::kFormatVersion;
-        own.codes = static_cast<uint32_t>(model.codes.size());
-        own.classes = model.classes;
-        own.input_width = model.width;
-        own.input_height = model.height;
-        own.detail = model.detail;
-        own.mask_width = pipeline.mask_width();
-        own.mask_height = pipeline.mask_height();
-        own.confidence_threshold = static_cast<float>(pipeline.settings().confidence);
-        own.filters_resolution = pipeline.settings().filters_resolution;
-        own.model = model.name.c_str();
-        own.version = model.version.c_str();
-        own.kernels = pipeline.kernels().name;
-        std::memcpy(description, &own, std::min<size_t>(size, sizeof own));
+        csot_description copy{};
+        copy.struct_size = size;
+        copy.abi_version = CSOT_ABI_VERSION;
+        copy.format_version = csot::kFormatVersion;
+        copy.codes = static_cast<uint32_t>(model.codes.size());
+        copy.classes = model.classes;
+        copy.input_width = model.width;
+        copy.input_height = model.height;
+        copy.detail = model.detail;
+        copy.mask_width = pipeline.mask_width();
+        copy.mask_height = pipeline.mask_height();
+        copy.confidence_threshold = static_cast<float>(pipeline.settings().confidence);
+        copy.filters_resolution = pipeline.settings().filters_resolution;
+        copy.model = model.name.c_str();
+        copy.version = model.version.c_str();
+        copy.kernels = pipeline.kernels().name;
+        std::memcpy(description, &copy, std::min<size_t>(size, sizeof copy));
     });
 }
 
 csot_status csot_code(const csot_artifact* artifact, uint32_t index, const char** code, int32_t* special) {
     return guarded([&] {
-        need(artifact, "artifact");
+        require(artifact, "artifact");
         const csot::Model& model = artifact->pipeline.model();
         if (index >= model.codes.size()) {
             throw Fault(CSOT_INVALID_ARGUMENT, "there is no code %u; the model has %zu", index, model.codes.size());
@@ -158,7 +157,7 @@ csot_status csot_code(const csot_artifact* artifact, uint32_t index, const char*
 
 csot_status csot_check_image(const csot_artifact* artifact, uint32_t width, uint32_t height) {
     return guarded([&] {
-        need(artifact, "artifact");
+        require(artifact, "artifact");
         if (!width || !height) throw Fault(CSOT_INVALID_ARGUMENT, "an image of %u × %u px has no pixels", width, height);
         const csot::ResolutionRule& rule = artifact->pipeline.model().resolution;
         switch (rule.judge(width, height)) {
@@ -178,25 +177,25 @@ csot_status csot_check_image(const csot_artifact* artifact, uint32_t width, uint
 csot_status csot_predict(csot_artifact* artifact, const csot_image* images, uint32_t count, csot_prediction* predictions,
                          const csot_buffers* buffers) {
     return guarded([&] {
-        need(artifact, "artifact");
-        need(images, "images");
-        need(predictions, "predictions");
-        if (count < 1 || count > kMostImages) {
-            throw Fault(CSOT_INVALID_ARGUMENT, "a batch of %u images; it must have 1 to %u", count, kMostImages);
+        require(artifact, "artifact");
+        require(images, "images");
+        require(predictions, "predictions");
+        if (count < 1 || count > kMaxImages) {
+            throw Fault(CSOT_INVALID_ARGUMENT, "a batch of %u images; it must have 1 to %u", count, kMaxImages);
         }
         for (uint32_t i = 0; i < count; ++i) check(images[i], i);
         csot::Pipeline& pipeline = artifact->pipeline;
-        csot_buffers own{};
-        if (buffers) own = taken(buffers, sizeof(uint32_t), "buffers");
+        csot_buffers copy{};
+        if (buffers) copy = copy_of(buffers, sizeof(uint32_t), "buffers");
         const size_t scores = count * pipeline.model().codes.size();
         const size_t masks = size_t{count} * pipeline.mask_width() * pipeline.mask_height();
-        if (own.scores && own.scores_size < scores) {
-            throw Fault(CSOT_INVALID_ARGUMENT, "buffers->scores has room for %zu floats; %zu are needed", own.scores_size, scores);
+        if (copy.scores && copy.scores_size < scores) {
+            throw Fault(CSOT_INVALID_ARGUMENT, "buffers->scores has room for %zu floats; %zu are needed", copy.scores_size, scores);
         }
-        if (own.masks && !masks) throw Fault(CSOT_INVALID_ARGUMENT, "buffers->masks: the model has no segmentation network");
-        if (own.masks && own.masks_size < masks) {
-            throw Fault(CSOT_INVALID_ARGUMENT, "buffers->masks has room for %zu bytes; %zu are needed", own.masks_size, masks);
+        if (copy.masks && !masks) throw Fault(CSOT_INVALID_ARGUMENT, "buffers->masks: the model has no segmentation network");
+        if (copy.masks && copy.masks_size < masks) {
+            throw Fault(CSOT_INVALID_ARGUMENT, "buffers->masks has room for %zu bytes; %zu are needed", copy.masks_size, masks);
         }
-        pipeline.predict(images, count, {predictions, own.scores, own.masks});
+        pipeline.predict(images, count, {predictions, copy.scores, copy.masks});
     });
 }

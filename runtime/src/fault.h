@@ -1,4 +1,4 @@
-// What goes wrong, as an exception; csot_artifact.cpp turns it into a status and a sentence.
+// The exception of this library; csot_artifact.cpp turns it into a status and a sentence.
 #pragma once
 
 #include <cstdarg>
@@ -12,8 +12,8 @@ namespace csot {
 
 class Fault : public std::exception {
 public:
-    // A printf format; the sentence is cut at 511 bytes. Allocates nothing: it may tell of a lack of memory.
-    __attribute__((format(printf, 3, 4))) Fault(csot_status its, const char* format, ...) : status(its) {
+    // A printf format; the sentence is cut at 511 bytes. Allocates nothing: it may report that memory is exhausted.
+    __attribute__((format(printf, 3, 4))) Fault(csot_status code, const char* format, ...) : status(code) {
         va_list arguments;
         va_start(arguments, format);
         vsnprintf(sentence_, sizeof sentence_, format, arguments);
@@ -27,7 +27,7 @@ private:
     char sentence_[512];
 };
 
-// Sizes that a file names are multiplied and added only here.
+// Checked arithmetic: sizes from a file are multiplied and added only by these.
 inline uint64_t times(uint64_t a, uint64_t b) {
     uint64_t product;
     if (__builtin_mul_overflow(a, b, &product)) throw Fault(CSOT_CORRUPT, "models.xbin names a size beyond 64 bits");

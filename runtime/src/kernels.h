@@ -1,5 +1,5 @@
-// The arithmetic, once per instruction set. Everything here is memory-safe only for arguments that graph.cpp
-// has checked: it computes, it does not judge.
+// The arithmetic, once per instruction set. Nothing is checked here: it is memory-safe only for arguments that
+// graph.cpp has checked.
 //
 // Activations are float32, NHWC, dense. Weights are packed at load into panels of `panel` output channels:
 // [panel][k][channel in panel], zeros beyond the last channel, so that one product is
@@ -11,15 +11,15 @@
 
 namespace csot {
 
-// What happens to a sum before it is stored, in this order.
+// Applied to a sum before it is stored, in this order.
 struct Epilogue {
     const float* bias;      // a whole number of panels
     const float* residual;  // laid out as the output; null for none
     bool relu;
 };
 
-// A convolution as a product of matrices, without copying the image apart: the row of output pixel (n, y, x)
-// is `taps_y` × `taps_x` runs of `run` floats in an input that already has its border of zeros.
+// A convolution as a matrix product, without an im2col copy: the row of output pixel (n, y, x)
+// is `taps_y` × `taps_x` runs of `run` floats in an input that already has its zero padding.
 struct RowsShape {
     size_t out_height, out_width, out_channels;
     size_t image, step_y, step_x;  // floats from one image, row and column of the output to the next
@@ -62,22 +62,22 @@ struct Kernels {
     void (*transform_tiles)(const TilesShape&, const float* in, float* transformed, size_t origin, size_t stride,
                             size_t tile, size_t tile_end);
 
-    // Of those, panels [panel, panel_end) of `out`. `products` holds points × (tile_end - tile) × panel floats.
+    // From those, panels [panel, panel_end) of `out`. `products` holds points × (tile_end - tile) × panel floats.
     void (*multiply_tiles)(const TilesShape&, const float* transformed, size_t origin, size_t stride,
                            const float* packed, const Epilogue&, float* products, float* out, size_t tile,
                            size_t tile_end, size_t panel, size_t panel_end);
 
     // Lines [line, line_end) of all images' output.
     void (*max_pool)(const PoolShape&, const float* in, float* out, size_t line, size_t line_end);
-    // Of one image: the mean pixel.
+    // The mean over the pixels of one image.
     void (*mean)(const float* in, size_t pixels, size_t channels, float* out);
     // `b` may be null; `out` may be `a`.
-    void (*add)(const float* a, const float* b, bool rectifies, size_t count, float* out);
+    void (*add)(const float* a, const float* b, bool has_relu, size_t count, float* out);
     void (*resize_bilinear)(const ResizeShape&, const float* in, float* out, size_t line, size_t line_end);
     void (*resize_nearest)(const ResizeShape&, const float* in, float* out, size_t line, size_t line_end);
 };
 
-// The best of those that this processor runs.
+// The fastest kernels that this processor can run.
 const Kernels& best_kernels();
 
 }  // namespace csot

@@ -1,7 +1,7 @@
-// For every processor that the compiler's own default reaches: SSE2 and NEON have registers of four floats.
+// For every processor of the compiler's default target: SSE2 and NEON have registers of four floats.
 #if defined(__aarch64__)
 #define KERNELS_LABEL "NEON"
-#define PANEL_VECTORS 4  // of 32 registers, 24 hold sums
+#define PANEL_VECTORS 4  // 24 of 32 registers hold sums
 #define STEP_ROWS 6
 #else
 #define KERNELS_LABEL "baseline"

@@ -1,10 +1,10 @@
-// The kernels for one vector width. A file that includes this defines, before:
+// The kernels for one vector width. A file defines these before it includes this one:
 //   KERNELS_NAME   the identifier of the table
 //   VECTOR_FLOATS  floats in a register
 //   PANEL_VECTORS  registers across a panel
 //   STEP_ROWS      rows of a step; STEP_ROWS × PANEL_VECTORS sums stay in registers
-// and is compiled with the flags of its instruction set. Nothing but the language is included here: an inline
-// function of a library, compiled with those flags, could be the copy that the linker keeps for everybody.
+// and is compiled with the flags of its instruction set. No library header may be included here: an inline function
+// compiled with those flags could be the copy that the linker keeps for the whole library.
 #include "kernels.h"
 
 namespace csot {
@@ -29,7 +29,7 @@ inline __attribute__((always_inline)) Vector not_negative(Vector value) {
 }
 inline size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
-// Finishes one row of one panel: `count` of its channels exist.
+// Applies the epilogue to one row of one panel, of which `count` channels exist, and stores it.
 inline __attribute__((always_inline)) void finish(const Vector* sums, const Epilogue& epilogue, size_t channel,
                                                   size_t count, size_t at, float* out) {
     if (count == kPanel) {
@@ -168,7 +168,7 @@ void transform(const TilesShape& shape, const float* in, float* transformed, siz
     for (; tile < tile_end; ++tile) {
         const Place at = place(shape, tile);
         const float* image = in + at.image * shape.in_height * shape.in_width * channels;
-        // Signed by wrapping: a coordinate in the border is huge and fails the comparison below.
+        // Unsigned: a coordinate in the padding wraps around to a huge value and fails the comparison below.
         const size_t top = at.y - shape.pad_y, left = at.x - shape.pad_x;
         const bool inside = at.y >= shape.pad_y && at.x >= shape.pad_x && top + kSide <= shape.in_height &&
                             left + kSide <= shape.in_width;
@@ -278,13 +278,13 @@ void multiply_tiles(const TilesShape& shape, const float* transformed, size_t or
                                                   tile, tile_end, panel, panel_end);
 }
 
-// --- the rest, line by line of the output; loops over channels that the compiler turns into vectors ----------------
+// --- other operations, by lines of the output; the compiler vectorises the loops over channels ----------------------
 
 void max_pool(const PoolShape& shape, const float* in, float* out, size_t line, size_t line_end) {
     const size_t channels = shape.channels;
     for (; line < line_end; ++line) {
         const float* image = in + line / shape.out_height * shape.in_height * shape.in_width * channels;
-        // In the border's coordinates, where the first row of pixels is `pad_y`.
+        // In coordinates with padding, where the first row of pixels is `pad_y`.
         const size_t top = line % shape.out_height * shape.step_y;
         const size_t y_begin = top < shape.pad_y ? shape.pad_y : top;
         const size_t y_end = least(top + shape.kernel_y, shape.pad_y + shape.in_height);
@@ -312,14 +312,14 @@ void mean(const float* in, size_t pixels, size_t channels, float* __restrict out
     for (size_t c = 0; c < channels; ++c) out[c] /= static_cast<float>(pixels);
 }
 
-void add(const float* a, const float* b, bool rectifies, size_t count, float* out) {
+void add(const float* a, const float* b, bool has_relu, size_t count, float* out) {
     for (size_t i = 0; i < count; ++i) {
         const float sum = b ? a[i] + b[i] : a[i];
-        out[i] = rectifies && !(sum > 0) ? 0 : sum;
+        out[i] = has_relu && !(sum > 0) ? 0 : sum;
     }
 }
 
-// Where output position `at` lies between inputs `low` and `low + 1`, by half-pixel centres.
+// The position of output `at` between inputs `low` and `low + 1`, with half-pixel centres.
 struct Between {
     size_t low, high;
     float share;

@@ -10,16 +10,16 @@
 namespace csot {
 namespace {
 
-constexpr uint64_t kMostModelBytes = uint64_t{4} << 30, kMostConfigBytes = 1 << 20;
-constexpr uint32_t kMostCodes = 254;  // a mask's label is a byte, and 0 its background
-constexpr uint32_t kNone = UINT32_MAX;
+constexpr uint64_t kMaxModelBytes = uint64_t{4} << 30, kMaxConfigBytes = 1 << 20;
+constexpr uint32_t kMaxCodes = 254;  // a mask's label is a byte, and 0 its background
+constexpr uint32_t kNoBackground = UINT32_MAX;
 
 std::unique_ptr<Network> read_network(const Container& container, const char* graph, const char* weights,
-                                      const Kernels& kernels, size_t usual) {
-    const Part& its = container.part(weights);
-    if (its.size % sizeof(float)) throw Fault(CSOT_CORRUPT, "models.xbin: %s is not a number of floats", weights);
-    return std::make_unique<Network>(read_graph(container.part(graph), graph, its.size / sizeof(float)), its, weights,
-                                     kernels, usual);
+                                      const Kernels& kernels, size_t typical_batch) {
+    const Part& part = container.part(weights);
+    if (part.size % sizeof(float)) throw Fault(CSOT_CORRUPT, "models.xbin: %s is not a number of floats", weights);
+    return std::make_unique<Network>(read_graph(container.part(graph), graph, part.size / sizeof(float)), part, weights,
+                                     kernels, typical_batch);
 }
 
 }  // namespace
@@ -28,7 +28,7 @@ Model Model::read(const Part& part) {
     Reader reader(part.data, part.size, "the part model");
     Model model{};
     model.name = reader.text(), model.version = reader.text();
-    const uint32_t codes = reader.within(2, kMostCodes, "a number of codes");
+    const uint32_t codes = reader.within(2, kMaxCodes, "a number of codes");
     for (uint32_t i = 0; i < codes; ++i) {
         model.codes.push_back(reader.text());
         const std::string& code = model.codes.back();
@@ -41,7 +41,7 @@ Model Model::read(const Part& part) {
     model.height = reader.within(1, 4096, "a height of");
     model.detail = reader.within(1, 16, "a detail of");
     const uint32_t background = reader.u32();
-    if (background != kNone) {
+    if (background != kNoBackground) {
         if (background >= model.classes) throw Fault(CSOT_CORRUPT, "models.xbin: the background is not one of the classes");
         model.background = background;
     }
@@ -67,11 +67,11 @@ Model Model::read(const Part& part) {
 SpecialRule SpecialRule::read(const Part& part, const Model& model) {
     Reader reader(part.data, part.size, "the part special");
     SpecialRule rule{};
-    const uint32_t special = reader.within(1, kMostCodes, "a number of codes");
+    const uint32_t special = reader.within(1, kMaxCodes, "a number of codes");
     for (uint32_t i = 0; i < special; ++i) {
         rule.codes.push_back(reader.within(0, static_cast<uint32_t>(model.codes.size()) - 1, "a code"));
     }
-    const uint32_t means = special + reader.within(1, kMostCodes, "a number of codes");
+    const uint32_t means = special + reader.within(1, kMaxCodes, "a number of codes");
     rule.features = reader.within(1, 16384, "a number of features");
     rule.scale = reader.f64();
     if (!(rule.scale > 0)) throw Fault(CSOT_CORRUPT, "models.xbin: the scale of the special rule must be positive");
@@ -93,7 +93,7 @@ SpecialRule SpecialRule::read(const Part& part, const Model& model) {
     const std::vector<float> mean = floats(means * width);
     rule.precision = floats(width * width);
     rule.projected_means.resize(means * width);
-    rule.own.resize(means);
+    rule.mean_norms.resize(means);
     for (size_t m = 0; m < means; ++m) {
         for (size_t row = 0; row < width; ++row) {
             double projected = 0, across = 0;
@@ -102,7 +102,7 @@ SpecialRule SpecialRule::read(const Part& part, const Model& model) {
                 across += mean[m * width + k] * double{rule.precision[k * width + row]};
             }
             rule.projected_means[m * width + row] = projected;
-            rule.own[m] += across * mean[m * width + row];
+            rule.mean_norms[m] += across * mean[m * width + row];
         }
     }
     return rule;
@@ -111,13 +111,13 @@ SpecialRule SpecialRule::read(const Part& part, const Model& model) {
 std::optional<std::pair<uint32_t, double>> SpecialRule::decide(const float* features_F) const {
     std::vector<double> raised(features);
     for (size_t k = 0; k < features; ++k) raised[k] = std::copysign(std::pow(std::fabs(double{features_F[k]}), power), features_F[k]);
-    // A mean's squared distance less what all of them share, the features' own.
+    // The squared distance to a mean, without the term of the features alone, which all means share.
     size_t nearest[2] = {0, codes.size()};
     double least[2] = {INFINITY, INFINITY};
-    for (size_t m = 0; m < own.size(); ++m) {
+    for (size_t m = 0; m < mean_norms.size(); ++m) {
         double product = 0;
         for (size_t k = 0; k < features; ++k) product += raised[k] * projected_means[m * features + k];
-        const double distance = own[m] - 2 * product;
+        const double distance = mean_norms[m] - 2 * product;
         const size_t kind = m >= codes.size();
         if (distance < least[kind]) least[kind] = distance, nearest[kind] = m;
     }
@@ -135,9 +135,9 @@ Pipeline::Pipeline(const std::string& folder, unsigned threads, unsigned concurr
 }
 
 void Pipeline::read(const std::string& folder) {
-    const File config = read_file(folder + "/config.yaml", "config.yaml", kMostConfigBytes);
+    const File config = read_file(folder + "/config.yaml", "config.yaml", kMaxConfigBytes);
     settings_ = read_settings(reinterpret_cast<const char*>(config.data.get()), config.size);
-    const File file = read_file(folder + "/models.xbin", "models.xbin", kMostModelBytes);
+    const File file = read_file(folder + "/models.xbin", "models.xbin", kMaxModelBytes);
     const Container container(file.data.get(), file.size);
 #ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
     std::string found;
@@ -193,13 +193,13 @@ void Pipeline::take_thresholds() {
     needs(segments(), settings_.segmentation_caution, "segmentation_caution");
     needs(special_.has_value(), settings_.special_distance, "special_distance");
     if (special_) special_->threshold = *settings_.special_distance;
-    least_area_.assign(model_.codes.size(), -1);
+    min_area_.assign(model_.codes.size(), -1);
     for (const auto& [code, least] : settings_.min_area_px) {
         const auto found = std::find(model_.codes.begin(), model_.codes.end(), code);
         if (found == model_.codes.end() || !segments()) {
             throw Fault(CSOT_BAD_CONFIG, "config.yaml: min_area_px names %s, which no segmentation network knows", code.c_str());
         }
-        least_area_[static_cast<size_t>(found - model_.codes.begin())] = least;
+        min_area_[static_cast<size_t>(found - model_.codes.begin())] = least;
     }
 }
 
@@ -212,7 +212,7 @@ struct Pipeline::Session {
     std::vector<Resized> resized;  // by member
     Floats memory;
     uint64_t memory_floats = 0;
-    std::vector<float> evidence, features;  // of every image, after judging its windows
+    std::vector<float> evidence, features;  // of every image, from its windows
     std::vector<uint8_t> mask;
     std::vector<uint32_t> areas;  // of every image, by label
 
@@ -229,10 +229,10 @@ struct Pipeline::Session {
 
 Pipeline::~Pipeline() = default;
 
-// A session for the time of a call.
-class Pipeline::Borrowed {
+// Borrows a session for the duration of a call.
+class Pipeline::BorrowedSession {
 public:
-    explicit Borrowed(Pipeline& pipeline) : pipeline_(pipeline) {
+    explicit BorrowedSession(Pipeline& pipeline) : pipeline_(pipeline) {
         std::unique_lock<std::mutex> lock(pipeline.mutex_);
         pipeline.returned_.wait(lock, [&] { return !pipeline.idle_.empty() || pipeline.sessions_ < pipeline.concurrent_; });
         if (!pipeline.idle_.empty()) {
@@ -240,19 +240,19 @@ public:
             pipeline.idle_.pop_back();
             return;
         }
-        pipeline.idle_.reserve(pipeline.sessions_ + 1);  // so that giving back cannot fail
+        pipeline.idle_.reserve(pipeline.sessions_ + 1);  // so that returning the session cannot fail
         session_ = std::make_unique<Session>(pipeline.threads_);
         ++pipeline.sessions_;
     }
-    ~Borrowed() {
+    ~BorrowedSession() {
         {
             const std::lock_guard<std::mutex> lock(pipeline_.mutex_);
             pipeline_.idle_.push_back(std::move(session_));
         }
         pipeline_.returned_.notify_one();
     }
-    Borrowed(const Borrowed&) = delete;
-    Borrowed& operator=(const Borrowed&) = delete;
+    BorrowedSession(const BorrowedSession&) = delete;
+    BorrowedSession& operator=(const BorrowedSession&) = delete;
     Session& operator*() const { return *session_; }
 
 private:
@@ -261,7 +261,7 @@ private:
 };
 
 void Pipeline::predict(const csot_image* images, size_t count, const Output& output) {
-    const Borrowed borrowed(*this);
+    const BorrowedSession borrowed(*this);
     Session& session = *borrowed;
     std::vector<size_t> which;
     for (size_t i = 0; i < count; ++i) {
@@ -281,18 +281,18 @@ void Pipeline::classify(Session& session, const csot_image* images, const std::v
     const size_t windows = model_.windows(), side = model_.side_windows(), classes = model_.classes;
     const size_t pixels = classifier_->input().floats(), features = classifier_->output(1).floats();
     const uint32_t scale = model_.background ? model_.detail : 1;
-    const size_t at_once = classifier_->at_once(std::max<size_t>(which.size(), 1)  * windows);
-    const size_t images_at_once = std::max<size_t>(1, at_once / windows), inputs_at_once = std::min(at_once, images_at_once * windows);
-    std::vector<float> logits(images_at_once * windows * classes), window_features(images_at_once * windows * features);
+    const size_t batch_size = classifier_->batch_size(std::max<size_t>(which.size(), 1)  * windows);
+    const size_t images_per_batch = std::max<size_t>(1, batch_size / windows), inputs_per_batch = std::min(batch_size, images_per_batch * windows);
+    std::vector<float> logits(images_per_batch * windows * classes), window_features(images_per_batch * windows * features);
     session.evidence.assign(which.size() * classes, 0);
     session.features.assign(which.size() * features, 0);
-    for (size_t first = 0; first < which.size(); first += images_at_once) {
-        const size_t count = std::min(images_at_once, which.size() - first), inputs = count * windows;
-        for (size_t begin = 0; begin < inputs; begin += inputs_at_once) {
-            const size_t part = std::min(inputs_at_once, inputs - begin);
+    for (size_t first = 0; first < which.size(); first += images_per_batch) {
+        const size_t count = std::min(images_per_batch, which.size() - first), inputs = count * windows;
+        for (size_t begin = 0; begin < inputs; begin += inputs_per_batch) {
+            const size_t part = std::min(inputs_per_batch, inputs - begin);
             float* memory = session.room(classifier_->memory(part, session.team.members()));
             float* in = classifier_->input(memory, part);
-            // One image's windows are cut by one member; only a part of them where not all fit.
+            // One member cuts all windows of an image that are in this batch.
             const size_t first_image = begin / windows, end_image = (begin + part - 1) / windows + 1;
             session.team.share(end_image - first_image, [&](size_t task, unsigned member) {
                 const size_t image = first_image + task;
@@ -312,27 +312,27 @@ void Pipeline::classify(Session& session, const csot_image* images, const std::v
             std::copy_n(classifier_->output(1, memory, part), part * features, window_features.data() + begin * features);
         }
         for (size_t image = 0; image < count; ++image) {
-            const float* its = logits.data() + image * windows * classes;
-            const float* its_features = window_features.data() + image * windows * features;
+            const float* logits_of_image = logits.data() + image * windows * classes;
+            const float* image_features = window_features.data() + image * windows * features;
             float* evidence = session.evidence.data() + (first + image) * classes;
-            size_t worst = 0;
+            size_t deciding_window = 0;
             if (model_.background) {
-                // As Windows.judge: for every class the window that speaks most for it and against the background.
+                // As Windows.judge: for every class the window with the most evidence for it against the background.
                 const size_t background = *model_.background;
                 float most = -INFINITY;
                 std::fill_n(evidence, classes, -INFINITY);
                 for (size_t window = 0; window < windows; ++window) {
                     for (size_t c = 0; c < classes; ++c) {
-                        const float speaks = its[window * classes + c] - its[window * classes + background];
-                        evidence[c] = std::max(evidence[c], speaks);
-                        if (c != background && speaks > most) most = speaks, worst = window;
+                        const float value = logits_of_image[window * classes + c] - logits_of_image[window * classes + background];
+                        evidence[c] = std::max(evidence[c], value);
+                        if (c != background && value > most) most = value, deciding_window = window;
                     }
                 }
                 evidence[background] = static_cast<float>(*settings_.classifier_caution);
             } else {
-                std::copy_n(its, classes, evidence);
+                std::copy_n(logits_of_image, classes, evidence);
             }
-            std::copy_n(its_features + worst * features, features, session.features.data() + (first + image) * features);
+            std::copy_n(image_features + deciding_window * features, features, session.features.data() + (first + image) * features);
         }
     }
 }
@@ -342,11 +342,11 @@ void Pipeline::segment(Session& session, const csot_image* images, const std::ve
     const uint32_t width = mask_width(), height = mask_height();
     const size_t pixels = size_t{width} * height, labels = model_.codes.size() + 1;
     const float caution = static_cast<float>(*settings_.segmentation_caution);
-    const size_t at_once = segmenter_->at_once(which.size());
-    session.mask.resize(at_once * pixels);
+    const size_t batch_size = segmenter_->batch_size(which.size());
+    session.mask.resize(batch_size * pixels);
     session.areas.assign(which.size() * labels, 0);
-    for (size_t first = 0; first < which.size(); first += at_once) {
-        const size_t count = std::min(at_once, which.size() - first);
+    for (size_t first = 0; first < which.size(); first += batch_size) {
+        const size_t count = std::min(batch_size, which.size() - first);
         float* memory = session.room(segmenter_->memory(count, session.team.members()));
         float* in = segmenter_->input(memory, count);
         session.team.share(count, [&](size_t image, unsigned member) {
@@ -359,12 +359,12 @@ void Pipeline::segment(Session& session, const csot_image* images, const std::ve
         const float* logits = segmenter_->output(0, memory, count);
         session.team.share(count * height, [&](size_t line, unsigned) {
             for (size_t at = line * width; at < (line + 1) * width; ++at) {
-                const float* its = logits + at * labels;
+                const float* logits_of_pixel = logits + at * labels;
                 size_t strongest = 1;
                 for (size_t label = 2; label < labels; ++label) {
-                    if (its[label] > its[strongest]) strongest = label;
+                    if (logits_of_pixel[label] > logits_of_pixel[strongest]) strongest = label;
                 }
-                session.mask[at] = its[strongest] - its[0] > caution ? static_cast<uint8_t>(strongest) : uint8_t{0};
+                session.mask[at] = logits_of_pixel[strongest] - logits_of_pixel[0] > caution ? static_cast<uint8_t>(strongest) : uint8_t{0};
             }
         });
         for (size_t image = 0; image < count; ++image) {
@@ -397,10 +397,10 @@ void Pipeline::decide(const Session& session, size_t place, size_t image, const 
     if (segments()) {
         std::optional<std::pair<uint32_t, double>> region;
         for (uint32_t i = 0; i < codes; ++i) {
-            const double area = session.areas[place * (codes + 1) + i + 1], least = least_area_[i];
-            if (least < 0 || !(area > least)) continue;
-            const double confidence = area / (area + least);
-            // Of equals the one whose text is the greater, as the trainer has it.
+            const double area = session.areas[place * (codes + 1) + i + 1], min_area = min_area_[i];
+            if (min_area < 0 || !(area > min_area)) continue;
+            const double confidence = area / (area + min_area);
+            // Of equal confidences the code that sorts last, as in the trainer.
             if (!region || std::pair(confidence, model_.codes[i]) > std::pair(region->second, model_.codes[region->first])) {
                 region = {i, confidence};
             }
@@ -408,7 +408,7 @@ void Pipeline::decide(const Session& session, size_t place, size_t image, const 
         if (region) found = region, prediction.way = CSOT_BY_REGION;
     }
     if (found) {
-        // The softmax shares what the code found another way leaves: the scores go on adding up to 1.
+        // The other scores share the rest, so that all scores add up to 1.
         for (double& score : scores) score *= 1 - found->second;
         code = found->first;
         scores[code] += found->second;

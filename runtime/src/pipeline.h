@@ -1,4 +1,4 @@
-// From images to predictions, by the trainer's own rules: services/evaluator/worker/measuring/predict.py.
+// From images to predictions, by the same rules as the trainer: services/evaluator/worker/measuring/predict.py.
 #pragma once
 
 #include <condition_variable>
@@ -21,9 +21,9 @@ namespace csot {
 struct Model {
     std::string name, version;
     std::vector<std::string> codes;
-    uint32_t classes;  // the first so many codes
+    uint32_t classes;  // the number of codes, from the first, that the classifier knows
     uint32_t width, height, detail;
-    std::optional<uint32_t> background;  // the class without defects: the classifier sees windows
+    std::optional<uint32_t> background;  // the class without defects, if the classifier sees windows
     Normalisation normalisation;
     ResolutionRule resolution;
 
@@ -37,13 +37,13 @@ struct SpecialRule {
     std::vector<uint32_t> codes;
     uint32_t features;
     double scale, threshold;
-    double power;                           // of the features, before all else
+    double power;                           // that the features are raised to first
     std::vector<float> precision;           // features × features
     std::vector<double> projected_means;    // precision · mean, special codes first
-    std::vector<double> own;                // mean · precision · mean
+    std::vector<double> mean_norms;                // mean · precision · mean
 
     static SpecialRule read(const Part& part, const Model& model);
-    // The special code that features show, with a confidence; nothing where the softmax decides.
+    // The special code of the features, with a confidence; nothing if the softmax decides.
     std::optional<std::pair<uint32_t, double>> decide(const float* features) const;
 };
 
@@ -69,8 +69,8 @@ public:
     void predict(const csot_image* images, size_t count, const Output& output);
 
 private:
-    struct Session;  // what one call computes with
-    class Borrowed;
+    struct Session;  // the threads and buffers of one call
+    class BorrowedSession;
 
     void read(const std::string& folder);
     void check_classifier() const;
@@ -85,7 +85,7 @@ private:
     Model model_{};
     std::unique_ptr<Network> classifier_, segmenter_;
     std::optional<SpecialRule> special_;
-    std::vector<double> least_area_;  // by code; negative where regions do not tell the code
+    std::vector<double> min_area_;  // by code; negative if regions do not decide on the code
 
     const unsigned threads_, concurrent_;
     std::mutex mutex_;
@@ -94,7 +94,7 @@ private:
     unsigned sessions_ = 0;
 };
 
-// Pixels of the largest region of each label 1 … labels: those that touch, corners included.
+// Area in pixels of the largest region of each label 1 … labels; pixels touch also at corners.
 std::vector<uint32_t> largest_regions(const uint8_t* mask, uint32_t width, uint32_t height, size_t labels);
 
 }  // namespace csot

@@ -7,14 +7,14 @@
 namespace csot {
 namespace {
 
-// Between inputs `from` and `from + 1`, by `share` 256ths of the second; at an edge only `from` counts.
+// Interpolates between inputs `from` and `from + 1`: `share` / 256 of the second. At an edge only `from` counts.
 struct Tap {
     uint32_t from;
     uint16_t share;
 };
 
 std::vector<Tap> taps(uint32_t in, uint32_t out) {
-    // One divided by the quotient, not the quotient the other way round: they differ in the last bit.
+    // 1 / (out / in), not in / out: they differ in the last bit, and OpenCV computes the former.
     const double scale = 1.0 / (static_cast<double>(out) / static_cast<double>(in));
     std::vector<Tap> found(out);
     for (uint32_t at = 0; at < out; ++at) {
@@ -31,7 +31,7 @@ std::vector<Tap> taps(uint32_t in, uint32_t out) {
     return found;
 }
 
-// One line across, as 8.8 fixed point. The format's order of colours becomes RGB.
+// Resizes one line horizontally, in 8.8 fixed point, and reorders its colours to RGB.
 void across(const uint8_t* line, csot_format format, const std::vector<Tap>& columns, uint16_t* to) {
     if (format == CSOT_GREY) {
         for (const Tap& tap : columns) {
@@ -70,7 +70,7 @@ void Resized::resize(const csot_image& image, uint32_t width, uint32_t height) {
     const size_t stride = image.stride ? image.stride : image.width * bytes;
     pixels_.resize(size_t{width} * height * 3);
     const std::vector<Tap> columns = taps(image.width, width), rows = taps(image.height, height);
-    uint32_t held[2] = {UINT32_MAX, UINT32_MAX};  // which lines of the image `lines_` has
+    uint32_t held[2] = {UINT32_MAX, UINT32_MAX};  // the lines of the image that are in `lines_`
     for (std::vector<uint16_t>& line : lines_) line.resize(values);
     const auto line = [&](uint32_t y) {
         const size_t place = y % 2;

@@ -1,4 +1,4 @@
-// The one rule from pixels to what a network sees: services/vision/preprocessing.py, bit by bit.
+// From pixels to a network's input: equal, bit by bit, to services/vision/preprocessing.py.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@
 namespace csot {
 
 struct ResolutionRule {
-    uint32_t width, height;  // 0: any that is not too small or too long
+    uint32_t width, height;  // 0: no nominal resolution
     double tolerance;
     uint32_t min_side_px;
     double max_aspect_ratio;
@@ -32,7 +32,7 @@ public:
     // `image` has been checked.
     void resize(const csot_image& image, uint32_t width, uint32_t height);
 
-    // Pixels of the rectangle as a network takes them: float32 RGB, normalised by what the whole image shows.
+    // Computes the normalisation from the whole image; then copies rectangles as float32 RGB.
     void normalise(const Normalisation& rule);
     void copy(uint32_t top, uint32_t left, uint32_t width, uint32_t height, float* to) const;
 
@@ -40,7 +40,7 @@ private:
     uint32_t width_ = 0, height_ = 0;
     std::vector<uint8_t> pixels_;
     std::vector<uint16_t> lines_[2];  // two lines of the image, resized across
-    float values_[3][256];            // what each pixel value becomes
+    float values_[3][256];            // normalised value by channel and pixel value
 };
 
 }  // namespace csot

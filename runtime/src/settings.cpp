@@ -11,7 +11,7 @@
 namespace csot {
 namespace {
 
-constexpr size_t kMostLine = 1000, kMostEntries = 1000;
+constexpr size_t kMaxLine = 1000, kMaxEntries = 1000;
 
 struct Entry {
     std::string_view section, key, value;
@@ -53,8 +53,8 @@ Entry split(std::string_view line, unsigned number) {
 }
 
 double number(const Entry& entry, double least, double most) {
-    // Whatever the program's locale, a package has decimal points.
-    static const locale_t plain = newlocale(LC_ALL_MASK, "C", nullptr);
+    // A package has decimal points, whatever the program's locale.
+    static const locale_t c_locale = newlocale(LC_ALL_MASK, "C", nullptr);
     char text[64], *end = nullptr;
     const bool fits = !entry.value.empty() && entry.value.size() < sizeof text;
     if (!fits || entry.value.find_first_not_of("0123456789+-.eE") != std::string_view::npos) {
@@ -62,7 +62,7 @@ double number(const Entry& entry, double least, double most) {
     }
     std::memcpy(text, entry.value.data(), entry.value.size());
     text[entry.value.size()] = 0;
-    const double value = strtod_l(text, &end, plain);
+    const double value = strtod_l(text, &end, c_locale);
     if (*end || end == text) refuse(entry.line, "expected a number such as 0.25");
     if (!(value >= least && value <= most)) {
         throw Fault(CSOT_BAD_CONFIG, "config.yaml, line %u: %.*s must be from %g to %g", entry.line,
@@ -71,13 +71,13 @@ double number(const Entry& entry, double least, double most) {
     return value;
 }
 
-bool on(const Entry& entry) {
+bool boolean(const Entry& entry) {
     if (entry.value == "true") return true;
     if (entry.value == "false") return false;
     refuse(entry.line, "expected true or false");
 }
 
-void take(Settings& settings, const Entry& entry) {
+void store(Settings& settings, const Entry& entry) {
     constexpr double kAny = 1e30;
     const std::string_view section = entry.section, key = entry.key;
     if (section.empty() && key == "format_version") {
@@ -88,14 +88,14 @@ void take(Settings& settings, const Entry& entry) {
                         version, kFormatVersion);
         }
     } else if (section.empty() && key == "filter_resolution") {
-        settings.filters_resolution = on(entry);
+        settings.filters_resolution = boolean(entry);
     } else if (section == "sha256" && key == "models.xbin") {
         if (entry.value.size() != 64 || entry.value.find_first_not_of("0123456789abcdef") != std::string_view::npos) {
             refuse(entry.line, "a SHA-256 has 64 digits from 0 to f");
         }
         settings.models_sha256 = entry.value;
     } else if (section == "sha256") {
-        // of the library's own file: for sha256sum
+        // digest of the library's file: for sha256sum
     } else if (section == "thresholds" && key == "confidence") {
         settings.confidence = number(entry, 0, 1);
     } else if (section == "thresholds" && key == "classifier_caution") {
@@ -119,7 +119,7 @@ Settings read_settings(const char* text, size_t size) {
     std::vector<Entry> entries;
     std::string_view rest(text, size), section;
     while (!rest.empty() && (rest.back() == '\n' || rest.back() == '\r')) rest.remove_suffix(1);
-    // YAML's mark of the end: a file that was cut lacks it.
+    // YAML's end of document: a truncated file lacks it.
     if (rest.size() < 4 || rest.substr(rest.size() - 4) != "\n...") {
         throw Fault(CSOT_BAD_CONFIG, "config.yaml does not end with a line `...`; is it cut short?");
     }
@@ -129,7 +129,7 @@ Settings read_settings(const char* text, size_t size) {
         std::string_view line = rest.substr(0, length);
         rest.remove_prefix(length == std::string_view::npos ? rest.size() : length + 1);
         if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-        if (line.size() > kMostLine) refuse(number, "the line is too long");
+        if (line.size() > kMaxLine) refuse(number, "the line is too long");
         for (const char c : line) {
             if (static_cast<unsigned char>(c) < 0x20) refuse(number, "a tab or control character; indent by spaces");
         }
@@ -147,19 +147,19 @@ Settings read_settings(const char* text, size_t size) {
         for (const Entry& other : entries) {
             if (other.section == entry.section && other.key == entry.key) refuse(number, "the entry is there twice");
         }
-        if (entries.size() == kMostEntries) refuse(number, "too many entries");
-        take(settings, entry);
+        if (entries.size() == kMaxEntries) refuse(number, "too many entries");
+        store(settings, entry);
         entries.push_back(entry);
     }
     if (!reached_model) throw Fault(CSOT_BAD_CONFIG, "config.yaml lacks the line `model:`; is it another file?");
-    constexpr std::pair<std::string_view, std::string_view> kNeeded[] = {
+    constexpr std::pair<std::string_view, std::string_view> kRequired[] = {
         {"", "format_version"}, {"", "filter_resolution"}, {"sha256", "models.xbin"}, {"thresholds", "confidence"}};
-    for (const auto& [its_section, key] : kNeeded) {
-        bool there = false;
-        for (const Entry& entry : entries) there = there || (entry.section == its_section && entry.key == key);
-        if (!there) {
-            throw Fault(CSOT_BAD_CONFIG, "config.yaml lacks %.*s%s%.*s", static_cast<int>(its_section.size()),
-                        its_section.data(), its_section.empty() ? "" : ": ", static_cast<int>(key.size()), key.data());
+    for (const auto& [required_section, key] : kRequired) {
+        bool found = false;
+        for (const Entry& entry : entries) found = found || (entry.section == required_section && entry.key == key);
+        if (!found) {
+            throw Fault(CSOT_BAD_CONFIG, "config.yaml lacks %.*s%s%.*s", static_cast<int>(required_section.size()),
+                        required_section.data(), required_section.empty() ? "" : ": ", static_cast<int>(key.size()), key.data());
         }
     }
     return settings;

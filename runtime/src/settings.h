@@ -1,4 +1,4 @@
-// What config.yaml tells the library: the entries above its line "model:". The rest is for people.
+// The entries of config.yaml above its line "model:". The rest of the file is for people.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,8 @@ namespace csot {
 struct Settings {
     std::string models_sha256;       // 64 hexadecimal digits
     bool filters_resolution = false;
-    double confidence = 0;           // 0 to 1: under it a person should look
-    // Those that the model needs must be there; pipeline.cpp asks.
+    double confidence = 0;           // 0 to 1: below it a person should look
+    // Required if the model has that part, refused if not; pipeline.cpp checks.
     std::optional<double> classifier_caution, segmentation_caution, special_distance;
     std::vector<std::pair<std::string, double>> min_area_px;  // by code
 };

@@ -7,7 +7,7 @@
 namespace csot {
 namespace {
 
-// A network has a step every 0.1 to 1 ms: who waits that long spins, who waits longer sleeps.
+// A network has a task every 0.1 to 1 ms: a thread spins for about that long before it sleeps.
 constexpr int kSpins = 4000;
 
 void pause_briefly() {

@@ -1,4 +1,4 @@
-// A few threads that share the work of one call.
+// The threads that share the work of one call.
 #pragma once
 
 #include <atomic>
@@ -20,8 +20,8 @@ public:
 
     unsigned members() const { return static_cast<unsigned>(workers_.size()) + 1; }
 
-    // Calls work(task, member) for every task in [0, tasks), and returns when all are done. `work` does not throw;
-    // whoever is free takes the next task, so its result must not depend on the member.
+    // Calls work(task, member) for every task in [0, tasks), and returns when all are done. `work` must not throw. A
+    // free member takes the next task, so the result must not depend on the member.
     template <class Work>
     void share(size_t tasks, const Work& work) {
         if (workers_.empty() || tasks < 2) {
@@ -41,8 +41,8 @@ private:
     void serve(unsigned member);
     void end();
 
-    // Odd while there is work. A worker enters by raising `inside_` and looking again: either it then sees a closed
-    // gate, or `run` sees it inside and waits.
+    // Odd while there is work. A worker enters by incrementing `inside_` and then reads the gate again: either it reads
+    // an even number, or `run` reads its increment and waits for it.
     std::atomic<uint64_t> gate_{0};
     std::atomic<unsigned> inside_{0};
     std::atomic<unsigned> asleep_{0};

@@ -1,8 +1,8 @@
-// Opens and uses packages whose files are the fuzzer's: models.xbin and config.yaml, behind their digests, which
-// FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION turns off. Whatever they hold, the library answers with a status.
+// Opens and uses packages whose models.xbin and config.yaml come from a fuzzer. Digests are not checked
+// (FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION). Whatever the files hold, the library must answer with a status.
 //
 // One input is both files: u32 size of config.yaml, config.yaml, models.xbin. Linked with libFuzzer this is its
-// target; alone, it mutates the inputs of a folder by itself, the same way each time:
+// target; alone, it mutates the inputs of a folder, the same way for the same seed:
 //
 //     fuzz CORPUS RUNS [SEED]
 #include <dirent.h>
@@ -22,17 +22,17 @@
 
 namespace {
 
-void demand(bool kept, const char* rule) {
-    if (kept) return;
+void require(bool holds, const char* rule) {
+    if (holds) return;
     std::fprintf(stderr, "broken: %s\n", rule);
     std::abort();
 }
 
-// A folder in memory for the time of the process.
+// A folder in memory, removed when the process ends.
 const std::string& folder() {
     static const std::string path = [] {
         char name[] = "/dev/shm/csot-fuzz-XXXXXX";
-        demand(mkdtemp(name) != nullptr, "a folder can be made in /dev/shm");
+        require(mkdtemp(name) != nullptr, "a folder can be made in /dev/shm");
         static std::string kept = name;
         std::atexit([] {
             for (const char* file : {"/config.yaml", "/models.xbin"}) unlink((kept + file).c_str());
@@ -45,17 +45,17 @@ const std::string& folder() {
 
 void write(const char* name, const uint8_t* data, size_t size) {
     FILE* file = std::fopen((folder() + name).c_str(), "wb");
-    demand(file && std::fwrite(data, 1, size, file) == size && std::fclose(file) == 0, "a file can be written");
+    require(file && std::fwrite(data, 1, size, file) == size && std::fclose(file) == 0, "a file can be written");
 }
 
 void use(csot_artifact* artifact) {
     csot_description description{};
     description.struct_size = sizeof description;
-    demand(csot_describe(artifact, &description) == CSOT_OK, "an open package can be described");
-    demand(description.codes >= 2 && description.model && description.version, "it has codes, a model and a version");
+    require(csot_describe(artifact, &description) == CSOT_OK, "an open package can be described");
+    require(description.codes >= 2 && description.model && description.version, "it has codes, a model and a version");
     for (uint32_t i = 0; i < description.codes; ++i) {
         const char* code = nullptr;
-        demand(csot_code(artifact, i, &code, nullptr) == CSOT_OK && code && *code, "every code has a text");
+        require(csot_code(artifact, i, &code, nullptr) == CSOT_OK && code && *code, "every code has a text");
     }
     static const std::vector<uint8_t> pixels = [] {
         std::vector<uint8_t> values(48 * 40 * 3);
@@ -70,15 +70,15 @@ void use(csot_artifact* artifact) {
     const csot_buffers buffers = {sizeof buffers, scores.data(), scores.size(), mask ? masks.data() : nullptr, masks.size()};
     const csot_status status = csot_predict(artifact, images, 2, predictions, &buffers);
     if (status != CSOT_OK) {
-        demand(status == CSOT_CORRUPT || status == CSOT_OUT_OF_MEMORY, "a prediction fails for a reason that it may have");
+        require(status == CSOT_CORRUPT || status == CSOT_OUT_OF_MEMORY, "a prediction fails for a reason that it may have");
         return;
     }
-    for (const csot_prediction& its : predictions) {
-        if (its.status == CSOT_NONCONFORMING) continue;
-        demand(its.code >= 0 && its.code < static_cast<int32_t>(description.codes), "a prediction is one of the codes");
-        demand(its.confidence >= 0 && its.confidence <= 1, "a confidence is from 0 to 1");
+    for (const csot_prediction& prediction : predictions) {
+        if (prediction.status == CSOT_NONCONFORMING) continue;
+        require(prediction.code >= 0 && prediction.code < static_cast<int32_t>(description.codes), "a prediction is one of the codes");
+        require(prediction.confidence >= 0 && prediction.confidence <= 1, "a confidence is from 0 to 1");
     }
-    for (const uint8_t label : masks) demand(label <= description.codes, "a label is one of the codes");
+    for (const uint8_t label : masks) require(label <= description.codes, "a label is one of the codes");
 }
 
 }  // namespace
@@ -96,8 +96,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (status == CSOT_OK) {
         use(artifact);
     } else {
-        demand(!artifact && *csot_last_error(), "a refusal has a sentence");
-        demand(status > CSOT_OK && status < CSOT_NONCONFORMING, "a refusal has a status");
+        require(!artifact && *csot_last_error(), "a refusal has a sentence");
+        require(status > CSOT_OK && status < CSOT_NONCONFORMING, "a refusal has a status");
     }
     csot_close(artifact);
     return 0;
@@ -111,7 +111,7 @@ using Input = std::vector<uint8_t>;
 std::vector<Input> read_corpus(const std::string& path) {
     std::vector<std::string> names;
     DIR* entries = opendir(path.c_str());
-    demand(entries != nullptr, "the corpus can be listed");
+    require(entries != nullptr, "the corpus can be listed");
     while (const dirent* entry = readdir(entries)) {
         if (entry->d_name[0] != '.') names.push_back(path + "/" + entry->d_name);
     }
@@ -120,7 +120,7 @@ std::vector<Input> read_corpus(const std::string& path) {
     std::vector<Input> corpus;
     for (const std::string& name : names) {
         FILE* file = std::fopen(name.c_str(), "rb");
-        demand(file != nullptr, "an input can be opened");
+        require(file != nullptr, "an input can be opened");
         Input input(1 << 20);
         input.resize(std::fread(input.data(), 1, input.size(), file));
         std::fclose(file);
@@ -131,7 +131,7 @@ std::vector<Input> read_corpus(const std::string& path) {
 
 void mutate(Input& input, std::mt19937& random) {
     const auto at = [&] { return random() % input.size(); };
-    static const uint32_t telling[] = {0, 1, 2, 3, 16, 255, 256, 4095, 4096, 65535, 0x7fffffff, 0x80000000, 0xffffffff};
+    static const uint32_t boundary_values[] = {0, 1, 2, 3, 16, 255, 256, 4095, 4096, 65535, 0x7fffffff, 0x80000000, 0xffffffff};
     for (unsigned changes = 1 + random() % 4; changes && !input.empty(); --changes) {
         switch (random() % 6) {
             case 0:
@@ -141,7 +141,7 @@ void mutate(Input& input, std::mt19937& random) {
                 input[at()] = static_cast<uint8_t>(random());
                 break;
             case 2: {  // a number, most of which lie at multiples of four
-                const uint32_t value = telling[random() % (sizeof telling / sizeof *telling)];
+                const uint32_t value = boundary_values[random() % (sizeof boundary_values / sizeof *boundary_values)];
                 const size_t place = at();
                 std::memcpy(input.data() + place, &value, std::min(sizeof value, input.size() - place));
                 break;
@@ -166,9 +166,9 @@ void mutate(Input& input, std::mt19937& random) {
 }  // namespace
 
 int main(int count, char** arguments) {
-    demand(count >= 3, "usage: fuzz CORPUS RUNS [SEED]");
+    require(count >= 3, "usage: fuzz CORPUS RUNS [SEED]");
     const std::vector<Input> corpus = read_corpus(arguments[1]);
-    demand(!corpus.empty(), "the corpus has inputs");
+    require(!corpus.empty(), "the corpus has inputs");
     for (const Input& input : corpus) LLVMFuzzerTestOneInput(input.data(), input.size());
     std::mt19937 random(count > 3 ? static_cast<unsigned>(std::atoi(arguments[3])) : 0);
     for (long run = std::atol(arguments[2]); run > 0; --run) {

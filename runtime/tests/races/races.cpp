@@ -1,4 +1,5 @@
-// Threads that use one artifact at the same time get what one alone would get, to the bit. For sanitizers to watch.
+// Threads that use one artifact at the same time get the results of a single thread, bit by bit. To run under
+// sanitizers.
 //
 //     races PACKAGE SECONDS [THREADS]
 #include <atomic>
@@ -25,12 +26,12 @@ struct Answer {
 };
 
 std::vector<Answer> predict(csot_artifact* artifact, const std::vector<csot_image>& images) {
-    csot_description its{};
-    its.struct_size = sizeof its;
-    csot_describe(artifact, &its);
-    const size_t count = images.size(), pixels = size_t{its.mask_width} * its.mask_height;
+    csot_description description{};
+    description.struct_size = sizeof description;
+    csot_describe(artifact, &description);
+    const size_t count = images.size(), pixels = size_t{description.mask_width} * description.mask_height;
     std::vector<csot_prediction> predictions(count);
-    std::vector<float> scores(count * its.codes);
+    std::vector<float> scores(count * description.codes);
     std::vector<uint8_t> masks(count * pixels);
     const csot_buffers buffers = {sizeof buffers, scores.data(), scores.size(), pixels ? masks.data() : nullptr, masks.size()};
     if (csot_predict(artifact, images.data(), static_cast<uint32_t>(count), predictions.data(), &buffers) != CSOT_OK) {
@@ -40,7 +41,7 @@ std::vector<Answer> predict(csot_artifact* artifact, const std::vector<csot_imag
     std::vector<Answer> answers;
     for (size_t i = 0; i < count; ++i) {
         answers.push_back({predictions[i],
-                           {scores.begin() + static_cast<long>(i * its.codes), scores.begin() + static_cast<long>((i + 1) * its.codes)},
+                           {scores.begin() + static_cast<long>(i * description.codes), scores.begin() + static_cast<long>((i + 1) * description.codes)},
                            {masks.begin() + static_cast<long>(i * pixels), masks.begin() + static_cast<long>((i + 1) * pixels)}});
     }
     return answers;
@@ -52,7 +53,7 @@ int main(int count, char** arguments) {
     if (count < 3) return 2;
     const double seconds = std::atof(arguments[2]);
     const unsigned threads = count > 3 ? static_cast<unsigned>(std::atoi(arguments[3])) : 8;
-    // Calls of two threads each, and fewer at the same time than there are callers: some wait.
+    // Each call uses two threads, and fewer calls may run at a time than there are callers: some wait.
     csot_options options = {sizeof options, 2, threads > 2 ? threads - 2 : threads};
     csot_artifact* artifact = nullptr;
     if (csot_open(arguments[1], &options, &artifact) != CSOT_OK) {
@@ -71,9 +72,9 @@ int main(int count, char** arguments) {
     const std::vector<Answer> expected = predict(artifact, images);
     std::atomic<long> calls{0}, wrong{0};
     const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
-    std::vector<std::thread> all;
+    std::vector<std::thread> callers;
     for (unsigned t = 0; t < threads; ++t) {
-        all.emplace_back([&, t] {
+        callers.emplace_back([&, t] {
             std::mt19937 own(t);
             do {
                 const size_t first = own() % images.size(), size = 1 + own() % (images.size() - first);
@@ -89,7 +90,7 @@ int main(int count, char** arguments) {
             } while (std::chrono::steady_clock::now() < end);
         });
     }
-    for (std::thread& its : all) its.join();
+    for (std::thread& thread : callers) thread.join();
     csot_close(artifact);
     std::printf("%ld calls by %u threads, %ld wrong\n", calls.load(), threads, wrong.load());
     return wrong != 0;
