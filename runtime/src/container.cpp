@@ -48,7 +48,8 @@ const uint8_t* Reader::take(size_t size) {
 uint32_t Reader::within(uint32_t least, uint32_t most, const char* name) {
     const uint32_t value = u32();
     if (value < least || value > most) {
-        throw Fault(CSOT_CORRUPT, "models.xbin: %s has %s %u, which is outside %u to %u", what_, name, value, least, most);
+        throw Fault(CSOT_CORRUPT, "models.xbin: %s has %s %u, which is outside %u to %u", what_, name, value, least,
+                    most);
     }
     return value;
 }
@@ -118,7 +119,8 @@ Container::Container(const uint8_t* data, size_t size) {
         entries_.push_back(std::move(entry));
     }
     table.end();
-    if (end != size) throw Fault(CSOT_CORRUPT, "models.xbin has %zu bytes after its last part", size - static_cast<size_t>(end));
+    if (end != size)
+        throw Fault(CSOT_CORRUPT, "models.xbin has %zu bytes after its last part", size - static_cast<size_t>(end));
 }
 
 const Part* Container::find(std::string_view name) const {

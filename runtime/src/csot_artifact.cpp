@@ -68,8 +68,8 @@ Structure copy_of(const Structure* given, uint32_t least, const char* name) {
 void check(const csot_image& image, uint32_t number) {
     if (!image.pixels) throw Fault(CSOT_INVALID_ARGUMENT, "images[%u].pixels is null", number);
     if (image.format != CSOT_GREY && image.format != CSOT_RGB && image.format != CSOT_BGR) {
-        throw Fault(CSOT_INVALID_ARGUMENT, "images[%u].format is %d; CSOT_GREY, CSOT_RGB and CSOT_BGR are known", number,
-                    image.format);
+        throw Fault(CSOT_INVALID_ARGUMENT, "images[%u].format is %d; CSOT_GREY, CSOT_RGB and CSOT_BGR are known",
+                    number, image.format);
     }
     if (!image.width || !image.height || image.width > kMaxSide || image.height > kMaxSide ||
         uint64_t{image.width} * image.height > kMaxPixels) {
@@ -90,9 +90,9 @@ void check(const csot_image& image, uint32_t number) {
 uint32_t csot_abi_version(void) { return CSOT_ABI_VERSION; }
 
 const char* csot_status_name(csot_status status) {
-    static const char* const names[] = {"CSOT_OK",           "CSOT_INVALID_ARGUMENT", "CSOT_NOT_FOUND", "CSOT_CORRUPT",
-                                        "CSOT_NEWER_FORMAT", "CSOT_BAD_CONFIG",       "CSOT_MISMATCH",  "CSOT_OUT_OF_MEMORY",
-                                        "CSOT_NONCONFORMING", "CSOT_INTERNAL"};
+    static const char* const names[] = {
+        "CSOT_OK",         "CSOT_INVALID_ARGUMENT", "CSOT_NOT_FOUND",     "CSOT_CORRUPT",       "CSOT_NEWER_FORMAT",
+        "CSOT_BAD_CONFIG", "CSOT_MISMATCH",         "CSOT_OUT_OF_MEMORY", "CSOT_NONCONFORMING", "CSOT_INTERNAL"};
     return status >= 0 && status <= CSOT_INTERNAL ? names[status] : "unknown status";
 }
 
@@ -106,7 +106,8 @@ csot_status csot_open(const char* folder, const csot_options* options, csot_arti
         csot_options copy{};
         if (options) copy = copy_of(options, sizeof(uint32_t), "options");
         if (copy.threads > kMaxThreads || copy.concurrent > kMaxConcurrent) {
-            throw Fault(CSOT_INVALID_ARGUMENT, "options ask for %u threads and %u concurrent calls; at most %u and %u are possible",
+            throw Fault(CSOT_INVALID_ARGUMENT,
+                        "options ask for %u threads and %u concurrent calls; at most %u and %u are possible",
                         copy.threads, copy.concurrent, kMaxThreads, kMaxConcurrent);
         }
         const unsigned threads = copy.threads ? copy.threads : 1;
@@ -158,24 +159,27 @@ csot_status csot_code(const csot_artifact* artifact, uint32_t index, const char*
 csot_status csot_check_image(const csot_artifact* artifact, uint32_t width, uint32_t height) {
     return guarded([&] {
         require(artifact, "artifact");
-        if (!width || !height) throw Fault(CSOT_INVALID_ARGUMENT, "an image of %u × %u px has no pixels", width, height);
+        if (!width || !height)
+            throw Fault(CSOT_INVALID_ARGUMENT, "an image of %u × %u px has no pixels", width, height);
         const csot::ResolutionRule& rule = artifact->pipeline.model().resolution;
         switch (rule.judge(width, height)) {
             case CSOT_RESOLUTION_TOO_LOW:
-                throw Fault(CSOT_NONCONFORMING, "%u × %u: the shorter side is under %u px", width, height, rule.min_side_px);
+                throw Fault(CSOT_NONCONFORMING, "%u × %u: the shorter side is under %u px", width, height,
+                            rule.min_side_px);
             case CSOT_ASPECT_RATIO:
-                throw Fault(CSOT_NONCONFORMING, "%u × %u: longer than %g times its width", width, height, rule.max_aspect_ratio);
+                throw Fault(CSOT_NONCONFORMING, "%u × %u: longer than %g times its width", width, height,
+                            rule.max_aspect_ratio);
             case CSOT_RESOLUTION_OFF_NOMINAL:
-                throw Fault(CSOT_NONCONFORMING, "%u × %u is more than %g %% off %u × %u", width, height, rule.tolerance * 100,
-                            rule.width, rule.height);
+                throw Fault(CSOT_NONCONFORMING, "%u × %u is more than %g %% off %u × %u", width, height,
+                            rule.tolerance * 100, rule.width, rule.height);
             default:
                 break;
         }
     });
 }
 
-csot_status csot_predict(csot_artifact* artifact, const csot_image* images, uint32_t count, csot_prediction* predictions,
-                         const csot_buffers* buffers) {
+csot_status csot_predict(csot_artifact* artifact, const csot_image* images, uint32_t count,
+                         csot_prediction* predictions, const csot_buffers* buffers) {
     return guarded([&] {
         require(artifact, "artifact");
         require(images, "images");
@@ -190,11 +194,14 @@ csot_status csot_predict(csot_artifact* artifact, const csot_image* images, uint
         const size_t scores = count * pipeline.model().codes.size();
         const size_t masks = size_t{count} * pipeline.mask_width() * pipeline.mask_height();
         if (copy.scores && copy.scores_size < scores) {
-            throw Fault(CSOT_INVALID_ARGUMENT, "buffers->scores has room for %zu floats; %zu are needed", copy.scores_size, scores);
+            throw Fault(CSOT_INVALID_ARGUMENT, "buffers->scores has room for %zu floats; %zu are needed",
+                        copy.scores_size, scores);
         }
-        if (copy.masks && !masks) throw Fault(CSOT_INVALID_ARGUMENT, "buffers->masks: the model has no segmentation network");
+        if (copy.masks && !masks)
+            throw Fault(CSOT_INVALID_ARGUMENT, "buffers->masks: the model has no segmentation network");
         if (copy.masks && copy.masks_size < masks) {
-            throw Fault(CSOT_INVALID_ARGUMENT, "buffers->masks has room for %zu bytes; %zu are needed", copy.masks_size, masks);
+            throw Fault(CSOT_INVALID_ARGUMENT, "buffers->masks has room for %zu bytes; %zu are needed", copy.masks_size,
+                        masks);
         }
         pipeline.predict(images, count, {predictions, copy.scores, copy.masks});
     });

@@ -16,8 +16,8 @@ constexpr uint64_t kMaxFloats = uint64_t{1} << 20, kMaxProducts = uint64_t{1} <<
 constexpr uint64_t kMaxFloats = uint64_t{1} << 30, kMaxProducts = uint64_t{1} << 42;
 #endif
 
-uint32_t output_side(uint32_t side, uint32_t before, uint32_t after, uint32_t kernel, uint32_t dilation,
-                          uint32_t step, const char* name) {
+uint32_t output_side(uint32_t side, uint32_t before, uint32_t after, uint32_t kernel, uint32_t dilation, uint32_t step,
+                     const char* name) {
     const uint64_t extent = uint64_t{kernel - 1} * dilation + 1, padded = uint64_t{side} + before + after;
     if (before >= extent || after >= extent || extent > padded) {
         throw Fault(CSOT_CORRUPT, "models.xbin: %s has a window that does not fit its input", name);
@@ -40,9 +40,9 @@ void read_kernel(Reader& reader, Operation& operation) {
 
 void set_output_size(const Operation& operation, const Shape& in, Shape& out, const char* name) {
     out.height = output_side(in.height, operation.pad_top, operation.pad_bottom, operation.kernel_y,
-                                  operation.dilation_y, operation.step_y, name);
-    out.width = output_side(in.width, operation.pad_left, operation.pad_right, operation.kernel_x,
-                                 operation.dilation_x, operation.step_x, name);
+                             operation.dilation_y, operation.step_y, name);
+    out.width = output_side(in.width, operation.pad_left, operation.pad_right, operation.kernel_x, operation.dilation_x,
+                            operation.step_x, name);
 }
 
 void expect(bool holds, const char* name, uint32_t number, const char* rule) {
@@ -72,7 +72,8 @@ Operation read_operation(Reader& reader, const std::vector<Shape>& tensors, uint
             const uint64_t depth = times(times(operation.kernel_y, operation.kernel_x), in.channels);
             expect(plus(operation.weights_at, times(depth, out.channels)) <= weight_floats, name, number,
                    "its weights lie outside the file");
-            expect(plus(operation.bias_at, out.channels) <= weight_floats, name, number, "its bias lies outside the file");
+            expect(plus(operation.bias_at, out.channels) <= weight_floats, name, number,
+                   "its bias lies outside the file");
             products = plus(products, times(depth, times(uint64_t{out.height} * out.width, out.channels)));
             // The input is copied with its padding.
             expect(times(times(uint64_t{in.height} + operation.pad_top + operation.pad_bottom,
@@ -109,7 +110,8 @@ Operation read_operation(Reader& reader, const std::vector<Shape>& tensors, uint
             uint64_t channels = 0;
             for (const uint32_t input : operation.inputs) {
                 const Shape& tensor = tensors[input];
-                expect(tensor.height == in.height && tensor.width == in.width, name, number, "it joins tensors of one size");
+                expect(tensor.height == in.height && tensor.width == in.width, name, number,
+                       "it joins tensors of one size");
                 channels += tensor.channels;
             }
             expect(channels <= kMaxChannels, name, number, "it has too many channels");
@@ -180,7 +182,8 @@ Graph read_graph(const Part& part, const char* name, uint64_t weight_floats) {
     reader.end();
     plan_memory(graph);
     if (graph.floats_per_image > kMaxFloats || products > kMaxProducts) {
-        throw Fault(CSOT_CORRUPT, "models.xbin: %s would take more memory or time than any model that is exported", name);
+        throw Fault(CSOT_CORRUPT, "models.xbin: %s would take more memory or time than any model that is exported",
+                    name);
     }
     return graph;
 }

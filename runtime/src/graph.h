@@ -34,7 +34,7 @@ struct Operation {
     std::vector<uint32_t> inputs;  // tensors: 0 is the network's input, i + 1 the output of operation i
     uint32_t kernel_y, kernel_x, step_y, step_x, dilation_y, dilation_x;
     uint32_t pad_top, pad_left, pad_bottom, pad_right;
-    bool has_relu;               // its output: negative values become 0
+    bool has_relu;                 // its output: negative values become 0
     uint64_t weights_at, bias_at;  // in floats, of the part "….weights"
     Shape out;
 };

@@ -37,7 +37,9 @@ const Kernels& best_kernels() {
 #if defined(__x86_64__)
     // CSOT_KERNELS=baseline or AVX2 selects a smaller instruction set: to compare, or if AVX-512 lowers the clock.
     const char* requested = std::getenv("CSOT_KERNELS");
-    const auto allows = [requested](const Kernels& kernels) { return !requested || !*requested || !std::strcmp(requested, kernels.name); };
+    const auto allows = [requested](const Kernels& kernels) {
+        return !requested || !*requested || !std::strcmp(requested, kernels.name);
+    };
     const CpuFeatures features = detect_features();
     if (features.avx512 && allows(kernels_avx512)) return kernels_avx512;
     if (features.avx2 && (allows(kernels_avx2) || !allows(kernels_any))) return kernels_avx2;

@@ -50,9 +50,9 @@ struct ResizeShape {
 
 struct Kernels {
     const char* name;
-    size_t panel;  // output channels computed together
-    size_t vector; // floats in a register
-    size_t rows;   // rows of one step of `multiply_rows`
+    size_t panel;   // output channels computed together
+    size_t vector;  // floats in a register
+    size_t rows;    // rows of one step of `multiply_rows`
 
     // Rows [row, row_end) of panels [panel, panel_end) of `out`.
     void (*multiply_rows)(const RowsShape&, const float* in, const float* packed, const Epilogue&, float* out,

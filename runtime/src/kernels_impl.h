@@ -22,11 +22,11 @@ inline __attribute__((always_inline)) Vector load(const float* from) {
     __builtin_memcpy(&value, from, sizeof value);
     return value;
 }
-inline __attribute__((always_inline)) void store(float* to, Vector value) { __builtin_memcpy(to, &value, sizeof value); }
-inline __attribute__((always_inline)) Vector all(float value) { return value - Vector{}; }
-inline __attribute__((always_inline)) Vector not_negative(Vector value) {
-    return value > Vector{} ? value : Vector{};
+inline __attribute__((always_inline)) void store(float* to, Vector value) {
+    __builtin_memcpy(to, &value, sizeof value);
 }
+inline __attribute__((always_inline)) Vector all(float value) { return value - Vector{}; }
+inline __attribute__((always_inline)) Vector not_negative(Vector value) { return value > Vector{} ? value : Vector{}; }
 inline size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 // Applies the epilogue to one row of one panel, of which `count` channels exist, and stores it.
@@ -374,7 +374,7 @@ void resize_nearest(const ResizeShape& shape, const float* in, float* out, size_
 }  // namespace
 
 extern const Kernels KERNELS_NAME;
-const Kernels KERNELS_NAME = {KERNELS_LABEL, kPanel, kVector, kRows, &multiply_rows, &transform_tiles, &multiply_tiles,
-                              &max_pool, &mean, &add, &resize_bilinear, &resize_nearest};
+const Kernels KERNELS_NAME = {KERNELS_LABEL,   kPanel,    kVector, kRows, &multiply_rows,   &transform_tiles,
+                              &multiply_tiles, &max_pool, &mean,   &add,  &resize_bilinear, &resize_nearest};
 
 }  // namespace csot

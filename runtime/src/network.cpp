@@ -48,10 +48,12 @@ Network::Network(Graph graph, const Part& weights, const char* name, const Kerne
     : graph_(std::move(graph)), kernels_(kernels) {
     const float* values = reinterpret_cast<const float*>(weights.data);
     for (size_t i = 0; i < weights.size / sizeof(float); ++i) {
-        if (values[i] - values[i] != 0) throw Fault(CSOT_CORRUPT, "models.xbin: %s has a weight that is not finite", name);
+        if (values[i] - values[i] != 0)
+            throw Fault(CSOT_CORRUPT, "models.xbin: %s has a weight that is not finite", name);
     }
     for (const Operation& operation : graph_.operations) {
-        convolutions_.push_back(operation.kind == OperationKind::Convolution ? prepare(operation, values, typical_batch) : Convolution{});
+        convolutions_.push_back(operation.kind == OperationKind::Convolution ? prepare(operation, values, typical_batch)
+                                                                             : Convolution{});
     }
 }
 
@@ -64,18 +66,21 @@ Network::Convolution Network::prepare(const Operation& operation, const float* w
     const double channels = double{1.0} * in.channels * out.channels, images = static_cast<double>(typical_batch);
     double cheapest = cost(9 * channels * images * out.height * out.width, 9 * channels);
     for (const size_t tile : {size_t{2}, size_t{4}}) {
-        const size_t tiles_y = ceil_div(out.height, tile), tiles_x = ceil_div(out.width, tile), points = (tile + 2) * (tile + 2);
+        const size_t tiles_y = ceil_div(out.height, tile), tiles_x = ceil_div(out.width, tile),
+                     points = (tile + 2) * (tile + 2);
         const double products = static_cast<double>(points * tiles_y * tiles_x) * channels * images;
         const double tiled_cost = cost(products, static_cast<double>(points) * channels);
         if (!can_tile || tiled_cost >= cheapest) continue;
         cheapest = tiled_cost;
         convolution.uses_winograd = true;
-        convolution.tiles = {tile, in.height, in.width, in.channels, out.height, out.width, out.channels,
-                     operation.pad_top, operation.pad_left, tiles_y, tiles_x};
-        convolution.block = std::clamp(kBlockBytes / (points * in.channels * sizeof(float)), size_t{24}, kMaxBlockTiles);
+        convolution.tiles = {tile,         in.height,         in.width,           in.channels, out.height, out.width,
+                             out.channels, operation.pad_top, operation.pad_left, tiles_y,     tiles_x};
+        convolution.block =
+            std::clamp(kBlockBytes / (points * in.channels * sizeof(float)), size_t{24}, kMaxBlockTiles);
     }
     if (!convolution.uses_winograd) {
-        convolution.has_padding = operation.pad_top || operation.pad_left || operation.pad_bottom || operation.pad_right;
+        convolution.has_padding =
+            operation.pad_top || operation.pad_left || operation.pad_bottom || operation.pad_right;
         convolution.padded_height = size_t{in.height} + operation.pad_top + operation.pad_bottom;
         convolution.padded_width = size_t{in.width} + operation.pad_left + operation.pad_right;
         const size_t line = convolution.padded_width * in.channels;
@@ -84,14 +89,16 @@ Network::Convolution Network::prepare(const Operation& operation, const float* w
         rows.image = convolution.padded_height * line;
         rows.step_y = operation.step_y * line, rows.step_x = size_t{operation.step_x} * in.channels;
         rows.taps_y = operation.kernel_y, rows.tap_y = operation.dilation_y * line;
-        rows.taps_x = operation.kernel_x, rows.tap_x = size_t{operation.dilation_x} * in.channels, rows.run = in.channels;
+        rows.taps_x = operation.kernel_x, rows.tap_x = size_t{operation.dilation_x} * in.channels,
+        rows.run = in.channels;
         if (operation.dilation_x == 1) rows.run *= rows.taps_x, rows.taps_x = 1;  // adjacent taps are one run
     }
     const size_t padded_channels = round_up(out.channels, kernels_.panel);
     convolution.bias = allocate(padded_channels);
     std::fill_n(convolution.bias.get(), padded_channels, 0.0F);
     std::copy_n(weights + operation.bias_at, out.channels, convolution.bias.get());
-    convolution.uses_winograd ? pack_tiles(convolution, operation, weights) : pack_rows(convolution, operation, weights);
+    convolution.uses_winograd ? pack_tiles(convolution, operation, weights)
+                              : pack_rows(convolution, operation, weights);
     return convolution;
 }
 
@@ -113,7 +120,7 @@ void Network::pack_tiles(Convolution& convolution, const Operation& operation, c
     const TilesShape& shape = convolution.tiles;
     const size_t side = shape.tile + 2, points = shape.points(), panel = kernels_.panel;
     const size_t panels = ceil_div(shape.out_channels, panel), depth = shape.in_channels;
-    const double(*filter)[3] = shape.tile == 4 ? kFilter4 : kFilter2;
+    const double (*filter)[3] = shape.tile == 4 ? kFilter4 : kFilter2;
     const uint64_t count = times(panels * panel, times(depth, points));
     convolution.packed = allocate(count);
     std::fill_n(convolution.packed.get(), count, 0.0F);
@@ -145,7 +152,8 @@ uint64_t Network::scratch(size_t images, unsigned members) const {
         const Convolution& convolution = convolutions_[i];
         uint64_t floats = 0;
         if (convolution.uses_winograd) {
-            const uint64_t tiles = images * convolution.tiles.tiles_y * convolution.tiles.tiles_x, points = convolution.tiles.points();
+            const uint64_t tiles = images * convolution.tiles.tiles_y * convolution.tiles.tiles_x,
+                           points = convolution.tiles.points();
             const uint64_t block = std::min<uint64_t>(convolution.block, tiles);
             // Either every member has its own block, or all members share the blocks of all tiles, which are fewer.
             floats = points * (std::min<uint64_t>(tiles, 2 * members * block) * convolution.tiles.in_channels +
@@ -168,7 +176,7 @@ size_t Network::batch_size(size_t wanted) const {
 }
 
 void Network::add_padding(Team& team, const Operation& operation, const Convolution& convolution, const float* in,
-                         float* out, size_t images) const {
+                          float* out, size_t images) const {
     const Shape& shape = graph_.tensors[operation.inputs[0]];
     const size_t height = convolution.padded_height, line = convolution.padded_width * shape.channels;
     const size_t kept = size_t{shape.width} * shape.channels, before = size_t{operation.pad_left} * shape.channels;
@@ -211,8 +219,10 @@ void Network::convolve(Team& team, const Operation& operation, const Convolution
         });
         return;
     }
-    const size_t tiles = images * convolution.tiles.tiles_y * convolution.tiles.tiles_x, points = convolution.tiles.points();
-    const size_t block = std::min(convolution.block, tiles), blocks = ceil_div(tiles, block), depth = convolution.tiles.in_channels;
+    const size_t tiles = images * convolution.tiles.tiles_y * convolution.tiles.tiles_x,
+                 points = convolution.tiles.points();
+    const size_t block = std::min(convolution.block, tiles), blocks = ceil_div(tiles, block),
+                 depth = convolution.tiles.in_channels;
     const size_t products = points * block * kernels_.panel;
     if (team.members() == 1 || blocks >= wanted) {
         float* transformed = scratch + team.members() * products;
@@ -220,8 +230,8 @@ void Network::convolve(Team& team, const Operation& operation, const Convolution
             const size_t from = tiles * task / blocks, to = tiles * (task + 1) / blocks;
             float* own = transformed + member * points * block * depth;
             kernels_.transform_tiles(convolution.tiles, in, own, from, block, from, to);
-            kernels_.multiply_tiles(convolution.tiles, own, from, block, packed, epilogue, scratch + member * products, out, from,
-                                    to, 0, panels);
+            kernels_.multiply_tiles(convolution.tiles, own, from, block, packed, epilogue, scratch + member * products,
+                                    out, from, to, 0, panels);
         });
         return;
     }
@@ -229,13 +239,14 @@ void Network::convolve(Team& team, const Operation& operation, const Convolution
     float* transformed = scratch + team.members() * products;
     const size_t parts = std::min(tiles, wanted);
     team.share(parts, [&](size_t task, unsigned) {
-        kernels_.transform_tiles(convolution.tiles, in, transformed, 0, tiles, tiles * task / parts, tiles * (task + 1) / parts);
+        kernels_.transform_tiles(convolution.tiles, in, transformed, 0, tiles, tiles * task / parts,
+                                 tiles * (task + 1) / parts);
     });
     const size_t panel_tasks = std::min(panels, ceil_div(wanted, blocks));
     team.share(blocks * panel_tasks, [&](size_t task, unsigned member) {
         const size_t of_tiles = task / panel_tasks, of_panels = task % panel_tasks;
-        kernels_.multiply_tiles(convolution.tiles, transformed, 0, tiles, packed, epilogue, scratch + member * products, out,
-                                tiles * of_tiles / blocks, tiles * (of_tiles + 1) / blocks,
+        kernels_.multiply_tiles(convolution.tiles, transformed, 0, tiles, packed, epilogue, scratch + member * products,
+                                out, tiles * of_tiles / blocks, tiles * (of_tiles + 1) / blocks,
                                 panels * of_panels / panel_tasks, panels * (of_panels + 1) / panel_tasks);
     });
 }
@@ -259,9 +270,9 @@ void Network::run(Team& team, float* memory, size_t images) const {
                 convolve(team, operation, convolutions_[i], from, other, to, scratch, images);
                 continue;  // applies its ReLU itself
             case OperationKind::MaxPool: {
-                const PoolShape shape{in.height, in.width, out.height, out.width, in.channels, operation.kernel_y,
-                                      operation.kernel_x, operation.step_y, operation.step_x, operation.pad_top,
-                                      operation.pad_left};
+                const PoolShape shape{in.height,        in.width,           out.height,         out.width,
+                                      in.channels,      operation.kernel_y, operation.kernel_x, operation.step_y,
+                                      operation.step_x, operation.pad_top,  operation.pad_left};
                 by_line([&](size_t line, size_t end) { kernels_.max_pool(shape, from, to, line, end); });
                 break;
             }
@@ -296,7 +307,8 @@ void Network::run(Team& team, float* memory, size_t images) const {
                     const size_t channels = graph_.tensors[input].channels;
                     const float* source = tensor(input);
                     for (size_t pixel = 0; pixel < pixels; ++pixel) {
-                        std::memcpy(to + pixel * out.channels + before, source + pixel * channels, channels * sizeof(float));
+                        std::memcpy(to + pixel * out.channels + before, source + pixel * channels,
+                                    channels * sizeof(float));
                     }
                     before += channels;
                 }

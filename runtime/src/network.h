@@ -53,8 +53,8 @@ private:
     Convolution prepare(const Operation& operation, const float* weights, size_t typical_batch) const;
     void pack_rows(Convolution& convolution, const Operation& operation, const float* weights) const;
     void pack_tiles(Convolution& convolution, const Operation& operation, const float* weights) const;
-    void add_padding(Team& team, const Operation& operation, const Convolution& convolution, const float* in, float* out,
-                    size_t images) const;
+    void add_padding(Team& team, const Operation& operation, const Convolution& convolution, const float* in,
+                     float* out, size_t images) const;
     void convolve(Team& team, const Operation& operation, const Convolution& convolution, const float* in,
                   const float* residual, float* out, float* scratch, size_t images) const;
     uint64_t scratch(size_t images, unsigned members) const;

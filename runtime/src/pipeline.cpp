@@ -42,7 +42,8 @@ Model Model::read(const Part& part) {
     model.detail = reader.within(1, 16, "a detail of");
     const uint32_t background = reader.u32();
     if (background != kNoBackground) {
-        if (background >= model.classes) throw Fault(CSOT_CORRUPT, "models.xbin: the background is not one of the classes");
+        if (background >= model.classes)
+            throw Fault(CSOT_CORRUPT, "models.xbin: the background is not one of the classes");
         model.background = background;
     }
     Normalisation& normalisation = model.normalisation;
@@ -76,14 +77,16 @@ SpecialRule SpecialRule::read(const Part& part, const Model& model) {
     rule.scale = reader.f64();
     if (!(rule.scale > 0)) throw Fault(CSOT_CORRUPT, "models.xbin: the scale of the special rule must be positive");
     rule.power = reader.f64();
-    if (!(rule.power > 0 && rule.power <= 1)) throw Fault(CSOT_CORRUPT, "models.xbin: the power of the special rule must be in (0, 1]");
+    if (!(rule.power > 0 && rule.power <= 1))
+        throw Fault(CSOT_CORRUPT, "models.xbin: the power of the special rule must be in (0, 1]");
     const size_t width = rule.features;
     const auto floats = [&](size_t count) {
         std::vector<float> values(count);
         const size_t bytes = count * sizeof(float);
         std::memcpy(values.data(), reader.take(bytes), bytes);
         for (const float value : values) {
-            if (value - value != 0) throw Fault(CSOT_CORRUPT, "models.xbin: the part special has a value that is not finite");
+            if (value - value != 0)
+                throw Fault(CSOT_CORRUPT, "models.xbin: the part special has a value that is not finite");
         }
         return values;
     };
@@ -110,7 +113,8 @@ SpecialRule SpecialRule::read(const Part& part, const Model& model) {
 
 std::optional<std::pair<uint32_t, double>> SpecialRule::decide(const float* features_F) const {
     std::vector<double> raised(features);
-    for (size_t k = 0; k < features; ++k) raised[k] = std::copysign(std::pow(std::fabs(double{features_F[k]}), power), features_F[k]);
+    for (size_t k = 0; k < features; ++k)
+        raised[k] = std::copysign(std::pow(std::fabs(double{features_F[k]}), power), features_F[k]);
     // The squared distance to a mean, without the term of the features alone, which all means share.
     size_t nearest[2] = {0, codes.size()};
     double least[2] = {INFINITY, INFINITY};
@@ -170,7 +174,8 @@ void Pipeline::read(const std::string& folder) {
 void Pipeline::check_classifier() const {
     const Shape vector{1, 1, model_.classes};
     if (!(classifier_->input() == Shape{model_.height, model_.width, 3}) || classifier_->outputs() != 2 ||
-        !(classifier_->output(0) == vector) || classifier_->output(1).height != 1 || classifier_->output(1).width != 1) {
+        !(classifier_->output(0) == vector) || classifier_->output(1).height != 1 ||
+        classifier_->output(1).width != 1) {
         throw Fault(CSOT_CORRUPT, "models.xbin: the classifier does not take or give what the model says");
     }
 }
@@ -186,8 +191,10 @@ void Pipeline::check_segmenter() const {
 
 void Pipeline::take_thresholds() {
     const auto needs = [](bool needed, const std::optional<double>& value, const char* name) {
-        if (needed && !value) throw Fault(CSOT_BAD_CONFIG, "config.yaml lacks thresholds: %s, which the model needs", name);
-        if (!needed && value) throw Fault(CSOT_BAD_CONFIG, "config.yaml has thresholds: %s, which the model has no use for", name);
+        if (needed && !value)
+            throw Fault(CSOT_BAD_CONFIG, "config.yaml lacks thresholds: %s, which the model needs", name);
+        if (!needed && value)
+            throw Fault(CSOT_BAD_CONFIG, "config.yaml has thresholds: %s, which the model has no use for", name);
     };
     needs(model_.background.has_value(), settings_.classifier_caution, "classifier_caution");
     needs(segments(), settings_.segmentation_caution, "segmentation_caution");
@@ -197,7 +204,8 @@ void Pipeline::take_thresholds() {
     for (const auto& [code, least] : settings_.min_area_px) {
         const auto found = std::find(model_.codes.begin(), model_.codes.end(), code);
         if (found == model_.codes.end() || !segments()) {
-            throw Fault(CSOT_BAD_CONFIG, "config.yaml: min_area_px names %s, which no segmentation network knows", code.c_str());
+            throw Fault(CSOT_BAD_CONFIG, "config.yaml: min_area_px names %s, which no segmentation network knows",
+                        code.c_str());
         }
         min_area_[static_cast<size_t>(found - model_.codes.begin())] = least;
     }
@@ -234,7 +242,8 @@ class Pipeline::BorrowedSession {
 public:
     explicit BorrowedSession(Pipeline& pipeline) : pipeline_(pipeline) {
         std::unique_lock<std::mutex> lock(pipeline.mutex_);
-        pipeline.returned_.wait(lock, [&] { return !pipeline.idle_.empty() || pipeline.sessions_ < pipeline.concurrent_; });
+        pipeline.returned_.wait(lock,
+                                [&] { return !pipeline.idle_.empty() || pipeline.sessions_ < pipeline.concurrent_; });
         if (!pipeline.idle_.empty()) {
             session_ = std::move(pipeline.idle_.back());
             pipeline.idle_.pop_back();
@@ -281,9 +290,11 @@ void Pipeline::classify(Session& session, const csot_image* images, const std::v
     const size_t windows = model_.windows(), side = model_.side_windows(), classes = model_.classes;
     const size_t pixels = classifier_->input().floats(), features = classifier_->output(1).floats();
     const uint32_t scale = model_.background ? model_.detail : 1;
-    const size_t batch_size = classifier_->batch_size(std::max<size_t>(which.size(), 1)  * windows);
-    const size_t images_per_batch = std::max<size_t>(1, batch_size / windows), inputs_per_batch = std::min(batch_size, images_per_batch * windows);
-    std::vector<float> logits(images_per_batch * windows * classes), window_features(images_per_batch * windows * features);
+    const size_t batch_size = classifier_->batch_size(std::max<size_t>(which.size(), 1) * windows);
+    const size_t images_per_batch = std::max<size_t>(1, batch_size / windows),
+                 inputs_per_batch = std::min(batch_size, images_per_batch * windows);
+    std::vector<float> logits(images_per_batch * windows * classes),
+        window_features(images_per_batch * windows * features);
     session.evidence.assign(which.size() * classes, 0);
     session.features.assign(which.size() * features, 0);
     for (size_t first = 0; first < which.size(); first += images_per_batch) {
@@ -309,7 +320,8 @@ void Pipeline::classify(Session& session, const csot_image* images, const std::v
             });
             classifier_->run(session.team, memory, part);
             std::copy_n(classifier_->output(0, memory, part), part * classes, logits.data() + begin * classes);
-            std::copy_n(classifier_->output(1, memory, part), part * features, window_features.data() + begin * features);
+            std::copy_n(classifier_->output(1, memory, part), part * features,
+                        window_features.data() + begin * features);
         }
         for (size_t image = 0; image < count; ++image) {
             const float* logits_of_image = logits.data() + image * windows * classes;
@@ -323,7 +335,8 @@ void Pipeline::classify(Session& session, const csot_image* images, const std::v
                 std::fill_n(evidence, classes, -INFINITY);
                 for (size_t window = 0; window < windows; ++window) {
                     for (size_t c = 0; c < classes; ++c) {
-                        const float value = logits_of_image[window * classes + c] - logits_of_image[window * classes + background];
+                        const float value =
+                            logits_of_image[window * classes + c] - logits_of_image[window * classes + background];
                         evidence[c] = std::max(evidence[c], value);
                         if (c != background && value > most) most = value, deciding_window = window;
                     }
@@ -332,7 +345,8 @@ void Pipeline::classify(Session& session, const csot_image* images, const std::v
             } else {
                 std::copy_n(logits_of_image, classes, evidence);
             }
-            std::copy_n(image_features + deciding_window * features, features, session.features.data() + (first + image) * features);
+            std::copy_n(image_features + deciding_window * features, features,
+                        session.features.data() + (first + image) * features);
         }
     }
 }
@@ -364,7 +378,9 @@ void Pipeline::segment(Session& session, const csot_image* images, const std::ve
                 for (size_t label = 2; label < labels; ++label) {
                     if (logits_of_pixel[label] > logits_of_pixel[strongest]) strongest = label;
                 }
-                session.mask[at] = logits_of_pixel[strongest] - logits_of_pixel[0] > caution ? static_cast<uint8_t>(strongest) : uint8_t{0};
+                session.mask[at] = logits_of_pixel[strongest] - logits_of_pixel[0] > caution
+                                       ? static_cast<uint8_t>(strongest)
+                                       : uint8_t{0};
             }
         });
         for (size_t image = 0; image < count; ++image) {
@@ -372,7 +388,8 @@ void Pipeline::segment(Session& session, const csot_image* images, const std::ve
             if (output.masks) std::memcpy(output.masks + which[first + image] * pixels, mask, pixels);
             if (settings_.min_area_px.empty()) continue;
             const std::vector<uint32_t> areas = largest_regions(mask, width, height, labels - 1);
-            std::copy(areas.begin(), areas.end(), session.areas.begin() + static_cast<std::ptrdiff_t>((first + image) * labels));
+            std::copy(areas.begin(), areas.end(),
+                      session.areas.begin() + static_cast<std::ptrdiff_t>((first + image) * labels));
         }
     }
 }
@@ -388,7 +405,8 @@ void Pipeline::decide(const Session& session, size_t place, size_t image, const 
     for (size_t c = 0; c < classes; ++c) scores[c] /= sum;
 
     csot_prediction& prediction = output.predictions[image];
-    size_t code = static_cast<size_t>(std::max_element(scores.begin(), scores.begin() + static_cast<std::ptrdiff_t>(classes)) - scores.begin());
+    size_t code = static_cast<size_t>(
+        std::max_element(scores.begin(), scores.begin() + static_cast<std::ptrdiff_t>(classes)) - scores.begin());
     std::optional<std::pair<uint32_t, double>> found;
     if (special_) {
         found = special_->decide(session.features.data() + place * special_->features);
@@ -401,7 +419,8 @@ void Pipeline::decide(const Session& session, size_t place, size_t image, const 
             if (min_area < 0 || !(area > min_area)) continue;
             const double confidence = area / (area + min_area);
             // Of equal confidences the code that sorts last, as in the trainer.
-            if (!region || std::pair(confidence, model_.codes[i]) > std::pair(region->second, model_.codes[region->first])) {
+            if (!region ||
+                std::pair(confidence, model_.codes[i]) > std::pair(region->second, model_.codes[region->first])) {
                 region = {i, confidence};
             }
         }

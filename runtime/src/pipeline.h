@@ -37,10 +37,10 @@ struct SpecialRule {
     std::vector<uint32_t> codes;
     uint32_t features;
     double scale, threshold;
-    double power;                           // that the features are raised to first
-    std::vector<float> precision;           // features × features
-    std::vector<double> projected_means;    // precision · mean, special codes first
-    std::vector<double> mean_norms;                // mean · precision · mean
+    double power;                         // that the features are raised to first
+    std::vector<float> precision;         // features × features
+    std::vector<double> projected_means;  // precision · mean, special codes first
+    std::vector<double> mean_norms;       // mean · precision · mean
 
     static SpecialRule read(const Part& part, const Model& model);
     // The special code of the features, with a confidence; nothing if the softmax decides.
@@ -49,8 +49,8 @@ struct SpecialRule {
 
 struct Output {
     csot_prediction* predictions;
-    float* scores;    // or null
-    uint8_t* masks;   // or null
+    float* scores;   // or null
+    uint8_t* masks;  // or null
 };
 
 class Pipeline {
@@ -77,7 +77,8 @@ private:
     void check_segmenter() const;
     void take_thresholds();
     void classify(Session& session, const csot_image* images, const std::vector<size_t>& which) const;
-    void segment(Session& session, const csot_image* images, const std::vector<size_t>& which, const Output& output) const;
+    void segment(Session& session, const csot_image* images, const std::vector<size_t>& which,
+                 const Output& output) const;
     void decide(const Session& session, size_t place, size_t image, const Output& output) const;
 
     const Kernels& kernels_;

@@ -83,9 +83,10 @@ void store(Settings& settings, const Entry& entry) {
     if (section.empty() && key == "format_version") {
         const double version = number(entry, 1, 1e9);
         if (version > kFormatVersion) {
-            throw Fault(CSOT_NEWER_FORMAT,
-                        "config.yaml has format %.0f, this library reads up to %u: use the libCsotArtifact.so of its package",
-                        version, kFormatVersion);
+            throw Fault(
+                CSOT_NEWER_FORMAT,
+                "config.yaml has format %.0f, this library reads up to %u: use the libCsotArtifact.so of its package",
+                version, kFormatVersion);
         }
     } else if (section.empty() && key == "filter_resolution") {
         settings.filters_resolution = boolean(entry);
@@ -159,7 +160,8 @@ Settings read_settings(const char* text, size_t size) {
         for (const Entry& entry : entries) found = found || (entry.section == required_section && entry.key == key);
         if (!found) {
             throw Fault(CSOT_BAD_CONFIG, "config.yaml lacks %.*s%s%.*s", static_cast<int>(required_section.size()),
-                        required_section.data(), required_section.empty() ? "" : ": ", static_cast<int>(key.size()), key.data());
+                        required_section.data(), required_section.empty() ? "" : ": ", static_cast<int>(key.size()),
+                        key.data());
         }
     }
     return settings;

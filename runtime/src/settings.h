@@ -11,9 +11,9 @@
 namespace csot {
 
 struct Settings {
-    std::string models_sha256;       // 64 hexadecimal digits
+    std::string models_sha256;  // 64 hexadecimal digits
     bool filters_resolution = false;
-    double confidence = 0;           // 0 to 1: below it a person should look
+    double confidence = 0;  // 0 to 1: below it a person should look
     // Required if the model has that part, refused if not; pipeline.cpp checks.
     std::optional<double> classifier_caution, segmentation_caution, special_distance;
     std::vector<std::pair<std::string, double>> min_area_px;  // by code

@@ -70,8 +70,8 @@ __attribute__((target("sha,sse4.1"))) void compress_with_sha_ni(uint32_t* state,
             abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(sum, 0x0e));
             if (i < 12) {
                 const __m128i last = w[(i + 3) & 3];
-                const __m128i mixed = _mm_add_epi32(_mm_sha256msg1_epu32(now, w[(i + 1) & 3]),
-                                                    _mm_alignr_epi8(last, w[(i + 2) & 3], 4));
+                const __m128i mixed =
+                    _mm_add_epi32(_mm_sha256msg1_epu32(now, w[(i + 1) & 3]), _mm_alignr_epi8(last, w[(i + 2) & 3], 4));
                 w[i & 3] = _mm_sha256msg2_epu32(mixed, last);
             }
         }

@@ -28,9 +28,12 @@ public:
             for (size_t task = 0; task < tasks; ++task) work(task, 0u);
             return;
         }
-        run(tasks, [](const void* context, size_t task, unsigned member) {
-            (*static_cast<const Work*>(context))(task, member);
-        }, &work);
+        run(
+            tasks,
+            [](const void* context, size_t task, unsigned member) {
+                (*static_cast<const Work*>(context))(task, member);
+            },
+            &work);
     }
 
 private:

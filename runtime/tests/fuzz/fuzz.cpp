@@ -67,15 +67,18 @@ void use(csot_artifact* artifact) {
     const size_t mask = size_t{description.mask_width} * description.mask_height;
     std::vector<float> scores(2 * description.codes);
     std::vector<uint8_t> masks(2 * mask);
-    const csot_buffers buffers = {sizeof buffers, scores.data(), scores.size(), mask ? masks.data() : nullptr, masks.size()};
+    const csot_buffers buffers = {sizeof buffers, scores.data(), scores.size(), mask ? masks.data() : nullptr,
+                                  masks.size()};
     const csot_status status = csot_predict(artifact, images, 2, predictions, &buffers);
     if (status != CSOT_OK) {
-        require(status == CSOT_CORRUPT || status == CSOT_OUT_OF_MEMORY, "a prediction fails for a reason that it may have");
+        require(status == CSOT_CORRUPT || status == CSOT_OUT_OF_MEMORY,
+                "a prediction fails for a reason that it may have");
         return;
     }
     for (const csot_prediction& prediction : predictions) {
         if (prediction.status == CSOT_NONCONFORMING) continue;
-        require(prediction.code >= 0 && prediction.code < static_cast<int32_t>(description.codes), "a prediction is one of the codes");
+        require(prediction.code >= 0 && prediction.code < static_cast<int32_t>(description.codes),
+                "a prediction is one of the codes");
         require(prediction.confidence >= 0 && prediction.confidence <= 1, "a confidence is from 0 to 1");
     }
     for (const uint8_t label : masks) require(label <= description.codes, "a label is one of the codes");
@@ -131,7 +134,8 @@ std::vector<Input> read_corpus(const std::string& path) {
 
 void mutate(Input& input, std::mt19937& random) {
     const auto at = [&] { return random() % input.size(); };
-    static const uint32_t boundary_values[] = {0, 1, 2, 3, 16, 255, 256, 4095, 4096, 65535, 0x7fffffff, 0x80000000, 0xffffffff};
+    static const uint32_t boundary_values[] = {0,    1,    2,     3,          16,         255,       256,
+                                               4095, 4096, 65535, 0x7fffffff, 0x80000000, 0xffffffff};
     for (unsigned changes = 1 + random() % 4; changes && !input.empty(); --changes) {
         switch (random() % 6) {
             case 0:
@@ -153,7 +157,8 @@ void mutate(Input& input, std::mt19937& random) {
             }
             case 4: {
                 const size_t from = at(), count = std::min<size_t>(random() % 64, input.size() - from);
-                const Input copy(input.begin() + static_cast<long>(from), input.begin() + static_cast<long>(from + count));
+                const Input copy(input.begin() + static_cast<long>(from),
+                                 input.begin() + static_cast<long>(from + count));
                 input.insert(input.begin() + static_cast<long>(at()), copy.begin(), copy.end());
                 break;
             }

@@ -33,16 +33,19 @@ std::vector<Answer> predict(csot_artifact* artifact, const std::vector<csot_imag
     std::vector<csot_prediction> predictions(count);
     std::vector<float> scores(count * description.codes);
     std::vector<uint8_t> masks(count * pixels);
-    const csot_buffers buffers = {sizeof buffers, scores.data(), scores.size(), pixels ? masks.data() : nullptr, masks.size()};
+    const csot_buffers buffers = {sizeof buffers, scores.data(), scores.size(), pixels ? masks.data() : nullptr,
+                                  masks.size()};
     if (csot_predict(artifact, images.data(), static_cast<uint32_t>(count), predictions.data(), &buffers) != CSOT_OK) {
         std::fprintf(stderr, "%s\n", csot_last_error());
         std::exit(1);
     }
     std::vector<Answer> answers;
     for (size_t i = 0; i < count; ++i) {
-        answers.push_back({predictions[i],
-                           {scores.begin() + static_cast<long>(i * description.codes), scores.begin() + static_cast<long>((i + 1) * description.codes)},
-                           {masks.begin() + static_cast<long>(i * pixels), masks.begin() + static_cast<long>((i + 1) * pixels)}});
+        answers.push_back(
+            {predictions[i],
+             {scores.begin() + static_cast<long>(i * description.codes),
+              scores.begin() + static_cast<long>((i + 1) * description.codes)},
+             {masks.begin() + static_cast<long>(i * pixels), masks.begin() + static_cast<long>((i + 1) * pixels)}});
     }
     return answers;
 }
