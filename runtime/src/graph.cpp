@@ -1,6 +1,7 @@
 #include "graph.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "fault.h"
 
@@ -25,110 +26,137 @@ uint32_t output_side(uint32_t side, uint32_t before, uint32_t after, uint32_t ke
     return static_cast<uint32_t>((padded - extent) / step + 1);
 }
 
-void read_kernel(Reader& reader, Operation& operation) {
-    operation.kernel_y = reader.within(1, kMaxKernel, "a kernel of height");
-    operation.kernel_x = reader.within(1, kMaxKernel, "a kernel of width");
-    operation.step_y = reader.within(1, kMaxKernel, "a step of");
-    operation.step_x = reader.within(1, kMaxKernel, "a step of");
-    operation.dilation_y = reader.within(1, kMaxKernel, "a dilation of");
-    operation.dilation_x = reader.within(1, kMaxKernel, "a dilation of");
-    operation.pad_top = reader.within(0, kMaxSide, "a border of");
-    operation.pad_left = reader.within(0, kMaxSide, "a border of");
-    operation.pad_bottom = reader.within(0, kMaxSide, "a border of");
-    operation.pad_right = reader.within(0, kMaxSide, "a border of");
-}
+// Reads one operation of a graph and checks it.
+class OperationReader {
+public:
+    // `name` and `number` are for error messages; `products` grows by the operation's multiplications.
+    OperationReader(Reader& reader, const std::vector<Shape>& tensors, uint64_t weight_floats, const char* name,
+                    uint32_t number, uint64_t& products)
+        : reader_(reader),
+          tensors_(tensors),
+          weight_floats_(weight_floats),
+          name_(name),
+          number_(number),
+          products_(products) {}
 
-void set_output_size(const Operation& operation, const Shape& in, Shape& out, const char* name) {
-    out.height = output_side(in.height, operation.pad_top, operation.pad_bottom, operation.kernel_y,
-                             operation.dilation_y, operation.step_y, name);
-    out.width = output_side(in.width, operation.pad_left, operation.pad_right, operation.kernel_x, operation.dilation_x,
-                            operation.step_x, name);
-}
-
-void expect(bool holds, const char* name, uint32_t number, const char* rule) {
-    if (!holds) throw Fault(CSOT_CORRUPT, "models.xbin: operation %u of %s: %s", number, name, rule);
-}
-
-// Reads operation `number` and adds its multiplications to `products`.
-Operation read_operation(Reader& reader, const std::vector<Shape>& tensors, uint32_t number, uint64_t weight_floats,
-                         const char* name, uint64_t& products) {
-    Operation operation{};
-    operation.kind = static_cast<OperationKind>(reader.u32());
-    const uint32_t inputs = reader.within(1, kMaxInputs, "a number of inputs");
-    for (uint32_t i = 0; i < inputs; ++i) {
-        operation.inputs.push_back(reader.within(0, static_cast<uint32_t>(tensors.size()) - 1, "an input"));
-    }
-    operation.has_relu = reader.within(0, 1, "a flag") == 1;
-    const Shape& in = tensors[operation.inputs[0]];
-    Shape& out = operation.out;
-    out = in;
-    bool one_input = true;
-    switch (operation.kind) {
-        case OperationKind::Convolution: {
-            out.channels = reader.within(1, kMaxChannels, "a number of channels");
-            read_kernel(reader, operation);
-            operation.weights_at = reader.u64(), operation.bias_at = reader.u64();
-            set_output_size(operation, in, out, name);
-            const uint64_t depth = times(times(operation.kernel_y, operation.kernel_x), in.channels);
-            expect(plus(operation.weights_at, times(depth, out.channels)) <= weight_floats, name, number,
-                   "its weights lie outside the file");
-            expect(plus(operation.bias_at, out.channels) <= weight_floats, name, number,
-                   "its bias lies outside the file");
-            products = plus(products, times(depth, times(uint64_t{out.height} * out.width, out.channels)));
-            // The input is copied with its padding.
-            expect(times(times(uint64_t{in.height} + operation.pad_top + operation.pad_bottom,
-                               uint64_t{in.width} + operation.pad_left + operation.pad_right),
-                         in.channels) <= kMaxTensorFloats,
-                   name, number, "its input with its border is too large");
-            expect(inputs <= 2, name, number, "a convolution has one input, and one to add");
-            expect(inputs < 2 || tensors[operation.inputs[1]] == out, name, number, "what it adds has another shape");
-            one_input = false;
-            break;
+    Operation read() {
+        operation_.kind = static_cast<OperationKind>(reader_.u32());
+        const uint32_t inputs = reader_.within(1, kMaxInputs, "a number of inputs");
+        for (uint32_t i = 0; i < inputs; ++i) {
+            operation_.inputs.push_back(reader_.within(0, static_cast<uint32_t>(tensors_.size()) - 1, "an input"));
         }
-        case OperationKind::MaxPool:
-            read_kernel(reader, operation);
-            expect(operation.dilation_y == 1 && operation.dilation_x == 1, name, number, "a pool cannot be dilated");
-            set_output_size(operation, in, out, name);
-            products = plus(products, times(times(operation.kernel_y, operation.kernel_x),
-                                            times(uint64_t{out.height} * out.width, out.channels)));
-            break;
-        case OperationKind::Mean:
-            out.height = out.width = 1;
-            break;
-        case OperationKind::Add:
-            expect(inputs == 2 && tensors[operation.inputs[1]] == in, name, number, "it adds two tensors of one shape");
-            one_input = false;
-            break;
-        case OperationKind::Relu:
-            break;
-        case OperationKind::ResizeNearest:
-        case OperationKind::ResizeBilinear:
-            out.height = reader.within(1, kMaxSide, "a height of");
-            out.width = reader.within(1, kMaxSide, "a width of");
-            break;
-        case OperationKind::Concatenate: {
-            uint64_t channels = 0;
-            for (const uint32_t input : operation.inputs) {
-                const Shape& tensor = tensors[input];
-                expect(tensor.height == in.height && tensor.width == in.width, name, number,
-                       "it joins tensors of one size");
-                channels += tensor.channels;
-            }
-            expect(channels <= kMaxChannels, name, number, "it has too many channels");
-            out.channels = static_cast<uint32_t>(channels);
-            one_input = false;
-            break;
-        }
-        default:
-            throw Fault(CSOT_CORRUPT, "models.xbin: operation %u of %s is of a kind %u that this library does not know",
-                        number, name, static_cast<unsigned>(operation.kind));
+        operation_.has_relu = reader_.within(0, 1, "a flag") == 1;
+        out_ = in();
+        read_kind();
+        expect(times(uint64_t{out_.height} * out_.width, out_.channels) <= kMaxTensorFloats, "its output is too large");
+        products_ = plus(products_, out_.floats());
+        return std::move(operation_);
     }
-    expect(!one_input || inputs == 1, name, number, "it has one input");
-    expect(times(uint64_t{out.height} * out.width, out.channels) <= kMaxTensorFloats, name, number,
-           "its output is too large");
-    products = plus(products, out.floats());
-    return operation;
-}
+
+private:
+    const Shape& in() const { return tensors_[operation_.inputs[0]]; }
+
+    void expect(bool holds, const char* rule) const {
+        if (!holds) throw Fault(CSOT_CORRUPT, "models.xbin: operation %u of %s: %s", number_, name_, rule);
+    }
+
+    void expect_one_input() const { expect(operation_.inputs.size() == 1, "it has one input"); }
+
+    void read_kind() {
+        switch (operation_.kind) {
+            case OperationKind::Convolution:
+                return read_convolution();
+            case OperationKind::MaxPool:
+                return read_max_pool();
+            case OperationKind::Mean:
+                out_.height = out_.width = 1;
+                return expect_one_input();
+            case OperationKind::Add:
+                return expect(operation_.inputs.size() == 2 && tensors_[operation_.inputs[1]] == in(),
+                              "it adds two tensors of one shape");
+            case OperationKind::Relu:
+                return expect_one_input();
+            case OperationKind::ResizeNearest:
+            case OperationKind::ResizeBilinear:
+                out_.height = reader_.within(1, kMaxSide, "a height of");
+                out_.width = reader_.within(1, kMaxSide, "a width of");
+                return expect_one_input();
+            case OperationKind::Concatenate:
+                return read_concatenation();
+        }
+        throw Fault(CSOT_CORRUPT, "models.xbin: operation %u of %s is of a kind %u that this library does not know",
+                    number_, name_, static_cast<unsigned>(operation_.kind));
+    }
+
+    void read_convolution() {
+        out_.channels = reader_.within(1, kMaxChannels, "a number of channels");
+        read_kernel();
+        operation_.weights_at = reader_.u64(), operation_.bias_at = reader_.u64();
+        set_output_size();
+        const uint64_t depth = times(times(operation_.kernel_y, operation_.kernel_x), in().channels);
+        expect(plus(operation_.weights_at, times(depth, out_.channels)) <= weight_floats_,
+               "its weights lie outside the file");
+        expect(plus(operation_.bias_at, out_.channels) <= weight_floats_, "its bias lies outside the file");
+        products_ = plus(products_, times(depth, times(uint64_t{out_.height} * out_.width, out_.channels)));
+        // The input is copied with its padding.
+        expect(times(times(uint64_t{in().height} + operation_.pad_top + operation_.pad_bottom,
+                           uint64_t{in().width} + operation_.pad_left + operation_.pad_right),
+                     in().channels) <= kMaxTensorFloats,
+               "its input with its border is too large");
+        const size_t inputs = operation_.inputs.size();
+        expect(inputs <= 2, "a convolution has one input, and one to add");
+        expect(inputs < 2 || tensors_[operation_.inputs[1]] == out_, "what it adds has another shape");
+    }
+
+    void read_max_pool() {
+        read_kernel();
+        expect(operation_.dilation_y == 1 && operation_.dilation_x == 1, "a pool cannot be dilated");
+        set_output_size();
+        products_ = plus(products_, times(times(operation_.kernel_y, operation_.kernel_x),
+                                          times(uint64_t{out_.height} * out_.width, out_.channels)));
+        expect_one_input();
+    }
+
+    void read_concatenation() {
+        uint64_t channels = 0;
+        for (const uint32_t input : operation_.inputs) {
+            const Shape& tensor = tensors_[input];
+            expect(tensor.height == in().height && tensor.width == in().width, "it joins tensors of one size");
+            channels += tensor.channels;
+        }
+        expect(channels <= kMaxChannels, "it has too many channels");
+        out_.channels = static_cast<uint32_t>(channels);
+    }
+
+    void read_kernel() {
+        operation_.kernel_y = reader_.within(1, kMaxKernel, "a kernel of height");
+        operation_.kernel_x = reader_.within(1, kMaxKernel, "a kernel of width");
+        operation_.step_y = reader_.within(1, kMaxKernel, "a step of");
+        operation_.step_x = reader_.within(1, kMaxKernel, "a step of");
+        operation_.dilation_y = reader_.within(1, kMaxKernel, "a dilation of");
+        operation_.dilation_x = reader_.within(1, kMaxKernel, "a dilation of");
+        operation_.pad_top = reader_.within(0, kMaxSide, "a border of");
+        operation_.pad_left = reader_.within(0, kMaxSide, "a border of");
+        operation_.pad_bottom = reader_.within(0, kMaxSide, "a border of");
+        operation_.pad_right = reader_.within(0, kMaxSide, "a border of");
+    }
+
+    void set_output_size() {
+        out_.height = output_side(in().height, operation_.pad_top, operation_.pad_bottom, operation_.kernel_y,
+                                  operation_.dilation_y, operation_.step_y, name_);
+        out_.width = output_side(in().width, operation_.pad_left, operation_.pad_right, operation_.kernel_x,
+                                 operation_.dilation_x, operation_.step_x, name_);
+    }
+
+    Reader& reader_;
+    const std::vector<Shape>& tensors_;
+    const uint64_t weight_floats_;
+    const char* const name_;
+    const uint32_t number_;
+    uint64_t& products_;
+    Operation operation_{};
+    Shape& out_ = operation_.out;
+};
 
 // First fit: each tensor gets the lowest offset that no tensor with an overlapping lifetime occupies.
 void plan_memory(Graph& graph) {
@@ -174,7 +202,8 @@ Graph read_graph(const Part& part, const char* name, uint64_t weight_floats) {
     const uint32_t operations = reader.within(1, kMaxOperations, "a number of operations");
     uint64_t products = 0;
     for (uint32_t number = 0; number < operations; ++number) {
-        graph.operations.push_back(read_operation(reader, graph.tensors, number, weight_floats, name, products));
+        graph.operations.push_back(
+            OperationReader(reader, graph.tensors, weight_floats, name, number, products).read());
         graph.tensors.push_back(graph.operations.back().out);
     }
     const uint32_t outputs = reader.within(1, kMaxInputs, "a number of outputs");

@@ -251,72 +251,77 @@ void Network::convolve(Team& team, const Operation& operation, const Convolution
     });
 }
 
-void Network::run(Team& team, float* memory, size_t images) const {
-    float* scratch = memory + images * graph_.floats_per_image;
-    const auto tensor = [&](uint32_t number) { return memory + graph_.places[number] * images; };
-    for (size_t i = 0; i < graph_.operations.size(); ++i) {
-        const Operation& operation = graph_.operations[i];
-        const Shape &in = graph_.tensors[operation.inputs[0]], &out = operation.out;
-        const float* from = tensor(operation.inputs[0]);
-        const float* other = operation.inputs.size() > 1 ? tensor(operation.inputs[1]) : nullptr;
-        float* to = tensor(static_cast<uint32_t>(i + 1));
-        const size_t lines = images * out.height;
-        const auto by_line = [&](auto&& work) {
-            const size_t tasks = team.members() == 1 ? 1 : std::min(lines, 4 * size_t{team.members()});
-            team.share(tasks, [&](size_t task, unsigned) { work(lines * task / tasks, lines * (task + 1) / tasks); });
-        };
-        switch (operation.kind) {
-            case OperationKind::Convolution:
-                convolve(team, operation, convolutions_[i], from, other, to, scratch, images);
-                continue;  // applies its ReLU itself
-            case OperationKind::MaxPool: {
-                const PoolShape shape{in.height,        in.width,           out.height,         out.width,
-                                      in.channels,      operation.kernel_y, operation.kernel_x, operation.step_y,
-                                      operation.step_x, operation.pad_top,  operation.pad_left};
-                by_line([&](size_t line, size_t end) { kernels_.max_pool(shape, from, to, line, end); });
-                break;
-            }
-            case OperationKind::Mean:
-                team.share(images, [&](size_t image, unsigned) {
-                    kernels_.mean(from + image * in.floats(), size_t{in.height} * in.width, in.channels,
-                                  to + image * in.channels);
-                });
-                break;
-            case OperationKind::Add:
-            case OperationKind::Relu: {
-                const size_t line = size_t{out.width} * out.channels;
-                const bool has_relu = operation.has_relu || operation.kind == OperationKind::Relu;
-                by_line([&](size_t first, size_t end) {
-                    kernels_.add(from + first * line, other ? other + first * line : nullptr, has_relu,
-                                 (end - first) * line, to + first * line);
-                });
-                continue;
-            }
-            case OperationKind::ResizeNearest:
-            case OperationKind::ResizeBilinear: {
-                const ResizeShape shape{in.height, in.width, out.height, out.width, in.channels};
-                const auto resize =
-                    operation.kind == OperationKind::ResizeNearest ? kernels_.resize_nearest : kernels_.resize_bilinear;
-                by_line([&](size_t line, size_t end) { resize(shape, from, to, line, end); });
-                break;
-            }
-            case OperationKind::Concatenate: {
-                size_t before = 0;
-                const size_t pixels = images * out.height * out.width;
-                for (const uint32_t input : operation.inputs) {
-                    const size_t channels = graph_.tensors[input].channels;
-                    const float* source = tensor(input);
-                    for (size_t pixel = 0; pixel < pixels; ++pixel) {
-                        std::memcpy(to + pixel * out.channels + before, source + pixel * channels,
-                                    channels * sizeof(float));
-                    }
-                    before += channels;
-                }
-                break;
-            }
+void Network::concatenate(const Operation& operation, const float* memory, float* to, size_t images) const {
+    const Shape& out = operation.out;
+    const size_t pixels = images * out.height * out.width;
+    size_t before = 0;
+    for (const uint32_t input : operation.inputs) {
+        const size_t channels = graph_.tensors[input].channels;
+        const float* from = memory + graph_.places[input] * images;
+        for (size_t pixel = 0; pixel < pixels; ++pixel) {
+            std::memcpy(to + pixel * out.channels + before, from + pixel * channels, channels * sizeof(float));
         }
-        if (operation.has_relu) kernels_.add(to, nullptr, true, images * out.floats(), to);
+        before += channels;
     }
+}
+
+void Network::run_operation(Team& team, size_t index, float* memory, size_t images) const {
+    const Operation& operation = graph_.operations[index];
+    const auto tensor = [&](size_t number) { return memory + graph_.places[number] * images; };
+    const Shape &in = graph_.tensors[operation.inputs[0]], &out = operation.out;
+    const float* from = tensor(operation.inputs[0]);
+    const float* other = operation.inputs.size() > 1 ? tensor(operation.inputs[1]) : nullptr;
+    float* to = tensor(index + 1);
+    const size_t lines = images * out.height;
+    const auto by_line = [&](auto&& work) {
+        const size_t tasks = team.members() == 1 ? 1 : std::min(lines, 4 * size_t{team.members()});
+        team.share(tasks, [&](size_t task, unsigned) { work(lines * task / tasks, lines * (task + 1) / tasks); });
+    };
+    switch (operation.kind) {
+        case OperationKind::Convolution:
+            convolve(team, operation, convolutions_[index], from, other, to, memory + images * graph_.floats_per_image,
+                     images);
+            return;  // it has applied its ReLU
+        case OperationKind::MaxPool: {
+            const PoolShape shape{in.height,        in.width,           out.height,         out.width,
+                                  in.channels,      operation.kernel_y, operation.kernel_x, operation.step_y,
+                                  operation.step_x, operation.pad_top,  operation.pad_left};
+            by_line([&](size_t line, size_t end) { kernels_.max_pool(shape, from, to, line, end); });
+            break;
+        }
+        case OperationKind::Mean:
+            team.share(images, [&](size_t image, unsigned) {
+                kernels_.mean(from + image * in.floats(), size_t{in.height} * in.width, in.channels,
+                              to + image * in.channels);
+            });
+            break;
+        case OperationKind::Add:
+        case OperationKind::Relu: {
+            const size_t line = size_t{out.width} * out.channels;
+            const bool has_relu = operation.has_relu || operation.kind == OperationKind::Relu;
+            by_line([&](size_t first, size_t end) {
+                kernels_.add(from + first * line, other ? other + first * line : nullptr, has_relu,
+                             (end - first) * line, to + first * line);
+            });
+            return;
+        }
+        case OperationKind::ResizeNearest:
+        case OperationKind::ResizeBilinear: {
+            const ResizeShape shape{in.height, in.width, out.height, out.width, in.channels};
+            const bool is_nearest = operation.kind == OperationKind::ResizeNearest;
+            const auto resize = is_nearest ? kernels_.resize_nearest : kernels_.resize_bilinear;
+            by_line([&](size_t line, size_t end) { resize(shape, from, to, line, end); });
+            break;
+        }
+        case OperationKind::Concatenate:
+            concatenate(operation, memory, to, images);
+            break;
+    }
+    if (operation.has_relu) kernels_.add(to, nullptr, true, images * out.floats(), to);
+}
+
+void Network::run(Team& team, float* memory, size_t images) const {
+    for (size_t index = 0; index < graph_.operations.size(); ++index) run_operation(team, index, memory, images);
 }
 
 }  // namespace csot

@@ -57,6 +57,8 @@ private:
                      float* out, size_t images) const;
     void convolve(Team& team, const Operation& operation, const Convolution& convolution, const float* in,
                   const float* residual, float* out, float* scratch, size_t images) const;
+    void concatenate(const Operation& operation, const float* memory, float* to, size_t images) const;
+    void run_operation(Team& team, size_t index, float* memory, size_t images) const;
     uint64_t scratch(size_t images, unsigned members) const;
 
     Graph graph_;
