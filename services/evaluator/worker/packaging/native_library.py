@@ -103,8 +103,8 @@ def cache_folder() -> Path:
 
 def _cmake(folder: Path, target: str, compiler: Compiler, options: Mapping[str, str]) -> None:
     """Configures runtime/ in a folder and builds one target there."""
-    cmake, ninja = _tool("cmake"), _tool("ninja")
-    if cmake is None or not (ninja or _tool("make")):
+    cmake, ninja = find_program("cmake"), find_program("ninja")
+    if cmake is None or not (ninja or find_program("make")):
         raise CannotBuild("CMake, or a build tool for it, is missing: `pip install cmake ninja`")
     generator = ("-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}") if ninja else ("-G", "Unix Makefiles")
     environment = {name: value for name, value in os.environ.items() if name not in _FLAGS_OF_CALLER}
@@ -114,8 +114,8 @@ def _cmake(folder: Path, target: str, compiler: Compiler, options: Mapping[str, 
     _run((cmake, "--build", str(folder), "--target", target, "--parallel", str(_JOBS)), environment)
 
 
-def _tool(name: str) -> str | None:
-    """A program from a wheel of this Python, else from the PATH."""
+def find_program(name: str) -> str | None:
+    """Where a program is: installed by a wheel of this Python, else on the PATH."""
     return shutil.which(name, path=sysconfig.get_path("scripts")) or shutil.which(name)
 
 
