@@ -29,8 +29,8 @@ from loupe.worker.v1 import event_pb2, order_pb2
 from services.evaluator.worker.measuring.masks import MaskFiles
 from services.evaluator.worker.measuring.predict import NotPredicted, Prediction, predict
 from services.evaluator.worker.packaging.faults import CannotBuild, NotPackageable
-from services.evaluator.worker.packaging.making import make_package
-from services.evaluator.worker.packaging.models import Named
+from services.evaluator.worker.packaging.formats import make_package
+from services.evaluator.worker.packaging.models import PackageName
 from services.kit.child_process import ParentLink
 from services.vision.channel import Channel
 from services.vision.faults import BadOrder, UnreadableRecord, UserFault
@@ -307,10 +307,10 @@ def _masks(weights: Weights, order: order_pb2.Evaluate | order_pb2.Predict) -> M
     return MaskFiles(Path(_required(order, "masks_folder")), weights.codes)
 
 
-def _named(work: job_pb2.PackageWork) -> Named:
+def _named(work: job_pb2.PackageWork) -> PackageName:
     match work.model_version.split("/"):
         case ["models", model, "versions", version] if model and version:
-            return Named(model, version)
+            return PackageName(model, version)
         case _:
             raise BadOrder(f"{work.model_version!r} is no model version")
 
