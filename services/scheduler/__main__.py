@@ -15,11 +15,12 @@ from services.kit.object_store import ObjectStore
 from services.kit.outbox import Relay
 from services.kit.process import Process, SystemClock, every, run
 from services.kit.settings import load
-from services.scheduler import consumers, server
+from services.scheduler import consumers
 from services.scheduler.application.collecting import Collector
+from services.scheduler.application.dependencies import Parts
 from services.scheduler.application.leases import Leases
-from services.scheduler.application.parts import Parts
-from services.scheduler.application.wishes import Wishes
+from services.scheduler.application.task_commands import Wishes
+from services.scheduler.server import tasks as server
 from services.scheduler.settings import Settings
 from services.scheduler.wire.registry import RegistryLibrary
 

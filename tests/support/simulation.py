@@ -18,10 +18,10 @@ from loupe.scheduler.v1 import task_pb2
 
 from services.kit.database import Database, Signals
 from services.kit.process import SystemClock
+from services.scheduler.application.dependencies import Links, Parts, queue_first_job
 from services.scheduler.application.ids import new_id
 from services.scheduler.application.leases import Leases
-from services.scheduler.application.library import Library
-from services.scheduler.application.parts import Links, Parts, queue_first_job
+from services.scheduler.application.registry_port import Library
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import JobKind
 from services.scheduler.domain.queue import Worker

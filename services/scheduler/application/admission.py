@@ -10,15 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import outbox
 from services.kit.errors import LoupeError
-from services.scheduler.application.parts import Parts
+from services.scheduler.application.dependencies import Parts
 from services.scheduler.domain.job import Job, JobKind, JobState, Network
 from services.scheduler.domain.queue import Worker, WorkerReplaced
 from services.scheduler.domain.task import Task
 from services.scheduler.domain.work import Lease
+from services.scheduler.storage.admissions import Grant, KnownWorker, Turns
 from services.scheduler.storage.curves import Curves
 from services.scheduler.storage.jobs import Jobs
 from services.scheduler.storage.tasks import Tasks
-from services.scheduler.storage.turns import Grant, KnownWorker, Turns
 from services.scheduler.wire import events
 
 # As many decisions as are worth one look at the queue and one commit.

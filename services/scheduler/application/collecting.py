@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from services.scheduler.application.parts import Parts
-from services.scheduler.storage.garbage import FOLDERS, Garbage
+from services.scheduler.application.dependencies import Parts
+from services.scheduler.storage.orphan_candidates import FOLDERS, Garbage
 
 _log = logging.getLogger(__name__)
 _PAUSE_S = 5.0

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.kit.errors import InvalidArgument
 from services.kit.process import timestamp
 from services.scheduler.application.admission import Admission
-from services.scheduler.application.parts import (
+from services.scheduler.application.dependencies import (
     Parts,
     announce,
     discard_checkpoint,

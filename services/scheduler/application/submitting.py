@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.errors import AlreadyExists, InvalidArgument, NotFound, Violation
+from services.scheduler.application.dependencies import Parts, announce, queue_first_job
 from services.scheduler.application.ids import new_id
-from services.scheduler.application.parts import Parts, announce, queue_first_job
 from services.scheduler.domain.amounts import NOTHING
 from services.scheduler.domain.spec import (
     PredictionRequest,
@@ -18,7 +18,7 @@ from services.scheduler.domain.spec import (
     TrainingSpec,
 )
 from services.scheduler.domain.task import Caller, Task, TaskKind, TaskState
-from services.scheduler.domain.wizard import (
+from services.scheduler.domain.wizard.summary import (
     Examination,
     VersionFacts,
     check_training_overlap,

@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator
 import numpy as np
 
 from services.kit.errors import InvalidArgument, OutOfRange
-from services.scheduler.application.parts import Parts
-from services.scheduler.application.wishes import Wishes
+from services.scheduler.application.dependencies import Parts
+from services.scheduler.application.task_commands import Wishes
 from services.scheduler.curves import Curve, LossesN, extremes_kept
 from services.scheduler.domain.job import Network
 from services.scheduler.domain.listing import TaskView

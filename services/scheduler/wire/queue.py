@@ -3,7 +3,7 @@
 from loupe.scheduler.v1 import job_pb2, queue_pb2
 
 from services.scheduler.domain.amounts import Amounts
-from services.scheduler.domain.fleet import HeldLease, KnownWorker, Presence, ResourceFigures
+from services.scheduler.domain.workers import HeldLease, KnownWorker, Presence, ResourceFigures
 from services.scheduler.wire.values import timestamp
 
 

@@ -32,7 +32,7 @@ from services.scheduler.domain.spec import (
     TrainingSpec,
 )
 from services.scheduler.domain.task import Task
-from services.scheduler.domain.wizard import (
+from services.scheduler.domain.wizard.summary import (
     MAX_DATA_PATHS,
     CodeCount,
     Facts,

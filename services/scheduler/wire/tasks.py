@@ -25,7 +25,7 @@ from services.scheduler.domain.spec import (
     TrainingSpec,
 )
 from services.scheduler.domain.task import FINAL, Failure, Task, TaskHead, TaskKind, TaskState, TaskTransition
-from services.scheduler.domain.wizard import ACKNOWLEDGED_WITH
+from services.scheduler.domain.wizard.summary import ACKNOWLEDGED_WITH
 from services.scheduler.domain.work import NonconformingSample
 from services.scheduler.wire.values import duration, enum_of, enum_or_none, struct, text, timestamp
 

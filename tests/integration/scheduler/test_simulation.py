@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from services.kit.database import Database, Signals
 from services.scheduler.__main__ import MIGRATIONS
 from services.scheduler.application.leases import Leases
-from services.scheduler.application.wishes import Wishes
+from services.scheduler.application.task_commands import Wishes
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import JobKind
 from services.scheduler.domain.queue import Worker, WorkerReplaced

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.scheduler.domain.params import NetworkParams, parse_model_params, parse_object
 from services.scheduler.domain.spec import (
     Augmentation,
     InputSpec,
@@ -19,7 +18,7 @@ from services.scheduler.domain.spec import (
     TrainingOverlap,
     TrainingRequest,
 )
-from services.scheduler.domain.wizard import (
+from services.scheduler.domain.wizard.summary import (
     CodeCount,
     Examination,
     Facts,
@@ -31,6 +30,7 @@ from services.scheduler.domain.wizard import (
     examine_training,
     retraining_of,
 )
+from services.scheduler.domain.wizard.training_params import NetworkParams, parse_model_params, parse_object
 from services.trainer.training.recipe import NetworkParameters
 from services.trainer.training.schedule import Schedule
 

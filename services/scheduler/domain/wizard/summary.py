@@ -11,16 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from services.kit.errors import Violation
-from services.scheduler.domain.params import (
-    ModelParams,
-    NetworkParams,
-    code_list_of,
-    finding,
-    model_params_of_data,
-    parse_model_params,
-    parse_object,
-    parse_training_params,
-)
 from services.scheduler.domain.spec import (
     Augmentation,
     InputSpec,
@@ -30,6 +20,16 @@ from services.scheduler.domain.spec import (
     TrainingOverlap,
     TrainingRequest,
     TrainingSpec,
+)
+from services.scheduler.domain.wizard.training_params import (
+    ModelParams,
+    NetworkParams,
+    code_list_of,
+    finding,
+    model_params_of_data,
+    parse_model_params,
+    parse_object,
+    parse_training_params,
 )
 
 MAX_NAME_CHARACTERS = 60

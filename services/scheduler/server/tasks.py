@@ -21,14 +21,14 @@ from services.kit.auth import Role, current_principal
 from services.kit.errors import InvalidArgument
 from services.kit.grpc_server import Service
 from services.kit.paging import as_tuple, key_of, size_of, token_of
-from services.scheduler.application.exporting import Exports
-from services.scheduler.application.fleet import FleetView
+from services.scheduler.application.dependencies import Parts
+from services.scheduler.application.export_tasks import Exports
+from services.scheduler.application.heartbeats import Reporting
 from services.scheduler.application.leases import Leases
-from services.scheduler.application.parts import Parts
-from services.scheduler.application.reporting import Reporting
 from services.scheduler.application.submitting import Submissions
+from services.scheduler.application.task_commands import Wishes
 from services.scheduler.application.watching import Watches
-from services.scheduler.application.wishes import Wishes
+from services.scheduler.application.workers import FleetView
 from services.scheduler.domain.listing import TaskView
 from services.scheduler.domain.task import Caller
 from services.scheduler.wire import jobs, queue, tasks

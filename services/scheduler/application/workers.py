@@ -1,9 +1,9 @@
 """Who works and what waits: use cases of QueueService."""
 
-from services.scheduler.application.parts import Parts
-from services.scheduler.domain.fleet import KnownWorker, Presence, ResourceFigures, figures
-from services.scheduler.storage.fleet import Fleet
+from services.scheduler.application.dependencies import Parts
+from services.scheduler.domain.workers import KnownWorker, Presence, ResourceFigures, figures
 from services.scheduler.storage.jobs import WORKER_SEEN
+from services.scheduler.storage.workers import Fleet
 
 
 class FleetView:

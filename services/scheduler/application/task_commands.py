@@ -4,20 +4,20 @@ import logging
 from datetime import datetime, timedelta
 
 from services.kit.errors import LoupeError, NotFound
-from services.scheduler.application.parts import (
+from services.scheduler.application.dependencies import (
     Parts,
     announce,
     discard_results,
     start_again,
 )
-from services.scheduler.application.places import Places
+from services.scheduler.application.queue_positions import Places
 from services.scheduler.domain.job import JobState
 from services.scheduler.domain.listing import AnyTask, ListedTask, TaskFilter, TaskView
 from services.scheduler.domain.task import Caller, Task, TaskTransition
 from services.scheduler.domain.work import NonconformingSample
 from services.scheduler.storage.curves import Curves
-from services.scheduler.storage.garbage import CONTACT_SHEETS, object_key
 from services.scheduler.storage.jobs import Jobs
+from services.scheduler.storage.orphan_candidates import CONTACT_SHEETS, object_key
 from services.scheduler.storage.task_list import TaskList
 from services.scheduler.storage.tasks import Tasks
 

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.scheduler.domain.amounts import Amounts
-from services.scheduler.domain.fleet import HeldLease, KnownWorker, Waiting
 from services.scheduler.domain.job import JobKind
 from services.scheduler.domain.queue import WaitCause, wait_cause
+from services.scheduler.domain.workers import HeldLease, KnownWorker, Waiting
 from services.scheduler.storage.jobs import THERE, WORKER_SEEN, announced
 from services.scheduler.storage.tables import workers
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.kit import outbox
-from services.scheduler.application.parts import Parts
+from services.scheduler.application.dependencies import Parts
 from services.scheduler.domain.job import Network
 from services.scheduler.domain.loss import POINT_BYTES, LossGap, require_contiguous
 from services.scheduler.domain.progress import Phase, Stage, merged
 from services.scheduler.domain.work import CurvePosition, JobReport, ReportAnswer
 from services.scheduler.settings import QueueSettings
-from services.scheduler.storage.garbage import CHECKPOINTS, object_key
-from services.scheduler.storage.reports import Advance, Reports, RunningJob
+from services.scheduler.storage.heartbeats import Advance, Reports, RunningJob
+from services.scheduler.storage.orphan_candidates import CHECKPOINTS, object_key
 from services.scheduler.wire import events
 
 # Some kilobytes each.

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from services.kit.errors import InvalidArgument, NotFound
+from services.scheduler.application.dependencies import Parts, announce, queue_first_job, start_again
 from services.scheduler.application.ids import new_id
-from services.scheduler.application.parts import Parts, announce, queue_first_job, start_again
 from services.scheduler.domain.spec import ExportSpec, PackageFormat, PredictionRequest
 from services.scheduler.domain.task import Caller, Operation, Task, TaskKind, TaskState
-from services.scheduler.domain.wizard import check_resource
+from services.scheduler.domain.wizard.summary import check_resource
 from services.scheduler.storage.tasks import Tasks
 
 

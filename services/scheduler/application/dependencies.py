@@ -11,12 +11,13 @@ from services.kit import outbox
 from services.kit.database import Sessions, Signals
 from services.kit.process import Clock
 from services.scheduler.application.ids import new_id
-from services.scheduler.application.library import Library
+from services.scheduler.application.registry_port import Library
 from services.scheduler.domain.job import Job, JobKind
 from services.scheduler.domain.task import Caller, Task, TaskKind, TaskTransition
 from services.scheduler.settings import QueueSettings
 from services.scheduler.storage.curves import Curves
-from services.scheduler.storage.garbage import (
+from services.scheduler.storage.jobs import Jobs
+from services.scheduler.storage.orphan_candidates import (
     CHECKPOINTS,
     CONTACT_SHEETS,
     SPLITS,
@@ -24,7 +25,6 @@ from services.scheduler.storage.garbage import (
     Garbage,
     object_key,
 )
-from services.scheduler.storage.jobs import Jobs
 from services.scheduler.storage.tasks import Tasks
 from services.scheduler.wire import events
 

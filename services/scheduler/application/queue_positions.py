@@ -7,10 +7,10 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from services.scheduler.application.parts import Parts
+from services.scheduler.application.dependencies import Parts
 from services.scheduler.domain.queue import QueuePlace
+from services.scheduler.storage.admissions import Turns
 from services.scheduler.storage.jobs import Jobs
-from services.scheduler.storage.turns import Turns
 
 # Ranking takes at most so much of the time, ...
 _SHARE = 0.05
