@@ -18,10 +18,10 @@ from loupe.scheduler.v1 import task_pb2
 
 from services.kit.database import Database, Signals
 from services.kit.process import SystemClock
-from services.scheduler.application.dependencies import Links, Parts, queue_first_job
+from services.scheduler.application.dependencies import Dependencies, Links, queue_first_job
 from services.scheduler.application.ids import new_id
 from services.scheduler.application.leases import Leases
-from services.scheduler.application.registry_port import Library
+from services.scheduler.application.registry_port import RegistryPort
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import JobKind
 from services.scheduler.domain.queue import Worker
@@ -44,13 +44,13 @@ HAS = {
 _ENDED = Failed(Failure("SIMULATED", "nothing was computed"), retryable=False)
 
 
-def parts_of(database: Database, signals: Signals, queue: QueueSettings | None = None) -> Parts:
+def dependencies_of(database: Database, signals: Signals, queue: QueueSettings | None = None) -> Dependencies:
     """The scheduler's use cases without a registry: tasks are put straight into the queue."""
-    return Parts(
+    return Dependencies(
         sessions=database.sessions,
         signals=signals,
         clock=SystemClock(),
-        library=cast(Library, None),
+        registry=cast(RegistryPort, None),
         links=cast(Links, None),
         queue=queue or QueueSettings(),
     )
@@ -104,10 +104,10 @@ _JOB = {
 _CURVE = {"task": "v.id"}
 
 
-async def put(parts: Parts, tasks: list[Task]) -> None:
+async def put(dependencies: Dependencies, tasks: list[Task]) -> None:
     """Submit the tasks, of which the wizard was told elsewhere."""
     first, *others = tasks
-    async with parts.sessions.begin() as session:
+    async with dependencies.sessions.begin() as session:
         await Tasks(session).add(first)
         await queue_first_job(session, first, first.create_time)
         if not others:
@@ -173,9 +173,9 @@ class Simulation:
 
     def __init__(self, database: Database, signals: Signals, *, seed: int = 1, schedulers: int = 1) -> None:
         # No ageing: it is a rule about hours, and has its own test.
-        self.parts = parts_of(database, signals, QueueSettings(lease_s=3600, aging_s=1e9))
+        self.dependencies = dependencies_of(database, signals, QueueSettings(lease_s=3600, aging_s=1e9))
         self.outcome = Outcome()
-        self._schedulers = [Leases(self.parts) for _ in range(schedulers)]
+        self._schedulers = [Leases(self.dependencies) for _ in range(schedulers)]
         self._random = random.Random(seed)
         kinds = tuple(TAKES)
         self._trainers = [
@@ -214,11 +214,11 @@ class Simulation:
             )
             for number, owner in enumerate(owners)
         ]
-        await put(self.parts, made)
+        await put(self.dependencies, made)
         for task in made:
             self._tasks[task.id] = task
             self._lines[task.spec.compute_resource][task.creator, task.priority].append(task)
-        async with self.parts.sessions.begin() as session:
+        async with self.dependencies.sessions.begin() as session:
             await session.execute(sa.text("ANALYZE jobs, tasks"))
 
     async def run(self) -> Outcome:
@@ -245,7 +245,7 @@ class Simulation:
                 self._wrong(f"{len(self._tasks) - len(self._granted)} tasks were never given out")
                 break
             await self._end_some()
-        async with self.parts.sessions.begin() as session:
+        async with self.dependencies.sessions.begin() as session:
             left = await session.scalar(sa.text("SELECT count(*) FROM tasks WHERE state <> 'FAILED'"))
         if left:
             self._wrong(f"{left} tasks did not end")
@@ -259,7 +259,7 @@ class Simulation:
 
     async def _judge(self, leases: dict[str, tuple[Lease, Worker]]) -> None:
         """Hold every decision against what the rules ask for."""
-        async with self.parts.sessions.begin() as session:
+        async with self.dependencies.sessions.begin() as session:
             rows = await session.execute(
                 sa.text("SELECT id, payload FROM outbox WHERE id > :last ORDER BY id"),
                 {"last": self._last_message},

@@ -1,4 +1,4 @@
-"""What every use case is built from, and the few steps that they share."""
+"""Dependencies of the use cases, and steps that several use cases share."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from services.kit import outbox
 from services.kit.database import Sessions, Signals
 from services.kit.process import Clock
 from services.scheduler.application.ids import new_id
-from services.scheduler.application.registry_port import Library
+from services.scheduler.application.registry_port import RegistryPort
 from services.scheduler.domain.job import Job, JobKind
 from services.scheduler.domain.task import Caller, Task, TaskKind, TaskTransition
 from services.scheduler.settings import QueueSettings
@@ -22,7 +22,7 @@ from services.scheduler.storage.orphan_candidates import (
     CONTACT_SHEETS,
     SPLITS,
     WEIGHTS,
-    Garbage,
+    OrphanCandidates,
     object_key,
 )
 from services.scheduler.storage.tasks import Tasks
@@ -36,7 +36,7 @@ _FIRST_JOB = {
 
 
 class Links(Protocol):
-    """What the use cases need of the object store."""
+    """The operation of the object store that use cases need."""
 
     def presign_get(self, key: str, *, expires_s: int, download_name: str | None = None) -> str:
         """A link that reads the object without credentials."""
@@ -44,32 +44,32 @@ class Links(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """Made once, in `__main__`."""
+class Dependencies:
+    """Dependencies of the use cases; built once, in `__main__`."""
 
     sessions: Sessions
     signals: Signals
     clock: Clock
-    library: Library
+    registry: RegistryPort
     links: Links
     queue: QueueSettings
 
 
 async def announce(session: AsyncSession, task: Task, transition: TaskTransition, releaser: str = "") -> None:
-    """Write the transition into the task's history and the outbox; a deletion leaves no history."""
+    """Write the transition to the task's history and to the outbox; a deletion only to the outbox."""
     if transition.to_state is not None:
         await Tasks(session).record(transition)
     outbox.add(session, events.state_subject(task), events.state_changed(task, transition, releaser))
 
 
 async def queue_first_job(session: AsyncSession, task: Task, now: datetime) -> None:
-    """What a new attempt begins with."""
+    """Create the curves and queue the first job of a new attempt."""
     await Curves(session, task.id, task.attempt).open()
     await queue_job(session, task, _FIRST_JOB[task.kind], now)
 
 
 async def start_again(session: AsyncSession, before: Task, caller: Caller, now: datetime) -> None:
-    """A new attempt from 0 of a task that is locked."""
+    """Start a new attempt, from iteration 0, of a locked task."""
     task, transition = before.started(caller, now)
     await Tasks(session).save(before, task)
     await discard_results(session, before, await Jobs(session).all_of(task.id), now)
@@ -78,7 +78,7 @@ async def start_again(session: AsyncSession, before: Task, caller: Caller, now: 
 
 
 async def queue_job(session: AsyncSession, task: Task, kind: JobKind, now: datetime) -> None:
-    """Queue a job of the task's present attempt."""
+    """Queue a job of the task's current attempt."""
     job = Job(
         id=new_id(now),
         task=task.id,
@@ -95,7 +95,7 @@ async def queue_job(session: AsyncSession, task: Task, kind: JobKind, now: datet
 async def discard_results(
     session: AsyncSession, task: Task, jobs: Iterable[Job], not_before: datetime
 ) -> None:
-    """Have the collector look at what the task's present attempt stored."""
+    """Have the collector check the objects that the task's current attempt stored."""
     keys = [object_key(CHECKPOINTS, job.checkpoint.sha256) for job in jobs if job.checkpoint]
     if task.weights_sha256:
         keys.append(object_key(WEIGHTS, task.weights_sha256))
@@ -103,9 +103,10 @@ async def discard_results(
         keys.append(object_key(SPLITS, task.split_sha256))
     if task.contact_sheet_sha256:
         keys.append(object_key(CONTACT_SHEETS, task.contact_sheet_sha256))
-    await Garbage(session).suspect(keys, not_before)
+    await OrphanCandidates(session).add(keys, not_before)
 
 
 async def discard_checkpoint(session: AsyncSession, sha256: str, now: datetime, grace_s: float) -> None:
-    """Have the collector look at a checkpoint that was superseded; after a grace, for who still reads it."""
-    await Garbage(session).suspect([object_key(CHECKPOINTS, sha256)], now + timedelta(seconds=grace_s))
+    """Have the collector check a superseded checkpoint after a grace: a worker may still be reading it."""
+    not_before = now + timedelta(seconds=grace_s)
+    await OrphanCandidates(session).add([object_key(CHECKPOINTS, sha256)], not_before)

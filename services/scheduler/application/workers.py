@@ -1,29 +1,29 @@
-"""Who works and what waits: use cases of QueueService."""
+"""Use cases of QueueService: workers and queue, for operators (T4)."""
 
-from services.scheduler.application.dependencies import Parts
+from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.domain.workers import KnownWorker, Presence, ResourceFigures, figures
-from services.scheduler.storage.jobs import WORKER_SEEN
-from services.scheduler.storage.workers import Fleet
+from services.scheduler.storage.jobs import WORKER_SILENCE_LIMIT
+from services.scheduler.storage.workers import Workers
 
 
-class FleetView:
-    """Asks the rows each time: a page that looks every few seconds is all who ask."""
+class QueueOverview:
+    """Reads the rows at each call: the only caller is a page that polls every few seconds."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._dependencies = dependencies
 
     async def workers(self, *, after: str, limit: int) -> list[tuple[KnownWorker, Presence]]:
-        """By name, from the one behind `after` on, and whether each is there."""
-        now = self._parts.clock.now()
-        async with self._parts.sessions.reading() as session:
-            found = await Fleet(session).workers(self._parts.queue.lease_s, after=after, limit=limit)
-        return [(worker, worker.presence(now, WORKER_SEEN.total_seconds())) for worker in found]
+        """Workers by name, from the one after `after` on, and whether each is present."""
+        now = self._dependencies.clock.now()
+        async with self._dependencies.sessions.reading() as session:
+            found = await Workers(session).page(self._dependencies.queue.lease_s, after=after, limit=limit)
+        return [(worker, worker.presence(now, WORKER_SILENCE_LIMIT.total_seconds())) for worker in found]
 
     async def queue(self) -> list[ResourceFigures]:
-        """What waits and what runs, by resource."""
-        now = self._parts.clock.now()
-        async with self._parts.sessions.reading() as session:
-            fleet = Fleet(session)
-            waiting = await fleet.waiting(now)
-            workers = await fleet.workers(self._parts.queue.lease_s)
-        return figures(workers, waiting, now, WORKER_SEEN.total_seconds())
+        """Waiting and running jobs, by compute resource."""
+        now = self._dependencies.clock.now()
+        async with self._dependencies.sessions.reading() as session:
+            rows = Workers(session)
+            waiting = await rows.waiting(now)
+            workers = await rows.page(self._dependencies.queue.lease_s)
+        return figures(workers, waiting, now, WORKER_SILENCE_LIMIT.total_seconds())

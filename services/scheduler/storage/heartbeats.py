@@ -1,7 +1,7 @@
-"""The hot path: what a running job reports many times a second, in one statement (rules M5, T6).
+"""Storing heartbeats, the most frequent call: one statement each (rules M5, T6).
 
-Read what a report builds on, work out what it changes, then store all of it or, if anybody changed the job in
-between, nothing: then it is read and worked out again. No lock is held while Python thinks.
+Optimistic concurrency: read the job, compute the update, then store all of it, or nothing if the job changed
+in between; the caller then reads and computes again. No lock is held while Python computes.
 """
 
 import json
@@ -17,11 +17,11 @@ from services.scheduler.domain.job import Checkpoint, JobKind, JobState, Network
 from services.scheduler.domain.loss import POINT_BYTES, slices
 from services.scheduler.domain.progress import Phase, Progress, Stage
 from services.scheduler.domain.work import CurvePosition, NonconformingSample
-from services.scheduler.storage import codec
+from services.scheduler.storage import codec, sql
 from services.scheduler.storage.codec import NETWORK_NUMBERS
 from services.scheduler.storage.tasks import task_channel
 
-# Whoever changes a job, or the curves of its attempt, writes the job's row: its xmin is their version.
+# Every change of a job or of its attempt's curves writes the job's row, so the row's xmin is their version.
 _READ = sa.text(
     """
     SELECT j.task, j.attempt, j.kind, j.state, j.fencing_token, j.checkpoint_sha256,
@@ -36,78 +36,7 @@ _READ = sa.text(
     """
 )
 
-# The task's lock comes before the job's, as everywhere. Everything hangs on `held`: nothing is stored for a
-# job that is no longer at the version that was read. `held` stands in subqueries only: joined, it could not
-# be looked at again when PostgreSQL finds that a row changed while it waited for the task.
-_STORE = sa.text(
-    f"""
-    WITH locked AS MATERIALIZED (
-        SELECT terminating FROM tasks WHERE id = :task FOR NO KEY UPDATE
-    ),
-    held AS (
-        UPDATE jobs SET lease_expire_time = :expires,
-            checkpoint_sha256 = coalesce(:sha256, checkpoint_sha256),
-            checkpoint_network = coalesce(:network, checkpoint_network),
-            checkpoint_iteration = coalesce(:iteration, checkpoint_iteration)
-        WHERE id = :job AND fencing_token = :token AND CAST(xmin AS text) = :version
-            AND EXISTS (SELECT FROM locked)
-        RETURNING CAST(xmin AS text) AS version
-    ),
-    superseded AS (
-        INSERT INTO garbage (key, not_before)
-        SELECT :superseded, :not_before WHERE :superseded IS NOT NULL AND EXISTS (SELECT FROM held)
-        ON CONFLICT (key) DO UPDATE SET not_before = greatest(garbage.not_before, excluded.not_before)
-    ),
-    moved AS (
-        UPDATE curves SET points = v.points, lines = v.lines, step_time = v.step_time
-        FROM unnest(:networks, :next_iterations, :next_lines, :step_times)
-            AS v (network, points, lines, step_time)
-        WHERE curves.task = :task AND curves.attempt = :attempt AND curves.network = v.network
-            AND EXISTS (SELECT FROM held)
-    ),
-    drawn AS (
-        INSERT INTO loss_chunks (task, attempt, network, chunk, points)
-        SELECT :task, :attempt, v.network, v.chunk, v.points
-        FROM unnest(:chunk_networks, :chunks, :chunk_points) AS v (network, chunk, points)
-        WHERE EXISTS (SELECT FROM held)
-        ON CONFLICT (task, attempt, network, chunk)
-            DO UPDATE SET points = loss_chunks.points || excluded.points
-    ),
-    logged AS (
-        INSERT INTO log_chunks (task, attempt, network, first_line, lines)
-        SELECT :task, :attempt, v.network, min(v.number), array_agg(v.line ORDER BY v.number)
-        FROM unnest(:line_networks, :line_numbers, :lines) AS v (network, number, line)
-        WHERE EXISTS (SELECT FROM held)
-        GROUP BY v.network
-    ),
-    validated AS (
-        INSERT INTO validation_points (task, attempt, network, iteration, accuracy)
-        SELECT :task, :attempt, v.network, v.iteration, v.accuracy
-        FROM unnest(:validation_networks, :validation_iterations, :accuracies)
-            AS v (network, iteration, accuracy)
-        WHERE EXISTS (SELECT FROM held)
-        ON CONFLICT (task, attempt, network, iteration) DO UPDATE SET accuracy = excluded.accuracy
-    ),
-    set_aside AS (
-        INSERT INTO nonconforming_samples
-            (task, attempt, data_path, file, sha256, reason, message, width, height)
-        SELECT :task, :attempt, v.*
-        FROM unnest(:data_paths, :files, :sha256s, :reasons, :messages, :widths, :heights) AS v
-        WHERE EXISTS (SELECT FROM held)
-        ON CONFLICT (task, attempt, data_path, file) DO UPDATE SET sha256 = excluded.sha256,
-            reason = excluded.reason, message = excluded.message,
-            width = excluded.width, height = excluded.height
-    ),
-    changed AS (
-        UPDATE tasks SET revision = revision + 1, phase = :phase,
-            progress = coalesce(CAST(:progress AS jsonb), progress),
-            stages = CAST(:stages AS jsonb)
-        WHERE id = :task AND :changes_task AND EXISTS (SELECT FROM held)
-    ),
-    announced AS ({outbox.INSERT} WHERE EXISTS (SELECT FROM held))
-    SELECT terminating, version, CASE WHEN :is_news THEN pg_notify(:channel, '') END FROM locked, held
-    """  # noqa: S608 -- of constants
-).bindparams(
+_STORE = sa.text(sql.load("heartbeat_store", insert_into_outbox=outbox.INSERT)).bindparams(
     *outbox.BINDS,
     *(
         sa.bindparam(name, type_=kind)
@@ -136,7 +65,7 @@ _STORE = sa.text(
 
 @dataclass(frozen=True, slots=True)
 class RunningJob:
-    """A job that a worker holds, with what a report of it builds on."""
+    """A leased job, with the state that its next heartbeat builds on."""
 
     job: str
     fencing_token: int
@@ -152,8 +81,11 @@ class RunningJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Advance:
-    """All that a report changes. `positions` holds only networks that moved; `points` and `lines` are new."""
+class JobUpdate:
+    """Everything that a heartbeat changes.
+
+    `positions` has only the networks whose position moved; `points` and `lines` have only new ones.
+    """
 
     expires: datetime
     positions: Mapping[Network, CurvePosition]
@@ -165,24 +97,24 @@ class Advance:
     progress: Progress | None
     stages: tuple[Stage, ...]
     checkpoint: Checkpoint | None
-    # The key of an object that the new checkpoint replaces, and when it may go.
+    # The key of the checkpoint that the new one supersedes, and until when it is kept.
     superseded: str | None
     superseded_until: datetime
-    # Whether the task itself, and not only its curves, looks different now.
+    # Whether the task itself changes, not only its curves.
     changes_task: bool
-    # Whether anything but the lease is different now.
+    # Whether anything but the lease changes; watchers are woken then.
     is_news: bool
     messages: Sequence[outbox.Announcement]
 
 
-class Reports:
-    """Where reports go."""
+class HeartbeatStore:
+    """Reads running jobs, and stores their updates."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
     async def running(self, job_id: str, fencing_token: int) -> RunningJob:
-        """The job as it is now; LeaseLost unless the token holds it (T6)."""
+        """The job as it is now. LeaseLost unless the fencing token holds it (T6)."""
         row = await self._sessions.one(_READ, {"job": job_id})
         if row is None or row.state != JobState.LEASED.value or row.fencing_token != fencing_token:
             raise lease_lost(f"jobs/{job_id[:64]}", fencing_token)
@@ -203,28 +135,13 @@ class Reports:
             },
         )
 
-    async def store(self, running: RunningJob, advance: Advance) -> tuple[RunningJob, bool] | None:
-        """Move the lease, the curves and the task, and wake who watches.
+    async def store(self, running: RunningJob, update: JobUpdate) -> tuple[RunningJob, bool] | None:
+        """Store the update, prolong the lease and wake the watchers.
 
-        Returns the job after that, and whether its task is to be terminated. None, and nothing is stored, if
-        the job is not as it was read any more.
+        Returns the job after that, and whether its task is to be terminated. None if the job changed since it
+        was read; nothing is stored then.
         """
-        moved = advance.positions
-        checkpoint = advance.checkpoint
-        chunks = [
-            (NETWORK_NUMBERS[network], part.chunk, points[part.start * POINT_BYTES : part.end * POINT_BYTES])
-            for network, points in advance.points.items()
-            for part in slices(running.positions[network].next_iteration, len(points) // POINT_BYTES)
-        ]
-        lines = [
-            (NETWORK_NUMBERS[network], number, line)
-            for network, added in advance.lines.items()
-            # PostgreSQL's text has no NUL; a child that prints one must not stop its own reports.
-            for number, line in enumerate(
-                (line.replace("\x00", "\ufffd") for line in added), running.positions[network].next_line
-            )
-        ]
-        samples = advance.nonconforming
+        checkpoint = update.checkpoint
         row = await self._sessions.one(
             _STORE,
             {
@@ -233,41 +150,24 @@ class Reports:
                 "version": running.version,
                 "task": running.task,
                 "attempt": running.attempt,
-                "expires": advance.expires,
+                "expires": update.expires,
                 "sha256": checkpoint.sha256 if checkpoint else None,
                 "network": NETWORK_NUMBERS[checkpoint.network] if checkpoint else None,
                 "iteration": checkpoint.next_iteration if checkpoint else None,
-                "superseded": advance.superseded,
-                "not_before": advance.superseded_until,
-                "networks": [NETWORK_NUMBERS[network] for network in moved],
-                "next_iterations": [position.next_iteration for position in moved.values()],
-                "next_lines": [position.next_line for position in moved.values()],
-                "step_times": [position.step_time for position in moved.values()],
-                "chunk_networks": [network for network, _, _ in chunks],
-                "chunks": [chunk for _, chunk, _ in chunks],
-                "chunk_points": [points for _, _, points in chunks],
-                "line_networks": [network for network, _, _ in lines],
-                "line_numbers": [number for _, number, _ in lines],
-                "lines": [line for _, _, line in lines],
-                "validation_networks": [NETWORK_NUMBERS[network] for network, _ in advance.validations],
-                "validation_iterations": [iteration for _, iteration in advance.validations],
-                "accuracies": list(advance.validations.values()),
-                "data_paths": [sample.data_path for sample in samples],
-                "files": [sample.file for sample in samples],
-                "sha256s": [sample.sha256 for sample in samples],
-                "reasons": [sample.reason for sample in samples],
-                "messages": [sample.message for sample in samples],
-                "widths": [sample.width for sample in samples],
-                "heights": [sample.height for sample in samples],
-                "changes_task": advance.changes_task,
-                "is_news": advance.is_news,
-                "phase": advance.phase.value if advance.phase else None,
+                "superseded": update.superseded,
+                "not_before": update.superseded_until,
+                "changes_task": update.changes_task,
+                "is_news": update.is_news,
+                "phase": update.phase.value if update.phase else None,
                 "progress": None
-                if advance.progress is None
-                else json.dumps(codec.progress_to_json(advance.progress)),
-                "stages": json.dumps(codec.stages_to_json(advance.stages)),
+                if update.progress is None
+                else json.dumps(codec.progress_to_json(update.progress)),
+                "stages": json.dumps(codec.stages_to_json(update.stages)),
                 "channel": task_channel(running.task),
-                **outbox.values(advance.messages),
+                **_curve_values(running, update),
+                **_log_values(running, update),
+                **_nonconforming_values(update.nonconforming),
+                **outbox.values(update.messages),
             },
         )
         if row is None:
@@ -275,9 +175,59 @@ class Reports:
         after = replace(
             running,
             version=row.version,
-            phase=advance.phase,
-            stages=advance.stages,
+            phase=update.phase,
+            stages=update.stages,
             checkpoint_sha256=checkpoint.sha256 if checkpoint else running.checkpoint_sha256,
-            positions={**running.positions, **moved},
+            positions={**running.positions, **update.positions},
         )
         return after, row.terminating
+
+
+def _curve_values(running: RunningJob, update: JobUpdate) -> dict[str, object]:
+    """Positions, points in their chunks, and validations."""
+    moved = update.positions
+    chunks = [
+        (NETWORK_NUMBERS[network], part.chunk, points[part.start * POINT_BYTES : part.end * POINT_BYTES])
+        for network, points in update.points.items()
+        for part in slices(running.positions[network].next_iteration, len(points) // POINT_BYTES)
+    ]
+    return {
+        "networks": [NETWORK_NUMBERS[network] for network in moved],
+        "next_iterations": [position.next_iteration for position in moved.values()],
+        "next_lines": [position.next_line for position in moved.values()],
+        "step_times": [position.step_time for position in moved.values()],
+        "chunk_networks": [network for network, _, _ in chunks],
+        "chunks": [chunk for _, chunk, _ in chunks],
+        "chunk_points": [points for _, _, points in chunks],
+        "validation_networks": [NETWORK_NUMBERS[network] for network, _ in update.validations],
+        "validation_iterations": [iteration for _, iteration in update.validations],
+        "accuracies": list(update.validations.values()),
+    }
+
+
+def _log_values(running: RunningJob, update: JobUpdate) -> dict[str, object]:
+    lines = [
+        (NETWORK_NUMBERS[network], number, line)
+        for network, added in update.lines.items()
+        # PostgreSQL's text cannot hold NUL; a child process that prints one must not block its heartbeats.
+        for number, line in enumerate(
+            (line.replace("\x00", "\ufffd") for line in added), running.positions[network].next_line
+        )
+    ]
+    return {
+        "line_networks": [network for network, _, _ in lines],
+        "line_numbers": [number for _, number, _ in lines],
+        "lines": [line for _, _, line in lines],
+    }
+
+
+def _nonconforming_values(samples: Sequence[NonconformingSample]) -> dict[str, object]:
+    return {
+        "data_paths": [sample.data_path for sample in samples],
+        "files": [sample.file for sample in samples],
+        "sha256s": [sample.sha256 for sample in samples],
+        "reasons": [sample.reason for sample in samples],
+        "messages": [sample.message for sample in samples],
+        "widths": [sample.width for sample in samples],
+        "heights": [sample.height for sample in samples],
+    }

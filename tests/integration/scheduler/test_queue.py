@@ -23,7 +23,7 @@ from services.scheduler.application.collecting import Collector
 from services.scheduler.domain.listing import TaskFilter
 from services.scheduler.settings import QueueSettings, Settings
 from services.scheduler.storage.task_list import TaskList
-from tests.support.simulation import parts_of
+from tests.support.simulation import dependencies_of
 
 TRAIN = job_pb2.JOB_KIND_TRAIN
 # Of a training.
@@ -252,11 +252,11 @@ async def test_t7_orphans_are_collected_and_young_objects_are_not(bench: Any) ->
         ]
         for key in keys:
             await store.put_bytes(key, b"x")
-        parts = parts_of(bench.stack.database, signals)
-        assert await Collector(parts, store).suspect_orphans() == 0
-        later = replace(parts, queue=QueueSettings(orphan_grace_s=-60))
+        dependencies = dependencies_of(bench.stack.database, signals)
+        assert await Collector(dependencies, store).find_orphans() == 0
+        later = replace(dependencies, queue=QueueSettings(orphan_grace_s=-60))
         collector = Collector(later, store)
-        assert await collector.suspect_orphans() >= 2
+        assert await collector.find_orphans() >= 2
         while await collector.collect_one():
             pass
         assert [await store.exists(key) for key in keys] == [True, True, False, False]

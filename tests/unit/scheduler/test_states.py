@@ -15,10 +15,10 @@ from services.scheduler.domain.task import (
     Failure,
     IllegalTransition,
     NotOwner,
-    Operation,
     Task,
     TaskChanged,
     TaskKind,
+    TaskOperation,
     TaskState,
 )
 from tests.support.specs import training_spec
@@ -86,10 +86,10 @@ AFTER = {
     "release": TaskState.RELEASED,
 }
 REASONS = {
-    Operation.START: "NOT_STARTABLE",
-    Operation.TERMINATE: "NOT_TERMINABLE",
-    Operation.DELETE: "NOT_DELETABLE",
-    Operation.RELEASE: "NOT_RELEASABLE",
+    TaskOperation.START: "NOT_STARTABLE",
+    TaskOperation.TERMINATE: "NOT_TERMINABLE",
+    TaskOperation.DELETE: "NOT_DELETABLE",
+    TaskOperation.RELEASE: "NOT_RELEASABLE",
 }
 NEXT = {
     TaskState.WAITING: {TaskState.TRAINING},
@@ -115,15 +115,15 @@ def a_task(kind: TaskKind = TaskKind.TRAINING, state: TaskState = TaskState.WAIT
     )
 
 
-def wish(task: Task, operation: Operation, caller: Caller = OWNER) -> Any:
+def wish(task: Task, operation: TaskOperation, caller: Caller = OWNER) -> Any:
     match operation:
-        case Operation.START:
+        case TaskOperation.START:
             return task.started(caller, NOW)
-        case Operation.TERMINATE:
+        case TaskOperation.TERMINATE:
             return task.termination_requested(caller)
-        case Operation.DELETE:
+        case TaskOperation.DELETE:
             return task.deleted(caller, NOW)
-        case Operation.RELEASE:
+        case TaskOperation.RELEASE:
             return task.released(caller, NOW)
 
 
@@ -131,12 +131,12 @@ def test_the_table_covers_every_state() -> None:
     """A state that the table forgets would be a KeyError in production."""
     for kind, states in STATES.items():
         assert set(module._NEXT[kind]) == set(states)
-    assert set(module._MAY) == set(TaskState)
+    assert set(module._ALLOWED) == set(TaskState)
 
 
-@pytest.mark.parametrize("operation", Operation)
+@pytest.mark.parametrize("operation", TaskOperation)
 @pytest.mark.parametrize(("kind", "state"), EVERY)
-def test_t1_every_wish_in_every_state(kind: TaskKind, state: TaskState, operation: Operation) -> None:
+def test_t1_every_wish_in_every_state(kind: TaskKind, state: TaskState, operation: TaskOperation) -> None:
     """T: what the table allows happens; what it does not is FAILED_PRECONDITION and says why."""
     task = a_task(kind, state)
     allowed = MAY[state] - (set() if kind is TaskKind.TRAINING else {"release"})
@@ -238,7 +238,7 @@ def test_t1_start_begins_from_zero() -> None:
 def test_t2_a_second_wish_to_terminate_is_told_of_the_first() -> None:
     task = a_task(state=TaskState.TRAINING).termination_requested(OWNER)
     assert task.terminating
-    for operation in Operation:
+    for operation in TaskOperation:
         with pytest.raises(IllegalTransition, match="terminating already"):
             wish(task, operation)
     ended, _ = task.terminated(NOW, "workers/w")
@@ -246,9 +246,9 @@ def test_t2_a_second_wish_to_terminate_is_told_of_the_first() -> None:
     assert ended.end_time == NOW
 
 
-@pytest.mark.parametrize("operation", [Operation.START, Operation.TERMINATE, Operation.DELETE])
-def test_a2_only_creator_or_administrator(operation: Operation) -> None:
-    state = {Operation.START: TaskState.FAILED, Operation.TERMINATE: TaskState.TRAINING}.get(
+@pytest.mark.parametrize("operation", [TaskOperation.START, TaskOperation.TERMINATE, TaskOperation.DELETE])
+def test_a2_only_creator_or_administrator(operation: TaskOperation) -> None:
+    state = {TaskOperation.START: TaskState.FAILED, TaskOperation.TERMINATE: TaskState.TRAINING}.get(
         operation, TaskState.WAITING
     )
     with pytest.raises(NotOwner):

@@ -19,12 +19,12 @@ from services.scheduler.domain.spec import (
     TrainingRequest,
 )
 from services.scheduler.domain.wizard.summary import (
+    AlgorithmImageFacts,
     CodeCount,
+    DataPathFacts,
     Examination,
-    Facts,
-    ImageFacts,
-    PathFacts,
-    VersionFacts,
+    ModelVersionFacts,
+    RegistryData,
     codes_to_judge,
     examine_prediction,
     examine_training,
@@ -47,7 +47,7 @@ DEFAULTS = {
 GOOD, EXTRA, EMPTY, OLD, MANY = (
     f"datasets/d/paths/{name}" for name in ("good", "extra", "empty", "old", "many")
 )
-IMAGE = ImageFacts(
+IMAGE = AlgorithmImageFacts(
     major=3,
     input=InputSpec(128, 128, 3),
     classification_networks=("ResNet18",),
@@ -66,19 +66,19 @@ BUSINESS = replace(
         "code_list": ["B", "A"],
     },
 )
-FACTS = Facts(
+FACTS = RegistryData(
     image=IMAGE,
     environment_exists=True,
     resource_exists=True,
     paths={
-        GOOD: PathFacts(valid=True, codes={"A": CodeCount(5, 2), "B": CodeCount(4)}),
-        EXTRA: PathFacts(valid=True, codes={"C": CodeCount(1), "B": CodeCount(1)}),
-        EMPTY: PathFacts(valid=False),
-        OLD: PathFacts(valid=True, codes={"A": CodeCount(3), "B": CodeCount(2)}),
-        MANY: PathFacts(valid=True, codes={code: CodeCount(9) for code in ("C", "D", "B", "A")}),
+        GOOD: DataPathFacts(valid=True, codes={"A": CodeCount(5, 2), "B": CodeCount(4)}),
+        EXTRA: DataPathFacts(valid=True, codes={"C": CodeCount(1), "B": CodeCount(1)}),
+        EMPTY: DataPathFacts(valid=False),
+        OLD: DataPathFacts(valid=True, codes={"A": CodeCount(3), "B": CodeCount(2)}),
+        MANY: DataPathFacts(valid=True, codes={code: CodeCount(9) for code in ("C", "D", "B", "A")}),
     },
 )
-PARENT = VersionFacts(
+PARENT = ModelVersionFacts(
     name="models/m/versions/v3.01",
     code_list=("B", "A"),
     num_of_classes=2,
@@ -97,7 +97,7 @@ REQUEST = TrainingRequest(
 )
 
 
-def examine(facts: Facts = FACTS, step: int = 0, **changes: Any) -> Examination[Any]:
+def examine(facts: RegistryData = FACTS, step: int = 0, **changes: Any) -> Examination[Any]:
     return examine_training(replace(REQUEST, **changes), facts, seed=42, step=step)
 
 
@@ -419,7 +419,7 @@ def test_w5_codes_are_held_against_the_data_whatever_else_is_wrong() -> None:
     only(examine(step=2, model_params_json=text), "model_params.code_list[2]", "CODE_WITHOUT_SAMPLES")
 
 
-def retraining(facts: Facts = FACTS, **changes: Any) -> Examination[Any]:
+def retraining(facts: RegistryData = FACTS, **changes: Any) -> Examination[Any]:
     asked = {"model_name": "", "parent_version": PARENT.name, "data_paths": (OLD, GOOD), **changes}
     return examine(replace(facts, version=PARENT, name_taken=True), **asked)
 
@@ -631,7 +631,7 @@ def test_w11_segmentation_needs_an_image_for_it_and_masks() -> None:
         "classification",
         "segmentation",
     }
-    bare = {GOOD: PathFacts(valid=True, codes={"A": CodeCount(5), "B": CodeCount(5)})}
+    bare = {GOOD: DataPathFacts(valid=True, codes={"A": CodeCount(5), "B": CodeCount(5)})}
     only(examine(replace(facts, paths=bare), train_segmentation=True), "train_segmentation", "NO_MASKS")
 
 
@@ -661,7 +661,7 @@ def test_w_each_step_is_validated_alone_and_the_whole_at_once() -> None:
     assert by_step[0] == set().union(*by_step[1:])
 
 
-def predict(facts: Facts = FACTS, **changes: Any) -> Examination[Any]:
+def predict(facts: RegistryData = FACTS, **changes: Any) -> Examination[Any]:
     asked = {"model_version": "models/m/versions/production", "data_paths": (GOOD,), **changes}
     asked.setdefault("compute_resource", "computeResources/cpu")
     return examine_prediction(PredictionRequest(**asked), replace(facts, version=PARENT))

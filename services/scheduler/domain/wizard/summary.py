@@ -60,7 +60,7 @@ class CodeCount:
 
 
 @dataclass(frozen=True, slots=True)
-class PathFacts:
+class DataPathFacts:
     """A data path as the registry knows it."""
 
     valid: bool
@@ -68,7 +68,7 @@ class PathFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageFacts:
+class AlgorithmImageFacts:
     """An image version as the registry knows it."""
 
     major: int
@@ -84,7 +84,7 @@ class ImageFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VersionFacts:
+class ModelVersionFacts:
     """A released version as the registry knows it. `name` is exact even if an alias was asked for."""
 
     name: str
@@ -107,17 +107,17 @@ class VersionFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class RegistryData:
     """What is known about the things a submission names; None or False: there is no such thing."""
 
-    image: ImageFacts | None = None
+    image: AlgorithmImageFacts | None = None
     environment_exists: bool = False
     resource_exists: bool = False
-    paths: Mapping[str, PathFacts | None] = field(default_factory=dict)
+    paths: Mapping[str, DataPathFacts | None] = field(default_factory=dict)
     # By code, over all paths together: how many parts the split can divide (D3). Unsaid: each sample is one.
     parts: Mapping[str, int] = field(default_factory=dict)
     # Of the parent (W6) or of the version that a prediction tries (P1).
-    version: VersionFacts | None = None
+    version: ModelVersionFacts | None = None
     # Which samples the parent was trained with and which it was judged by (D3).
     prior_split_sha256: str = ""
     # Of a prediction's data with what its version was trained with (P7).
@@ -139,7 +139,7 @@ class Examination(Generic[Spec]):
 
 
 def examine_training(
-    request: TrainingRequest, facts: Facts, seed: int, step: int = _ALL_STEPS
+    request: TrainingRequest, facts: RegistryData, seed: int, step: int = _ALL_STEPS
 ) -> Examination[TrainingSpec]:
     """Check one step, or all. `seed` is the one to take if the request leaves it to the server."""
     parent = facts.version if request.parent_version else None
@@ -200,7 +200,7 @@ def examine_training(
     return Examination(told, spec)
 
 
-def codes_to_judge(request: TrainingRequest, facts: Facts, step: int = _ALL_STEPS) -> tuple[str, ...]:
+def codes_to_judge(request: TrainingRequest, facts: RegistryData, step: int = _ALL_STEPS) -> tuple[str, ...]:
     """The codes whose `parts` an examination of that step needs to know (D9)."""
     if step not in (_ALL_STEPS, _DATA_STEP):
         return ()
@@ -209,7 +209,9 @@ def codes_to_judge(request: TrainingRequest, facts: Facts, step: int = _ALL_STEP
     return tuple(code for code in (given and code_list_of(given)) or () if code in counts)
 
 
-def retraining_of(parent: VersionFacts, answers: TrainingSpec, image: ImageFacts | None) -> TrainingRequest:
+def retraining_of(
+    parent: ModelVersionFacts, answers: TrainingSpec, image: AlgorithmImageFacts | None
+) -> TrainingRequest:
     """The wizard filled in with the answers that a version was made with (W13)."""
     business = image is not None and image.business
     return TrainingRequest(
@@ -235,7 +237,7 @@ def _text(params: Mapping[str, Any]) -> str:
 
 
 def examine_prediction(
-    request: PredictionRequest, facts: Facts, step: int = _ALL_STEPS
+    request: PredictionRequest, facts: RegistryData, step: int = _ALL_STEPS
 ) -> Examination[PredictionSpec]:
     """Check a question-bank run (P1): 1 version, 2 data paths, 3 parameters and resource."""
     found: dict[int, list[Violation]] = {1: [], 2: [], 3: [], 4: []}
@@ -317,7 +319,9 @@ def check_training_overlap(request: PredictionRequest, overlap: TrainingOverlap 
 # Step 1.
 
 
-def _check_name(request: TrainingRequest, facts: Facts, parent: VersionFacts | None) -> list[Violation]:
+def _check_name(
+    request: TrainingRequest, facts: RegistryData, parent: ModelVersionFacts | None
+) -> list[Violation]:
     """W1; of a retraining, the name is the model's."""
     name = request.model_name
     if parent is not None:
@@ -356,7 +360,7 @@ def _check_name(request: TrainingRequest, facts: Facts, parent: VersionFacts | N
     return []
 
 
-def _check_image(request: TrainingRequest, facts: Facts) -> list[Violation]:
+def _check_image(request: TrainingRequest, facts: RegistryData) -> list[Violation]:
     """W2."""
     if facts.image is not None:
         return []
@@ -365,14 +369,14 @@ def _check_image(request: TrainingRequest, facts: Facts) -> list[Violation]:
     ]
 
 
-def _environment(request: TrainingRequest, facts: Facts, parent: VersionFacts | None) -> str:
+def _environment(request: TrainingRequest, facts: RegistryData, parent: ModelVersionFacts | None) -> str:
     if facts.image is not None and facts.image.business:
         return facts.image.production_environment
     return request.production_environment or (parent.production_environment if parent else "")
 
 
 def _check_environment(
-    request: TrainingRequest, facts: Facts, parent: VersionFacts | None
+    request: TrainingRequest, facts: RegistryData, parent: ModelVersionFacts | None
 ) -> list[Violation]:
     """W2: chosen for a general image, brought by a business image; a model keeps its own."""
     found = []
@@ -417,7 +421,7 @@ def _check_environment(
 
 
 def _given_model_params(
-    request: TrainingRequest, facts: Facts, parent: VersionFacts | None
+    request: TrainingRequest, facts: RegistryData, parent: ModelVersionFacts | None
 ) -> tuple[Mapping[str, Any] | None, list[Violation]]:
     """W2, W3: the user's, or the parent's, or the image's own, or its default with the codes of the data."""
     image = facts.image
@@ -443,7 +447,7 @@ def _given_model_params(
 
 
 def _model_params_of_data(
-    image: ImageFacts, counts: Mapping[str, CodeCount]
+    image: AlgorithmImageFacts, counts: Mapping[str, CodeCount]
 ) -> tuple[Mapping[str, Any] | None, list[Violation]]:
     """Nobody wrote these codes, so what became of them is said, unless it is the default itself."""
     if not counts:
@@ -474,7 +478,7 @@ def _named(codes: Sequence[str]) -> str:
 
 
 def _check_parent(
-    request: TrainingRequest, parent: VersionFacts | None, params: ModelParams | None
+    request: TrainingRequest, parent: ModelVersionFacts | None, params: ModelParams | None
 ) -> list[Violation]:
     """W13: the parent exists, its codes keep their order (W3), its weights fit."""
     if not request.parent_version:
@@ -520,7 +524,7 @@ def _check_parent(
 # Step 2.
 
 
-def _check_paths(paths: Sequence[str], facts: Facts) -> list[Violation]:
+def _check_paths(paths: Sequence[str], facts: RegistryData) -> list[Violation]:
     """W4, W5: every path exists once and is valid."""
     if not paths:
         return [
@@ -565,7 +569,7 @@ def _check_paths(paths: Sequence[str], facts: Facts) -> list[Violation]:
 
 
 def _check_codes(
-    request: TrainingRequest, facts: Facts, codes: Sequence[str], num_of_classes: int
+    request: TrainingRequest, facts: RegistryData, codes: Sequence[str], num_of_classes: int
 ) -> list[Violation]:
     """W5, D9: codes against samples."""
     if not any(facts.paths.get(path) for path in request.data_paths):
@@ -608,7 +612,7 @@ def _check_codes(
     return [*found, *_unlisted_codes(request.data_paths, facts, codes)]
 
 
-def _unlisted_codes(paths: Sequence[str], facts: Facts, code_list: Iterable[str]) -> list[Violation]:
+def _unlisted_codes(paths: Sequence[str], facts: RegistryData, code_list: Iterable[str]) -> list[Violation]:
     """W5's second: samples whose code is not in the list are left out, and that is said with a count."""
     listed = set(code_list)
     unlisted = {code: c.samples for code, c in _code_counts(paths, facts).items() if code not in listed}
@@ -628,7 +632,7 @@ def _unlisted_codes(paths: Sequence[str], facts: Facts, code_list: Iterable[str]
     ]
 
 
-def _check_training_paths(request: TrainingRequest, facts: Facts) -> list[Violation]:
+def _check_training_paths(request: TrainingRequest, facts: RegistryData) -> list[Violation]:
     """W4: the image's own training paths may be left out, knowingly."""
     if facts.image is None:
         return []
@@ -656,7 +660,7 @@ def _check_training_paths(request: TrainingRequest, facts: Facts) -> list[Violat
     ]
 
 
-def _check_bound_paths(request: TrainingRequest, parent: VersionFacts | None) -> list[Violation]:
+def _check_bound_paths(request: TrainingRequest, parent: ModelVersionFacts | None) -> list[Violation]:
     """W6."""
     if parent is None:
         return []
@@ -675,7 +679,7 @@ def _check_bound_paths(request: TrainingRequest, parent: VersionFacts | None) ->
 # Step 3.
 
 
-def check_resource(resource: str, facts: Facts) -> list[Violation]:
+def check_resource(resource: str, facts: RegistryData) -> list[Violation]:
     """W7."""
     if not resource:
         return [
@@ -692,7 +696,7 @@ def check_resource(resource: str, facts: Facts) -> list[Violation]:
 
 
 def _training_params(
-    request: TrainingRequest, facts: Facts, parent: VersionFacts | None
+    request: TrainingRequest, facts: RegistryData, parent: ModelVersionFacts | None
 ) -> tuple[dict[str, NetworkParams] | None, list[Violation]]:
     """W8, W9, W13: the user's, or of a retraining its parent's; completed by the image's defaults."""
     if facts.image is None:
@@ -768,7 +772,7 @@ def _preprocessing(request: TrainingRequest) -> tuple[Preprocessing | None, list
     return Preprocessing(fraction, request.filter_resolution, chosen), []
 
 
-def _check_segmentation(request: TrainingRequest, facts: Facts) -> list[Violation]:
+def _check_segmentation(request: TrainingRequest, facts: RegistryData) -> list[Violation]:
     """W11."""
     if not request.train_segmentation or facts.image is None:
         return []
@@ -794,7 +798,7 @@ def _check_segmentation(request: TrainingRequest, facts: Facts) -> list[Violatio
     return []
 
 
-def _code_counts(paths: Sequence[str], facts: Facts) -> dict[str, CodeCount]:
+def _code_counts(paths: Sequence[str], facts: RegistryData) -> dict[str, CodeCount]:
     total: dict[str, CodeCount] = {}
     for path in dict.fromkeys(paths):
         known = facts.paths.get(path)

@@ -1,0 +1,36 @@
+# ruff: noqa: N802, D102 -- RPCs are named and documented by their contract
+"""QueueService."""
+
+from typing import Any
+
+import grpc
+from loupe.scheduler.v1 import queue_pb2 as pb
+from loupe.scheduler.v1 import queue_service_pb2 as rpc
+from loupe.scheduler.v1 import queue_service_pb2_grpc as rpc_grpc
+
+from services.kit.paging import as_tuple, key_of, size_of, token_of
+from services.scheduler.application.dependencies import Dependencies
+from services.scheduler.application.workers import QueueOverview
+from services.scheduler.wire import queue
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class QueueServicer(rpc_grpc.QueueServiceServicer):
+    """For operators."""
+
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._overview = QueueOverview(dependencies)
+
+    async def ListWorkers(self, request: rpc.ListWorkersRequest, _: Context) -> rpc.ListWorkersResponse:
+        limit = size_of(request)
+        (after,) = key_of(request, (str,), as_tuple) or ("",)
+        found = await self._overview.workers(after=after, limit=limit + 1)
+        last = found[limit - 1][0].announced.name if len(found) > limit else None
+        return rpc.ListWorkersResponse(
+            workers=[queue.worker(*one) for one in found[:limit]],
+            next_page_token=token_of(request, None if last is None else (last,)),
+        )
+
+    async def GetQueue(self, _request: rpc.GetQueueRequest, _: Context) -> pb.Queue:
+        return pb.Queue(resources=[queue.resource_queue(one) for one in await self._overview.queue()])
