@@ -7,7 +7,7 @@ from services.scheduler.application.dependencies import Dependencies, announce, 
 from services.scheduler.application.ids import new_id
 from services.scheduler.domain.spec import ExportSpec, PackageFormat, PredictionRequest
 from services.scheduler.domain.task import Caller, Task, TaskKind, TaskOperation, TaskState
-from services.scheduler.domain.wizard.summary import check_resource
+from services.scheduler.domain.wizard.training import check_resource
 from services.scheduler.storage.tasks import Tasks
 
 

@@ -12,7 +12,7 @@ from services.scheduler.domain.spec import (
     TrainingRequest,
 )
 from services.scheduler.domain.task import Task
-from services.scheduler.domain.wizard.summary import RegistryData
+from services.scheduler.domain.wizard.registry_data import RegistryData
 from services.scheduler.domain.work import Packaged
 
 

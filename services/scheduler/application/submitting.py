@@ -18,15 +18,10 @@ from services.scheduler.domain.spec import (
     TrainingSpec,
 )
 from services.scheduler.domain.task import Caller, Task, TaskKind, TaskState
-from services.scheduler.domain.wizard.summary import (
-    Examination,
-    ModelVersionFacts,
-    check_training_overlap,
-    codes_to_judge,
-    examine_prediction,
-    examine_training,
-    retraining_of,
-)
+from services.scheduler.domain.wizard.findings import Examination
+from services.scheduler.domain.wizard.prediction import check_training_overlap, examine_prediction
+from services.scheduler.domain.wizard.registry_data import ModelVersionFacts
+from services.scheduler.domain.wizard.summary import codes_to_judge, examine_training, retraining_of
 from services.scheduler.storage.tasks import ModelNameTaken, Tasks, digest
 
 MAX_REQUEST_ID_CHARACTERS = 64

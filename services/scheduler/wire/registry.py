@@ -32,8 +32,8 @@ from services.scheduler.domain.spec import (
     TrainingSpec,
 )
 from services.scheduler.domain.task import Task
-from services.scheduler.domain.wizard.summary import (
-    MAX_DATA_PATHS,
+from services.scheduler.domain.wizard.data import MAX_DATA_PATHS
+from services.scheduler.domain.wizard.registry_data import (
     AlgorithmImageFacts,
     CodeCount,
     DataPathFacts,

@@ -6,7 +6,7 @@ from services.kit.errors import InvalidArgument, Violation
 from services.scheduler.domain.listing import TaskFilter
 from services.scheduler.domain.spec import Augmentation, PredictionRequest, TrainingRequest
 from services.scheduler.domain.task import TaskKind, TaskState
-from services.scheduler.domain.wizard.summary import ACKNOWLEDGED_WITH
+from services.scheduler.domain.wizard.findings import ACKNOWLEDGED_WITH
 from services.scheduler.wire.values import enum_of, enum_or_none
 
 

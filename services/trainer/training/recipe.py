@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from services.trainer.training.schedule import LR_POLICIES, LrPolicy, Schedule
+from services.learning_rate import LR_POLICIES, LrPolicy, Schedule
 from services.vision.faults import BadOrder
 from services.vision.preprocessing import InputSpecification
 from services.vision.samples import UNKNOWN

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.learning_rate import Schedule
 from services.scheduler.domain.spec import (
     Augmentation,
     InputSpec,
@@ -18,21 +19,20 @@ from services.scheduler.domain.spec import (
     TrainingOverlap,
     TrainingRequest,
 )
-from services.scheduler.domain.wizard.summary import (
+from services.scheduler.domain.wizard.findings import Examination
+from services.scheduler.domain.wizard.json_object import parse_object
+from services.scheduler.domain.wizard.model_params import parse_model_params
+from services.scheduler.domain.wizard.prediction import examine_prediction
+from services.scheduler.domain.wizard.registry_data import (
     AlgorithmImageFacts,
     CodeCount,
     DataPathFacts,
-    Examination,
     ModelVersionFacts,
     RegistryData,
-    codes_to_judge,
-    examine_prediction,
-    examine_training,
-    retraining_of,
 )
-from services.scheduler.domain.wizard.training_params import NetworkParams, parse_model_params, parse_object
+from services.scheduler.domain.wizard.summary import codes_to_judge, examine_training, retraining_of
+from services.scheduler.domain.wizard.training_params import NetworkParams
 from services.trainer.training.recipe import NetworkParameters
-from services.trainer.training.schedule import Schedule
 
 DEFAULTS = {
     "base_lr": 0.02,
@@ -555,9 +555,10 @@ def test_w8_a_schedule_is_said_to_die_where_it_dies(
     policy: str, gamma: float, power: float, max_iter: int, base_lr: float
 ) -> None:
     """Against W8's formulas, iteration by iteration."""
-    schedule = NetworkParams(base_lr, 1, max_iter, 0, 0, policy, power, gamma)
-    dead = next((i for i in range(max_iter) if 10 * i < max_iter and schedule.rate(i) < 1e-8 * base_lr), None)
-    assert schedule.dies_at() == dead
+    params = NetworkParams(base_lr, 1, max_iter, 0, 0, policy, power, gamma)
+    rate = params.schedule
+    dead = next((i for i in range(max_iter) if 10 * i < max_iter and rate(i) < 1e-8 * base_lr), None)
+    assert params.dies_at() == dead
 
 
 @given(
@@ -588,7 +589,7 @@ def test_w8_rates_are_the_formulas_and_what_the_trainer_computes(
         }[policy]()
         expected = float(base * factor)
     assert trainers == pytest.approx(expected, rel=1e-6, abs=1e-300)
-    assert NetworkParams(**resolved).rate(iteration) == trainers
+    assert NetworkParams(**resolved).schedule(iteration) == trainers
 
 
 def test_w8_a_schedule_that_grows_is_a_warning() -> None:
@@ -601,7 +602,6 @@ def test_w8_a_schedule_that_grows_is_a_warning() -> None:
         "warning",
     )
     assert Schedule("exp", 0.1, 10**6, gamma=1000)(10**5) == math.inf
-    assert NetworkParams(0.1, 1, 10**6, 0, 0, "exp", 0, 1000).rate(10**5) == math.inf
 
 
 def test_w9_an_unused_segmentation_level_is_accepted_and_ignored() -> None:
