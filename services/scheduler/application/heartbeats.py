@@ -62,7 +62,7 @@ def _update(running: RunningJob, report: JobReport, now: datetime, queue: QueueS
     """What a heartbeat changes; what is stored already is left out. LossGap if something is missing."""
     positions = dict(running.positions)
     points = [new for one in report.points if (new := _new_points(one, positions)).packed]
-    lines = [new for one in report.logs if (new := _new_lines(one, positions)).lines]
+    logs = [log for one in report.logs if (log := _new_lines(one, positions)).lines]
     checkpoint = report.checkpoint
     if checkpoint is not None:
         _require_points_before(checkpoint, positions)
@@ -73,7 +73,7 @@ def _update(running: RunningJob, report: JobReport, now: datetime, queue: QueueS
         expires=now + timedelta(seconds=queue.lease_s),
         positions={name: at for name, at in positions.items() if at is not running.positions[name]},
         points=_by_network((new.network, new.packed) for new in points),
-        lines=_by_network((new.network, new.lines) for new in lines),
+        lines=_by_network((log.network, log.lines) for log in logs),
         validations={(network, iteration): accuracy for network, iteration, accuracy in report.validations},
         nonconforming=report.nonconforming,
         phase=phase,
