@@ -1,7 +1,7 @@
-"""Many users, many tasks, a few trainers that compute nothing: the queue at work on the real PostgreSQL.
+"""Simulation of the queue: many users, many tasks, a few trainers that compute nothing, on a real PostgreSQL.
 
-The trainers ask at once, as often as they get something; then some of what runs ends, and so on. While they
-ask nothing ends, so that the order of the decisions (the outbox has it) is held against T8 exactly.
+The trainers ask concurrently until none gets a job; then some running jobs end, and so on. No job ends while
+they ask, so the order of the grants, which the outbox has, can be compared with T8 exactly.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from services.scheduler.settings import QueueSettings
 from services.scheduler.storage.tasks import Tasks
 from tests.support.specs import training_spec
 
-# What a task of each resource takes, and what a trainer of each has: room for two, and a rest of no use.
+# Amounts of a task and of a trainer of each resource: room for two tasks, and a rest that fits none.
 TAKES = {
     "computeResources/gpu": Amounts(gpus=1, cpus=4, memory_bytes=16 << 30),
     "computeResources/cpu": Amounts(gpus=0, cpus=8, memory_bytes=8 << 30),
@@ -45,7 +45,7 @@ _ENDED = Failed(Failure("SIMULATED", "nothing was computed"), retryable=False)
 
 
 def dependencies_of(database: Database, signals: Signals, queue: QueueSettings | None = None) -> Dependencies:
-    """The scheduler's use cases without a registry: tasks are put straight into the queue."""
+    """Dependencies without a registry: tasks are written to the queue directly."""
     return Dependencies(
         sessions=database.sessions,
         signals=signals,
@@ -59,7 +59,7 @@ def dependencies_of(database: Database, signals: Signals, queue: QueueSettings |
 def a_task(
     number: int, creator: str, resource: str, *, priority: int = 0, takes: Amounts | None = None
 ) -> Task:
-    """A task that waits; the larger the number, the younger."""
+    """A waiting task; a larger number means a younger task."""
     now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
     spec = training_spec(
         model_name=f"simulated-{number}",
@@ -79,7 +79,7 @@ def a_task(
     )
 
 
-# The rows of a task as the scheduler wrote them, once more for each of many others.
+# The rows of the first task, copied with these changes for each other task.
 _TASK = {
     "id": "v.id",
     "model_name": "v.name",
@@ -105,7 +105,7 @@ _CURVE = {"task": "v.id"}
 
 
 async def put(dependencies: Dependencies, tasks: list[Task]) -> None:
-    """Submit the tasks, of which the wizard was told elsewhere."""
+    """Submit the tasks without the wizard."""
     first, *others = tasks
     async with dependencies.sessions.begin() as session:
         await Tasks(session).add(first)
@@ -157,22 +157,22 @@ async def put(dependencies: Dependencies, tasks: list[Task]) -> None:
 
 @dataclass
 class Outcome:
-    """What a simulation showed. `violations` is empty unless the queue is wrong."""
+    """Result of a simulation. `violations` is empty unless the queue is wrong."""
 
     admissions: int = 0
     asking_s: float = 0.0
     rounds: int = 0
     violations: list[str] = field(default_factory=list)
-    # While a user had something waiting for a resource: how many others were admitted to it in a row.
+    # While a user had waiting jobs for a resource: how many jobs of others were granted in a row.
     longest_starvation: int = 0
     longest_starvation_s: float = 0.0
 
 
 class Simulation:
-    """Eight trainers, half of each resource, schedulers that share a queue, and the tasks of some users."""
+    """Eight trainers, four of each resource, schedulers that share a queue, and the tasks of some users."""
 
     def __init__(self, database: Database, signals: Signals, *, seed: int = 1, schedulers: int = 1) -> None:
-        # No ageing: it is a rule about hours, and has its own test.
+        # No ageing, which takes hours and has its own test.
         self.dependencies = dependencies_of(database, signals, QueueSettings(lease_s=3600, aging_s=1e9))
         self.outcome = Outcome()
         self._schedulers = [Leases(self.dependencies) for _ in range(schedulers)]
@@ -189,8 +189,8 @@ class Simulation:
             for number in range(8)
         ]
         self._tasks: dict[str, Task] = {}
-        # Lines by resource: waiting tasks of a user and priority, oldest first.
-        self._lines: dict[str, dict[tuple[str, int], list[Task]]] = {
+        # Lanes by resource: waiting tasks of a user and priority, oldest first.
+        self._lanes: dict[str, dict[tuple[str, int], list[Task]]] = {
             kind: defaultdict(list) for kind in kinds
         }
         self._held: dict[str, tuple[Lease, Worker]] = {}
@@ -201,9 +201,9 @@ class Simulation:
         self._last_message = 0
 
     async def submit(self, tasks: int, users: int) -> None:
-        """So many tasks of so many users: some submit far more than others, few are urgent."""
+        """Submit tasks of many users: some submit far more than others, few are urgent."""
         kinds = tuple(TAKES)
-        # Each has one at least.
+        # Each user has at least one.
         owners = [*range(users), *self._random.choices(range(users), range(users), k=tasks - users)]
         made = [
             a_task(
@@ -217,17 +217,17 @@ class Simulation:
         await put(self.dependencies, made)
         for task in made:
             self._tasks[task.id] = task
-            self._lines[task.spec.compute_resource][task.creator, task.priority].append(task)
+            self._lanes[task.spec.compute_resource][task.creator, task.priority].append(task)
         async with self.dependencies.sessions.begin() as session:
             await session.execute(sa.text("ANALYZE jobs, tasks"))
 
     async def run(self) -> Outcome:
-        """Until everything was done."""
+        """Run until all tasks ended."""
         started_s = time.monotonic()
         self._unserved = {
             (resource, creator): (0, started_s)
-            for resource, lines in self._lines.items()
-            for creator, _ in lines
+            for resource, lanes in self._lanes.items()
+            for creator, _ in lanes
         }
         while len(self._granted) < len(self._tasks) or self._held:
             asked_s = time.monotonic()
@@ -258,7 +258,7 @@ class Simulation:
         return got
 
     async def _judge(self, leases: dict[str, tuple[Lease, Worker]]) -> None:
-        """Hold every decision against what the rules ask for."""
+        """Compare every grant with the rules."""
         async with self.dependencies.sessions.begin() as session:
             rows = await session.execute(
                 sa.text("SELECT id, payload FROM outbox WHERE id > :last ORDER BY id"),
@@ -275,11 +275,11 @@ class Simulation:
             task = self._tasks[lease.task.id]
             if task.id in self._granted:
                 self._wrong(f"{task.name} was given out twice")
-            lines = self._lines[task.spec.compute_resource]
-            due = min((line[0] for line in lines.values() if line), key=self._turn)
+            lanes = self._lanes[task.spec.compute_resource]
+            due = min((lane[0] for lane in lanes.values() if lane), key=self._rank)
             if due.id != task.id:
-                self._wrong(f"{task.name} {self._turn(task)} went before {due.name} {self._turn(due)}")
-            lines[task.creator, task.priority].remove(task)
+                self._wrong(f"{task.name} {self._rank(task)} went before {due.name} {self._rank(due)}")
+            lanes[task.creator, task.priority].remove(task)
             self._held[lease.job.id] = (lease, trainer)
             self._granted.add(task.id)
             self._running[task.creator] += 1
@@ -290,12 +290,12 @@ class Simulation:
             self._fits(trainer)
         self.outcome.admissions = len(self._granted)
 
-    def _turn(self, task: Task) -> tuple[int, int, datetime, str]:
+    def _rank(self, task: Task) -> tuple[int, int, datetime, str]:
         """T8: priority, then the user with the least running, then age."""
         return (-task.priority, self._running[task.creator], task.create_time, task.id)
 
     def _count(self, task: Task) -> None:
-        """How long it was since its user was served last, counted in what others got."""
+        """Record how long its user waited, in grants to others and in seconds."""
         resource, now_s = task.spec.compute_resource, time.monotonic()
         since, since_s = self._unserved[resource, task.creator]
         self.outcome.longest_starvation = max(self.outcome.longest_starvation, self._served[resource] - since)
@@ -326,7 +326,7 @@ class Simulation:
 
 
 def figures(outcome: Outcome) -> dict[str, Any]:
-    """For a table."""
+    """The result as a row of a table."""
     return {
         "admissions": outcome.admissions,
         "admissions/s": round(outcome.admissions / outcome.asking_s, 1),

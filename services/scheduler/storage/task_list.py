@@ -71,8 +71,8 @@ def _page(source: str) -> sa.sql.selectable.TextualSelect:
     statement = sa.text(
         f"""
         SELECT {", ".join(_HEAD)}, failure - 'log_tail' AS failure,
-            model_name, production_environment, tried_version, asked.*
-        FROM tasks CROSS JOIN LATERAL jsonb_to_record(spec) AS asked (
+            model_name, production_environment, tried_version, spec_fields.*
+        FROM tasks CROSS JOIN LATERAL jsonb_to_record(spec) AS spec_fields (
             compute_resource text, algorithm_image_version text, parent_version text,
             train_segmentation boolean, target_major int, format text, training_overlap jsonb
         )

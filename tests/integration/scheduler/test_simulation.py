@@ -1,4 +1,4 @@
-"""Eight trainers of two resources at one queue of many users (rules T4, T8); the full size is a bench."""
+"""Eight trainers with two resources, and many users (rules T4, T8). The full size is a bench."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -52,7 +52,7 @@ def names(*leases: Lease | None) -> list[str]:
 
 
 async def test_t8_every_decision_of_a_busy_queue(database: Database, signals: Signals) -> None:
-    """T8: no amount given twice, no task lost or given twice, all in turn, at two schedulers at once."""
+    """T8: no amount and no task is granted twice, none is lost, the order is right, with two schedulers."""
     simulation = Simulation(database, signals, schedulers=2)
     await simulation.submit(tasks=200, users=50)
     outcome = await simulation.run()
@@ -61,7 +61,7 @@ async def test_t8_every_decision_of_a_busy_queue(database: Database, signals: Si
 
 
 async def test_t8_a_large_task_is_not_overtaken_by_small_ones(database: Database, signals: Signals) -> None:
-    """T8: were there always room for a small task first, one that needs the whole machine would starve."""
+    """T8: otherwise a task that needs the whole machine would starve behind small ones."""
     dependencies = dependencies_of(database, signals)
     one, four = Amounts(gpus=1, cpus=1), Amounts(gpus=4, cpus=1)
     sizes = (one, four, one)
@@ -71,7 +71,7 @@ async def test_t8_a_large_task_is_not_overtaken_by_small_ones(database: Database
     trainer, small = worker("t", Amounts(gpus=4, cpus=8)), worker("s", Amounts(gpus=1, cpus=8))
     first = await leases.acquire(trainer, 0)
     assert names(first, await leases.acquire(trainer, 0)) == ["simulated-0", ""]
-    # Whoever could never take it does not wait for it.
+    # A worker that is too small for it does not wait for it.
     assert names(await leases.acquire(small, 0)) == ["simulated-2"]
     assert first is not None
     await leases.give_back(first.job.id, first.job.fencing_token)
@@ -79,22 +79,22 @@ async def test_t8_a_large_task_is_not_overtaken_by_small_ones(database: Database
     assert names(await leases.acquire(trainer, 0)) == ["simulated-0"]
 
 
-async def test_t8_a_line_that_waits_gains_priority_and_a_served_one_does_not(
+async def test_t8_a_lane_that_waits_gains_priority_and_a_served_one_does_not(
     database: Database, signals: Signals
 ) -> None:
-    """T8: the urgent cannot starve the rest, and a flood that is being served gains nothing by its age."""
+    """T8: urgent jobs do not starve others, and a lane that is being served does not age."""
     dependencies = dependencies_of(database, signals)
     leases, trainer = Leases(dependencies), worker("t", Amounts(gpus=100, cpus=1000, memory_bytes=2**50))
     flood = [a_task(number, "users/flood", GPU) for number in range(3)]
-    # All have waited since January and are as urgent as can be, by age.
+    # All have waited since January: ageing gives them the highest priority.
     await put(dependencies, [*flood, a_task(10, "users/urgent", GPU, priority=9)])
     assert names(await leases.acquire(trainer, 0)) == ["simulated-0"]
-    # Its line was served a moment ago: somebody who comes now, with nothing running, goes before.
+    # Its lane was just served: a new user without running jobs goes first.
     newcomer = replace(a_task(20, "users/new", GPU), create_time=dependencies.clock.now())
     await put(dependencies, [newcomer])
     got = names(*[await leases.acquire(trainer, 0) for _ in range(4)])
     assert got == ["simulated-10", "simulated-20", "simulated-1", "simulated-2"]
-    # Ten hours without a job given out, and the line counts as urgent again.
+    # After ten hours without a granted job the lane is urgent again.
     await put(dependencies, [replace(a_task(30, "users/flood", GPU), create_time=dependencies.clock.now())])
     async with dependencies.sessions.begin() as session:
         await session.execute(sa.text("UPDATE lines SET served_time = served_time - interval '10 hours'"))
@@ -119,7 +119,7 @@ async def test_t8_a_line_that_waits_gains_priority_and_a_served_one_does_not(
 async def test_t4_why_it_waits(
     database: Database, signals: Signals, capacity: Amounts, resource: str, reason: tuple[bool, bool]
 ) -> None:
-    """T4: nobody with that resource, nobody large enough, or all busy; the place and since when."""
+    """T4: no worker with the resource, none large enough, or all busy; position and start of waiting."""
     dependencies = dependencies_of(database, signals)
     tasks = [a_task(number, "users/u", GPU) for number in range(2)]
     await put(dependencies, tasks)
@@ -132,7 +132,7 @@ async def test_t4_why_it_waits(
 
 
 async def test_t5_a_worker_that_comes_back_frees_what_it_held(database: Database, signals: Signals) -> None:
-    """T5, T6: a killed worker's successor does not wait for its lease, and a namesake gets nothing."""
+    """T5, T6: a restarted worker does not wait for its old lease; an older process gets nothing."""
     dependencies = dependencies_of(database, signals)
     await put(dependencies, [a_task(0, "users/u", GPU)])
     leases = Leases(dependencies)
@@ -149,10 +149,10 @@ async def test_t5_a_worker_that_comes_back_frees_what_it_held(database: Database
         await leases.acquire(killed, 0)
 
 
-async def test_t5_what_is_given_to_somebody_who_left_is_given_back(
+async def test_t5_a_job_that_is_granted_to_a_caller_that_left_is_given_back(
     database: Database, signals: Signals, eventually: Any
 ) -> None:
-    """T5: workers are decided for together; one that goes away meanwhile costs no task a retry."""
+    """T5: requests are decided in batches; a worker that leaves meanwhile costs no task a recovery."""
     dependencies = dependencies_of(database, signals)
     leases, gone = Leases(dependencies), worker("gone", TAKES[GPU])
     assert await leases.acquire(gone, 0) is None
