@@ -1,4 +1,4 @@
-"""What the scheduler hears of the registry: the numbers of releases (R1)."""
+"""Events that the scheduler consumes (numbered releases, R1), and the streams that it publishes to."""
 
 import asyncio
 import logging
@@ -22,8 +22,9 @@ _POLL_S = 1.0
 
 
 async def ensure_streams(messaging: Messaging, *, loss_bytes: int, replicas: int) -> None:
-    """Make the streams that the scheduler publishes to. MODELS is the registry's."""
-    # A year: whoever was away asks again for everything since N (I2). Transitions are few and small.
+    """Create the streams that the scheduler publishes to. The registry creates MODELS."""
+    # A year: subscribers that were away replay everything since a sequence number (I2). Transitions are few
+    # and small.
     await ensure_stream(
         messaging,
         "TASKS",
@@ -31,7 +32,7 @@ async def ensure_streams(messaging: Messaging, *, loss_bytes: int, replicas: int
         max_age_s=365 * _DAY_S,
         replicas=replicas,
     )
-    # Points stay in PostgreSQL; the stream is for who follows live or was away over a weekend.
+    # Points stay in PostgreSQL; the stream is for subscribers that follow live or were away for some days.
     await ensure_stream(
         messaging,
         "LOSS",
@@ -43,14 +44,14 @@ async def ensure_streams(messaging: Messaging, *, loss_bytes: int, replicas: int
 
 
 async def released(session: AsyncSession, message: Message) -> None:
-    """Write the version's name onto the task that made it."""
+    """Store the version's name in its training task."""
     event = message.parse(events_pb2.ModelVersionReleased)
     task_id = id_of(event.version.task, "tasks", "version.task")
     try:
         before = await Tasks(session).lock(task_id)
     except TaskNotFound:
-        # Of another installation's history, or restored from a backup: nobody waits for this number.
-        _log.warning("released, but not ours", extra={"task": event.version.task})
+        # The event is of another installation, or the database was restored from a backup.
+        _log.warning("release of an unknown task", extra={"task": event.version.task})
         return
     task = before.numbered(event.version.name)
     if task is not before:
@@ -58,7 +59,7 @@ async def released(session: AsyncSession, message: Message) -> None:
 
 
 class ReleasedConsumer:
-    """Hears of numbered releases, should the direct call's answer have been lost."""
+    """Consumes numbered releases, in case the answer of the direct call was lost."""
 
     def __init__(self, messaging: Messaging, sessions: DatabaseSessions) -> None:
         self._consumer = Consumer(
@@ -71,7 +72,7 @@ class ReleasedConsumer:
         )
 
     async def run(self) -> None:
-        """Consume for ever. The stream is the registry's to make; until then there is nothing to hear."""
+        """Consume for ever. The registry creates the stream; until then there is nothing to consume."""
         while True:
             try:
                 await self._consumer.run()

@@ -34,7 +34,7 @@ from services.registry.application.collecting import Collector as RegistryCollec
 from services.scheduler.application.collecting import Collector as SchedulerCollector
 from services.scheduler.settings import QueueSettings
 from tests.faults.killing import Kill, processes
-from tests.support.simulation import parts_of
+from tests.support.simulation import dependencies_of
 
 _STATES = [task_pb2.TASK_STATE_WAITING, task_pb2.TASK_STATE_TRAINING, task_pb2.TASK_STATE_COMPLETED]
 _BEGINS = re.compile(r"iterations (\d+)\.\.\d+")
@@ -352,8 +352,8 @@ async def _storage(findings: Findings, data_dir: Path, connection: asyncpg.Conne
         orphans = before - named - suspected
         broken = _broken_uploads(store)
         # As if a day had passed.
-        parts = parts_of(scheduler, signals, QueueSettings(orphan_grace_s=-60))
-        await SchedulerCollector(parts, store).suspect_orphans()
+        dependencies = dependencies_of(scheduler, signals, QueueSettings(orphan_grace_s=-60))
+        await SchedulerCollector(dependencies, store).find_orphans()
         collector = RegistryCollector(registry.sessions, store, SystemClock())
         await collector.collect(timedelta(seconds=-60))
         await _until_none(connection, "scheduler.garbage")

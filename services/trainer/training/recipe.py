@@ -10,7 +10,7 @@ from google.protobuf import json_format
 from loupe.scheduler.v1 import job_pb2, task_pb2
 from loupe.worker.v1 import order_pb2
 
-from services.trainer.training.schedule import LR_POLICIES, LrPolicy, Schedule
+from services.learning_rate import LR_POLICIES, LrPolicy, Schedule
 from services.vision.faults import BadOrder
 from services.vision.preprocessing import InputSpecification, ResolutionRule
 from services.vision.samples import UNKNOWN

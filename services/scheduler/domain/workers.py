@@ -1,4 +1,4 @@
-"""Workers and queue as those see them who run the installation (T4)."""
+"""Workers and queue as operators see them (T4)."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from services.scheduler.domain.queue import WaitCause, Worker
 
 
 class Presence(StrEnum):
-    """Whether a worker is there. Who is busy does not ask for work, but reports on it."""
+    """Whether a worker is present. A busy worker does not ask for jobs, but sends heartbeats."""
 
     IDLE = "IDLE"
     BUSY = "BUSY"
@@ -21,7 +21,7 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HeldLease:
-    """What a worker holds."""
+    """A lease that a worker holds."""
 
     job: str
     task: str
@@ -29,35 +29,36 @@ class HeldLease:
     kind: JobKind
     compute_resource: str
     takes: Amounts
-    # Of the task's attempt.
+    # When the task's attempt started.
     start_time: datetime | None
     expire_time: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class KnownWorker:
-    """A worker as it announced itself, and what it holds."""
+    """A worker as it announced itself, with its leases."""
 
     announced: Worker
-    # When it last asked for a job, or reported on one.
-    heard: datetime
+    # When it last asked for a job or sent a heartbeat.
+    last_contact: datetime
     leases: tuple[HeldLease, ...]
 
-    def presence(self, now: datetime, silent_s: float) -> Presence:
-        """An idle worker is never silent for longer than `silent_s`."""
+    def presence(self, now: datetime, silence_limit_s: float) -> Presence:
+        """An idle worker asks for a job more often than every `silence_limit_s`."""
         if self.leases:
             return Presence.BUSY
-        return Presence.IDLE if (now - self.heard).total_seconds() < silent_s else Presence.GONE
+        silence_s = (now - self.last_contact).total_seconds()
+        return Presence.IDLE if silence_s < silence_limit_s else Presence.GONE
 
     @property
     def free(self) -> Amounts:
-        """What its leases leave of what it has."""
+        """Its capacity less what its leases take."""
         return self.announced.capacity.without(total(lease.takes for lease in self.leases))
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """Jobs that wait for one resource for one reason."""
+class WaitingCount:
+    """How many jobs wait for one compute resource for one cause, and since when the oldest does."""
 
     compute_resource: str
     cause: WaitCause
@@ -67,10 +68,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class ResourceFigures:
-    """What waits for a resource and what runs on it."""
+    """Waiting jobs, running jobs and workers of one compute resource."""
 
     compute_resource: str
-    waiting: tuple[Waiting, ...]
+    waiting: tuple[WaitingCount, ...]
     running: int
     taken: Amounts
     workers: int
@@ -78,29 +79,29 @@ class ResourceFigures:
 
     @property
     def waiting_count(self) -> int:
-        """Whatever the reason."""
+        """Over all causes."""
         return sum(one.count for one in self.waiting)
 
     @property
     def oldest(self) -> datetime | None:
-        """Since when the job that waits longest has waited."""
+        """Since when the longest waiting job has waited."""
         return min((one.oldest for one in self.waiting), default=None)
 
 
 def total(amounts: Iterable[Amounts]) -> Amounts:
-    """All of them together."""
+    """The sum."""
     return sum(amounts, start=NOTHING)
 
 
 def figures(
-    workers: Iterable[KnownWorker], waiting: Iterable[Waiting], now: datetime, silent_s: float
+    workers: Iterable[KnownWorker], waiting: Iterable[WaitingCount], now: datetime, silence_limit_s: float
 ) -> list[ResourceFigures]:
-    """By resource; a worker that serves several counts for each."""
-    there = [worker for worker in workers if worker.presence(now, silent_s) is not Presence.GONE]
+    """Figures by compute resource; a worker that serves several counts for each."""
+    present = [worker for worker in workers if worker.presence(now, silence_limit_s) is not Presence.GONE]
     serving: defaultdict[str, list[Amounts]] = defaultdict(list)
     running: defaultdict[str, list[Amounts]] = defaultdict(list)
-    queued: defaultdict[str, list[Waiting]] = defaultdict(list)
-    for worker in there:
+    queued: defaultdict[str, list[WaitingCount]] = defaultdict(list)
+    for worker in present:
         for resource in worker.announced.compute_resources:
             serving[resource].append(worker.announced.capacity)
         for lease in worker.leases:

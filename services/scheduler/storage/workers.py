@@ -1,4 +1,4 @@
-"""Everybody who works and all that waits, read as they stand."""
+"""Workers with their leases, and how many jobs wait (T4)."""
 
 from collections import defaultdict
 from datetime import datetime, timedelta
@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.scheduler.domain.amounts import Amounts
-from services.scheduler.domain.fleet import HeldLease, KnownWorker, Waiting
 from services.scheduler.domain.job import JobKind
 from services.scheduler.domain.queue import WaitCause, wait_cause
-from services.scheduler.storage.jobs import THERE, WORKER_SEEN, announced
+from services.scheduler.domain.workers import HeldLease, KnownWorker, WaitingCount
+from services.scheduler.storage.jobs import PRESENT_WORKERS, WORKER_SILENCE_LIMIT, announced
 from services.scheduler.storage.tables import workers
 
 _LEASES = sa.text(
@@ -21,10 +21,10 @@ _LEASES = sa.text(
     """
 )
 
-# Jobs of one size are alike to every worker: a few groups, however long the queue.
+# Jobs of the same amounts fit into the same workers: a few groups, however long the queue is.
 _QUEUED = sa.text(
     f"""
-    WITH {THERE},
+    WITH {PRESENT_WORKERS},
     queued AS (
         SELECT j.compute_resource, j.kind, j.gpus, j.cpus, j.memory_bytes,
             t.recoveries > 0 AND t.state <> 'WAITING' AS recovering, count(*) AS n,
@@ -37,24 +37,22 @@ _QUEUED = sa.text(
     FROM queued q CROSS JOIN LATERAL (
         SELECT count(*) > 0 AS served, coalesce(bool_or(
             q.gpus <= w.gpus AND q.cpus <= w.cpus AND q.memory_bytes <= w.memory_bytes), false) AS fits
-        FROM there w WHERE q.compute_resource = ANY(w.compute_resources) AND q.kind = ANY(w.kinds)
+        FROM present w WHERE q.compute_resource = ANY(w.compute_resources) AND q.kind = ANY(w.kinds)
     ) w
     """  # noqa: S608 -- of constants
 ).bindparams(sa.bindparam("seen_after", type_=sa.DateTime(timezone=True)))
 
 
-class Fleet:
-    """The workers and the queue of one moment."""
+class Workers:
+    """Workers and waiting jobs as they are now."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def workers(
-        self, lease_s: float, *, after: str = "", limit: int | None = None
-    ) -> list[KnownWorker]:
-        """By name, from the one behind `after` on.
+    async def page(self, lease_s: float, *, after: str = "", limit: int | None = None) -> list[KnownWorker]:
+        """Workers by name, from the one after `after` on.
 
-        A report gives a lease `lease_s` anew: that tells when it came.
+        A heartbeat prolongs the lease by `lease_s` from its time on, so the lease's end gives that time.
         """
         held: defaultdict[str, list[HeldLease]] = defaultdict(list)
         for row in await self._session.execute(_LEASES):
@@ -83,14 +81,14 @@ class Fleet:
             for row in rows
         ]
 
-    async def waiting(self, now: datetime) -> list[Waiting]:
-        """How many jobs wait, by resource and reason (T4)."""
+    async def waiting(self, now: datetime) -> list[WaitingCount]:
+        """How many jobs wait, by compute resource and cause (T4)."""
         counts: dict[tuple[str, WaitCause], tuple[int, datetime]] = {}
-        for row in await self._session.execute(_QUEUED, {"seen_after": now - WORKER_SEEN}):
+        for row in await self._session.execute(_QUEUED, {"seen_after": now - WORKER_SILENCE_LIMIT}):
             key = (
                 row.compute_resource,
                 wait_cause(served=row.served, fits=row.fits, recovering=row.recovering),
             )
             count, oldest = counts.get(key, (0, row.oldest))
             counts[key] = count + row.n, min(oldest, row.oldest)
-        return [Waiting(*key, *found) for key, found in sorted(counts.items())]
+        return [WaitingCount(*key, *found) for key, found in sorted(counts.items())]

@@ -1,4 +1,4 @@
-"""What every use case is built from, and the few steps that they share."""
+"""Dependencies of the use cases, and steps that several use cases share."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from services.kit.clock import Clock
 from services.kit.database import DatabaseSessions
 from services.kit.signals import Signals
 from services.scheduler.application.ids import new_id
-from services.scheduler.application.library import Library
+from services.scheduler.application.registry_port import RegistryPort
 from services.scheduler.domain.job import Job, JobKind
 from services.scheduler.domain.task import Caller, Task, TaskKind, TaskTransition
 from services.scheduler.settings import QueueSettings
 from services.scheduler.storage.curves import Curves
-from services.scheduler.storage.garbage import (
+from services.scheduler.storage.jobs import Jobs
+from services.scheduler.storage.orphan_candidates import (
     CHECKPOINTS,
     CONTACT_SHEETS,
     SPLITS,
     WEIGHTS,
-    Garbage,
+    OrphanCandidates,
     object_key,
 )
-from services.scheduler.storage.jobs import Jobs
 from services.scheduler.storage.tasks import Tasks
 from services.scheduler.wire import events
 
@@ -37,7 +37,7 @@ _FIRST_JOB = {
 
 
 class Links(Protocol):
-    """What the use cases need of the object store."""
+    """The operation of the object store that use cases need."""
 
     def presign_get(self, key: str, *, expires_s: int, download_name: str | None = None) -> str:
         """A link that reads the object without credentials."""
@@ -45,32 +45,32 @@ class Links(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """Made once, in `__main__`."""
+class Dependencies:
+    """Dependencies of the use cases; built once, in `__main__`."""
 
     sessions: DatabaseSessions
     signals: Signals
     clock: Clock
-    library: Library
+    registry: RegistryPort
     links: Links
     queue: QueueSettings
 
 
 async def announce(session: AsyncSession, task: Task, transition: TaskTransition, releaser: str = "") -> None:
-    """Write the transition into the task's history and the outbox; a deletion leaves no history."""
+    """Write the transition to the task's history and to the outbox; a deletion only to the outbox."""
     if transition.to_state is not None:
         await Tasks(session).record(transition)
     outbox.add(session, events.state_subject(task), events.state_changed(task, transition, releaser))
 
 
 async def queue_first_job(session: AsyncSession, task: Task, now: datetime) -> None:
-    """What a new attempt begins with."""
+    """Create the curves and queue the first job of a new attempt."""
     await Curves(session, task.id, task.attempt).open()
     await queue_job(session, task, _FIRST_JOB[task.kind], now)
 
 
 async def start_again(session: AsyncSession, before: Task, caller: Caller, now: datetime) -> None:
-    """A new attempt from 0 of a task that is locked."""
+    """Start a new attempt, from iteration 0, of a locked task."""
     task, transition = before.started(caller, now)
     await Tasks(session).save(before, task)
     await discard_results(session, before, await Jobs(session).all_of(task.id), now)
@@ -79,7 +79,7 @@ async def start_again(session: AsyncSession, before: Task, caller: Caller, now: 
 
 
 async def queue_job(session: AsyncSession, task: Task, kind: JobKind, now: datetime) -> None:
-    """Queue a job of the task's present attempt."""
+    """Queue a job of the task's current attempt."""
     job = Job(
         id=new_id(now),
         task=task.id,
@@ -96,7 +96,7 @@ async def queue_job(session: AsyncSession, task: Task, kind: JobKind, now: datet
 async def discard_results(
     session: AsyncSession, task: Task, jobs: Iterable[Job], not_before: datetime
 ) -> None:
-    """Have the collector look at what the task's present attempt stored."""
+    """Have the collector check the objects that the task's current attempt stored."""
     keys = [object_key(CHECKPOINTS, job.checkpoint.sha256) for job in jobs if job.checkpoint]
     if task.weights_sha256:
         keys.append(object_key(WEIGHTS, task.weights_sha256))
@@ -104,9 +104,10 @@ async def discard_results(
         keys.append(object_key(SPLITS, task.split_sha256))
     if task.contact_sheet_sha256:
         keys.append(object_key(CONTACT_SHEETS, task.contact_sheet_sha256))
-    await Garbage(session).suspect(keys, not_before)
+    await OrphanCandidates(session).add(keys, not_before)
 
 
 async def discard_checkpoint(session: AsyncSession, sha256: str, now: datetime, grace_s: float) -> None:
-    """Have the collector look at a checkpoint that was superseded; after a grace, for who still reads it."""
-    await Garbage(session).suspect([object_key(CHECKPOINTS, sha256)], now + timedelta(seconds=grace_s))
+    """Have the collector check a superseded checkpoint after a grace: a worker may still be reading it."""
+    not_before = now + timedelta(seconds=grace_s)
+    await OrphanCandidates(session).add([object_key(CHECKPOINTS, sha256)], not_before)

@@ -1,4 +1,8 @@
-"""Learning rates over iterations (W8)."""
+"""The learning rate over the iterations (W8): for the wizard that checks it and the trainer that applies it.
+
+The console computes it too, for the preview of the wizard; both are tested with the cases of
+`learning_rates.json`.
+"""
 
 import math
 from dataclasses import dataclass
@@ -26,7 +30,7 @@ class Schedule:
             try:
                 return self.base_lr * self.gamma**iteration
             except OverflowError:
-                return math.inf  # the next loss is no number, and the training ends with NAN_LOSS
+                return math.inf  # the next loss is NaN, and the training ends with NAN_LOSS
         if self.policy == "inv":
             return float(self.base_lr * (1 + self.gamma * iteration) ** -self.power)
         return float(self.base_lr * max(0.0, 1 - iteration / self.max_iter) ** self.power)

@@ -1,4 +1,4 @@
-"""Objects that rows no longer name, until the collector has looked and deleted them (rule T7)."""
+"""Objects that may be orphans: no row may name them any more. The collector checks and deletes them (T7)."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
@@ -7,18 +7,19 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.scheduler.storage.tables import garbage, jobs, tasks
+from services.scheduler.storage.tables import jobs, orphan_candidates, tasks
 
 WEIGHTS, SPLITS, CHECKPOINTS, CONTACT_SHEETS = "weights", "splits", "checkpoints", "contact-sheets"
 _SUFFIX = {WEIGHTS: ".safetensors", SPLITS: ".jsonl", CHECKPOINTS: ".safetensors", CONTACT_SHEETS: ".jpg"}
 
 FOLDERS = tuple(_SUFFIX)
-# A warm start's weights and a parent's split are those of a released task, which stays.
+# The columns that name objects of each folder. Weights of a warm start and a parent's split belong to a
+# released task, which cannot be deleted.
 _NAMED_BY = {
     WEIGHTS: tasks.c.weights_sha256,
     SPLITS: tasks.c.split_sha256,
     CHECKPOINTS: jobs.c.checkpoint_sha256,
-    # Of the last of the three stages; in the words of its index, which knows no parameters.
+    # Of the last of the three stages. Literals, because the expression must match that of the index.
     CONTACT_SHEETS: tasks.c.stages.op("->")(sa.literal_column("2")).op("->>", return_type=sa.Text())(
         sa.literal_column("'contact_sheet_sha256'")
     ),
@@ -34,39 +35,41 @@ def _sha256(key: str) -> str:
     return key.partition("/")[2].partition(".")[0]
 
 
-class Garbage:
-    """The garbage of one transaction."""
+class OrphanCandidates:
+    """The orphan candidates of one transaction; their table is `garbage`."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def suspect(self, keys: Iterable[str], not_before: datetime) -> None:
-        """Have the collector look at these objects, not before that time."""
+    async def add(self, keys: Iterable[str], not_before: datetime) -> None:
+        """Have the collector check these objects, not before that time."""
         rows = [{"key": key, "not_before": not_before} for key in sorted(set(keys))]
         if rows:
-            statement = insert(garbage)
+            statement = insert(orphan_candidates)
             await self._session.execute(
                 statement.on_conflict_do_update(
-                    index_elements=[garbage.c.key],
+                    index_elements=[orphan_candidates.c.key],
                     set_={
-                        "not_before": sa.func.greatest(garbage.c.not_before, statement.excluded.not_before)
+                        "not_before": sa.func.greatest(
+                            orphan_candidates.c.not_before, statement.excluded.not_before
+                        )
                     },
                 ),
                 rows,
             )
 
     async def next_due(self, now: datetime) -> str | None:
-        """The key of a suspect whose time has come, locked; None if there is none."""
+        """The key of a candidate that is due, locked; None if there is none."""
         return await self._session.scalar(
-            sa.select(garbage.c.key)
-            .where(garbage.c.not_before <= now)
-            .order_by(garbage.c.not_before)
+            sa.select(orphan_candidates.c.key)
+            .where(orphan_candidates.c.not_before <= now)
+            .order_by(orphan_candidates.c.not_before)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
 
     async def needed(self, keys: Collection[str]) -> set[str]:
-        """Those that a row names: contents may be shared by tasks whose bytes came out the same."""
+        """The objects that a row names. Tasks whose results have the same bytes share an object."""
         found: set[str] = set()
         for folder, column in _NAMED_BY.items():
             by_hash = {_sha256(key): key for key in keys if key.startswith(f"{folder}/")}
@@ -77,6 +80,6 @@ class Garbage:
                 found.update(by_hash[sha256] for sha256 in rows)
         return found
 
-    async def clear(self, key: str) -> None:
-        """Nothing left to do about the object."""
-        await self._session.execute(sa.delete(garbage).where(garbage.c.key == key))
+    async def remove(self, key: str) -> None:
+        """The object was checked."""
+        await self._session.execute(sa.delete(orphan_candidates).where(orphan_candidates.c.key == key))

@@ -1,4 +1,4 @@
-"""The hot path: reports that meet others, through one scheduler and through two (T6, M5)."""
+"""Heartbeats that are concurrent with other changes, in one scheduler and in two (T6, M5)."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ async def _curve(bench: Any, task: task_pb2.Task) -> list[float]:
 
 
 async def _while_the_task_is_locked(bench: Any, held: Held, report: Any, *statements: str) -> None:
-    """Have `report` wait for the task's lock, and commit these statements before it gets it."""
+    """Let `report` wait for the task's lock, and commit these statements before it gets the lock."""
     ids = {"task": held.lease.task.removeprefix("tasks/"), "job": held.lease.job.removeprefix("jobs/")}
     async with bench.stack.database.sessions.begin() as session:
         await session.execute(sa.text("SELECT FROM tasks WHERE id = :task FOR UPDATE"), ids)
@@ -60,7 +60,7 @@ async def _while_the_task_is_locked(bench: Any, held: Held, report: Any, *statem
 async def test_t6_a_report_that_waited_while_its_lease_was_taken_changes_nothing(
     bench: Any, replica: Any, *, is_remembered: bool
 ) -> None:
-    """The lock is had only after the job is another's: what was read before must not count."""
+    """The lock is granted only after another worker got the job: data read before must not be used."""
     task = await bench.submit()
     held = await bench.worker.acquire()
     await held.points(0, [1.0, 0.9])
@@ -77,7 +77,7 @@ async def test_t6_a_report_that_waited_while_its_lease_was_taken_changes_nothing
 
 
 async def test_t2_a_report_that_waited_for_the_wish_to_terminate_carries_it_home(bench: Any) -> None:
-    """Stored once on top of the wish: neither the points nor the wish is lost."""
+    """Neither the points nor the request to terminate is lost."""
     task = await bench.submit()
     held = await bench.worker.acquire()
     await held.points(0, [1.0])
@@ -101,7 +101,7 @@ async def test_t2_a_report_that_waited_for_the_wish_to_terminate_carries_it_home
 
 
 async def test_m5_one_report_said_by_many_at_once_counts_once(bench: Any, replica: Any) -> None:
-    """A worker repeats what was not answered in time, and the first may still be under way."""
+    """A worker repeats a call that was not answered in time, while the first may still be running."""
     task = await bench.submit()
     held = await bench.worker.acquire()
     again = Held(replica, held.lease)
@@ -112,7 +112,7 @@ async def test_m5_one_report_said_by_many_at_once_counts_once(bench: Any, replic
 
 
 async def test_m5_reports_may_go_through_one_scheduler_or_another(bench: Any, replica: Any) -> None:
-    """What a scheduler remembers of a job is a guess; it holds no report up and lets no hole through."""
+    """A scheduler's cache of a job may be stale; it must neither refuse a heartbeat nor accept a gap."""
     task = await bench.submit()
     held = await bench.worker.acquire()
     ways = (held, Held(replica, held.lease))
