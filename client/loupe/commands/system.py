@@ -105,7 +105,7 @@ def _queue_table(queue: queue_pb2.Queue, now: datetime) -> Table:
         (
             names.short(one.compute_resource),
             str(one.waiting_count),
-            "\n".join(f"{why.count} {why.reason}" for why in one.waiting),
+            "\n".join(f"{why.count} {why.reason}" for why in one.wait_reasons),
             _ago(one.oldest_wait_time, now) if one.HasField("oldest_wait_time") else "",
             str(one.running_count),
             f"{amounts(one.taken)} of {amounts(one.capacity)}",

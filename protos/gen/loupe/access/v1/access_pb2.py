@@ -25,13 +25,14 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cloupe/access/v1/access.proto\x12\x0floupe.access.v1\x1a google/protobuf/descriptor.proto*\xa2\x01\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x1a\n\x16ROLE_ANY_AUTHENTICATED\x10\x01\x12\x0f\n\x0bROLE_VIEWER\x10\x02\x12\x11\n\rROLE_ENGINEER\x10\x03\x12\x11\n\rROLE_RELEASER\x10\x04\x12\x0e\n\nROLE_ADMIN\x10\x05\x12\x10\n\x0cROLE_SERVICE\x10\x06\x12\x0f\n\x0bROLE_ANYONE\x10\x07:E\n\x04role\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x8e\x03 \x01(\x0e\x32\x15.loupe.access.v1.Roleb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cloupe/access/v1/access.proto\x12\x0floupe.access.v1\x1a google/protobuf/descriptor.proto*\xa2\x01\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x1a\n\x16ROLE_ANY_AUTHENTICATED\x10\x01\x12\x0f\n\x0bROLE_VIEWER\x10\x02\x12\x11\n\rROLE_ENGINEER\x10\x03\x12\x11\n\rROLE_RELEASER\x10\x04\x12\x0e\n\nROLE_ADMIN\x10\x05\x12\x10\n\x0cROLE_SERVICE\x10\x06\x12\x0f\n\x0bROLE_ANYONE\x10\x07:E\n\x04role\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x8e\x03 \x01(\x0e\x32\x15.loupe.access.v1.RoleBL\n\x0floupe.access.v1B\x0b\x41\x63\x63\x65ssProtoP\x01Z\x18loupe/access/v1;accessv1\xaa\x02\x0fLoupe.Access.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loupe.access.v1.access_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\017loupe.access.v1B\013AccessProtoP\001Z\030loupe/access/v1;accessv1\252\002\017Loupe.Access.V1'
   _globals['_ROLE']._serialized_start=84
   _globals['_ROLE']._serialized_end=246
 # @@protoc_insertion_point(module_scope)
