@@ -8,6 +8,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from google.protobuf.message import Message
+from loupe.errors import Aborted, InvalidArgument, Violation
+from loupe.rpc.authorization import AUTHORIZATION
 from opentelemetry import trace
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -40,8 +42,7 @@ from gateway.static import Console
 from gateway.templates import ONE
 from gateway.transcoding import IF_MATCH, HttpRequest, transcode
 from services.kit.about import VERSION
-from services.kit.auth import AUTHORIZATION, Role
-from services.kit.errors import Aborted, InvalidArgument, Violation
+from services.kit.auth import Role
 
 MAX_BODY_BYTES = 1024 * 1024
 # Whose events are what happened, so that all who have the same cursor have seen the same. A watch of a task

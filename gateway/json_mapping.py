@@ -14,8 +14,7 @@ import numpy as np
 from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
-
-from services.kit.errors import InvalidArgument, Violation
+from loupe.errors import InvalidArgument, Violation
 
 # What protobuf's JSON reader raises beside its own error, for documents that are odd rather than wrong.
 _REFUSALS = (json_format.Error, ValueError, TypeError, OverflowError, AttributeError, RecursionError)

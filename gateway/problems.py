@@ -13,10 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from opentelemetry import trace
-from starlette.responses import Response
-
-from services.kit.errors import (
+from loupe.errors import (
     Aborted,
     DeadlineExceeded,
     InvalidArgument,
@@ -25,6 +22,8 @@ from services.kit.errors import (
     OutOfRange,
     Unimplemented,
 )
+from opentelemetry import trace
+from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from ssl import CERT_REQUIRED
 from typing import Any
 
-from services.kit.settings import setting
-from services.kit.tls import TlsSettings
+from loupe.rpc.tls import TlsSettings
+from loupe.settings import setting
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ import sys
 from typing import NoReturn
 
 import click
+from loupe.errors import DeadlineExceeded, InvalidArgument, LoupeError, Unavailable
 from loupe.failures import Refused, Unreachable
 from loupe.folders import FolderUnreadable
 from loupe.language import pick
@@ -18,7 +19,6 @@ from loupe.names import BadName
 from loupe.profile import NotConfigured
 
 from deploy.embedded.errors import StackError, StartFailed
-from services.kit.errors import DeadlineExceeded, InvalidArgument, LoupeError, Unavailable
 
 # Where each command lives and what `loupe --help` says of it: importing them all to ask would cost a second.
 COMMANDS: dict[str, tuple[str, str]] = {

@@ -10,7 +10,7 @@
         print(loupe.report(task.name).overall.accuracy.value)
 
 Both speak the gRPC contracts: resources are their messages, and what a server refuses is raised as an error
-of `services.kit.errors`, with its reason and its violations.
+of `loupe.errors`, with its reason and its violations.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from loupe import names
+from loupe.errors import FailedPrecondition, NotFound
 from loupe.evaluator.v1 import (
     comparison_pb2,
     comparison_service_pb2,
@@ -47,6 +48,7 @@ from loupe.registry.v1 import (
     model_service_pb2,
     model_service_pb2_grpc,
 )
+from loupe.rpc.channel import connect
 from loupe.saving import linked
 from loupe.scheduler.v1 import (
     queue_service_pb2_grpc,
@@ -56,9 +58,6 @@ from loupe.scheduler.v1 import (
 )
 from loupe.server.v1 import server_service_pb2_grpc
 from loupe.watching import TaskView, last, watch_task
-
-from services.kit.errors import FailedPrecondition, NotFound
-from services.kit.grpc_client import connect
 
 _PAGE = 500
 _ID_SEARCH_PAGES = 20

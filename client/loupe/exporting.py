@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from loupe.errors import NotFound
 from loupe.registry.v1 import model_pb2, model_service_pb2
 from loupe.saving import linked, save_bytes
 from loupe.scheduler.v1 import task_service_pb2
-
-from services.kit.errors import NotFound
 
 if TYPE_CHECKING:
     from loupe.client import AsyncLoupe

@@ -14,12 +14,11 @@ from typing import IO, Any
 
 import urllib3
 from loupe.annotations.faults import Unusable
+from loupe.errors import Unavailable
 from loupe.folders import FolderListing, FoundSample, Made
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
 from loupe.text import as_utf8
 from loupe.walking import LeftOut, fault_of, open_file
-
-from services.kit.errors import Unavailable
 
 _BATCH = 200
 """Samples a round. A call may add 500 and ask for 1000 objects, of which a sample has up to two."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from services.kit.settings import SettingsError, load
-from services.kit.tls import TlsSettings
+from loupe.rpc.tls import TlsSettings
+from loupe.settings import SettingsError, load
 
 SERVICES = ("registry", "scheduler", "evaluator", "gateway")
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import urllib3
 from google.api.httpbody_pb2 import HttpBody
+from loupe.errors import Unavailable
 from loupe.failures import Refused
-
-from services.kit.errors import Unavailable
 
 _PART_BYTES = 1 << 20
 _TIMEOUT_S = 30.0

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loupe import names
+from loupe.errors import NotFound
 from loupe.failures import Refused
 from loupe.registry.v1 import model_pb2, model_service_pb2
 from loupe.saving import linked, save_bytes
 from loupe.unpacking import CONFIG, Contents, NotAPackage, copy
-
-from services.kit.errors import NotFound
 
 if TYPE_CHECKING:
     from loupe.client import AsyncLoupe

@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from loupe.errors import DeadlineExceeded, Internal, LoupeError, Unavailable
 from loupe.scheduler.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
-
-from services.kit.errors import DeadlineExceeded, Internal, LoupeError, Unavailable
 
 FINAL_STATES = frozenset(
     {

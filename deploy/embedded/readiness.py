@@ -4,9 +4,8 @@ import asyncio
 import http.client
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-
-from services.kit.errors import LoupeError
-from services.kit.grpc_client import connect
+from loupe.errors import LoupeError
+from loupe.rpc.channel import connect
 
 _PROBE_TIMEOUT_S = 1.0
 

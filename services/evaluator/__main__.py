@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+from loupe import settings as loupe_settings
+from loupe.rpc.channel import connect
+
 from services.audit import RegistryAuditor
 from services.evaluator import consumers, server
 from services.evaluator.application import ReportLibrary
@@ -18,11 +21,9 @@ from services.evaluator.relabelling.application import RelabelMarks
 from services.evaluator.relabelling.registry import DataPaths, mask_codes_from
 from services.evaluator.settings import Settings
 from services.identity import token_verifier
-from services.kit import settings as kit_settings
 from services.kit import telemetry
 from services.kit.about import about
 from services.kit.database import Database, retrying_transient
-from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
@@ -35,7 +36,7 @@ _SWEEP_S = 6 * 3600.0
 
 async def main(process: Process) -> None:
     """The composition of the report service."""
-    settings = kit_settings.load(Settings, os.environ)
+    settings = loupe_settings.load(Settings, os.environ)
     telemetry.configure("evaluator", settings.log_level)
     await serve(process, settings)
 

@@ -61,6 +61,7 @@ from typing import Any
 
 import cv2
 import torch
+from loupe.image_files import Reason
 
 from services.evaluator.measuring.masks import MaskFiles
 from services.evaluator.measuring.predict import NotPredicted, Prediction, predict
@@ -70,7 +71,6 @@ from services.evaluator.packaging.models import Named
 from services.kit.child_process import ParentLink
 from services.vision.channel import Channel
 from services.vision.faults import BadOrder, UnreadableRecord, UserFault
-from services.vision.images import Reason
 from services.vision.judgement import refuse_one_sided
 from services.vision.pack import PackCache
 from services.vision.samples import Objects, Sample, hash_in_key, read_manifests, read_verified

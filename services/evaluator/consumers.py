@@ -2,12 +2,12 @@
 
 import asyncio
 
+from loupe.errors import NotFound
 from loupe.events.v1 import events_pb2
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluator.application import ReportLibrary
 from services.kit.database import Sessions
-from services.kit.errors import NotFound
 from services.kit.messaging import Consumer, Message, Messaging
 
 DURABLE = "evaluator-deleted-tasks"

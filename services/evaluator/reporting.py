@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from loupe.errors import LoupeError
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.evaluator.v1.report_service_pb2_grpc import ReportServiceStub
 
 from services.evaluator import worker_wire
 from services.kit.database import retrying_transient
-from services.kit.errors import LoupeError
 from services.work.values import Lease, LeaseLost
 
 _BATCH = 500

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
 from google.api.httpbody_pb2 import HttpBody
+from loupe.errors import DeadlineExceeded, Violation
 from loupe.evaluator.v1 import report_pb2, report_service_pb2, report_service_pb2_grpc
 
 from services.evaluator import paging, wire
@@ -13,7 +14,6 @@ from services.evaluator.domain.errors import ReportInvalid
 from services.evaluator.domain.listing import SampleFilter, SampleOrder
 from services.evaluator.domain.report import SampleResult
 from services.evaluator.exporting.application import Exports
-from services.kit.errors import DeadlineExceeded, Violation
 from services.kit.grpc_server import Service
 from services.kit.paging import size_of
 

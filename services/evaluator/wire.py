@@ -8,6 +8,7 @@ from uuid import UUID
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
+from loupe.errors import Violation
 from loupe.evaluator.v1 import report_pb2, report_service_pb2, sample_result_service_pb2
 from loupe.registry.v1 import model_pb2
 
@@ -34,7 +35,6 @@ from services.evaluator.measuring.metrics import (
     ThresholdPoint,
     ThresholdView,
 )
-from services.kit.errors import Violation
 
 MAX_THRESHOLDS = 101
 DEFAULT_THRESHOLDS = (*(hundredth / 100 for hundredth in range(100)), 0.999)

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from loupe import settings as loupe_settings
 from loupe.evaluator.v1 import report_pb2
+from loupe.rpc.channel import connect
 from loupe.scheduler.v1 import job_pb2
+from loupe.settings import setting
 
 from services.evaluator import worker_wire
 from services.evaluator.reporting import ReportSender, Spool
 from services.kit import process as kit
-from services.kit import settings as kit_settings
 from services.kit import telemetry
-from services.kit.grpc_client import connect
-from services.kit.settings import setting
 from services.work.job import JobInHand
 from services.work.process import start
 from services.work.settings import WorkerSettings
@@ -150,7 +150,7 @@ class Settings(WorkerSettings):
 
 async def main(process: kit.Process) -> None:
     """Read the settings and start working."""
-    settings = kit_settings.load(Settings, os.environ)
+    settings = loupe_settings.load(Settings, os.environ)
     telemetry.configure("evaluator-worker", settings.log_level)
     # No retries below ours: a stream of samples cannot be repeated from its middle.
     reports = await process.enter(

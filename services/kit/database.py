@@ -23,13 +23,13 @@ import sqlalchemy as sa
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
+from loupe.errors import Aborted, DeadlineExceeded, InvalidArgument, LoupeError, Unavailable
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.ext.asyncio import async_sessionmaker as session_factory
 from sqlalchemy.pool import NullPool
 
 from services.kit import tasks
 from services.kit.backoff import Backoff
-from services.kit.errors import Aborted, DeadlineExceeded, InvalidArgument, LoupeError, Unavailable
 
 _log = logging.getLogger(__name__)
 

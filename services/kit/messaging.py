@@ -21,6 +21,14 @@ import nats.errors
 import nats.js.errors
 from google.protobuf.message import DecodeError
 from google.protobuf.message import Message as ProtobufMessage
+from loupe.errors import (
+    InvalidArgument,
+    LoupeError,
+    NotFound,
+    ResourceExhausted,
+    Unavailable,
+)
+from loupe.settings import setting
 from nats.js import api
 from opentelemetry import trace
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,14 +36,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.kit import inbox, telemetry
 from services.kit.backoff import Backoff
 from services.kit.database import Sessions, translated
-from services.kit.errors import (
-    InvalidArgument,
-    LoupeError,
-    NotFound,
-    ResourceExhausted,
-    Unavailable,
-)
-from services.kit.settings import setting
 
 _log = logging.getLogger(__name__)
 _tracer = telemetry.tracer(__name__)

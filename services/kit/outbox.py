@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 from google.protobuf.message import Message as ProtobufMessage
+from loupe.errors import LoupeError, ResourceExhausted, Unavailable
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -22,7 +23,6 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from services.kit import telemetry
 from services.kit.backoff import Backoff
 from services.kit.database import Database, Signals, Subscription, translated
-from services.kit.errors import LoupeError, ResourceExhausted, Unavailable
 
 _log = logging.getLogger(__name__)
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
-
-from services.kit.errors import InvalidArgument, Violation
+from loupe.errors import InvalidArgument, Violation
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 1000

@@ -27,12 +27,12 @@ from datetime import UTC, datetime
 from typing import NoReturn, Protocol, TypeVar
 
 import uvloop
+from loupe.errors import LoupeError
+from loupe.settings import SettingsError
 
 from services.kit import tasks, telemetry
 from services.kit.backoff import Backoff
 from services.kit.child_process import ChildProcess, DieWithParent, Event, ParentLink
-from services.kit.errors import LoupeError
-from services.kit.settings import SettingsError
 
 __all__ = [
     "ChildProcess",

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from loupe.settings import load
+
 from services.kit import telemetry
 from services.kit.about import about
 from services.kit.auth import ServiceTokenVerifier
@@ -12,7 +14,6 @@ from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
 from services.kit.outbox import Relay
 from services.kit.process import Process, SystemClock, every, run
-from services.kit.settings import load
 from services.registry import seeds
 from services.registry.application.collecting import Collector
 from services.registry.application.datasets import DataCatalogue

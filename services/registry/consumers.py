@@ -3,11 +3,11 @@
 import asyncio
 import logging
 
+from loupe.errors import NotFound
 from loupe.events.v1 import events_pb2
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.database import Sessions
-from services.kit.errors import NotFound
 from services.kit.messaging import Consumer, Message, Messaging
 from services.kit.process import Clock
 from services.registry.application.models import number_release

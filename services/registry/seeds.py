@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from loupe.errors import Unauthenticated
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.errors import Unauthenticated
 from services.registry.domain.identity import Grant, PresentedToken, Token, User
 from services.registry.domain.images import (
     AlgorithmImage,

@@ -3,18 +3,19 @@
 import os
 from pathlib import Path
 
+from loupe.rpc.channel import connect
+from loupe.settings import load
+
 from services.audit import RegistryAuditor
 from services.identity import token_verifier
 from services.kit import telemetry
 from services.kit.about import about
 from services.kit.database import Database, Signals, retrying_transient
-from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
 from services.kit.outbox import Relay
 from services.kit.process import Process, SystemClock, every, run
-from services.kit.settings import load
 from services.scheduler import consumers, server
 from services.scheduler.application.collecting import Collector
 from services.scheduler.application.leases import Leases

@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 from google.protobuf import empty_pb2
+from loupe.errors import InvalidArgument
 from loupe.scheduler.v1 import (
     job_service_pb2,
     job_service_pb2_grpc,
@@ -18,7 +19,6 @@ from loupe.scheduler.v1 import (
 )
 
 from services.kit.auth import Role, current_principal
-from services.kit.errors import InvalidArgument
 from services.kit.grpc_server import Service
 from services.kit.paging import as_tuple, key_of, size_of, token_of
 from services.scheduler.application.exporting import Exports

@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from loupe.errors import LoupeError
+
 from services.kit.backoff import Backoff
 from services.kit.child_process import ChildProcess, Event, OutputStream
-from services.kit.errors import LoupeError
 from services.work import machine
 
 _log = logging.getLogger(__name__)

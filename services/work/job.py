@@ -7,9 +7,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from loupe.errors import LoupeError
+
 from services.kit import tasks
 from services.kit.database import retrying_transient
-from services.kit.errors import LoupeError
 from services.kit.object_store import ObjectStore
 from services.work.jobs import Jobs
 from services.work.unreported import Unreported

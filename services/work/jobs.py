@@ -6,10 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import grpc
-from loupe.scheduler.v1.job_service_pb2_grpc import JobServiceStub
-
-from services.kit.backoff import Backoff
-from services.kit.errors import (
+from loupe.errors import (
     Aborted,
     DeadlineExceeded,
     Internal,
@@ -18,6 +15,9 @@ from services.kit.errors import (
     ResourceExhausted,
     Unavailable,
 )
+from loupe.scheduler.v1.job_service_pb2_grpc import JobServiceStub
+
+from services.kit.backoff import Backoff
 from services.work import wire
 from services.work.values import Announced, JobKind, Lease, LeaseLost, Outcome, Report, ReportAnswer
 

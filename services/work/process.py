@@ -3,9 +3,10 @@
 import sys
 from collections.abc import Sequence
 
+from loupe.rpc.channel import connect
+
 from services.audit import RegistryAuditor
 from services.identity import token_verifier
-from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
 from services.kit.object_store import ObjectStore
 from services.kit.process import Process, SystemClock

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from loupe.rpc.tls import TlsSettings
+from loupe.settings import setting
+
 from services.kit.about import VERSION, version_of
 from services.kit.object_store import ObjectStoreSettings
-from services.kit.settings import setting
-from services.kit.tls import TlsSettings
 from services.work import machine
 from services.work.values import Announced
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from google.protobuf.message import Message
-
-from services.kit.errors import Aborted
+from loupe.errors import Aborted
 
 
 class LeaseLost(Aborted):

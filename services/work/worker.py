@@ -21,9 +21,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from loupe.errors import FailedPrecondition, InvalidArgument, LoupeError
+
 from services.kit import tasks
 from services.kit.backoff import Backoff
-from services.kit.errors import FailedPrecondition, InvalidArgument, LoupeError
 from services.kit.object_store import ObjectStore
 from services.kit.process import Clock
 from services.work import machine

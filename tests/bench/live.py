@@ -21,11 +21,11 @@ import httpx
 from loupe.client import AsyncLoupe
 from loupe.folders import read_folder
 from loupe.profile import Profile, load_profile
+from loupe.rpc.channel import connect
 from loupe.sample import write_sample
 from loupe.scheduler.v1 import job_service_pb2_grpc
 
 from deploy.embedded import stack
-from services.kit.grpc_client import connect
 from services.work import wire
 from services.work.job import JobInHand
 from services.work.values import Lease, Network, Report, ReportAnswer

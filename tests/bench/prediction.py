@@ -20,12 +20,12 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from loupe.image_files import decode
 from loupe.sample import DEFECTS, write_sample
 from numpy.typing import NDArray
 
 from services.evaluator.child import result_row
 from services.evaluator.measuring.predict import predict
-from services.vision.images import decode
 from services.vision.networks import build_classifier, normalise, to_input
 from services.vision.pack import PackCache
 from services.vision.preprocessing import InputSpecification, resize

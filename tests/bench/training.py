@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+from loupe.image_files import FORMAT_OF_SUFFIX, UnusableImage, inspect
 
 from services.evaluator.child import Evaluator
 from services.evaluator.measuring.metrics import measure
 from services.trainer.training.session import run
-from services.vision.images import FORMAT_OF_SUFFIX, UnusableImage, inspect
 from services.vision.pack import PackCache
 from services.vision.samples import DirectoryObjects
 

@@ -24,10 +24,9 @@ from loupe.artifact.binding import (
     check,
     load,
 )
+from loupe.image_files import decode
 from loupe.unpacking import LIBRARY, NotAPackage, unpack
 from numpy.typing import NDArray
-
-from services.vision.images import decode
 
 _WAYS = ("softmax", "feature_distance", "region")
 _RESOLUTIONS = ("", "RESOLUTION_TOO_LOW", "ASPECT_RATIO", "RESOLUTION_OFF_NOMINAL")

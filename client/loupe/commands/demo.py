@@ -19,6 +19,7 @@ from loupe.commands.session import Output, Session, local
 from loupe.commands.tasks import release_task
 from loupe.commands.train import build_task, findings, nothing_wished, what_is_trained
 from loupe.commands.watch import fail_unless_good, follow
+from loupe.errors import FailedPrecondition, NotFound
 from loupe.faults import fault_table, refuses
 from loupe.folders import FolderListing, hold_out, read_folder
 from loupe.profile import default_data_dir, load_profile
@@ -31,7 +32,6 @@ from rich.rule import Rule
 
 from deploy.embedded import stack
 from deploy.embedded.state import ProcessState, State
-from services.kit.errors import FailedPrecondition, NotFound
 
 IMAGE = "surface-classification"
 BANK = "question-bank"

@@ -15,14 +15,13 @@ import nats.errors
 import nats.js.errors
 from google.protobuf.message import DecodeError, Message
 from loupe.commands.session import Output, local
+from loupe.errors import LoupeError, Unavailable
 from loupe.events.v1 import events_pb2
 from loupe.profile import NotConfigured, load_profile
 from loupe.rendering import enum_word, json_text, message_json
 from loupe.scheduler.v1 import task_pb2
 from loupe.watching import Contact
 from nats.js import api
-
-from services.kit.errors import LoupeError, Unavailable
 
 STREAMS = ("TASKS", "LOSS", "MODELS")
 _CONNECT_S = 5.0

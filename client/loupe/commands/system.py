@@ -10,14 +10,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from loupe import names
 from loupe.client import AsyncLoupe, pages
 from loupe.commands.session import Session, remote
+from loupe.errors import LoupeError
 from loupe.rendering import enum_word, human_bytes, human_duration, local_time, message_json, table
 from loupe.scheduler.v1 import job_pb2, queue_pb2, queue_service_pb2
 from loupe.server.v1 import server_pb2, server_service_pb2
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
-
-from services.kit.errors import LoupeError
 
 _PRESENCE_STYLE = {"IDLE": "green", "BUSY": "cyan", "GONE": "red"}
 

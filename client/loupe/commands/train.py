@@ -12,14 +12,13 @@ from loupe import names
 from loupe.commands.images import whole_numbers
 from loupe.commands.session import Session, remote
 from loupe.commands.watch import fail_unless_good, follow
+from loupe.errors import AlreadyExists, InvalidArgument
 from loupe.faults import Finding, fault_table, refuses
 from loupe.language import pick
 from loupe.registry.v1 import algorithm_image_pb2
 from loupe.rendering import message_json
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 from rich.console import Group
-
-from services.kit.errors import AlreadyExists, InvalidArgument
 
 AUGMENTATIONS = ("colour", "scale", "flip", "random")
 NETWORKS = ("classification", "segmentation")

@@ -1,12 +1,12 @@
 """`loupe.evaluator.v1.ComparisonService`."""
 
+from loupe.errors import Violation
 from loupe.evaluator.v1 import comparison_pb2, comparison_service_pb2, comparison_service_pb2_grpc
 
 from services.evaluator import paging, wire
 from services.evaluator.comparing.application import Comparisons
 from services.evaluator.domain.comparison import Change, Changes, ComparedSample, Comparison
 from services.evaluator.domain.errors import FilterInvalid
-from services.kit.errors import Violation
 from services.kit.grpc_server import Service
 from services.kit.paging import size_of
 

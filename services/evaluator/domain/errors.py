@@ -1,6 +1,6 @@
 """What can be wrong with a wish about reports."""
 
-from services.kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
+from loupe.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
 
 
 class ReportNotFound(NotFound):

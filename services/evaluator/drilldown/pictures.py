@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Awaitable
 from pathlib import PurePosixPath
 
+from loupe.image_files import UnusableImage
+
 from services.evaluator.domain.errors import NoMask, PictureUnreadable
 from services.evaluator.domain.report import StoredSample
 from services.evaluator.drilldown import drawing
 from services.evaluator.drilldown.drawing import MaskFile
 from services.kit.object_store import content_key
-from services.vision.images import UnusableImage
 from services.vision.pictures import PictureStore, sample_key
 
 

@@ -2,12 +2,12 @@
 
 from uuid import UUID
 
+from loupe.errors import Violation
 from loupe.evaluator.v1 import sample_result_service_pb2 as rpc
 
 from services.evaluator import wire
 from services.evaluator.domain.errors import FilterInvalid, ReportNotFound, SampleResultNotFound
 from services.evaluator.domain.suspicion import SuspectedLabel, SuspectFilter, Suspicion
-from services.kit.errors import Violation
 
 _MAX_ORDINAL = 2**31 - 1
 

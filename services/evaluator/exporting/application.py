@@ -5,13 +5,14 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from uuid import UUID
 
+from loupe.errors import NotFound
+
 from services.evaluator.application import MeasuredReport, ReportLibrary
 from services.evaluator.domain.errors import PictureUnreadable
 from services.evaluator.domain.listing import SampleFilter, SampleOrder
 from services.evaluator.domain.report import StoredSample, Verdict
 from services.evaluator.exporting.page import Gallery, Picture, ReportPage
 from services.evaluator.exporting.table import csv_of
-from services.kit.errors import NotFound
 
 Thumbnail = Callable[[StoredSample], Awaitable[bytes]]
 """A small JPEG of a sample; NotFound or PictureUnreadable where there can be none."""

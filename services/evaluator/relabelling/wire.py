@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from uuid import UUID
 
+from loupe.errors import Violation
 from loupe.evaluator.v1 import relabel_pb2
 from loupe.evaluator.v1 import relabel_service_pb2 as rpc
 
@@ -14,7 +15,6 @@ from services.evaluator import wire
 from services.evaluator.cells import inert
 from services.evaluator.domain.errors import FilterInvalid
 from services.evaluator.relabelling.domain import Mark, MarkFilter, MarkNotFound, MarkState
-from services.kit.errors import Violation
 
 _COLUMNS = (
     "data_path",

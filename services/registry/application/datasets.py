@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from loupe.errors import AlreadyExists, InvalidArgument, NotFound
+
 from services.kit.database import Sessions
-from services.kit.errors import AlreadyExists, InvalidArgument, NotFound
 from services.kit.object_store import ObjectStore
 from services.kit.process import Clock
 from services.registry.application.collecting import ORPHAN_GRACE

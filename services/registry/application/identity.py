@@ -3,9 +3,10 @@
 from dataclasses import replace
 from datetime import datetime
 
+from loupe.errors import AlreadyExists, FailedPrecondition, Unauthenticated
+
 from services.kit.auth import Principal, Role
 from services.kit.database import Sessions
-from services.kit.errors import AlreadyExists, FailedPrecondition, Unauthenticated
 from services.kit.process import Clock
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.identity import (

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from loupe.errors import AlreadyExists
+
 from services.kit.database import Sessions
-from services.kit.errors import AlreadyExists
 from services.kit.process import Clock
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.images import (

@@ -1,7 +1,8 @@
 """Production environments and compute resources."""
 
+from loupe.errors import AlreadyExists
+
 from services.kit.database import Sessions
-from services.kit.errors import AlreadyExists
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.master_data import ComputeResource, EnvironmentInUse, ProductionEnvironment
 from services.registry.domain.paging import Page, PageRequest

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from services.kit.errors import FailedPrecondition, Violation
+from loupe.errors import FailedPrecondition, Violation
+
 from services.registry.domain.identifiers import sha256_faults, shown, text_faults
 
 MAX_CANDIDATES = 500

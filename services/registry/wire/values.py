@@ -9,8 +9,7 @@ from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.struct_pb2 import Value as StructValue
 from google.protobuf.timestamp_pb2 import Timestamp
-
-from services.kit.errors import Aborted, InvalidArgument, Violation
+from loupe.errors import Aborted, InvalidArgument, Violation
 
 M = TypeVar("M", bound=Message)
 

@@ -5,9 +5,9 @@ import logging
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
+from loupe.errors import InvalidArgument
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.errors import InvalidArgument
 from services.kit.process import timestamp
 from services.scheduler.application.admission import Admission
 from services.scheduler.application.parts import (

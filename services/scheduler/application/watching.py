@@ -3,8 +3,8 @@
 from collections.abc import AsyncGenerator
 
 import numpy as np
+from loupe.errors import InvalidArgument, OutOfRange
 
-from services.kit.errors import InvalidArgument, OutOfRange
 from services.scheduler.application.parts import Parts
 from services.scheduler.application.wishes import Wishes
 from services.scheduler.curves import Curve, LossesN, extremes_kept

@@ -3,7 +3,8 @@
 import logging
 from datetime import datetime, timedelta
 
-from services.kit.errors import LoupeError, NotFound
+from loupe.errors import LoupeError, NotFound
+
 from services.scheduler.application.parts import (
     Parts,
     announce,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.kit.errors import OutOfRange
+from loupe.errors import OutOfRange
 
 # 480 float32 are 1,920 bytes: the largest round number that PostgreSQL still keeps in the row, uncompressed.
 POINTS_PER_CHUNK = 480

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from services.kit.errors import Severity, Violation
+from loupe.errors import Severity, Violation
 
 MAX_JSON_CHARACTERS = 65_536
 MAX_CODES = 1_000

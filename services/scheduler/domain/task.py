@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.kit.errors import Aborted, FailedPrecondition, NotFound, PermissionDenied
+from loupe.errors import Aborted, FailedPrecondition, NotFound, PermissionDenied
+
 from services.scheduler.domain.amounts import NOTHING, Amounts
 from services.scheduler.domain.progress import Phase, Progress, Stage
 from services.scheduler.domain.spec import Spec

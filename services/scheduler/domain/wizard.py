@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
-from services.kit.errors import Violation
+from loupe.errors import Violation
+
 from services.scheduler.domain.params import (
     ModelParams,
     NetworkParams,

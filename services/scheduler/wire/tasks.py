@@ -3,10 +3,10 @@
 from dataclasses import asdict
 
 import numpy as np
+from loupe.errors import InvalidArgument, Violation
 from loupe.registry.v1 import model_pb2
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 
-from services.kit.errors import InvalidArgument, Violation
 from services.scheduler.curves import Curve
 from services.scheduler.domain.job import Network
 from services.scheduler.domain.listing import ListedTask, TaskFilter, TaskView

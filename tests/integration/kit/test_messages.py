@@ -13,13 +13,13 @@ from typing import Never
 import pytest
 import sqlalchemy as sa
 from google.protobuf.wrappers_pb2 import Int64Value, StringValue
+from loupe.errors import FailedPrecondition, ResourceExhausted, Unavailable
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy.embedded.servers import EmbeddedServers
 from services.kit import inbox, outbox
 from services.kit.backoff import Backoff
 from services.kit.database import Database, Signals
-from services.kit.errors import FailedPrecondition, ResourceExhausted, Unavailable
 from services.kit.messaging import Consumer, Handler, Message, Messaging
 from services.kit.outbox import Relay
 from tests.support.waiting import DEADLINE_S, eventually

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from loupe.access.v1 import access_pb2
+from loupe.errors import InvalidArgument, NotFound
 from loupe.scheduler.v1 import job_pb2, queue_pb2, queue_service_pb2, task_pb2, task_service_pb2
 from loupe.server.v1 import server_service_pb2
+from loupe.settings import load
 
 from services.kit.database import Database, Signals
-from services.kit.errors import InvalidArgument, NotFound
 from services.kit.object_store import ObjectStore
-from services.kit.settings import load
 from services.scheduler.__main__ import MIGRATIONS
 from services.scheduler.application import leases
 from services.scheduler.application.collecting import Collector

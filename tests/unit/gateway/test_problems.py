@@ -4,6 +4,8 @@ import json
 
 import grpc
 import pytest
+from loupe import errors
+from loupe.errors import InvalidArgument, LoupeError, Violation
 
 from gateway.problems import (
     KINDS,
@@ -14,8 +16,6 @@ from gateway.problems import (
     UnsupportedMediaType,
     problem_response,
 )
-from services.kit import errors
-from services.kit.errors import InvalidArgument, LoupeError, Violation
 
 MAPPING = {
     "INVALID_ARGUMENT": 400,

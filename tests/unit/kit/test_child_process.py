@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from loupe.errors import FailedPrecondition
 
-from services.kit.errors import FailedPrecondition
 from services.kit.process import ChildProcess, ParentLink
 from tests.support.interruption import try_every_point
 from tests.support.waiting import DEADLINE_S

@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from loupe.errors import Unavailable
 
 from services.kit.backoff import Backoff
 from services.kit.database import retrying_transient
-from services.kit.errors import Unavailable
 from services.kit.process import Process, timestamp
 from tests.support.waiting import DEADLINE_S
 
@@ -185,7 +185,7 @@ def test_unusable_settings_are_told_plainly() -> None:
             "-c",
             textwrap.dedent("""
             from services.kit.process import run
-            from services.kit.settings import SettingsError
+            from loupe.settings import SettingsError
             async def main(process): raise SettingsError(("LOUPE_X is not set",))
             run(main)
         """),

@@ -1,8 +1,8 @@
 """What the scheduler reads from its environment."""
 
 import pytest
+from loupe.settings import SettingsError, load
 
-from services.kit.settings import SettingsError, load
 from services.scheduler.settings import Settings
 
 ENVIRONMENT = {

@@ -14,13 +14,13 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequen
 from typing import Any, Self
 
 import grpc
+from loupe.errors import LoupeError
+from loupe.rpc.authorization import AUTHORIZATION, bearer
+from loupe.rpc.options import channel_options
+from loupe.rpc.status import from_rpc_error
 from opentelemetry import trace
 
 from services.kit import telemetry
-from services.kit.auth import AUTHORIZATION, bearer
-from services.kit.errors import LoupeError
-from services.kit.grpc_options import channel_options
-from services.kit.status import from_rpc_error
 
 DEFAULT_DEADLINE_S = 10.0
 
