@@ -8,17 +8,21 @@ import importlib
 import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import NoReturn
 
 import click
+import loupe.rpc
 from loupe.errors import DeadlineExceeded, InvalidArgument, LoupeError, Unavailable
+from loupe.extras import EVENTS, SAMPLE, STACK, Extra, MissingExtra, needs
 from loupe.failures import Refused, Unreachable
 from loupe.folders import FolderUnreadable
 from loupe.language import pick
 from loupe.names import BadName
 from loupe.profile import NotConfigured
 
-from deploy.embedded.errors import StackError, StartFailed
+_GRPC_VERBOSITY = "GRPC_VERBOSITY"
 
 # Where each command lives and what `loupe --help` says of it: importing them all to ask would cost a second.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -61,8 +65,19 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+_EXTRAS: dict[str, Extra] = {
+    "up": STACK,
+    "down": STACK,
+    "status": STACK,
+    "demo": STACK,
+    "sample": SAMPLE,
+    "events": EVENTS,
+}
+"""What a command's module needs beyond `loupe-client` itself."""
+
+
 class LazyGroup(click.Group):
-    """Imports a command's module when it is called, and tells failures as a person wants to read them."""
+    """Imports a command's module when the command runs, and reports failures as sentences."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         """All commands, in the order of the work."""
@@ -73,7 +88,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
+        with _quiet_grpc(), needs(_EXTRAS[cmd_name]) if cmd_name in _EXTRAS else nullcontext():
+            command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- as above
@@ -85,14 +101,14 @@ class LazyGroup(click.Group):
         """Run the command; a failure that somebody can act on ends with a sentence instead of a traceback."""
         try:
             return super().invoke(ctx)
-        except (LoupeError, NotConfigured, BadName, FolderUnreadable, StackError) as error:
-            _tell(error)
+        except (LoupeError, NotConfigured, BadName, FolderUnreadable, MissingExtra) as error:
+            _end(error)
 
 
 @click.group(
     cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
 )
-@click.version_option(package_name="loupe", message="%(prog)s %(version)s")
+@click.version_option(package_name="loupe-client", message="%(prog)s %(version)s")
 def loupe() -> None:
     """Loupe, a model library for defect classification: from images to a released, tested model version.
 
@@ -110,19 +126,21 @@ def loupe() -> None:
 
 
 def explain(error: LoupeError) -> str:
-    """What is told of an error: its sentence, and every fault with its field."""
+    """The sentence of an error, and a line for each of its faults, with the field."""
     violations = error.violations if isinstance(error, InvalidArgument) else ()
     if not violations:
         return error.message
-    told = [error.message] if len(violations) > 1 or not error.message.startswith(violations[0].field) else []
+    lines: list[str] = []
+    if len(violations) > 1 or not error.message.startswith(violations[0].field):
+        lines.append(error.message)
     for violation in violations:
         text = pick(violation.message, violation.message_zh)
         mark = "warning: " if violation.severity == "warning" else ""
-        told.append(f"  {violation.field}: {mark}{text} [{violation.reason}]")
-    return "\n".join(told)
+        lines.append(f"  {violation.field}: {mark}{text} [{violation.reason}]")
+    return "\n".join(lines)
 
 
-def _tell(error: Exception) -> NoReturn:
+def _end(error: Exception) -> NoReturn:
     match error:
         case Unavailable() | DeadlineExceeded():
             raise Unreachable(
@@ -132,19 +150,33 @@ def _tell(error: Exception) -> NoReturn:
             raise Refused(explain(error)) from error
         case NotConfigured():
             raise Unreachable(str(error)) from error
+        case MissingExtra():
+            raise Refused(pick(str(error), error.message_zh)) from error
         case BadName():
             raise click.UsageError(str(error)) from error
-        case StartFailed():
-            raise Refused(f"{error}\n{error.log_tail}".rstrip()) from error
         case _:
             raise Refused(str(error)) from error
 
 
+@contextmanager
+def _quiet_grpc() -> Iterator[None]:
+    """Import gRPC inside without its own lines on stderr, for example on a connection that the server ended.
+
+    What a user can act on comes as an error of the call. gRPC reads the variable when it is imported; after
+    that the variable is removed, because servers that a command starts would inherit it.
+    """
+    if _GRPC_VERBOSITY in os.environ:
+        yield
+        return
+    os.environ[_GRPC_VERBOSITY] = "NONE"
+    try:
+        yield
+    finally:
+        del os.environ[_GRPC_VERBOSITY]
+
+
 def main() -> None:
     """Run the command line; the entry point of the package."""
-    # gRPC writes lines of its own to stderr, for example about a connection that the server ended. What a
-    # user can act on comes as an error of the call. gRPC reads this variable when it is imported.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     for stream in (sys.stdout, sys.stderr):
         # Logs and sentences may hold what the terminal's encoding lacks, such as Chinese in Latin-1.
         if isinstance(stream, io.TextIOWrapper):

@@ -36,6 +36,7 @@ from loupe.exporting import export_version
 from loupe.folders import FolderListing, ImportOptions
 from loupe.importing import ImportProgress, ImportResult, SampleImport
 from loupe.profile import Profile, load_profile
+from loupe.reading import read_data
 from loupe.registry.v1 import (
     algorithm_image_service_pb2,
     algorithm_image_service_pb2_grpc,
@@ -350,8 +351,6 @@ class Loupe:
         options: ImportOptions | None = None,
     ) -> ImportResult:
         """Import a folder of `<CODE>/<image>`, or one with LabelMe, COCO or Pascal VOC annotations (D1)."""
-        from loupe.reading import read_data  # noqa: PLC0415 -- Pillow and NumPy would slow every command's start
-
         listing = read_data(Path(folder), options, kind=kind)
         return self.call(
             self.async_client.import_folder, listing, dataset=dataset, path=path, description=description

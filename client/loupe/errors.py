@@ -22,7 +22,7 @@ Services derive their own, named after the fact, with a stable reason::
 
     raise NotReleasable(f"{task} is FAILED; only a completed task can be released", task=task, state="FAILED")
 
-Standard library only: the domain imports this module and nothing else of the kit.
+Standard library only: the domain of a service imports this module and nothing else of ours.
 """
 
 import re

@@ -24,6 +24,7 @@ OTHER_PICTURES = frozenset(
 )
 """Pictures of formats that are not taken: their owners look for them in the report."""
 GROUPS_FILE = "groups.csv"
+VOC_MASK_FOLDER = "SegmentationClass"
 _MAX_GROUP_CHARACTERS = 128
 """As the registry's, which would refuse the whole batch."""
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")

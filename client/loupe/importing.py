@@ -13,11 +13,11 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 import urllib3
-from loupe.annotations.faults import Unusable
 from loupe.errors import Unavailable
 from loupe.folders import FolderListing, FoundSample, Made
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
 from loupe.text import as_utf8
+from loupe.unusable import Unusable
 from loupe.walking import LeftOut, fault_of, open_file
 
 _BATCH = 200

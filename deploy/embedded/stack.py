@@ -24,6 +24,7 @@ from deploy.embedded.logs import bound_own_log, failure, open_log
 from deploy.embedded.loupe_processes import Workers, import_path, loupe_processes
 from deploy.embedded.ports import SERVICE_PORTS
 from deploy.embedded.process import is_alive, memory_bytes, process_tree
+from deploy.embedded.programs import require_programs
 from deploy.embedded.servers import EmbeddedServers, nothing_more
 from deploy.embedded.state import ProcessState, StackState, State, read_state
 
@@ -106,6 +107,7 @@ def up(  # noqa: PLR0913 - what the command line offers, each by name
     folder = DataFolder(data_dir)
     if _is_held(folder):
         return UpResult(status=_wait_for_other(folder, timeout_s, on_event), already_running=True)
+    require_programs()
     if detach:
         daemon = _start_daemon(folder, trainers=trainers, evaluators=evaluators, services=services)
         try:

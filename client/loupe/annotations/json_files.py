@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from loupe.annotations.faults import Unusable, unreadable
 from loupe.annotations.shapes import Point
+from loupe.unusable import Unusable, unreadable
 from loupe.walking import read_file
 
 _MAX_FILE_BYTES = 2 * 2**30

@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from loupe.annotations import json_files
-from loupe.annotations.faults import Unusable, fact_of, whatever_fails
 from loupe.annotations.pictures import (
     Annotations,
     EmbeddedPicture,
@@ -24,6 +23,7 @@ from loupe.annotations.pictures import (
 )
 from loupe.annotations.shapes import Circle, Point, Polygon, Shape, Stencil, Stroke, box
 from loupe.folders import ImportOptions, Made
+from loupe.unusable import Unusable, fact_of, unusable_on_failure
 from loupe.walking import LeftOut, Walk
 from PIL import Image
 
@@ -42,7 +42,7 @@ def read_labelme(walked: Walk, options: ImportOptions) -> Annotations:
     read: set[str] = set()
     for file, name in annotation_files(walked, ".json"):
         try:
-            with whatever_fails(name):
+            with unusable_on_failure(name):
                 value = json_files.load(file, name)
                 picture = _picture(file, name, value, pictures, found)
                 told = list(_read_shapes(value, picture, name, options))

@@ -14,7 +14,6 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import numpy as np
 from loupe import mask_files
 from loupe.annotations import json_files
-from loupe.annotations.faults import Unusable, fact_of, unreadable, whatever_fails
 from loupe.annotations.shapes import Shape, area_px
 from loupe.folders import (
     IMAGE_SUFFIXES,
@@ -27,6 +26,7 @@ from loupe.folders import (
     complete,
     is_code,
 )
+from loupe.unusable import Unusable, fact_of, unreadable, unusable_on_failure
 from loupe.walking import LeftOut, Walk, open_file
 from PIL import Image
 
@@ -191,7 +191,7 @@ def assemble(walked: Walk, kind: str, found: Annotations, options: ImportOptions
     samples: dict[str, FoundSample] = {}
     for picture in found.pictures:
         try:
-            with whatever_fails(picture.annotation or picture.origin):
+            with unusable_on_failure(picture.annotation or picture.origin):
                 sample = _sample(picture, codes, options, left_out)
         except Unusable as unusable:
             left_out.append(LeftOut(picture.origin, unusable.reason, unusable.message))

@@ -15,14 +15,13 @@ import numpy as np
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from loupe.annotations import json_files
-from loupe.annotations.faults import Unusable, fact_of, unreadable, whatever_fails
 from loupe.annotations.pictures import Annotations, Picture, Pictures, Region, annotation_files, unannotated
 from loupe.annotations.shapes import IndexedPixels, box
-from loupe.folders import ImportOptions
+from loupe.folders import VOC_MASK_FOLDER, ImportOptions
+from loupe.unusable import Unusable, fact_of, unreadable, unusable_on_failure
 from loupe.walking import LeftOut, Walk, open_file, read_file
 from PIL import Image
 
-SEGMENTATION = "SegmentationClass"
 _OTHER_IMAGES = frozenset({"segmentationclass", "segmentationobject", "segmentationclasspng"})
 _VOID = 255
 _MAX_XML_BYTES = 16 * 2**20
@@ -39,7 +38,7 @@ def read_voc(walked: Walk, _options: ImportOptions) -> Annotations:
     read: set[str] = set()
     for file, name in annotation_files(walked, ".xml"):
         try:
-            with whatever_fails(name):
+            with unusable_on_failure(name):
                 root = load_xml(file, name)
                 picture = _picture(name, root, pictures, by_origin)
                 told = list(_read_objects(root, picture, name))
@@ -158,7 +157,7 @@ def _add_segmentations(walked: Walk, by_origin: dict[str, Picture], read: set[st
     for origin, picture in by_origin.items():
         stems.setdefault(PurePosixPath(origin).stem, []).append(picture)
     for directory in sorted(map(PurePosixPath, walked.folders)):
-        if directory.name != SEGMENTATION:
+        if directory.name != VOC_MASK_FOLDER:
             continue
         try:
             classes = _classes(walked, directory)

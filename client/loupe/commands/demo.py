@@ -16,11 +16,12 @@ from loupe.commands.access import first_log_in
 from loupe.commands.data import import_listing, import_summary
 from loupe.commands.export import save_package
 from loupe.commands.session import Output, Session, local
+from loupe.commands.stack import refuse_on_stack_error
 from loupe.commands.tasks import release_task
 from loupe.commands.train import build_task, findings, nothing_wished, what_is_trained
 from loupe.commands.watch import fail_unless_good, follow
 from loupe.errors import FailedPrecondition, NotFound
-from loupe.faults import fault_table, refuses
+from loupe.findings import findings_table, refuses
 from loupe.folders import FolderListing, hold_out, read_folder
 from loupe.profile import default_data_dir, load_profile
 from loupe.registry.v1 import master_data_service_pb2, model_pb2, model_service_pb2
@@ -87,7 +88,8 @@ def demo(
     story = _Story(out, time.monotonic())
     root = (data_dir or default_data_dir()).expanduser().resolve()
     story.next("start the stack")
-    result = stack.up(root, detach=True, on_event=lambda process: _tell(out, process))
+    with refuse_on_stack_error():
+        result = stack.up(root, detach=True, on_event=lambda process: _tell(out, process))
     out.say("it runs already" if result.already_running else "everything is ready")
     story.next("images")
     if folder is None:
@@ -248,7 +250,7 @@ async def _submit(
             indent=2,
         )
     if warnings := [finding for finding in await findings(session, task) if not refuses(finding)]:
-        session.out.tell(fault_table(warnings))
+        session.out.tell(findings_table(warnings))
     return await session.client.submit(task)
 
 

@@ -14,6 +14,7 @@ from loupe import names
 from loupe.commands.session import Session, remote
 from loupe.commands.watch import fail_unless_good, follow
 from loupe.exporting import Exported, export_version
+from loupe.extras import COMPARISON, MissingExtra
 from loupe.failures import Refused
 from loupe.registry.v1 import model_pb2, model_service_pb2
 from loupe.rendering import facts, human_bytes, is_for_people, message_json
@@ -117,8 +118,9 @@ async def verify(session: Session, package: Path, images: tuple[Path, ...], agai
     Example:
       loupe verify panel-adc-v3.01.zip /tmp/panels
     """
-    if importlib.util.find_spec("torch") is None:
-        raise Refused("the released version is a torch model: pip install 'loupe[train]' to compare with it")
+    for package_name in ("torch", "services"):
+        if importlib.util.find_spec(package_name) is None:
+            raise MissingExtra(COMPARISON, package_name)
     files = sorted(_files(images))
     if not files:
         raise Refused(f"there is no image in {', '.join(map(str, images))}")

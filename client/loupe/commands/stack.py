@@ -1,5 +1,7 @@
 """`loupe up`, `down` and `status`: the embedded stack."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,14 +10,27 @@ import click
 from loupe.client import Loupe
 from loupe.commands.access import first_log_in
 from loupe.commands.session import Output, local
-from loupe.failures import Unreachable
+from loupe.failures import Refused, Unreachable
 from loupe.profile import default_data_dir
 from loupe.rendering import facts, human_bytes, human_duration, table
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from deploy.embedded import stack
+from deploy.embedded.errors import StackError, StartFailed
 from deploy.embedded.state import ProcessState, State
+
+
+@contextmanager
+def refuse_on_stack_error() -> Iterator[None]:
+    """Refused for everything that the embedded stack refuses or fails to do."""
+    try:
+        yield
+    except StartFailed as error:
+        raise Refused(f"{error}\n{error.log_tail}".rstrip()) from error
+    except StackError as error:
+        raise Refused(str(error)) from error
+
 
 _STATE_STYLE = {
     State.READY: "green",
@@ -36,6 +51,7 @@ _STATE_STYLE = {
     "--evaluators", default=1, show_default=True, type=click.IntRange(0, 64), help="Evaluator workers."
 )
 @local
+@refuse_on_stack_error()
 def up(out: Output, data_dir: Path | None, *, detach: bool, trainers: int, evaluators: int) -> None:
     """Start PostgreSQL, NATS, S3 and all services on 127.0.0.1, with everything they keep in one folder.
 
@@ -72,6 +88,7 @@ def up(out: Output, data_dir: Path | None, *, detach: bool, trainers: int, evalu
 
 @click.command(short_help="Stop the embedded stack.")
 @local
+@refuse_on_stack_error()
 def down(out: Output, data_dir: Path | None) -> None:
     """Stop the stack of a data folder. What it keeps stays; a stack that does not run is no error."""
     folder = data_dir or default_data_dir()
@@ -82,6 +99,7 @@ def down(out: Output, data_dir: Path | None) -> None:
 
 @click.command(short_help="Show what runs, where, and how it is.")
 @local
+@refuse_on_stack_error()
 def status(out: Output, data_dir: Path | None) -> None:
     """Show the stack of a data folder, process by process. Exit code 3 if it does not run."""
     folder = data_dir or default_data_dir()

@@ -13,7 +13,7 @@ from loupe.commands.images import whole_numbers
 from loupe.commands.session import Session, remote
 from loupe.commands.watch import fail_unless_good, follow
 from loupe.errors import AlreadyExists, InvalidArgument
-from loupe.faults import Finding, fault_table, refuses
+from loupe.findings import Finding, findings_table, refuses
 from loupe.language import pick
 from loupe.registry.v1 import algorithm_image_pb2
 from loupe.rendering import message_json
@@ -173,7 +173,7 @@ async def train(
         if any(refuses(finding) for finding in found):
             _refuse(session, found)
         valid = pick("valid", "校验通过")
-        session.out.answer(_as_json(found), Group(fault_table(found), valid) if found else valid)
+        session.out.answer(_as_json(found), Group(findings_table(found), valid) if found else valid)
         return
     created = await submitted(session, task, request_id)
     if not watch:
@@ -211,7 +211,7 @@ async def submitted(session: Session, task: task_pb2.Task, request_id: str) -> t
             _refuse(session, found)
         raise
     if warnings := [finding for finding in found if not refuses(finding)]:
-        session.out.tell(fault_table(warnings))
+        session.out.tell(findings_table(warnings))
     return created
 
 
@@ -228,7 +228,7 @@ def _refuse(session: Session, found: Sequence[Finding]) -> NoReturn:
     if session.out.as_json:
         session.out.answer(_as_json(found), "")
     else:
-        session.out.tell(fault_table(found))
+        session.out.tell(findings_table(found))
     count = sum(refuses(finding) for finding in found)
     session.out.fail(pick(f"{count} fault(s); nothing was submitted", f"共 {count} 处问题，任务未提交"))
 

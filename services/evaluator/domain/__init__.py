@@ -1,1 +1,1 @@
-"""Reports as values: standard library and kit.errors only."""
+"""Reports as values: standard library and loupe.errors only."""

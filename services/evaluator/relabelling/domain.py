@@ -1,4 +1,4 @@
-"""Marks of wrong labels as values (P6): standard library and kit.errors only."""
+"""Marks of wrong labels as values (P6): standard library and loupe.errors only."""
 
 import enum
 import re

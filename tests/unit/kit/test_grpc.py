@@ -401,7 +401,7 @@ async def test_a_trace_goes_through_a_call(
     """One trace id from the user's command to the last service behind it."""
     provider = TracerProvider()
     tracer = provider.get_tracer("kit")
-    monkeypatch.setattr("loupe.rpc.channel._tracer", tracer)
+    monkeypatch.setattr("loupe.rpc.tracing._tracer", tracer)
     monkeypatch.setattr("services.kit.grpc_server._tracer", tracer)
     seen: list[int] = []
 
