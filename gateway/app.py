@@ -281,10 +281,10 @@ async def _no_such_page(request: Request, error: Exception) -> Response:
         raise error
     if error.status_code == 405:
         allowed: Iterable[str] = (error.headers or {}).get("Allow", "GET").split(", ")
-        told = MethodNotAllowed(
+        refusal = MethodNotAllowed(
             f"{request.url.path} does not answer {request.method}", tuple(sorted(allowed))
         )
-        return problem_response(told)
+        return problem_response(refusal)
     return problem_response(
         UnknownRoute(f"nothing answers at {request.url.path[:200]}; /docs lists what there is")
     )

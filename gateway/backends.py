@@ -76,7 +76,7 @@ class Backends:
         return tuple(self._channels)
 
     async def answer(self, operation: Operation, request: Message, metadata: Metadata) -> Message:
-        """The answer of a unary call, or the LoupeError that the service told."""
+        """The answer of a unary call, or the LoupeError that the service sent."""
         answered: Message = await self._callable(operation, request)(
             request, timeout=self._deadline_s, metadata=metadata
         )

@@ -111,8 +111,8 @@ class EventFraming:
         # CANCELLED has no class of its own; it is how a stream ends when its server stops at once.
         if error is None or error.transient or error.reason == "CANCELLED":
             return b""
-        told = json.dumps(problem(error), ensure_ascii=False, separators=(",", ":"))
-        return frame("problem", told.encode()) + self.closing
+        payload = json.dumps(problem(error), ensure_ascii=False, separators=(",", ":"))
+        return frame("problem", payload.encode()) + self.closing
 
 
 class FileFraming:

@@ -1,7 +1,7 @@
-"""The proto3 JSON mapping, with every fault of a document told at once and where it is.
+"""The proto3 JSON mapping, with all faults of a document at once, each with its place.
 
 Reading and writing are protobuf's own; when it refuses a document, a second look finds all the faults and not
-only the first. Field paths are told in the contract's names, as the services tell theirs:
+only the first. Field paths use the contract's names, as those of the services do:
 `task.training.model_name`.
 """
 
@@ -221,8 +221,8 @@ def _wrong(path: str, value: object, expected: str, expected_zh: str) -> Violati
 
 
 def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
+    head, *tail = name.split("_")
+    return head + "".join(word.capitalize() for word in tail)
 
 
 def _deeper_than(levels: int, document: object) -> bool:

@@ -8,8 +8,7 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import NoReturn
 
 import click
@@ -21,8 +20,7 @@ from loupe.folders import FolderUnreadable
 from loupe.language import pick
 from loupe.names import BadName
 from loupe.profile import NotConfigured
-
-_GRPC_VERBOSITY = "GRPC_VERBOSITY"
+from loupe.rpc import quiet_grpc
 
 # Where each command lives and what `loupe --help` says of it: importing them all to ask would cost a second.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -88,7 +86,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        with _quiet_grpc(), needs(_EXTRAS[cmd_name]) if cmd_name in _EXTRAS else nullcontext():
+        with quiet_grpc(), needs(_EXTRAS[cmd_name]) if cmd_name in _EXTRAS else nullcontext():
             command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
@@ -156,23 +154,6 @@ def _end(error: Exception) -> NoReturn:
             raise click.UsageError(str(error)) from error
         case _:
             raise Refused(str(error)) from error
-
-
-@contextmanager
-def _quiet_grpc() -> Iterator[None]:
-    """Import gRPC inside without its own lines on stderr, for example on a connection that the server ended.
-
-    What a user can act on comes as an error of the call. gRPC reads the variable when it is imported; after
-    that the variable is removed, because servers that a command starts would inherit it.
-    """
-    if _GRPC_VERBOSITY in os.environ:
-        yield
-        return
-    os.environ[_GRPC_VERBOSITY] = "NONE"
-    try:
-        yield
-    finally:
-        del os.environ[_GRPC_VERBOSITY]
 
 
 def main() -> None:

@@ -115,7 +115,7 @@ class AsyncLoupe:
         await self.close()
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the channels."""
         await asyncio.gather(self._registry.close(), self._scheduler.close(), self._evaluator.close())
 
     async def import_folder(
@@ -224,10 +224,14 @@ class AsyncLoupe:
         return report
 
     async def compare(self, base: str, candidate: str) -> comparison_pb2.Comparison:
-        """What became of the samples of two reports, each named as for `find_report` (P2)."""
-        first, second = await asyncio.gather(self.find_report(base), self.find_report(candidate))
+        """Compare two reports sample by sample, each named as for `find_report` (P2)."""
+        base_report, candidate_report = await asyncio.gather(
+            self.find_report(base), self.find_report(candidate)
+        )
         compared: comparison_pb2.Comparison = await self.comparisons.CompareReports(
-            comparison_service_pb2.CompareReportsRequest(base=first.name, candidate=second.name)
+            comparison_service_pb2.CompareReportsRequest(
+                base=base_report.name, candidate=candidate_report.name
+            )
         )
         return compared
 
@@ -321,7 +325,7 @@ class Loupe:
         self.close()
 
     def close(self) -> None:
-        """Hang up and end the thread."""
+        """Close the channels and end the thread."""
         if self._loop.is_closed():
             return
         self.call(self.async_client.close)
@@ -329,14 +333,14 @@ class Loupe:
         self._thread.join()
         self._loop.close()
 
-    def call(self, asked: Callable[P, Awaitable[T]], *arguments: P.args, **options: P.kwargs) -> T:
-        """The answer of anything `async_client` can be asked, such as `client.call(stub.GetTask, request)`.
+    def call(self, method: Callable[P, Awaitable[T]], *arguments: P.args, **options: P.kwargs) -> T:
+        """Run a coroutine function on the client's loop, such as `client.call(stub.GetTask, request)`.
 
-        The call itself is made on the client's own loop: a stub finds no other in this thread.
+        The function is called there too: a stub needs the running loop, and this thread has none.
         """
 
         async def answer() -> T:
-            return await asked(*arguments, **options)
+            return await method(*arguments, **options)
 
         return asyncio.run_coroutine_threadsafe(answer(), self._loop).result()
 
@@ -486,7 +490,7 @@ class Loupe:
         return self.call(self.async_client.find_report, of)
 
     def compare(self, base: str, candidate: str) -> comparison_pb2.Comparison:
-        """What became of the samples of two reports, each of a task, of `MODEL@VERSION`, or by its name."""
+        """Compare two reports sample by sample, each of a task, of `MODEL@VERSION`, or by its name."""
         return self.call(self.async_client.compare, base, candidate)
 
     def models(self) -> list[model_pb2.Model]:

@@ -85,7 +85,7 @@ class LoupeError(Exception):
 
 
 class InvalidArgument(LoupeError):
-    """The request is wrong whatever the state of the system. All its faults are told together."""
+    """The request is wrong whatever the state of the system. It carries all its faults."""
 
     reason = "INVALID_ARGUMENT"
     status = "INVALID_ARGUMENT"
@@ -104,10 +104,12 @@ class InvalidArgument(LoupeError):
 
     @classmethod
     def of(cls, *violations: Violation) -> Self:
-        """The error that tells these faults, with a message made of the errors among them."""
-        told = [f"{v.field}: {v.message}" for v in violations if v.severity == "error"] or ["invalid request"]
-        more = f" (and {len(told) - 3} more)" if len(told) > 3 else ""
-        return cls("; ".join(told[:3]) + more, violations=violations)
+        """The error with these faults; its message joins the first three errors among them."""
+        sentences = [f"{v.field}: {v.message}" for v in violations if v.severity == "error"] or [
+            "invalid request"
+        ]
+        more = f" (and {len(sentences) - 3} more)" if len(sentences) > 3 else ""
+        return cls("; ".join(sentences[:3]) + more, violations=violations)
 
 
 class OutOfRange(LoupeError):

@@ -117,7 +117,7 @@ class FolderListing:
 
     @property
     def ungrouped(self) -> int:
-        """Samples without a group although groups are told."""
+        """Samples without a group, where the folder names groups."""
         return sum(not sample.group for sample in self.samples) if self.group_column else 0
 
 
@@ -162,8 +162,10 @@ def list_codes(walked: Walk, options: ImportOptions) -> FolderListing:
     samples_by_file: dict[str, FoundSample] = {}
     for sample in found:
         if sample.file in samples_by_file:
-            told = f"{samples_by_file[sample.file].origin} is imported as {sample.file} already; rename one"
-            left_out.append(LeftOut(sample.origin, "NAME_TAKEN", told))
+            message = (
+                f"{samples_by_file[sample.file].origin} is imported as {sample.file} already; rename one"
+            )
+            left_out.append(LeftOut(sample.origin, "NAME_TAKEN", message))
         else:
             samples_by_file[sample.file] = sample
     if options.mask_codes:
@@ -206,8 +208,8 @@ def complete(
 def _not_used(name: str) -> LeftOut:
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in OTHER_PICTURES:
-        told = f"{suffix[1:].upper()} is not taken; save it as PNG"
-        return LeftOut(name, "OTHER_FORMAT", told)
+        message = f"{suffix[1:].upper()} is not taken; save it as PNG"
+        return LeftOut(name, "OTHER_FORMAT", message)
     if suffix in IMAGE_SUFFIXES:
         return LeftOut(name, "NOT_A_SAMPLE", "a picture in a folder that holds none of samples")
     return LeftOut(name, "NOT_AN_IMAGE", f"not one of {', '.join(sorted(IMAGE_SUFFIXES))}")
@@ -276,7 +278,7 @@ def hold_out(listing: FolderListing, share: float) -> tuple[FolderListing, Folde
     order = sorted(groups, key=lambda key: hashlib.sha256(key.encode()).digest())
     total = listing.images_per_code
     left = dict(total)
-    groups_left = Counter(code for its in groups.values() for code in {sample.code for sample in its})
+    groups_left = Counter(code for samples in groups.values() for code in {sample.code for sample in samples})
     held: set[str] = set()
     for key in order:
         codes = {sample.code for sample in groups[key]}

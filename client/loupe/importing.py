@@ -283,8 +283,8 @@ class SampleImport:
             ),
             timeout=_ADD_TIMEOUT_S,
         )
-        told = [_set_aside(item.sample, fault) for item, fault in faults if fault is not None]
-        return [*answer.outcomes, *told]
+        set_aside = [_set_aside(item.sample, fault) for item, fault in faults if fault is not None]
+        return [*answer.outcomes, *set_aside]
 
     def _put(self, contents: Sequence[_Content], url: str) -> int:
         """Upload what several files may hold; Unusable if none of them holds it any more."""
@@ -329,8 +329,8 @@ def _not_a_mask(sample: FoundSample, why: str) -> LeftOut:
     """The report's line on a file that looked like the mask of a sample."""
     picture = PurePosixPath(sample.origin or sample.file)
     name = as_utf8(sample.mask.name) if isinstance(sample.mask, Path) else "the mask"
-    told = f"{why}. {picture.name} is taken without it; rename {name} if it is a picture"
-    return LeftOut(str(picture.with_name(name)), "BAD_MASK", told)
+    message = f"{why}. {picture.name} is taken without it; rename {name} if it is a picture"
+    return LeftOut(str(picture.with_name(name)), "BAD_MASK", message)
 
 
 def _hash(sample: FoundSample) -> _Hashed | dataset_pb2.SampleOutcome:

@@ -55,15 +55,15 @@ async def candidate(client: "AsyncLoupe", package: Path, against: str | None, fo
         return Candidate(contents.folder, version, is_on_record=True, is_released_file=True)
     recorded = await _downloaded(link, folder)
     unlike = [name for name in contents.files if contents.files[name] != recorded.files[name]]
-    told = [
+    differences = [
         f"{name} has SHA-256 {contents.files[name]}, the registry's {recorded.files[name]}"
         for name in unlike
         if name != CONFIG
     ]
-    if told:
+    if differences:
         raise Refused(
             f"{package} is not the package of {names.short(version.name)}; nothing of it was run:\n"
-            + "\n".join(told)
+            + "\n".join(differences)
         )
     return Candidate(contents.folder, version, is_on_record=True, changed=tuple(unlike))
 

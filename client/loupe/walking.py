@@ -113,9 +113,9 @@ def fault_of(error: OSError) -> tuple[str, str]:
             "VANISHED",
             "it was there when the folder was listed and is gone; import again if it comes back",
         )
-    told = error.strerror or type(error).__name__
+    fact = error.strerror or type(error).__name__
     remedy = "; mend its permissions" if isinstance(error, PermissionError) else ""
-    return "UNREADABLE", f"it cannot be read: {told}{remedy}"
+    return "UNREADABLE", f"it cannot be read: {fact}{remedy}"
 
 
 def _is_hidden(name: str) -> bool:
@@ -162,8 +162,8 @@ def _link_fault(path: Path, root: Path) -> tuple[str, str] | None:
             raise
         return "LINK_LOOP", "a link that leads back to itself; remove it"
     if not Path(os.path.realpath(path)).is_relative_to(root):
-        told = f"a link to {target}, outside of the folder; only what lies in it is read: put it there"
-        return "OUTSIDE_FOLDER", told
+        message = f"a link to {target}, outside of the folder; only what lies in it is read: put it there"
+        return "OUTSIDE_FOLDER", message
     if stat.S_ISDIR(mode):
         return "LINK_TO_FOLDER", f"a link to the folder {target}, which is read at its own place"
     return None if stat.S_ISREG(mode) else ("NOT_A_FILE", f"a link to {target}, which is no regular file")

@@ -1,4 +1,4 @@
-"""Loupe's own processes on top of the three servers: what each is called, needs and is told."""
+"""Loupe's own processes on top of the three servers: their names, dependencies and settings."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ from deploy.embedded.servers import Plan
 from services.work import machine
 
 # What the stack decides for each process; a value in the user's shell is meant for something else.
-_DECIDED_HERE = (
+_SET_BY_STACK = (
     *(
         "LOUPE_DATABASE_URL",
         "LOUPE_NATS_URL",
@@ -68,7 +68,7 @@ def loupe_processes(plan: Plan, *, workers: Workers) -> Sequence[ProcessSpec]:
 
 
 def _settings(plan: Plan) -> dict[str, str]:
-    """What every process is told."""
+    """Settings of every process."""
     ports = plan.ports
     return {
         "LOUPE_NATS_URL": plan.nats.url,
@@ -115,7 +115,12 @@ def _worker(
             _python,
             plan,
             module,
-            {**settings, **_announced(), "LOUPE_WORKER": name, "LOUPE_CACHE_DIR": str(plan.folder.cache)},
+            {
+                **settings,
+                **_worker_capacity(),
+                "LOUPE_WORKER": name,
+                "LOUPE_CACHE_DIR": str(plan.folder.cache),
+            },
         ),
         after=after,
         # Long enough for its child to write a checkpoint, and for that to be stored.
@@ -125,7 +130,7 @@ def _worker(
 
 def _python(plan: Plan, module: str, settings: Mapping[str, str]) -> Launch:
     plan.folder.cache.mkdir(mode=0o700, exist_ok=True)
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_DECIDED_HERE)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_SET_BY_STACK)}
     return Launch(
         command=(sys.executable, "-m", module),
         # The user's environment first: log level, lease, compute resource and OpenTelemetry are set there.
@@ -134,10 +139,10 @@ def _python(plan: Plan, module: str, settings: Mapping[str, str]) -> Launch:
     )
 
 
-def _announced() -> dict[str, str]:
-    """What a worker says that it has: at least one task's part of the resource that a new installation has.
+def _worker_capacity() -> dict[str, str]:
+    """The capacity that a worker announces: at least what one task of a new installation's resource takes.
 
-    Whoever tries the stack on a smaller machine is better served by a slow training than by one that waits.
+    On a smaller machine a training is then slow, instead of waiting for ever.
     """
     return {
         "LOUPE_CPUS": os.environ.get("LOUPE_CPUS") or str(max(2, machine.cpus())),

@@ -59,7 +59,7 @@ class ProcessSpec:
     settle_s: float = 1.0
     """Long enough to meet a missing module or setting."""
     address: str | None = None
-    """host:port where it listens, if others are told."""
+    """host:port where it listens, if other processes need it."""
     after: tuple[str, ...] = ()
     """Names of the processes that must have been ready once before this one starts the first time."""
     stop_signal: signal.Signals = signal.SIGTERM

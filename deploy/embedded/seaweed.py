@@ -104,37 +104,13 @@ class Seaweed:
         owner = sockets.lstat()
         if not stat.S_ISDIR(owner.st_mode) or owner.st_uid != os.geteuid():
             raise ServerUnusable(f"{sockets} belongs to somebody else; remove it or set TMPDIR")
-        keys, ports = self._credentials, self._ports
-        options = {
-            "dir": data,
-            "ip": HOST,
-            "ip.bind": HOST,
-            "master.telemetry": "false",
-            # With the state of its last life a master may hold back every write for 15 s, until volumes
-            # that were never away have been told again. The only volume server tells at once.
-            "master.resumeState": "false",
-            "webdav": "false",
-            "disableHttp": "true",
-            "admin.ui": "false",
-            "s3.port": ports["s3"],
-            "master.port": ports["master"],
-            "filer.port": ports["filer"],
-            "volume.port": ports["volume"],
-            "admin.port": ports["admin"],
-            "s3.port.iceberg": 0,
-            "s3.port.lance": 0,
-            "s3.iam": "false",
-            "s3.autoCreateBucket": "false",
-            "s3.allowDeleteBucketNotEmpty": "false",
-            "filer.localSocket": sockets / _SOCKETS[0],
-            "s3.localSocket": sockets / _SOCKETS[1],
-        }
+        keys = self._credentials
         return Launch(
             command=(
                 program(SEAWEED),
                 "-logtostderr=true",
                 "mini",
-                *(f"-{name}={value}" for name, value in options.items()),
+                *(f"-{name}={value}" for name, value in self._options(data, sockets).items()),
             ),
             environment={
                 "PATH": os.defpath,
@@ -154,6 +130,34 @@ class Seaweed:
             },
             working_directory=self._folder,
         )
+
+    def _options(self, data: Path, sockets: Path) -> dict[str, object]:
+        """The options of `weed mini`."""
+        ports = self._ports
+        return {
+            "dir": data,
+            "ip": HOST,
+            "ip.bind": HOST,
+            "master.telemetry": "false",
+            # With the state of its last life a master may hold back every write for 15 s, until volumes
+            # that were never away have been reported again. The only volume server reports at once.
+            "master.resumeState": "false",
+            "webdav": "false",
+            "disableHttp": "true",
+            "admin.ui": "false",
+            "s3.port": ports["s3"],
+            "master.port": ports["master"],
+            "filer.port": ports["filer"],
+            "volume.port": ports["volume"],
+            "admin.port": ports["admin"],
+            "s3.port.iceberg": 0,
+            "s3.port.lance": 0,
+            "s3.iam": "false",
+            "s3.autoCreateBucket": "false",
+            "s3.allowDeleteBucketNotEmpty": "false",
+            "filer.localSocket": sockets / _SOCKETS[0],
+            "s3.localSocket": sockets / _SOCKETS[1],
+        }
 
     async def is_ready(self) -> bool:
         """Whether it stores an object; makes the bucket on the way."""
@@ -202,7 +206,7 @@ class Seaweed:
         for name in _SOCKETS:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
                 (folder / name).unlink()
-        # What others put there stays, and is told by `prepare`.
+        # What others put there stays, and `prepare` refuses it.
         with contextlib.suppress(OSError):
             folder.rmdir()
 

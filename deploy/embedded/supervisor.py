@@ -167,7 +167,7 @@ class Supervisor:
             await self._end(child, exited, spec.stop_signal, 0.0 if self._kill else spec.stop_timeout_s)
         healthy_s = 0.0 if ready_since is None else time.monotonic() - ready_since
         status = await exited
-        # Before its end is told: whoever hears of it reads there why.
+        # Before its end is reported: the reader of that report looks there for the reason.
         await asyncio.to_thread(supervised.log.settle)
         if spec.clear is not None:
             try:

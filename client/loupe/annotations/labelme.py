@@ -45,15 +45,15 @@ def read_labelme(walked: Walk, options: ImportOptions) -> Annotations:
             with unusable_on_failure(name):
                 value = json_files.load(file, name)
                 picture = _picture(file, name, value, pictures, found)
-                told = list(_read_shapes(value, picture, name, options))
+                faults = list(_read_shapes(value, picture, name, options))
         except Unusable as unusable:
             left_out.append(LeftOut(name, unusable.reason, unusable.message))
             unread[PurePosixPath(name).stem] = name
         else:
             read.add(name)
-            picture.faulty = len(told)
+            picture.faulty = len(faults)
             found[picture.origin] = picture
-            left_out += [LeftOut(picture.origin, one.reason, one.message) for one in told]
+            left_out += [LeftOut(picture.origin, one.reason, one.message) for one in faults]
     for origin, path in pictures:
         found.setdefault(origin, unannotated(origin, path, unread.get(PurePosixPath(origin).stem)))
     return Annotations(list(found.values()), left_out, read)

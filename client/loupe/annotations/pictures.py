@@ -198,8 +198,8 @@ def assemble(walked: Walk, kind: str, found: Annotations, options: ImportOptions
             continue
         taken = samples.setdefault(sample.file, sample)
         if taken is not sample:
-            told = f"{taken.origin} is imported as {sample.file} already; rename one of the two"
-            left_out.append(LeftOut(picture.origin, "NAME_TAKEN", told))
+            message = f"{taken.origin} is imported as {sample.file} already; rename one of the two"
+            left_out.append(LeftOut(picture.origin, "NAME_TAKEN", message))
     listing = FolderListing(
         folder=walked.folder,
         samples=tuple(samples.values()),
@@ -217,13 +217,13 @@ def _codes_of(pictures: Iterable[Picture], options: ImportOptions) -> dict[str, 
     bad = [label for label, code in codes.items() if code and not is_code(code)]
     bad += [label for label in codes if not label and label not in options.code_of_label]
     if bad:
-        told = "".join(
+        suggestions = "".join(
             f'\n  {label!r} ({counts[label]} times): --map "{label}={_suggested(label)}"'
             for label in sorted(bad)
         )
         raise FolderUnreadable(
             f"{len(bad)} label(s) are no defect codes; a code is 1 to 32 of A-Z a-z 0-9 _ - (W3). Say "
-            f"what they mean, or leave them out with nothing behind the =:{told}"
+            f"what they mean, or leave them out with nothing behind the =:{suggestions}"
         )
     unused = sorted(set(options.code_of_label) - set(counts))
     if unused:
@@ -252,8 +252,8 @@ def _sample(
             lost = f"{others} are in the mask only"
         else:
             lost = f"{others} are not taken; --mask-codes {','.join(sorted(by_code))} keeps them in the mask"
-        told = f"a sample has one code, that of the largest area: {code} ({areas[code]:,} px); {lost}"
-        left_out.append(LeftOut(picture.origin, "OTHER_CODES", told))
+        message = f"a sample has one code, that of the largest area: {code} ({areas[code]:,} px); {lost}"
+        left_out.append(LeftOut(picture.origin, "OTHER_CODES", message))
     if options.mask_codes:
         values = {code: options.mask_codes.index(code) + 1 for code in by_code}
         layers = [(shape, values[one]) for one, shapes in by_code.items() for shape in shapes]
@@ -313,8 +313,8 @@ def _regions_by_code(
             reasons["CLIPPED"] += beyond > _CLIP_TOLERANCE_PX
             by_code[code].append(shape)
     for reason, count in (+reasons).items():
-        told = f"{count} of {len(picture.regions)} region(s) of {picture.annotation} {_PARTS[reason]}"
-        left_out.append(LeftOut(picture.origin, reason, told.format(width=width, height=height)))
+        message = f"{count} of {len(picture.regions)} region(s) of {picture.annotation} {_PARTS[reason]}"
+        left_out.append(LeftOut(picture.origin, reason, message.format(width=width, height=height)))
     return dict(by_code)
 
 
@@ -363,12 +363,12 @@ def _header(picture: Picture) -> tuple[int, int, str]:
     return width, height, _SUFFIX_OF_FORMAT[kind] if embedded else suffix
 
 
-def _other_size(picture: Picture, told: tuple[int, int] | None, size: tuple[int, int]) -> Unusable:
-    stated = f"{told[0]}×{told[1]}" if told else "?"
-    turned = " (turned by a quarter)" if told == size[::-1] else ""
+def _other_size(picture: Picture, stated_size: tuple[int, int] | None, size: tuple[int, int]) -> Unusable:
+    stated_text = f"{stated_size[0]}×{stated_size[1]}" if stated_size else "?"
+    turned = " (turned by a quarter)" if stated_size == size[::-1] else ""
     return Unusable(
         "SIZE_DIFFERS",
-        f"{picture.annotation} is for a picture of {stated}, this one is {size[0]}×{size[1]}{turned}; "
+        f"{picture.annotation} is for a picture of {stated_text}, this one is {size[0]}×{size[1]}{turned}; "
         "annotate this one, or put back the one that was annotated",
     )
 

@@ -118,7 +118,7 @@ class Artifact:
         if not self._handle:
             raise ArtifactError("CSOT_INVALID_ARGUMENT", "the artifact is closed")
         pixels = [_pixels(image) for image in images]
-        count, its = len(pixels), self.description
+        count, description = len(pixels), self.description
         raw_images = (RawImage * count)(
             *(
                 RawImage(
@@ -132,8 +132,8 @@ class Artifact:
             )
         )
         raw = (RawPrediction * count)()
-        scores_NC = np.zeros((count, len(its.codes)), np.float32)
-        masks_NHW = np.zeros((count, *its.mask_size), np.uint8) if its.mask_size else None
+        scores_NC = np.zeros((count, len(description.codes)), np.float32)
+        masks_NHW = np.zeros((count, *description.mask_size), np.uint8) if description.mask_size else None
         buffers = Buffers(
             c.sizeof(Buffers),
             scores_NC.ctypes.data,
@@ -147,9 +147,9 @@ class Artifact:
         )
         return [
             Prediction(
-                code=None if raw[i].status == NONCONFORMING else its.codes[raw[i].code],
+                code=None if raw[i].status == NONCONFORMING else description.codes[raw[i].code],
                 confidence=raw[i].confidence,
-                scores=dict(zip(its.codes, scores_NC[i].tolist(), strict=True)),
+                scores=dict(zip(description.codes, scores_NC[i].tolist(), strict=True)),
                 way=_WAYS[raw[i].way],
                 to_human=bool(raw[i].to_human),
                 resolution=_RESOLUTIONS[raw[i].resolution],

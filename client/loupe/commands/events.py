@@ -58,7 +58,7 @@ class Event:
     def line(self) -> str:
         """One line for a person."""
         stamp = self.time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        return f"{stamp} {self.stream}#{self.sequence} {self.subject}: {_told(self.payload)}"
+        return f"{stamp} {self.stream}#{self.sequence} {self.subject}: {_described(self.payload)}"
 
 
 @click.command(short_help="Show what happened, from NATS JetStream.")
@@ -120,11 +120,11 @@ async def _show(  # noqa: PLR0913 -- as above
         # The streams were read one after another.
         found.sort(key=lambda event: event.time)
         found = found[:limit]
-        told = "\n".join(event.line() for event in found) or "no event"
+        lines = "\n".join(event.line() for event in found) or "no event"
         if out.as_json:
             out.answer([event.as_json() for event in found], "")
         else:
-            click.echo(told)
+            click.echo(lines)
 
 
 async def events_of(
@@ -172,7 +172,7 @@ async def _connect(url: str) -> Any:  # noqa: ANN401 -- nats-py has no types
 
     try:
         async with asyncio.timeout(_CONNECT_S):
-            # allow_reconnect only once connected: a server that is not there must be told at once.
+            # allow_reconnect only once connected: a server that is not there must be reported at once.
             return await nats.connect(
                 url,
                 name="loupe events",
@@ -325,7 +325,7 @@ def decode(subject: str, data: bytes) -> Message | None:
         return None
 
 
-def _told(payload: Message | None) -> str:  # noqa: PLR0911 -- one per kind
+def _described(payload: Message | None) -> str:  # noqa: PLR0911 -- one per kind
     match payload:
         case events_pb2.TaskStateChanged():
             step = payload.transition

@@ -65,7 +65,7 @@ def up(out: Output, data_dir: Path | None, *, detach: bool, trainers: int, evalu
     folder = data_dir or default_data_dir()
 
     def tell(process: ProcessState) -> None:
-        # A picture of the start, not of the whole life: a restart later is told too, and that is wanted.
+        # In the foreground this goes on after the start, so that later restarts are reported too.
         if process.state in (State.READY, State.BACKOFF, State.STOPPED):
             why = f" ({process.detail})" if process.detail and process.state is State.BACKOFF else ""
             where = f" at {process.address}" if process.address and process.state is State.READY else ""
@@ -146,8 +146,8 @@ def _json(found: stack.StackStatus, *, already_running: bool) -> dict[str, Any]:
 
 
 def _camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(word.capitalize() for word in others)
+    head, *tail = name.split("_")
+    return head + "".join(word.capitalize() for word in tail)
 
 
 def _tell_ready(out: Output, folder: Path, found: stack.StackStatus, *, already_running: bool) -> None:
