@@ -22,7 +22,7 @@ from loupe.names import BadName
 from loupe.profile import NotConfigured
 from loupe.rpc import quiet_grpc
 
-# Where each command lives and what `loupe --help` says of it: importing them all to ask would cost a second.
+# The module of each command and its line in `loupe --help`: importing all of them takes a second.
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("loupe.commands.stack:up", "Start the embedded stack with all services."),
     "down": ("loupe.commands.stack:down", "Stop the embedded stack."),
@@ -78,7 +78,7 @@ class LazyGroup(click.Group):
     """Imports a command's module when the command runs, and reports failures as sentences."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
-        """All commands, in the order of the work."""
+        """All commands, in the order in which a user needs them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- as above
@@ -96,7 +96,7 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; a failure that somebody can act on ends with a sentence instead of a traceback."""
+        """Run the command; a failure that the user can act on ends with a sentence instead of a traceback."""
         try:
             return super().invoke(ctx)
         except (LoupeError, NotConfigured, BadName, FolderUnreadable, MissingExtra) as error:
@@ -165,7 +165,7 @@ def main() -> None:
     try:
         loupe()
     except BrokenPipeError:
-        # Whoever read our output has gone, as `head` does.
+        # The reader of our output has ended, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 

@@ -22,11 +22,11 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
 OTHER_PICTURES = frozenset(
     {".gif", ".webp", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".psd", ".svg", ".dng", ".raw"}
 )
-"""Pictures of formats that are not taken: their owners look for them in the report."""
+"""Pictures of formats that are not taken; the report names each of them."""
 GROUPS_FILE = "groups.csv"
 VOC_MASK_FOLDER = "SegmentationClass"
 _MAX_GROUP_CHARACTERS = 128
-"""As the registry's, which would refuse the whole batch."""
+"""The registry's limit: a longer group would make it refuse the whole batch."""
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _GROUPS_TO_TRAIN = 2
 # In order of preference: the first that a table has is taken.
@@ -42,7 +42,7 @@ class FolderUnreadable(ValueError):
 
 
 class Made(Protocol):
-    """Bytes that lie in no file of their own and are made when they are needed."""
+    """Bytes without a file of their own, generated when they are needed."""
 
     def make(self) -> bytes:
         """The same bytes every time."""
@@ -87,7 +87,7 @@ class FoundSample:
 
 @dataclass(frozen=True, slots=True)
 class FolderListing:
-    """All that a folder offers, and all that it holds besides."""
+    """The samples of a folder, and every other file in it with the reason why it is not taken."""
 
     folder: Path
     samples: tuple[FoundSample, ...]

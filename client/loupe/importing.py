@@ -1,4 +1,4 @@
-"""The importing of samples: hash, ask what is missing, upload that, and list it (D2)."""
+"""Imports samples: hash them, ask the registry which are missing, upload those, and list all (D2)."""
 
 import asyncio
 import hashlib
@@ -26,18 +26,18 @@ _THREADS = 8
 _BATCHES_AT_ONCE = 2
 _ADD_TIMEOUT_S = 300.0
 _SENT_AGAIN = frozenset({"HASH_MISMATCH", "NOT_UPLOADED"})
-"""Reasons that a second upload cures: the cut end of a killed import may have come after ours."""
+"""Reasons for a second upload: the end of an upload that was killed may have arrived after ours."""
 _CHUNK_BYTES = 2**20
 _COPIED_IN_MEMORY_BYTES = 16 * 2**20
 _KEPT_BYTES = 256 * 2**10
-"""Larger things that are made are made again for the upload: a round of them would fill the memory."""
+"""Larger generated masks are generated again for the upload: a batch of them would fill the memory."""
 
 Outcome = dataset_pb2.SampleOutcome.Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class ImportProgress:
-    """How far an import is."""
+    """The progress of an import."""
 
     done: int
     total: int
@@ -48,7 +48,7 @@ class ImportProgress:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What became of every candidate."""
+    """The outcome of every candidate."""
 
     data_path: dataset_pb2.DataPath
     outcomes: tuple[dataset_pb2.SampleOutcome, ...]
@@ -105,7 +105,7 @@ class _Hashed:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """Where bytes come from: a file, or made ones that are small enough to keep, or made again."""
+    """Bytes to upload: of a file, or generated; generated ones are kept if they are small."""
 
     source: Path | Made
     sha256: str
@@ -238,7 +238,7 @@ class SampleImport:
     async def _offer(
         self, parent: str, hashed: Sequence[_Hashed], tally: _Tally, threads: ThreadPoolExecutor
     ) -> list[dataset_pb2.SampleOutcome]:
-        """Upload what of these lacks, and have them listed; what changed meanwhile is set aside."""
+        """Upload what the registry lacks, and have all listed; a file that has changed is set aside."""
         if not hashed:
             return []
         loop = asyncio.get_running_loop()
@@ -287,7 +287,7 @@ class SampleImport:
         return [*answer.outcomes, *set_aside]
 
     def _put(self, contents: Sequence[_Content], url: str) -> int:
-        """Upload what several files may hold; Unusable if none of them holds it any more."""
+        """Upload content that several files held; Unusable if none of them holds it any more."""
         for last, content in enumerate(contents, 1 - len(contents)):
             try:
                 with _readable(content.source):
@@ -315,7 +315,7 @@ class SampleImport:
 
 
 async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Wait for all; the first failure is raised as it is, and ends the others."""
+    """Wait for all; the first failure is raised and cancels the others."""
     tasks = [asyncio.create_task(item) for item in work]
     try:
         await asyncio.gather(*tasks)
@@ -334,7 +334,7 @@ def _not_a_mask(sample: FoundSample, why: str) -> LeftOut:
 
 
 def _hash(sample: FoundSample) -> _Hashed | dataset_pb2.SampleOutcome:
-    """What is to be offered, or why it cannot be read."""
+    """The sample with its hashes, or the outcome of one that cannot be read."""
     try:
         return _Hashed(
             sample, _read(sample.image), None if sample.mask is None else _read(sample.mask, "the mask: ")

@@ -6,7 +6,7 @@ _VERSIONED = re.compile(r"(?P<name>[^@/\s]+)@(?P<version>[^@/\s]+)")
 
 
 class BadName(ValueError):
-    """What was typed names nothing; the message says how such a name looks."""
+    """The text is no name; the message shows the form of such a name."""
 
 
 def resource(collection: str, name: str) -> str:

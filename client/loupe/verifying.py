@@ -1,4 +1,4 @@
-"""Whether a package may be run: its bytes compared with the registry's record, before any of it is loaded."""
+"""Compares the bytes of a package with the registry's record, before any of it is loaded and run."""
 
 import asyncio
 from dataclasses import dataclass

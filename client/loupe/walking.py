@@ -1,4 +1,4 @@
-"""Finds every file below a folder (D7). What is no file that can be read is named with its reason.
+"""Finds every file below a folder (D7); every other entry is named with the reason why it is not read.
 
 A folder that people fill holds links to nowhere, pipes, names in other encodings, and files that come and go:
 none of them may end an import, and none may go unmentioned.
@@ -91,7 +91,7 @@ def walk(folder: Path) -> Walk:
 
 def open_file(path: Path) -> BufferedReader:
     """Open a regular file to read it; OSError for anything else, without waiting for a pipe's other end."""
-    # O_NONBLOCK means nothing for a file. Some systems lack it, and some tell text from bytes.
+    # O_NONBLOCK does nothing for a regular file. Some systems lack it; some need O_BINARY for bytes.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     file = os.fdopen(os.open(path, flags), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

@@ -193,7 +193,7 @@ class _Watch:
 
 
 class Contact:
-    """Whether a server answers: tells (True: lost) if it stays away, and when it is back.
+    """Whether a server answers: reports (True: lost) if it stays away, and when it is back.
 
     A quiet server is not away: time counts from the first failure since it last answered.
     """

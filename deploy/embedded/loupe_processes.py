@@ -13,7 +13,7 @@ from deploy.embedded.readiness import answers_http, serves_grpc
 from deploy.embedded.servers import Plan
 from services.work import machine
 
-# What the stack decides for each process; a value in the user's shell is meant for something else.
+# Variables that the stack sets for each process; values in the user's shell are not passed on.
 _SET_BY_STACK = (
     *(
         "LOUPE_DATABASE_URL",
@@ -23,7 +23,7 @@ _SET_BY_STACK = (
         "LOUPE_SERVICE_TOKEN",
         "LOUPE_BOOTSTRAP_ADMIN_TOKEN",
     ),
-    # These talk to each other on loopback alone, and in the clear.
+    # The processes talk to each other on loopback only, without TLS.
     *("LOUPE_TLS_", "LOUPE_HTTPS_"),
     *("LOUPE_TOKEN", "LOUPE_LISTEN", "LOUPE_WORKER", "LOUPE_CACHE_DIR"),
     *(f"LOUPE_{service.upper()}_ADDRESS" for service in SERVICE_PORTS),
@@ -33,7 +33,7 @@ _SERVERS = ("postgres", "nats", "seaweed")
 
 @dataclass(frozen=True, kw_only=True)
 class Workers:
-    """How many of each kind run."""
+    """The number of workers of each kind."""
 
     trainers: int = 1
     evaluators: int = 1
@@ -110,7 +110,7 @@ def _worker(
 ) -> ProcessSpec:
     return ProcessSpec(
         name=name,
-        # One cache for all: what lies in it is content-addressed, so two workers never disagree.
+        # One cache for all workers: its files are content-addressed.
         prepare=partial(
             _python,
             plan,
@@ -152,7 +152,7 @@ def _worker_capacity() -> dict[str, str]:
 
 
 def import_path() -> dict[str, str]:
-    """Lets a child started in another folder import Loupe from a source tree that is not installed."""
+    """PYTHONPATH with which a child process imports Loupe from a source tree that is not installed."""
     root = Path(__file__).resolve().parents[2]
     places = [root, root / "client", root / "protos" / "gen"]
     inherited = os.environ.get("PYTHONPATH")

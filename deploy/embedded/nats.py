@@ -18,8 +18,8 @@ the rest is room for TASKS (a year) and MODELS (five years), which reserve nothi
 By default NATS takes three quarters of what is free when it starts. On a disk that has filled since the first
 start, that is too little for the streams that are there already."""
 
-# What JetStream's clients ask of the server to look at a stream and to follow it from any point.
-_READER_MAY_ASK = (
+# The requests of JetStream clients that look at a stream and follow it from any position.
+_READER_MAY_PUBLISH = (
     "$JS.API.INFO",
     "$JS.API.STREAM.NAMES",
     "$JS.API.STREAM.LIST",
@@ -35,7 +35,7 @@ _READER_MAY_ASK = (
 
 
 class Nats:
-    """One NATS server: a user for the services, one who only reads, nobody else; no monitoring port."""
+    """One NATS server with two users, the services and a reader; no monitoring port."""
 
     def __init__(self, folder: Path, *, port: int, credentials: Credentials) -> None:
         self._folder = folder
@@ -54,7 +54,7 @@ class Nats:
 
     @property
     def reader_url(self) -> str:
-        """The URL for those who follow events and must not be able to forge one."""
+        """The URL of the user who can read events and publish none."""
         keys = self._credentials
         return f"nats://{keys.nats_reader_user}:{keys.nats_reader_password}@{self.address}"
 
@@ -72,7 +72,7 @@ class Nats:
             {
                 "user": keys.nats_reader_user,
                 "password": keys.nats_reader_password,
-                "permissions": {"publish": list(_READER_MAY_ASK), "subscribe": ["loupe.>", "_INBOX.>"]},
+                "permissions": {"publish": list(_READER_MAY_PUBLISH), "subscribe": ["loupe.>", "_INBOX.>"]},
             },
         ]
         # JSON is valid configuration, and its quotes keep a `$` in a value from being read as a variable.
@@ -91,5 +91,5 @@ class Nats:
         )
 
     async def is_ready(self) -> bool:
-        """Whether it greets: a client that comes earlier loses two seconds."""
+        """Whether the server sends its greeting: a client that connects earlier waits two seconds."""
         return await speaks(HOST, self._port, b"INFO ")

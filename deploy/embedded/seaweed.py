@@ -44,11 +44,11 @@ class ObjectStoreSettings:
     secure: bool = False
 
     def with_bucket(self, bucket: str) -> "ObjectStoreSettings":
-        """The same store, another bucket."""
+        """These settings with another bucket."""
         return replace(self, bucket=bucket)
 
     def environment(self) -> dict[str, str]:
-        """The same as settings of a service."""
+        """The environment variables of a service."""
         return {
             "LOUPE_S3_ENDPOINT": self.endpoint,
             "LOUPE_S3_ACCESS_KEY": self.access_key,
@@ -97,7 +97,7 @@ class Seaweed:
         """Make the folders, remove the sockets of a killed server, and say how to start."""
         data = self._folder / "data"
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Those of a server whose supervisor was killed with it; the program fails on its own old ones.
+        # Sockets of a killed server: the program fails where they exist.
         self.clear()
         sockets = self._socket_folder()
         sockets.mkdir(mode=0o700, exist_ok=True)
@@ -114,7 +114,7 @@ class Seaweed:
             ),
             environment={
                 "PATH": os.defpath,
-                # Not the user's: it would read settings from there.
+                # Not the user's home: the program would read settings there.
                 "HOME": str(self._folder),
                 "AWS_ACCESS_KEY_ID": keys.s3_access_key,
                 "AWS_SECRET_ACCESS_KEY": keys.s3_secret_key,
@@ -139,8 +139,8 @@ class Seaweed:
             "ip": HOST,
             "ip.bind": HOST,
             "master.telemetry": "false",
-            # With the state of its last life a master may hold back every write for 15 s, until volumes
-            # that were never away have been reported again. The only volume server reports at once.
+            # With stored state, a restarted master may delay every write for 15 s, until all volumes are
+            # reported again. Without it, the only volume server reports them at once.
             "master.resumeState": "false",
             "webdav": "false",
             "disableHttp": "true",
@@ -196,7 +196,7 @@ class Seaweed:
         return True
 
     def clear(self) -> None:
-        """Remove the sockets of a server that ended; it leaves them behind, in /tmp above all."""
+        """Remove the sockets of a server that ended: it leaves them in /tmp."""
         grpc_ports = {str(port + SEAWEED_GRPC_OFFSET) for port in self._ports.values()}
         for path in Path("/tmp").glob("seaweedfs-*-grpc-*.sock"):  # noqa: S108 - where the program puts them
             if path.stem.rpartition("-")[2] in grpc_ports:
@@ -206,7 +206,7 @@ class Seaweed:
         for name in _SOCKETS:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
                 (folder / name).unlink()
-        # What others put there stays, and `prepare` refuses it.
+        # Files of other users stay; `prepare` refuses such a folder.
         with contextlib.suppress(OSError):
             folder.rmdir()
 

@@ -58,7 +58,7 @@ class _File:
         self._pictures: dict[object, Picture] = {}
         self._missing: set[object] = set()
         self.unsure = False
-        """Whether something of it could be about a picture that it does not seem to name."""
+        """Whether an annotation of the file may belong to a picture that the file does not name."""
 
     def read(self, pictures: Pictures, by_origin: dict[str, Picture]) -> Iterator[LeftOut]:
         """Put pictures and regions beside those of the files before; yields what is not taken."""

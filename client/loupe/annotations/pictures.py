@@ -1,4 +1,4 @@
-"""From annotated pictures to samples: one code each (D1), masks drawn late, and what is not taken."""
+"""Makes samples of annotated pictures: one code each (D1), masks drawn at upload, and what is not taken."""
 
 import base64
 import binascii
@@ -33,9 +33,9 @@ from PIL import Image
 _PICTURE_FOLDERS = frozenset({"images", "image", "jpegimages"})
 """Folders of these names say nothing of a picture and are not part of its sample's name."""
 _CLIP_TOLERANCE_PX = 0.5
-"""Rounding in annotation tools is no fault."""
+"""Annotation tools round coordinates; less than this beyond the edge is no fault."""
 _MAX_PIXELS = 80_000_000
-"""As the registry's; a larger mask would not be taken."""
+"""The registry's limit; it refuses a larger mask."""
 _SUFFIX_OF_FORMAT = {"JPEG": ".jpg", "PNG": ".png", "BMP": ".bmp", "TIFF": ".tif"}
 
 
@@ -65,7 +65,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Annotations:
-    """All that a reader found."""
+    """The result of a reader."""
 
     pictures: list[Picture]
     left_out: list[LeftOut]
@@ -257,7 +257,7 @@ def _sample(
     if options.mask_codes:
         values = {code: options.mask_codes.index(code) + 1 for code in by_code}
         layers = [(shape, values[one]) for one, shapes in by_code.items() for shape in shapes]
-        # The large ones first: a small defect on a stain stays to be seen.
+        # Large ones first, so that a small defect on a stain stays visible.
         layers.sort(key=lambda layer: _extent(layer[0]), reverse=True)
     else:
         layers = [(shape, 255) for shape in by_code[code]]
@@ -340,7 +340,7 @@ def _header(picture: Picture) -> tuple[int, int, str]:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(source, formats=list(_SUFFIX_OF_FORMAT)) as image:
                 (width, height), kind = image.size, str(image.format)
-                # Asked for EXIF, a PNG that has none is decoded whole to look behind its pixels.
+                # `getexif` decodes a PNG without EXIF completely, to look behind its pixels.
                 has_exif = kind != "PNG" or "exif" in image.info
                 turned = has_exif and image.getexif().get(0x0112, 1) not in (0, 1)
     except Image.DecompressionBombError as error:

@@ -40,7 +40,7 @@ class Description:
     version: str
     codes: tuple[str, ...]
     num_of_classes: int
-    """The first so many codes are the classifier's; the others are special."""
+    """How many codes, from the beginning of the list, are the classifier's; the others are special."""
     input_size: tuple[int, int]
     """(height, width) at which the classifier sees an image, or a window of one."""
     detail: int
@@ -62,7 +62,7 @@ class Prediction:
     scores: dict[str, float]
     """Of every code; they add up to 1."""
     way: str
-    """Who decided: softmax, feature_distance or region."""
+    """How it was decided: softmax, feature_distance or region."""
     to_human: bool
     resolution: str
     """Why the resolution does not conform; empty where it does."""
@@ -168,7 +168,7 @@ class Artifact:
             self._unpacked = None
 
     def __enter__(self) -> Self:
-        """Itself."""
+        """Return the artifact."""
         return self
 
     def __exit__(
@@ -178,7 +178,7 @@ class Artifact:
         self.close()
 
     def __del__(self) -> None:
-        """Closes what was forgotten."""
+        """Close an artifact that was not closed."""
         if hasattr(self, "_unpacked"):
             self.close()
 

@@ -41,7 +41,7 @@ IMAGE = "surface-classification"
 BANK = "question-bank"
 _BANK_SHARE = 0.15
 _SEED = 1
-"""So that anybody who runs the demo on the same images gets the same split and the same training."""
+"""Fixed, so that the demo makes the same split and the same training of the same images."""
 _STEPS = 8
 
 

@@ -1,4 +1,4 @@
-"""`loupe events`: what happened, and what happens, from NATS JetStream (I2)."""
+"""`loupe events`: past and new events, from NATS JetStream (I2)."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ _NO_STREAM = 10059
 """NATS' code of a stream that does not exist."""
 _PAUSE_S = 0.5
 _LOOK_S = 2.0
-"""How long nothing comes until the server is asked whether there was something."""
+"""Without a message for so long, the server is asked whether there was one."""
 _FORGOTTEN_S = 30.0
 """After so long without its reader the server removes a consumer."""
 

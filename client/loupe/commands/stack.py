@@ -151,7 +151,7 @@ def _camel(name: str) -> str:
 
 
 def _tell_ready(out: Output, folder: Path, found: stack.StackStatus, *, already_running: bool) -> None:
-    # A client with a loop of its own: in the foreground the supervisor's runs around this.
+    # The synchronous client has its own loop: in the foreground, the supervisor's loop is running.
     with Loupe.connect(folder) as client:
         access = client.call(first_log_in, client.async_client)
     out.answer(

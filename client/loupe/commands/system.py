@@ -55,7 +55,7 @@ async def system(session: Session) -> None:
 
 
 async def _server(client: AsyncLoupe, name: str) -> server_pb2.Server | dict[str, str]:
-    """What a server says of itself, or why it says nothing: the others are still worth seeing."""
+    """The server's own description, or the error of the call: the other servers are shown all the same."""
     request = server_service_pb2.GetServerRequest(name=f"servers/{name}")
     try:
         answer: server_pb2.Server = await client.servers[name].GetServer(request)

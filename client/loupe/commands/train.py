@@ -191,7 +191,7 @@ async def train(
 
 
 def what_is_trained(spec: task_pb2.TrainingSpec) -> str:
-    """The codes of a submitted training as the server resolved them: nobody may have written them (W3a)."""
+    """The codes of a submitted training as the server resolved them: the user need not give any (W3a)."""
     params = MessageToDict(spec.model_params)
     codes = params["code_list"]
     classes = int(params["classification"]["num_of_classes"])
@@ -264,7 +264,7 @@ async def build_task(session: Session, options: TrainOptions) -> task_pb2.Task:
 
 
 def _require_beginning(options: TrainOptions) -> None:
-    """What a submission cannot do without; a step can be checked without it."""
+    """UsageError where an option is absent that every submission needs; a check of one step does not."""
     if not options.retrain and not (options.name and options.image and (options.datasets or options.paths)):
         raise click.UsageError(
             "a new model needs --name, --image and --dataset (or --path); --retrain fills them in"
@@ -283,7 +283,7 @@ async def _beginning(session: Session, options: TrainOptions) -> task_pb2.Traini
 
 
 async def _add_paths(session: Session, spec: task_pb2.TrainingSpec, options: TrainOptions) -> None:
-    """Add what was chosen; a parent's paths stay (W6)."""
+    """Add the chosen paths; those of a parent stay (W6)."""
     chosen: list[str] = []
     if options.datasets or options.paths:
         chosen += await session.client.data_paths(options.datasets, options.paths)
@@ -294,7 +294,7 @@ async def _add_paths(session: Session, spec: task_pb2.TrainingSpec, options: Tra
 
 
 async def _parameterise(session: Session, spec: task_pb2.TrainingSpec, options: TrainOptions) -> None:
-    """Files as they were written: the server tells line and column of what is malformed."""
+    """Send files as they are: the server reports line and column of malformed text."""
     if options.model_params is not None:
         spec.model_params_json = options.model_params.read_text(encoding="utf-8-sig")
     if options.training_params is not None:
@@ -316,7 +316,7 @@ async def _image(
 
 
 def _preprocess(params: task_pb2.PreprocessingParams, options: TrainOptions) -> None:
-    """Replace what was said; the rest stays."""
+    """Replace what the options give; the rest stays."""
     if options.train_fraction is not None:
         params.train_fraction = options.train_fraction
     if options.filter_resolution is not None:
