@@ -12,7 +12,6 @@ from contextlib import nullcontext
 from typing import NoReturn
 
 import click
-import loupe.rpc
 from loupe.errors import DeadlineExceeded, InvalidArgument, LoupeError, Unavailable
 from loupe.extras import EVENTS, SAMPLE, STACK, Extra, MissingExtra, needs
 from loupe.failures import Refused, Unreachable

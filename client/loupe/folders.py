@@ -41,7 +41,7 @@ class FolderUnreadable(ValueError):
     """The folder cannot be imported as it is; the message says what to change."""
 
 
-class Made(Protocol):
+class GeneratedBytes(Protocol):
     """Bytes without a file of their own, generated when they are needed."""
 
     def make(self) -> bytes:
@@ -71,8 +71,8 @@ class FoundSample:
 
     file: str
     """`<CODE>/<file>`, its name in the data path."""
-    image: Path | Made
-    mask: Path | Made | None = None
+    image: Path | GeneratedBytes
+    mask: Path | GeneratedBytes | None = None
     group: str = ""
     origin: str = ""
     """Where its picture lies below the folder, if that is not `file`."""

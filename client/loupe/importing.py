@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import urllib3
 from loupe.errors import Unavailable
-from loupe.folders import FolderListing, FoundSample, Made
+from loupe.folders import FolderListing, FoundSample, GeneratedBytes
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
 from loupe.text import as_utf8
 from loupe.unusable import Unusable
@@ -107,7 +107,7 @@ class _Hashed:
 class _Content:
     """Bytes to upload: of a file, or generated; generated ones are kept if they are small."""
 
-    source: Path | Made
+    source: Path | GeneratedBytes
     sha256: str
     size: int
     kept: bytes | None = None
@@ -343,7 +343,7 @@ def _hash(sample: FoundSample) -> _Hashed | dataset_pb2.SampleOutcome:
         return _set_aside(sample, unusable)
 
 
-def _read(source: Path | Made, which: str = "") -> _Content:
+def _read(source: Path | GeneratedBytes, which: str = "") -> _Content:
     """Hash the bytes; Unusable if that cannot be done, or if they change meanwhile."""
     try:
         with _readable(source):
@@ -364,7 +364,7 @@ def _read(source: Path | Made, which: str = "") -> _Content:
 
 
 @contextmanager
-def _readable(source: Path | Made) -> Iterator[None]:
+def _readable(source: Path | GeneratedBytes) -> Iterator[None]:
     """Unusable where a file cannot be read, or where nothing can be made of what an annotation says."""
     try:
         yield

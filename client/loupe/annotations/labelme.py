@@ -22,7 +22,7 @@ from loupe.annotations.pictures import (
     unannotated,
 )
 from loupe.annotations.shapes import Circle, Point, Polygon, Shape, Stencil, Stroke, box
-from loupe.folders import ImportOptions, Made
+from loupe.folders import GeneratedBytes, ImportOptions
 from loupe.unusable import Unusable, fact_of, unusable_on_failure
 from loupe.walking import LeftOut, Walk
 from PIL import Image
@@ -77,7 +77,9 @@ def _picture(
     return Picture(origin, image, name, stated)
 
 
-def _image(file: Path, name: str, value: dict[str, Any], pictures: Pictures) -> tuple[str, Path | Made]:
+def _image(
+    file: Path, name: str, value: dict[str, Any], pictures: Pictures
+) -> tuple[str, Path | GeneratedBytes]:
     written = value.get("imagePath")
     place = PurePosixPath(name).parent.as_posix()
     if isinstance(written, str) and written:

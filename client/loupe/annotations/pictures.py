@@ -20,8 +20,8 @@ from loupe.folders import (
     FolderListing,
     FolderUnreadable,
     FoundSample,
+    GeneratedBytes,
     ImportOptions,
-    Made,
     check_codes,
     complete,
     is_code,
@@ -53,7 +53,7 @@ class Picture:
 
     origin: str
     """Its path below the folder."""
-    image: Path | Made
+    image: Path | GeneratedBytes
     annotation: str = ""
     """Where that is written; empty for a picture that no annotation names."""
     stated_size: tuple[int, int] | None = None
