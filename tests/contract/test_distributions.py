@@ -72,6 +72,7 @@ def test_i1_the_clients_wheel_holds_the_contracts_and_no_server(client: Path) ->
     }
     assert {path.relative_to(client) for path in client.rglob("*_pb2*.py")} == held
     assert (client / "loupe/contracts.binpb").is_file()
+    assert {path.name for path in client.glob("*.dist-info/licenses/*")} == {"LICENSE", "NOTICE"}
     assert (client / "loupe/cli.py").is_file()
 
 
