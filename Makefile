@@ -17,19 +17,28 @@ $(VENV)/bin/python:
 # What a package carries is compiled here, once.
 define library
 @cxx=$${CXX:-g++}; command -v "$${cxx%% *}" > /dev/null || \
-		$(BIN)/pip install --quiet --disable-pip-version-check -e '.[compiler]'
+		$(BIN)/pip install --quiet --disable-pip-version-check -e client -e '.[compiler]'
 	@$(BIN)/python -m services.evaluator.worker.packaging.native_library > /dev/null || \
 		echo 'Packages cannot be exported (see above); everything else works.'
 endef
 
-# torch and torchvision are resolved in one call: docs/decisions/0002.
-$(VENV)/.run: $(VENV)/bin/python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train]'
+# Client, servers, torch and torchvision are resolved in one call: docs/decisions/0002.
+# The command was part of `loupe` once: where pip replaces such an install, it removes the client's command.
+define install
+$(BIN)/pip install --quiet --disable-pip-version-check -e client -e '.[$(EXTRAS)]'
+	@[ -x $(BIN)/loupe ] || \
+		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall -e client
+endef
+
+$(VENV)/.run: EXTRAS := embedded,train
+$(VENV)/.run: $(VENV)/bin/python pyproject.toml client/pyproject.toml
+	$(install)
 	$(library)
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/bin/python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train,dev]'
+$(VENV)/.dev: EXTRAS := embedded,train,dev
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml client/pyproject.toml
+	$(install)
 	$(library)
 	@touch $(VENV)/.run $@
 
@@ -82,8 +91,9 @@ settings: $(VENV)/.dev ## Generates docs/settings.md.
 	$(BIN)/python docs/generate_settings.py
 
 # Beside dev, the peers that are measured; torch is named so that none of them replaces it.
+$(VENV)/.bench: EXTRAS := embedded,train,dev,bench
 $(VENV)/.bench: $(VENV)/.dev
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train,dev,bench]'
+	$(install)
 	@touch $@
 
 bench: $(VENV)/.bench ## Measures; figures belong in BENCHMARKS.md with date and machine.

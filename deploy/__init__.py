@@ -1,1 +1,1 @@
-"""What runs Loupe: the embedded stack for one machine, and files for containers."""
+"""Runs Loupe on one machine: the embedded stack."""

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from services.kit.settings import SettingDoc, describe
+from loupe.settings import SettingDoc, describe
 
 _PAGE = Path(__file__).with_name("settings.md")
 

@@ -9,6 +9,9 @@ import json
 import os
 import sys
 
+from loupe.rpc.channel import connect
+from loupe.settings import load
+
 from gateway.app import create_app
 from gateway.backends import Backends
 from gateway.contracts import all_services, operations
@@ -19,9 +22,7 @@ from gateway.server import HttpServer
 from gateway.settings import Settings
 from gateway.static import Console
 from services.kit import telemetry
-from services.kit.grpc_client import connect
 from services.kit.lifecycle import Process, run
-from services.kit.settings import load
 
 
 async def main(process: Process) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from google.protobuf.message import Message
+from loupe.errors import Aborted, InvalidArgument, Violation
+from loupe.rpc.authorization import AUTHORIZATION
 from opentelemetry import trace
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -39,8 +41,7 @@ from gateway.static import Console
 from gateway.templates import ONE
 from gateway.transcoding import IF_MATCH, HttpRequest, transcode
 from services.kit.about import VERSION
-from services.kit.auth import AUTHORIZATION, Role
-from services.kit.errors import Aborted, InvalidArgument, Violation
+from services.kit.auth import Role
 from services.kit.etag import EtagMismatch
 
 MAX_BODY_BYTES = 1024 * 1024

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 import grpc
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from loupe.errors import LoupeError, Unauthenticated
+from loupe.rpc.authorization import AUTHORIZATION
 
 from gateway.contracts import EVERY_BACKEND, ApiOperation
 from gateway.sessions import session_of
-from services.kit.auth import AUTHORIZATION
-from services.kit.errors import LoupeError, Unauthenticated
 
 Metadata = tuple[tuple[str, str], ...]
 

@@ -101,7 +101,7 @@ class ApiOperation:
 
 
 class ContractError(Exception):
-    """The contracts cannot be served as they are; told at start."""
+    """The contracts cannot be served as they are; raised at start."""
 
 
 def backend_of(service: ServiceDescriptor) -> str:
@@ -244,5 +244,5 @@ def _enum_names(
 ) -> Iterator[tuple[_Path, str]]:
     yield path, full_name
     for index, value in enumerate(enum.value):
-        # Values are siblings of their enum in protobuf's scopes; here they are told apart by it.
+        # Values are siblings of their enum in protobuf's scopes; here the enum's name tells them apart.
         yield (*path, 2, index), f"{full_name}.{value.name}"

@@ -5,13 +5,13 @@ import secrets
 import time
 from collections.abc import Mapping
 
+from loupe.errors import Internal, LoupeError
 from opentelemetry import trace
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.problems import HeadTooLarge, UriTooLong, problem_response
 from services.kit import telemetry
-from services.kit.errors import Internal, LoupeError
 
 MAX_URI_BYTES = 8 * 1024
 MAX_HEAD_BYTES = 32 * 1024

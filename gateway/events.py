@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 import grpc
+from loupe.errors import LoupeError, ResourceExhausted
 from starlette.types import Receive, Scope, Send
 
 from gateway.backends import MessageStream
@@ -27,7 +28,6 @@ from gateway.feeds import Feed, Feeds, Following
 from gateway.json_mapping import render
 from gateway.problems import problem
 from services.kit import tasks
-from services.kit.errors import LoupeError, ResourceExhausted
 
 _log = logging.getLogger(__name__)
 

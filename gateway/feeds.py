@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from loupe.errors import LoupeError
 
 from gateway.backends import MessageStream
 from services.kit import tasks
-from services.kit.errors import LoupeError
 
 _log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
-"""The proto3 JSON mapping, with every fault of a document told at once and where it is.
+"""The proto3 JSON mapping, with all faults of a document at once, each with its place.
 
 Reading and writing are protobuf's own; when it refuses a document, a second look finds all the faults and not
-only the first. Field paths are told in the contract's names, as the services tell theirs:
+only the first. Field paths use the contract's names, as those of the services do:
 `task.training.model_name`.
 """
 
@@ -14,8 +14,7 @@ import numpy as np
 from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
-
-from services.kit.errors import InvalidArgument, Violation
+from loupe.errors import InvalidArgument, Violation
 
 # What protobuf's JSON reader raises beside its own error, for documents that are odd rather than wrong.
 _REFUSALS = (json_format.Error, ValueError, TypeError, OverflowError, AttributeError, RecursionError)

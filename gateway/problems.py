@@ -13,10 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from opentelemetry import trace
-from starlette.responses import Response
-
-from services.kit.errors import (
+from loupe.errors import (
     DeadlineExceeded,
     InvalidArgument,
     LoupeError,
@@ -24,6 +21,9 @@ from services.kit.errors import (
     OutOfRange,
     Unimplemented,
 )
+from opentelemetry import trace
+from starlette.responses import Response
+
 from services.kit.etag import EtagMismatch
 
 MEDIA_TYPE = "application/problem+json"

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from loupe.access.v1 import access_pb2
+from loupe.errors import InvalidArgument, Violation
 
 from gateway.contracts import ApiOperation
 from gateway.problems import MethodNotAllowed, UnknownRoute
 from gateway.templates import PathTemplate, UndecodablePathError
 from services.kit.auth import Role
-from services.kit.errors import InvalidArgument, Violation
 
 
 class Form(enum.Enum):

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import h11
 import uvicorn
+from loupe.errors import LoupeError
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -23,7 +24,6 @@ from gateway.envelope import MAX_HEAD_BYTES, SECURITY_HEADERS
 from gateway.events import Streams
 from gateway.problems import MEDIA_TYPE, HeadTooLarge, MalformedRequest, http_status, problem
 from gateway.settings import HttpSettings
-from services.kit.errors import LoupeError
 
 _log = logging.getLogger(__name__)
 

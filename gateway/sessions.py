@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import urlsplit
 
-from services.kit.errors import PermissionDenied
+from loupe.errors import PermissionDenied
 
 COOKIE = "loupe_session"
 CLIENT_HEADER = "x-loupe-client"

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from ssl import CERT_REQUIRED
 from typing import Any
 
-from services.kit.settings import setting
-from services.kit.tls import TlsSettings
+from loupe.rpc.tls import TlsSettings
+from loupe.settings import setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class HttpSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the gateway is told by its environment."""
+    """The gateway's settings, from the environment."""
 
     listen: str = setting("LOUPE_LISTEN", default="127.0.0.1:8080", doc="host:port to serve HTTP at.")
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry.")

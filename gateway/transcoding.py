@@ -14,10 +14,10 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+from loupe.errors import InvalidArgument, Violation
 
 from gateway.contracts import CURSOR, ETAG, REQUEST_ID, ApiOperation
 from gateway.json_mapping import expectation, fill, is_map, known_fields, parse_json, unknown_field
-from services.kit.errors import InvalidArgument, Violation
 from services.kit.paging import BAD_PAGE_TOKEN, PAGE_TOKEN
 
 IDEMPOTENCY_KEY = "idempotency-key"

@@ -8,19 +8,20 @@ import importlib
 import io
 import os
 import sys
+from contextlib import nullcontext
 from typing import NoReturn
 
 import click
+from loupe.errors import DeadlineExceeded, InvalidArgument, LoupeError, Unavailable
+from loupe.extras import EVENTS, SAMPLE, STACK, Extra, MissingExtra, needs
 from loupe.failures import Refused, Unreachable
 from loupe.folders import FolderUnreadable
 from loupe.language import pick
 from loupe.names import BadName
 from loupe.profile import NotConfigured
+from loupe.rpc import quiet_grpc
 
-from deploy.embedded.errors import StackError, StartFailed
-from services.kit.errors import DeadlineExceeded, InvalidArgument, LoupeError, Unavailable
-
-# Where each command lives and what `loupe --help` says of it: importing them all to ask would cost a second.
+# The module of each command and its line in `loupe --help`: importing all of them takes a second.
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("loupe.commands.stack:up", "Start the embedded stack with all services."),
     "down": ("loupe.commands.stack:down", "Stop the embedded stack."),
@@ -61,11 +62,22 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+_EXTRAS: dict[str, Extra] = {
+    "up": STACK,
+    "down": STACK,
+    "status": STACK,
+    "demo": STACK,
+    "sample": SAMPLE,
+    "events": EVENTS,
+}
+"""What a command's module needs beyond `loupe-client` itself."""
+
+
 class LazyGroup(click.Group):
-    """Imports a command's module when it is called, and tells failures as a person wants to read them."""
+    """Imports a command's module when the command runs, and reports failures as sentences."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
-        """All commands, in the order of the work."""
+        """All commands, in the order in which a user needs them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- as above
@@ -73,7 +85,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
+        with quiet_grpc(), needs(_EXTRAS[cmd_name]) if cmd_name in _EXTRAS else nullcontext():
+            command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- as above
@@ -82,17 +95,17 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; a failure that somebody can act on ends with a sentence instead of a traceback."""
+        """Run the command; a failure that the user can act on ends with a sentence instead of a traceback."""
         try:
             return super().invoke(ctx)
-        except (LoupeError, NotConfigured, BadName, FolderUnreadable, StackError) as error:
-            _tell(error)
+        except (LoupeError, NotConfigured, BadName, FolderUnreadable, MissingExtra) as error:
+            _end(error)
 
 
 @click.group(
     cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
 )
-@click.version_option(package_name="loupe", message="%(prog)s %(version)s")
+@click.version_option(package_name="loupe-client", message="%(prog)s %(version)s")
 def loupe() -> None:
     """Loupe, a model library for defect classification: from images to a released, tested model version.
 
@@ -110,19 +123,21 @@ def loupe() -> None:
 
 
 def explain(error: LoupeError) -> str:
-    """What is told of an error: its sentence, and every fault with its field."""
+    """The sentence of an error, and a line for each of its faults, with the field."""
     violations = error.violations if isinstance(error, InvalidArgument) else ()
     if not violations:
         return error.message
-    told = [error.message] if len(violations) > 1 or not error.message.startswith(violations[0].field) else []
+    lines: list[str] = []
+    if len(violations) > 1 or not error.message.startswith(violations[0].field):
+        lines.append(error.message)
     for violation in violations:
         text = pick(violation.message, violation.message_zh)
         mark = "warning: " if violation.severity == "warning" else ""
-        told.append(f"  {violation.field}: {mark}{text} [{violation.reason}]")
-    return "\n".join(told)
+        lines.append(f"  {violation.field}: {mark}{text} [{violation.reason}]")
+    return "\n".join(lines)
 
 
-def _tell(error: Exception) -> NoReturn:
+def _end(error: Exception) -> NoReturn:
     match error:
         case Unavailable() | DeadlineExceeded():
             raise Unreachable(
@@ -132,19 +147,16 @@ def _tell(error: Exception) -> NoReturn:
             raise Refused(explain(error)) from error
         case NotConfigured():
             raise Unreachable(str(error)) from error
+        case MissingExtra():
+            raise Refused(pick(str(error), error.message_zh)) from error
         case BadName():
             raise click.UsageError(str(error)) from error
-        case StartFailed():
-            raise Refused(f"{error}\n{error.log_tail}".rstrip()) from error
         case _:
             raise Refused(str(error)) from error
 
 
 def main() -> None:
     """Run the command line; the entry point of the package."""
-    # gRPC writes lines of its own to stderr, for example about a connection that the server ended. What a
-    # user can act on comes as an error of the call. gRPC reads this variable when it is imported.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     for stream in (sys.stdout, sys.stderr):
         # Logs and sentences may hold what the terminal's encoding lacks, such as Chinese in Latin-1.
         if isinstance(stream, io.TextIOWrapper):
@@ -152,7 +164,7 @@ def main() -> None:
     try:
         loupe()
     except BrokenPipeError:
-        # Whoever read our output has gone, as `head` does.
+        # The reader of our output has ended, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 

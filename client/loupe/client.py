@@ -10,7 +10,7 @@
         print(loupe.report(task.name).overall.accuracy.value)
 
 Both speak the gRPC contracts: resources are their messages, and what a server refuses is raised as an error
-of `services.kit.errors`, with its reason and its violations.
+of `loupe.errors`, with its reason and its violations.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from loupe import names
+from loupe.errors import FailedPrecondition, NotFound
 from loupe.evaluator.v1 import (
     comparison_pb2,
     comparison_service_pb2,
@@ -35,6 +36,7 @@ from loupe.exporting import export_version
 from loupe.folders import FolderListing, ImportOptions
 from loupe.importing import ImportProgress, ImportResult, SampleImport
 from loupe.profile import Profile, load_profile
+from loupe.reading import read_data
 from loupe.registry.v1 import (
     algorithm_image_service_pb2,
     algorithm_image_service_pb2_grpc,
@@ -47,6 +49,7 @@ from loupe.registry.v1 import (
     model_service_pb2,
     model_service_pb2_grpc,
 )
+from loupe.rpc.channel import connect
 from loupe.saving import linked
 from loupe.scheduler.v1 import (
     queue_service_pb2_grpc,
@@ -56,9 +59,6 @@ from loupe.scheduler.v1 import (
 )
 from loupe.server.v1 import server_service_pb2_grpc
 from loupe.watching import TaskView, last, watch_task
-
-from services.kit.errors import FailedPrecondition, NotFound
-from services.kit.grpc_client import connect
 
 _PAGE = 500
 _ID_SEARCH_PAGES = 20
@@ -115,7 +115,7 @@ class AsyncLoupe:
         await self.close()
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the channels."""
         await asyncio.gather(self._registry.close(), self._scheduler.close(), self._evaluator.close())
 
     async def import_folder(
@@ -224,10 +224,14 @@ class AsyncLoupe:
         return report
 
     async def compare(self, base: str, candidate: str) -> comparison_pb2.Comparison:
-        """What became of the samples of two reports, each named as for `find_report` (P2)."""
-        first, second = await asyncio.gather(self.find_report(base), self.find_report(candidate))
+        """Compare two reports sample by sample, each named as for `find_report` (P2)."""
+        base_report, candidate_report = await asyncio.gather(
+            self.find_report(base), self.find_report(candidate)
+        )
         compared: comparison_pb2.Comparison = await self.comparisons.CompareReports(
-            comparison_service_pb2.CompareReportsRequest(base=first.name, candidate=second.name)
+            comparison_service_pb2.CompareReportsRequest(
+                base=base_report.name, candidate=candidate_report.name
+            )
         )
         return compared
 
@@ -321,7 +325,7 @@ class Loupe:
         self.close()
 
     def close(self) -> None:
-        """Hang up and end the thread."""
+        """Close the channels and end the thread."""
         if self._loop.is_closed():
             return
         self.call(self.async_client.close)
@@ -329,14 +333,14 @@ class Loupe:
         self._thread.join()
         self._loop.close()
 
-    def call(self, asked: Callable[P, Awaitable[T]], *arguments: P.args, **options: P.kwargs) -> T:
-        """The answer of anything `async_client` can be asked, such as `client.call(stub.GetTask, request)`.
+    def call(self, method: Callable[P, Awaitable[T]], *arguments: P.args, **options: P.kwargs) -> T:
+        """Run a coroutine function on the client's loop, such as `client.call(stub.GetTask, request)`.
 
-        The call itself is made on the client's own loop: a stub finds no other in this thread.
+        The function is called there too: a stub needs the running loop, and this thread has none.
         """
 
         async def answer() -> T:
-            return await asked(*arguments, **options)
+            return await method(*arguments, **options)
 
         return asyncio.run_coroutine_threadsafe(answer(), self._loop).result()
 
@@ -351,8 +355,6 @@ class Loupe:
         options: ImportOptions | None = None,
     ) -> ImportResult:
         """Import a folder of `<CODE>/<image>`, or one with LabelMe, COCO or Pascal VOC annotations (D1)."""
-        from loupe.reading import read_data  # noqa: PLC0415 -- Pillow and NumPy would slow every command's start
-
         listing = read_data(Path(folder), options, kind=kind)
         return self.call(
             self.async_client.import_folder, listing, dataset=dataset, path=path, description=description
@@ -488,7 +490,7 @@ class Loupe:
         return self.call(self.async_client.find_report, of)
 
     def compare(self, base: str, candidate: str) -> comparison_pb2.Comparison:
-        """What became of the samples of two reports, each of a task, of `MODEL@VERSION`, or by its name."""
+        """Compare two reports sample by sample, each of a task, of `MODEL@VERSION`, or by its name."""
         return self.call(self.async_client.compare, base, candidate)
 
     def models(self) -> list[model_pb2.Model]:

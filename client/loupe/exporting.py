@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from loupe.errors import NotFound
 from loupe.registry.v1 import model_pb2, model_service_pb2
 from loupe.saving import linked, save_bytes
 from loupe.scheduler.v1 import task_service_pb2
-
-from services.kit.errors import NotFound
 
 if TYPE_CHECKING:
     from loupe.client import AsyncLoupe
@@ -36,12 +35,12 @@ async def export_version(  # noqa: PLR0913 -- all but three have defaults
     """Save the package of `models/{model}/versions/{version}`, to a file or into a folder.
 
     If there is none yet, `follow` is given the name of the task that makes it, and raises if it does not come
-    to its end. `on_bytes` is told how many bytes there are, and of how many. Refused if they are not those
+    to its end. `on_bytes` is called with the bytes so far and all of them. Refused if they are not those
     that the registry has on record.
     """
-    asked = model_service_pb2.LinkPackageRequest(name=version, format=wanted)
+    request = model_service_pb2.LinkPackageRequest(name=version, format=wanted)
     try:
-        link = await client.models.LinkPackage(asked)
+        link = await client.models.LinkPackage(request)
     except NotFound as error:
         if error.reason != "NOT_EXPORTED":
             raise
@@ -51,7 +50,7 @@ async def export_version(  # noqa: PLR0913 -- all but three have defaults
             )
         )
         await follow(task.name)
-        link = await client.models.LinkPackage(asked)
+        link = await client.models.LinkPackage(request)
     target = file or Path(link.file_name)
     if target.is_dir():
         target /= link.file_name

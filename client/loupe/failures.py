@@ -1,22 +1,22 @@
-"""How a command ends when it does not end well."""
+"""The exit codes of a command that fails: 1 refused or failed, 3 the servers cannot be reached."""
 
 import click
 from loupe.text import visible
 
 
-class _Told(click.ClickException):
+class _CommandFailure(click.ClickException):
     def format_message(self) -> str:
-        """What a file is called must not command the terminal."""
+        """Escape what controls the terminal: a message may hold the name of a file."""
         return visible(super().format_message())
 
 
-class Refused(_Told):
-    """The server refused, or the work failed; the reason is told on stderr."""
+class Refused(_CommandFailure):
+    """The server refused, or the work failed; the reason is on stderr."""
 
     exit_code = 1
 
 
-class Unreachable(_Told):
-    """Nobody answers, or nothing says where to ask."""
+class Unreachable(_CommandFailure):
+    """No server answers, or no address of one is configured."""
 
     exit_code = 3

@@ -22,10 +22,11 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
 OTHER_PICTURES = frozenset(
     {".gif", ".webp", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".psd", ".svg", ".dng", ".raw"}
 )
-"""Pictures of formats that are not taken: their owners look for them in the report."""
+"""Pictures of formats that are not taken; the report names each of them."""
 GROUPS_FILE = "groups.csv"
+VOC_MASK_FOLDER = "SegmentationClass"
 _MAX_GROUP_CHARACTERS = 128
-"""As the registry's, which would refuse the whole batch."""
+"""The registry's limit: a longer group would make it refuse the whole batch."""
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _GROUPS_TO_TRAIN = 2
 # In order of preference: the first that a table has is taken.
@@ -40,8 +41,8 @@ class FolderUnreadable(ValueError):
     """The folder cannot be imported as it is; the message says what to change."""
 
 
-class Made(Protocol):
-    """Bytes that lie in no file of their own and are made when they are needed."""
+class GeneratedBytes(Protocol):
+    """Bytes without a file of their own, generated when they are needed."""
 
     def make(self) -> bytes:
         """The same bytes every time."""
@@ -70,8 +71,8 @@ class FoundSample:
 
     file: str
     """`<CODE>/<file>`, its name in the data path."""
-    image: Path | Made
-    mask: Path | Made | None = None
+    image: Path | GeneratedBytes
+    mask: Path | GeneratedBytes | None = None
     group: str = ""
     origin: str = ""
     """Where its picture lies below the folder, if that is not `file`."""
@@ -86,7 +87,7 @@ class FoundSample:
 
 @dataclass(frozen=True, slots=True)
 class FolderListing:
-    """All that a folder offers, and all that it holds besides."""
+    """The samples of a folder, and every other file in it with the reason why it is not taken."""
 
     folder: Path
     samples: tuple[FoundSample, ...]
@@ -116,7 +117,7 @@ class FolderListing:
 
     @property
     def ungrouped(self) -> int:
-        """Samples without a group although groups are told."""
+        """Samples without a group, where the folder names groups."""
         return sum(not sample.group for sample in self.samples) if self.group_column else 0
 
 
@@ -161,8 +162,10 @@ def list_codes(walked: Walk, options: ImportOptions) -> FolderListing:
     samples_by_file: dict[str, FoundSample] = {}
     for sample in found:
         if sample.file in samples_by_file:
-            told = f"{samples_by_file[sample.file].origin} is imported as {sample.file} already; rename one"
-            left_out.append(LeftOut(sample.origin, "NAME_TAKEN", told))
+            message = (
+                f"{samples_by_file[sample.file].origin} is imported as {sample.file} already; rename one"
+            )
+            left_out.append(LeftOut(sample.origin, "NAME_TAKEN", message))
         else:
             samples_by_file[sample.file] = sample
     if options.mask_codes:
@@ -205,8 +208,8 @@ def complete(
 def _not_used(name: str) -> LeftOut:
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in OTHER_PICTURES:
-        told = f"{suffix[1:].upper()} is not taken; save it as PNG"
-        return LeftOut(name, "OTHER_FORMAT", told)
+        message = f"{suffix[1:].upper()} is not taken; save it as PNG"
+        return LeftOut(name, "OTHER_FORMAT", message)
     if suffix in IMAGE_SUFFIXES:
         return LeftOut(name, "NOT_A_SAMPLE", "a picture in a folder that holds none of samples")
     return LeftOut(name, "NOT_AN_IMAGE", f"not one of {', '.join(sorted(IMAGE_SUFFIXES))}")
@@ -275,7 +278,7 @@ def hold_out(listing: FolderListing, share: float) -> tuple[FolderListing, Folde
     order = sorted(groups, key=lambda key: hashlib.sha256(key.encode()).digest())
     total = listing.images_per_code
     left = dict(total)
-    groups_left = Counter(code for its in groups.values() for code in {sample.code for sample in its})
+    groups_left = Counter(code for samples in groups.values() for code in {sample.code for sample in samples})
     held: set[str] = set()
     for key in order:
         codes = {sample.code for sample in groups[key]}

@@ -1,4 +1,4 @@
-"""The importing of samples: hash, ask what is missing, upload that, and list it (D2)."""
+"""Imports samples: hash them, ask the registry which are missing, upload those, and list all (D2)."""
 
 import asyncio
 import hashlib
@@ -13,13 +13,12 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 import urllib3
-from loupe.annotations.faults import Unusable
-from loupe.folders import FolderListing, FoundSample, Made
+from loupe.errors import Unavailable
+from loupe.folders import FolderListing, FoundSample, GeneratedBytes
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
 from loupe.text import as_utf8
+from loupe.unusable import Unusable
 from loupe.walking import LeftOut, fault_of, open_file
-
-from services.kit.errors import Unavailable
 
 _BATCH = 200
 """Samples a round. A call may add 500 and ask for 1000 objects, of which a sample has up to two."""
@@ -27,18 +26,18 @@ _THREADS = 8
 _BATCHES_AT_ONCE = 2
 _ADD_TIMEOUT_S = 300.0
 _SENT_AGAIN = frozenset({"HASH_MISMATCH", "NOT_UPLOADED"})
-"""Reasons that a second upload cures: the cut end of a killed import may have come after ours."""
+"""Reasons for a second upload: the end of an upload that was killed may have arrived after ours."""
 _CHUNK_BYTES = 2**20
 _COPIED_IN_MEMORY_BYTES = 16 * 2**20
 _KEPT_BYTES = 256 * 2**10
-"""Larger things that are made are made again for the upload: a round of them would fill the memory."""
+"""Larger generated masks are generated again for the upload: a batch of them would fill the memory."""
 
 Outcome = dataset_pb2.SampleOutcome.Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class ImportProgress:
-    """How far an import is."""
+    """The progress of an import."""
 
     done: int
     total: int
@@ -49,7 +48,7 @@ class ImportProgress:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What became of every candidate."""
+    """The outcome of every candidate."""
 
     data_path: dataset_pb2.DataPath
     outcomes: tuple[dataset_pb2.SampleOutcome, ...]
@@ -106,9 +105,9 @@ class _Hashed:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """Where bytes come from: a file, or made ones that are small enough to keep, or made again."""
+    """Bytes to upload: of a file, or generated; generated ones are kept if they are small."""
 
-    source: Path | Made
+    source: Path | GeneratedBytes
     sha256: str
     size: int
     kept: bytes | None = None
@@ -239,7 +238,7 @@ class SampleImport:
     async def _offer(
         self, parent: str, hashed: Sequence[_Hashed], tally: _Tally, threads: ThreadPoolExecutor
     ) -> list[dataset_pb2.SampleOutcome]:
-        """Upload what of these lacks, and have them listed; what changed meanwhile is set aside."""
+        """Upload what the registry lacks, and have all listed; a file that has changed is set aside."""
         if not hashed:
             return []
         loop = asyncio.get_running_loop()
@@ -284,11 +283,11 @@ class SampleImport:
             ),
             timeout=_ADD_TIMEOUT_S,
         )
-        told = [_set_aside(item.sample, fault) for item, fault in faults if fault is not None]
-        return [*answer.outcomes, *told]
+        set_aside = [_set_aside(item.sample, fault) for item, fault in faults if fault is not None]
+        return [*answer.outcomes, *set_aside]
 
     def _put(self, contents: Sequence[_Content], url: str) -> int:
-        """Upload what several files may hold; Unusable if none of them holds it any more."""
+        """Upload content that several files held; Unusable if none of them holds it any more."""
         for last, content in enumerate(contents, 1 - len(contents)):
             try:
                 with _readable(content.source):
@@ -316,7 +315,7 @@ class SampleImport:
 
 
 async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Wait for all; the first failure is raised as it is, and ends the others."""
+    """Wait for all; the first failure is raised and cancels the others."""
     tasks = [asyncio.create_task(item) for item in work]
     try:
         await asyncio.gather(*tasks)
@@ -330,12 +329,12 @@ def _not_a_mask(sample: FoundSample, why: str) -> LeftOut:
     """The report's line on a file that looked like the mask of a sample."""
     picture = PurePosixPath(sample.origin or sample.file)
     name = as_utf8(sample.mask.name) if isinstance(sample.mask, Path) else "the mask"
-    told = f"{why}. {picture.name} is taken without it; rename {name} if it is a picture"
-    return LeftOut(str(picture.with_name(name)), "BAD_MASK", told)
+    message = f"{why}. {picture.name} is taken without it; rename {name} if it is a picture"
+    return LeftOut(str(picture.with_name(name)), "BAD_MASK", message)
 
 
 def _hash(sample: FoundSample) -> _Hashed | dataset_pb2.SampleOutcome:
-    """What is to be offered, or why it cannot be read."""
+    """The sample with its hashes, or the outcome of one that cannot be read."""
     try:
         return _Hashed(
             sample, _read(sample.image), None if sample.mask is None else _read(sample.mask, "the mask: ")
@@ -344,7 +343,7 @@ def _hash(sample: FoundSample) -> _Hashed | dataset_pb2.SampleOutcome:
         return _set_aside(sample, unusable)
 
 
-def _read(source: Path | Made, which: str = "") -> _Content:
+def _read(source: Path | GeneratedBytes, which: str = "") -> _Content:
     """Hash the bytes; Unusable if that cannot be done, or if they change meanwhile."""
     try:
         with _readable(source):
@@ -365,7 +364,7 @@ def _read(source: Path | Made, which: str = "") -> _Content:
 
 
 @contextmanager
-def _readable(source: Path | Made) -> Iterator[None]:
+def _readable(source: Path | GeneratedBytes) -> Iterator[None]:
     """Unusable where a file cannot be read, or where nothing can be made of what an annotation says."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""The reader's language, as far as the servers' sentences come in it."""
+"""The language of messages: English or Chinese."""
 
 import os
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ _CHOSEN = f"{__name__}.chosen"
 
 
 def choose(ctx: click.Context, _param: click.Parameter, language: str | None) -> None:
-    """What `--lang` calls; it goes before the environment."""
+    """The callback of `--lang`, which takes precedence over the environment."""
     if language:
         ctx.meta[_CHOSEN] = language
 
 
 def in_chinese(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether the reader's language is Chinese."""
+    """Whether the user's language is Chinese."""
     ctx = click.get_current_context(silent=True)
     if ctx is not None and _CHOSEN in ctx.meta:
         return bool(ctx.meta[_CHOSEN] == "zh")
@@ -24,5 +24,5 @@ def in_chinese(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def pick(english: str, chinese: str) -> str:
-    """The sentence that the reader reads; English where there is no other."""
+    """The sentence in the user's language; English where there is no Chinese one."""
     return chinese if chinese and in_chinese() else english

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_MASK = re.compile(r"(?P<stem>.+)(?P<told>\.mask\.png|[._-]mask\.(?:png|jpe?g|bmp|tiff?))", re.IGNORECASE)
+_MASK = re.compile(r"(?P<stem>.+)(?P<ending>\.mask\.png|[._-]mask\.(?:png|jpe?g|bmp|tiff?))", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def part(files: Iterable[Path]) -> Parted:
     pictures: defaultdict[str, list[Path]] = defaultdict(list)
     for file in sorted(files):
         if match := _MASK.fullmatch(file.name):
-            is_guess = match["told"].lower() != ".mask.png"
+            is_guess = match["ending"].lower() != ".mask.png"
             named[match["stem"]].append(MaskFile(file, is_guess))
         else:
             pictures[file.stem].append(file)
@@ -59,10 +59,10 @@ def part(files: Iterable[Path]) -> Parted:
     doubtful: list[Doubtful] = []
     for stem, of_stem in pictures.items():
         masks, others = _masks_of(of_stem, named.pop(stem, []))
-        told = [mask for mask in masks if not mask.is_guess] or masks
-        mine = told[0] if len(told) == len(others) == 1 else None
-        taken.extend((picture, mine) for picture in others)
-        doubtful.extend(_unclear([mask for mask in masks if mask is not mine], others, mine))
+        certain = [mask for mask in masks if not mask.is_guess] or masks
+        chosen = certain[0] if len(certain) == len(others) == 1 else None
+        taken.extend((picture, chosen) for picture in others)
+        doubtful.extend(_unclear([mask for mask in masks if mask is not chosen], others, chosen))
     for stem, masks in named.items():
         doubtful.extend(_without_picture(stem, masks))
     return Parted(tuple(sorted(taken, key=lambda pair: pair[0])), tuple(doubtful))
@@ -78,23 +78,23 @@ def _masks_of(pictures: list[Path], named: list[MaskFile]) -> tuple[list[MaskFil
     return [MaskFile(file, is_guess=True) for file in pngs], others
 
 
-def _unclear(masks: list[MaskFile], pictures: list[Path], mine: MaskFile | None) -> Iterator[Doubtful]:
+def _unclear(masks: list[MaskFile], pictures: list[Path], chosen: MaskFile | None) -> Iterator[Doubtful]:
     for mask in masks:
         if len(pictures) > 1:
             whose = ", ".join(file.name for file in pictures)
-            told = (
+            message = (
                 f"looks like a mask of {len(pictures)} pictures ({whose}); rename all but the one it is for"
             )
-        elif mine:
-            told = f"{pictures[0].name} has the mask {mine.file.name}; remove one, or rename a picture"
+        elif chosen:
+            message = f"{pictures[0].name} has the mask {chosen.file.name}; remove one, or rename a picture"
         else:
-            told = f"{pictures[0].name} has {len(masks)} files that look like its mask; leave one"
-        yield Doubtful(mask.file, "AMBIGUOUS_MASK", told)
+            message = f"{pictures[0].name} has {len(masks)} files that look like its mask; leave one"
+        yield Doubtful(mask.file, "AMBIGUOUS_MASK", message)
 
 
 def _without_picture(stem: str, masks: list[MaskFile]) -> Iterator[Doubtful]:
     for mask in masks:
-        told = f"a mask by its name, but there is no image {stem}.*"
+        message = f"a mask by its name, but there is no image {stem}.*"
         if mask.is_guess:
-            told += "; rename it if it is a picture"
-        yield Doubtful(mask.file, "MASK_WITHOUT_IMAGE", told)
+            message += "; rename it if it is a picture"
+        yield Doubtful(mask.file, "MASK_WITHOUT_IMAGE", message)

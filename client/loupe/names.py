@@ -6,7 +6,7 @@ _VERSIONED = re.compile(r"(?P<name>[^@/\s]+)@(?P<version>[^@/\s]+)")
 
 
 class BadName(ValueError):
-    """What was typed names nothing; the message says how such a name looks."""
+    """The text is no name; the message shows the form of such a name."""
 
 
 def resource(collection: str, name: str) -> str:
@@ -36,14 +36,14 @@ def data_path(text: str, dataset: str | None = None) -> str:
     """The resource name of `DATASET/PATH`, or of `PATH` within `dataset`."""
     if text.startswith("datasets/"):
         return text
-    first, slash, second = text.partition("/")
+    dataset_id, slash, path_id = text.partition("/")
     if not slash:
         if dataset is None:
             raise BadName(f"{text!r} names no dataset; write DATASET/{text}")
-        first, second = dataset.removeprefix("datasets/"), text
-    if not first or not second or "/" in second:
+        dataset_id, path_id = dataset.removeprefix("datasets/"), text
+    if not dataset_id or not path_id or "/" in path_id:
         raise BadName(f"{text!r} is not a data path; write DATASET/PATH")
-    return f"datasets/{first}/paths/{second}"
+    return f"datasets/{dataset_id}/paths/{path_id}"
 
 
 def _versioned(collection: str, text: str, example: str) -> str:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from services.kit.settings import SettingsError, load
-from services.kit.tls import TlsSettings
+from loupe.rpc.tls import TlsSettings
+from loupe.settings import SettingsError, load
 
 SERVICES = ("registry", "scheduler", "evaluator", "gateway")
 
 
 class NotConfigured(Exception):
-    """Nothing says where the servers are; the message says what would."""
+    """No address of the servers is configured; the message says how to set one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Profile:
     token: str = field(repr=False)
     gateway_address: str = ""
     nats_url: str = field(default="", repr=False)
-    """With user and password; empty where events are not to be had."""
+    """With user and password; empty where NATS cannot be reached."""
     tls: TlsSettings = field(default_factory=TlsSettings)
     """The certificates of this machine, where the servers ask for one."""
     source: str = "given"

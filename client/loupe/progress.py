@@ -141,7 +141,7 @@ class LineScreen:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._told: set[tuple[object, ...]] = set()
+        self._printed: set[tuple[object, ...]] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -151,7 +151,7 @@ class LineScreen:
             self._console.file.flush()
 
     def show(self, view: TaskView) -> None:
-        """Tell what was not told before."""
+        """Print what was not printed before."""
         task = view.task
         if not task.name:
             return
@@ -197,30 +197,30 @@ class LineScreen:
             f"{name} loss {_latest(curve.losses):.4f}" for name, curve in curves.items() if curve.losses
         ]
         left = remaining(progress)
-        told = [
+        parts = [
             f"{phase} {progress.fraction:.0%}",
             *([line] if (line := _training_line(progress)) else []),
             *losses,
             *([f"{left} left"] if left else []),
         ]
-        self._once(("progress", view.task.attempt, view.task.recoveries, phase, tenth), " · ".join(told))
+        self._once(("progress", view.task.attempt, view.task.recoveries, phase, tenth), " · ".join(parts))
 
     def _once(self, key: tuple[object, ...], text: str) -> None:
-        if key not in self._told:
-            self._told.add(key)
+        if key not in self._printed:
+            self._printed.add(key)
             stamp = datetime.now(UTC).astimezone().strftime("%H:%M:%S")
             self._console.print(f"{stamp} {text}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _training_line(progress: task_pb2.Progress) -> str:
-    told = []
+    parts = []
     if progress.max_iteration:
-        told.append(f"iteration {progress.iteration}/{progress.max_iteration}")
+        parts.append(f"iteration {progress.iteration}/{progress.max_iteration}")
     if progress.images_per_s:
-        told.append(f"{progress.images_per_s:.1f} images/s")
+        parts.append(f"{progress.images_per_s:.1f} images/s")
     if progress.learning_rate:
-        told.append(f"lr {progress.learning_rate:.3g}")
-    return " · ".join(told)
+        parts.append(f"lr {progress.learning_rate:.3g}")
+    return " · ".join(parts)
 
 
 def _latest(losses: list[float]) -> float:

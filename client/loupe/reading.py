@@ -1,26 +1,24 @@
-"""Reads a folder in any format that can be imported (D1), and finds out which one it is."""
+"""Reads a folder in any format that can be imported (D1), and finds out which one it is.
 
-from collections.abc import Callable, Iterator
-from itertools import chain
+Folders of codes need nothing but the standard library. Annotations need the extra `loupe-client[import]`,
+which is imported only for a folder that may hold some.
+"""
+
 from pathlib import Path
 
-from loupe.annotations import json_files
-from loupe.annotations.coco import is_coco, read_coco
-from loupe.annotations.faults import Unusable, whatever_fails
-from loupe.annotations.labelme import is_labelme, read_labelme
-from loupe.annotations.pictures import Annotations, annotation_files, assemble
-from loupe.annotations.voc import SEGMENTATION, load_xml, read_voc
-from loupe.folders import FolderListing, FolderUnreadable, ImportOptions, is_code, list_codes, walk_folder
+from loupe.extras import IMPORT, needs
+from loupe.folders import (
+    VOC_MASK_FOLDER,
+    FolderListing,
+    FolderUnreadable,
+    ImportOptions,
+    is_code,
+    list_codes,
+    walk_folder,
+)
 from loupe.walking import Walk
 
 FORMATS = ("folders", "labelme", "coco", "voc")
-_READERS: dict[str, Callable[[Walk, ImportOptions], Annotations]] = {
-    "labelme": read_labelme,
-    "coco": read_coco,
-    "voc": read_voc,
-}
-_LOOKED_AT = 20
-"""Files of a kind that are opened to find out the format."""
 
 
 def read_data(folder: Path, options: ImportOptions | None = None, *, kind: str = "auto") -> FolderListing:
@@ -31,7 +29,9 @@ def read_data(folder: Path, options: ImportOptions | None = None, *, kind: str =
     if kind == "auto":
         kind = _detect(walked)
     if kind != "folders":
-        return assemble(walked, kind, _READERS[kind](walked, options), options)
+        with needs(IMPORT):
+            from loupe.annotations.formats import read_annotated  # noqa: PLC0415 -- an extra
+        return read_annotated(walked, kind, options)
     if options.background_code:
         raise FolderUnreadable(
             "--background-code is for annotations; in folders, put such pictures into <CODE>/"
@@ -45,24 +45,15 @@ def detect(folder: Path) -> str:
 
 
 def _detect(walked: Walk) -> str:
-    folder = walked.folder
-    found: dict[str, str] = {}
-    broken: list[Unusable] = []
-    for file, name in chain(_first(walked, ".json"), _first(walked, ".xml")):
-        try:
-            with whatever_fails(name):
-                kind = _kind(file, name)
-        except Unusable as unusable:
-            broken.append(unusable)
-        else:
-            found.setdefault(kind, name)
-    found.pop("", None)
-    if any(one.split("/")[:2][-1] == SEGMENTATION for one in walked.folders):
-        found.setdefault("voc", SEGMENTATION)
+    if not _may_hold_annotations(walked):
+        return "folders"
+    with needs(IMPORT):
+        from loupe.annotations.formats import find_formats  # noqa: PLC0415 -- an extra
+    found, broken = find_formats(walked)
     if len(found) > 1:
-        told = ", ".join(f"{name} ({kind})" for kind, name in found.items())
+        listed = ", ".join(f"{name} ({kind})" for kind, name in found.items())
         raise FolderUnreadable(
-            f"{folder} holds annotations of several formats: {told}; choose one with --format"
+            f"{walked.folder} holds annotations of several formats: {listed}; choose one with --format"
         )
     if found:
         return next(iter(found))
@@ -71,18 +62,11 @@ def _detect(walked: Walk) -> str:
     return "folders"
 
 
-def _kind(file: Path, name: str) -> str:
-    """Whose file it is, or nothing; Unusable if it is broken."""
-    if file.suffix.lower() == ".xml":
-        return "voc" if load_xml(file, name).tag == "annotation" else ""
-    value = json_files.load(file, name)
-    return "labelme" if is_labelme(value) else "coco" if is_coco(value) else ""
-
-
-def _first(walked: Walk, suffix: str) -> Iterator[tuple[Path, str]]:
-    """A few files of a kind, those at the top first."""
-    files = sorted(annotation_files(walked, suffix), key=lambda item: "/" in item[1])
-    return iter(files[:_LOOKED_AT])
+def _may_hold_annotations(walked: Walk) -> bool:
+    """Whether there is a file that could be annotations, or a folder of Pascal VOC's masks."""
+    return any(name.lower().endswith((".json", ".xml")) for name in walked.files) or any(
+        VOC_MASK_FOLDER in folder.split("/") for folder in walked.folders
+    )
 
 
 def _check_options(options: ImportOptions) -> None:

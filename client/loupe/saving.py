@@ -1,4 +1,4 @@
-"""Answers that become a file."""
+"""Saves streams and downloads as files."""
 
 import asyncio
 import hashlib
@@ -7,22 +7,21 @@ from pathlib import Path
 
 import urllib3
 from google.api.httpbody_pb2 import HttpBody
+from loupe.errors import Unavailable
 from loupe.failures import Refused
-
-from services.kit.errors import Unavailable
 
 _PART_BYTES = 1 << 20
 _TIMEOUT_S = 30.0
-"""Between two parts, not for all of them."""
+"""Between two parts, not for the whole download."""
 
 
 async def save(file: Path, parts: AsyncIterable[HttpBody]) -> int:
-    """Write a stream to a file, which appears when it is whole; its bytes. Refused if it cannot be."""
+    """Write a stream to a file, which appears when it is complete; its size in bytes. Raises Refused."""
     return await save_bytes(file, (part.data async for part in parts))
 
 
 async def save_bytes(file: Path, parts: AsyncIterable[bytes], *, sha256: str = "") -> int:
-    """The same of bytes, which must have the SHA-256 if one is given."""
+    """As `save`, from parts of bytes; `sha256` is what they must have, if it is given."""
     partial = file.with_name(f".{file.name}.part")
     size, digest = 0, hashlib.sha256()
     try:
@@ -42,7 +41,7 @@ async def save_bytes(file: Path, parts: AsyncIterable[bytes], *, sha256: str = "
 
 
 async def linked(url: str, what: str) -> AsyncIterator[bytes]:
-    """What lies behind a link, a part at a time. Unavailable if it cannot be had to its end."""
+    """Download a link, a part at a time. Unavailable if the object store does not deliver all of it."""
     try:
         answer = await asyncio.to_thread(
             urllib3.request, "GET", url, timeout=_TIMEOUT_S, preload_content=False

@@ -1,4 +1,4 @@
-"""Names and sentences from outside, so that they can be written and read."""
+"""Makes text from outside, such as file names, safe to encode and to show."""
 
 import os
 import re
@@ -21,7 +21,7 @@ def as_utf8(name: str) -> str:
 
 
 def visible(text: str) -> str:
-    """Text that shows all that is in it: what moves the cursor, turns the order or takes no room is escaped.
+    """Escape characters that move the cursor, change the direction of writing or have no width.
 
     Spaces of any width stay.
     """

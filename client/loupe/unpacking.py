@@ -20,7 +20,7 @@ _MOST_CONFIG_BYTES = 2**20
 
 
 class NotAPackage(ValueError):
-    """The message says why."""
+    """The file is no package; the message says why."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Whether a package may be run: its bytes compared with the registry's record, before any of it is loaded."""
+"""Compares the bytes of a package with the registry's record, before any of it is loaded and run."""
 
 import asyncio
 from dataclasses import dataclass
@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loupe import names
+from loupe.errors import NotFound
 from loupe.failures import Refused
 from loupe.registry.v1 import model_pb2, model_service_pb2
 from loupe.saving import linked, save_bytes
 from loupe.unpacking import CONFIG, Contents, NotAPackage, copy
-
-from services.kit.errors import NotFound
 
 if TYPE_CHECKING:
     from loupe.client import AsyncLoupe
@@ -56,15 +55,15 @@ async def candidate(client: "AsyncLoupe", package: Path, against: str | None, fo
         return Candidate(contents.folder, version, is_on_record=True, is_released_file=True)
     recorded = await _downloaded(link, folder)
     unlike = [name for name in contents.files if contents.files[name] != recorded.files[name]]
-    told = [
+    differences = [
         f"{name} has SHA-256 {contents.files[name]}, the registry's {recorded.files[name]}"
         for name in unlike
         if name != CONFIG
     ]
-    if told:
+    if differences:
         raise Refused(
             f"{package} is not the package of {names.short(version.name)}; nothing of it was run:\n"
-            + "\n".join(told)
+            + "\n".join(differences)
         )
     return Candidate(contents.folder, version, is_on_record=True, changed=tuple(unlike))
 

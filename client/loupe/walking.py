@@ -1,4 +1,4 @@
-"""Finds every file below a folder (D7). What is no file that can be read is named with its reason.
+"""Finds every file below a folder (D7); every other entry is named with the reason why it is not read.
 
 A folder that people fill holds links to nowhere, pipes, names in other encodings, and files that come and go:
 none of them may end an import, and none may go unmentioned.
@@ -91,7 +91,7 @@ def walk(folder: Path) -> Walk:
 
 def open_file(path: Path) -> BufferedReader:
     """Open a regular file to read it; OSError for anything else, without waiting for a pipe's other end."""
-    # O_NONBLOCK means nothing for a file. Some systems lack it, and some tell text from bytes.
+    # O_NONBLOCK does nothing for a regular file. Some systems lack it; some need O_BINARY for bytes.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     file = os.fdopen(os.open(path, flags), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -113,9 +113,9 @@ def fault_of(error: OSError) -> tuple[str, str]:
             "VANISHED",
             "it was there when the folder was listed and is gone; import again if it comes back",
         )
-    told = error.strerror or type(error).__name__
+    fact = error.strerror or type(error).__name__
     remedy = "; mend its permissions" if isinstance(error, PermissionError) else ""
-    return "UNREADABLE", f"it cannot be read: {told}{remedy}"
+    return "UNREADABLE", f"it cannot be read: {fact}{remedy}"
 
 
 def _is_hidden(name: str) -> bool:
@@ -162,8 +162,8 @@ def _link_fault(path: Path, root: Path) -> tuple[str, str] | None:
             raise
         return "LINK_LOOP", "a link that leads back to itself; remove it"
     if not Path(os.path.realpath(path)).is_relative_to(root):
-        told = f"a link to {target}, outside of the folder; only what lies in it is read: put it there"
-        return "OUTSIDE_FOLDER", told
+        message = f"a link to {target}, outside of the folder; only what lies in it is read: put it there"
+        return "OUTSIDE_FOLDER", message
     if stat.S_ISDIR(mode):
         return "LINK_TO_FOLDER", f"a link to the folder {target}, which is read at its own place"
     return None if stat.S_ISREG(mode) else ("NOT_A_FILE", f"a link to {target}, which is no regular file")

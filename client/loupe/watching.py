@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from loupe.errors import DeadlineExceeded, Internal, LoupeError, Unavailable
 from loupe.scheduler.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
-
-from services.kit.errors import DeadlineExceeded, Internal, LoupeError, Unavailable
 
 FINAL_STATES = frozenset(
     {
@@ -22,7 +21,7 @@ _MAX_PAUSE_S = 2.0
 PATIENCE_S = 120.0
 """How long a watch goes on asking a server that does not answer."""
 SILENT_S = 5.0
-"""How long a server may be away before the user is told: a restart takes less."""
+"""How long a server may be away until the user hears of it: a restart takes less."""
 OPEN_S = 15.0
 """A call that is open for so long was accepted: gRPC gives up connecting after less."""
 _LAST_POINTS_S = 2.0
@@ -194,7 +193,7 @@ class _Watch:
 
 
 class Contact:
-    """Whether a server answers: tells (True: lost) if it stays away, and when it is back.
+    """Whether a server answers: reports (True: lost) if it stays away, and when it is back.
 
     A quiet server is not away: time counts from the first failure since it last answered.
     """
@@ -203,13 +202,13 @@ class Contact:
         self._tell = tell
         self._server = server
         self._lost_at_s: float | None = None
-        self._is_told = False
+        self._is_reported = False
 
     def made(self) -> None:
         """The server answers."""
         self._lost_at_s = None
-        if self._is_told:
-            self._is_told = False
+        if self._is_reported:
+            self._is_reported = False
             self._tell(False)
 
     def lost(self, error: LoupeError) -> None:
@@ -224,8 +223,8 @@ class Contact:
                 "command, repeat it later",
                 reason=error.reason,
             ) from error
-        if away_s >= SILENT_S and not self._is_told:
-            self._is_told = True
+        if away_s >= SILENT_S and not self._is_reported:
+            self._is_reported = True
             self._tell(True)
 
 
@@ -237,7 +236,7 @@ async def resumed(
 ) -> None:
     """Read a stream to its end, calling again where it breaks, from the cursor that `take` has kept.
 
-    `connection` is told (True) if the server stays away, and when it is back.
+    `connection` is called with True if the server stays away, and with False when it is back.
     """
     loop = asyncio.get_running_loop()
     contact, pause_s = Contact(connection), _FIRST_PAUSE_S

@@ -5,4 +5,4 @@ The gRPC ports of SeaweedFS (each of its ports + 10000) ask for no credentials, 
 them: use mTLS or another object store on a host that people share.
 """
 
-import services.kit  # noqa: F401 -- before anything imports grpc: it settles what grpc does when we fork
+import loupe.rpc  # noqa: F401 -- before anything imports grpc: it settles what grpc does when we fork

@@ -48,7 +48,7 @@ def _say_ready(status: StackStatus) -> None:
 
 
 def main() -> int:
-    """Run until told to stop; 1 if it cannot."""
+    """Run until SIGINT or SIGTERM; 1 if the stack cannot be started."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     arguments = _arguments()
     try:

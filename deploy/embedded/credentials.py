@@ -10,7 +10,7 @@ from deploy.embedded.files import write_atomically
 
 
 def _secret() -> str:
-    # Hex, so that no server's configuration syntax, URL or shell reads meaning into it.
+    # Hexadecimal: no character has a meaning in configuration files, URLs or shells.
     return secrets.token_hex(24)
 
 
@@ -27,7 +27,7 @@ class Credentials:
     nats_user: str = "loupe"
     nats_password: str = field(default_factory=_secret, repr=False)
     nats_reader_user: str = "loupe-reader"
-    """Follows events and publishes none; what subscribers in the fab and the command line are given."""
+    """Reads events and publishes none; for subscribers in the fab and the command line."""
     nats_reader_password: str = field(default_factory=_secret, repr=False)
     s3_access_key: str = field(default_factory=lambda: "loupe" + secrets.token_hex(8))
     s3_secret_key: str = field(default_factory=_secret, repr=False)
@@ -36,7 +36,7 @@ class Credentials:
     seaweed_jwt_filer_key: str = field(default_factory=_secret, repr=False)
     seaweed_jwt_filer_read_key: str = field(default_factory=_secret, repr=False)
     service_token: str = field(default_factory=lambda: f"loupe_service_{_secret()}", repr=False)
-    """What services and workers show each other (A1)."""
+    """The token of services and workers (A1)."""
     admin_token: str = field(default_factory=lambda: f"loupe_admin_{_secret()}", repr=False)
     """The first user's token (A2); the command line finds it in `client.json`."""
 
@@ -49,7 +49,7 @@ def load_or_create(path: Path) -> Credentials:
         credentials = Credentials()
         write_atomically(path, json.dumps(asdict(credentials), indent=2) + "\n", mode=0o600)
         return credentials
-    # A copy or a backup may have widened the mode; what it protects has not changed.
+    # A copy or a backup may have changed the mode.
     path.chmod(0o600)
     names = {f.name for f in fields(Credentials)}
     try:
@@ -60,7 +60,7 @@ def load_or_create(path: Path) -> Credentials:
             f"{path} cannot be read ({error}); restore it, or remove the whole data folder to start anew"
         ) from error
     if missing := names - stored.keys():
-        # Written by an older release: what is new gets its value now and keeps it.
+        # The file is of an older release: secrets that it lacks are made now and stored.
         write_atomically(path, json.dumps(asdict(credentials), indent=2) + "\n", mode=0o600)
         if "stack_id" in missing or "postgres_superuser_password" in missing:
             raise ServerUnusable(f"{path} lacks {', '.join(sorted(missing))}; restore it from a backup")

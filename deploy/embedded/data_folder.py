@@ -1,4 +1,4 @@
-"""The one folder that holds everything of a stack, and the lock that keeps it to one supervisor."""
+"""The folder with all files of a stack, and the lock that admits one supervisor."""
 
 import contextlib
 import fcntl
@@ -34,11 +34,11 @@ class DataFolder:
 
     @property
     def is_there(self) -> bool:
-        """Whether it was made, and nobody deleted it since."""
+        """Whether it exists."""
         return self.lock_file.exists()
 
     def log(self, process: str) -> Path:
-        """Where a process writes."""
+        """The log file of a process."""
         return self.logs / f"{process}.log"
 
     def credentials(self) -> credentials.Credentials:
@@ -51,7 +51,7 @@ class DataFolder:
         if last is None:
             return ports.assign(names, {}, holding)
         if last.state is not State.STOPPED:
-            # The last supervisor was killed; what it ran is dying and gives its ports back in a moment.
+            # The last supervisor was killed; its processes end in a moment and free their ports.
             deadline = time.monotonic() + _DYING_PATIENCE_S
             while not all(map(ports.is_free, last.ports.values())) and time.monotonic() < deadline:
                 time.sleep(0.02)
@@ -59,7 +59,7 @@ class DataFolder:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder for this process, until its death at the latest; AlreadyRunning if another does."""
+        """Lock the folder for this process, at most until it ends; AlreadyRunning if another holds it."""
         self.create()
         descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -78,7 +78,7 @@ class DataFolder:
         except FileNotFoundError:
             return None
         try:
-            # Shared: two who only look do not take each other for a supervisor.
+            # A shared lock: two processes that only look do not take each other for a supervisor.
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return self._recorded_pid()
@@ -95,7 +95,7 @@ class DataFolder:
 
 
 def _locked_exclusively(descriptor: int) -> bool:
-    # Who merely looks holds the lock for microseconds; that must not keep a supervisor from starting.
+    # A process that only looks holds the lock for microseconds, which must not stop a supervisor's start.
     deadline = time.monotonic() + _LOOKERS_PATIENCE_S
     while True:
         try:

@@ -18,7 +18,7 @@ from deploy.embedded.errors import StartFailed
 from deploy.embedded.files import tail
 
 MAX_LOG_BYTES = 10 * 1024 * 1024
-"""A log that has grown so long is moved aside, in place of the one before: at most twice this a process."""
+"""A log of this size is renamed over the one before: each process has at most twice this size."""
 
 _MAX_LINE_BYTES = 1024 * 1024
 """A longer line may be cut: a program that never ends its line must not fill the disk."""
@@ -69,7 +69,7 @@ class Log:
                 self._close()
 
     def _take(self, read_end: int) -> bool:
-        """Move what lies in the pipe; False once nobody can write to it any more."""
+        """Copy what is in the pipe; False once it has no writer any more."""
         for _ in range(_MAX_PIPE_BYTES // _CHUNK_BYTES):
             try:
                 chunk = os.read(read_end, _CHUNK_BYTES)
@@ -130,7 +130,7 @@ def failure(process: str, reason: str, path: Path, *, since_s: float) -> StartFa
 
 
 def _last_complaint(lines: str, since_s: float) -> str:
-    """What the last warning or error of a service's log says; empty if there is none."""
+    """The message of the last warning or error in a service's log; empty if there is none."""
     for line in reversed(lines.splitlines()):
         with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
             entry = json.loads(line)

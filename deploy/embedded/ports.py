@@ -34,7 +34,7 @@ SERVICE_PORTS = ("registry", "scheduler", "evaluator", "gateway")
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on the port now, and no stack means to."""
+    """Whether a server could listen on the port now, and no other stack has reserved it."""
     with ExitStack() as trial:
         return _reserve(port, trial)
 
@@ -42,7 +42,7 @@ def is_free(port: int) -> bool:
 def assign(
     names: Iterable[str], remembered: Mapping[str, int], holding: ExitStack | None = None
 ) -> dict[str, int]:
-    """A free port for every name; the remembered one where nobody else took it meanwhile.
+    """A free port for every name; the remembered one where it is still free.
 
     They are this process's until `holding` is closed or it dies; without one, only until this returns.
     """
@@ -81,7 +81,7 @@ def _reserve(port: int, holding: ExitStack) -> bool:
     """Hold the port's name if nobody else does, and a server could listen on the port."""
     name = holding.enter_context(socket.socket(socket.AF_UNIX))
     with socket.socket() as probe:
-        # As servers do: a port in TIME_WAIT counts as free.
+        # As servers bind: a port in TIME_WAIT counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             # An abstract name: the kernel's, in the same network namespace as the port, and gone with us.

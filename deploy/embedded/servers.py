@@ -1,4 +1,4 @@
-"""The three servers of one data folder, supervised by this process, with what shall run on top of them."""
+"""The three servers of one data folder and the processes that use them, supervised by this process."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ from deploy.embedded.supervisor import Supervisor
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is decided before anything starts: who will listen where, with which secrets."""
+    """Decided before anything starts: the ports, the secrets and the servers."""
 
     folder: DataFolder
     ports: Mapping[str, int]
@@ -118,7 +118,7 @@ class EmbeddedServers:
 
     @property
     def supervisor(self) -> Supervisor:
-        """What keeps them running; only after `begin`."""
+        """The supervisor of the processes; only after `begin`."""
         assert self._supervisor is not None, "start() first"  # noqa: S101 - a misuse, not a condition
         return self._supervisor
 
@@ -183,6 +183,6 @@ class EmbeddedServers:
         self._on_change(process)
 
     def _write_state(self) -> None:
-        # Somebody may have deleted the folder; what is to be stopped then must be stopped all the same.
+        # The folder may have been deleted; the processes are stopped all the same.
         with contextlib.suppress(FileNotFoundError):
             write_state(self.folder.state_file, replace(self._state, processes=self.supervisor.processes))

@@ -24,6 +24,7 @@ from deploy.embedded.logs import bound_own_log, failure, open_log
 from deploy.embedded.loupe_processes import Workers, import_path, loupe_processes
 from deploy.embedded.ports import SERVICE_PORTS
 from deploy.embedded.process import is_alive, memory_bytes, process_tree
+from deploy.embedded.programs import require_programs
 from deploy.embedded.servers import EmbeddedServers, nothing_more
 from deploy.embedded.state import ProcessState, StackState, State, read_state
 
@@ -106,6 +107,7 @@ def up(  # noqa: PLR0913 - what the command line offers, each by name
     folder = DataFolder(data_dir)
     if _is_held(folder):
         return UpResult(status=_wait_for_other(folder, timeout_s, on_event), already_running=True)
+    require_programs()
     if detach:
         daemon = _start_daemon(folder, trainers=trainers, evaluators=evaluators, services=services)
         try:
@@ -125,7 +127,7 @@ def up(  # noqa: PLR0913 - what the command line offers, each by name
             )
         )
     except AlreadyRunning:
-        # Somebody took the folder between the look and the lock.
+        # Another process locked the folder after we had looked.
         return UpResult(status=_wait_for_other(folder, timeout_s, on_event), already_running=True)
     return UpResult(status=status(folder.root), already_running=False)
 
@@ -171,7 +173,7 @@ async def run_until_signalled(
 
 
 async def _watch(folder: DataFolder, stop: asyncio.Event) -> None:
-    """Stop without the folder; and keep the supervisor's own log bounded, as it keeps the others'."""
+    """Stop if the folder is deleted, and keep the supervisor's own log bounded."""
     while folder.is_there:
         with contextlib.suppress(OSError):
             bound_own_log(folder.log(SUPERVISOR))
@@ -195,7 +197,7 @@ def down(data_dir: Path, *, timeout_s: float = _DOWN_TIMEOUT_S) -> bool:
             _signal(pid, signal.SIGKILL)
             deadline += timeout_s
         time.sleep(_POLL_INTERVAL_S)
-    # It gave the folder back; a moment later it has ended too.
+    # The supervisor has released the folder and ends a moment later.
     while is_alive(pid) and time.monotonic() < deadline:
         time.sleep(_POLL_INTERVAL_S)
     with contextlib.suppress(ChildProcessError):
@@ -210,7 +212,7 @@ def status(data_dir: Path) -> StackStatus:
     supervisor_pid = folder.supervisor_pid()
     stored = read_state(folder.state_file)
     if stored is None or supervisor_pid != stored.supervisor_pid:
-        # Not written yet, or left by a supervisor that was killed: what it says about processes is not so.
+        # Not written yet, or left by a supervisor that was killed: its process states are not valid.
         beginning = supervisor_pid is not None
         stored = StackState(
             state=State.STARTING if beginning else State.STOPPED,
@@ -255,7 +257,7 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 
 def _write_client_file(stack: EmbeddedServers) -> None:
-    """What the command line needs to talk to this stack, the token included: for the owner's eyes only."""
+    """Write the addresses and the token for the command line; only the owner can read the file."""
     ports = stack.plan.ports
     profile = {
         **{name: f"127.0.0.1:{ports[name]}" for name in SERVICE_PORTS},
@@ -297,7 +299,7 @@ def _is_held(folder: DataFolder) -> bool:
     pid = folder.supervisor_pid()
     if pid is None:
         return False
-    # Killed a moment ago, it may still be dying with the lock in its hands.
+    # A supervisor that was killed a moment ago may still hold the lock.
     time.sleep(_DYING_PATIENCE_S)
     return folder.supervisor_pid() is not None
 
@@ -314,12 +316,12 @@ def _end(daemon: subprocess.Popen[bytes]) -> None:
 def _follow(
     folder: DataFolder, timeout_s: float, on_event: OnEvent, daemon: subprocess.Popen[bytes] | None = None
 ) -> StackStatus:
-    """Wait until the supervisor of the folder, whoever started it, says that everything is ready."""
+    """Wait until the supervisor of the folder reports that everything is ready."""
     deadline = time.monotonic() + timeout_s
     seen: dict[str, ProcessState] = {}
     started_s = time.time()
     while True:
-        # In this order: a daemon that has ended by now has given the folder back when it is looked at.
+        # In this order: a daemon that has ended here has released the folder before the next line looks.
         daemon_ended = daemon is None or daemon.poll() is not None
         pid = folder.supervisor_pid()
         stored = read_state(folder.state_file)
@@ -342,7 +344,7 @@ def _follow(
 
 
 def _wait_for_other(folder: DataFolder, timeout_s: float, on_event: OnEvent) -> StackStatus:
-    """Somebody else runs it: wait until it is ready, so that "already running" means usable."""
+    """Another process runs the stack: wait until it is ready, so that "already running" means usable."""
     stored = read_state(folder.state_file)
     if stored is not None and stored.state is State.STOPPING:
         raise StackError(f"the stack of {folder.root} is being stopped; try again in a moment")

@@ -68,5 +68,5 @@ def read_state(path: Path) -> StackState | None:
         )
         return StackState(**{**stored, "state": State(stored["state"])}, processes=processes)
     except (FileNotFoundError, ValueError, TypeError, KeyError):
-        # It only remembers conveniences; a start without it picks new ports.
+        # Nothing in it is needed: a start without it picks new ports.
         return None

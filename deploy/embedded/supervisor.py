@@ -19,7 +19,7 @@ from deploy.embedded.state import ProcessState, State
 FIRST_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 5.0
 HEALTHY_AFTER_S = 30.0
-"""A process that was ready this long is forgiven its earlier ends: its next restart is quick again."""
+"""After a process was ready this long, its back-off begins anew: the next restart is quick."""
 
 _FIRST_PROBE_INTERVAL_S = 0.02
 _MAX_PROBE_INTERVAL_S = 0.25
@@ -38,7 +38,7 @@ class _Supervised:
 
 
 class Supervisor:
-    """Runs processes in the order their `after` asks for; lives in the event loop of the main thread."""
+    """Runs processes in the order of their `after`, in the event loop of the main thread."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Supervisor:
         return self._supervised[name].state
 
     def start(self) -> None:
-        """Begin; `wait_ready` tells when it is done."""
+        """Begin to start the processes; `wait_ready` returns when all are ready."""
         self._started_s = time.time()
         for supervised in self._supervised.values():
             supervised.task = asyncio.create_task(self._keep_running(supervised), name=supervised.spec.name)
@@ -140,7 +140,7 @@ class Supervisor:
         self._change(supervised, state=State.STOPPED, pid=None)
 
     async def _run_once(self, supervised: _Supervised) -> tuple[float, str]:
-        """One life of the process: how long it was ready, and what ended it."""
+        """Run the process once; returns how long it was ready, and why it ended."""
         spec = supervised.spec
         self._change(supervised, state=State.STARTING, started_at=time.time())
         try:
@@ -167,13 +167,13 @@ class Supervisor:
             await self._end(child, exited, spec.stop_signal, 0.0 if self._kill else spec.stop_timeout_s)
         healthy_s = 0.0 if ready_since is None else time.monotonic() - ready_since
         status = await exited
-        # Before its end is told: whoever hears of it reads there why.
+        # Before the end is reported: a reader of that report finds the reason in the log.
         await asyncio.to_thread(supervised.log.settle)
         if spec.clear is not None:
             try:
                 await asyncio.to_thread(spec.clear)
             except OSError:
-                _log.warning("what %s left behind could not be removed", spec.name, exc_info=True)
+                _log.warning("the files that %s left could not be removed", spec.name, exc_info=True)
         return healthy_s, _describe_exit(status)
 
     @staticmethod
@@ -208,14 +208,14 @@ class Supervisor:
                 return
         except TimeoutError:
             _log.warning("process %d did not stop within %g s; killing it", child.pid, timeout_s)
-        # It leads a session of its own: whatever it started goes with it.
+        # The process leads its own session, so the processes that it started are killed too.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         await exited
 
 
 async def _is_its_own_answer(spec: ProcessSpec, pid: int) -> bool:
-    """Whether it was the process that answered the probe, and nobody else who has its port."""
+    """Whether the process itself answered the probe, and no other that has its port."""
     if spec.address is None:
         return True
     return await asyncio.to_thread(listens, pid, int(spec.address.rpartition(":")[2]))

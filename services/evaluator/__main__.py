@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+from loupe import settings as loupe_settings
+from loupe.rpc.channel import connect
+
 from services.audit import RegistryAuditor
 from services.evaluator import consumers
 from services.evaluator.application.collecting import PredictedMasks
@@ -16,12 +19,10 @@ from services.evaluator.server.services import services
 from services.evaluator.settings import Settings
 from services.evaluator.wire.registry import RegistryClient, mask_codes_from
 from services.identity import token_verifier
-from services.kit import settings as kit_settings
 from services.kit import telemetry
 from services.kit.about import about
 from services.kit.clock import SystemClock
 from services.kit.database import Database
-from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process, every, run
 from services.kit.messaging import Messaging
@@ -35,7 +36,7 @@ _SWEEP_S = 6 * 3600.0
 
 async def main(process: Process) -> None:
     """Read the settings and serve."""
-    settings = kit_settings.load(Settings, os.environ)
+    settings = loupe_settings.load(Settings, os.environ)
     telemetry.configure("evaluator", settings.log_level)
     await serve(process, settings)
 

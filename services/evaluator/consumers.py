@@ -2,13 +2,13 @@
 
 import asyncio
 
+from loupe.errors import NotFound
 from loupe.events.v1 import events_pb2
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluator.application.reports import Reports
 from services.kit.consumer import Consumer
 from services.kit.database import DatabaseSessions
-from services.kit.errors import NotFound
 from services.kit.messaging import Message, Messaging
 
 DURABLE = "evaluator-deleted-tasks"

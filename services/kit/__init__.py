@@ -1,7 +1,3 @@
-"""Plumbing that would make sense in any product: it knows no word of the domain."""
+"""Plumbing of servers that would make sense in any product: it knows no word of the domain."""
 
-import os
-
-# Before the first import of grpc. Its fork handlers crash in a child that a busy process forks to exec: a
-# segmentation fault in one of some ten starts. What we start never uses the channels of its parent.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+import loupe.rpc  # noqa: F401 -- before anything imports grpc: it settles what grpc does when we fork

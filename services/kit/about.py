@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
+from loupe.errors import NotFound
 from loupe.server.v1 import server_pb2, server_service_pb2, server_service_pb2_grpc
 
-from services.kit.errors import NotFound
 from services.kit.grpc_server import Service
 
 

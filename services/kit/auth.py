@@ -12,10 +12,9 @@ from typing import Protocol
 
 from google.protobuf.descriptor import ServiceDescriptor
 from loupe.access.v1 import access_pb2
+from loupe.errors import PermissionDenied, Unauthenticated
+from loupe.rpc.authorization import AUTHORIZATION
 
-from services.kit.errors import PermissionDenied, Unauthenticated
-
-AUTHORIZATION = "authorization"
 _BEARER = "bearer "
 
 # Services of gRPC itself, whose contracts cannot carry our options. They expose no data: load balancers and
@@ -90,11 +89,6 @@ def acting_as(principal: Principal) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
-
-
-def bearer(token: str) -> tuple[str, str]:
-    """The metadata entry that carries a token."""
-    return AUTHORIZATION, f"Bearer {token}"
 
 
 def token_of(metadata: Iterable[tuple[str, str | bytes]]) -> str:

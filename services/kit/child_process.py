@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
 
-from services.kit.errors import FailedPrecondition, Internal
+from loupe.errors import FailedPrecondition, Internal
 
 _log = logging.getLogger(__name__)
 

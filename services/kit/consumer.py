@@ -15,13 +15,13 @@ from datetime import timedelta
 from typing import Any
 
 import nats.errors
+from loupe.errors import LoupeError, Unavailable
 from nats.js import api
 from opentelemetry import trace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import inbox, telemetry
 from services.kit.database import DatabaseSessions, translated
-from services.kit.errors import LoupeError, Unavailable
 from services.kit.messaging import Message, Messaging, message_of, named_errors
 from services.kit.retry import Backoff
 

@@ -23,11 +23,10 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from loupe.errors import Aborted, DeadlineExceeded, InvalidArgument, LoupeError, Unavailable
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.ext.asyncio import async_sessionmaker as session_factory
 from sqlalchemy.pool import NullPool
-
-from services.kit.errors import Aborted, DeadlineExceeded, InvalidArgument, LoupeError, Unavailable
 
 _log = logging.getLogger(__name__)
 

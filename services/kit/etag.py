@@ -3,7 +3,7 @@
 Imports `kit.errors` only, so that a domain may use it.
 """
 
-from services.kit.errors import Aborted
+from loupe.errors import Aborted
 
 
 class EtagMismatch(Aborted):

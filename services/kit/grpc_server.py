@@ -18,13 +18,13 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from loupe.errors import Internal, LoupeError, Unavailable
+from loupe.rpc.options import server_options
+from loupe.rpc.status import to_status
 from opentelemetry import trace
 
 from services.kit import telemetry
 from services.kit.auth import PolicyTable, Principal, Role, TokenVerifier, acting_as, require, token_of
-from services.kit.errors import Internal, LoupeError, Unavailable
-from services.kit.grpc_options import server_options
-from services.kit.status import to_status
 
 _log = logging.getLogger(__name__)
 _tracer = telemetry.tracer(__name__)

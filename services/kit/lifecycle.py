@@ -26,11 +26,11 @@ from contextlib import AbstractAsyncContextManager
 from typing import NoReturn, TypeVar
 
 import uvloop
+from loupe.errors import LoupeError
+from loupe.settings import SettingsError
 
 from services.kit import tasks, telemetry
-from services.kit.errors import LoupeError
 from services.kit.retry import Backoff
-from services.kit.settings import SettingsError
 
 _log = logging.getLogger(__name__)
 

@@ -15,14 +15,14 @@ import nats.errors
 import nats.js.errors
 from google.protobuf.message import DecodeError
 from google.protobuf.message import Message as ProtobufMessage
-from nats.js import api
-
-from services.kit.errors import (
+from loupe.errors import (
     InvalidArgument,
     NotFound,
     ResourceExhausted,
     Unavailable,
 )
+from nats.js import api
+
 from services.kit.retry import Backoff
 
 _log = logging.getLogger(__name__)

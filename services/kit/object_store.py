@@ -22,11 +22,10 @@ from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
 
 import urllib3
+from loupe.errors import Internal, LoupeError, NotFound, OutOfRange, Unavailable
+from loupe.settings import setting
 from minio import Minio
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
-
-from services.kit.errors import Internal, LoupeError, NotFound, OutOfRange, Unavailable
-from services.kit.settings import setting
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -15,13 +15,13 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 from google.protobuf.message import Message as ProtobufMessage
+from loupe.errors import LoupeError, ResourceExhausted, Unavailable
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from services.kit import telemetry
 from services.kit.database import Database, translated
-from services.kit.errors import LoupeError, ResourceExhausted, Unavailable
 from services.kit.retry import Backoff
 from services.kit.signals import Signals, Subscription
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
 
 from google.protobuf.message import Message
-
-from services.kit.errors import InvalidArgument, Violation
+from loupe.errors import InvalidArgument, Violation
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 1000

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from services.kit.errors import LoupeError
+from loupe.errors import LoupeError
 
 _log = logging.getLogger(__name__)
 

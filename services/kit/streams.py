@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import nats.js.errors
+from loupe.settings import setting
 from nats.js import api
 
 from services.kit.messaging import Messaging, named_errors
-from services.kit.settings import setting
 
 _log = logging.getLogger(__name__)
 

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from loupe.settings import load
+
 from services.kit import telemetry
 from services.kit.about import about
 from services.kit.auth import ServiceTokenVerifier
@@ -14,7 +16,6 @@ from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
 from services.kit.outbox import Relay
 from services.kit.retry import retry_transient
-from services.kit.settings import load
 from services.kit.signals import Signals
 from services.registry import seeds
 from services.registry.application.collecting import Collector

@@ -3,13 +3,13 @@
 import asyncio
 import logging
 
+from loupe.errors import NotFound
 from loupe.events.v1 import events_pb2
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.clock import Clock
 from services.kit.consumer import Consumer
 from services.kit.database import DatabaseSessions
-from services.kit.errors import NotFound
 from services.kit.messaging import Message, Messaging
 from services.kit.streams import ensure_stream
 from services.registry.application.models import number_release

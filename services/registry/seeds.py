@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from loupe.errors import Unauthenticated
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.errors import Unauthenticated
 from services.registry.domain.identity import PresentedToken, Token, User, UserRole
 from services.registry.domain.images import (
     AlgorithmImage,

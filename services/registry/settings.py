@@ -3,10 +3,11 @@
 import os
 from dataclasses import dataclass
 
+from loupe.rpc.tls import TlsSettings
+from loupe.settings import setting
+
 from services.kit.object_store import ObjectStoreSettings
-from services.kit.settings import setting
 from services.kit.streams import StreamSettings
-from services.kit.tls import TlsSettings
 
 
 @dataclass(frozen=True, kw_only=True)

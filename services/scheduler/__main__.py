@@ -3,20 +3,21 @@
 import os
 from pathlib import Path
 
+from loupe.rpc.channel import connect
+from loupe.settings import load
+
 from services.audit import RegistryAuditor
 from services.identity import token_verifier
 from services.kit import telemetry
 from services.kit.about import about
 from services.kit.clock import SystemClock
 from services.kit.database import Database
-from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process, every, run
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
 from services.kit.outbox import Relay
 from services.kit.retry import retry_transient
-from services.kit.settings import load
 from services.kit.signals import Signals
 from services.scheduler import consumers
 from services.scheduler.application.collecting import Collector

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from loupe.rpc.tls import TlsSettings
+from loupe.settings import setting
+
 from services.kit.object_store import ObjectStoreSettings
-from services.kit.settings import setting
 from services.kit.streams import StreamSettings
-from services.kit.tls import TlsSettings
 
 _MIN_LOSS_STREAM_BYTES = 1024**2
 

@@ -2,8 +2,9 @@
 
 import os
 
+from loupe import settings as loupe_settings
+
 from services.kit import lifecycle as kit
-from services.kit import settings as kit_settings
 from services.kit import telemetry
 from services.trainer.handler import TrainerHandler
 from services.trainer.settings import Settings
@@ -12,7 +13,7 @@ from services.worker.composition import start
 
 async def main(process: kit.Process) -> None:
     """Read the settings and start working."""
-    settings = kit_settings.load(Settings, os.environ)
+    settings = loupe_settings.load(Settings, os.environ)
     telemetry.configure("trainer", settings.log_level)
     handler = TrainerHandler(threads=settings.threads, checkpoint_interval_s=settings.checkpoint_interval_s)
     arguments = ("--processes", str(settings.processes))

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from services.kit.settings import setting
+from loupe.settings import setting
+
 from services.worker.settings import WorkerSettings
 
 

@@ -32,10 +32,9 @@ from io import BytesIO
 
 import cv2
 import numpy as np
+from loupe.image_files import DEFAULT_LIMITS, ImageLimits, Reason, UnusableImage, decode
 from numpy.typing import NDArray
 from PIL import Image
-
-from services.vision.images import DEFAULT_LIMITS, ImageLimits, Reason, UnusableImage, decode
 
 MOST_INDEX = 255
 _BACKGROUND_UP_TO = 127

@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from loupe.image_files import DEFAULT_LIMITS, ImageLimits, Pixels, UnusableImage, decode
 from numpy.typing import NDArray
 
 from services.vision.faults import InfrastructureFault
-from services.vision.images import DEFAULT_LIMITS, ImageLimits, Pixels, UnusableImage, decode
 from services.vision.masks import decode_mask
 from services.vision.preprocessing import InputSpecification, cover, cover_labels, resize
 from services.vision.samples import ObjectReader, Sample, read_verified

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 import cv2
 import numpy as np
+from loupe.errors import NotFound
+from loupe.image_files import ImageLimits, Pixels, decode
 
-from services.kit.errors import NotFound
 from services.kit.object_store import ObjectStore, content_key
-from services.vision.images import ImageLimits, Pixels, decode
 
 MAX_OBJECT_BYTES = 64 * 2**20
 LIMITS = ImageLimits(max_image_bytes=MAX_OBJECT_BYTES)

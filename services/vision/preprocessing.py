@@ -20,10 +20,10 @@ from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
+from loupe.image_files import Pixels
 from numpy.typing import NDArray
 
 from services.vision.faults import BadOrder
-from services.vision.images import Pixels
 
 Normalisation = Literal["fixed", "per_image"]
 PER_IMAGE_FLOOR = 4 / 255

@@ -5,9 +5,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.kit.errors import LoupeError
+from loupe.errors import LoupeError
+from loupe.settings import load, setting
+
 from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
-from services.kit.settings import load, setting
 from services.vision.pack import PackCache
 from services.vision.samples import DirectoryObjects, ObjectReader, object_unavailable
 

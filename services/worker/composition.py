@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Sequence
 
+from loupe.rpc.channel import connect
+
 from services.audit import RegistryAuditor
 from services.identity import token_verifier
 from services.kit.clock import SystemClock
-from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process
 from services.kit.object_store import ObjectStore

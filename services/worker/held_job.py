@@ -6,10 +6,10 @@ import logging
 import time
 from pathlib import Path
 
+from loupe.errors import LoupeError
 from loupe.scheduler.v1 import job_pb2, task_pb2
 
 from services.kit import tasks
-from services.kit.errors import LoupeError
 from services.kit.object_store import ObjectStore
 from services.kit.retry import retry_transient
 from services.worker.jobs import Jobs

@@ -5,10 +5,10 @@ import contextlib
 from collections import deque
 from pathlib import Path
 
+from loupe.errors import FailedPrecondition, InvalidArgument, LoupeError
 from loupe.worker.v1 import event_pb2
 
 from services.kit.clock import Clock, timestamp
-from services.kit.errors import FailedPrecondition, InvalidArgument, LoupeError
 from services.worker import machine, outcomes
 from services.worker.handler import JobHandler, JobRun
 from services.worker.held_job import HeldJob

@@ -5,10 +5,7 @@ from typing import TypeVar
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
-from loupe.scheduler.v1 import job_pb2, job_service_pb2
-from loupe.scheduler.v1.job_service_pb2_grpc import JobServiceStub
-
-from services.kit.errors import (
+from loupe.errors import (
     Aborted,
     DeadlineExceeded,
     Internal,
@@ -17,6 +14,9 @@ from services.kit.errors import (
     ResourceExhausted,
     Unavailable,
 )
+from loupe.scheduler.v1 import job_pb2, job_service_pb2
+from loupe.scheduler.v1.job_service_pb2_grpc import JobServiceStub
+
 from services.kit.retry import Backoff, retry_transient
 from services.worker.outcomes import Outcome
 from services.worker.report_buffer import Heartbeat

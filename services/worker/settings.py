@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from loupe.rpc.tls import TlsSettings
 from loupe.scheduler.v1 import job_pb2, job_service_pb2
+from loupe.settings import setting
 
 from services.kit.about import VERSION, version_of
 from services.kit.object_store import ObjectStoreSettings
-from services.kit.settings import setting
-from services.kit.tls import TlsSettings
 from services.worker import machine
 
 

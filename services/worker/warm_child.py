@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from google.protobuf import json_format
+from loupe.errors import LoupeError
 from loupe.worker.v1 import event_pb2, order_pb2
 
 from services.kit.child_process import ChildProcess, OutputStream
-from services.kit.errors import LoupeError
 from services.kit.retry import Backoff
 from services.worker import machine
 

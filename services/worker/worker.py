@@ -16,12 +16,12 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+from loupe.errors import LoupeError
 from loupe.scheduler.v1 import job_pb2
 from loupe.trainer.v1 import worker_service_pb2
 
 from services.kit import tasks
 from services.kit.clock import Clock
-from services.kit.errors import LoupeError
 from services.kit.object_store import ObjectStore
 from services.kit.retry import Backoff
 from services.worker import outcomes

@@ -72,7 +72,7 @@ def test_only_the_kit_makes_channels() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in {"insecure_channel", "secure_channel"}
     }
-    assert makers == {"services/kit/grpc_client.py"}
+    assert makers == {"client/loupe/rpc/channel.py"}
 
 
 def _imported(node: ast.AST) -> list[str]:

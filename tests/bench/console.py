@@ -30,6 +30,7 @@ from loupe.registry.v1 import (
     master_data_pb2,
     master_data_service_pb2,
 )
+from loupe.rpc.channel import connect
 from loupe.sample import write_sample
 from loupe.scheduler.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc, task_pb2, task_service_pb2
 
@@ -37,7 +38,6 @@ from deploy.embedded import stack
 from deploy.embedded.servers import EmbeddedServers
 from gateway.static import DIST
 from services.kit.database import Database
-from services.kit.grpc_client import connect
 from services.kit.signals import Signals
 from services.scheduler.__main__ import MIGRATIONS
 from tests.bench import listing

@@ -27,13 +27,13 @@ from loupe.evaluator.v1 import (
     sample_result_service_pb2,
     sample_result_service_pb2_grpc,
 )
+from loupe.rpc.channel import connect
+from loupe.settings import load
 
 from deploy.embedded.loupe_processes import import_path
 from deploy.embedded.ports import HOST, assign
 from deploy.embedded.servers import EmbeddedServers
-from services.kit.grpc_client import connect
 from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
-from services.kit.settings import load
 
 SAMPLES = 20_000
 _MISJUDGED = 5_000

@@ -24,14 +24,14 @@ import urllib3
 from loupe.client import AsyncLoupe
 from loupe.profile import Profile
 from loupe.reading import read_data
+from loupe.rpc.channel import connect
+from loupe.settings import load
 from PIL import Image
 
 from deploy.embedded.loupe_processes import import_path
 from deploy.embedded.ports import HOST, assign
 from deploy.embedded.servers import EmbeddedServers
-from services.kit.grpc_client import connect
 from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
-from services.kit.settings import load
 
 _THREADS = 8
 """As many as the importer has."""

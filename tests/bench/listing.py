@@ -12,11 +12,11 @@ from typing import Any
 
 import psutil
 import sqlalchemy as sa
+from loupe.rpc.channel import connect
 from loupe.scheduler.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
 
 from deploy.embedded.servers import EmbeddedServers
 from services.kit.database import Database
-from services.kit.grpc_client import connect
 from services.kit.signals import Signals
 from services.scheduler.__main__ import MIGRATIONS
 from tests.support.services import service_process

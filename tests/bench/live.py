@@ -21,11 +21,11 @@ import httpx
 from loupe.client import AsyncLoupe
 from loupe.folders import read_folder
 from loupe.profile import Profile, load_profile
+from loupe.rpc.channel import connect
 from loupe.sample import write_sample
 from loupe.scheduler.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc, task_pb2
 
 from deploy.embedded import stack
-from services.kit.grpc_client import connect
 from services.worker.held_job import HeldJob
 from services.worker.report_buffer import Heartbeat
 from tests.bench.stack import commits_per_s, leased, postgres, reports_per_s, small_image

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 from loupe.folders import read_folder
+from loupe.image_files import decode
 from numpy.typing import NDArray
 
 from services.evaluator.application.near_duplicates import HASH_BITS
-from services.vision.images import decode
 from services.vision.perceptual import perceptual_hashes
 from services.vision.preprocessing import InputSpecification, resize
 from tests.bench.special import TILES

@@ -20,12 +20,12 @@ import cv2
 import numpy as np
 import torch
 from loupe.evaluator.v1 import report_service_pb2
+from loupe.image_files import decode
 from loupe.sample import DEFECTS, write_sample
 from numpy.typing import NDArray
 
 from services.evaluator.worker.child import sample_result
 from services.evaluator.worker.measuring.predict import predict
-from services.vision.images import decode
 from services.vision.networks import build_classifier, normalise, to_input
 from services.vision.pack import PackCache
 from services.vision.preprocessing import InputSpecification, resize

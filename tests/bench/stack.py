@@ -20,6 +20,7 @@ from loupe.client import AsyncLoupe
 from loupe.folders import read_folder
 from loupe.profile import load_profile
 from loupe.registry.v1 import algorithm_image_pb2, algorithm_image_service_pb2
+from loupe.rpc.channel import connect
 from loupe.sample import write_sample
 from loupe.scheduler.v1 import (
     job_pb2,
@@ -30,7 +31,6 @@ from loupe.scheduler.v1 import (
 )
 
 from deploy.embedded import stack
-from services.kit.grpc_client import connect
 
 _POINTS = 40_000
 _BATCH = 100

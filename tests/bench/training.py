@@ -19,13 +19,13 @@ from typing import Any
 import cv2
 from google.protobuf import text_format
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
+from loupe.image_files import FORMAT_OF_SUFFIX, UnusableImage, inspect
 from loupe.scheduler.v1 import job_pb2
 from loupe.worker.v1 import event_pb2, order_pb2
 
 from services.evaluator.domain.metrics import measure_counts
 from services.evaluator.worker.child import Evaluator
 from services.trainer.training.session import run
-from services.vision.images import FORMAT_OF_SUFFIX, UnusableImage, inspect
 from services.vision.pack import PackCache
 from services.vision.samples import DirectoryObjects
 from tests.support.training import train_order

@@ -12,8 +12,8 @@ import pytest
 from google.api import annotations_pb2
 from google.protobuf.descriptor import MethodDescriptor
 from loupe.access.v1 import access_pb2
+from loupe.image_files import Reason
 
-from services.vision.images import Reason
 from services.vision.preprocessing import ResolutionReason, ResolutionRule
 
 _ROOT = Path(__file__).resolve().parents[2]

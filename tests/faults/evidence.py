@@ -19,6 +19,7 @@ from loupe.client import Loupe
 from loupe.events.v1 import events_pb2
 from loupe.profile import load_profile
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
+from loupe.settings import load
 
 from deploy.embedded.data_folder import DataFolder
 from deploy.embedded.ports import SEAWEED_GRPC_OFFSET
@@ -28,7 +29,6 @@ from deploy.embedded.state import read_state
 from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.object_store import ObjectStore, ObjectStoreSettings
-from services.kit.settings import load
 from services.kit.signals import Signals
 from services.registry.application.collecting import Collector as RegistryCollector
 from services.scheduler.application.collecting import Collector as SchedulerCollector

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from loupe.client import Loupe
+from loupe.errors import FailedPrecondition, LoupeError
 from loupe.registry.v1 import algorithm_image_pb2, algorithm_image_service_pb2, model_service_pb2
 from loupe.sample import write_sample
 from loupe.scheduler.v1 import task_pb2
 
 from deploy.embedded import stack
-from services.kit.errors import FailedPrecondition, LoupeError
 from tests.faults import evidence, killing
 
 T = TypeVar("T")

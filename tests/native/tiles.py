@@ -13,11 +13,11 @@ from collections import Counter
 from pathlib import Path
 
 import cv2
+from loupe.image_files import FORMAT_OF_SUFFIX, decode
 
 from services.evaluator.worker.packaging.models import PackageName
 from services.evaluator.worker.packaging.package import build_package
 from services.evaluator.worker.packaging.verify import Verification, verify
-from services.vision.images import FORMAT_OF_SUFFIX, decode
 from services.vision.weights import load_weights
 from tests.support.bare_root import build_example, can_change_root, classify_in_bare_root
 

@@ -10,11 +10,11 @@ from pathlib import PurePosixPath
 from typing import Any, cast
 
 from loupe.annotations import json_files
-from loupe.annotations.faults import Unusable, whatever_fails
 from loupe.annotations.pictures import Annotations, Picture, Pictures, Region, annotation_files, unannotated
 from loupe.annotations.run_lengths import run_lengths
 from loupe.annotations.shapes import Polygon, Shape, box
 from loupe.folders import ImportOptions
+from loupe.unusable import Unusable, unusable_on_failure
 from loupe.walking import LeftOut, Walk
 
 
@@ -32,7 +32,7 @@ def read_coco(walked: Walk, _options: ImportOptions) -> Annotations:
     names: set[str] = set()
     for file, name in annotation_files(walked, ".json"):
         try:
-            with whatever_fails(name):
+            with unusable_on_failure(name):
                 read = _File(name, json_files.load(file, name))
                 left_out += read.read(pictures, by_origin)
             names.add(name)
@@ -58,7 +58,7 @@ class _File:
         self._pictures: dict[object, Picture] = {}
         self._missing: set[object] = set()
         self.unsure = False
-        """Whether something of it could be about a picture that it does not seem to name."""
+        """Whether an annotation of the file may belong to a picture that the file does not name."""
 
     def read(self, pictures: Pictures, by_origin: dict[str, Picture]) -> Iterator[LeftOut]:
         """Put pictures and regions beside those of the files before; yields what is not taken."""
@@ -66,7 +66,7 @@ class _File:
         for index, row in enumerate(self._images):
             where = f"{self._name}: images[{index}]"
             try:
-                with whatever_fails(where):
+                with unusable_on_failure(where):
                     self._add_image(row, where, pictures, by_origin)
             except Unusable as unusable:
                 key = row["id"] if _has_key(row, "id") else None
@@ -81,7 +81,7 @@ class _File:
                 continue
             where = f"{self._name}: annotations[{index}]"
             try:
-                with whatever_fails(where):
+                with unusable_on_failure(where):
                     self._add_annotation(row, where)
             except Unusable as unusable:
                 picture = self._pictures.get(row["image_id"]) if _has_key(row, "image_id") else None

@@ -1,11 +1,11 @@
-"""JSON that strangers wrote: every surprise is an error with its place."""
+"""JSON of other programs: every unexpected value is an error that names its place."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from loupe.annotations.faults import Unusable, unreadable
 from loupe.annotations.shapes import Point
+from loupe.unusable import Unusable, unreadable
 from loupe.walking import read_file
 
 _MAX_FILE_BYTES = 2 * 2**30
@@ -38,12 +38,12 @@ def load(file: Path, name: str) -> Any:  # noqa: ANN401 -- JSON is anything
 def field(row: Any, name: str, kind: type | tuple[type, ...], where: str) -> Any:  # noqa: ANN401 -- as above
     """A field of an object; Unusable if it lacks or is of another type."""
     if not isinstance(row, dict):
-        raise Unusable("BAD_ANNOTATION", f"{where} is {_told(row)}, not an object; export it again")
+        raise Unusable("BAD_ANNOTATION", f"{where} is {_shortened(row)}, not an object; export it again")
     value = row.get(name)
     kinds = kind if isinstance(kind, tuple) else (kind,)
     if not isinstance(value, kind) or (isinstance(value, bool) and bool not in kinds):
         wanted = " or ".join(_NAMES[one] for one in kinds)
-        fact = f"has no {name}" if name not in row else f"has {_told(value)} as {name}"
+        fact = f"has no {name}" if name not in row else f"has {_shortened(value)} as {name}"
         raise Unusable("BAD_ANNOTATION", f"{where} {fact}, expected {wanted}; export it again")
     return value
 
@@ -52,7 +52,7 @@ def number(value: Any, where: str) -> float:  # noqa: ANN401 -- as above
     """A number that can be a coordinate; Unusable."""
     # NaN compares false; and a whole number of a thousand digits is no float.
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _MAX_COORDINATE:
-        raise Unusable("BAD_ANNOTATION", f"{where} is {_told(value)}, not a coordinate; export it again")
+        raise Unusable("BAD_ANNOTATION", f"{where} is {_shortened(value)}, not a coordinate; export it again")
     return float(value)
 
 
@@ -64,17 +64,17 @@ def points(value: Any, where: str) -> tuple[Point, ...]:  # noqa: ANN401 -- as a
 
 
 def size(row: dict[str, Any], width_name: str, height_name: str, where: str) -> tuple[int, int] | None:
-    """Width and height where both are told; Unusable if they are no sizes."""
-    told = (row.get(width_name), row.get(height_name))
-    if None in told:
+    """Width and height where both are there; Unusable if they are no sizes."""
+    sides = (row.get(width_name), row.get(height_name))
+    if None in sides:
         return None
-    width, height = (number(side, f"{where} {width_name}/{height_name}") for side in told)
+    width, height = (number(side, f"{where} {width_name}/{height_name}") for side in sides)
     if width < 1 or height < 1:
         raise Unusable("BAD_ANNOTATION", f"{where} says {width:g}×{height:g} pixels; export it again")
     return (int(width), int(height))
 
 
-def _told(value: object) -> str:
+def _shortened(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:40]}…"
 

@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from loupe.annotations import json_files
-from loupe.annotations.faults import Unusable, fact_of, whatever_fails
 from loupe.annotations.pictures import (
     Annotations,
     EmbeddedPicture,
@@ -23,7 +22,8 @@ from loupe.annotations.pictures import (
     unannotated,
 )
 from loupe.annotations.shapes import Circle, Point, Polygon, Shape, Stencil, Stroke, box
-from loupe.folders import ImportOptions, Made
+from loupe.folders import GeneratedBytes, ImportOptions
+from loupe.unusable import Unusable, fact_of, unusable_on_failure
 from loupe.walking import LeftOut, Walk
 from PIL import Image
 
@@ -42,18 +42,18 @@ def read_labelme(walked: Walk, options: ImportOptions) -> Annotations:
     read: set[str] = set()
     for file, name in annotation_files(walked, ".json"):
         try:
-            with whatever_fails(name):
+            with unusable_on_failure(name):
                 value = json_files.load(file, name)
                 picture = _picture(file, name, value, pictures, found)
-                told = list(_read_shapes(value, picture, name, options))
+                faults = list(_read_shapes(value, picture, name, options))
         except Unusable as unusable:
             left_out.append(LeftOut(name, unusable.reason, unusable.message))
             unread[PurePosixPath(name).stem] = name
         else:
             read.add(name)
-            picture.faulty = len(told)
+            picture.faulty = len(faults)
             found[picture.origin] = picture
-            left_out += [LeftOut(picture.origin, one.reason, one.message) for one in told]
+            left_out += [LeftOut(picture.origin, one.reason, one.message) for one in faults]
     for origin, path in pictures:
         found.setdefault(origin, unannotated(origin, path, unread.get(PurePosixPath(origin).stem)))
     return Annotations(list(found.values()), left_out, read)
@@ -77,7 +77,9 @@ def _picture(
     return Picture(origin, image, name, stated)
 
 
-def _image(file: Path, name: str, value: dict[str, Any], pictures: Pictures) -> tuple[str, Path | Made]:
+def _image(
+    file: Path, name: str, value: dict[str, Any], pictures: Pictures
+) -> tuple[str, Path | GeneratedBytes]:
     written = value.get("imagePath")
     place = PurePosixPath(name).parent.as_posix()
     if isinstance(written, str) and written:

@@ -1,4 +1,4 @@
-"""From annotated pictures to samples: one code each (D1), masks drawn late, and what is not taken."""
+"""Makes samples of annotated pictures: one code each (D1), masks drawn at upload, and what is not taken."""
 
 import base64
 import binascii
@@ -14,28 +14,28 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import numpy as np
 from loupe import mask_files
 from loupe.annotations import json_files
-from loupe.annotations.faults import Unusable, fact_of, unreadable, whatever_fails
 from loupe.annotations.shapes import Shape, area_px
 from loupe.folders import (
     IMAGE_SUFFIXES,
     FolderListing,
     FolderUnreadable,
     FoundSample,
+    GeneratedBytes,
     ImportOptions,
-    Made,
     check_codes,
     complete,
     is_code,
 )
+from loupe.unusable import Unusable, fact_of, unreadable, unusable_on_failure
 from loupe.walking import LeftOut, Walk, open_file
 from PIL import Image
 
 _PICTURE_FOLDERS = frozenset({"images", "image", "jpegimages"})
 """Folders of these names say nothing of a picture and are not part of its sample's name."""
 _CLIP_TOLERANCE_PX = 0.5
-"""Rounding in annotation tools is no fault."""
+"""Annotation tools round coordinates; less than this beyond the edge is no fault."""
 _MAX_PIXELS = 80_000_000
-"""As the registry's; a larger mask would not be taken."""
+"""The registry's limit; it refuses a larger mask."""
 _SUFFIX_OF_FORMAT = {"JPEG": ".jpg", "PNG": ".png", "BMP": ".bmp", "TIFF": ".tif"}
 
 
@@ -53,7 +53,7 @@ class Picture:
 
     origin: str
     """Its path below the folder."""
-    image: Path | Made
+    image: Path | GeneratedBytes
     annotation: str = ""
     """Where that is written; empty for a picture that no annotation names."""
     stated_size: tuple[int, int] | None = None
@@ -65,7 +65,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Annotations:
-    """All that a reader found."""
+    """The result of a reader."""
 
     pictures: list[Picture]
     left_out: list[LeftOut]
@@ -191,15 +191,15 @@ def assemble(walked: Walk, kind: str, found: Annotations, options: ImportOptions
     samples: dict[str, FoundSample] = {}
     for picture in found.pictures:
         try:
-            with whatever_fails(picture.annotation or picture.origin):
+            with unusable_on_failure(picture.annotation or picture.origin):
                 sample = _sample(picture, codes, options, left_out)
         except Unusable as unusable:
             left_out.append(LeftOut(picture.origin, unusable.reason, unusable.message))
             continue
         taken = samples.setdefault(sample.file, sample)
         if taken is not sample:
-            told = f"{taken.origin} is imported as {sample.file} already; rename one of the two"
-            left_out.append(LeftOut(picture.origin, "NAME_TAKEN", told))
+            message = f"{taken.origin} is imported as {sample.file} already; rename one of the two"
+            left_out.append(LeftOut(picture.origin, "NAME_TAKEN", message))
     listing = FolderListing(
         folder=walked.folder,
         samples=tuple(samples.values()),
@@ -217,13 +217,13 @@ def _codes_of(pictures: Iterable[Picture], options: ImportOptions) -> dict[str, 
     bad = [label for label, code in codes.items() if code and not is_code(code)]
     bad += [label for label in codes if not label and label not in options.code_of_label]
     if bad:
-        told = "".join(
+        suggestions = "".join(
             f'\n  {label!r} ({counts[label]} times): --map "{label}={_suggested(label)}"'
             for label in sorted(bad)
         )
         raise FolderUnreadable(
             f"{len(bad)} label(s) are no defect codes; a code is 1 to 32 of A-Z a-z 0-9 _ - (W3). Say "
-            f"what they mean, or leave them out with nothing behind the =:{told}"
+            f"what they mean, or leave them out with nothing behind the =:{suggestions}"
         )
     unused = sorted(set(options.code_of_label) - set(counts))
     if unused:
@@ -252,12 +252,12 @@ def _sample(
             lost = f"{others} are in the mask only"
         else:
             lost = f"{others} are not taken; --mask-codes {','.join(sorted(by_code))} keeps them in the mask"
-        told = f"a sample has one code, that of the largest area: {code} ({areas[code]:,} px); {lost}"
-        left_out.append(LeftOut(picture.origin, "OTHER_CODES", told))
+        message = f"a sample has one code, that of the largest area: {code} ({areas[code]:,} px); {lost}"
+        left_out.append(LeftOut(picture.origin, "OTHER_CODES", message))
     if options.mask_codes:
         values = {code: options.mask_codes.index(code) + 1 for code in by_code}
         layers = [(shape, values[one]) for one, shapes in by_code.items() for shape in shapes]
-        # The large ones first: a small defect on a stain stays to be seen.
+        # Large ones first, so that a small defect on a stain stays visible.
         layers.sort(key=lambda layer: _extent(layer[0]), reverse=True)
     else:
         layers = [(shape, 255) for shape in by_code[code]]
@@ -313,8 +313,8 @@ def _regions_by_code(
             reasons["CLIPPED"] += beyond > _CLIP_TOLERANCE_PX
             by_code[code].append(shape)
     for reason, count in (+reasons).items():
-        told = f"{count} of {len(picture.regions)} region(s) of {picture.annotation} {_PARTS[reason]}"
-        left_out.append(LeftOut(picture.origin, reason, told.format(width=width, height=height)))
+        message = f"{count} of {len(picture.regions)} region(s) of {picture.annotation} {_PARTS[reason]}"
+        left_out.append(LeftOut(picture.origin, reason, message.format(width=width, height=height)))
     return dict(by_code)
 
 
@@ -340,7 +340,7 @@ def _header(picture: Picture) -> tuple[int, int, str]:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(source, formats=list(_SUFFIX_OF_FORMAT)) as image:
                 (width, height), kind = image.size, str(image.format)
-                # Asked for EXIF, a PNG that has none is decoded whole to look behind its pixels.
+                # `getexif` decodes a PNG without EXIF completely, to look behind its pixels.
                 has_exif = kind != "PNG" or "exif" in image.info
                 turned = has_exif and image.getexif().get(0x0112, 1) not in (0, 1)
     except Image.DecompressionBombError as error:
@@ -363,12 +363,12 @@ def _header(picture: Picture) -> tuple[int, int, str]:
     return width, height, _SUFFIX_OF_FORMAT[kind] if embedded else suffix
 
 
-def _other_size(picture: Picture, told: tuple[int, int] | None, size: tuple[int, int]) -> Unusable:
-    stated = f"{told[0]}×{told[1]}" if told else "?"
-    turned = " (turned by a quarter)" if told == size[::-1] else ""
+def _other_size(picture: Picture, stated_size: tuple[int, int] | None, size: tuple[int, int]) -> Unusable:
+    stated_text = f"{stated_size[0]}×{stated_size[1]}" if stated_size else "?"
+    turned = " (turned by a quarter)" if stated_size == size[::-1] else ""
     return Unusable(
         "SIZE_DIFFERS",
-        f"{picture.annotation} is for a picture of {stated}, this one is {size[0]}×{size[1]}{turned}; "
+        f"{picture.annotation} is for a picture of {stated_text}, this one is {size[0]}×{size[1]}{turned}; "
         "annotate this one, or put back the one that was annotated",
     )
 

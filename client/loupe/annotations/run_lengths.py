@@ -8,8 +8,8 @@ is the difference to the count two before.
 from typing import Any
 
 import numpy as np
-from loupe.annotations.faults import Unusable
 from loupe.annotations.shapes import RunLengths
+from loupe.unusable import Unusable
 
 _FIRST_CHARACTER = 48
 _MAX_CHARACTERS_PER_COUNT = 7

@@ -15,14 +15,13 @@ import numpy as np
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from loupe.annotations import json_files
-from loupe.annotations.faults import Unusable, fact_of, unreadable, whatever_fails
 from loupe.annotations.pictures import Annotations, Picture, Pictures, Region, annotation_files, unannotated
 from loupe.annotations.shapes import IndexedPixels, box
-from loupe.folders import ImportOptions
+from loupe.folders import VOC_MASK_FOLDER, ImportOptions
+from loupe.unusable import Unusable, fact_of, unreadable, unusable_on_failure
 from loupe.walking import LeftOut, Walk, open_file, read_file
 from PIL import Image
 
-SEGMENTATION = "SegmentationClass"
 _OTHER_IMAGES = frozenset({"segmentationclass", "segmentationobject", "segmentationclasspng"})
 _VOID = 255
 _MAX_XML_BYTES = 16 * 2**20
@@ -39,18 +38,18 @@ def read_voc(walked: Walk, _options: ImportOptions) -> Annotations:
     read: set[str] = set()
     for file, name in annotation_files(walked, ".xml"):
         try:
-            with whatever_fails(name):
+            with unusable_on_failure(name):
                 root = load_xml(file, name)
                 picture = _picture(name, root, pictures, by_origin)
-                told = list(_read_objects(root, picture, name))
+                faults = list(_read_objects(root, picture, name))
         except Unusable as unusable:
             left_out.append(LeftOut(name, unusable.reason, unusable.message))
             unread[PurePosixPath(name).stem] = name
         else:
             read.add(name)
-            picture.faulty = len(told)
+            picture.faulty = len(faults)
             by_origin[picture.origin] = picture
-            left_out += [LeftOut(picture.origin, one.reason, one.message) for one in told]
+            left_out += [LeftOut(picture.origin, one.reason, one.message) for one in faults]
     for origin, path in pictures:
         by_origin.setdefault(origin, unannotated(origin, path, unread.get(PurePosixPath(origin).stem)))
     left_out += _add_segmentations(walked, by_origin, read)
@@ -70,9 +69,9 @@ def load_xml(file: Path, name: str) -> ET.Element:
         root: ET.Element = fromstring(data, forbid_dtd=True)
     except ET.ParseError as error:
         line, column = error.position
-        told = str(error).partition(":")[0]
+        fault = str(error).partition(":")[0]
         raise Unusable(
-            "BROKEN_XML", f"{name} line {line} column {column + 1}: {told}; mend the XML or export it again"
+            "BROKEN_XML", f"{name} line {line} column {column + 1}: {fault}; mend the XML or export it again"
         ) from error
     except DefusedXmlException as error:
         raise Unusable(
@@ -149,7 +148,7 @@ class _Classes:
     """What the values of a segmentation mean."""
 
     label_of_value: dict[int, str]
-    told_by: str
+    named_by: str
 
 
 def _add_segmentations(walked: Walk, by_origin: dict[str, Picture], read: set[str]) -> Iterator[LeftOut]:
@@ -158,14 +157,14 @@ def _add_segmentations(walked: Walk, by_origin: dict[str, Picture], read: set[st
     for origin, picture in by_origin.items():
         stems.setdefault(PurePosixPath(origin).stem, []).append(picture)
     for directory in sorted(map(PurePosixPath, walked.folders)):
-        if directory.name != SEGMENTATION:
+        if directory.name != VOC_MASK_FOLDER:
             continue
         try:
             classes = _classes(walked, directory)
         except Unusable as unusable:
             yield LeftOut(directory.as_posix(), unusable.reason, unusable.message)
             continue
-        read.update({classes.told_by} & walked.files.keys())
+        read.update({classes.named_by} & walked.files.keys())
         for name, png in walked.files.items():
             if PurePosixPath(name).parent != directory or png.suffix.lower() != ".png":
                 continue
@@ -195,10 +194,12 @@ def _segments(png: Path, name: str, picture: Picture, classes: _Classes) -> list
         return [Region(labels.pop(), IndexedPixels(png, frozenset(present), width, height))]
     unknown = sorted(present - set(classes.label_of_value))
     if unknown:
-        told = f"{classes.told_by} names {len(classes.label_of_value)}" if classes.told_by else "nothing says"
+        fact = (
+            f"{classes.named_by} names {len(classes.label_of_value)}" if classes.named_by else "nothing says"
+        )
         raise Unusable(
             "UNKNOWN_CATEGORY",
-            f"{name} has the value {unknown[0]}, and {told} what values mean; write them into "
+            f"{name} has the value {unknown[0]}, and {fact} what values mean; write them into "
             f"{_CLASS_FILES[0]}, a line each from 0 (background) on",
         )
     by_label: dict[str, set[int]] = {}

@@ -4,10 +4,14 @@ from loupe.artifact import Artifact
 artifact = Artifact("panel-surface-v3.01.zip")
 print(artifact.predict("image.png").code)
 
-A package is a program: opening it runs the library in it, with your rights. Open only what you trust.
+Needs the extra `loupe-client[artifact]`. A package is a program: opening it runs the
+library in it, with your rights. Open only what you trust.
 """
 
-from loupe.artifact.binding import ArtifactError, Image
-from loupe.artifact.opening import Artifact, Description, Prediction
+from loupe.extras import ARTIFACT, needs
+
+with needs(ARTIFACT):
+    from loupe.artifact.binding import ArtifactError, Image
+    from loupe.artifact.opening import Artifact, Description, Prediction
 
 __all__ = ["Artifact", "ArtifactError", "Description", "Image", "Prediction"]

@@ -24,10 +24,9 @@ from loupe.artifact.binding import (
     check,
     load,
 )
+from loupe.image_files import decode
 from loupe.unpacking import LIBRARY, NotAPackage, unpack
 from numpy.typing import NDArray
-
-from services.vision.images import decode
 
 _WAYS = ("softmax", "feature_distance", "region")
 _RESOLUTIONS = ("", "RESOLUTION_TOO_LOW", "ASPECT_RATIO", "RESOLUTION_OFF_NOMINAL")
@@ -41,7 +40,7 @@ class Description:
     version: str
     codes: tuple[str, ...]
     num_of_classes: int
-    """The first so many codes are the classifier's; the others are special."""
+    """How many codes, from the beginning of the list, are the classifier's; the others are special."""
     input_size: tuple[int, int]
     """(height, width) at which the classifier sees an image, or a window of one."""
     detail: int
@@ -63,7 +62,7 @@ class Prediction:
     scores: dict[str, float]
     """Of every code; they add up to 1."""
     way: str
-    """Who decided: softmax, feature_distance or region."""
+    """How it was decided: softmax, feature_distance or region."""
     to_human: bool
     resolution: str
     """Why the resolution does not conform; empty where it does."""
@@ -119,7 +118,7 @@ class Artifact:
         if not self._handle:
             raise ArtifactError("CSOT_INVALID_ARGUMENT", "the artifact is closed")
         pixels = [_pixels(image) for image in images]
-        count, its = len(pixels), self.description
+        count, description = len(pixels), self.description
         raw_images = (RawImage * count)(
             *(
                 RawImage(
@@ -133,8 +132,8 @@ class Artifact:
             )
         )
         raw = (RawPrediction * count)()
-        scores_NC = np.zeros((count, len(its.codes)), np.float32)
-        masks_NHW = np.zeros((count, *its.mask_size), np.uint8) if its.mask_size else None
+        scores_NC = np.zeros((count, len(description.codes)), np.float32)
+        masks_NHW = np.zeros((count, *description.mask_size), np.uint8) if description.mask_size else None
         buffers = Buffers(
             c.sizeof(Buffers),
             scores_NC.ctypes.data,
@@ -148,9 +147,9 @@ class Artifact:
         )
         return [
             Prediction(
-                code=None if raw[i].status == NONCONFORMING else its.codes[raw[i].code],
+                code=None if raw[i].status == NONCONFORMING else description.codes[raw[i].code],
                 confidence=raw[i].confidence,
-                scores=dict(zip(its.codes, scores_NC[i].tolist(), strict=True)),
+                scores=dict(zip(description.codes, scores_NC[i].tolist(), strict=True)),
                 way=_WAYS[raw[i].way],
                 to_human=bool(raw[i].to_human),
                 resolution=_RESOLUTIONS[raw[i].resolution],
@@ -169,7 +168,7 @@ class Artifact:
             self._unpacked = None
 
     def __enter__(self) -> Self:
-        """Itself."""
+        """Return the artifact."""
         return self
 
     def __exit__(
@@ -179,7 +178,7 @@ class Artifact:
         self.close()
 
     def __del__(self) -> None:
-        """Closes what was forgotten."""
+        """Close an artifact that was not closed."""
         if hasattr(self, "_unpacked"):
             self.close()
 

@@ -119,7 +119,7 @@ async def reset_password(session: Session, user: str) -> None:
 
 
 async def first_log_in(client: AsyncLoupe) -> str:
-    """How the installation's administrator gets into the console, for whoever started it.
+    """How the administrator of the installation logs in to the console.
 
     As long as nobody has logged in as `admin`, that is a new one-time password.
     """
@@ -175,7 +175,7 @@ async def create_token(session: Session, user: str, role: str, description: str,
     wanted = identity_pb2.Token(description=description, role=access_pb2.Role.Value(f"ROLE_{role.upper()}"))
     wanted.expire_time.FromDatetime(datetime.now(UTC) + timedelta(days=days))
     made = await session.client.identity.CreateToken(
-        # An answer that is lost on the way must not leave a token behind that nobody has.
+        # With a request id, a repeated call returns the same token: a lost answer leaves no second one.
         identity_service_pb2.CreateTokenRequest(
             parent=names.resource("users", user), token=wanted, request_id=uuid.uuid4().hex
         )

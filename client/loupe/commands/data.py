@@ -211,11 +211,11 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
         "replaced": result.count(Outcome.OUTCOME_REPLACED),
         "rejected": len(result.rejected),
     }
-    told = ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "nothing to do"
+    text = ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "nothing to do"
     groups = len({sample.group for sample in listing.samples if sample.group})
     used = _used_count(listing, result)
     pairs: dict[str, RenderableType] = {
-        "imported": f"{told}; {human_bytes(result.uploaded_bytes)} uploaded",
+        "imported": f"{text}; {human_bytes(result.uploaded_bytes)} uploaded",
         "files": f"{listing.found} found, {used} used, {listing.found - used} left out",
         "path": f"{names.short(result.data_path.name)}: {result.data_path.sample_count} samples",
         "codes": _codes(result.data_path),
@@ -250,10 +250,10 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
         parts.append(table("FILE", "ALSO AS", rows=shown))
     if result.identical:
         some = "; ".join(" = ".join(files[:3]) for files in result.identical[:3])
-        told = f"{len(result.identical)} file(s) are there more than once under the same code: {some}"
+        text = f"{len(result.identical)} file(s) are there more than once under the same code: {some}"
         parts += [
             "",
-            Text(visible(f"{told}. Put them into one group, or remove all but one of each"), "yellow"),
+            Text(visible(f"{text}. Put them into one group, or remove all but one of each"), "yellow"),
         ]
     return Group(*parts)
 

@@ -1,4 +1,4 @@
-"""`loupe events`: what happened, and what happens, from NATS JetStream (I2)."""
+"""`loupe events`: past and new events, from NATS JetStream (I2)."""
 
 import asyncio
 import contextlib
@@ -15,6 +15,7 @@ import nats.errors
 import nats.js.errors
 from google.protobuf.message import DecodeError, Message
 from loupe.commands.session import Output, local
+from loupe.errors import LoupeError, Unavailable
 from loupe.events.v1 import events_pb2
 from loupe.profile import NotConfigured, load_profile
 from loupe.rendering import enum_word, json_text, message_json
@@ -22,15 +23,13 @@ from loupe.scheduler.v1 import task_pb2
 from loupe.watching import Contact
 from nats.js import api
 
-from services.kit.errors import LoupeError, Unavailable
-
 STREAMS = ("TASKS", "LOSS", "MODELS")
 _CONNECT_S = 5.0
 _NO_STREAM = 10059
 """NATS' code of a stream that does not exist."""
 _PAUSE_S = 0.5
 _LOOK_S = 2.0
-"""How long nothing comes until the server is asked whether there was something."""
+"""Without a message for so long, the server is asked whether there was one."""
 _FORGOTTEN_S = 30.0
 """After so long without its reader the server removes a consumer."""
 
@@ -59,7 +58,7 @@ class Event:
     def line(self) -> str:
         """One line for a person."""
         stamp = self.time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        return f"{stamp} {self.stream}#{self.sequence} {self.subject}: {_told(self.payload)}"
+        return f"{stamp} {self.stream}#{self.sequence} {self.subject}: {_described(self.payload)}"
 
 
 @click.command(short_help="Show what happened, from NATS JetStream.")
@@ -121,11 +120,11 @@ async def _show(  # noqa: PLR0913 -- as above
         # The streams were read one after another.
         found.sort(key=lambda event: event.time)
         found = found[:limit]
-        told = "\n".join(event.line() for event in found) or "no event"
+        lines = "\n".join(event.line() for event in found) or "no event"
         if out.as_json:
             out.answer([event.as_json() for event in found], "")
         else:
-            click.echo(told)
+            click.echo(lines)
 
 
 async def events_of(
@@ -173,7 +172,7 @@ async def _connect(url: str) -> Any:  # noqa: ANN401 -- nats-py has no types
 
     try:
         async with asyncio.timeout(_CONNECT_S):
-            # allow_reconnect only once connected: a server that is not there must be told at once.
+            # allow_reconnect only once connected: a server that is not there must be reported at once.
             return await nats.connect(
                 url,
                 name="loupe events",
@@ -326,7 +325,7 @@ def decode(subject: str, data: bytes) -> Message | None:
         return None
 
 
-def _told(payload: Message | None) -> str:  # noqa: PLR0911 -- one per kind
+def _described(payload: Message | None) -> str:  # noqa: PLR0911 -- one per kind
     match payload:
         case events_pb2.TaskStateChanged():
             step = payload.transition

@@ -14,6 +14,7 @@ from loupe import names
 from loupe.commands.session import Session, remote
 from loupe.commands.watch import fail_unless_good, follow
 from loupe.exporting import Exported, export_version
+from loupe.extras import COMPARISON, MissingExtra
 from loupe.failures import Refused
 from loupe.registry.v1 import model_pb2, model_service_pb2
 from loupe.rendering import facts, human_bytes, is_for_people, message_json
@@ -117,32 +118,33 @@ async def verify(session: Session, package: Path, images: tuple[Path, ...], agai
     Example:
       loupe verify panel-adc-v3.01.zip /tmp/panels
     """
-    if importlib.util.find_spec("torch") is None:
-        raise Refused("the released version is a torch model: pip install 'loupe[train]' to compare with it")
+    for package_name in ("torch", "services"):
+        if importlib.util.find_spec(package_name) is None:
+            raise MissingExtra(COMPARISON, package_name)
     files = sorted(_files(images))
     if not files:
         raise Refused(f"there is no image in {', '.join(map(str, images))}")
     with TemporaryDirectory(prefix="loupe-verify-") as folder:
-        its = await candidate(session.client, package, against, Path(folder))
+        copied = await candidate(session.client, package, against, Path(folder))
         link = await session.client.models.LinkWeights(
-            model_service_pb2.LinkWeightsRequest(name=its.version.name)
+            model_service_pb2.LinkWeightsRequest(name=copied.version.name)
         )
         weights = Path(folder) / "weights.safetensors"
         await save_bytes(weights, linked(link.url, "the weights"), sha256=link.sha256)
         session.out.say(f"predicting {len(files)} images with both")
-        result = await _compared(its, weights, files)
+        result = await _compared(copied, weights, files)
     answer: dict[str, Any] = {
-        "modelVersion": its.version.name,
-        "isReleasedFile": its.is_released_file,
-        "isLibraryChecked": its.is_on_record,
-        "changedFiles": list(its.changed),
+        "modelVersion": copied.version.name,
+        "isReleasedFile": copied.is_released_file,
+        "isLibraryChecked": copied.is_on_record,
+        "changedFiles": list(copied.changed),
         **result,
     }
-    session.out.answer(answer, facts(_told(answer)))
+    session.out.answer(answer, facts(_summary(answer)))
     if not result["images"]:
         raise Refused(f"none of the {len(files)} images could be read, so nothing was compared")
     if not result["agrees"]:
-        raise Refused(f"{package} does not say what {names.short(its.version.name)} says")
+        raise Refused(f"{package} does not say what {names.short(copied.version.name)} says")
 
 
 def _files(images: Iterable[Path]) -> Iterator[Path]:
@@ -158,27 +160,33 @@ def _files(images: Iterable[Path]) -> Iterator[Path]:
             raise Refused(f"{path} is no regular file")
 
 
-async def _compared(its: Candidate, weights: Path, images: list[Path]) -> dict[str, Any]:
+async def _compared(copied: Candidate, weights: Path, images: list[Path]) -> dict[str, Any]:
     """In a process of its own: torch stays out of this one."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.evaluator.worker.packaging.verify", str(its.folder), str(weights)),
-        *(() if its.is_on_record else ("--local-library",)),
+        *(
+            sys.executable,
+            "-m",
+            "services.evaluator.worker.packaging.verify",
+            str(copied.folder),
+            str(weights),
+        ),
+        *(() if copied.is_on_record else ("--local-library",)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    told, failed = await process.communicate(json.dumps([str(path) for path in images]).encode())
+    output, errors = await process.communicate(json.dumps([str(path) for path in images]).encode())
     if process.returncode:
-        raise Refused(failed.decode(errors="replace").strip() or f"the comparison ended {process.returncode}")
-    result: dict[str, Any] = json.loads(told)
+        raise Refused(errors.decode(errors="replace").strip() or f"the comparison ended {process.returncode}")
+    result: dict[str, Any] = json.loads(output)
     return result
 
 
-def _told(answer: dict[str, Any]) -> dict[str, str]:
+def _summary(answer: dict[str, Any]) -> dict[str, str]:
     others = answer["otherCodes"]
     return {
         "version": names.short(answer["modelVersion"]),
-        "released file": _file_told(answer),
+        "released file": _released_file(answer),
         "library": "the registry's"
         if answer["isLibraryChecked"]
         else "NOT checked and not run: the networks ran in this machine's own",
@@ -194,7 +202,7 @@ def _told(answer: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _file_told(answer: dict[str, Any]) -> str:
+def _released_file(answer: dict[str, Any]) -> str:
     if answer["isReleasedFile"]:
         return "yes, the registry's SHA-256"
     if not answer["isLibraryChecked"]:

@@ -82,25 +82,25 @@ async def samples(  # noqa: PLR0913 -- P4's filters
         item
         async for item in pages(session.client.reports.ListSampleResults, request, "results", limit=limit)
     ]
-    rows = []
-    for item in results:
-        word = enum_word(report_pb2.Verdict, item.verdict).lower()
-        rows.append(
-            (
-                _number(item),
-                item.file,
-                names.short(item.data_path),
-                Text(word, style=_VERDICT_STYLE.get(word, "")),
-                item.predicted_code,
-                percent(item.confidence) if item.predicted_code else "",
-                ", ".join(f"{score.code} {score.score:.2f}" for score in item.top[1:3]),
-                item.message,
-            )
-        )
+    rows = [_row(item) for item in results]
     columns = ("NO", "FILE", "PATH", "VERDICT", "PREDICTED", "CONFIDENCE", "NEXT", "")
     session.out.answer(
         {"report": found.name, "results": [message_json(item) for item in results]},
         table(*columns, rows=rows, right=["NO", "CONFIDENCE"]) if rows else "no such sample",
+    )
+
+
+def _row(sample: report_pb2.SampleResult) -> tuple[str | Text, ...]:
+    word = enum_word(report_pb2.Verdict, sample.verdict).lower()
+    return (
+        _number(sample),
+        sample.file,
+        names.short(sample.data_path),
+        Text(word, style=_VERDICT_STYLE.get(word, "")),
+        sample.predicted_code,
+        percent(sample.confidence) if sample.predicted_code else "",
+        ", ".join(f"{score.code} {score.score:.2f}" for score in sample.top[1:3]),
+        sample.message,
     )
 
 

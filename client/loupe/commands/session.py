@@ -1,4 +1,4 @@
-"""What all commands share: two options, the connection, and the two ways of answering."""
+"""Common to all commands: options, connection, and output as JSON or for people."""
 
 import asyncio
 import functools
@@ -20,7 +20,7 @@ P = ParamSpec("P")
 
 
 class Output:
-    """Answers: one JSON value for scripts, or something to look at; everything else goes to stderr."""
+    """Output: one JSON value for scripts, or a rendering for people; everything else goes to stderr."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
@@ -41,16 +41,16 @@ class Output:
             self.console.print(renderable)
 
     def say(self, text: str) -> None:
-        """Tell a person something beside the answer."""
+        """Print a sentence on stderr."""
         self.stderr.print(visible(text), soft_wrap=True)
 
     def hint(self, text: str) -> None:
-        """Say how to go on; scripts need no hints."""
+        """Print the next command on stderr; scripts need no hints."""
         if not self.as_json and self.console.is_terminal:
             self.stderr.print(visible(text), style="dim", soft_wrap=True)
 
     def tell(self, renderable: RenderableType) -> None:
-        """Show a person something beside the answer, such as a table."""
+        """Print a rendering, such as a table, on stderr."""
         self.stderr.print(renderable)
 
     def fail(self, text: str) -> NoReturn:
@@ -103,7 +103,7 @@ def local(function: Callable[Concatenate[Output, Path | None, P], None]) -> Call
 
 
 def remote(function: Callable[Concatenate[Session, P], Awaitable[None]]) -> Callable[..., None]:
-    """A command that talks to the servers: connects, runs, hangs up."""
+    """A command that talks to the servers: connect, run, close."""
 
     @common_options
     @functools.wraps(function)

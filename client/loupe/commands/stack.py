@@ -1,5 +1,7 @@
 """`loupe up`, `down` and `status`: the embedded stack."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,14 +10,27 @@ import click
 from loupe.client import Loupe
 from loupe.commands.access import first_log_in
 from loupe.commands.session import Output, local
-from loupe.failures import Unreachable
+from loupe.failures import Refused, Unreachable
 from loupe.profile import default_data_dir
 from loupe.rendering import facts, human_bytes, human_duration, table
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from deploy.embedded import stack
+from deploy.embedded.errors import StackError, StartFailed
 from deploy.embedded.state import ProcessState, State
+
+
+@contextmanager
+def refuse_on_stack_error() -> Iterator[None]:
+    """Refused for everything that the embedded stack refuses or fails to do."""
+    try:
+        yield
+    except StartFailed as error:
+        raise Refused(f"{error}\n{error.log_tail}".rstrip()) from error
+    except StackError as error:
+        raise Refused(str(error)) from error
+
 
 _STATE_STYLE = {
     State.READY: "green",
@@ -36,6 +51,7 @@ _STATE_STYLE = {
     "--evaluators", default=1, show_default=True, type=click.IntRange(0, 64), help="Evaluator workers."
 )
 @local
+@refuse_on_stack_error()
 def up(out: Output, data_dir: Path | None, *, detach: bool, trainers: int, evaluators: int) -> None:
     """Start PostgreSQL, NATS, S3 and all services on 127.0.0.1, with everything they keep in one folder.
 
@@ -49,7 +65,7 @@ def up(out: Output, data_dir: Path | None, *, detach: bool, trainers: int, evalu
     folder = data_dir or default_data_dir()
 
     def tell(process: ProcessState) -> None:
-        # A picture of the start, not of the whole life: a restart later is told too, and that is wanted.
+        # In the foreground this goes on after the start, so that later restarts are reported too.
         if process.state in (State.READY, State.BACKOFF, State.STOPPED):
             why = f" ({process.detail})" if process.detail and process.state is State.BACKOFF else ""
             where = f" at {process.address}" if process.address and process.state is State.READY else ""
@@ -72,6 +88,7 @@ def up(out: Output, data_dir: Path | None, *, detach: bool, trainers: int, evalu
 
 @click.command(short_help="Stop the embedded stack.")
 @local
+@refuse_on_stack_error()
 def down(out: Output, data_dir: Path | None) -> None:
     """Stop the stack of a data folder. What it keeps stays; a stack that does not run is no error."""
     folder = data_dir or default_data_dir()
@@ -82,6 +99,7 @@ def down(out: Output, data_dir: Path | None) -> None:
 
 @click.command(short_help="Show what runs, where, and how it is.")
 @local
+@refuse_on_stack_error()
 def status(out: Output, data_dir: Path | None) -> None:
     """Show the stack of a data folder, process by process. Exit code 3 if it does not run."""
     folder = data_dir or default_data_dir()
@@ -128,12 +146,12 @@ def _json(found: stack.StackStatus, *, already_running: bool) -> dict[str, Any]:
 
 
 def _camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(word.capitalize() for word in others)
+    head, *tail = name.split("_")
+    return head + "".join(word.capitalize() for word in tail)
 
 
 def _tell_ready(out: Output, folder: Path, found: stack.StackStatus, *, already_running: bool) -> None:
-    # A client with a loop of its own: in the foreground the supervisor's runs around this.
+    # The synchronous client has its own loop: in the foreground, the supervisor's loop is running.
     with Loupe.connect(folder) as client:
         access = client.call(first_log_in, client.async_client)
     out.answer(

@@ -10,14 +10,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from loupe import names
 from loupe.client import AsyncLoupe, pages
 from loupe.commands.session import Session, remote
+from loupe.errors import LoupeError
 from loupe.rendering import enum_word, human_bytes, human_duration, local_time, message_json, table
 from loupe.scheduler.v1 import job_pb2, queue_pb2, queue_service_pb2
 from loupe.server.v1 import server_pb2, server_service_pb2
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
-
-from services.kit.errors import LoupeError
 
 _PRESENCE_STYLE = {"IDLE": "green", "BUSY": "cyan", "GONE": "red"}
 
@@ -56,7 +55,7 @@ async def system(session: Session) -> None:
 
 
 async def _server(client: AsyncLoupe, name: str) -> server_pb2.Server | dict[str, str]:
-    """What a server says of itself, or why it says nothing: the others are still worth seeing."""
+    """The server's own description, or the error of the call: the other servers are shown all the same."""
     request = server_service_pb2.GetServerRequest(name=f"servers/{name}")
     try:
         answer: server_pb2.Server = await client.servers[name].GetServer(request)
@@ -105,7 +104,7 @@ def _queue_table(queue: queue_pb2.Queue, now: datetime) -> Table:
         (
             names.short(one.compute_resource),
             str(one.waiting_count),
-            "\n".join(f"{why.count} {why.reason}" for why in one.waiting),
+            "\n".join(f"{why.count} {why.reason}" for why in one.wait_reasons),
             _ago(one.oldest_wait_time, now) if one.HasField("oldest_wait_time") else "",
             str(one.running_count),
             f"{amounts(one.taken)} of {amounts(one.capacity)}",

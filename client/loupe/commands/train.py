@@ -12,14 +12,13 @@ from loupe import names
 from loupe.commands.images import whole_numbers
 from loupe.commands.session import Session, remote
 from loupe.commands.watch import fail_unless_good, follow
-from loupe.faults import Finding, fault_table, refuses
+from loupe.errors import AlreadyExists, InvalidArgument
+from loupe.findings import Finding, findings_table, refuses
 from loupe.language import pick
 from loupe.registry.v1 import algorithm_image_pb2
 from loupe.rendering import message_json
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 from rich.console import Group
-
-from services.kit.errors import AlreadyExists, InvalidArgument
 
 AUGMENTATIONS = ("colour", "scale", "flip", "random")
 NETWORKS = ("classification", "segmentation")
@@ -27,8 +26,8 @@ STEPS = ("1", "2", "3", "4")
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What was typed; empty where it was not."""
+class TrainOptions:
+    """The options of `loupe train`; empty where an option was not given."""
 
     name: str
     image: str
@@ -149,11 +148,11 @@ async def train(
     request_id: str,
     check: str | None,
     watch: bool,
-    **wishes: Any,  # noqa: ANN401 -- Wishes' fields
+    **options: Any,  # noqa: ANN401 -- the fields of TrainOptions
 ) -> None:
     """Train a new model, or retrain a version with --retrain.
 
-    All faults are told together, each with its field and the option that mends it. With --json they are
+    All faults are listed together, each with its field and the option that mends it. With --json they are
     {"valid": false, "findings": […]} on stdout. The exit code is 1 if the submission is refused.
 
     \b
@@ -165,16 +164,16 @@ async def train(
       loupe train --check 1 --name panel-adc --image surface-classification
       loupe train --retrain panel-adc@v3.01 --dataset panels --warm-start --watch
     """
-    asked = Wishes(**wishes)
+    chosen = TrainOptions(**options)
     if check is None:
-        _require_beginning(asked)
-    task = await build_task(session, asked)
+        _require_beginning(chosen)
+    task = await build_task(session, chosen)
     if check is not None:
         found = await findings(session, task, 0 if check == "all" else int(check))
         if any(refuses(finding) for finding in found):
             _refuse(session, found)
         valid = pick("valid", "校验通过")
-        session.out.answer(_as_json(found), Group(fault_table(found), valid) if found else valid)
+        session.out.answer(_as_json(found), Group(findings_table(found), valid) if found else valid)
         return
     created = await submitted(session, task, request_id)
     if not watch:
@@ -192,7 +191,7 @@ async def train(
 
 
 def what_is_trained(spec: task_pb2.TrainingSpec) -> str:
-    """The codes of a submitted training as the server resolved them: nobody may have written them (W3a)."""
+    """The codes of a submitted training as the server resolved them: the user need not give any (W3a)."""
     params = MessageToDict(spec.model_params)
     codes = params["code_list"]
     classes = int(params["classification"]["num_of_classes"])
@@ -202,7 +201,7 @@ def what_is_trained(spec: task_pb2.TrainingSpec) -> str:
 
 
 async def submitted(session: Session, task: task_pb2.Task, request_id: str) -> task_pb2.Task:
-    """Submit it and tell the warnings; if it is refused, end with all that was found."""
+    """Submit the task and show its warnings; if it is refused, end with all findings."""
     found = await findings(session, task)
     try:
         created = await session.client.submit(task, request_id=request_id)
@@ -212,12 +211,12 @@ async def submitted(session: Session, task: task_pb2.Task, request_id: str) -> t
             _refuse(session, found)
         raise
     if warnings := [finding for finding in found if not refuses(finding)]:
-        session.out.tell(fault_table(warnings))
+        session.out.tell(findings_table(warnings))
     return created
 
 
 async def findings(session: Session, task: task_pb2.Task, step: int = 0) -> list[Finding]:
-    """What the server finds in a step of a task, or in all of it (0), before it is submitted."""
+    """The server's findings on one step of a task, or on all steps (0), before it is submitted."""
     answer = await session.client.tasks.ValidateTask(
         task_service_pb2.ValidateTaskRequest(task=task, step=step), timeout=60
     )
@@ -225,11 +224,11 @@ async def findings(session: Session, task: task_pb2.Task, step: int = 0) -> list
 
 
 def _refuse(session: Session, found: Sequence[Finding]) -> NoReturn:
-    """End with exit code 1 and all that was found."""
+    """End with exit code 1 and all findings."""
     if session.out.as_json:
         session.out.answer(_as_json(found), "")
     else:
-        session.out.tell(fault_table(found))
+        session.out.tell(findings_table(found))
     count = sum(refuses(finding) for finding in found)
     session.out.fail(pick(f"{count} fault(s); nothing was submitted", f"共 {count} 处问题，任务未提交"))
 
@@ -241,68 +240,68 @@ def _as_json(found: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
-async def build_task(session: Session, wishes: Wishes) -> task_pb2.Task:
-    """The task that was wished for, with a parent version's answers where nothing else was said."""
-    spec = await _beginning(session, wishes)
-    spec.warm_start = wishes.warm_start
-    spec.seed = wishes.seed
-    if wishes.train_segmentation is not None:
-        spec.train_segmentation = wishes.train_segmentation
-    if wishes.acknowledge_missing_paths:
+async def build_task(session: Session, options: TrainOptions) -> task_pb2.Task:
+    """The task that the options describe; what they leave open is the parent version's."""
+    spec = await _beginning(session, options)
+    spec.warm_start = options.warm_start
+    spec.seed = options.seed
+    if options.train_segmentation is not None:
+        spec.train_segmentation = options.train_segmentation
+    if options.acknowledge_missing_paths:
         spec.acknowledge_missing_training_paths = True
-    if wishes.resource or not spec.compute_resource:
-        spec.compute_resource = names.resource("computeResources", wishes.resource or "cpu")
-    if wishes.name:
-        spec.model_name = wishes.name
-    if wishes.image:
-        spec.algorithm_image_version = (await session.client.image_version(wishes.image)).name
-    if wishes.environment:
-        spec.production_environment = names.resource("productionEnvironments", wishes.environment)
-    await _add_paths(session, spec, wishes)
-    await _parameterise(session, spec, wishes)
-    _preprocess(spec.preprocessing, wishes)
-    return task_pb2.Task(training=spec, priority=wishes.priority)
+    if options.resource or not spec.compute_resource:
+        spec.compute_resource = names.resource("computeResources", options.resource or "cpu")
+    if options.name:
+        spec.model_name = options.name
+    if options.image:
+        spec.algorithm_image_version = (await session.client.image_version(options.image)).name
+    if options.environment:
+        spec.production_environment = names.resource("productionEnvironments", options.environment)
+    await _add_paths(session, spec, options)
+    await _parameterise(session, spec, options)
+    _preprocess(spec.preprocessing, options)
+    return task_pb2.Task(training=spec, priority=options.priority)
 
 
-def _require_beginning(wishes: Wishes) -> None:
-    """What a submission cannot do without; a step can be checked without it."""
-    if not wishes.retrain and not (wishes.name and wishes.image and (wishes.datasets or wishes.paths)):
+def _require_beginning(options: TrainOptions) -> None:
+    """UsageError where an option is absent that every submission needs; a check of one step does not."""
+    if not options.retrain and not (options.name and options.image and (options.datasets or options.paths)):
         raise click.UsageError(
             "a new model needs --name, --image and --dataset (or --path); --retrain fills them in"
         )
 
 
-async def _beginning(session: Session, wishes: Wishes) -> task_pb2.TrainingSpec:
+async def _beginning(session: Session, options: TrainOptions) -> task_pb2.TrainingSpec:
     """A parent version's answers, or none (W13)."""
-    if not wishes.retrain:
+    if not options.retrain:
         return task_pb2.TrainingSpec()
     draft = await session.client.tasks.DraftRetraining(
-        task_service_pb2.DraftRetrainingRequest(parent_version=names.model_version(wishes.retrain))
+        task_service_pb2.DraftRetrainingRequest(parent_version=names.model_version(options.retrain))
     )
     spec: task_pb2.TrainingSpec = draft.task.training
     return spec
 
 
-async def _add_paths(session: Session, spec: task_pb2.TrainingSpec, wishes: Wishes) -> None:
-    """Add what was chosen; a parent's paths stay (W6)."""
+async def _add_paths(session: Session, spec: task_pb2.TrainingSpec, options: TrainOptions) -> None:
+    """Add the chosen paths; those of a parent stay (W6)."""
     chosen: list[str] = []
-    if wishes.datasets or wishes.paths:
-        chosen += await session.client.data_paths(wishes.datasets, wishes.paths)
-    if wishes.image_paths:
+    if options.datasets or options.paths:
+        chosen += await session.client.data_paths(options.datasets, options.paths)
+    if options.image_paths:
         chosen += (await _image(session, spec, "--image-paths")).training_paths
     known = set(spec.data_paths)
     spec.data_paths.extend(path for path in dict.fromkeys(chosen) if path not in known)
 
 
-async def _parameterise(session: Session, spec: task_pb2.TrainingSpec, wishes: Wishes) -> None:
-    """Files as they were written: the server tells line and column of what is malformed."""
-    if wishes.model_params is not None:
-        spec.model_params_json = wishes.model_params.read_text(encoding="utf-8-sig")
-    if wishes.training_params is not None:
-        spec.training_params_json = wishes.training_params.read_text(encoding="utf-8-sig")
-    if wishes.settings:
+async def _parameterise(session: Session, spec: task_pb2.TrainingSpec, options: TrainOptions) -> None:
+    """Send files as they are: the server reports line and column of malformed text."""
+    if options.model_params is not None:
+        spec.model_params_json = options.model_params.read_text(encoding="utf-8-sig")
+    if options.training_params is not None:
+        spec.training_params_json = options.training_params.read_text(encoding="utf-8-sig")
+    if options.settings:
         image = await _image(session, spec, "--set")
-        spec.training_params_json = apply_settings(spec.training_params_json, image, wishes.settings)
+        spec.training_params_json = apply_settings(spec.training_params_json, image, options.settings)
 
 
 async def _image(
@@ -316,16 +315,16 @@ async def _image(
     return version
 
 
-def _preprocess(params: task_pb2.PreprocessingParams, wishes: Wishes) -> None:
-    """Replace what was said; the rest stays."""
-    if wishes.train_fraction is not None:
-        params.train_fraction = wishes.train_fraction
-    if wishes.filter_resolution is not None:
-        params.filter_resolution = wishes.filter_resolution
-    if wishes.augmentations is not None:
+def _preprocess(params: task_pb2.PreprocessingParams, options: TrainOptions) -> None:
+    """Replace what the options give; the rest stays."""
+    if options.train_fraction is not None:
+        params.train_fraction = options.train_fraction
+    if options.filter_resolution is not None:
+        params.filter_resolution = options.filter_resolution
+    if options.augmentations is not None:
         del params.augmentations[:]
         params.augmentations.extend(
-            task_pb2.Augmentation.Value(f"AUGMENTATION_{word.upper()}") for word in wishes.augmentations
+            task_pb2.Augmentation.Value(f"AUGMENTATION_{word.upper()}") for word in options.augmentations
         )
 
 
@@ -373,12 +372,12 @@ def _value(written: str) -> object:
         return written
 
 
-def nothing_wished(**given: Any) -> Wishes:  # noqa: ANN401 -- Wishes' fields
-    """Wishes with all that is not given left open; for commands that submit on their own."""
+def train_options(**given: Any) -> TrainOptions:  # noqa: ANN401 -- the fields of TrainOptions
+    """TrainOptions with every option but the given ones left out, for other commands that submit."""
     empty: Mapping[str, Any] = {
         "name": "", "image": "", "datasets": (), "paths": (), "model_params": None, "training_params": None,
         "settings": (), "train_fraction": None, "filter_resolution": None, "augmentations": None,
         "train_segmentation": None, "image_paths": False, "environment": "", "resource": "", "seed": 0,
         "retrain": "", "warm_start": False, "acknowledge_missing_paths": False, "priority": 0,
     }  # fmt: skip
-    return Wishes(**{**empty, **given})
+    return TrainOptions(**{**empty, **given})

@@ -14,9 +14,10 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import PurePosixPath
 
+from loupe.errors import NotFound, OutOfRange
+
 from services.evaluator.domain.report import StoredSample, Verdict
 from services.evaluator.wire.spreadsheet import escape_formulas
-from services.kit.errors import NotFound, OutOfRange
 from services.kit.object_store import ObjectStore
 from services.vision.pictures import sample_key
 

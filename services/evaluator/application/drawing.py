@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from loupe.image_files import Pixels, decode
 from numpy.typing import NDArray
 
-from services.vision.images import Pixels, decode
 from services.vision.masks import decode_mask
 from services.vision.pictures import LIMITS, encoded, fitted
 

@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import UUID
 
+from loupe.errors import NotFound
+
 from services.evaluator.application.reports import Reports
 from services.evaluator.domain.errors import PictureUnreadable
 from services.evaluator.domain.listing import SampleFilter, SampleOrder
@@ -13,7 +15,6 @@ from services.evaluator.domain.report import StoredSample, Verdict
 from services.evaluator.wire import report_json
 from services.evaluator.wire.report_csv import csv_of
 from services.evaluator.wire.report_page import Gallery, Picture, ReportPage
-from services.kit.errors import NotFound
 from services.kit.paging import PageRequest
 
 Thumbnail = Callable[[StoredSample], Awaitable[bytes]]

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Awaitable
 from pathlib import PurePosixPath
 
+from loupe.image_files import UnusableImage
+
 from services.evaluator.application import drawing
 from services.evaluator.application.drawing import MaskFile
 from services.evaluator.domain.errors import NoMask, PictureUnreadable
 from services.evaluator.domain.report import StoredSample
 from services.kit.object_store import content_key
-from services.vision.images import UnusableImage
 from services.vision.pictures import PictureStore, sample_key
 
 

@@ -1,6 +1,6 @@
 """Why a request about reports is refused."""
 
-from services.kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
+from loupe.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
 
 
 class ReportNotFound(NotFound):

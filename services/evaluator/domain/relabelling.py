@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound, Violation
+from loupe.errors import FailedPrecondition, InvalidArgument, NotFound, Violation
 
 MAX_NOTE = 1000
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")

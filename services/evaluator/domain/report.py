@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from loupe.errors import Violation
+
 from services.evaluator.domain.errors import ReportInvalid
-from services.kit.errors import Violation
 
 
 class ReportKind(enum.IntEnum):

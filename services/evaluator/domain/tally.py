@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from loupe.errors import Violation
+
 from services.evaluator.domain.errors import ReportInvalid
 from services.evaluator.domain.report import (
     ANY_DEFECT,
@@ -11,7 +13,6 @@ from services.evaluator.domain.report import (
     SampleResult,
     Verdict,
 )
-from services.kit.errors import Violation
 
 
 @dataclass(slots=True)

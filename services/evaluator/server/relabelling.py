@@ -6,6 +6,7 @@ from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
+from loupe.errors import Violation
 from loupe.evaluator.v1 import relabel_pb2
 from loupe.evaluator.v1 import relabel_service_pb2 as rpc
 from loupe.evaluator.v1 import relabel_service_pb2_grpc as rpc_grpc
@@ -16,7 +17,6 @@ from services.evaluator.wire import paging
 from services.evaluator.wire import relabelling as wire
 from services.evaluator.wire.names import mark_id, sample_name
 from services.kit.auth import current_principal, token_of
-from services.kit.errors import Violation
 from services.kit.grpc_server import Service
 
 Context = Any  # grpc.aio's context; only ApplyRelabelMarks reads it, for the token of the caller

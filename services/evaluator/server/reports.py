@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
+from loupe.errors import DeadlineExceeded, Violation
 from loupe.evaluator.v1 import report_pb2
 from loupe.evaluator.v1 import report_service_pb2 as rpc
 from loupe.evaluator.v1 import report_service_pb2_grpc as rpc_grpc
@@ -17,7 +18,6 @@ from services.evaluator.domain.report import SampleResult
 from services.evaluator.wire import paging, sample_results
 from services.evaluator.wire import reports as wire
 from services.evaluator.wire.names import report_id
-from services.kit.errors import DeadlineExceeded, Violation
 from services.kit.grpc_server import Service
 
 _MAX_PAUSE_S = 30.0

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
+from loupe.errors import Violation
 from loupe.evaluator.v1 import report_pb2
 from loupe.evaluator.v1 import sample_result_service_pb2 as rpc
 from loupe.evaluator.v1 import sample_result_service_pb2_grpc as rpc_grpc
@@ -15,7 +16,6 @@ from services.evaluator.domain.errors import FilterInvalid
 from services.evaluator.wire import paging
 from services.evaluator.wire import sample_results as wire
 from services.evaluator.wire.names import report_id, sample_name
-from services.kit.errors import Violation
 from services.kit.grpc_server import Service
 from services.vision.pictures import LINK_LIFE
 

@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import grpc
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
+from loupe.rpc.authorization import bearer
 
 from services.evaluator.domain.relabelling import Mark, MarkOutcome
-from services.kit.auth import bearer
 
 _DEADLINE_S = 60.0
 _OUTCOME = dataset_pb2.RelabelOutcome

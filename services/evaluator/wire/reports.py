@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from loupe.errors import Violation
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.registry.v1 import model_pb2
 
@@ -22,7 +23,6 @@ from services.evaluator.domain.metrics import (
 from services.evaluator.domain.report import PixelCounts, ReportHeader, ReportKind, TrainingOverlap
 from services.evaluator.wire.names import report_id
 from services.evaluator.wire.values import optional_enum
-from services.kit.errors import Violation
 
 MAX_THRESHOLDS = 101
 

@@ -1,5 +1,6 @@
 """Samples and suspected labels between their values and `loupe.evaluator.v1`."""
 
+from loupe.errors import Violation
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.evaluator.v1 import sample_result_service_pb2 as rpc
 
@@ -15,7 +16,6 @@ from services.evaluator.domain.report import (
 )
 from services.evaluator.domain.suspicion import SuspectedLabel, SuspectFilter, Suspicion
 from services.evaluator.wire.values import optional_enum
-from services.kit.errors import Violation
 
 
 def sample_filter(

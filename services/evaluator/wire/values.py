@@ -3,8 +3,9 @@
 import enum
 from typing import TypeVar
 
+from loupe.errors import Violation
+
 from services.evaluator.domain.errors import FilterInvalid
-from services.kit.errors import Violation
 
 EnumT = TypeVar("EnumT", bound=enum.IntEnum)
 

@@ -2,19 +2,20 @@
 
 import os
 
+from loupe import settings as loupe_settings
+from loupe.rpc.channel import connect
+
 from services.evaluator.worker.handler import EvaluatorHandler
 from services.evaluator.worker.reporting import ReportSender
 from services.evaluator.worker.settings import Settings
 from services.kit import lifecycle as kit
-from services.kit import settings as kit_settings
 from services.kit import telemetry
-from services.kit.grpc_client import connect
 from services.worker.composition import start
 
 
 async def main(process: kit.Process) -> None:
     """Read the settings and start working."""
-    settings = kit_settings.load(Settings, os.environ)
+    settings = loupe_settings.load(Settings, os.environ)
     telemetry.configure("evaluator-worker", settings.log_level)
     # Without the channel's retries: a stream of samples cannot be repeated from its middle.
     reports = await process.enter(

@@ -8,11 +8,11 @@ from typing import cast
 
 import grpc
 from google.protobuf import proto
+from loupe.errors import LoupeError
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.evaluator.v1.report_service_pb2_grpc import ReportServiceStub
 from loupe.scheduler.v1 import job_pb2
 
-from services.kit.errors import LoupeError
 from services.kit.retry import retry_transient
 from services.worker.jobs import LeaseLost
 

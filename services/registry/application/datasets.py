@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from loupe.errors import AlreadyExists, InvalidArgument, NotFound
+
 from services.kit.clock import Clock
 from services.kit.database import DatabaseSessions
-from services.kit.errors import AlreadyExists, InvalidArgument, NotFound
 from services.kit.object_store import ObjectStore
 from services.kit.paging import RowPage, RowPageRequest
 from services.registry.application.collecting import ORPHAN_GRACE

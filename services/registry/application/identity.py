@@ -3,10 +3,11 @@
 from dataclasses import replace
 from datetime import datetime
 
+from loupe.errors import AlreadyExists, FailedPrecondition, Unauthenticated
+
 from services.kit.auth import Principal, Role
 from services.kit.clock import Clock
 from services.kit.database import DatabaseSessions
-from services.kit.errors import AlreadyExists, FailedPrecondition, Unauthenticated
 from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.identity import (

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from loupe.errors import AlreadyExists
+
 from services.kit.clock import Clock
 from services.kit.database import DatabaseSessions
-from services.kit.errors import AlreadyExists
 from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.images import (

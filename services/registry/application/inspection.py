@@ -6,7 +6,9 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
-from services.kit.errors import NotFound, OutOfRange
+from loupe.errors import NotFound, OutOfRange
+from loupe.image_files import UnusableImage, inspect
+
 from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
 from services.registry.domain.objects import (
     ImageObject,
@@ -17,7 +19,6 @@ from services.registry.domain.objects import (
     RejectReason,
     Verified,
 )
-from services.vision.images import UnusableImage, inspect
 from services.vision.masks import UnusableMask, read_mask
 from services.vision.pictures import LIMITS, MAX_OBJECT_BYTES, sample_key
 

@@ -1,7 +1,8 @@
 """Production environments and compute resources."""
 
+from loupe.errors import AlreadyExists
+
 from services.kit.database import DatabaseSessions
-from services.kit.errors import AlreadyExists
 from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.master_data import ComputeResource, EnvironmentInUse, ProductionEnvironment

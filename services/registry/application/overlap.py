@@ -6,10 +6,10 @@ import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from loupe.errors import NotFound
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.database import DatabaseSessions
-from services.kit.errors import NotFound
 from services.kit.object_store import ObjectStore
 from services.registry.application.manifest import manifest_entries
 from services.registry.domain.identifiers import refuse

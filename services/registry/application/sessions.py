@@ -8,17 +8,17 @@ from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-
-from services.kit.auth import Principal, Role
-from services.kit.clock import Clock
-from services.kit.database import DatabaseSessions
-from services.kit.errors import (
+from loupe.errors import (
     FailedPrecondition,
     InvalidArgument,
     ResourceExhausted,
     Unauthenticated,
     Violation,
 )
+
+from services.kit.auth import Principal, Role
+from services.kit.clock import Clock
+from services.kit.database import DatabaseSessions
 from services.registry.domain.identifiers import id_faults, refuse
 from services.registry.domain.identity import SESSION_LIFE, PresentedToken, Token, issue
 from services.registry.domain.passwords import (

@@ -1,1 +1,1 @@
-"""The registry's rules: standard library and `kit.errors` only."""
+"""The registry's rules: standard library and `loupe.errors` only."""

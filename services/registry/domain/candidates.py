@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from services.kit.errors import Violation
+from loupe.errors import Violation
+
 from services.registry.domain.identifiers import sha256_faults, shown, text_faults
 from services.registry.domain.objects import (
     ImageObject,

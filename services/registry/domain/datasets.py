@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.kit.errors import FailedPrecondition, Violation
+from loupe.errors import FailedPrecondition, Violation
+
 from services.registry.domain.identifiers import sha256_faults, shown
 from services.registry.domain.samples import CodeCount, code_faults
 

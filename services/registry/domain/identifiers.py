@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from services.kit.errors import InvalidArgument, Violation
+from loupe.errors import InvalidArgument, Violation
 
 MAX_ID_CHARACTERS = 63
 MAX_MODEL_ID_CHARACTERS = 60

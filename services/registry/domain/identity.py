@@ -8,7 +8,8 @@ import secrets
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from services.kit.errors import InvalidArgument, Unauthenticated, Violation
+from loupe.errors import InvalidArgument, Unauthenticated, Violation
+
 from services.registry.domain.identifiers import id_faults, text_faults
 
 DEFAULT_TOKEN_LIFE = timedelta(days=90)

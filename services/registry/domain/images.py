@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
-from services.kit.errors import Violation
+from loupe.errors import Violation
+
 from services.registry.domain.identifiers import id_faults, shown, text_faults
 
 MAX_NUMBER = 999_999

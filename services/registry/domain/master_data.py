@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from services.kit.errors import FailedPrecondition, Violation
+from loupe.errors import FailedPrecondition, Violation
+
 from services.registry.domain.identifiers import id_faults, text_faults
 
 _MAX_COUNT = 100_000

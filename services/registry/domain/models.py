@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
-from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound, Violation
+from loupe.errors import FailedPrecondition, InvalidArgument, NotFound, Violation
+
 from services.registry.domain.identifiers import model_id_faults, sha256_faults, shown
 from services.registry.domain.images import MAX_NUMBER, InputSpecification, TaskType
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from services.kit.errors import Violation
+from loupe.errors import Violation
 
 MAX_COMPARED = 500
 

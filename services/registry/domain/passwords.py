@@ -5,7 +5,7 @@ import unicodedata
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from services.kit.errors import FailedPrecondition, ResourceExhausted, Unauthenticated, Violation
+from loupe.errors import FailedPrecondition, ResourceExhausted, Unauthenticated, Violation
 
 MIN_CHARACTERS = 10
 MAX_CHARACTERS = 200

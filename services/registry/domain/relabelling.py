@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from services.kit.errors import Aborted, Violation
+from loupe.errors import Aborted, Violation
+
 from services.registry.domain.candidates import MAX_CANDIDATES, Candidate
 from services.registry.domain.identifiers import sha256_faults, shown
 from services.registry.domain.samples import Sample, code_faults

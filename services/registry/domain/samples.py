@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.kit.errors import Violation
+from loupe.errors import Violation
+
 from services.registry.domain.identifiers import shown
 from services.registry.domain.objects import ImageObject
 

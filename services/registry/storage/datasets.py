@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from loupe.errors import NotFound
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.errors import NotFound
 from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.datasets import DataPath, Dataset, Snapshot
 from services.registry.domain.samples import CodeCount

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from loupe.errors import NotFound
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.errors import NotFound
 from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.identity import AuditEntry, PasswordState, Token, User, UserRole
 from services.registry.domain.passwords import Attempts, Password

@@ -5,10 +5,10 @@ from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
+from loupe.errors import NotFound
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.errors import NotFound
 from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.images import (
     AlgorithmImage,

@@ -3,10 +3,10 @@
 from dataclasses import asdict
 
 import sqlalchemy as sa
+from loupe.errors import NotFound
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.errors import NotFound
 from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.master_data import ComputeResource, ProductionEnvironment
 from services.registry.storage.tables import (

@@ -3,10 +3,10 @@
 from dataclasses import asdict
 from datetime import UTC
 
+from loupe.errors import InvalidArgument
 from loupe.events.v1 import events_pb2
 from loupe.registry.v1 import model_pb2 as pb
 
-from services.kit.errors import InvalidArgument
 from services.registry.domain.models import Model, ModelVersion, Package, PackageFormat, Release
 from services.registry.domain.overlap import TrainingOverlap
 from services.registry.wire import names

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.kit.errors import InvalidArgument, Violation
+from loupe.errors import InvalidArgument, Violation
+
 from services.registry.domain.identifiers import id_faults, model_id_faults, sha256_faults, shown
 from services.registry.domain.images import ImageVersionNumber
 from services.registry.domain.models import VersionNumber

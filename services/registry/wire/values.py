@@ -9,8 +9,8 @@ from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.struct_pb2 import Value as StructValue
 from google.protobuf.timestamp_pb2 import Timestamp
+from loupe.errors import InvalidArgument, Violation
 
-from services.kit.errors import InvalidArgument, Violation
 from services.kit.etag import require_etag
 
 M = TypeVar("M", bound=Message)

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from loupe.errors import LoupeError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import outbox
-from services.kit.errors import LoupeError
 from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.domain.job import Job, JobKind, JobState, Network
 from services.scheduler.domain.queue import Worker, WorkerReplaced

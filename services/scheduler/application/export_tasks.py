@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from services.kit.errors import InvalidArgument, NotFound
+from loupe.errors import InvalidArgument, NotFound
+
 from services.scheduler.application.dependencies import Dependencies, announce, queue_first_job, start_again
 from services.scheduler.application.ids import new_id
 from services.scheduler.domain.spec import ExportSpec, PackageFormat, PredictionRequest

@@ -5,10 +5,10 @@ import logging
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
+from loupe.errors import InvalidArgument
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.clock import timestamp
-from services.kit.errors import InvalidArgument
 from services.scheduler.application.admission import Admission
 from services.scheduler.application.dependencies import Dependencies, announce, discard_checkpoint, queue_job
 from services.scheduler.domain.job import Job, JobKind, Network, lease_lost

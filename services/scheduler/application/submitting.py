@@ -5,9 +5,9 @@ import json
 import secrets
 from dataclasses import asdict, replace
 
+from loupe.errors import AlreadyExists, InvalidArgument, NotFound, Violation
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.errors import AlreadyExists, InvalidArgument, NotFound, Violation
 from services.scheduler.application.dependencies import Dependencies, announce, queue_first_job
 from services.scheduler.application.ids import new_id
 from services.scheduler.domain.amounts import NOTHING

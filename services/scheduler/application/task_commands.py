@@ -3,7 +3,8 @@
 import logging
 from datetime import datetime, timedelta
 
-from services.kit.errors import LoupeError, NotFound
+from loupe.errors import LoupeError, NotFound
+
 from services.scheduler.application.dependencies import Dependencies, announce, discard_results, start_again
 from services.scheduler.application.queue_positions import QueuePositions
 from services.scheduler.domain.job import JobState

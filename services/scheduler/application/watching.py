@@ -3,8 +3,8 @@
 from collections.abc import AsyncGenerator
 
 import numpy as np
+from loupe.errors import InvalidArgument, OutOfRange
 
-from services.kit.errors import InvalidArgument, OutOfRange
 from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.application.task_commands import TaskCommands
 from services.scheduler.curves import Curve, LossesN, extremes_kept

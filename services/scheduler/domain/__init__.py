@@ -1,1 +1,1 @@
-"""What a task may become, what a wizard accepts, what a lease allows. Imports kit.errors only."""
+"""What a task may become, what a wizard accepts, what a lease allows. Imports loupe.errors only."""

@@ -4,7 +4,8 @@ import enum
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from services.kit.errors import Aborted
+from loupe.errors import Aborted
+
 from services.scheduler.domain.amounts import NOTHING, Amounts
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.kit.errors import OutOfRange
+from loupe.errors import OutOfRange
 
 # 480 float32 are 1,920 bytes: near the limit up to which PostgreSQL stores a value uncompressed in its row.
 POINTS_PER_CHUNK = 480

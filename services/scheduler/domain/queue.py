@@ -6,7 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.kit.errors import FailedPrecondition
+from loupe.errors import FailedPrecondition
+
 from services.scheduler.domain.amounts import NOTHING, Amounts
 from services.scheduler.domain.job import JobKind
 

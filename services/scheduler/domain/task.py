@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.kit.errors import FailedPrecondition, NotFound, PermissionDenied
+from loupe.errors import FailedPrecondition, NotFound, PermissionDenied
+
 from services.kit.etag import EtagMismatch, require_etag
 from services.scheduler.domain.amounts import NOTHING, Amounts
 from services.scheduler.domain.progress import Phase, Progress, Stage

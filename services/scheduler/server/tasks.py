@@ -7,12 +7,12 @@ from typing import Any
 
 import grpc
 from google.protobuf import empty_pb2
+from loupe.errors import InvalidArgument
 from loupe.scheduler.v1 import task_pb2 as pb
 from loupe.scheduler.v1 import task_service_pb2 as rpc
 from loupe.scheduler.v1 import task_service_pb2_grpc as rpc_grpc
 
 from services.kit.auth import Role, current_principal
-from services.kit.errors import InvalidArgument
 from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.application.export_tasks import ExportTasks
 from services.scheduler.application.submitting import Submissions

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
+from loupe.errors import AlreadyExists
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.errors import AlreadyExists
 from services.kit.signals import notify
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.progress import Phase

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 import numpy as np
+from loupe.errors import InvalidArgument
 from loupe.scheduler.v1 import job_pb2, job_service_pb2, task_pb2
 
-from services.kit.errors import InvalidArgument
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import Checkpoint, JobKind, Network
 from services.scheduler.domain.progress import Phase, Progress, Stage, StageName, StageState

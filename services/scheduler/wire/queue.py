@@ -31,7 +31,7 @@ def resource_queue(value: ResourceFigures) -> queue_pb2.ResourceQueue:
     return queue_pb2.ResourceQueue(
         compute_resource=value.compute_resource,
         waiting_count=value.waiting_count,
-        waiting=[
+        wait_reasons=[
             queue_pb2.WaitingCount(
                 reason=one.cause.value, count=one.count, oldest_wait_time=timestamp(one.oldest)
             )

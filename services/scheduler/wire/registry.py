@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 import grpc
+from loupe.errors import FailedPrecondition, InvalidArgument, NotFound
 from loupe.registry.v1 import (
     algorithm_image_pb2,
     algorithm_image_service_pb2,
@@ -20,7 +21,6 @@ from loupe.registry.v1 import (
     model_service_pb2_grpc,
 )
 
-from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.spec import (
     ExportSpec,

@@ -1,8 +1,8 @@
 """Requests of TaskService as domain values, and what the wizard answers."""
 
+from loupe.errors import InvalidArgument, Violation
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 
-from services.kit.errors import InvalidArgument, Violation
 from services.scheduler.domain.listing import TaskFilter
 from services.scheduler.domain.spec import Augmentation, PredictionRequest, TrainingRequest
 from services.scheduler.domain.task import TaskKind, TaskState

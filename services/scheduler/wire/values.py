@@ -8,8 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from google.protobuf import duration_pb2, struct_pb2, timestamp_pb2
 from google.protobuf.json_format import MessageToDict
-
-from services.kit.errors import InvalidArgument
+from loupe.errors import InvalidArgument
 
 E = TypeVar("E", bound=StrEnum)
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from loupe.errors import Unavailable
 
 from deploy.embedded.credentials import load_or_create
 from deploy.embedded.loupe_processes import Workers, loupe_processes
@@ -20,7 +21,6 @@ from deploy.embedded.process import ProcessSpec
 from deploy.embedded.servers import EmbeddedServers, Plan
 from deploy.embedded.state import State
 from deploy.embedded.supervisor import Supervisor
-from services.kit.errors import Unavailable
 from services.kit.messaging import Messaging
 from services.kit.streams import ensure_stream
 from services.registry import consumers as registry_streams

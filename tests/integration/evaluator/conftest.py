@@ -9,6 +9,8 @@ import pytest_asyncio
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.evaluator.v1.comparison_service_pb2_grpc import ComparisonServiceStub
 from loupe.evaluator.v1.report_service_pb2_grpc import ReportServiceStub
+from loupe.rpc.channel import connect
+from loupe.settings import load
 
 import services.evaluator
 from deploy.embedded.seaweed import ObjectStoreSettings
@@ -22,10 +24,8 @@ from services.kit import object_store as kit_object_store
 from services.kit.auth import RefusingVerifier, ServiceTokenVerifier
 from services.kit.clock import SystemClock
 from services.kit.database import Database
-from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
 from services.kit.object_store import ObjectStore
-from services.kit.settings import load
 from services.vision.pictures import PictureStore
 
 TOKEN = "loupe_test_token"  # noqa: S105

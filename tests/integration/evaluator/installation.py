@@ -12,6 +12,8 @@ import httpx
 from loupe.access.v1 import access_pb2
 from loupe.evaluator.v1 import relabel_service_pb2_grpc, report_pb2, sample_result_service_pb2_grpc
 from loupe.evaluator.v1.report_service_pb2_grpc import ReportServiceStub
+from loupe.rpc.channel import connect
+from loupe.settings import load
 
 from gateway.app import create_app
 from gateway.backends import Backends
@@ -19,10 +21,8 @@ from gateway.events import StreamLimits, Streams
 from gateway.server import HttpServer
 from services.evaluator.__main__ import serve
 from services.evaluator.settings import Settings
-from services.kit.grpc_client import connect
 from services.kit.lifecycle import Process
 from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
-from services.kit.settings import load
 from tests.integration.evaluator.conftest import ReportServiceUnderTest, sample
 from tests.integration.registry.conftest import Caller, Importer, Registry, new_path, run_registry
 

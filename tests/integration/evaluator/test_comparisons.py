@@ -1,9 +1,9 @@
 """ComparisonService on a real PostgreSQL (P2)."""
 
 import pytest
+from loupe.errors import FailedPrecondition, InvalidArgument, NotFound
 from loupe.evaluator.v1 import comparison_pb2, comparison_service_pb2, report_service_pb2
 
-from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound
 from tests.integration.evaluator.conftest import CODES, ReportServiceUnderTest, sample, set_aside
 
 A, B, SPECIAL = CODES

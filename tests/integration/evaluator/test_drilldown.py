@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import pytest_asyncio
+from loupe.errors import FailedPrecondition, InvalidArgument, NotFound
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.evaluator.v1 import sample_result_service_pb2 as rpc
 from loupe.registry.v1 import identity_service_pb2
 from PIL import Image
 
-from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound
 from tests.integration.evaluator.conftest import CODES, ReportServiceUnderTest, sample, set_aside
 from tests.integration.evaluator.installation import Installation, run_installation, shown
 from tests.integration.registry.conftest import encoded, png

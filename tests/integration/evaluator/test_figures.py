@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pytest
 from google.protobuf import json_format
+from loupe.errors import InvalidArgument, NotFound
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.registry.v1 import model_pb2
 
 from services.evaluator.application.exporting import MAX_PICTURES_OF_CODE
-from services.kit.errors import InvalidArgument, NotFound
 from tests.integration.evaluator.conftest import CODES, ReportServiceUnderTest, sample, set_aside
 
 A, B, SPECIAL = CODES

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from loupe.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 from loupe.evaluator.v1 import relabel_pb2
 from loupe.evaluator.v1 import relabel_service_pb2 as rpc
 from loupe.events.v1 import events_pb2
@@ -18,7 +19,6 @@ from services.evaluator.application.reports import Reports
 from services.evaluator.consumers import DeletedTasks
 from services.kit.clock import SystemClock
 from services.kit.database import Database
-from services.kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 from services.kit.messaging import Message
 from tests.integration.evaluator.conftest import CODES
 from tests.integration.evaluator.installation import Installation, run_installation, shown

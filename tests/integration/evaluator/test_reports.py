@@ -3,13 +3,13 @@
 import asyncio
 
 import pytest
+from loupe.errors import Aborted, InvalidArgument, NotFound
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.events.v1 import events_pb2
 from loupe.registry.v1 import model_pb2
 from loupe.scheduler.v1 import task_pb2
 
 from services.evaluator.consumers import DeletedTasks
-from services.kit.errors import Aborted, InvalidArgument, NotFound
 from services.kit.messaging import Message
 from tests.integration.evaluator.conftest import CODES, ReportServiceUnderTest, sample, set_aside
 

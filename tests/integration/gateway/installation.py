@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import httpx
 from google.protobuf import empty_pb2
+from loupe.errors import Aborted, InvalidArgument, NotFound, Unauthenticated, Unavailable, Violation
 from loupe.registry.v1 import (
     dataset_service_pb2,
     dataset_service_pb2_grpc,
@@ -15,6 +16,8 @@ from loupe.registry.v1 import (
     identity_service_pb2,
     identity_service_pb2_grpc,
 )
+from loupe.rpc.channel import connect
+from loupe.rpc.tls import TlsSettings
 from loupe.scheduler.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
 
 from gateway.app import create_app
@@ -22,10 +25,7 @@ from gateway.backends import Backends
 from gateway.events import StreamLimits, Streams
 from gateway.server import HttpServer
 from services.kit.auth import Principal, Role, current_principal
-from services.kit.errors import Aborted, InvalidArgument, NotFound, Unauthenticated, Unavailable, Violation
-from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer, Service
-from services.kit.tls import TlsSettings
 
 # ruff: noqa: ANN001, ANN201, ARG002, N802 -- handlers have the names and arguments of their generated base
 

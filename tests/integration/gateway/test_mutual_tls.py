@@ -11,14 +11,14 @@ import pytest
 import pytest_asyncio
 import trustme
 from loupe.client import AsyncLoupe
+from loupe.errors import Unavailable
 from loupe.profile import NotConfigured, load_profile
 from loupe.registry.v1 import identity_service_pb2
+from loupe.rpc.channel import connect
+from loupe.rpc.tls import TlsSettings
+from loupe.settings import SettingsError, load
 
 from gateway.events import StreamLimits
-from services.kit.errors import Unavailable
-from services.kit.grpc_client import connect
-from services.kit.settings import SettingsError, load
-from services.kit.tls import TlsSettings
 from tests.integration.gateway.installation import Installation, installation
 from tests.support.services import service_process
 from tests.support.waiting import DEADLINE_S

@@ -10,15 +10,15 @@ import httpx
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
+from loupe.rpc.channel import connect
+from loupe.settings import load
 
 from gateway.app import MAX_BODY_BYTES, create_app
 from gateway.backends import Backends
 from gateway.events import StreamLimits, Streams
 from gateway.server import HttpServer
 from services.kit.database import Database
-from services.kit.grpc_client import connect
 from services.kit.lifecycle import Process
-from services.kit.settings import load
 from services.registry.__main__ import SCHEMA, serve
 from services.registry.settings import Settings
 from tests.support.waiting import DEADLINE_S

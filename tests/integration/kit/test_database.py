@@ -6,10 +6,10 @@ from typing import Never
 
 import pytest
 import sqlalchemy as sa
+from loupe.errors import Aborted, DeadlineExceeded, Unavailable
 
 from deploy.embedded.servers import EmbeddedServers
 from services.kit.database import Database
-from services.kit.errors import Aborted, DeadlineExceeded, Unavailable
 from services.kit.retry import retry_transient
 from services.kit.signals import Signals, notify
 from tests.support.waiting import DEADLINE_S, eventually

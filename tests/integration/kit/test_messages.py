@@ -13,13 +13,13 @@ from typing import Never
 import pytest
 import sqlalchemy as sa
 from google.protobuf.wrappers_pb2 import Int64Value, StringValue
+from loupe.errors import FailedPrecondition, ResourceExhausted, Unavailable
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy.embedded.servers import EmbeddedServers
 from services.kit import inbox, outbox
 from services.kit.consumer import Consumer, Handler
 from services.kit.database import Database
-from services.kit.errors import FailedPrecondition, ResourceExhausted, Unavailable
 from services.kit.messaging import Message, Messaging
 from services.kit.outbox import Relay
 from services.kit.retry import Backoff

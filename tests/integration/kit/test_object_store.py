@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from loupe.errors import Internal, NotFound, OutOfRange, Unavailable
+from loupe.settings import load
 
 from deploy.embedded.seaweed import ObjectStoreSettings as Embedded
-from services.kit.errors import Internal, NotFound, OutOfRange, Unavailable
 from services.kit.object_store import BlockingObjectStore, ObjectStore, ObjectStoreSettings
-from services.kit.settings import load
 from tests.support.waiting import DEADLINE_S
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loupe.errors import Unavailable
 
 from deploy.embedded.credentials import Credentials, load_or_create
 from deploy.embedded.nats import Nats
 from deploy.embedded.ports import HOST, assign
 from deploy.embedded.process import Launch, ProcessSpec
 from deploy.embedded.supervisor import Supervisor
-from services.kit.errors import Unavailable
 from services.kit.messaging import Messaging
 from services.kit.streams import ensure_stream
 from tests.support.waiting import DEADLINE_S

@@ -26,13 +26,13 @@ from loupe.registry.v1 import (
     model_pb2,
     model_service_pb2_grpc,
 )
+from loupe.rpc.channel import connect
+from loupe.settings import load
 from PIL import Image
 
 from services.kit.database import Database
-from services.kit.grpc_client import connect
 from services.kit.lifecycle import Process
 from services.kit.object_store import BlockingObjectStore
-from services.kit.settings import load
 from services.registry.__main__ import SCHEMA, serve
 from services.registry.settings import Settings
 

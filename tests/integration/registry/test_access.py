@@ -7,21 +7,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 from loupe.access.v1 import access_pb2
-from loupe.registry.v1 import (
-    dataset_service_pb2,
-    identity_pb2,
-    identity_service_pb2,
-    master_data_service_pb2,
-    model_service_pb2,
-)
-
-from services.kit.errors import (
+from loupe.errors import (
     Aborted,
     AlreadyExists,
     FailedPrecondition,
     InvalidArgument,
     PermissionDenied,
     Unauthenticated,
+)
+from loupe.registry.v1 import (
+    dataset_service_pb2,
+    identity_pb2,
+    identity_service_pb2,
+    master_data_service_pb2,
+    model_service_pb2,
 )
 
 from .conftest import Caller, Registry, run_registry, version_of

@@ -18,16 +18,16 @@ import pytest
 import pytest_asyncio
 from click.testing import CliRunner, Result
 from loupe.cli import loupe
+from loupe.errors import NotFound
 from loupe.importing import _THREADS as THREADS
 from loupe.importing import Outcome, SampleImport
 from loupe.reading import read_data
 from loupe.registry.v1 import dataset_service_pb2
+from loupe.settings import load
 from PIL import Image
 
 from deploy.embedded.loupe_processes import import_path
-from services.kit.errors import NotFound
 from services.kit.object_store import BlockingObjectStore
-from services.kit.settings import load
 from services.registry.settings import Settings
 from services.vision.pack import PackCache
 from services.vision.preprocessing import InputSpecification

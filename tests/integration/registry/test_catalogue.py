@@ -11,6 +11,7 @@ import pytest
 from google.protobuf import json_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from loupe.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from loupe.registry.v1 import (
     algorithm_image_pb2,
     algorithm_image_service_pb2,
@@ -20,7 +21,6 @@ from loupe.registry.v1 import (
     model_service_pb2,
 )
 
-from services.kit.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from services.vision.preprocessing import InputSpecification
 from tests.support.waiting import DEADLINE_S
 

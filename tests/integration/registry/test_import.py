@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 import sqlalchemy as sa
+from loupe.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2
 from PIL import Image
 
-from services.kit.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from services.vision.parts import keys, parts
 
 from .conftest import Caller, Importer, Registry, a_mask, encoded, new_path, png, sha256

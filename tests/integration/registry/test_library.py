@@ -5,11 +5,11 @@ import secrets
 from collections.abc import AsyncIterator
 
 import pytest
+from loupe.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 from loupe.events.v1 import events_pb2
 from loupe.registry.v1 import algorithm_image_pb2, model_pb2, model_service_pb2
 from loupe.scheduler.v1 import task_pb2
 
-from services.kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 from services.kit.messaging import Messaging
 from services.kit.streams import ensure_stream
 from tests.support.waiting import DEADLINE_S

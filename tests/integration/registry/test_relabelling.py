@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from loupe.errors import Aborted, InvalidArgument, NotFound, PermissionDenied
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2
 from PIL import Image
-
-from services.kit.errors import Aborted, InvalidArgument, NotFound, PermissionDenied
 
 from .conftest import Caller, Importer, Registry, a_mask, encoded, png, sha256
 

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 from google.protobuf import struct_pb2
+from loupe.errors import InvalidArgument, NotFound
 from loupe.registry.v1 import (
     algorithm_image_pb2,
     algorithm_image_service_pb2,
     dataset_service_pb2,
     model_service_pb2,
 )
+from loupe.settings import load
 from PIL import Image
 
-from services.kit.errors import InvalidArgument, NotFound
 from services.kit.object_store import ObjectStore, ObjectStoreSettings
-from services.kit.settings import load
 from services.registry.application.overlap import Overlaps
 
 from .conftest import Caller, Importer, Registry, encoded, new_path, png, version_of

@@ -30,6 +30,7 @@ from loupe.registry.v1 import (
     master_data_service_pb2_grpc,
     model_service_pb2_grpc,
 )
+from loupe.rpc.channel import connect
 from loupe.scheduler.v1 import (
     job_pb2,
     job_service_pb2,
@@ -40,12 +41,11 @@ from loupe.scheduler.v1 import (
     task_service_pb2_grpc,
 )
 from loupe.server.v1 import server_service_pb2_grpc
+from loupe.settings import load
 from PIL import Image
 
 from services.kit.database import Database
-from services.kit.grpc_client import connect
 from services.kit.lifecycle import Process
-from services.kit.settings import load
 from services.registry.__main__ import serve
 from services.registry.settings import Settings as RegistrySettings
 from services.scheduler.__main__ import compose

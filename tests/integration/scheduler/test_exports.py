@@ -6,10 +6,9 @@ from typing import Any
 import httpx
 import pytest
 from loupe.access.v1 import access_pb2
+from loupe.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 from loupe.registry.v1 import identity_service_pb2, model_pb2, model_service_pb2
 from loupe.scheduler.v1 import job_pb2, job_service_pb2, task_pb2, task_service_pb2
-
-from services.kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 
 CSOT, ONNX = model_pb2.PACKAGE_FORMAT_CSOT_ARTIFACT, model_pb2.PACKAGE_FORMAT_ONNX
 PACKAGE = model_pb2.Package(sha256="ab" * 32, size_bytes=123, abi_version=1, format_version=1)

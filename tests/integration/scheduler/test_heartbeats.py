@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
+from loupe.errors import Aborted, OutOfRange
+from loupe.rpc.channel import connect
 from loupe.scheduler.v1 import job_pb2, job_service_pb2_grpc, task_pb2, task_service_pb2
+from loupe.settings import load
 
-from services.kit.errors import Aborted, OutOfRange
-from services.kit.grpc_client import connect
-from services.kit.settings import load
 from services.scheduler.__main__ import compose
 from services.scheduler.settings import Settings
 from tests.integration.scheduler.conftest import Held, living

@@ -6,11 +6,7 @@ import secrets
 from typing import Any
 
 import pytest
-from loupe.events.v1 import events_pb2
-from loupe.registry.v1 import model_pb2, model_service_pb2
-from loupe.scheduler.v1 import job_pb2, job_service_pb2, task_pb2, task_service_pb2
-
-from services.kit.errors import (
+from loupe.errors import (
     Aborted,
     AlreadyExists,
     FailedPrecondition,
@@ -20,6 +16,10 @@ from services.kit.errors import (
     OutOfRange,
     PermissionDenied,
 )
+from loupe.events.v1 import events_pb2
+from loupe.registry.v1 import model_pb2, model_service_pb2
+from loupe.scheduler.v1 import job_pb2, job_service_pb2, task_pb2, task_service_pb2
+
 from services.kit.messaging import Messaging
 
 _TIMESTAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"

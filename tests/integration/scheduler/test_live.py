@@ -8,13 +8,13 @@ from typing import Any
 
 import httpx
 import pytest_asyncio
+from loupe.rpc.channel import connect
 from loupe.scheduler.v1 import job_pb2, task_pb2
 
 from gateway.app import create_app
 from gateway.backends import Backends
 from gateway.events import StreamLimits, Streams
 from gateway.server import HttpServer
-from services.kit.grpc_client import connect
 from tests.support.waiting import DEADLINE_S
 
 DROPS = 100

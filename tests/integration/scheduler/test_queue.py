@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from loupe.access.v1 import access_pb2
+from loupe.errors import InvalidArgument, NotFound
 from loupe.scheduler.v1 import job_pb2, queue_pb2, queue_service_pb2, task_pb2, task_service_pb2
 from loupe.server.v1 import server_service_pb2
+from loupe.settings import load
 
 from services.kit.database import Database
-from services.kit.errors import InvalidArgument, NotFound
 from services.kit.object_store import ObjectStore
-from services.kit.settings import load
 from services.kit.signals import Signals
 from services.scheduler.__main__ import MIGRATIONS
 from services.scheduler.application import leases
@@ -366,23 +366,23 @@ async def test_t4_the_queue_tells_how_many_wait_why_and_how_long(
     for _ in range(3):
         await bench.submit()
     alone = await _figures(bench, viewer)
-    assert [(one.reason, one.count) for one in alone.waiting] == [("NO_WORKER_WITH_RESOURCE", 3)]
+    assert [(one.reason, one.count) for one in alone.wait_reasons] == [("NO_WORKER_WITH_RESOURCE", 3)]
     assert (alone.waiting_count, alone.running_count, alone.worker_count) == (3, 0, 0)
     small = new_worker(
         bench.stack, bench.resource, f"workers/{bench.resource[-8:]}-s", job_pb2.Amounts(cpus=1)
     )
     assert await small.ask() is None
-    assert [(one.reason, one.count) for one in (await _figures(bench, viewer)).waiting] == [
+    assert [(one.reason, one.count) for one in (await _figures(bench, viewer)).wait_reasons] == [
         ("WORKERS_TOO_SMALL", 3)
     ]
     room = job_pb2.Amounts(cpus=1, memory_bytes=2**30)
     large = new_worker(bench.stack, bench.resource, f"workers/{bench.resource[-8:]}-l", room)
     held = await large.acquire()
     both = await _figures(bench, viewer)
-    assert [(one.reason, one.count) for one in both.waiting] == [("ALL_WORKERS_BUSY", 2)]
+    assert [(one.reason, one.count) for one in both.wait_reasons] == [("ALL_WORKERS_BUSY", 2)]
     assert (both.running_count, both.worker_count, both.taken) == (1, 2, room)
     assert both.capacity == job_pb2.Amounts(cpus=2, memory_bytes=2**30)
-    assert both.waiting[0].oldest_wait_time == both.oldest_wait_time
+    assert both.wait_reasons[0].oldest_wait_time == both.oldest_wait_time
     since = await bench.stack.scalar(
         "SELECT min(queue_time) FROM jobs WHERE compute_resource = :resource AND state = 'QUEUED'",
         resource=bench.resource,
@@ -390,7 +390,7 @@ async def test_t4_the_queue_tells_how_many_wait_why_and_how_long(
     assert both.oldest_wait_time.ToDatetime(UTC) == since
     # A task that had begun is told apart.
     await large.lose_lease(held)
-    assert {one.reason: one.count for one in (await _figures(bench, viewer)).waiting} == {
+    assert {one.reason: one.count for one in (await _figures(bench, viewer)).wait_reasons} == {
         "ALL_WORKERS_BUSY": 2,
         "RECOVERING": 1,
     }

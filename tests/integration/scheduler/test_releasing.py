@@ -10,8 +10,8 @@ from typing import Any
 from loupe.access.v1 import access_pb2
 from loupe.registry.v1 import model_service_pb2
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
+from loupe.settings import load
 
-from services.kit.settings import load
 from services.scheduler.__main__ import compose
 from services.scheduler.settings import Settings
 from tests.integration.scheduler.conftest import living

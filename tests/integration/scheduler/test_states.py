@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from loupe.errors import FailedPrecondition, NotFound
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
-
-from services.kit.errors import FailedPrecondition, NotFound
 
 START, TERMINATE, DELETE, RELEASE = OPERATIONS = ("start", "terminate", "delete", "release")
 REASONS = {

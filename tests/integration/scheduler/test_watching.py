@@ -5,10 +5,10 @@ import random
 from typing import Any
 
 import pytest
+from loupe.errors import InvalidArgument, NotFound
 from loupe.events.v1 import events_pb2
 from loupe.scheduler.v1 import job_pb2, task_pb2, task_service_pb2
 
-from services.kit.errors import InvalidArgument, NotFound
 from services.kit.messaging import Messaging
 from tests.support.waiting import DEADLINE_S
 

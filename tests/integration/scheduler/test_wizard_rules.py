@@ -18,10 +18,12 @@ import pytest
 import pytest_asyncio
 from google.protobuf import json_format
 from loupe.client import AsyncLoupe
+from loupe.errors import AlreadyExists, InvalidArgument, LoupeError
 from loupe.folders import read_folder
 from loupe.profile import Profile
 from loupe.registry.v1 import algorithm_image_pb2 as images_pb2
 from loupe.registry.v1 import algorithm_image_service_pb2, dataset_service_pb2
+from loupe.rpc.channel import connect
 from loupe.sample import write_sample
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 
@@ -29,8 +31,6 @@ from gateway.app import create_app
 from gateway.backends import Backends
 from gateway.events import StreamLimits, Streams
 from gateway.server import HttpServer
-from services.kit.errors import AlreadyExists, InvalidArgument, LoupeError
-from services.kit.grpc_client import connect
 from tests.support.waiting import DEADLINE_S
 
 pytestmark = pytest.mark.xdist_group("wizard")

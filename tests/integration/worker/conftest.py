@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from loupe.rpc.channel import connect
 from loupe.scheduler.v1 import job_pb2, job_service_pb2
+from loupe.settings import load
 
 from deploy.embedded.seaweed import ObjectStoreSettings as Bucket
 from services.kit.auth import RefusingVerifier, ServiceTokenVerifier
 from services.kit.clock import SystemClock
-from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
 from services.kit.object_store import ObjectStore, ObjectStoreSettings
-from services.kit.settings import load
 from services.trainer.handler import TrainerHandler
 from services.worker.jobs import Jobs
 from services.worker.warm_child import WarmChild

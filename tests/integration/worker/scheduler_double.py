@@ -7,9 +7,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from loupe.errors import Aborted, Unavailable
 from loupe.scheduler.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc, task_pb2
 
-from services.kit.errors import Aborted, Unavailable
 from services.kit.grpc_server import Service
 
 

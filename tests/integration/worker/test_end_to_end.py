@@ -15,17 +15,17 @@ import numpy as np
 import pytest
 import pytest_asyncio
 from loupe.artifact import Artifact
+from loupe.errors import LoupeError
 from loupe.evaluator.v1 import report_pb2, report_service_pb2, sample_result_service_pb2
 from loupe.exporting import export_version
 from loupe.folders import read_folder
 from loupe.registry.v1 import model_pb2, model_service_pb2
 from loupe.sample import write_sample
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
+from loupe.settings import load
 from PIL import Image
 
-from services.kit.errors import LoupeError
 from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings, content_key
-from services.kit.settings import load
 from tests.integration.worker.installation import Installation, installed
 from tests.support.waiting import DEADLINE_S
 

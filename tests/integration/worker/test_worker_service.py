@@ -3,12 +3,13 @@
 import asyncio
 
 import pytest
+from loupe.errors import PermissionDenied, Unauthenticated
+from loupe.rpc.authorization import bearer
+from loupe.rpc.channel import connect
 from loupe.trainer.v1 import worker_service_pb2
 from loupe.trainer.v1.worker_service_pb2_grpc import WorkerServiceStub
 
-from services.kit.auth import PolicyTable, Principal, RefusingVerifier, Role, ServiceTokenVerifier, bearer
-from services.kit.errors import PermissionDenied, Unauthenticated
-from services.kit.grpc_client import connect
+from services.kit.auth import PolicyTable, Principal, RefusingVerifier, Role, ServiceTokenVerifier
 from services.kit.grpc_server import GrpcServer
 from services.worker import server
 from tests.integration.worker.conftest import TOKEN, WorkerUnderTest

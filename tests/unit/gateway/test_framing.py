@@ -5,10 +5,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loupe.errors import Aborted, Internal, LoupeError, NotFound, Unauthenticated, Unavailable
 from loupe.scheduler.v1 import task_service_pb2
 
 from gateway.events import EventFraming, LogFraming, frame
-from services.kit.errors import Aborted, Internal, LoupeError, NotFound, Unauthenticated, Unavailable
 
 
 def parse(stream: bytes) -> list[dict[str, str]]:

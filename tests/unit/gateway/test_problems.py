@@ -4,6 +4,8 @@ import json
 
 import grpc
 import pytest
+from loupe import errors
+from loupe.errors import InvalidArgument, LoupeError, Violation
 
 from gateway.problems import (
     KINDS,
@@ -13,8 +15,6 @@ from gateway.problems import (
     UnsupportedMediaType,
     problem_response,
 )
-from services.kit import errors
-from services.kit.errors import InvalidArgument, LoupeError, Violation
 from services.kit.etag import EtagMismatch
 
 MAPPING = {

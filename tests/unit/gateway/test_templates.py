@@ -6,12 +6,12 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loupe.errors import InvalidArgument
 
 from gateway.contracts import all_services, operations
 from gateway.problems import MethodNotAllowed, UnknownRoute
 from gateway.routing import Form, Route, Router, routes_of
 from gateway.templates import PathTemplate, TemplateError
-from services.kit.errors import InvalidArgument
 
 ROUTES = routes_of(operations(all_services()))
 ROUTER = Router(ROUTES)

@@ -8,13 +8,13 @@ import pytest
 from google.protobuf import json_format
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from loupe.errors import InvalidArgument
 from loupe.registry.v1 import dataset_service_pb2, identity_service_pb2
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 
 from gateway.contracts import all_services, operations
 from gateway.json_mapping import parse_json, render
 from gateway.transcoding import HttpRequest, transcode
-from services.kit.errors import InvalidArgument
 
 OPERATIONS = {operation.method.name: operation for operation in operations(all_services())}
 

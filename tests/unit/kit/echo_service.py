@@ -10,9 +10,9 @@ import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, wrappers_pb2
 from google.protobuf.descriptor import ServiceDescriptor
 from loupe.access.v1 import access_pb2
+from loupe.errors import Aborted, InvalidArgument, NotFound, Violation
 
 from services.kit.auth import current_principal
-from services.kit.errors import Aborted, InvalidArgument, NotFound, Violation
 
 NAME = "loupe.kittest.v1.EchoService"
 Text = wrappers_pb2.StringValue

@@ -4,6 +4,8 @@ import asyncio
 import itertools
 
 import pytest
+from loupe.errors import PermissionDenied, Unauthenticated, Unavailable
+from loupe.rpc.authorization import bearer
 
 from services.kit.auth import (
     CachingVerifier,
@@ -14,12 +16,10 @@ from services.kit.auth import (
     RpcPolicy,
     ServiceTokenVerifier,
     acting_as,
-    bearer,
     current_principal,
     require,
     token_of,
 )
-from services.kit.errors import PermissionDenied, Unauthenticated, Unavailable
 
 from .echo_service import NAME, descriptor
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from loupe.errors import FailedPrecondition
 
 from services.kit.child_process import ChildProcess, ParentLink
-from services.kit.errors import FailedPrecondition
 from tests.support.interruption import try_every_point
 from tests.support.waiting import DEADLINE_S
 

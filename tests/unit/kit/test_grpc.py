@@ -17,14 +17,15 @@ import pytest_asyncio
 from grpc._cython import cygrpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from loupe import errors
+from loupe.errors import LoupeError
+from loupe.rpc import options as grpc_options
+from loupe.rpc.channel import connect
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from deploy.embedded.readiness import serves_grpc
-from services.kit import errors, grpc_options
 from services.kit.auth import Principal, Role
-from services.kit.errors import LoupeError
-from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer, Service
 from tests.support.http2 import http2
 from tests.support.waiting import DEADLINE_S
@@ -279,7 +280,7 @@ async def test_no_call_goes_through_the_environments_proxy(
 
 def test_grpc_knows_every_option_that_is_set() -> None:
     """GRPC ignores a name that it does not know: the option looks set, and is not."""
-    root = Path(grpc_options.__file__).parents[2]
+    root = Path(grpc_options.__file__).parents[3]
     sources = [
         path
         for folder in ("services", "gateway", "client", "deploy", "tests")
@@ -400,7 +401,7 @@ async def test_a_trace_goes_through_a_call(
     """One trace id from the user's command to the last service behind it."""
     provider = TracerProvider()
     tracer = provider.get_tracer("kit")
-    monkeypatch.setattr("services.kit.grpc_client._tracer", tracer)
+    monkeypatch.setattr("loupe.rpc.tracing._tracer", tracer)
     monkeypatch.setattr("services.kit.grpc_server._tracer", tracer)
     seen: list[int] = []
 

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from loupe.errors import Unavailable
 
 from services.kit.clock import timestamp
-from services.kit.errors import Unavailable
 from services.kit.lifecycle import Process
 from services.kit.retry import Backoff
 from tests.support.waiting import DEADLINE_S
@@ -170,7 +170,7 @@ def test_unusable_settings_are_told_plainly() -> None:
             "-c",
             textwrap.dedent("""
             from services.kit.lifecycle import run
-            from services.kit.settings import SettingsError
+            from loupe.settings import SettingsError
             async def main(process): raise SettingsError(("LOUPE_X is not set",))
             run(main)
         """),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loupe.errors import InvalidArgument
 from loupe.evaluator.v1 import (
     comparison_service_pb2,
     relabel_service_pb2,
@@ -18,7 +19,6 @@ from loupe.registry.v1 import dataset_service_pb2, identity_service_pb2, model_s
 from loupe.scheduler.v1 import queue_service_pb2, task_service_pb2
 
 from services.evaluator.wire import paging as evaluator
-from services.kit.errors import InvalidArgument
 from services.kit.paging import PageTokens
 from services.registry.wire import paging as registry
 from services.scheduler.wire import paging as scheduler

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
+from loupe.errors import NotFound, Unavailable
 
-from services.kit.errors import NotFound, Unavailable
 from services.kit.retry import Backoff, retry_transient
 
 QUICK = Backoff(first_s=0.001, ceiling_s=0.002)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from loupe.access.v1 import access_pb2
+from loupe.errors import InvalidArgument, Unauthenticated
 
 from services.kit.auth import Role
-from services.kit.errors import InvalidArgument, Unauthenticated
 from services.registry.domain.identity import PresentedToken, Token, User, UserRole, issue
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

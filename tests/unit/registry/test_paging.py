@@ -7,9 +7,9 @@ import pytest
 from google.protobuf.struct_pb2 import Struct
 from hypothesis import example, given
 from hypothesis import strategies as st
+from loupe.errors import InvalidArgument
 from loupe.registry.v1 import dataset_service_pb2 as rpc
 
-from services.kit.errors import InvalidArgument
 from services.kit.paging import PageRequest
 from services.registry.wire.paging import BY_ID
 from services.registry.wire.values import json_object, struct

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loupe.errors import InvalidArgument
 
-from services.kit.errors import InvalidArgument
 from services.registry.domain.identity import User, UserRole, change_user
 from services.registry.domain.passwords import (
     FORGET_AFTER,

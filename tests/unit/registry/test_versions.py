@@ -5,8 +5,8 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loupe.errors import InvalidArgument
 
-from services.kit.errors import InvalidArgument
 from services.registry.domain.identifiers import id_faults, model_id_faults
 from services.registry.domain.images import ImageVersionNumber, InputSpecification
 from services.registry.domain.models import VersionNumber, check_alias

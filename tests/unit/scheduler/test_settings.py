@@ -1,8 +1,8 @@
 """The settings of the scheduler."""
 
 import pytest
+from loupe.settings import SettingsError, load
 
-from services.kit.settings import SettingsError, load
 from services.scheduler.settings import Settings
 
 ENVIRONMENT = {

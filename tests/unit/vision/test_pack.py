@@ -6,9 +6,9 @@ import json
 import cv2
 import numpy as np
 import pytest
+from loupe.image_files import decode
 
 from services.vision.faults import InfrastructureFault
-from services.vision.images import decode
 from services.vision.pack import PackCache
 from services.vision.preprocessing import InputSpecification, resize
 from services.vision.samples import DirectoryObjects, Sample, read_manifests, read_verified

@@ -6,8 +6,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loupe.image_files import UnusableImage
 
-from services.vision.images import UnusableImage
 from services.vision.masks import decode_mask
 from services.vision.samples import Sample
 from services.vision.windows import COVERED, Windows, background_class, operating_point, place_window

@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 from loupe.artifact import Artifact, ArtifactError
 from loupe.artifact import Prediction as PackagePrediction
+from loupe.image_files import decode
 
 from services.evaluator.worker.measuring.predict import NotPredicted, Prediction, predict
 from services.evaluator.worker.packaging import native_library
 from services.evaluator.worker.packaging.faults import CannotBuild
 from services.vision.faults import Fault
-from services.vision.images import decode
 from services.vision.pack import PackCache
 from services.vision.samples import DirectoryObjects, Sample
 from services.vision.weights import Weights, load_weights

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from services.kit.errors import Violation
+from loupe.errors import Violation
+
 from services.scheduler.domain.spec import TrainingRequest
 from services.scheduler.domain.wizard.findings import finding, not_found
 from services.scheduler.domain.wizard.registry_data import ModelVersionFacts, RegistryData

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from services.kit.errors import Severity, Violation
+from loupe.errors import Severity, Violation
 
 # As a step's number: all steps.
 ALL_STEPS = 0

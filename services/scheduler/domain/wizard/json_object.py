@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from services.kit.errors import Violation
+from loupe.errors import Violation
+
 from services.scheduler.domain.wizard.findings import finding
 
 MAX_JSON_CHARACTERS = 65_536

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.kit.errors import Violation
+from loupe.errors import Violation
+
 from services.scheduler.domain.wizard.findings import finding
 from services.scheduler.domain.wizard.json_object import missing_object, quoted, unknown_keys, whole_from
 

@@ -1,6 +1,7 @@
 """The three steps of a prediction: version, data, parameters (rules P1, P7)."""
 
-from services.kit.errors import Violation
+from loupe.errors import Violation
+
 from services.scheduler.domain.spec import PredictionRequest, PredictionSpec, TrainingOverlap
 from services.scheduler.domain.wizard.data import check_paths, check_unlisted_codes
 from services.scheduler.domain.wizard.findings import ALL_STEPS, Examination, finding, not_found, of_step

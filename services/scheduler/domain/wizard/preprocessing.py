@@ -1,6 +1,7 @@
 """Step 4: split, resolution filter, augmentation and segmentation (rules W10, W11)."""
 
-from services.kit.errors import Violation
+from loupe.errors import Violation
+
 from services.scheduler.domain.spec import Augmentation, Preprocessing, TrainingRequest
 from services.scheduler.domain.wizard.findings import finding
 from services.scheduler.domain.wizard.registry_data import RegistryData

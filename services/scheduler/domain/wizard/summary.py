@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from services.kit.errors import Violation
+from loupe.errors import Violation
+
 from services.scheduler.domain.spec import TrainingRequest, TrainingSpec
 from services.scheduler.domain.wizard.data import (
     check_bound_paths,

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from services.kit.errors import Violation
+from loupe.errors import Violation
+
 from services.scheduler.domain.spec import TrainingRequest
 from services.scheduler.domain.wizard.findings import finding, not_found
 from services.scheduler.domain.wizard.json_object import parse_object

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from services.kit.errors import Violation
+from loupe.errors import Violation
+
 from services.learning_rate import LR_POLICIES, LrPolicy, Schedule
 from services.scheduler.domain.wizard.findings import finding
 from services.scheduler.domain.wizard.json_object import (

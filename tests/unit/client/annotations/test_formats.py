@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from loupe.annotations.faults import Unusable
 from loupe.folders import FolderListing, FolderUnreadable, FoundSample, ImportOptions
 from loupe.reading import detect, read_data
 from loupe.rendering import json_text
 from loupe.text import encodable
+from loupe.unusable import Unusable
 from PIL import Image
 
 BOX = [[2, 1], [6, 1], [6, 4], [2, 4]]

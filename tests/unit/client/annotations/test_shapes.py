@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from loupe.annotations.faults import Unusable
 from loupe.annotations.run_lengths import run_lengths
 from loupe.annotations.shapes import Circle, Polygon, Shape, Stencil, Stroke, area_px, box
+from loupe.unusable import Unusable
 from PIL import Image
 
 Points = tuple[tuple[float, float], ...]

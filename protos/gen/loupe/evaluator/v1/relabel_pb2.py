@@ -25,13 +25,14 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n loupe/evaluator/v1/relabel.proto\x12\x12loupe.evaluator.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\x02\n\x0bRelabelMark\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdata_path\x18\x02 \x01(\t\x12\x0c\n\x04\x66ile\x18\x03 \x01(\t\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x12\n\nwrong_code\x18\x05 \x01(\t\x12\x12\n\nright_code\x18\x06 \x01(\t\x12\x0c\n\x04note\x18\x07 \x01(\t\x12\x15\n\rsample_result\x18\x08 \x01(\t\x12\x0f\n\x07\x63reator\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x05state\x18\x0b \x01(\x0e\x32 .loupe.evaluator.v1.RelabelState\x12.\n\napply_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08new_file\x18\r \x01(\t\x12\x0f\n\x07message\x18\x0e \x01(\t*`\n\x0cRelabelState\x12\x1d\n\x19RELABEL_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12RELABEL_STATE_OPEN\x10\x01\x12\x19\n\x15RELABEL_STATE_APPLIED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n loupe/evaluator/v1/relabel.proto\x12\x12loupe.evaluator.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\x02\n\x0bRelabelMark\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdata_path\x18\x02 \x01(\t\x12\x0c\n\x04\x66ile\x18\x03 \x01(\t\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x12\n\nwrong_code\x18\x05 \x01(\t\x12\x12\n\nright_code\x18\x06 \x01(\t\x12\x0c\n\x04note\x18\x07 \x01(\t\x12\x15\n\rsample_result\x18\x08 \x01(\t\x12\x0f\n\x07\x63reator\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x05state\x18\x0b \x01(\x0e\x32 .loupe.evaluator.v1.RelabelState\x12.\n\napply_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08new_file\x18\r \x01(\t\x12\x0f\n\x07message\x18\x0e \x01(\t*`\n\x0cRelabelState\x12\x1d\n\x19RELABEL_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12RELABEL_STATE_OPEN\x10\x01\x12\x19\n\x15RELABEL_STATE_APPLIED\x10\x02\x42Y\n\x12loupe.evaluator.v1B\x0cRelabelProtoP\x01Z\x1eloupe/evaluator/v1;evaluatorv1\xaa\x02\x12Loupe.Evaluator.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loupe.evaluator.v1.relabel_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\022loupe.evaluator.v1B\014RelabelProtoP\001Z\036loupe/evaluator/v1;evaluatorv1\252\002\022Loupe.Evaluator.V1'
   _globals['_RELABELSTATE']._serialized_start=443
   _globals['_RELABELSTATE']._serialized_end=539
   _globals['_RELABELMARK']._serialized_start=90

@@ -197,7 +197,7 @@ class ResourceQueue(_message.Message):
 
     COMPUTE_RESOURCE_FIELD_NUMBER: _builtins.int
     WAITING_COUNT_FIELD_NUMBER: _builtins.int
-    WAITING_FIELD_NUMBER: _builtins.int
+    WAIT_REASONS_FIELD_NUMBER: _builtins.int
     OLDEST_WAIT_TIME_FIELD_NUMBER: _builtins.int
     RUNNING_COUNT_FIELD_NUMBER: _builtins.int
     WORKER_COUNT_FIELD_NUMBER: _builtins.int
@@ -206,11 +206,14 @@ class ResourceQueue(_message.Message):
     compute_resource: _builtins.str
     """`computeResources/{resource}`."""
     waiting_count: _builtins.int
+    """Java derives `getWaitingCount` from a list `waiting` and from `waiting_count`, and then numbers both. So the
+    list has another name here; JSON keeps `waiting`.
+    """
     running_count: _builtins.int
     worker_count: _builtins.int
     """Idle and busy ones."""
     @_builtins.property
-    def waiting(self) -> _containers.RepeatedCompositeFieldContainer[Global___WaitingCount]:
+    def wait_reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___WaitingCount]:
         """Why they wait, each reason that there is (T4)."""
 
     @_builtins.property
@@ -230,7 +233,7 @@ class ResourceQueue(_message.Message):
         *,
         compute_resource: _builtins.str = ...,
         waiting_count: _builtins.int = ...,
-        waiting: _abc.Iterable[Global___WaitingCount] | None = ...,
+        wait_reasons: _abc.Iterable[Global___WaitingCount] | None = ...,
         oldest_wait_time: _timestamp_pb2.Timestamp | None = ...,
         running_count: _builtins.int = ...,
         worker_count: _builtins.int = ...,
@@ -239,7 +242,7 @@ class ResourceQueue(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "oldest_wait_time", b"oldest_wait_time", "taken", b"taken"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "compute_resource", b"compute_resource", "oldest_wait_time", b"oldest_wait_time", "running_count", b"running_count", "taken", b"taken", "waiting", b"waiting", "waiting_count", b"waiting_count", "worker_count", b"worker_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "compute_resource", b"compute_resource", "oldest_wait_time", b"oldest_wait_time", "running_count", b"running_count", "taken", b"taken", "wait_reasons", b"wait_reasons", "waiting_count", b"waiting_count", "worker_count", b"worker_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,13 +25,14 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cloupe/server/v1/server.proto\x12\x0floupe.server.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"p\n\x06Server\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x17\n\x0fschema_revision\x18\x03 \x01(\t\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cloupe/server/v1/server.proto\x12\x0floupe.server.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"p\n\x06Server\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x17\n\x0fschema_revision\x18\x03 \x01(\t\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampBL\n\x0floupe.server.v1B\x0bServerProtoP\x01Z\x18loupe/server/v1;serverv1\xaa\x02\x0fLoupe.Server.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loupe.server.v1.server_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\017loupe.server.v1B\013ServerProtoP\001Z\030loupe/server/v1;serverv1\252\002\017Loupe.Server.V1'
   _globals['_SERVER']._serialized_start=82
   _globals['_SERVER']._serialized_end=194
 # @@protoc_insertion_point(module_scope)

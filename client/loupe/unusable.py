@@ -1,11 +1,10 @@
-"""Why an annotation, or a whole file of them, is not taken."""
+"""Why a file of a folder, or an annotation in it, is set aside."""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from loupe.walking import fault_of
-from PIL import UnidentifiedImageError
 
 
 class Unusable(ValueError):
@@ -25,14 +24,15 @@ def unreadable(name: str, error: OSError) -> Unusable:
 
 def fact_of(error: Exception) -> str:
     """What a decoder says, without objects' addresses."""
-    if isinstance(error, UnidentifiedImageError):
+    # By name: Pillow is an extra.
+    if type(error).__name__ == "UnidentifiedImageError":
         return "it is of no format that is known"
     return re.sub(r"<[^<>]*>", "the file", str(error)) or type(error).__name__
 
 
 @contextmanager
-def whatever_fails(where: str) -> Iterator[None]:
-    """Unusable for every failure: what no check foresees in a stranger's file must not end the import."""
+def unusable_on_failure(where: str) -> Iterator[None]:
+    """Unusable for every failure: a file that no check foresees must not end the import of the others."""
     try:
         yield
     except Unusable:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from services.kit.settings import setting
+from loupe.settings import setting
 
 if TYPE_CHECKING:
     import grpc

@@ -4,8 +4,7 @@ import enum
 from pathlib import Path
 
 import pytest
-
-from services.kit.settings import SettingsError, describe, load, setting
+from loupe.settings import SettingsError, describe, load, setting
 
 
 class Level(enum.Enum):

@@ -5,8 +5,8 @@ LoupeError
 ├── OutOfRange           the request goes past an end: a page, a limit, a size
 ├── NotFound             the named thing does not exist
 ├── AlreadyExists        the name or the request is taken
-├── FailedPrecondition   right in itself, but not in this state
-├── Aborted              somebody else changed it meanwhile: read again and retry      (transient)
+├── FailedPrecondition   a valid request that this state does not allow
+├── Aborted              changed by another call: read again and retry                (transient)
 ├── Unauthenticated      no token, or not a valid one
 ├── PermissionDenied     a valid token whose role does not allow this
 ├── ResourceExhausted    a quota or a queue is full
@@ -22,7 +22,7 @@ Services derive their own, named after the fact, with a stable reason::
 
     raise NotReleasable(f"{task} is FAILED; only a completed task can be released", task=task, state="FAILED")
 
-Standard library only: the domain imports this module and nothing else of the kit.
+Standard library only: the domain of a service imports this module and nothing else of ours.
 """
 
 import re
@@ -85,7 +85,7 @@ class LoupeError(Exception):
 
 
 class InvalidArgument(LoupeError):
-    """The request is wrong whatever the state of the system. All its faults are told together."""
+    """The request is wrong whatever the state of the system. It carries all its faults."""
 
     reason = "INVALID_ARGUMENT"
     status = "INVALID_ARGUMENT"
@@ -134,14 +134,14 @@ class AlreadyExists(LoupeError):
 
 
 class FailedPrecondition(LoupeError):
-    """Right in itself, but not in the state the thing is in."""
+    """A valid request that the state of the resource does not allow."""
 
     reason = "FAILED_PRECONDITION"
     status = "FAILED_PRECONDITION"
 
 
 class Aborted(LoupeError):
-    """Somebody else changed the thing meanwhile, or the lease was lost: read again, then retry."""
+    """The resource was changed by another call, or the lease was lost: read again, then retry."""
 
     reason = "ABORTED"
     status = "ABORTED"
@@ -193,7 +193,7 @@ class Unimplemented(LoupeError):
 
 
 class Internal(LoupeError):
-    """A bug or broken data. What goes out names the incident; the details are in the log under it."""
+    """A bug or broken data. The caller gets the incident's id; the log has the details under that id."""
 
     reason = "INTERNAL"
     status = "INTERNAL"

@@ -1,6 +1,5 @@
 import pytest
-
-from services.kit.errors import InvalidArgument, LoupeError, NotFound, Violation
+from loupe.errors import InvalidArgument, LoupeError, NotFound, Violation
 
 
 def test_an_error_carries_its_facts_as_strings() -> None:

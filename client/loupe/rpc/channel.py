@@ -14,20 +14,16 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequen
 from typing import Any, Self
 
 import grpc
-from opentelemetry import trace
-
-from services.kit import telemetry
-from services.kit.auth import AUTHORIZATION, bearer
-from services.kit.errors import LoupeError
-from services.kit.grpc_options import channel_options
-from services.kit.status import from_rpc_error
+from loupe.errors import LoupeError
+from loupe.rpc.authorization import AUTHORIZATION, bearer
+from loupe.rpc.options import channel_options
+from loupe.rpc.status import from_rpc_error
+from loupe.rpc.tracing import CallSpan
 
 DEFAULT_DEADLINE_S = 10.0
 
 TokenSource = Callable[[], str | None]
 """Gives the token for the call that is being made, in the context of its caller; None sends no token."""
-
-_tracer = telemetry.tracer(__name__)
 
 
 def connect(
@@ -95,13 +91,8 @@ class _Channel(grpc.aio.Channel):
             metadata: Iterable[tuple[str, str | bytes]] | None = None,
             **kwargs: Any,  # noqa: ANN401 -- grpc's own options
         ) -> _Call:
-            span = _tracer.start_span(
-                method.removeprefix("/"),
-                kind=trace.SpanKind.CLIENT,
-                attributes={"rpc.system": "grpc"},
-            )
-            with trace.use_span(span):
-                sent = self._metadata(metadata)
+            span = CallSpan(method)
+            sent = [*self._metadata(metadata), *span.headers().items()]
             arguments = () if request is None else (request,)
             inner = multicallable(*arguments, timeout=timeout or deadline_s, metadata=sent, **kwargs)
             return _Call(inner, span)
@@ -114,16 +105,13 @@ class _Channel(grpc.aio.Channel):
             token = self._token_source()
             if token is not None:
                 sent.append(bearer(token))
-        headers: dict[str, str] = {}
-        telemetry.inject(headers)
-        sent.extend(headers.items())
         return sent
 
 
 class _Call:
     """A call of any kind; what is not defined here is the inner call's (`cancel`, `initial_metadata` …)."""
 
-    def __init__(self, inner: Any, span: trace.Span) -> None:  # noqa: ANN401 -- one of four
+    def __init__(self, inner: Any, span: CallSpan) -> None:  # noqa: ANN401 -- one of four
         self._inner = inner
         self._span = span
         if not hasattr(inner, "__await__"):
@@ -141,8 +129,7 @@ class _Call:
         except grpc.aio.AioRpcError as error:
             raise self._translated(error) from error
         finally:
-            if self._span.is_recording():
-                self._span.end()
+            self._span.end()
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         # Leaving the loop early cancels the call: nobody would read the rest.
@@ -174,9 +161,7 @@ class _Call:
 
     def _translated(self, error: grpc.aio.AioRpcError) -> LoupeError:
         translated = from_rpc_error(error)
-        if self._span.is_recording():
-            self._span.set_attribute("rpc.grpc.status_code", error.code().value[0])
-            self._span.set_status(trace.StatusCode.ERROR, translated.reason)
+        self._span.fail(error.code().value[0], translated.reason)
         return translated
 
 

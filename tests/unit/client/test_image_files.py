@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loupe.image_files import ImageLimits, Reason, UnusableImage, decode, inspect
 from PIL import Image
-
-from services.vision.images import ImageLimits, Reason, UnusableImage, decode, inspect
 
 SUFFIXES = {"jpeg": ".jpg", "png": ".png", "bmp": ".bmp", "tiff": ".tif"}
 

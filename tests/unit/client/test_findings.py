@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from loupe.faults import fault_table, refuses
+from loupe.findings import findings_table, refuses
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 from rich.console import Console
 
@@ -31,7 +31,7 @@ FOUND = [
 def shown(findings: list[Finding]) -> list[str]:
     console = Console(width=220, no_color=True)
     with console.capture() as captured:
-        console.print(fault_table(findings))
+        console.print(findings_table(findings))
     return captured.get().splitlines()
 
 

@@ -5,10 +5,9 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 from hypothesis import given
 from hypothesis import strategies as st
-
-from services.kit import errors
-from services.kit.errors import InvalidArgument, LoupeError, Violation
-from services.kit.status import MAX_STATUS_BYTES, from_proto, from_rpc_error, to_proto, to_status
+from loupe import errors
+from loupe.errors import InvalidArgument, LoupeError, Violation
+from loupe.rpc.status import MAX_STATUS_BYTES, from_proto, from_rpc_error, to_proto, to_status
 
 CLASSES = [
     cls

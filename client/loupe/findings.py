@@ -89,7 +89,7 @@ def refuses(finding: Finding) -> bool:
     return not finding.warning or bool(finding.acknowledge_with)
 
 
-def fault_table(findings: Sequence[Finding]) -> Table:
+def findings_table(findings: Sequence[Finding]) -> Table:
     """Faults first, then warnings."""
     ordered = sorted(findings, key=lambda finding: not refuses(finding))
     return table(

@@ -1,4 +1,4 @@
-"""Settings of a process: one frozen dataclass, read once from the environment, all faults told together.
+"""Settings of a process: one frozen dataclass, read once from the environment, all faults reported together.
 
 ::
 

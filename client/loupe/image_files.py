@@ -1,4 +1,7 @@
-"""Reading image files that strangers made (D4). Needs no torch: the registry imports samples through it."""
+"""Reads image files from any source (D4): checks, facts, pixels. Needs no torch.
+
+Import, training, evaluation and `loupe.artifact` decode by this module, so that all see the same pixels.
+"""
 
 import hashlib
 import re
@@ -102,14 +105,14 @@ _OTHER_FORMATS = (
     (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
     (0, b"8BPS", "PSD"),
 )
-"""By what is at an offset: named where they are refused."""
+"""Offset, first bytes and name: a file of these formats is refused by name."""
 _MAX_CHANNELS = _MAX_BIT_DEPTH = 64
-"""More in a header is damage, and no number that is kept of a picture."""
+"""A header with more is damaged."""
 
 
 @contextmanager
 def _every_failure_refuses() -> Iterator[None]:
-    """Strangers' bytes: a failure that no check foresees sets one file aside, not those that come with it."""
+    """UnusableImage for every failure that no check foresees: only this file is set aside."""
     try:
         yield
     except UnusableImage:
@@ -163,7 +166,7 @@ def _sniff(data: bytes) -> str:
 
 
 def _other_content(data: bytes) -> str:
-    """What the content is instead of a picture that is taken."""
+    """What the content is, if it is not of a format that is taken."""
     for offset, magic, name in _OTHER_FORMATS:
         if data.startswith(magic, offset):
             return f"the content is {name}, which is not taken; save it as PNG"
@@ -237,7 +240,7 @@ def _decode_with_opencv(data: bytes, image_format: str) -> Pixels:
 
 
 def _decode_tiff(data: bytes) -> Pixels:
-    """Pillow notices a short TIFF strip, OpenCV fills it: so Pillow decodes the odd formats."""
+    """Pillow reports a short strip, OpenCV fills it: so Pillow decodes TIFF."""
     try:
         with Image.open(BytesIO(data), formats=["TIFF"]) as image:
             if image.mode.startswith(("I;16", "I")):
@@ -256,7 +259,7 @@ def _decode_tiff(data: bytes) -> Pixels:
         raise UnusableImage(reason, f"the tiff file does not decode: {_fact(error)}") from error
 
 
-# --- what each format says of itself, and how a cut one shows -----------------------------------------------
+# --- the header of each format, and how a truncated file is recognised --------------------------------------
 
 
 def _png_header(data: bytes) -> _Header:
@@ -265,7 +268,7 @@ def _png_header(data: bytes) -> _Header:
 
 
 def _check_png(data: bytes, _header: _Header) -> None:
-    """Walks the chunks: libpng draws what it has of a cut file without a word."""
+    """Walk the chunks: libpng decodes a truncated file without an error."""
     offset = 8
     while offset + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, offset)
