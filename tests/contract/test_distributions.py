@@ -134,7 +134,7 @@ def test_a_folder_of_codes_is_imported_without_an_extra(client: Path) -> None:
 def test_the_wheel_of_the_servers_holds_what_they_serve(tmp_path: Path) -> None:
     """The console is a build output that git ignores; a wheel without it would serve an empty page."""
     source = tmp_path / "source"
-    for folder in ("services", "gateway", "deploy"):
+    for folder in ("services", "gateway", "deploy", "runtime"):
         shutil.copytree(
             _ROOT / folder,
             source / folder,
@@ -151,6 +151,7 @@ def test_the_wheel_of_the_servers_holds_what_they_serve(tmp_path: Path) -> None:
         "services",
         "gateway",
         "deploy",
+        "runtime",
     }
     assert {name for name in held if name.startswith("gateway/console/")} == {
         "gateway/console/dist/index.html"
@@ -162,7 +163,8 @@ def test_the_wheel_of_the_servers_holds_what_they_serve(tmp_path: Path) -> None:
         if "node_modules" not in path.parts
     }
     assert modules <= held
-    assert any(name.endswith("csot_artifact.h") for name in held)
+    assert "runtime/include/csot_artifact.h" in held
+    assert not any(name.startswith("runtime/tests") for name in held)
 
 
 def test_the_servers_require_the_client_of_their_version() -> None:

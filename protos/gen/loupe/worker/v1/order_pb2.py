@@ -25,13 +25,14 @@ _sym_db = _symbol_database.Default()
 from loupe.scheduler.v1 import job_pb2 as loupe_dot_scheduler_dot_v1_dot_job__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bloupe/worker/v1/order.proto\x12\x0floupe.worker.v1\x1a\x1cloupe/scheduler/v1/job.proto\"\xfe\x01\n\x05Order\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x0b\n\x03job\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x0f\n\x07threads\x18\x04 \x01(\r\x12\'\n\x05train\x18\x05 \x01(\x0b\x32\x16.loupe.worker.v1.TrainH\x00\x12-\n\x08\x65valuate\x18\x06 \x01(\x0b\x32\x19.loupe.worker.v1.EvaluateH\x00\x12+\n\x07predict\x18\x07 \x01(\x0b\x32\x18.loupe.worker.v1.PredictH\x00\x12+\n\x07package\x18\x08 \x01(\x0b\x32\x18.loupe.worker.v1.PackageH\x00\x42\x06\n\x04work\"\x81\x01\n\x05Train\x12+\n\x04work\x18\x01 \x01(\x0b\x32\x1d.loupe.scheduler.v1.TrainWork\x12\x1d\n\x15\x63heckpoint_interval_s\x18\x02 \x01(\x01\x12\x1a\n\rclass_balance\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x10\n\x0e_class_balance\"P\n\x08\x45valuate\x12.\n\x04work\x18\x01 \x01(\x0b\x32 .loupe.scheduler.v1.EvaluateWork\x12\x14\n\x0cmasks_folder\x18\x02 \x01(\t\"N\n\x07Predict\x12-\n\x04work\x18\x01 \x01(\x0b\x32\x1f.loupe.scheduler.v1.PredictWork\x12\x14\n\x0cmasks_folder\x18\x02 \x01(\t\"H\n\x07Package\x12-\n\x04work\x18\x01 \x01(\x0b\x32\x1f.loupe.scheduler.v1.PackageWork\x12\x0e\n\x06\x66older\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bloupe/worker/v1/order.proto\x12\x0floupe.worker.v1\x1a\x1cloupe/scheduler/v1/job.proto\"\xfe\x01\n\x05Order\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x0b\n\x03job\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x0f\n\x07threads\x18\x04 \x01(\r\x12\'\n\x05train\x18\x05 \x01(\x0b\x32\x16.loupe.worker.v1.TrainH\x00\x12-\n\x08\x65valuate\x18\x06 \x01(\x0b\x32\x19.loupe.worker.v1.EvaluateH\x00\x12+\n\x07predict\x18\x07 \x01(\x0b\x32\x18.loupe.worker.v1.PredictH\x00\x12+\n\x07package\x18\x08 \x01(\x0b\x32\x18.loupe.worker.v1.PackageH\x00\x42\x06\n\x04work\"\x81\x01\n\x05Train\x12+\n\x04work\x18\x01 \x01(\x0b\x32\x1d.loupe.scheduler.v1.TrainWork\x12\x1d\n\x15\x63heckpoint_interval_s\x18\x02 \x01(\x01\x12\x1a\n\rclass_balance\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x10\n\x0e_class_balance\"P\n\x08\x45valuate\x12.\n\x04work\x18\x01 \x01(\x0b\x32 .loupe.scheduler.v1.EvaluateWork\x12\x14\n\x0cmasks_folder\x18\x02 \x01(\t\"N\n\x07Predict\x12-\n\x04work\x18\x01 \x01(\x0b\x32\x1f.loupe.scheduler.v1.PredictWork\x12\x14\n\x0cmasks_folder\x18\x02 \x01(\t\"H\n\x07Package\x12-\n\x04work\x18\x01 \x01(\x0b\x32\x1f.loupe.scheduler.v1.PackageWork\x12\x0e\n\x06\x66older\x18\x02 \x01(\tBK\n\x0floupe.worker.v1B\nOrderProtoP\x01Z\x18loupe/worker/v1;workerv1\xaa\x02\x0fLoupe.Worker.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loupe.worker.v1.order_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\017loupe.worker.v1B\nOrderProtoP\001Z\030loupe/worker/v1;workerv1\252\002\017Loupe.Worker.V1'
   _globals['_ORDER']._serialized_start=79
   _globals['_ORDER']._serialized_end=333
   _globals['_TRAIN']._serialized_start=336
