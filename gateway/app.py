@@ -45,9 +45,9 @@ from services.kit.auth import Role
 from services.kit.etag import EtagMismatch
 
 MAX_BODY_BYTES = 1024 * 1024
-# Larger messages take tens of milliseconds to become JSON; other requests go on meanwhile.
+# Larger messages take tens of milliseconds to render; a thread does it, so that other requests can go on.
 _RENDER_IN_THREAD_BYTES = 64 * 1024
-# Of the minutes that a presigned link is good for, so that a cached redirect never leads to an expired one.
+# Shorter than the life of a presigned link, so that a cached redirect never leads to an expired one.
 _LINK_CACHE_S = 60
 
 
@@ -93,7 +93,7 @@ def create_app(
     transcoder = Transcoder(Router(routes), backends, streams, http.body_deadline_s)
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        # Beside Starlette and not within: its error middleware would answer before the envelope can.
+        # Outside of Starlette: its error middleware would answer before the envelope does.
         of_contracts = scope["type"] == "http" and scope["path"].startswith("/v1/")
         await (transcoder if of_contracts else own_pages)(scope, receive, send)
 
@@ -101,7 +101,7 @@ def create_app(
 
 
 class Transcoder:
-    """Answers the routes of the contracts."""
+    """Serves the routes of the contracts."""
 
     def __init__(self, router: Router, backends: Backends, streams: Streams, body_deadline_s: float) -> None:
         self._router = router
@@ -172,7 +172,7 @@ async def _response(route: Route, answer: Any, headers: Mapping[str, str], *, se
             cookie = session_cookie(
                 answer.secret, answer.principal.expire_time.ToDatetime(UTC), secure=secure
             )
-            # A script of our own page has no use for it either.
+            # Scripts, also those of our own pages, must not see the secret.
             answer.secret = ""
             own = {"Set-Cookie": cookie}
         case Form.LOG_OUT:
@@ -185,7 +185,7 @@ async def _response(route: Route, answer: Any, headers: Mapping[str, str], *, se
 def _metadata(operation: ApiOperation, headers: Mapping[str, str], request: Request) -> Metadata:
     client = request.client.host if request.client else "unknown"
     if operation.role is Role.ANYONE:
-        # Nobody may be logged in as somebody else by a page of another site.
+        # A page of another site must not log a user in under another account.
         refuse_forged(headers)
         return origin_metadata(client)
     if operation.http_method != "GET" and AUTHORIZATION not in headers and session_of(headers):
@@ -230,7 +230,7 @@ def _framing(route: Route, message: Any, bindings: Mapping[str, str]) -> Framing
 def _headers(request: Request) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in request.headers.items():
-        # Repeated headers are one list, RFC 9110; where none may be repeated, the list is refused.
+        # Repeated headers form a list (RFC 9110); headers that may not be repeated refuse a list.
         found[name] = f"{found[name]}, {value}" if name in found else value
     return found
 

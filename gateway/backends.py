@@ -76,19 +76,19 @@ class Backends:
         return tuple(self._channels)
 
     async def answer(self, operation: ApiOperation, request: Message, metadata: Metadata) -> Message:
-        """The answer of a unary call, or the LoupeError that the service told."""
+        """The answer of a unary call, or the LoupeError of the service."""
         answered: Message = await self._callable(operation, request)(
             request, timeout=self._deadline_s, metadata=metadata
         )
         return answered
 
     def stream(self, operation: ApiOperation, request: Message, metadata: Metadata) -> MessageStream:
-        """A begun stream; whoever takes it cancels it."""
+        """A stream that has begun; the caller must cancel it."""
         begun: MessageStream = self._callable(operation, request)(request, metadata=metadata)
         return begun
 
     async def health(self) -> Mapping[str, str]:
-        """SERVING, NOT_SERVING or a reason for each service, asked at once."""
+        """SERVING, NOT_SERVING or a reason for each service; all are called concurrently."""
         states = await asyncio.gather(*(self._health_of(channel) for channel in self._channels.values()))
         return dict(zip(self._channels, states, strict=True))
 
@@ -105,7 +105,7 @@ class Backends:
         if backend == EVERY_BACKEND:
             backend = request.name.removeprefix("servers/")
             if backend not in self._channels:
-                # Any will say that it is not the one, to those who may ask.
+                # Any server answers that it is another one, after checking the role.
                 backend = next(iter(self._channels))
         known = self._callables.get((backend, operation.rpc))
         if known is None:

@@ -1,7 +1,7 @@
-"""The operations that the contracts describe: what there is to serve is read from descriptors, never listed.
+"""The operations of the contracts, read from descriptors.
 
-A service of package `loupe.<backend>.v1` lives on that backend, and those of `loupe.server.v1` on every one;
-an RPC is served if it carries `google.api.http`.
+The services of package `loupe.<backend>.v1` are on that backend, those of `loupe.server.v1` on every backend.
+An RPC is served if it has the option `google.api.http`.
 """
 
 import functools
@@ -25,7 +25,7 @@ REQUEST_ID = "request_id"
 ETAG = "etag"
 _HTTP_BODY = "google.api.HttpBody"
 EVERY_BACKEND = "server"
-"""Each answers for itself: the request's `name`, `servers/{backend}`, says which is asked."""
+"""The request's `name`, `servers/{backend}`, chooses the backend that answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class ApiOperation:
 
 
 class ContractError(Exception):
-    """The contracts cannot be served as they are; raised at start."""
+    """The contracts cannot be served; raised at start."""
 
 
 def backend_of(service: ServiceDescriptor) -> str:
@@ -141,7 +141,7 @@ def all_services() -> tuple[ServiceDescriptor, ...]:
 
 
 def operations(services: Iterable[ServiceDescriptor]) -> tuple[ApiOperation, ...]:
-    """Every operation of the services, the more literal paths first; ContractError names what cannot be."""
+    """Every operation of the services, the more literal paths first; ContractError names all faults."""
     services = tuple(services)
     policies = PolicyTable.from_descriptors(services)
     found: list[ApiOperation] = []
@@ -244,5 +244,5 @@ def _enum_names(
 ) -> Iterator[tuple[_Path, str]]:
     yield path, full_name
     for index, value in enumerate(enum.value):
-        # Values are siblings of their enum in protobuf's scopes; here the enum's name tells them apart.
+        # In protobuf's scopes values are siblings of their enum; here their names contain the enum's.
         yield (*path, 2, index), f"{full_name}.{value.name}"

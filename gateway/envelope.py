@@ -1,4 +1,4 @@
-"""Around every request: a span, security headers, one line of log, and failures as problems."""
+"""Wraps every request: a span, security headers, one log line, and errors as problem details."""
 
 import logging
 import secrets
@@ -19,7 +19,7 @@ MAX_HEAD_BYTES = 32 * 1024
 _log = logging.getLogger(__name__)
 _tracer = telemetry.tracer(__name__)
 
-# A response may set its own; these hold where it does not.
+# Defaults: a response may set other values.
 SECURITY_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -60,7 +60,7 @@ class Envelope:
                     "request",
                     extra={
                         "method": scope["method"],
-                        # The query stays out: it may name what only its caller should know.
+                        # Without the query, which may hold confidential names.
                         "path": scope["path"],
                         "status": exchange.status,
                         "duration_ms": round((time.monotonic() - started_s) * 1000, 2),
@@ -77,7 +77,7 @@ class Envelope:
                 raise
             await problem_response(error)(scope, receive, exchange.send)
         except ClientDisconnect:
-            # Nobody is left to tell; as other servers log it.
+            # The client has closed the connection; 499 is what other servers log.
             exchange.status = 499
         except Exception as error:  # the boundary: what is no named error is a bug, logged here once
             incident = secrets.token_hex(6)
@@ -105,11 +105,11 @@ def _refuse_long(scope: Scope) -> None:
 
 
 class _Exchange:
-    """What went out of one response."""
+    """The response of one request, as far as it was sent."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        # 0 until the head has gone out.
+        # 0 until the head was sent.
         self.status = 0
 
     async def send(self, message: Message) -> None:

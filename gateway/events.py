@@ -1,12 +1,12 @@
 """Streams of messages to HTTP readers: server-sent events that resume, files, and logs as files.
 
-Nothing is kept for a reader: the next message is taken from the service only when the one before went out, so
-a slow reader slows its own call (gRPC's flow control), and one that does not read for `slow_reader_s` is
-dropped. Those who follow the same share one call where they can (`gateway.feeds`).
+Nothing is buffered for a reader: the next message is read from the service only when the previous one was
+sent. So a slow reader slows its own call (gRPC's flow control), and one that does not read for
+`slow_reader_s` is dropped. Readers of the same stream share one call where possible (`gateway.feeds`).
 
-An event stream tells its reader how it ended. `event: end` means that there is nothing more to come: close. A
-stream that just stops (a service went away, the gateway restarts, its lifetime is over) is to be opened again
-with `Last-Event-ID`. `event: problem` holds the problem that ended it, and `end` follows.
+The last event says how the stream ended. `event: end` means that nothing more will come: the reader closes
+it. A reader opens a stream again with `Last-Event-ID` if it stops without `end` (a service or the gateway
+restarts, or its lifetime is over). `event: problem` holds the problem that ended it, and `end` follows.
 """
 
 import asyncio
@@ -32,21 +32,22 @@ from services.kit import tasks
 _log = logging.getLogger(__name__)
 
 _RECONNECT_MS = 1000
-# A refusal comes within milliseconds; a watch may have nothing to say for minutes, and its reader wants to
-# know that it is open. The head of a file says what it is, which only its first message knows.
+# How long the head of a response waits for the first message. A refusal comes within milliseconds, and then
+# has a status of its own; a watch may have no message for minutes, and its reader must see that it is open.
+# The head of a file needs the media type, which is in the first message.
 _REFUSAL_WAIT_S = 1.0
 _FIRST_BYTES_WAIT_S = 30.0
-# A call that replays has its next message at once.
+# During a replay the next message arrives within this time.
 _CAUGHT_UP_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamLimits:
-    """What a stream may take."""
+    """Limits of streams."""
 
     keepalive_s: float = 15.0
     slow_reader_s: float = 30.0
-    # Bounds how long a revoked token goes on reading.
+    # Limits how long a revoked token can go on reading.
     lifetime_s: float = 3600.0
     max_open: int = 2000
 
@@ -60,7 +61,7 @@ class Framing(Protocol):
     media_type: str
     headers: Headers
     opening: bytes
-    # Sent when nothing else was for a while; empty: nothing.
+    # Sent after a pause; empty: nothing is sent.
     keepalive: bytes
     # After the last message.
     closing: bytes
@@ -68,7 +69,7 @@ class Framing(Protocol):
     head_wait_s: float
 
     def begin(self, first_message: Any) -> None:  # noqa: ANN401 -- any message
-        """What the head may depend on: the first message, or None if none came yet."""
+        """Prepare the head from the first message; None if none has arrived yet."""
         ...
 
     def message(self, message: Any) -> bytes:  # noqa: ANN401 -- any message
@@ -76,7 +77,7 @@ class Framing(Protocol):
         ...
 
     def interruption(self, error: LoupeError | None) -> bytes | None:
-        """What ends a stream that did not come to its end, by an error or our own wish; None cuts it off."""
+        """The last bytes of a stream that an error or the gateway ends; None cuts the response off."""
         ...
 
 
@@ -92,7 +93,7 @@ class EventFraming:
     """Server-sent events: `id` the message's cursor, `event` its type, `data` its JSON."""
 
     media_type = "text/event-stream; charset=utf-8"
-    # The second keeps nginx from collecting events.
+    # The second header stops nginx from buffering events.
     headers: Headers = (("Cache-Control", "no-store"), ("X-Accel-Buffering", "no"))
     opening = f"retry: {_RECONNECT_MS}\n\n".encode()
     keepalive = b": keepalive\n\n"
@@ -107,8 +108,8 @@ class EventFraming:
         return frame(message.DESCRIPTOR.name, render(message), getattr(message, "cursor", ""))
 
     def interruption(self, error: LoupeError | None) -> bytes:
-        """Nothing where the reader should come again, the problem where that is of no use."""
-        # CANCELLED has no class of its own; it is how a stream ends when its server stops at once.
+        """Nothing if the reader shall open the stream again, else the problem."""
+        # A stream ends with CANCELLED when its server is killed; the error has no class of its own.
         if error is None or error.transient or error.reason == "CANCELLED":
             return b""
         document = json.dumps(problem(error), ensure_ascii=False, separators=(",", ":"))
@@ -136,7 +137,7 @@ class FileFraming:
         extension = self.extension or mimetypes.guess_extension(self.media_type.partition(";")[0]) or ".bin"
         self.headers = (
             ("Cache-Control", "no-store"),
-            # Keeps nginx from writing it to a disk of its own first.
+            # Stops nginx from buffering it on disk.
             ("X-Accel-Buffering", "no"),
             ("Content-Disposition", f'attachment; filename="{self._stem}{extension}"'),
         )
@@ -146,7 +147,7 @@ class FileFraming:
         return bytes(message.data)
 
     def interruption(self, error: LoupeError | None) -> None:
-        """Cut off: a file that ended well would pass for the whole."""
+        """None: a file that ended regularly would be taken for complete."""
 
 
 class LogFraming(FileFraming):
@@ -176,7 +177,7 @@ class Streams:
         return self._open
 
     def drain(self) -> None:
-        """End every stream so that its reader opens it elsewhere; new ones end at once."""
+        """End every stream, so that its reader opens it again; new streams end at once."""
         self._draining.set()
 
     async def serve(  # noqa: PLR0913 -- three of them are ASGI's
@@ -189,10 +190,10 @@ class Streams:
         send: Send,
         following: Following | None = None,
     ) -> None:
-        """Pass the stream on until it ends, its reader goes, or either is not worth waiting for.
+        """Pass the stream on until it ends, the reader disconnects, or a limit is reached.
 
-        Failures before the first byte are raised: they are answered with a status of their own. With
-        `following` the reader may go on with others on one call.
+        Errors before the first byte are raised, and answered with their own status. With `following` the
+        reader may share a call with others.
         """
         with self._counted(stream), self._feeds.interest(following.key) if following else _nothing():
             reader = _Reader(scope, receive, send, self._limits.slow_reader_s)
@@ -218,7 +219,7 @@ class Streams:
     async def _alone(
         self, stream: MessageStream, watch: "_Watch", *, begun: bool
     ) -> "bytes | _Joined | None":
-        """Pass the messages of a call on; returns what ends the response, None to leave it unfinished."""
+        """Pass the messages of a call on; returns the end of the response, None to leave it unfinished."""
         framing, reader, ends = watch.framing, watch.reader, (watch.draining, watch.hung_up)
         async with _Messages(stream) as messages:
             if not begun:
@@ -250,7 +251,7 @@ class Streams:
         return None
 
     async def _together(self, joined: "_Joined", watch: "_Watch") -> "bytes | _FellBehind | None":
-        """Pass a feed on from that place."""
+        """Pass the events of a feed on from the reader's position."""
         feed, position = joined.feed, joined.position
         wake = asyncio.Event()
         for end in (watch.draining, watch.hung_up):
@@ -293,7 +294,7 @@ class Streams:
 
 @dataclass(slots=True)
 class _Watch:
-    """One response on its way, and what may end it from outside."""
+    """One streamed response, and what may end it from outside."""
 
     framing: Framing
     reader: "_Reader"
@@ -305,7 +306,7 @@ class _Watch:
 
 @dataclass(slots=True)
 class _Joined:
-    """A reader's place in a feed, and the cursor of what it has."""
+    """A reader's position in a feed, and the cursor of its last event."""
 
     feed: Feed
     position: int
@@ -317,7 +318,7 @@ class _Joined:
 
 @dataclass(frozen=True, slots=True)
 class _FellBehind:
-    """What the reader lacks is not in the feed any more."""
+    """The next event for the reader is not in the feed any more."""
 
     cursor: str
 
@@ -336,7 +337,7 @@ async def _woken(wake: asyncio.Event, timeout_s: float) -> bool:
 
 
 class _Messages:
-    """The messages of a call, one ahead at most; leaving the block cancels the call."""
+    """The messages of a call, read at most one ahead; leaving the block cancels the call."""
 
     def __init__(self, stream: MessageStream) -> None:
         self._stream = stream
@@ -350,16 +351,16 @@ class _Messages:
         await tasks.end(self._next)
 
     async def wait_for_next(self, timeout_s: float, *ends: "asyncio.Task[Any]") -> bool:
-        """Whether there is something to take; False after `timeout_s`, or if one of `ends` came first."""
+        """Whether there is something to take; False after `timeout_s`, or if one of `ends` is done first."""
         await asyncio.wait({self._next, *ends}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         return self._next.done()
 
     def peek(self) -> Any:  # noqa: ANN401 -- any message
-        """What came, which is still to be taken; None if nothing did. A failure is raised."""
+        """The next message without taking it, None if it is not there yet; an error is raised."""
         return self._next.result() if self._next.done() else None
 
     def take(self) -> Any:  # noqa: ANN401 -- any message
-        """What came: a message, None at the end; failures are raised."""
+        """The next message, None at the end; an error is raised."""
         message = self._next.result()
         if message is grpc.aio.EOF:
             return None
@@ -368,7 +369,7 @@ class _Messages:
 
 
 class _Reader:
-    """The other end of a response."""
+    """The client side of a response."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, slow_reader_s: float) -> None:
         self._scope = scope
@@ -377,12 +378,12 @@ class _Reader:
         self._slow_reader_s = slow_reader_s
 
     async def hung_up(self) -> None:
-        """Return when the reader has hung up."""
+        """Return when the reader has disconnected."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
     async def start(self, framing: Framing) -> None:
-        """Send the head and the opening; TimeoutError, as in all that follows, if nobody reads."""
+        """Send the head and the opening; TimeoutError, here and below, if the client does not read."""
         headers = (("Content-Type", framing.media_type), *framing.headers)
         raw = [(name.lower().encode(), value.encode()) for name, value in headers]
         await self._within({"type": "http.response.start", "status": 200, "headers": raw})

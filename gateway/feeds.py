@@ -1,8 +1,8 @@
-"""One call for all who follow the same thing: 500 readers of a curve are one watch of the scheduler.
+"""Shared calls: 500 readers of a loss curve need one watch of the scheduler.
 
-A reader begins with a call of its own, under its own token and from its own cursor. When it has what the
-others have, it goes on with their feed, which keeps the latest events and nothing for anybody: a reader that
-falls behind them goes back to a call of its own, from where it is.
+A reader begins with its own call, with its own token and cursor. When it has caught up with the others, it
+continues with their feed, which keeps only the latest events. A reader that falls behind these goes back to
+its own call, from its cursor.
 """
 
 import asyncio
@@ -23,62 +23,62 @@ _log = logging.getLogger(__name__)
 
 _KEPT_EVENTS = 256
 _KEPT_BYTES = 1024 * 1024
-# Waking a reader and writing to it costs about as much: many readers get several events at once instead of
-# keeping this process from everybody else. 500 readers: at most 200 ms later.
+# Waking a reader and writing to it takes about this long. With many readers, several events are sent at once,
+# so that the process stays responsive. With 500 readers the delay is at most 200 ms.
 _PACE_S_A_READER = 0.0004
 
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """What a reader follows: readers of one key see the same; `begin` makes a call of the reader's own."""
+    """What a reader follows: readers with the same key see the same; `begin` makes the reader's own call."""
 
     key: bytes
     begin: Callable[[str], MessageStream]
 
 
 class Feed:
-    """The latest events of one call, by their place in its sequence."""
+    """The latest events of one call, by their position in its sequence."""
 
     def __init__(self, stream: MessageStream, cursor: str, frame: Callable[[Any], bytes]) -> None:
         self._stream = stream
         self._frame = frame
         self._frames: collections.deque[bytes] = collections.deque()
-        # One more than frames: where each begins, and where the next will.
+        # One more than frames: the cursor before each frame, and the one after the last.
         self._cursors: collections.deque[str] = collections.deque([cursor])
         self._first_position = 0
         self._kept_bytes = 0
         self._readers: set[asyncio.Event] = set()
         self._new_events = asyncio.Event()
         self.ended = False
-        # It came to its end, and was not cut off.
+        # The call ended regularly.
         self.complete = False
         self.error: LoupeError | None = None
 
     @property
     def reader_count(self) -> int:
-        """How many follow it."""
+        """The number of readers."""
         return len(self._readers)
 
     def position_of(self, cursor: str) -> int | None:
-        """Where a reader with that cursor goes on; None if the feed does not know that place."""
+        """The position from which a reader with that cursor continues; None if the feed does not have it."""
         for position, kept_cursor in enumerate(self._cursors):
             if kept_cursor == cursor:
                 return self._first_position + position
         return None
 
     def cursor_at(self, position: int) -> str:
-        """The cursor of a place that `after` has just reached."""
+        """The cursor at a position that `after` has just reached."""
         return self._cursors[position - self._first_position]
 
     def after(self, position: int) -> list[bytes] | None:
-        """The events from that place on; None if the first of them is kept no more."""
+        """The events from that position on; None if the first of them was dropped."""
         if position < self._first_position:
             return None
         return [self._frames[index] for index in range(position - self._first_position, len(self._frames))]
 
     @contextlib.contextmanager
     def reader(self, wake: asyncio.Event) -> Iterator[None]:
-        """Be woken by news."""
+        """Set `wake` for every new event within the block."""
         self._readers.add(wake)
         try:
             yield
@@ -86,7 +86,7 @@ class Feed:
             self._readers.discard(wake)
 
     async def run(self) -> None:
-        """Take the call's messages until it ends; then `ended`."""
+        """Read the call's messages until it ends, then set `ended`."""
         waking = asyncio.create_task(self._wake())
         try:
             while (message := await self._stream.read()) is not grpc.aio.EOF:
@@ -123,7 +123,7 @@ class Feed:
 
 
 class Feeds:
-    """The feeds of this process, each for as long as it has readers."""
+    """The feeds of this process; each lives as long as it has readers."""
 
     def __init__(self) -> None:
         self._feeds: dict[bytes, Feed] = {}
@@ -132,7 +132,7 @@ class Feeds:
 
     @contextlib.contextmanager
     def interest(self, key: bytes) -> Iterator[None]:
-        """Count a reader; the feed of the last one ends."""
+        """Count a reader within the block; the feed ends with the last one."""
         self._interested[key] += 1
         try:
             yield
@@ -145,7 +145,7 @@ class Feeds:
     def join(
         self, following: Following, cursor: str, frame: Callable[[Any], bytes], *, caught_up: bool
     ) -> tuple[Feed, int] | None:
-        """A feed and the reader's place in it; None if the reader is better off alone, for now."""
+        """A feed and the reader's position in it; None if the reader shall keep its own call for now."""
         feed = self._feeds.get(following.key)
         if feed is not None and not feed.ended:
             position = feed.position_of(cursor)

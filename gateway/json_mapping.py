@@ -1,8 +1,7 @@
-"""The proto3 JSON mapping, with all faults of a document at once, each with its place.
+"""The proto3 JSON mapping, which reports every fault of a document with its place.
 
-Reading and writing are protobuf's own; when it refuses a document, a second look finds all the faults and not
-only the first. Field paths use the contract's names, as those of the services do:
-`task.training.model_name`.
+Protobuf reads and writes the documents. When it refuses one, a second pass finds all faults and not only the
+first. Field paths use the names of the contract, as those of the services do: `task.training.model_name`.
 """
 
 import difflib
@@ -16,10 +15,10 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from loupe.errors import InvalidArgument, Violation
 
-# What protobuf's JSON reader raises beside its own error, for documents that are odd rather than wrong.
+# Protobuf's JSON reader raises not only its own error for documents that it refuses.
 _REFUSALS = (json_format.Error, ValueError, TypeError, OverflowError, AttributeError, RecursionError)
 
-# Protobuf reads at most 100 messages within each other, and a level of a Struct is three of them.
+# Protobuf reads at most 100 nested messages, and one level of a Struct is three of them.
 _MAX_DEPTH = 30
 
 _INTEGERS = {
@@ -186,7 +185,7 @@ def _value_faults(field: Any, value: object, path: str, whole: object) -> Iterat
     if nested is not None and nested.full_name not in _WELL_KNOWN and not is_map(field):
         yield from faults(nested, value, path)
         return
-    # Protobuf's own reader is the judge of a single value too: the two looks cannot disagree.
+    # Protobuf's reader checks the single value too, so that the two passes cannot disagree.
     probe = message_factory.GetMessageClass(field.containing_type)()
     try:
         json_format.ParseDict({field.json_name: whole}, probe)
@@ -276,7 +275,7 @@ def _constant(name: str) -> None:
 
 
 def _refused(violation: Violation) -> InvalidArgument:
-    # The reason of its own says that no field of the document was looked at.
+    # The distinct reason says that the fields of the document were not checked.
     return InvalidArgument(violation.message, violations=(violation,), reason=violation.reason)
 
 

@@ -210,7 +210,7 @@ def _success(route: Route, schemas: "_Schemas") -> Json:
             }
         }
     if route.form is Form.FILE:
-        # Without a schema: that is how OpenAPI 3.1 says bytes.
+        # In OpenAPI 3.1 bytes have no schema.
         content: Json = {file_type: {} for file_type in route.operation.file_types}
         return {"200": {"description": "The bytes.", "content": content}}
     if route.form is Form.LOG_FILE:
@@ -227,7 +227,7 @@ def _success(route: Route, schemas: "_Schemas") -> Json:
             "200": {
                 "description": f"Events `{answer.name}` whose data is that message as JSON.{cursor}"
                 " `end` says that nothing more comes; `problem` holds the problem that ended the stream.",
-                # OpenAPI has no word for the schema of one event; generators take it from here.
+                # OpenAPI cannot describe the schema of one event; generators read it here.
                 "content": {"text/event-stream": {"schema": {"type": "string"}, "x-loupe-event": schema}},
             }
         }
@@ -344,7 +344,7 @@ class _Schemas:
 
 
 def _component_names(routes: Iterable[Route]) -> Mapping[str, str]:
-    """A short name for everything that routes reach; the package's word in front where two share one."""
+    """Short names for all messages and enums of the routes, prefixed by the package if two are equal."""
     reached: dict[str, Any] = {}
 
     def reach(message: Any) -> None:  # noqa: ANN401 -- the stubs take descriptors for optional

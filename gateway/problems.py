@@ -1,4 +1,4 @@
-"""Failures as problem details (RFC 9457): one JSON shape for everything that goes wrong, whoever found it.
+"""Errors as problem details (RFC 9457): one JSON form for all errors, of the gateway and of the services.
 
 ::
 
@@ -31,7 +31,7 @@ MEDIA_TYPE = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class ProblemKind:
-    """One of the canonical codes, as HTTP tells it."""
+    """One of the canonical codes, and its form in HTTP."""
 
     code: str
     http_status: int
@@ -101,7 +101,7 @@ class HeadTooLarge(OutOfRange):
 
 
 class MalformedRequest(InvalidArgument):
-    """What came is no HTTP."""
+    """The received bytes are not an HTTP request."""
 
     reason = "MALFORMED_REQUEST"
 
@@ -118,7 +118,7 @@ class UnsupportedMediaType(InvalidArgument):
     reason = "UNSUPPORTED_MEDIA_TYPE"
 
 
-# What HTTP knows better than the canonical codes.
+# Errors for which HTTP has a more precise status than the canonical code's.
 _OWN_STATUS: Mapping[type[LoupeError], int] = {
     MethodNotAllowed: 405,
     BodyTooLate: 408,
@@ -131,7 +131,7 @@ _OWN_STATUS: Mapping[type[LoupeError], int] = {
 
 
 def http_status(error: LoupeError) -> int:
-    """The status code of the response that tells this error."""
+    """The status code of the response for this error."""
     return _OWN_STATUS.get(type(error), _kind(error).http_status)
 
 
@@ -163,7 +163,7 @@ def problem(error: LoupeError) -> dict[str, object]:
 
 
 def problem_response(error: LoupeError) -> Response:
-    """The response that tells an error."""
+    """The response for an error."""
     headers: dict[str, str] = {}
     status = http_status(error)
     if status == 401:
@@ -175,7 +175,7 @@ def problem_response(error: LoupeError) -> Response:
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = error.facts["allowed"]
     if isinstance(error, BodyTooLarge | BodyTooLate):
-        # The rest of the body is not read, so the connection cannot carry another request.
+        # The rest of the body is not read, so the connection cannot be used again.
         headers["Connection"] = "close"
     return Response(
         json.dumps(problem(error), ensure_ascii=False, separators=(",", ":")),

@@ -15,7 +15,7 @@ from services.kit.auth import Role
 
 
 class Form(enum.Enum):
-    """What the answer is made of."""
+    """The form of a response."""
 
     # One JSON object.
     JSON = "json"
@@ -94,7 +94,7 @@ class Router:
         self._routes = tuple(routes)
 
     def find(self, http_method: str, raw_path: str) -> tuple[Route, Mapping[str, str]]:
-        """The route and what its path binds; UnknownRoute or MethodNotAllowed where there is none."""
+        """The route and the fields that its path binds; UnknownRoute or MethodNotAllowed if there is none."""
         allowed: set[str] = set()
         try:
             for route in self._routes:
@@ -116,7 +116,7 @@ class Router:
 
 
 def _answered(route: Route) -> frozenset[str]:
-    # A stream has no end that HEAD could tell of.
+    # HEAD cannot describe a stream.
     return frozenset(
         {"GET", "HEAD"} if (route.http_method, route.form) == ("GET", Form.JSON) else {route.http_method}
     )

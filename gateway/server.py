@@ -1,7 +1,7 @@
-"""The HTTP server of a process: binds, serves, and stops without cutting anybody off in the middle.
+"""The HTTP server of a process: binds, serves, and stops without cutting responses off.
 
-A request has so long to arrive, head and body, however it dribbles; what is no HTTP is told so in the one
-shape of problems. Nobody else waits meanwhile: a connection that holds a socket holds nothing more.
+The head and the body of a request have a deadline, however slowly they arrive (slowloris). Bytes that are not
+HTTP are answered with problem details too. Slow connections occupy a socket each and nothing more.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ from gateway.settings import HttpSettings
 
 _log = logging.getLogger(__name__)
 
-# How long the kernel keeps bytes for a peer that does not take them. It ends the connection of a reader that
-# was dropped but keeps its socket open, which no write of ours would.
+# How long the kernel keeps unacknowledged bytes (TCP_USER_TIMEOUT). It ends the connection of a reader that
+# was dropped and keeps its socket open, which our writes would not.
 _UNREAD_S = 60
 _SEND_BUFFER_BYTES = 256 * 1024
 _KEEPALIVE_S = 75
@@ -82,7 +82,7 @@ class HttpServer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        # Streams never end by themselves; uvicorn would wait its whole grace for them.
+        # Streams do not end by themselves: uvicorn would wait the whole grace period for them.
         self._streams.drain()
         self._server.should_exit = True
         if self._serving is not None:
@@ -90,7 +90,7 @@ class HttpServer:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, with signals left to the process and a way to know that it serves."""
+    """uvicorn's server without signal handlers, which the process has, and with an event for readiness."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -110,7 +110,7 @@ def _protocol(head_deadline_s: float) -> type[H11Protocol]:
 
 
 class _Protocol(H11Protocol):
-    """uvicorn's, with an end to heads that never end and to bodies that nobody reads."""
+    """uvicorn's protocol with a deadline for heads, and for bodies that are not read."""
 
     head_deadline_s = 0.0
     _arriving: asyncio.TimerHandle | None = None
@@ -132,7 +132,7 @@ class _Protocol(H11Protocol):
         self._watch()
 
     def send_400_response(self, msg: str) -> None:
-        """Tell what was wrong with it, unless an answer is already on its way."""
+        """Answer with problem details, unless another answer has begun."""
         self._stop_watching()
         if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
             self.transport.close()
@@ -163,12 +163,12 @@ class _Protocol(H11Protocol):
         self.transport.close()
 
     def _watch(self, *, idle: bool = False) -> None:
-        """Let the clock run while something is still to arrive that nobody else waits for."""
+        """Run the timer while a head or an unread body is still to arrive."""
         if self.transport.is_closing():
             self._stop_watching()
             return
         head = self.conn.their_state is h11.IDLE and (idle or bool(self.conn.trailing_data[0]))
-        # The answer went out without it: what still comes is thrown away, but not for ever.
+        # The answer was sent without reading the body: the rest is discarded until the deadline.
         unread_body = self.conn.their_state is h11.SEND_BODY and self.conn.our_state in {
             h11.DONE,
             h11.MUST_CLOSE,

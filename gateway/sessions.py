@@ -1,8 +1,8 @@
-"""The session of a browser (A1): a token in a cookie that no script can read, and what keeps others out.
+"""The session of a browser (A1): a token in a cookie that scripts cannot read, and the defence against CSRF.
 
-A cookie goes with every request to us, whoever made it; so a request that changes something under a cookie
-must carry a header that only a page of ours can set, and must not come from another origin.
-`SameSite=Strict` alone would do in present browsers; the header does in all.
+Browsers send the cookie with every request to us, also from pages of other sites. So a request that changes
+something under a cookie must have a header that only our own pages can set, and must not have another origin.
+`SameSite=Strict` is enough in present browsers; the header is enough in all.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ CLIENT_HEADER = "x-loupe-client"
 
 
 class ForgedRequest(PermissionDenied):
-    """A request that another site may have made in the name of whoever is logged in."""
+    """A request that another site may have made in the name of the user who is logged in (CSRF)."""
 
     reason = "CROSS_SITE_REQUEST"
 
@@ -25,8 +25,8 @@ class ForgedRequest(PermissionDenied):
 def session_of(headers: Mapping[str, str]) -> str | None:
     """The token in the request's cookie.
 
-    Taken apart by hand: other applications of the same host set cookies that are not by the book, and a
-    parser that gives up at one of them would lock everybody out. The size of all is that of the head.
+    Parsed by hand: other applications on the same host may set malformed cookies, and a parser that fails on
+    one would lock all users out. The limit of the head limits their size.
     """
     for part in headers.get("cookie", "").split(";"):
         name, _, value = part.partition("=")

@@ -48,7 +48,7 @@ class HttpSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The gateway's settings, from the environment."""
+    """The settings of the gateway."""
 
     listen: str = setting("LOUPE_LISTEN", default="127.0.0.1:8080", doc="host:port to serve HTTP at.")
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry.")

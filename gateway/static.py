@@ -39,7 +39,7 @@ class _File:
 
 
 class Console:
-    """The built console, or a page that says how to build it."""
+    """The built console, or a page with the instructions to build it."""
 
     def __init__(self, folder: Path = DIST, picture_origin: str = "") -> None:
         self._folder = folder

@@ -21,7 +21,7 @@ _ENCODED_SLASH = re.compile(r"%2F", re.IGNORECASE)
 
 
 class TemplateError(ValueError):
-    """A contract holds a path template that is not one; raised at start, never to a caller."""
+    """A contract has an invalid path template; raised at start."""
 
 
 class UndecodablePathError(ValueError):

@@ -64,7 +64,7 @@ def _collect(
         read(operation, source, message)
     except InvalidArgument as error:
         if error.reason != InvalidArgument.reason or not error.violations:
-            # A document that is no JSON has its own reason, line and column; nothing else is worth telling.
+            # For a document that is not JSON only that error is reported, with line and column.
             raise
         found.extend(error.violations)
 
@@ -241,7 +241,7 @@ def _read_headers(message: Any, headers: Mapping[str, str]) -> Iterator[Violatio
     if wanted and wanted != "*":
         tag = _ENTITY_TAG.fullmatch(wanted)
         if ETAG not in fields:
-            # Ignoring it would act on what the caller has not seen.
+            # Ignoring the header would change a state that the caller has not seen.
             yield Violation(
                 "If-Match",
                 "PRECONDITION_UNSUPPORTED",
@@ -259,5 +259,5 @@ def _read_headers(message: Any, headers: Mapping[str, str]) -> Iterator[Violatio
             message.etag = tag.group(1)
     last_event_id = headers.get(LAST_EVENT_ID, "")
     if last_event_id and CURSOR in fields:
-        # The header wins over the query: a reader that reconnects repeats its first URL with a newer place.
+        # The header overrides the query: a reader that reconnects repeats its first URL with a newer cursor.
         message.cursor = last_event_id

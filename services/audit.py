@@ -1,7 +1,6 @@
-"""Who did what, from where, with what result (A3): what the audit log holds, and how every server fills it.
+"""The audit log (A3): which calls are in it, and how the servers write it.
 
-The registry keeps the log. Its own calls it writes down itself; the other servers tell it of theirs before
-their answer goes out.
+The registry stores the log. It records its own calls; the other servers send it theirs before they answer.
 """
 
 import grpc
@@ -16,15 +15,15 @@ from services.kit.grpc_server import ServedCall
 SERVICE_NAME = "services/loupe"
 
 _REFUSED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
-_TELLS_MORE = ("alias", "restore")
-# Which bytes were handed out: a version has a package for each format, and an alias moves.
-_HANDED_OUT = ("file_name", "sha256")
+_REQUEST_FACTS = ("alias", "restore")
+# Which file was handed out: a version has a package for each format, and an alias may move.
+_ANSWER_FACTS = ("file_name", "sha256")
 
 
 def belongs_in_the_log(call: ServedCall) -> bool:
     """Whether the contract of the RPC says so, or the call was refused."""
     if call.code in _REFUSED:
-        # Whom one service asks about for another is written down by the one that was called.
+        # When a service verifies the token of a refused caller, the server that was called records it.
         return call.principal is None or call.principal.role is not Role.SERVICE
     return call.audited
 
@@ -35,46 +34,47 @@ def principal_name(principal: Principal) -> str:
 
 
 def principal_of(call: ServedCall) -> str:
-    """Who called; empty if nobody knows."""
+    """The name of the caller; empty if unknown."""
     if call.principal is not None:
         return principal_name(call.principal)
-    # Of a log-in: whoever came in. Who only tried is the call's resource.
-    who: str = call.answer.principal.name if call.answer is not None else ""
-    return who
+    # For a log-in: who logged in. The user of a failed log-in is the call's resource.
+    user: str = call.answer.principal.name if call.answer is not None else ""
+    return user
 
 
 def resource_of(call: ServedCall) -> str:
-    """What a call was about: the thing it made, else the thing it named, else where; and what of it.
+    """The resource of a call, with the facts that identify the change.
 
-    Of an alias's move the version alone would not tell which alias, and `restore` is the reverse of archive.
-    Of a token that was ended, whose it was and why it is refused: it may be in a thief's hands.
+    The resource is what the call created, else what it named, else the parent. The facts: which alias was
+    moved, whether a version was restored, which file was handed out, and for a refused token its id and the
+    reason, since it may be stolen.
     """
     request, answer, facts = call.request, call.answer, call.facts
-    made: str = getattr(answer, "name", "")
+    created: str = getattr(answer, "name", "")
     named: str = getattr(request, "name", "") or getattr(request, "parent", "")
-    # A stream of requests has no fields of its own.
+    # A stream of requests has no fields.
     fields = request.DESCRIPTOR.fields if hasattr(request, "DESCRIPTOR") else ()
-    asked = [getattr(request, field.name) for field in fields if field.name.endswith("_id")]
-    about = made or "/".join(part for part in (named, *asked) if part)
+    ids = [getattr(request, field.name) for field in fields if field.name.endswith("_id")]
+    resource = created or "/".join(part for part in (named, *ids) if part)
     more = [
         f"{name}={value}"
-        for message, names in ((request, _TELLS_MORE), (answer, _HANDED_OUT))
+        for message, names in ((request, _REQUEST_FACTS), (answer, _ANSWER_FACTS))
         for name in names
         if (value := getattr(message, name, None))
     ]
     if call.principal is None and "token" in facts:
         more += [f"token={facts['token']}", f"reason={facts['reason']}"]
-    return " ".join(part for part in (about, *more) if part)[:300].replace("\0", "�")
+    return " ".join(part for part in (resource, *more) if part)[:300].replace("\0", "�")
 
 
 class RegistryAuditor:
-    """Observes a server that is not the registry; what services do for each other stays out of the log."""
+    """Observes a server other than the registry; calls between services are not recorded."""
 
     def __init__(self, registry: grpc.aio.Channel) -> None:
         self._stub = IdentityServiceStub(registry)
 
     async def __call__(self, call: ServedCall) -> None:
-        """Have the call written down if it belongs there."""
+        """Record the call if it belongs in the log."""
         by_service = call.principal is not None and call.principal.role is Role.SERVICE
         if by_service or not belongs_in_the_log(call):
             return

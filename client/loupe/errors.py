@@ -40,7 +40,7 @@ Severity = Literal["error", "warning"]
 class Violation:
     """One fault of a request: where it is, why in a word, and a sentence in English and Chinese.
 
-    `field` is a path as in `model_params.code_list[5]`. A warning does not refuse the request by itself.
+    `field` is a path as in `model_params.code_list[5]`. Warnings alone do not refuse a request.
     """
 
     field: str
@@ -85,7 +85,7 @@ class LoupeError(Exception):
 
 
 class InvalidArgument(LoupeError):
-    """The request is wrong whatever the state of the system. It carries all its faults."""
+    """The request is wrong whatever the state of the system. All its faults are reported together."""
 
     reason = "INVALID_ARGUMENT"
     status = "INVALID_ARGUMENT"
@@ -104,7 +104,7 @@ class InvalidArgument(LoupeError):
 
     @classmethod
     def of(cls, *violations: Violation) -> Self:
-        """The error that tells these faults, with a message made of the errors among them."""
+        """The error with these violations; its message names the errors among them."""
         sentences = [f"{v.field}: {v.message}" for v in violations if v.severity == "error"] or [
             "invalid request"
         ]
@@ -141,7 +141,7 @@ class FailedPrecondition(LoupeError):
 
 
 class Aborted(LoupeError):
-    """The resource was changed by another call, or the lease was lost: read again, then retry."""
+    """Another caller changed the resource in the meantime, or the lease was lost: read again, then retry."""
 
     reason = "ABORTED"
     status = "ABORTED"

@@ -1,4 +1,4 @@
-"""Settings of a process: one frozen dataclass, read once from the environment, all faults reported together.
+"""Settings of a process: one frozen dataclass, read once from the environment; reports all faults.
 
 ::
 
@@ -11,7 +11,7 @@
     settings = load(Settings, os.environ)
 
 Types: str, int, float, bool, Path, an Enum of strings, `tuple[T, ...]` (comma separated), and `T | None`
-(absent or empty is None). A `__post_init__` that raises ValueError adds its sentence to the faults.
+(absent or empty is None). The message of a ValueError from `__post_init__` is added to the faults.
 """
 
 import dataclasses
@@ -50,7 +50,7 @@ class SettingDoc:
 
 
 class SettingsError(Exception):
-    """The environment does not make a valid set of settings; `faults` names every reason at once."""
+    """The environment does not hold valid settings; `faults` names every reason."""
 
     def __init__(self, faults: tuple[str, ...]) -> None:
         super().__init__("the settings are not usable:\n" + "\n".join(f"  - {fault}" for fault in faults))

@@ -1,4 +1,4 @@
-"""What a server says of itself: `loupe.server.v1`, served by each."""
+"""Name, version and schema revision of a server: `loupe.server.v1`, which every server serves."""
 
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -22,7 +22,7 @@ VERSION = version_of("loupe")
 
 
 class ServerServicer(server_service_pb2_grpc.ServerServiceServicer):
-    """Answers for one server."""
+    """Describes this server."""
 
     def __init__(self, server: server_pb2.Server) -> None:
         self._server = server

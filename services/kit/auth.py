@@ -31,13 +31,13 @@ class Role(enum.IntEnum):
     RELEASER = access_pb2.ROLE_RELEASER
     ADMIN = access_pb2.ROLE_ADMIN
     SERVICE = access_pb2.ROLE_SERVICE
-    # Of RPCs without a caller; higher than every caller's, so that asking for it by mistake admits nobody.
+    # For RPCs without authentication. It is higher than every caller's role, so that requiring it by mistake
+    # admits no caller.
     ANYONE = access_pb2.ROLE_ANYONE
 
     def admits(self, caller: "Role") -> bool:
-        """Whether a caller of that role may do what asks for this one; SERVICE passes everywhere."""
-        # The numbers are ordered so that this one comparison is the whole rule, SERVICE being the highest
-        # that a caller can have.
+        """Whether a caller of that role may call an RPC that requires this one; SERVICE may call all."""
+        # The numbers are ordered, and SERVICE is the highest of a caller: one comparison is enough.
         return caller >= self
 
 
@@ -54,7 +54,7 @@ class TokenVerifier(Protocol):
     """Turns a bearer token into its principal."""
 
     async def verify(self, token: str) -> Principal:
-        """The principal; Unauthenticated for a token that is not valid, Unavailable if nobody can tell."""
+        """The principal; Unauthenticated if the token is not valid, Unavailable if it cannot be verified."""
         ...
 
 
@@ -108,16 +108,16 @@ def token_of(metadata: Iterable[tuple[str, str | bytes]]) -> str:
 
 
 class ServiceTokenVerifier:
-    """Knows the token that the services of one installation share; leaves every other token to `fallback`."""
+    """Verifies the token that the services of one installation share; `fallback` verifies all others."""
 
     def __init__(self, service_token: str, fallback: TokenVerifier) -> None:
         if not service_token:
-            raise ValueError("the service token is empty; it would admit anybody")
+            raise ValueError("the service token is empty; it would admit every caller")
         self._service_token = service_token.encode()
         self._fallback = fallback
 
     async def verify(self, token: str) -> Principal:
-        """The service principal, or what the fallback says."""
+        """The service principal, or the fallback's result."""
         if hmac.compare_digest(token.encode(), self._service_token):
             return Principal(name="service", role=Role.SERVICE, token_id="service")  # noqa: S106 -- an id, no secret
         return await self._fallback.verify(token)
@@ -132,10 +132,10 @@ class RefusingVerifier:
 
 
 class CachingVerifier:
-    """Remembers a token's principal for `ttl_s`, so that a revoked one is refused at most that much later.
+    """Caches the principal of a token for `ttl_s`, so that a revoked one is refused after at most that time.
 
-    Refusals are not remembered: a token made a moment ago must work. Concurrent calls with one token ask
-    once.
+    Refusals are not cached: a token that was just made must work. Concurrent calls with the same token cause
+    one verification.
     """
 
     def __init__(
@@ -149,12 +149,12 @@ class CachingVerifier:
         self._ttl_s = ttl_s
         self._monotonic_s = monotonic_s
         self._max_entries = max_entries
-        # Keyed by digest: a memory dump of the server holds nobody's token for longer than its call.
+        # The keys are digests, so that a memory dump holds no token for longer than its call.
         self._known: dict[bytes, tuple[float, Principal]] = {}
         self._asking: dict[bytes, asyncio.Task[Principal]] = {}
 
     async def verify(self, token: str) -> Principal:
-        """The principal, from memory if it was verified less than `ttl_s` ago."""
+        """The principal, from the cache if it was verified less than `ttl_s` ago."""
         key = hashlib.sha256(token.encode()).digest()
         known = self._known.get(key)
         if known is not None and self._monotonic_s() < known[0]:
@@ -164,7 +164,7 @@ class CachingVerifier:
             asking = asyncio.create_task(self._ask(key, token))
             self._asking[key] = asking
             asking.add_done_callback(lambda _: self._asking.pop(key, None))
-        # Shielded: the caller that asked first may hang up while others wait for the same answer.
+        # Shielded: the first caller may cancel its call while others wait for the same verification.
         return await asyncio.shield(asking)
 
     async def _ask(self, key: bytes, token: str) -> Principal:

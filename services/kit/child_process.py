@@ -1,7 +1,7 @@
-"""Child processes that take orders and tell events as JSON lines, and never outlive their parent.
+"""Child processes that receive orders and send events as JSON lines, and die with their parent.
 
 Orders go to the child's stdin; events come back on a pipe of their own, whose descriptor is in
-LOUPE_EVENT_FD; stdout and stderr stay free for whatever libraries print, and are captured line by line. The
+LOUPE_EVENT_FD; stdout and stderr are left to libraries and captured line by line. The
 parent's side is `ChildProcess`, the child's is `ParentLink`.
 """
 
@@ -52,7 +52,7 @@ class DieWithParent:
 
 
 class ChildProcess:
-    """A running child: its own process group, dead with its parent."""
+    """A running child in its own process group; it dies with its parent."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class ChildProcess:
         return self._process.returncode
 
     async def send(self, order: Mapping[str, Any]) -> None:
-        """Give an order; FailedPrecondition if the child is gone."""
+        """Send an order; FailedPrecondition if the child has ended."""
         if self._process.stdin is None:  # pragma: no cover -- spawn always pipes it
             raise Internal("the child has no stdin")
         try:
@@ -131,7 +131,7 @@ class ChildProcess:
             ) from error
 
     async def events(self) -> AsyncIterator[Event]:
-        """What the child tells, until it is gone and all was read; Internal if it told no JSON object."""
+        """The events of the child until its pipe ends; Internal if a line is not a JSON object."""
         while line := await self._events.readline():
             if not line.endswith(b"\n"):
                 return  # killed in the middle of a line
@@ -141,14 +141,14 @@ class ChildProcess:
             yield event
 
     async def wait(self) -> int:
-        """The exit code, when the process is gone and its output was captured."""
+        """The exit code, when the process has ended and its output was captured."""
         return await asyncio.shield(self._reaper)
 
     async def terminate(self, grace_s: float) -> int:
         """SIGTERM to the child, SIGKILL to its whole group after `grace_s`; returns the exit code."""
-        # Only the child is asked: a helper of its own that died first would spoil its orderly end. Not by
+        # Only the child gets SIGTERM: if its helpers died first, it could not end in order. Not by
         # Process.terminate, which polls first: its poll and asyncio's waiting thread would race for the exit
-        # code, and whoever comes second reports 255.
+        # code, and the second one reports 255.
         if self.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGTERM)
@@ -171,7 +171,7 @@ class ChildProcess:
         try:
             returncode = await self._process.wait()
         finally:
-            # Whatever it started goes with it, and with that the last holder of the pipes.
+            # Kills what the child started too, which closes the pipes.
             self._kill_group()
         await asyncio.gather(*self._output, return_exceptions=True)
         return returncode
@@ -193,8 +193,7 @@ class ParentLink:
 
     def __init__(self, event_fd: int) -> None:
         self._event_fd = event_fd
-        # Reentrant, and owned by its thread from the instant it is taken until the instant it is released: a
-        # signal handler enters where its own thread is already.
+        # Reentrant: a signal handler runs in a thread that may hold the lock already.
         self._lock = threading.RLock()
         self._lines: deque[bytes] = deque()
         self._writing = False
@@ -212,13 +211,13 @@ class ParentLink:
         return cls(int(text))
 
     def emit(self, event: Mapping[str, Any]) -> None:
-        """Tell one event; blocks while the parent is behind. BrokenPipeError if it is gone.
+        """Send one event; blocks while the pipe is full. BrokenPipeError if the parent has ended.
 
         In a signal handler that interrupts an emit, the interrupted emit writes the line after its own.
         """
         self._lines.append(_line(event))
         with self._lock:
-            # Look at the lines again after `_writing` is cleared: a handler may have left one until then.
+            # Test the lines again after `_writing` is cleared: a signal handler may have added one.
             while self._lines and not self._writing:
                 self._writing = True
                 try:
@@ -239,7 +238,7 @@ class ParentLink:
 
 
 def _line(value: Mapping[str, Any]) -> bytes:
-    # NaN is no JSON: a number that is none must be told as null by whoever has one.
+    # NaN is not JSON: the caller sends null instead.
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
@@ -254,14 +253,14 @@ async def _capture(name: OutputStream, reader: asyncio.StreamReader | None, on_o
             lines.append(pending)
             pending = b""
         for line in lines:
-            _tell(on_output, name, line)
+            _deliver(on_output, name, line)
     if pending:
-        _tell(on_output, name, pending)
+        _deliver(on_output, name, pending)
 
 
-def _tell(on_output: OnOutput, name: OutputStream, line: bytes) -> None:
+def _deliver(on_output: OnOutput, name: OutputStream, line: bytes) -> None:
     try:
         on_output(name, line.decode("utf-8", "replace"))
     except Exception:  # noqa: BLE001 -- see below
-        # A pipe that nobody reads stops the child: whatever is wrong with the listener, go on reading.
-        _log.exception("a line of the child's output was not taken")
+        # A full pipe would block the child, so go on reading whatever the listener raises.
+        _log.exception("a line of the child's output could not be handled")

@@ -5,7 +5,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time."""
+    """A source of the current time."""
 
     def now(self) -> datetime:
         """The time, in UTC."""
@@ -13,7 +13,7 @@ class Clock(Protocol):
 
 
 def timestamp(at: datetime) -> str:
-    """RFC 3339 in UTC, to the millisecond: how a line of a log begins."""
+    """RFC 3339 in UTC with milliseconds, as log lines begin."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

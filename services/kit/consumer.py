@@ -1,9 +1,9 @@
 """Durable consumers of JetStream.
 
-A consumer handles each message in one transaction of its own: inbox, then handler, then commit, then ack. A
-transient failure is delivered again after a growing delay; one that can never succeed is buried in
-`dead_letter` and terminated. Messages of one consumer are handled one after another; a delayed one is
-overtaken, so handlers compare revisions rather than trust order.
+A consumer handles each message in one transaction: inbox, handler, commit, then ack. After a transient
+failure the message is delivered again with a growing delay; one that can never succeed is stored in
+`dead_letter` and terminated. A consumer handles one message after another. Later messages overtake a delayed
+one, so handlers compare revisions instead of relying on the order.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ Handler = Callable[[AsyncSession, Message], Awaitable[None]]
 
 
 class Consumer:
-    """Handles the messages of a durable consumer, each once, each in its own transaction."""
+    """Handles the messages of a durable consumer, each once in its own transaction."""
 
     _HEARTBEAT_S = 1.0
     _EXPIRES_S = 20.0
@@ -70,7 +70,7 @@ class Consumer:
         self._backoff = backoff
 
     async def run(self) -> None:
-        """Consume for ever; give it to `background`. PostgreSQL or NATS being away only makes it wait."""
+        """Consume until cancelled; for `background`. It waits while PostgreSQL or NATS is unavailable."""
         failures = 0
         forget_at_s = 0.0
         while True:
@@ -111,9 +111,9 @@ class Consumer:
             )
 
     async def _consume(self, *, until_s: float) -> None:
-        # nats-py's `fetch(n)` holds the first message back until n are there or time is up. So this speaks
-        # the pull protocol itself: ask for n, take each as it comes, ask again when the server says that
-        # the request is over.
+        # nats-py's `fetch(n)` returns nothing until n messages have arrived or the time is up. So we use the
+        # pull protocol directly: request n, take each as it arrives, request again when the server ends the
+        # request.
         client = self._messaging.client
         loop = asyncio.get_running_loop()
         reply = client.new_inbox()
@@ -142,7 +142,7 @@ class Consumer:
             try:
                 delivered = await subscription.next_msg(timeout=self._HEARTBEAT_S * 2.5)
             except nats.errors.TimeoutError:
-                # No heartbeat: the request was lost with a server or a connection.
+                # Without a heartbeat the request was lost with the server or the connection.
                 if not self._messaging.connected:
                     raise Unavailable("NATS is away", reason="MESSAGING_UNAVAILABLE") from None
                 return

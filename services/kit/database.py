@@ -4,8 +4,7 @@ A service uses one schema, named after it; `search_path` puts every statement th
 schema of their own.
 
 Failures of the connection leave `sessions.begin()` as Unavailable, lost races (serialisation, deadlock) as
-Aborted; so a handler answers UNAVAILABLE and a consumer retries, without knowing what asyncpg raises when a
-server is killed.
+Aborted. So a handler answers UNAVAILABLE and a consumer retries, whatever asyncpg raised.
 """
 
 import asyncio
@@ -35,7 +34,7 @@ CONNECT_TIMEOUT_S = 5.0
 _TRUSTED_IDLE_S = 1.0
 _ENVIRONMENT = Path(__file__).with_name("migrations")
 
-# `alembic.op` belongs to the process: two migrations at once would write into each other's schema.
+# `alembic.op` is global: two migrations at once would write into each other's schema.
 _migrating = asyncio.Lock()
 
 # connection exceptions; too many connections; admin shutdown, crash shutdown, cannot connect now, idle
@@ -78,7 +77,7 @@ def _away(error: BaseException) -> Unavailable:
 class DatabaseSessions:
     """Transactions: commit at the end of the block, rollback on an exception.
 
-    All ways in: Unavailable when the database went away, Aborted when it lost a race.
+    All methods raise Unavailable when the connection failed, Aborted when the transaction lost a race.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -88,20 +87,20 @@ class DatabaseSessions:
 
     @contextlib.asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncSession]:
-        """One transaction of as many statements as are wanted."""
+        """One transaction of any number of statements."""
         with _translating():
             async with self._factory.begin() as session:
                 yield session
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """Statements that only read, each by itself: two round trips less than a transaction."""
+        """Reading statements without a transaction, which saves two round trips."""
         with _translating():
             async with self._reading() as session:
                 yield session
 
     async def one(self, statement: sa.Executable, values: Mapping[str, object]) -> sa.Row[Any] | None:
-        """The row, if there is one, of a statement that is a transaction by itself: one round trip."""
+        """The row of a single statement that is its own transaction (one round trip), or None."""
         with _translating():
             async with self._autocommit.connect() as connection:
                 return (await connection.execute(statement, values)).one_or_none()
@@ -134,7 +133,7 @@ class Database:
             # The compiler costs more than our short statements.
             "jit": "off",
             "statement_timeout": str(int(statement_timeout_s * 1000)),
-            # A process that hangs inside a transaction must not hold its locks for ever.
+            # Limits how long a process that hangs inside a transaction holds its locks.
             "idle_in_transaction_session_timeout": "60000",
         }
         self.engine = create_async_engine(
@@ -145,7 +144,7 @@ class Database:
             connect_args={
                 "server_settings": self._settings,
                 "timeout": CONNECT_TIMEOUT_S,
-                # The server ends what takes too long; this ends what waits for a server that vanished.
+                # The server limits slow statements; this limits waiting for a server that disappeared.
                 "command_timeout": statement_timeout_s + 5,
             },
         )
@@ -158,8 +157,7 @@ class Database:
         `directory` is `services/<name>/migrations`; a revision is a module with `revision`, `down_revision`
         and `upgrade()`. Replicas that start together wait for each other.
         """
-        # Its own engine without statement timeout; and not the pool's, whose first connection must already
-        # see the schema.
+        # A separate engine without statement timeout: the pool's first connection must find the schema.
         engine = create_async_engine(
             self.url,
             poolclass=NullPool,
@@ -195,10 +193,10 @@ class Database:
 
 
 def _ping_what_was_idle(engine: AsyncEngine) -> None:
-    """Look whether a connection is alive before it is used, unless it was a moment ago.
+    """Test a connection before its use, unless it was used within the last second.
 
-    `pool_pre_ping` does so every time, which costs three round trips a transaction with asyncpg: a third of
-    what a short one takes. A server that dies within the moment is Unavailable, as in mid-transaction.
+    `pool_pre_ping` tests it every time, which costs three round trips a transaction with asyncpg: a third of
+    a short transaction. A connection that breaks within that second is Unavailable, as in mid-transaction.
     """
 
     @sa.event.listens_for(engine.sync_engine, "checkin")
@@ -212,7 +210,7 @@ def _ping_what_was_idle(engine: AsyncEngine) -> None:
             return
         try:
             engine.dialect.do_ping(connection)
-        except Exception as error:  # whatever it is, the connection is not usable; the pool makes another
+        except Exception as error:  # after any error the pool replaces the connection
             raise sa.exc.InvalidatePoolError from error
 
 

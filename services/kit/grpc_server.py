@@ -1,4 +1,4 @@
-"""A gRPC server that admits nobody unknown, and maps, times, logs and traces every call once.
+"""A gRPC server that authenticates every call, and maps its errors, times, logs and traces it once.
 
 The order around a handler: trace → authenticate → role → handler → errors to status → log. Handlers are
 coroutines (unary answers) or asynchronous generators (streamed answers); they raise LoupeErrors and never
@@ -36,7 +36,7 @@ Invoke = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service of a server: who answers, the generated function that adds it, and the contract."""
+    """One service of a server: its servicer, the generated function that adds it, and its contract."""
 
     servicer: object
     add_to_server: Callable[[Any, Any], None]
@@ -45,28 +45,28 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedCall:
-    """What an observer learns of a call: who asked what of which RPC from where, and how it ended."""
+    """A finished call, for an observer: RPC, caller, address, request and result."""
 
     method: str
     """`package.Service/Method`."""
     audited: bool
     """Whether its contract says that every call is in the audit log (A3)."""
     principal: Principal | None
-    """None if the caller was not recognised."""
+    """None if the caller was not authenticated."""
     code: str
     """Name of the status code."""
     peer: str
-    """Address of the caller as the server saw it; ` for ` whom a gateway says it calls, after it."""
+    """The address of the caller, then ` for ` and the address that a gateway forwards for."""
     request: Any
-    """The message; of a streamed request the iterator."""
+    """The message; for a streamed request the iterator."""
     answer: Any
     """The message; None if the call failed or its answer was streamed."""
     facts: Mapping[str, str]
-    """What the failure told of itself; empty if there was none."""
+    """The facts of the error; empty if the call succeeded."""
 
 
 Observer = Callable[[ServedCall], Awaitable[None]]
-"""Told of every call but the public ones, before its answer goes out; what it raises is only logged."""
+"""Called for every call but the public ones, before the answer is sent; its exceptions are only logged."""
 
 
 class GrpcServer:
@@ -101,8 +101,7 @@ class GrpcServer:
 
     async def start(self) -> None:
         """Bind and serve; health turns SERVING. RuntimeError if the address is taken."""
-        # Made here and not in the constructor: a grpc.aio server belongs to the loop that runs when it is
-        # made.
+        # Not in the constructor: a grpc.aio server belongs to the loop that runs when it is created.
         server = grpc.aio.server(interceptors=[self._calls], options=server_options())
         for service in self._services:
             service.add_to_server(service.servicer, server)
@@ -150,8 +149,8 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
         self._draining = False
 
     def drain(self) -> None:
-        # A watch never ends by itself: it would hold the whole grace and then look like the client's own
-        # cancellation.
+        # A watch does not end by itself: it would take the whole grace period and then look as if the client
+        # had cancelled it.
         self._draining = True
         for task in self._streaming:
             task.cancel()
@@ -240,7 +239,7 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
             except asyncio.CancelledError:
                 if not self._draining:
                     call.code = grpc.StatusCode.CANCELLED.name
-                    # The caller hung up; what the handler had done by then is done.
+                    # The caller cancelled the call; what the handler has done so far stays done.
                     await asyncio.shield(self._observe(call, request, None, peer))
                     raise
                 failure = _going_away()
@@ -274,7 +273,7 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
         )
         try:
             await self._observer(served)
-        except Exception:  # noqa: BLE001 -- the boundary: who watches must not break what is watched
+        except Exception:  # noqa: BLE001 -- the boundary: an observer must not break the call
             _log.exception(
                 "a call could not be observed",
                 extra={
@@ -287,10 +286,10 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
 
 
 class _CallRecord:
-    """What the log and the span say about one call.
+    """What the log and the span record of one call.
 
-    `routine` is a call that only processes of the installation make, such as a report on a job. There are
-    several a second for each training: the log has those that fail.
+    `routine` calls are those that only processes of the installation make, such as reports on a job. Each
+    training makes several a second, so that only the failed ones are logged.
     """
 
     def __init__(self, method: str, span: trace.Span, *, routine: bool) -> None:
@@ -304,7 +303,7 @@ class _CallRecord:
         self.facts: Mapping[str, str] = {}
 
     def incident(self, error: Exception) -> Internal:
-        """The error that goes out for a bug: an id to look up, and nothing of what was inside."""
+        """The error that is sent for a bug: an id to look up in the log, and no internals."""
         incident = secrets.token_hex(6)
         self._extra["exc_info"] = error
         return Internal(f"internal error; tell the operator incident {incident}", incident=incident)
@@ -335,7 +334,7 @@ class _CallRecord:
 
 
 def _peer(seen: str, metadata: list[tuple[str, str | bytes]]) -> str:
-    # What is seen comes first: anybody can claim the rest.
+    # The address that the server sees comes first: a client can send any value in the header.
     claimed = [value for name, value in metadata if name == _FORWARDED_FOR and isinstance(value, str)]
     return f"{seen} for {claimed[0][:100]}" if claimed else seen
 

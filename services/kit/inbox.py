@@ -1,4 +1,4 @@
-"""The inbox: which messages a consumer has handled, remembered in the transaction that handled them.
+"""The inbox: which messages a consumer has handled, recorded in the transaction that handled them.
 
 A consuming service's first migration calls `create_tables(op)`.
 """
@@ -84,7 +84,7 @@ async def already_handled(session: AsyncSession, consumer: str, message_id: str)
 
 
 async def forget(session: AsyncSession, consumer: str, older_than: timedelta) -> int:
-    """Drop what was handled so long ago that it cannot be delivered again; returns how many rows went."""
+    """Delete the records that are older than any redelivery; returns how many."""
     result = await session.execute(
         sa.delete(_inbox)
         .where(_inbox.c.consumer == consumer, _inbox.c.handled_at < sa.func.now() - older_than)
@@ -104,7 +104,7 @@ async def bury(  # noqa: PLR0913 -- the columns of the row, all named by the cal
     reason: str,
     detail: str,
 ) -> None:
-    """Keep a message that can never be handled, with the reason, for a person to look at."""
+    """Store a message that can never be handled, with the reason, for an operator."""
     await session.execute(
         insert(_dead_letter)
         .values(

@@ -1,4 +1,4 @@
-"""The life of a process: start in order, run until told to stop, stop in reverse.
+"""The life of a service process: start in order, run until stopped, stop in reverse order.
 
 ::
 
@@ -38,9 +38,9 @@ T = TypeVar("T")
 
 
 class Process:
-    """What a process is made of: resources, background loops, and the wish to stop."""
+    """A service process: its resources, its background loops, and whether it shall stop."""
 
-    # A loop that ran so long was healthy; what fails then is a new failure.
+    # After a run of this length the count of failures starts again.
     _HEALTHY_S = 60.0
     _MAX_FAILURES = 5
 
@@ -66,8 +66,8 @@ class Process:
     ) -> asyncio.Task[None]:
         """Keep `loop` running until the process stops.
 
-        A transient LoupeError restarts it for ever; after five other failures in a row the process crashes,
-        and whoever supervises it starts it afresh. A loop that returns is done.
+        A transient LoupeError restarts it without limit. After five other failures in a row the process ends
+        with exit code 1, and its supervisor restarts it. A loop that returns is not restarted.
         """
         task = asyncio.create_task(self._supervise(name, loop, backoff), name=name)
         self._resources.push_async_callback(tasks.end, task)
@@ -79,11 +79,11 @@ class Process:
 
     @property
     def stopping(self) -> bool:
-        """Whether the process was told to stop."""
+        """Whether the process is stopping."""
         return self._stopping.is_set()
 
     async def stopped(self) -> None:
-        """Return when the process is told to stop."""
+        """Return when the process begins to stop."""
         await self._stopping.wait()
 
     async def _supervise(self, name: str, loop: Callable[[], Awaitable[None]], backoff: Backoff) -> None:
@@ -110,7 +110,7 @@ class Process:
                 return
 
     async def live(self, main: Callable[["Process"], Awaitable[None]]) -> int:
-        """Start with `main`, wait for the wish to stop, close everything; returns the exit code."""
+        """Start with `main`, wait for the stop, close all resources; returns the exit code."""
         starting = asyncio.ensure_future(main(self))
         stopping = asyncio.create_task(self._stopping.wait())
         try:
@@ -129,16 +129,16 @@ class Process:
 
 
 def _settle() -> None:
-    """Spare the collector what lives as long as the process: modules, contracts, statements.
+    """Exclude what lives as long as the process (modules, contracts, statements) from garbage collection.
 
-    To walk all of it takes a tenth of a second, in which no call is answered.
+    A full collection would take a tenth of a second, in which no call is answered.
     """
     gc.collect()
     gc.freeze()
 
 
 def every(pause_s: float, action: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
-    """A loop that does `action`, pauses, and does it again."""
+    """A loop that runs `action`, pauses, and repeats."""
 
     async def loop() -> None:
         while True:
@@ -171,7 +171,7 @@ def run(main: Callable[[Process], Awaitable[None]]) -> NoReturn:
     try:
         code = uvloop.run(live())
     except SettingsError as error:
-        # Read by the person who started it, before anything is configured to log.
+        # For the person who started it; logging is not configured yet.
         print(error, file=sys.stderr)  # noqa: T201
         code = 2
     except Exception:  # noqa: BLE001 -- the boundary of the process

@@ -38,7 +38,7 @@ _OUT_OF_STORAGE = frozenset({10023, 10047})
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A delivered message. `message_id` is the publisher's, or stream and sequence where it gave none."""
+    """A delivered message. `message_id` is the publisher's, or stream and sequence if it set none."""
 
     subject: str
     payload: bytes
@@ -49,7 +49,7 @@ class Message:
     published_at: datetime | None = None
 
     def parse(self, message_type: type[M]) -> M:
-        """The payload as a protobuf message; InvalidArgument if it is none of that type."""
+        """The payload as a protobuf message; InvalidArgument if it is not of that type."""
         try:
             return message_type.FromString(self.payload)
         except DecodeError as error:
@@ -60,7 +60,7 @@ class Message:
 
 
 class Messaging:
-    """One connection to NATS, reconnected for ever."""
+    """One connection to NATS that reconnects by itself."""
 
     def __init__(self, client: Any) -> None:  # noqa: ANN401 -- nats-py has no types
         self._client = client
@@ -76,7 +76,7 @@ class Messaging:
         try:
             async with asyncio.timeout(timeout_s):
                 failures = 0
-                # nats-py pays two seconds for a port that does not listen yet: look before.
+                # nats-py waits two seconds for a port that does not listen yet, so look first.
                 while not any([await _says_info(server) for server in servers]):
                     failures += 1
                     await asyncio.sleep(backoff.delay_s(failures))
@@ -100,7 +100,7 @@ class Messaging:
         return cls(client)
 
     async def close(self) -> None:
-        """Close the connection; what was published before has been sent."""
+        """Send what is buffered and close the connection."""
         with contextlib.suppress(nats.errors.Error, TimeoutError):
             await self._client.flush(timeout=1)
         await self._client.close()
@@ -113,7 +113,7 @@ class Messaging:
 
     @property
     def connected(self) -> bool:
-        """Whether the server is there now."""
+        """Whether the server is connected now."""
         return bool(self._client.is_connected)
 
     @property
@@ -128,8 +128,7 @@ class Messaging:
 
     async def ask_jetstream(self, what: str, request: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The answer of JetStream's API to a request, as JSON; a refusal is nats-py's APIError."""
-        # Not by nats-py's StreamConfig, which drops the settings that it does not know: an update would
-        # then reset them.
+        # nats-py's StreamConfig drops settings that it does not know, and an update would reset them.
         payload = b"" if request is None else json.dumps(request).encode()
         delivered = await self._client.request(f"$JS.API.{what}", payload, timeout=_API_TIMEOUT_S)
         answer: dict[str, Any] = json.loads(delivered.data)
@@ -145,9 +144,9 @@ class Messaging:
         message_id: str,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Return when a stream has stored it (once per `message_id`); Unavailable when it did not say so."""
+        """Return when a stream has stored it (once per `message_id`); Unavailable if it does not say so."""
         if not self.connected:
-            # The client would buffer it and lose the order that the caller keeps.
+            # The client would buffer it and lose the caller's order.
             raise Unavailable("NATS is away; try again", reason="MESSAGING_UNAVAILABLE")
         with named_errors(f"publishing on {subject}"):
             await self._jetstream.publish(
@@ -158,9 +157,9 @@ class Messaging:
             )
 
     async def follow(self, subject: str, *, replay: bool = False) -> AsyncIterator[Message]:
-        """Every message on `subject` in order, from now on; with `replay` from the oldest still kept.
+        """Every message on `subject` in order, from now on; with `replay` from the oldest that is stored.
 
-        Remembers nothing on the server: for watchers. Where all must be handled once, use a Consumer.
+        The server keeps no state of it. Where each message must be handled once, use a Consumer.
         """
         policy = api.DeliverPolicy.ALL if replay else api.DeliverPolicy.NEW
         with named_errors(f"following {subject}"):

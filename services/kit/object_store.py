@@ -1,7 +1,7 @@
-"""Object storage over S3: a blocking class for child processes, and its asynchronous face for services.
+"""Object storage over S3: a blocking class for child processes, and an asynchronous one for services.
 
-Keys of content are `<prefix>/<sha256><suffix>`; what is there is never written again. Nothing here holds a
-whole object in memory except `put_bytes` and `get_bytes`, which say how much.
+Keys of content are `<prefix>/<sha256><suffix>`; existing content is never overwritten. Only `put_bytes` and
+`get_bytes` hold a whole object in memory, whose size they know or limit.
 """
 
 import asyncio
@@ -36,16 +36,16 @@ _CHUNK_BYTES = 1024 * 1024
 _PART_BYTES = 16 * 1024 * 1024
 _KEYS_A_BATCH = 500
 FRESH = timedelta(hours=1)
-"""Younger content is not written again: who collects orphans leaves alone what is younger than twice that."""
+"""Younger content is not written again. The grace period of orphans must be at least twice as long."""
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "ResourceNotFound", "NotFound"})
-# Keys are made of contents, and nothing is overwritten.
+# The key is a hash of the content, so the object never changes.
 _FOR_EVER = "private, max-age=31536000, immutable"
 _BUSY = frozenset({"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectStoreSettings:
-    """Where the objects are. A group of settings: a process's own settings have it as a field."""
+    """Where the objects are. A group of settings, for a field of a process's settings."""
 
     endpoint: str = setting("LOUPE_S3_ENDPOINT", doc="host:port of the S3 endpoint")
     access_key: str = setting("LOUPE_S3_ACCESS_KEY", doc="access key of the S3 endpoint")
@@ -76,7 +76,7 @@ class ObjectStoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class ObjectStat:
-    """What the store says about an object."""
+    """Metadata of an object."""
 
     key: str
     size_bytes: int
@@ -88,17 +88,16 @@ class ObjectStat:
 class BlockingObjectStore:
     """The store for code without an event loop. Thread-safe.
 
-    Failures: NotFound (no such object or bucket), Unavailable (the store is away or busy), Internal (it
-    refuses us).
+    Failures: NotFound (no such object or bucket), Unavailable (the store does not answer or is busy),
+    Internal (it refuses the request).
     """
 
     def __init__(self, settings: ObjectStoreSettings, *, connections: int = 16) -> None:
         self._bucket = settings.bucket
-        # minio-py's own pool retries a failing server for many seconds; our callers know better when to
-        # give up.
+        # minio-py's default pool retries a failing server for many seconds; our callers decide themselves.
         pool = urllib3.PoolManager(
             maxsize=connections,
-            # urllib3 takes the first for sending a body too: a busy store may stall a write for seconds.
+            # urllib3 uses `connect` for sending a body too, which a busy store may delay for seconds.
             timeout=urllib3.Timeout(connect=10.0, read=60.0),
             retries=urllib3.Retry(
                 total=2,
@@ -139,7 +138,7 @@ class BlockingObjectStore:
                     raise
 
     def put_bytes(self, key: str, data: bytes, *, content_type: str = "application/octet-stream") -> None:
-        """Store `data` under `key`; it is there in whole or not at all."""
+        """Store `data` under `key`, completely or not at all."""
         with _named(key):
             self._client.put_object(
                 bucket_name=self._bucket,
@@ -170,7 +169,7 @@ class BlockingObjectStore:
     ) -> str:
         """Store bytes or a file under its hash unless it is there; returns `<prefix>/<sha256><suffix>`.
 
-        What lies there for long is written again: it may be an orphan that is about to be collected.
+        Old content is written again: it may be an orphan that is about to be deleted.
         """
         if isinstance(source, bytes):
             key = content_key(prefix, hashlib.sha256(source).hexdigest(), suffix)
@@ -190,7 +189,7 @@ class BlockingObjectStore:
         return modified_at is not None and modified_at > datetime.now(UTC) - FRESH
 
     def get_bytes(self, key: str, *, max_bytes: int) -> bytes:
-        """The whole object; OutOfRange if it is larger than `max_bytes`, of which then nothing was read."""
+        """The whole object; OutOfRange, without reading it, if it is larger than `max_bytes`."""
         with _named(key), self._opened(key) as response:
             size_bytes = int(response.headers.get("Content-Length", 0))
             if size_bytes > max_bytes:
@@ -216,7 +215,7 @@ class BlockingObjectStore:
             yield from response.stream(chunk_bytes)
 
     def download(self, key: str, path: Path) -> None:
-        """Write the object to `path`, which appears only when it is whole."""
+        """Write the object to `path`, which appears only when it is complete."""
         path.parent.mkdir(parents=True, exist_ok=True)
         partial_path = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         try:
@@ -228,7 +227,7 @@ class BlockingObjectStore:
             partial_path.unlink(missing_ok=True)
 
     def stat(self, key: str) -> ObjectStat:
-        """What the store says about the object."""
+        """The metadata of the object."""
         with _named(key):
             found = self._client.stat_object(bucket_name=self._bucket, object_name=key)
         return ObjectStat(
@@ -265,7 +264,7 @@ class BlockingObjectStore:
     def abandon_uploads(self, prefix: str, started_before: datetime) -> int:
         """Remove the parts of uploads under a prefix that were begun before then; returns of how many.
 
-        Whoever is killed while it uploads a large object leaves parts that no listing of objects shows.
+        A process that is killed while it uploads a large object leaves parts that no listing shows.
         """
         client, bucket = self._client, self._bucket
         abandoned = 0
@@ -288,8 +287,8 @@ class BlockingObjectStore:
     def presign_get(self, key: str, *, expires_s: int, download_name: str | None = None) -> str:
         """A link that reads the object without credentials; with a name, browsers save it under that.
 
-        It is good for `expires_s`, at most half as long again: for so long the same object has the same link,
-        under which a browser that has read it once finds it in its cache.
+        It is valid for `expires_s` to 1.5 times `expires_s`: within half of that time the same object has the
+        same link, so that a browser finds it in its cache.
         """
         headers: dict[str, str | list[str] | tuple[str]] = {"response-cache-control": _FOR_EVER}
         if download_name is not None:
@@ -322,14 +321,13 @@ class BlockingObjectStore:
         try:
             yield response
         finally:
-            # Without release the connection never returns to the pool; without close an unread rest stays
-            # in it.
+            # `release_conn` returns the connection to the pool; `close` discards an unread rest.
             response.close()
             response.release_conn()
 
 
 class ObjectStore:
-    """The store for services: the same in threads of its own, so that nothing blocks the loop."""
+    """The store for services: runs the blocking class in its own threads."""
 
     def __init__(self, settings: ObjectStoreSettings, *, threads: int = 8) -> None:
         self.blocking = BlockingObjectStore(settings, connections=threads)
@@ -341,7 +339,7 @@ class ObjectStore:
         )
 
     async def close(self) -> None:
-        """End the threads when what they do is done."""
+        """Wait for the threads and end them."""
         await asyncio.to_thread(self._executor.shutdown)
         self.blocking.close()
 
@@ -358,7 +356,7 @@ class ObjectStore:
     async def put_bytes(
         self, key: str, data: bytes, *, content_type: str = "application/octet-stream"
     ) -> None:
-        """Store `data` under `key`; it is there in whole or not at all."""
+        """Store `data` under `key`, completely or not at all."""
         await self._run(self.blocking.put_bytes, key, data, content_type=content_type)
 
     async def put_file(self, key: str, path: Path, *, content_type: str = "application/octet-stream") -> None:
@@ -379,7 +377,7 @@ class ObjectStore:
         )
 
     async def get_bytes(self, key: str, *, max_bytes: int) -> bytes:
-        """The whole object; OutOfRange if it is larger than `max_bytes`, of which then nothing was read."""
+        """The whole object; OutOfRange, without reading it, if it is larger than `max_bytes`."""
         return await self._run(self.blocking.get_bytes, key, max_bytes=max_bytes)
 
     async def stream(
@@ -391,16 +389,15 @@ class ObjectStore:
             while (chunk := await self._run(next, chunks, None)) is not None:
                 yield chunk
         finally:
-            # A reader that leaves early must give its connection back; close runs the generator's own
-            # cleanup.
+            # If the reader stops early, closing the generator returns the connection.
             await asyncio.shield(self._run(_close, chunks))
 
     async def download(self, key: str, path: Path) -> None:
-        """Write the object to `path`, which appears only when it is whole."""
+        """Write the object to `path`, which appears only when it is complete."""
         await self._run(self.blocking.download, key, path)
 
     async def stat(self, key: str) -> ObjectStat:
-        """What the store says about the object."""
+        """The metadata of the object."""
         return await self._run(self.blocking.stat, key)
 
     async def exists(self, key: str) -> bool:
@@ -416,7 +413,7 @@ class ObjectStore:
         return await self._run(self.blocking.abandon_uploads, prefix, started_before)
 
     async def old_keys(self, prefix: str, modified_before: datetime) -> AsyncIterator[list[str]]:
-        """The keys under a prefix whose objects are older than that, some at a time."""
+        """Batches of the keys under a prefix whose objects are older than that."""
         keys = self.blocking.keys(prefix, modified_before=modified_before)
         while batch := await self._run(lambda: list(islice(keys, _KEYS_A_BATCH))):
             yield batch
@@ -428,10 +425,10 @@ class ObjectStore:
         modified_before: datetime,
         needed: Callable[[Collection[str]], Awaitable[Collection[str]]],
     ) -> int:
-        """Delete content older than that which nothing needs; returns how many objects.
+        """Garbage collection: delete old content that is not needed; returns how many objects.
 
-        `needed` says which of some hashes are. What is not called `<prefix>/<sha256><suffix>` is nobody's
-        content and stays. Parts of uploads that were begun before then go too.
+        `needed` returns which of the given hashes are in use. Objects with other keys than
+        `<prefix>/<sha256><suffix>` stay. Parts of uploads that were begun before that time are deleted too.
         """
         content = re.compile(f"{re.escape(prefix)}/([0-9a-f]{{64}}){re.escape(suffix)}")
         deleted = 0

@@ -37,7 +37,7 @@ class _Base(DeclarativeBase):
 
 
 class OutboxRow(_Base):
-    """A message that is true and not yet announced."""
+    """A message that is committed and not yet published."""
 
     __tablename__ = "outbox"
 
@@ -89,7 +89,7 @@ def channel(schema: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """A message on its way into the outbox; its id says whether it was heard before."""
+    """A message for the outbox; its id identifies repetitions."""
 
     message_id: uuid.UUID
     subject: str
@@ -98,7 +98,7 @@ class Announcement:
 
 
 def announcement(subject: str, message: ProtobufMessage) -> Announcement:
-    """`message` for `subject`, with an id of its own. The current trace goes along."""
+    """`message` for `subject`, with a new id and the current trace context."""
     payload = message.SerializeToString()
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise ResourceExhausted(
@@ -113,15 +113,15 @@ def announcement(subject: str, message: ProtobufMessage) -> Announcement:
 def add(session: AsyncSession, subject: str, message: ProtobufMessage) -> uuid.UUID:
     """Announce `message` on `subject` if and only if this transaction commits; returns its id.
 
-    It is written when the session flushes; so it comes after the rows that were changed before, whose locks
-    keep the order of two messages about one thing.
+    It is written when the session flushes, after the rows that were changed before. The locks on those rows
+    keep the order of two messages about the same resource.
     """
     announced = announcement(subject, message)
     session.add(OutboxRow(**asdict(announced)))
     return announced.message_id
 
 
-# For a statement that announces what it changes by itself: part of it, to end in a WHERE, with these binds.
+# For a statement that changes rows and announces it by itself: this part, a WHERE after it, and BINDS.
 INSERT = """
     INSERT INTO outbox (message_id, subject, payload, headers)
     SELECT message_id, subject, payload, CAST(headers AS jsonb)
@@ -137,7 +137,7 @@ BINDS = (
 
 
 def values(announcements: Sequence[Announcement]) -> dict[str, object]:
-    """What `BINDS` stand for."""
+    """The values of `BINDS`."""
     return {
         "outbox_ids": [one.message_id for one in announcements],
         "outbox_subjects": [one.subject for one in announcements],
@@ -146,7 +146,7 @@ def values(announcements: Sequence[Announcement]) -> dict[str, object]:
     }
 
 
-# Deletes what was stored and reads on, in one round trip; both see the table as it was before.
+# Deletes the stored messages and reads the next, in one round trip; both see the table as it was before.
 _NEXT = sa.text(
     """
     WITH gone AS (DELETE FROM outbox WHERE id = ANY(:stored))
@@ -170,7 +170,7 @@ class Publisher(Protocol):
         message_id: str,
         headers: dict[str, str],
     ) -> None:
-        """Return when the stream has stored the message; Unavailable when it did not say so."""
+        """Return when the stream has stored the message; Unavailable without an acknowledgement."""
         ...
 
 
@@ -185,7 +185,7 @@ class Relay:
 
     _FOLLOWER_POLL_S = 1.0
     _IDLE_POLL_S = 2.0
-    # The first message goes at once, those that come right after it together: the process has more to do.
+    # The first message is sent at once, those that follow it within this time together, which saves CPU time.
     _PAUSE_S = 0.02
 
     def __init__(
@@ -204,7 +204,7 @@ class Relay:
         self._backoff = backoff
 
     async def run(self) -> None:
-        """Relay for ever; give it to `background`. PostgreSQL or NATS being away only makes it wait."""
+        """Relay until cancelled; for `background`. It waits while PostgreSQL or NATS is unavailable."""
         failures = 0
         while True:
             try:
@@ -226,18 +226,18 @@ class Relay:
             connection = await pooled.execution_options(isolation_level="AUTOCOMMIT")
             key = {"key": channel(self._database.schema)}
             async with self._signals.subscribe(channel(self._database.schema)) as signal:
-                while not await connection.scalar(  # noqa: ASYNC110 -- a lock that is freed tells nobody
+                while not await connection.scalar(  # noqa: ASYNC110 -- PostgreSQL does not notify about a released lock
                     sa.text("SELECT pg_try_advisory_lock(hashtextextended(:key, 0))"), key
                 ):
                     await asyncio.sleep(self._FOLLOWER_POLL_S)
                 _log.info("leading the outbox", extra={"schema": self._database.schema})
                 try:
-                    # A delete that a crash undoes is a message sent again, which the stream drops: not
-                    # worth a flush of the disk, which a report waits for.
+                    # If a crash undoes a delete, the message is sent again and the stream drops it: a flush
+                    # of the disk would delay reports for nothing.
                     await connection.execute(sa.text("SET synchronous_commit = off"))
                     await self._publish_all(connection, signal)
                 finally:
-                    # The connection goes back to a pool: its lock must not.
+                    # The connection must not return to the pool with its lock.
                     await asyncio.shield(pooled.invalidate())
 
     async def _publish_all(self, connection: AsyncConnection, signal: Subscription) -> None:

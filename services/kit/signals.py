@@ -18,21 +18,21 @@ _log = logging.getLogger(__name__)
 
 
 async def notify(session: AsyncSession, channel: str, payload: str = "") -> None:
-    """Wake whoever waits for `channel`, when and only when this transaction commits."""
+    """Wake the subscriptions of `channel` if and when this transaction commits."""
     await session.execute(
         sa.text("SELECT pg_notify(:channel, :payload)"), {"channel": channel, "payload": payload}
     )
 
 
 class Subscription:
-    """Wake-ups of some channels since the last `wait`. Subscribe, then read, then wait: nothing is missed."""
+    """Wake-ups of some channels since the last `wait`. To miss none: subscribe, read rows, then wait."""
 
     def __init__(self, channels: frozenset[str]) -> None:
         self.channels = channels
         self._woken = asyncio.Event()
 
     async def wait(self, timeout_s: float | None = None) -> bool:
-        """True when something was announced since the last call; False after `timeout_s` without."""
+        """True after a notification since the last call; False if none arrives within `timeout_s`."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._woken.wait()
@@ -47,16 +47,16 @@ class Subscription:
 
 
 class Signals:
-    """LISTEN on one connection for a whole process, reconnected for ever.
+    """LISTEN on one connection for a whole process, which reconnects by itself.
 
-    A wake-up is a hint, never the truth: notifications are lost while the connection is down, so everybody
-    is woken when it comes back, and a waiter reads the rows again. Channels are at most 63 bytes.
+    A wake-up is only a hint to read the rows again. Notifications are lost while the connection is down, so
+    every subscription is woken when it is back. The name of a channel has at most 63 bytes.
     """
 
     _PING_S = 10.0
 
     def __init__(self, url: str, *, backoff: Backoff = Backoff(ceiling_s=1.0)) -> None:  # noqa: B008 -- frozen
-        # The one connection is asyncpg's own: SQLAlchemy has no LISTEN.
+        # A connection of asyncpg: SQLAlchemy does not support LISTEN.
         self._dsn = url.replace("postgresql+asyncpg://", "postgresql://", 1)
         self._backoff = backoff
         self._subscriptions: dict[str, set[Subscription]] = {}
@@ -82,7 +82,7 @@ class Signals:
 
     @contextlib.asynccontextmanager
     async def subscribe(self, *channels: str) -> AsyncIterator[Subscription]:
-        """Collect wake-ups within the block. While the server is away too: its return wakes."""
+        """Collect wake-ups within the block, also while the server is unavailable: its return wakes them."""
         for channel in channels:
             if not 0 < len(channel.encode()) <= 63:
                 raise ValueError(f"channel {channel!r} is not 1 to 63 bytes")
@@ -101,7 +101,7 @@ class Signals:
             self._changed.set()
 
     async def wait(self, channels: Iterable[str], timeout_s: float | None = None) -> bool:
-        """Wait once; what was announced before is not seen. To read and wait in turns, `subscribe`."""
+        """Wait once, ignoring earlier notifications. To read and wait alternately, use `subscribe`."""
         async with self.subscribe(*channels) as subscription:
             return await subscription.wait(timeout_s)
 
@@ -157,7 +157,7 @@ class Signals:
                 async with asyncio.timeout(self._PING_S):
                     await self._changed.wait()
             except TimeoutError:
-                # A host that vanished closes nothing: ask.
+                # A host that disappears does not close the connection, so test it.
                 await connection.execute("SELECT 1", timeout=CONNECT_TIMEOUT_S)
                 continue
             self._changed.clear()
@@ -173,7 +173,7 @@ class Signals:
             self._listening.add(channel)
         for channel in self._listening - set(self._subscriptions):
             if channel in self._subscriptions:
-                continue  # again, since the one before was given up
+                continue  # it was subscribed again in the meantime
             self._listening.discard(channel)
             await connection.remove_listener(channel, self._on_notify)
 

@@ -1,4 +1,4 @@
-"""The streams of JetStream that services make."""
+"""Creating the streams of JetStream."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from services.kit.messaging import Messaging, named_errors
 _log = logging.getLogger(__name__)
 
 _MAX_REPLICAS = 5
-"""What JetStream allows."""
+"""JetStream's limit."""
 
 _STREAM_DEFAULTS = (
     "retention",
@@ -26,12 +26,12 @@ _STREAM_DEFAULTS = (
     "num_replicas",
     "allow_direct",
 )
-"""What a stream is given when it is made; afterwards the operator may change it."""
+"""Settings of a stream at its creation; afterwards the operator may change them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StreamSettings:
-    """How a service makes its streams. Later changes are made in NATS, for example by `nats stream edit`."""
+    """How a service creates its streams. Change existing ones in NATS, for example by `nats stream edit`."""
 
     replicas: int = setting(
         "LOUPE_STREAM_REPLICAS",
@@ -54,9 +54,9 @@ async def ensure_stream(  # noqa: PLR0913 -- what a stream is; all named by its 
     max_bytes: int = -1,
     replicas: int = 1,
 ) -> None:
-    """Create the stream if there is none. File storage; when full the oldest go.
+    """Create the stream if it does not exist, in file storage; a full one discards its oldest messages.
 
-    An existing one is its operator's: it gets the subjects that it lacks, and keeps its other settings.
+    The settings of an existing stream are the operator's: only missing subjects are added.
     """
     defaults = api.StreamConfig(
         name=name,
@@ -71,13 +71,13 @@ async def ensure_stream(  # noqa: PLR0913 -- what a stream is; all named by its 
         allow_direct=True,
     )
     with named_errors(f"stream {name}"):
-        # Look first: NATS counts the reservation of a stream that is created again twice, and refuses.
+        # Look first: for a stream that is created again NATS counts its reservation twice and may refuse it.
         existing = await _stream_settings(messaging, name)
         if existing is None:
             try:
                 await messaging.jetstream.add_stream(defaults)
             except nats.js.errors.APIError:
-                # Another replica may have made it since; then its settings are good enough.
+                # Another replica may have created it in the meantime.
                 existing = await _stream_settings(messaging, name)
                 if existing is None:
                     raise
@@ -91,7 +91,7 @@ async def ensure_stream(  # noqa: PLR0913 -- what a stream is; all named by its 
 
 
 async def _stream_settings(messaging: Messaging, name: str) -> dict[str, Any] | None:
-    """The settings of a stream as NATS has them; None if there is no such stream."""
+    """The settings of a stream in NATS; None if there is no such stream."""
     try:
         settings: dict[str, Any] = (await messaging.ask_jetstream(f"STREAM.INFO.{name}"))["config"]
     except nats.js.errors.NotFoundError:
@@ -114,9 +114,9 @@ def _log_differences(
 
 
 def _with_subjects(present: Sequence[str], needed: Sequence[str]) -> list[str] | None:
-    """The subjects of a stream with those that it lacks; None if it lacks none.
+    """The subjects of a stream with the missing ones added; None if none is missing.
 
-    NATS refuses a stream whose subjects overlap: one that a wider one covers is left out.
+    NATS refuses overlapping subjects: those that a wider one covers are left out.
     """
     lacking = [subject for subject in needed if not any(_covers(other, subject) for other in present)]
     if not lacking:

@@ -1,15 +1,14 @@
-"""Ending asyncio tasks for certain."""
+"""Cancelling asyncio tasks reliably."""
 
 import asyncio
 from typing import Any
 
 
 async def end(*tasks: "asyncio.Future[Any]", patience_s: float = 5.0) -> None:
-    """Cancel the tasks and return when all are done, whatever came of them.
+    """Cancel the tasks and return when all are done; their results and exceptions are ignored.
 
-    One cancellation may not do: before Python 3.12 `asyncio.wait_for` loses one that comes together with what
-    it waited for, and the task goes on as if nobody had asked. Whatever a task does about its cancellation
-    within `patience_s` is left alone.
+    One cancellation may not be enough: before Python 3.12 `asyncio.wait_for` loses a cancellation that
+    arrives together with its result. A task that is not done after `patience_s` is cancelled again.
     """
     pending = set(tasks)
     while pending:

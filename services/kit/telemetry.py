@@ -1,8 +1,8 @@
-"""Logs and traces: JSON lines on stderr with trace ids, OpenTelemetry spans, and their way in headers.
+"""Logs and traces: JSON lines on stderr with trace ids, OpenTelemetry spans, and trace context in headers.
 
-Spans always exist, so that a log line can be followed from service to service; they are exported over OTLP
-only where OTEL_EXPORTER_OTLP_ENDPOINT is set. SQL spans cost time on every statement, so they too exist
-only then.
+Spans always exist, so that log lines of several services can be joined by trace id; they are exported over
+OTLP only if OTEL_EXPORTER_OTLP_ENDPOINT is set. SQL spans cost time on every statement, so they exist only
+then.
 """
 
 import json
@@ -53,7 +53,7 @@ class JsonFormatter(logging.Formatter):
 
 def configure(service: str, log_level: str = "INFO", environ: Mapping[str, str] = os.environ) -> None:
     """Set up logging and tracing for this process; once, in `__main__`, before anything logs."""
-    global _configured  # noqa: PLW0603 -- logging and tracing are the process's own, as in their libraries
+    global _configured  # noqa: PLW0603 -- logging and tracing are global, as in their libraries
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(service))
     root = logging.getLogger()
@@ -65,8 +65,7 @@ def configure(service: str, log_level: str = "INFO", environ: Mapping[str, str] 
         return
     provider = TracerProvider(resource=Resource.create({"service.name": service}))
     if environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
-        # Imported where used: the exporter and the instrumentation take 0.2 s that most processes need not
-        # spend.
+        # Imported here: the exporter and the instrumentation take 0.2 s to import, which most processes save.
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
         from opentelemetry.instrumentation.asyncpg import AsyncPGInstrumentor  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
@@ -79,7 +78,7 @@ def configure(service: str, log_level: str = "INFO", environ: Mapping[str, str] 
 
 
 def shutdown() -> None:
-    """Export what is still in memory; the last thing a process does."""
+    """Export what is still in memory; a process calls it last."""
     if _configured is not None:
         _configured.shutdown()
 

@@ -45,7 +45,7 @@ async def main(process: Process) -> None:
 
 
 async def serve(process: Process, settings: Settings) -> GrpcServer:
-    """Open everything in order; the server comes last, so health says SERVING only when all of it works."""
+    """Open all resources in order; the server is last, so that SERVING means that all of them work."""
     clock = SystemClock()
     database = await process.enter(Database(settings.database_url, SCHEMA))
     revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migrating")

@@ -1,4 +1,4 @@
-"""What the registry does on other services' events."""
+"""Handlers of the events of other services."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ from services.registry.wire.models import TASK_STATE_SUBJECTS, release_ordered
 
 MODELS_STREAM = "MODELS"
 MODELS_SUBJECTS = ("loupe.models.>",)
-# Years: releases are rare and small, and "everything since N" is asked as long as models are used (I2).
+# Years: releases are rare and small, and clients replay them as long as models are used (I2).
 MODELS_MAX_AGE_S = 5 * 365 * 86_400.0
 
 _TASKS_STREAM = "TASKS"
@@ -27,14 +27,14 @@ _log = logging.getLogger(__name__)
 
 
 async def ensure_streams(messaging: Messaging, *, replicas: int) -> None:
-    """Make the streams that the registry publishes to."""
+    """Create the streams that the registry publishes to."""
     await ensure_stream(
         messaging, MODELS_STREAM, MODELS_SUBJECTS, max_age_s=MODELS_MAX_AGE_S, replicas=replicas
     )
 
 
 class ReleaseConsumer:
-    """Numbers released tasks, should the scheduler's direct call not have come through (R2)."""
+    """Numbers released tasks whose direct call from the scheduler failed (R2)."""
 
     def __init__(self, messaging: Messaging, sessions: DatabaseSessions, clock: Clock) -> None:
         self._clock = clock
@@ -48,7 +48,7 @@ class ReleaseConsumer:
         )
 
     async def run(self) -> None:
-        """Consume for ever. The stream is the scheduler's to make: until it exists there is nothing to do."""
+        """Consume until cancelled. The scheduler creates the stream; until then this waits."""
         waiting = False
         while True:
             try:

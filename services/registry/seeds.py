@@ -1,4 +1,4 @@
-"""What a new installation starts with. Idempotent: what exists, changed or not, stays as it is."""
+"""The master data of a new installation. Idempotent: existing rows stay as they are."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -124,7 +124,7 @@ async def plant(session: AsyncSession, now: datetime) -> None:
         await ComputeResources(session).add(resource)
     images = AlgorithmImages(session)
     for image, specification in _IMAGES:
-        # Only with a new image: an administrator may have gone on from there.
+        # Only for a new image: an administrator may have created other versions.
         if await images.add(_dated(image, now)):
             await images.add_version(
                 AlgorithmImageVersion(
@@ -140,12 +140,12 @@ async def plant(session: AsyncSession, now: datetime) -> None:
 
 
 async def bootstrap_admin(session: AsyncSession, token: str, now: datetime) -> None:
-    """Make `token` a token of user `admin`. Another token next time does not end this one; revoke it."""
+    """Make `token` a token of user `admin`. A later start with another token does not revoke this one."""
     presented = PresentedToken.parse(token)
     identities = Identities(session)
     await identities.add_user(User(ADMIN, UserRole.ADMIN, "Administrator", create_time=now))
     known = await identities.find_token(presented.id)
-    # A revoked token must not come back with a restart; a new secret under the same id is a new token.
+    # A restart must not restore a revoked token; a new secret under the same id is a new token.
     if known is not None and known[0].digest == presented.digest:
         return
     if known is not None and known[1].id != ADMIN:

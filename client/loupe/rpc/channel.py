@@ -2,7 +2,7 @@
 
 `connect` returns a `grpc.aio.Channel` for the generated stubs. It wraps the channel instead of installing
 interceptors: grpc.aio's interceptors come in four kinds, change the type of the call object with each and
-leave streams without `cancel`. Whatever the kind of call, `await`, `async for`, `read`, `write` and
+leave streams without `cancel`. For every kind of call, `await`, `async for`, `read`, `write` and
 `done_writing` raise the LoupeError that the server sent.
 
 Retries: UNAVAILABLE, up to five attempts within the deadline, by gRPC itself. An attempt whose connection
@@ -47,7 +47,7 @@ def connect(
 
 
 class _Channel(grpc.aio.Channel):
-    """Passes everything on to `inner`, with multicallables that prepare and translate."""
+    """Delegates to `inner`; its multicallables add metadata and translate errors."""
 
     def __init__(self, inner: grpc.aio.Channel, token_source: TokenSource | None, deadline_s: float) -> None:
         self._inner = inner
@@ -109,7 +109,7 @@ class _Channel(grpc.aio.Channel):
 
 
 class _Call:
-    """A call of any kind; what is not defined here is the inner call's (`cancel`, `initial_metadata` …)."""
+    """A call of any kind; other methods (`cancel`, `initial_metadata` …) are those of the inner call."""
 
     def __init__(self, inner: Any, span: CallSpan) -> None:  # noqa: ANN401 -- one of four
         self._inner = inner
@@ -132,7 +132,7 @@ class _Call:
             self._span.end()
 
     async def __aiter__(self) -> AsyncIterator[Any]:
-        # Leaving the loop early cancels the call: nobody would read the rest.
+        # Leaving the loop early cancels the call: the rest would not be read.
         try:
             async for message in self._inner:
                 yield message

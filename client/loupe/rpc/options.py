@@ -1,6 +1,6 @@
-"""What our servers and channels ask of gRPC: the only place that names its options.
+"""The gRPC options of our servers and channels: the only place that names them.
 
-gRPC silently ignores a name that it does not know; a test looks for each name in its library.
+gRPC silently ignores an unknown name, so a test looks for each name in gRPC's library.
 """
 
 import json
@@ -44,10 +44,10 @@ _BOTH: Final[tuple[Option, ...]] = (
 
 
 def server_options() -> list[Option]:
-    """For a server. It pings its clients too, which finds those that vanished."""
+    """For a server, which also pings its clients to find broken connections."""
     return [
         *_BOTH,
-        # Two servers on one port would share its calls silently.
+        # Otherwise two servers could silently share one port.
         ("grpc.so_reuseport", 0),
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.http2.min_ping_interval_without_data_ms", MIN_PING_INTERVAL_MS),
@@ -58,10 +58,10 @@ def channel_options(*, retries: bool = True) -> list[Option]:
     """For a channel; `retries`: calls that end UNAVAILABLE are made again, up to five attempts."""
     options: list[Option] = [
         *_BOTH,
-        # The environment's proxy is for pip and npm. It does not reach our servers, and must not see tokens.
+        # The environment's proxy is for pip and npm: it cannot reach our servers and must not see tokens.
         ("grpc.enable_http_proxy", 0),
         ("grpc.keepalive_time_ms", CLIENT_PING_INTERVAL_MS),
-        # A restarted server is back within a second; the default waits up to two minutes.
+        # A server restarts within a second; gRPC's default waits up to two minutes.
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 2_000),

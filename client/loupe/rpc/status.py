@@ -1,8 +1,8 @@
-"""Errors to gRPC statuses with google.rpc details, and back without loss.
+"""Maps errors to gRPC statuses with google.rpc details, and back without loss.
 
 An error travels as `ErrorInfo(reason, domain="loupe", metadata=facts)`; an InvalidArgument adds a
-`BadRequest` with one `FieldViolation` per fault. Two things have no place of their own in those messages
-and travel as reserved metadata: `violationWarnings`, the indices of the violations that only warn, and
+`BadRequest` with one `FieldViolation` per fault. Two facts have no field in those messages
+and are sent as reserved metadata: `violationWarnings`, the indices of the violations that only warn, and
 `violationsOmitted`, how many did not fit.
 """
 
@@ -31,7 +31,7 @@ from loupe.errors import (
 DOMAIN = "loupe"
 CHINESE = "zh-CN"
 
-# A client that sets nothing takes 8 KiB of metadata, and details travel there as base64, a third larger.
+# By default a client accepts 8 KiB of metadata, and details are sent there as base64, a third larger.
 MAX_STATUS_BYTES = 5500
 _MAX_MESSAGE_CHARACTERS = 1000
 
@@ -60,7 +60,7 @@ _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.Statu
 
 
 def to_proto(error: LoupeError) -> status_pb2.Status:
-    """The google.rpc.Status of an error, cut to what every client accepts as metadata."""
+    """The google.rpc.Status of an error, limited to the size that every client accepts."""
     message = error.message
     if len(message) > _MAX_MESSAGE_CHARACTERS:
         message = message[: _MAX_MESSAGE_CHARACTERS - 1] + "…"
@@ -75,13 +75,13 @@ def to_proto(error: LoupeError) -> status_pb2.Status:
 
 
 def to_status(error: LoupeError) -> grpc.Status:
-    """What `context.abort_with_status` takes."""
+    """The status for `context.abort_with_status`."""
     status: grpc.Status = rpc_status.to_status(to_proto(error))
     return status
 
 
 def from_proto(status: status_pb2.Status) -> LoupeError:
-    """The error that a status tells; the class follows from the code, the reason from the details."""
+    """The error of a status; the class follows from the code, the reason from the details."""
     info: error_details_pb2.ErrorInfo | None = None
     bad_request: error_details_pb2.BadRequest | None = None
     for detail in status.details:
@@ -92,7 +92,7 @@ def from_proto(status: status_pb2.Status) -> LoupeError:
     code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)
     cls = _CLASSES.get(code.name, Internal)
     if code is grpc.StatusCode.CANCELLED:
-        # Our own cancellation is a CancelledError; this one is a server that goes away.
+        # Our own cancellation is a CancelledError; this is a server that shuts down.
         cls = Unavailable
     reason = info.reason if info is not None and info.reason else None
     if reason is None and cls.status != code.name:
@@ -117,10 +117,10 @@ def from_proto(status: status_pb2.Status) -> LoupeError:
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError) -> LoupeError:
-    """The error that a failed call tells, whoever the server was."""
+    """The error of a failed call, also of servers that are not ours."""
     try:
         status = rpc_status.from_call(error)
-    except ValueError:  # details that disagree with the code: a proxy rewrote one of them
+    except ValueError:  # the details contradict the code: a proxy changed one of them
         status = None
     if status is None:
         status = status_pb2.Status(code=error.code().value[0], message=error.details() or error.code().name)
@@ -129,7 +129,7 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> LoupeError:
 
 def _build(cls: type[LoupeError], message: str, reason: str | None, facts: dict[str, str]) -> LoupeError:
     error = cls(message, reason=reason)
-    # Set, not passed: a foreign server's keys need not be Python names.
+    # Not as arguments: the keys of a foreign server may not be Python names.
     error.facts = facts
     return error
 

@@ -1,8 +1,8 @@
 """Mutual TLS between the processes of an installation, and of the machines that call them (A1).
 
-With the three settings, a server takes only connections whose certificate one of the authorities signed, and
-a channel only servers of theirs. Whoever gets in still shows a token: the certificate says which machine, the
-token who acts. A renewed certificate is taken up when the process starts again.
+With the three settings, a server accepts only connections whose certificate one of the authorities signed,
+and a channel connects only to such servers. Callers need a token as well: the certificate identifies the
+machine, the token the user. A renewed certificate is used after a restart of the process.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class TlsSettings:
             raise ValueError(f"there is no file {' or '.join(unread)}")
 
     def server_credentials(self) -> "grpc.ServerCredentials | None":
-        """Of a server that asks for the other side's certificate; None without TLS."""
+        """For a server that requires client certificates; None without TLS."""
         if not self.certificate:
             return None
         import grpc  # noqa: PLC0415 -- the profile reads these settings, and `loupe --help` must not wait for it
@@ -55,7 +55,7 @@ class TlsSettings:
         )
 
     def channel_credentials(self) -> "grpc.ChannelCredentials | None":
-        """Of a channel that shows its certificate; None without TLS."""
+        """For a channel with a client certificate; None without TLS."""
         if not self.certificate:
             return None
         import grpc  # noqa: PLC0415 -- the profile reads these settings, and `loupe --help` must not wait for it

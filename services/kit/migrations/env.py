@@ -1,4 +1,4 @@
-"""What Alembic runs to upgrade a schema: the same for every service, whose revisions are in its own folder.
+"""Alembic runs this to upgrade a schema. It is the same for every service; the revisions are in the service.
 
 `services.kit.database` puts the connection and the schema into the attributes of Alembic's configuration.
 """

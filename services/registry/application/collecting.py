@@ -1,4 +1,4 @@
-"""Deletes what was uploaded and never added, or written and never pinned or recorded: no row names it."""
+"""Garbage collection: deletes objects without a row, which were uploaded and never added or recorded."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -10,13 +10,13 @@ from services.registry.storage.datasets import Snapshots
 from services.registry.storage.models import PACKAGES, Models
 from services.registry.storage.samples import ObjectRows
 
-# An object is there before the row that names it: what is younger may be on its way. An import that goes on
-# after half of that is told to upload again what it had not added: nothing is named while it is deleted.
+# An object exists before its row: a young one may still get one. An import that continues after half of this
+# time must upload again what it had not added, so that no object gets a row while it is deleted.
 ORPHAN_GRACE = timedelta(hours=24)
 
 
 class Collector:
-    """Looks through our folders of the object store."""
+    """Deletes orphans in the registry's folders of the object store."""
 
     def __init__(self, sessions: DatabaseSessions, store: ObjectStore, clock: Clock) -> None:
         self._sessions = sessions
@@ -24,16 +24,16 @@ class Collector:
         self._clock = clock
 
     async def collect(self, grace: timedelta = ORPHAN_GRACE) -> int:
-        """Delete every object older than the grace that no row names; returns how many."""
+        """Delete every object without a row that is older than the grace period; returns how many."""
         before = self._clock.now() - grace
         samples = await self._store.delete_orphans("samples", "", before, self._samples)
         manifests = await self._store.delete_orphans("manifests", ".jsonl", before, self._manifests)
-        # An export that did not come to its end, or whose version had been packaged already.
+        # Packages of exports that failed, or whose version had a package already.
         packages = await self._store.delete_orphans(PACKAGES, ".zip", before, self._packages)
         return samples + manifests + packages
 
     async def _samples(self, sha256s: Collection[str]) -> Collection[str]:
-        """Also those that are in no listing any more: a snapshot's manifest may hold them for ever."""
+        """Also those that are in no listing any more: manifests of snapshots may name them."""
         async with self._sessions.begin() as session:
             return await ObjectRows(session).get(sha256s)
 

@@ -57,7 +57,8 @@ class DataCatalogue:
         self._pictures = PictureStore(store, clock.now)
         self._inspector = inspector
         self._clock = clock
-        # By listings, as (key, revision) of their paths, and codes; the longest unused first.
+        # The keys are listings, as (key, revision) of their paths, and codes; the least recently used comes
+        # first.
         self._counted_parts: dict[
             tuple[frozenset[tuple[int, int]], tuple[str, ...]], Mapping[str, CodeParts]
         ] = {}
@@ -65,7 +66,7 @@ class DataCatalogue:
     async def create_dataset(
         self, dataset: str, description: str, creator: str, *, allow_existing: bool
     ) -> Dataset:
-        """Make a dataset; AlreadyExists, unless an existing one will do."""
+        """Make a dataset; AlreadyExists, unless `allow_existing`."""
         refuse([*id_faults(dataset, "dataset_id"), *text_faults(description, "dataset.description")])
         async with self._sessions.begin() as session:
             datasets = Datasets(session)
@@ -95,7 +96,7 @@ class DataCatalogue:
         *,
         allow_existing: bool,
     ) -> DataPath:
-        """Make an empty data path; AlreadyExists, unless an existing one will do.
+        """Make an empty data path; AlreadyExists, unless `allow_existing`.
 
         What an existing one declares of its masks may be extended (D1); MaskCodesDiffer where it cannot be.
         """
@@ -163,7 +164,7 @@ class DataCatalogue:
         async with self._sessions.begin() as session:
             revisions = frozenset([await DataPaths(session).revision(*path) for path in paths])
         listing = (revisions, tuple(dict.fromkeys(codes)))
-        # A wizard asks again with every answer, and a million samples take seconds.
+        # The wizard calls this after every answer, and a million samples take seconds.
         counted = self._counted_parts.pop(listing, None)
         if counted is None:
             async with self._sessions.begin() as session:
@@ -177,7 +178,7 @@ class DataCatalogue:
     async def link_sample(
         self, dataset: str, path: str, file: str, *, mask: bool, thumbnail: bool
     ) -> tuple[str, datetime]:
-        """A link to the bytes of a sample, of its mask, or of its small picture, and when it ends."""
+        """A link to a sample, its mask, or its thumbnail, and when the link expires."""
         if mask and thumbnail:
             raise InvalidArgument("mask and thumbnail cannot both be asked for: masks have no thumbnails")
         async with self._sessions.begin() as session:
@@ -188,18 +189,18 @@ class DataCatalogue:
         sha256 = listed.mask_sha256 if mask else listed.sha256
         if sha256 is None:
             raise NotFound(f"{file} of datasets/{dataset}/paths/{path} has no mask")
-        # Bytes that could not be decoded were never listed (D4).
+        # Images that could not be decoded were never listed (D4).
         shown = await self._pictures.thumbnail(sha256) if thumbnail else sample_key(sha256)
         return self._pictures.link(shown), self._clock.now() + LINK_LIFE
 
     async def plan_uploads(self, dataset: str, path: str, sha256s: Sequence[str]) -> list[tuple[str, str]]:
-        """Which of these objects are missing, each with the link to PUT it to."""
+        """Which of these objects are missing, each with the link for its upload."""
         refuse(planned_faults(sha256s))
         wanted = list(dict.fromkeys(sha256s))
         async with self._sessions.begin() as session:
             await DataPaths(session).key(dataset, path)
             known = await ObjectRows(session).get(wanted)
-        # What was uploaded but not added yet is in the store without being known here: an interrupted import.
+        # After an interrupted import the store has objects that were uploaded and not added yet.
         unknown = [sha256 for sha256 in wanted if sha256 not in known]
         usable = await asyncio.gather(*(self._is_usable(sha256) for sha256 in unknown))
         missing = {sha256 for sha256, there in zip(unknown, usable, strict=True) if not there}
@@ -218,7 +219,7 @@ class DataCatalogue:
     async def add_samples(
         self, dataset: str, path: str, candidates: Sequence[Candidate]
     ) -> tuple[list[SampleOutcome], DataPath]:
-        """Check each candidate's bytes, list the sound ones, and say what became of each, in their order."""
+        """Check each candidate's bytes and list the valid ones; returns the outcomes in the same order."""
         refuse(candidate_faults(candidates))
         async with self._sessions.begin() as session:
             await DataPaths(session).key(dataset, path)
@@ -230,7 +231,7 @@ class DataCatalogue:
         async with self._sessions.begin() as session:
             paths, samples = DataPaths(session), Samples(session)
             key = await paths.lock(dataset, path)
-            # Within the lock: what the path declares of its masks must not change before they are listed.
+            # Within the lock: the declaration of masks must not change before the samples are listed.
             mask_codes = await paths.mask_codes(key)
             judged = [judge(candidate, objects, mask_codes) for candidate in candidates]
             sound = [verdict for verdict in judged if isinstance(verdict, Sample)]
@@ -256,7 +257,7 @@ class DataCatalogue:
     async def relabel_samples(
         self, dataset: str, path: str, relabels: Sequence[Relabel], *, revision: int | None
     ) -> tuple[list[RelabelOutcome], DataPath]:
-        """Move samples to other codes, all in one revision; what became of each, in their order (P6).
+        """Move samples to other codes, all in one revision; returns the outcome of each, in their order (P6).
 
         DataPathChanged if the path's revision is not the one that the caller saw.
         """
@@ -302,7 +303,7 @@ class DataCatalogue:
                     f"datasets/{dataset}/paths/{path} holds no image; import some before it is pinned",
                     path=f"datasets/{dataset}/paths/{path}",
                 )
-            # The object first: its row means that it is whole.
+            # The object first: its row says that it is complete.
             await self._store.put_content(
                 "manifests", manifest.path, suffix=".jsonl", content_type="application/jsonl"
             )
@@ -316,7 +317,7 @@ class DataCatalogue:
             found = await self._store.stat(sample_key(sha256))
         except NotFound:
             return False
-        # What is old is soon taken for an orphan, unless it is uploaded once more.
+        # An old object may soon be deleted as an orphan, unless it is uploaded again.
         kept_until = (found.modified_at or self._clock.now()) + ORPHAN_GRACE / 2
         return found.size_bytes <= MAX_OBJECT_BYTES and kept_until > self._clock.now()
 
@@ -337,7 +338,7 @@ class DataCatalogue:
 
 
 def _parts_of(rows: Sequence[Alike]) -> dict[str, CodeParts]:
-    """Parts by code. Samples that share nothing are a part each."""
+    """Parts by code. Each sample that shares nothing with others is its own part."""
     joined = [row for row in rows if row.sha256 or row.group]
     count = Counter({row.code: row.samples for row in rows if not (row.sha256 or row.group)})
     for members in parts([keys(row.sha256, row.group) for row in joined]).values():
@@ -349,7 +350,7 @@ def _parts_of(rows: Sequence[Alike]) -> dict[str, CodeParts]:
 
 
 def _was_read(item: Verified) -> bool:
-    """Whether the finding will hold tomorrow; what is absent or too large to be read may change any time."""
+    """Whether the finding can be stored; objects that are missing or too large may be uploaded again."""
     return not isinstance(item, RejectedObject) or item.read_whole
 
 

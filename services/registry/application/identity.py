@@ -25,14 +25,14 @@ from services.registry.wire.values import require_etag_of
 
 
 class StoredTokens:
-    """Verifies tokens against the rows, as kit's TokenVerifier. A revoked token stops at once: no cache."""
+    """Verifies tokens against the rows, without a cache: a revoked token is refused at once."""
 
     def __init__(self, sessions: DatabaseSessions, clock: Clock) -> None:
         self._sessions = sessions
         self._clock = clock
 
     async def verify(self, token: str) -> Principal:
-        """The user that the token speaks for, with the role it carries now."""
+        """The user of the token, with the role that the token has now."""
         presented = PresentedToken.parse(token)
         async with self._sessions.begin() as session:
             found = await Identities(session).find_token(presented.id)
@@ -46,14 +46,14 @@ class StoredTokens:
 
 
 class Accounts:
-    """Who may call, and what was done."""
+    """Users, their tokens, and the audit log."""
 
     def __init__(self, sessions: DatabaseSessions, clock: Clock) -> None:
         self._sessions = sessions
         self._clock = clock
 
     async def create_user(self, user: User) -> User:
-        """Keep a new user; AlreadyExists."""
+        """Create a user; AlreadyExists."""
         refuse(user.faults())
         user = replace(user, create_time=self._clock.now())
         async with self._sessions.begin() as session:
@@ -67,7 +67,7 @@ class Accounts:
             return await Identities(session).list_users(page)
 
     async def update_user(self, user: User, fields: frozenset[str], *, etag: str, by: str) -> User:
-        """The user with what is new of it; sessions of a disabled one end."""
+        """Change fields of a user; the sessions of a disabled user end."""
         async with self._sessions.begin() as session:
             identities = Identities(session)
             await identities.lock_user(user.id)
@@ -88,7 +88,7 @@ class Accounts:
         *,
         request_id: str,
     ) -> tuple[Token, PresentedToken]:
-        """A new token and its secret, which nobody can see again; a repetition gives it another secret."""
+        """A new token and its secret, which cannot be read again; a repetition creates another secret."""
         async with self._sessions.begin() as session:
             identities = Identities(session)
             owner = await identities.get_user(user)
@@ -112,7 +112,7 @@ class Accounts:
             return await identities.list_tokens(user, page)
 
     async def revoke_token(self, user: str, token: str) -> Token:
-        """The token, good for nothing from now on."""
+        """Revoke the token and return it."""
         async with self._sessions.begin() as session:
             return await Identities(session).revoke_token(user, token)
 

@@ -28,7 +28,7 @@ class ImageCatalogue:
         self._clock = clock
 
     async def create(self, image: AlgorithmImage) -> AlgorithmImage:
-        """Keep a new image; NotFound if its environment does not exist, AlreadyExists."""
+        """Create an image; NotFound if its environment does not exist, AlreadyExists."""
         refuse(image.faults())
         image = replace(image, create_time=self._clock.now())
         async with self._sessions.begin() as session:
@@ -65,7 +65,7 @@ class ImageCatalogue:
             )
 
     async def create_version(self, version: AlgorithmImageVersion) -> AlgorithmImageVersion:
-        """Keep a new version of an image; AlreadyExists, for a version never changes."""
+        """Create a version of an image; AlreadyExists, since a version never changes."""
         refuse(version.faults())
         version = replace(version, create_time=self._clock.now())
         async with self._sessions.begin() as session:

@@ -1,4 +1,4 @@
-"""Looking at objects' bytes: are they what their name says, and are they a picture (D4)?"""
+"""Inspecting the bytes of objects: do they have the declared hash, and are they an image (D4)?"""
 
 import asyncio
 import hashlib
@@ -24,7 +24,7 @@ from services.vision.pictures import LIMITS, MAX_OBJECT_BYTES, sample_key
 
 
 class Inspector:
-    """Fetches, hashes and decodes objects in threads of its own.
+    """Fetches, hashes and decodes objects in its own threads.
 
     Decoding, hashing and reading from sockets release the interpreter's lock, so threads do; and their number
     bounds the memory: each holds one object of at most 64 MiB and its pixels, at most 240 MB, or twice that
@@ -43,7 +43,7 @@ class Inspector:
         self._store.close()
 
     async def look_at(self, sha256s: Collection[str], *, masks: Collection[str]) -> list[Verified]:
-        """What each object is, and what those of `masks` say as masks; Unavailable if the store is away."""
+        """The finding for each object, with mask facts for those of `masks`; Unavailable."""
         loop = asyncio.get_running_loop()
         return await asyncio.gather(
             *(
@@ -54,7 +54,7 @@ class Inspector:
 
 
 def _look(store: BlockingObjectStore, sha256: str, is_mask: bool) -> Verified:  # noqa: FBT001 -- an executor's call
-    """Read one object whole and say what it is. Blocks."""
+    """Read a whole object and inspect it. Blocks."""
     try:
         data = store.get_bytes(sample_key(sha256), max_bytes=MAX_OBJECT_BYTES)
     except NotFound:
@@ -73,7 +73,7 @@ def _look(store: BlockingObjectStore, sha256: str, is_mask: bool) -> Verified:  
         )
         return _rejected(sha256, len(data), RejectReason.HASH_MISMATCH, message)
     try:
-        # The name without an extension: whether one fits is judged by file, the facts are the bytes' own.
+        # A name without extension: the extension is checked for each file, these facts are of the bytes only.
         facts = inspect(data, "the file", LIMITS)
         mask = _as_mask(data) if is_mask else None
     except UnusableImage as unusable:

@@ -15,7 +15,7 @@ _BATCH_LINES = 10_000
 
 
 def manifest_entries(path: Path) -> Iterator[list[tuple[str, str | None]]]:
-    """Hash and group of every sample of a manifest, in its order, some at a time. Blocks."""
+    """Batches of hash and group of every sample of a manifest, in its order. Blocks."""
     with path.open("rb") as lines:
         while batch := list(itertools.islice(lines, _BATCH_LINES)):
             samples = [json.loads(line) for line in batch]
@@ -23,7 +23,7 @@ def manifest_entries(path: Path) -> Iterator[list[tuple[str, str | None]]]:
 
 
 class ManifestFile:
-    """A temporary file with the manifest of what was written to it; gone at the end of the block. Blocks."""
+    """A temporary file for a manifest; it is deleted at the end of the block. Blocks."""
 
     def __init__(self) -> None:
         self._file = tempfile.NamedTemporaryFile(prefix="manifest-", suffix=".jsonl")  # noqa: SIM115 -- closed in __exit__
@@ -43,7 +43,7 @@ class ManifestFile:
         return Path(self._file.name)
 
     def write(self, samples: Iterable[Sample], mask_codes: Sequence[str] = ()) -> None:
-        """Append the samples, in the order of their files; `mask_codes` is what their path declares."""
+        """Append samples, in the order of their files; `mask_codes` are those that their path declares."""
         for sample in samples:
             line = manifest_line(sample, mask_codes)
             self._hash.update(line)

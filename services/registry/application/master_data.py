@@ -10,13 +10,13 @@ from services.registry.storage.master_data import ComputeResources, ProductionEn
 
 
 class MasterData:
-    """What administrators keep and everybody chooses from."""
+    """Master data, which administrators maintain."""
 
     def __init__(self, sessions: DatabaseSessions) -> None:
         self._sessions = sessions
 
     async def create_environment(self, environment: ProductionEnvironment) -> ProductionEnvironment:
-        """Keep a new environment; AlreadyExists."""
+        """Create an environment; AlreadyExists."""
         refuse(environment.faults())
         async with self._sessions.begin() as session:
             if not await ProductionEnvironments(session).add(environment):
@@ -50,7 +50,7 @@ class MasterData:
             await environments.delete(environment)
 
     async def create_resource(self, resource: ComputeResource) -> ComputeResource:
-        """Keep a new compute resource; AlreadyExists."""
+        """Create a compute resource; AlreadyExists."""
         refuse(resource.faults())
         async with self._sessions.begin() as session:
             if not await ComputeResources(session).add(resource):

@@ -30,7 +30,7 @@ _LINK_LIFE = timedelta(minutes=10)
 
 
 class Links(Protocol):
-    """What the library needs of the object store."""
+    """The part of the object store that is needed here."""
 
     def presign_get(self, key: str, *, expires_s: int, download_name: str | None = None) -> str:
         """A link that reads the object without credentials."""
@@ -39,7 +39,7 @@ class Links(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Where bytes are to be had until `expire_time`, and what to call them."""
+    """A link to a file, valid until `expire_time`, and the name of the file."""
 
     url: str
     expire_time: datetime
@@ -91,14 +91,14 @@ class ModelCatalogue:
             return await models.list_versions(model, page, show_archived=show_archived)
 
     async def number(self, release: Release) -> ModelVersion:
-        """The version of a released task: a new one, or the one it has already."""
+        """The version of a released task: a new one, or its existing one."""
         async with self._sessions.begin() as session:
             return await number_release(session, release, self._clock.now())
 
     async def archive(
         self, model: str, version_id: str, *, archived: bool, etag: str, caller: str
     ) -> ModelVersion:
-        """Hide a version from lists, or show it again. Its aliases go on working: it is hidden, not gone."""
+        """Hide a version from lists, or show it again. Its aliases keep working."""
         async with self._sessions.begin() as session:
             models = Models(session)
             await models.lock(model)
@@ -113,7 +113,7 @@ class ModelCatalogue:
     async def set_alias(
         self, model: str, version_id: str, alias: str, *, etag: str, caller: str
     ) -> ModelVersion:
-        """Put an alias on a version, taking it from the one that had it."""
+        """Move an alias to a version."""
         check_alias(alias)
         async with self._sessions.begin() as session:
             models = Models(session)
@@ -133,7 +133,7 @@ class ModelCatalogue:
             return replace(version, aliases=tuple(sorted({*version.aliases, alias})))
 
     async def record_package(self, model: str, version_id: str, package: Package) -> Package:
-        """Name a stored package, and announce it once; the first of a format stays (X)."""
+        """Record a stored package, and announce it once; the first of a format stays (X)."""
         refuse(package.faults())
         package = replace(package, create_time=self._clock.now())
         async with self._sessions.begin() as session:
@@ -145,13 +145,13 @@ class ModelCatalogue:
         return package
 
     async def link_package(self, model: str, version_id: str, wanted: PackageFormat) -> tuple[Package, Link]:
-        """The package of a format, and where it is to be had; NotExported."""
+        """The package of a format, and a link to it; NotExported."""
         version = await self.version(model, version_id)
         package = version.package(wanted)
         return package, self._link(f"{PACKAGES}/{package.sha256}.zip", version.file_name(wanted))
 
     async def link_weights(self, model: str, version_id: str) -> tuple[str, Link]:
-        """The SHA-256 of the weights, and where they are to be had."""
+        """The SHA-256 of the weights, and a link to them."""
         version = await self.version(model, version_id)
         sha256 = version.release.weights_sha256
         return sha256, self._link(f"weights/{sha256}.safetensors", f"{model}-{version.number}.safetensors")
@@ -171,7 +171,7 @@ async def number_release(session: AsyncSession, release: Release, now: datetime)
     known = await models.version_of_task(release.task)
     if known is None:
         await models.lock_for_release(release, now)
-        # Somebody with the same task may have numbered it while we waited for the row.
+        # Another call for the same task may have numbered it while we waited for the lock.
         known = await models.version_of_task(release.task)
     if known is not None:
         return _same_model(known, release)

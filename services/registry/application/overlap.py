@@ -1,4 +1,4 @@
-"""Compares data with what made a version's weights (P7)."""
+"""Compares data with the training data of a version (P7)."""
 
 import asyncio
 import logging
@@ -33,7 +33,7 @@ class Overlaps:
         self._copying: dict[str, asyncio.Task[None]] = {}
 
     async def measure(self, model: str, version_id: str, data: Sequence[str]) -> TrainingOverlap:
-        """Compare data paths and snapshots with what made the version's weights; NotFound."""
+        """Compare data paths and snapshots with the training data of the version; NotFound."""
         refuse(compared_faults(data))
         async with self._sessions.begin() as session:
             version = await Models(session).resolve(model, version_id)
@@ -44,11 +44,11 @@ class Overlaps:
             return await ManifestSamples(session).overlap(compared, trained)
 
     async def _copy(self, manifests: Collection[str]) -> None:
-        """Copy what has not been compared before into the database, each manifest once and for all."""
+        """Copy the manifests that are not in the database yet; each is copied once."""
         async with self._sessions.begin() as session:
             unknown = await ManifestSamples(session).unknown(manifests)
         for manifest in unknown:
-            # It goes on when the caller gives up: a large listing may take longer than a caller waits.
+            # The copy continues after the caller's deadline: a large listing may take longer.
             await asyncio.shield(self._copying.get(manifest) or self._begin(manifest))
 
     def _begin(self, manifest: str) -> asyncio.Task[None]:
@@ -56,7 +56,7 @@ class Overlaps:
             del self._copying[manifest]
             error = None if copying.cancelled() else copying.exception()
             if error is not None:
-                # Whoever still waits is told; a later comparison tries again.
+                # Callers that still wait get the error; a later comparison tries again.
                 _log.warning("manifest not copied", extra={"manifest": manifest}, exc_info=error)
 
         copying = self._copying[manifest] = asyncio.create_task(self._copy_one(manifest))
@@ -70,7 +70,7 @@ class Overlaps:
             await self._put(manifest, file)
 
     async def _put(self, manifest: str, file: Path) -> None:
-        # One transaction: a manifest of which any line is there is there whole.
+        # In one transaction, so that a manifest is copied completely or not at all.
         async with self._sessions.begin() as session:
             samples, first_line = ManifestSamples(session), 0
             batches = manifest_entries(file)
@@ -95,7 +95,7 @@ async def _listings(session: AsyncSession, data: Sequence[str]) -> Listings:
 
 
 async def _trained_with(session: AsyncSession, version: ModelVersion) -> Listings:
-    """What made the weights: the version's data, its image's, and the same of what it was started from."""
+    """The training data of the version, of its algorithm image, and of the versions it was started from."""
     found = Listings()
     release = version.release
     while True:

@@ -35,29 +35,29 @@ from services.registry.storage.identity import Identities, Passwords
 
 T = TypeVar("T")
 
-# What an administrator sees of sessions that are over.
+# How long administrators see sessions that have ended.
 _SESSIONS_KEPT = timedelta(days=30)
 
 
 class SlowHash:
-    """Argon2id as RFC 9106 recommends it second (3 passes, 4 lanes; 64 MiB), beside the event loop.
+    """Argon2id with the second recommended parameters of RFC 9106 (3 passes, 4 lanes, 64 MiB), in threads.
 
-    Few threads and a short queue: a flood of log-ins costs twice that memory and two cores at most.
+    Two threads and a short queue: a flood of log-ins takes at most twice that memory and two cores.
     """
 
     def __init__(self, memory_kib: int, threads: int = 2, max_waiting: int = 32) -> None:
         self._hasher = PasswordHasher(time_cost=3, parallelism=4, memory_cost=memory_kib)
         self._threads = ThreadPoolExecutor(threads, "argon2")
         self._places = threads + max_waiting
-        # Of nobody's password: what an unknown user's is compared with, so that the answer takes as long.
+        # For unknown users: their password is compared with this hash, so that the answer takes as long.
         self._nobodys = self._hasher.hash(one_time_password())
 
     async def of(self, password: str) -> str:
-        """What is kept of a password."""
+        """The hash of a password, as it is stored."""
         return await self._run(lambda: self._hasher.hash(normalised(password)))
 
     async def matches(self, password: str, kept: str | None) -> bool:
-        """Whether it is the kept one's; as slow where there is none."""
+        """Whether the password matches the stored hash; takes as long if there is none."""
 
         def compare() -> bool:
             try:
@@ -126,14 +126,14 @@ class LogIns:
             await identities.revoke_token(found[1].id, found[0].id)
 
     async def change_password(self, caller: Principal, password: str, new_password: str) -> None:
-        """The caller's own; InvalidArgument if `password` is not it, LockedOut."""
+        """The caller's own password; InvalidArgument if `password` is another one, LockedOut."""
         if caller.role is Role.SERVICE:
             raise FailedPrecondition("the services have no password", reason="NO_PASSWORD")
         user = caller.name.removeprefix("users/")
         try:
             kept = await self._verified(user, password)
         except WrongCredentials:
-            # Who calls is known; only this field is wrong.
+            # The caller is authenticated; only this field is wrong.
             raise InvalidArgument.of(
                 Violation("password", "WRONG_PASSWORD", "this is not your present password", "当前密码不正确")
             ) from None
@@ -154,9 +154,9 @@ class LogIns:
         return handed_out
 
     async def _verified(self, user: str, password: str) -> Password:
-        """The user's password, if it is that; WrongCredentials, LockedOut."""
+        """The user's stored password, if `password` matches it; WrongCredentials, LockedOut."""
         if id_faults(user, "user_id") or len(password) > MAX_CHARACTERS:
-            # Nobody's name: not worth a row.
+            # No such user: failures of unknown names are not stored.
             await self._hash.matches("", None)
             raise _wrong()
         now = self._clock.now()
@@ -180,7 +180,7 @@ class LogIns:
 
 async def _replace(passwords: Passwords, kept: Password, changed: Password) -> None:
     if not await passwords.replace(kept, changed):
-        # Somebody used the same one-time password in the same moment, or an administrator reset it.
+        # The same one-time password was used at the same time, or an administrator reset it.
         raise _wrong()
 
 

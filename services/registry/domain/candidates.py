@@ -24,7 +24,7 @@ from services.registry.domain.samples import Sample, is_code
 MAX_CANDIDATES = 500
 MAX_FILE_BYTES = 255
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""They turn the order in which a name is shown: `a\u202egnp.exe` is read as `aexe.png`."""
+"""They change the displayed order of a name: `a\u202egnp.exe` looks like `aexe.png`."""
 _FORMAT_OF_SUFFIX = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
@@ -52,11 +52,11 @@ class Candidate:
 
     @property
     def hashes(self) -> tuple[str, ...]:
-        """Of all objects it names."""
+        """The hashes of its image and its mask."""
         return (self.sha256,) if self.mask_sha256 is None else (self.sha256, self.mask_sha256)
 
     def layout_fault(self) -> Rejection | None:
-        """Why its file does not fit D1's layout, if it does not."""
+        """Why its file does not have the layout of D1; None if it has."""
         code, _, name = self.file.partition("/")
         if not is_code(code):
             return Rejection(
@@ -81,10 +81,10 @@ class Candidate:
         return None
 
     def name_fault(self) -> Rejection | None:
-        """Why its name would be read as another one, if it would.
+        """Why its name looks like another one; None if it does not.
 
-        This is the one rule of what names are taken. Spaces of any width and characters without one are
-        taken: they are common in names that were typed or copied.
+        This is the only rule for names. Spaces of any width and characters without width are allowed: they
+        are common in names that were typed or copied.
         """
         for character in self.file:
             if unicodedata.category(character) == "Cc" or character in _BIDI_CONTROLS:
@@ -96,12 +96,12 @@ class Candidate:
         return None
 
     def fault(self) -> Rejection | None:
-        """Why it cannot be taken, whatever its bytes are."""
+        """Why it cannot be listed, whatever its bytes are."""
         return self.layout_fault() or self.name_fault()
 
 
 class Outcome(enum.StrEnum):
-    """What became of a candidate."""
+    """The result for a candidate."""
 
     ADDED = "ADDED"
     UNCHANGED = "UNCHANGED"
@@ -111,7 +111,7 @@ class Outcome(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SampleOutcome:
-    """What became of one candidate, and who else shows the same pixels under another code (D2)."""
+    """The result for one candidate, and which other codes have the same pixels (D2)."""
 
     file: str
     outcome: Outcome
@@ -154,9 +154,9 @@ def candidate_faults(candidates: Sequence[Candidate]) -> list[Violation]:
 def judge(
     candidate: Candidate, objects: Mapping[str, Verified], mask_codes: Sequence[str] = ()
 ) -> Sample | Rejection:
-    """The sample that a candidate makes, or why it makes none.
+    """The sample of a candidate, or why there is none.
 
-    `objects` is what was found by hash, `mask_codes` what the path declares of its masks.
+    `objects` are the inspected objects by hash, `mask_codes` the declaration of the path for its masks.
     """
     fault = candidate.fault()
     if fault is not None:
@@ -180,7 +180,7 @@ def judge(
 def _mask_fault(image: ImageObject, mask: Verified, mask_codes: Sequence[str]) -> Rejection | None:
     if isinstance(mask, RejectedObject):
         if mask.rejection.reason in (RejectReason.NOT_UPLOADED, RejectReason.HASH_MISMATCH):
-            # The importer's remedy is an upload, the same as for an image.
+            # The remedy is an upload, as for an image.
             return Rejection(mask.rejection.reason, f"the mask: {mask.rejection.message}")
         return Rejection(
             RejectReason.BAD_MASK,
@@ -199,7 +199,7 @@ def _mask_fault(image: ImageObject, mask: Verified, mask_codes: Sequence[str]) -
 
 
 def _meaning_fault(mask: MaskFacts, mask_codes: Sequence[str]) -> MaskFault | None:
-    """Why a mask cannot mean what its path says (D1)."""
+    """Why a mask does not fit the declaration of its path (D1)."""
     if not mask_codes:
         return mask.black_and_white
     if mask.indexed is None and mask.largest_index > len(mask_codes):

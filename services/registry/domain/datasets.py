@@ -13,7 +13,7 @@ MAX_PLANNED = 1000
 MAX_COUNTED_PATHS = 500
 MAX_COUNTED_CODES = 1000
 MAX_MASK_CODES = 254
-"""Of 8 bits, less background and the value 255 that other tools use for void."""
+"""The values of 8 bits without 0 (background) and 255 (void in other tools)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class DataPath:
     """Value i of a mask is the i-th of these codes; empty: above 127 is the sample's own (D1)."""
 
     def declaring(self, mask_codes: tuple[str, ...]) -> "DataPath":
-        """The path with its masks declared so; MaskCodesDiffer if those there would mean something else."""
+        """The path with this declaration; MaskCodesDiffer if existing masks would change their meaning."""
         extended = bool(self.mask_codes) and mask_codes[: len(self.mask_codes)] == self.mask_codes
         if extended or not self.mask_count:
             return replace(self, mask_codes=mask_codes)
@@ -93,13 +93,13 @@ class Snapshot:
 
 
 class DataPathEmpty(FailedPrecondition):
-    """A path without images has nothing to pin."""
+    """A path without images cannot be pinned."""
 
     reason = "DATA_PATH_EMPTY"
 
 
 class MaskCodesDiffer(FailedPrecondition):
-    """Masks cannot change their meaning once they are there."""
+    """The meaning of existing masks cannot change."""
 
     reason = "MASK_CODES_DIFFER"
 
@@ -127,7 +127,7 @@ def planned_faults(sha256s: Sequence[str]) -> list[Violation]:
 
 
 def count_parts_faults(paths: Sequence[object], codes: Sequence[str]) -> list[Violation]:
-    """What is wrong with a wish to count parts."""
+    """What is wrong with a request to count parts."""
     return [
         Violation(
             at,

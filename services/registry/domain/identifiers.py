@@ -1,4 +1,4 @@
-"""What a resource id may look like, and the faults that say so."""
+"""The rules for resource ids and texts, and their violations."""
 
 import re
 import unicodedata
@@ -15,7 +15,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def id_faults(value: str, field: str) -> list[Violation]:
-    """Why `value` is not an id; nothing if it is one."""
+    """Why `value` is not an id; empty if it is one."""
     if _ID.fullmatch(value):
         return []
     return [
@@ -31,7 +31,7 @@ def id_faults(value: str, field: str) -> list[Violation]:
 
 
 def model_id_faults(value: str, field: str) -> list[Violation]:
-    """Why `value` is not a model's name (W1); nothing if it is one."""
+    """Why `value` is not a model's name (W1); empty if it is one."""
     if _MODEL_ID.fullmatch(value):
         return []
     return [
@@ -47,7 +47,7 @@ def model_id_faults(value: str, field: str) -> list[Violation]:
 
 
 def sha256_faults(value: str, field: str) -> list[Violation]:
-    """Why `value` is not a SHA-256; nothing if it is one."""
+    """Why `value` is not a SHA-256; empty if it is one."""
     if _SHA256.fullmatch(value):
         return []
     return [
@@ -61,7 +61,7 @@ def sha256_faults(value: str, field: str) -> list[Violation]:
 
 
 def text_faults(value: str, field: str, max_characters: int = MAX_TEXT_CHARACTERS) -> list[Violation]:
-    """Why `value` cannot be kept as a text for people; nothing if it can."""
+    """Why `value` cannot be stored as a text; empty if it can."""
     if len(value) > max_characters:
         return [
             Violation(
@@ -71,7 +71,7 @@ def text_faults(value: str, field: str, max_characters: int = MAX_TEXT_CHARACTER
                 f"文本有 {len(value)} 个字符；请缩短到 {max_characters} 个以内",
             )
         ]
-    # PostgreSQL cannot store NUL, and of the others only line breaks and tabs mean anything to a reader.
+    # PostgreSQL cannot store NUL; of the other control characters only line breaks and tabs are useful.
     if any(
         unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t\r" for character in value
     ):
@@ -93,5 +93,5 @@ def refuse(faults: list[Violation]) -> None:
 
 
 def shown(value: str) -> str:
-    """A value as a message may quote it: what came from outside can be long."""
+    """A value for a message, shortened: values of callers can be long."""
     return repr(value if len(value) <= 80 else value[:79] + "…")

@@ -1,4 +1,4 @@
-"""Users, tokens, and what was done by whom (A1 to A3)."""
+"""Users, tokens, and audit entries (A1 to A3)."""
 
 import enum
 import hashlib
@@ -16,7 +16,7 @@ DEFAULT_TOKEN_LIFE = timedelta(days=90)
 MAX_TOKEN_LIFE = timedelta(days=3660)
 MAX_REQUEST_ID_CHARACTERS = 64
 SESSION_LIFE = timedelta(hours=12)
-"""A shift."""
+"""One shift."""
 
 _TOKEN = re.compile(r"loupe_([a-z0-9]{1,32})_([A-Za-z0-9_-]{32,128})")
 
@@ -40,11 +40,11 @@ class PasswordState(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who may hold tokens."""
+    """An account that may have tokens."""
 
     id: str
     role: UserRole | None
-    """None only in a request that named no role one can have."""
+    """None only in a request without a valid role."""
     display_name: str = ""
     disabled: bool = False
     create_time: datetime | None = None
@@ -60,14 +60,14 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class PresentedToken:
-    """A bearer token taken apart: `loupe_<id>_<secret>`."""
+    """The parts of a bearer token: `loupe_<id>_<secret>`."""
 
     id: str
     secret: str = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> "PresentedToken":
-        """The parts of a token; Unauthenticated if it is not one of ours."""
+        """The parts of a token; Unauthenticated if it does not have this form."""
         match = _TOKEN.fullmatch(text)
         if match is None:
             raise Unauthenticated(
@@ -77,8 +77,8 @@ class PresentedToken:
 
     @classmethod
     def generate(cls, origin: str = "") -> "PresentedToken":
-        """A new token with 256 random bits; its id follows from the origin, if one is given."""
-        # The id comes from hex: an underscore in it would shift the secret.
+        """A new token with 256 random bits; its id is derived from `origin`, if one is given."""
+        # The id is hexadecimal: an underscore in it would end it.
         named = hashlib.sha256(origin.encode()).hexdigest()[:16] if origin else secrets.token_hex(8)
         return cls(named, secrets.token_urlsafe(32))
 
@@ -87,13 +87,13 @@ class PresentedToken:
 
     @property
     def digest(self) -> bytes:
-        """What is kept of the secret. One round of SHA-256 is enough: 256 random bits cannot be guessed."""
+        """The stored hash of the secret. One round of SHA-256 is enough for 256 random bits."""
         return hashlib.sha256(self.secret.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A key to the API; of its secret only the digest is kept."""
+    """A key to the API; only the digest of its secret is stored."""
 
     id: str
     user: str
@@ -104,7 +104,7 @@ class Token:
     description: str = ""
     revoked: bool = False
     session: bool = False
-    """Made by a log-in."""
+    """Whether a log-in created it."""
 
     @property
     def name(self) -> str:
@@ -112,9 +112,10 @@ class Token:
         return f"users/{self.user}/tokens/{self.id}"
 
     def check(self, presented: PresentedToken, owner: User, now: datetime) -> UserRole:
-        """The role that the presented token carries now, or Unauthenticated.
+        """The role that the presented token has now, or Unauthenticated.
 
-        The secret is compared first, in constant time: whoever does not know it learns nothing of the state.
+        The secret is compared first and in constant time, so that a wrong secret reveals nothing of the
+        state.
         """
         if not hmac.compare_digest(self.digest, presented.digest):
             raise Unauthenticated(
@@ -137,7 +138,7 @@ class Token:
                 user=owner.id,
                 token=self.name,
             )
-        # The user's role may have been lowered since the token was made.
+        # The user's role may be lower now than when the token was created.
         return min(self.role, owner.role)
 
 
@@ -151,9 +152,9 @@ def issue(  # noqa: PLR0913 -- what a token is made of
     session: bool = False,
     request_id: str = "",
 ) -> tuple[Token, PresentedToken]:
-    """A new token of `owner`, and its secret, shown once. No role: the owner's. No expiry: 90 days.
+    """A new token of `owner` and its secret, which is shown once. Defaults: the owner's role, 90 days.
 
-    The same `request_id` gives the same token another secret.
+    The same `request_id` gives the same token with another secret.
     """
     expires = expire_time or now + DEFAULT_TOKEN_LIFE
     owner_role = owner.role or UserRole.VIEWER
@@ -198,7 +199,7 @@ def issue(  # noqa: PLR0913 -- what a token is made of
 
 
 def change_user(before: User, after: User, fields: frozenset[str], by: str) -> User:
-    """The user with `fields` of `after`: role, display_name, disabled. Nobody locks themselves out."""
+    """The user with `fields` of `after`: role, display_name, disabled. Users cannot lock themselves out."""
     known = ("role", "display_name", "disabled")
     faults = [
         Violation(
@@ -232,7 +233,7 @@ def change_user(before: User, after: User, fields: frozenset[str], by: str) -> U
 
 
 def check_role(role: UserRole | None, at: str) -> UserRole:
-    """The role, or InvalidArgument if it is none that can be given."""
+    """The role; InvalidArgument if it cannot be given to a user."""
     if role is None:
         raise InvalidArgument.of(_bad_role(at))
     return role
@@ -250,7 +251,7 @@ def _bad_role(at: str) -> Violation:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One line of who did what, when, from where, with what result."""
+    """One entry of the audit log: who did what, when, from where, with which result."""
 
     time: datetime
     principal: str

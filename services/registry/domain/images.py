@@ -1,4 +1,4 @@
-"""Algorithm images, which are no pictures: algorithms whose versions say how models are trained (W2)."""
+"""Algorithm images (not pictures): algorithms whose versions define how models are trained (W2)."""
 
 import enum
 import math
@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"v(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
 
 
 class ImageKind(enum.StrEnum):
-    """GENERAL: no environment, parameters are the user's. BUSINESS: one environment, parameters fixed."""
+    """GENERAL: no environment, the user sets the parameters. BUSINESS: one environment, fixed parameters."""
 
     GENERAL = "GENERAL"
     BUSINESS = "BUSINESS"
@@ -40,7 +40,7 @@ class ImageVersionNumber:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """The number that `text` writes, None if it writes none."""
+        """The number in `text`; None if it is not a number."""
         match = _NUMBER.fullmatch(text)
         return cls(int(match[1]), int(match[2])) if match else None
 
@@ -50,7 +50,7 @@ class ImageVersionNumber:
 
 @dataclass(frozen=True, slots=True)
 class InputSpecification:
-    """What the network is fed, and which originals conform."""
+    """The input of the network, and which originals conform."""
 
     width: int
     height: int
@@ -65,7 +65,7 @@ class InputSpecification:
     per_image_normalisation: bool = False
     """By the image's own mean and deviation instead of `mean` and `std`."""
     detail: int = 0
-    """Where masks allow it, images are seen through windows of an image so many times as large; 0: whole."""
+    """Where masks allow it, images are scaled to this multiple and seen through windows; 0: seen whole."""
 
     def faults(self, at: str) -> list[Violation]:
         """What is wrong with it."""
@@ -136,7 +136,7 @@ class AlgorithmImage:
 
     id: str
     kind: ImageKind | None
-    """None only in a request that left it out."""
+    """None only in a request without it."""
     task_type: TaskType | None
     display_name: str = ""
     description: str = ""

@@ -1,4 +1,4 @@
-"""Production environments and compute resources: what administrators keep and everybody chooses from."""
+"""Production environments and compute resources, which administrators maintain."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from services.registry.domain.identifiers import id_faults, text_faults
 
 _MAX_COUNT = 100_000
 CONDITIONS = ("site", "product", "process_step", "equipment")
-"""By which business images are found (W2)."""
+"""Business images are searched by these (W2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProductionEnvironment:
-    """Where models work."""
+    """A place where models are used."""
 
     id: str
     site: str = ""
@@ -37,7 +37,7 @@ class ProductionEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class ComputeResource:
-    """A named kind of hardware with what one task takes of it (W7)."""
+    """A named kind of hardware with the amounts that one task takes (W7)."""
 
     id: str
     description: str = ""

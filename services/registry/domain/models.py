@@ -28,7 +28,7 @@ class VersionNumber:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """The number that `text` writes in its one spelling, None if in none (v3.1 and v3.001 do not)."""
+        """The number in its only spelling; None for other texts, such as v3.1 and v3.001."""
         match = _NUMBER.fullmatch(text)
         return cls(int(match[1]), int(match[2])) if match else None
 
@@ -38,7 +38,7 @@ class VersionNumber:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model with what its newest release said of it."""
+    """A model, described by its newest release."""
 
     id: str
     production_environment: str | None
@@ -52,7 +52,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What a released task hands over: everything of a version but its number (R2)."""
+    """What a released task provides: everything of a version except its number (R2)."""
 
     model: str
     major: int
@@ -76,7 +76,7 @@ class Release:
 
     @property
     def starts_from_parent(self) -> bool:
-        """Whether the training began with the parent's weights; if nothing says so, it may have."""
+        """Whether the training began with the parent's weights; true if it is unknown."""
         return bool(self.parent_version) and bool(self.preprocessing_params.get("warm_start", True))
 
     def faults(self) -> list[Violation]:
@@ -163,7 +163,7 @@ class Release:
 
 
 class PackageFormat(enum.StrEnum):
-    """What a version is exported as (X)."""
+    """The formats of an export (X)."""
 
     CSOT_ARTIFACT = "CSOT_ARTIFACT"
     ONNX = "ONNX"
@@ -181,9 +181,9 @@ class Package:
     size_bytes: int
     create_time: datetime
     abi_version: int = 0
-    """Of the library's C interface; 0 where there is no library."""
+    """Version of the library's C interface; 0 if there is no library."""
     format_version: int = 0
-    """Of models.xbin; 0 where there is none."""
+    """Version of models.xbin; 0 if there is none."""
 
     def faults(self) -> list[Violation]:
         """What is wrong with it."""
@@ -220,12 +220,12 @@ class ModelVersion:
         raise NotExported(f"{name} has no {wanted} package; export it first", resource=name)
 
     def file_name(self, package_format: PackageFormat) -> str:
-        """What a package is called where people keep it: `panel-adc-v3.01.zip`."""
+        """The file name of a package: `panel-adc-v3.01.zip`."""
         return f"{self.release.model}-{self.number}{_FILE_ENDING[package_format]}.zip"
 
 
 class NotExported(NotFound):
-    """Nobody has exported the version in that format yet, or its task is not COMPLETED."""
+    """The version was not exported in that format, or the export is not COMPLETED."""
 
     reason = "NOT_EXPORTED"
 
@@ -243,7 +243,7 @@ class VersionArchived(FailedPrecondition):
 
 
 def check_alias(alias: str) -> None:
-    """Raise InvalidArgument unless it may be given: `latest` moves by itself, a number is a version."""
+    """Raise InvalidArgument if it cannot be an alias: `latest` and version numbers are reserved."""
     if alias == LATEST:
         raise InvalidArgument.of(
             Violation(

@@ -19,12 +19,12 @@ class ImageObject:
     pixels_sha256: str
     """Equal for the same picture in two lossless files."""
     mask: "MaskFacts | None" = None
-    """What it says as a mask; None where nobody asked."""
+    """Its facts as a mask; None if it was not read as one."""
 
 
 @dataclass(frozen=True, slots=True)
 class MaskFault:
-    """Why an image is no mask, in two languages."""
+    """Why an image cannot be a mask, in two languages."""
 
     message: str
     message_zh: str
@@ -35,7 +35,7 @@ class MaskFacts:
     """Whether an image can be read as a mask in each of the two meanings (D1, D5)."""
 
     black_and_white: MaskFault | None = None
-    """Why not; None where it can."""
+    """Why it cannot; None if it can."""
     indexed: MaskFault | None = None
     largest_index: int = 0
 
@@ -73,12 +73,12 @@ _ZH = {
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why something is set aside: a stable reason and a sentence."""
+    """Why an object is set aside: a stable reason and a sentence."""
 
     reason: RejectReason
     message: str
     detail_zh: str = ""
-    """More than the reason says, in Chinese."""
+    """The sentence in Chinese, if it says more than the reason's."""
 
     @property
     def message_zh(self) -> str:
@@ -88,18 +88,18 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class RejectedObject:
-    """An object whose bytes can never be a sample, or were not what its name said."""
+    """An object whose bytes can never be a sample, or do not have the declared hash."""
 
     sha256: str
     size_bytes: int
     rejection: Rejection
 
     read_whole: bool = True
-    """Whether the finding is about bytes that were read; False for what is absent or too large to be read."""
+    """Whether the bytes were read; False for objects that are missing or too large."""
 
     @property
     def replaceable(self) -> bool:
-        """Whether another upload under its name may be sound: unless the bytes of that name were read."""
+        """Whether another upload may be valid: not if bytes with the declared hash were read."""
         return not self.read_whole or self.rejection.reason is RejectReason.HASH_MISMATCH
 
 

@@ -1,4 +1,4 @@
-"""How much of some data a version was trained with (P7)."""
+"""Overlap of data with the training data of a version (P7)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ MAX_COMPARED = 500
 
 @dataclass(frozen=True, slots=True)
 class TrainingOverlap:
-    """Counts of data whose samples, or whose groups, a version was trained or validated with."""
+    """How many samples of some data, or of their groups, a version was trained or validated with."""
 
     sample_count: int
     trained_sample_count: int
     trained_group_count: int
     affected_sample_count: int
-    """Samples that were trained with, or whose group was."""
+    """Samples that were in the training data, or whose group was."""
 
 
 @dataclass(slots=True)

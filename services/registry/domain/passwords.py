@@ -1,4 +1,4 @@
-"""Passwords, and how often a name may be tried (A1)."""
+"""Passwords, and the limit of log-in attempts (A1)."""
 
 import secrets
 import unicodedata
@@ -15,7 +15,7 @@ FORGET_AFTER = timedelta(hours=24)
 _FIRST_DELAY = timedelta(seconds=30)
 _LONGEST_DELAY = timedelta(minutes=15)
 
-# Without letters and digits that are read as one another.
+# Without letters and digits that look alike.
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -26,20 +26,20 @@ class WrongCredentials(Unauthenticated):
 
 
 class LockedOut(ResourceExhausted):
-    """The name was tried too often."""
+    """There were too many failed attempts for the name."""
 
     reason = "LOCKED_OUT"
 
 
 class PasswordChangeRequired(FailedPrecondition):
-    """The password is right, and good for nothing but to choose an own one."""
+    """The password is correct, but only valid for choosing a new one."""
 
     reason = "PASSWORD_CHANGE_REQUIRED"
 
 
 @dataclass(frozen=True, slots=True)
 class Password:
-    """A user's password, of which only a slow hash is kept."""
+    """The stored password of a user: only a slow hash."""
 
     user: str
     hash: str = field(repr=False)
@@ -57,9 +57,9 @@ class Attempts:
     locked_until: datetime
 
     def count(self, now: datetime) -> "Attempts":
-        """One attempt more, counted as a failure before anybody knows; LockedOut if it may not be made.
+        """One more attempt, counted as a failure in advance; LockedOut if it is not allowed.
 
-        Counted first, so that a thousand guesses sent at once are not all made before the first has failed.
+        Counted in advance, so that of a thousand concurrent guesses not all are compared.
         """
         if now < self.locked_until:
             wait_s = int((self.locked_until - now).total_seconds()) + 1
@@ -73,7 +73,7 @@ class Attempts:
 
 
 def delay(failures: int) -> timedelta:
-    """How long a name is refused after so many failures: not for four, then doubling, 30 s to 15 min."""
+    """How long a name is locked after that many failures: not up to four, then doubling, 30 s to 15 min."""
     beyond = failures - FREE_FAILURES
     if beyond < 0:
         return timedelta(0)
@@ -81,12 +81,12 @@ def delay(failures: int) -> timedelta:
 
 
 def normalised(password: str) -> str:
-    """The same characters typed on another keyboard are the same password."""
+    """Unicode normalisation: the same characters from another keyboard are the same password."""
     return unicodedata.normalize("NFKC", password)
 
 
 def password_faults(password: str, user: str, at: str, *, before: str) -> list[Violation]:
-    """What is wrong with it as a person's own password. Length is what makes one hard to guess."""
+    """What is wrong with it as a user's own password. The length makes it hard to guess."""
     if not MIN_CHARACTERS <= len(password) <= MAX_CHARACTERS:
         return [
             Violation(
@@ -118,5 +118,5 @@ def password_faults(password: str, user: str, at: str, *, before: str) -> list[V
 
 
 def one_time_password() -> str:
-    """A new one to hand out, 79 random bits: `abcd-efgh-jkmn-pqrs`."""
+    """A new one-time password with 79 random bits: `abcd-efgh-jkmn-pqrs`."""
     return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))

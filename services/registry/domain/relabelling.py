@@ -13,7 +13,7 @@ from services.registry.domain.samples import Sample, code_faults
 
 
 class DataPathChanged(Aborted):
-    """Somebody else changed the listing since the caller looked at it."""
+    """The listing changed since the caller read it."""
 
     reason = "DATA_PATH_CHANGED"
 
@@ -24,12 +24,12 @@ class Relabel:
 
     file: str
     sha256: str
-    """Of the image that was looked at."""
+    """Of the image that the caller saw."""
     code: str
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """Where it may lie under its new code, the best first: under its name, or with the old code in it."""
+        """Possible files under the new code, the best first: its name, or one with the old code in it."""
         old_code, _, name = self.file.partition("/")
         path = PurePosixPath(name)
         return f"{self.code}/{name}", f"{self.code}/{path.stem}-{old_code}{path.suffix}"
@@ -60,20 +60,20 @@ class Relabelling:
     """Relabels, one after another, on the part of a listing that they may touch."""
 
     listing: dict[str, Sample]
-    """By file: whatever lies at the relabels' files and targets."""
+    """The samples at the relabels' files and targets, by file."""
     mask_codes: Sequence[str]
     moved: dict[str, Sample] = field(default_factory=dict)
     """New samples by their files."""
     removed: dict[str, Sample] = field(default_factory=dict)
-    """Samples of the old listing that are gone, by their files."""
+    """Samples that were removed from the old listing, by their files."""
 
     @classmethod
     def of(cls, listing: Mapping[str, Sample], mask_codes: Sequence[str]) -> "Relabelling":
-        """Of a listing that is not changed itself."""
+        """A copy of the part of the listing; the listing itself does not change."""
         return cls(dict(listing), mask_codes)
 
     def apply(self, relabel: Relabel) -> RelabelOutcome:
-        """Move one sample, or say why not."""
+        """Move one sample; returns the outcome."""
         there = self.listing.get(relabel.file)
         if there is None:
             return self._absent(relabel)
@@ -118,14 +118,14 @@ class Relabelling:
 
     def _remove(self, file: str) -> None:
         previous = self.listing.pop(file)
-        # What came within this call was never in the old listing.
+        # A sample that this call added was never in the old listing.
         if self.moved.pop(file, None) is None:
             self.removed[file] = previous
 
     def _relabelled(self, relabel: Relabel, sample: Sample, new_file: str) -> RelabelOutcome:
         outcome = RelabelOutcome(relabel.file, RelabelResult.RELABELLED, new_file)
         if not (self.mask_codes and sample.mask_sha256):
-            # A black and white mask marks the code of its folder: the new one from now on.
+            # A black and white mask marks the code of its folder, which is the new code now.
             return outcome
         return replace(
             outcome,
@@ -166,12 +166,12 @@ def relabel_faults(relabels: Sequence[Relabel]) -> list[Violation]:
 
 
 def files_touched(relabels: Iterable[Relabel]) -> set[str]:
-    """The files whose samples decide what becomes of the relabels."""
+    """The files whose samples decide the outcomes of the relabels."""
     return {file for relabel in relabels for file in (relabel.file, *relabel.targets)}
 
 
 def _makes_needless(occupant: Sample, sample: Sample) -> bool:
-    """Whether `occupant` is the same picture and knows all that `sample` does."""
+    """Whether `occupant` is the same image and has all the facts of `sample`."""
     return occupant.image.sha256 == sample.image.sha256 and sample.mask_sha256 in (None, occupant.mask_sha256)
 
 

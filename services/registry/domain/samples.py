@@ -56,7 +56,7 @@ def code_faults(code: str, at: str) -> list[Violation]:
 
 
 def count_changes(added: Iterable[Sample], removed: Iterable[tuple[str, bool]]) -> tuple[CodeCount, ...]:
-    """By how much the counts change: for samples that come, and for (code, had a mask) of those that go."""
+    """The change of the counts for added samples, and for (code, had a mask) of removed ones."""
     samples: Counter[str] = Counter()
     masks: Counter[str] = Counter()
     for sample in added:
@@ -73,9 +73,9 @@ def count_changes(added: Iterable[Sample], removed: Iterable[tuple[str, bool]]) 
 
 
 def manifest_line(sample: Sample, mask_codes: Sequence[str] = ()) -> bytes:
-    """A sample's line in a manifest. A contract: the same sample gives the same bytes for ever.
+    """A sample's line in a manifest. A contract: the same sample always gives the same bytes.
 
-    `mask_codes` is what the path declares of its masks; a line says it only where there is a mask.
+    `mask_codes` are those that the path declares; only lines with a mask have them.
     """
     line: dict[str, object] = {
         "name": sample.file,

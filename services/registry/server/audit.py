@@ -1,4 +1,4 @@
-"""Writes the audit line of a call (A3), once for all RPCs."""
+"""Writes the audit entry of a call (A3), for all RPCs."""
 
 from services.audit import belongs_in_the_log, principal_of, resource_of
 from services.kit.clock import Clock
@@ -8,7 +8,7 @@ from services.registry.domain.identity import AuditEntry
 
 
 class Auditor:
-    """Observes a server: every call that changes something, and every one that was refused."""
+    """Observes the registry's own server."""
 
     def __init__(self, accounts: Accounts, clock: Clock) -> None:
         self._accounts = accounts

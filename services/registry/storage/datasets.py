@@ -17,13 +17,13 @@ from services.registry.storage.tables import code_counts, data_paths, datasets, 
 
 
 class Datasets:
-    """Datasets with what they hold."""
+    """Datasets with their counts."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def add(self, dataset: Dataset) -> bool:
-        """Whether the id was free."""
+        """Insert it; False if the id is taken."""
         added = await self._session.scalar(
             insert(datasets)
             .values(
@@ -63,7 +63,7 @@ class DataPaths:
         self._session = session
 
     async def add(self, path: DataPath) -> bool:
-        """Whether the id was free in its dataset."""
+        """Insert it; False if the id is taken in its dataset."""
         added = await self._session.scalar(
             insert(data_paths)
             .values(
@@ -113,7 +113,7 @@ class DataPaths:
         return row.key, row.revision
 
     async def lock(self, dataset: str, path: str) -> int:
-        """The row's number; NotFound. Until the transaction ends nobody else changes or pins the listing."""
+        """The row's number; NotFound. Locks the listing against changes and pins."""
         query = (
             sa.select(data_paths.c.key)
             .where(data_paths.c.dataset == dataset, data_paths.c.id == path)
@@ -122,7 +122,7 @@ class DataPaths:
         return _found(await self._session.scalar(query), dataset, path)
 
     async def lock_listing(self, dataset: str, path: str) -> tuple[int, int]:
-        """The row's number and revision; NotFound. Until the transaction ends nobody changes the listing."""
+        """The row's number and revision; NotFound. Locks the listing against changes."""
         query = (
             sa.select(data_paths.c.key, data_paths.c.revision)
             .where(data_paths.c.dataset == dataset, data_paths.c.id == path)
@@ -134,12 +134,12 @@ class DataPaths:
         return row.key, row.revision
 
     async def mask_codes(self, key: int) -> tuple[str, ...]:
-        """What the path declares of its masks."""
+        """The declaration of the path for its masks."""
         codes = await self._session.scalar(sa.select(data_paths.c.mask_codes).where(data_paths.c.key == key))
         return tuple(codes or ())
 
     async def declare(self, key: int, mask_codes: Sequence[str], now: datetime) -> None:
-        """Declare what masks mean: a new revision, as manifests say it. Call it while holding the row."""
+        """Store the declaration as a new revision, since manifests contain it. The row must be locked."""
         await self._session.execute(
             sa.update(data_paths)
             .where(data_paths.c.key == key)
@@ -147,13 +147,13 @@ class DataPaths:
         )
 
     async def change(self, key: int, changes: Sequence[CodeCount], now: datetime) -> None:
-        """Add the changes to the counts and begin a new revision; call it while holding the row."""
+        """Add the changes to the counts and begin a new revision. The row must be locked."""
         if changes:
             statement = insert(code_counts).values(
                 [{"path": key, "code": c.code, "sample_count": 0, "mask_count": 0} for c in changes]
             )
             await self._session.execute(statement.on_conflict_do_nothing())
-            # Not one upsert: a proposed row with a negative change fails its CHECK before its conflict.
+            # Not one upsert: for a negative change the CHECK of the proposed row fails before the conflict.
             await self._session.execute(
                 sa.text(
                     "UPDATE code_counts c SET sample_count = c.sample_count + d.samples, "
@@ -186,13 +186,13 @@ class Snapshots:
         self._session = session
 
     async def of_revision(self, key: int, revision: int, dataset: str, path: str) -> Snapshot | None:
-        """The snapshot of the path at that revision, if one was made."""
+        """The snapshot of the path at that revision; None if there is none."""
         query = sa.select(snapshots).where(snapshots.c.path == key, snapshots.c.revision == revision)
         row = (await self._session.execute(query)).first()
         return None if row is None else _snapshot(row, dataset, path)
 
     async def named(self, sha256s: Collection[str]) -> set[str]:
-        """Those of the hashes that are a snapshot's."""
+        """Those of the hashes that belong to a snapshot."""
         wanted = sa.cast([bytes.fromhex(value) for value in sha256s], sa.ARRAY(sa.LargeBinary))
         rows = await self._session.scalars(
             sa.select(snapshots.c.sha256).where(snapshots.c.sha256 == sa.any_(wanted))
@@ -200,7 +200,7 @@ class Snapshots:
         return {sha256.hex() for sha256 in rows}
 
     async def put(self, key: int, revision: int, snapshot: Snapshot) -> Snapshot:
-        """Keep it; the same listing keeps its first snapshot's time. Returns what is kept."""
+        """Store it and return it; the same listing keeps the time of its first snapshot."""
         row = (
             await self._session.execute(
                 insert(snapshots)
@@ -228,7 +228,7 @@ class Snapshots:
         return await self._session.scalar(query) is not None
 
     async def exist(self, key: int) -> bool:
-        """Whether any pins the path."""
+        """Whether the path has any snapshot."""
         return (
             await self._session.scalar(sa.select(sa.literal(1)).where(snapshots.c.path == key).limit(1))
             is not None

@@ -23,14 +23,14 @@ class Identities:
         self._session = session
 
     async def add_user(self, user: User) -> bool:
-        """Whether the id was free."""
+        """Insert it; False if the id is taken."""
         added = await self._session.scalar(
             insert(users).values(**_user_values(user)).on_conflict_do_nothing().returning(users.c.id)
         )
         return added is not None
 
     async def update_user(self, user: User) -> None:
-        """Keep what has changed of it."""
+        """Store the changed user."""
         await self._session.execute(
             sa.update(users).where(users.c.id == user.id).values(**_user_values(user))
         )
@@ -43,7 +43,7 @@ class Identities:
         return _user(row)
 
     async def lock_user(self, user: str) -> None:
-        """Others that would change the user wait until this transaction ends."""
+        """Lock the user until this transaction ends."""
         await self._session.execute(sa.select(users.c.id).where(users.c.id == user).with_for_update())
 
     async def list_users(self, page: RowPageRequest) -> RowPage[User]:
@@ -55,11 +55,11 @@ class Identities:
         return page.cut([_user(row) for row in rows], lambda item: (item.id,))
 
     async def add_token(self, token: Token) -> None:
-        """Keep it."""
+        """Store the token."""
         await self._session.execute(insert(tokens).values(**_token_values(token)))
 
     async def put_token(self, token: Token, *, though_revoked: bool) -> bool:
-        """Keep it in the place of what had its id; False if that was revoked and is to stay so."""
+        """Store the token, replacing that of its id; False if that one is revoked."""
         values = _token_values(token)
         kept = await self._session.scalar(
             insert(tokens)
@@ -130,18 +130,18 @@ class Identities:
 
 
 class Passwords:
-    """Passwords, and what was tried."""
+    """Passwords and log-in attempts."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def find(self, user: str) -> Password | None:
-        """The user's, if there is one."""
+        """The user's password; None if there is none."""
         row = (await self._session.execute(sa.select(passwords).where(passwords.c.user_id == user))).first()
         return None if row is None else Password(row.user_id, row.hash, row.one_time, row.set_time)
 
     async def put(self, password: Password) -> None:
-        """In the place of the one before."""
+        """Store the password, replacing the former one."""
         values = _password_values(password)
         await self._session.execute(
             insert(passwords)
@@ -150,7 +150,7 @@ class Passwords:
         )
 
     async def replace(self, before: Password, after: Password) -> bool:
-        """Whether `before` was still the user's; only then `after` is."""
+        """Replace `before` by `after`; False if `before` is not the user's password any more."""
         done = await self._session.scalar(
             sa.update(passwords)
             .where(passwords.c.user_id == before.user, passwords.c.hash == before.hash)
@@ -160,7 +160,7 @@ class Passwords:
         return done is not None
 
     async def hold_attempts(self, user: str, now: datetime) -> Attempts:
-        """What was tried under that name; others that try it wait until this transaction ends."""
+        """The attempts for that name, locked until this transaction ends."""
         none = {"user_id": user, "failures": 0, "last_time": now, "locked_until": now}
         await self._session.execute(insert(log_in_attempts).values(**none).on_conflict_do_nothing())
         row = (
@@ -171,29 +171,29 @@ class Passwords:
         return Attempts(row.user_id, row.failures, row.last_time, row.locked_until)
 
     async def put_attempts(self, attempts: Attempts) -> None:
-        """Of a name that is held."""
+        """Store the attempts of a locked name."""
         values = asdict(attempts)
         await self._session.execute(
             sa.update(log_in_attempts).where(log_in_attempts.c.user_id == values.pop("user")).values(**values)
         )
 
     async def forget_attempts(self, user: str) -> None:
-        """The name is as if never tried."""
+        """Delete the attempts of the name."""
         await self._session.execute(sa.delete(log_in_attempts).where(log_in_attempts.c.user_id == user))
 
     async def forget_attempts_before(self, time: datetime) -> None:
-        """Of all names that were not tried since."""
+        """Delete the attempts of all names without an attempt since that time."""
         await self._session.execute(sa.delete(log_in_attempts).where(log_in_attempts.c.last_time < time))
 
 
 class AuditLog:
-    """What was done; grows only."""
+    """The audit log, which only grows."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def add(self, entries: Sequence[AuditEntry]) -> None:
-        """Append."""
+        """Append entries."""
         values = [asdict(entry) for entry in entries]
         for value in values:
             del value["id"]

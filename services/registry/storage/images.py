@@ -30,7 +30,7 @@ class AlgorithmImages:
         self._session = session
 
     async def add(self, image: AlgorithmImage) -> bool:
-        """Whether the id was free."""
+        """Insert it; False if the id is taken."""
         values = asdict(image)
         del values["latest"]
         added = await self._session.scalar(
@@ -57,7 +57,7 @@ class AlgorithmImages:
         production_environment: str | None,
         conditions: Mapping[str, str],
     ) -> RowPage[AlgorithmImage]:
-        """By id; what is None is not filtered by. `conditions`: columns of the production environment."""
+        """By id; None does not filter. `conditions`: columns of the production environment."""
         query = _with_latest().order_by(images.c.id).limit(page.limit)
         for column, wanted in (
             (images.c.kind, kind),
@@ -77,7 +77,7 @@ class AlgorithmImages:
         return page.cut([_image(row) for row in rows], lambda item: (item.id,))
 
     async def add_version(self, version: AlgorithmImageVersion) -> bool:
-        """Whether the number was free."""
+        """Insert it; False if the number is taken."""
         added = await self._session.scalar(
             insert(versions)
             .values(

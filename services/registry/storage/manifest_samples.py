@@ -1,4 +1,4 @@
-"""What pinned and present listings hold, compared in the database."""
+"""Comparison of pinned and present listings, in the database."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ _UNKNOWN = sa.text(
     WHERE NOT EXISTS (SELECT FROM manifest_samples WHERE manifest = wanted)
     """
 )
-# Objects whose bytes were forgotten since keep their own hash: no other sample has it then.
+# Objects without a row any more are compared by their own hash, which no other sample has.
 _PUT = sa.text(
     """
     INSERT INTO manifest_samples (manifest, line, content, group_key)
@@ -39,7 +39,7 @@ def _samples_of(side: str) -> str:
         """  # noqa: S608 -- of constants
 
 
-# Joins to distinct values, not EXISTS: they are hashed whatever the sizes.
+# Joins with distinct values instead of EXISTS: PostgreSQL hashes them for all sizes.
 _OVERLAP = sa.text(
     f"""
     WITH trained AS MATERIALIZED ({_samples_of("trained")}), data AS ({_samples_of("data")})
@@ -54,13 +54,13 @@ _OVERLAP = sa.text(
 
 
 class ManifestSamples:
-    """Contents of pinned listings, copied from their manifests."""
+    """The samples of pinned listings, copied from their manifests."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def unknown(self, manifests: Collection[str]) -> list[str]:
-        """Those that have not been copied yet."""
+        """Those manifests that have not been copied yet."""
         wanted = [bytes.fromhex(manifest) for manifest in manifests]
         found = await self._session.scalars(_UNKNOWN, {"manifests": wanted})
         return [manifest.hex() for manifest in found]
@@ -78,7 +78,7 @@ class ManifestSamples:
         )
 
     async def overlap(self, data: Listings, trained: Listings) -> TrainingOverlap:
-        """How much of the data is among what was trained with; every manifest must have been copied."""
+        """How much of the data is in the training data; every manifest must have been copied."""
         values = {**_values("data", data), **_values("trained", trained)}
         return TrainingOverlap(*(await self._session.execute(_OVERLAP, values)).one())
 

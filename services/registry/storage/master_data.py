@@ -18,13 +18,13 @@ from services.registry.storage.tables import (
 
 
 class ProductionEnvironments:
-    """Where models work."""
+    """Places where models are used."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def add(self, environment: ProductionEnvironment) -> bool:
-        """Whether the id was free."""
+        """Insert it; False if the id is taken."""
         added = await self._session.scalar(
             insert(production_environments)
             .values(**asdict(environment))
@@ -34,7 +34,7 @@ class ProductionEnvironments:
         return added is not None
 
     async def get(self, environment: str, *, lock: bool = False) -> ProductionEnvironment:
-        """The environment; NotFound. Locked, nobody can bind anything to it or remove it meanwhile."""
+        """The environment; NotFound. A lock prevents new bindings and its removal."""
         query = sa.select(production_environments).where(production_environments.c.id == environment)
         row = (await self._session.execute(query.with_for_update() if lock else query)).mappings().first()
         if row is None:
@@ -72,13 +72,13 @@ class ProductionEnvironments:
 
 
 class ComputeResources:
-    """What a task may run on."""
+    """Hardware for tasks."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def add(self, resource: ComputeResource) -> bool:
-        """Whether the id was free."""
+        """Insert it; False if the id is taken."""
         added = await self._session.scalar(
             insert(compute_resources)
             .values(**asdict(resource))

@@ -31,7 +31,7 @@ PACKAGES = "packages"
 
 
 class Models:
-    """The library."""
+    """Models and their versions."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -68,7 +68,7 @@ class Models:
         return page.cut([_model(row) for row in rows], lambda item: (item.id,))
 
     async def lock_for_release(self, release: Release, now: datetime) -> None:
-        """Make the model if it is new, and hold its row: its versions are numbered one after another."""
+        """Create the model if it is new, and lock its row: versions are numbered one after another."""
         values = {
             "id": release.model,
             "production_environment": release.production_environment,
@@ -83,19 +83,19 @@ class Models:
         )
 
     async def lock(self, model: str) -> None:
-        """Hold the model's row; NotFound."""
+        """Lock the model's row; NotFound."""
         query = sa.select(models.c.id).where(models.c.id == model).with_for_update()
         if await self._session.scalar(query) is None:
             await self.get(model)
 
     async def touch(self, model: str, modifier: str, now: datetime) -> None:
-        """Say who changed it last."""
+        """Record who changed it last."""
         await self._session.execute(
             sa.update(models).where(models.c.id == model).values(last_modifier=modifier, update_time=now)
         )
 
     async def follow(self, release: Release) -> None:
-        """Take over what the newest release says of environment and type."""
+        """Copy environment and type from the newest release."""
         await self._session.execute(
             sa.update(models)
             .where(models.c.id == release.model)
@@ -103,7 +103,7 @@ class Models:
         )
 
     async def next_number(self, model: str, major: int) -> VersionNumber:
-        """The number after the highest of the major; call it while holding the model's row."""
+        """The number after the highest of the major. The model's row must be locked."""
         highest = await self._session.scalar(
             sa.select(sa.func.max(versions.c.release_number)).where(
                 versions.c.model == model, versions.c.major == major
@@ -112,7 +112,7 @@ class Models:
         return VersionNumber(major, (highest or 0) + 1)
 
     async def add_version(self, version: ModelVersion) -> bool:
-        """Whether the task had no version yet."""
+        """Insert the version; False if the task has one already."""
         release = version.release
         added = await self._session.scalar(
             insert(versions)
@@ -145,7 +145,7 @@ class Models:
         return added is not None
 
     async def version_of_task(self, task: str) -> ModelVersion | None:
-        """The version that the task became, if it did."""
+        """The version of the task; None if it has none."""
         row = (await self._session.execute(_with_aliases().where(versions.c.task == task))).first()
         return None if row is None else _version(row)
 
@@ -201,7 +201,7 @@ class Models:
         )
 
     async def add_package(self, version: ModelVersion, package: Package) -> bool:
-        """Whether the version had none of its format yet."""
+        """Insert the package; False if the version has one of its format already."""
         added = await self._session.scalar(
             insert(packages)
             .values(
@@ -215,7 +215,7 @@ class Models:
         return added is not None
 
     async def named_packages(self, sha256s: Collection[str]) -> set[str]:
-        """Those of the hashes that a version's package has."""
+        """Those of the hashes that belong to a package."""
         wanted = sa.cast([bytes.fromhex(value) for value in sha256s], sa.ARRAY(sa.LargeBinary))
         rows = await self._session.scalars(
             sa.select(packages.c.sha256).where(packages.c.sha256 == sa.any_(wanted))
@@ -227,7 +227,7 @@ class Models:
         await self._session.execute(sa.update(versions).where(*_is(version)).values(archived=archived))
 
     async def set_alias(self, version: ModelVersion, alias: str) -> None:
-        """Put the alias on the version, taking it from whichever had it."""
+        """Move the alias to the version."""
         number = {"major": version.number.major, "release_number": version.number.release_number}
         await self._session.execute(
             insert(aliases)

@@ -1,4 +1,4 @@
-"""Rows of samples and of what is known of objects. Batches go as arrays in one statement."""
+"""Rows of samples and inspected objects. A batch is sent as arrays in one statement."""
 
 import json
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -24,7 +24,7 @@ from services.registry.storage.tables import data_paths, objects, samples
 
 _STREAM_ROWS = 2000
 
-# A list of a thousand rows of parameters costs SQLAlchemy a second to compile; ten arrays cost nothing.
+# SQLAlchemy takes a second to compile a statement with a thousand rows of parameters, and no time for arrays.
 _OBJECT_COLUMNS = (
     "sha256",
     "size_bytes",
@@ -64,7 +64,7 @@ _PUT_SAMPLES = sa.text(
         create_time = excluded.create_time
     """
 )
-# A hash or a group that no other of these samples has joins nothing, and is left out: the rows are few.
+# A hash or a group of only one sample joins nothing and is left out, so that there are few rows.
 _SHARED_KEYS = sa.text(
     """
     SELECT code, sha256, group_key, count(*) AS samples
@@ -81,22 +81,22 @@ _SHARED_KEYS = sa.text(
 
 
 class ObjectRows:
-    """What was found when an object's bytes were read."""
+    """The findings about objects whose bytes were read."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def get(self, sha256s: Collection[str]) -> dict[str, Verified]:
-        """What is known, by hash."""
+        """The stored findings, by hash."""
         wanted = sa.any_(sa.cast([bytes.fromhex(value) for value in sha256s], sa.ARRAY(sa.LargeBinary)))
         rows = await self._session.execute(sa.select(objects).where(objects.c.sha256 == wanted))
         return {row.sha256.hex(): _verified(row) for row in rows}
 
     async def put(self, found: Collection[Verified], now: datetime) -> None:
-        """Remember; what was known before stays unless it was replaceable, or not yet read as a mask."""
+        """Store findings; an existing one stays unless it is replaceable or has no mask facts yet."""
         if not found:
             return
-        # In one order everywhere: two imports of the same bytes must not wait for each other in a circle.
+        # Always in the same order, so that two imports of the same bytes cannot deadlock.
         rows = [_object_row(item) for item in sorted(found, key=lambda item: item.sha256)]
         columns = dict(zip(_OBJECT_COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
         await self._session.execute(_PUT_OBJECTS, {**columns, "now": now})
@@ -104,7 +104,7 @@ class ObjectRows:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What a listing says of one file."""
+    """The entry of one file in a listing."""
 
     sha256: str
     mask_sha256: str | None
@@ -112,13 +112,13 @@ class Listed:
 
     @classmethod
     def of(cls, sample: Sample) -> "Listed":
-        """What the listing would say of a sample."""
+        """The entry of a sample."""
         return cls(sample.image.sha256, sample.mask_sha256, sample.group)
 
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Samples of one code that share the same hash and group with others; None where they share none."""
+    """Samples of one code with the same hash and group; None for a hash or group that is not shared."""
 
     code: str
     sha256: str | None
@@ -133,7 +133,7 @@ class Samples:
         self._session = session
 
     async def listed(self, key: int, files: Collection[str]) -> dict[str, Listed]:
-        """What the listing says of these files; those it lacks are left out."""
+        """The entries of these files; files that are not listed are left out."""
         rows = await self._session.execute(
             sa.select(samples.c.file, samples.c.sha256, samples.c.mask_sha256, samples.c.group_key).where(
                 samples.c.path == key, samples.c.file == sa.any_(sa.cast(list(files), sa.ARRAY(sa.Text)))
@@ -142,7 +142,7 @@ class Samples:
         return {row.file: Listed(row.sha256.hex(), _hex(row.mask_sha256), row.group_key) for row in rows}
 
     async def of_files(self, key: int, files: Collection[str]) -> dict[str, Sample]:
-        """The samples of these files, by file; those that the listing lacks are left out."""
+        """The samples of these files, by file; files that are not listed are left out."""
         wanted = sa.any_(sa.cast(list(files), sa.ARRAY(sa.Text)))
         rows = await self._session.execute(
             _with_image().where(samples.c.path == key, samples.c.file == wanted)
@@ -150,14 +150,14 @@ class Samples:
         return {row.file: _sample(row) for row in rows}
 
     async def remove(self, key: int, files: Collection[str]) -> None:
-        """Take these files from the listing."""
+        """Remove these files from the listing."""
         removed = sa.any_(sa.cast(list(files), sa.ARRAY(sa.Text)))
         await self._session.execute(
             sa.delete(samples).where(samples.c.path == key, samples.c.file == removed)
         )
 
     async def put(self, key: int, changed: Sequence[Sample], now: datetime) -> None:
-        """List the samples, each in the place of whatever its file was before."""
+        """List the samples; each replaces the former sample of its file."""
         if not changed:
             return
         await self._session.execute(
@@ -177,7 +177,7 @@ class Samples:
     async def same_pixels(
         self, dataset: str, pixels_sha256s: Collection[str]
     ) -> dict[str, list[tuple[str, str, str]]]:
-        """Who in the dataset shows these pixels: (path's id, code, file), by the hash of the pixels."""
+        """Samples of the dataset with these pixels: (path's id, code, file), by the hash of the pixels."""
         wanted = sa.any_(
             sa.cast([bytes.fromhex(value) for value in pixels_sha256s], sa.ARRAY(sa.LargeBinary))
         )
@@ -203,14 +203,14 @@ class Samples:
         return page.cut([_sample(row) for row in rows], lambda item: (item.file,))
 
     async def alike(self, keys: Collection[int], codes: Collection[str]) -> list[Alike]:
-        """The samples of these codes in these paths, by what they share with one another."""
-        # The sorts of a million samples do not fit into the default of 4 MB.
+        """The samples of these codes in these paths, grouped by shared hash and group."""
+        # Sorting a million samples needs more than the default work_mem of 4 MB.
         await self._session.execute(sa.text("SET LOCAL work_mem = '256MB'"))
         rows = await self._session.execute(_SHARED_KEYS, {"paths": list(keys), "codes": list(codes)})
         return [Alike(row.code, _hex(row.sha256), row.group_key, row.samples) for row in rows]
 
     async def batches(self, key: int) -> AsyncIterator[list[Sample]]:
-        """Every sample by file, in one consistent read that never holds them all."""
+        """Every sample by file, streamed in one consistent read."""
         query = _with_image().where(samples.c.path == key).order_by(samples.c.file)
         rows = await self._session.stream(query.execution_options(yield_per=_STREAM_ROWS))
         async for partition in rows.partitions():

@@ -1,1 +1,1 @@
-"""Contracts to domain values and back; resource names and page tokens. Nothing here asks a database."""
+"""Maps contracts to domain values and back; resource names and page tokens. Does not use the database."""

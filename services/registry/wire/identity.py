@@ -14,7 +14,7 @@ from services.registry.wire.values import moment, timestamp, with_etag
 
 
 def role_in(number: int) -> UserRole | None:
-    """The role, None if it is none that can be given."""
+    """The role; None if it cannot be given to a user."""
     try:
         return UserRole(number)
     except ValueError:
@@ -72,7 +72,7 @@ def principal_out(principal: Principal, expire_time: datetime | None) -> pb.Prin
 
 
 def audit_in(message: pb.AuditEntry) -> AuditEntry:
-    """What another service tells of one of its calls."""
+    """An audit entry that another service sends."""
     return AuditEntry(
         time=moment(message, "time") or datetime.now(UTC),
         principal=message.principal,

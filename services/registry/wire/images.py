@@ -96,7 +96,7 @@ def version_out(value: AlgorithmImageVersion) -> pb.AlgorithmImageVersion:
 
 
 def input_in(message: pb.InputSpecification) -> InputSpecification:
-    """What a message says; channels, mean and std that are left out are those of three RGB channels."""
+    """The value of a message; default channels, mean and std are those of three RGB channels."""
     given = InputSpecification(message.width, message.height)
     return InputSpecification(
         width=message.width,

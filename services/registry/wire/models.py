@@ -98,7 +98,7 @@ def format_in(number: int) -> PackageFormat:
 
 
 def package_in(message: pb.Package) -> Package:
-    """What was stored; its time is ours to say."""
+    """The stored package; the registry sets its time."""
     return Package(
         format=format_in(message.format),
         sha256=message.sha256,

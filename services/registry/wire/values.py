@@ -26,7 +26,7 @@ def timestamp(value: datetime | None) -> Timestamp | None:
 
 
 def moment(message: Any, field: str) -> datetime | None:  # noqa: ANN401 -- any message
-    """The time in a field, None if it is unset; InvalidArgument if it is none of the calendar's."""
+    """The time in a field, None if it is unset; InvalidArgument if it is out of range."""
     if not message.HasField(field):
         return None
     try:
