@@ -10,7 +10,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import binomtest
-from services.vision.truth import Agreement, agreement
 from sklearn import metrics as reference
 
 from services.evaluator.domain.metrics import (
@@ -23,6 +22,7 @@ from services.evaluator.domain.metrics import (
 )
 from services.evaluator.domain.report import ANY_DEFECT, PixelCounts
 from services.vision.networks import _torchvision_models
+from services.vision.pixel_labels import Agreement, agreement
 
 # torchmetrics imports torchvision, which beside a CPU torch is imported with help only.
 _torchvision_models()
