@@ -77,7 +77,7 @@ def test_evaluation_judges_the_validation_side_and_nothing_else(trained):
     assert channel.of("progress")[-1]["fraction"] == 1
 
 
-def test_a_code_that_nothing_judges_fails_the_evaluation(trained, tmp_path):
+def test_a_code_without_validation_samples_fails_the_evaluation(trained, tmp_path):
     """D9: the last guard of COMPLETED, whatever wizard and trainer let pass."""
     rows = [row | {"side": "train"} if row["code"] == "RING" else row for row in trained.split]
     split = trained.data_set.put("splits", "".join(json.dumps(row) + "\n" for row in rows).encode(), ".jsonl")
@@ -206,7 +206,7 @@ def segmented(tmp_path_factory):
     )
 
 
-def test_s1_a_region_decides_and_its_mask_and_pixels_are_told(segmented):
+def test_s1_a_region_decides_and_its_mask_and_pixels_are_reported(segmented):
     """S3, P3: IoU follows from pixels of the true mask, which a split does not name but the manifest does."""
     order = {"split_key": segmented.split_key, "masks_folder": str(segmented.masks)}
     rows = rows_of(carry_out(segmented, "evaluate", **order))
@@ -257,7 +257,7 @@ def test_s3_a_region_tells_an_ordinary_code_too_and_confidences_go_on_adding_up_
         assert item.confidence == pytest.approx(of_region + (1 - of_region) * dict(alone.ranked)["SPOT"])
 
 
-def test_p1_the_classifier_can_look_alone(segmented):
+def test_p1_classification_only_ignores_the_segmentation_network(segmented):
     rows = rows_of(carry_out(segmented, "predict", classification_only=True))
     assert {row["decided_by"] for row in rows} == {"softmax"}
     assert not any("pixels" in row for row in rows)
