@@ -20,7 +20,7 @@ from gateway.settings import Settings
 from gateway.static import Console
 from services.kit import telemetry
 from services.kit.grpc_client import connect
-from services.kit.process import Process, run
+from services.kit.lifecycle import Process, run
 from services.kit.settings import load
 
 

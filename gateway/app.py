@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import pages
 from gateway.backends import Backends, MessageStream, Metadata, caller_metadata, origin_metadata
-from gateway.contracts import CURSOR, EVERY_BACKEND, ContractError, Operation, all_services, operations
+from gateway.contracts import CURSOR, EVERY_BACKEND, ApiOperation, ContractError, all_services, operations
 from gateway.envelope import Envelope
 from gateway.events import EventFraming, FileFraming, Framing, LogFraming, Streams
 from gateway.feeds import Following
@@ -44,9 +44,6 @@ from services.kit.errors import Aborted, InvalidArgument, Violation
 from services.kit.etag import EtagMismatch
 
 MAX_BODY_BYTES = 1024 * 1024
-# Whose events are what happened, so that all who have the same cursor have seen the same. A watch of a task
-# tells its state instead, and its place in the queue without a new cursor.
-_SHARED = frozenset({"/loupe.scheduler.v1.TaskService/WatchLoss", "/loupe.scheduler.v1.TaskService/ReadLog"})
 # Larger messages take tens of milliseconds to become JSON; other requests go on meanwhile.
 _RENDER_IN_THREAD_BYTES = 64 * 1024
 # Of the minutes that a presigned link is good for, so that a cached redirect never leads to an expired one.
@@ -150,7 +147,7 @@ class Transcoder:
         await response(scope, receive, send)
 
     def _following(self, route: Route, message: Any, metadata: Metadata) -> Following | None:  # noqa: ANN401 -- any message
-        if not (route.form is Form.EVENTS and route.operation.rpc in _SHARED):
+        if not (route.form is Form.EVENTS and route.operation.shared_stream):
             return None
         present = type(message)()
         present.CopyFrom(message)
@@ -184,7 +181,7 @@ async def _response(route: Route, answer: Any, headers: Mapping[str, str], *, se
     return await _json(route.operation, answer, headers, own)
 
 
-def _metadata(operation: Operation, headers: Mapping[str, str], request: Request) -> Metadata:
+def _metadata(operation: ApiOperation, headers: Mapping[str, str], request: Request) -> Metadata:
     client = request.client.host if request.client else "unknown"
     if operation.role is Role.ANYONE:
         # Nobody may be logged in as somebody else by a page of another site.
@@ -196,7 +193,7 @@ def _metadata(operation: Operation, headers: Mapping[str, str], request: Request
 
 
 async def _json(
-    operation: Operation,
+    operation: ApiOperation,
     answer: Message,
     headers: Mapping[str, str],
     own: Mapping[str, str],
@@ -285,10 +282,10 @@ async def _no_such_page(request: Request, error: Exception) -> Response:
         raise error
     if error.status_code == 405:
         allowed: Iterable[str] = (error.headers or {}).get("Allow", "GET").split(", ")
-        told = MethodNotAllowed(
+        refusal = MethodNotAllowed(
             f"{request.url.path} does not answer {request.method}", tuple(sorted(allowed))
         )
-        return problem_response(told)
+        return problem_response(refusal)
     return problem_response(
         UnknownRoute(f"nothing answers at {request.url.path[:200]}; /docs lists what there is")
     )

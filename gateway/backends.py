@@ -9,7 +9,7 @@ import grpc
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from gateway.contracts import EVERY_BACKEND, Operation
+from gateway.contracts import EVERY_BACKEND, ApiOperation
 from gateway.sessions import session_of
 from services.kit.auth import AUTHORIZATION
 from services.kit.errors import LoupeError, Unauthenticated
@@ -75,14 +75,14 @@ class Backends:
         """The services there are."""
         return tuple(self._channels)
 
-    async def answer(self, operation: Operation, request: Message, metadata: Metadata) -> Message:
+    async def answer(self, operation: ApiOperation, request: Message, metadata: Metadata) -> Message:
         """The answer of a unary call, or the LoupeError that the service told."""
         answered: Message = await self._callable(operation, request)(
             request, timeout=self._deadline_s, metadata=metadata
         )
         return answered
 
-    def stream(self, operation: Operation, request: Message, metadata: Metadata) -> MessageStream:
+    def stream(self, operation: ApiOperation, request: Message, metadata: Metadata) -> MessageStream:
         """A begun stream; whoever takes it cancels it."""
         begun: MessageStream = self._callable(operation, request)(request, metadata=metadata)
         return begun
@@ -100,7 +100,7 @@ class Backends:
             return error.status
         return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answered.status))
 
-    def _callable(self, operation: Operation, request: Any) -> Any:  # noqa: ANN401 -- unary or streaming, of any messages
+    def _callable(self, operation: ApiOperation, request: Any) -> Any:  # noqa: ANN401 -- unary or streaming, of any messages
         backend = operation.backend
         if backend == EVERY_BACKEND:
             backend = request.name.removeprefix("servers/")

@@ -15,20 +15,21 @@ from google.api import annotations_pb2, http_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
+from loupe.access.v1 import access_pb2
 
 from gateway.templates import PathTemplate
-from services.kit.auth import Role, RoleTable
+from services.kit.auth import PolicyTable, Role
 
 CURSOR = "cursor"
 REQUEST_ID = "request_id"
 ETAG = "etag"
-HTTP_BODY = "google.api.HttpBody"
+_HTTP_BODY = "google.api.HttpBody"
 EVERY_BACKEND = "server"
 """Each answers for itself: the request's `name`, `servers/{backend}`, says which is asked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class ApiOperation:
     """One HTTP binding of an RPC."""
 
     method: MethodDescriptor
@@ -52,6 +53,36 @@ class Operation:
     def streaming(self) -> bool:
         """Whether the answer is a stream, served as server-sent events."""
         return bool(self.method.server_streaming)
+
+    @property
+    def returns_bytes(self) -> bool:
+        """Whether its answer is a file and no message of ours."""
+        answer: Any = self.method.output_type
+        return bool(answer.full_name == _HTTP_BODY)
+
+    @property
+    def session_effect(self) -> "access_pb2.SessionEffect.ValueType":
+        """What it does to the session of a browser."""
+        return self._options.Extensions[access_pb2.session_effect]
+
+    @property
+    def shared_stream(self) -> bool:
+        """Whether readers with the same cursor see the same messages, and may be served from one stream."""
+        return self._options.Extensions[access_pb2.shared_stream]
+
+    @property
+    def browser_route(self) -> access_pb2.BrowserRoute:
+        """Its second route, in a form for browsers; empty if it has none."""
+        return self._options.Extensions[access_pb2.browser_route]
+
+    @property
+    def file_types(self) -> tuple[str, ...]:
+        """The media types of the bytes that it streams."""
+        return tuple(self._options.Extensions[access_pb2.file_types])
+
+    @property
+    def _options(self) -> descriptor_pb2.MethodOptions:
+        return self.method.GetOptions()
 
     @property
     def path_fields(self) -> frozenset[str]:
@@ -109,18 +140,18 @@ def all_services() -> tuple[ServiceDescriptor, ...]:
     return tuple(sorted(found, key=lambda service: str(service.full_name)))
 
 
-def operations(services: Iterable[ServiceDescriptor]) -> tuple[Operation, ...]:
+def operations(services: Iterable[ServiceDescriptor]) -> tuple[ApiOperation, ...]:
     """Every operation of the services, the more literal paths first; ContractError names what cannot be."""
     services = tuple(services)
-    roles = RoleTable.from_descriptors(services)
-    found: list[Operation] = []
+    policies = PolicyTable.from_descriptors(services)
+    found: list[ApiOperation] = []
     faults: list[str] = []
     for service in services:
         for method in service.methods:
             for rule in _rules(method):
-                role = roles.role_of(f"/{service.full_name}/{method.name}")
+                role = policies.of(f"/{service.full_name}/{method.name}").role
                 pattern = str(rule.WhichOneof("pattern"))
-                operation = Operation(
+                operation = ApiOperation(
                     method=method,
                     http_method=pattern.upper(),
                     template=PathTemplate.parse(getattr(rule, pattern)),
@@ -129,7 +160,7 @@ def operations(services: Iterable[ServiceDescriptor]) -> tuple[Operation, ...]:
                 )
                 faults.extend(f"{operation.rpc}: {fault}" for fault in _faults(operation, rule))
                 found.append(operation)
-    taken: dict[object, Operation] = {}
+    taken: dict[object, ApiOperation] = {}
     for operation in found:
         other = taken.setdefault((operation.http_method, operation.template.shape), operation)
         if other is not operation:
@@ -161,12 +192,14 @@ def _rules(method: MethodDescriptor) -> Iterator[http_pb2.HttpRule]:
         yield from rule.additional_bindings
 
 
-def _faults(operation: Operation, rule: http_pb2.HttpRule) -> Iterator[str]:
+def _faults(operation: ApiOperation, rule: http_pb2.HttpRule) -> Iterator[str]:
     request = operation.method.input_type
     if rule.response_body or rule.WhichOneof("pattern") == "custom":
         yield "response_body and custom methods are not served"
     if operation.method.client_streaming:
         yield "a stream of requests has no HTTP form"
+    if operation.streaming and operation.returns_bytes and not operation.file_types:
+        yield "a stream of bytes names no (loupe.access.v1.file_types)"
     for path in operation.path_fields:
         field = field_of(request, path)
         if field is None or field.type != FieldDescriptor.TYPE_STRING or field.is_repeated:

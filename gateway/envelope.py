@@ -84,9 +84,9 @@ class Envelope:
             _log.exception("an unforeseen failure", extra={"incident": incident})
             if exchange.status:
                 raise
-            told = Internal(f"internal error; tell the operator incident {incident}", incident=incident)
-            told.__cause__ = error
-            await problem_response(told)(scope, receive, exchange.send)
+            failure = Internal(f"internal error; tell the operator incident {incident}", incident=incident)
+            failure.__cause__ = error
+            await problem_response(failure)(scope, receive, exchange.send)
 
 
 def _refuse_long(scope: Scope) -> None:

@@ -67,7 +67,7 @@ class Framing(Protocol):
     # How long the head may wait for the first message.
     head_wait_s: float
 
-    def begin(self, first: Any) -> None:  # noqa: ANN401 -- any message
+    def begin(self, first_message: Any) -> None:  # noqa: ANN401 -- any message
         """What the head may depend on: the first message, or None if none came yet."""
         ...
 
@@ -99,7 +99,7 @@ class EventFraming:
     closing = frame("end", b"{}")
     head_wait_s = _REFUSAL_WAIT_S
 
-    def begin(self, first: Any) -> None:  # noqa: ANN401 -- any message
+    def begin(self, first_message: Any) -> None:  # noqa: ANN401 -- any message
         """The head is the same for all."""
 
     def message(self, message: Any) -> bytes:  # noqa: ANN401 -- any message
@@ -111,8 +111,8 @@ class EventFraming:
         # CANCELLED has no class of its own; it is how a stream ends when its server stops at once.
         if error is None or error.transient or error.reason == "CANCELLED":
             return b""
-        told = json.dumps(problem(error), ensure_ascii=False, separators=(",", ":"))
-        return frame("problem", told.encode()) + self.closing
+        document = json.dumps(problem(error), ensure_ascii=False, separators=(",", ":"))
+        return frame("problem", document.encode()) + self.closing
 
 
 class FileFraming:
@@ -130,9 +130,9 @@ class FileFraming:
         self.headers: Headers = ()
         self.begin(None)
 
-    def begin(self, first: Any) -> None:  # noqa: ANN401 -- HttpBody
+    def begin(self, first_message: Any) -> None:  # noqa: ANN401 -- HttpBody
         """The type is that of the first bytes; the others' are not looked at."""
-        self.media_type = getattr(first, "content_type", "") or self.media_type
+        self.media_type = getattr(first_message, "content_type", "") or self.media_type
         extension = self.extension or mimetypes.guess_extension(self.media_type.partition(";")[0]) or ".bin"
         self.headers = (
             ("Cache-Control", "no-store"),
@@ -196,8 +196,8 @@ class Streams:
         """
         with self._counted(stream), self._feeds.interest(following.key) if following else _nothing():
             reader = _Reader(scope, receive, send, self._limits.slow_reader_s)
-            async with _task(self._draining.wait()) as draining, _task(reader.gone()) as gone:
-                watch = _Watch(framing, reader, following, draining, gone)
+            async with _task(self._draining.wait()) as draining, _task(reader.hung_up()) as hung_up:
+                watch = _Watch(framing, reader, following, draining, hung_up)
                 watch.deadline_s = time.monotonic() + self._limits.lifetime_s
                 try:
                     ending: bytes | _Joined | _FellBehind | None
@@ -219,13 +219,13 @@ class Streams:
         self, stream: MessageStream, watch: "_Watch", *, begun: bool
     ) -> "bytes | _Joined | None":
         """Pass the messages of a call on; returns what ends the response, None to leave it unfinished."""
-        framing, reader, ends = watch.framing, watch.reader, (watch.draining, watch.gone)
+        framing, reader, ends = watch.framing, watch.reader, (watch.draining, watch.hung_up)
         async with _Messages(stream) as messages:
             if not begun:
-                await messages.wait_for_next(framing.head_wait_s, watch.gone)
-                framing.begin(messages.first())
+                await messages.wait_for_next(framing.head_wait_s, watch.hung_up)
+                framing.begin(messages.peek())
                 await reader.start(framing)
-            while not watch.gone.done():
+            while not watch.hung_up.done():
                 left_s = watch.deadline_s - time.monotonic()
                 if watch.draining.done() or left_s <= 0:
                     return framing.interruption(None)
@@ -251,22 +251,22 @@ class Streams:
 
     async def _together(self, joined: "_Joined", watch: "_Watch") -> "bytes | _FellBehind | None":
         """Pass a feed on from that place."""
-        feed, place = joined.feed, joined.place
+        feed, position = joined.feed, joined.position
         wake = asyncio.Event()
-        for end in (watch.draining, watch.gone):
+        for end in (watch.draining, watch.hung_up):
             end.add_done_callback(lambda _: wake.set())
         with feed.reader(wake):
-            while not watch.gone.done():
+            while not watch.hung_up.done():
                 left_s = watch.deadline_s - time.monotonic()
                 if watch.draining.done() or left_s <= 0:
                     return watch.framing.interruption(None)
                 wake.clear()
-                frames = feed.after(place)
+                frames = feed.after(position)
                 if frames is None:
                     return _FellBehind(joined.cursor)
                 if frames:
-                    place += len(frames)
-                    joined.cursor = feed.cursor_at(place)
+                    position += len(frames)
+                    joined.cursor = feed.cursor_at(position)
                     await watch.reader.write(b"".join(frames))
                 elif feed.complete:
                     return watch.framing.closing
@@ -299,7 +299,7 @@ class _Watch:
     reader: "_Reader"
     following: Following | None
     draining: "asyncio.Task[Any]"
-    gone: "asyncio.Task[Any]"
+    hung_up: "asyncio.Task[Any]"
     deadline_s: float = 0.0
 
 
@@ -308,11 +308,11 @@ class _Joined:
     """A reader's place in a feed, and the cursor of what it has."""
 
     feed: Feed
-    place: int
+    position: int
     cursor: str = ""
 
     def __post_init__(self) -> None:
-        self.cursor = self.feed.cursor_at(self.place)
+        self.cursor = self.feed.cursor_at(self.position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,7 +354,7 @@ class _Messages:
         await asyncio.wait({self._next, *ends}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         return self._next.done()
 
-    def first(self) -> Any:  # noqa: ANN401 -- any message
+    def peek(self) -> Any:  # noqa: ANN401 -- any message
         """What came, which is still to be taken; None if nothing did. A failure is raised."""
         return self._next.result() if self._next.done() else None
 
@@ -376,7 +376,7 @@ class _Reader:
         self._send = send
         self._slow_reader_s = slow_reader_s
 
-    async def gone(self) -> None:
+    async def hung_up(self) -> None:
         """Return when the reader has hung up."""
         while (await self._receive())["type"] != "http.disconnect":
             pass

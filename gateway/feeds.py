@@ -45,10 +45,10 @@ class Feed:
         self._frames: collections.deque[bytes] = collections.deque()
         # One more than frames: where each begins, and where the next will.
         self._cursors: collections.deque[str] = collections.deque([cursor])
-        self._first = 0
+        self._first_position = 0
         self._kept_bytes = 0
         self._readers: set[asyncio.Event] = set()
-        self._news = asyncio.Event()
+        self._new_events = asyncio.Event()
         self.ended = False
         # It came to its end, and was not cut off.
         self.complete = False
@@ -59,22 +59,22 @@ class Feed:
         """How many follow it."""
         return len(self._readers)
 
-    def place_of(self, cursor: str) -> int | None:
+    def position_of(self, cursor: str) -> int | None:
         """Where a reader with that cursor goes on; None if the feed does not know that place."""
-        for place, known in enumerate(self._cursors):
-            if known == cursor:
-                return self._first + place
+        for position, kept_cursor in enumerate(self._cursors):
+            if kept_cursor == cursor:
+                return self._first_position + position
         return None
 
-    def cursor_at(self, place: int) -> str:
+    def cursor_at(self, position: int) -> str:
         """The cursor of a place that `after` has just reached."""
-        return self._cursors[place - self._first]
+        return self._cursors[position - self._first_position]
 
-    def after(self, place: int) -> list[bytes] | None:
+    def after(self, position: int) -> list[bytes] | None:
         """The events from that place on; None if the first of them is kept no more."""
-        if place < self._first:
+        if position < self._first_position:
             return None
-        return [self._frames[index] for index in range(place - self._first, len(self._frames))]
+        return [self._frames[index] for index in range(position - self._first_position, len(self._frames))]
 
     @contextlib.contextmanager
     def reader(self, wake: asyncio.Event) -> Iterator[None]:
@@ -91,7 +91,7 @@ class Feed:
         try:
             while (message := await self._stream.read()) is not grpc.aio.EOF:
                 self._keep(self._frame(message), message.cursor)
-                self._news.set()
+                self._new_events.set()
             self.complete = True
         except LoupeError as error:
             self.error = error
@@ -111,12 +111,12 @@ class Feed:
         while len(self._frames) > _KEPT_EVENTS or (self._kept_bytes > _KEPT_BYTES and len(self._frames) > 1):
             self._kept_bytes -= len(self._frames.popleft())
             self._cursors.popleft()
-            self._first += 1
+            self._first_position += 1
 
     async def _wake(self) -> None:
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await self._new_events.wait()
+            self._new_events.clear()
             for reader in self._readers:
                 reader.set()
             await asyncio.sleep(len(self._readers) * _PACE_S_A_READER)
@@ -148,8 +148,8 @@ class Feeds:
         """A feed and the reader's place in it; None if the reader is better off alone, for now."""
         feed = self._feeds.get(following.key)
         if feed is not None and not feed.ended:
-            place = feed.place_of(cursor)
-            return None if place is None else (feed, place)
+            position = feed.position_of(cursor)
+            return None if position is None else (feed, position)
         if not caught_up or self._interested[following.key] < 2:
             return None
         self._drop(following.key)

@@ -222,8 +222,8 @@ def _wrong(path: str, value: object, expected: str, expected_zh: str) -> Violati
 
 
 def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest)
 
 
 def _deeper_than(levels: int, document: object) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
-from gateway.contracts import CURSOR, ETAG, REQUEST_ID, Operation, comments
+from gateway.contracts import CURSOR, ETAG, REQUEST_ID, ApiOperation, comments
 from gateway.json_mapping import is_map
 from gateway.problems import KINDS, MEDIA_TYPE
 from gateway.routing import Form, Route
@@ -67,12 +67,6 @@ _SCALARS: Mapping[int, Json] = {
     FieldDescriptor.TYPE_BOOL: {"type": "boolean"},
     FieldDescriptor.TYPE_STRING: {"type": "string"},
     FieldDescriptor.TYPE_BYTES: {"type": "string", "contentEncoding": "base64"},
-}
-# What the streams of bytes hold; their contracts say it in words.
-_FILE_TYPES: Mapping[str, tuple[str, ...]] = {
-    "ExportReport": ("application/json", "text/csv", "text/html"),
-    "ExportRelabelMarks": ("text/csv", "application/jsonl"),
-    "DownloadSampleResults": ("application/zip",),
 }
 _WELL_KNOWN: Mapping[str, Json] = {
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
@@ -142,7 +136,7 @@ def path_of(template: PathTemplate) -> tuple[str, tuple[str, ...]]:
             name = _singular(previous)
         else:
             # Two stars in a row: the sample's code and its file.
-            bound = next(v.field_path for v in template.variables if v.first <= index < v.end)
+            bound = next(v.field_path for v in template.variables if v.start <= index < v.end)
             name = _camel(bound)
         while name in names:
             name += "Id"
@@ -193,14 +187,14 @@ def _operation(route: Route, path_parameters: tuple[str, ...], schemas: "_Schema
     return described
 
 
-def _body_schema(operation: Operation, schemas: "_Schemas") -> Json:
+def _body_schema(operation: ApiOperation, schemas: "_Schemas") -> Json:
     request: Any = operation.method.input_type
     if operation.body == "*":
         return schemas.message(request, without=operation.path_fields)
     return schemas.message(request.fields_by_name[operation.body].message_type)
 
 
-def _statuses(operation: Operation) -> list[str]:
+def _statuses(operation: ApiOperation) -> list[str]:
     without_body = set() if operation.body else {"408", "413", "415"}
     without_etag = set() if ETAG in operation.method.input_type.fields_by_name else {"412"}
     return [status for status in _STATUSES if status not in without_body | without_etag]
@@ -217,8 +211,8 @@ def _success(route: Route, schemas: "_Schemas") -> Json:
         }
     if route.form is Form.FILE:
         # Without a schema: that is how OpenAPI 3.1 says bytes.
-        kinds = _FILE_TYPES[str(route.operation.method.name)]
-        return {"200": {"description": "The bytes.", "content": {kind: {} for kind in kinds}}}
+        content: Json = {file_type: {} for file_type in route.operation.file_types}
+        return {"200": {"description": "The bytes.", "content": content}}
     if route.form is Form.LOG_FILE:
         return {
             "200": {
@@ -254,7 +248,7 @@ def _query_parameter(name: str, field: FieldDescriptor, schemas: "_Schemas") -> 
     return described
 
 
-def _header_parameters(operation: Operation) -> list[Json]:
+def _header_parameters(operation: ApiOperation) -> list[Json]:
     fields = operation.method.input_type.fields_by_name
     found: list[tuple[str, str]] = []
     if REQUEST_ID in fields:
@@ -387,8 +381,8 @@ def _singular(collection: str) -> str:
 
 
 def _camel(path: str) -> str:
-    first, *rest = re.split(r"[._]", path)
-    return first + "".join(word.capitalize() for word in rest)
+    head, *rest = re.split(r"[._]", path)
+    return head + "".join(word.capitalize() for word in rest)
 
 
 def _words(name: str) -> str:

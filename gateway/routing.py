@@ -4,9 +4,10 @@ import dataclasses
 import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from gateway.contracts import HTTP_BODY, Operation
+from loupe.access.v1 import access_pb2
+
+from gateway.contracts import ApiOperation
 from gateway.problems import MethodNotAllowed, UnknownRoute
 from gateway.templates import PathTemplate, UndecodablePathError
 from services.kit.auth import Role
@@ -35,7 +36,7 @@ class Form(enum.Enum):
 class Route:
     """An operation at a path, and the form of its answer."""
 
-    operation: Operation
+    operation: ApiOperation
     form: Form
 
     @property
@@ -54,57 +55,36 @@ class Route:
         return self.operation.role
 
 
-# Routes beside those of the contracts: the same RPC in a form that a browser takes by itself.
-_CONVENIENCES = (
-    (
-        "/loupe.scheduler.v1.TaskService/ReadLog",
-        "/v1/{name=tasks/*}/log",
-        Form.LOG_FILE,
-    ),
-    (
-        "/loupe.scheduler.v1.TaskService/LinkContactSheet",
-        "/v1/{name=tasks/*}/contactSheet",
-        Form.LINK,
-    ),
-    (
-        "/loupe.evaluator.v1.SampleResultService/LinkSamplePicture",
-        "/v1/{name=reports/*/sampleResults/*}/picture",
-        Form.LINK,
-    ),
-    (
-        "/loupe.registry.v1.DatasetService/LinkSample",
-        "/v1/{parent=datasets/*/paths/*}/samples/{file=*/*}",
-        Form.LINK,
-    ),
-)
-
-
-def routes_of(operations: Iterable[Operation]) -> tuple[Route, ...]:
-    """The routes of the operations, the more literal paths first."""
-    operations = tuple(operations)
-    found = [Route(operation, _own_form(operation)) for operation in operations]
-    for rpc, template, form in _CONVENIENCES:
-        found.extend(
-            Route(dataclasses.replace(operation, template=PathTemplate.parse(template)), form)
-            for operation in operations
-            if operation.rpc == rpc
-        )
-    return tuple(sorted(found, key=lambda route: route.template.specificity))
-
-
-_SESSIONS = {
-    "/loupe.registry.v1.IdentityService/LogIn": Form.LOG_IN,
-    "/loupe.registry.v1.IdentityService/LogOut": Form.LOG_OUT,
+_SESSION_FORMS = {
+    access_pb2.SESSION_EFFECT_BEGIN: Form.LOG_IN,
+    access_pb2.SESSION_EFFECT_END: Form.LOG_OUT,
+}
+_BROWSER_FORMS = {
+    access_pb2.BROWSER_FORM_REDIRECT: Form.LINK,
+    access_pb2.BROWSER_FORM_TEXT_FILE: Form.LOG_FILE,
 }
 
 
-def _own_form(operation: Operation) -> Form:
-    if operation.rpc in _SESSIONS:
-        return _SESSIONS[operation.rpc]
+def routes_of(operations: Iterable[ApiOperation]) -> tuple[Route, ...]:
+    """The routes of the operations, the more literal paths first."""
+    found: list[Route] = []
+    for operation in operations:
+        found.append(Route(operation, _form_of(operation)))
+        browser = operation.browser_route
+        if browser.get:
+            template = PathTemplate.parse(browser.get)
+            found.append(
+                Route(dataclasses.replace(operation, template=template), _BROWSER_FORMS[browser.form])
+            )
+    return tuple(sorted(found, key=lambda route: route.template.specificity))
+
+
+def _form_of(operation: ApiOperation) -> Form:
+    if operation.session_effect:
+        return _SESSION_FORMS[operation.session_effect]
     if not operation.streaming:
         return Form.JSON
-    answer: Any = operation.method.output_type
-    return Form.FILE if answer.full_name == HTTP_BODY else Form.EVENTS
+    return Form.FILE if operation.returns_bytes else Form.EVENTS
 
 
 class Router:

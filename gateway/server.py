@@ -139,14 +139,14 @@ class _Protocol(H11Protocol):
             return
         error = sys.exception()
         too_long = isinstance(error, h11.RemoteProtocolError) and error.error_status_hint == 431
-        told: LoupeError = (
+        refusal: LoupeError = (
             HeadTooLarge(
                 f"the head of the request is longer than {MAX_HEAD_BYTES} bytes", max_bytes=MAX_HEAD_BYTES
             )
             if too_long
             else MalformedRequest(f"this is no HTTP/1.1 request: {error or msg}")
         )
-        body = json.dumps(problem(told), ensure_ascii=False).encode()
+        body = json.dumps(problem(refusal), ensure_ascii=False).encode()
         headers = {
             **SECURITY_HEADERS,
             "Content-Type": MEDIA_TYPE,
@@ -154,7 +154,7 @@ class _Protocol(H11Protocol):
             "Connection": "close",
         }
         parts: tuple[Any, ...] = (
-            h11.Response(status_code=http_status(told), headers=list(headers.items())),
+            h11.Response(status_code=http_status(refusal), headers=list(headers.items())),
             h11.Data(data=body),
             h11.EndOfMessage(),
         )

@@ -33,7 +33,7 @@ class Variable:
     """A field of the request and the segments, first to before-last, that it takes its value from."""
 
     field_path: str
-    first: int
+    start: int
     end: int
     # `{name}` decodes everything; `{name=tasks/*}` keeps %2F, apart from the slashes between segments.
     single: bool
@@ -65,9 +65,9 @@ class PathTemplate:
             field_path, _, inner = part[1:-1].partition("=")
             if not _FIELD_PATH.fullmatch(field_path):
                 raise TemplateError(f"{text!r}: {field_path!r} is not a field path")
-            first = len(segments)
+            start = len(segments)
             segments.extend(_segment(piece, text) for piece in (inner or ONE).split("/"))
-            variables.append(Variable(field_path, first, len(segments), single=inner in {"", ONE}))
+            variables.append(Variable(field_path, start, len(segments), single=inner in {"", ONE}))
         if REST in segments[:-1]:
             raise TemplateError(f"{text!r}: ** may only come last")
         bound = [variable.field_path for variable in variables]
@@ -105,7 +105,7 @@ class PathTemplate:
             variable.field_path: "/".join(
                 _decode(piece, keep_slash=not variable.single)
                 for piece in given[
-                    variable.first : None if rest and variable.end == len(self.segments) else variable.end
+                    variable.start : None if rest and variable.end == len(self.segments) else variable.end
                 ]
             )
             for variable in self.variables

@@ -15,7 +15,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from gateway.contracts import CURSOR, ETAG, REQUEST_ID, Operation
+from gateway.contracts import CURSOR, ETAG, REQUEST_ID, ApiOperation
 from gateway.json_mapping import expectation, fill, is_map, known_fields, parse_json, unknown_field
 from services.kit.errors import InvalidArgument, Violation
 from services.kit.paging import BAD_PAGE_TOKEN, PAGE_TOKEN
@@ -40,7 +40,7 @@ class HttpRequest:
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-def transcode(operation: Operation, request: HttpRequest) -> Message:
+def transcode(operation: ApiOperation, request: HttpRequest) -> Message:
     """The RPC's request, or InvalidArgument with every fault of body and query."""
     message = operation.request_class()
     found: list[Violation] = []
@@ -53,7 +53,13 @@ def transcode(operation: Operation, request: HttpRequest) -> Message:
     return message
 
 
-def _collect(found: list[Violation], read: Any, operation: Operation, source: Any, message: Message) -> None:  # noqa: ANN401 -- body or query
+def _collect(
+    found: list[Violation],
+    read: Any,  # noqa: ANN401 -- _read_body or _read_query
+    operation: ApiOperation,
+    source: Any,  # noqa: ANN401 -- the body or the query
+    message: Message,
+) -> None:
     try:
         read(operation, source, message)
     except InvalidArgument as error:
@@ -63,7 +69,7 @@ def _collect(found: list[Violation], read: Any, operation: Operation, source: An
         found.extend(error.violations)
 
 
-def _read_body(operation: Operation, body: bytes, message: Message) -> None:
+def _read_body(operation: ApiOperation, body: bytes, message: Message) -> None:
     if not operation.body or not body.strip():
         return
     document = parse_json(body)
@@ -75,7 +81,7 @@ def _read_body(operation: Operation, body: bytes, message: Message) -> None:
         fill(part, document, operation.body)
 
 
-def _read_query(operation: Operation, query: Sequence[tuple[str, str]], message: Message) -> None:
+def _read_query(operation: ApiOperation, query: Sequence[tuple[str, str]], message: Message) -> None:
     document: dict[str, Any] = {}
     found: list[Violation] = []
     for name, text in query:
@@ -115,7 +121,7 @@ def _not_unicode(name: str) -> Violation:
     return Violation(shown, "MALFORMED_QUERY", f"{shown!r} is not UTF-8", f"{shown!r} 不是 UTF-8 编码")
 
 
-def query_fields(operation: Operation) -> Iterator[tuple[str, FieldDescriptor]]:
+def query_fields(operation: ApiOperation) -> Iterator[tuple[str, FieldDescriptor]]:
     """Every query parameter of an operation: its camelCase name and the field."""
     if operation.body != "*":
         yield from _leaves(operation.method.input_type, "", "", operation, ())
@@ -125,7 +131,7 @@ def _leaves(
     message: Any,  # noqa: ANN401 -- a descriptor, which the stubs take for optional
     path: str,
     name: str,
-    operation: Operation,
+    operation: ApiOperation,
     parents: tuple[Descriptor, ...],
 ) -> Iterator[tuple[str, FieldDescriptor]]:
     for field in message.fields:
@@ -151,7 +157,7 @@ def _structured(field: Any) -> bool:  # noqa: ANN401 -- a field; the stubs take 
     return is_map(field) or field.message_type.full_name in _STRUCTURED
 
 
-def _put(document: dict[str, Any], operation: Operation, name: str, text: str) -> Iterator[Violation]:
+def _put(document: dict[str, Any], operation: ApiOperation, name: str, text: str) -> Iterator[Violation]:
     """Put one parameter into the JSON document that all of them make."""
     message = operation.method.input_type
     parts = name.split(".")

@@ -15,12 +15,6 @@ from services.kit.grpc_server import ServedCall
 
 SERVICE_NAME = "services/loupe"
 
-# Looking changes nothing and takes no more along than a page shows; packages, weights and ZIPs are more.
-# PlanSampleUploads hands out places for bytes that AddSamples then answers for.
-_LOOKING = (
-    *("Get", "List", "LinkSample", "LinkContactSheet", "Watch", "Read", "Compare", "ExportRe", "WhoAmI"),
-    *("Draft", "Validate", "CountParts", "PlanSampleUploads", "Authenticate", "RecordAuditEntry"),
-)
 _REFUSED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
 _TELLS_MORE = ("alias", "restore")
 # Which bytes were handed out: a version has a package for each format, and an alias moves.
@@ -28,11 +22,11 @@ _HANDED_OUT = ("file_name", "sha256")
 
 
 def belongs_in_the_log(call: ServedCall) -> bool:
-    """Whether it changed something or took it along, or tried to, or was refused."""
+    """Whether the contract of the RPC says so, or the call was refused."""
     if call.code in _REFUSED:
         # Whom one service asks about for another is written down by the one that was called.
         return call.principal is None or call.principal.role is not Role.SERVICE
-    return not call.method.rpartition("/")[2].startswith(_LOOKING)
+    return call.audited
 
 
 def principal_name(principal: Principal) -> str:

@@ -19,12 +19,13 @@ from services.identity import token_verifier
 from services.kit import settings as kit_settings
 from services.kit import telemetry
 from services.kit.about import about
+from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
+from services.kit.lifecycle import Process, every, run
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
-from services.kit.process import Process, SystemClock, every, run
 from services.kit.retry import retry_transient
 from services.vision.pictures import PictureStore
 

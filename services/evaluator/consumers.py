@@ -6,9 +6,10 @@ from loupe.events.v1 import events_pb2
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluator.application.reports import Reports
-from services.kit.database import Sessions
+from services.kit.consumer import Consumer
+from services.kit.database import DatabaseSessions
 from services.kit.errors import NotFound
-from services.kit.messaging import Consumer, Message, Messaging
+from services.kit.messaging import Message, Messaging
 
 DURABLE = "evaluator-deleted-tasks"
 _STREAM_POLL_S = 1.0
@@ -27,7 +28,7 @@ class DeletedTasks:
             await self._reports.delete_of_task(session, event.transition.task)
 
 
-async def follow_deleted_tasks(messaging: Messaging, sessions: Sessions, reports: Reports) -> None:
+async def follow_deleted_tasks(messaging: Messaging, sessions: DatabaseSessions, reports: Reports) -> None:
     """Consume until cancelled; run it with `Process.background`."""
     consumer = Consumer(
         messaging,

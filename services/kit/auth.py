@@ -1,4 +1,4 @@
-"""Who calls and what they may do (rules A1, A2): principals, roles, tokens, the role table of RPCs."""
+"""Who calls and what they may do (rules A1, A2): principals, roles, tokens, the policies of RPCs."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,8 @@ from services.kit.errors import PermissionDenied, Unauthenticated
 AUTHORIZATION = "authorization"
 _BEARER = "bearer "
 
-# These expose no data: load balancers and a client that only knows reflection come without a token.
+# Services of gRPC itself, whose contracts cannot carry our options. They expose no data: load balancers and
+# clients that know only reflection call them without a token.
 _PUBLIC_PREFIXES = ("/grpc.health.", "/grpc.reflection.")
 
 
@@ -181,38 +182,47 @@ class CachingVerifier:
         return principal
 
 
-class RoleTable:
-    """The least role for every RPC of a server, from the option `(loupe.access.v1.role)` in its contracts."""
+@dataclass(frozen=True, slots=True)
+class RpcPolicy:
+    """What the contract of an RPC says about its callers."""
 
-    def __init__(self, roles: dict[str, Role]) -> None:
-        self._roles = roles
+    role: Role
+    """The least role that may call it."""
+    audited: bool
+    """Whether every call is in the audit log (A3); of the others only those that were refused."""
+
+
+class PolicyTable:
+    """The policy of every RPC of a server, from the options `loupe.access.v1` in its contracts."""
+
+    def __init__(self, policies: dict[str, RpcPolicy]) -> None:
+        self._policies = policies
 
     @classmethod
-    def from_descriptors(cls, services: Iterable[ServiceDescriptor]) -> "RoleTable":
-        """Read the option of every method; a method without one is a ValueError, all of them named."""
-        roles: dict[str, Role] = {}
-        unguarded: list[str] = []
+    def from_descriptors(cls, services: Iterable[ServiceDescriptor]) -> "PolicyTable":
+        """Read the options of every method; a ValueError names all methods that lack one."""
+        policies: dict[str, RpcPolicy] = {}
+        lacking: list[str] = []
         for service in services:
             for method in service.methods:
                 path = f"/{service.full_name}/{method.name}"
-                value = method.GetOptions().Extensions[access_pb2.role]
-                if value == access_pb2.ROLE_UNSPECIFIED:
-                    unguarded.append(path)
+                options = method.GetOptions().Extensions
+                role, audit = options[access_pb2.role], options[access_pb2.audit]
+                if role == access_pb2.ROLE_UNSPECIFIED:
+                    lacking.append(f"(loupe.access.v1.role) on {path}")
+                elif audit == access_pb2.AUDIT_UNSPECIFIED:
+                    lacking.append(f"(loupe.access.v1.audit) on {path}")
                 else:
-                    roles[path] = Role(value)
-        if unguarded:
-            raise ValueError("no (loupe.access.v1.role) on " + ", ".join(unguarded))
-        return cls(roles)
+                    policies[path] = RpcPolicy(Role(role), audit == access_pb2.AUDIT_CALLS)
+        if lacking:
+            raise ValueError("no " + ", ".join(lacking))
+        return cls(policies)
 
     @staticmethod
     def is_public(method: str) -> bool:
         """Whether `/package.Service/Method` is served without a token: health and reflection only."""
         return method.startswith(_PUBLIC_PREFIXES)
 
-    def role_of(self, method: str) -> Role:
-        """The least role for an RPC of this table (`/package.Service/Method`); KeyError for any other."""
-        return self._roles[method]
-
-    def items(self) -> Iterable[tuple[str, Role]]:
-        """Every RPC with its role."""
-        return self._roles.items()
+    def of(self, method: str) -> RpcPolicy:
+        """The policy of an RPC of this table (`/package.Service/Method`); KeyError for any other."""
+        return self._policies[method]

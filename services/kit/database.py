@@ -1,4 +1,4 @@
-"""PostgreSQL: sessions of one schema, migrations, transient failures, and wake-ups by LISTEN/NOTIFY.
+"""PostgreSQL: sessions of one schema, migrations, and transient failures.
 
 A service uses one schema, named after it; `search_path` puts every statement there, so tables carry no
 schema of their own.
@@ -14,28 +14,27 @@ import logging
 import re
 import socket
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import asyncpg
 import sqlalchemy as sa
+from alembic import command
 from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.ext.asyncio import async_sessionmaker as session_factory
 from sqlalchemy.pool import NullPool
 
-from services.kit import tasks
 from services.kit.errors import Aborted, DeadlineExceeded, InvalidArgument, LoupeError, Unavailable
-from services.kit.retry import Backoff
 
 _log = logging.getLogger(__name__)
 
 _SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,40}")
-_CONNECT_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 5.0
 _TRUSTED_IDLE_S = 1.0
+_ENVIRONMENT = Path(__file__).with_name("migrations")
 
 # `alembic.op` belongs to the process: two migrations at once would write into each other's schema.
 _migrating = asyncio.Lock()
@@ -77,7 +76,7 @@ def _away(error: BaseException) -> Unavailable:
     )
 
 
-class Sessions:
+class DatabaseSessions:
     """Transactions: commit at the end of the block, rollback on an exception.
 
     All ways in: Unavailable when the database went away, Aborted when it lost a race.
@@ -146,13 +145,13 @@ class Database:
             pool_timeout=10,
             connect_args={
                 "server_settings": self._settings,
-                "timeout": _CONNECT_TIMEOUT_S,
+                "timeout": CONNECT_TIMEOUT_S,
                 # The server ends what takes too long; this ends what waits for a server that vanished.
                 "command_timeout": statement_timeout_s + 5,
             },
         )
         _ping_what_was_idle(self.engine)
-        self.sessions = Sessions(self.engine)
+        self.sessions = DatabaseSessions(self.engine)
 
     async def migrate(self, directory: Path) -> str:
         """Bring the schema to the newest revision under `directory/versions`, in one transaction; return it.
@@ -167,7 +166,7 @@ class Database:
             poolclass=NullPool,
             connect_args={
                 "server_settings": {**self._settings, "statement_timeout": "0"},
-                "timeout": _CONNECT_TIMEOUT_S,
+                "timeout": CONNECT_TIMEOUT_S,
             },
         )
         try:
@@ -219,185 +218,16 @@ def _ping_what_was_idle(engine: AsyncEngine) -> None:
 
 
 def _upgrade(connection: sa.Connection, directory: Path, schema: str) -> str:
-    # Alembic's env.py would be the same ten lines in every service; this is it.
     config = Config()
-    config.set_main_option("script_location", str(directory))
-    script = ScriptDirectory.from_config(config)
-
-    def to_head(revision: Any, _context: Any) -> Any:  # noqa: ANN401 -- Alembic's own internal types
-        return script._upgrade_revs("head", revision)  # noqa: SLF001 -- what alembic.command.upgrade does
-
-    with EnvironmentContext(config, script, fn=to_head) as environment:
-        environment.configure(
-            connection=connection,
-            version_table="schema_revision",
-            version_table_schema=schema,
-        )
-        with environment.begin_transaction():
-            environment.run_migrations()
-    return script.get_current_head() or ""
+    # Alembic's env.py is the same for every service; the revisions are the service's own.
+    config.set_main_option("script_location", _escaped(_ENVIRONMENT))
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", _escaped(directory / "versions"))
+    config.attributes.update(connection=connection, schema=schema)
+    command.upgrade(config, "head")
+    return ScriptDirectory.from_config(config).get_current_head() or ""
 
 
-async def notify(session: AsyncSession, channel: str, payload: str = "") -> None:
-    """Wake whoever waits for `channel`, when and only when this transaction commits."""
-    await session.execute(
-        sa.text("SELECT pg_notify(:channel, :payload)"), {"channel": channel, "payload": payload}
-    )
-
-
-class Subscription:
-    """Wake-ups of some channels since the last `wait`. Subscribe, then read, then wait: nothing is missed."""
-
-    def __init__(self, channels: frozenset[str]) -> None:
-        self.channels = channels
-        self._woken = asyncio.Event()
-
-    async def wait(self, timeout_s: float | None = None) -> bool:
-        """True when something was announced since the last call; False after `timeout_s` without."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._woken.wait()
-        except TimeoutError:
-            return False
-        self._woken.clear()
-        return True
-
-    def wake(self) -> None:
-        """Make the pending or next `wait` return."""
-        self._woken.set()
-
-
-class Signals:
-    """LISTEN on one connection for a whole process, reconnected for ever.
-
-    A wake-up is a hint, never the truth: notifications are lost while the connection is down, so everybody
-    is woken when it comes back, and a waiter reads the rows again. Channels are at most 63 bytes.
-    """
-
-    _PING_S = 10.0
-
-    def __init__(self, url: str, *, backoff: Backoff = Backoff(ceiling_s=1.0)) -> None:  # noqa: B008 -- frozen
-        # The one connection is asyncpg's own: SQLAlchemy has no LISTEN.
-        self._dsn = url.replace("postgresql+asyncpg://", "postgresql://", 1)
-        self._backoff = backoff
-        self._subscriptions: dict[str, set[Subscription]] = {}
-        self._listening: set[str] = set()
-        self._connection: Any = None
-        self._changed = asyncio.Event()
-        self._synced = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="signals")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            await tasks.end(self._task)
-            self._task = None
-
-    @property
-    def connected(self) -> bool:
-        """Whether notifications arrive now."""
-        return self._connection is not None
-
-    @contextlib.asynccontextmanager
-    async def subscribe(self, *channels: str) -> AsyncIterator[Subscription]:
-        """Collect wake-ups within the block. While the server is away too: its return wakes."""
-        for channel in channels:
-            if not 0 < len(channel.encode()) <= 63:
-                raise ValueError(f"channel {channel!r} is not 1 to 63 bytes")
-        subscription = Subscription(frozenset(channels))
-        for channel in subscription.channels:
-            self._subscriptions.setdefault(channel, set()).add(subscription)
-        try:
-            await self._until_listening(subscription.channels)
-            yield subscription
-        finally:
-            for channel in subscription.channels:
-                remaining = self._subscriptions[channel]
-                remaining.discard(subscription)
-                if not remaining:
-                    del self._subscriptions[channel]
-            self._changed.set()
-
-    async def wait(self, channels: Iterable[str], timeout_s: float | None = None) -> bool:
-        """Wait once; what was announced before is not seen. To read and wait in turns, `subscribe`."""
-        async with self.subscribe(*channels) as subscription:
-            return await subscription.wait(timeout_s)
-
-    async def _until_listening(self, channels: frozenset[str]) -> None:
-        while self._connection is not None and not channels <= self._listening:
-            self._synced.clear()
-            self._changed.set()
-            await self._synced.wait()
-
-    async def _run(self) -> None:
-        failures = 0
-        while True:
-            try:
-                connection = await asyncpg.connect(
-                    self._dsn,
-                    timeout=_CONNECT_TIMEOUT_S,
-                    server_settings={"application_name": "loupe-signals"},
-                )
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                failures += 1
-                if failures == 1:
-                    _log.warning("signals cannot connect; retrying", extra={"error": repr(error)})
-                await asyncio.sleep(self._backoff.delay_s(failures))
-                continue
-            try:
-                await self._serve(connection)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                failures += 1
-                _log.warning("signals lost the connection; reconnecting", extra={"error": repr(error)})
-                await asyncio.sleep(self._backoff.delay_s(1))
-            finally:
-                self._connection = None
-                self._listening.clear()
-                self._synced.set()
-                connection.terminate()
-
-    async def _serve(self, connection: Any) -> None:  # noqa: ANN401 -- asyncpg has no types
-        lost = asyncio.Event()
-
-        def on_lost(_: object) -> None:
-            lost.set()
-            self._changed.set()
-
-        connection.add_termination_listener(on_lost)
-        self._listening.clear()
-        await self._sync(connection)
-        self._connection = connection
-        self._synced.set()
-        for subscription in {s for subscribers in self._subscriptions.values() for s in subscribers}:
-            subscription.wake()
-        while not lost.is_set():
-            try:
-                async with asyncio.timeout(self._PING_S):
-                    await self._changed.wait()
-            except TimeoutError:
-                # A host that vanished closes nothing: ask.
-                await connection.execute("SELECT 1", timeout=_CONNECT_TIMEOUT_S)
-                continue
-            self._changed.clear()
-            if not lost.is_set():
-                await self._sync(connection)
-                self._synced.set()
-        raise ConnectionResetError("the server closed the connection")
-
-    async def _sync(self, connection: Any) -> None:  # noqa: ANN401 -- asyncpg has no types
-        wanted = set(self._subscriptions)
-        for channel in wanted - self._listening:
-            await connection.add_listener(channel, self._on_notify)
-            self._listening.add(channel)
-        for channel in self._listening - set(self._subscriptions):
-            if channel in self._subscriptions:
-                continue  # again, since the one before was given up
-            self._listening.discard(channel)
-            await connection.remove_listener(channel, self._on_notify)
-
-    def _on_notify(self, _connection: object, _pid: int, channel: str, _payload: object) -> None:
-        for subscription in self._subscriptions.get(channel, ()):
-            subscription.wake()
+def _escaped(path: Path) -> str:
+    """For Alembic's configuration, which interpolates what follows a percent sign."""
+    return str(path).replace("%", "%%")

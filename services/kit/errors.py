@@ -105,9 +105,11 @@ class InvalidArgument(LoupeError):
     @classmethod
     def of(cls, *violations: Violation) -> Self:
         """The error that tells these faults, with a message made of the errors among them."""
-        told = [f"{v.field}: {v.message}" for v in violations if v.severity == "error"] or ["invalid request"]
-        more = f" (and {len(told) - 3} more)" if len(told) > 3 else ""
-        return cls("; ".join(told[:3]) + more, violations=violations)
+        sentences = [f"{v.field}: {v.message}" for v in violations if v.severity == "error"] or [
+            "invalid request"
+        ]
+        more = f" (and {len(sentences) - 3} more)" if len(sentences) > 3 else ""
+        return cls("; ".join(sentences[:3]) + more, violations=violations)
 
 
 class OutOfRange(LoupeError):

@@ -21,7 +21,7 @@ from grpc_reflection.v1alpha import reflection
 from opentelemetry import trace
 
 from services.kit import telemetry
-from services.kit.auth import Principal, Role, RoleTable, TokenVerifier, acting_as, require, token_of
+from services.kit.auth import PolicyTable, Principal, Role, TokenVerifier, acting_as, require, token_of
 from services.kit.errors import Internal, LoupeError, Unavailable
 from services.kit.grpc_options import server_options
 from services.kit.status import to_status
@@ -43,12 +43,14 @@ class Service:
     descriptor: ServiceDescriptor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServedCall:
     """What an observer learns of a call: who asked what of which RPC from where, and how it ended."""
 
     method: str
     """`package.Service/Method`."""
+    audited: bool
+    """Whether its contract says that every call is in the audit log (A3)."""
     principal: Principal | None
     """None if the caller was not recognised."""
     code: str
@@ -82,7 +84,7 @@ class GrpcServer:
         self._names = [service.descriptor.full_name for service in services]
         self._calls = _CallInterceptor(
             verifier,
-            RoleTable.from_descriptors(service.descriptor for service in services),
+            PolicyTable.from_descriptors(service.descriptor for service in services),
             observer,
         )
         self._address = address
@@ -139,9 +141,9 @@ class GrpcServer:
 class _CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every handler but the public ones; a method's wrapped handler is made once."""
 
-    def __init__(self, verifier: TokenVerifier, roles: RoleTable, observer: Observer | None) -> None:
+    def __init__(self, verifier: TokenVerifier, policies: PolicyTable, observer: Observer | None) -> None:
         self._verifier = verifier
-        self._roles = roles
+        self._policies = policies
         self._observer = observer
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._streaming: set[asyncio.Task[Any]] = set()
@@ -164,7 +166,7 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
         if wrapped is not None:
             return wrapped
         handler = await continuation(handler_call_details)
-        if handler is None or RoleTable.is_public(method):
+        if handler is None or PolicyTable.is_public(method):
             return handler
         self._wrapped[method] = self._wrap(method, handler)
         return self._wrapped[method]
@@ -221,7 +223,7 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
-            role = self._roles.role_of(method)
+            role = self._policies.of(method).role
             call = _CallRecord(method, span, routine=role is Role.SERVICE)
             failure: LoupeError | None = None
             answer: Any = None
@@ -260,7 +262,16 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
     async def _observe(self, call: "_CallRecord", request: Any, answer: Any, peer: str) -> None:  # noqa: ANN401 -- any messages
         if self._observer is None:
             return
-        served = ServedCall(call.method[1:], call.principal, call.code, peer, request, answer, call.facts)
+        served = ServedCall(
+            method=call.method[1:],
+            audited=self._policies.of(call.method).audited,
+            principal=call.principal,
+            code=call.code,
+            peer=peer,
+            request=request,
+            answer=answer,
+            facts=call.facts,
+        )
         try:
             await self._observer(served)
         except Exception:  # noqa: BLE001 -- the boundary: who watches must not break what is watched

@@ -20,9 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from services.kit import telemetry
-from services.kit.database import Database, Signals, Subscription, translated
+from services.kit.database import Database, translated
 from services.kit.errors import LoupeError, ResourceExhausted, Unavailable
 from services.kit.retry import Backoff
+from services.kit.signals import Signals, Subscription
 
 _log = logging.getLogger(__name__)
 
@@ -209,13 +210,14 @@ class Relay:
             try:
                 await self._lead()
             except (LoupeError, sa.exc.SQLAlchemyError, OSError) as error:
-                named = error if isinstance(error, LoupeError) else translated(error)
-                if named is None or not named.transient:
+                known_error = error if isinstance(error, LoupeError) else translated(error)
+                if known_error is None or not known_error.transient:
                     raise
                 failures += 1
                 if failures == 1:
                     _log.warning(
-                        "outbox relay interrupted", extra={"reason": named.reason, "error": named.message}
+                        "outbox relay interrupted",
+                        extra={"reason": known_error.reason, "error": known_error.message},
                     )
                 await asyncio.sleep(self._backoff.delay_s(1))
 

@@ -144,14 +144,14 @@ def _assemble(
     omitted: int,
 ) -> status_pb2.Status:
     status = status_pb2.Status(code=grpc.StatusCode[error.status].value[0], message=message)
-    told = error_details_pb2.ErrorInfo()
-    told.CopyFrom(info)
+    error_info = error_details_pb2.ErrorInfo()
+    error_info.CopyFrom(info)
     warnings = [str(index) for index, violation in enumerate(violations) if violation.severity == "warning"]
     if warnings:
-        told.metadata[_WARNINGS] = ",".join(warnings)
+        error_info.metadata[_WARNINGS] = ",".join(warnings)
     if omitted:
-        told.metadata[_OMITTED] = str(omitted)
-    details = [told]
+        error_info.metadata[_OMITTED] = str(omitted)
+    details = [error_info]
     if violations:
         details.append(
             error_details_pb2.BadRequest(field_violations=[_field_violation(v) for v in violations]),
@@ -164,12 +164,12 @@ def _assemble(
 
 
 def _field_violation(violation: Violation) -> error_details_pb2.BadRequest.FieldViolation:
-    told = error_details_pb2.BadRequest.FieldViolation(
+    message = error_details_pb2.BadRequest.FieldViolation(
         field=violation.field,
         reason=violation.reason,
         description=violation.message,
     )
     if violation.message_zh:
-        told.localized_message.locale = CHINESE
-        told.localized_message.message = violation.message_zh
-    return told
+        message.localized_message.locale = CHINESE
+        message.localized_message.message = violation.message_zh
+    return message

@@ -6,14 +6,16 @@ from pathlib import Path
 from services.kit import telemetry
 from services.kit.about import about
 from services.kit.auth import ServiceTokenVerifier
-from services.kit.database import Database, Signals
+from services.kit.clock import SystemClock
+from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
+from services.kit.lifecycle import Process, every, run
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
 from services.kit.outbox import Relay
-from services.kit.process import Process, SystemClock, every, run
 from services.kit.retry import retry_transient
 from services.kit.settings import load
+from services.kit.signals import Signals
 from services.registry import seeds
 from services.registry.application.collecting import Collector
 from services.registry.application.datasets import DataCatalogue
@@ -21,7 +23,7 @@ from services.registry.application.identity import Accounts, StoredTokens
 from services.registry.application.images import ImageCatalogue
 from services.registry.application.inspection import Inspector
 from services.registry.application.master_data import MasterData
-from services.registry.application.models import Library
+from services.registry.application.models import ModelCatalogue
 from services.registry.application.overlap import Overlaps
 from services.registry.application.sessions import LogIns, SlowHash
 from services.registry.consumers import ReleaseConsumer, ensure_streams
@@ -74,7 +76,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
                     images=ImageCatalogue(database.sessions, clock),
                     data=DataCatalogue(database.sessions, store, inspector, clock),
                     master_data=MasterData(database.sessions),
-                    library=Library(database.sessions, store, clock),
+                    models=ModelCatalogue(database.sessions, store, clock),
                     overlaps=Overlaps(database.sessions, store),
                     accounts=accounts,
                     log_ins=LogIns(database.sessions, clock, SlowHash(settings.password_memory_kib)),

@@ -6,10 +6,12 @@ import logging
 from loupe.events.v1 import events_pb2
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.database import Sessions
+from services.kit.clock import Clock
+from services.kit.consumer import Consumer
+from services.kit.database import DatabaseSessions
 from services.kit.errors import NotFound
-from services.kit.messaging import Consumer, Message, Messaging
-from services.kit.process import Clock
+from services.kit.messaging import Message, Messaging
+from services.kit.streams import ensure_stream
 from services.registry.application.models import number_release
 from services.registry.wire.models import TASK_STATE_SUBJECTS, release_ordered
 
@@ -26,15 +28,15 @@ _log = logging.getLogger(__name__)
 
 async def ensure_streams(messaging: Messaging, *, replicas: int) -> None:
     """Make the streams that the registry publishes to."""
-    await messaging.ensure_stream(
-        MODELS_STREAM, MODELS_SUBJECTS, max_age_s=MODELS_MAX_AGE_S, replicas=replicas
+    await ensure_stream(
+        messaging, MODELS_STREAM, MODELS_SUBJECTS, max_age_s=MODELS_MAX_AGE_S, replicas=replicas
     )
 
 
 class ReleaseConsumer:
     """Numbers released tasks, should the scheduler's direct call not have come through (R2)."""
 
-    def __init__(self, messaging: Messaging, sessions: Sessions, clock: Clock) -> None:
+    def __init__(self, messaging: Messaging, sessions: DatabaseSessions, clock: Clock) -> None:
         self._clock = clock
         self._consumer = Consumer(
             messaging,

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.errors import Unauthenticated
-from services.registry.domain.identity import Grant, PresentedToken, Token, User
+from services.registry.domain.identity import PresentedToken, Token, User, UserRole
 from services.registry.domain.images import (
     AlgorithmImage,
     AlgorithmImageVersion,
@@ -143,7 +143,7 @@ async def bootstrap_admin(session: AsyncSession, token: str, now: datetime) -> N
     """Make `token` a token of user `admin`. Another token next time does not end this one; revoke it."""
     presented = PresentedToken.parse(token)
     identities = Identities(session)
-    await identities.add_user(User(ADMIN, Grant.ADMIN, "Administrator", create_time=now))
+    await identities.add_user(User(ADMIN, UserRole.ADMIN, "Administrator", create_time=now))
     known = await identities.find_token(presented.id)
     # A revoked token must not come back with a restart; a new secret under the same id is a new token.
     if known is not None and known[0].digest == presented.digest:
@@ -156,7 +156,7 @@ async def bootstrap_admin(session: AsyncSession, token: str, now: datetime) -> N
         Token(
             id=presented.id,
             user=ADMIN,
-            role=Grant.ADMIN,
+            role=UserRole.ADMIN,
             digest=presented.digest,
             create_time=now,
             expire_time=now + _BOOTSTRAP_TOKEN_LIFE,

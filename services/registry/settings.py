@@ -3,9 +3,9 @@
 import os
 from dataclasses import dataclass
 
-from services.kit.messaging import StreamSettings
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.settings import setting
+from services.kit.streams import StreamSettings
 from services.kit.tls import TlsSettings
 
 

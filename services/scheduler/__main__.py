@@ -1,4 +1,4 @@
-"""`python -m services.scheduler`: puts the scheduler together and runs it."""
+"""`python -m services.scheduler`: composes the scheduler and runs it."""
 
 import os
 from pathlib import Path
@@ -7,32 +7,35 @@ from services.audit import RegistryAuditor
 from services.identity import token_verifier
 from services.kit import telemetry
 from services.kit.about import about
-from services.kit.database import Database, Signals
+from services.kit.clock import SystemClock
+from services.kit.database import Database
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
+from services.kit.lifecycle import Process, every, run
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
 from services.kit.outbox import Relay
-from services.kit.process import Process, SystemClock, every, run
 from services.kit.retry import retry_transient
 from services.kit.settings import load
-from services.scheduler import consumers, server
+from services.kit.signals import Signals
+from services.scheduler import consumers
 from services.scheduler.application.collecting import Collector
+from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.application.leases import Leases
-from services.scheduler.application.parts import Parts
-from services.scheduler.application.wishes import Wishes
+from services.scheduler.application.task_commands import TaskCommands
+from services.scheduler.server.services import services
 from services.scheduler.settings import Settings
-from services.scheduler.wire.registry import RegistryLibrary
+from services.scheduler.wire.registry import RegistryClient
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 _SWEEP_S = 1.0
-_FORGET_S = 3600.0
+_GONE_WORKERS_S = 3600.0
 _ORPHANS_S = 6 * 3600.0
 
 
 async def compose(process: Process, settings: Settings) -> GrpcServer:
-    """Open everything that the scheduler consists of; the server is up when this returns."""
+    """Start everything that the scheduler consists of; the server listens when this returns."""
     database = await process.enter(Database(settings.database_url, "scheduler"))
     revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migration")
     signals = await process.enter(Signals(settings.database_url))
@@ -55,30 +58,30 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
             credentials=settings.tls.channel_credentials(),
         )
     )
-    parts = Parts(
+    dependencies = Dependencies(
         sessions=database.sessions,
         signals=signals,
         clock=SystemClock(),
-        library=RegistryLibrary(registry),
+        registry=RegistryClient(registry),
         links=objects,
         queue=settings.queue,
     )
     process.background("outbox relay", Relay(database, messaging, signals).run)
     process.background("releases", consumers.ReleasedConsumer(messaging, database.sessions).run)
-    process.background("sweeper", every(_SWEEP_S, Leases(parts).sweep))
-    collector = Collector(parts, objects)
+    process.background("sweeper", every(_SWEEP_S, Leases(dependencies).sweep))
+    collector = Collector(dependencies, objects)
     process.background("collector", collector.run)
     process.background(
         "orphans",
         every(
             _ORPHANS_S,
-            lambda: retry_transient(collector.suspect_orphans, what="looking for orphans"),
+            lambda: retry_transient(collector.find_orphans, what="finding orphans"),
         ),
     )
-    process.background("worker list", every(_FORGET_S, Wishes(parts).forget_gone_workers))
+    process.background("worker list", every(_GONE_WORKERS_S, TaskCommands(dependencies).delete_gone_workers))
     return await process.enter(
         GrpcServer(
-            [*server.services(parts), about("scheduler", revision)],
+            [*services(dependencies), about("scheduler", revision)],
             verifier=token_verifier(settings.service_token, registry),
             address=settings.listen,
             credentials=settings.tls.server_credentials(),

@@ -1,4 +1,4 @@
-"""What the scheduler hears of the registry: the numbers of releases (R1)."""
+"""Events that the scheduler consumes (numbered releases, R1), and the streams that it publishes to."""
 
 import asyncio
 import logging
@@ -6,9 +6,11 @@ import logging
 from loupe.events.v1 import events_pb2
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.database import Sessions
+from services.kit.consumer import Consumer
+from services.kit.database import DatabaseSessions
 from services.kit.errors import NotFound
-from services.kit.messaging import Consumer, Message, Messaging
+from services.kit.messaging import Message, Messaging
+from services.kit.streams import ensure_stream
 from services.scheduler.domain.task import TaskNotFound
 from services.scheduler.storage.tasks import Tasks
 from services.scheduler.wire.values import id_of
@@ -20,16 +22,19 @@ _POLL_S = 1.0
 
 
 async def ensure_streams(messaging: Messaging, *, loss_bytes: int, replicas: int) -> None:
-    """Make the streams that the scheduler publishes to. MODELS is the registry's."""
-    # A year: whoever was away asks again for everything since N (I2). Transitions are few and small.
-    await messaging.ensure_stream(
+    """Create the streams that the scheduler publishes to. The registry creates MODELS."""
+    # A year: subscribers that were away replay everything since a sequence number (I2). Transitions are few
+    # and small.
+    await ensure_stream(
+        messaging,
         "TASKS",
         ("loupe.tasks.*.state", "loupe.tasks.*.stage"),
         max_age_s=365 * _DAY_S,
         replicas=replicas,
     )
-    # Points stay in PostgreSQL; the stream is for who follows live or was away over a weekend.
-    await messaging.ensure_stream(
+    # Points stay in PostgreSQL; the stream is for subscribers that follow live or were away for some days.
+    await ensure_stream(
+        messaging,
         "LOSS",
         ("loupe.tasks.*.loss.*",),
         max_age_s=7 * _DAY_S,
@@ -39,14 +44,14 @@ async def ensure_streams(messaging: Messaging, *, loss_bytes: int, replicas: int
 
 
 async def released(session: AsyncSession, message: Message) -> None:
-    """Write the version's name onto the task that made it."""
+    """Store the version's name in its training task."""
     event = message.parse(events_pb2.ModelVersionReleased)
     task_id = id_of(event.version.task, "tasks", "version.task")
     try:
         before = await Tasks(session).lock(task_id)
     except TaskNotFound:
-        # Of another installation's history, or restored from a backup: nobody waits for this number.
-        _log.warning("released, but not ours", extra={"task": event.version.task})
+        # The event is of another installation, or the database was restored from a backup.
+        _log.warning("release of an unknown task", extra={"task": event.version.task})
         return
     task = before.numbered(event.version.name)
     if task is not before:
@@ -54,9 +59,9 @@ async def released(session: AsyncSession, message: Message) -> None:
 
 
 class ReleasedConsumer:
-    """Hears of numbered releases, should the direct call's answer have been lost."""
+    """Consumes numbered releases, in case the answer of the direct call was lost."""
 
-    def __init__(self, messaging: Messaging, sessions: Sessions) -> None:
+    def __init__(self, messaging: Messaging, sessions: DatabaseSessions) -> None:
         self._consumer = Consumer(
             messaging,
             sessions,
@@ -67,7 +72,7 @@ class ReleasedConsumer:
         )
 
     async def run(self) -> None:
-        """Consume for ever. The stream is the registry's to make; until then there is nothing to hear."""
+        """Consume for ever. The registry creates the stream; until then there is nothing to consume."""
         while True:
             try:
                 await self._consumer.run()

@@ -1,4 +1,4 @@
-"""Downsampling of a loss curve to what a plot can show (rule M4).
+"""Downsampling of a loss curve to the points that a plot can show (rule M4).
 
 Shapes: N points of a curve; indices (N,) int64, losses (N,) float32.
 """
@@ -14,7 +14,7 @@ IterationsN = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A network's curve, or a range of it, as asked for; `total_points` before downsampling."""
+    """A network's curve, or a range of it. `total_points`: the number of points before downsampling."""
 
     attempt: int
     iterations: IterationsN
@@ -24,19 +24,20 @@ class Curve:
 
 
 def extremes_kept(losses_N: LossesN, max_points: int) -> IterationsN:  # noqa: N803 -- names carry shapes
-    """Indices of at most `max_points` points, ascending: first, last, and each bucket's least and largest.
+    """Indices of at most `max_points` points, ascending: first, last, minimum and maximum of each bucket.
 
-    0 keeps all; otherwise at least 4. A NaN counts as the largest of its bucket: it must not be hidden.
+    0 keeps all points; otherwise `max_points` is at least 4. A NaN counts as the maximum of its bucket, so
+    that it stays visible.
     """
     count = len(losses_N)
     if max_points == 0 or count <= max_points:
         return np.arange(count, dtype=np.int64)
     buckets = (max_points - 2) // 2
     inner = count - 2
-    # Buckets of equal size but for the last; the rest of a plot's width is not worth an uneven loop.
+    # All buckets have the same size except the last, so that they are rows of one array.
     size = -(-inner // buckets)
     padding = size * (-(-inner // size)) - inner
-    # NaN above infinity, where float64 has room for both.
+    # NaN becomes infinity, and infinity the largest float64, so that NaN is the maximum.
     limit = float(np.finfo(np.float64).max)
     ordered = np.nan_to_num(losses_N[1:-1].astype(np.float64), nan=np.inf, posinf=limit, neginf=-limit)
     least = np.pad(ordered, (0, padding), constant_values=np.inf).reshape(-1, size)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from services.kit.messaging import StreamSettings
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.settings import setting
+from services.kit.streams import StreamSettings
 from services.kit.tls import TlsSettings
 
 _MIN_LOSS_STREAM_BYTES = 1024**2
@@ -12,7 +12,7 @@ _MIN_LOSS_STREAM_BYTES = 1024**2
 
 @dataclass(frozen=True, kw_only=True)
 class QueueSettings:
-    """How work is given out and taken away."""
+    """Leases, recovery, ageing and garbage collection."""
 
     lease_s: float = setting("LOUPE_LEASE_S", default=10.0, doc="How long a lease lasts without a heartbeat.")
     infrastructure_retries: int = setting(

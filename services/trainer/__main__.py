@@ -2,21 +2,21 @@
 
 import os
 
-from services.kit import process as kit
+from services.kit import lifecycle as kit
 from services.kit import settings as kit_settings
 from services.kit import telemetry
-from services.trainer.handler import TrainerCraft
+from services.trainer.handler import TrainerHandler
 from services.trainer.settings import Settings
-from services.worker.process import start
+from services.worker.composition import start
 
 
 async def main(process: kit.Process) -> None:
     """Read the settings and start working."""
     settings = kit_settings.load(Settings, os.environ)
     telemetry.configure("trainer", settings.log_level)
-    craft = TrainerCraft(threads=settings.threads, checkpoint_interval_s=settings.checkpoint_interval_s)
+    handler = TrainerHandler(threads=settings.threads, checkpoint_interval_s=settings.checkpoint_interval_s)
     arguments = ("--processes", str(settings.processes))
-    await start(process, settings, craft, "services.trainer.child", arguments=arguments)
+    await start(process, settings, handler, "services.trainer.child", arguments=arguments)
 
 
 if __name__ == "__main__":

@@ -1,64 +1,52 @@
-"""What a trainer makes of a TRAIN job. No torch: that is its child's (`services.trainer.child`)."""
+"""TRAIN jobs of a trainer worker. No torch: it is loaded in the child (`services.trainer.child`)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from loupe.scheduler.v1 import job_pb2
+from loupe.worker.v1 import event_pb2, order_pb2
 
-from services.trainer import wire
-from services.worker.job import JobInHand
-from services.worker.values import JobKind, Lease, Network, Outcome, Trained
+from services.worker.held_job import HeldJob
+from services.worker.outcomes import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class TrainingRun:
     """One TRAIN job."""
 
-    order: Mapping[str, Any]
-    data_paths: Mapping[str, str]
-    max_iterations: Mapping[Network, int]
+    order: order_pb2.Order
 
-    async def hear(self, event: Mapping[str, Any], job: JobInHand) -> bool:
-        """All events of a training are common ones."""
-        del event, job
-        return False
+    async def add_sample_results(self, batch: bytes, job: HeldJob) -> None:
+        """Refuse them: a training has none."""
+        del batch
+        raise ValueError(f"{job.lease.job} is a training; it has no sample results")
 
-    async def conclude(self, event: Mapping[str, Any], job: JobInHand) -> Outcome:
-        """Store weights and split; only then are they named."""
-        split_sha256 = await job.store("splits", Path(event["split_path"]), ".jsonl")
-        weights_sha256 = await job.store("weights", Path(event["weights_path"]), ".safetensors")
-        return Trained(weights_sha256=weights_sha256, split_sha256=split_sha256)
+    async def conclude(self, event: event_pb2.Event, job: HeldJob) -> Outcome:
+        """Store split and weights; the outcome names both."""
+        split_sha256 = await job.store("splits", Path(event.trained.split_path), ".jsonl")
+        weights_sha256 = await job.store("weights", Path(event.trained.weights_path), ".safetensors")
+        return Outcome(trained=Outcome.Trained(weights_sha256=weights_sha256, split_sha256=split_sha256))
 
 
-class TrainerCraft:
-    """Trains."""
+class TrainerHandler:
+    """Handles trainings."""
 
-    kinds = (JobKind.TRAIN,)
+    kinds = (job_pb2.JOB_KIND_TRAIN,)
 
     def __init__(self, *, threads: int, checkpoint_interval_s: float) -> None:
         self._threads = threads
         self._checkpoint_interval_s = checkpoint_interval_s
 
-    def assign(self, lease: Lease, folder: Path) -> Training:
+    def start(self, lease: job_pb2.JobLease, folder: Path) -> TrainingRun:
         """The order of a TRAIN job; its files are in the child's own folder."""
         del folder
-        work = lease.work
-        if not isinstance(work, job_pb2.TrainWork):
-            raise TypeError(f"{lease.job} is no training")
-        return Training(
-            order={
-                "order": "train",
-                "work": {
-                    "task": lease.task,
-                    "attempt": lease.attempt,
-                    "job": lease.job,
-                    "threads": self._threads,
-                    "checkpoint_interval_s": self._checkpoint_interval_s,
-                    **wire.train_work(work),
-                },
-            },
-            data_paths=wire.data_paths(work),
-            max_iterations=wire.max_iterations(work),
+        if not lease.HasField("train"):
+            raise ValueError(f"{lease.job} is no training")
+        order = order_pb2.Order(
+            task=lease.task,
+            job=lease.job,
+            attempt=lease.attempt,
+            threads=self._threads,
+            train=order_pb2.Train(work=lease.train, checkpoint_interval_s=self._checkpoint_interval_s),
         )
+        return TrainingRun(order)

@@ -1,13 +1,12 @@
 """The further processes of a training: started and watched by the warm child, which is rank 0.
 
-They are started as torchrun would start them (training.processes), on this machine, and die with rank 0. One
-that dies or fails ends rank 0 as well, whatever it waits for: a group that lost one of its processes cannot
-be mended, and the worker starts a fresh child.
+They are started on this machine as torchrun starts them (training.processes), and die with rank 0. One that
+dies or fails ends rank 0 too, even while rank 0 waits: a group that lost a process cannot be repaired, and
+the worker starts a new child.
 """
 
 import contextlib
 import itertools
-import json
 import os
 import signal
 import socket
@@ -17,29 +16,30 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import torch.distributed as dist
+from google.protobuf import json_format
+from loupe.worker.v1 import event_pb2, order_pb2
 from torch.distributed import TCPStore  # type: ignore[attr-defined] # not in its stubs
 
 from services.kit.child_process import EVENT_FD, DieWithParent, ParentLink
 from services.trainer.training.processes import Group, Orders, alone, as_lost, join
 from services.trainer.training.recipe import TrainingRecipe
-from services.vision.channel import as_fault
+from services.vision.channel import as_fault, failed
 from services.vision.faults import Fault, InfrastructureFault
 
 _PROGRAM = (sys.executable, "-m", "services.trainer.child")
-_TELLING_S = 10.0
-"""How long a broken connection may be known before it is known whose end it was."""
+_EXIT_NOTICE_S = 10.0
+"""How long after a broken connection the exit of the process at its other end may be noticed."""
 
 OnLoss = Callable[[Fault, bool], None]
-"""Called in another thread with what became of a process, and whether an order was being carried out. Ends
-this one."""
-Train = Callable[[Mapping[str, Any], Group], None]
+"""Called in another thread with the fault of a lost process, and whether an order was in progress. Ends this
+process."""
+Train = Callable[[order_pb2.Order, Group], None]
 
 
-class Leader:
-    """Rank 0's hold on the others; of a training by one process, nothing."""
+class RankGroup:
+    """The other ranks, as rank 0 controls them; empty where one process trains."""
 
     def __init__(self, orders: Orders | None = None) -> None:
         self._orders = orders
@@ -49,12 +49,13 @@ class Leader:
         self._lock = threading.Lock()
 
     @classmethod
-    def start(cls, count: int, on_loss: OnLoss) -> "Leader":
-        """With `count` processes, this one among them; returns when all are there."""
-        leader = cls()
+    def start(cls, count: int, on_loss: OnLoss) -> "RankGroup":
+        """A group of `count` processes, this one included; returns when all have joined."""
+        ranks = cls()
         if count == 1:
-            return leader
-        # On the loopback interface and nowhere else: nobody is asked who he is. A worker's own settings win.
+            return ranks
+        # Only on the loopback interface: there is no authentication. Settings of the worker's environment
+        # win.
         for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
             os.environ.setdefault(name, "lo")
         listening = socket.create_server(("127.0.0.1", 0))
@@ -69,27 +70,27 @@ class Leader:
             "LOCAL_WORLD_SIZE": str(count),
         }
         for rank in range(1, count):
-            leader._start_other(meeting | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, on_loss)
-        leader._orders = join(meeting | {"RANK": "0", "LOCAL_RANK": "0"}, store)
-        return leader
+            ranks._start_other(meeting | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, on_loss)
+        ranks._orders = join(meeting | {"RANK": "0", "LOCAL_RANK": "0"}, store)
+        return ranks
 
     @contextlib.contextmanager
-    def training(self, work: Mapping[str, Any]) -> Iterator[Group]:
-        """Gives the order to the others as well; all of them are of no more use when it raises."""
+    def training(self, order: order_pb2.Order) -> Iterator[Group]:
+        """Sends the order to the others too; after an exception none of them can be used again."""
         if self._orders is None:
             yield alone()
             return
         whole = self._orders.group
-        if TrainingRecipe.from_work(work).smallest_batch < whole.size:
-            yield Group(whole.device)  # no sample for some: the others wait for the next order
+        if TrainingRecipe.from_order(order).smallest_batch < whole.size:
+            yield Group(whole.device)  # fewer samples than processes: the others wait for the next order
             return
         self._at_work = True
         try:
-            yield self._orders.tell(next(self._numbers), json.dumps(work))
+            yield self._orders.tell(next(self._numbers), json_format.MessageToJson(order, indent=None))
         except BaseException as error:
             if isinstance(error, Exception) and (lost := as_lost(error)):
-                # Whoever is lost is known in a moment, and then this process ends.
-                time.sleep(_TELLING_S if self._others else 0)
+                # The watching thread soon notices which process was lost, and ends this one.
+                time.sleep(_EXIT_NOTICE_S if self._others else 0)
                 raise lost from error
             self.abandon()
             raise
@@ -97,7 +98,7 @@ class Leader:
             self._at_work = False
 
     def abandon(self) -> None:
-        """Kills the others, whatever they do."""
+        """Kills the others."""
         with self._lock:
             self._closed = True
         for other in self._others:
@@ -105,7 +106,7 @@ class Leader:
             other.wait()
 
     def dismiss(self) -> None:
-        """Sends the others home: there are no more orders."""
+        """Lets the others exit: there are no more orders."""
         if self._orders is None or self._closed:
             return
         with self._lock:
@@ -114,7 +115,7 @@ class Leader:
         dist.destroy_process_group()
         with contextlib.suppress(subprocess.TimeoutExpired):
             for other in self._others:
-                other.wait(_TELLING_S)
+                other.wait(_EXIT_NOTICE_S)
         self.abandon()
 
     def _start_other(self, meeting: Mapping[str, str], on_loss: OnLoss) -> None:
@@ -133,8 +134,8 @@ class Leader:
         def watch() -> None:
             with os.fdopen(read_fd, "rb") as events:
                 for line in events:
-                    told = json.loads(line)
-                    self._lost(_RelayedFault(told, who), on_loss)
+                    event = json_format.Parse(line, event_pb2.Event())
+                    self._lost(_RelayedFault(event, who), on_loss)
             how = _ended(other.wait())
             lost = InfrastructureFault(
                 "PROCESS_LOST", f"{who} ended {how}", f"本次训练的一个进程意外结束（{who} ended {how}）"
@@ -150,11 +151,12 @@ class Leader:
 
 
 class _RelayedFault(Fault):
-    """A fault of another process, as that one saw it."""
+    """A fault that another process reported."""
 
-    def __init__(self, told: Mapping[str, Any], process: str) -> None:
-        super().__init__(told["code"], f"{process}: {told['message']}", told["message_zh"])
-        self.user_fault, self.retryable = told["user_fault"], told["retryable"]
+    def __init__(self, event: event_pb2.Event, process: str) -> None:
+        failure = event.failed.failure
+        super().__init__(failure.code, f"{process}: {failure.message}", failure.message_zh)
+        self.retryable = event.failed.retryable
 
 
 def _ended(returncode: int) -> str:
@@ -164,8 +166,8 @@ def _ended(returncode: int) -> str:
 
 
 def follow(orders: Orders, train: Train) -> int:
-    """The life of every process but rank 0, which may have started it or not; returns its exit code."""
-    # Rank 0 is asked to stop, and the others end with it.
+    """The main loop of every process but rank 0, started by rank 0 or by torchrun; returns the exit code."""
+    # SIGTERM is for rank 0; the others end with it.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     link = ParentLink.from_environ() if EVENT_FD in os.environ else None
     try:
@@ -173,24 +175,24 @@ def follow(orders: Orders, train: Train) -> int:
             order, group = orders.hear(number)
             if not order:
                 break
-            train(json.loads(order), group)
+            train(json_format.Parse(order, order_pb2.Order()), group)
         dist.destroy_process_group()
     except Exception as error:  # noqa: BLE001 - the boundary of a process
         traceback.print_exc()
         if link and not as_lost(error):
-            link.emit({"event": "failed", **as_fault(error).to_json()})
+            link.emit(json_format.MessageToDict(failed(as_fault(error))))
         sys.stderr.flush()
-        os._exit(1)  # what waits in the group's threads must not hold it back
+        os._exit(1)  # threads of the group that still wait must not delay the exit
     return 0
 
 
-class Silence:
-    """The channel of a process whose events nobody hears."""
+class NullChannel:
+    """A channel that discards events: rank 0 emits them, and is the one that is asked to stop."""
 
     stopping = False
 
-    def emit(self, event: str, /, **fields: Any) -> None:  # noqa: ANN401 - JSON
-        """Told by rank 0."""
+    def emit(self, event: event_pb2.Event) -> None:
+        """Discards the event."""
 
     def stop_if_asked(self) -> None:
-        """Rank 0 is asked."""
+        """Never raises."""

@@ -1,4 +1,4 @@
-"""What a trainer worker is told."""
+"""Settings of a trainer worker."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from services.worker.settings import WorkerSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(WorkerSettings):
-    """Settings of a trainer worker."""
+    """What a trainer worker reads from the environment beside what every worker reads."""
 
     checkpoint_interval_s: float = setting(
         "LOUPE_CHECKPOINT_INTERVAL_S",

@@ -1,4 +1,4 @@
-"""What the children of trainer and evaluator share: orders in turn, faults as events, SIGTERM as a wish."""
+"""The child's side of the protocol with its worker: orders in turn, events, faults as events, SIGTERM."""
 
 import signal
 import traceback
@@ -6,19 +6,23 @@ from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
+from google.protobuf import json_format
+from loupe.scheduler.v1 import job_service_pb2, task_pb2
+from loupe.worker.v1 import event_pb2, order_pb2
+
 from services.kit.child_process import ParentLink
 from services.vision.faults import BadOrder, Fault, InfrastructureFault, UserFault
 
 EXIT_TERMINATED = 143
-"""128 + SIGTERM: the order was interrupted by the infrastructure, not ended."""
+"""128 + SIGTERM: the infrastructure interrupted the order."""
 
-Handler = Callable[[dict[str, Any]], None]
+Handler = Callable[[order_pb2.Order], None]
 
 
 class Stopped(BaseException):
     """SIGTERM asked the child to end.
 
-    Not an Exception, so that nothing on the way mistakes it for a fault.
+    Not an Exception: a handler of faults must not catch it.
     """
 
 
@@ -31,15 +35,15 @@ class Channel:
         self._stopping = self._waiting = self._retired = False
         signal.signal(signal.SIGTERM, self._on_sigterm)
 
-    def emit(self, event: str, /, **fields: Any) -> None:  # noqa: ANN401 - JSON
-        """One event. A worker that no longer reads ends the work: nobody wants the result any more."""
+    def emit(self, event: event_pb2.Event) -> None:
+        """Sends one event. Raises Stopped if the worker no longer reads: nobody needs the result."""
         try:
-            self._link.emit({"event": event, **fields})
+            self._link.emit(json_format.MessageToDict(event))
         except BrokenPipeError as error:
             raise Stopped from error
 
     def stop_if_asked(self) -> None:
-        """Raises Stopped after a SIGTERM; work calls it where it can end cleanly."""
+        """Raises Stopped after a SIGTERM; called where the work can end cleanly."""
         if self._stopping:
             raise Stopped
 
@@ -49,16 +53,19 @@ class Channel:
         return self._stopping
 
     def retire(self) -> None:
-        """An order that fails is the last: what it leaves behind would spoil the next."""
+        """The present order, if it fails, is the last: its leftovers could spoil the next."""
         self._retired = True
 
     def serve(self, handlers: Mapping[str, Handler]) -> int:
-        """Carries out orders until the worker closes the pipe; returns the process's exit code."""
+        """Executes orders until the worker closes the pipe; returns the process's exit code.
+
+        `handlers` by the name of the order's work, as in `loupe.worker.v1.Order`.
+        """
         orders = self._link.orders()
         try:
-            self.emit("ready")
+            self.emit(event_pb2.Event(ready=event_pb2.Ready()))
             while (order := self._next(orders)) is not None:
-                self._carry_out(handlers, order)
+                self._execute(handlers, order)
         except Stopped:
             return EXIT_TERMINATED
         return 0
@@ -71,33 +78,48 @@ class Channel:
         finally:
             self._waiting = False
 
-    def _carry_out(self, handlers: Mapping[str, Handler], order: Mapping[str, Any]) -> None:
+    def _execute(self, handlers: Mapping[str, Handler], line: dict[str, Any]) -> None:
         try:
-            handler = handlers.get(str(order.get("order")), _refuse)
-            handler(order.get("work") or {})
+            order = _order(line)
+            handlers.get(order.WhichOneof("work") or "", _refuse)(order)
         except Exception as error:
             traceback.print_exc()
             fault = as_fault(error)
-            self.emit("failed", **fault.to_json())
+            self.emit(failed(fault))
             if fault.code == "DEVICE_LOST" or self._retired:
                 # A CUDA context does not recover; the worker starts a fresh child.
                 raise SystemExit(1) from error
 
     def _on_sigterm(self, _signal: int, _frame: FrameType | None) -> None:
-        # Not a threading.Event: its `set` takes a lock, for which a second signal would wait for ever.
+        # Not a threading.Event: its `set` takes a lock, and a second signal would wait for it for ever.
         self._stopping = True
-        # Raise only to end the wait for an order: anywhere else an exception could break a line in two.
+        # Raise only during the wait for an order: elsewhere an exception could tear a line.
         if self._waiting:
             self._waiting = False
             raise Stopped
 
 
-def _refuse(_work: Mapping[str, Any]) -> None:
+def failed(fault: Fault) -> event_pb2.Event:
+    """The event that ends an order with a fault."""
+    failure = task_pb2.Failure(code=fault.code, message=fault.message, message_zh=fault.message_zh)
+    return event_pb2.Event(
+        failed=job_service_pb2.FinishJobRequest.JobFailed(failure=failure, retryable=fault.retryable)
+    )
+
+
+def _order(line: dict[str, Any]) -> order_pb2.Order:
+    try:
+        return json_format.ParseDict(line, order_pb2.Order())
+    except json_format.ParseError as error:
+        raise BadOrder(f"the order cannot be read: {error}") from error
+
+
+def _refuse(_order: order_pb2.Order) -> None:
     raise BadOrder("this child does not know that order")
 
 
 def as_fault(error: Exception) -> Fault:
-    """What any exception of the work means to the scheduler."""
+    """The fault that an exception of the work is reported as."""
     if isinstance(error, Fault):
         return error
     text = f"{type(error).__name__}: {error}"[:500]
@@ -109,11 +131,9 @@ def as_fault(error: Exception) -> Fault:
         )
     if "CUDA error" in text or "cuDNN error" in text:
         return InfrastructureFault("DEVICE_LOST", f"the GPU failed: {text}", f"GPU 故障：{text}")
-    unexpected = Fault(
+    return Fault(
         "INTERNAL",
         f"the work ended with an unexpected error ({text}); start the task again, "
         "and if it fails again, give the operator its name: the worker's log has more",
         f"任务因意外错误结束（{text}）；请重新启动，若再次失败，请将任务名称交给运维人员：工作节点的日志中有详细信息",
     )
-    unexpected.user_fault = False
-    return unexpected

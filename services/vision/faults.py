@@ -1,7 +1,5 @@
 """Why a piece of work ended early, and whose fault it was (T5)."""
 
-from typing import Any
-
 
 class Fault(Exception):
     """Work that cannot go on: a stable code, and a sentence that names the thing, the fact and the remedy.
@@ -12,7 +10,6 @@ class Fault(Exception):
     InfrastructureFault  storage, a lost device; the same work may succeed elsewhere or later
     """
 
-    user_fault = True
     retryable = False
 
     def __init__(self, code: str, message: str, message_zh: str) -> None:
@@ -20,16 +17,6 @@ class Fault(Exception):
         self.code = code
         self.message = message
         self.message_zh = message_zh
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields of a `failed` event."""
-        return {
-            "code": self.code,
-            "message": self.message,
-            "message_zh": self.message_zh,
-            "user_fault": self.user_fault,
-            "retryable": self.retryable,
-        }
 
 
 class UserFault(Fault):
@@ -63,5 +50,4 @@ class UnreadableRecord(UserFault):
 class InfrastructureFault(Fault):
     """Neither the order nor its data is at fault: worth another try."""
 
-    user_fault = False
     retryable = True

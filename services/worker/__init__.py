@@ -1,5 +1,5 @@
-"""What every worker does, whatever its craft: lease a job, drive a warm child, report, finish, drain.
+"""What every worker does: lease a job, execute it in a warm child, report, finish, drain.
 
-The trainer and the evaluator bring what differs: the order that a lease becomes, and what is stored in the
-end. No torch here: it lives in the child (architecture, invariant 7).
+The trainer and the evaluator add a JobHandler: the order that a lease becomes, and how its result is
+stored. No torch here: it is loaded in the child (ARCHITECTURE.md, invariant 7).
 """

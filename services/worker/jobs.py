@@ -1,9 +1,11 @@
-"""The scheduler as a worker sees it: it may be away for a while, and then it goes on where it was."""
+"""The scheduler's JobService as a worker calls it: calls that carry a lease are repeated until answered."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
+from loupe.scheduler.v1 import job_pb2, job_service_pb2
 from loupe.scheduler.v1.job_service_pb2_grpc import JobServiceStub
 
 from services.kit.errors import (
@@ -16,51 +18,62 @@ from services.kit.errors import (
     Unavailable,
 )
 from services.kit.retry import Backoff, retry_transient
-from services.worker import wire
-from services.worker.values import Announced, JobKind, Lease, LeaseLost, Outcome, Report, ReportAnswer
+from services.worker.outcomes import Outcome
+from services.worker.report_buffer import Heartbeat
 
 _CALL_TIMEOUT_S = 5.0
-# A server that ends while it holds our long poll must not leave us waiting for ever.
+# A server that stops while it holds a long poll must not leave the worker waiting for ever.
 _POLL_MARGIN_S = 5.0
-# INTERNAL too: a scheduler whose database is away may say so that way. A lease that ran out ends the retries.
-_WORTH_ANOTHER_TRY = (Unavailable, DeadlineExceeded, ResourceExhausted, Internal, Aborted)
+# INTERNAL too: a scheduler whose database is away may answer with it. A lease that ran out ends the retries.
+_RETRYABLE = (Unavailable, DeadlineExceeded, ResourceExhausted, Internal, Aborted)
 
 _BACKOFF = Backoff(first_s=0.1, ceiling_s=1.0)
 
 T = TypeVar("T")
 
 
+class LeaseLost(Aborted):
+    """The job was given away, or ended: nothing that this worker reports of it has an effect (T6)."""
+
+    reason = "LEASE_LOST"
+
+
 class Jobs:
-    """JobService. Calls that carry a lease are repeated until they are answered; LeaseLost is an answer."""
+    """Client of JobService. LeaseLost is an answer and is not retried."""
 
-    def __init__(self, channel: grpc.aio.Channel, announced: Announced) -> None:
+    def __init__(self, channel: grpc.aio.Channel, announcement: job_service_pb2.AcquireJobRequest) -> None:
+        """`announcement` says what this worker is and has; `kinds` and `wait` are set at each call."""
         self._stub = JobServiceStub(channel)
-        self._announced = announced
+        self._announcement = announcement
 
-    async def acquire(self, kinds: tuple[JobKind, ...], wait_s: float) -> Lease | None:
-        """A job of one of these kinds; None if there was none for `wait_s`, or nobody to ask."""
-        request = wire.acquire_request(self._announced, kinds, wait_s)
+    async def acquire(
+        self, kinds: Sequence[job_pb2.JobKind.ValueType], wait_s: float
+    ) -> job_pb2.JobLease | None:
+        """A job of one of these kinds; None if there was none within `wait_s`."""
+        request = job_service_pb2.AcquireJobRequest(kinds=kinds, wait=Duration(seconds=int(wait_s)))
+        request.MergeFrom(self._announcement)
         response = await self._stub.AcquireJob(request, timeout=wait_s + _POLL_MARGIN_S)
-        return wire.lease_from(response.lease) if response.HasField("lease") else None
+        return response.lease if response.HasField("lease") else None
 
-    async def report(self, lease: Lease, report: Report) -> ReportAnswer:
-        """Store the report, however long it takes."""
-        request = wire.report_request(lease, report)
-        response = await _answered(
-            f"report on {lease.job}", lambda: self._stub.ReportJob(request, timeout=_CALL_TIMEOUT_S)
+    async def report(
+        self, lease: job_pb2.JobLease, heartbeat: Heartbeat
+    ) -> job_service_pb2.ReportJobResponse:
+        """Send a heartbeat; retries until it is answered."""
+        heartbeat.job, heartbeat.fencing_token = lease.job, lease.fencing_token
+        return await _answered(
+            f"report on {lease.job}", lambda: self._stub.ReportJob(heartbeat, timeout=_CALL_TIMEOUT_S)
         )
-        return wire.answer_from(response)
 
-    async def finish(self, lease: Lease, outcome: Outcome) -> None:
-        """End the job, however long it takes."""
-        request = wire.finish_request(lease, outcome)
+    async def finish(self, lease: job_pb2.JobLease, outcome: Outcome) -> None:
+        """End the job; retries until it is answered."""
+        outcome.job, outcome.fencing_token = lease.job, lease.fencing_token
         await _answered(
-            f"finish of {lease.job}", lambda: self._stub.FinishJob(request, timeout=_CALL_TIMEOUT_S)
+            f"finish of {lease.job}", lambda: self._stub.FinishJob(outcome, timeout=_CALL_TIMEOUT_S)
         )
 
-    async def release(self, lease: Lease) -> None:
-        """Give the job back for somebody else to go on with, however long it takes."""
-        request = wire.release_request(lease)
+    async def release(self, lease: job_pb2.JobLease) -> None:
+        """Give the job back for another worker to resume; retries until it is answered."""
+        request = job_service_pb2.ReleaseJobRequest(job=lease.job, fencing_token=lease.fencing_token)
         await _answered(
             f"release of {lease.job}", lambda: self._stub.ReleaseJob(request, timeout=_CALL_TIMEOUT_S)
         )
@@ -81,4 +94,4 @@ def _says_lease_lost(error: LoupeError) -> bool:
 
 
 def _is_retriable(error: LoupeError) -> bool:
-    return isinstance(error, _WORTH_ANOTHER_TRY) and not _says_lease_lost(error)
+    return isinstance(error, _RETRYABLE) and not _says_lease_lost(error)

@@ -1,4 +1,4 @@
-"""What of the machine a worker may use, asked without torch."""
+"""The hardware that a worker may use, found without torch."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ _PROCESSORS = Path("/proc/cpuinfo")
 
 
 def gpus() -> int:
-    """NVIDIA's devices; of those CUDA_VISIBLE_DEVICES names, if it is set."""
+    """The number of NVIDIA devices, or of those in CUDA_VISIBLE_DEVICES where it is set."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
@@ -25,7 +25,7 @@ def gpus() -> int:
 
 
 def gpu_models() -> str:
-    """The names of NVIDIA's devices, each once with its number; `GPU` where the driver does not say."""
+    """The models of the NVIDIA devices, each with its count; `GPU` where the driver reports none."""
     names = []
     for information in sorted(_DRIVER.glob("*/information")):
         with contextlib.suppress(OSError):
@@ -35,7 +35,7 @@ def gpu_models() -> str:
 
 
 def cpu_model() -> str:
-    """The processor's name; its architecture where the kernel does not say."""
+    """The processor's name; its architecture where the kernel does not report it."""
     with contextlib.suppress(OSError):
         found = re.search(r"^model name\s*:\s*(.*\S)", _PROCESSORS.read_text(), re.MULTILINE)
         if found is not None:
@@ -44,12 +44,12 @@ def cpu_model() -> str:
 
 
 def cpus() -> int:
-    """The processor cores that this process may run on."""
+    """The number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def memory_bytes() -> int:
-    """The machine's memory, or what its container is limited to."""
+    """The machine's memory, or its container's limit."""
     limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     for path in _MEMORY_LIMITS:
         with contextlib.suppress(OSError, ValueError):
@@ -60,7 +60,7 @@ def memory_bytes() -> int:
 def out_of_memory_kills() -> int:
     """How many processes the kernel has killed for want of memory since the machine started.
 
-    Of the machine or of any container on it; 0 where the kernel does not say.
+    All containers included; 0 where the kernel does not report it.
     """
     with contextlib.suppress(OSError):
         for line in _EVENTS.read_text().splitlines():
@@ -71,6 +71,6 @@ def out_of_memory_kills() -> int:
 
 
 def offer_to_out_of_memory_killer(pid: int) -> None:
-    """Have the kernel take this process, which a worker replaces, before a database or a service."""
+    """Make the kernel kill this process, which a worker replaces, before a database or a service."""
     with contextlib.suppress(OSError):  # gone already, or no Linux
         Path(f"/proc/{pid}/oom_score_adj").write_text("500")

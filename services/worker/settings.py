@@ -1,4 +1,4 @@
-"""What every worker is told."""
+"""Settings that every worker has."""
 
 import os
 import socket
@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from loupe.scheduler.v1 import job_pb2, job_service_pb2
+
 from services.kit.about import VERSION, version_of
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.settings import setting
 from services.kit.tls import TlsSettings
 from services.worker import machine
-from services.worker.values import Announced
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,30 +65,33 @@ class WorkerSettings:
 
     @property
     def threads(self) -> int:
-        """Of torch: results are reproducible for a given number."""
+        """Threads of torch: results are reproducible for a given number."""
         return self.torch_threads or machine.cpus()
 
-    def announced(self, start_time: datetime) -> Announced:
-        """What this worker says of itself when it asks for a job."""
+    def announcement(self, start_time: datetime) -> job_service_pb2.AcquireJobRequest:
+        """What this worker is and has, for each request of a job; without `kinds` and `wait`."""
         gpus = machine.gpus() if self.gpus is None else self.gpus
-        return Announced(
-            name=self.name,
-            compute_resource=self.compute_resource,
-            gpus=gpus,
-            cpus=machine.cpus() if self.cpus is None else self.cpus,
-            memory_bytes=machine.memory_bytes() if self.memory_bytes is None else self.memory_bytes,
-            start_time=start_time,
+        announcement = job_service_pb2.AcquireJobRequest(
+            worker=f"workers/{self.name}",
+            compute_resources=[f"computeResources/{self.compute_resource}"],
+            capacity=job_pb2.Amounts(
+                gpus=gpus,
+                cpus=machine.cpus() if self.cpus is None else self.cpus,
+                memory_bytes=machine.memory_bytes() if self.memory_bytes is None else self.memory_bytes,
+            ),
             version=VERSION,
-            # The child's, which is the same Python; this process does without.
+            # The child's, which is the same Python; this process does not import it.
             torch_version=version_of("torch"),
             device=machine.gpu_models() if gpus else machine.cpu_model(),
         )
+        announcement.start_time.FromDatetime(start_time)
+        return announcement
 
     def child_environ(self) -> dict[str, str]:
-        """The environment of the child: ours, with what this worker decided."""
+        """The environment of the child: this process's, with this worker's settings."""
         return {
-            # OpenMP threads spin in waiting. The default made a step three times as long on shared cores;
-            # not spinning at all costs a third of the pace on idle ones.
+            # OpenMP threads spin while they wait. With the default, a step takes three times as long on
+            # shared cores; without spinning, idle cores train a third slower.
             "GOMP_SPINCOUNT": "20000",
             **os.environ,
             **self.objects.environ(),

@@ -14,7 +14,8 @@ from typing import Any
 import asyncpg
 
 from deploy.embedded.servers import EmbeddedServers
-from services.kit.database import Database, Signals
+from services.kit.database import Database
+from services.kit.signals import Signals
 from services.scheduler.__main__ import MIGRATIONS
 from tests.support.simulation import Simulation, figures
 

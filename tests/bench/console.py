@@ -36,8 +36,9 @@ from loupe.scheduler.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc, t
 from deploy.embedded import stack
 from deploy.embedded.servers import EmbeddedServers
 from gateway.static import DIST
-from services.kit.database import Database, Signals
+from services.kit.database import Database
 from services.kit.grpc_client import connect
+from services.kit.signals import Signals
 from services.scheduler.__main__ import MIGRATIONS
 from tests.bench import listing
 from tests.bench.stack import leased, postgres, small_image, submit

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from loupe.artifact import Artifact
 
-from services.evaluator.worker.packaging.models import Named
+from services.evaluator.worker.packaging.models import PackageName
 from services.evaluator.worker.packaging.onnx import write_onnx
 from services.evaluator.worker.packaging.package import build_package
 from services.vision.networks import build_classifier, normalise, to_input
@@ -45,7 +45,7 @@ def measure(*arguments: str) -> dict[str, Any]:
     weights = Weights(certify("ResNet18", codes, 6, SPECIFICATION), network.state_dict(), None)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        (folder / "package.zip").write_bytes(build_package(weights, Named("bench", "v1.01")))
+        (folder / "package.zip").write_bytes(build_package(weights, PackageName("bench", "v1.01")))
         figures: dict[str, Any] = {"package": _facts(folder / "package.zip")}
         for threads in (1, 2):
             figures[f"threads_{threads}"] = _timed(network, weights, folder, threads, compiled=compiled)

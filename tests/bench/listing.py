@@ -15,11 +15,12 @@ import sqlalchemy as sa
 from loupe.scheduler.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
 
 from deploy.embedded.servers import EmbeddedServers
-from services.kit.database import Database, Signals
+from services.kit.database import Database
 from services.kit.grpc_client import connect
+from services.kit.signals import Signals
 from services.scheduler.__main__ import MIGRATIONS
 from tests.support.services import service_process
-from tests.support.simulation import a_task, parts_of, put
+from tests.support.simulation import a_task, dependencies_of, put
 
 TASKS = 1_000_000
 _WAITING = 10_000
@@ -73,15 +74,15 @@ async def _measure(tasks: int) -> dict[str, Any]:
 async def fill(database: Database, signals: Signals, tasks: int) -> None:
     """Ended tasks from one that the scheduler wrote, and waiting ones with their jobs."""
     chosen = random.Random(1)
-    parts = parts_of(database, signals)
+    dependencies = dependencies_of(database, signals)
     resource = "computeResources/gpu"
     waiting = min(_WAITING, tasks // 10)
     await put(
-        parts,
+        dependencies,
         [
             replace(
                 a_task(number, f"users/u{chosen.randrange(_USERS)}", resource),
-                create_time=parts.clock.now(),
+                create_time=dependencies.clock.now(),
             )
             for number in range(waiting)
         ],

@@ -3,7 +3,7 @@
     python -m tests.bench live
 
 A scripted child makes steps at two paces and hands their losses on as the trainer's loop does; from there on
-all is real: the worker's `JobInHand`, a whole embedded stack, and a reader of server-sent events. Beside it,
+all is real: the worker's `HeldJob`, a whole embedded stack, and a reader of server-sent events. Beside it,
 the same PostgreSQL carries bare rows from a COMMIT with NOTIFY to a LISTEN at the same pace.
 """
 
@@ -22,13 +22,12 @@ from loupe.client import AsyncLoupe
 from loupe.folders import read_folder
 from loupe.profile import Profile, load_profile
 from loupe.sample import write_sample
-from loupe.scheduler.v1 import job_service_pb2_grpc
+from loupe.scheduler.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc, task_pb2
 
 from deploy.embedded import stack
 from services.kit.grpc_client import connect
-from services.worker import wire
-from services.worker.job import JobInHand
-from services.worker.values import Lease, Network, Report, ReportAnswer
+from services.worker.held_job import HeldJob
+from services.worker.report_buffer import Heartbeat
 from tests.bench.stack import commits_per_s, leased, postgres, reports_per_s, small_image
 
 # What a trainer's loop holds back at most before it hands losses on: training/loop.py.
@@ -68,7 +67,7 @@ async def _measure_running(data_dir: Path, images: Path) -> dict[str, Any]:
         figures["reports as a ratio to bare commits"] = round(reports / commits, 2)
         for pace, step_s in _PACES.items():
             _, lease = await leased(loupe, jobs, image, f"pace-{pace.partition(' ')[0]}")
-            delays = await _step_to_reader(profile, jobs, wire.lease_from(lease), step_s)
+            delays = await _step_to_reader(profile, jobs, lease, step_s)
             floor = await _commit_to_listener(data_dir, max(step_s, _CHILD_GATHERS_S))
             figures[f"a step every {pace}: to the reader"] = _quantiles(delays)
             figures[f"a step every {pace}: bare COMMIT to LISTEN"] = _quantiles(floor)
@@ -84,25 +83,28 @@ def _quantiles(delays_s: list[float]) -> dict[str, float]:
 
 
 class _Reporter:
-    """The part of `services.worker.jobs.Jobs` that a job in hand uses."""
+    """The part of `services.worker.jobs.Jobs` that a held job uses."""
 
     def __init__(self, stub: Any) -> None:  # noqa: ANN401 - a stub
         self._stub = stub
 
-    async def report(self, lease: Lease, report: Report) -> ReportAnswer:
-        return wire.answer_from(await self._stub.ReportJob(wire.report_request(lease, report)))
+    async def report(
+        self, lease: job_pb2.JobLease, heartbeat: Heartbeat
+    ) -> job_service_pb2.ReportJobResponse:
+        heartbeat.job, heartbeat.fencing_token = lease.job, lease.fencing_token
+        return await self._stub.ReportJob(heartbeat)
 
 
 async def _step_to_reader(
     profile: Profile,
     stub: Any,  # noqa: ANN401 - a stub
-    lease: Lease,
+    lease: job_pb2.JobLease,
     step_s: float,
 ) -> list[float]:
     """Seconds from each step to its arrival, in the order of the steps."""
     jobs: Any = _Reporter(stub)
     nowhere: Any = None  # it stores nothing
-    job = JobInHand(lease, jobs, nowhere, max_unreported_bytes=1 << 20)
+    job = HeldJob(lease, jobs, nowhere, max_unreported_bytes=1 << 20)
     held = asyncio.create_task(job.run())
     made_s: list[float] = []
     arrived_s: list[float] = []
@@ -113,7 +115,7 @@ async def _step_to_reader(
             arrived_s.extend([time.monotonic()] * count)
 
     reading = asyncio.create_task(read())
-    await job.begun()
+    await job.started()
     waiting: list[float] = []
     handed_on_s = time.monotonic()
     until_s = handed_on_s + _SECONDS_A_PACE
@@ -123,9 +125,13 @@ async def _step_to_reader(
         waiting.append(0.5)
         if made_s[-1] - handed_on_s >= _CHILD_GATHERS_S:
             first = len(made_s) - len(waiting)
-            job.unreported.add_losses(Network.CLASSIFICATION, first, waiting, datetime.now(UTC))
+            points = job_pb2.LossPoints(
+                network=task_pb2.NETWORK_CLASSIFICATION, first_iteration=first, losses=waiting
+            )
+            points.step_time.FromDatetime(datetime.now(UTC))
+            job.buffer.add_loss_points(points)
             waiting, handed_on_s = [], made_s[-1]
-            await job.heard()
+            await job.schedule_heartbeat()
     await job.flush()
     async with asyncio.timeout(5):
         while len(arrived_s) < len(made_s) - len(waiting):  # noqa: ASYNC110 -- read() sets no event

@@ -8,7 +8,6 @@ that a busy machine disturbs them alike.
 
 import argparse
 import hashlib
-import json
 import statistics
 import tempfile
 import time
@@ -20,10 +19,11 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from loupe.evaluator.v1 import report_service_pb2
 from loupe.sample import DEFECTS, write_sample
 from numpy.typing import NDArray
 
-from services.evaluator.worker.child import result_row
+from services.evaluator.worker.child import sample_result
 from services.evaluator.worker.measuring.predict import predict
 from services.vision.images import decode
 from services.vision.networks import build_classifier, normalise, to_input
@@ -128,8 +128,8 @@ def measure(*arguments: str) -> dict[str, Any]:
 
 def _ours(weights: Weights, samples: Sequence[Sample], bank: Bank, packs: PackCache) -> int:
     results = predict(weights, samples, bank, packs, batch_size=_BATCH, stop_if_asked=lambda: None)
-    rows = [result_row(result, 0.5) for result in results]
-    json.dumps(rows)
+    rows = [sample_result(result, {}) for result in results]
+    report_service_pb2.CreateReportRequest.Batch(results=rows).SerializeToString()
     return len(rows)
 
 

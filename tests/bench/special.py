@@ -33,6 +33,7 @@ from services.vision.pack import PackCache
 from services.vision.samples import DirectoryObjects, read_manifests
 from services.vision.weights import Weights, load_weights
 from tests.bench.training import Recorder, object_source
+from tests.support.training import train_order
 
 TILES = Path(__file__).resolve().parents[3] / "shared" / "data" / "magnetic_tile"
 RARE_TILES = ("Crack", "Fray")
@@ -109,29 +110,19 @@ def train(bank: Bank, folder: Path, packs: PackCache, *, classes: int, seed: int
     folder.mkdir()
     objects, manifest, _ = object_source(bank.training, folder)
     channel = Recorder(quiet=True)
-    work = {
-        "manifests": [manifest],
-        "codes": list(bank.codes),
-        "num_of_classes": classes,
-        "network": "ResNet18",
-        "input_specification": {
-            "width": wanted["size"],
-            "height": wanted["size"],
-            "normalisation": "per_image",
-            "detail": 3,
-        },
-        "training_parameters": {
-            "classification": TRAINING_PARAMS["classification"] | {"max_iter": wanted["iterations"]}
-        },
-        "preprocessing": {
-            "train_fraction": 0.8,
-            "filter_resolution": True,
-            "augmentations": ["colour", "flip", "scale"],
-        },
-        "seed": seed,
-    }
-    run(work, objects, packs, folder / "training", channel)
-    return load_weights(Path(channel.of("finished")[0]["weights_path"]))
+    size = wanted["size"]
+    order = train_order(
+        manifest,
+        code_list=bank.codes,
+        num_of_classes=classes,
+        input={"width": size, "height": size, "per_image_normalisation": True, "detail": 3},
+        classification=TRAINING_PARAMS["classification"] | {"max_iter": wanted["iterations"]},
+        augmentations=["colour", "flip", "scale"],
+        seed=seed,
+        threads=0,
+    )
+    run(order, objects, packs, folder / "training", channel)
+    return load_weights(Path(channel.of("trained")[0].weights_path))
 
 
 def judge(weights: Weights, bank: Bank, folder: Path, packs: PackCache) -> Judgement:

@@ -123,19 +123,18 @@ def _contender(name: str, images: _Images, options: argparse.Namespace) -> Turn:
 
 def _recipe(options: argparse.Namespace) -> TrainingRecipe:
     classification = {"base_lr": 0.001, "batch_size": options.batch_size, "max_iter": 10**6, "momentum": 0.9}
-    work = {
-        "codes": list("ABCDEF"),
-        "num_of_classes": _CLASSES,
-        "network": "ResNet18",
-        "input_specification": {"width": options.size, "height": options.size},
-        "training_parameters": {"classification": classification | {"weight_decay": 1e-4}},
-        "preprocessing": {
-            "train_fraction": 0.8,
-            "augmentations": [its for its in options.augment.split(",") if its],
-        },
-        "seed": _SEED,
-    }
-    return TrainingRecipe.from_work(work)
+    order = train_order(
+        "",
+        code_list=list("ABCDEF"),
+        num_of_classes=_CLASSES,
+        input={"width": options.size, "height": options.size},
+        classification=classification | {"weight_decay": 1e-4, "lr_policy": "fixed"},
+        augmentations=[name for name in options.augment.split(",") if name],
+        filter_resolution=False,
+        seed=_SEED,
+        threads=0,
+    )
+    return TrainingRecipe.from_order(order)
 
 
 def _ours(network: nn.Module, images: _Images, recipe: TrainingRecipe) -> Turn:
@@ -331,7 +330,7 @@ async def _processes(options: argparse.Namespace) -> dict[str, Any]:
                 "batch_size": options.batch_size,
                 "base_lr": 0.001,
             },
-            input_specification={"width": options.size, "height": options.size},
+            input={"width": options.size, "height": options.size},
             threads=options.threads,
         )
         pace: dict[str, list[float]] = {"one process": [], "two processes": []}
@@ -339,15 +338,15 @@ async def _processes(options: argparse.Namespace) -> dict[str, Any]:
             child("services.trainer.child", folder, "--processes", "1") as (one, _),
             child("services.trainer.child", folder, "--processes", "2") as (two, _),
         ):
-            children = {"one process": (one, one.events()), "two processes": (two, two.events())}
-            for _, events in children.values():
-                await until(events, "ready")
+            children = {"one process": one, "two processes": two}
+            for warm in children.values():
+                await until(warm.events, "ready")
             for turn in range(options.turns + 1):
-                for name, (process, events) in children.items():
-                    await process.send({"order": "train", "work": order})
-                    told = (await until(events, "finished", "failed"))[-1]
+                for name, warm in children.items():
+                    await warm.send(order)
+                    outcome = (await until(warm.events, "trained", "failed"))[-1]
                     if turn:
-                        pace[name].append(told["metrics"]["images_per_s"])
+                        pace[name].append(outcome.trained.images_per_s)
     medians = {name: float(np.median(its)) for name, its in pace.items()}
     return {
         "size": options.size,

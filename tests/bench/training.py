@@ -1,6 +1,6 @@
 """Trains on a folder of real images through the whole training path, without a stack, and says how it went.
 
-    python tests/bench/training.py accuracy DATA [--size 64] [--iterations 400] …
+    python -m tests.bench.training accuracy DATA [--size 64] [--iterations 400] …
 
 `accuracy` prints the report of the validation side. How fast the loop is, `tests.bench.throughput` measures.
 """
@@ -17,6 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+from google.protobuf import text_format
+from loupe.evaluator.v1 import report_pb2, report_service_pb2
+from loupe.scheduler.v1 import job_pb2
+from loupe.worker.v1 import event_pb2, order_pb2
 
 from services.evaluator.domain.metrics import measure_counts
 from services.evaluator.worker.child import Evaluator
@@ -24,6 +28,7 @@ from services.trainer.training.session import run
 from services.vision.images import FORMAT_OF_SUFFIX, UnusableImage, inspect
 from services.vision.pack import PackCache
 from services.vision.samples import DirectoryObjects
+from tests.support.training import train_order
 
 
 class Recorder:
@@ -32,19 +37,20 @@ class Recorder:
     stopping = False
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self.events: list[dict[str, Any]] = []
+        self.events: list[event_pb2.Event] = []
         self._quiet = quiet
 
-    def emit(self, event: str, /, **fields: Any) -> None:  # noqa: ANN401 - JSON
-        self.events.append({"event": event, **fields})
-        if event in {"validation", "stage"} and not self._quiet:
-            print(event, fields, flush=True)
+    def emit(self, event: event_pb2.Event) -> None:
+        self.events.append(event)
+        if event.WhichOneof("event") in {"validation", "stage"} and not self._quiet:
+            print(text_format.MessageToString(event, as_one_line=True), flush=True)
 
     def stop_if_asked(self) -> None:
         return
 
-    def of(self, event: str) -> list[dict[str, Any]]:
-        return [its for its in self.events if its["event"] == event]
+    def of(self, kind: str) -> list[Any]:
+        """The messages of all events of a kind."""
+        return [getattr(event, kind) for event in self.events if event.HasField(kind)]
 
 
 def object_source(data: Path, folder: Path) -> tuple[DirectoryObjects, str, list[str]]:
@@ -107,71 +113,61 @@ def accuracy(options: argparse.Namespace) -> None:
         packs = PackCache(folder / "packs")
         channel = Recorder()
         started = time.monotonic()
-        work = {
-            "manifests": [manifest],
-            "codes": codes,
-            "num_of_classes": len(codes) - len(special),
-            "network": "ResNet18",
-            "input_specification": {
+        order = train_order(
+            manifest,
+            code_list=codes,
+            num_of_classes=len(codes) - len(special),
+            input={
                 "width": options.size,
                 "height": options.size,
-                "normalisation": options.normalisation,
+                "per_image_normalisation": options.normalisation == "per_image",
                 "detail": options.detail,
             },
-            "training_parameters": {
-                "classification": {
-                    "base_lr": options.lr,
-                    "batch_size": options.batch_size,
-                    "max_iter": options.iterations,
-                    "weight_decay": options.weight_decay,
-                    "momentum": 0.9,
-                    "lr_policy": "poly",
-                    "power": 0.9,
-                    "gamma": 0.1,
-                }
+            classification={
+                "base_lr": options.lr,
+                "batch_size": options.batch_size,
+                "max_iter": options.iterations,
+                "weight_decay": options.weight_decay,
             },
-            "preprocessing": {
-                "train_fraction": 0.8,
-                "filter_resolution": True,
-                "augmentations": [its for its in options.augment.split(",") if its],
-            },
-            "seed": options.seed,
-            "class_balance": options.class_balance,
-            "threads": options.threads,
-        }
-        run(work, objects, packs, folder / "training", channel)
-        finished = channel.of("finished")[0]
-        print("trained", finished["metrics"], f"{time.monotonic() - started:.1f} s")
-        weights, split = (
-            Path(finished["weights_path"]).read_bytes(),
-            Path(finished["split_path"]).read_bytes(),
+            augmentations=[name for name in options.augment.split(",") if name],
+            seed=options.seed,
+            class_balance=options.class_balance,
+            threads=options.threads,
         )
-        keys = {}
+        run(order, objects, packs, folder / "training", channel)
+        (finished,) = channel.of("trained")
+        print("trained", finished, f"{time.monotonic() - started:.1f} s")
+        weights, split = Path(finished.weights_path).read_bytes(), Path(finished.split_path).read_bytes()
+        sha256 = {}
         for kind, suffix, data in (("weights", "safetensors", weights), ("splits", "jsonl", split)):
-            keys[kind] = f"{kind}/{hashlib.sha256(data).hexdigest()}.{suffix}"
+            sha256[kind] = hashlib.sha256(data).hexdigest()
             (folder / kind).mkdir()
-            (folder / keys[kind]).write_bytes(data)
+            (folder / kind / f"{sha256[kind]}.{suffix}").write_bytes(data)
         evaluation = Recorder(quiet=True)
         evaluator = Evaluator(objects, packs, evaluation)  # type: ignore[arg-type]
-        evaluator.evaluate(
-            {
-                "weights_key": keys["weights"],
-                "split_key": keys["splits"],
-                "manifests": [manifest],
-                "masks_folder": str(folder / "masks"),
-            }
+        work = job_pb2.EvaluateWork(
+            weights_sha256=sha256["weights"],
+            split_sha256=sha256["splits"],
+            manifests=order.train.work.manifests,
         )
-        rows = [
-            row for its in evaluation.of("samples") for row in its["samples"] if row["outcome"] == "PREDICTED"
+        evaluate = order_pb2.Evaluate(work=work, masks_folder=str(folder / "masks"))
+        evaluator.evaluate(order_pb2.Order(evaluate=evaluate))
+        batch = report_service_pb2.CreateReportRequest.Batch
+        results = [
+            result
+            for data in evaluation.of("sample_results")
+            for result in batch.FromString(data).results
+            if result.verdict != report_pb2.VERDICT_NONCONFORMING
         ]
-        counted = Counter((row["code"], row["predicted"]) for row in rows)
-        result = measure_counts([[counted[true, predicted] for predicted in codes] for true in codes], codes)
-        print(f"accuracy {result.accuracy:.4f} {result.accuracy_interval}")
-        print(f"macro recall {result.macro_recall:.4f}")
-        print(f"largest class {result.majority_share:.4f} of {result.samples}")
-        for row in result.per_code:
+        counted = Counter((row.true_code, row.predicted_code) for row in results)
+        counts = [[counted[true, predicted] for predicted in codes] for true in codes]
+        measured = measure_counts(counts, codes)
+        print(f"accuracy {measured.accuracy:.4f} {measured.accuracy_interval}")
+        print(f"macro recall {measured.macro_recall:.4f}")
+        print(f"largest class {measured.majority_share:.4f} of {measured.samples}")
+        for row in measured.per_code:
             print(row.code, "support", row.support, "precision", row.precision, "recall", row.recall)
-        print(result.confusion)
+        print(measured.confusion)
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -189,7 +185,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--normalisation", default="per_image", choices=["fixed", "per_image"])
     parser.add_argument("--special", default="")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--threads", type=int, default=0)
     return parser.parse_args(arguments)
 
 

@@ -34,6 +34,12 @@ def test_a2_every_rpc_names_its_role(method: MethodDescriptor) -> None:
 
 
 @pytest.mark.parametrize("method", list(_methods()), ids=lambda method: method.full_name)
+def test_a3_every_rpc_says_what_the_audit_log_has_of_it(method: MethodDescriptor) -> None:
+    """A name says nothing: `Export…` hands out a package in one service and a page in another."""
+    assert method.GetOptions().Extensions[access_pb2.audit] != access_pb2.AUDIT_UNSPECIFIED
+
+
+@pytest.mark.parametrize("method", list(_methods()), ids=lambda method: method.full_name)
 def test_a2_workers_rpcs_are_not_on_the_web(method: MethodDescriptor) -> None:
     """What only services may call has no HTTP mapping: the gateway cannot be talked into it."""
     options = method.GetOptions()

@@ -25,15 +25,16 @@ from deploy.embedded.ports import SEAWEED_GRPC_OFFSET
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.seaweed import Seaweed
 from deploy.embedded.state import read_state
-from services.kit.database import Database, Signals
+from services.kit.clock import SystemClock
+from services.kit.database import Database
 from services.kit.object_store import ObjectStore, ObjectStoreSettings
-from services.kit.process import SystemClock
 from services.kit.settings import load
+from services.kit.signals import Signals
 from services.registry.application.collecting import Collector as RegistryCollector
 from services.scheduler.application.collecting import Collector as SchedulerCollector
 from services.scheduler.settings import QueueSettings
 from tests.faults.killing import Kill, processes
-from tests.support.simulation import parts_of
+from tests.support.simulation import dependencies_of
 
 _STATES = [task_pb2.TASK_STATE_WAITING, task_pb2.TASK_STATE_TRAINING, task_pb2.TASK_STATE_COMPLETED]
 _BEGINS = re.compile(r"iterations (\d+)\.\.\d+")
@@ -351,8 +352,8 @@ async def _storage(findings: Findings, data_dir: Path, connection: asyncpg.Conne
         orphans = before - named - suspected
         broken = _broken_uploads(store)
         # As if a day had passed.
-        parts = parts_of(scheduler, signals, QueueSettings(orphan_grace_s=-60))
-        await SchedulerCollector(parts, store).suspect_orphans()
+        dependencies = dependencies_of(scheduler, signals, QueueSettings(orphan_grace_s=-60))
+        await SchedulerCollector(dependencies, store).find_orphans()
         collector = RegistryCollector(registry.sessions, store, SystemClock())
         await collector.collect(timedelta(seconds=-60))
         await _until_none(connection, "scheduler.garbage")

@@ -21,7 +21,14 @@ import torch
 from services.trainer.training.session import run
 from services.vision.channel import Stopped
 from services.vision.pack import PackCache
-from tests.support.training import RecordingChannel, in_float64, small_data_set, train_order
+from tests.support.training import (
+    RecordingChannel,
+    in_float64,
+    resumed,
+    small_data_set,
+    stored,
+    train_order,
+)
 
 GOLDEN = Path(__file__).parent / "loss_resnet18_32px.json"
 ITERATIONS = 16
@@ -40,7 +47,11 @@ def packs(tmp_path_factory):
 
 @pytest.fixture
 def order(data_set):
-    return train_order(data_set.manifest(), classification={"max_iter": ITERATIONS, "base_lr": 0.005})
+    def changed(**changes):
+        classification = {"max_iter": ITERATIONS, "base_lr": 0.005} | changes.pop("classification", {})
+        return train_order(data_set.manifest(), classification=classification, **changes)
+
+    return changed
 
 
 @pytest.fixture
@@ -53,7 +64,7 @@ def float64():
 def test_the_loss_curve_is_the_golden_one(data_set, packs, order, tmp_path):
     """On any machine: what a training learns changes by a decision, never by an oversight."""
     channel = RecordingChannel()
-    run(order, data_set.objects, packs, tmp_path, channel)
+    run(order(), data_set.objects, packs, tmp_path, channel)
     curve = [channel.losses[iteration] for iteration in range(ITERATIONS)]
     if os.environ.get("LOUPE_UPDATE_GOLDEN"):
         written_by = f"torch {torch.__version__}, {platform.machine()}, float64"
@@ -65,22 +76,19 @@ def test_the_loss_curve_is_the_golden_one(data_set, packs, order, tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"training_parameters": {"base_lr": 0.00501}},
-        {"training_parameters": {"momentum": 0.89}},
-        {"training_parameters": {"weight_decay": 0.0004}},
-        {"input_specification": {"std": [0.23, 0.224, 0.225]}},
-        {"preprocessing": {"augmentations": ["colour", "scale", "random"]}},
+        {"classification": {"base_lr": 0.00501}},
+        {"classification": {"momentum": 0.89}},
+        {"classification": {"weight_decay": 0.0004}},
+        {"input": {"std": [0.23, 0.224, 0.225]}},
+        {"augmentations": ["colour", "scale", "random"]},
     ],
     ids=str,
 )
 def test_a_small_change_of_the_recipe_leaves_the_golden_curve(data_set, packs, order, tmp_path, change):
     """The tolerance is for rounding only: a mistake in the code moves the curve further than that."""
-    for entry, values in change.items():
-        whole = order[entry]["classification"] if entry == "training_parameters" else order[entry]
-        whole |= values
-    channel = RecordingChannel(stop_after=("loss", 4))
+    channel = RecordingChannel(stop_after=("loss_points", 4))
     with pytest.raises(Stopped):
-        run(order, data_set.objects, packs, tmp_path, channel)
+        run(order(**change), data_set.objects, packs, tmp_path, channel)
     told = [channel.losses[iteration] for iteration in range(len(channel.losses))]
     assert told != pytest.approx(golden()[: len(told)], rel=RELATIVE_TOLERANCE)
 
@@ -88,15 +96,13 @@ def test_a_small_change_of_the_recipe_leaves_the_golden_curve(data_set, packs, o
 def test_a_resumed_training_draws_the_curve_of_one_that_was_not_interrupted(data_set, packs, order, tmp_path):
     """T5: bit by bit, in the precision of production."""
     straight = RecordingChannel()
-    run(order, data_set.objects, packs, tmp_path / "straight", straight)
-    first = RecordingChannel(stop_after=("loss", ITERATIONS // 2))
+    run(order(), data_set.objects, packs, tmp_path / "straight", straight)
+    first = RecordingChannel(stop_after=("loss_points", ITERATIONS // 2))
     with pytest.raises(Stopped):
-        run(order, data_set.objects, packs, tmp_path / "first", first)
-    checkpoint = first.of("checkpoint")[-1]
-    sha256 = data_set.put("checkpoints", Path(checkpoint["path"]).read_bytes(), ".safetensors")
-    resume = {"checkpoint_key": f"checkpoints/{sha256}.safetensors", "iteration": checkpoint["iteration"]}
+        run(order(), data_set.objects, packs, tmp_path / "first", first)
+    checkpoint = stored(data_set, first.of("checkpoint")[-1])
     second = RecordingChannel()
-    run(order | {"resume": resume}, data_set.objects, packs, tmp_path / "second", second)
+    run(resumed(order(), checkpoint), data_set.objects, packs, tmp_path / "second", second)
     assert first.losses | second.losses == straight.losses
 
 

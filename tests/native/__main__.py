@@ -1,11 +1,10 @@
-"""The long proofs of the native library, on a package made for them.
+"""The slow tests of the library in runtime/, on a small package.
 
     python -m tests.native races [--seconds 60]    eight threads on one handle, under TSan and under ASan
     python -m tests.native fuzz [--seconds 600]    libFuzzer on models.xbin and config.yaml (needs clang++)
     python -m tests.native tiles --weights FILE    every magnetic tile by the model and by its package
 
-Exits with 1 where a sanitizer or a law complains. `fuzz` leaves what it found in tests/native/corpus,
-minimised.
+Exits with 1 where a sanitizer or a check fails. `fuzz` replaces runtime/tests/corpus by its minimised corpus.
 """
 
 import argparse
@@ -20,30 +19,30 @@ from tests.native.tiles import TILES, compare
 
 
 def races(seconds: int) -> int:
-    """Both sanitizers, one after the other."""
+    """Runs the harness under both sanitizers, one after the other."""
     failed = 0
     with tempfile.TemporaryDirectory(prefix="loupe-races-") as folder:
         package = small_package(Path(folder) / "package")
         for sanitizer in ("thread", "address,undefined"):
-            program = build_harness("races.cpp", sanitizer)
+            program = build_harness("races", sanitizer)
             print(f"-fsanitize={sanitizer}", flush=True)
             failed |= subprocess.run([program, package, str(seconds)], check=False).returncode
     return int(failed != 0)
 
 
 def fuzz(seconds: int) -> int:
-    """Runs libFuzzer from the corpus and a fresh seed, then keeps of the corpus what reaches new code."""
+    """Runs libFuzzer from the corpus and a new seed, then keeps the inputs that reach more code."""
     clang = next((name for name in ("clang++", "clang++-14") if shutil.which(name)), None)
     if clang is None:
         print("there is no clang++: install it for libFuzzer", file=sys.stderr)
         return 2
-    program = build_harness("fuzz.cpp", "fuzzer,address,undefined", clang)
+    program = build_harness("fuzz", "address,undefined", clang)
     with tempfile.TemporaryDirectory(prefix="loupe-fuzz-") as folder:
         work, merged = Path(folder) / "corpus", Path(folder) / "merged"
         for path in (work, merged):
             path.mkdir()
-        for kept in CORPUS.iterdir():
-            shutil.copy(kept, work)
+        for path in CORPUS.iterdir():
+            shutil.copy(path, work)
         (work / "seed").write_bytes(fuzz_input(small_package(Path(folder) / "package")))
         limits = ["-max_len=65536", "-timeout=20", "-rss_limit_mb=3000", "-print_final_stats=1"]
         done = subprocess.run(
@@ -60,19 +59,19 @@ def fuzz(seconds: int) -> int:
 
 
 def main() -> int:
-    """One of the three."""
+    """Runs the test that was named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("proof", choices=["races", "fuzz", "tiles"])
     parser.add_argument("--seconds", type=int)
     parser.add_argument("--weights", type=Path, help="of a released version, a safetensors file")
     parser.add_argument("--images", type=Path, default=TILES)
     parser.add_argument("--every", type=int, default=1, help="only every n-th image")
-    its = parser.parse_args()
-    if its.proof == "tiles":
-        if its.weights is None:
+    options = parser.parse_args()
+    if options.proof == "tiles":
+        if options.weights is None:
             parser.error("tiles needs --weights")
-        return compare(its.weights, its.images, its.every)
-    return races(its.seconds or 60) if its.proof == "races" else fuzz(its.seconds or 600)
+        return compare(options.weights, options.images, options.every)
+    return races(options.seconds or 60) if options.proof == "races" else fuzz(options.seconds or 600)
 
 
 if __name__ == "__main__":

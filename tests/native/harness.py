@@ -1,46 +1,25 @@
-"""Programs around the native library's sources, with sanitizers, kept as the library itself is."""
+"""The harnesses of runtime/tests, built with sanitizers, and the packages that they run on."""
 
-import hashlib
 import struct
 from pathlib import Path
 
-from services.evaluator.worker.packaging.models import Named
-from services.evaluator.worker.packaging.native_library import (
-    SOURCES,
-    Compiler,
-    build,
-    cache_folder,
-    find_compiler,
-)
+from services.evaluator.worker.packaging.models import PackageName
+from services.evaluator.worker.packaging.native_library import RUNTIME, Compiler, build, find_compiler
 from services.evaluator.worker.packaging.package import build_package
 from tests.support import packages
 
-HERE = Path(__file__).parent
-CORPUS = HERE / "corpus"
+CORPUS = RUNTIME / "tests" / "corpus"
 
 
-def build_harness(source: str, sanitizer: str, command: str = "") -> Path:
-    """The program; built only where its sources, compiler and sanitizer have not been seen together."""
-    compiler = Compiler((command,), (), "") if command else find_compiler()
-    flags = ["-O1", "-g", f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
-    if "fuzz" in source:
-        flags += ["-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION", *(["-DWITH_LIBFUZZER"] if command else [])]
-    digest = hashlib.sha256(repr((compiler, flags)).encode())
-    for path in (*sorted(SOURCES.glob("*.cpp")), *sorted(SOURCES.glob("*.h")), HERE / source):
-        digest.update(path.read_bytes())
-    program = cache_folder() / digest.hexdigest()[:32] / Path(source).stem
-    if not program.exists():
-        program.parent.mkdir(parents=True, exist_ok=True)
-        partial = program.with_suffix(".partial")
-        build(
-            partial,
-            compiler,
-            flags=flags,
-            link=[f"-I{SOURCES}", "-std=c++17", str(HERE / source), "-pthread"],
-        )
-        partial.chmod(0o755)
-        partial.replace(program)
-    return program
+def build_harness(name: str, sanitizer: str, clang: str = "") -> Path:
+    """The program `races` or `fuzz`; with `clang`, fuzz is linked with libFuzzer."""
+    options = {
+        "CSOT_SANITIZE": sanitizer,
+        "CSOT_LIBFUZZER": "ON" if clang else "OFF",
+        "CSOT_BUILD_EXAMPLES": "OFF",
+    }
+    compiler = Compiler((clang,), "") if clang else find_compiler()
+    return build(name, name, compiler, options, ("include", "src", f"tests/{name}"))
 
 
 def small_package(folder: Path) -> Path:
@@ -48,7 +27,7 @@ def small_package(folder: Path) -> Path:
     weights = packages.weights(
         size=8, detail=2, windows=True, special=2.25, segmenter="Tiny", least_px={"RARE": 2.5, "ODD": 8.5}
     )
-    return packages.unpacked(packages.files(build_package(weights, Named("fuzzed", "v1.01"))), folder)
+    return packages.unpacked(packages.files(build_package(weights, PackageName("fuzzed", "v1.01"))), folder)
 
 
 def fuzz_input(package: Path) -> bytes:

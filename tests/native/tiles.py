@@ -1,10 +1,10 @@
-"""Holds the package of a trained model against the model itself, on every image of a folder.
+"""Compares the package of a trained model with the model itself, on every image of a folder.
 
-Through the Python wrapper scores and masks; by the C example in a root of its own codes and confidences.
+Scores and masks through the Python wrapper; codes and confidences by the C example in a root of its own.
 
     python -m tests.native tiles --weights FILE [--images FOLDER] [--every N]
 
-Without a folder: ../shared/data/magnetic_tile, which not every machine has.
+Without a folder: the magnetic tiles, which not every machine has.
 """
 
 import tempfile
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import cv2
 
-from services.evaluator.worker.packaging.models import Named
+from services.evaluator.worker.packaging.models import PackageName
 from services.evaluator.worker.packaging.package import build_package
 from services.evaluator.worker.packaging.verify import Verification, verify
 from services.vision.images import FORMAT_OF_SUFFIX, decode
@@ -25,12 +25,14 @@ TILES = Path(__file__).resolve().parents[3] / "shared" / "data" / "magnetic_tile
 
 
 def compare(weights_path: Path, folder: Path, every: int) -> int:
-    """Prints what differs at most; 0 where both agree, 2 where there are no images."""
+    """Prints the largest differences. 0 if both agree, 2 if there are no images."""
     images = sorted(
         path
         for path in folder.glob("*/*")
         if path.suffix in FORMAT_OF_SUFFIX
-        and not (path.suffix == ".png" and any(path.with_suffix(its).exists() for its in (".jpg", ".bmp")))
+        and not (
+            path.suffix == ".png" and any(path.with_suffix(suffix).exists() for suffix in (".jpg", ".bmp"))
+        )
     )[::every]
     if not images:
         print(f"there are no images in {folder}")
@@ -39,11 +41,11 @@ def compare(weights_path: Path, folder: Path, every: int) -> int:
     with tempfile.TemporaryDirectory(prefix="loupe-tiles-") as temporary:
         folder = Path(temporary)
         package = folder / "package.zip"
-        package.write_bytes(build_package(weights, Named("tiles", "v1.01")))
+        package.write_bytes(build_package(weights, PackageName("tiles", "v1.01")))
         found = verify(package, weights, images)
         in_c = _in_c(folder, found) if can_change_root() else None
-    codes = Counter(its.released_code for its in found.differences)
-    ways = Counter(its.released_way for its in found.differences)
+    codes = Counter(image.released_code for image in found.differences)
+    ways = Counter(image.released_way for image in found.differences)
     print(f"{len(found.differences)} images: {dict(codes)} by {dict(ways)}")
     print(f"different codes: {len(found.other_codes)}")
     print(f"largest score difference: {found.largest_score_difference:.2e}")
@@ -56,17 +58,17 @@ def compare(weights_path: Path, folder: Path, every: int) -> int:
 
 
 def _in_c(folder: Path, found: Verification) -> int:
-    """How many images the C example judges otherwise."""
+    """Number of images for which the C example prints another code or confidence."""
     with zipfile.ZipFile(folder / "package.zip") as archive:
         archive.extractall(folder / "package")
     build_example(folder)
     pictures = []
-    for number, its in enumerate(found.differences):
+    for number, image in enumerate(found.differences):
         pictures.append(folder / f"{number}.ppm")
-        cv2.imwrite(str(pictures[-1]), decode(its.image.read_bytes())[..., ::-1])
-    told = classify_in_bare_root(folder, pictures)
+        cv2.imwrite(str(pictures[-1]), decode(image.image.read_bytes())[..., ::-1])
+    printed = classify_in_bare_root(folder, pictures)
     expected = [
-        [picture.name, its.package_code, f"{its.package_confidence:.6f}"]
-        for picture, its in zip(pictures, found.differences, strict=True)
+        [picture.name, image.package_code, f"{image.package_confidence:.6f}"]
+        for picture, image in zip(pictures, found.differences, strict=True)
     ]
-    return sum(line[:3] != its for line, its in zip(told, expected, strict=True))
+    return sum(line[:3] != words for line, words in zip(printed, expected, strict=True))

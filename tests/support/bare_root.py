@@ -1,4 +1,4 @@
-"""A root directory with a C program, a package's three files and the C library, and nothing else."""
+"""Runs the C example in a root directory that has only the program, a package and the C library."""
 
 import os
 import re
@@ -7,19 +7,20 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.evaluator.worker.packaging.native_library import SOURCES, find_compiler
+from services.evaluator.worker.packaging.native_library import HEADER, RUNTIME, find_compiler
 
 _PROGRAM = "classify"
 _AS_ROOT = ("unshare", "--user", "--map-root-user")
 
 
 def build_example(folder: Path) -> Path:
-    """The example, built beside `folder/package` by the one command that stands in its head (X4)."""
-    for source in ("example/classify.c", "csot_artifact.h"):
-        shutil.copy(SOURCES / source, folder)
-    command = re.search(r"^ \*     cc (.*)$", (SOURCES / "example/classify.c").read_text(), re.MULTILINE)
+    """Builds the example beside `folder/package` by the one command in its first comment (X4)."""
+    example = RUNTIME / "examples" / "classify.c"
+    for source in (example, HEADER):
+        shutil.copy(source, folder)
+    command = re.search(r"^ \*     cc (.*)$", example.read_text(), re.MULTILINE)
     assert command
-    # The build's own compiler is told that this is C; all else stands in the file.
+    # A C++ compiler: it must be told that this file is C. All else is the command of the file.
     arguments = command[1].replace("'", "").split()
     at = arguments.index("classify.c")
     arguments[at : at + 1] = ["-x", "c", "classify.c", "-x", "none"]
@@ -29,13 +30,13 @@ def build_example(folder: Path) -> Path:
 
 
 def can_change_root() -> bool:
-    """Whether this process may give a program another root."""
-    tried = subprocess.run([*_changing_root(), "/", "/bin/true"], capture_output=True, check=False)
-    return tried.returncode == 0
+    """Whether this process may run a program in another root directory."""
+    done = subprocess.run([*_changing_root(), "/", "/bin/true"], capture_output=True, check=False)
+    return done.returncode == 0
 
 
 def classify_in_bare_root(folder: Path, pictures: Sequence[Path]) -> list[list[str]]:
-    """What the example, built in `folder`, prints of PPMs that lie there: a line each, in words."""
+    """The words of each line that the example, built in `folder`, prints for PPMs in that folder."""
     root = folder / "root"
     shutil.copytree(folder / "package", root / "package")
     shutil.copy(folder / _PROGRAM, root)
@@ -47,9 +48,9 @@ def classify_in_bare_root(folder: Path, pictures: Sequence[Path]) -> list[list[s
     ).stdout
     for library in re.findall(r"(/\S+) \(0x", linked):
         if not Path(library).is_relative_to(folder.resolve()):
-            there = root / library.removeprefix("/")
-            there.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(library, there)
+            copy = root / library.removeprefix("/")
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(library, copy)
     for picture in pictures:
         os.link(picture, root / picture.name)
     names = [picture.name for picture in pictures]

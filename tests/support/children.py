@@ -4,10 +4,13 @@ import asyncio
 import contextlib
 import os
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+
+from loupe.worker.v1 import event_pb2
 
 from services.kit.child_process import ChildProcess
+from services.worker.warm_child import Child
 from tests.support.waiting import DEADLINE_S
 
 _REPOSITORY = Path(__file__).parents[2]
@@ -33,14 +36,14 @@ async def child(module: str, folder: Path, *arguments: str):
         environ=environment(folder),
     )
     async with process, asyncio.timeout(DEADLINE_S):
-        yield process, output
+        yield Child(process), output
 
 
-async def until(events, *names: str) -> list[dict[str, Any]]:
-    """Events up to and including the first of the named."""
+async def until(events: AsyncIterator[event_pb2.Event], *kinds: str) -> list[event_pb2.Event]:
+    """Events up to and including the first of the kinds."""
     seen = []
     async for event in events:
         seen.append(event)
-        if event["event"] in names:
+        if event.WhichOneof("event") in kinds:
             return seen
-    raise AssertionError(f"the child ended; it told {[its['event'] for its in seen]}")
+    raise AssertionError(f"the child ended; it sent {[event.WhichOneof('event') for event in seen]}")

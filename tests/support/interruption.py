@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
+from loupe.worker.v1 import event_pb2, order_pb2
+
 from services.kit.child_process import ParentLink
 from services.vision.channel import Channel
 from tests.support.waiting import DEADLINE_S
@@ -58,12 +60,17 @@ def pipe() -> Iterator[tuple[int, Callable[[], list[Event]]]]:
         yield write_fd, told
 
 
+def finished(attempt: int) -> event_pb2.Event:
+    """The last event of an order."""
+    return event_pb2.Event(trained=event_pb2.TrainingFinished(duration_s=attempt))
+
+
 class Ordered(ParentLink):
     """A link whose orders are known."""
 
     def orders(self) -> Iterator[Event]:
         for n in range(2):
-            yield {"order": "work", "work": {"n": n}}
+            yield {"attempt": n + 1, "train": {}}
 
 
 def emit(at: int) -> bool:
@@ -84,16 +91,16 @@ def second(at: int) -> bool:
     """A second SIGTERM interrupts the handler of the first, during an order."""
     reached: list[int] = []
 
-    def work(_: Event) -> None:
+    def work(_: order_pb2.Order) -> None:
         with interrupted(at) as during:
             signal.raise_signal(signal.SIGTERM)
         reached.extend(during)
-        channel.emit("finished")
+        channel.emit(finished(1))
 
     with pipe() as (event_fd, told):
         channel = Channel(Ordered(event_fd))
-        assert channel.serve({"work": work}) == 143
-        assert [event["event"] for event in told()] == ["ready", "finished"]
+        assert channel.serve({"train": work}) == 143
+        assert [*map(list, told())] == [["ready"], ["trained"]]
     return bool(reached)
 
 
@@ -103,17 +110,17 @@ def serve(at: int) -> bool:
         channel = Channel(Ordered(event_fd))
         begun: list[int] = []
 
-        def work(order: Event) -> None:
-            begun.append(order["n"])
-            channel.emit("finished", **order)
+        def work(order: order_pb2.Order) -> None:
+            begun.append(order.attempt)
+            channel.emit(finished(order.attempt))
 
         with interrupted(at) as reached:
-            code = channel.serve({"work": work})
-        ready, *finished = told()
-    assert ready == {"event": "ready"}
+            code = channel.serve({"train": work})
+        ready, *ended = told()
+    assert ready == {"ready": {}}
     # An order that was begun is carried out; one that was not is told by the exit code.
-    assert finished == [{"event": "finished", "n": n} for n in begun]
-    assert code == 143 or (code == 0 and begun == [0, 1]), (code, begun)
+    assert ended == [{"trained": {"durationS": float(n)}} for n in begun]
+    assert code == 143 or (code == 0 and begun == [1, 2]), (code, begun)
     return bool(reached)
 
 

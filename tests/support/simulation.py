@@ -1,7 +1,7 @@
-"""Many users, many tasks, a few trainers that compute nothing: the queue at work on the real PostgreSQL.
+"""Simulation of the queue: many users, many tasks, a few trainers that compute nothing, on a real PostgreSQL.
 
-The trainers ask at once, as often as they get something; then some of what runs ends, and so on. While they
-ask nothing ends, so that the order of the decisions (the outbox has it) is held against T8 exactly.
+The trainers ask concurrently until none gets a job; then some running jobs end, and so on. No job ends while
+they ask, so the order of the grants, which the outbox has, can be compared with T8 exactly.
 """
 
 import asyncio
@@ -16,12 +16,13 @@ import sqlalchemy as sa
 from loupe.events.v1 import events_pb2
 from loupe.scheduler.v1 import task_pb2
 
-from services.kit.database import Database, Signals
-from services.kit.process import SystemClock
+from services.kit.clock import SystemClock
+from services.kit.database import Database
+from services.kit.signals import Signals
+from services.scheduler.application.dependencies import Dependencies, Links, queue_first_job
 from services.scheduler.application.ids import new_id
 from services.scheduler.application.leases import Leases
-from services.scheduler.application.library import Library
-from services.scheduler.application.parts import Links, Parts, queue_first_job
+from services.scheduler.application.registry_port import RegistryPort
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import JobKind
 from services.scheduler.domain.queue import Worker
@@ -32,7 +33,7 @@ from services.scheduler.settings import QueueSettings
 from services.scheduler.storage.tasks import Tasks
 from tests.support.specs import training_spec
 
-# What a task of each resource takes, and what a trainer of each has: room for two, and a rest of no use.
+# Amounts of a task and of a trainer of each resource: room for two tasks, and a rest that fits none.
 TAKES = {
     "computeResources/gpu": Amounts(gpus=1, cpus=4, memory_bytes=16 << 30),
     "computeResources/cpu": Amounts(gpus=0, cpus=8, memory_bytes=8 << 30),
@@ -44,13 +45,13 @@ HAS = {
 _ENDED = Failed(Failure("SIMULATED", "nothing was computed"), retryable=False)
 
 
-def parts_of(database: Database, signals: Signals, queue: QueueSettings | None = None) -> Parts:
-    """The scheduler's use cases without a registry: tasks are put straight into the queue."""
-    return Parts(
+def dependencies_of(database: Database, signals: Signals, queue: QueueSettings | None = None) -> Dependencies:
+    """Dependencies without a registry: tasks are written to the queue directly."""
+    return Dependencies(
         sessions=database.sessions,
         signals=signals,
         clock=SystemClock(),
-        library=cast(Library, None),
+        registry=cast(RegistryPort, None),
         links=cast(Links, None),
         queue=queue or QueueSettings(),
     )
@@ -59,7 +60,7 @@ def parts_of(database: Database, signals: Signals, queue: QueueSettings | None =
 def a_task(
     number: int, creator: str, resource: str, *, priority: int = 0, takes: Amounts | None = None
 ) -> Task:
-    """A task that waits; the larger the number, the younger."""
+    """A waiting task; a larger number means a younger task."""
     now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
     spec = training_spec(
         model_name=f"simulated-{number}",
@@ -79,7 +80,7 @@ def a_task(
     )
 
 
-# The rows of a task as the scheduler wrote them, once more for each of many others.
+# The rows of the first task, copied with these changes for each other task.
 _TASK = {
     "id": "v.id",
     "model_name": "v.name",
@@ -104,10 +105,10 @@ _JOB = {
 _CURVE = {"task": "v.id"}
 
 
-async def put(parts: Parts, tasks: list[Task]) -> None:
-    """Submit the tasks, of which the wizard was told elsewhere."""
+async def put(dependencies: Dependencies, tasks: list[Task]) -> None:
+    """Submit the tasks without the wizard."""
     first, *others = tasks
-    async with parts.sessions.begin() as session:
+    async with dependencies.sessions.begin() as session:
         await Tasks(session).add(first)
         await queue_first_job(session, first, first.create_time)
         if not others:
@@ -157,25 +158,25 @@ async def put(parts: Parts, tasks: list[Task]) -> None:
 
 @dataclass
 class Outcome:
-    """What a simulation showed. `violations` is empty unless the queue is wrong."""
+    """Result of a simulation. `violations` is empty unless the queue is wrong."""
 
     admissions: int = 0
     asking_s: float = 0.0
     rounds: int = 0
     violations: list[str] = field(default_factory=list)
-    # While a user had something waiting for a resource: how many others were admitted to it in a row.
+    # While a user had waiting jobs for a resource: how many jobs of others were granted in a row.
     longest_starvation: int = 0
     longest_starvation_s: float = 0.0
 
 
 class Simulation:
-    """Eight trainers, half of each resource, schedulers that share a queue, and the tasks of some users."""
+    """Eight trainers, four of each resource, schedulers that share a queue, and the tasks of some users."""
 
     def __init__(self, database: Database, signals: Signals, *, seed: int = 1, schedulers: int = 1) -> None:
-        # No ageing: it is a rule about hours, and has its own test.
-        self.parts = parts_of(database, signals, QueueSettings(lease_s=3600, aging_s=1e9))
+        # No ageing, which takes hours and has its own test.
+        self.dependencies = dependencies_of(database, signals, QueueSettings(lease_s=3600, aging_s=1e9))
         self.outcome = Outcome()
-        self._schedulers = [Leases(self.parts) for _ in range(schedulers)]
+        self._schedulers = [Leases(self.dependencies) for _ in range(schedulers)]
         self._random = random.Random(seed)
         kinds = tuple(TAKES)
         self._trainers = [
@@ -189,8 +190,8 @@ class Simulation:
             for number in range(8)
         ]
         self._tasks: dict[str, Task] = {}
-        # Lines by resource: waiting tasks of a user and priority, oldest first.
-        self._lines: dict[str, dict[tuple[str, int], list[Task]]] = {
+        # Lanes by resource: waiting tasks of a user and priority, oldest first.
+        self._lanes: dict[str, dict[tuple[str, int], list[Task]]] = {
             kind: defaultdict(list) for kind in kinds
         }
         self._held: dict[str, tuple[Lease, Worker]] = {}
@@ -201,9 +202,9 @@ class Simulation:
         self._last_message = 0
 
     async def submit(self, tasks: int, users: int) -> None:
-        """So many tasks of so many users: some submit far more than others, few are urgent."""
+        """Submit tasks of many users: some submit far more than others, few are urgent."""
         kinds = tuple(TAKES)
-        # Each has one at least.
+        # Each user has at least one.
         owners = [*range(users), *self._random.choices(range(users), range(users), k=tasks - users)]
         made = [
             a_task(
@@ -214,20 +215,20 @@ class Simulation:
             )
             for number, owner in enumerate(owners)
         ]
-        await put(self.parts, made)
+        await put(self.dependencies, made)
         for task in made:
             self._tasks[task.id] = task
-            self._lines[task.spec.compute_resource][task.creator, task.priority].append(task)
-        async with self.parts.sessions.begin() as session:
+            self._lanes[task.spec.compute_resource][task.creator, task.priority].append(task)
+        async with self.dependencies.sessions.begin() as session:
             await session.execute(sa.text("ANALYZE jobs, tasks"))
 
     async def run(self) -> Outcome:
-        """Until everything was done."""
+        """Run until all tasks ended."""
         started_s = time.monotonic()
         self._unserved = {
             (resource, creator): (0, started_s)
-            for resource, lines in self._lines.items()
-            for creator, _ in lines
+            for resource, lanes in self._lanes.items()
+            for creator, _ in lanes
         }
         while len(self._granted) < len(self._tasks) or self._held:
             asked_s = time.monotonic()
@@ -245,7 +246,7 @@ class Simulation:
                 self._wrong(f"{len(self._tasks) - len(self._granted)} tasks were never given out")
                 break
             await self._end_some()
-        async with self.parts.sessions.begin() as session:
+        async with self.dependencies.sessions.begin() as session:
             left = await session.scalar(sa.text("SELECT count(*) FROM tasks WHERE state <> 'FAILED'"))
         if left:
             self._wrong(f"{left} tasks did not end")
@@ -258,8 +259,8 @@ class Simulation:
         return got
 
     async def _judge(self, leases: dict[str, tuple[Lease, Worker]]) -> None:
-        """Hold every decision against what the rules ask for."""
-        async with self.parts.sessions.begin() as session:
+        """Compare every grant with the rules."""
+        async with self.dependencies.sessions.begin() as session:
             rows = await session.execute(
                 sa.text("SELECT id, payload FROM outbox WHERE id > :last ORDER BY id"),
                 {"last": self._last_message},
@@ -275,11 +276,11 @@ class Simulation:
             task = self._tasks[lease.task.id]
             if task.id in self._granted:
                 self._wrong(f"{task.name} was given out twice")
-            lines = self._lines[task.spec.compute_resource]
-            due = min((line[0] for line in lines.values() if line), key=self._turn)
+            lanes = self._lanes[task.spec.compute_resource]
+            due = min((lane[0] for lane in lanes.values() if lane), key=self._rank)
             if due.id != task.id:
-                self._wrong(f"{task.name} {self._turn(task)} went before {due.name} {self._turn(due)}")
-            lines[task.creator, task.priority].remove(task)
+                self._wrong(f"{task.name} {self._rank(task)} went before {due.name} {self._rank(due)}")
+            lanes[task.creator, task.priority].remove(task)
             self._held[lease.job.id] = (lease, trainer)
             self._granted.add(task.id)
             self._running[task.creator] += 1
@@ -290,12 +291,12 @@ class Simulation:
             self._fits(trainer)
         self.outcome.admissions = len(self._granted)
 
-    def _turn(self, task: Task) -> tuple[int, int, datetime, str]:
+    def _rank(self, task: Task) -> tuple[int, int, datetime, str]:
         """T8: priority, then the user with the least running, then age."""
         return (-task.priority, self._running[task.creator], task.create_time, task.id)
 
     def _count(self, task: Task) -> None:
-        """How long it was since its user was served last, counted in what others got."""
+        """Record how long its user waited, in grants to others and in seconds."""
         resource, now_s = task.spec.compute_resource, time.monotonic()
         since, since_s = self._unserved[resource, task.creator]
         self.outcome.longest_starvation = max(self.outcome.longest_starvation, self._served[resource] - since)
@@ -326,7 +327,7 @@ class Simulation:
 
 
 def figures(outcome: Outcome) -> dict[str, Any]:
-    """For a table."""
+    """The result as a row of a table."""
     return {
         "admissions": outcome.admissions,
         "admissions/s": round(outcome.admissions / outcome.asking_s, 1),

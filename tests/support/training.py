@@ -12,10 +12,15 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from google.protobuf import json_format
+from loupe.evaluator.v1 import report_pb2, report_service_pb2
+from loupe.scheduler.v1 import job_pb2, task_pb2
+from loupe.worker.v1 import event_pb2, order_pb2
 
 from services.vision.channel import Stopped
 from services.vision.samples import DirectoryObjects
 
+DATA_PATH = "datasets/d/paths/p"
 CODES = ("SPOT", "LINE", "RING")
 """RING is used as a special code where a test wants one."""
 
@@ -110,8 +115,12 @@ def masked_data_set(root: Path) -> DataSet:
     return found
 
 
-def train_order(manifest: str, **changes: Any) -> dict[str, Any]:
-    """The work of a train order, small enough for a test."""
+def train_order(manifest: str, **changes: Any) -> order_pb2.Order:
+    """A train order, small enough for a test.
+
+    `changes` are fields of TrainWork, Train, Order and PreprocessingParams; `classification`,
+    `segmentation` and `input` change some entries.
+    """
     classification = {
         "base_lr": 0.02,
         "batch_size": 8,
@@ -122,30 +131,48 @@ def train_order(manifest: str, **changes: Any) -> dict[str, Any]:
         "power": 0.9,
         "gamma": 0.1,
     }
-    segmentation = classification | {"batch_size": 4, **(changes.pop("segmentation", None) or {})}
+    segmentation = classification | {"batch_size": 4, **changes.pop("segmentation", {})}
     classification |= changes.pop("classification", {})
-    return {
-        "task": "t",
-        "attempt": 1,
-        "job": "j",
-        "manifests": [manifest],
-        "codes": list(CODES),
+    order = order_pb2.Order(task="t", attempt=1, job="j", threads=changes.pop("threads", 1))
+    for name in ("checkpoint_interval_s", "class_balance"):
+        if name in changes:
+            setattr(order.train, name, changes.pop(name))
+    preprocessing = task_pb2.PreprocessingParams(
+        train_fraction=0.8, filter_resolution=changes.pop("filter_resolution", True)
+    )
+    preprocessing.augmentations.extend(
+        task_pb2.Augmentation.Value(f"AUGMENTATION_{name.upper()}")
+        for name in changes.pop("augmentations", ("colour", "scale", "flip", "random"))
+    )
+    work = {
+        "manifests": [job_pb2.Manifest(data_path=DATA_PATH, sha256=manifest)],
+        "code_list": CODES,
         "num_of_classes": 3,
-        "network": "ResNet18",
-        "input_specification": {"width": 32, "height": 32},
-        "training_parameters": {"classification": classification, "segmentation": segmentation},
-        "train_segmentation": False,
-        "preprocessing": {
-            "train_fraction": 0.8,
-            "filter_resolution": True,
-            "augmentations": ["colour", "scale", "flip", "random"],
-        },
+        "classification_network": "ResNet18",
+        "input": job_pb2.WorkInput(**{"width": 32, "height": 32} | changes.pop("input", {})),
+        "preprocessing": preprocessing,
         "seed": 7,
-        "resume": None,
-        "warm_start_weights_key": None,
-        "certificate": {"image_version": "surface-classification@v3.0"},
-        "threads": 1,
-    } | changes
+        "origin": {"image_version": "surface-classification@v3.0"},
+    }
+    order.train.work.MergeFrom(job_pb2.TrainWork(**work | changes))
+    order.train.work.training_params.update({"classification": classification, "segmentation": segmentation})
+    return order
+
+
+def resumed(order: order_pb2.Order, checkpoint: job_pb2.Checkpoint) -> order_pb2.Order:
+    """The order, to be resumed from a stored checkpoint."""
+    changed = order_pb2.Order()
+    changed.CopyFrom(order)
+    changed.train.work.resume.CopyFrom(checkpoint)
+    return changed
+
+
+def stored(data_set: DataSet, file: event_pb2.CheckpointFile) -> job_pb2.Checkpoint:
+    """A checkpoint after its file was put among the objects, as a worker would."""
+    sha256 = data_set.put("checkpoints", Path(file.path).read_bytes(), ".safetensors")
+    checkpoint = job_pb2.Checkpoint(sha256=sha256)
+    checkpoint.MergeFrom(file.checkpoint)
+    return checkpoint
 
 
 @contextmanager
@@ -159,15 +186,15 @@ def in_float64() -> Iterator[None]:
 
 
 class RecordingChannel:
-    """A channel that keeps every event, as JSON would carry it, and can be stopped after some of them."""
+    """A channel that keeps every event, as JSON carries it, and can be stopped after some of a kind."""
 
     def __init__(self, stop_after: tuple[str, int] | None = None) -> None:
-        self.events: list[dict[str, Any]] = []
+        self.events: list[event_pb2.Event] = []
         self._stop_after = stop_after
         self._asked = threading.Event()
 
-    def emit(self, event: str, /, **fields: Any) -> None:
-        self.events.append(json.loads(json.dumps({"event": event, **fields}, allow_nan=False)))
+    def emit(self, event: event_pb2.Event) -> None:
+        self.events.append(json_format.Parse(json_format.MessageToJson(event), event_pb2.Event()))
         if self._stop_after and len(self.of(self._stop_after[0])) >= self._stop_after[1]:
             self._asked.set()
 
@@ -179,8 +206,15 @@ class RecordingChannel:
         if self.stopping:
             raise Stopped
 
-    def of(self, event: str) -> list[dict[str, Any]]:
-        return [its for its in self.events if its["event"] == event]
+    def of(self, kind: str) -> list[Any]:
+        """The messages of all events of a kind, such as `loss_points`."""
+        return [getattr(event, kind) for event in self.events if event.HasField(kind)]
+
+    @property
+    def results(self) -> list[report_pb2.SampleResult]:
+        """Of an evaluation or a prediction."""
+        batch = report_service_pb2.CreateReportRequest.Batch
+        return [result for data in self.of("sample_results") for result in batch.FromString(data).results]
 
     @property
     def losses(self) -> dict[int, float]:
@@ -188,10 +222,11 @@ class RecordingChannel:
         return self.curve("classification")
 
     def curve(self, network: str) -> dict[int, float]:
-        """Loss by iteration; a point told twice fails."""
+        """Loss by iteration; a point that is reported twice fails."""
         found: dict[int, float] = {}
-        for event in (its for its in self.of("loss") if its["network"] == network):
-            for iteration, value in enumerate(event["values"], event["first_iteration"]):
-                assert iteration not in found
-                found[iteration] = value
+        for points in self.of("loss_points"):
+            if points.network == task_pb2.Network.Value(f"NETWORK_{network.upper()}"):
+                for iteration, value in enumerate(points.losses, points.first_iteration):
+                    assert iteration not in found
+                    found[iteration] = value
         return found

@@ -193,7 +193,7 @@ async def _story(  # noqa: PLR0913 -- what the demo was asked for
             "package": f"{exported.file}\n"
             "use it: python -c 'from loupe.artifact import Artifact; "
             f'print(Artifact("{exported.file}").predict("IMAGE").code)\'\n'
-            f"from C: unzip it, and see services/evaluator/worker/packaging/native/example\n"
+            f"from C: unzip it, and see runtime/examples\n"
             f"check it: loupe verify {exported.file} IMAGES{flag}",
             "retrain": f"loupe train --retrain {version} --warm-start --watch{flag}",
             "stop": f"loupe down{flag}",

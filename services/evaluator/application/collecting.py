@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from services.evaluator.storage.samples import SampleRows
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.kit.object_store import ObjectStore
 
 _GRACE = timedelta(days=1)
@@ -15,7 +15,7 @@ is predicted again is written again (ObjectStore.put_content), which makes it yo
 class PredictedMasks:
     """The objects under masks/."""
 
-    def __init__(self, sessions: Sessions, store: ObjectStore, now: Callable[[], datetime]) -> None:
+    def __init__(self, sessions: DatabaseSessions, store: ObjectStore, now: Callable[[], datetime]) -> None:
         self._sessions = sessions
         self._store = store
         self._now = now

@@ -12,14 +12,14 @@ from services.evaluator.domain.comparison import (
     require_common_codes,
 )
 from services.evaluator.storage.comparison import ComparedRows
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.kit.paging import Page, PageRequest
 
 
 class Comparisons:
     """Compares reports when asked; nothing is stored."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: DatabaseSessions) -> None:
         self._sessions = sessions
 
     async def compare(self, base_id: UUID, candidate_id: UUID) -> Comparison:

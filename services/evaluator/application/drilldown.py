@@ -11,7 +11,7 @@ from services.evaluator.domain.listing import SampleFilter, SampleOrder
 from services.evaluator.domain.report import StoredSample
 from services.evaluator.domain.suspicion import SuspectedLabel, SuspectFilter, SuspectKey
 from services.evaluator.storage.suspicion import SuspectRows
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.kit.object_store import ObjectStore
 from services.kit.paging import Page, PageRequest
 
@@ -26,7 +26,7 @@ class DrillDown:
         self,
         *,
         reports: Reports,
-        sessions: Sessions,
+        sessions: DatabaseSessions,
         store: ObjectStore,
         pictures: Pictures,
         mask_codes: MaskCodes,

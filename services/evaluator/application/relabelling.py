@@ -16,7 +16,7 @@ from services.evaluator.domain.relabelling import (
     MarkState,
 )
 from services.evaluator.storage.relabelling import MarkRows
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.kit.paging import Page, PageRequest
 
 _BATCH = 500
@@ -36,7 +36,7 @@ class RegistryPort(Protocol):
 class RelabelMarks:
     """Makes, reads and applies marks."""
 
-    def __init__(self, sessions: Sessions, now: Callable[[], datetime]) -> None:
+    def __init__(self, sessions: DatabaseSessions, now: Callable[[], datetime]) -> None:
         self._sessions = sessions
         self._now = now
 

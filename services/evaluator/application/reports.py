@@ -20,7 +20,7 @@ from services.evaluator.domain.report import EvaluationReport, ReportHeader, Sam
 from services.evaluator.domain.tally import Tally
 from services.evaluator.storage.reports import ReportRows
 from services.evaluator.storage.samples import SampleRows
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.kit.paging import Page, PageRequest
 
 _BATCH = 500
@@ -30,7 +30,7 @@ _BATCH = 500
 class Reports:
     """All reports of the installation."""
 
-    def __init__(self, sessions: Sessions, now: Callable[[], datetime]) -> None:
+    def __init__(self, sessions: DatabaseSessions, now: Callable[[], datetime]) -> None:
         self._sessions = sessions
         self._now = now
 

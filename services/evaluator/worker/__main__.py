@@ -2,21 +2,21 @@
 
 import os
 
-from services.evaluator.worker.handler import EvaluatorCraft
+from services.evaluator.worker.handler import EvaluatorHandler
 from services.evaluator.worker.reporting import ReportSender
 from services.evaluator.worker.settings import Settings
-from services.kit import process as kit
+from services.kit import lifecycle as kit
 from services.kit import settings as kit_settings
 from services.kit import telemetry
 from services.kit.grpc_client import connect
-from services.worker.process import start
+from services.worker.composition import start
 
 
 async def main(process: kit.Process) -> None:
     """Read the settings and start working."""
     settings = kit_settings.load(Settings, os.environ)
     telemetry.configure("evaluator-worker", settings.log_level)
-    # No retries below ours: a stream of samples cannot be repeated from its middle.
+    # Without the channel's retries: a stream of samples cannot be repeated from its middle.
     reports = await process.enter(
         connect(
             settings.evaluator_address,
@@ -25,8 +25,8 @@ async def main(process: kit.Process) -> None:
             retries=False,
         )
     )
-    craft = EvaluatorCraft(ReportSender(reports), threads=settings.threads)
-    await start(process, settings, craft, "services.evaluator.worker.child")
+    handler = EvaluatorHandler(ReportSender(reports), threads=settings.threads)
+    await start(process, settings, handler, "services.evaluator.worker.child")
 
 
 if __name__ == "__main__":

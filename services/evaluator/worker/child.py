@@ -2,142 +2,151 @@
 
     python -m services.evaluator.worker.child
 
-Pipes, settings, SIGTERM, `ready`, `log` and `failed` are as in services.trainer.child.
+Orders are JSON lines of `loupe.worker.v1.Order` on stdin; events are JSON lines of `loupe.worker.v1.Event`
+on the descriptor in LOUPE_EVENT_FD. Settings, log, SIGTERM and exit codes are as in services.trainer.child.
 
-Orders: {"order": "evaluate", "work": {…}} over the validation side of a training's split (E1), where work has
-
-    task, job                  names, for whoever reads the log
-    weights_key                "weights/<sha256>.safetensors"
-    split_key                  "splits/<sha256>.jsonl", from the same training
-    manifests                  [sha256, …] that the training was of: objects manifests/<sha256>.jsonl
-    masks_folder               where predicted masks are written; may be left out without segmentation
-    batch_size                 optional, 64
-    threads                    optional, all cores
-
-and {"order": "predict", "work": {…}} over a question bank (P1), where work has
-
-    task, job, weights_key, batch_size, threads, manifests, masks_folder    as above
-    classification_only        optional: only the classifier looks, though there be a segmentation network
-    filter_resolution          whether samples that do not conform are set aside; the rule is the weights' own
-    confidence_threshold       in [0, 1], optional 0: a prediction under it is marked for a human
-
-and {"order": "package", "work": {…}} of a released version (X), where work has
-
-    task, job, weights_key     as above
-    model, version             how people call it, such as panel-adc and v3.01
-    format                     CSOT_ARTIFACT or ONNX
-    folder                     where the package is written
-
-Events
-
-    progress       phase: EVALUATING, PREDICTING or PACKAGING; fraction; of the first two eta_s; images_per_s
-    samples        samples: [{manifest, name, sha256, code, mask_sha256, outcome, …}, …]; at most 200.
-                   outcome:
-                     PREDICTED: predicted, confidence, top [[code, confidence], …] (3), decided_by: softmax,
-                       feature_distance or region, to_human (confidence under the threshold); with
-                       segmentation predicted_mask_sha256 where a defect was found or expected, and pixels
-                       [[code or "" for any, intersection, truth, predicted], …] where the truth is known.
-                       Before the event <masks_folder>/<sha256>.png is whole; it is now the worker's, to
-                       upload as masks/<sha256>.png and to delete
-                     NONCONFORMING (the resolution filter) or UNREADABLE: reason, message, as in
-                       the trainer's `nonconforming`
-                   every sample once; evaluate tells all that was set aside, then the validation side
-    finished       predicted, nonconforming, unreadable (counts), codes, num_of_classes, duration_s; of a
-                   package its path, to upload and to delete, abi_version and format_version
-    failed         WEIGHTS_* (user fault) for weights that cannot be used; CODE_ON_ONE_SIDE as in the trainer;
-                   NOT_PACKAGEABLE, CANNOT_BUILD
-
-The figures are not computed here: services.evaluator.domain.metrics does, without torch.
+EVALUATE measures the validation side of a training's split (E1), PREDICT a question bank (P1); PACKAGE
+writes a released version's package (X). No figures are computed here: the evaluator does, from the results.
 """
 
 import json
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import cv2
 import torch
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from loupe.evaluator.v1 import report_pb2, report_service_pb2
+from loupe.registry.v1 import model_pb2
+from loupe.scheduler.v1 import job_pb2, task_pb2
+from loupe.worker.v1 import event_pb2, order_pb2
 
 from services.evaluator.worker.measuring.masks import MaskFiles
 from services.evaluator.worker.measuring.predict import NotPredicted, Prediction, predict
 from services.evaluator.worker.packaging.faults import CannotBuild, NotPackageable
-from services.evaluator.worker.packaging.making import make_package
-from services.evaluator.worker.packaging.models import Named
+from services.evaluator.worker.packaging.formats import make_package
+from services.evaluator.worker.packaging.models import PackageName
 from services.kit.child_process import ParentLink
 from services.vision.channel import Channel
 from services.vision.faults import BadOrder, UnreadableRecord, UserFault
-from services.vision.images import Reason
 from services.vision.judgement import refuse_one_sided
 from services.vision.pack import PackCache
-from services.vision.samples import ObjectReader, Sample, hash_in_key, read_manifests, read_verified
+from services.vision.samples import ObjectReader, Sample, read_manifests, read_verified
 from services.vision.sources import from_environment
 from services.vision.weights import Weights, load_weights
 
-_SAMPLES_PER_EVENT = 200
+_RESULTS_PER_EVENT = 200
 _PROGRESS_INTERVAL_S = 0.5
+_DEFAULT_BATCH_SIZE = 64
 _THREADS = torch.get_num_threads()
 """torch's own choice, before an order changed it: the cores this process may use."""
+_DECIDED_BY = {
+    "softmax": report_pb2.DECIDED_BY_SOFTMAX,
+    "feature_distance": report_pb2.DECIDED_BY_FEATURE_DISTANCE,
+    "region": report_pb2.DECIDED_BY_REGION,
+}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What an EVALUATE or PREDICT order measures, and how."""
+
+    phase: task_pb2.Phase.ValueType
+    weights: Weights
+    samples: Sequence[Sample]
+    set_aside: Sequence[NotPredicted]
+    batch_size: int
+    data_paths: Mapping[str, str]
+    """Names of data paths by the SHA-256 of their manifests."""
+    masks: MaskFiles | None
+    """None where the segmentation network is not used."""
 
 
 class Evaluator:
-    """Carries out orders; `evaluate`, `predict` and `package` raise Fault."""
+    """Executes orders; `evaluate`, `predict` and `package` raise Fault."""
 
     def __init__(self, objects: ObjectReader, packs: PackCache, channel: Channel) -> None:
         self._objects = objects
         self._packs = packs
         self._channel = channel
 
-    def evaluate(self, work: Mapping[str, Any]) -> None:
+    def evaluate(self, order: order_pb2.Order) -> None:
         """The validation side of the split the weights were trained on."""
-        weights = self._weights(work)
-        split_sha256 = hash_in_key(_entry(work, "split_key"))
+        work = order.evaluate.work
+        weights = self._weights(order, work)
+        split_sha256 = _required(work, "split_sha256")
         born_from = weights.certificate["lineage"].get("split_sha256")
         if born_from != split_sha256:
             # Another split would measure on samples that the network was trained with.
             raise BadOrder(f"the weights were trained on split {born_from}, not on {split_sha256}")
-        rows = read_split(read_verified(self._objects, _entry(work, "split_key"), split_sha256))
+        key = f"splits/{split_sha256}.jsonl"
+        rows = read_split(read_verified(self._objects, key, split_sha256))
         training = [sample for side, sample, _ in rows if side == "train"]
         validation = [sample for side, sample, _ in rows if side == "validation"]
-        # The wizard and the trainer asked before; nothing unjudged is COMPLETED whatever they let pass.
+        # Wizard and trainer checked this before; here it is certain that nothing unjudged becomes COMPLETED.
         refuse_one_sided(weights.codes, training, validation)
-        # The split says who judges; the manifests know of masks.
-        listed = {
-            (its.manifest, its.name): its for its in read_manifests(self._objects, _entry(work, "manifests"))
-        }
+        # The split says which samples judge; only the manifests name their masks.
+        listed = {(sample.manifest, sample.name): sample for sample in self._listed(work)}
         judges = [listed.get((sample.manifest, sample.name), sample) for sample in validation]
         set_aside = [
             not_predicted for side, _, not_predicted in rows if side == "set_aside" and not_predicted
         ]
-        self._tell(weights, set_aside, judges, work, "EVALUATING")
+        self._measure(
+            Measurement(
+                phase=task_pb2.PHASE_EVALUATING,
+                weights=weights,
+                samples=judges,
+                set_aside=set_aside,
+                batch_size=work.batch_size or _DEFAULT_BATCH_SIZE,
+                data_paths=_data_paths(work),
+                masks=_masks(weights, order.evaluate),
+            )
+        )
 
-    def predict(self, work: Mapping[str, Any]) -> None:
+    def predict(self, order: order_pb2.Order) -> None:
         """All samples of the manifests."""
-        weights = self._weights(work)
-        samples = read_manifests(self._objects, _entry(work, "manifests"))
+        work = order.predict.work
+        weights = self._weights(order, work)
+        samples = self._listed(work)
+        if not 0 <= work.confidence_threshold <= 1:
+            raise BadOrder("confidence_threshold must be in [0, 1]")
         rule = weights.input_specification.resolution
         set_aside, kept = [], []
         for sample in samples:
-            known = work.get("filter_resolution") and sample.width and sample.height
+            known = work.filter_resolution and sample.width and sample.height
             fault = rule.fault(sample.width, sample.height) if known else None
             if fault:
                 set_aside.append(NotPredicted(sample, *fault))
             else:
                 kept.append(sample)
-        self._tell(weights, set_aside, kept, work, "PREDICTING")
+        self._measure(
+            Measurement(
+                phase=task_pb2.PHASE_PREDICTING,
+                weights=weights,
+                samples=kept,
+                set_aside=set_aside,
+                batch_size=work.batch_size or _DEFAULT_BATCH_SIZE,
+                data_paths=_data_paths(work),
+                masks=None if work.classification_only else _masks(weights, order.predict),
+            )
+        )
 
-    def package(self, work: Mapping[str, Any]) -> None:
-        """The zip of a released version."""
-        self._channel.emit("progress", phase="PACKAGING", fraction=0.0)
-        weights = self._weights(work)
-        self._channel.emit("progress", phase="PACKAGING", fraction=0.1)
+    def package(self, order: order_pb2.Order) -> None:
+        """The package of a released version."""
+        work = order.package.work
+        self._emit_packaging(0.0)
+        weights = self._weights(order, work)
+        self._emit_packaging(0.1)
         self._channel.stop_if_asked()
-        named = Named(_entry(work, "model"), _entry(work, "version"))
+        package_format = model_pb2.PackageFormat.Name(work.format).removeprefix("PACKAGE_FORMAT_")
+        folder = Path(_required(order.package, "folder"))
         try:
-            made = make_package(weights, named, _entry(work, "format"), Path(_entry(work, "folder")))
+            made = make_package(weights, _named(work), package_format, folder)
         except NotPackageable as error:
             raise UserFault(
                 "NOT_PACKAGEABLE",
@@ -145,92 +154,99 @@ class Evaluator:
                 f"该版本无法打包：{error}",
             ) from error
         except CannotBuild as error:
-            # Another worker may have the compiler; this machine will not get one by trying again.
+            # Another worker may have the compiler; a retry on this machine would fail again.
             raise UserFault(
                 "CANNOT_BUILD",
                 f"the library of the package cannot be built: {error}",
                 f"无法构建模型包中的动态库，请联系运维人员：{error}",
             ) from error
-        self._channel.emit("progress", phase="PACKAGING", fraction=0.9)
-        self._channel.emit(
-            "finished",
-            path=str(made.path),
-            abi_version=made.abi_version,
-            format_version=made.format_version,
+        self._emit_packaging(0.9)
+        package = model_pb2.Package(
+            format=work.format, abi_version=made.abi_version, format_version=made.format_version
         )
+        finished = event_pb2.PackagingFinished(path=str(made.path), package=package)
+        self._channel.emit(event_pb2.Event(packaged=finished))
 
-    def _weights(self, work: Mapping[str, Any]) -> Weights:
-        torch.set_num_threads(int(work.get("threads") or _THREADS))
-        key = _entry(work, "weights_key")
+    def _weights(self, order: order_pb2.Order, work: Message) -> Weights:
+        torch.set_num_threads(order.threads or _THREADS)
+        sha256 = _required(work, "weights_sha256")
         with TemporaryDirectory(prefix="loupe-") as folder:
             path = Path(folder) / "weights.safetensors"
-            path.write_bytes(read_verified(self._objects, key, hash_in_key(key)))
+            path.write_bytes(read_verified(self._objects, f"weights/{sha256}.safetensors", sha256))
             return load_weights(path)
 
-    def _tell(
-        self,
-        weights: Weights,
-        set_aside: Sequence[NotPredicted],
-        samples: Sequence[Sample],
-        work: Mapping[str, Any],
-        phase: str,
-    ) -> None:
-        threshold = float(work.get("confidence_threshold") or 0.0)
-        batch_size = int(work.get("batch_size") or 64)
-        if not 0 <= threshold <= 1 or batch_size < 1:
-            raise BadOrder("confidence_threshold must be in [0, 1] and batch_size at least 1")
-        segments = weights.segmentation is not None and not work.get("classification_only")
-        masks = MaskFiles(Path(_entry(work, "masks_folder")), weights.codes) if segments else None
-        started = told_at = time.monotonic()
-        outcomes: Counter[str] = Counter()
-        waiting: list[dict[str, Any]] = []
+    def _listed(self, work: job_pb2.EvaluateWork | job_pb2.PredictWork) -> list[Sample]:
+        if not work.manifests:
+            raise BadOrder("the order lacks manifests")
+        return read_manifests(self._objects, (manifest.sha256 for manifest in work.manifests))
 
-        def tell(results: Iterable[Prediction | NotPredicted]) -> Iterable[int]:
-            for done, result in enumerate(results, 1):
-                row = result_row(result, threshold)
-                if masks and isinstance(result, Prediction):
-                    row |= masks.told(result)
-                outcomes[row["outcome"]] += 1
-                waiting.append(row)
-                if len(waiting) == _SAMPLES_PER_EVENT:
-                    self._channel.emit("samples", samples=waiting.copy())
-                    waiting.clear()
-                yield done
-
-        for _ in tell(set_aside):
-            pass
+    def _measure(self, measurement: Measurement) -> None:
+        """Emits the results of all samples: first those that were set aside, then the predicted."""
+        weights, samples = measurement.weights, measurement.samples
+        started_s = reported_s = time.monotonic()
         predictions = predict(
             weights,
             samples,
             self._objects,
             self._packs,
-            batch_size=batch_size,
+            batch_size=measurement.batch_size,
             stop_if_asked=self._channel.stop_if_asked,
-            segments=segments,
+            segments=measurement.masks is not None,
         )
-        for done in tell(predictions):
-            now = time.monotonic()
-            if now - told_at >= _PROGRESS_INTERVAL_S or done == len(samples):
-                told_at = now
-                pace = done / max(now - started, 1e-9)
-                self._channel.emit(
-                    "progress",
-                    phase=phase,
-                    fraction=done / len(samples),
-                    eta_s=round((len(samples) - done) / pace, 3),
-                    images_per_s=round(pace, 3),
-                )
+        waiting: list[report_pb2.SampleResult] = []
+        for _ in self._emit_results(measurement.set_aside, measurement, waiting):
+            pass
+        for done in self._emit_results(predictions, measurement, waiting):
+            now_s = time.monotonic()
+            if now_s - reported_s >= _PROGRESS_INTERVAL_S or done == len(samples):
+                reported_s = now_s
+                self._emit_progress(measurement.phase, done, len(samples), now_s - started_s)
         if waiting:
-            self._channel.emit("samples", samples=waiting)
-        self._channel.emit(
-            "finished",
-            predicted=outcomes["PREDICTED"],
-            nonconforming=outcomes["NONCONFORMING"],
-            unreadable=outcomes["UNREADABLE"],
-            codes=list(weights.codes),
+            self._emit_batch(waiting)
+        finished = event_pb2.MeasurementFinished(
+            code_list=weights.codes,
             num_of_classes=weights.num_of_classes,
-            duration_s=round(time.monotonic() - started, 3),
+            duration_s=round(time.monotonic() - started_s, 3),
         )
+        self._channel.emit(event_pb2.Event(measured=finished))
+
+    def _emit_results(
+        self,
+        results: Iterable[Prediction | NotPredicted],
+        measurement: Measurement,
+        waiting: list[report_pb2.SampleResult],
+    ) -> Iterator[int]:
+        """How many were taken, after each; `waiting` holds those that do not fill an event yet."""
+        for done, found in enumerate(results, 1):
+            result = sample_result(found, measurement.data_paths)
+            if measurement.masks and isinstance(found, Prediction):
+                measurement.masks.complete(result, found)
+            waiting.append(result)
+            if len(waiting) == _RESULTS_PER_EVENT:
+                self._emit_batch(waiting)
+            yield done
+
+    def _emit_batch(self, waiting: list[report_pb2.SampleResult]) -> None:
+        batch = report_service_pb2.CreateReportRequest.Batch(results=waiting)
+        waiting.clear()
+        self._channel.emit(event_pb2.Event(sample_results=batch.SerializeToString()))
+
+    def _emit_progress(
+        self, phase: task_pb2.Phase.ValueType, done: int, count: int, elapsed_s: float
+    ) -> None:
+        images_per_s = done / max(elapsed_s, 1e-9)
+        remaining = Duration()
+        remaining.FromMilliseconds(round((count - done) / images_per_s * 1e3))
+        progress = task_pb2.Progress(
+            fraction=done / count, images_per_s=round(images_per_s, 3), remaining=remaining
+        )
+        self._channel.emit(event_pb2.Event(progress=event_pb2.JobProgress(phase=phase, progress=progress)))
+
+    def _emit_packaging(self, fraction: float) -> None:
+        progress = event_pb2.JobProgress(
+            phase=task_pb2.PHASE_PACKAGING, progress=task_pb2.Progress(fraction=fraction)
+        )
+        self._channel.emit(event_pb2.Event(progress=progress))
 
 
 def read_split(data: bytes) -> list[tuple[str, Sample, NotPredicted | None]]:
@@ -256,39 +272,58 @@ def read_split(data: bytes) -> list[tuple[str, Sample, NotPredicted | None]]:
     return rows
 
 
-def result_row(result: Prediction | NotPredicted, threshold: float) -> dict[str, Any]:
-    """A result as the `samples` event tells it."""
-    sample = result.sample
-    row: dict[str, Any] = {
-        "manifest": sample.manifest,
-        "name": sample.name,
-        "sha256": sample.sha256,
-        "code": sample.code,
-        "mask_sha256": sample.mask_sha256,
-    }
-    if isinstance(result, NotPredicted):
-        unreadable = result.reason in set(Reason)
-        outcome = "UNREADABLE" if unreadable else "NONCONFORMING"
-        return row | {"outcome": outcome, "reason": str(result.reason), "message": result.message}
-    return row | {
-        "outcome": "PREDICTED",
-        "predicted": result.predicted,
-        "confidence": result.confidence,
-        "top": [list(item) for item in result.top],
-        "decided_by": result.decided_by,
-        "to_human": result.confidence < threshold,
-        "perceptual_hash": result.perceptual_hash.hex(),
-    }
+def sample_result(found: Prediction | NotPredicted, data_paths: Mapping[str, str]) -> report_pb2.SampleResult:
+    """A result as the report has it; `data_paths` as in Measurement."""
+    sample = found.sample
+    result = report_pb2.SampleResult(
+        file=sample.name,
+        data_path=data_paths.get(sample.manifest, ""),
+        sha256=sample.sha256,
+        true_code=sample.code,
+        mask_sha256=sample.mask_sha256 or "",
+    )
+    if isinstance(found, NotPredicted):
+        result.verdict = report_pb2.VERDICT_NONCONFORMING
+        result.reason, result.message = str(found.reason), found.message
+        return result
+    right = found.predicted == sample.code
+    result.verdict = report_pb2.VERDICT_CORRECT if right else report_pb2.VERDICT_MISJUDGED
+    result.predicted_code = found.predicted
+    result.confidence = found.confidence
+    result.top.extend(report_pb2.CodeScore(code=code, score=score) for code, score in found.top)
+    result.decided_by = _DECIDED_BY[found.decided_by]
+    result.perceptual_hash = found.perceptual_hash
+    return result
 
 
-def _entry(work: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - JSON
-    if not work.get(name):
+def _data_paths(work: job_pb2.EvaluateWork | job_pb2.PredictWork) -> dict[str, str]:
+    return {manifest.sha256: manifest.data_path for manifest in work.manifests}
+
+
+def _masks(weights: Weights, order: order_pb2.Evaluate | order_pb2.Predict) -> MaskFiles | None:
+    """Where predicted masks are written; None without a segmentation network."""
+    if weights.segmentation is None:
+        return None
+    return MaskFiles(Path(_required(order, "masks_folder")), weights.codes)
+
+
+def _named(work: job_pb2.PackageWork) -> PackageName:
+    match work.model_version.split("/"):
+        case ["models", model, "versions", version] if model and version:
+            return PackageName(model, version)
+        case _:
+            raise BadOrder(f"{work.model_version!r} is no model version")
+
+
+def _required(message: Message, name: str) -> str:
+    value: str = getattr(message, name)
+    if not value:
         raise BadOrder(f"the order lacks {name}")
-    return work[name]
+    return value
 
 
 def main() -> int:
-    """Serves orders until stdin closes."""
+    """Executes orders until stdin closes."""
     channel = Channel(ParentLink.from_environ())
     cv2.setNumThreads(1)  # the pack decodes in threads of its own
     objects, packs, _ = from_environment()

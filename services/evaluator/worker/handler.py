@@ -1,133 +1,123 @@
-"""The evaluator's worker: EVALUATE, PREDICT and PACKAGE jobs.
+"""EVALUATE, PREDICT and PACKAGE jobs of an evaluator worker.
 
-No torch: that is its child's (`services.evaluator.worker.child`).
+No torch: it is loaded in the child (`services.evaluator.worker.child`).
 """
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from loupe.evaluator.v1 import report_pb2
+from google.protobuf.message import DecodeError
+from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.scheduler.v1 import job_pb2
+from loupe.worker.v1 import event_pb2, order_pb2
 
-from services.evaluator.worker import wire as worker_wire
 from services.evaluator.worker.reporting import ReportSender, Spool
-from services.worker.job import JobInHand
-from services.worker.values import JobKind, Lease, Network, Outcome, Packaged, Reported
+from services.worker.held_job import HeldJob
+from services.worker.outcomes import Outcome
 
-_UPLOADS = 16
-"""At a time."""
+_CONCURRENT_UPLOADS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
+class MeasurementRun:
     """One EVALUATE or PREDICT job."""
 
-    lease: Lease
-    order: Mapping[str, Any]
-    data_paths: Mapping[str, str]
+    order: order_pb2.Order
     report: report_pb2.Report
-    """What is known of the report beforehand."""
+    """What is known of the report before the child has run."""
     spool: Spool
     sender: ReportSender
     masks_folder: Path
-    max_iterations: Mapping[Network, int] = field(default_factory=dict)
 
-    async def hear(self, event: Mapping[str, Any], job: JobInHand) -> bool:
-        """Keep the samples until their report is sent; what it will name of them is stored before."""
-        if event["event"] != "samples":
-            return False
-        masks = {sha256 for row in event["samples"] if (sha256 := row.get("predicted_mask_sha256"))}
-        at_once = asyncio.Semaphore(_UPLOADS)
+    async def add_sample_results(self, batch: bytes, job: HeldJob) -> None:
+        """Store the masks that the results name, and keep the results until their report is sent."""
+        try:
+            results = report_service_pb2.CreateReportRequest.Batch.FromString(batch)
+        except DecodeError as error:
+            raise ValueError("the sample results cannot be read") from error
+        masks = {result.predicted_mask_sha256 for result in results.results} - {""}
+        slots = asyncio.Semaphore(_CONCURRENT_UPLOADS)
 
         async def store(path: Path) -> None:
-            async with at_once:
-                # One that is not there was told of before, and stored then: equal masks are one file.
+            async with slots:
+                # Equal masks are one file; one that is missing was stored with an earlier event.
                 if await asyncio.to_thread(path.exists):
                     await job.store("masks", path, ".png", "image/png")
 
         await asyncio.gather(*(store(self.masks_folder / f"{sha256}.png") for sha256 in masks))
-        await self.spool.add(event["samples"])
-        return True
+        await self.spool.add(results)
 
-    async def conclude(self, event: Mapping[str, Any], job: JobInHand) -> Outcome:
-        """Store the report with all its samples; only then is it named."""
-        del job
+    async def conclude(self, event: event_pb2.Event, job: HeldJob) -> Outcome:
+        """Store the report with all its samples; the outcome names it."""
+        measured = event.measured
         report = report_pb2.Report()
         report.CopyFrom(self.report)
         if not report.code_list:
-            report.code_list.extend(event["codes"])
-            report.num_of_classes = event["num_of_classes"]
-        # A question bank may hold codes that the model never knew: misjudged, and in a row of their own.
+            report.code_list.extend(measured.code_list)
+            report.num_of_classes = measured.num_of_classes
+        # A question bank may hold codes that the model does not know: misjudged, each in its own row.
         report.code_list.extend(sorted(self.spool.codes - set(report.code_list)))
-        report.images_per_s = self.spool.predicted_count / max(event["duration_s"], 1e-3)
-        return Reported(await self.sender.send(self.lease, report, self.spool, self.data_paths))
+        report.images_per_s = self.spool.predicted_count / max(measured.duration_s, 1e-3)
+        return Outcome(
+            reported=Outcome.Reported(report=await self.sender.send(job.lease, report, self.spool))
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Packaging:
+class PackagingRun:
     """One PACKAGE job."""
 
-    order: Mapping[str, Any]
-    data_paths: Mapping[str, str] = field(default_factory=dict)
-    max_iterations: Mapping[Network, int] = field(default_factory=dict)
+    order: order_pb2.Order
 
-    async def hear(self, event: Mapping[str, Any], job: JobInHand) -> bool:
-        """Nothing that not all jobs tell."""
-        del event, job
-        return False
+    async def add_sample_results(self, batch: bytes, job: HeldJob) -> None:
+        """Refuse them: an export has none."""
+        del batch
+        raise ValueError(f"{job.lease.job} is an export; it has no sample results")
 
-    async def conclude(self, event: Mapping[str, Any], job: JobInHand) -> Outcome:
-        """Store the package; only then is it named."""
-        path = Path(event["path"])
-        size_bytes = (await asyncio.to_thread(path.stat)).st_size
-        sha256 = await job.store("packages", path, ".zip", "application/zip")
-        return Packaged(sha256, size_bytes, event["abi_version"], event["format_version"])
+    async def conclude(self, event: event_pb2.Event, job: HeldJob) -> Outcome:
+        """Store the package; the outcome names it."""
+        path, package = Path(event.packaged.path), event.packaged.package
+        package.size_bytes = (await asyncio.to_thread(path.stat)).st_size
+        package.sha256 = await job.store("packages", path, ".zip", "application/zip")
+        return Outcome(packaged=Outcome.Packaged(package=package))
 
 
-class EvaluatorCraft:
-    """Measures, predicts and packages."""
+class EvaluatorHandler:
+    """Handles evaluations, predictions and exports."""
 
-    kinds = (JobKind.EVALUATE, JobKind.PREDICT, JobKind.PACKAGE)
+    kinds = (job_pb2.JOB_KIND_EVALUATE, job_pb2.JOB_KIND_PREDICT, job_pb2.JOB_KIND_PACKAGE)
 
     def __init__(self, sender: ReportSender, *, threads: int) -> None:
         self._sender = sender
         self._threads = threads
 
-    def assign(self, lease: Lease, folder: Path) -> Measurement | Packaging:
-        """The order of a job, and where its results wait for their report."""
-        work = lease.work
-        names = {"task": lease.task, "job": lease.job, "threads": self._threads}
-        if isinstance(work, job_pb2.PackageWork):
-            order_work = worker_wire.package_work(work)
-            return Packaging({"order": "package", "work": {**names, "folder": str(folder), **order_work}})
+    def start(self, lease: job_pb2.JobLease, folder: Path) -> MeasurementRun | PackagingRun:
+        """The order of a job, and where its results are kept until their report is sent."""
+        order = order_pb2.Order(task=lease.task, job=lease.job, attempt=lease.attempt, threads=self._threads)
+        masks_folder = folder / "masks"
+        work: job_pb2.EvaluateWork | job_pb2.PredictWork
         report = report_pb2.Report(task=lease.task)
-        match work:
-            case job_pb2.EvaluateWork():
-                order, order_work = "evaluate", worker_wire.evaluate_work(work)
+        match lease.WhichOneof("work"):
+            case "package":
+                order.package.CopyFrom(order_pb2.Package(work=lease.package, folder=str(folder)))
+                return PackagingRun(order)
+            case "evaluate":
+                work = lease.evaluate
+                order.evaluate.CopyFrom(order_pb2.Evaluate(work=work, masks_folder=str(masks_folder)))
                 report.kind = report_pb2.REPORT_KIND_VALIDATION
-            case job_pb2.PredictWork():
-                order, order_work = "predict", worker_wire.predict_work(work)
+            case "predict":
+                work = lease.predict
+                order.predict.CopyFrom(order_pb2.Predict(work=work, masks_folder=str(masks_folder)))
                 report.kind = report_pb2.REPORT_KIND_PREDICTION
                 report.model_version = work.model_version
                 report.confidence_threshold = work.confidence_threshold
                 if work.HasField("training_overlap"):
                     report.training_overlap.CopyFrom(work.training_overlap)
             case _:
-                raise TypeError(f"{lease.job} is neither an evaluation nor a prediction nor an export")
+                raise ValueError(f"{lease.job} is neither an evaluation nor a prediction nor an export")
         report.weights_sha256 = work.weights_sha256
         report.code_list.extend(work.code_list)
         report.num_of_classes = work.num_of_classes
         report.data_paths.extend(manifest.data_path for manifest in work.manifests)
-        masks_folder = folder / "masks"
-        return Measurement(
-            lease=lease,
-            order={"order": order, "work": {**names, "masks_folder": str(masks_folder), **order_work}},
-            data_paths=worker_wire.data_paths(work.manifests),
-            report=report,
-            spool=Spool(folder / "results.jsonl"),
-            sender=self._sender,
-            masks_folder=masks_folder,
-        )
+        return MeasurementRun(order, report, Spool(folder / "results"), self._sender, masks_folder)

@@ -1,28 +1,29 @@
-"""A finished measurement on its way into the library of reports."""
+"""A finished measurement, sent to the service that stores reports."""
 
 import asyncio
-import itertools
-import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import grpc
+from google.protobuf import proto
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.evaluator.v1.report_service_pb2_grpc import ReportServiceStub
+from loupe.scheduler.v1 import job_pb2
 
-from services.evaluator.worker import wire as worker_wire
 from services.kit.errors import LoupeError
 from services.kit.retry import retry_transient
-from services.worker.values import Lease, LeaseLost
+from services.worker.jobs import LeaseLost
 
-_BATCH = 500
+Batch = report_service_pb2.CreateReportRequest.Batch
+
 # 20,000 samples take two seconds.
 _DEADLINE_S = 600.0
 
 
 class Spool:
-    """Results on disk until their report is stored: it may have to be sent twice, and memory is bounded."""
+    """Results on disk until their report is stored: it may be sent twice, and memory stays bounded."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -30,51 +31,43 @@ class Spool:
         """True and predicted codes of all samples that were predicted."""
         self.predicted_count = 0
 
-    async def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Append rows of a `samples` event."""
-        for row in rows:
-            if row["outcome"] == "PREDICTED":
-                self.codes |= {row["code"], row["predicted"]}
+    async def add(self, batch: Batch) -> None:
+        """Append results."""
+        for result in batch.results:
+            if result.verdict != report_pb2.VERDICT_NONCONFORMING:
+                self.codes |= {result.true_code, result.predicted_code}
                 self.predicted_count += 1
-        await asyncio.to_thread(self._append, rows)
+        await asyncio.to_thread(self._append, batch)
 
-    async def batches(self) -> AsyncIterator[list[dict[str, Any]]]:
-        """All rows, in order."""
-        batches = self._read()
-        while batch := await asyncio.to_thread(next, batches, None):
-            yield batch
-
-    def _append(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        with self._path.open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
-
-    def _read(self) -> Iterator[list[dict[str, Any]]]:
+    async def batches(self) -> AsyncIterator[Batch]:
+        """All results, in the order in which they were added."""
         if not self._path.exists():
             return
-        with self._path.open(encoding="utf-8") as file:
-            while lines := list(itertools.islice(file, _BATCH)):
-                yield [json.loads(line) for line in lines]
+        with self._path.open("rb") as file:
+            stream = cast("BytesIO", file)  # protobuf's stubs ask for more than its code
+            while (batch := await asyncio.to_thread(proto.parse_length_prefixed, Batch, stream)) is not None:
+                yield batch
+
+    def _append(self, batch: Batch) -> None:
+        with self._path.open("ab") as file:
+            proto.serialize_length_prefixed(batch, cast("BytesIO", file))
 
 
 class ReportSender:
-    """ReportService as a worker needs it."""
+    """Client of ReportService."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = ReportServiceStub(channel)
 
-    async def send(
-        self, lease: Lease, report: report_pb2.Report, spool: Spool, data_paths: Mapping[str, str]
-    ) -> str:
-        """Store the report, however long the service is away; its name. LeaseLost if nobody wants it."""
+    async def send(self, lease: job_pb2.JobLease, report: report_pb2.Report, spool: Spool) -> str:
+        """Store the report and return its name. Retries while the service is away. Raises LeaseLost."""
 
         async def requests() -> AsyncIterator[report_service_pb2.CreateReportRequest]:
             header = report_service_pb2.CreateReportRequest.Header(
                 job=lease.job, fencing_token=lease.fencing_token, report=report
             )
             yield report_service_pb2.CreateReportRequest(header=header)
-            async for rows in spool.batches():
-                results = [worker_wire.sample_result(row, data_paths) for row in rows]
-                batch = report_service_pb2.CreateReportRequest.Batch(results=results)
+            async for batch in spool.batches():
                 yield report_service_pb2.CreateReportRequest(batch=batch)
 
         async def attempt() -> str | LeaseLost:

@@ -3,12 +3,12 @@
 from collections.abc import Collection
 from datetime import timedelta
 
-from services.kit.database import Sessions
+from services.kit.clock import Clock
+from services.kit.database import DatabaseSessions
 from services.kit.object_store import ObjectStore
-from services.kit.process import Clock
 from services.registry.storage.datasets import Snapshots
 from services.registry.storage.models import PACKAGES, Models
-from services.registry.storage.samples import Objects
+from services.registry.storage.samples import ObjectRows
 
 # An object is there before the row that names it: what is younger may be on its way. An import that goes on
 # after half of that is told to upload again what it had not added: nothing is named while it is deleted.
@@ -18,7 +18,7 @@ ORPHAN_GRACE = timedelta(hours=24)
 class Collector:
     """Looks through our folders of the object store."""
 
-    def __init__(self, sessions: Sessions, store: ObjectStore, clock: Clock) -> None:
+    def __init__(self, sessions: DatabaseSessions, store: ObjectStore, clock: Clock) -> None:
         self._sessions = sessions
         self._store = store
         self._clock = clock
@@ -35,7 +35,7 @@ class Collector:
     async def _samples(self, sha256s: Collection[str]) -> Collection[str]:
         """Also those that are in no listing any more: a snapshot's manifest may hold them for ever."""
         async with self._sessions.begin() as session:
-            return await Objects(session).get(sha256s)
+            return await ObjectRows(session).get(sha256s)
 
     async def _manifests(self, sha256s: Collection[str]) -> Collection[str]:
         async with self._sessions.begin() as session:

@@ -5,37 +5,28 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from services.kit.database import Sessions
+from services.kit.clock import Clock
+from services.kit.database import DatabaseSessions
 from services.kit.errors import AlreadyExists, InvalidArgument, NotFound
 from services.kit.object_store import ObjectStore
 from services.kit.paging import RowPage, RowPageRequest
-from services.kit.process import Clock
 from services.registry.application.collecting import ORPHAN_GRACE
 from services.registry.application.inspection import Inspector
 from services.registry.application.manifest import ManifestFile
+from services.registry.domain.candidates import Candidate, Outcome, SampleOutcome, candidate_faults, judge
 from services.registry.domain.datasets import (
-    Candidate,
     CodeParts,
     DataPath,
     DataPathEmpty,
     DataPathPinned,
     Dataset,
-    ImageObject,
-    Outcome,
-    RejectedObject,
-    Rejection,
-    Sample,
-    SampleOutcome,
     Snapshot,
-    Verified,
-    candidate_faults,
-    count_changes,
     count_parts_faults,
-    judge,
     mask_codes_faults,
     planned_faults,
 )
 from services.registry.domain.identifiers import id_faults, refuse, text_faults
+from services.registry.domain.objects import ImageObject, RejectedObject, Rejection, Verified
 from services.registry.domain.relabelling import (
     DataPathChanged,
     Relabel,
@@ -44,8 +35,9 @@ from services.registry.domain.relabelling import (
     files_touched,
     relabel_faults,
 )
+from services.registry.domain.samples import Sample, count_changes
 from services.registry.storage.datasets import DataPaths, Datasets, Snapshots
-from services.registry.storage.samples import Alike, Listed, Objects, Samples
+from services.registry.storage.samples import Alike, Listed, ObjectRows, Samples
 from services.vision.parts import keys, parts
 from services.vision.pictures import LINK_LIFE, MAX_OBJECT_BYTES, PictureStore, sample_key
 
@@ -56,7 +48,9 @@ _MAX_REMEMBERED_COUNTS = 200
 class DataCatalogue:
     """Datasets, their data paths and the samples in them."""
 
-    def __init__(self, sessions: Sessions, store: ObjectStore, inspector: Inspector, clock: Clock) -> None:
+    def __init__(
+        self, sessions: DatabaseSessions, store: ObjectStore, inspector: Inspector, clock: Clock
+    ) -> None:
         self._sessions = sessions
         self._store = store
         self._pictures = PictureStore(store, clock.now)
@@ -203,7 +197,7 @@ class DataCatalogue:
         wanted = list(dict.fromkeys(sha256s))
         async with self._sessions.begin() as session:
             await DataPaths(session).key(dataset, path)
-            known = await Objects(session).get(wanted)
+            known = await ObjectRows(session).get(wanted)
         # What was uploaded but not added yet is in the store without being known here: an interrupted import.
         unknown = [sha256 for sha256 in wanted if sha256 not in known]
         usable = await asyncio.gather(*(self._is_usable(sha256) for sha256 in unknown))
@@ -282,11 +276,11 @@ class DataCatalogue:
             if not work.removed:
                 return outcomes, before
             now = self._clock.now()
-            gone = work.removed.values()
+            removed = work.removed.values()
             await samples.remove(key, list(work.removed))
             await samples.put(key, list(work.moved.values()), now)
             changes = count_changes(
-                work.moved.values(), [(sample.code, sample.mask_sha256 is not None) for sample in gone]
+                work.moved.values(), [(sample.code, sample.mask_sha256 is not None) for sample in removed]
             )
             await paths.change(key, changes, now)
             return outcomes, await paths.get(dataset, path)
@@ -327,7 +321,7 @@ class DataCatalogue:
 
     async def _verified(self, sha256s: Collection[str], *, masks: Collection[str]) -> Mapping[str, Verified]:
         async with self._sessions.begin() as session:
-            objects = await Objects(session).get(sha256s)
+            objects = await ObjectRows(session).get(sha256s)
         settled = {
             sha256: found
             for sha256, found in objects.items()
@@ -337,7 +331,7 @@ class DataCatalogue:
         unknown = [sha256 for sha256 in sha256s if sha256 not in settled]
         found = await self._inspector.look_at(unknown, masks=masks)
         async with self._sessions.begin() as session:
-            await Objects(session).put([item for item in found if _was_read(item)], self._clock.now())
+            await ObjectRows(session).put([item for item in found if _was_read(item)], self._clock.now())
         return {**settled, **{item.sha256: item for item in found}}
 
 

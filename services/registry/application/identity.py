@@ -4,17 +4,17 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.kit.auth import Principal, Role
-from services.kit.database import Sessions
+from services.kit.clock import Clock
+from services.kit.database import DatabaseSessions
 from services.kit.errors import AlreadyExists, FailedPrecondition, Unauthenticated
 from services.kit.paging import RowPage, RowPageRequest
-from services.kit.process import Clock
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.identity import (
     AuditEntry,
-    Grant,
     PresentedToken,
     Token,
     User,
+    UserRole,
     change_user,
     issue,
 )
@@ -26,7 +26,7 @@ from services.registry.wire.values import require_etag_of
 class StoredTokens:
     """Verifies tokens against the rows, as kit's TokenVerifier. A revoked token stops at once: no cache."""
 
-    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+    def __init__(self, sessions: DatabaseSessions, clock: Clock) -> None:
         self._sessions = sessions
         self._clock = clock
 
@@ -47,7 +47,7 @@ class StoredTokens:
 class Accounts:
     """Who may call, and what was done."""
 
-    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+    def __init__(self, sessions: DatabaseSessions, clock: Clock) -> None:
         self._sessions = sessions
         self._clock = clock
 
@@ -81,7 +81,7 @@ class Accounts:
     async def create_token(
         self,
         user: str,
-        role: Grant | None,
+        role: UserRole | None,
         description: str,
         expire_time: datetime | None,
         *,

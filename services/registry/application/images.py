@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from services.kit.database import Sessions
+from services.kit.clock import Clock
+from services.kit.database import DatabaseSessions
 from services.kit.errors import AlreadyExists
 from services.kit.paging import RowPage, RowPageRequest
-from services.kit.process import Clock
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.images import (
     AlgorithmImage,
@@ -22,7 +22,7 @@ from services.registry.storage.master_data import ProductionEnvironments
 class ImageCatalogue:
     """The algorithms that models are trained with."""
 
-    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+    def __init__(self, sessions: DatabaseSessions, clock: Clock) -> None:
         self._sessions = sessions
         self._clock = clock
 

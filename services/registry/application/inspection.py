@@ -8,7 +8,7 @@ from typing import Self
 
 from services.kit.errors import NotFound, OutOfRange
 from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
-from services.registry.domain.datasets import (
+from services.registry.domain.objects import (
     ImageObject,
     MaskFacts,
     MaskFault,
@@ -57,16 +57,20 @@ def _look(store: BlockingObjectStore, sha256: str, is_mask: bool) -> Verified:  
     try:
         data = store.get_bytes(sample_key(sha256), max_bytes=MAX_OBJECT_BYTES)
     except NotFound:
-        told = f"there is no object {sample_key(sha256)}; upload it first"
-        return RejectedObject(sha256, 0, Rejection(RejectReason.NOT_UPLOADED, told), read_whole=False)
+        message = f"there is no object {sample_key(sha256)}; upload it first"
+        return RejectedObject(sha256, 0, Rejection(RejectReason.NOT_UPLOADED, message), read_whole=False)
     except OutOfRange as error:
         size_bytes = int(error.facts["size_bytes"])
-        told = f"the object has {size_bytes:,} bytes; the limit is {MAX_OBJECT_BYTES:,}"
-        return RejectedObject(sha256, size_bytes, Rejection(RejectReason.TOO_LARGE, told), read_whole=False)
+        message = f"the object has {size_bytes:,} bytes; the limit is {MAX_OBJECT_BYTES:,}"
+        return RejectedObject(
+            sha256, size_bytes, Rejection(RejectReason.TOO_LARGE, message), read_whole=False
+        )
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
-        told = f"the object {sample_key(sha256)} holds bytes whose SHA-256 is {found}; upload the right ones"
-        return _rejected(sha256, len(data), RejectReason.HASH_MISMATCH, told)
+        message = (
+            f"the object {sample_key(sha256)} holds bytes whose SHA-256 is {found}; upload the right ones"
+        )
+        return _rejected(sha256, len(data), RejectReason.HASH_MISMATCH, message)
     try:
         # The name without an extension: whether one fits is judged by file, the facts are the bytes' own.
         facts = inspect(data, "the file", LIMITS)

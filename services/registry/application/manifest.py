@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
-from services.registry.domain.datasets import CodeCount, Sample, manifest_line
+from services.registry.domain.samples import CodeCount, Sample, manifest_line
 
 _BATCH_LINES = 10_000
 

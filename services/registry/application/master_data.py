@@ -1,6 +1,6 @@
 """Production environments and compute resources."""
 
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.kit.errors import AlreadyExists
 from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.identifiers import refuse
@@ -11,7 +11,7 @@ from services.registry.storage.master_data import ComputeResources, ProductionEn
 class MasterData:
     """What administrators keep and everybody chooses from."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: DatabaseSessions) -> None:
         self._sessions = sessions
 
     async def create_environment(self, environment: ProductionEnvironment) -> ProductionEnvironment:

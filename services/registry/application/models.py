@@ -7,9 +7,9 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import outbox
-from services.kit.database import Sessions
+from services.kit.clock import Clock
+from services.kit.database import DatabaseSessions
 from services.kit.paging import RowPage, RowPageRequest
-from services.kit.process import Clock
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.images import TaskType
 from services.registry.domain.models import (
@@ -46,10 +46,10 @@ class Link:
     file_name: str
 
 
-class Library:
+class ModelCatalogue:
     """Models, their versions, aliases and packages."""
 
-    def __init__(self, sessions: Sessions, links: Links, clock: Clock) -> None:
+    def __init__(self, sessions: DatabaseSessions, links: Links, clock: Clock) -> None:
         self._sessions = sessions
         self._links = links
         self._clock = clock

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.kit.errors import NotFound
 from services.kit.object_store import ObjectStore
 from services.registry.application.manifest import manifest_entries
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 class Overlaps:
     """Finds the samples of some data that a version was trained with."""
 
-    def __init__(self, sessions: Sessions, store: ObjectStore) -> None:
+    def __init__(self, sessions: DatabaseSessions, store: ObjectStore) -> None:
         self._sessions = sessions
         self._store = store
         self._copying: dict[str, asyncio.Task[None]] = {}

@@ -10,7 +10,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from services.kit.auth import Principal, Role
-from services.kit.database import Sessions
+from services.kit.clock import Clock
+from services.kit.database import DatabaseSessions
 from services.kit.errors import (
     FailedPrecondition,
     InvalidArgument,
@@ -18,7 +19,6 @@ from services.kit.errors import (
     Unauthenticated,
     Violation,
 )
-from services.kit.process import Clock
 from services.registry.domain.identifiers import id_faults, refuse
 from services.registry.domain.identity import SESSION_LIFE, PresentedToken, Token, issue
 from services.registry.domain.passwords import (
@@ -83,7 +83,7 @@ class SlowHash:
 class LogIns:
     """Sessions and passwords. A session is a token that a log-in made."""
 
-    def __init__(self, sessions: Sessions, clock: Clock, hash_: SlowHash) -> None:
+    def __init__(self, sessions: DatabaseSessions, clock: Clock, hash_: SlowHash) -> None:
         self._sessions = sessions
         self._clock = clock
         self._hash = hash_

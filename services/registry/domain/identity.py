@@ -20,7 +20,7 @@ SESSION_LIFE = timedelta(hours=12)
 _TOKEN = re.compile(r"loupe_([a-z0-9]{1,32})_([A-Za-z0-9_-]{32,128})")
 
 
-class Grant(enum.IntEnum):
+class UserRole(enum.IntEnum):
     """The roles a person or machine may be given, lowest first. The numbers are the contract's."""
 
     VIEWER = 2
@@ -42,7 +42,7 @@ class User:
     """Somebody who may hold tokens."""
 
     id: str
-    role: Grant | None
+    role: UserRole | None
     """None only in a request that named no role one can have."""
     display_name: str = ""
     disabled: bool = False
@@ -96,7 +96,7 @@ class Token:
 
     id: str
     user: str
-    role: Grant
+    role: UserRole
     digest: bytes = field(repr=False)
     create_time: datetime
     expire_time: datetime
@@ -110,7 +110,7 @@ class Token:
         """`users/{user}/tokens/{token}`."""
         return f"users/{self.user}/tokens/{self.id}"
 
-    def check(self, presented: PresentedToken, owner: User, now: datetime) -> Grant:
+    def check(self, presented: PresentedToken, owner: User, now: datetime) -> UserRole:
         """The role that the presented token carries now, or Unauthenticated.
 
         The secret is compared first, in constant time: whoever does not know it learns nothing of the state.
@@ -142,7 +142,7 @@ class Token:
 
 def issue(  # noqa: PLR0913 -- what a token is made of
     owner: User,
-    role: Grant | None,
+    role: UserRole | None,
     description: str,
     expire_time: datetime | None,
     now: datetime,
@@ -155,7 +155,7 @@ def issue(  # noqa: PLR0913 -- what a token is made of
     The same `request_id` gives the same token another secret.
     """
     expires = expire_time or now + DEFAULT_TOKEN_LIFE
-    owner_role = owner.role or Grant.VIEWER
+    owner_role = owner.role or UserRole.VIEWER
     faults = [
         *text_faults(description, "token.description", 200),
         *text_faults(request_id, "request_id", MAX_REQUEST_ID_CHARACTERS),
@@ -230,7 +230,7 @@ def change_user(before: User, after: User, fields: frozenset[str], by: str) -> U
     return changed
 
 
-def check_role(role: Grant | None, at: str) -> Grant:
+def check_role(role: UserRole | None, at: str) -> UserRole:
     """The role, or InvalidArgument if it is none that can be given."""
     if role is None:
         raise InvalidArgument.of(_bad_role(at))
@@ -238,7 +238,7 @@ def check_role(role: Grant | None, at: str) -> Grant:
 
 
 def _bad_role(at: str) -> Violation:
-    names = ", ".join(grant.name for grant in Grant)
+    names = ", ".join(role.name for role in UserRole)
     return Violation(
         at,
         "BAD_ROLE",

@@ -3,7 +3,7 @@
 import enum
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
@@ -68,75 +68,65 @@ class InputSpecification:
 
     def faults(self, at: str) -> list[Violation]:
         """What is wrong with it."""
-        faults = [
-            Violation(
-                f"{at}.{name}",
-                "OUT_OF_RANGE",
-                f"{name} is {value}; it must lie in 8..4096 pixels",
-                f"{name} 为 {value}；须在 8 到 4096 像素之间",
-            )
-            for name, value in (("width", self.width), ("height", self.height))
-            if not 8 <= value <= 4096
-        ]
-        if not 0 <= self.detail <= 16:
-            faults.append(
-                Violation(
-                    f"{at}.detail",
+        return [*self._shape_faults(at), *self._normalisation_faults(at), *self._resolution_faults(at)]
+
+    def _shape_faults(self, at: str) -> Iterator[Violation]:
+        for name, value in (("width", self.width), ("height", self.height)):
+            if not 8 <= value <= 4096:
+                yield Violation(
+                    f"{at}.{name}",
                     "OUT_OF_RANGE",
-                    f"detail is {self.detail}; it must be at most 16 (0: images are seen whole)",
-                    f"detail 为 {self.detail}；最大为 16（0 表示整图输入）",
+                    f"{name} is {value}; it must lie in 8..4096 pixels",
+                    f"{name} 为 {value}；须在 8 到 4096 像素之间",
                 )
+        if not 0 <= self.detail <= 16:
+            yield Violation(
+                f"{at}.detail",
+                "OUT_OF_RANGE",
+                f"detail is {self.detail}; it must be at most 16 (0: images are seen whole)",
+                f"detail 为 {self.detail}；最大为 16（0 表示整图输入）",
             )
         if self.channels != 3:
-            faults.append(
-                Violation(
-                    f"{at}.channels",
-                    "UNSUPPORTED",
-                    f"channels is {self.channels}; only 3 is supported (grey pictures are repeated)",
-                    f"channels 为 {self.channels}；目前仅支持 3（灰度图会复制为三通道）",
-                )
+            yield Violation(
+                f"{at}.channels",
+                "UNSUPPORTED",
+                f"channels is {self.channels}; only 3 is supported (grey pictures are repeated)",
+                f"channels 为 {self.channels}；目前仅支持 3（灰度图会复制为三通道）",
             )
+
+    def _normalisation_faults(self, at: str) -> Iterator[Violation]:
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) != 3 or not all(math.isfinite(value) for value in values):
-                faults.append(
-                    Violation(
-                        f"{at}.{name}",
-                        "WRONG_LENGTH",
-                        f"{name} must hold 3 finite numbers, one a channel; it holds {len(values)}",
-                        f"{name} 须为 3 个有限数（每通道一个），现有 {len(values)} 个",
-                    )
+                yield Violation(
+                    f"{at}.{name}",
+                    "WRONG_LENGTH",
+                    f"{name} must hold 3 finite numbers, one a channel; it holds {len(values)}",
+                    f"{name} 须为 3 个有限数（每通道一个），现有 {len(values)} 个",
                 )
         if any(value <= 0 for value in self.std):
-            faults.append(
-                Violation(
-                    f"{at}.std",
-                    "TOO_SMALL",
-                    "std divides the pixels; every value must be above 0",
-                    "std 是除数；每个值须大于 0",
-                )
+            yield Violation(
+                f"{at}.std",
+                "TOO_SMALL",
+                "std divides the pixels; every value must be above 0",
+                "std 是除数；每个值须大于 0",
             )
-        if not (
-            math.isfinite(self.max_aspect_ratio)
-            and (self.max_aspect_ratio == 0 or self.max_aspect_ratio >= 1)
-        ):
-            faults.append(
-                Violation(
-                    f"{at}.max_aspect_ratio",
-                    "OUT_OF_RANGE",
-                    f"max_aspect_ratio is {self.max_aspect_ratio}; it must be 0 (8) or at least 1",
-                    f"max_aspect_ratio 为 {self.max_aspect_ratio}；须为 0（即 8）或不小于 1",
-                )
+
+    def _resolution_faults(self, at: str) -> Iterator[Violation]:
+        ratio = self.max_aspect_ratio
+        if not (math.isfinite(ratio) and (ratio == 0 or ratio >= 1)):
+            yield Violation(
+                f"{at}.max_aspect_ratio",
+                "OUT_OF_RANGE",
+                f"max_aspect_ratio is {ratio}; it must be 0 (8) or at least 1",
+                f"max_aspect_ratio 为 {ratio}；须为 0（即 8）或不小于 1",
             )
         if self.min_side > 30_000:
-            faults.append(
-                Violation(
-                    f"{at}.min_side",
-                    "OUT_OF_RANGE",
-                    f"min_side is {self.min_side} pixels; no image is larger than 30000",
-                    f"min_side 为 {self.min_side} 像素；图片边长不超过 30000",
-                )
+            yield Violation(
+                f"{at}.min_side",
+                "OUT_OF_RANGE",
+                f"min_side is {self.min_side} pixels; no image is larger than 30000",
+                f"min_side 为 {self.min_side} 像素；图片边长不超过 30000",
             )
-        return faults
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,9 +218,9 @@ class ModelVersion:
         name = f"models/{self.release.model}/versions/{self.number}"
         raise NotExported(f"{name} has no {wanted} package; export it first", resource=name)
 
-    def file_name(self, its: PackageFormat) -> str:
+    def file_name(self, package_format: PackageFormat) -> str:
         """What a package is called where people keep it: `panel-adc-v3.01.zip`."""
-        return f"{self.release.model}-{self.number}{_FILE_ENDING[its]}.zip"
+        return f"{self.release.model}-{self.number}{_FILE_ENDING[package_format]}.zip"
 
 
 class NotExported(NotFound):

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from services.kit.errors import Aborted, Violation
-from services.registry.domain.datasets import MAX_CANDIDATES, Candidate, Sample, code_faults
+from services.registry.domain.candidates import MAX_CANDIDATES, Candidate
 from services.registry.domain.identifiers import sha256_faults, shown
+from services.registry.domain.samples import Sample, code_faults
 
 
 class DataPathChanged(Aborted):
@@ -115,10 +116,10 @@ class Relabelling:
         )
 
     def _remove(self, file: str) -> None:
-        gone = self.listing.pop(file)
+        previous = self.listing.pop(file)
         # What came within this call was never in the old listing.
         if self.moved.pop(file, None) is None:
-            self.removed[file] = gone
+            self.removed[file] = previous
 
     def _relabelled(self, relabel: Relabel, sample: Sample, new_file: str) -> RelabelOutcome:
         outcome = RelabelOutcome(relabel.file, RelabelResult.RELABELLED, new_file)

@@ -1,8 +1,8 @@
 """Writes the audit line of a call (A3), once for all RPCs."""
 
 from services.audit import belongs_in_the_log, principal_of, resource_of
+from services.kit.clock import Clock
 from services.kit.grpc_server import ServedCall
-from services.kit.process import Clock
 from services.registry.application.identity import Accounts
 from services.registry.domain.identity import AuditEntry
 

@@ -72,12 +72,12 @@ class IdentityServicer(rpc_grpc.IdentityServiceServicer):
         )
 
     async def CreateToken(self, request: rpc.CreateTokenRequest, _: Context) -> pb.Token:
-        asked = request.token
+        wanted = request.token
         token, presented = await self._accounts.create_token(
             names.parse_one(names.USER, request.parent, "parent"),
-            check_role(wire.grant_in(asked.role), "token.role") if asked.role else None,
-            asked.description,
-            moment(asked, "expire_time"),
+            check_role(wire.role_in(wanted.role), "token.role") if wanted.role else None,
+            wanted.description,
+            moment(wanted, "expire_time"),
             request_id=request.request_id,
         )
         return wire.token_out(token, presented)

@@ -9,7 +9,7 @@ from loupe.registry.v1 import model_service_pb2_grpc as rpc_grpc
 
 from services.audit import principal_name
 from services.kit.auth import current_principal
-from services.registry.application.models import Library
+from services.registry.application.models import ModelCatalogue
 from services.registry.application.overlap import Overlaps
 from services.registry.wire import models as wire
 from services.registry.wire import names, paging
@@ -22,15 +22,15 @@ Context = Any  # grpc.aio's context; no handler touches it
 class ModelServicer(rpc_grpc.ModelServiceServicer):
     """The library of released models."""
 
-    def __init__(self, library: Library, overlaps: Overlaps) -> None:
-        self._library = library
+    def __init__(self, models: ModelCatalogue, overlaps: Overlaps) -> None:
+        self._models = models
         self._overlaps = overlaps
 
     async def GetModel(self, request: rpc.GetModelRequest, _: Context) -> pb.Model:
-        return wire.model_out(await self._library.get(names.parse_one(names.MODEL, request.name)))
+        return wire.model_out(await self._models.get(names.parse_one(names.MODEL, request.name)))
 
     async def ListModels(self, request: rpc.ListModelsRequest, _: Context) -> rpc.ListModelsResponse:
-        page = await self._library.list(
+        page = await self._models.list(
             paging.BY_ID.page(request),
             name_contains=request.name_contains,
             production_environment=names.parse_optional(
@@ -44,12 +44,12 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
         )
 
     async def GetModelVersion(self, request: rpc.GetModelVersionRequest, _: Context) -> pb.ModelVersion:
-        return wire.version_out(await self._library.version(*names.parse_model_version(request.name)))
+        return wire.version_out(await self._models.version(*names.parse_model_version(request.name)))
 
     async def ListModelVersions(
         self, request: rpc.ListModelVersionsRequest, _: Context
     ) -> rpc.ListModelVersionsResponse:
-        page = await self._library.versions(
+        page = await self._models.versions(
             names.parse_one(names.MODEL, request.parent, "parent"),
             paging.BY_VERSION.page(request),
             show_archived=request.show_archived,
@@ -67,12 +67,12 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
         )
 
     async def CreateModelVersion(self, request: rpc.CreateModelVersionRequest, _: Context) -> pb.ModelVersion:
-        return wire.version_out(await self._library.number(wire.release_in(request.parent, request.version)))
+        return wire.version_out(await self._models.number(wire.release_in(request.parent, request.version)))
 
     async def ArchiveModelVersion(
         self, request: rpc.ArchiveModelVersionRequest, _: Context
     ) -> pb.ModelVersion:
-        version = await self._library.archive(
+        version = await self._models.archive(
             *names.parse_model_version(request.name),
             archived=not request.restore,
             etag=request.etag,
@@ -81,7 +81,7 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
         return wire.version_out(version)
 
     async def SetAlias(self, request: rpc.SetAliasRequest, _: Context) -> pb.ModelVersion:
-        version = await self._library.set_alias(
+        version = await self._models.set_alias(
             *names.parse_model_version(request.name),
             request.alias,
             etag=request.etag,
@@ -90,13 +90,13 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
         return wire.version_out(version)
 
     async def RecordPackage(self, request: rpc.RecordPackageRequest, _: Context) -> pb.Package:
-        package = await self._library.record_package(
+        package = await self._models.record_package(
             *names.parse_model_version(request.name), wire.package_in(request.package)
         )
         return wire.package_out(package)
 
     async def LinkPackage(self, request: rpc.LinkPackageRequest, _: Context) -> rpc.LinkPackageResponse:
-        package, link = await self._library.link_package(
+        package, link = await self._models.link_package(
             *names.parse_model_version(request.name), wire.format_in(request.format)
         )
         return rpc.LinkPackageResponse(
@@ -107,5 +107,5 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
         )
 
     async def LinkWeights(self, request: rpc.LinkWeightsRequest, _: Context) -> rpc.LinkWeightsResponse:
-        sha256, link = await self._library.link_weights(*names.parse_model_version(request.name))
+        sha256, link = await self._models.link_weights(*names.parse_model_version(request.name))
         return rpc.LinkWeightsResponse(url=link.url, expire_time=timestamp(link.expire_time), sha256=sha256)

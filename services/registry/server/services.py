@@ -17,7 +17,7 @@ from services.registry.application.datasets import DataCatalogue
 from services.registry.application.identity import Accounts
 from services.registry.application.images import ImageCatalogue
 from services.registry.application.master_data import MasterData
-from services.registry.application.models import Library
+from services.registry.application.models import ModelCatalogue
 from services.registry.application.overlap import Overlaps
 from services.registry.application.sessions import LogIns
 from services.registry.server.datasets import DatasetServicer
@@ -32,7 +32,7 @@ def services(  # noqa: PLR0913 -- one a service
     images: ImageCatalogue,
     data: DataCatalogue,
     master_data: MasterData,
-    library: Library,
+    models: ModelCatalogue,
     overlaps: Overlaps,
     accounts: Accounts,
     log_ins: LogIns,
@@ -56,7 +56,7 @@ def services(  # noqa: PLR0913 -- one a service
             master_data_rpc.DESCRIPTOR.services_by_name["MasterDataService"],
         ),
         Service(
-            ModelServicer(library, overlaps),
+            ModelServicer(models, overlaps),
             models_grpc.add_ModelServiceServicer_to_server,
             models_rpc.DESCRIPTOR.services_by_name["ModelService"],
         ),

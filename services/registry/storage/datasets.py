@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.errors import NotFound
 from services.kit.paging import RowPage, RowPageRequest
-from services.registry.domain.datasets import CodeCount, DataPath, Dataset, Snapshot
+from services.registry.domain.datasets import DataPath, Dataset, Snapshot
+from services.registry.domain.samples import CodeCount
 from services.registry.storage.tables import code_counts, data_paths, datasets, snapshots
 
 

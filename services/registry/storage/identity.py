@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.errors import NotFound
 from services.kit.paging import RowPage, RowPageRequest
-from services.registry.domain.identity import AuditEntry, Grant, PasswordState, Token, User
+from services.registry.domain.identity import AuditEntry, PasswordState, Token, User, UserRole
 from services.registry.domain.passwords import Attempts, Password
 from services.registry.storage.tables import audit_entries, log_in_attempts, passwords, tokens, users
 
@@ -89,7 +89,7 @@ class Identities:
         row = (await self._session.execute(query)).first()
         if row is None:
             return None
-        owner = User(row.user_id, Grant(row.owner_role), row.display_name, row.disabled, row.owner_since)
+        owner = User(row.user_id, UserRole(row.owner_role), row.display_name, row.disabled, row.owner_since)
         return _token(row), owner
 
     async def list_tokens(self, user: str, page: RowPageRequest) -> RowPage[Token]:
@@ -222,7 +222,7 @@ _WITH_PASSWORD = sa.select(users, passwords.c.one_time).outerjoin(
 def _user(row: Any) -> User:  # noqa: ANN401 -- a row has no static type
     states = {None: PasswordState.NONE, True: PasswordState.ONE_TIME, False: PasswordState.OWN}
     return User(
-        row.id, Grant(row.role), row.display_name, row.disabled, row.create_time, states[row.one_time]
+        row.id, UserRole(row.role), row.display_name, row.disabled, row.create_time, states[row.one_time]
     )
 
 
@@ -248,7 +248,7 @@ def _token(row: Any) -> Token:  # noqa: ANN401 -- a row has no static type
     return Token(
         id=row.id,
         user=row.user_id,
-        role=Grant(row.role),
+        role=UserRole(row.role),
         digest=row.digest,
         create_time=row.create_time,
         expire_time=row.expire_time,

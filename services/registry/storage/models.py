@@ -256,13 +256,13 @@ def _with_latest() -> sa.Select[Any]:
 
 
 def _with_aliases() -> sa.Select[Any]:
-    told = aliases.alias("told")
+    version_aliases = aliases.alias("told")
     listed = (
-        sa.select(sa.func.array_agg(aggregate_order_by(told.c.alias, told.c.alias)))
+        sa.select(sa.func.array_agg(aggregate_order_by(version_aliases.c.alias, version_aliases.c.alias)))
         .where(
-            told.c.model == versions.c.model,
-            told.c.major == versions.c.major,
-            told.c.release_number == versions.c.release_number,
+            version_aliases.c.model == versions.c.model,
+            version_aliases.c.major == versions.c.major,
+            version_aliases.c.release_number == versions.c.release_number,
         )
         .correlate(versions)
         .scalar_subquery()

@@ -10,16 +10,16 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.paging import RowPage, RowPageRequest
-from services.registry.domain.datasets import (
+from services.registry.domain.objects import (
     ImageObject,
     MaskFacts,
     MaskFault,
     RejectedObject,
     Rejection,
     RejectReason,
-    Sample,
     Verified,
 )
+from services.registry.domain.samples import Sample
 from services.registry.storage.tables import data_paths, objects, samples
 
 _STREAM_ROWS = 2000
@@ -80,7 +80,7 @@ _SHARED_KEYS = sa.text(
 )
 
 
-class Objects:
+class ObjectRows:
     """What was found when an object's bytes were read."""
 
     def __init__(self, session: AsyncSession) -> None:
@@ -151,8 +151,10 @@ class Samples:
 
     async def remove(self, key: int, files: Collection[str]) -> None:
         """Take these files from the listing."""
-        gone = sa.any_(sa.cast(list(files), sa.ARRAY(sa.Text)))
-        await self._session.execute(sa.delete(samples).where(samples.c.path == key, samples.c.file == gone))
+        removed = sa.any_(sa.cast(list(files), sa.ARRAY(sa.Text)))
+        await self._session.execute(
+            sa.delete(samples).where(samples.c.path == key, samples.c.file == removed)
+        )
 
     async def put(self, key: int, changed: Sequence[Sample], now: datetime) -> None:
         """List the samples, each in the place of whatever its file was before."""
@@ -288,8 +290,8 @@ def _verified(row: Any) -> Verified:  # noqa: ANN401 -- a row has no static type
     )
 
 
-def _mask_facts(told: dict[str, Any]) -> MaskFacts:
+def _mask_facts(stored: dict[str, Any]) -> MaskFacts:
     faults = {
-        name: MaskFault(**told[name]) if told[name] else None for name in ("black_and_white", "indexed")
+        name: MaskFault(**stored[name]) if stored[name] else None for name in ("black_and_white", "indexed")
     }
-    return MaskFacts(**faults, largest_index=told["largest_index"])
+    return MaskFacts(**faults, largest_index=stored["largest_index"])

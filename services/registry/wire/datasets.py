@@ -4,18 +4,10 @@ from collections.abc import Iterable
 
 from loupe.registry.v1 import dataset_pb2 as pb
 
-from services.registry.domain.datasets import (
-    Candidate,
-    CodeCount,
-    CodeParts,
-    DataPath,
-    Dataset,
-    Outcome,
-    Sample,
-    SampleOutcome,
-    Snapshot,
-)
+from services.registry.domain.candidates import Candidate, Outcome, SampleOutcome
+from services.registry.domain.datasets import CodeParts, DataPath, Dataset, Snapshot
 from services.registry.domain.relabelling import Relabel, RelabelOutcome
+from services.registry.domain.samples import CodeCount, Sample
 from services.registry.wire import names
 from services.registry.wire.values import timestamp
 

@@ -8,22 +8,22 @@ from loupe.registry.v1 import identity_service_pb2 as rpc
 
 from services.audit import principal_name
 from services.kit.auth import Principal, Role
-from services.registry.domain.identity import AuditEntry, Grant, PresentedToken, Token, User
+from services.registry.domain.identity import AuditEntry, PresentedToken, Token, User, UserRole
 from services.registry.wire import names
 from services.registry.wire.values import moment, timestamp, with_etag
 
 
-def grant_in(number: int) -> Grant | None:
+def role_in(number: int) -> UserRole | None:
     """The role, None if it is none that can be given."""
     try:
-        return Grant(number)
+        return UserRole(number)
     except ValueError:
         return None
 
 
 def user_in(user_id: str, message: pb.User) -> User:
     """What a request describes."""
-    return User(user_id, grant_in(message.role), message.display_name, message.disabled)
+    return User(user_id, role_in(message.role), message.display_name, message.disabled)
 
 
 def user_out(value: User) -> pb.User:
@@ -96,5 +96,5 @@ def audit_out(value: AuditEntry) -> pb.AuditEntry:
     )
 
 
-def _role(value: Grant | None) -> access_pb2.Role.ValueType:
+def _role(value: UserRole | None) -> access_pb2.Role.ValueType:
     return access_pb2.Role.ValueType(0 if value is None else int(value))

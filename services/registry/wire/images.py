@@ -22,12 +22,12 @@ _TASK_TYPES = {
 
 def kind_in(number: int) -> ImageKind | None:
     """The kind, None if none was given."""
-    return next((kind for kind, told in _KINDS.items() if told == number), None)
+    return next((kind for kind, value in _KINDS.items() if value == number), None)
 
 
 def task_type_in(number: int) -> TaskType | None:
     """The task type, None if none was given."""
-    return next((kind for kind, told in _TASK_TYPES.items() if told == number), None)
+    return next((kind for kind, value in _TASK_TYPES.items() if value == number), None)
 
 
 def task_type_out(value: TaskType | None) -> pb.TaskType.ValueType:

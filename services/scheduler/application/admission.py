@@ -1,4 +1,4 @@
-"""Waiting jobs to workers that ask, one decision after another (rules T5, T6, T8)."""
+"""Admission: grants waiting jobs to workers that ask (rules T5, T6, T8)."""
 
 import asyncio
 import contextlib
@@ -10,143 +10,156 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import outbox
 from services.kit.errors import LoupeError
-from services.scheduler.application.parts import Parts
+from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.domain.job import Job, JobKind, JobState, Network
 from services.scheduler.domain.queue import Worker, WorkerReplaced
 from services.scheduler.domain.task import Task
 from services.scheduler.domain.work import Lease
+from services.scheduler.storage.admissions import Admissions, JobGrant, WorkerRecord
 from services.scheduler.storage.curves import Curves
 from services.scheduler.storage.jobs import Jobs
 from services.scheduler.storage.tasks import Tasks
-from services.scheduler.storage.turns import Grant, KnownWorker, Turns
 from services.scheduler.wire import events
 
-# As many decisions as are worth one look at the queue and one commit.
-_TOGETHER = 8
-# Often enough for what a waiting task is told (T4), and seldom enough to cost who asks all the time nothing.
-_SEEN_LATELY = timedelta(seconds=10)
+# How many requests are decided with one read of the queue and one commit.
+_MAX_BATCH = 8
+# A worker's row is written again after this time: often enough for the wait reasons (T4), and rarely enough
+# that a worker that asks all the time does not cost a write each time.
+_ANNOUNCED_FOR = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Ask:
+class AdmissionRequest:
+    """A worker that asks for a job, and the future that gets its lease, or None."""
+
     worker: Worker
     answer: "asyncio.Future[Lease | None]"
 
 
 class Admission:
-    """Decides for all who ask at a time together. Of several processes that decide at once, one is heard."""
+    """Decides concurrent requests in batches. Of several processes that decide at once, one succeeds."""
 
-    def __init__(self, parts: Parts, give_back: Callable[[str, int], Awaitable[None]]) -> None:
-        self._parts = parts
+    def __init__(self, dependencies: Dependencies, give_back: Callable[[str, int], Awaitable[None]]) -> None:
+        self._dependencies = dependencies
         self._give_back = give_back
-        self._asks: list[_Ask] = []
+        self._requests: list[AdmissionRequest] = []
         self._deciding: asyncio.Task[None] | None = None
 
     async def ask(self, worker: Worker) -> Lease | None:
-        """The job whose turn it is; None if there is none, or no room for it."""
-        ask = _Ask(worker, asyncio.get_running_loop().create_future())
-        self._asks.append(ask)
+        """The next job for the worker; None if there is none, or no room for it."""
+        request = AdmissionRequest(worker, asyncio.get_running_loop().create_future())
+        self._requests.append(request)
         if self._deciding is None or self._deciding.done():
             self._deciding = asyncio.create_task(self._decide_all())
-        return await ask.answer
+        return await request.answer
 
     async def _decide_all(self) -> None:
-        while self._asks:
-            asks = self._asks[:_TOGETHER]
-            del self._asks[:_TOGETHER]
+        while self._requests:
+            batch = self._requests[:_MAX_BATCH]
+            del self._requests[:_MAX_BATCH]
             try:
-                while (leases := await self._decide(asks)) is None:
+                while (leases := await self._decide(batch)) is None:
                     pass
-            except Exception as error:  # noqa: BLE001 -- told to everyone who asked
-                for ask in asks:
-                    if not ask.answer.done():
-                        ask.answer.set_exception(error)
+            except Exception as error:  # noqa: BLE001 -- every request of the batch gets it
+                for request in batch:
+                    if not request.answer.done():
+                        request.answer.set_exception(error)
                 continue
-            orphans = [lease.job for ask, lease in leases.items() if ask.answer.done()]
-            for ask in asks:
-                if not ask.answer.done():
-                    ask.answer.set_result(leases.get(ask))
-            for job in orphans:  # who asked is gone; if this fails, the lease runs out
+            unclaimed = [lease.job for request, lease in leases.items() if request.answer.done()]
+            for request in batch:
+                if not request.answer.done():
+                    request.answer.set_result(leases.get(request))
+            for job in unclaimed:  # the caller is gone; if giving back fails, the lease expires
                 with contextlib.suppress(LoupeError):
                     await self._give_back(job.id, job.fencing_token)
 
-    async def _decide(self, asks: Sequence[_Ask]) -> dict[_Ask, Lease] | None:
-        """Who gets what; None if something was changed in between: look again."""
-        now, settings = self._parts.clock.now(), self._parts.queue
-        async with self._parts.sessions.begin() as session:
-            turns = Turns(session)
-            names = [ask.worker.name for ask in asks]
-            turn, known = await turns.known(names)
-            if await self._announce(turns, asks, known, now):
-                turn, known = await turns.known(names)
-            asks = [ask for ask in asks if not ask.answer.done()]
-            held = {name: one.held for name, one in known.items()}
-            queue = await turns.front([ask.worker for ask in asks], held, now, settings.aging_s)
+    async def _decide(self, batch: Sequence[AdmissionRequest]) -> dict[AdmissionRequest, Lease] | None:
+        """The leases of a batch; None if something changed in between: decide again."""
+        now, settings = self._dependencies.clock.now(), self._dependencies.queue
+        async with self._dependencies.sessions.begin() as session:
+            admissions = Admissions(session)
+            names = [request.worker.name for request in batch]
+            epoch, records = await admissions.known(names)
+            if await self._announce(admissions, batch, records, now):
+                epoch, records = await admissions.known(names)
+            batch = [request for request in batch if not request.answer.done()]
+            held = {name: record.held for name, record in records.items()}
+            workers = [request.worker for request in batch]
+            queue = await admissions.front(workers, held, now, settings.aging_s)
             chosen = {
-                waiting.job: (ask, waiting)
-                for ask in asks
-                if (waiting := queue.give_next(ask.worker)) is not None
+                waiting.job: (request, waiting)
+                for request in batch
+                if (waiting := queue.grant_next(request.worker)) is not None
             }
             if not chosen:
                 return {}
-            # The tasks before the jobs: whoever changes a job raises its task's revision.
-            tasks = await Tasks(session).these([waiting.task for _, waiting in chosen.values()])
-            jobs = await Jobs(session).these(chosen)
+            # Read tasks before jobs: every change of a job increments the revision of its task, so a change
+            # between the two reads is noticed.
+            tasks = await Tasks(session).get_many([waiting.task for _, waiting in chosen.values()])
+            jobs = await Jobs(session).get_many(chosen)
             if any(job_id not in jobs or jobs[job_id].state is not JobState.QUEUED for job_id in chosen):
                 return None
             grants = [
-                _granted(jobs[job_id], tasks[waiting.task], ask.worker, now, settings.lease_s)
-                for job_id, (ask, waiting) in chosen.items()
+                _granted(jobs[job_id], tasks[waiting.task], request.worker, now, settings.lease_s)
+                for job_id, (request, waiting) in chosen.items()
             ]
-            granted = await turns.grant(turn, grants, now)
+            granted = await admissions.grant(epoch, grants, now)
             if granted is None:
                 return None
             leases = {}
             for grant in grants:
                 if grant.job.id in granted:
-                    ask, _ = chosen[grant.job.id]
-                    leases[ask] = Lease(grant.job, grant.task, settings.lease_s)
+                    request, _ = chosen[grant.job.id]
+                    leases[request] = Lease(grant.job, grant.task, settings.lease_s)
                     if grant.job.kind is JobKind.TRAIN and grant.job.fencing_token > 1:
                         await _cut_back(session, grant.job)
         return leases
 
     async def _announce(
-        self, turns: Turns, asks: Sequence[_Ask], known: dict[str, KnownWorker], now: datetime
+        self,
+        admissions: Admissions,
+        batch: Sequence[AdmissionRequest],
+        records: dict[str, WorkerRecord],
+        now: datetime,
     ) -> bool:
-        """Remember who asks; whether that was anything new."""
-        news = False
-        for ask in asks:
-            worker, last = ask.worker, known[ask.worker.name]
-            if last.announced is not None and last.announced.start_time > worker.start_time:
-                ask.answer.set_exception(
+        """Store workers that changed or were not stored for a while; returns whether there were any."""
+        stored = False
+        for request in batch:
+            worker, record = request.worker, records[request.worker.name]
+            if record.announced is not None and record.announced.start_time > worker.start_time:
+                request.answer.set_exception(
                     WorkerReplaced(
                         f"another process took the name {worker.name} after this one had started; "
                         "give each worker a name of its own",
                         worker=worker.name,
                     )
                 )
-            elif last.announced != worker or last.last_seen is None or now - last.last_seen > _SEEN_LATELY:
-                await turns.announce(worker, now)
-                news = True
-        return news
+            elif (
+                record.announced != worker
+                or record.last_seen is None
+                or now - record.last_seen > _ANNOUNCED_FOR
+            ):
+                await admissions.announce(worker, now)
+                stored = True
+        return stored
 
 
-def _granted(job: Job, task: Task, worker: Worker, now: datetime, lease_s: float) -> Grant:
+def _granted(job: Job, task: Task, worker: Worker, now: datetime, lease_s: float) -> JobGrant:
     after, transition = task.taken_up(worker.name, now)
     message = None
     if transition is not None:
         event = events.state_changed(after, transition, releaser="")
         message = outbox.announcement(events.state_subject(after), event)
-    return Grant(job.granted(worker.name, now, lease_s), task, after, message)
+    return JobGrant(job.granted(worker.name, now, lease_s), task, after, message)
 
 
 async def _cut_back(session: AsyncSession, job: Job) -> None:
-    """Forget the points that the next holder will make again, so that none is doubled."""
+    """Delete the points after the checkpoint: the next worker computes them again, so none is doubled."""
     curves = Curves(session, job.task, job.attempt)
-    reached = False
+    after_checkpoint = False
     for network in Network:  # in the order in which they are trained
         if job.checkpoint is not None and network is job.checkpoint.network:
             await curves.truncate(network, job.checkpoint.next_iteration)
-            reached = True
-        elif job.checkpoint is None or reached:
+            after_checkpoint = True
+        elif job.checkpoint is None or after_checkpoint:
             await curves.truncate(network, 0)

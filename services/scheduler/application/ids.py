@@ -3,7 +3,7 @@
 import secrets
 from datetime import datetime
 
-# Crockford's alphabet in lower case: no letter is mistaken for a digit when somebody reads an id aloud.
+# Crockford's alphabet in lower case: no letter looks like a digit.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _TIME_CHARACTERS = 10
 _RANDOM_CHARACTERS = 12

@@ -1,4 +1,4 @@
-"""Work for workers: acquire, report, finish, give back; and what follows when a worker is lost (T5, T6)."""
+"""Leases: acquire, finish and give back jobs; recovery when a worker is lost (T5, T6)."""
 
 import json
 import logging
@@ -7,15 +7,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.kit.clock import timestamp
 from services.kit.errors import InvalidArgument
-from services.kit.process import timestamp
 from services.scheduler.application.admission import Admission
-from services.scheduler.application.parts import (
-    Parts,
-    announce,
-    discard_checkpoint,
-    queue_job,
-)
+from services.scheduler.application.dependencies import Dependencies, announce, discard_checkpoint, queue_job
 from services.scheduler.domain.job import Job, JobKind, Network, lease_lost
 from services.scheduler.domain.queue import Worker
 from services.scheduler.domain.spec import ExportSpec, TrainingSpec
@@ -35,74 +30,75 @@ from services.scheduler.storage.tasks import Tasks
 
 _log = logging.getLogger(__name__)
 
-# A job that becomes available later, or a wake-up that was lost, is found after this long.
+# The queue is read again after this time: a job may become available later, or a wake-up may be lost.
 _POLL_S = 1.0
 
 
 class Leases:
     """Use cases of JobService, and the sweeper."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._admission = Admission(parts, self.give_back)
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._dependencies = dependencies
+        self._admission = Admission(dependencies, self.give_back)
 
     async def acquire(self, worker: Worker, wait_s: float) -> Lease | None:
-        """The job whose turn it is, if there is room for it; waits for one up to `wait_s`."""
-        deadline = self._parts.clock.now() + timedelta(seconds=wait_s)
+        """Lease the next job to the worker, if there is room for it; waits for one up to `wait_s`."""
+        deadline = self._dependencies.clock.now() + timedelta(seconds=wait_s)
         lease = await self._admission.ask(worker)
         if lease is not None or wait_s <= 0:
             return lease
-        async with self._parts.signals.subscribe(QUEUE_CHANNEL) as signal:
+        async with self._dependencies.signals.subscribe(QUEUE_CHANNEL) as signal:
             while True:
                 lease = await self._admission.ask(worker)
-                left_s = (deadline - self._parts.clock.now()).total_seconds()
+                left_s = (deadline - self._dependencies.clock.now()).total_seconds()
                 if lease is not None or left_s <= 0:
                     return lease
                 await signal.wait(min(_POLL_S, left_s))
 
     async def finish(self, job_id: str, fencing_token: int, outcome: Outcome) -> None:
-        """End the job; the same again changes nothing."""
-        told = _told(outcome)
+        """End the job. A repetition changes nothing."""
+        outcome_json = _outcome_json(outcome)
         if isinstance(outcome, Packaged):
-            await self._record(job_id, fencing_token, outcome, told)
-        async with self._parts.sessions.begin() as session:
+            await self._record(job_id, fencing_token, outcome, outcome_json)
+        async with self._dependencies.sessions.begin() as session:
             held = await self._hold(session, job_id, fencing_token)
             job = held.job
-            if _was_heard(job, fencing_token, outcome, told):
+            if _is_repetition(job, fencing_token, outcome, outcome_json):
                 return
             if isinstance(outcome, Reported | Packaged):
                 report = outcome.report if isinstance(outcome, Reported) else ""
                 task, transition = held.task.completed(report, held.now, job.worker)
-                await self._end(held, task, told)
+                await self._end(held, task, outcome_json)
                 await announce(session, task, transition)
             elif held.task.terminating or isinstance(outcome, Terminated):
-                await self._terminate(held, told)
+                await self._terminate(held, outcome_json)
             elif isinstance(outcome, Trained):
                 task = held.task.trained(outcome.weights_sha256, outcome.split_sha256)
-                await self._end(held, task, told)
+                await self._end(held, task, outcome_json)
                 await queue_job(session, task, JobKind.EVALUATE, held.now)
             elif outcome.retryable:
-                lost = replace(job, finished_token=fencing_token, outcome=told)
+                lost = replace(job, finished_token=fencing_token, outcome=outcome_json)
                 await self._recover(replace(held, job=lost), job.retry_delay_s(), outcome.failure)
             else:
-                await self._fail(held, outcome.failure, told)
+                await self._fail(held, outcome.failure, outcome_json)
 
-    async def _record(self, job_id: str, fencing_token: int, package: Packaged, told: str) -> None:
-        """Have the registry name the package: the task is COMPLETED only when the version shows it.
+    async def _record(self, job_id: str, fencing_token: int, package: Packaged, outcome_json: str) -> None:
+        """Have the registry record the package, so that a COMPLETED task means that the version has it.
 
-        Not in one transaction with the end of the job, which must not wait for another service. Who holds the
-        lease no longer gets nothing named (T6); if it is lost a moment later, what is named is right too.
+        Outside the transaction that ends the job, which must not wait for another service. A worker without
+        the lease records nothing (T6). If the lease is lost a moment later, the recorded package is still
+        right.
         """
-        async with self._parts.sessions.begin() as session:
+        async with self._dependencies.sessions.begin() as session:
             held = await self._hold(session, job_id, fencing_token)
-            if _was_heard(held.job, fencing_token, package, told):
+            if _is_repetition(held.job, fencing_token, package, outcome_json):
                 return
         if isinstance(held.task.spec, ExportSpec):
-            await self._parts.library.record_package(held.task.spec, package)
+            await self._dependencies.registry.record_package(held.task.spec, package)
 
     async def give_back(self, job_id: str, fencing_token: int) -> None:
-        """Queue the job again for another worker; nobody's fault, so nothing is counted."""
-        async with self._parts.sessions.begin() as session:
+        """Queue the job again for another worker. Not a fault, so it is not counted as a recovery."""
+        async with self._dependencies.sessions.begin() as session:
             held = await self._hold(session, job_id, fencing_token)
             held.job.require_lease(fencing_token)
             if held.task.terminating:
@@ -112,17 +108,17 @@ class Leases:
             await Tasks(session).save(held.task, held.task.handed_back())
 
     async def sweep(self) -> int:
-        """Take every lease that ran out away; returns how many."""
+        """End every expired lease; returns how many."""
         swept = 0
         while True:
-            now = self._parts.clock.now()
-            async with self._parts.sessions.begin() as session:
+            now = self._dependencies.clock.now()
+            async with self._dependencies.sessions.begin() as session:
                 job = await Jobs(session).next_expired(now)
                 if job is None:
                     return swept
-                held = _Held(session, await Tasks(session).get(job.task), job, now)
+                held = _HeldJob(session, await Tasks(session).get(job.task), job, now)
                 _log.warning(
-                    "lease ran out",
+                    "lease expired",
                     extra={"job": job.name, "task": held.task.name, "worker": job.worker},
                 )
                 if held.task.terminating:
@@ -131,7 +127,7 @@ class Leases:
                     await self._recover(held, 0.0, None)
             swept += 1
 
-    async def _hold(self, session: AsyncSession, job_id: str, fencing_token: int) -> "_Held":
+    async def _hold(self, session: AsyncSession, job_id: str, fencing_token: int) -> "_HeldJob":
         found = await Jobs(session).find(job_id)
         if found is None:
             raise lease_lost(f"jobs/{job_id[:64]}", fencing_token)
@@ -139,25 +135,25 @@ class Leases:
             task = await Tasks(session).lock(found.task)
         except TaskNotFound:
             raise lease_lost(found.name, fencing_token) from None
-        # Again: it may have changed until its task was locked.
+        # Read it again: it may have changed before its task was locked.
         job = await Jobs(session).find(job_id)
         if job is None:
             raise lease_lost(found.name, fencing_token)
-        return _Held(session, task, job, self._parts.clock.now())
+        return _HeldJob(session, task, job, self._dependencies.clock.now())
 
-    async def _terminate(self, held: "_Held", told: str) -> None:
+    async def _terminate(self, held: "_HeldJob", outcome_json: str) -> None:
         task, transition = held.task.terminated(held.now, held.job.worker)
-        await self._end(held, task, told)
+        await self._end(held, task, outcome_json)
         await announce(held.session, task, transition)
 
-    async def _fail(self, held: "_Held", failure: Failure, told: str) -> None:
+    async def _fail(self, held: "_HeldJob", failure: Failure, outcome_json: str) -> None:
         task, transition = held.task.failed(failure, held.now, held.job.worker)
-        await self._end(held, task, told)
+        await self._end(held, task, outcome_json)
         await _log_cause(held, "FAILED", "失败", failure)
         await announce(held.session, task, transition)
 
-    async def _recover(self, held: "_Held", delay_s: float, cause: Failure | None) -> None:
-        limit = self._parts.queue.infrastructure_retries
+    async def _recover(self, held: "_HeldJob", delay_s: float, cause: Failure | None) -> None:
+        limit = self._dependencies.queue.infrastructure_retries
         job = held.job
         if job.recoveries >= limit:
             last = f"; the last fault was {cause.code}: {cause.message}" if cause else ""
@@ -174,17 +170,17 @@ class Leases:
         await _log_cause(held, "TAKEN UP AGAIN", "重新接续", cause or _worker_lost(job))
         await Tasks(held.session).save(held.task, held.task.recovering())
 
-    async def _end(self, held: "_Held", after: Task, told: str) -> None:
+    async def _end(self, held: "_HeldJob", after: Task, outcome_json: str) -> None:
         job = held.job
         if job.checkpoint is not None:
-            grace_s = self._parts.queue.checkpoint_grace_s
+            grace_s = self._dependencies.queue.checkpoint_grace_s
             await discard_checkpoint(held.session, job.checkpoint.sha256, held.now, grace_s)
-        await Jobs(held.session).save(job.finished(told))
+        await Jobs(held.session).save(job.finished(outcome_json))
         await Tasks(held.session).save(held.task, after)
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _HeldJob:
     """A job and its task, locked in one transaction."""
 
     session: AsyncSession
@@ -197,8 +193,8 @@ def _worker_lost(job: Job) -> Failure:
     return Failure("WORKER_LOST", f"{job.worker} stopped reporting", f"工作节点 {job.worker} 失去联系")
 
 
-async def _log_cause(held: "_Held", event: str, event_zh: str, cause: Failure) -> None:
-    """End the logs of the task with what happened and why, in both languages (M6)."""
+async def _log_cause(held: "_HeldJob", event: str, event_zh: str, cause: Failure) -> None:
+    """Append to the task's logs what happened and why, in both languages (M6)."""
     at, code = timestamp(held.now), cause.code
     lines = (
         f"{at} {event} {code}: {cause.message}",
@@ -209,9 +205,9 @@ async def _log_cause(held: "_Held", event: str, event_zh: str, cause: Failure) -
         await Curves(held.session, held.task.id, held.task.attempt).append_lines(network, lines)
 
 
-def _was_heard(job: Job, fencing_token: int, outcome: Outcome, told: str) -> bool:
-    """Whether it is a repetition. Raises LeaseLost for one that may not end the job, or InvalidArgument."""
-    if job.was_finished_with(fencing_token, told):
+def _is_repetition(job: Job, fencing_token: int, outcome: Outcome, outcome_json: str) -> bool:
+    """Whether this FinishJob was applied already. LeaseLost or InvalidArgument if it must not end the job."""
+    if job.was_finished_with(fencing_token, outcome_json):
         return True
     job.require_lease(fencing_token)
     if not fits(outcome, job.kind):
@@ -222,5 +218,5 @@ def _was_heard(job: Job, fencing_token: int, outcome: Outcome, told: str) -> boo
     return False
 
 
-def _told(outcome: Outcome) -> str:
+def _outcome_json(outcome: Outcome) -> str:
     return json.dumps({"outcome": type(outcome).__name__, **asdict(outcome)}, sort_keys=True)

@@ -1,4 +1,4 @@
-"""The wizard's submission: ask the registry, examine, pin, store (rule W)."""
+"""The submission of the wizard: ask the registry, examine, pin the data, store the task (rule W)."""
 
 import asyncio
 import json
@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.errors import AlreadyExists, InvalidArgument, NotFound, Violation
+from services.scheduler.application.dependencies import Dependencies, announce, queue_first_job
 from services.scheduler.application.ids import new_id
-from services.scheduler.application.parts import Parts, announce, queue_first_job
 from services.scheduler.domain.amounts import NOTHING
 from services.scheduler.domain.spec import (
     PredictionRequest,
@@ -18,15 +18,10 @@ from services.scheduler.domain.spec import (
     TrainingSpec,
 )
 from services.scheduler.domain.task import Caller, Task, TaskKind, TaskState
-from services.scheduler.domain.wizard import (
-    Examination,
-    VersionFacts,
-    check_training_overlap,
-    codes_to_judge,
-    examine_prediction,
-    examine_training,
-    retraining_of,
-)
+from services.scheduler.domain.wizard.findings import Examination
+from services.scheduler.domain.wizard.prediction import check_training_overlap, examine_prediction
+from services.scheduler.domain.wizard.registry_data import ModelVersionFacts
+from services.scheduler.domain.wizard.summary import codes_to_judge, examine_training, retraining_of
 from services.scheduler.storage.tasks import ModelNameTaken, Tasks, digest
 
 MAX_REQUEST_ID_CHARACTERS = 64
@@ -34,7 +29,7 @@ _SEED_BITS = 31
 
 
 class RequestIdReused(AlreadyExists):
-    """The id belongs to a request that asked for something else (W12)."""
+    """The request id belongs to a request with other content (W12)."""
 
     reason = "REQUEST_ID_REUSED"
 
@@ -42,29 +37,29 @@ class RequestIdReused(AlreadyExists):
 class Submissions:
     """Creates and validates tasks."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._dependencies = dependencies
 
     async def validate(
         self, request: TrainingRequest | PredictionRequest, step: int
     ) -> tuple[Violation, ...]:
-        """All that is to be said about one step, or about all of them (0). Submits nothing."""
+        """All findings about one step, or about all steps (0). Submits nothing."""
         return (await self._examine(request, step)).findings
 
     async def draft_retraining(self, parent_version: str) -> TrainingRequest:
-        """The answers that a version was made with, as a retraining begins with them (W13)."""
-        library = self._parts.library
-        parent = (await library.training_facts(TrainingRequest(parent_version=parent_version))).version
+        """The answers that a version was trained with, as the start of a retraining (W13)."""
+        registry = self._dependencies.registry
+        parent = (await registry.training_facts(TrainingRequest(parent_version=parent_version))).version
         if parent is None:
             raise NotFound(f"there is no model version {parent_version[:200]}; list the model's versions")
-        facts = await library.training_facts(
+        facts = await registry.training_facts(
             TrainingRequest(algorithm_image_version=parent.algorithm_image_version)
         )
-        async with self._parts.sessions.begin() as session:
-            made_by = await _made_by(session, parent)
-        if not isinstance(made_by.spec, TrainingSpec):  # pragma: no cover -- only trainings are released
-            raise TypeError(f"{made_by.name} is no training")
-        return retraining_of(parent, made_by.spec, facts.image)
+        async with self._dependencies.sessions.begin() as session:
+            training = await _training_of(session, parent)
+        if not isinstance(training.spec, TrainingSpec):  # pragma: no cover -- only trainings are released
+            raise TypeError(f"{training.name} is no training")
+        return retraining_of(parent, training.spec, facts.image)
 
     async def create(
         self,
@@ -74,7 +69,7 @@ class Submissions:
         request_id: str = "",
         validate_only: bool = False,
     ) -> Task:
-        """The new task; the one it made before if the request is repeated (W12)."""
+        """The new task; if the request is a repetition, the task that it created before (W12)."""
         if len(request_id) > MAX_REQUEST_ID_CHARACTERS:
             raise InvalidArgument(
                 f"request_id has {len(request_id)} characters, more than {MAX_REQUEST_ID_CHARACTERS}"
@@ -82,17 +77,17 @@ class Submissions:
         content = digest(json.dumps(asdict(request), sort_keys=True))
         if validate_only or not request_id:
             return await self._submit(request, caller, "", content, validate_only=validate_only)
-        earlier = await self._of_request(caller, request_id, content)
-        if earlier is not None:
-            return earlier
+        existing = await self._of_request(caller, request_id, content)
+        if existing is not None:
+            return existing
         try:
             return await self._submit(request, caller, request_id, content, validate_only=False)
         except (AlreadyExists, InvalidArgument):
-            # The same request, sent twice at once: the other one took the name, or the id, a moment ago.
-            earlier = await self._of_request(caller, request_id, content)
-            if earlier is None:
+            # The same request may have been sent twice at once, and the other one took the name or the id.
+            existing = await self._of_request(caller, request_id, content)
+            if existing is None:
                 raise
-            return earlier
+            return existing
 
     async def _submit(
         self,
@@ -110,14 +105,14 @@ class Submissions:
             raise InvalidArgument("the submission is incomplete; validate it step by step")
         takes = NOTHING
         if not validate_only:
-            # Before the transaction, which must not wait for another service. A pin too many harms nobody.
-            library = self._parts.library
-            takes = await library.amounts(spec.compute_resource)
-            pinned = await asyncio.gather(*(library.pin(path) for path in spec.data_paths))
+            # Before the transaction, which must not wait for another service. A superfluous pin does no harm.
+            registry = self._dependencies.registry
+            takes = await registry.amounts(spec.compute_resource)
+            pinned = await asyncio.gather(*(registry.pin(path) for path in spec.data_paths))
             spec = replace(spec, pinned=tuple(pinned))
             if isinstance(spec, PredictionSpec) and isinstance(request, PredictionRequest):
-                spec = await self._compared(request, spec)
-        now = self._parts.clock.now()
+                spec = await self._with_overlap(request, spec)
+        now = self._dependencies.clock.now()
         task = Task(
             id=new_id(now),
             kind=TaskKind.TRAINING if isinstance(spec, TrainingSpec) else TaskKind.PREDICTION,
@@ -129,26 +124,26 @@ class Submissions:
             takes=takes,
         )
         if not validate_only:
-            async with self._parts.sessions.begin() as session:
+            async with self._dependencies.sessions.begin() as session:
                 await Tasks(session).add(task, request_id=request_id, request_digest=content)
                 await queue_first_job(session, task, now)
                 await announce(session, task, task.submitted())
         return task
 
-    async def _compared(self, request: PredictionRequest, spec: PredictionSpec) -> PredictionSpec:
-        """Say how much of what is pinned was trained with: the paths may have changed meanwhile (P7)."""
+    async def _with_overlap(self, request: PredictionRequest, spec: PredictionSpec) -> PredictionSpec:
+        """Measure the overlap of the pinned data: the paths may have changed since the examination (P7)."""
         snapshots = [pinned.snapshot for pinned in spec.pinned]
-        overlap = await self._parts.library.training_overlap(spec.model_version, snapshots)
+        overlap = await self._dependencies.registry.training_overlap(spec.model_version, snapshots)
         _refuse_errors(Examination(tuple(check_training_overlap(request, overlap)), spec))
         return replace(spec, training_overlap=overlap)
 
     async def _of_request(self, caller: Caller, request_id: str, content: bytes) -> Task | None:
-        async with self._parts.sessions.begin() as session:
+        async with self._dependencies.sessions.begin() as session:
             found = await Tasks(session).of_request(caller.name, request_id)
         if found is None:
             return None
-        task, earlier_content = found
-        if earlier_content != content:
+        task, task_content = found
+        if task_content != content:
             raise RequestIdReused(
                 f"request_id {request_id} made {task.name} from another submission; choose a new one",
                 task=task.name,
@@ -158,23 +153,24 @@ class Submissions:
     async def _examine(
         self, request: TrainingRequest | PredictionRequest, step: int
     ) -> Examination[TrainingSpec] | Examination[PredictionSpec]:
+        registry = self._dependencies.registry
         if isinstance(request, PredictionRequest):
-            return examine_prediction(request, await self._parts.library.prediction_facts(request), step)
-        facts = await self._parts.library.training_facts(request)
+            return examine_prediction(request, await registry.prediction_facts(request), step)
+        facts = await registry.training_facts(request)
         if judged := codes_to_judge(request, facts, step):
             paths = [path for path in dict.fromkeys(request.data_paths) if facts.paths.get(path)]
-            facts = replace(facts, parts=await self._parts.library.part_counts(paths, judged))
-        async with self._parts.sessions.begin() as session:
+            facts = replace(facts, parts=await registry.part_counts(paths, judged))
+        async with self._dependencies.sessions.begin() as session:
             taken = await Tasks(session).is_name_held(request.model_name)
-            prior_split = (await _made_by(session, facts.version)).split_sha256 if facts.version else ""
-        # From 1: 0 means that the server chooses.
+            prior_split = (await _training_of(session, facts.version)).split_sha256 if facts.version else ""
+        # From 1 on: 0 means that the server chooses.
         seed = secrets.randbits(_SEED_BITS) + 1
         facts = replace(facts, name_taken=taken, prior_split_sha256=prior_split)
         return examine_training(request, facts, seed, step)
 
 
-async def _made_by(session: AsyncSession, version: VersionFacts) -> Task:
-    """The task that a version was released from; it cannot be deleted (T7)."""
+async def _training_of(session: AsyncSession, version: ModelVersionFacts) -> Task:
+    """The training task that a version was released from; it cannot be deleted (T7)."""
     return await Tasks(session).get(version.task.removeprefix("tasks/"))
 
 

@@ -1,12 +1,12 @@
-"""Curves and watches: replay rows after a cursor, then follow; nothing missed or doubled (M3, M4, M5)."""
+"""Curves and watches: replay rows after a cursor, then follow. Nothing is missed or doubled (M3, M4, M5)."""
 
 from collections.abc import AsyncGenerator
 
 import numpy as np
 
 from services.kit.errors import InvalidArgument, OutOfRange
-from services.scheduler.application.parts import Parts
-from services.scheduler.application.wishes import Wishes
+from services.scheduler.application.dependencies import Dependencies
+from services.scheduler.application.task_commands import TaskCommands
 from services.scheduler.curves import Curve, LossesN, extremes_kept
 from services.scheduler.domain.job import Network
 from services.scheduler.domain.listing import TaskView
@@ -15,7 +15,7 @@ from services.scheduler.domain.task import FINAL, Task
 from services.scheduler.storage.curves import Curves, loss_since
 from services.scheduler.storage.tasks import Tasks, task_channel
 
-# A wake-up that was lost costs at most this long; and a waiting task's place in the queue is told again.
+# Rows are read again after this time, in case a wake-up was lost or a queue position changed.
 _POLL_S = 3.0
 _CHUNKS_A_MESSAGE = 64
 _MAX_FULL_POINTS = 500_000
@@ -25,11 +25,11 @@ _MIN_POINTS = 4
 class Watches:
     """Streaming use cases of TaskService, and the downsampled curve."""
 
-    def __init__(self, parts: Parts, wishes: Wishes) -> None:
-        self._parts = parts
-        self._wishes = wishes
+    def __init__(self, dependencies: Dependencies, commands: TaskCommands) -> None:
+        self._dependencies = dependencies
+        self._commands = commands
 
-    async def curve(  # noqa: PLR0913 -- what a plot asks for
+    async def curve(  # noqa: PLR0913 -- the fields of the request
         self,
         task_id: str,
         network: Network,
@@ -42,7 +42,7 @@ class Watches:
         """The curve with at most `max_points` points, extremes kept; 0 for every point (M4)."""
         if 0 < max_points < _MIN_POINTS or max_points < 0:
             raise InvalidArgument(f"max_points must be 0 or from {_MIN_POINTS}, not {max_points}")
-        async with self._parts.sessions.begin() as session:
+        async with self._dependencies.sessions.begin() as session:
             task = await Tasks(session).get(task_id)
             attempt = _attempt(task, attempt)
             curves = Curves(session, task_id, attempt)
@@ -56,34 +56,34 @@ class Watches:
                     reason="RANGE_TOO_LARGE",
                 )
             packed = await curves.points(network, first, end)
-            # The range's last iteration is done when `end` validations' worth is: both ends belong to it.
+            # A validation at `end` is of the state after the range's last iteration, so it belongs to it.
             validation = await curves.validations(network, first, end + 1)
         losses: LossesN = np.frombuffer(packed, dtype="<f4")
         chosen = extremes_kept(losses, max_points)
         return Curve(attempt, chosen + first, losses[chosen], len(losses), validation)
 
     async def task(self, task_id: str, cursor: str, *, follow: bool) -> AsyncGenerator[TaskView[Task], None]:
-        """The task now, if the cursor has not seen it, and after every change."""
+        """The task if it changed since the cursor, and again after every change."""
         seen = _number(cursor)
-        told = None
-        async with self._parts.signals.subscribe(task_channel(task_id)) as signal:
+        sent = None
+        async with self._dependencies.signals.subscribe(task_channel(task_id)) as signal:
             while True:
-                view = await self._wishes.get(task_id)
-                # Its place changes without the task: whoever is before it in the queue was taken.
-                if view.task.revision > seen or (told is not None and view.place != told.place):
+                view = await self._commands.get(task_id)
+                # The queue position changes without a change of the task, when a job before it is leased.
+                if view.task.revision > seen or (sent is not None and view.position != sent.position):
                     yield view
-                    told = view
+                    sent = view
                 seen = max(seen, view.task.revision)
                 if view.task.state in FINAL and not follow:
                     return
                 await signal.wait(_POLL_S)
 
     async def loss(self, task_id: str, network: Network, cursor: str) -> AsyncGenerator[LossNews, None]:
-        """Every point from the cursor on, of this attempt and those after it, until the task ends."""
-        at = _loss_cursor(cursor)
-        async with self._parts.signals.subscribe(task_channel(task_id)) as signal:
+        """Every point from the cursor on, of the cursor's attempt and later ones, until the task ends."""
+        sessions, at = self._dependencies.sessions, _loss_cursor(cursor)
+        async with self._dependencies.signals.subscribe(task_channel(task_id)) as signal:
             while True:
-                since = await loss_since(self._parts.sessions, task_id, network, at, chunks=_CHUNKS_A_MESSAGE)
+                since = await loss_since(sessions, task_id, network, at, chunks=_CHUNKS_A_MESSAGE)
                 at = since.news.cursor
                 if since.news.packed or since.news.validation:
                     yield since.news
@@ -99,11 +99,11 @@ class Watches:
     async def log(
         self, task_id: str, network: Network, *, cursor: str, attempt: int, follow: bool
     ) -> AsyncGenerator[LogNews, None]:
-        """A network's log from a line on; with `follow` until the attempt ends."""
+        """A network's log from the cursor's line on; with `follow` until the attempt ends."""
         next_line = _number(cursor)
-        async with self._parts.signals.subscribe(task_channel(task_id)) as signal:
+        async with self._dependencies.signals.subscribe(task_channel(task_id)) as signal:
             while True:
-                async with self._parts.sessions.begin() as session:
+                async with self._dependencies.sessions.begin() as session:
                     task = await Tasks(session).get(task_id)
                     attempt = _attempt(task, attempt)
                     curves = Curves(session, task_id, attempt)

@@ -1,22 +1,22 @@
-"""Amounts of compute resources: what a worker has, and what a task takes of it (rules W7, T4, T8)."""
+"""Amounts of compute resources, of a worker or of a task (rules W7, T4, T8)."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """So many GPUs, processor cores and bytes of memory."""
+    """Numbers of GPUs and CPUs, and bytes of memory."""
 
     gpus: int = 0
     cpus: int = 0
     memory_bytes: int = 0
 
     def __add__(self, other: "Amounts") -> "Amounts":
-        """Both together."""
+        """The sum."""
         return Amounts(self.gpus + other.gpus, self.cpus + other.cpus, self.memory_bytes + other.memory_bytes)
 
     def without(self, other: "Amounts") -> "Amounts":
-        """What is left of this, nothing less than none."""
+        """The difference, each amount at least 0."""
         return Amounts(
             max(0, self.gpus - other.gpus),
             max(0, self.cpus - other.cpus),
@@ -24,7 +24,7 @@ class Amounts:
         )
 
     def within(self, other: "Amounts") -> bool:
-        """Whether there is room for this in `other`."""
+        """Whether every amount is at most that of `other`."""
         return self.gpus <= other.gpus and self.cpus <= other.cpus and self.memory_bytes <= other.memory_bytes
 
 

@@ -1,4 +1,4 @@
-"""A unit of leased work: who holds it, until when, under which fencing token (rules T5, T6)."""
+"""A job: one unit of leased work, with the lease's worker, end and fencing token (rules T5, T6)."""
 
 import enum
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from services.scheduler.domain.amounts import NOTHING, Amounts
 
 
 class JobKind(enum.StrEnum):
-    """What a worker is asked to do."""
+    """The kinds of work."""
 
     TRAIN = "TRAIN"
     EVALUATE = "EVALUATE"
@@ -18,7 +18,7 @@ class JobKind(enum.StrEnum):
 
 
 class JobState(enum.StrEnum):
-    """QUEUED to LEASED and back when the lease is lost; DONE for ever."""
+    """QUEUED → LEASED; back to QUEUED if the lease is lost; DONE is final."""
 
     QUEUED = "QUEUED"
     LEASED = "LEASED"
@@ -33,14 +33,14 @@ class Network(enum.StrEnum):
 
 
 class LeaseLost(Aborted):
-    """The job is another's now, or done, or deleted: stop working on it."""
+    """The job is leased to another worker, done or deleted; the caller must stop working on it."""
 
     reason = "LEASE_LOST"
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A stored object from which the job can go on at `next_iteration` of `network`."""
+    """A stored object from which the job can resume at `next_iteration` of `network`."""
 
     sha256: str
     network: Network
@@ -56,7 +56,7 @@ class Job:
     attempt: int
     kind: JobKind
     compute_resource: str
-    # What of the resource it holds while it is leased.
+    # Amounts that it takes of its worker while it is leased.
     takes: Amounts = NOTHING
     queue_time: datetime
     available_time: datetime
@@ -66,7 +66,7 @@ class Job:
     lease_expire_time: datetime | None = None
     recoveries: int = 0
     checkpoint: Checkpoint | None = None
-    # The token and outcome of the last FinishJob, which may be repeated.
+    # Fencing token and outcome of the last FinishJob, to recognise a repetition.
     finished_token: int = 0
     outcome: str = ""
 
@@ -76,7 +76,7 @@ class Job:
         return f"jobs/{self.id}"
 
     def granted(self, worker: str, now: datetime, lease_s: float) -> "Job":
-        """Leased to `worker`, under a token larger than any before."""
+        """Leased to `worker`, under a larger fencing token than any lease before."""
         if self.state is not JobState.QUEUED:
             raise LeaseLost(f"{self.name} is {self.state}", job=self.name)
         return replace(
@@ -88,28 +88,27 @@ class Job:
         )
 
     def require_lease(self, fencing_token: int) -> None:
-        """Raise LeaseLost unless this token holds the job. An expired lease holds until it is taken away."""
+        """Raise LeaseLost unless this token holds the job. An expired one holds until the sweeper ends it."""
         if self.state is not JobState.LEASED or fencing_token != self.fencing_token:
             raise lease_lost(self.name, fencing_token)
 
     def was_finished_with(self, fencing_token: int, outcome: str) -> bool:
-        """Whether this is the repetition of a FinishJob that was heard already."""
+        """Whether this repeats a FinishJob that was applied already."""
         return fencing_token > 0 and self.finished_token == fencing_token and self.outcome == outcome
 
     def finished(self, outcome: str) -> "Job":
-        """Done for ever."""
+        """Done. No lease resumes from its checkpoint any more."""
         return replace(
             self,
             state=JobState.DONE,
             lease_expire_time=None,
-            # Nobody goes on from it any more.
             checkpoint=None,
             finished_token=self.fencing_token,
             outcome=outcome,
         )
 
     def must_answer_by(self, time: datetime) -> "Job":
-        """Its lease runs out then, unless its worker gives a sign of life first (T2)."""
+        """Shorten the lease to `time`; the worker's next heartbeat prolongs it (T2)."""
         if self.lease_expire_time is None or self.lease_expire_time <= time:
             return self
         return replace(self, lease_expire_time=time)
@@ -119,7 +118,7 @@ class Job:
         return replace(self, state=JobState.QUEUED, lease_expire_time=None, available_time=now)
 
     def lost(self, now: datetime, delay_s: float = 0.0) -> "Job":
-        """Queued again after an infrastructure fault, in its old place, from `delay_s` on."""
+        """Queued again after an infrastructure fault, at its old position; available after `delay_s`."""
         return replace(
             self,
             state=JobState.QUEUED,
@@ -129,12 +128,12 @@ class Job:
         )
 
     def retry_delay_s(self) -> float:
-        """How long to leave a job alone that told of a fault: storage that is away may be back then."""
+        """How long a job waits after it reported an infrastructure fault: storage may recover meanwhile."""
         return float(min(30, 2**self.recoveries))
 
 
 def lease_lost(job: str, fencing_token: int) -> LeaseLost:
-    """The error for a write under an old token."""
+    """The error for a write under an old fencing token."""
     return LeaseLost(
         f"{job} is no longer held under token {fencing_token}; stop working on it",
         job=job,

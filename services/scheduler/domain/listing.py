@@ -1,9 +1,9 @@
-"""How tasks are looked at: one with its place in the queue, many by a filter (rules T3, T4)."""
+"""Tasks as users see them: one with its position in the queue, many by a filter (rules T3, T4)."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from services.scheduler.domain.queue import QueuePlace
+from services.scheduler.domain.queue import QueuePosition
 from services.scheduler.domain.spec import PackageFormat, TrainingOverlap
 from services.scheduler.domain.task import TaskHead, TaskKind, TaskState
 
@@ -12,15 +12,15 @@ AnyTask = TypeVar("AnyTask", bound=TaskHead)
 
 @dataclass(frozen=True, slots=True)
 class TaskView(Generic[AnyTask]):
-    """A task as a user sees it; `place` while one of its jobs waits for a worker."""
+    """A task as a user sees it; `position` while one of its jobs waits for a worker."""
 
     task: AnyTask
-    place: QueuePlace | None = None
+    position: QueuePosition | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedSpec:
-    """Of what a task was asked to do, what tells it from others. Empty what its kind does not have."""
+    """The part of a task's spec that a list shows. Fields that the task's kind does not have are empty."""
 
     model_name: str
     production_environment: str
@@ -36,14 +36,14 @@ class ListedSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedTask(TaskHead):
-    """One of many: without parameters, data, stages and the end of the log, which make up most of a task."""
+    """A task of a list: without parameters, data, stages and log tail, which are most of a task's bytes."""
 
     spec: ListedSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFilter:
-    """Which tasks a list shows; what is empty filters nothing."""
+    """Which tasks a list shows; an empty field filters nothing."""
 
     states: tuple[TaskState, ...] = ()
     model_name_contains: str = ""

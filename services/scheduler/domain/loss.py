@@ -1,4 +1,4 @@
-"""A loss curve as chunks of points: what a report may append, and where its points go (rules M3, M5)."""
+"""A loss curve as chunks of points: which points a heartbeat may append, and into which chunks (M3, M5)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,20 +6,20 @@ from datetime import datetime
 
 from services.kit.errors import OutOfRange
 
-# 480 float32 are 1,920 bytes: the largest round number that PostgreSQL still keeps in the row, uncompressed.
+# 480 float32 are 1,920 bytes: near the limit up to which PostgreSQL stores a value uncompressed in its row.
 POINTS_PER_CHUNK = 480
 POINT_BYTES = 4
 
 
 class LossGap(OutOfRange):
-    """Points or lines would leave a hole behind them."""
+    """Points or log lines between the stored ones and the reported ones are missing."""
 
     reason = "LOSS_GAP"
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkSlice:
-    """Points `start` to `end` of a report go into `chunk` from `offset` on."""
+    """Points `start` to `end` of a heartbeat belong into `chunk`, from position `offset` on."""
 
     chunk: int
     offset: int
@@ -28,7 +28,7 @@ class ChunkSlice:
 
 
 def require_contiguous(network: str, first_iteration: int, expected: int) -> None:
-    """Raise LossGap if a point before `first_iteration` is missing; an overlap is a repeated report."""
+    """Raise LossGap if a point before `first_iteration` is missing. An overlap is a repeated heartbeat."""
     if first_iteration < 0:
         raise LossGap("iterations count from 0", network=network, first=first_iteration, expected=expected)
     if first_iteration > expected:
@@ -53,7 +53,7 @@ def slices(first_iteration: int, count: int) -> Iterator[ChunkSlice]:
 
 @dataclass(frozen=True, slots=True)
 class LossCursor:
-    """The next point and the next validation that a watcher wants."""
+    """The next point and the next validation that a watch needs."""
 
     attempt: int
     iteration: int = 0
@@ -65,7 +65,7 @@ class LossCursor:
 
 @dataclass(frozen=True, slots=True)
 class LossNews:
-    """What came since the cursor of the message before."""
+    """Points and validations since the cursor of the previous message."""
 
     first_iteration: int
     packed: bytes
@@ -76,7 +76,7 @@ class LossNews:
 
 @dataclass(frozen=True, slots=True)
 class LogNews:
-    """Lines, and the number of the next one."""
+    """Log lines, and the number of the next one."""
 
     lines: list[str]
     next_line: int

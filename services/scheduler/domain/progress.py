@@ -1,4 +1,4 @@
-"""How far a task is: phases, stages, and the one bar that a list shows (rules T3, M1, M2)."""
+"""Progress of a task: phases, stages, and the fraction that a list shows as a bar (rules T3, M1, M2)."""
 
 import enum
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ class Phase(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Of the present phase, as the worker told it. Remaining times are None while they cannot be told."""
+    """Progress of the current phase, as the worker reported it. Remaining times are None while unknown."""
 
     fraction: float = 0.0
     iteration: int = 0
@@ -38,7 +38,7 @@ class StageName(enum.StrEnum):
 
 
 class StageState(enum.StrEnum):
-    """SKIPPED: not asked for, so nothing was done."""
+    """SKIPPED: the user did not choose this stage."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -59,11 +59,11 @@ class Stage:
     train_count: int = 0
     validation_count: int = 0
     contact_sheet_sha256: str = ""
-    """Of AUGMENTATION: a stored picture of samples before and after; empty while there is none."""
+    """Of stage AUGMENTATION: the stored contact sheet; empty while there is none."""
 
 
-# Share of the whole task at which a phase begins and ends. Training is nearly all of it; the ends are there
-# so that the bar moves while a pack is built and does not stand at 100 % while the report is made.
+# Share of the whole task at which a phase begins and ends. Training takes nearly all of the time. The other
+# shares let the bar move while a pack is built, and keep it below 100 % while the report is made.
 _SPANS: Mapping[Phase, tuple[float, float]] = {
     Phase.PREPROCESSING: (0.0, 0.05),
     Phase.TRAINING: (0.05, 0.95),
@@ -74,7 +74,7 @@ _SPANS: Mapping[Phase, tuple[float, float]] = {
 
 
 def overall_fraction(phase: Phase | None, fraction: float) -> float:
-    """How much of the whole task is done, given how much of a phase is."""
+    """The fraction of the whole task that is done, from the fraction of its current phase."""
     if phase is None:
         return 0.0
     begin, end = _SPANS[phase]
@@ -82,7 +82,7 @@ def overall_fraction(phase: Phase | None, fraction: float) -> float:
 
 
 def merged(stages: Iterable[Stage], changed: Iterable[Stage]) -> tuple[Stage, ...]:
-    """The stages after some of them changed, in their order; all three once one is there."""
+    """The stages with the changed ones replaced, in their order. All three, or none if none was reported."""
     by_name = {stage.name: stage for stage in (*stages, *changed)}
     if not by_name:
         return ()

@@ -1,4 +1,4 @@
-"""The queue: who asks for work, whose turn it is, and what a waiting task is told (rules T4, T8)."""
+"""The queue: which waiting job a worker gets, and why a job waits (rules T4, T8)."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from services.kit.errors import FailedPrecondition
 from services.scheduler.domain.amounts import NOTHING, Amounts
 from services.scheduler.domain.job import JobKind
 
-# A line that waits gains priority up to that of the most urgent job, not beyond (T8).
+# Ageing raises the priority of a waiting lane to this value at most (T8).
 MOST_URGENT = 9
 
 
@@ -22,7 +22,7 @@ class WorkerReplaced(FailedPrecondition):
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What a worker runs, and computes with: for operators, nothing is decided by it."""
+    """Software versions and device of a worker. Shown to operators; no decision depends on them."""
 
     version: str = ""
     torch_version: str = ""
@@ -36,9 +36,9 @@ class Worker:
     name: str
     kinds: tuple[JobKind, ...]
     compute_resources: tuple[str, ...]
-    # In all. The parts that its leases take never add up to more.
+    # Total amounts of the worker. The sum over its leases never exceeds them.
     capacity: Amounts
-    # Tells a process from an earlier one of the same name.
+    # Distinguishes a process from an earlier one of the same name.
     start_time: datetime
     build: Build = Build()
 
@@ -53,10 +53,10 @@ class WaitCause(StrEnum):
 
 
 def wait_cause(*, served: bool, fits: bool, recovering: bool) -> WaitCause:
-    """Of a job that waits: what would have to change first.
+    """The condition that keeps a job waiting; if there are several, the one to mend first.
 
-    `served`: some worker does tasks of its resource; `fits`: and one of those is large enough; `recovering`:
-    its task had begun.
+    `served`: a worker with the job's compute resource is present. `fits`: such a worker is large enough.
+    `recovering`: the task had started before its worker was lost.
     """
     if not served:
         return WaitCause.NO_WORKER_WITH_RESOURCE
@@ -66,18 +66,22 @@ def wait_cause(*, served: bool, fits: bool, recovering: bool) -> WaitCause:
 
 
 @dataclass(frozen=True, slots=True)
-class QueuePlace:
-    """Where a task's job stands (T4). Position 1 is next."""
+class QueuePosition:
+    """The position of a task's waiting job in its queue (T4)."""
 
-    position: int
+    # From 1, which is next.
+    number: int
     since: datetime
-    # Some worker does tasks of that resource; and one of those is large enough.
+    # A worker with the job's compute resource is present; such a worker is large enough.
     served: bool
     fits: bool
 
 
-class Line(NamedTuple):
-    """What one user has waiting of one priority for one resource. Only its first can be next."""
+class Lane(NamedTuple):
+    """The waiting jobs of one creator, priority, kind and compute resource. Only the oldest can be next.
+
+    The table of lanes is `lines`.
+    """
 
     compute_resource: str
     kind: JobKind
@@ -85,54 +89,55 @@ class Line(NamedTuple):
     priority: int
 
 
-class Waiting(NamedTuple):
-    """A job that waits in a line."""
+class WaitingJob(NamedTuple):
+    """A job that waits in a lane."""
 
     queue_time: datetime
     job: str
     task: str
     takes: Amounts
-    # As the first of its line, which gains priority while none of its jobs is given out.
+    # Priority including ageing, computed as if the job were the first of its lane (T8).
     urgency: int
 
 
 @dataclass
 class Queue:
-    """The front of the queue: what decisions build on, and what those so far have made of it."""
+    """The front of the queue during one admission; `grant_next` updates it in memory."""
 
-    # What the leases of each worker take.
+    # Amounts that the leases of each worker take.
     held: dict[str, Amounts]
-    # By id.
-    lines: dict[Line, dict[str, Waiting]] = field(default_factory=dict)
-    # How many jobs of each user run.
+    # Waiting jobs by id.
+    lanes: dict[Lane, dict[str, WaitingJob]] = field(default_factory=dict)
+    # Number of running jobs of each user.
     running: Counter[str] = field(default_factory=Counter)
-    served: set[Line] = field(default_factory=set)
+    # Lanes that got a job during this admission.
+    served: set[Lane] = field(default_factory=set)
 
-    def give_next(self, worker: Worker) -> Waiting | None:
-        """The job whose turn it is (T8): priority, then the user with the least running, then age.
+    def grant_next(self, worker: Worker) -> WaitingJob | None:
+        """The next job for the worker (T8): priority, then the user with the fewest running jobs, then age.
 
-        Who is next but does not fit into what the worker has left is waited for: if smaller jobs went first,
-        a large one might never find room.
+        None if the next job needs more than the worker has free now. Smaller jobs do not overtake it: a large
+        job might otherwise never start.
         """
         competing = [
-            (-self._urgency(line, first), self.running[line.creator], first, line)
-            for line, jobs in self.lines.items()
-            if line.compute_resource in worker.compute_resources and line.kind in worker.kinds
+            (-self._urgency(lane, first), self.running[lane.creator], first, lane)
+            for lane, jobs in self.lanes.items()
+            if lane.compute_resource in worker.compute_resources and lane.kind in worker.kinds
             for first in sorted(job for job in jobs.values() if job.takes.within(worker.capacity))[:1]
         ]
         if not competing:
             return None
-        _, _, first, line = min(competing)
+        _, _, first, lane = min(competing)
         held = self.held.get(worker.name, NOTHING) + first.takes
         if not held.within(worker.capacity):
             return None
-        del self.lines[line][first.job]
-        self.served.add(line)
-        self.running[line.creator] += 1
+        del self.lanes[lane][first.job]
+        self.served.add(lane)
+        self.running[lane.creator] += 1
         self.held[worker.name] = held
         return first
 
-    def _urgency(self, line: Line, first: Waiting) -> int:
-        # A line that was just served has gained nothing; but who was given out before stays the most urgent.
-        was_given_out = first.urgency > MOST_URGENT
-        return line.priority if line in self.served and not was_given_out else first.urgency
+    def _urgency(self, lane: Lane, first: WaitingJob) -> int:
+        # Ageing of a lane starts anew when it is served. A job that was leased before keeps its urgency.
+        leased_before = first.urgency > MOST_URGENT
+        return lane.priority if lane in self.served and not leased_before else first.urgency

@@ -1,4 +1,4 @@
-"""What a task was asked to do, and what that pins for ever (rule W12)."""
+"""Requests of users, and the specs that tasks pin for ever (rule W12)."""
 
 import enum
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ class Augmentation(enum.StrEnum):
 
 
 class PackageFormat(enum.StrEnum):
-    """What a version is exported as (X)."""
+    """The formats of an export (X)."""
 
     CSOT_ARTIFACT = "CSOT_ARTIFACT"
     ONNX = "ONNX"
@@ -32,7 +32,7 @@ class Preprocessing:
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """What the network is fed, and which originals conform."""
+    """The input specification of an image version: the network's input, and which originals conform."""
 
     width: int
     height: int
@@ -62,7 +62,7 @@ class TrainingOverlap:
     sample_count: int
     trained_sample_count: int
     trained_group_count: int
-    # Samples that were trained with, or whose group was.
+    # Samples that the version was trained with, or whose group it was trained with.
     affected_sample_count: int
 
 
@@ -77,10 +77,10 @@ class TrainingRequest:
     compute_resource: str = ""
     model_params_json: str = ""
     training_params_json: str = ""
-    # None: not said.
+    # None: the user left it to the default.
     train_fraction: float | None = None
     filter_resolution: bool = False
-    # Names as they came; an unknown one is a finding, not a crash.
+    # Names as received; the wizard reports an unknown one as a finding.
     augmentations: tuple[str, ...] = ()
     train_segmentation: bool = False
     seed: int = 0
@@ -92,7 +92,7 @@ class TrainingRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionRequest:
-    """A question-bank run as the user asked for it (P1)."""
+    """A run over a question bank, as the user requested it (P1)."""
 
     model_version: str
     data_paths: tuple[str, ...] = ()
@@ -107,7 +107,7 @@ class PredictionRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSpec:
-    """A training task's answers with all that they resolved to."""
+    """A training task's answers, and the values that they resolved to."""
 
     model_name: str
     algorithm_image_version: str
@@ -137,7 +137,7 @@ class TrainingSpec:
 
     @property
     def model_params(self) -> dict[str, Any]:
-        """W3's JSON as parsed and completed."""
+        """The model parameters (W3) as parsed and completed."""
         return {
             "classification": {
                 "name": self.classification_network,
@@ -149,7 +149,7 @@ class TrainingSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionSpec:
-    """A prediction task's request with all that it resolved to. `model_version` is exact, never an alias."""
+    """A prediction task's request, and the values that it resolved to. `model_version` is never an alias."""
 
     model_version: str
     data_paths: tuple[str, ...]
@@ -165,7 +165,7 @@ class PredictionSpec:
     pinned: tuple[PinnedPath, ...] = ()
     classification_only: bool = False
     acknowledge_training_overlap: bool = False
-    # Of what is pinned; None if nobody looked.
+    # Of the pinned data; None if it was not measured.
     training_overlap: TrainingOverlap | None = None
 
     @property
@@ -176,7 +176,7 @@ class PredictionSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportSpec:
-    """An export task's version and format, and what they resolved to. `model_version` is exact."""
+    """An export task's version and format, with the values they resolved to. `model_version` is no alias."""
 
     model_version: str
     format: PackageFormat

@@ -1,4 +1,4 @@
-"""A task and its states: what may follow what, who may wish for it, what fact a change leaves (rule T)."""
+"""The state machine of tasks: which transitions and which operations of users are allowed (rule T)."""
 
 import enum
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class TaskState(enum.StrEnum):
     RELEASED = "RELEASED"
 
 
-# What a task of each kind begins to run as.
+# State and phase in which a task of each kind starts to run.
 _RUNS_AS: Mapping[TaskKind, tuple[TaskState, Phase]] = {
     TaskKind.TRAINING: (TaskState.TRAINING, Phase.PREPROCESSING),
     TaskKind.PREDICTION: (TaskState.PREDICTING, Phase.PREDICTING),
@@ -54,10 +54,10 @@ def _following(kind: TaskKind) -> dict[TaskState, frozenset[TaskState]]:
     }
 
 
-# T1. An infrastructure fault is no change of state (T5): the task stays TRAINING, its job is queued again.
+# T1. An infrastructure fault does not change the state (T5): the task stays TRAINING, its job is requeued.
 _NEXT: Mapping[TaskKind, Mapping[TaskState, frozenset[TaskState]]] = {
     **{kind: _following(kind) for kind in TaskKind},
-    # Only a training becomes a version.
+    # Only a training can be released.
     TaskKind.TRAINING: {
         **_following(TaskKind.TRAINING),
         TaskState.COMPLETED: frozenset({TaskState.RELEASED}),
@@ -66,8 +66,8 @@ _NEXT: Mapping[TaskKind, Mapping[TaskState, frozenset[TaskState]]] = {
 }
 
 
-class Operation(enum.StrEnum):
-    """What a user may wish of a task."""
+class TaskOperation(enum.StrEnum):
+    """What a user may do with a task."""
 
     START = "start"
     TERMINATE = "terminate"
@@ -75,41 +75,41 @@ class Operation(enum.StrEnum):
     RELEASE = "release"
 
 
-# The table of rule T, of the wishes that change something.
-_MAY: Mapping[TaskState, frozenset[Operation]] = {
-    TaskState.WAITING: frozenset({Operation.DELETE}),
-    TaskState.TRAINING: frozenset({Operation.TERMINATE}),
-    TaskState.PREDICTING: frozenset({Operation.TERMINATE}),
-    TaskState.PACKAGING: frozenset({Operation.TERMINATE}),
-    TaskState.TERMINATED: frozenset({Operation.START, Operation.DELETE}),
-    TaskState.COMPLETED: frozenset({Operation.RELEASE, Operation.DELETE}),
-    TaskState.FAILED: frozenset({Operation.START, Operation.DELETE}),
+# The table of rule T, for the operations that change a task.
+_ALLOWED: Mapping[TaskState, frozenset[TaskOperation]] = {
+    TaskState.WAITING: frozenset({TaskOperation.DELETE}),
+    TaskState.TRAINING: frozenset({TaskOperation.TERMINATE}),
+    TaskState.PREDICTING: frozenset({TaskOperation.TERMINATE}),
+    TaskState.PACKAGING: frozenset({TaskOperation.TERMINATE}),
+    TaskState.TERMINATED: frozenset({TaskOperation.START, TaskOperation.DELETE}),
+    TaskState.COMPLETED: frozenset({TaskOperation.RELEASE, TaskOperation.DELETE}),
+    TaskState.FAILED: frozenset({TaskOperation.START, TaskOperation.DELETE}),
     TaskState.RELEASED: frozenset(),
 }
 
-_REASONS: Mapping[Operation, str] = {
-    Operation.START: "NOT_STARTABLE",
-    Operation.TERMINATE: "NOT_TERMINABLE",
-    Operation.DELETE: "NOT_DELETABLE",
-    Operation.RELEASE: "NOT_RELEASABLE",
+_REASONS: Mapping[TaskOperation, str] = {
+    TaskOperation.START: "NOT_STARTABLE",
+    TaskOperation.TERMINATE: "NOT_TERMINABLE",
+    TaskOperation.DELETE: "NOT_DELETABLE",
+    TaskOperation.RELEASE: "NOT_RELEASABLE",
 }
 
-_PAST: Mapping[Operation, str] = {
-    Operation.START: "started",
-    Operation.TERMINATE: "terminated",
-    Operation.DELETE: "deleted",
-    Operation.RELEASE: "released",
+_PAST: Mapping[TaskOperation, str] = {
+    TaskOperation.START: "started",
+    TaskOperation.TERMINATE: "terminated",
+    TaskOperation.DELETE: "deleted",
+    TaskOperation.RELEASE: "released",
 }
 
 
 class IllegalTransition(FailedPrecondition):
-    """The task's state does not allow the wish; the reason names the wish, such as NOT_RELEASABLE."""
+    """The task's state does not allow the operation; the reason names it, such as NOT_RELEASABLE."""
 
     reason = "ILLEGAL_TRANSITION"
 
 
 class NotOwner(PermissionDenied):
-    """Somebody else's task."""
+    """The task belongs to another user."""
 
     reason = "NOT_OWNER"
 
@@ -131,7 +131,7 @@ class TaskChanged(EtagMismatch):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who wishes something. `may_act_for_all`: an administrator, or a service of the installation."""
+    """Who requests an operation. `may_act_for_all`: an administrator, or a service of the installation."""
 
     name: str
     may_act_for_all: bool = False
@@ -139,7 +139,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a task failed: a stable code, a sentence, and the end of the log (T5)."""
+    """Why a task failed: a stable code, a sentence, and the last lines of the log (T5)."""
 
     code: str
     message: str
@@ -162,7 +162,7 @@ class TaskTransition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskHead:
-    """What is told of a task wherever one is shown, be it one of many."""
+    """The fields that a single task and a listed task have in common."""
 
     id: str
     kind: TaskKind
@@ -170,11 +170,11 @@ class TaskHead:
     creator: str
     create_time: datetime
     priority: int = 0
-    # What its compute resource was when it was submitted.
+    # Amounts of its compute resource at submission.
     takes: Amounts = NOTHING
     revision: int = 1
-    # The revision of the last change that a user acts on: state, or the wish to terminate. Not progress,
-    # which changes ten times a second and would make every etag stale before it is used.
+    # The revision of the last change of the state or of `terminating`. Progress is left out: it changes ten
+    # times a second and would make every etag stale before it is used.
     state_revision: int = 1
     attempt: int = 1
     terminating: bool = False
@@ -194,12 +194,12 @@ class TaskHead:
 
     @property
     def etag(self) -> str:
-        """Changes whenever what a user may do changes."""
+        """Changes whenever the allowed operations change."""
         return f"{self.attempt}-{self.state_revision}"
 
     @property
     def may_wait(self) -> bool:
-        """Whether one of its jobs may be in the queue."""
+        """Whether a job of the task can be in the queue."""
         return self.state is TaskState.WAITING or self.state in RUNNING
 
 
@@ -214,19 +214,19 @@ class Task(TaskHead):
 
     @property
     def contact_sheet_sha256(self) -> str:
-        """Of the stage that has one; empty while there is none (M1)."""
+        """The contact sheet of its stages; empty while there is none (M1)."""
         return next((stage.contact_sheet_sha256 for stage in self.stages if stage.contact_sheet_sha256), "")
 
     @property
-    def allowed(self) -> tuple[Operation, ...]:
-        """What a user may wish now; of a task that is terminating, to wait."""
-        operations = frozenset() if self.terminating else _MAY[self.state]
+    def allowed(self) -> tuple[TaskOperation, ...]:
+        """What a user may do now; nothing while the task is terminating."""
+        operations = frozenset() if self.terminating else _ALLOWED[self.state]
         if self.kind is not TaskKind.TRAINING:
-            operations -= {Operation.RELEASE}
-        return tuple(operation for operation in Operation if operation in operations)
+            operations -= {TaskOperation.RELEASE}
+        return tuple(operation for operation in TaskOperation if operation in operations)
 
     def submitted(self) -> TaskTransition:
-        """The fact that the task is there."""
+        """The transition of the submission."""
         return TaskTransition(
             task=self.id,
             revision=self.revision,
@@ -250,12 +250,12 @@ class Task(TaskHead):
                 creator=self.creator,
             )
 
-    # Wishes of users.
+    # Operations of users.
 
     def started(self, caller: Caller, now: datetime) -> tuple["Task", TaskTransition]:
         """A new attempt from 0."""
         self.require_owner(caller)
-        self._require(Operation.START)
+        self._require(TaskOperation.START)
         blank = replace(
             self,
             attempt=self.attempt + 1,
@@ -273,20 +273,20 @@ class Task(TaskHead):
         return _entered(blank, TaskState.WAITING, now, caller.name)
 
     def termination_requested(self, caller: Caller) -> "Task":
-        """Terminating, until the worker says that its process is gone (T2)."""
+        """Terminating, until the worker confirms that its process has ended (T2)."""
         self.require_owner(caller)
-        self._require(Operation.TERMINATE)
+        self._require(TaskOperation.TERMINATE)
         return replace(self, terminating=True, revision=self.revision + 1, state_revision=self.revision + 1)
 
     def released(self, caller: Caller, now: datetime) -> tuple["Task", TaskTransition]:
-        """Decided for ever (R1). Whoever has the role may release anybody's task."""
-        self._require(Operation.RELEASE)
+        """Released, which is final (R1). Everyone with the role may release any user's task."""
+        self._require(TaskOperation.RELEASE)
         return _entered(self, TaskState.RELEASED, now, caller.name)
 
     def deleted(self, caller: Caller, now: datetime) -> TaskTransition:
-        """The fact that it is gone."""
+        """The transition of the deletion."""
         self.require_owner(caller)
-        self._require(Operation.DELETE)
+        self._require(TaskOperation.DELETE)
         return TaskTransition(
             task=self.id,
             revision=self.revision + 1,
@@ -297,27 +297,27 @@ class Task(TaskHead):
             attempt=self.attempt,
         )
 
-    # What becomes of it.
+    # Results of jobs.
 
     def taken_up(self, worker: str, now: datetime) -> tuple["Task", TaskTransition | None]:
-        """A worker has a job of it; no transition if it runs already (T5, or its evaluation begins)."""
+        """A worker got a job of the task. No transition if the task runs already (T5, or its evaluation)."""
         if self.state in RUNNING:
             return _changed(self), None
         running, phase = _RUNS_AS[self.kind]
         return _entered(replace(self, start_time=now, phase=phase), running, now, worker)
 
     def recovering(self) -> "Task":
-        """Its worker was lost; another goes on (T5)."""
+        """Its worker was lost; another worker will resume (T5)."""
         self._require_running()
         return _changed(replace(self, recoveries=self.recoveries + 1))
 
     def handed_back(self) -> "Task":
-        """Its worker drains; another goes on. Nobody's fault, so it is not counted."""
+        """Its worker gave the job back; another worker will resume. Not a fault, so it is not counted."""
         self._require_running()
         return _changed(self)
 
     def trained(self, weights_sha256: str, split_sha256: str) -> "Task":
-        """The weights are stored; what is left is the evaluation."""
+        """The weights are stored; the evaluation follows."""
         self._require_running()
         return _changed(
             replace(
@@ -330,19 +330,19 @@ class Task(TaskHead):
         )
 
     def completed(self, report: str, now: datetime, cause: str) -> tuple["Task", TaskTransition]:
-        """Result and report are stored, or the package, which has no report."""
+        """The results are stored. `report` is empty for a package."""
         return _entered(replace(self, report=report, progress=None), TaskState.COMPLETED, now, cause)
 
     def failed(self, failure: Failure, now: datetime, cause: str) -> tuple["Task", TaskTransition]:
-        """Its own fault, or infrastructure beyond the limit."""
+        """Failed by a user fault, or by more infrastructure faults than the limit."""
         return _entered(replace(self, failure=failure), TaskState.FAILED, now, cause)
 
     def terminated(self, now: datetime, cause: str) -> tuple["Task", TaskTransition]:
-        """Its process is gone, as the user wished."""
+        """Its process has ended on request of the user."""
         return _entered(self, TaskState.TERMINATED, now, cause)
 
     def numbered(self, model_version: str) -> "Task":
-        """The registry gave the release its number; the same value if it is known already (R1)."""
+        """The registry numbered the release. Returns the same value if the number is known already (R1)."""
         if self.model_version == model_version:
             return self
         if self.state is not TaskState.RELEASED:
@@ -353,7 +353,7 @@ class Task(TaskHead):
             )
         return _changed(replace(self, model_version=model_version))
 
-    def _require(self, operation: Operation) -> None:
+    def _require(self, operation: TaskOperation) -> None:
         if operation in self.allowed:
             return
         allowed = " or ".join(self.allowed) or "nothing"

@@ -1,4 +1,4 @@
-"""What passes between a worker and the scheduler about one job."""
+"""Leases, heartbeats and outcomes: what a worker and the scheduler exchange about one job."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class CurvePosition:
-    """Where a network's curve and log go on; `step_time`: when the last point was made."""
+    """Where a network's curve and log continue; `step_time`: when the last point was computed."""
 
     next_iteration: int
     next_line: int
@@ -43,7 +43,7 @@ class Points:
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class LogLines:
     """Consecutive lines of a network's log."""
 
     network: Network
@@ -66,13 +66,13 @@ class NonconformingSample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobReport:
-    """What a worker tells; stored whole or not at all."""
+    """What a heartbeat reports; stored whole or not at all."""
 
     phase: Phase | None = None
     progress: Progress | None = None
     stages: tuple[Stage, ...] = ()
     points: tuple[Points, ...] = ()
-    logs: tuple[Lines, ...] = ()
+    logs: tuple[LogLines, ...] = ()
     validations: tuple[tuple[Network, int, float], ...] = ()
     nonconforming: tuple[NonconformingSample, ...] = ()
     checkpoint: Checkpoint | None = None
@@ -80,7 +80,7 @@ class JobReport:
 
 @dataclass(frozen=True, slots=True)
 class ReportAnswer:
-    """What the worker needs to go on."""
+    """The answer to a heartbeat."""
 
     lease_expire_time: datetime
     cancel_requested: bool
@@ -104,7 +104,7 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Packaged:
-    """The package is stored; what it is of, the task knows."""
+    """The package is stored; the task has its version and format."""
 
     sha256: str
     size_bytes: int
@@ -114,7 +114,7 @@ class Packaged:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The job cannot go on; `retryable` if that is the infrastructure's fault."""
+    """The job cannot continue; `retryable` if the infrastructure is at fault."""
 
     failure: Failure
     retryable: bool
@@ -122,7 +122,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Terminated:
-    """The process is gone, as the user wished."""
+    """The user ended the job, and its process is gone."""
 
 
 Outcome = Trained | Reported | Packaged | Failed | Terminated
@@ -136,5 +136,5 @@ _FITTING: dict[JobKind, tuple[type, ...]] = {
 
 
 def fits(outcome: Outcome, kind: JobKind) -> bool:
-    """Whether a job of that kind can end so."""
+    """Whether a job of this kind can have this outcome."""
     return isinstance(outcome, _FITTING[kind])

@@ -25,12 +25,12 @@ NETWORKS: Mapping[int, Network] = {number: network for network, number in NETWOR
 
 
 def spec_to_json(spec: Spec) -> dict[str, Any]:
-    """What `spec_from_json` reads."""
+    """The spec for `spec_from_json`."""
     return asdict(spec)
 
 
 def spec_from_json(kind: TaskKind, value: Mapping[str, Any]) -> Spec:
-    """The spec that was written."""
+    """The spec of `spec_to_json`."""
     if kind is TaskKind.EXPORT:
         return ExportSpec(**{**value, "format": PackageFormat(value["format"])})
     common = {
@@ -58,27 +58,27 @@ def spec_from_json(kind: TaskKind, value: Mapping[str, Any]) -> Spec:
 
 
 def overlap_from_json(value: Mapping[str, Any] | None) -> TrainingOverlap | None:
-    """The overlap of a prediction's spec; None of those that were made before anybody looked."""
+    """The overlap of a prediction's spec; None for predictions from before overlaps were measured."""
     return None if value is None else TrainingOverlap(**value)
 
 
 def progress_to_json(progress: Progress | None) -> dict[str, Any] | None:
-    """What `progress_from_json` reads."""
+    """The progress for `progress_from_json`."""
     return None if progress is None else asdict(progress)
 
 
 def progress_from_json(value: Mapping[str, Any] | None) -> Progress | None:
-    """The progress that was written."""
+    """The progress of `progress_to_json`."""
     return None if value is None else Progress(**value)
 
 
 def stages_to_json(stages: tuple[Stage, ...]) -> list[dict[str, Any]]:
-    """What `stages_from_json` reads."""
+    """The stages for `stages_from_json`."""
     return [asdict(stage) for stage in stages]
 
 
 def stages_from_json(value: list[Mapping[str, Any]]) -> tuple[Stage, ...]:
-    """The stages that were written."""
+    """The stages of `stages_to_json`."""
     return tuple(
         Stage(**{**stage, "name": StageName(stage["name"]), "state": StageState(stage["state"])})
         for stage in value
@@ -86,10 +86,10 @@ def stages_from_json(value: list[Mapping[str, Any]]) -> tuple[Stage, ...]:
 
 
 def failure_to_json(failure: Failure | None) -> dict[str, Any] | None:
-    """What `failure_from_json` reads."""
+    """The failure for `failure_from_json`."""
     return None if failure is None else asdict(failure)
 
 
 def failure_from_json(value: Mapping[str, Any] | None) -> Failure | None:
-    """The failure that was written."""
+    """The failure of `failure_to_json`."""
     return None if value is None else Failure(**value)

@@ -7,11 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.scheduler.domain.job import Network
 from services.scheduler.domain.loss import POINT_BYTES, POINTS_PER_CHUNK, LossCursor, LossNews
 from services.scheduler.domain.task import TaskState, task_not_found
 from services.scheduler.domain.work import CurvePosition, NonconformingSample
+from services.scheduler.storage import sql
 from services.scheduler.storage.codec import NETWORK_NUMBERS, NETWORKS
 from services.scheduler.storage.tables import (
     curves,
@@ -21,31 +22,7 @@ from services.scheduler.storage.tables import (
     validation_points,
 )
 
-# A cursor of an attempt that the task has not come to, or none, stands for the beginning of the present one.
-_LOSS_SINCE = sa.text(
-    """
-    SELECT t.state, t.attempt AS present, at.attempt, at.iteration, at.validation,
-        c.points AS length, c.step_time,
-        (
-            SELECT string_agg(l.points, '' ORDER BY l.chunk) FROM loss_chunks l
-            WHERE l.task = t.id AND l.attempt = at.attempt AND l.network = :network
-                AND l.chunk >= at.iteration / :chunk_size AND l.chunk < at.iteration / :chunk_size + :chunks
-        ) AS packed,
-        (
-            SELECT array_agg(ARRAY[v.iteration, v.accuracy] ORDER BY v.iteration) FROM validation_points v
-            WHERE v.task = t.id AND v.attempt = at.attempt AND v.network = :network
-                AND v.iteration BETWEEN at.validation AND c.points
-        ) AS validations
-    FROM tasks t
-    JOIN LATERAL (
-        SELECT :attempt AS attempt, :iteration AS iteration, :validation AS validation
-        WHERE :attempt BETWEEN 1 AND t.attempt
-        UNION ALL SELECT t.attempt, 0, 0 WHERE :attempt NOT BETWEEN 1 AND t.attempt
-    ) at ON true
-    JOIN curves c ON c.task = t.id AND c.attempt = at.attempt AND c.network = :network
-    WHERE t.id = :task
-    """
-).bindparams(
+_LOSS_SINCE = sa.text(sql.load("loss_since")).bindparams(
     sa.bindparam("network", type_=sa.SmallInteger()),
     sa.bindparam("attempt", type_=sa.Integer()),
     sa.bindparam("chunks", type_=sa.BigInteger()),
@@ -57,7 +34,10 @@ _LOSS_SINCE = sa.text(
 
 @dataclass(frozen=True, slots=True)
 class LossSince:
-    """What a watcher of a curve has not seen, and whether there is more to come, all of one moment."""
+    """Points that a watch has not sent yet, and the task's state, all read in one statement.
+
+    `is_all`: there are no more stored points now.
+    """
 
     news: LossNews
     is_all: bool
@@ -66,9 +46,9 @@ class LossSince:
 
 
 async def loss_since(
-    sessions: Sessions, task_id: str, network: Network, at: LossCursor, *, chunks: int
+    sessions: DatabaseSessions, task_id: str, network: Network, at: LossCursor, *, chunks: int
 ) -> LossSince:
-    """What follows the cursor, at most about so many chunks of it; TaskNotFound."""
+    """Points and validations after the cursor, from at most `chunks` chunks; TaskNotFound."""
     row = await sessions.one(
         _LOSS_SINCE,
         {
@@ -94,7 +74,7 @@ async def loss_since(
 
 
 class Curves:
-    """What one attempt of a task recorded, in one transaction."""
+    """Curves, logs and nonconforming samples of one attempt, in one transaction."""
 
     def __init__(self, session: AsyncSession, task: str, attempt: int) -> None:
         self._session = session
@@ -108,14 +88,14 @@ class Curves:
         )
 
     async def open(self) -> None:
-        """Begin the curves of a new attempt."""
+        """Create the empty curves of a new attempt."""
         await self._session.execute(
             sa.insert(curves),
             [{**self._key, "network": n, "points": 0, "lines": 0} for n in NETWORKS],
         )
 
     async def positions(self) -> dict[Network, CurvePosition]:
-        """Where each network's curve and log go on."""
+        """The next iteration and log line of each network."""
         rows = await self._session.execute(
             sa.select(curves.c.network, curves.c.points, curves.c.lines, curves.c.step_time).where(
                 curves.c.task == self._key["task"], curves.c.attempt == self._key["attempt"]
@@ -124,7 +104,7 @@ class Curves:
         return {NETWORKS[row.network]: CurvePosition(row.points, row.lines, row.step_time) for row in rows}
 
     async def truncate(self, network: Network, points: int) -> None:
-        """Forget every point from iteration `points` on, and the validations after it; the log stays."""
+        """Delete every point from iteration `points` on, and the validations after it. The log stays."""
         last, inside = divmod(points, POINTS_PER_CHUNK)
         await self._session.execute(
             sa.delete(loss_chunks).where(
@@ -149,7 +129,7 @@ class Curves:
         )
 
     async def points(self, network: Network, first: int, end: int) -> bytes:
-        """Packed points of iterations `first` to `end`; shorter if the curve is."""
+        """Packed points of iterations `first` to before `end`; fewer if the curve is shorter."""
         rows = (
             await self._session.execute(
                 sa.select(loss_chunks.c.chunk, loss_chunks.c.points)
@@ -181,7 +161,7 @@ class Curves:
         return [(row.iteration, row.accuracy) for row in rows]
 
     async def lines(self, network: Network, first_line: int, *, chunks: int) -> list[str]:
-        """The log from `first_line` on, at most `chunks` rows of it."""
+        """Log lines from `first_line` on, from at most `chunks` rows."""
         log = log_chunks
         rows = (
             await self._session.execute(
@@ -205,10 +185,10 @@ class Curves:
         ]
 
     async def append_lines(self, network: Network, lines: Sequence[str]) -> None:
-        """Write the scheduler's own lines at the end of a log.
+        """Append lines of the scheduler itself to a log.
 
-        The caller changes the job's row in the same transaction, so that a concurrent report of the worker is
-        worked out again behind these lines.
+        The caller changes the job's row in the same transaction, so that a concurrent heartbeat is computed
+        again and its lines follow these.
         """
         before = (
             sa.update(curves)
@@ -224,7 +204,7 @@ class Curves:
         )
 
     async def nonconforming(self, after: tuple[str, ...] | None, limit: int) -> list[NonconformingSample]:
-        """Samples that were set aside, by path and file."""
+        """Nonconforming samples, by data path and file."""
         table = nonconforming_samples
         conditions = [table.c.task == self._key["task"], table.c.attempt == self._key["attempt"]]
         if after is not None:

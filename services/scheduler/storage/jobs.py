@@ -8,34 +8,34 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.database import notify
+from services.kit.signals import notify
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import Checkpoint, Job, JobKind, JobState
-from services.scheduler.domain.queue import Build, QueuePlace, Worker
+from services.scheduler.domain.queue import Build, QueuePosition, Worker
 from services.scheduler.domain.task import Task
 from services.scheduler.storage.codec import NETWORK_NUMBERS, NETWORKS
-from services.scheduler.storage.tables import jobs, lines, tasks, workers
+from services.scheduler.storage.tables import jobs, lanes, tasks, workers
 
-# Woken when there is a job to take.
+# Notified when a job is queued.
 QUEUE_CHANNEL = "scheduler:jobs"
-# Longer than the longest poll of an idle worker.
-WORKER_SEEN = timedelta(seconds=45)
+# An idle worker that has not asked for a job for so long is gone. Longer than the longest poll of a worker.
+WORKER_SILENCE_LIMIT = timedelta(seconds=45)
 
-# A worker that is busy does not ask for work: it is there while it holds a lease.
-THERE = """there AS (
+# A busy worker does not ask for jobs: it is present while it holds a lease.
+PRESENT_WORKERS = """present AS (
         SELECT * FROM workers w
         WHERE w.last_seen > :seen_after
             OR EXISTS (SELECT FROM jobs l WHERE l.worker = w.name AND l.state = 'LEASED')
     )"""
 _WAITING = sa.text(
     f"""
-    WITH {THERE}
+    WITH {PRESENT_WORKERS}
     SELECT j.task, j.queue_time, j.available_time, j.recoveries,
         count(w.name) > 0 AS served,
         coalesce(bool_or(
             j.gpus <= w.gpus AND j.cpus <= w.cpus AND j.memory_bytes <= w.memory_bytes), false) AS fits
     FROM jobs j
-    LEFT JOIN there w ON j.compute_resource = ANY(w.compute_resources) AND j.kind = ANY(w.kinds)
+    LEFT JOIN present w ON j.compute_resource = ANY(w.compute_resources) AND j.kind = ANY(w.kinds)
     WHERE j.task = ANY(:tasks) AND j.state = 'QUEUED'
     GROUP BY j.id
     """  # noqa: S608 -- of constants
@@ -58,13 +58,13 @@ def announced(row: Any) -> Worker:  # noqa: ANN401 -- of any query with the colu
 
 
 class Jobs:
-    """The jobs of one transaction. A task's lock guards its jobs: who changes one locks the task first."""
+    """The jobs of one transaction. To change a job, a transaction locks the job's task first."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def add(self, job: Job, task: Task) -> None:
-        """Queue a new job of a task and wake who waits for one."""
+        """Queue a new job of a task, and wake the calls that wait for one."""
         await self._session.execute(
             sa.insert(jobs).values(
                 id=job.id,
@@ -82,18 +82,18 @@ class Jobs:
         await notify(self._session, QUEUE_CHANNEL)
 
     async def find(self, job_id: str) -> Job | None:
-        """The job, if it exists still."""
+        """The job; None if it was deleted."""
         row = (await self._session.execute(sa.select(jobs).where(jobs.c.id == job_id))).one_or_none()
         return None if row is None else _job(row)
 
-    async def these(self, job_ids: Collection[str]) -> dict[str, Job]:
-        """Those of them that exist still, by id."""
+    async def get_many(self, job_ids: Collection[str]) -> dict[str, Job]:
+        """The jobs by id, without those that were deleted."""
         wanted = jobs.c.id == sa.any_(sa.cast(list(job_ids), sa.ARRAY(sa.Text)))
         rows = await self._session.execute(sa.select(jobs).where(wanted))
         return {row.id: _job(row) for row in rows}
 
     async def open_of(self, task_id: str) -> Job | None:
-        """The task's job that is not done, if there is one."""
+        """The task's job that is not done; None if there is none."""
         row = (
             await self._session.execute(
                 sa.select(jobs).where(jobs.c.task == task_id, jobs.c.state != JobState.DONE.value)
@@ -102,12 +102,12 @@ class Jobs:
         return None if row is None else _job(row)
 
     async def all_of(self, task_id: str) -> list[Job]:
-        """Every job that the task ever had."""
+        """All jobs of the task, of all attempts."""
         rows = await self._session.execute(sa.select(jobs).where(jobs.c.task == task_id))
         return [_job(row) for row in rows]
 
     async def next_expired(self, now: datetime) -> Job | None:
-        """A job whose lease ran out, locked together with its task; None if there is none."""
+        """A job whose lease expired, locked together with its task; None if there is none."""
         row = (
             await self._session.execute(
                 sa.select(jobs)
@@ -120,21 +120,21 @@ class Jobs:
         return None if row is None else _job(row)
 
     async def save(self, job: Job) -> None:
-        """Store a job whose task is locked; wakes who waits for one if it is queued."""
+        """Store a job whose task is locked. If it is queued, wake the calls that wait for one."""
         await self._session.execute(sa.update(jobs).where(jobs.c.id == job.id).values(_changing(job)))
         if job.state is JobState.QUEUED:
             await notify(self._session, QUEUE_CHANNEL)
 
-    async def places(
+    async def positions(
         self, task_ids: Sequence[str], ranking: Mapping[str, int], now: datetime
-    ) -> dict[str, QueuePlace]:
-        """Where the queued ones among these tasks stand, and whether any worker could take them."""
+    ) -> dict[str, QueuePosition]:
+        """Positions of the tasks that are queued, and whether any present worker could take their jobs."""
         rows = await self._session.execute(
-            _WAITING, {"tasks": list(task_ids), "seen_after": now - WORKER_SEEN}
+            _WAITING, {"tasks": list(task_ids), "seen_after": now - WORKER_SILENCE_LIMIT}
         )
         return {
-            row.task: QueuePlace(
-                position=ranking.get(row.task, len(ranking) + 1),
+            row.task: QueuePosition(
+                number=ranking.get(row.task, len(ranking) + 1),
                 since=row.available_time if row.recoveries else row.queue_time,
                 served=row.served,
                 fits=row.fits,
@@ -142,15 +142,15 @@ class Jobs:
             for row in rows
         }
 
-    async def forget_workers(self, unseen_since: datetime) -> None:
-        """Drop workers that are gone for long, and lines that were not served since."""
+    async def delete_gone_workers(self, unseen_since: datetime) -> None:
+        """Delete workers that were not seen since then, and lanes that were not served since then."""
         await self._session.execute(
             sa.delete(workers).where(
                 workers.c.last_seen < unseen_since,
                 ~sa.exists().where(jobs.c.worker == workers.c.name, jobs.c.state == JobState.LEASED.value),
             )
         )
-        await self._session.execute(sa.delete(lines).where(lines.c.served_time < unseen_since))
+        await self._session.execute(sa.delete(lanes).where(lanes.c.served_time < unseen_since))
 
 
 def _changing(job: Job) -> dict[str, Any]:

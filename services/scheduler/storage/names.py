@@ -1,19 +1,19 @@
-"""How a part of a model's name is found among a million: by its grams, which an index knows (T3).
+"""Search for a part of a model name with an index of grams (T3).
 
-A gram is a run of one to three characters, in small letters.
+A gram is a run of one to three characters of the name, in lower case.
 """
 
 import time
 
 import sqlalchemy as sa
 
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 
 _LONGEST = 3
-# Of all names.
+# A gram is rare if at most this share of all names has it.
 _RARE = 0.02
-_KNOWN_FOR_S = 60.0
-# What ANALYZE found of the most frequent grams. The array of shares is longer: it ends with their extremes.
+_CACHED_FOR_S = 60.0
+# The most frequent grams as ANALYZE found them. The array of shares is longer: it ends with its extremes.
 _FREQUENT = sa.text(
     """
     SELECT gram, share FROM pg_stats,
@@ -25,37 +25,37 @@ _FREQUENT = sa.text(
 
 
 def grams_of(name: str) -> list[str]:
-    """All of them, as the index wants them."""
+    """All grams of a name, as the index stores them."""
     return _runs(name, range(1, _LONGEST + 1))
 
 
 class Grams:
-    """How frequent each is, as the database knows it for its own planning."""
+    """Frequencies of grams, from the statistics of the database's planner."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: DatabaseSessions) -> None:
         self._sessions = sessions
         self._shares: dict[str, float] = {}
-        self._known_until_s = -1.0
+        self._cached_until_s = -1.0
 
     async def of(self, part: str) -> dict[str, float]:
-        """Those that a name must have to contain the part, each with its share of all names; 0 if rare.
+        """Grams that every name with this part has, each with its share of all names; 0 if it is not listed.
 
-        Enough of them to find the name: side by side, and the last.
+        Adjacent grams without overlap and the last one: together they cover the part.
         """
-        if self._known_until_s < time.monotonic():
+        if self._cached_until_s < time.monotonic():
             async with self._sessions.reading() as session:
                 self._shares = {row.gram: row.share for row in await session.execute(_FREQUENT)}
-            self._known_until_s = time.monotonic() + _KNOWN_FOR_S
+            self._cached_until_s = time.monotonic() + _CACHED_FOR_S
         part = part.lower()
         size = min(len(part), _LONGEST)
         starts = (*range(0, len(part) - size, size), len(part) - size)
         return {gram: self._shares.get(gram, 0.0) for gram in sorted(part[i : i + size] for i in starts)}
 
 
-def telling(grams: dict[str, float]) -> list[str]:
-    """The rarest, and all that are rare: to look up what most names have costs more than it excludes."""
-    most = max(_RARE, min(grams.values()))
-    return [gram for gram, share in grams.items() if share <= most]
+def selective_grams(grams: dict[str, float]) -> list[str]:
+    """The rarest gram and all rare ones. Looking up a frequent gram costs more than it excludes."""
+    limit = max(_RARE, min(grams.values()))
+    return [gram for gram, share in grams.items() if share <= limit]
 
 
 def _runs(text: str, sizes: range) -> list[str]:

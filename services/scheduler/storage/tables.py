@@ -1,4 +1,8 @@
-"""The tables as SQLAlchemy sees them; `migrations` makes them."""
+"""The tables as SQLAlchemy sees them; `migrations` creates them.
+
+Some tables keep older names than the code: `lines` has lanes of waiting jobs, `turns` has the admission epoch
+(column `number`), `garbage` has orphan candidates.
+"""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -103,7 +107,7 @@ workers = sa.Table(
     sa.Column("device", sa.Text),
 )
 
-lines = sa.Table(
+lanes = sa.Table(
     "lines",
     _metadata,
     sa.Column("compute_resource", sa.Text, primary_key=True),
@@ -166,7 +170,7 @@ nonconforming_samples = sa.Table(
     sa.Column("height", sa.Integer),
 )
 
-garbage = sa.Table(
+orphan_candidates = sa.Table(
     "garbage",
     _metadata,
     sa.Column("key", sa.Text, primary_key=True),

@@ -1,22 +1,22 @@
-"""Pages of the task list: ranges of indexes, however many tasks there are (T3)."""
+"""Pages of the task list. Each page reads a range of an index, however many tasks there are (T3)."""
 
 import functools
 from typing import Any
 
 import sqlalchemy as sa
 
-from services.kit.database import Sessions
+from services.kit.database import DatabaseSessions
 from services.scheduler.domain.listing import ListedSpec, ListedTask, TaskFilter
 from services.scheduler.domain.spec import PackageFormat
 from services.scheduler.domain.task import TaskKind, TaskState
 from services.scheduler.storage import codec
-from services.scheduler.storage.names import Grams, telling
+from services.scheduler.storage.names import Grams, selective_grams
 from services.scheduler.storage.tables import tasks
 from services.scheduler.storage.tasks import by_name, head
 
-# So many names are read in the order of the list before the index of names is asked for a frequent part.
+# How many of the newest names are read before the index of grams is used for a frequent part.
 _RECENT = 20_000
-# Ids are digits and small letters.
+# Greater than every id: ids are digits and lower-case letters.
 _AFTER_ALL = "~"
 _HEAD = (
     *("id", "kind", "state", "creator", "create_time", "priority", "gpus", "cpus", "memory_bytes"),
@@ -24,21 +24,21 @@ _HEAD = (
     *("recoveries", "report", "model_version"),
 )
 _HAS_PART = "strpos(lower(model_name), :part) > 0"
-# How rare the grams are decides whether their index is the shorter way, or a walk from the newest task on.
-_PLAN_ANEW = sa.text("SET LOCAL plan_cache_mode = force_custom_plan")
-# Written out, so that the indexes of predictions and of exports are known to hold them.
+# Plan for the values: the best index depends on how rare the grams are.
+_FORCE_CUSTOM_PLAN = sa.text("SET LOCAL plan_cache_mode = force_custom_plan")
+# Literals, so that the planner can use the partial indexes of predictions and exports.
 _KIND: dict[TaskKind | None, str] = {None: "true", **{kind: f"kind = '{kind}'" for kind in TaskKind}}
 
 
 class TaskList:
     """All tasks, newest first."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: DatabaseSessions) -> None:
         self._sessions = sessions
         self._grams = Grams(sessions)
 
     async def page(self, wanted: TaskFilter, *, before: str, limit: int) -> list[ListedTask]:
-        """The newest `limit` tasks, of those older than `before` if it is not empty."""
+        """The newest `limit` tasks; only those older than `before` if it is not empty."""
         part = wanted.model_name_contains.lower()
         states = [state.value for state in wanted.states or TaskState]
         values = {
@@ -52,7 +52,7 @@ class TaskList:
             "limit": limit,
         }
         grams = await self._grams.of(part) if part else {}
-        # What is frequent is found soon among the newest. Else, or if it is not, the index of names knows.
+        # A frequent part is probably found among the newest names. Otherwise the index of grams is used.
         if not part or min(grams.values()) * _RECENT > 2 * limit:
             async with self._sessions.reading() as session:
                 found = [_listed(row) for row in await session.execute(_page(_newest(wanted)), values)]
@@ -60,19 +60,19 @@ class TaskList:
                 return found
         statement = _page(_in_order(wanted, f"name_grams @> :grams AND {_HAS_PART}", "limit"))
         async with self._sessions.begin() as session:
-            await session.execute(_PLAN_ANEW)
-            rows = await session.execute(statement, values | {"grams": telling(grams)})
+            await session.execute(_FORCE_CUSTOM_PLAN)
+            rows = await session.execute(statement, values | {"grams": selective_grams(grams)})
             return [_listed(row) for row in rows]
 
 
 @functools.cache
 def _page(source: str) -> sa.sql.selectable.TextualSelect:
-    """The tasks of a page, of ids in the order of the list."""
+    """The statement of a page. `source` selects ids and is ordered as the list is."""
     statement = sa.text(
         f"""
         SELECT {", ".join(_HEAD)}, failure - 'log_tail' AS failure,
-            model_name, production_environment, tried_version, asked.*
-        FROM tasks CROSS JOIN LATERAL jsonb_to_record(spec) AS asked (
+            model_name, production_environment, tried_version, spec_fields.*
+        FROM tasks CROSS JOIN LATERAL jsonb_to_record(spec) AS spec_fields (
             compute_resource text, algorithm_image_version text, parent_version text,
             train_segmentation boolean, target_major int, format text, training_overlap jsonb
         )
@@ -89,11 +89,11 @@ def _page(source: str) -> sa.sql.selectable.TextualSelect:
 
 
 def _newest(wanted: TaskFilter) -> str:
-    """The newest of every state.
+    """The newest tasks of every state.
 
-    Each is a range of an index, which begins with creator, environment or both, then the state. Its bounds
-    are rows, so that nothing else is taken for a shorter way: a walk from the newest task on is one only if
-    what is looked for is among the newest.
+    Each state is a range of an index on creator, environment or both, and state. The bounds are row values,
+    so that the planner uses this index: a scan from the newest task on would be slow if the wanted tasks are
+    old.
     """
     key = {"creator": wanted.creator, "production_environment": wanted.production_environment}
     columns = [*(column for column, value in key.items() if value), "state"]
@@ -117,13 +117,13 @@ def _newest(wanted: TaskFilter) -> str:
 
 
 def _with_part(wanted: TaskFilter, newest: str, order: str) -> str:
-    """Of the newest, those with the part in their names; no further than to as many as are wanted."""
+    """The newest tasks with the part in their names, up to the limit of the page."""
     condition = f"WHERE {_HAS_PART} ORDER BY {order} LIMIT :limit" if wanted.model_name_contains else ""
     return f"SELECT id FROM {newest} {condition}"  # noqa: S608 -- of constants
 
 
 def _in_order(wanted: TaskFilter, condition: str, limit: str) -> str:
-    """What fulfils the filter and the condition, newest first, up to a limit."""
+    """Tasks that match the filter and the condition, newest first, up to a limit."""
     conditions = {
         "creator = :creator": wanted.creator,
         "production_environment = :environment": wanted.production_environment,

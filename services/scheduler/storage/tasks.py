@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.database import notify
 from services.kit.errors import AlreadyExists
+from services.kit.signals import notify
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.progress import Phase
 from services.scheduler.domain.spec import PackageFormat, TrainingSpec
@@ -28,24 +28,24 @@ from services.scheduler.storage.tables import tasks, transitions
 
 _HELD_NAME = "tasks_model_name_held"
 _REQUEST = "tasks_request"
-# The grams are for the index: reading them costs more than reading the task.
+# Without the grams, which only the index needs: reading them costs more than reading the rest.
 _COLUMNS = tuple(column for column in tasks.c if column.name != "name_grams")
 
 
 class ModelNameTaken(AlreadyExists):
-    """Another task holds the name (W1)."""
+    """Another task has the model name (W1)."""
 
     reason = "MODEL_NAME_TAKEN"
 
 
 class RequestRepeated(AlreadyExists):
-    """The same request is being carried out by somebody else at this moment."""
+    """The same request is being processed by another call at this moment."""
 
     reason = "REQUEST_REPEATED"
 
 
 def task_channel(task_id: str) -> str:
-    """Woken by every change of a task, its curves and logs."""
+    """The channel that is notified of every change of a task, its curves and its logs."""
     return f"scheduler:task:{task_id}"
 
 
@@ -56,7 +56,7 @@ class Tasks:
         self._session = session
 
     async def add(self, task: Task, *, request_id: str = "", request_digest: bytes = b"") -> None:
-        """Store a new task; ModelNameTaken or RequestRepeated if another was faster."""
+        """Store a new task. ModelNameTaken or RequestRepeated if a concurrent call was faster."""
         spec = task.spec
         values = {
             "id": task.id,
@@ -91,11 +91,11 @@ class Tasks:
         return _task(await self._row(task_id, sa.select(*_COLUMNS)))
 
     async def lock(self, task_id: str) -> Task:
-        """The task, or TaskNotFound; its lock guards its jobs and curves too, until the transaction ends."""
+        """The task, or TaskNotFound. Locks the task, and by that its jobs and curves, in this transaction."""
         return _task(await self._row(task_id, sa.select(*_COLUMNS).with_for_update(key_share=True)))
 
-    async def these(self, task_ids: Collection[str]) -> dict[str, Task]:
-        """Those of them that exist still, by id."""
+    async def get_many(self, task_ids: Collection[str]) -> dict[str, Task]:
+        """The tasks by id, without those that were deleted."""
         wanted = tasks.c.id == sa.any_(sa.cast(list(task_ids), sa.ARRAY(sa.Text)))
         rows = await self._session.execute(sa.select(*_COLUMNS).where(wanted))
         return {row.id: _task(row) for row in rows}
@@ -107,7 +107,7 @@ class Tasks:
         return row
 
     async def save(self, before: Task, after: Task) -> None:
-        """Replace `before` by `after`, and wake who watches; TaskChanged if it is no longer `before`."""
+        """Replace `before` by `after`, and wake the watchers. TaskChanged if the row is not `before`."""
         changed = await self._session.scalar(
             sa.update(tasks)
             .where(tasks.c.id == before.id, tasks.c.revision == before.revision)
@@ -118,7 +118,7 @@ class Tasks:
             raise TaskChanged(f"{before.name} changed meanwhile; try again", task=before.name)
 
     async def remove(self, task: Task) -> None:
-        """Delete the task with everything that belongs to it, and wake who watches."""
+        """Delete the task with everything that belongs to it, and wake the watchers."""
         await self._session.execute(sa.delete(tasks).where(tasks.c.id == task.id))
         await notify(self._session, task_channel(task.id))
 
@@ -155,7 +155,7 @@ class Tasks:
         ]
 
     async def of_request(self, creator: str, request_id: str) -> tuple[Task, bytes] | None:
-        """The task that a request made, and the digest of what it asked for (W12)."""
+        """The task that a request created, and the digest of the request's content (W12)."""
         row = (
             await self._session.execute(
                 sa.select(*_COLUMNS).where(tasks.c.creator == creator, tasks.c.request_id == request_id)
@@ -164,7 +164,7 @@ class Tasks:
         return None if row is None else (_task(row), bytes(row.request_digest))
 
     async def export_of(self, version: str, wanted: PackageFormat) -> Task | None:
-        """The task that exports or exported the version, locked; None if there is none."""
+        """The export task of the version and format, locked; None if there is none."""
         is_it = (tasks.c.kind == TaskKind.EXPORT.value, tasks.c.spec["format"].astext == wanted.value)
         row = (
             await self._session.execute(
@@ -176,7 +176,7 @@ class Tasks:
         return None if row is None else _task(row)
 
     async def is_name_held(self, model_name: str) -> bool:
-        """Whether a training task holds the name (W1)."""
+        """Whether a training task has the model name (W1)."""
         held = await self._session.scalar(
             sa.select(sa.literal(1))
             .select_from(tasks)
@@ -186,7 +186,7 @@ class Tasks:
 
 
 def digest(content: str) -> bytes:
-    """What tells one request's content from another's."""
+    """The digest that identifies a request's content."""
     return hashlib.sha256(content.encode()).digest()
 
 
@@ -223,13 +223,13 @@ def _task(row: Any) -> Task:  # noqa: ANN401 -- a row
 
 
 def by_name(row: Any) -> dict[str, Any]:  # noqa: ANN401 -- a row
-    """The row's values by their columns."""
-    # Thirty attributes of a row, one by one, take several times as long.
+    """The row's values by column."""
+    # Reading thirty attributes of a row one by one takes several times as long.
     return dict(zip(row._fields, row, strict=True))
 
 
 def head(of: dict[str, Any]) -> dict[str, Any]:
-    """What a task and a listed task have in common, of a row of `tasks`."""
+    """The fields of TaskHead, from a row of `tasks`."""
     return {
         "id": of["id"],
         "kind": TaskKind(of["kind"]),

@@ -1,1 +1,1 @@
-"""Contracts to domain values and back; the only place besides the server that knows generated code."""
+"""Messages to domain values and back. Only this package and `server` use generated code."""

@@ -1,4 +1,4 @@
-"""Facts as `loupe.events.v1` messages, and the subjects they go out on (I2)."""
+"""Events as `loupe.events.v1` messages, and their subjects (I2)."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,27 +14,27 @@ from services.scheduler.domain.work import Points
 from services.scheduler.wire import registry, tasks
 from services.scheduler.wire.values import duration, timestamp
 
-# A message must stay well below what NATS takes.
+# Keeps a message well below the size limit of NATS.
 _POINTS_A_MESSAGE = 50_000
 
 
 def state_subject(task: Task) -> str:
-    """Where a task's transitions go."""
+    """The subject of a task's transitions."""
     return f"loupe.tasks.{task.id}.state"
 
 
 def stage_subject(task_id: str) -> str:
-    """Where a task's stages and phases go."""
+    """The subject of a task's stages and phases."""
     return f"loupe.tasks.{task_id}.stage"
 
 
 def loss_subject(task_id: str, network: Network) -> str:
-    """Where a network's points go."""
+    """The subject of a network's points."""
     return f"loupe.tasks.{task_id}.loss.{network.lower()}"
 
 
 def state_changed(task: Task, transition: TaskTransition, releaser: str) -> events_pb2.TaskStateChanged:
-    """A task entered a state, or was deleted. A release carries what the registry needs (R1)."""
+    """A task entered a state, or was deleted. A release includes the version for the registry (R1)."""
     message = events_pb2.TaskStateChanged(
         transition=tasks.transition(transition),
         model_name=task.spec.model_name,
@@ -47,7 +47,7 @@ def state_changed(task: Task, transition: TaskTransition, releaser: str) -> even
     return message
 
 
-def stage_changed(  # noqa: PLR0913 -- what the event says
+def stage_changed(  # noqa: PLR0913 -- the fields of the event
     task_id: str,
     attempt: int,
     *,
@@ -56,7 +56,7 @@ def stage_changed(  # noqa: PLR0913 -- what the event says
     now: datetime,
     started: datetime | None,
 ) -> events_pb2.TaskStageChanged:
-    """A stage, or only the phase, is another one now."""
+    """A stage changed, or only the phase."""
     return events_pb2.TaskStageChanged(
         task=f"tasks/{task_id}",
         attempt=attempt,
@@ -68,7 +68,7 @@ def stage_changed(  # noqa: PLR0913 -- what the event says
 
 
 def loss_points(task_id: str, attempt: int, points: Points) -> Iterator[events_pb2.LossPointsRecorded]:
-    """Points, in as many messages as they need."""
+    """Points, in one or several messages."""
     for start in range(0, len(points.packed) // POINT_BYTES, _POINTS_A_MESSAGE):
         part = points.packed[start * POINT_BYTES : (start + _POINTS_A_MESSAGE) * POINT_BYTES]
         yield events_pb2.LossPointsRecorded(

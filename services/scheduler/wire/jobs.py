@@ -1,4 +1,4 @@
-"""Jobs on the wire."""
+"""Jobs between the contracts and the domain."""
 
 from collections.abc import Iterable
 
@@ -17,7 +17,7 @@ from services.scheduler.domain.work import (
     Failed,
     JobReport,
     Lease,
-    Lines,
+    LogLines,
     NonconformingSample,
     Outcome,
     Packaged,
@@ -42,7 +42,7 @@ from services.scheduler.wire.values import (
     timestamp,
 )
 
-# Evaluation keeps no gradients, but a batch of a training that filled a GPU is still no reason to try more.
+# Evaluation takes the training's batch size, which fits: it keeps no gradients. At most this.
 _MAX_EVALUATION_BATCH = 64
 _MAX_LINE_CHARACTERS = 16_384
 _MAX_BUILD_CHARACTERS = 200
@@ -54,7 +54,7 @@ _MAX_BYTES = 2**63 - 1
 
 
 def worker_of(message: job_service_pb2.AcquireJobRequest) -> Worker:
-    """Who asks for work; InvalidArgument where it does not say of what kind, or what it has."""
+    """The worker that asks for a job; InvalidArgument if its kinds, resources or capacity are missing."""
     id_of(message.worker, "workers", "worker")
     kinds = tuple(
         enum_of(JobKind, job_pb2.JobKind, "JOB_KIND_", number, "kinds")
@@ -89,14 +89,14 @@ def worker_of(message: job_service_pb2.AcquireJobRequest) -> Worker:
 
 
 def _amounts_of(message: job_pb2.Amounts) -> Amounts:
-    # More than a column takes is as good as endless.
+    # A column holds no more, and no more is needed.
     return Amounts(
         min(message.gpus, _MAX_COUNT), min(message.cpus, _MAX_COUNT), min(message.memory_bytes, _MAX_BYTES)
     )
 
 
 def report_of(message: job_service_pb2.ReportJobRequest) -> JobReport:
-    """What a worker tells."""
+    """What a heartbeat reports. `overall_fraction` of a progress is output only."""
     return JobReport(
         phase=enum_or_none(Phase, task_pb2.Phase, "PHASE_", message.phase),
         progress=_progress_of(message.progress) if message.HasField("progress") else None,
@@ -111,7 +111,7 @@ def report_of(message: job_service_pb2.ReportJobRequest) -> JobReport:
             for points in message.loss_points
         ),
         logs=tuple(
-            Lines(
+            LogLines(
                 tasks.network_of(log.network),
                 log.first_line,
                 tuple(text(line, _MAX_LINE_CHARACTERS) for line in log.lines),
@@ -128,7 +128,7 @@ def report_of(message: job_service_pb2.ReportJobRequest) -> JobReport:
 
 
 def outcome_of(message: job_service_pb2.FinishJobRequest) -> Outcome:
-    """How a job ended."""
+    """The outcome of a job."""
     match message.WhichOneof("outcome"):
         case "trained":
             return Trained(
@@ -190,7 +190,7 @@ def _stage_of(message: task_pb2.Stage) -> Stage:
 def _nonconforming_of(
     messages: Iterable[task_pb2.NonconformingSample],
 ) -> tuple[NonconformingSample, ...]:
-    # The last word about a sample counts; one statement cannot write a row twice.
+    # The last report of a sample counts: one statement cannot write a row twice.
     by_name = {
         (message.data_path, message.file): NonconformingSample(
             data_path=text(message.data_path, 1024),
@@ -218,7 +218,7 @@ def _checkpoint_of(message: job_pb2.Checkpoint) -> Checkpoint:
 
 
 def answer(value: ReportAnswer) -> job_service_pb2.ReportJobResponse:
-    """What a worker needs to go on."""
+    """The answer to a heartbeat."""
     return job_service_pb2.ReportJobResponse(
         lease_expire_time=timestamp(value.lease_expire_time),
         cancel_requested=value.cancel_requested,
@@ -235,7 +235,7 @@ def _position(network: Network, position: CurvePosition) -> job_pb2.Position:
 
 
 def lease(value: Lease) -> job_pb2.JobLease:
-    """A granted job with all that its worker must know."""
+    """A granted job with everything that its worker needs."""
     job, task = value.job, value.task
     message = job_pb2.JobLease(
         job=job.name,

@@ -3,7 +3,7 @@
 from loupe.scheduler.v1 import job_pb2, queue_pb2
 
 from services.scheduler.domain.amounts import Amounts
-from services.scheduler.domain.fleet import HeldLease, KnownWorker, Presence, ResourceFigures
+from services.scheduler.domain.workers import HeldLease, KnownWorker, Presence, ResourceFigures
 from services.scheduler.wire.values import timestamp
 
 
@@ -19,7 +19,7 @@ def worker(value: KnownWorker, presence: Presence) -> queue_pb2.Worker:
         free=amounts(value.free),
         leases=[_lease(lease) for lease in value.leases],
         start_time=timestamp(announced.start_time),
-        heard_time=timestamp(value.heard),
+        heard_time=timestamp(value.last_contact),
         version=announced.build.version,
         torch_version=announced.build.torch_version,
         device=announced.build.device,
@@ -27,7 +27,7 @@ def worker(value: KnownWorker, presence: Presence) -> queue_pb2.Worker:
 
 
 def resource_queue(value: ResourceFigures) -> queue_pb2.ResourceQueue:
-    """What waits for a resource and what runs on it."""
+    """Waiting and running jobs of a compute resource."""
     return queue_pb2.ResourceQueue(
         compute_resource=value.compute_resource,
         waiting_count=value.waiting_count,

@@ -1,4 +1,4 @@
-"""The registry: what the scheduler asks of it, in its contracts and in the scheduler's words."""
+"""The client of the registry: its messages as domain values of the scheduler, and back."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -32,29 +32,29 @@ from services.scheduler.domain.spec import (
     TrainingSpec,
 )
 from services.scheduler.domain.task import Task
-from services.scheduler.domain.wizard import (
-    MAX_DATA_PATHS,
+from services.scheduler.domain.wizard.data import MAX_DATA_PATHS
+from services.scheduler.domain.wizard.registry_data import (
+    AlgorithmImageFacts,
     CodeCount,
-    Facts,
-    ImageFacts,
-    PathFacts,
-    VersionFacts,
+    DataPathFacts,
+    ModelVersionFacts,
+    RegistryData,
 )
 from services.scheduler.domain.work import Packaged
 from services.scheduler.wire.values import dict_of, struct
 
 T = TypeVar("T")
 
-# A wizard with hundreds of paths must not take all of the registry's connections.
+# A wizard with hundreds of data paths must not use all database connections of the registry.
 _PARALLEL = 16
-# With 500 paths each, still less than a message may hold.
+# With 500 data paths each, a page stays below the limit of a message.
 _VERSIONS_A_PAGE = 25
-# The first comparison with a listing of a million samples reads all of it.
+# The first comparison with a listing of a million samples reads the whole listing.
 _OVERLAP_WITHIN_S = 60.0
 
 
-class RegistryLibrary:
-    """`application.library.Library`, over gRPC."""
+class RegistryClient:
+    """`application.registry_port.RegistryPort`, over gRPC."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._images = algorithm_image_service_pb2_grpc.AlgorithmImageServiceStub(channel)
@@ -63,8 +63,8 @@ class RegistryLibrary:
         self._models = model_service_pb2_grpc.ModelServiceStub(channel)
         self._parallel = asyncio.Semaphore(_PARALLEL)
 
-    async def training_facts(self, request: TrainingRequest) -> Facts:
-        """What the registry knows about all that a training names."""
+    async def training_facts(self, request: TrainingRequest) -> RegistryData:
+        """The registry's data about everything that a training request names."""
         image, environment, resource, paths, version = await asyncio.gather(
             self._image(request.algorithm_image_version),
             self._environment_exists(request.production_environment),
@@ -72,7 +72,7 @@ class RegistryLibrary:
             self._paths(request.data_paths),
             self._parent(request.parent_version),
         )
-        return Facts(
+        return RegistryData(
             image=image,
             environment_exists=environment,
             resource_exists=resource,
@@ -80,18 +80,18 @@ class RegistryLibrary:
             version=version,
         )
 
-    async def prediction_facts(self, request: PredictionRequest) -> Facts:
-        """What the registry knows about all that a prediction names."""
+    async def prediction_facts(self, request: PredictionRequest) -> RegistryData:
+        """The registry's data about everything that a prediction request names."""
         resource, paths, version, overlap = await asyncio.gather(
             self._resource_exists(request.compute_resource),
             self._paths(request.data_paths),
             self._version(request.model_version),
             self.training_overlap(request.model_version, request.data_paths),
         )
-        return Facts(resource_exists=resource, paths=paths, version=version, training_overlap=overlap)
+        return RegistryData(resource_exists=resource, paths=paths, version=version, training_overlap=overlap)
 
     async def training_overlap(self, model_version: str, data: Sequence[str]) -> TrainingOverlap | None:
-        """How much of data paths or snapshots the version was trained with (P7); None if it cannot tell."""
+        """How much of the data paths or snapshots the version was trained with (P7); None if unknown."""
         if not data:
             return None
         request = model_service_pb2.MeasureTrainingOverlapRequest(name=model_version, data=data)
@@ -109,13 +109,13 @@ class RegistryLibrary:
         )
 
     async def part_counts(self, data_paths: Sequence[str], codes: Sequence[str]) -> dict[str, int]:
-        """How many parts the samples of each code make, over all these paths together."""
+        """The number of parts that a split can divide, by code, over all these data paths (D3, D9)."""
         request = dataset_service_pb2.CountPartsRequest(data_paths=data_paths, codes=codes)
         counted = await self._datasets.CountParts(request)
         return {one.code: one.part_count for one in counted.codes}
 
     async def pin(self, data_path: str) -> PinnedPath:
-        """Pin the path's present listing for ever."""
+        """Pin the data path's current listing for ever (W12)."""
         async with self._parallel:
             snapshot = await self._datasets.SnapshotDataPath(
                 dataset_service_pb2.SnapshotDataPathRequest(name=data_path)
@@ -123,18 +123,18 @@ class RegistryLibrary:
         return PinnedPath(data_path, snapshot.name, snapshot.sha256)
 
     async def amounts(self, compute_resource: str) -> Amounts:
-        """What a task takes of the resource as it is now (W7)."""
+        """The amounts that a task takes of the compute resource, as it is defined now (W7)."""
         request = master_data_service_pb2.GetComputeResourceRequest(name=compute_resource)
         resource = await self._master_data.GetComputeResource(request)
         return Amounts(resource.gpus, resource.cpus, resource.memory_bytes)
 
     async def number(self, task: Task, releaser: str) -> str:
-        """The version of a released task; the same for every call."""
+        """The model version of a released task; the same for every call (R1)."""
         version = await self._models.CreateModelVersion(release_order(task, releaser))
         return str(version.name)
 
     async def record_package(self, spec: ExportSpec, package: Packaged) -> None:
-        """Name a stored package of a version; one that is named already stays."""
+        """Record a stored package of a version; one that is recorded already stays (X)."""
         message = model_pb2.Package(
             format=model_pb2.PackageFormat.Value(f"PACKAGE_FORMAT_{spec.format}"),
             sha256=package.sha256,
@@ -146,7 +146,7 @@ class RegistryLibrary:
             model_service_pb2.RecordPackageRequest(name=spec.model_version, package=message)
         )
 
-    async def _image(self, name: str) -> ImageFacts | None:
+    async def _image(self, name: str) -> AlgorithmImageFacts | None:
         parent, _, _ = name.partition("/versions/")
         version, image = await asyncio.gather(
             self._known(
@@ -164,7 +164,7 @@ class RegistryLibrary:
         )
         if version is None or image is None:
             return None
-        return ImageFacts(
+        return AlgorithmImageFacts(
             major=version.major,
             input=_input(version.input),
             classification_networks=tuple(version.classification_networks),
@@ -186,25 +186,25 @@ class RegistryLibrary:
         request = master_data_service_pb2.GetComputeResourceRequest(name=name)
         return await self._known(name, lambda: self._master_data.GetComputeResource(request)) is not None
 
-    async def _paths(self, names: Iterable[str]) -> dict[str, PathFacts | None]:
-        # The wizard refuses a longer list anyway; there is no need to ask for all of it first.
+    async def _paths(self, names: Iterable[str]) -> dict[str, DataPathFacts | None]:
+        # The wizard refuses a longer list anyway, so the rest is not asked for.
         wanted = list(dict.fromkeys(names))[:MAX_DATA_PATHS]
         return dict(zip(wanted, await asyncio.gather(*(self._path(name) for name in wanted)), strict=True))
 
-    async def _path(self, name: str) -> PathFacts | None:
+    async def _path(self, name: str) -> DataPathFacts | None:
         async with self._parallel:
             path = await self._known(
                 name, lambda: self._datasets.GetDataPath(dataset_service_pb2.GetDataPathRequest(name=name))
             )
         if path is None:
             return None
-        return PathFacts(
+        return DataPathFacts(
             valid=path.status == dataset_pb2.DATA_PATH_STATUS_VALID,
             codes={one.code: CodeCount(one.sample_count, one.mask_count) for one in path.code_counts},
         )
 
-    async def _parent(self, name: str) -> VersionFacts | None:
-        """The version, with the paths that any version of its model binds (W6)."""
+    async def _parent(self, name: str) -> ModelVersionFacts | None:
+        """The version, with the data paths that any version of its model binds (W6)."""
         parent = await self._version(name)
         if parent is None:
             return None
@@ -220,13 +220,13 @@ class RegistryLibrary:
             if not request.page_token:
                 return replace(parent, data_paths=tuple(bound))
 
-    async def _version(self, name: str) -> VersionFacts | None:
+    async def _version(self, name: str) -> ModelVersionFacts | None:
         version = await self._known(
             name, lambda: self._models.GetModelVersion(model_service_pb2.GetModelVersionRequest(name=name))
         )
         if version is None:
             return None
-        return VersionFacts(
+        return ModelVersionFacts(
             name=version.name,
             code_list=tuple(version.code_list),
             num_of_classes=version.num_of_classes,
@@ -240,7 +240,7 @@ class RegistryLibrary:
         )
 
     async def _known(self, name: str, call: Callable[[], Awaitable[T]]) -> T | None:
-        """The answer, or None if there is no such thing; a name that nothing can have is that too."""
+        """The answer; None if there is no resource of this name, or the name is not valid."""
         if not name:
             return None
         try:
@@ -254,7 +254,7 @@ def _paths_of(version: model_pb2.ModelVersion) -> tuple[str, ...]:
 
 
 def release_order(task: Task, releaser: str) -> model_service_pb2.CreateModelVersionRequest:
-    """What a release hands to the registry: the version with its whole lineage."""
+    """The request that numbers a release: the version with its whole lineage."""
     spec = task.spec
     if not isinstance(spec, TrainingSpec):  # pragma: no cover -- the state machine releases trainings only
         raise TypeError(f"{task.name} is no training")

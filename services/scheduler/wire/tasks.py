@@ -1,121 +1,39 @@
-"""Tasks on the wire."""
+"""Tasks as messages, and the enums that other messages share with them."""
 
 from dataclasses import asdict
 
-import numpy as np
 from loupe.registry.v1 import model_pb2
-from loupe.scheduler.v1 import task_pb2, task_service_pb2
+from loupe.scheduler.v1 import task_pb2
 
-from services.kit.errors import InvalidArgument, Violation
-from services.scheduler.curves import Curve
 from services.scheduler.domain.job import Network
-from services.scheduler.domain.listing import ListedTask, TaskFilter, TaskView
-from services.scheduler.domain.loss import LogNews, LossNews
+from services.scheduler.domain.listing import ListedTask, TaskView
 from services.scheduler.domain.progress import Phase, Progress, Stage, overall_fraction
-from services.scheduler.domain.queue import QueuePlace, WaitCause, wait_cause
+from services.scheduler.domain.queue import QueuePosition
 from services.scheduler.domain.spec import (
-    Augmentation,
     ExportSpec,
     PackageFormat,
-    PredictionRequest,
     PredictionSpec,
     Preprocessing,
     TrainingOverlap,
-    TrainingRequest,
     TrainingSpec,
 )
 from services.scheduler.domain.task import FINAL, Failure, Task, TaskHead, TaskKind, TaskState, TaskTransition
-from services.scheduler.domain.wizard import ACKNOWLEDGED_WITH
 from services.scheduler.domain.work import NonconformingSample
-from services.scheduler.wire.values import duration, enum_of, enum_or_none, struct, text, timestamp
+from services.scheduler.wire.values import duration, enum_of, struct, text, timestamp
+from services.scheduler.wire.wait_reason import wait_reason
 
 _MAX_FAILURE_CHARACTERS = 65_536
 
 
-# From the wire.
-
-
-def request(message: task_pb2.Task) -> TrainingRequest | PredictionRequest:
-    """What a user asks for; InvalidArgument if it is neither a training nor a prediction."""
-    match message.WhichOneof("spec"):
-        case "training":
-            return _training_request(message.training, message.priority)
-        case "prediction":
-            spec = message.prediction
-            return PredictionRequest(
-                model_version=spec.model_version,
-                data_paths=tuple(spec.data_paths),
-                compute_resource=spec.compute_resource,
-                batch_size=spec.batch_size,
-                confidence_threshold=spec.confidence_threshold,
-                filter_resolution=spec.filter_resolution,
-                classification_only=spec.classification_only,
-                acknowledge_training_overlap=spec.acknowledge_training_overlap,
-                priority=message.priority,
-            )
-        case "export":
-            raise InvalidArgument(
-                "an export is not created; ExportModelVersion finds or makes the version's", reason="NO_SPEC"
-            )
-        case _:
-            raise InvalidArgument(
-                "task.training or task.prediction must say what is to be done", reason="NO_SPEC"
-            )
-
-
-def _training_request(spec: task_pb2.TrainingSpec, priority: int) -> TrainingRequest:
-    return TrainingRequest(
-        model_name=spec.model_name,
-        algorithm_image_version=spec.algorithm_image_version,
-        production_environment=spec.production_environment,
-        data_paths=tuple(spec.data_paths),
-        compute_resource=spec.compute_resource,
-        model_params_json=spec.model_params_json.replace("\x00", "\ufffd"),
-        training_params_json=spec.training_params_json.replace("\x00", "\ufffd"),
-        train_fraction=spec.preprocessing.train_fraction
-        if spec.preprocessing.HasField("train_fraction")
-        else None,
-        filter_resolution=spec.preprocessing.filter_resolution,
-        augmentations=tuple(
-            enum_or_none(Augmentation, task_pb2.Augmentation, "AUGMENTATION_", number) or str(number)
-            for number in spec.preprocessing.augmentations
-        ),
-        train_segmentation=spec.train_segmentation,
-        seed=spec.seed,
-        parent_version=spec.parent_version,
-        warm_start=spec.warm_start,
-        acknowledge_missing_training_paths=spec.acknowledge_missing_training_paths,
-        priority=priority,
-    )
-
-
-def task_filter(message: task_service_pb2.ListTasksRequest) -> TaskFilter:
-    """Which tasks a list shows."""
-    kind = None
-    if message.kind != task_service_pb2.TASK_KIND_UNSPECIFIED:
-        kind = enum_of(TaskKind, task_service_pb2.TaskKind, "TASK_KIND_", message.kind, "kind")
-    return TaskFilter(
-        states=tuple(
-            enum_of(TaskState, task_pb2.TaskState, "TASK_STATE_", number, "states")
-            for number in message.states
-        ),
-        model_name_contains=message.model_name_contains,
-        creator=message.creator,
-        production_environment=message.production_environment,
-        kind=kind,
-        tried_version=message.model_version,
-    )
-
-
 def package_format(number: int) -> PackageFormat:
-    """A format; who names none means the package of the inspection machines (X1)."""
+    """A package format; by default that of the inspection machines (X1)."""
     if number == model_pb2.PACKAGE_FORMAT_UNSPECIFIED:
         return PackageFormat.CSOT_ARTIFACT
     return enum_of(PackageFormat, model_pb2.PackageFormat, "PACKAGE_FORMAT_", number, "format")
 
 
 def network_or_classification(number: int) -> Network:
-    """The network that a viewer asks for; who names none means the one that every task trains."""
+    """The requested network; by default the classification network, which every training has."""
     if number == task_pb2.NETWORK_UNSPECIFIED:
         return Network.CLASSIFICATION
     return network_of(number)
@@ -127,7 +45,7 @@ def network_of(number: int) -> Network:
 
 
 def failure_of(message: task_pb2.Failure) -> Failure:
-    """Why a worker gave up."""
+    """Why a job failed."""
     return Failure(
         text(message.code, 64) or "UNKNOWN",
         text(message.message, _MAX_FAILURE_CHARACTERS),
@@ -136,13 +54,10 @@ def failure_of(message: task_pb2.Failure) -> Failure:
     )
 
 
-# To the wire.
-
-
 def task(view: TaskView[Task]) -> task_pb2.Task:
     """A task as users see it."""
     value = view.task
-    message = _head(value, view.place, value.spec.compute_resource)
+    message = _head(value, view.position, value.spec.compute_resource)
     message.weights_sha256 = value.weights_sha256
     message.stages.extend([stage(one) for one in value.stages])
     match value.spec:
@@ -158,9 +73,9 @@ def task(view: TaskView[Task]) -> task_pb2.Task:
 
 
 def listed_task(view: TaskView[ListedTask]) -> task_pb2.Task:
-    """A task as one of many (T3)."""
+    """A task of a list (T3)."""
     spec = view.task.spec
-    message = _head(view.task, view.place, spec.compute_resource)
+    message = _head(view.task, view.position, spec.compute_resource)
     if view.task.kind is TaskKind.TRAINING:
         training = message.training
         training.model_name = spec.model_name
@@ -183,7 +98,7 @@ def listed_task(view: TaskView[ListedTask]) -> task_pb2.Task:
     return message
 
 
-def _head(value: TaskHead, place: QueuePlace | None, compute_resource: str) -> task_pb2.Task:
+def _head(value: TaskHead, position: QueuePosition | None, compute_resource: str) -> task_pb2.Task:
     return task_pb2.Task(
         name=value.name,
         state=_state(value.state),
@@ -196,7 +111,7 @@ def _head(value: TaskHead, place: QueuePlace | None, compute_resource: str) -> t
         attempt=value.attempt,
         phase=phase(value.phase),
         progress=_progress(value),
-        wait=_wait(value, place, compute_resource),
+        wait=wait_reason(value, position, compute_resource),
         failure=_failure(value.failure),
         report=value.report,
         model_version=value.model_version,
@@ -244,44 +159,23 @@ def _prediction(spec: PredictionSpec) -> task_pb2.PredictionSpec:
 
 
 def training_overlap(value: TrainingOverlap | None) -> model_pb2.TrainingOverlap | None:
-    """How much of the data was trained with; None if nobody looked."""
+    """How much of the data was trained with; None if it was not measured."""
     return None if value is None else model_pb2.TrainingOverlap(**asdict(value))
 
 
-def _export(version: str, its: PackageFormat, compute_resource: str) -> task_pb2.ExportSpec:
+def _export(version: str, package_format: PackageFormat, compute_resource: str) -> task_pb2.ExportSpec:
     return task_pb2.ExportSpec(
-        model_version=version, format=format_out(its), compute_resource=compute_resource
+        model_version=version, format=format_out(package_format), compute_resource=compute_resource
     )
 
 
 def format_out(value: PackageFormat) -> model_pb2.PackageFormat.ValueType:
-    """A format."""
+    """A package format."""
     return model_pb2.PackageFormat.Value(f"PACKAGE_FORMAT_{value}")
 
 
-def draft(value: TrainingRequest) -> task_pb2.TrainingSpec:
-    """Answers to the wizard that nobody has submitted yet (W13)."""
-    return task_pb2.TrainingSpec(
-        model_name=value.model_name,
-        algorithm_image_version=value.algorithm_image_version,
-        production_environment=value.production_environment,
-        data_paths=value.data_paths,
-        compute_resource=value.compute_resource,
-        model_params_json=value.model_params_json,
-        training_params_json=value.training_params_json,
-        preprocessing=task_pb2.PreprocessingParams(
-            train_fraction=value.train_fraction,
-            filter_resolution=value.filter_resolution,
-            augmentations=[task_pb2.Augmentation.Value(f"AUGMENTATION_{one}") for one in value.augmentations],
-        ),
-        train_segmentation=value.train_segmentation,
-        parent_version=value.parent_version,
-        acknowledge_missing_training_paths=value.acknowledge_missing_training_paths,
-    )
-
-
 def preprocessing(value: Preprocessing) -> task_pb2.PreprocessingParams:
-    """W10."""
+    """Preprocessing parameters (W10)."""
     return task_pb2.PreprocessingParams(
         train_fraction=value.train_fraction,
         filter_resolution=value.filter_resolution,
@@ -333,45 +227,6 @@ def network(value: Network) -> task_pb2.Network.ValueType:
     return task_pb2.Network.Value(f"NETWORK_{value}")
 
 
-def _wait(value: TaskHead, place: QueuePlace | None, resource: str) -> task_pb2.WaitReason | None:
-    """T4, T5."""
-    if place is None:
-        return None
-    cause = wait_cause(
-        served=place.served,
-        fits=place.fits,
-        recovering=value.recoveries > 0 and value.state is not TaskState.WAITING,
-    )
-    match cause:
-        case WaitCause.NO_WORKER_WITH_RESOURCE:
-            message = f"no worker with {resource} is there; start one, or choose another resource"
-            message_zh = f"当前没有提供 {resource} 的训练节点，请启动一个或选择其他计算资源"
-        case WaitCause.WORKERS_TOO_SMALL:
-            takes = value.takes
-            gib = takes.memory_bytes / 2**30
-            message = (
-                f"it takes {takes.gpus} GPUs, {takes.cpus} CPUs and {gib:.3g} GiB of memory, which no worker "
-                f"with {resource} has; start a larger one, or choose another resource"
-            )
-            message_zh = (
-                f"任务需要 {takes.gpus} 个 GPU、{takes.cpus} 个 CPU 和 {gib:.3g} GiB 内存，"
-                f"提供 {resource} 的训练节点均不满足，请启动更大的节点或选择其他计算资源"
-            )
-        case WaitCause.RECOVERING:
-            message = "its worker was lost; another one goes on from the last checkpoint"
-            message_zh = "原训练节点失联，将由其他节点从最近的检查点继续"
-        case WaitCause.ALL_WORKERS_BUSY:
-            message = f"all workers with {resource} are busy; position {place.position} in the queue"
-            message_zh = f"所有提供 {resource} 的节点都在忙，排队位置：{place.position}"
-    return task_pb2.WaitReason(
-        reason=cause,
-        message=message,
-        message_zh=message_zh,
-        queue_position=place.position,
-        since=timestamp(place.since),
-    )
-
-
 def _failure(value: Failure | None) -> task_pb2.Failure | None:
     if value is None:
         return None
@@ -381,7 +236,7 @@ def _failure(value: Failure | None) -> task_pb2.Failure | None:
 
 
 def transition(value: TaskTransition) -> task_pb2.TaskTransition:
-    """One change of state."""
+    """One change of a task's state."""
     return task_pb2.TaskTransition(
         task=f"tasks/{value.task}",
         revision=value.revision,
@@ -389,7 +244,7 @@ def transition(value: TaskTransition) -> task_pb2.TaskTransition:
         time=timestamp(value.time),
         cause=value.cause,
         attempt=value.attempt,
-        # `from` is a word of Python.
+        # `from` is a keyword of Python.
         **{"from": _state(value.from_state)},
     )
 
@@ -398,55 +253,8 @@ def _state(value: TaskState | None) -> task_pb2.TaskState.ValueType:
     return task_pb2.TaskState.Value(f"TASK_STATE_{value}") if value else task_pb2.TASK_STATE_UNSPECIFIED
 
 
-def finding(value: Violation) -> task_service_pb2.ValidateTaskResponse.Finding:
-    """A fault or a warning of the wizard."""
-    acknowledge_with = ACKNOWLEDGED_WITH.get(value.reason, "")
-    return task_service_pb2.ValidateTaskResponse.Finding(
-        field=value.field,
-        reason=value.reason,
-        message=value.message,
-        message_zh=value.message_zh,
-        warning=value.severity == "warning" or bool(acknowledge_with),
-        acknowledge_with=acknowledge_with,
-    )
-
-
-def curve(task_id: str, of: Network, value: Curve) -> task_service_pb2.LossCurve:
-    """A curve to plot."""
-    return task_service_pb2.LossCurve(
-        task=f"tasks/{task_id}",
-        network=network(of),
-        attempt=value.attempt,
-        iterations=value.iterations.tolist(),
-        losses=value.losses.tolist(),
-        total_points=value.total_points,
-        validation=_validation(value.validation),
-    )
-
-
-def loss_news(value: LossNews) -> task_service_pb2.WatchLossResponse:
-    """New points."""
-    return task_service_pb2.WatchLossResponse(
-        first_iteration=value.first_iteration,
-        losses=np.frombuffer(value.packed, dtype="<f4").tolist(),
-        cursor=str(value.cursor),
-        attempt=value.cursor.attempt,
-        step_time=timestamp(value.step_time),
-        validation=_validation(value.validation),
-    )
-
-
-def log_news(value: LogNews) -> task_service_pb2.ReadLogResponse:
-    """New lines."""
-    return task_service_pb2.ReadLogResponse(lines=value.lines, cursor=str(value.next_line))
-
-
-def _validation(points: list[tuple[int, float]]) -> list[task_pb2.ValidationPoint]:
-    return [task_pb2.ValidationPoint(iteration=i, accuracy=accuracy) for i, accuracy in points]
-
-
 def nonconforming(value: NonconformingSample) -> task_pb2.NonconformingSample:
-    """A sample that was set aside."""
+    """A nonconforming sample."""
     return task_pb2.NonconformingSample(
         file=value.file,
         data_path=value.data_path,

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from services.trainer.training.augment import augment
 from services.trainer.training.batches import Batch, Batches, logit_shift
 from services.trainer.training.learner import affordable_interval, shown_whole
-from services.trainer.training.monitoring import Channel
+from services.trainer.training.monitoring import Channel, emit_log
 from services.trainer.training.preparing import Prepared
 from services.trainer.training.processes import Group
 from services.trainer.training.recipe import TrainingRecipe
@@ -141,7 +141,7 @@ class Classification:
             text = (
                 f"no training sample of special code {', '.join(sorted(missing))}: it will never be predicted"
             )
-            channel.emit("log", network=self.name, text=text)
+            emit_log(channel, self.name, text)
         return rule
 
     def predicted_codes(self, samples: Sequence[Sample], special: SpecialRule | None) -> list[str]:

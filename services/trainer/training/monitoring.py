@@ -1,24 +1,29 @@
-"""The events of a running training: stages, losses, progress, checkpoints (M1 to M3)."""
+"""Events of a training while it runs: stages, losses, progress, checkpoints (M1 to M3)."""
 
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
+from google.protobuf.duration_pb2 import Duration
+from loupe.scheduler.v1 import job_pb2, task_pb2
+from loupe.worker.v1 import event_pb2
 from torch import nn
 
 from services.trainer.training.checkpoint import Progress, save_checkpoint
 
 PROGRESS_INTERVAL_S = 0.5
+_MAX_REMAINING_S = 1e11
+"""More than a protobuf Duration holds is no better known."""
 
 
 class Channel(Protocol):
     """Where events go, and whether to stop."""
 
-    def emit(self, event: str, /, **fields: Any) -> None:  # noqa: ANN401 - JSON
-        """One event of the child protocol."""
+    def emit(self, event: event_pb2.Event) -> None:
+        """Sends one event to the worker."""
         ...
 
     def stop_if_asked(self) -> None:
@@ -31,22 +36,52 @@ class Channel(Protocol):
         ...
 
 
-class Stage:
-    """Reports when a preprocessing stage begins and ends (M1)."""
+def network_of(name: str) -> task_pb2.Network.ValueType:
+    """The contract's value for a learner's name."""
+    return task_pb2.Network.Value(f"NETWORK_{name.upper()}")
 
-    def __init__(self, name: str, channel: Channel) -> None:
+
+def emit_log(channel: Channel, network: str, text: str) -> None:
+    """A line of the network's log."""
+    channel.emit(event_pb2.Event(log=event_pb2.LogText(network=network_of(network), text=text)))
+
+
+def emit_progress(channel: Channel, phase: task_pb2.Phase.ValueType, progress: task_pb2.Progress) -> None:
+    """How far the phase is."""
+    channel.emit(event_pb2.Event(progress=event_pb2.JobProgress(phase=phase, progress=progress)))
+
+
+class Stage:
+    """Reports the begin and the end of a preprocessing stage (M1)."""
+
+    def __init__(self, name: task_pb2.StageName.ValueType, channel: Channel) -> None:
         self._name = name
         self._channel = channel
         self._started = time.monotonic()
-        channel.emit("stage", name=name, state="RUNNING", duration_s=0.0, counts={})
+        stage = task_pb2.Stage(name=name, state=task_pb2.STAGE_STATE_RUNNING, duration=Duration())
+        channel.emit(event_pb2.Event(stage=event_pb2.StageReport(stage=stage)))
 
-    def done(self, *, contact_sheet_path: Path | None = None, **counts: Any) -> None:  # noqa: ANN401 - JSON
+    def done(
+        self,
+        *,
+        sample_count: int = 0,
+        nonconforming_count: int = 0,
+        train_count: int = 0,
+        validation_count: int = 0,
+        contact_sheet_path: Path | None = None,
+    ) -> None:
         """Ends the stage."""
-        duration_s = round(time.monotonic() - self._started, 3)
-        shown = {"contact_sheet_path": str(contact_sheet_path)} if contact_sheet_path else {}
-        self._channel.emit(
-            "stage", name=self._name, state="DONE", duration_s=duration_s, counts=counts, **shown
+        stage = task_pb2.Stage(
+            name=self._name,
+            state=task_pb2.STAGE_STATE_DONE,
+            duration=_duration(time.monotonic() - self._started),
+            sample_count=sample_count,
+            nonconforming_count=nonconforming_count,
+            train_count=train_count,
+            validation_count=validation_count,
         )
+        path = str(contact_sheet_path) if contact_sheet_path else ""
+        self._channel.emit(event_pb2.Event(stage=event_pb2.StageReport(stage=stage, contact_sheet_path=path)))
 
 
 @dataclass(frozen=True)
@@ -76,6 +111,8 @@ class ProgressReporter:
         self._steps = 0
         self._mean_s = 0.0
         self._variance_s2 = 0.0
+        self._reported = 0
+        self._learning_rate = 0.0
         self.images_per_s = 0.0
         self.score: float | None = None
         """Of the last validation."""
@@ -86,14 +123,12 @@ class ProgressReporter:
         """Sends at once: the loop already gathers for half of M5's 100 ms."""
         smooth = 0.9 if self.images_per_s else 0.0
         self.images_per_s = smooth * self.images_per_s + (1 - smooth) * images_per_s
-        self._channel.emit(
-            "loss",
-            network=self._network,
-            first_iteration=first_iteration,
-            values=values,
-            learning_rate=learning_rate,
-            images_per_s=round(self.images_per_s, 3),
+        self._learning_rate = learning_rate
+        self._reported = first_iteration + len(values)
+        points = job_pb2.LossPoints(
+            network=network_of(self._network), first_iteration=first_iteration, losses=values
         )
+        self._channel.emit(event_pb2.Event(loss_points=points))
         if time.monotonic() - self._logged_at >= 2.0:
             self._logged_at = time.monotonic()
             last = first_iteration + len(values) - 1
@@ -106,7 +141,9 @@ class ProgressReporter:
         """Sends the validation score, if there is anything to validate on."""
         if score == score:  # noqa: PLR0124 - NaN where the validation side is empty
             self.score = score
-            self._channel.emit("validation", network=self._network, iteration=iteration, accuracy=score)
+            point = task_pb2.ValidationPoint(iteration=iteration, accuracy=score)
+            report = job_pb2.ValidationReport(network=network_of(self._network), point=point)
+            self._channel.emit(event_pb2.Event(validation=report))
             metric = "accuracy" if self._network == "classification" else "IoU"
             self.log(f"iteration {iteration} validation {metric} {score:.4f}")
 
@@ -132,19 +169,21 @@ class ProgressReporter:
         # What the networks after this one take is known from their size alone.
         after_s = self._mean_s * self._max_iter * (1 - self._share.end) / self._share.size
         eta_s, uncertainty_s = eta_s + after_s, uncertainty_s + 0.5 * after_s
-        self._channel.emit(
-            "progress",
-            phase="TRAINING",
-            network=self._network,
+        progress = task_pb2.Progress(
             fraction=min(1.0, self._share.begin + self._share.size * done / self._max_iter),
-            eta_s=round(eta_s, 3),
-            eta_low_s=round(max(0.0, eta_s - uncertainty_s), 3),
-            eta_high_s=round(eta_s + uncertainty_s, 3),
+            iteration=self._reported,
+            max_iteration=self._max_iter,
+            images_per_s=round(self.images_per_s, 3),
+            learning_rate=self._learning_rate,
+            remaining=_duration(eta_s),
+            remaining_low=_duration(max(0.0, eta_s - uncertainty_s)),
+            remaining_high=_duration(eta_s + uncertainty_s),
         )
+        emit_progress(self._channel, task_pb2.PHASE_TRAINING, progress)
 
     def log(self, text: str) -> None:
         """A line of the network's log."""
-        self._channel.emit("log", network=self._network, text=text)
+        emit_log(self._channel, self._network, text)
 
 
 class Checkpoints:
@@ -183,12 +222,20 @@ class Checkpoints:
         return self._channel.stopping or time.monotonic() - self._saved_at >= self._interval_s
 
     def save(self, iterations_done: int) -> None:
-        """Writes the file, reports its name, and stops if the child was asked to stop."""
+        """Writes the file, reports it, and stops if the child was asked to."""
         progress = self._progress.at(iterations_done)
         path = self._folder / f"checkpoint-{progress.network}-{iterations_done}.safetensors"
         save_checkpoint(path, self._network, self._optimiser, progress, self._trained)
-        text = f"checkpoint after {iterations_done} iterations"
-        self._channel.emit("log", network=progress.network, text=text)
-        self._channel.emit("checkpoint", network=progress.network, path=str(path), iteration=iterations_done)
+        emit_log(self._channel, progress.network, f"checkpoint after {iterations_done} iterations")
+        checkpoint = job_pb2.Checkpoint(network=network_of(progress.network), next_iteration=iterations_done)
+        self._channel.emit(
+            event_pb2.Event(checkpoint=event_pb2.CheckpointFile(path=str(path), checkpoint=checkpoint))
+        )
         self._saved_at = time.monotonic()
         self._channel.stop_if_asked()
+
+
+def _duration(seconds: float) -> Duration:
+    duration = Duration()
+    duration.FromMilliseconds(round(min(seconds, _MAX_REMAINING_S) * 1e3))
+    return duration

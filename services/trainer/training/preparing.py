@@ -3,14 +3,14 @@
 import hashlib
 import json
 import time
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from loupe.scheduler.v1 import job_pb2, task_pb2
+from loupe.worker.v1 import event_pb2
 from numpy.typing import NDArray
 
 from services.trainer.training import contact_sheet
@@ -23,14 +23,14 @@ from services.trainer.training.data import (
     prior_sides,
     split,
 )
-from services.trainer.training.monitoring import PROGRESS_INTERVAL_S, Channel, Stage
+from services.trainer.training.monitoring import PROGRESS_INTERVAL_S, Channel, Stage, emit_progress
 from services.trainer.training.recipe import TrainingRecipe
 from services.vision.judgement import refuse_one_sided
 from services.vision.pack import Pack, PackCache, Unreadable
 from services.vision.pack import Progress as PackProgress
 from services.vision.pixel_labels import PixelLabels, clean_codes
 from services.vision.preprocessing import InputSpecification
-from services.vision.samples import ObjectReader, Sample, hash_in_key, read_manifests, read_verified
+from services.vision.samples import ObjectReader, Sample, read_manifests, read_verified
 from services.vision.windows import COVERED, Windows, background_class
 
 _SET_ASIDE_BATCH = 200
@@ -147,15 +147,15 @@ class Prepared:
 
 def prepare(  # noqa: PLR0913, PLR0917 - an order, and what carries it out
     recipe: TrainingRecipe,
-    work: Mapping[str, Any],
+    work: job_pb2.TrainWork,
     objects: ObjectReader,
     cache: PackCache,
     folder: Path,
     channel: Channel,
 ) -> Prepared:
     """The three stages. Raises Fault."""
-    samples = listed(read_manifests(objects, work["manifests"]), recipe.codes)
-    usable, set_aside, view, pack, labelled = _usable(samples, recipe, objects, cache, channel)
+    samples = listed(read_manifests(objects, (its.sha256 for its in work.manifests)), recipe.codes)
+    usable, set_aside, view, pack, labelled = _usable(samples, recipe, work, objects, cache, channel)
     split_path = folder / "split.jsonl"
     sides = _split(usable, set_aside, recipe, work, objects, split_path, channel)
     teaching = [
@@ -189,11 +189,16 @@ def prepare(  # noqa: PLR0913, PLR0917 - an order, and what carries it out
     return prepared
 
 
-def _usable(
-    samples: list[Sample], recipe: TrainingRecipe, objects: ObjectReader, cache: PackCache, channel: Channel
+def _usable(  # noqa: PLR0913, PLR0917 - an order, and what executes it
+    samples: list[Sample],
+    recipe: TrainingRecipe,
+    work: job_pb2.TrainWork,
+    objects: ObjectReader,
+    cache: PackCache,
+    channel: Channel,
 ) -> tuple[list[Sample], list[Nonconforming], InputView, Pack, tuple[Pack, PixelLabels] | None]:
     """Stage RESOLUTION_FILTER: what conforms and can be read. Decoding happens here, once."""
-    stage = Stage("RESOLUTION_FILTER", channel)
+    stage = Stage(task_pb2.STAGE_NAME_RESOLUTION_FILTER, channel)
     set_aside: list[Nonconforming] = []
     if recipe.filter_resolution:
         kept, set_aside = conforming(samples, recipe.input_specification.resolution)
@@ -206,7 +211,8 @@ def _usable(
         channel.stop_if_asked()
         if time.monotonic() - reported >= PROGRESS_INTERVAL_S or done == total:
             reported = time.monotonic()
-            channel.emit("progress", phase="PREPROCESSING", fraction=offset + share * done / max(total, 1))
+            fraction = offset + share * done / max(total, 1)
+            emit_progress(channel, task_pb2.PHASE_PREPROCESSING, task_pb2.Progress(fraction=fraction))
 
     masks_share = 0.3 if _windows_are_possible(kept, recipe) else 0.0
     labels_share = 0.3 if recipe.segmentation else 0.0
@@ -226,11 +232,8 @@ def _usable(
             set_aside.append(Nonconforming(sample, why.reason, why.message))
         else:
             usable.append(sample)
-    rows = [_set_aside_row(item) for item in set_aside]
-    for start in range(0, len(rows), _SET_ASIDE_BATCH):
-        channel.emit("nonconforming", samples=rows[start : start + _SET_ASIDE_BATCH])
-    reasons = Counter(item.reason for item in set_aside)
-    stage.done(samples=len(samples), usable=len(usable), nonconforming=len(set_aside), reasons=dict(reasons))
+    _report_set_aside(set_aside, work, channel)
+    stage.done(sample_count=len(usable), nonconforming_count=len(set_aside))
     return usable, set_aside, view, pack, labelled
 
 
@@ -248,41 +251,37 @@ def _split(  # noqa: PLR0913, PLR0917 - what a split needs to be made and told
     usable: list[Sample],
     set_aside: list[Nonconforming],
     recipe: TrainingRecipe,
-    work: Mapping[str, Any],
+    work: job_pb2.TrainWork,
     objects: ObjectReader,
     split_path: Path,
     channel: Channel,
 ) -> Split:
     """Stage SPLIT."""
-    stage = Stage("SPLIT", channel)
+    stage = Stage(task_pb2.STAGE_NAME_SPLIT, channel)
     prior = None
-    if key := work.get("prior_split_key"):
-        prior = prior_sides(read_verified(objects, key, hash_in_key(key)))
+    if sha256 := work.prior_split_sha256:
+        prior = prior_sides(read_verified(objects, f"splits/{sha256}.jsonl", sha256))
     sides = split(usable, recipe.train_fraction, recipe.seed, prior)
     refused = sorted(
         json.dumps(_set_aside_row(item) | {"side": "set_aside"}, sort_keys=True, ensure_ascii=False)
         for item in set_aside
     )
     split_path.write_bytes(sides.to_jsonl() + "".join(line + "\n" for line in refused).encode())
-    counts = {
-        side: dict(sorted(Counter(s.code for s in sides.of(side)).items()))
-        for side in ("train", "validation")
-    }
+    train_count, validation_count = len(sides.of("train")), len(sides.of("validation"))
     stage.done(
-        train=len(sides.of("train")),
-        validation=len(sides.of("validation")),
-        per_code=counts,
-        moved_to_validation=sides.moved_to_validation,
+        sample_count=train_count + validation_count,
+        train_count=train_count,
+        validation_count=validation_count,
     )
     return sides
 
 
 def _plan_augmentation(prepared: Prepared, recipe: TrainingRecipe, folder: Path, channel: Channel) -> None:
-    """Stage AUGMENTATION: which, how often, and a picture of it.
+    """Stage AUGMENTATION: a picture of what it does.
 
     The images themselves are changed on the device, batch by batch.
     """
-    stage = Stage("AUGMENTATION", channel)
+    stage = Stage(task_pb2.STAGE_NAME_AUGMENTATION, channel)
     training, window_source = prepared.training, prepared.window_source
     sheet_path = None
     if recipe.augmentations:
@@ -298,17 +297,28 @@ def _plan_augmentation(prepared: Prepared, recipe: TrainingRecipe, folder: Path,
         sheet = contact_sheet.draw([training[index].code for index in chosen], images, columns, recipe.seed)
         sheet_path = folder / "contact-sheet.jpg"
         sheet_path.write_bytes(contact_sheet.to_jpeg(sheet))
-    draws = recipe.classification.max_iter * recipe.classification.batch_size
-    stage.done(
-        contact_sheet_path=sheet_path,
-        augmentations=sorted(recipe.augmentations),
-        windows_per_image=prepared.view.forwards,
-        draws=draws,
-        epochs=round(draws / max(len(training), 1), 2),
-    )
+    stage.done(contact_sheet_path=sheet_path)
+
+
+def _report_set_aside(set_aside: list[Nonconforming], work: job_pb2.TrainWork, channel: Channel) -> None:
+    data_paths = {manifest.sha256: manifest.data_path for manifest in work.manifests}
+    rows = [
+        task_pb2.NonconformingSample(
+            file=item.sample.name,
+            data_path=data_paths.get(item.sample.manifest, ""),
+            sha256=item.sample.sha256,
+            reason=item.reason,
+            message=item.message,
+        )
+        for item in set_aside
+    ]
+    for start in range(0, len(rows), _SET_ASIDE_BATCH):
+        batch = event_pb2.NonconformingSamples(samples=rows[start : start + _SET_ASIDE_BATCH])
+        channel.emit(event_pb2.Event(nonconforming=batch))
 
 
 def _set_aside_row(item: Nonconforming) -> dict[str, Any]:
+    """A line of the split file, without its side."""
     sample = item.sample
     return {
         "manifest": sample.manifest,

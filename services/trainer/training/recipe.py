@@ -1,4 +1,4 @@
-"""What a training was ordered to do, read from the order's JSON."""
+"""What a training was ordered to do, read from the order."""
 
 import hashlib
 import json
@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from services.trainer.training.schedule import LR_POLICIES, LrPolicy, Schedule
+from google.protobuf import json_format
+from loupe.scheduler.v1 import job_pb2, task_pb2
+from loupe.worker.v1 import order_pb2
+
+from services.learning_rate import LR_POLICIES, LrPolicy, Schedule
 from services.vision.faults import BadOrder
-from services.vision.preprocessing import InputSpecification
+from services.vision.preprocessing import InputSpecification, ResolutionRule
 from services.vision.samples import UNKNOWN
 
 AUGMENTATIONS = ("colour", "scale", "flip", "random")
+_DEFAULT_TRAIN_FRACTION = 0.8
 
 
 @dataclass(frozen=True)
@@ -86,26 +91,28 @@ class TrainingRecipe:
     images are seen. W8 has no such parameter."""
 
     @classmethod
-    def from_work(cls, work: Mapping[str, Any]) -> "TrainingRecipe":
-        """From the `work` of a train order. Raises UserFault BAD_ORDER that names the entry."""
+    def from_order(cls, order: order_pb2.Order) -> "TrainingRecipe":
+        """From a train order. Raises UserFault BAD_ORDER that names the entry."""
+        train, work = order.train, order.train.work
+        preprocessing = work.preprocessing
         try:
-            given = work["training_parameters"]
-            segments = bool(work.get("train_segmentation"))
-            preprocessing = work["preprocessing"]
+            parameters = json_format.MessageToDict(work.training_params)
             recipe = cls(
-                network=str(work["network"]),
-                codes=tuple(work["codes"]),
-                num_of_classes=int(work["num_of_classes"]),
-                classification=NetworkParameters.from_json(given["classification"]),
-                segmentation=NetworkParameters.from_json(given["segmentation"]) if segments else None,
-                input_specification=InputSpecification.from_json(work["input_specification"]),
-                train_fraction=float(preprocessing["train_fraction"]),
-                filter_resolution=bool(preprocessing.get("filter_resolution", False)),
-                augmentations=frozenset(preprocessing.get("augmentations") or ()),
-                seed=int(work["seed"]),
-                checkpoint_interval_s=float(work.get("checkpoint_interval_s") or cls.checkpoint_interval_s),
-                threads=int(work["threads"]) if work.get("threads") else None,
-                class_balance=float(work["class_balance"]) if "class_balance" in work else None,
+                network=work.classification_network,
+                codes=tuple(work.code_list),
+                num_of_classes=work.num_of_classes,
+                classification=NetworkParameters.from_json(parameters["classification"]),
+                segmentation=NetworkParameters.from_json(parameters["segmentation"])
+                if work.train_segmentation
+                else None,
+                input_specification=_input_specification(work.input),
+                train_fraction=preprocessing.train_fraction or _DEFAULT_TRAIN_FRACTION,
+                filter_resolution=preprocessing.filter_resolution,
+                augmentations=frozenset(map(_augmentation, preprocessing.augmentations)),
+                seed=work.seed,
+                checkpoint_interval_s=train.checkpoint_interval_s or cls.checkpoint_interval_s,
+                threads=order.threads or None,
+                class_balance=train.class_balance if train.HasField("class_balance") else None,
             )
         except KeyError as error:
             raise BadOrder(f"the order lacks {error}") from error
@@ -155,3 +162,29 @@ class TrainingRecipe:
         decides = self.to_json() | {"data": data_digest}
         del decides["checkpoint_interval_s"], decides["threads"]
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+
+def _augmentation(value: task_pb2.Augmentation.ValueType) -> str:
+    return task_pb2.Augmentation.Name(value).removeprefix("AUGMENTATION_").lower()
+
+
+def _input_specification(message: job_pb2.WorkInput) -> InputSpecification:
+    """0 and empty mean the defaults of InputSpecification and ResolutionRule."""
+    return InputSpecification(
+        width=message.width,
+        height=message.height,
+        channels=message.channels or InputSpecification.channels,
+        mean=tuple(map(_shortest, message.mean)) or InputSpecification.mean,
+        std=tuple(map(_shortest, message.std)) or InputSpecification.std,
+        normalisation="per_image" if message.per_image_normalisation else "fixed",
+        resolution=ResolutionRule(
+            min_side_px=message.min_side or ResolutionRule.min_side_px,
+            max_aspect_ratio=message.max_aspect_ratio or ResolutionRule.max_aspect_ratio,
+        ),
+        detail=message.detail or InputSpecification.detail,
+    )
+
+
+def _shortest(value: float) -> float:
+    """0.485 for the float32 next to it: the weights' certificate has the number of the image version."""
+    return float(f"{value:.7g}")

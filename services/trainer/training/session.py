@@ -3,42 +3,43 @@
 import importlib.metadata
 import platform
 import time
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
+from loupe.scheduler.v1 import job_pb2
+from loupe.worker.v1 import event_pb2, order_pb2
 from torch import nn
 
 from services.trainer.training.checkpoint import Checkpoint, Progress
 from services.trainer.training.classification import Classification, initial_network
 from services.trainer.training.learner import Learner
 from services.trainer.training.loop import make_optimiser, train
-from services.trainer.training.monitoring import Channel, Checkpoints, ProgressReporter, Share
+from services.trainer.training.monitoring import Channel, Checkpoints, ProgressReporter, Share, emit_log
 from services.trainer.training.preparing import prepare
 from services.trainer.training.processes import Group, alone
 from services.trainer.training.recipe import TrainingRecipe
 from services.trainer.training.segmentation import Segmentation
 from services.vision.pack import PackCache
-from services.vision.samples import ObjectReader, hash_in_key, read_verified
+from services.vision.samples import ObjectReader, read_verified
 from services.vision.weights import Weights, certify, load_weights, save_weights
 
 
 def run(  # noqa: PLR0913, PLR0917 - an order, and everything that it meets
-    work: Mapping[str, Any],
+    order: order_pb2.Order,
     objects: ObjectReader,
     cache: PackCache,
     folder: Path,
     channel: Channel,
     group: Group | None = None,
 ) -> None:
-    """Carries out a train order; the events are described in `services.trainer.child`. Raises Fault.
+    """Executes a train order; the events are those of `loupe.worker.v1.Event`. Raises Fault.
 
-    Every process of the group does, with the same order and a folder of its own; without one, this alone.
+    Every process of the group does, with the same order and a folder of its own; without a group, this
+    process alone.
     """
     group = group or alone()
-    recipe = TrainingRecipe.from_work(work)
+    recipe, work = TrainingRecipe.from_order(order), order.train.work
     torch.set_num_threads(max(1, (recipe.threads or _THREADS) // group.local_size))
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -51,7 +52,7 @@ def run(  # noqa: PLR0913, PLR0917 - an order, and everything that it meets
     classification = Classification(recipe, prepared, initial_network(recipe, device, parent), group)
     segmentation = Segmentation(recipe, prepared, parent, group) if recipe.segmentation else None
     learners: list[Learner] = [learner for learner in (classification, segmentation) if learner]
-    digest = recipe.digest(prepared.split_sha256 + str(work.get("warm_start_weights_key")))
+    digest = recipe.digest(prepared.split_sha256 + str(_warm_start_key(work)))
     reporters = _train_all(
         learners, recipe, _resume(work, objects, folder, digest), digest, folder, channel, group
     )
@@ -66,15 +67,15 @@ def run(  # noqa: PLR0913, PLR0917 - an order, and everything that it meets
         recipe.input_specification,
         windows=windows,
         recipe=recipe.to_json(),
-        manifests=list(work["manifests"]),
+        manifests=[manifest.sha256 for manifest in work.manifests],
         split_sha256=prepared.split_sha256,
-        warm_start=work.get("warm_start_weights_key"),
+        warm_start=_warm_start_key(work),
         code_version=importlib.metadata.version("loupe"),
         torch_version=str(torch.__version__),
         device=_device_name(device),
         threads=torch.get_num_threads(),
         processes=group.size,
-        order=dict(work.get("certificate") or {}),
+        order=dict(sorted(work.origin.items())),
     )
     weights_path = folder / "weights.safetensors"
     segments = None
@@ -82,21 +83,18 @@ def run(  # noqa: PLR0913, PLR0917 - an order, and everything that it meets
         segments = segmentation.trained(partial(classification.predicted_codes, special=special))
         areas = ", ".join(f"{code} > {least:g} px" for code, least in segments.regions.min_area_px.items())
         text = f"codes decided by regions: {areas or 'none, the classifier alone is better'}"
-        channel.emit("log", network=segmentation.name, text=text)
+        emit_log(channel, segmentation.name, text)
     save_weights(weights_path, Weights(certificate, classification.network.state_dict(), special, segments))
     reporter = reporters[classification.name]
-    channel.emit(
-        "finished",
+    finished = event_pb2.TrainingFinished(
         weights_path=str(weights_path),
         split_path=str(prepared.split_path),
-        metrics={
-            "validation_accuracy": reporter.score,
-            "validation_iou": reporters[segmentation.name].score if segmentation else None,
-            "iterations": recipe.classification.max_iter,
-            "images_per_s": reporter.images_per_s,
-            "duration_s": round(time.monotonic() - started, 3),
-        },
+        validation_accuracy=reporter.score,
+        validation_iou=reporters[segmentation.name].score if segmentation else None,
+        images_per_s=reporter.images_per_s,
+        duration_s=round(time.monotonic() - started, 3),
     )
+    channel.emit(event_pb2.Event(trained=finished))
 
 
 def _train_all(  # noqa: PLR0913, PLR0917 - who is trained, from where on, and who is told
@@ -183,23 +181,28 @@ def _counted(threads: int, processes: int) -> str:
     return f"{threads} threads" if processes == 1 else f"{processes} processes of {threads} threads"
 
 
-def _warm_start(work: Mapping[str, Any], objects: ObjectReader, folder: Path) -> Weights | None:
-    key = work.get("warm_start_weights_key")
+def _warm_start_key(work: job_pb2.TrainWork) -> str | None:
+    """The object of the parent's weights; None where training begins from scratch."""
+    sha256 = work.warm_start_weights_sha256
+    return f"weights/{sha256}.safetensors" if sha256 else None
+
+
+def _warm_start(work: job_pb2.TrainWork, objects: ObjectReader, folder: Path) -> Weights | None:
+    key = _warm_start_key(work)
     if not key:
         return None
     path = folder / "parent.safetensors"
-    path.write_bytes(read_verified(objects, key, hash_in_key(key)))
+    path.write_bytes(read_verified(objects, key, work.warm_start_weights_sha256))
     return load_weights(path)
 
 
-def _resume(work: Mapping[str, Any], objects: ObjectReader, folder: Path, digest: str) -> Checkpoint | None:
-    """Where to go on, and with what; None at the beginning."""
-    resume = work.get("resume")
-    if not resume:
+def _resume(work: job_pb2.TrainWork, objects: ObjectReader, folder: Path, digest: str) -> Checkpoint | None:
+    """The checkpoint to resume from; None at the beginning."""
+    if not work.HasField("resume"):
         return None
-    key = resume["checkpoint_key"]
+    sha256 = work.resume.sha256
     path = folder / "resume.safetensors"
-    path.write_bytes(read_verified(objects, key, hash_in_key(key)))
+    path.write_bytes(read_verified(objects, f"checkpoints/{sha256}.safetensors", sha256))
     checkpoint = Checkpoint.load(path, digest)
     path.unlink()
     return checkpoint

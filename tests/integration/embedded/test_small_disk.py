@@ -22,6 +22,7 @@ from deploy.embedded.state import State
 from deploy.embedded.supervisor import Supervisor
 from services.kit.errors import Unavailable
 from services.kit.messaging import Messaging
+from services.kit.streams import ensure_stream
 from services.registry import consumers as registry_streams
 from services.scheduler import consumers as scheduler_streams
 from tests.support.waiting import DEADLINE_S
@@ -113,17 +114,17 @@ async def reserved(messaging: Messaging, stream: str) -> int:
 async def test_what_jetstream_may_reserve_does_not_depend_on_the_disk(tmp_path: Path) -> None:
     """What is free when NATS starts is chance: the same streams must fit at every start."""
     async with EmbeddedNats(tmp_path / "nats").running() as messaging:
-        await messaging.ensure_stream("ALL", ("all",), max_age_s=HOUR_S, max_bytes=MAX_FILE_STORE_BYTES)
+        await ensure_stream(messaging, "ALL", ("all",), max_age_s=HOUR_S, max_bytes=MAX_FILE_STORE_BYTES)
         with pytest.raises(Unavailable, match="insufficient storage"):
-            await messaging.ensure_stream("MORE", ("more",), max_age_s=HOUR_S, max_bytes=1)
+            await ensure_stream(messaging, "MORE", ("more",), max_age_s=HOUR_S, max_bytes=1)
 
 
 async def test_streams_of_an_earlier_build_are_taken_over(tmp_path: Path) -> None:
     """It reserved 4 GiB for LOSS. An update must come up, and must not shrink what somebody may want."""
     nats = EmbeddedNats(tmp_path / "nats")
     async with nats.running() as messaging:
-        await messaging.ensure_stream(
-            "LOSS", ("loupe.tasks.*.loss.*",), max_age_s=7 * 86_400, max_bytes=4 * GIB
+        await ensure_stream(
+            messaging, "LOSS", ("loupe.tasks.*.loss.*",), max_age_s=7 * 86_400, max_bytes=4 * GIB
         )
     for _ in range(2):
         async with nats.running() as messaging:

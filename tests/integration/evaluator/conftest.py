@@ -20,11 +20,11 @@ from services.evaluator.server import comparison
 from services.evaluator.server import reports as server
 from services.kit import object_store as kit_object_store
 from services.kit.auth import RefusingVerifier, ServiceTokenVerifier
+from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
 from services.kit.object_store import ObjectStore
-from services.kit.process import SystemClock
 from services.kit.settings import load
 from services.vision.pictures import PictureStore
 

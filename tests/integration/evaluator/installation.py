@@ -20,8 +20,8 @@ from gateway.server import HttpServer
 from services.evaluator.__main__ import serve
 from services.evaluator.settings import Settings
 from services.kit.grpc_client import connect
+from services.kit.lifecycle import Process
 from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
-from services.kit.process import Process
 from services.kit.settings import load
 from tests.integration.evaluator.conftest import ReportServiceUnderTest, sample
 from tests.integration.registry.conftest import Caller, Importer, Registry, new_path, run_registry

@@ -57,7 +57,7 @@ async def test_definitions_come_with_the_report(reports: ReportServiceUnderTest)
 
 
 async def test_the_database_counts_what_each_threshold_leaves(reports: ReportServiceUnderTest) -> None:
-    """E2: a confidence at the threshold is kept, one below goes to a human; nonconforming ones do not count."""
+    """E2: confidence at the threshold is kept, below goes to a human; nonconforming samples do not count."""
     report = await reports.create(
         [
             sample(1, A, A, 0.9),

@@ -16,10 +16,10 @@ from loupe.scheduler.v1 import task_pb2
 
 from services.evaluator.application.reports import Reports
 from services.evaluator.consumers import DeletedTasks
+from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 from services.kit.messaging import Message
-from services.kit.process import SystemClock
 from tests.integration.evaluator.conftest import CODES
 from tests.integration.evaluator.installation import Installation, run_installation, shown
 from tests.integration.registry.conftest import Importer, png, sha256

@@ -243,8 +243,8 @@ async def test_a_reader_that_falls_behind_the_others_finds_its_place_or_none() -
     await feed.run()
     assert feed.complete
     assert feed.after(0) is None
-    assert feed.place_of("1:0") is None
-    place = feed.place_of("1:990")
+    assert feed.position_of("1:0") is None
+    place = feed.position_of("1:990")
     assert place is not None
     assert b"".join(feed.after(place) or []) == b"".join(b"1:%d;" % n for n in range(991, 1001))
     assert feed.cursor_at(place + 10) == "1:1000"

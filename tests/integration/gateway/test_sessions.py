@@ -17,7 +17,7 @@ from gateway.events import StreamLimits, Streams
 from gateway.server import HttpServer
 from services.kit.database import Database
 from services.kit.grpc_client import connect
-from services.kit.process import Process
+from services.kit.lifecycle import Process
 from services.kit.settings import load
 from services.registry.__main__ import SCHEMA, serve
 from services.registry.settings import Settings

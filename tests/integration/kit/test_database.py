@@ -8,9 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from deploy.embedded.servers import EmbeddedServers
-from services.kit.database import Database, Signals, notify
+from services.kit.database import Database
 from services.kit.errors import Aborted, DeadlineExceeded, Unavailable
 from services.kit.retry import retry_transient
+from services.kit.signals import Signals, notify
 from tests.support.waiting import DEADLINE_S, eventually
 
 from .conftest import Kill

@@ -17,11 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy.embedded.servers import EmbeddedServers
 from services.kit import inbox, outbox
-from services.kit.database import Database, Signals
+from services.kit.consumer import Consumer, Handler
+from services.kit.database import Database
 from services.kit.errors import FailedPrecondition, ResourceExhausted, Unavailable
-from services.kit.messaging import Consumer, Handler, Message, Messaging
+from services.kit.messaging import Message, Messaging
 from services.kit.outbox import Relay
 from services.kit.retry import Backoff
+from services.kit.signals import Signals
+from services.kit.streams import ensure_stream
 from tests.support.waiting import DEADLINE_S, eventually
 
 from .conftest import Kill
@@ -45,7 +48,7 @@ async def running(*loops: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
 @contextlib.asynccontextmanager
 async def bus(url: str) -> AsyncIterator[Messaging]:
     async with await Messaging.connect(url) as messaging:
-        await messaging.ensure_stream("THINGS", ("kit.things.>",), max_age_s=3600)
+        await ensure_stream(messaging, "THINGS", ("kit.things.>",), max_age_s=3600)
         yield messaging
 
 

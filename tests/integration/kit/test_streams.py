@@ -18,6 +18,7 @@ from deploy.embedded.process import Launch, ProcessSpec
 from deploy.embedded.supervisor import Supervisor
 from services.kit.errors import Unavailable
 from services.kit.messaging import Messaging
+from services.kit.streams import ensure_stream
 from tests.support.waiting import DEADLINE_S
 
 GIB = 2**30
@@ -99,7 +100,7 @@ async def test_a_reservation_that_fits_once_is_enough_for_every_start(tmp_path: 
     for start in range(2):
         async with installation.running() as messaging:
             for _ in range(2):  # a service that was killed, its NATS still there
-                await messaging.ensure_stream("THINGS", SUBJECTS, max_age_s=HOUR_S, max_bytes=GIB)
+                await ensure_stream(messaging, "THINGS", SUBJECTS, max_age_s=HOUR_S, max_bytes=GIB)
             await messaging.publish("kit.things.a.state", b"kept", message_id=f"m{start}")
             info = await messaging.jetstream.stream_info("THINGS")
             assert info.state.messages == start + 1
@@ -109,7 +110,7 @@ async def test_the_refusal_of_nats_is_told_in_its_words(tmp_path: Path) -> None:
     """Whoever reads "MESSAGING_UNAVAILABLE" looks for a broken cable, not for a full disk."""
     async with Installation(tmp_path / "nats", GIB).running() as messaging:
         with pytest.raises(Unavailable) as refusal:
-            await messaging.ensure_stream("THINGS", SUBJECTS, max_age_s=HOUR_S, max_bytes=2 * GIB)
+            await ensure_stream(messaging, "THINGS", SUBJECTS, max_age_s=HOUR_S, max_bytes=2 * GIB)
     assert "stream THINGS" in refusal.value.message
     assert "insufficient storage resources available" in refusal.value.message
     assert "10047" in refusal.value.message
@@ -119,7 +120,7 @@ async def test_the_refusal_of_nats_is_told_in_its_words(tmp_path: Path) -> None:
 async def test_what_the_operator_set_stays(nats_url: str, caplog: pytest.LogCaptureFixture) -> None:
     """Settings of a stream are the operator's; a service that starts tells what differs, once, as a fact."""
     async with await Messaging.connect(nats_url) as messaging:
-        await messaging.ensure_stream("THINGS", SUBJECTS, max_age_s=HOUR_S, max_bytes=GIB)
+        await ensure_stream(messaging, "THINGS", SUBJECTS, max_age_s=HOUR_S, max_bytes=GIB)
         edited = await edit(
             messaging,
             "THINGS",
@@ -131,9 +132,9 @@ async def test_what_the_operator_set_stays(nats_url: str, caplog: pytest.LogCapt
             compression="s2",
             discard="new",
         )
-        caplog.set_level(logging.INFO, logger="services.kit.messaging")
+        caplog.set_level(logging.INFO, logger="services.kit.streams")
         for _ in range(3):
-            await messaging.ensure_stream("THINGS", SUBJECTS, max_age_s=HOUR_S, max_bytes=GIB)
+            await ensure_stream(messaging, "THINGS", SUBJECTS, max_age_s=HOUR_S, max_bytes=GIB)
         assert await settings_of(messaging, "THINGS") == edited
     (told,) = [r for r in caplog.records if r.__dict__.get("stream") == "THINGS"]
     assert told.levelno == logging.INFO
@@ -145,11 +146,11 @@ async def test_a_stream_as_it_was_made_is_not_worth_a_word(
     nats_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A line at every start that says nothing hides the one that says something."""
-    caplog.set_level(logging.INFO, logger="services.kit.messaging")
+    caplog.set_level(logging.INFO, logger="services.kit.streams")
     for _ in range(2):
         async with await Messaging.connect(nats_url) as messaging:
-            await messaging.ensure_stream("THINGS", SUBJECTS, max_age_s=HOUR_S)
-            await messaging.ensure_stream("BOUND", ("kit.bound",), max_age_s=HOUR_S, max_bytes=GIB)
+            await ensure_stream(messaging, "THINGS", SUBJECTS, max_age_s=HOUR_S)
+            await ensure_stream(messaging, "BOUND", ("kit.bound",), max_age_s=HOUR_S, max_bytes=GIB)
     assert not [r for r in caplog.records if "stream" in r.__dict__]
 
 
@@ -169,9 +170,9 @@ async def test_a_stream_gets_the_subjects_that_it_lacks_and_nothing_else(
 ) -> None:
     """A new version publishes on a new subject; what an operator took into the stream stays in it."""
     async with await Messaging.connect(nats_url) as messaging:
-        await messaging.ensure_stream("THINGS", there, max_age_s=HOUR_S)
+        await ensure_stream(messaging, "THINGS", there, max_age_s=HOUR_S)
         edited = await edit(messaging, "THINGS", max_msgs_per_subject=7, max_age=int(2 * HOUR_S * 1e9))
-        await messaging.ensure_stream("THINGS", wanted, max_age_s=HOUR_S)
+        await ensure_stream(messaging, "THINGS", wanted, max_age_s=HOUR_S)
         found = await settings_of(messaging, "THINGS")
     assert set(found["subjects"]) == then
     assert without(found, "subjects", "metadata") == without(edited, "subjects", "metadata")
@@ -183,7 +184,7 @@ async def test_replicas_that_start_together_make_one_stream(tmp_path: Path) -> N
     async with installation.running() as messaging:
         await asyncio.gather(
             *(
-                messaging.ensure_stream("THINGS", SUBJECTS, max_age_s=HOUR_S + n, max_bytes=GIB)
+                ensure_stream(messaging, "THINGS", SUBJECTS, max_age_s=HOUR_S + n, max_bytes=GIB)
                 for n in range(5)
             )
         )
@@ -213,7 +214,7 @@ async def cluster(root: Path, credentials: Credentials) -> AsyncIterator[Messagi
         async with asyncio.timeout(60):
             while True:  # until they have elected a leader
                 with contextlib.suppress(Unavailable):
-                    await messaging.ensure_stream("ELECTED", ("kit.elected",), max_age_s=HOUR_S, replicas=3)
+                    await ensure_stream(messaging, "ELECTED", ("kit.elected",), max_age_s=HOUR_S, replicas=3)
                     break
                 await asyncio.sleep(0.1)
         yield messaging
@@ -223,10 +224,10 @@ async def test_a_start_leaves_the_replicas_of_a_cluster_alone(tmp_path: Path) ->
     """A service that sets a stream back to one replica undoes the operator's safety, and tells nobody."""
     async with cluster(tmp_path, load_or_create(tmp_path / "credentials.json")) as messaging:
         assert (await settings_of(messaging, "ELECTED"))["num_replicas"] == 3
-        await messaging.ensure_stream("THINGS", SUBJECTS, max_age_s=HOUR_S)
+        await ensure_stream(messaging, "THINGS", SUBJECTS, max_age_s=HOUR_S)
         await edit(messaging, "THINGS", num_replicas=3)
         for subjects in (SUBJECTS, (*SUBJECTS, "kit.more")):
-            await messaging.ensure_stream("THINGS", subjects, max_age_s=HOUR_S)
+            await ensure_stream(messaging, "THINGS", subjects, max_age_s=HOUR_S)
             found = await settings_of(messaging, "THINGS")
             assert found["num_replicas"] == 3
             assert set(found["subjects"]) == set(subjects)

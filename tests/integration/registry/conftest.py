@@ -30,8 +30,8 @@ from PIL import Image
 
 from services.kit.database import Database
 from services.kit.grpc_client import connect
+from services.kit.lifecycle import Process
 from services.kit.object_store import BlockingObjectStore
-from services.kit.process import Process
 from services.kit.settings import load
 from services.registry.__main__ import SCHEMA, serve
 from services.registry.settings import Settings

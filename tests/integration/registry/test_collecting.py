@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, model_pb2, model_service_pb2
 
+from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.object_store import ObjectStore
-from services.kit.process import SystemClock
 from services.kit.settings import load
 from services.registry.application.collecting import Collector
 from services.registry.settings import Settings

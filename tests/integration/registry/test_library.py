@@ -11,6 +11,7 @@ from loupe.scheduler.v1 import task_pb2
 
 from services.kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 from services.kit.messaging import Messaging
+from services.kit.streams import ensure_stream
 from tests.support.waiting import DEADLINE_S
 
 from .conftest import Caller, Registry, version_of
@@ -172,7 +173,7 @@ async def test_the_event_numbers_a_task_whose_direct_call_was_lost(
 ) -> None:
     """R1: a scheduler that dies between its commit and its call has released all the same."""
     model, name = a_model(), task()
-    await messaging.ensure_stream("TASKS", ("loupe.tasks.*.state",), max_age_s=3600)
+    await ensure_stream(messaging, "TASKS", ("loupe.tasks.*.state",), max_age_s=3600)
     event = events_pb2.TaskStateChanged(
         transition=task_pb2.TaskTransition(task=name, to=task_pb2.TASK_STATE_RELEASED),
         release=events_pb2.ReleaseOrder(parent=f"models/{model}", version=version_of(name)),

@@ -1,4 +1,4 @@
-"""A whole scheduler beside a whole registry, one a test module; tests play the worker themselves."""
+"""A scheduler and a registry for each test module. The tests act as the worker."""
 
 import asyncio
 import contextlib
@@ -44,7 +44,7 @@ from PIL import Image
 
 from services.kit.database import Database
 from services.kit.grpc_client import connect
-from services.kit.process import Process
+from services.kit.lifecycle import Process
 from services.kit.settings import load
 from services.registry.__main__ import serve
 from services.registry.settings import Settings as RegistrySettings
@@ -98,7 +98,7 @@ class Stack:
         )
 
     async def with_role(self, role: int) -> Caller:
-        """A new user of that role."""
+        """A new user with this role."""
         user = f"user-{secrets.token_hex(4)}"
         await self.admin.identity.CreateUser(
             identity_service_pb2.CreateUserRequest(user_id=user, user=identity_pb2.User(role=role))
@@ -109,7 +109,7 @@ class Stack:
         return self.caller(f"users/{user}", token.secret)
 
     async def new_resource(self, *, gpus: int = 0, cpus: int = 1, memory_bytes: int = 2**30) -> str:
-        """A compute resource of a test's own, so that its queue is its own too."""
+        """A new compute resource, so that a test has its own queue."""
         resource = f"r-{secrets.token_hex(4)}"
         created = await self.admin.master_data.CreateComputeResource(
             master_data_service_pb2.CreateComputeResourceRequest(
@@ -122,7 +122,7 @@ class Stack:
         return str(created.name)
 
     async def execute(self, statement: str, **values: object) -> None:
-        """SQL in the scheduler's schema: tests turn time by it."""
+        """Run SQL in the scheduler's schema, for example to move times."""
         async with self.database.sessions.begin() as session:
             await session.execute(sa.text(statement), values)
 
@@ -214,9 +214,9 @@ async def import_path(  # noqa: PLR0917 -- what a path is made of
     group: str = "",
     picture: int | None = None,
 ) -> str:
-    """A data path with so many pictures of each code; none makes an invalid one.
+    """A data path with a number of pictures of each code; no pictures make an invalid one.
 
-    All are of one group if it is named, and the same picture if its seed is.
+    With `group` all pictures are of one group; with `picture` all have the same pixels.
     """
     await caller.data.CreateDataset(
         dataset_service_pb2.CreateDatasetRequest(dataset_id=dataset, allow_existing=True)
@@ -260,7 +260,7 @@ async def data_path(engineer: Caller) -> str:
 
 
 def training(model_name: str, resource: str, paths: Sequence[str], **changes: Any) -> task_pb2.Task:
-    """A sound submission, or one with changes."""
+    """A valid submission, with changes."""
     values: dict[str, Any] = {
         "model_name": model_name,
         "algorithm_image_version": IMAGE,
@@ -278,7 +278,7 @@ def sha(text: str) -> str:
 
 
 class Held:
-    """A lease, and what its worker does under it."""
+    """A lease, and the calls of its worker."""
 
     def __init__(self, stub: Any, lease: job_pb2.JobLease) -> None:
         self.stub = stub
@@ -335,7 +335,7 @@ class Held:
 
 
 class Worker:
-    """A worker of every kind on one resource."""
+    """A worker for every kind of job of one compute resource."""
 
     def __init__(
         self,
@@ -371,7 +371,7 @@ class Worker:
         return held
 
     async def lose_lease(self, held: Held) -> None:
-        """As if the worker had been silent for too long, and the sweeper had come by."""
+        """Let the lease expire, and wait until the sweeper has ended it."""
         await self.stack.execute(
             "UPDATE jobs SET lease_expire_time = now() - interval '1 second' WHERE id = :job",
             job=held.lease.job.removeprefix("jobs/"),
@@ -412,7 +412,7 @@ class Bench:
         return await self.engineer.get(task if isinstance(task, str) else task.name)
 
     async def completed(self, **changes: Any) -> task_pb2.Task:
-        """A task that ran through."""
+        """A completed task."""
         task = await self.submit(**changes)
         held = await self.worker.acquire()
         await held.points(0, [1.0, 0.5])
@@ -421,7 +421,7 @@ class Bench:
         return await self.get(task)
 
     async def released(self, **changes: Any) -> task_pb2.Task:
-        """A task that was released and numbered."""
+        """A released task with its number."""
         task = await self.completed(**changes)
         return await self.releaser.tasks.ReleaseTask(task_service_pb2.ReleaseTaskRequest(name=task.name))
 

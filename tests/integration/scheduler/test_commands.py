@@ -1,4 +1,4 @@
-"""The commands that act on tasks, before a real scheduler."""
+"""The client's commands for tasks, against a real scheduler."""
 
 import secrets
 from typing import Any
@@ -11,13 +11,13 @@ from tests.support.commands import Command
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def command(stack: Any) -> Command:
-    """As an administrator, who may act on everybody's tasks."""
+    """As an administrator, who may act on all tasks."""
     token = stack.environment["LOUPE_BOOTSTRAP_ADMIN_TOKEN"]
     return Command.of(token, registry=stack.registry_address, scheduler=stack.address)
 
 
 async def test_t1_a_task_is_terminated_started_and_deleted(bench: Any, command: Command) -> None:
-    """Each command does what its state allows, and says why where it does not."""
+    """Each command does what the state allows, and otherwise prints the reason."""
     task = (await bench.submit()).name
     for verb in ("terminate", "start", "release"):
         assert "WAITING" in await command.refused(verb, task)
@@ -51,7 +51,7 @@ async def test_t3_tasks_are_filtered(bench: Any, command: Command) -> None:
 
 
 async def test_p7_a_prediction_on_training_data_must_be_acknowledged(bench: Any, command: Command) -> None:
-    """P7: who predicts on what was trained with is told so before and after, and how to go on."""
+    """P7: a prediction on training data is reported before and after it, with the remedy."""
     dataset = bench.data_path.split("/")[1]
     version = "@".join((await bench.released()).model_version.split("/")[1::2])
     wish = ("predict", version, "--dataset", dataset, "--resource", bench.resource)
@@ -72,7 +72,7 @@ async def test_p7_a_prediction_on_training_data_must_be_acknowledged(bench: Any,
 async def test_w_a_submission_that_names_nothing_known_is_refused(
     bench: Any, command: Command, path_importer: Any
 ) -> None:
-    """What a slip in a script is told: the thing, and that it is not there."""
+    """An error in a script names the missing resource."""
     dataset = bench.data_path.split("/")[1]
     sound = {"--name": "m-1", "--image": "surface-classification", "--dataset": dataset}
     for option, value in (("--image", "none"), ("--dataset", "none")):
@@ -91,7 +91,7 @@ async def test_w_a_submission_that_names_nothing_known_is_refused(
 
 
 async def test_w3a_a_training_tells_which_codes_it_trains(bench: Any, command: Command) -> None:
-    """Without model parameters the codes are the data's (W3): who submits sees which they are."""
+    """W3: without model parameters the codes come from the data, and the command lists them."""
     submit = (
         "train", "--image", "surface-classification", "--dataset", bench.data_path.split("/")[1],
         "--environment", "demo-fab-cell-array", "--resource", bench.resource, "--acknowledge-missing-paths",
@@ -108,7 +108,7 @@ async def test_w3a_a_training_tells_which_codes_it_trains(bench: Any, command: C
 
 
 async def test_t4_the_system_is_seen_at_one_look(bench: Any, command: Command, new_worker: Any) -> None:
-    """Versions, who works on what with what room left, what waits and why; a missing server is named."""
+    """Versions, workers with leases and free amounts, waiting jobs with causes; a missing server is named."""
     # Somebody else answers there: as good as a dead address, and sooner.
     command = Command({**command.environ, "LOUPE_EVALUATOR_ADDRESS": bench.stack.address})
     name = f"workers/{secrets.token_hex(4)}"

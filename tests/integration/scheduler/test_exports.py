@@ -1,4 +1,4 @@
-"""Exports as tasks: made once a version and format, leased and fenced as all work is (X, R4, T)."""
+"""Export tasks: one for each version and format, leased and fenced like other tasks (X, R4, T)."""
 
 import asyncio
 from typing import Any
@@ -22,7 +22,7 @@ async def ask(caller: Any, version: str, wanted: int = 0, **fields: Any) -> task
 
 
 async def packaged(held: Any, package: model_pb2.Package = PACKAGE) -> None:
-    """The worker says that the package is stored."""
+    """The worker reports that the package is stored."""
     await held._finish(packaged=job_service_pb2.FinishJobRequest.Packaged(package=package))
 
 
@@ -40,7 +40,7 @@ async def link(caller: Any, version: str, wanted: int = 0) -> model_service_pb2.
 
 
 async def test_r4_x_a_version_is_exported_once_and_shows_its_package(bench: Any) -> None:
-    """Whoever asks, and however often: one task, one job, one package; by an alias or `latest` too."""
+    """One task, one job and one package for all callers, also by an alias or `latest`."""
     released = await bench.released()
     version = released.model_version
     model = f"models/{released.training.model_name}"
@@ -96,7 +96,7 @@ async def test_r4_x_a_version_is_exported_once_and_shows_its_package(bench: Any)
 
 
 async def test_x_onnx_is_exported_beside_it(bench: Any) -> None:
-    """Each format has a task and a package of its own, and a file name that tells them apart."""
+    """Each format has its own task, package and file name."""
     released = await bench.released()
     version = released.model_version
     first, second = await ask(bench.releaser, version), await ask(bench.releaser, version, ONNX)
@@ -110,7 +110,7 @@ async def test_x_onnx_is_exported_beside_it(bench: Any) -> None:
 
 
 async def test_x_a_failed_or_terminated_export_is_started_again_by_asking_again(bench: Any) -> None:
-    """The same task, in a new attempt; also by somebody else than who asked first."""
+    """The same task in a new attempt, also for another user than the first."""
     version = (await bench.released()).model_version
     task = await ask(bench.releaser, version)
     await (await bench.worker.acquire(job_pb2.JOB_KIND_PACKAGE)).failed("CANNOT_BUILD")
@@ -132,7 +132,7 @@ async def test_x_a_failed_or_terminated_export_is_started_again_by_asking_again(
 
 
 async def test_t5_t6_a_lost_export_is_taken_over_and_its_first_worker_names_nothing(bench: Any) -> None:
-    """T6: the package of a worker that lost its lease is not recorded, whatever it says."""
+    """T6: the package of a worker that lost its lease is not recorded."""
     version = (await bench.released()).model_version
     task = await ask(bench.releaser, version)
     lost = await bench.worker.acquire(job_pb2.JOB_KIND_PACKAGE)
@@ -148,7 +148,7 @@ async def test_t5_t6_a_lost_export_is_taken_over_and_its_first_worker_names_noth
 
 
 async def test_x_a_package_once_recorded_stays(bench: Any) -> None:
-    """Its task may be deleted; what is made again by other means does not take its place."""
+    """The export task may be deleted; a package that is built again does not replace the recorded one."""
     version = (await bench.released()).model_version
     task = await ask(bench.releaser, version)
     await packaged(await bench.worker.acquire(job_pb2.JOB_KIND_PACKAGE))
@@ -169,7 +169,7 @@ async def test_x_a_package_once_recorded_stays(bench: Any) -> None:
 
 
 async def test_x_what_cannot_be_exported_is_refused_and_says_why(bench: Any, viewer: Any) -> None:
-    """A2: releasers export; R4: versions are exported, and nothing else."""
+    """A2: releasers export; R4: only versions are exported."""
     released = await bench.released()
     version = released.model_version
     for caller in (viewer, bench.engineer):
@@ -202,7 +202,7 @@ async def test_x_what_cannot_be_exported_is_refused_and_says_why(bench: Any, vie
 
 
 async def test_x_the_link_to_weights_reads_them(bench: Any) -> None:
-    """Whoever compares a package with its version needs what it was made from."""
+    """To compare a package with its version, a user needs the version's weights."""
     released = await bench.released()
     answer = await bench.releaser.models.LinkWeights(
         model_service_pb2.LinkWeightsRequest(name=released.model_version)
@@ -214,7 +214,7 @@ async def test_x_the_link_to_weights_reads_them(bench: Any) -> None:
 
 
 async def test_a3_who_takes_a_model_along_is_in_the_audit_log(bench: Any) -> None:
-    """A package or weights that left the fab: the log is the only place that can say with whom."""
+    """Only the audit log says who downloaded a package or weights."""
     released = await bench.released()
     version = released.model_version
     await ask(bench.releaser, version)

@@ -1,4 +1,4 @@
-"""The life of a task, with the test as its worker (rules T, R1, invariants 2 to 4)."""
+"""The life of a task, with the test as its worker (rules T, R1; invariants 2 to 4)."""
 
 import asyncio
 import re
@@ -132,7 +132,7 @@ async def test_a_training_goes_from_submission_to_a_version(  # noqa: PLR0915 --
 
 
 async def test_a_worker_that_lost_its_lease_changes_nothing(bench: Any) -> None:
-    """T6: a paused machine may wake after its job was given away; its late words must not count."""
+    """T6: a paused machine may wake after its job was leased again; its late calls must change nothing."""
     task = await bench.submit()
     stale = await bench.worker.acquire()
     await stale.points(0, [1.0, 2.0])
@@ -162,7 +162,7 @@ async def test_a_worker_that_lost_its_lease_changes_nothing(bench: Any) -> None:
 
 
 async def test_a_resumed_training_doubles_and_misses_no_point(bench: Any) -> None:
-    """T5, M5: the curve is cut back to the checkpoint, and what was after it comes again."""
+    """T5, M5: the curve is cut back to the checkpoint, and later points are reported again."""
     task = await bench.submit()
     first = await bench.worker.acquire()
     assert not first.lease.train.HasField("resume")
@@ -195,7 +195,7 @@ async def test_a_resumed_training_doubles_and_misses_no_point(bench: Any) -> Non
 
 
 async def test_a_draining_worker_hands_its_job_on(bench: Any) -> None:
-    """A drain is nobody's fault: nothing is counted, and the next one goes on from the checkpoint."""
+    """A drain is no fault: it is not counted, and the next worker resumes from the checkpoint."""
     task = await bench.submit()
     held = await bench.worker.acquire()
     await held.points(0, [1.0] * 10)
@@ -207,7 +207,7 @@ async def test_a_draining_worker_hands_its_job_on(bench: Any) -> None:
 
 
 async def test_infrastructure_faults_are_retried_up_to_a_limit(bench: Any) -> None:
-    """T5: not the user's fault, but not for ever either."""
+    """T5: infrastructure faults are retried, but not for ever."""
     task = await bench.submit()
     for recovery in range(6):
         held = await bench.worker.acquire()
@@ -231,7 +231,7 @@ async def test_infrastructure_faults_are_retried_up_to_a_limit(bench: Any) -> No
 
 
 async def test_the_log_of_a_failed_task_ends_with_the_cause(bench: Any) -> None:
-    """M6: who downloads a log of a failed training reads there why it failed, in either language."""
+    """M6: the log of a failed training ends with the cause, in both languages."""
     task = await bench.submit()
     # As if its data had masks and its image a second network.
     await bench.stack.execute(
@@ -250,7 +250,7 @@ async def test_the_log_of_a_failed_task_ends_with_the_cause(bench: Any) -> None:
 
 
 async def test_a_user_fault_fails_at_once_and_can_be_started_again(bench: Any) -> None:
-    """T1, T5: FAILED with a code; start is a new attempt from 0, the old curve stays readable."""
+    """T1, T5: FAILED with a code; a start makes a new attempt from 0, the old curve stays readable."""
     task = await bench.submit()
     held = await bench.worker.acquire()
     await held.points(0, [5.0, 6.0])
@@ -278,7 +278,7 @@ async def test_a_user_fault_fails_at_once_and_can_be_started_again(bench: Any) -
 
 
 async def test_termination_is_confirmed_by_the_worker(bench: Any) -> None:
-    """T2: terminating at once, TERMINATED when the process is gone."""
+    """T2: terminating at once, TERMINATED when the process has ended."""
     task = await bench.submit()
     with pytest.raises(FailedPrecondition) as refused:
         await bench.engineer.tasks.TerminateTask(task_service_pb2.TerminateTaskRequest(name=task.name))
@@ -294,7 +294,7 @@ async def test_termination_is_confirmed_by_the_worker(bench: Any) -> None:
 
 
 async def test_termination_needs_no_worker_that_is_gone(bench: Any) -> None:
-    """T2: if the lease runs out meanwhile the sweeper confirms; a queued job has nobody to ask."""
+    """T2: if the lease expires meanwhile, the sweeper confirms; a queued job is terminated at once."""
     lost = await bench.submit()
     held = await bench.worker.acquire()
     await bench.engineer.tasks.TerminateTask(task_service_pb2.TerminateTaskRequest(name=lost.name))
@@ -310,7 +310,7 @@ async def test_termination_needs_no_worker_that_is_gone(bench: Any) -> None:
 
 
 async def test_twenty_releases_make_one_version(bench: Any) -> None:
-    """R1: double clicks and concurrent callers; one wins, the others are told."""
+    """R1: of concurrent callers one succeeds, the others get an error."""
     task = await bench.completed()
     request = task_service_pb2.ReleaseTaskRequest(name=task.name)
     answers = await asyncio.gather(
@@ -331,7 +331,7 @@ async def test_twenty_releases_make_one_version(bench: Any) -> None:
 
 
 async def test_the_number_comes_by_the_stream_if_the_answer_is_lost(bench: Any, eventually: Any) -> None:
-    """R1: the registry hears of a release from TASKS, and the scheduler of its number from MODELS."""
+    """R1: the registry consumes releases from TASKS, and the scheduler their numbers from MODELS."""
     task = await bench.completed()
     released = await bench.releaser.tasks.ReleaseTask(task_service_pb2.ReleaseTaskRequest(name=task.name))
     assert released.model_version
@@ -356,7 +356,7 @@ async def test_the_number_comes_by_the_stream_if_the_answer_is_lost(bench: Any, 
 
 
 async def test_one_request_id_makes_one_task(bench: Any) -> None:
-    """W12: a client that heard no answer asks again; a client that reuses its id is told."""
+    """W12: a client without an answer may repeat its request; a reused request id is an error."""
     request = task_service_pb2.CreateTaskRequest(task=bench.training(), request_id=secrets.token_hex(8))
     answers = await asyncio.gather(*(bench.engineer.tasks.CreateTask(request) for _ in range(5)))
     assert len({answer.name for answer in answers}) == 1
@@ -367,7 +367,7 @@ async def test_one_request_id_makes_one_task(bench: Any) -> None:
 
 
 async def test_a_name_is_held_from_submission(bench: Any) -> None:
-    """W1: two who choose one name at once; and a deleted task gives it back."""
+    """W1: two users choose one name at once; a deleted task frees its name."""
     request = task_service_pb2.CreateTaskRequest(task=bench.training())
     answers = await asyncio.gather(
         *(bench.engineer.tasks.CreateTask(request) for _ in range(4)), return_exceptions=True
@@ -380,7 +380,7 @@ async def test_a_name_is_held_from_submission(bench: Any) -> None:
 
 
 async def test_deleting_leaves_nothing(bench: Any) -> None:
-    """T7: rows, job and name are gone; a worker that held it is told that it lost its lease."""
+    """T7: rows, job and name are gone; the worker that held the job gets LEASE_LOST."""
     task = await bench.submit()
     held = await bench.worker.acquire()
     await held.points(0, [1.0])
@@ -399,7 +399,7 @@ async def test_deleting_leaves_nothing(bench: Any) -> None:
 
 
 async def test_only_the_creator_or_an_administrator_acts_on_a_task(bench: Any, viewer: Any) -> None:
-    """A2: an engineer does not touch a colleague's task; a viewer submits nothing."""
+    """A2: an engineer cannot change a colleague's task; a viewer cannot submit."""
     task = await bench.submit()
     for wish in (
         bench.releaser.tasks.DeleteTask(task_service_pb2.DeleteTaskRequest(name=task.name)),
@@ -419,7 +419,7 @@ async def test_only_the_creator_or_an_administrator_acts_on_a_task(bench: Any, v
 
 
 async def test_an_etag_guards_against_acting_on_what_was_not_seen(bench: Any) -> None:
-    """Two people before one screen: the second one's click was meant for another state."""
+    """Of two users who act on the same page, the second one's click was meant for another state."""
     task = await bench.submit()
     held = await bench.worker.acquire()
     with pytest.raises(Aborted) as changed:
@@ -436,7 +436,7 @@ async def test_an_etag_guards_against_acting_on_what_was_not_seen(bench: Any) ->
 
 
 async def test_a_prediction_runs_and_is_never_released(bench: Any, path_importer: Any) -> None:
-    """P1: an alias is resolved to the exact version, the bank is pinned, the report ends it."""
+    """P1: an alias is resolved to the exact version, the data is pinned, the report completes the task."""
     released = await bench.released()
     bank = await path_importer(bench.engineer, "banks", secrets.token_hex(4), {"TPFIP": 2, "OTHER": 1})
     model = f"models/{released.training.model_name}/versions/latest"
@@ -472,7 +472,7 @@ async def test_a_prediction_runs_and_is_never_released(bench: Any, path_importer
 
 
 async def test_p7_a_prediction_on_training_data_is_acknowledged_and_marked(bench: Any, stack: Any) -> None:
-    """P7: nobody predicts on what the version was trained with unawares; the task says it for ever."""
+    """P7: a prediction on training data must be acknowledged, and the task shows it for ever."""
     released = await bench.released()
     spec = task_pb2.PredictionSpec(
         model_version=released.model_version, data_paths=[bench.data_path], compute_resource=bench.resource
@@ -510,7 +510,7 @@ async def test_p7_a_prediction_on_training_data_is_acknowledged_and_marked(bench
 
 
 async def test_a_retraining_becomes_the_next_version(bench: Any) -> None:
-    """W6, W13: name, codes and environment are the parent's; the number counts on."""
+    """W6, W13: name, codes and environment are the parent's; the version number continues."""
     parent = await bench.released()
     retraining = bench.training(
         model_name="",
@@ -537,7 +537,7 @@ async def test_a_retraining_becomes_the_next_version(bench: Any) -> None:
 
 
 async def test_faults_of_a_submission_come_together_field_by_field(bench: Any) -> None:
-    """W3, W8: everything at once, in both languages; the source's missing comma by line and column."""
+    """W3, W8: all findings at once, in both languages; a missing comma by line and column."""
     params = '{\n  "classification": {\n    "name": "ResNet18",\n    "num_of_classes": 2\n  }\n'
     params += '  "code_list": []\n}'
     task = bench.training(
@@ -569,7 +569,7 @@ async def test_faults_of_a_submission_come_together_field_by_field(bench: Any) -
 
 
 async def test_a_business_image_brings_its_parameters(bench: Any, path_importer: Any) -> None:
-    """W2: they are not asked for, and giving them is an error."""
+    """W2: a business image's parameters are fixed; giving some is an error."""
     codes = ("TPFIP", "TTFBS", "TTMUD", "TGGS0", "TPOTS", "TSFAS", "TSDFS")
     path = await path_importer(bench.engineer, "business", secrets.token_hex(4), dict.fromkeys(codes, 2))
     business = {
@@ -586,7 +586,7 @@ async def test_a_business_image_brings_its_parameters(bench: Any, path_importer:
 
 
 async def test_validate_only_submits_nothing(bench: Any) -> None:
-    """The wizard's last page shows the task as it would be made."""
+    """The wizard's last page shows the task as it would be created."""
     request = task_service_pb2.CreateTaskRequest(task=bench.training(), validate_only=True)
     shown = await bench.engineer.tasks.CreateTask(request)
     assert shown.training.target_major == 3

@@ -1,4 +1,4 @@
-"""Live parts from a worker's report to a reader of the gateway, all of it real (M5, I3)."""
+"""Live points from a worker's heartbeat to a reader of the gateway, without fakes (M5, I3)."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ DROPS = 100
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def http(stack: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a gateway before the registry and the scheduler."""
+    """A client of a gateway in front of the registry and the scheduler."""
     streams = Streams(StreamLimits())
     async with connect(stack.registry_address) as registry, connect(stack.address) as scheduler:
         channels = {"registry": registry, "scheduler": scheduler, "evaluator": registry}
@@ -38,7 +38,7 @@ async def http(stack: Any) -> AsyncIterator[httpx.AsyncClient]:
 
 
 class Reader:
-    """An EventSource that loses its connection after some bytes, in the middle of an event or not."""
+    """An EventSource that loses its connection after some bytes, possibly in the middle of an event."""
 
     def __init__(self) -> None:
         self.points: list[tuple[int, float]] = []
@@ -54,7 +54,7 @@ class Reader:
         drop_after_bytes: int = 1 << 62,
         drop_after_events: int = 1 << 62,
     ) -> None:
-        """Read until the end or the drop; what is not whole by then was never there."""
+        """Read until the end or the drop; an incomplete event is discarded."""
         headers = {"Last-Event-ID": self.last_event_id} if self.last_event_id else {}
         unread = b""
         async with http.stream("GET", path, headers=headers) as response:
@@ -69,7 +69,7 @@ class Reader:
                     return
 
     def _take(self, event: str) -> bool:
-        """Whether it held news; keep what it did."""
+        """Whether the event had new points; they are kept."""
         fields = dict(line.split(": ", 1) for line in event.splitlines() if not line.startswith(":"))
         self.ended = fields.get("event") == "end"
         if fields.get("event") != "WatchLossResponse":
@@ -83,7 +83,7 @@ class Reader:
 
 
 async def test_m5_a_reader_that_drops_a_hundred_times_has_every_point_once(bench: Any, http: Any) -> None:
-    """A browser on a bad network, while points come: nothing is missing and nothing is there twice."""
+    """A browser on a bad network misses no point and gets none twice."""
     task = await bench.submit()
     held = await bench.worker.acquire()
     chance = random.Random(13)

@@ -1,4 +1,4 @@
-"""The queue: who gets which job, what a waiting task says, and what is thrown away (rules T3, T4, T7, T8)."""
+"""The queue: grants, wait reasons, lists, and garbage collection (rules T3, T4, T7, T8)."""
 
 import asyncio
 import secrets
@@ -13,17 +13,18 @@ from loupe.access.v1 import access_pb2
 from loupe.scheduler.v1 import job_pb2, queue_pb2, queue_service_pb2, task_pb2, task_service_pb2
 from loupe.server.v1 import server_service_pb2
 
-from services.kit.database import Database, Signals
+from services.kit.database import Database
 from services.kit.errors import InvalidArgument, NotFound
 from services.kit.object_store import ObjectStore
 from services.kit.settings import load
+from services.kit.signals import Signals
 from services.scheduler.__main__ import MIGRATIONS
 from services.scheduler.application import leases
 from services.scheduler.application.collecting import Collector
 from services.scheduler.domain.listing import TaskFilter
 from services.scheduler.settings import QueueSettings, Settings
 from services.scheduler.storage.task_list import TaskList
-from tests.support.simulation import parts_of
+from tests.support.simulation import dependencies_of
 
 TRAIN = job_pb2.JOB_KIND_TRAIN
 # Of a training.
@@ -34,7 +35,7 @@ _LISTED = {
 
 
 async def test_no_job_is_given_twice(bench: Any, new_worker: Any) -> None:
-    """Twenty workers at one queue of twelve: each job once, eight come away empty."""
+    """Twenty workers ask for twelve jobs: each job is leased once, eight workers get none."""
     names = {(await bench.submit()).name for _ in range(12)}
     workers = [new_worker(bench.stack, bench.resource, f"workers/w{i}") for i in range(20)]
     held = await asyncio.gather(*(worker.ask(wait_s=1) for worker in workers))
@@ -43,7 +44,7 @@ async def test_no_job_is_given_twice(bench: Any, new_worker: Any) -> None:
 
 
 async def test_a_waiting_worker_is_woken(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long poll that only polls would make every task wait for nothing."""
+    """A long poll must be woken by a new job, not only by its timer."""
     monkeypatch.setattr(leases, "_POLL_S", 3600.0)
     waiting = asyncio.create_task(bench.worker.ask(wait_s=30))
     await asyncio.sleep(0.2)
@@ -62,7 +63,7 @@ async def test_a_worker_gets_only_what_it_can_do(bench: Any, new_worker: Any) ->
 
 
 async def test_t8_priority_then_fair_share_then_age(bench: Any) -> None:
-    """T8: who floods the queue waits behind who has nothing running."""
+    """T8: a user with many jobs waits behind a user without running jobs."""
     colleague = await bench.stack.with_role(access_pb2.ROLE_ENGINEER)
     flood = [(await bench.submit()).name for _ in range(3)]
     modest = (await bench.submit(colleague)).name
@@ -78,7 +79,7 @@ async def test_t8_priority_then_fair_share_then_age(bench: Any) -> None:
 
 
 async def test_t8_nobody_starves(bench: Any) -> None:
-    """T8: a job that waited long enough overtakes fresher ones of higher priority."""
+    """T8: a job that waited long enough overtakes younger ones of higher priority."""
     old = await bench.submit(priority=0)
     await bench.stack.execute(
         "UPDATE jobs SET queue_time = queue_time - interval '6 hours' WHERE task = :id",
@@ -102,7 +103,7 @@ async def _all(bench: Any, **fields: Any) -> Any:
 
 
 async def test_t4_a_waiting_task_says_why(bench: Any) -> None:
-    """T4: no worker with that resource; all busy and the place; nothing once it runs."""
+    """T4: no worker with the resource; all busy, with the position; no wait reason once it runs."""
     first = await bench.submit()
     waiting = (await bench.get(first)).wait
     assert (waiting.reason, waiting.queue_position) == ("NO_WORKER_WITH_RESOURCE", 1)
@@ -154,7 +155,7 @@ async def test_t3_lists_are_filtered_and_paged(bench: Any) -> None:
 
 
 async def test_t3_a_list_shows_what_tells_tasks_from_each_other(bench: Any) -> None:
-    """T3: whoever wants fifty tasks does not want fifty parameter files, stage tables and logs."""
+    """T3: a list of tasks leaves out parameters, stages and logs."""
     completed = await bench.completed()
     failing = await bench.submit()
     await (await bench.worker.acquire()).failed("NAN_LOSS")
@@ -177,7 +178,7 @@ async def test_t3_a_list_shows_what_tells_tasks_from_each_other(bench: Any) -> N
 
 
 async def test_t7_objects_that_nothing_needs_are_deleted(bench: Any, eventually: Any) -> None:
-    """T7: superseded checkpoints, weights and pictures of deleted tasks go; what others share stays."""
+    """T7: superseded checkpoints and objects of deleted tasks are deleted; shared objects stay."""
     settings = load(Settings, bench.stack.environment)
     shared, own, old, new, picture, own_picture = (secrets.token_hex(32) for _ in range(6))
     async with ObjectStore(settings.objects) as store:
@@ -231,7 +232,7 @@ async def test_t7_objects_that_nothing_needs_are_deleted(bench: Any, eventually:
 
 
 async def test_t7_orphans_are_collected_and_young_objects_are_not(bench: Any) -> None:
-    """T7: a worker that died between upload and commit leaves an object that no row will ever name."""
+    """T7: a worker that dies between upload and commit leaves an object that no row will ever name."""
     settings = load(Settings, bench.stack.environment)
     named, orphan = secrets.token_hex(32), secrets.token_hex(32)
     task = await bench.submit()
@@ -252,11 +253,11 @@ async def test_t7_orphans_are_collected_and_young_objects_are_not(bench: Any) ->
         ]
         for key in keys:
             await store.put_bytes(key, b"x")
-        parts = parts_of(bench.stack.database, signals)
-        assert await Collector(parts, store).suspect_orphans() == 0
-        later = replace(parts, queue=QueueSettings(orphan_grace_s=-60))
+        dependencies = dependencies_of(bench.stack.database, signals)
+        assert await Collector(dependencies, store).find_orphans() == 0
+        later = replace(dependencies, queue=QueueSettings(orphan_grace_s=-60))
         collector = Collector(later, store)
-        assert await collector.suspect_orphans() >= 2
+        assert await collector.find_orphans() >= 2
         while await collector.collect_one():
             pass
         assert [await store.exists(key) for key in keys] == [True, True, False, False]
@@ -264,7 +265,7 @@ async def test_t7_orphans_are_collected_and_young_objects_are_not(bench: Any) ->
 
 
 async def test_a_report_costs_few_statements(bench: Any) -> None:
-    """M5: ten reports a second of every running training; a statement too many is paid ten times a second."""
+    """M5: each running training sends ten heartbeats a second, so each statement counts tenfold."""
     await bench.submit()
     held = await bench.worker.acquire()
     await held.points(0, [1.0] * 10)
@@ -292,7 +293,7 @@ async def test_a_foreign_page_token_is_refused(bench: Any, token: str) -> None:
         await bench.engineer.tasks.ListTasks(task_service_pb2.ListTasksRequest(page_token=token))
 
 
-# --- what those see who run the installation ---------------------------------------------------------------
+# --- the view of operators ---------------------------------------------------------------
 
 
 async def _listed_workers(caller: Any, prefix: str, page_size: int = 0) -> list[queue_pb2.Worker]:
@@ -307,7 +308,7 @@ async def _listed_workers(caller: Any, prefix: str, page_size: int = 0) -> list[
 
 
 async def _figures(bench: Any, caller: Any) -> queue_pb2.ResourceQueue:
-    """Of the test's own resource; empty if the queue does not mention it."""
+    """The figures of the test's own resource; empty if the queue has none."""
     queue = await caller.queue.GetQueue(queue_service_pb2.GetQueueRequest())
     assert [one.compute_resource for one in queue.resources] == sorted(
         one.compute_resource for one in queue.resources
@@ -319,7 +320,7 @@ async def _figures(bench: Any, caller: Any) -> queue_pb2.ResourceQueue:
 async def test_t4_workers_are_listed_as_they_announced_themselves(
     bench: Any, viewer: Any, new_worker: Any
 ) -> None:
-    """Who runs the installation sees who works on what, what room is left, and who is gone."""
+    """Operators see the leases, the free amounts and the presence of every worker."""
     prefix = f"workers/{secrets.token_hex(4)}"
     room = job_pb2.Amounts(gpus=2, cpus=8, memory_bytes=2**34)
     busy = new_worker(
@@ -360,7 +361,7 @@ async def test_t4_workers_are_listed_as_they_announced_themselves(
 async def test_t4_the_queue_tells_how_many_wait_why_and_how_long(
     bench: Any, viewer: Any, new_worker: Any
 ) -> None:
-    """One look says whether workers are missing, too small, or merely busy."""
+    """The queue shows whether workers are missing, too small or busy."""
     assert await _figures(bench, viewer) == queue_pb2.ResourceQueue()
     for _ in range(3):
         await bench.submit()
@@ -396,7 +397,7 @@ async def test_t4_the_queue_tells_how_many_wait_why_and_how_long(
 
 
 async def test_a_server_says_which_version_and_tables_it_has(viewer: Any) -> None:
-    """After an upgrade one must be able to see that it took place."""
+    """After an upgrade an operator must see that it took place."""
     server = await viewer.server.GetServer(server_service_pb2.GetServerRequest(name="servers/scheduler"))
     newest = max(path.name[:4] for path in (MIGRATIONS / "versions").glob("0*.py"))
     assert (server.name, server.schema_revision) == ("servers/scheduler", newest)

@@ -24,7 +24,7 @@ _KILLED_AFTER = 10
 async def test_r2_fifty_releases_at_once_are_numbered_though_a_registry_is_killed(
     bench: Any, eventually: Any, tmp_path: Path
 ) -> None:
-    """Decided by the scheduler, numbered by a registry that may die between the two steps.
+    """The scheduler releases, and a registry that may die in between numbers.
 
     Half of the callers release through a scheduler whose registry is killed on the way; what that one was
     asked and did not answer, the other hears of from the stream.

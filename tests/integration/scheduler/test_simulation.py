@@ -1,4 +1,4 @@
-"""Eight trainers of two resources at one queue of many users (rules T4, T8); the full size is a bench."""
+"""Eight trainers with two resources, and many users (rules T4, T8). The full size is a bench."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,15 +10,16 @@ import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 
-from services.kit.database import Database, Signals
+from services.kit.database import Database
+from services.kit.signals import Signals
 from services.scheduler.__main__ import MIGRATIONS
 from services.scheduler.application.leases import Leases
-from services.scheduler.application.wishes import Wishes
+from services.scheduler.application.task_commands import TaskCommands
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import JobKind
 from services.scheduler.domain.queue import Worker, WorkerReplaced
 from services.scheduler.domain.work import Lease
-from tests.support.simulation import TAKES, Simulation, a_task, parts_of, put
+from tests.support.simulation import TAKES, Simulation, a_task, dependencies_of, put
 from tests.support.waiting import DEADLINE_S
 
 GPU = "computeResources/gpu"
@@ -52,7 +53,7 @@ def names(*leases: Lease | None) -> list[str]:
 
 
 async def test_t8_every_decision_of_a_busy_queue(database: Database, signals: Signals) -> None:
-    """T8: no amount given twice, no task lost or given twice, all in turn, at two schedulers at once."""
+    """T8: no amount and no task is granted twice, none is lost, the order is right, with two schedulers."""
     simulation = Simulation(database, signals, schedulers=2)
     await simulation.submit(tasks=200, users=50)
     outcome = await simulation.run()
@@ -61,48 +62,48 @@ async def test_t8_every_decision_of_a_busy_queue(database: Database, signals: Si
 
 
 async def test_t8_a_large_task_is_not_overtaken_by_small_ones(database: Database, signals: Signals) -> None:
-    """T8: were there always room for a small task first, one that needs the whole machine would starve."""
-    parts = parts_of(database, signals)
+    """T8: otherwise a task that needs the whole machine would starve behind small ones."""
+    dependencies = dependencies_of(database, signals)
     one, four = Amounts(gpus=1, cpus=1), Amounts(gpus=4, cpus=1)
     sizes = (one, four, one)
     tasks = [a_task(number, f"users/u{number}", GPU, takes=takes) for number, takes in enumerate(sizes)]
-    await put(parts, tasks)
-    leases = Leases(parts)
+    await put(dependencies, tasks)
+    leases = Leases(dependencies)
     trainer, small = worker("t", Amounts(gpus=4, cpus=8)), worker("s", Amounts(gpus=1, cpus=8))
     first = await leases.acquire(trainer, 0)
     assert names(first, await leases.acquire(trainer, 0)) == ["simulated-0", ""]
-    # Whoever could never take it does not wait for it.
+    # A worker that is too small for it does not wait for it.
     assert names(await leases.acquire(small, 0)) == ["simulated-2"]
     assert first is not None
     await leases.give_back(first.job.id, first.job.fencing_token)
-    await put(parts, [a_task(9, "users/u9", GPU, takes=one)])
+    await put(dependencies, [a_task(9, "users/u9", GPU, takes=one)])
     assert names(await leases.acquire(trainer, 0)) == ["simulated-0"]
 
 
-async def test_t8_a_line_that_waits_gains_priority_and_a_served_one_does_not(
+async def test_t8_a_lane_that_waits_gains_priority_and_a_served_one_does_not(
     database: Database, signals: Signals
 ) -> None:
-    """T8: the urgent cannot starve the rest, and a flood that is being served gains nothing by its age."""
-    parts = parts_of(database, signals)
-    leases, trainer = Leases(parts), worker("t", Amounts(gpus=100, cpus=1000, memory_bytes=2**50))
+    """T8: urgent jobs do not starve others, and a lane that is being served does not age."""
+    dependencies = dependencies_of(database, signals)
+    leases, trainer = Leases(dependencies), worker("t", Amounts(gpus=100, cpus=1000, memory_bytes=2**50))
     flood = [a_task(number, "users/flood", GPU) for number in range(3)]
-    # All have waited since January and are as urgent as can be, by age.
-    await put(parts, [*flood, a_task(10, "users/urgent", GPU, priority=9)])
+    # All have waited since January: ageing gives them the highest priority.
+    await put(dependencies, [*flood, a_task(10, "users/urgent", GPU, priority=9)])
     assert names(await leases.acquire(trainer, 0)) == ["simulated-0"]
-    # Its line was served a moment ago: somebody who comes now, with nothing running, goes before.
-    newcomer = replace(a_task(20, "users/new", GPU), create_time=parts.clock.now())
-    await put(parts, [newcomer])
+    # Its lane was just served: a new user without running jobs goes first.
+    newcomer = replace(a_task(20, "users/new", GPU), create_time=dependencies.clock.now())
+    await put(dependencies, [newcomer])
     got = names(*[await leases.acquire(trainer, 0) for _ in range(4)])
     assert got == ["simulated-10", "simulated-20", "simulated-1", "simulated-2"]
-    # Ten hours without a job given out, and the line counts as urgent again.
-    await put(parts, [replace(a_task(30, "users/flood", GPU), create_time=parts.clock.now())])
-    async with parts.sessions.begin() as session:
+    # After ten hours without a granted job the lane is urgent again.
+    await put(dependencies, [replace(a_task(30, "users/flood", GPU), create_time=dependencies.clock.now())])
+    async with dependencies.sessions.begin() as session:
         await session.execute(sa.text("UPDATE lines SET served_time = served_time - interval '10 hours'"))
         await session.execute(
             sa.text("UPDATE jobs SET queue_time = now() - interval '10 hours' WHERE state = 'QUEUED'")
         )
-    await put(parts, [a_task(40, "users/other", GPU, priority=8)])
-    async with parts.sessions.begin() as session:
+    await put(dependencies, [a_task(40, "users/other", GPU, priority=8)])
+    async with dependencies.sessions.begin() as session:
         await session.execute(sa.text("UPDATE jobs SET queue_time = now() WHERE priority = 8"))
     assert names(await leases.acquire(trainer, 0)) == ["simulated-30"]
 
@@ -119,25 +120,25 @@ async def test_t8_a_line_that_waits_gains_priority_and_a_served_one_does_not(
 async def test_t4_why_it_waits(
     database: Database, signals: Signals, capacity: Amounts, resource: str, reason: tuple[bool, bool]
 ) -> None:
-    """T4: nobody with that resource, nobody large enough, or all busy; the place and since when."""
-    parts = parts_of(database, signals)
+    """T4: no worker with the resource, none large enough, or all busy; position and start of waiting."""
+    dependencies = dependencies_of(database, signals)
     tasks = [a_task(number, "users/u", GPU) for number in range(2)]
-    await put(parts, tasks)
-    await Leases(parts).acquire(worker("t", capacity, resource), 0)
-    place = (await Wishes(parts).get(tasks[1].id)).place
-    assert place is not None
-    assert (place.served, place.fits) == reason
-    assert place.position == (1 if reason == (True, True) else 2)
-    assert place.since == tasks[1].create_time
+    await put(dependencies, tasks)
+    await Leases(dependencies).acquire(worker("t", capacity, resource), 0)
+    position = (await TaskCommands(dependencies).get(tasks[1].id)).position
+    assert position is not None
+    assert (position.served, position.fits) == reason
+    assert position.number == (1 if reason == (True, True) else 2)
+    assert position.since == tasks[1].create_time
 
 
 async def test_t5_a_worker_that_comes_back_frees_what_it_held(database: Database, signals: Signals) -> None:
-    """T5, T6: a killed worker's successor does not wait for its lease, and a namesake gets nothing."""
-    parts = parts_of(database, signals)
-    await put(parts, [a_task(0, "users/u", GPU)])
-    leases = Leases(parts)
+    """T5, T6: a restarted worker does not wait for its old lease; an older process gets nothing."""
+    dependencies = dependencies_of(database, signals)
+    await put(dependencies, [a_task(0, "users/u", GPU)])
+    leases = Leases(dependencies)
     killed = worker("t", TAKES[GPU])
-    successor = replace(killed, start_time=parts.clock.now())
+    successor = replace(killed, start_time=dependencies.clock.now())
     lease = await leases.acquire(killed, 0)
     assert lease is not None
     assert await leases.acquire(successor, 0) is None
@@ -149,16 +150,16 @@ async def test_t5_a_worker_that_comes_back_frees_what_it_held(database: Database
         await leases.acquire(killed, 0)
 
 
-async def test_t5_what_is_given_to_somebody_who_left_is_given_back(
+async def test_t5_a_job_that_is_granted_to_a_caller_that_left_is_given_back(
     database: Database, signals: Signals, eventually: Any
 ) -> None:
-    """T5: workers are decided for together; one that goes away meanwhile costs no task a retry."""
-    parts = parts_of(database, signals)
-    leases, gone = Leases(parts), worker("gone", TAKES[GPU])
+    """T5: requests are decided in batches; a worker that leaves meanwhile costs no task a recovery."""
+    dependencies = dependencies_of(database, signals)
+    leases, gone = Leases(dependencies), worker("gone", TAKES[GPU])
     assert await leases.acquire(gone, 0) is None
-    await put(parts, [a_task(0, "users/u", GPU)])
+    await put(dependencies, [a_task(0, "users/u", GPU)])
     waits = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")
-    async with asyncio.timeout(DEADLINE_S), parts.sessions.begin() as other:
+    async with asyncio.timeout(DEADLINE_S), dependencies.sessions.begin() as other:
         await other.execute(sa.text("SELECT FROM turns FOR UPDATE"))
         leaving = asyncio.create_task(leases.acquire(gone, 0))
 

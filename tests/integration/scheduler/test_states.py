@@ -1,4 +1,4 @@
-"""Rule T's table through the public API: every state, every wish, and twenty callers at the same instant."""
+"""Rule T through the public API: every state, every operation, and twenty concurrent callers."""
 
 import asyncio
 import secrets
@@ -11,7 +11,7 @@ from loupe.scheduler.v1 import task_pb2, task_service_pb2
 
 from services.kit.errors import FailedPrecondition, NotFound
 
-START, TERMINATE, DELETE, RELEASE = WISHES = ("start", "terminate", "delete", "release")
+START, TERMINATE, DELETE, RELEASE = OPERATIONS = ("start", "terminate", "delete", "release")
 REASONS = {
     START: "NOT_STARTABLE",
     TERMINATE: "NOT_TERMINABLE",
@@ -41,7 +41,7 @@ TABLE = [
 
 
 class Life:
-    """Brings tasks into a state as users and workers do, and wishes things of them."""
+    """Brings tasks into a state as users and workers do, and applies operations to them."""
 
     def __init__(self, bench: Any, kind: str, version: str) -> None:
         self.bench = bench
@@ -49,7 +49,7 @@ class Life:
         self.version = version
 
     async def task_in(self, state: str) -> task_pb2.Task:
-        """A new task in that state."""
+        """A new task in this state."""
         task = await self._submit()
         if state == "WAITING":
             return task
@@ -57,7 +57,7 @@ class Life:
         if state == "FAILED":
             await held.failed("NAN_LOSS")
         elif state == "TERMINATED":
-            await self.wish(TERMINATE, task.name)
+            await self.apply(TERMINATE, task.name)
             await held.terminated()
         elif state in {"COMPLETED", "RELEASED"}:
             if self.kind == "training":
@@ -65,7 +65,7 @@ class Life:
                 held = await self.bench.worker.acquire()
             await held.reported(f"reports/{secrets.token_hex(4)}")
         if state == "RELEASED":
-            await self.wish(RELEASE, task.name)
+            await self.apply(RELEASE, task.name)
         return await self.bench.get(task)
 
     async def _submit(self) -> task_pb2.Task:
@@ -81,8 +81,8 @@ class Life:
             task_service_pb2.CreateTaskRequest(task=task_pb2.Task(prediction=spec))
         )
 
-    async def wish(self, operation: str, name: str) -> Any:
-        """Of its creator; a release, of a releaser."""
+    async def apply(self, operation: str, name: str) -> Any:
+        """As its creator; a release as a releaser."""
         stub = (self.bench.releaser if operation == RELEASE else self.bench.engineer).tasks
         request = getattr(task_service_pb2, f"{operation.capitalize()}TaskRequest")(name=name)
         return await getattr(stub, f"{operation.capitalize()}Task")(request)
@@ -90,7 +90,7 @@ class Life:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def versions() -> dict[str, str]:
-    """What a prediction tries: released once for all of them."""
+    """The version that all predictions use."""
     return {}
 
 
@@ -105,23 +105,23 @@ async def life(bench: Any, versions: dict[str, str]) -> Callable[[str], Awaitabl
 
 
 @pytest.mark.parametrize(("kind", "state", "may"), TABLE)
-async def test_t1_every_wish_in_every_state(
+async def test_t1_every_operation_in_every_state(
     life: Any, bench: Any, kind: str, state: str, may: set[str]
 ) -> None:
-    """T1: what the table allows happens; all else is refused with the state and what is allowed."""
+    """T1: the table decides; other operations are refused with the state and the allowed operations."""
     one = await life(kind)
     task = await one.task_in(state)
     assert task.state == task_pb2.TaskState.Value(f"TASK_STATE_{state}")
-    for operation in [wish for wish in WISHES if wish not in may]:
+    for operation in [one for one in OPERATIONS if one not in may]:
         with pytest.raises(FailedPrecondition) as refused:
-            await one.wish(operation, task.name)
+            await one.apply(operation, task.name)
         assert refused.value.reason == REASONS[operation]
         assert refused.value.facts["state"] == state
         assert set(filter(None, refused.value.facts["allowed"].split(","))) == may
         assert state in refused.value.message
         for allowed in may or {"nothing"}:
             assert allowed in refused.value.message
-    # A wish that was refused changed nothing.
+    # A refused operation changed nothing.
     assert await bench.get(task) == task
     # Who may look at the monitor and the log may do so in every state.
     await bench.engineer.tasks.GetLossCurve(task_service_pb2.GetLossCurveRequest(name=task.name))
@@ -130,7 +130,7 @@ async def test_t1_every_wish_in_every_state(
     for operation in sorted(may):
         # The last on the task itself, the others on one like it.
         on = task if operation == max(may) else await one.task_in(state)
-        answer = await one.wish(operation, on.name)
+        answer = await one.apply(operation, on.name)
         if operation == DELETE:
             with pytest.raises(NotFound):
                 await bench.get(on)
@@ -153,11 +153,11 @@ async def test_t1_every_wish_in_every_state(
 async def test_t1_twenty_at_once_have_one_winner(
     life: Any, bench: Any, state: str, operation: str, after: str | None
 ) -> None:
-    """T1, R1: double clicks and concurrent callers; one wins, the others are told why not."""
+    """T1, R1: of concurrent callers one succeeds, the others get the reason."""
     one = await life("training")
     task = await one.task_in(state)
     answers = await asyncio.gather(
-        *(one.wish(operation, task.name) for _ in range(20)), return_exceptions=True
+        *(one.apply(operation, task.name) for _ in range(20)), return_exceptions=True
     )
     refused = [answer for answer in answers if isinstance(answer, BaseException)]
     assert len(refused) == 19
@@ -179,21 +179,21 @@ async def test_t1_twenty_at_once_have_one_winner(
         )
 
 
-async def test_t1_different_wishes_at_once_have_one_winner(life: Any, bench: Any) -> None:
+async def test_t1_of_different_operations_at_once_one_succeeds(life: Any, bench: Any) -> None:
     """T1: a task is started or deleted, released or deleted, never both."""
-    for state, wishes in (("FAILED", (START, DELETE)), ("COMPLETED", (RELEASE, DELETE))):
+    for state, operations in (("FAILED", (START, DELETE)), ("COMPLETED", (RELEASE, DELETE))):
         one = await life("training")
         task = await one.task_in(state)
         answers = await asyncio.gather(
-            *(one.wish(operation, task.name) for operation in wishes * 5), return_exceptions=True
+            *(one.apply(operation, task.name) for operation in operations * 5), return_exceptions=True
         )
         won = [
-            wish
-            for wish, answer in zip(wishes * 5, answers, strict=True)
+            operation
+            for operation, answer in zip(operations * 5, answers, strict=True)
             if not isinstance(answer, Exception)
         ]
         # A started task waits, and may be deleted then; a released one never.
-        assert won in ([wishes[0]], [DELETE], [START, DELETE])
+        assert won in ([operations[0]], [DELETE], [START, DELETE])
         for answer in answers:
             if isinstance(answer, BaseException):
                 assert isinstance(answer, FailedPrecondition | NotFound)
@@ -205,11 +205,11 @@ async def test_t1_different_wishes_at_once_have_one_winner(life: Any, bench: Any
 
 
 async def test_t2_the_end_of_a_dead_workers_task_is_confirmed_in_time(life: Any, bench: Any) -> None:
-    """T2: within 10 s, of which the sweeper takes one, however long the lease would have lasted."""
+    """T2: within 10 s, of which the sweeper takes one, however long the lease is."""
     one = await life("training")
     task = await one.task_in("TRAINING")
     left = "SELECT extract(epoch FROM lease_expire_time - now()) FROM jobs WHERE task = :task"
     task_id = task.name.removeprefix("tasks/")
     assert await bench.stack.scalar(left, task=task_id) > 60
-    await one.wish(TERMINATE, task.name)
+    await one.apply(TERMINATE, task.name)
     assert await bench.stack.scalar(left, task=task_id) <= 7

@@ -1,4 +1,4 @@
-"""Watches, logs and events: nothing missed, nothing twice (rules M3, M4, M5, I2)."""
+"""Watches, logs and events miss nothing and repeat nothing (rules M3, M4, M5, I2)."""
 
 import asyncio
 import random
@@ -30,7 +30,7 @@ async def _write_curve(held: Any, *, seed: int) -> None:
 async def _watch_with_reconnects(
     bench: Any, name: str, *, seed: int
 ) -> tuple[list[int], list[float], list[int]]:
-    """Every point that a viewer saw who hangs up at random and comes back with its cursor."""
+    """Every point that a viewer gets who disconnects at random and resumes with the cursor."""
     chance = random.Random(seed)
     iterations, losses, validations, cursor = [], [], [], ""
     while True:
@@ -49,7 +49,7 @@ async def _watch_with_reconnects(
 
 
 async def test_m5_a_viewer_that_reconnects_sees_every_point_once(bench: Any) -> None:
-    """M5: while points come, and with cursors cut anywhere; the stream ends with the task."""
+    """M5: during a training, with cursors at any point; the stream ends with the task."""
     task = await bench.submit()
     held = await bench.worker.acquire()
     viewers = [asyncio.create_task(_watch_with_reconnects(bench, task.name, seed=seed)) for seed in range(4)]
@@ -64,7 +64,7 @@ async def test_m5_a_viewer_that_reconnects_sees_every_point_once(bench: Any) -> 
 
 
 async def test_m5_a_watch_goes_on_through_a_recovery(bench: Any) -> None:
-    """T5, M5: the points between checkpoint and fault are made again, and shown once."""
+    """T5, M5: points between checkpoint and fault are computed again, and shown once."""
     task = await bench.submit()
     first = await bench.worker.acquire()
     viewer = asyncio.create_task(_watch_with_reconnects(bench, task.name, seed=3))
@@ -81,7 +81,7 @@ async def test_m5_a_watch_goes_on_through_a_recovery(bench: Any) -> None:
 
 
 async def test_m4_a_curve_is_downsampled_with_its_extremes(bench: Any) -> None:
-    """M4: a range, few points, and the spike is among them."""
+    """M4: a range in few points still shows the spike."""
     task = await bench.submit()
     held = await bench.worker.acquire()
     losses = [1.0] * 5000
@@ -108,7 +108,7 @@ async def test_m4_a_curve_is_downsampled_with_its_extremes(bench: Any) -> None:
 
 
 async def test_m3_a_log_is_read_and_followed(bench: Any) -> None:
-    """M3: from any line, live, until the end; a repeated report does not double a line."""
+    """M3: from any line, live, to the end; a repeated heartbeat does not double a line."""
     task = await bench.submit()
     held = await bench.worker.acquire()
 
@@ -132,7 +132,7 @@ async def test_m3_a_log_is_read_and_followed(bench: Any) -> None:
 
 
 async def test_a_watched_task_tells_every_state_and_ends(bench: Any) -> None:
-    """The present first, then every change; the end is sent before the stream ends."""
+    """First the current task, then every change; the final state is sent before the stream ends."""
     task = await bench.submit()
     seen: list[int] = []
     waiting = asyncio.Event()
@@ -178,7 +178,7 @@ async def test_a_foreign_cursor_is_refused(bench: Any, cursor: str) -> None:
 
 
 async def test_i2_anyone_in_the_fab_hears_every_transition_in_order(bench: Any) -> None:
-    """I2: transitions, stages and points on stable subjects, in order; and again for who asks."""
+    """I2: transitions, stages and points have stable subjects, are in order, and can be replayed."""
     task = await bench.submit()
     held = await bench.worker.acquire()
     await held.report(

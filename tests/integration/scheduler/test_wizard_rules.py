@@ -1,6 +1,6 @@
 """Every rule of the wizard (W1 to W13) through gRPC and through HTTP, on one running stack.
 
-A case changes a sound submission and says what its step is told of it: `field REASON` for each fault, `~`
+A case changes a valid submission and lists the findings of its step: `field REASON` for each error, `~`
 before a warning, `!` before a warning that must be acknowledged.
 """
 
@@ -61,7 +61,7 @@ def steps(**values: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Case:
-    """What is changed, in which step, and what is told of it."""
+    """The changes, their step, and the expected findings."""
 
     rule: str
     what: str
@@ -205,7 +205,7 @@ CASES = [
 
 
 def told(finding: task_service_pb2.ValidateTaskResponse.Finding) -> str:
-    """As a case writes it; every one has a sentence in both languages."""
+    """Findings in the form of a case; each has a sentence in both languages."""
     assert finding.message
     assert re.search("[\u4e00-\u9fff]", finding.message_zh), finding
     mark = "!" if finding.acknowledge_with else "~" if finding.warning else ""
@@ -213,29 +213,29 @@ def told(finding: task_service_pb2.ValidateTaskResponse.Finding) -> str:
 
 
 class Grpc:
-    """The scheduler's own door."""
+    """The scheduler's gRPC interface."""
 
     def __init__(self, tasks: Any) -> None:
         self._tasks = tasks
 
     async def validate(self, task: task_pb2.Task, step: int) -> list[str]:
-        """What is told of a step, or of all of them (0)."""
+        """The findings of a step, or of all steps (0)."""
         answer = await self._tasks.ValidateTask(task_service_pb2.ValidateTaskRequest(task=task, step=step))
         return [told(finding) for finding in answer.findings]
 
     async def create(self, task: task_pb2.Task, request_id: str = "", *, only: bool = False) -> task_pb2.Task:
-        """Submit, or only look at what would come of it."""
+        """Submit, or only validate."""
         request = task_service_pb2.CreateTaskRequest(task=task, request_id=request_id, validate_only=only)
         return await self._tasks.CreateTask(request)
 
     async def draft(self, version: str) -> task_service_pb2.DraftRetrainingResponse:
-        """A version's answers."""
+        """The draft of a retraining."""
         request = task_service_pb2.DraftRetrainingRequest(parent_version=version)
         return await self._tasks.DraftRetraining(request)
 
 
 class Http:
-    """The gateway's."""
+    """The gateway's HTTP interface."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
@@ -246,7 +246,7 @@ class Http:
         return [told(finding) for finding in _read(answer, task_service_pb2.ValidateTaskResponse()).findings]
 
     async def create(self, task: task_pb2.Task, request_id: str = "", *, only: bool = False) -> task_pb2.Task:
-        """As Grpc; a problem document is raised as the error that it tells."""
+        """As Grpc; a problem document is raised as its error."""
         body = {"task": _json(task), "requestId": request_id, "validateOnly": only}
         return _read(await self._client.post("/v1/tasks", json=body), task_pb2.Task())
 
@@ -283,7 +283,7 @@ class _Fault:
 
 
 def sound(**changes: Any) -> task_pb2.Task:
-    """A submission that nothing is told of, or one with changes."""
+    """A submission without findings, with changes."""
     values: dict[str, Any] = {
         "model_name": f"w-{secrets.token_hex(6)}",
         "algorithm_image_version": GENERAL,
@@ -297,7 +297,7 @@ def sound(**changes: Any) -> task_pb2.Task:
 
 @dataclass
 class World:
-    """Both doors, and the client that made what is behind them."""
+    """Both interfaces, and the client that created the data."""
 
     doors: dict[str, Grpc | Http]
     client: AsyncLoupe
@@ -307,7 +307,7 @@ class World:
 async def world(
     stack: Any, engineer: Any, path_importer: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
-    """Data paths of every kind, images of every kind, a name that is held; and a gateway before the stack."""
+    """Data paths and images of every kind, a taken name, and a gateway in front of the stack."""
     token = stack.environment["LOUPE_BOOTSTRAP_ADMIN_TOKEN"]
     client = AsyncLoupe(
         Profile(
@@ -374,7 +374,7 @@ _READ_BY_OTHER_STEPS = {"algorithm_image_version", "data_paths", "model_params_j
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 async def test_rule(case: Case, door: Grpc | Http) -> None:
-    """A step is told all of its own faults and nothing of another's; the submission is told them again."""
+    """A step reports all of its own findings and none of other steps; the submission reports all."""
     task = sound(**case.changes)
     expected = sorted(case.told)
     assert sorted(await door.validate(task, case.step)) == expected
@@ -404,7 +404,7 @@ async def test_w_all_four_steps_are_told_together_at_submission(door: Grpc | Htt
 
 
 async def test_w12_one_request_id_is_one_task_however_often_it_is_sent(door: Grpc | Http) -> None:
-    """Ten at once: a network that repeats a submission trains once."""
+    """Of ten repetitions at once one creates a task."""
     task, request_id = sound(), secrets.token_hex(8)
     made = await asyncio.gather(*(door.create(task, request_id) for _ in range(10)))
     assert len({one.name for one in made}) == 1
@@ -441,7 +441,7 @@ async def test_w12_what_a_submission_pins_stays_when_its_data_grows(
 
 
 async def test_w6_w13_a_retraining_begins_with_the_parents_answers(door: Grpc | Http, bench: Any) -> None:
-    """Filled in, it is accepted as it is; bound paths stay, others are added, weights and split follow."""
+    """A draft is accepted unchanged; bound paths stay, others are added, weights and split follow."""
     resource = bench.resource
     asked = sound(
         data_paths=[MAIN, BARE], compute_resource=resource, **steps(train_fraction=0.7, augmentations=[3]),
@@ -501,5 +501,5 @@ async def _finish(bench: Any, held: Any, task: task_pb2.Task) -> task_pb2.Task:
 
 
 def _split_of(task: str) -> str:
-    """As the tests' worker makes it up."""
+    """The split hash that the tests' worker reports."""
     return hashlib.sha256(f"split of {task}".encode()).hexdigest()

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.integration.work.scheduler_double import SchedulerDouble
+from loupe.scheduler.v1 import job_pb2, job_service_pb2
 
 from deploy.embedded.seaweed import ObjectStoreSettings as Bucket
 from services.kit.auth import RefusingVerifier, ServiceTokenVerifier
+from services.kit.clock import SystemClock
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
 from services.kit.object_store import ObjectStore, ObjectStoreSettings
-from services.kit.process import SystemClock
 from services.kit.settings import load
-from services.trainer.handler import TrainerCraft
-from services.worker.child import WarmChild
+from services.trainer.handler import TrainerHandler
 from services.worker.jobs import Jobs
-from services.worker.values import Announced
+from services.worker.warm_child import WarmChild
 from services.worker.worker import Worker
+from tests.integration.worker.scheduler_double import SchedulerDouble
 
 TOKEN = "loupe_test_token"  # noqa: S105
 
@@ -52,19 +52,17 @@ async def work(
         async with connect(address, lambda: TOKEN, retries=False) as channel:
             program = [sys.executable, str(Path(__file__).with_name("child.py"))]
             child = WarmChild(program, os.environ, scratch=tmp_path / "children")
-            announced = Announced(
-                name="w1",
-                compute_resource="cpu",
-                gpus=0,
-                cpus=1,
-                memory_bytes=2**30,
-                start_time=SystemClock().now(),
+            announcement = job_service_pb2.AcquireJobRequest(
+                worker="workers/w1",
+                compute_resources=["computeResources/cpu"],
+                capacity=job_pb2.Amounts(cpus=1, memory_bytes=2**30),
             )
+            announcement.start_time.FromDatetime(SystemClock().now())
             worker = Worker(
                 name="w1",
                 compute_resource="cpu",
-                craft=TrainerCraft(threads=1, checkpoint_interval_s=60),
-                jobs=Jobs(channel, announced),
+                handler=TrainerHandler(threads=1, checkpoint_interval_s=60),
+                jobs=Jobs(channel, announcement),
                 child=child,
                 objects=objects,
                 folder=tmp_path / "w1",

@@ -1,4 +1,4 @@
-"""A JobService that misbehaves on demand: away, or sure that the lease is lost. It keeps what it was told."""
+"""A JobService that is away or refuses a lease on demand. It keeps what workers report."""
 
 # ruff: noqa: D102 -- the contract documents its methods
 
@@ -20,8 +20,8 @@ class LeaseLost(Aborted):
 
 
 @dataclass
-class Told:
-    """What a worker said of one job."""
+class JobRecord:
+    """What a worker reported of one job."""
 
     losses: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     lines: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -37,7 +37,7 @@ class SchedulerDouble(job_service_pb2_grpc.JobServiceServicer):
 
     def __init__(self) -> None:
         self.queue: asyncio.Queue[job_pb2.JobLease] = asyncio.Queue()
-        self.told: dict[str, Told] = defaultdict(Told)
+        self.records: dict[str, JobRecord] = defaultdict(JobRecord)
         self.finished: asyncio.Queue[job_service_pb2.FinishJobRequest] = asyncio.Queue()
         self.released: asyncio.Queue[str] = asyncio.Queue()
         self.away = False
@@ -69,27 +69,27 @@ class SchedulerDouble(job_service_pb2_grpc.JobServiceServicer):
         context: object,  # noqa: ARG002
     ) -> job_service_pb2.ReportJobResponse:
         self._check(request.job)
-        told = self.told[request.job]
-        told.reports += 1
+        record = self.records[request.job]
+        record.reports += 1
         for points in request.loss_points:
-            known = told.losses[points.network]
+            known = record.losses[points.network]
             assert points.first_iteration <= len(known), "a hole in the curve"
             known[points.first_iteration :] = list(points.losses)
-            told.max_points = max(told.max_points, len(points.losses))
+            record.max_points = max(record.max_points, len(points.losses))
         for log in request.logs:
-            told.lines[log.network][log.first_line :] = list(log.lines)
-        told.stages.extend(request.stages)
+            record.lines[log.network][log.first_line :] = list(log.lines)
+        record.stages.extend(request.stages)
         if request.HasField("progress"):
-            told.progress.append(request.progress)
+            record.progress.append(request.progress)
         if request.HasField("checkpoint"):
-            told.checkpoints.append((request.checkpoint, len(told.losses[request.checkpoint.network])))
+            record.checkpoints.append((request.checkpoint, len(record.losses[request.checkpoint.network])))
         return job_service_pb2.ReportJobResponse(
             cancel_requested=request.job in self.cancelled,
             positions=[
                 job_pb2.Position(
                     network=task_pb2.NETWORK_CLASSIFICATION,
-                    next_iteration=len(told.losses[task_pb2.NETWORK_CLASSIFICATION]),
-                    next_line=len(told.lines[task_pb2.NETWORK_CLASSIFICATION]),
+                    next_iteration=len(record.losses[task_pb2.NETWORK_CLASSIFICATION]),
+                    next_line=len(record.lines[task_pb2.NETWORK_CLASSIFICATION]),
                 )
             ],
         )

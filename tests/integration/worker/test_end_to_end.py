@@ -22,11 +22,11 @@ from loupe.registry.v1 import model_pb2, model_service_pb2
 from loupe.sample import write_sample
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 from PIL import Image
-from tests.integration.work.installation import Installation, installed
 
 from services.kit.errors import LoupeError
 from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings, content_key
 from services.kit.settings import load
+from tests.integration.worker.installation import Installation, installed
 from tests.support.waiting import DEADLINE_S
 
 CSOT = model_pb2.PACKAGE_FORMAT_CSOT_ARTIFACT

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from loupe.scheduler.v1 import task_pb2
-from tests.integration.work.conftest import WorkerUnderTest
+from loupe.trainer.v1 import worker_service_pb2
 
 from services.worker import machine, worker
-from services.worker.worker import _TERMINATE_GRACE_S, WorkerState
+from services.worker.worker import _TERMINATE_GRACE_S
+from tests.integration.worker.conftest import WorkerUnderTest
 from tests.support.waiting import DEADLINE_S, eventually
 
 CLASSIFICATION = task_pb2.NETWORK_CLASSIFICATION
@@ -33,13 +34,13 @@ async def test_a_finished_job_is_reported_in_full_and_its_files_are_stored(work:
     work.scheduler.add("jobs/1", iterations=1000)
     async with asyncio.timeout(DEADLINE_S):
         outcome = await work.scheduler.finished.get()
-    told = work.scheduler.told["jobs/1"]
-    assert told.losses[CLASSIFICATION] == [float(n) for n in range(1000)]
-    assert re.fullmatch(_TIMESTAMP + " from 0.*", told.lines[CLASSIFICATION][0])
-    assert (told.stages[0].train_count, told.stages[0].validation_count) == (80, 20)
-    assert told.progress[-1].overall_fraction == pytest.approx(0.95)
+    record = work.scheduler.records["jobs/1"]
+    assert record.losses[CLASSIFICATION] == [float(n) for n in range(1000)]
+    assert re.fullmatch(_TIMESTAMP + " from 0.*", record.lines[CLASSIFICATION][0])
+    assert (record.stages[0].train_count, record.stages[0].validation_count) == (80, 20)
+    assert record.progress[-1].fraction == 1
     sheet = hashlib.sha256(b"contact sheet").hexdigest()
-    assert told.stages[-1].contact_sheet_sha256 == sheet, "told with its stage, and only once it is stored"
+    assert record.stages[-1].contact_sheet_sha256 == sheet, "reported only once it is stored"
     assert await work.objects.get_bytes(f"contact-sheets/{sheet}.jpg", max_bytes=100) == b"contact sheet"
     sha256 = hashlib.sha256(b"weights").hexdigest()
     assert outcome.trained.weights_sha256 == sha256
@@ -62,18 +63,18 @@ async def test_one_warm_child_serves_job_after_job(work: WorkerUnderTest) -> Non
 async def test_a_killed_child_is_an_infrastructure_fault_and_the_next_one_is_warm(
     work: WorkerUnderTest,
 ) -> None:
-    """T5: the job goes on from its checkpoint; every point before the checkpoint was told before it."""
+    """T5: the job goes on from its checkpoint; every point before the checkpoint was reported before it."""
     work.scheduler.add("jobs/1", behaviour="checkpoint-and-die", iterations=1000)
     async with asyncio.timeout(DEADLINE_S):
         outcome = await work.scheduler.finished.get()
     assert outcome.failed.retryable
     assert outcome.failed.failure.code == "CHILD_DIED"
     assert outcome.failed.failure.message_zh
-    told = work.scheduler.told["jobs/1"]
-    ((checkpoint, points_before),) = told.checkpoints
+    record = work.scheduler.records["jobs/1"]
+    ((checkpoint, points_before),) = record.checkpoints
     assert checkpoint.next_iteration == 100
     assert points_before >= 100
-    assert len(told.losses[CLASSIFICATION]) == 107
+    assert len(record.losses[CLASSIFICATION]) == 107
     stored = await work.objects.get_bytes(f"checkpoints/{checkpoint.sha256}.safetensors", max_bytes=100)
     assert stored == b"checkpoint 100"
     work.scheduler.add("jobs/2", iterations=10)
@@ -96,18 +97,18 @@ async def test_what_a_child_writes_to_stderr_is_for_the_operator(
 
 async def test_a_resumed_job_goes_on_in_curve_and_log(work: WorkerUnderTest) -> None:
     """No point missing or doubled, and the log of the attempt is one log."""
-    told = work.scheduler.told["jobs/1"]
-    told.losses[CLASSIFICATION] = [float(n) for n in range(100)]
-    told.lines[CLASSIFICATION] = ["the first worker's line"]
+    record = work.scheduler.records["jobs/1"]
+    record.losses[CLASSIFICATION] = [float(n) for n in range(100)]
+    record.lines[CLASSIFICATION] = ["the first worker's line"]
     work.scheduler.add("jobs/1", token=2, resume=100, iterations=300)
     async with asyncio.timeout(DEADLINE_S):
         assert (await work.scheduler.finished.get()).HasField("trained")
-    assert told.losses[CLASSIFICATION] == [float(n) for n in range(300)]
-    assert told.lines[CLASSIFICATION][0] == "the first worker's line"
-    assert re.fullmatch(_TIMESTAMP + " from 100.*", told.lines[CLASSIFICATION][1])
+    assert record.losses[CLASSIFICATION] == [float(n) for n in range(300)]
+    assert record.lines[CLASSIFICATION][0] == "the first worker's line"
+    assert re.fullmatch(_TIMESTAMP + " from 100.*", record.lines[CLASSIFICATION][1])
 
 
-async def test_a_user_fault_is_told_as_it_is(work: WorkerUnderTest) -> None:
+async def test_a_user_fault_is_reported_with_the_end_of_the_log(work: WorkerUnderTest) -> None:
     """T5: a user's fault is FAILED at once with a code, a sentence, and the end of the log."""
     work.scheduler.add("jobs/1", behaviour="user-fault")
     async with asyncio.timeout(DEADLINE_S):
@@ -115,7 +116,7 @@ async def test_a_user_fault_is_told_as_it_is(work: WorkerUnderTest) -> None:
     assert not outcome.failed.retryable
     assert outcome.failed.failure.code == "NAN_LOSS"
     assert "from 0" in outcome.failed.failure.log_tail
-    assert len(work.scheduler.told["jobs/1"].losses[CLASSIFICATION]) == 100
+    assert len(work.scheduler.records["jobs/1"].losses[CLASSIFICATION]) == 100
 
 
 async def test_a_child_that_the_kernel_killed_for_memory_is_the_users_fault(
@@ -126,7 +127,7 @@ async def test_a_child_that_the_kernel_killed_for_memory_is_the_users_fault(
     counted.write_text("pgfault 7\noom_kill 3\n")
     monkeypatch.setattr(machine, "_EVENTS", counted)
     work.scheduler.add("jobs/1", behaviour="until-sigterm")
-    await eventually(lambda: work.scheduler.told["jobs/1"].losses[CLASSIFICATION])
+    await eventually(lambda: work.scheduler.records["jobs/1"].losses[CLASSIFICATION])
     pid = work.child.pid
     assert pid is not None
     assert int(await asyncio.to_thread(Path(f"/proc/{pid}/oom_score_adj").read_text)) > 0
@@ -143,7 +144,7 @@ async def test_terminating_ends_even_a_child_that_does_not_listen(work: WorkerUn
     """T2: TERMINATED means that the process is gone, and it is killed well before the 10 s are over."""
     assert _TERMINATE_GRACE_S <= 5
     work.scheduler.add("jobs/1", behaviour="ignore-sigterm")
-    await eventually(lambda: work.scheduler.told["jobs/1"].losses[CLASSIFICATION])
+    await eventually(lambda: work.scheduler.records["jobs/1"].losses[CLASSIFICATION])
     pid = work.child.pid
     assert pid is not None
     work.scheduler.cancelled.add("jobs/1")
@@ -153,10 +154,10 @@ async def test_terminating_ends_even_a_child_that_does_not_listen(work: WorkerUn
     assert not alive(pid)
 
 
-async def test_a_lost_lease_ends_the_child_and_nothing_more_is_told(work: WorkerUnderTest) -> None:
+async def test_a_lost_lease_ends_the_child_and_nothing_more_is_reported(work: WorkerUnderTest) -> None:
     """T6: another worker has the job; this one must stop using the machine for it."""
     work.scheduler.add("jobs/1", behaviour="until-sigterm")
-    await eventually(lambda: work.scheduler.told["jobs/1"].losses[CLASSIFICATION])
+    await eventually(lambda: work.scheduler.records["jobs/1"].losses[CLASSIFICATION])
     pid = work.child.pid
     assert pid is not None
     work.scheduler.lost.add("jobs/1")
@@ -170,25 +171,25 @@ async def test_a_lost_lease_ends_the_child_and_nothing_more_is_told(work: Worker
 async def test_a_scheduler_that_was_away_misses_no_point(work: WorkerUnderTest) -> None:
     """A restart of the scheduler costs nothing; a long absence stops the child, not fills the memory."""
     work.scheduler.add("jobs/1", iterations=400_000)
-    await eventually(lambda: work.scheduler.told["jobs/1"].losses[CLASSIFICATION])
+    await eventually(lambda: work.scheduler.records["jobs/1"].losses[CLASSIFICATION])
     work.scheduler.away = True
     await asyncio.sleep(1.5)  # the fault lasts: there is no condition to await
     work.scheduler.away = False
     async with asyncio.timeout(DEADLINE_S):
         outcome = await work.scheduler.finished.get()
     assert outcome.HasField("trained")
-    told = work.scheduler.told["jobs/1"]
-    assert told.losses[CLASSIFICATION] == [float(n) for n in range(400_000)]
+    record = work.scheduler.records["jobs/1"]
+    assert record.losses[CLASSIFICATION] == [float(n) for n in range(400_000)]
 
 
-async def test_points_are_told_soon_and_not_one_by_one(work: WorkerUnderTest) -> None:
+async def test_points_are_reported_soon_and_not_one_by_one(work: WorkerUnderTest) -> None:
     """M5: batches of 40 ms, so that a fast training does not flood the scheduler."""
     work.scheduler.add("jobs/1", behaviour="until-sigterm")
-    told = work.scheduler.told["jobs/1"]
-    await eventually(lambda: told.losses[CLASSIFICATION])
-    reports, started_s = told.reports, time.monotonic()
+    record = work.scheduler.records["jobs/1"]
+    await eventually(lambda: record.losses[CLASSIFICATION])
+    reports, started_s = record.reports, time.monotonic()
     await asyncio.sleep(2)  # a rate needs a time
-    rate = (told.reports - reports) / (time.monotonic() - started_s)
+    rate = (record.reports - reports) / (time.monotonic() - started_s)
     assert rate < 26
     work.scheduler.cancelled.add("jobs/1")
     async with asyncio.timeout(DEADLINE_S):
@@ -198,15 +199,15 @@ async def test_points_are_told_soon_and_not_one_by_one(work: WorkerUnderTest) ->
 async def test_a_drained_worker_gives_its_job_back_with_a_checkpoint(work: WorkerUnderTest) -> None:
     """A rolling update costs no work: the next worker goes on where this one stopped."""
     work.scheduler.add("jobs/1", behaviour="until-sigterm")
-    told = work.scheduler.told["jobs/1"]
-    await eventually(lambda: len(told.losses[CLASSIFICATION]) > 20)
-    assert work.worker.status.state is WorkerState.BUSY
+    record = work.scheduler.records["jobs/1"]
+    await eventually(lambda: len(record.losses[CLASSIFICATION]) > 20)
+    assert work.worker.status.state == worker_service_pb2.WORKER_STATE_BUSY
     async with asyncio.timeout(DEADLINE_S):
         await work.worker.drained()
     assert work.scheduler.released.get_nowait() == "jobs/1"
-    ((checkpoint, points_before),) = told.checkpoints
-    assert checkpoint.next_iteration == len(told.losses[CLASSIFICATION]) == points_before
-    assert work.worker.status.state is WorkerState.DRAINING
+    ((checkpoint, points_before),) = record.checkpoints
+    assert checkpoint.next_iteration == len(record.losses[CLASSIFICATION]) == points_before
+    assert work.worker.status.state == worker_service_pb2.WORKER_STATE_DRAINING
     assert work.run.done()
 
 
@@ -218,7 +219,7 @@ def endless_poll(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("endless_poll")
 async def test_an_idle_worker_drains_at_once(work: WorkerUnderTest) -> None:
     """It must not sit out its long poll."""
-    await eventually(lambda: work.worker.status.state is WorkerState.IDLE)
+    await eventually(lambda: work.worker.status.state == worker_service_pb2.WORKER_STATE_IDLE)
     async with asyncio.timeout(DEADLINE_S):
         await work.worker.drained()
     assert work.run.done()

@@ -5,13 +5,13 @@ import asyncio
 import pytest
 from loupe.trainer.v1 import worker_service_pb2
 from loupe.trainer.v1.worker_service_pb2_grpc import WorkerServiceStub
-from tests.integration.work.conftest import TOKEN, WorkerUnderTest
 
-from services.kit.auth import Principal, RefusingVerifier, Role, RoleTable, ServiceTokenVerifier, bearer
+from services.kit.auth import PolicyTable, Principal, RefusingVerifier, Role, ServiceTokenVerifier, bearer
 from services.kit.errors import PermissionDenied, Unauthenticated
 from services.kit.grpc_client import connect
 from services.kit.grpc_server import GrpcServer
 from services.worker import server
+from tests.integration.worker.conftest import TOKEN, WorkerUnderTest
 from tests.support.waiting import DEADLINE_S, eventually
 
 
@@ -24,7 +24,7 @@ async def test_an_operator_sees_the_running_job_and_can_drain_the_worker(work: W
     ):
         stub = WorkerServiceStub(channel)
         work.scheduler.add("jobs/1", behaviour="until-sigterm")
-        await eventually(lambda: work.scheduler.told["jobs/1"].losses[1])
+        await eventually(lambda: work.scheduler.records["jobs/1"].losses[1])
         seen = await stub.GetWorker(worker_service_pb2.GetWorkerRequest())
         assert seen.name == "workers/w1"
         assert seen.compute_resource == "computeResources/cpu"
@@ -47,7 +47,7 @@ class _People:
 async def test_a2_a_worker_admits_exactly_the_roles_of_the_table(work: WorkerUnderTest) -> None:
     """Its server is one more on the fab's network: no viewer drains a machine."""
     methods = worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"].methods
-    roles = RoleTable.from_descriptors([methods[0].containing_service])
+    policies = PolicyTable.from_descriptors([methods[0].containing_service])
     refused = set()
     async with (
         GrpcServer([server.service(work.worker)], verifier=_People(), address="127.0.0.1:0") as serving,
@@ -63,5 +63,5 @@ async def test_a2_a_worker_admits_exactly_the_roles_of_the_table(work: WorkerUnd
                     await call(b"", metadata=(bearer(role.name),))
                 except PermissionDenied:
                     refused.add((rpc, role))
-                assert ((rpc, role) in refused) == (not roles.role_of(rpc).admits(role))
+                assert ((rpc, role) in refused) == (not policies.of(rpc).role.admits(role))
     assert refused

@@ -26,7 +26,7 @@ def expand(template: PathTemplate, identifier: list[str]) -> tuple[str, dict[str
     stars = iter(identifier)
     plain = [next(stars) if segment == "*" else segment for segment in template.segments]
     raw = "/" + "/".join(quote(piece, safe="") for piece in plain)
-    bound = {v.field_path: "/".join(plain[v.first : v.end]) for v in template.variables}
+    bound = {v.field_path: "/".join(plain[v.start : v.end]) for v in template.variables}
     return raw + (f":{template.verb}" if template.verb else ""), bound
 
 

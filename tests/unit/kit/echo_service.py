@@ -28,11 +28,13 @@ _METHODS = {
 }
 
 
-def descriptor(name: str = NAME, *, without_role: str | None = None) -> ServiceDescriptor:
-    """The contract; `without_role` names a method whose role is left out."""
+def descriptor(
+    name: str = NAME, *, without_role: str | None = None, without_audit: str | None = None
+) -> ServiceDescriptor:
+    """The contract; `without_role` and `without_audit` name a method whose option is left out."""
     package, _, service_name = name.rpartition(".")
     file = descriptor_pb2.FileDescriptorProto(
-        name=f"kittest/{name}.{without_role}.proto",
+        name=f"kittest/{name}.{without_role}.{without_audit}.proto",
         package=package,
         dependency=["google/protobuf/wrappers.proto", "loupe/access/v1/access.proto"],
         syntax="proto3",
@@ -48,6 +50,8 @@ def descriptor(name: str = NAME, *, without_role: str | None = None) -> ServiceD
         )
         if method_name != without_role:
             method.options.Extensions[access_pb2.role] = role
+        if method_name != without_audit:
+            method.options.Extensions[access_pb2.audit] = access_pb2.AUDIT_CALLS
     pool = descriptor_pool.Default()
     try:
         pool.AddSerializedFile(file.SerializeToString())

@@ -7,10 +7,11 @@ import pytest
 
 from services.kit.auth import (
     CachingVerifier,
+    PolicyTable,
     Principal,
     RefusingVerifier,
     Role,
-    RoleTable,
+    RpcPolicy,
     ServiceTokenVerifier,
     acting_as,
     bearer,
@@ -159,21 +160,27 @@ async def test_the_memory_of_tokens_is_bounded() -> None:
     assert len(verifier._known) == 5
 
 
-def test_the_role_table_is_the_contracts() -> None:
-    table = RoleTable.from_descriptors([descriptor()])
-    assert table.role_of(f"/{NAME}/Release") is Role.RELEASER
-    assert table.role_of(f"/{NAME}/Lease") is Role.SERVICE
+def test_the_policy_table_is_the_contracts() -> None:
+    table = PolicyTable.from_descriptors([descriptor()])
+    assert table.of(f"/{NAME}/Release") == RpcPolicy(Role.RELEASER, audited=True)
+    assert table.of(f"/{NAME}/Lease").role is Role.SERVICE
     with pytest.raises(KeyError):
-        table.role_of(f"/{NAME}/Other")
+        table.of(f"/{NAME}/Other")
 
 
 def test_an_rpc_without_a_role_is_refused_by_name() -> None:
     """A2: forgetting the option must not open a door; the server does not start."""
     with pytest.raises(ValueError, match=r"/loupe\.kittest\.v2\.EchoService/Watch"):
-        RoleTable.from_descriptors([descriptor("loupe.kittest.v2.EchoService", without_role="Watch")])
+        PolicyTable.from_descriptors([descriptor("loupe.kittest.v2.EchoService", without_role="Watch")])
+
+
+def test_an_rpc_without_an_audit_policy_is_refused_by_name() -> None:
+    """A3: forgetting the option must not hide who took a model along."""
+    with pytest.raises(ValueError, match=r"audit\) on /loupe\.kittest\.v3\.EchoService/Watch"):
+        PolicyTable.from_descriptors([descriptor("loupe.kittest.v3.EchoService", without_audit="Watch")])
 
 
 def test_only_health_and_reflection_are_public() -> None:
-    assert RoleTable.is_public("/grpc.health.v1.Health/Check")
-    assert RoleTable.is_public("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
-    assert not RoleTable.is_public(f"/{NAME}/Who")
+    assert PolicyTable.is_public("/grpc.health.v1.Health/Check")
+    assert PolicyTable.is_public("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+    assert not PolicyTable.is_public(f"/{NAME}/Who")

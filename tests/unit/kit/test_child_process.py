@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from services.kit.child_process import ChildProcess, ParentLink
 from services.kit.errors import FailedPrecondition
-from services.kit.process import ChildProcess, ParentLink
 from tests.support.interruption import try_every_point
 from tests.support.waiting import DEADLINE_S
 
@@ -34,7 +34,7 @@ async def child(program: str) -> AsyncIterator[tuple[ChildProcess, list[tuple[st
 
 ECHO = """
     import sys
-    from services.kit.process import ParentLink
+    from services.kit.child_process import ParentLink
     link = ParentLink.from_environ()
     link.emit({"event": "ready"})
     for order in link.orders():
@@ -63,7 +63,7 @@ async def test_the_last_words_of_a_child_that_crashes_are_heard() -> None:
     """What it said before it died is why it died."""
     async with child("""
         import os, sys
-        from services.kit.process import ParentLink
+        from services.kit.child_process import ParentLink
         ParentLink.from_environ().emit({"event": "loss", "value": 1.5})
         sys.stdout.write("no newline at the end"); sys.stdout.flush()
         os.kill(os.getpid(), 9)
@@ -94,7 +94,7 @@ async def test_a_child_is_asked_first() -> None:
     """SIGTERM is the moment to write a checkpoint; a handler that interrupts an emit must not wait for it."""
     async with child("""
         import signal, sys
-        from services.kit.process import ParentLink
+        from services.kit.child_process import ParentLink
         link, stop = ParentLink.from_environ(), []
         signal.signal(signal.SIGTERM, lambda *_: (link.emit({"event": "checkpoint"}), stop.append(1)))
         while not stop:
@@ -135,7 +135,7 @@ async def test_a_child_that_does_not_listen_is_killed_with_all_it_started() -> N
     """A data loader left behind keeps the GPU's memory."""
     async with child("""
         import signal, subprocess, sys, time
-        from services.kit.process import ParentLink
+        from services.kit.child_process import ParentLink
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         ParentLink.from_environ().emit({"pid": grandchild.pid})
@@ -152,7 +152,7 @@ async def test_a_child_dies_with_its_parent_however_that_dies(tmp_path: Path) ->
     parent.write_text(
         textwrap.dedent("""
         import asyncio, sys
-        from services.kit.process import ChildProcess
+        from services.kit.child_process import ChildProcess
         async def main():
             child = await ChildProcess.spawn(
                 [sys.executable, "-c", "import time; time.sleep(600)"], on_output=lambda *_: None)

@@ -1,10 +1,10 @@
 import pytest
 
-from services.evaluator.worker.packaging.models import Named
+from services.evaluator.worker.packaging.models import PackageName
 from services.evaluator.worker.packaging.package import build_package
 from tests.support import packages
 
-NAMED = Named("panel-surface", "v3.01")
+NAME = PackageName("panel-surface", "v3.01")
 
 
 @pytest.fixture(scope="session")
@@ -13,4 +13,4 @@ def small() -> dict[str, bytes]:
     weights = packages.weights(
         detail=2, windows=True, special=2.25, segmenter="Tiny", least_px={"RARE": 30.5, "ODD": 8.5}
     )
-    return packages.files(build_package(weights, NAMED))
+    return packages.files(build_package(weights, NAME))

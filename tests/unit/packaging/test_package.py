@@ -15,21 +15,21 @@ from loupe.artifact import Artifact, ArtifactError
 from torch import Tensor
 
 from services.evaluator.worker.packaging.faults import NotPackageable
-from services.evaluator.worker.packaging.making import make_package
-from services.evaluator.worker.packaging.models import Named
-from services.evaluator.worker.packaging.native_library import SOURCES
+from services.evaluator.worker.packaging.formats import make_package
+from services.evaluator.worker.packaging.models import PackageName
+from services.evaluator.worker.packaging.native_library import HEADER
 from services.evaluator.worker.packaging.package import archive, build_package
 from services.vision.networks import CLASSIFIERS
 from tests.support import packages
 from tests.support.bare_root import build_example, can_change_root, classify_in_bare_root
 
 pytestmark = pytest.mark.xdist_group("packaging")
-NAMED = Named("panel-surface", "v3.01")
+NAME = PackageName("panel-surface", "v3.01")
 
 
 def test_a_package_has_three_entries_and_one_content(tmp_path: Path) -> None:
     """X1: whoever exports a version again gets the bytes whose hash the registry knows."""
-    first, second = (build_package(packages.weights(special=2.25), NAMED) for _ in range(2))
+    first, second = (build_package(packages.weights(special=2.25), NAME) for _ in range(2))
     assert hashlib.sha256(first).digest() == hashlib.sha256(second).digest()
     package = tmp_path / "package.zip"
     package.write_bytes(first)
@@ -64,7 +64,7 @@ def test_the_library_shows_its_interface_and_nothing_else(small: dict[str, bytes
     And the library may ask for no other than libc, libm and libpthread.
     """
     folder = packages.unpacked(small, tmp_path / "package")
-    header = (SOURCES / "csot_artifact.h").read_text()
+    header = HEADER.read_text()
     declared = set(re.findall(r"^CSOT_API .*?(csot_\w+)\(", header, re.MULTILINE))
     symbols = subprocess.run(
         [shutil.which("nm") or "nm", "-D", "--defined-only", folder / "libCsotArtifact.so"],
@@ -163,16 +163,16 @@ def test_what_cannot_be_packaged_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     """A new architecture with an operation that the library lacks fails at export, not on the machine."""
     monkeypatch.setitem(CLASSIFIERS, "Sigmoid", Sigmoid)
     with pytest.raises(NotPackageable, match=r"aten\.sigmoid"):
-        build_package(packages.weights(classifier="Sigmoid"), NAMED)
+        build_package(packages.weights(classifier="Sigmoid"), NAME)
     with pytest.raises(NotPackageable, match="not a text"):
-        build_package(packages.weights(), Named("two\nlines", "v3.01"))
+        build_package(packages.weights(), PackageName("two\nlines", "v3.01"))
 
 
 def test_a_format_that_cannot_be_made_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """ONNX needs an extra; whoever exports must read which, and not a traceback of torch."""
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(NotPackageable, match=r"loupe\[export\]"):
-        make_package(packages.weights(), NAMED, "ONNX", tmp_path)
+        make_package(packages.weights(), NAME, "ONNX", tmp_path)
     with pytest.raises(NotPackageable, match="TFLITE is no format"):
-        make_package(packages.weights(), NAMED, "TFLITE", tmp_path)
+        make_package(packages.weights(), NAME, "TFLITE", tmp_path)
     assert not list(tmp_path.iterdir()), "nothing half made stays"

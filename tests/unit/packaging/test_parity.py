@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's custom
 from loupe.artifact import Artifact
 from torch import Tensor, nn
 
-from services.evaluator.worker.packaging.models import Named
+from services.evaluator.worker.packaging.models import PackageName
 from services.evaluator.worker.packaging.package import build_package
 from services.evaluator.worker.packaging.verify import Verification, verify
 from services.vision.networks import CLASSIFIERS
@@ -20,7 +20,7 @@ from services.vision.segmenter import SEGMENTER
 from tests.support import packages
 
 pytestmark = pytest.mark.xdist_group("packaging")
-NAMED = Named("panel-surface", "v3.01")
+NAME = PackageName("panel-surface", "v3.01")
 
 
 MODELS: dict[str, tuple[dict[str, Any], set[str]]] = {
@@ -52,7 +52,7 @@ def test_package_and_weights_judge_alike(name: str, tmp_path: Path, monkeypatch:
     model, ways = MODELS[name]
     weights = packages.weights(**model)
     package = tmp_path / "package.zip"
-    package.write_bytes(build_package(weights, NAMED))
+    package.write_bytes(build_package(weights, NAME))
     pictures = packages.pictures(tmp_path)
     for kernels in ("", "baseline"):
         monkeypatch.setenv("CSOT_KERNELS", kernels)
@@ -71,7 +71,7 @@ def test_the_released_architectures_can_be_packaged(tmp_path: Path) -> None:
         size=32, classifier="ResNet18", segmenter=SEGMENTER, special=2.25, detail=2, normalisation="per_image"
     )
     package = tmp_path / "package.zip"
-    package.write_bytes(build_package(weights, NAMED))
+    package.write_bytes(build_package(weights, NAME))
     verification = verify(package, weights, packages.pictures(tmp_path, 4))
     assert verification.agrees
 
@@ -107,7 +107,7 @@ def test_every_operation_is_torchs(size: int, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setitem(CLASSIFIERS, "Zoo", Zoo)
     weights = packages.weights(classifier="Zoo", size=size)
     package = tmp_path / "package.zip"
-    package.write_bytes(build_package(weights, NAMED))
+    package.write_bytes(build_package(weights, NAME))
     pictures = packages.pictures(tmp_path, 6)
     for kernels in ("", "baseline"):
         monkeypatch.setenv("CSOT_KERNELS", kernels)
@@ -122,7 +122,7 @@ def test_resizing_is_opencvs_to_the_bit(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(packages, "CODES", codes)
     weights = packages.weights(size=37, segmenter="MaskOfPixels", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
     package = tmp_path / "package.zip"
-    package.write_bytes(build_package(weights, NAMED))
+    package.write_bytes(build_package(weights, NAME))
     random = np.random.default_rng(0)
     with Artifact(package) as artifact:
         sizes = [[37, 37], [74, 74], [1, 1], [37, 500], *random.integers(1, 140, (60, 2)).tolist()]

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.xdist_group("packaging")
 
 def test_hostile_files_do_no_harm(tmp_path: Path) -> None:
     """X5: what a fuzzer once found, and thousands of mutations of a package, under ASan and UBSan."""
-    program = build_harness("fuzz.cpp", "address,undefined")
+    program = build_harness("fuzz", "address,undefined")
     inputs = tmp_path / "inputs"
     inputs.mkdir()
     for kept in CORPUS.iterdir():
@@ -24,7 +24,7 @@ def test_hostile_files_do_no_harm(tmp_path: Path) -> None:
 
 def test_threads_share_an_artifact(tmp_path: Path) -> None:
     """X3: eight threads on one handle, some of them waiting, all get what one alone gets."""
-    program = build_harness("races.cpp", "address,undefined")
+    program = build_harness("races", "address,undefined")
     package = small_package(tmp_path / "package")
     done = subprocess.run([program, package, "1"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]

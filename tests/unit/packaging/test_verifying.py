@@ -26,14 +26,14 @@ from loupe.registry.v1 import model_pb2, model_service_pb2, model_service_pb2_gr
 from loupe.unpacking import NotAPackage, copy
 from loupe.verifying import Candidate, candidate
 
-from services.evaluator.worker.packaging.models import Named, write_models
+from services.evaluator.worker.packaging.models import PackageName, write_models
 from services.evaluator.worker.packaging.native_library import find_compiler
 from services.evaluator.worker.packaging.package import archive, build_package
 from services.vision.weights import Weights, save_weights
 from tests.support import packages
 
 VERSION = "models/panel-surface/versions/v3.01"
-NAMED = Named("panel-surface", "v3.01")
+NAME = PackageName("panel-surface", "v3.01")
 LIBRARY = "libCsotArtifact.so"
 
 
@@ -52,7 +52,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Released:
     folder = tmp_path_factory.mktemp("objects")
     weights = packages.weights(classifier="ResNet18", size=32)
     save_weights(folder / "weights", weights)
-    package = build_package(weights, NAMED)
+    package = build_package(weights, NAME)
     (folder / "package").write_bytes(package)
     return Released(weights, packages.files(package), folder)
 
@@ -236,7 +236,7 @@ async def test_without_a_record_only_the_networks_are_compared(
 @pytest.mark.usefixtures("registry")
 async def test_a_package_of_another_installation_may_not_be_run(released: Released, tmp_path: Path) -> None:
     """Under another name the same weights are other bytes, and the record of ours says nothing of them."""
-    theirs = build_package(released.weights, Named("theirs", "v1.01"))
+    theirs = build_package(released.weights, PackageName("theirs", "v1.01"))
     its = await checked(theirs, tmp_path, "panel-surface@v3.01")
     assert (its.version.name, its.is_on_record, its.is_released_file) == (VERSION, False, False)
 
@@ -249,7 +249,7 @@ async def test_tampered_networks_without_a_record_do_not_agree(
     other = packages.weights(classifier="ResNet18", size=32)
     for name in ("fc.weight", "fc.bias"):
         other.tensors[name].copy_(other.tensors[name].roll(1, 0))
-    package = packages.with_models(released.files, write_models(other, NAMED))
+    package = packages.with_models(released.files, write_models(other, NAME))
     code, told, said = await verify(archive(package))
     assert (code, told["agrees"]) == (1, False)
     assert "does not say what" in said

@@ -10,18 +10,18 @@ from loupe.access.v1 import access_pb2
 
 from services.kit.auth import Role
 from services.kit.errors import InvalidArgument, Unauthenticated
-from services.registry.domain.identity import Grant, PresentedToken, Token, User, issue
+from services.registry.domain.identity import PresentedToken, Token, User, UserRole, issue
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-OWNER = User("alice", Grant.RELEASER)
+OWNER = User("alice", UserRole.RELEASER)
 
 
-def test_grants_are_the_contracts_roles() -> None:
+def test_user_roles_are_the_contracts_roles() -> None:
     """The numbers are stored: they must never mean another role."""
-    for grant in Grant:
-        assert access_pb2.Role.Value(f"ROLE_{grant.name}") == grant
-        assert Role[grant.name] == grant
-    assert len(Grant) == 4
+    for role in UserRole:
+        assert access_pb2.Role.Value(f"ROLE_{role.name}") == role
+        assert Role[role.name] == role
+    assert len(UserRole) == 4
 
 
 def test_a_new_token_reads_back() -> None:
@@ -46,9 +46,9 @@ def a_token() -> tuple[Token, PresentedToken]:
 def test_a_token_carries_the_lesser_role() -> None:
     """A2: of the token and of its user, at the time of the call."""
     token, presented = a_token()
-    assert token.check(presented, OWNER, NOW) is Grant.RELEASER
-    assert token.check(presented, replace(OWNER, role=Grant.VIEWER), NOW) is Grant.VIEWER
-    assert token.check(presented, replace(OWNER, role=Grant.ADMIN), NOW) is Grant.RELEASER
+    assert token.check(presented, OWNER, NOW) is UserRole.RELEASER
+    assert token.check(presented, replace(OWNER, role=UserRole.VIEWER), NOW) is UserRole.VIEWER
+    assert token.check(presented, replace(OWNER, role=UserRole.ADMIN), NOW) is UserRole.RELEASER
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kit.errors import InvalidArgument
-from services.registry.domain.identity import Grant, User, change_user
+from services.registry.domain.identity import User, UserRole, change_user
 from services.registry.domain.passwords import (
     FORGET_AFTER,
     Attempts,
@@ -90,15 +90,15 @@ def test_a1_a_password_is_the_same_from_any_keyboard() -> None:
 
 def test_a2_nobody_locks_themselves_out() -> None:
     """An installation whose only administrator made himself a viewer has none."""
-    admin, bob = User("alice", Grant.ADMIN), User("bob", Grant.VIEWER)
+    admin, bob = User("alice", UserRole.ADMIN), User("bob", UserRole.VIEWER)
     for change, field in (
-        (User("alice", Grant.VIEWER), "role"),
-        (User("alice", Grant.ADMIN, disabled=True), "disabled"),
+        (User("alice", UserRole.VIEWER), "role"),
+        (User("alice", UserRole.ADMIN, disabled=True), "disabled"),
     ):
         with pytest.raises(InvalidArgument) as refused:
             change_user(admin, change, frozenset({field}), by="alice")
         assert refused.value.violations[0].reason == "OWN_ACCOUNT"
-    raised = change_user(bob, User("bob", Grant.ENGINEER, "Bob"), frozenset({"role"}), by="alice")
-    assert (raised.role, raised.display_name) == (Grant.ENGINEER, "")
+    raised = change_user(bob, User("bob", UserRole.ENGINEER, "Bob"), frozenset({"role"}), by="alice")
+    assert (raised.role, raised.display_name) == (UserRole.ENGINEER, "")
     with pytest.raises(InvalidArgument):
         change_user(bob, bob, frozenset({"create_time"}), by="alice")

@@ -9,25 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.registry.domain.datasets import (
+from services.registry.domain.candidates import Candidate, candidate_faults, judge
+from services.registry.domain.datasets import DataPath, MaskCodesDiffer, mask_codes_faults
+from services.registry.domain.objects import (
     _ZH,
-    Candidate,
-    CodeCount,
-    DataPath,
     ImageObject,
-    MaskCodesDiffer,
     MaskFacts,
     MaskFault,
     RejectedObject,
     Rejection,
     RejectReason,
-    Sample,
-    candidate_faults,
-    count_changes,
-    judge,
-    manifest_line,
-    mask_codes_faults,
 )
+from services.registry.domain.samples import CodeCount, Sample, count_changes, manifest_line
 
 IMAGE, MASK = "a" * 64, "b" * 64
 

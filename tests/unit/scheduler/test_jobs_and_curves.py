@@ -57,7 +57,7 @@ def test_t6_only_the_present_token_holds() -> None:
 
 
 def test_t2_a_lease_is_shortened_never_lengthened() -> None:
-    """T2: the end of a dead worker's task is confirmed in time, however long its lease."""
+    """T2: the termination of a dead worker's task is confirmed in time, however long its lease is."""
     soon, late = NOW + timedelta(seconds=7), NOW + timedelta(hours=1)
     held = a_job().granted("workers/w", NOW, 120)
     assert held.must_answer_by(soon).lease_expire_time == soon
@@ -118,7 +118,7 @@ def test_m5_points_leave_no_hole() -> None:
     st.integers(4, 500),
 )
 def test_m4_downsampling_keeps_extremes(losses_N: np.ndarray, max_points: int) -> None:  # noqa: N803 -- shape
-    """M4: a spike that the plot does not show is a spike that nobody sees."""
+    """M4: a spike in the curve must be visible in the plot."""
     kept = extremes_kept(losses_N, max_points)
     assert len(kept) <= max_points
     assert (np.diff(kept) > 0).all()

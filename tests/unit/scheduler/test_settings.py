@@ -1,4 +1,4 @@
-"""What the scheduler reads from its environment."""
+"""The settings of the scheduler."""
 
 import pytest
 
@@ -18,7 +18,7 @@ ENVIRONMENT = {
 
 
 def test_streams_are_small_enough_for_a_small_disk_unless_somebody_says_otherwise() -> None:
-    """NATS reserves the whole of it at once."""
+    """NATS reserves the whole amount when the stream is created."""
     settings = load(Settings, ENVIRONMENT)
     assert settings.loss_stream_bytes == 2**30
     assert settings.streams.replicas == 1
@@ -33,6 +33,6 @@ def test_streams_are_small_enough_for_a_small_disk_unless_somebody_says_otherwis
     [("LOUPE_STREAM_REPLICAS", "0"), ("LOUPE_STREAM_REPLICAS", "6"), ("LOUPE_LOSS_STREAM_BYTES", "0")],
 )
 def test_what_nats_would_refuse_or_misread_is_refused_at_the_start(name: str, value: str) -> None:
-    """To NATS zero bytes means without a limit."""
+    """For NATS zero bytes means no limit."""
     with pytest.raises(SettingsError, match=name):
         load(Settings, {**ENVIRONMENT, name: value})

@@ -1,4 +1,4 @@
-"""The state machine of rule T, every state and every wish."""
+"""The state machine of rule T: every state and every operation."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,9 +16,9 @@ from services.scheduler.domain.task import (
     Failure,
     IllegalTransition,
     NotOwner,
-    Operation,
     Task,
     TaskKind,
+    TaskOperation,
     TaskState,
 )
 from tests.support.specs import training_spec
@@ -86,10 +86,10 @@ AFTER = {
     "release": TaskState.RELEASED,
 }
 REASONS = {
-    Operation.START: "NOT_STARTABLE",
-    Operation.TERMINATE: "NOT_TERMINABLE",
-    Operation.DELETE: "NOT_DELETABLE",
-    Operation.RELEASE: "NOT_RELEASABLE",
+    TaskOperation.START: "NOT_STARTABLE",
+    TaskOperation.TERMINATE: "NOT_TERMINABLE",
+    TaskOperation.DELETE: "NOT_DELETABLE",
+    TaskOperation.RELEASE: "NOT_RELEASABLE",
 }
 NEXT = {
     TaskState.WAITING: {TaskState.TRAINING},
@@ -115,34 +115,36 @@ def a_task(kind: TaskKind = TaskKind.TRAINING, state: TaskState = TaskState.WAIT
     )
 
 
-def wish(task: Task, operation: Operation, caller: Caller = OWNER) -> Any:
+def apply(task: Task, operation: TaskOperation, caller: Caller = OWNER) -> Any:
     match operation:
-        case Operation.START:
+        case TaskOperation.START:
             return task.started(caller, NOW)
-        case Operation.TERMINATE:
+        case TaskOperation.TERMINATE:
             return task.termination_requested(caller)
-        case Operation.DELETE:
+        case TaskOperation.DELETE:
             return task.deleted(caller, NOW)
-        case Operation.RELEASE:
+        case TaskOperation.RELEASE:
             return task.released(caller, NOW)
 
 
 def test_the_table_covers_every_state() -> None:
-    """A state that the table forgets would be a KeyError in production."""
+    """A state that is missing in a table would be a KeyError in production."""
     for kind, states in STATES.items():
         assert set(module._NEXT[kind]) == set(states)
-    assert set(module._MAY) == set(TaskState)
+    assert set(module._ALLOWED) == set(TaskState)
 
 
-@pytest.mark.parametrize("operation", Operation)
+@pytest.mark.parametrize("operation", TaskOperation)
 @pytest.mark.parametrize(("kind", "state"), EVERY)
-def test_t1_every_wish_in_every_state(kind: TaskKind, state: TaskState, operation: Operation) -> None:
-    """T: what the table allows happens; what it does not is FAILED_PRECONDITION and says why."""
+def test_t1_every_operation_in_every_state(
+    kind: TaskKind, state: TaskState, operation: TaskOperation
+) -> None:
+    """T: the table decides; other operations are FAILED_PRECONDITION with the reason."""
     task = a_task(kind, state)
     allowed = MAY[state] - (set() if kind is TaskKind.TRAINING else {"release"})
     assert {one.value for one in task.allowed} == allowed
     if operation.value in allowed:
-        result = wish(task, operation)
+        result = apply(task, operation)
         if AFTER[operation.value] is not None:
             after, transition = result
             assert after.state is AFTER[operation.value]
@@ -151,7 +153,7 @@ def test_t1_every_wish_in_every_state(kind: TaskKind, state: TaskState, operatio
             assert after.etag != task.etag
         return
     with pytest.raises(IllegalTransition) as refused:
-        wish(task, operation)
+        apply(task, operation)
     assert refused.value.status == "FAILED_PRECONDITION"
     assert refused.value.reason == REASONS[operation]
     assert state.value in refused.value.message
@@ -162,7 +164,7 @@ def test_t1_every_wish_in_every_state(kind: TaskKind, state: TaskState, operatio
 @pytest.mark.parametrize("to", TaskState)
 @pytest.mark.parametrize(("kind", "state"), EVERY)
 def test_t1_every_pair_of_states(kind: TaskKind, state: TaskState, to: TaskState) -> None:
-    """T1: nothing else, whoever asks."""
+    """T1: no other transition exists, whoever the caller is."""
     expected = {
         RUNS_AS[kind] if one is TaskState.TRAINING else one
         for one in NEXT[TaskState.TRAINING if state in RUNNING else state]
@@ -179,7 +181,7 @@ def test_t1_every_pair_of_states(kind: TaskKind, state: TaskState, to: TaskState
 
 @pytest.mark.parametrize(("kind", "state"), EVERY)
 def test_workers_words_in_every_state(kind: TaskKind, state: TaskState) -> None:
-    """A task that does not run cannot complete, fail, end, or go on."""
+    """A task that is not running cannot complete, fail, be terminated or recover."""
     task = a_task(kind, state)
     for word in (
         lambda: task.completed("reports/r", NOW, "w"),
@@ -208,7 +210,7 @@ def test_t1_training_begins_when_it_is_first_taken() -> None:
 
 
 def test_t5_a_recovery_is_no_change_of_state() -> None:
-    """T1, T5: the task stays TRAINING; its start is the attempt's, not the recovery's."""
+    """T1, T5: the task stays TRAINING, and its start time stays that of the attempt."""
     task, _ = a_task().taken_up("workers/w", NOW)
     recovering = task.recovering()
     again, transition = recovering.taken_up("workers/v", NOW + timedelta(minutes=1))
@@ -235,25 +237,25 @@ def test_t1_start_begins_from_zero() -> None:
     assert (task.start_time, task.end_time, task.phase, task.progress) == (None, None, None, None)
 
 
-def test_t2_a_second_wish_to_terminate_is_told_of_the_first() -> None:
+def test_t2_a_second_request_to_terminate_is_refused() -> None:
     task = a_task(state=TaskState.TRAINING).termination_requested(OWNER)
     assert task.terminating
-    for operation in Operation:
+    for operation in TaskOperation:
         with pytest.raises(IllegalTransition, match="terminating already"):
-            wish(task, operation)
+            apply(task, operation)
     ended, _ = task.terminated(NOW, "workers/w")
     assert not ended.terminating
     assert ended.end_time == NOW
 
 
-@pytest.mark.parametrize("operation", [Operation.START, Operation.TERMINATE, Operation.DELETE])
-def test_a2_only_creator_or_administrator(operation: Operation) -> None:
-    state = {Operation.START: TaskState.FAILED, Operation.TERMINATE: TaskState.TRAINING}.get(
+@pytest.mark.parametrize("operation", [TaskOperation.START, TaskOperation.TERMINATE, TaskOperation.DELETE])
+def test_a2_only_creator_or_administrator(operation: TaskOperation) -> None:
+    state = {TaskOperation.START: TaskState.FAILED, TaskOperation.TERMINATE: TaskState.TRAINING}.get(
         operation, TaskState.WAITING
     )
     with pytest.raises(NotOwner):
-        wish(a_task(state=state), operation, STRANGER)
-    wish(a_task(state=state), operation, ADMIN)
+        apply(a_task(state=state), operation, STRANGER)
+    apply(a_task(state=state), operation, ADMIN)
 
 
 def test_an_etag_changes_with_state_not_with_progress() -> None:

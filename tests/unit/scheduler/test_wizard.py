@@ -1,4 +1,4 @@
-"""The wizard, rule by rule (W, P1). `found` is what a submission is told: (field, reason, severity)."""
+"""The wizard, rule by rule (W, P1). `found` has the findings as (field, reason, severity)."""
 
 import json
 import math
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.scheduler.domain.params import NetworkParams, parse_model_params, parse_object
+from services.learning_rate import Schedule
 from services.scheduler.domain.spec import (
     Augmentation,
     InputSpec,
@@ -19,20 +19,20 @@ from services.scheduler.domain.spec import (
     TrainingOverlap,
     TrainingRequest,
 )
-from services.scheduler.domain.wizard import (
+from services.scheduler.domain.wizard.findings import Examination
+from services.scheduler.domain.wizard.json_object import parse_object
+from services.scheduler.domain.wizard.model_params import parse_model_params
+from services.scheduler.domain.wizard.prediction import examine_prediction
+from services.scheduler.domain.wizard.registry_data import (
+    AlgorithmImageFacts,
     CodeCount,
-    Examination,
-    Facts,
-    ImageFacts,
-    PathFacts,
-    VersionFacts,
-    codes_to_judge,
-    examine_prediction,
-    examine_training,
-    retraining_of,
+    DataPathFacts,
+    ModelVersionFacts,
+    RegistryData,
 )
+from services.scheduler.domain.wizard.summary import codes_to_judge, examine_training, retraining_of
+from services.scheduler.domain.wizard.training_params import NetworkParams
 from services.trainer.training.recipe import NetworkParameters
-from services.trainer.training.schedule import Schedule
 
 DEFAULTS = {
     "base_lr": 0.02,
@@ -47,7 +47,7 @@ DEFAULTS = {
 GOOD, EXTRA, EMPTY, OLD, MANY = (
     f"datasets/d/paths/{name}" for name in ("good", "extra", "empty", "old", "many")
 )
-IMAGE = ImageFacts(
+IMAGE = AlgorithmImageFacts(
     major=3,
     input=InputSpec(128, 128, 3),
     classification_networks=("ResNet18",),
@@ -66,19 +66,19 @@ BUSINESS = replace(
         "code_list": ["B", "A"],
     },
 )
-FACTS = Facts(
+FACTS = RegistryData(
     image=IMAGE,
     environment_exists=True,
     resource_exists=True,
     paths={
-        GOOD: PathFacts(valid=True, codes={"A": CodeCount(5, 2), "B": CodeCount(4)}),
-        EXTRA: PathFacts(valid=True, codes={"C": CodeCount(1), "B": CodeCount(1)}),
-        EMPTY: PathFacts(valid=False),
-        OLD: PathFacts(valid=True, codes={"A": CodeCount(3), "B": CodeCount(2)}),
-        MANY: PathFacts(valid=True, codes={code: CodeCount(9) for code in ("C", "D", "B", "A")}),
+        GOOD: DataPathFacts(valid=True, codes={"A": CodeCount(5, 2), "B": CodeCount(4)}),
+        EXTRA: DataPathFacts(valid=True, codes={"C": CodeCount(1), "B": CodeCount(1)}),
+        EMPTY: DataPathFacts(valid=False),
+        OLD: DataPathFacts(valid=True, codes={"A": CodeCount(3), "B": CodeCount(2)}),
+        MANY: DataPathFacts(valid=True, codes={code: CodeCount(9) for code in ("C", "D", "B", "A")}),
     },
 )
-PARENT = VersionFacts(
+PARENT = ModelVersionFacts(
     name="models/m/versions/v3.01",
     code_list=("B", "A"),
     num_of_classes=2,
@@ -97,7 +97,7 @@ REQUEST = TrainingRequest(
 )
 
 
-def examine(facts: Facts = FACTS, step: int = 0, **changes: Any) -> Examination[Any]:
+def examine(facts: RegistryData = FACTS, step: int = 0, **changes: Any) -> Examination[Any]:
     return examine_training(replace(REQUEST, **changes), facts, seed=42, step=step)
 
 
@@ -106,7 +106,7 @@ def found(examination: Examination[Any]) -> set[tuple[str, str, str]]:
 
 
 def only(examination: Examination[Any], field: str, reason: str, severity: str = "error") -> str:
-    """The message of the one thing that was found."""
+    """The message of the only finding."""
     assert found(examination) == {(field, reason, severity)}
     finding = examination.findings[0]
     assert finding.message
@@ -135,7 +135,7 @@ def params(codes: list[Any], classes: Any = 2, **more: Any) -> str:
 def test_w3_without_parameters_a_special_code_does_not_become_a_class(
     default: tuple[list[str], Any], codes: tuple[str, ...], classes: int
 ) -> None:
-    """Who leaves the text empty must not find in the report that a rare code was learnt as a class."""
+    """A user who leaves the text empty must not find in the report that a special code became a class."""
     listed, learnt = default
     image = replace(IMAGE, default_model_params=json.loads(params(listed, learnt)))
     examination = examine(replace(FACTS, image=image), data_paths=(MANY,))
@@ -145,7 +145,7 @@ def test_w3_without_parameters_a_special_code_does_not_become_a_class(
 
 
 def test_w3a_a_default_that_is_sent_is_used_as_it_stands() -> None:
-    """The wizard sends what it shows: the data never puts other codes in its place."""
+    """The wizard sends what it shows; codes of the data never replace codes of the user."""
     default = json.loads(params(["D", "B", "A"], 2))
     facts = replace(FACTS, image=replace(IMAGE, default_model_params=default))
     sent = examine(facts, data_paths=(MANY,), model_params_json=json.dumps(default))
@@ -158,7 +158,7 @@ def test_w3a_a_default_that_is_sent_is_used_as_it_stands() -> None:
 
 
 def test_w3_a_business_image_without_codes_is_refused() -> None:
-    """Its parameters are fixed (W2), so none are made up from the data."""
+    """A business image's parameters are fixed (W2); the data does not change them."""
     image = replace(
         BUSINESS, default_model_params={"classification": {"name": "ResNet18", "num_of_classes": 2}}
     )
@@ -200,7 +200,7 @@ def test_w1_names_that_are_not(name: str) -> None:
 
 @given(st.text(max_size=70))
 def test_w1_any_text_is_judged_by_the_rule(name: str) -> None:
-    """W1, said a second time character by character."""
+    """W1 against a second implementation, character by character."""
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
     digits = "0123456789"
     sound = (
@@ -390,7 +390,7 @@ def test_w5_d9_a_code_needs_a_sample_to_train_and_one_to_judge_by() -> None:
 
 
 def test_d9_a_code_in_one_group_blocks() -> None:
-    """However many samples it has: a group is not divided, so none would be left to judge it by."""
+    """A group is not divided, so no sample would be left for the validation side."""
     message = only(
         examine(replace(FACTS, parts={"A": 1, "B": 2}), step=2),
         "model_params.code_list[0]",
@@ -402,7 +402,7 @@ def test_d9_a_code_in_one_group_blocks() -> None:
 
 
 def test_d9_parts_are_asked_for_where_they_are_told() -> None:
-    """Counting them takes the registry longer than the rest, so other steps do without."""
+    """Counting parts is the registry's slowest answer, so only the steps that need it ask for it."""
     text = params(["A", "B", "Z"])
     asked = replace(REQUEST, data_paths=(GOOD, EXTRA), model_params_json=text)
     assert codes_to_judge(asked, FACTS) == codes_to_judge(asked, FACTS, 2) == ("A", "B")
@@ -414,12 +414,12 @@ def test_d9_parts_are_asked_for_where_they_are_told() -> None:
 
 
 def test_w5_codes_are_held_against_the_data_whatever_else_is_wrong() -> None:
-    """All faults of a step together: a bad network in step 1 must not hide what step 2 has to say."""
+    """A wrong network in step 1 must not hide findings of step 2."""
     text = params(["A", "B", "Z"], 9).replace("ResNet18", "ResNet50")
     only(examine(step=2, model_params_json=text), "model_params.code_list[2]", "CODE_WITHOUT_SAMPLES")
 
 
-def retraining(facts: Facts = FACTS, **changes: Any) -> Examination[Any]:
+def retraining(facts: RegistryData = FACTS, **changes: Any) -> Examination[Any]:
     asked = {"model_name": "", "parent_version": PARENT.name, "data_paths": (OLD, GOOD), **changes}
     return examine(replace(facts, version=PARENT, name_taken=True), **asked)
 
@@ -533,7 +533,7 @@ def test_w8_what_is_not_given_is_the_images_default() -> None:
 
 
 def test_w8_a_schedule_that_dies_is_a_warning() -> None:
-    """The source's own default gamma of 0.1 kills exp within ten iterations."""
+    """With the source document's gamma of 0.1, exp falls to nothing within ten iterations."""
     message = only(
         examine(training_params_json=network(lr_policy="exp", gamma=0.1, max_iter=40000)),
         "training_params.classification.lr_policy",
@@ -555,9 +555,10 @@ def test_w8_a_schedule_is_said_to_die_where_it_dies(
     policy: str, gamma: float, power: float, max_iter: int, base_lr: float
 ) -> None:
     """Against W8's formulas, iteration by iteration."""
-    schedule = NetworkParams(base_lr, 1, max_iter, 0, 0, policy, power, gamma)
-    dead = next((i for i in range(max_iter) if 10 * i < max_iter and schedule.rate(i) < 1e-8 * base_lr), None)
-    assert schedule.dies_at() == dead
+    params = NetworkParams(base_lr, 1, max_iter, 0, 0, policy, power, gamma)
+    rate = params.schedule
+    dead = next((i for i in range(max_iter) if 10 * i < max_iter and rate(i) < 1e-8 * base_lr), None)
+    assert params.dies_at() == dead
 
 
 @given(
@@ -571,7 +572,7 @@ def test_w8_a_schedule_is_said_to_die_where_it_dies(
 def test_w8_rates_are_the_formulas_and_what_the_trainer_computes(
     *, policy: Any, base_lr: float, gamma: float, power: float, max_iter: int, data: st.DataObject
 ) -> None:
-    """Against the source's formulas in decimals of 40 digits; the wizard and the loop must mean one curve."""
+    """Against the source document's formulas with 40 digits; wizard and training loop use one curve."""
     iteration = data.draw(st.integers(0, max_iter - 1))
     text = network(base_lr=base_lr, gamma=gamma, power=power, max_iter=max_iter, lr_policy=policy)
     resolved = examine(training_params_json=text).spec.training_params["classification"]
@@ -588,11 +589,11 @@ def test_w8_rates_are_the_formulas_and_what_the_trainer_computes(
         }[policy]()
         expected = float(base * factor)
     assert trainers == pytest.approx(expected, rel=1e-6, abs=1e-300)
-    assert NetworkParams(**resolved).rate(iteration) == trainers
+    assert NetworkParams(**resolved).schedule(iteration) == trainers
 
 
 def test_w8_a_schedule_that_grows_is_a_warning() -> None:
-    """A gamma above 1 ends in a loss that is no number; the trainer then says so instead of breaking."""
+    """A gamma above 1 ends in a NaN loss; the training then fails with NAN_LOSS, not with an exception."""
     text = network(lr_policy="exp", gamma=1.5)
     only(
         examine(training_params_json=text),
@@ -601,7 +602,6 @@ def test_w8_a_schedule_that_grows_is_a_warning() -> None:
         "warning",
     )
     assert Schedule("exp", 0.1, 10**6, gamma=1000)(10**5) == math.inf
-    assert NetworkParams(0.1, 1, 10**6, 0, 0, "exp", 0, 1000).rate(10**5) == math.inf
 
 
 def test_w9_an_unused_segmentation_level_is_accepted_and_ignored() -> None:
@@ -631,7 +631,7 @@ def test_w11_segmentation_needs_an_image_for_it_and_masks() -> None:
         "classification",
         "segmentation",
     }
-    bare = {GOOD: PathFacts(valid=True, codes={"A": CodeCount(5), "B": CodeCount(5)})}
+    bare = {GOOD: DataPathFacts(valid=True, codes={"A": CodeCount(5), "B": CodeCount(5)})}
     only(examine(replace(facts, paths=bare), train_segmentation=True), "train_segmentation", "NO_MASKS")
 
 
@@ -661,14 +661,14 @@ def test_w_each_step_is_validated_alone_and_the_whole_at_once() -> None:
     assert by_step[0] == set().union(*by_step[1:])
 
 
-def predict(facts: Facts = FACTS, **changes: Any) -> Examination[Any]:
+def predict(facts: RegistryData = FACTS, **changes: Any) -> Examination[Any]:
     asked = {"model_version": "models/m/versions/production", "data_paths": (GOOD,), **changes}
     asked.setdefault("compute_resource", "computeResources/cpu")
     return examine_prediction(PredictionRequest(**asked), replace(facts, version=PARENT))
 
 
 def test_p1_a_prediction_resolves_to_the_exact_version() -> None:
-    """An alias moves; the task must say for ever which version it tried."""
+    """An alias can move; the task must always show which version it used."""
     spec = predict().spec
     assert (spec.model_version, spec.batch_size, spec.model_name) == (PARENT.name, 32, "m")
 

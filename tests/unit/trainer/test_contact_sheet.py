@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from loupe.scheduler.v1 import task_pb2
 
 from services.trainer.training.contact_sheet import MAX_WIDTH_PX, choose, columns, draw, to_jpeg
 from services.trainer.training.session import run
@@ -88,30 +89,30 @@ def test_samples_are_of_as_many_codes_as_there_is_room_for():
 
 def test_m1_the_augmentation_stage_names_its_contact_sheet(order, data_set, packs, tmp_path):
     """The monitor shows it; a training that changes nothing has nothing to show."""
-    work = order(classification={"max_iter": 1})
-    work["preprocessing"]["augmentations"] = ["flip", "colour"]
+    work = order(classification={"max_iter": 1}, augmentations=["flip", "colour"])
     channel = RecordingChannel()
     run(work, data_set.objects, packs, tmp_path / "work", channel)
-    (told,) = (its for its in channel.of("stage") if "contact_sheet_path" in its)
-    assert (told["name"], told["state"]) == ("AUGMENTATION", "DONE")
-    sheet = cv2.imread(told["contact_sheet_path"])[..., ::-1]
+    (report,) = (its for its in channel.of("stage") if its.contact_sheet_path)
+    assert report.stage.name == task_pb2.STAGE_NAME_AUGMENTATION
+    assert report.stage.state == task_pb2.STAGE_STATE_DONE
+    sheet = cv2.imread(report.contact_sheet_path)[..., ::-1]
     assert len(tiles(sheet, 6, 5)[0]) == 5
-    assert Path(told["contact_sheet_path"]).stat().st_size < 2**20
+    assert Path(report.contact_sheet_path).stat().st_size < 2**20
 
-    work["preprocessing"]["augmentations"] = []
+    work = order(classification={"max_iter": 1}, augmentations=[])
     channel = RecordingChannel()
     run(work, data_set.objects, packs, tmp_path / "work", channel)
-    assert not any("contact_sheet_path" in its for its in channel.of("stage"))
+    assert not any(its.contact_sheet_path for its in channel.of("stage"))
 
 
 def test_a_training_through_windows_shows_windows(packs, tmp_path):
     """What is shown is what is trained on: a spot fills 3 % of a window, and 0.4 % of its image."""
     masked = masked_data_set(tmp_path / "objects")
-    work = train_order(masked.manifest(), classification={"max_iter": 1})
-    work["input_specification"]["detail"] = 3
-    work["preprocessing"]["augmentations"] = ["flip"]
+    work = train_order(
+        masked.manifest(), classification={"max_iter": 1}, input={"detail": 3}, augmentations=["flip"]
+    )
     channel = RecordingChannel()
     run(work, masked.objects, packs, tmp_path / "work", channel)
-    sheet = cv2.imread(channel.of("stage")[-1]["contact_sheet_path"])[..., ::-1]
+    sheet = cv2.imread(channel.of("stage")[-1].contact_sheet_path)[..., ::-1]
     spots = [(row[0] > 180).all(-1).mean() for row in tiles(sheet, 6, 2)[:2]]
     assert min(spots) > 0.02

@@ -1,17 +1,18 @@
 """A training by two processes: the curve of one, and what becomes of it when one of them is lost."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 import torch
+from google.protobuf import json_format
+from loupe.scheduler.v1 import job_pb2
+from loupe.worker.v1 import event_pb2, order_pb2
 
 from services.trainer.training.batches import Batches
 from services.trainer.training.processes import Group
@@ -20,7 +21,14 @@ from services.vision.channel import Stopped
 from services.vision.pack import PackCache
 from services.vision.weights import Weights, load_weights
 from tests.support.children import child, environment, until
-from tests.support.training import DataSet, RecordingChannel, in_float64, small_data_set, train_order
+from tests.support.training import (
+    RecordingChannel,
+    in_float64,
+    resumed,
+    small_data_set,
+    stored,
+    train_order,
+)
 from tests.support.waiting import DEADLINE_S
 from tests.unit.trainer.test_batches import CLASSES, pack_of
 
@@ -57,10 +65,10 @@ class Straight:
     """A training by one process, and its checkpoint of the middle."""
 
     folder: Path
-    order: dict[str, Any]
+    order: order_pb2.Order
     curve: dict[int, float]
     weights: Weights
-    resume: dict[str, Any]
+    resume: job_pb2.Checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -69,20 +77,14 @@ def straight(tmp_path_factory):
     data_set = small_data_set(folder / "objects")
     order = train_order(data_set.manifest(), classification=PARAMETERS)
     packs = PackCache(folder / "cache" / "packs")
-    first, rest = RecordingChannel(stop_after=("loss", 8)), RecordingChannel()
+    first, rest = RecordingChannel(stop_after=("loss_points", 8)), RecordingChannel()
     with pytest.raises(Stopped):
         run(order, data_set.objects, packs, folder / "first", first)
-    resume = kept(first, data_set)
-    run(order | {"resume": resume}, data_set.objects, packs, folder / "rest", rest)
-    weights = load_weights(Path(rest.of("finished")[0]["weights_path"]))
-    return Straight(folder, order | {"threads": 2}, first.losses | rest.losses, weights, resume)
-
-
-def kept(channel: RecordingChannel, data_set: DataSet) -> dict[str, Any]:
-    """What an order resumes from: the channel's last checkpoint."""
-    checkpoint = channel.of("checkpoint")[-1]
-    sha256 = data_set.put("checkpoints", Path(checkpoint["path"]).read_bytes(), ".safetensors")
-    return {"checkpoint_key": f"checkpoints/{sha256}.safetensors", "iteration": checkpoint["iteration"]}
+    resume = stored(data_set, first.of("checkpoint")[-1])
+    run(resumed(order, resume), data_set.objects, packs, folder / "rest", rest)
+    weights = load_weights(Path(rest.of("trained")[0].weights_path))
+    order.threads = 2
+    return Straight(folder, order, first.losses | rest.losses, weights, resume)
 
 
 def same_curve(found: dict[int, float], expected: dict[int, float]) -> None:
@@ -105,36 +107,36 @@ def same_weights(weights, expected):
 async def test_two_processes_give_the_curve_of_one_and_a_killed_one_is_reported(straight):
     """T5: a training may go on with another number of processes, and no death of one is a hang."""
     resume, order = straight.resume, straight.order
-    async with child("services.trainer.child", straight.folder, "--processes", "2") as (process, output):
-        events = process.events()
-        await until(events, "ready")
-        await process.send({"order": "train", "work": order | {"resume": resume}})
+    manifest = order.train.work.manifests[0].sha256
+    async with child("services.trainer.child", straight.folder, "--processes", "2") as (warm, output):
+        await until(warm.events, "ready")
+        await warm.send(resumed(order, resume))
         told = RecordingChannel()
-        told.events = await until(events, "finished", "failed")
-        assert told.events[-1]["event"] == "finished", output
-        expected = {number: straight.curve[number] for number in range(resume["iteration"], ITERATIONS)}
+        told.events = await until(warm.events, "trained", "failed")
+        assert told.of("trained"), output
+        expected = {number: straight.curve[number] for number in range(resume.next_iteration, ITERATIONS)}
         same_curve(told.losses, expected)
-        same_weights(load_weights(Path(told.events[-1]["weights_path"])), straight.weights)
-        assert any("2 processes of 1 threads" in its["text"] for its in told.of("log"))
+        same_weights(load_weights(Path(told.events[-1].trained.weights_path)), straight.weights)
+        assert any("2 processes of 1 threads" in line.text for line in told.of("log"))
 
         # A batch too small for two is trained by one; the other waits for the next order.
         alone = train_order(
-            order["manifests"][0],
+            manifest,
             classification={"batch_size": 1, "max_iter": 1},
-            input_specification={"width": 64, "height": 64},  # batch norm wants more than one pixel
+            input={"width": 64, "height": 64},  # batch norm wants more than one pixel
         )
-        await process.send({"order": "train", "work": alone})
-        assert (await until(events, "finished", "failed"))[-1]["event"] == "finished", output
+        await warm.send(alone)
+        assert (await until(warm.events, "trained", "failed"))[-1].HasField("trained"), output
 
-        endless = train_order(order["manifests"][0], classification={"max_iter": 10_000})
-        await process.send({"order": "train", "work": endless})
-        await until(events, "loss")
-        (other,) = psutil.Process(process.pid).children()
+        endless = train_order(manifest, classification={"max_iter": 10_000})
+        await warm.send(endless)
+        await until(warm.events, "loss_points")
+        (other,) = psutil.Process(warm.pid).children()
         os.kill(other.pid, signal.SIGKILL)
-        failed = (await until(events, "failed"))[-1]
-        assert (failed["code"], failed["user_fault"], failed["retryable"]) == ("PROCESS_LOST", False, True)
-        assert "process 1 of the 2 of this training ended by signal 9" in failed["message"]
-        assert await process.wait() == 1
+        failed = (await until(warm.events, "failed"))[-1].failed
+        assert (failed.failure.code, failed.retryable) == ("PROCESS_LOST", True)
+        assert "process 1 of the 2 of this training ended by signal 9" in failed.failure.message
+        assert await warm.process.wait() == 1
 
 
 def test_torchrun_starts_the_same_program(tmp_path):
@@ -144,10 +146,11 @@ def test_torchrun_starts_the_same_program(tmp_path):
     alone, told = RecordingChannel(), RecordingChannel()
     with in_float64():
         run(order, data_set.objects, PackCache(tmp_path / "cache" / "packs"), tmp_path / "alone", alone)
+    order.threads = 2
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
         [*launcher, "-m", "tests.support.float64_child"],
-        input=json.dumps({"order": "train", "work": order | {"threads": 2}}) + "\n",
+        input=json_format.MessageToJson(order, indent=None) + "\n",
         env=environment(tmp_path),
         capture_output=True,
         text=True,
@@ -155,8 +158,8 @@ def test_torchrun_starts_the_same_program(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    told.events = [json.loads(line) for line in done.stdout.splitlines()]
+    told.events = [json_format.Parse(line, event_pb2.Event()) for line in done.stdout.splitlines()]
     assert list(told.losses) == list(alone.losses)
     assert list(told.losses.values()) == pytest.approx(list(alone.losses.values()), rel=1e-6)
-    assert told.of("finished")
-    assert any("2 processes of 1 threads" in its["text"] for its in told.of("log"))
+    assert told.of("trained")
+    assert any("2 processes of 1 threads" in line.text for line in told.of("log"))

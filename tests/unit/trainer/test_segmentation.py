@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from loupe.scheduler.v1 import task_pb2
 
 from services.trainer.training.augment import augment, augment_labels
 from services.trainer.training.processes import Group
@@ -16,9 +17,9 @@ from services.vision.channel import Stopped
 from services.vision.faults import UserFault
 from services.vision.samples import UNKNOWN
 from services.vision.weights import load_weights
-from tests.support.training import RecordingChannel, masked_data_set, train_order
+from tests.support.training import RecordingChannel, masked_data_set, resumed, stored, train_order
 
-SPECIFICATION = {"width": 32, "height": 32, "detail": 2, "normalisation": "per_image"}
+SPECIFICATION = {"detail": 2, "per_image_normalisation": True}
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def masked(tmp_path):
 
 
 def segmentation_order(masked, **changes):
-    changes = {"input_specification": SPECIFICATION, "train_segmentation": True} | changes
+    changes = {"input": SPECIFICATION, "train_segmentation": True} | changes
     return train_order(masked.manifest(), **changes)
 
 
@@ -38,42 +39,46 @@ def test_a_task_trains_two_networks_and_ends_alike_wherever_it_was_killed(masked
     """
     order = segmentation_order(
         masked,
-        codes=["SPOT", "RING", "LINE"],
+        code_list=["SPOT", "RING", "LINE"],
         num_of_classes=2,
         classification={"max_iter": 2},
         segmentation={"max_iter": 16},
     )
-    straight, first, second = RecordingChannel(), RecordingChannel(stop_after=("loss", 3)), RecordingChannel()
+    straight, first, second = (
+        RecordingChannel(),
+        RecordingChannel(stop_after=("loss_points", 3)),
+        RecordingChannel(),
+    )
     run(order, masked.objects, packs, tmp_path / "straight", straight)
     assert list(straight.curve("classification")) == list(range(2))
     assert list(straight.curve("segmentation")) == list(range(16))
-    assert {its["network"] for its in straight.of("log")} == {"classification", "segmentation"}
-    scores = [its for its in straight.of("validation") if its["network"] == "segmentation"]
-    assert scores[-1]["iteration"] == 16
-    assert 0 <= scores[-1]["accuracy"] <= 1
-    fractions = [its["fraction"] for its in straight.of("progress") if its["phase"] == "TRAINING"]
+    both = {task_pb2.NETWORK_CLASSIFICATION, task_pb2.NETWORK_SEGMENTATION}
+    assert {line.network for line in straight.of("log")} == both
+    scores = [its.point for its in straight.of("validation") if its.network == task_pb2.NETWORK_SEGMENTATION]
+    assert scores[-1].iteration == 16
+    assert 0 <= scores[-1].accuracy <= 1
+    phases = straight.of("progress")
+    fractions = [its.progress.fraction for its in phases if its.phase == task_pb2.PHASE_TRAINING]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
-    weights = load_weights(Path(straight.events[-1]["weights_path"]))
+    weights = load_weights(Path(straight.events[-1].trained.weights_path))
     assert weights.segmentation
     assert weights.segmentation.clean == ("RING",)
     assert {"LINE"} <= set(weights.segmentation.regions.min_area_px) <= {"LINE", "SPOT"}
-    assert "told by regions: " in straight.of("log")[-1]["text"]
+    assert "told by regions: " in straight.of("log")[-1].text
     assert weights.special is None  # what regions tell, feature statistics need not (S2)
 
     with pytest.raises(Stopped):
         run(order, masked.objects, packs, tmp_path / "first", first)
-    begun, checkpoint = first.of("checkpoint")
-    assert (begun["network"], begun["iteration"]) == ("segmentation", 0)
-    assert checkpoint["network"] == "segmentation"
-    assert 0 < checkpoint["iteration"] < 16
-    sha256 = masked.put("checkpoints", Path(checkpoint["path"]).read_bytes(), ".safetensors")
-    order["resume"] = {"checkpoint_key": f"checkpoints/{sha256}.safetensors"}
-    run(order, masked.objects, packs, tmp_path / "second", second)
+    begun, last = first.of("checkpoint")
+    assert begun.checkpoint.network == last.checkpoint.network == task_pb2.NETWORK_SEGMENTATION
+    assert begun.checkpoint.next_iteration == 0
+    assert 0 < last.checkpoint.next_iteration < 16
+    run(resumed(order, stored(masked, last)), masked.objects, packs, tmp_path / "second", second)
     assert not second.curve("classification")
-    resumed = first.curve("segmentation") | second.curve("segmentation")
-    assert resumed == straight.curve("segmentation")
-    files = [Path(its.events[-1]["weights_path"]).read_bytes() for its in (straight, second)]
+    curve = first.curve("segmentation") | second.curve("segmentation")
+    assert curve == straight.curve("segmentation")
+    files = [Path(its.events[-1].trained.weights_path).read_bytes() for its in (straight, second)]
     assert files[0] == files[1]
 
 
@@ -82,13 +87,13 @@ def test_regions_tell_ordinary_codes_where_the_classifier_cannot(masked, packs, 
     order = segmentation_order(masked, classification={"max_iter": 1}, segmentation={"max_iter": 100})
     channel = RecordingChannel()
     run(order, masked.objects, packs, tmp_path / "work", channel)
-    weights = load_weights(Path(channel.events[-1]["weights_path"]))
+    weights = load_weights(Path(channel.events[-1].trained.weights_path))
     assert set(weights.segmentation.regions.min_area_px) & {"SPOT", "LINE"}
 
 
 def test_w9_without_segmentation_its_level_is_ignored(masked):
     order = segmentation_order(masked, train_segmentation=False, segmentation={"base_lr": -1})
-    assert TrainingRecipe.from_work(order).segmentation is None
+    assert TrainingRecipe.from_order(order).segmentation is None
 
 
 def test_masks_that_mark_nothing_cannot_teach(data_set, packs, tmp_path):
@@ -176,7 +181,7 @@ def test_the_loss_of_a_batch_does_not_depend_on_how_many_processes_hold_it(monke
 def test_the_segmentation_level_is_checked_like_the_classifiers(masked):
     """The wizard refuses it before (W8); an order that came otherwise must not cost a training."""
     with pytest.raises(UserFault, match="momentum"):
-        TrainingRecipe.from_work(segmentation_order(masked, segmentation={"momentum": 1.0}))
+        TrainingRecipe.from_order(segmentation_order(masked, segmentation={"momentum": 1.0}))
 
 
 def test_the_defect_threshold_is_where_any_defect_is_found_best():

@@ -7,18 +7,25 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from loupe.scheduler.v1 import task_pb2
 
 from services.trainer.training.learner import affordable_interval
 from services.trainer.training.session import run
 from services.vision.channel import Stopped
 from services.vision.faults import InfrastructureFault, UserFault
 from services.vision.weights import load_weights
-from tests.support.training import RecordingChannel, masked_data_set, train_order
+from tests.support.training import (
+    DATA_PATH,
+    RecordingChannel,
+    masked_data_set,
+    stored,
+    train_order,
+)
 
 
-def train(work, data_set, packs, folder, channel=None) -> RecordingChannel:
+def train(order, data_set, packs, folder, channel=None) -> RecordingChannel:
     channel = channel or RecordingChannel()
-    run(work, data_set.objects, packs, folder, channel)
+    run(order, data_set.objects, packs, folder, channel)
     return channel
 
 
@@ -28,34 +35,45 @@ def test_a_training_tells_all_that_the_monitor_shows(order, data_set, packs, tmp
     data_set.add("SPOT/broken.png", b"not an image at all")
     channel = train(order(), data_set, packs, tmp_path / "work")
 
-    stages = [(its["name"], its["state"]) for its in channel.of("stage")]
-    assert stages == [
+    stages = [report.stage for report in channel.of("stage")]
+    assert [(stage.name, stage.state) for stage in stages] == [
         (name, state)
-        for name in ("RESOLUTION_FILTER", "SPLIT", "AUGMENTATION")
-        for state in ("RUNNING", "DONE")
+        for name in (
+            task_pb2.STAGE_NAME_RESOLUTION_FILTER,
+            task_pb2.STAGE_NAME_SPLIT,
+            task_pb2.STAGE_NAME_AUGMENTATION,
+        )
+        for state in (task_pb2.STAGE_STATE_RUNNING, task_pb2.STAGE_STATE_DONE)
     ]
-    counts = {its["name"]: its["counts"] for its in channel.of("stage") if its["state"] == "DONE"}
-    assert counts["RESOLUTION_FILTER"]["reasons"] == {"RESOLUTION_TOO_LOW": 1, "NOT_AN_IMAGE": 1}
-    assert counts["SPLIT"]["train"] + counts["SPLIT"]["validation"] == 90
-    set_aside = [row for its in channel.of("nonconforming") for row in its["samples"]]
-    assert [(row["name"], row["reason"]) for row in set_aside] == [
-        ("SPOT/tiny.png", "RESOLUTION_TOO_LOW"),
-        ("SPOT/broken.png", "NOT_AN_IMAGE"),
+    filtered, split = stages[1], stages[3]
+    assert (filtered.sample_count, filtered.nonconforming_count) == (90, 2)
+    assert split.train_count + split.validation_count == split.sample_count == 90
+    set_aside = [sample for batch in channel.of("nonconforming") for sample in batch.samples]
+    assert [(sample.file, sample.data_path, sample.reason) for sample in set_aside] == [
+        ("SPOT/tiny.png", DATA_PATH, "RESOLUTION_TOO_LOW"),
+        ("SPOT/broken.png", DATA_PATH, "NOT_AN_IMAGE"),
     ]
     assert list(channel.losses) == list(range(12))
-    assert channel.of("validation")[-1]["iteration"] == 12
-    progress = [its for its in channel.of("progress") if its["phase"] == "TRAINING"]
-    assert progress[-1]["fraction"] == 1
-    assert all(its["eta_low_s"] <= its["eta_s"] <= its["eta_high_s"] for its in progress)
+    assert channel.of("validation")[-1].point.iteration == 12
+    phases = channel.of("progress")
+    progress = [its.progress for its in phases if its.phase == task_pb2.PHASE_TRAINING]
+    assert progress[-1].fraction == 1
+    assert all(
+        its.remaining_low.ToNanoseconds()
+        <= its.remaining.ToNanoseconds()
+        <= its.remaining_high.ToNanoseconds()
+        for its in progress
+    )
+    assert progress[-1].max_iteration == 12
+    assert progress[-1].images_per_s > 0
     assert channel.of("log")
-    assert channel.events[-1]["event"] == "finished"
 
-    finished = channel.events[-1]
-    split = [json.loads(line) for line in Path(finished["split_path"]).read_text().splitlines()]
-    assert [line["side"] for line in split].count("set_aside") == 2
-    assert len(split) == 92
-    certificate = load_weights(Path(finished["weights_path"])).certificate
-    assert certificate["lineage"]["manifests"] == order()["manifests"]
+    finished = channel.events[-1].trained
+    lines = [json.loads(line) for line in Path(finished.split_path).read_text().splitlines()]
+    assert [line["side"] for line in lines].count("set_aside") == 2
+    assert len(lines) == 92
+    certificate = load_weights(Path(finished.weights_path)).certificate
+    assert certificate["lineage"]["manifests"] == [data_set.manifest()]
     assert certificate["lineage"]["recipe"]["seed"] == 7
     assert certificate["lineage"]["order"] == {"image_version": "surface-classification@v3.0"}
 
@@ -64,44 +82,42 @@ def test_w5_samples_of_other_codes_are_left_out(order, data_set, packs, tmp_path
     """The wizard only warns of them, so they must not end the training, nor be judged by it."""
     data_set.add("DUST/one.png", b"never read")
     channel = train(order(), data_set, packs, tmp_path / "work")
-    finished = channel.events[-1]
-    assert finished["event"] == "finished"
-    assert "DUST" not in Path(finished["split_path"]).read_text()
+    (finished,) = channel.of("trained")
+    assert "DUST" not in Path(finished.split_path).read_text()
 
 
 def test_it_learns(order, data_set, packs, tmp_path):
     """The loop could do everything right but learn: three easy defects must come out nearly perfect."""
-    work = order(classification={"max_iter": 40, "batch_size": 16, "base_lr": 0.02})
-    work["preprocessing"]["augmentations"] = ["flip"]
-    channel = train(work, data_set, packs, tmp_path / "work")
-    assert channel.of("finished")[0]["metrics"]["validation_accuracy"] > 0.9
+    learning = {"max_iter": 40, "batch_size": 16, "base_lr": 0.02}
+    channel = train(
+        order(classification=learning, augmentations=["flip"]), data_set, packs, tmp_path / "work"
+    )
+    assert channel.of("trained")[0].validation_accuracy > 0.9
 
 
 def test_the_same_order_gives_the_same_bytes(order, data_set, packs, tmp_path):
     """W12 pins everything so that a result can be had again; the digest of the weights shows it."""
-    finished = [train(order(), data_set, packs, tmp_path / str(run)).events[-1] for run in range(2)]
-    weights = [Path(its["weights_path"]).read_bytes() for its in finished]
+    finished = [train(order(), data_set, packs, tmp_path / str(run)).events[-1].trained for run in range(2)]
+    weights = [Path(its.weights_path).read_bytes() for its in finished]
     assert weights[0] == weights[1]
-    other = train(order(seed=8), data_set, packs, tmp_path / "other").events[-1]
-    assert Path(other["weights_path"]).read_bytes() != weights[0]
+    other = train(order(seed=8), data_set, packs, tmp_path / "other").events[-1].trained
+    assert Path(other.weights_path).read_bytes() != weights[0]
 
 
 def test_a_training_interrupted_at_any_point_ends_as_if_it_had_not_been(order, data_set, packs, tmp_path):
     """T5: from the checkpoint on the curve and the weights are those of the straight run, bit for bit."""
     straight = train(order(), data_set, packs, tmp_path / "straight")
-    first = RecordingChannel(stop_after=("loss", 5))
+    first = RecordingChannel(stop_after=("loss_points", 5))
     with pytest.raises(Stopped):
         train(order(), data_set, packs, tmp_path / "first", first)
-    checkpoint = first.events[-1]
-    assert checkpoint["event"] == "checkpoint"
-    assert list(first.losses) == list(range(checkpoint["iteration"]))
+    assert first.events[-1].HasField("checkpoint")
+    resume = stored(data_set, first.events[-1].checkpoint)
+    assert list(first.losses) == list(range(resume.next_iteration))
 
-    sha256 = data_set.put("checkpoints", Path(checkpoint["path"]).read_bytes(), ".safetensors")
-    resume = {"checkpoint_key": f"checkpoints/{sha256}.safetensors", "iteration": checkpoint["iteration"]}
     second = train(order(resume=resume), data_set, packs, tmp_path / "second")
     assert first.losses | second.losses == straight.losses
-    assert min(second.losses) == checkpoint["iteration"]
-    weights = [Path(its.events[-1]["weights_path"]).read_bytes() for its in (straight, second)]
+    assert min(second.losses) == resume.next_iteration
+    weights = [Path(its.events[-1].trained.weights_path).read_bytes() for its in (straight, second)]
     assert weights[0] == weights[1]
 
     with pytest.raises(InfrastructureFault, match="other parameters"):
@@ -111,11 +127,12 @@ def test_a_training_interrupted_at_any_point_ends_as_if_it_had_not_been(order, d
 def test_checkpoints_are_taken_by_time(order, data_set, packs, tmp_path):
     """At most so much work is lost; the last iteration needs none, the weights follow."""
     channel = train(order(checkpoint_interval_s=0.001), data_set, packs, tmp_path / "work")
-    assert [its["iteration"] for its in channel.of("checkpoint")] == list(range(1, 12))
-    for event in channel.of("checkpoint"):
-        before = channel.events[: channel.events.index(event)]
-        told = sum(len(its["values"]) for its in before if its["event"] == "loss")
-        assert told == event["iteration"]
+    done = [file.checkpoint.next_iteration for file in channel.of("checkpoint")]
+    assert done == list(range(1, 12))
+    points = 0
+    for event in channel.events:
+        points += len(event.loss_points.losses)
+        assert not event.HasField("checkpoint") or event.checkpoint.checkpoint.next_iteration == points
 
 
 def test_a_stop_during_preprocessing_ends_without_a_checkpoint(order, data_set, packs, tmp_path):
@@ -138,10 +155,9 @@ def test_a_loss_that_is_not_a_number_fails_at_once_with_the_points_before_it(
 
 def test_special_codes_are_learned_from_features(order, data_set, packs, tmp_path):
     """S2: RING is no class of the softmax, and yet the weights know it."""
-    work = order(num_of_classes=2, classification={"max_iter": 10})
-    work["preprocessing"]["augmentations"] = ["flip"]
-    finished = train(work, data_set, packs, tmp_path / "work").events[-1]
-    weights = load_weights(Path(finished["weights_path"]))
+    work = order(num_of_classes=2, classification={"max_iter": 10}, augmentations=["flip"])
+    finished = train(work, data_set, packs, tmp_path / "work").events[-1].trained
+    weights = load_weights(Path(finished.weights_path))
     assert weights.tensors["fc.weight"].shape == (2, 512)
     assert weights.special
     assert weights.special.codes == ("RING",)
@@ -149,31 +165,30 @@ def test_special_codes_are_learned_from_features(order, data_set, packs, tmp_pat
 
 def test_a_warm_start_takes_the_parents_weights_and_its_split(order, data_set, packs, tmp_path):
     """W13 and D3: the child begins where the parent ended, and judges on what the parent was judged on."""
-    parent = train(order(), data_set, packs, tmp_path / "parent").events[-1]
-    weights_sha256 = data_set.put("weights", Path(parent["weights_path"]).read_bytes(), ".safetensors")
-    split_sha256 = data_set.put("splits", Path(parent["split_path"]).read_bytes(), ".jsonl")
-    keys = {
-        "warm_start_weights_key": f"weights/{weights_sha256}.safetensors",
-        "prior_split_key": f"splits/{split_sha256}.jsonl",
-    }
-    child = train(order(seed=99, **keys), data_set, packs, tmp_path / "child")
-    assert Path(child.events[-1]["split_path"]).read_bytes() == Path(parent["split_path"]).read_bytes()
+    parent = train(order(), data_set, packs, tmp_path / "parent").events[-1].trained
+    weights_sha256 = data_set.put("weights", Path(parent.weights_path).read_bytes(), ".safetensors")
+    split = Path(parent.split_path).read_bytes()
+    split_sha256 = data_set.put("splits", split, ".jsonl")
+    warm = {"warm_start_weights_sha256": weights_sha256}
+    child = train(
+        order(seed=99, prior_split_sha256=split_sha256, **warm), data_set, packs, tmp_path / "child"
+    )
+    assert Path(child.events[-1].trained.split_path).read_bytes() == split
     cold = train(order(seed=99), data_set, packs, tmp_path / "cold")
     assert child.losses[0] != cold.losses[0]
     # With other classes only the features are inherited.
-    other = order(codes=["LINE", "SPOT", "RING"], **keys)
-    other["prior_split_key"] = None
-    assert train(other, data_set, packs, tmp_path / "other").of("finished")
+    other = order(code_list=["LINE", "SPOT", "RING"], **warm)
+    assert train(other, data_set, packs, tmp_path / "other").of("trained")
 
 
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"network": "ResNet19"}, "BAD_ORDER"),
+        ({"classification_network": "ResNet19"}, "BAD_ORDER"),
         ({"num_of_classes": 1}, "BAD_ORDER"),
         ({"classification": {"momentum": 1.0}}, "BAD_ORDER"),
         ({"classification": {"lr_policy": "step"}}, "BAD_ORDER"),
-        ({"codes": ["SPOT", "LINE", "RING", "DUST"], "num_of_classes": 4}, "CODE_ON_ONE_SIDE"),
+        ({"code_list": ["SPOT", "LINE", "RING", "DUST"], "num_of_classes": 4}, "CODE_ON_ONE_SIDE"),
     ],
 )
 def test_an_order_that_cannot_be_carried_out_is_a_user_fault(  # noqa: PLR0917
@@ -226,24 +241,23 @@ def test_validation_is_affordable():
 
 def test_the_number_of_threads_is_torchs_again_after_an_order(order, data_set, packs, tmp_path):
     """A warm child carries out many orders: one's wish must not slow the next."""
-    train(order(threads=None, classification={"max_iter": 1}), data_set, packs, tmp_path / "a")
+    train(order(threads=0, classification={"max_iter": 1}), data_set, packs, tmp_path / "a")
     before = torch.get_num_threads()
     train(order(threads=before + 1, classification={"max_iter": 1}), data_set, packs, tmp_path / "b")
-    train(order(threads=None, classification={"max_iter": 1}), data_set, packs, tmp_path / "c")
+    train(order(threads=0, classification={"max_iter": 1}), data_set, packs, tmp_path / "c")
     assert torch.get_num_threads() == before
 
 
 def test_masks_let_the_network_see_through_windows(packs, tmp_path):
     """Defects of a few pixels, which an input of 32 shows as one or two, are taught where the masks say."""
     found = masked_data_set(tmp_path / "objects")
-    specification = {"width": 32, "height": 32, "detail": 3, "normalisation": "per_image"}
+    specification = {"detail": 3, "per_image_normalisation": True}
     order = train_order(
-        found.manifest(), input_specification=specification, classification={"max_iter": 40, "batch_size": 16}
+        found.manifest(), input=specification, classification={"max_iter": 40, "batch_size": 16}
     )
     channel = train(order, found, packs, tmp_path / "work")
-    (augmentation,) = [its for its in channel.of("stage") if its["name"] == "AUGMENTATION" and its["counts"]]
-    assert augmentation["counts"]["windows_per_image"] == 25
-    weights = load_weights(Path(channel.events[-1]["weights_path"]))
+    assert any("seen through 25 windows an image" in line.text for line in channel.of("log"))
+    weights = load_weights(Path(channel.events[-1].trained.weights_path))
     assert weights.windows is not None
     assert weights.codes[weights.windows.background] == "RING"
     again = train(order, found, packs, tmp_path / "again")
@@ -259,18 +273,18 @@ def test_a_sample_whose_mask_says_nothing_clearly_is_set_aside_with_its_reason(p
         cv2.imencode(".png", one)[1].tobytes() for one in (np.full((96, 96, 3), 90, np.uint8), red_HW3)
     )
     found.add("SPOT/red.png", image, (96, 96), mask=mask)
-    specification = {"width": 32, "height": 32, "detail": 3}
+    specification = {"detail": 3}
     order = train_order(
-        found.manifest(), input_specification=specification, classification={"max_iter": 1, "batch_size": 16}
+        found.manifest(), input=specification, classification={"max_iter": 1, "batch_size": 16}
     )
     channel = train(order, found, packs, tmp_path / "work")
-    ((row,),) = [its["samples"] for its in channel.of("nonconforming")]
-    assert (row["name"], row["reason"]) == ("SPOT/red.png", "BAD_MASK")
-    assert "colours, such as RGB (255, 0, 0)" in row["message"]
+    ((sample,),) = [batch.samples for batch in channel.of("nonconforming")]
+    assert (sample.file, sample.reason) == ("SPOT/red.png", "BAD_MASK")
+    assert "colours, such as RGB (255, 0, 0)" in sample.message
 
 
 def test_without_masks_the_same_order_sees_whole_images(data_set, packs, tmp_path):
-    specification = {"width": 32, "height": 32, "detail": 3}
-    order = train_order(data_set.manifest(), input_specification=specification)
+    specification = {"detail": 3}
+    order = train_order(data_set.manifest(), input=specification)
     channel = train(order, data_set, packs, tmp_path / "work")
-    assert load_weights(Path(channel.events[-1]["weights_path"])).windows is None
+    assert load_weights(Path(channel.events[-1].trained.weights_path)).windows is None

@@ -1,10 +1,9 @@
-"""Every fault of a worker's process is told in English and Chinese (M6)."""
-
-import json
+"""Every fault of a worker's child is reported in English and Chinese (M6)."""
 
 import pytest
+from google.protobuf import json_format
 
-from services.vision.channel import as_fault
+from services.vision.channel import as_fault, failed
 from services.vision.faults import BadOrder, Fault, InfrastructureFault, UnreadableRecord, UserFault
 
 
@@ -23,10 +22,13 @@ from services.vision.faults import BadOrder, Fault, InfrastructureFault, Unreada
 )
 def test_a_fault_has_both_sentences_on_its_way_to_the_worker(fault: Fault) -> None:
     """A process engineer reads the cause of a failed training in her language, without a stack trace."""
-    event = json.loads(json.dumps(fault.to_json()))
-    assert event["message"].isascii()
-    assert any("\u4e00" <= character <= "\u9fff" for character in event["message_zh"])
-    assert "Traceback" not in event["message"] + event["message_zh"]
+    event = json_format.MessageToDict(failed(fault))
+    failure = event["failed"]["failure"]
+    assert failure["code"] == fault.code
+    assert failure["message"].isascii()
+    assert any("\u4e00" <= character <= "\u9fff" for character in failure["messageZh"])
+    assert "Traceback" not in failure["message"] + failure["messageZh"]
+    assert event["failed"].get("retryable", False) == isinstance(fault, InfrastructureFault)
 
 
 def test_a_fault_without_a_chinese_sentence_cannot_be_made() -> None:

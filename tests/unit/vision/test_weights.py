@@ -85,7 +85,7 @@ def test_a_container_that_was_changed_is_refused_with_a_reason(
     with pytest.raises(BadWeights) as refused:
         load_weights(path)
     assert refused.value.code == code
-    assert refused.value.user_fault
+    assert not refused.value.retryable
 
 
 def test_weights_that_are_not_finite_are_refused(network, tmp_path):

@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from services.worker.child import WarmChild
+from services.worker.warm_child import WarmChild
 from tests.support.waiting import DEADLINE_S
 
 LITTERING = """
@@ -14,7 +14,7 @@ import tempfile
 from services.kit.child_process import ParentLink
 tempfile.mkdtemp(prefix="training-")
 link = ParentLink.from_environ()
-link.emit({"event": "ready"})
+link.emit({"ready": {}})
 list(link.orders())
 """
 

@@ -117,7 +117,10 @@ export function scheduleOf(params: unknown): Schedule | undefined {
   return known && schedule.base_lr > 0 && schedule.max_iter >= 1 ? schedule : undefined;
 }
 
-/** The learning rate at iteration `i` from 0, as the source document's policies define it. */
+/**
+ * The learning rate at iteration `i` from 0, for the preview. `services/learning_rate.py` defines it; both are tested
+ * with the cases of `learning_rates.json`.
+ */
 export function learningRate({ base_lr, max_iter, lr_policy, power, gamma }: Schedule, i: number): number {
   switch (lr_policy) {
     case "exp":

@@ -6,6 +6,7 @@ import { rows } from "./confusion";
 import { EMPTY, detailed, extended, smoothed } from "./curves";
 import { bytes, duration, ids, percent, shortVersion } from "./format";
 import { jsonFault, knownKeys, learningRate, pathOf, scheduleOf } from "./json";
+import learningRates from "./learning_rates.json";
 import { listing } from "./importing";
 import { augmented, type Pixels } from "./augmentation";
 import { trainedWith } from "./overlap";
@@ -183,14 +184,11 @@ describe("JSON as people write it (W3)", () => {
 
 describe("the learning rate (W8)", () => {
   const given = { base_lr: 0.1, max_iter: 100, power: 0.5, gamma: 0.9 };
-  it.each([
-    ["fixed", 0.1],
-    ["exp", 0.1 * 0.9 ** 10],
-    ["inv", 0.1 * (1 + 9) ** -0.5],
-    ["poly", 0.1 * 0.9 ** 0.5],
-  ])("%s is the source document's formula at iteration 10", (lr_policy, rate) => {
-    const schedule = scheduleOf({ ...given, lr_policy });
-    expect(schedule && learningRate(schedule, 10)).toBeCloseTo(rate, 12);
+  // The cases of services/learning_rate.py: the preview and the training must mean the same curve.
+  it.each(learningRates)("is that of the trainer for $schedule", ({ schedule: params, rates }) => {
+    const schedule = scheduleOf(params);
+    if (schedule === undefined) throw new Error("no schedule");
+    for (const [iteration = 0, rate = 0] of rates) expect(learningRate(schedule, iteration) / rate).toBeCloseTo(1, 12);
   });
 
   it("is not drawn of parameters that are no schedule", () => {

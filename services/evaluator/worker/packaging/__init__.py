@@ -1,1 +1,1 @@
-"""Packages that an inspection machine loads (X): a zip of models.xbin, libCsotArtifact.so and config.yaml."""
+"""Builds what inspection machines load (X): zips of models.xbin, libCsotArtifact.so and config.yaml."""

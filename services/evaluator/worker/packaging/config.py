@@ -1,4 +1,7 @@
-"""Writes config.yaml (X2): above `model:` what the library reads, below what people want to know."""
+"""Writes config.yaml (X2): above `model:` what the library reads, below it what people read.
+
+The text is a part of the package's bytes: another wording gives a version another digest (X1).
+"""
 
 import hashlib
 import json
@@ -6,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from services.evaluator.worker.packaging.faults import NotPackageable
-from services.evaluator.worker.packaging.models import Named
+from services.evaluator.worker.packaging.models import PackageName
 from services.evaluator.worker.packaging.native_library import LIBRARY
 from services.vision.weights import Weights
 
@@ -15,15 +18,15 @@ FORMAT_VERSION = 1
 
 def write_config(
     weights: Weights,
-    named: Named,
+    name: PackageName,
     files: Mapping[str, bytes],
     *,
     filter_resolution: bool = False,
     confidence: float = 0.0,
 ) -> str:
-    """The text, in which `files` (name → bytes) are told by their hashes. Equal arguments give equal text."""
+    """The text; it names the SHA-256 of `files` (name → bytes). Equal arguments give equal text."""
     lines = [
-        *_heading(named, files),
+        *_heading(name, files),
         f"format_version: {FORMAT_VERSION}",
         "",
         "# true: an image whose resolution is not what the model was taught on is not judged.",
@@ -37,20 +40,20 @@ def write_config(
         "",
         "# From here on: what people want to know.",
         "model:",
-        *_described(weights, named),
+        *_description(weights, name),
         "...",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _heading(named: Named, files: Mapping[str, bytes]) -> Iterator[str]:
+def _heading(name: PackageName, files: Mapping[str, bytes]) -> Iterator[str]:
     if LIBRARY in files:
-        yield f"# Model {named.model} {named.version}, exported by Loupe for {LIBRARY}."
+        yield f"# Model {name.model} {name.version}, exported by Loupe for {LIBRARY}."
         yield "#"
         yield "# The library reads everything above the line `model:`. An operator may change"
         yield "# filter_resolution, thresholds and min_area_px; a change counts from the next opening on."
         return
-    yield f"# Model {named.model} {named.version}, exported by Loupe as ONNX for a runtime of your own."
+    yield f"# Model {name.model} {name.version}, exported by Loupe as ONNX for a runtime of your own."
     yield "#"
     yield "# Each network takes `images`, float32 (N, 3, H, W), and answers `logits`. Resizing, normalising,"
     yield "# windows, special codes and the thresholds below are the runtime's business."
@@ -78,10 +81,10 @@ def _thresholds(weights: Weights, confidence: float) -> Iterator[str]:
         yield from (f"  {code}: {areas[code]!r}" for code in sorted(areas))
 
 
-def _described(weights: Weights, named: Named) -> Iterator[str]:
+def _description(weights: Weights, name: PackageName) -> Iterator[str]:
     specification = weights.input_specification
-    yield f"  name: {_text(named.model)}"
-    yield f"  version: {_text(named.version)}"
+    yield f"  name: {_text(name.model)}"
+    yield f"  version: {_text(name.version)}"
     yield f"  network: {_text(weights.certificate['network'])}"
     if weights.segmentation:
         yield f"  segmentation_network: {_text(weights.segmentation.network)}"
@@ -102,12 +105,12 @@ def _described(weights: Weights, named: Named) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    """JSON's text is YAML's."""
+    """A JSON string is a YAML string."""
     return json.dumps(text, ensure_ascii=False)
 
 
 def refuse_control_characters(texts: Iterable[str]) -> None:
-    """What would break a comment or a line. Raises NotPackageable."""
+    """Such a character would break a comment or a line of the file. Raises NotPackageable."""
     for text in texts:
         if not text or not text.isprintable():
             raise NotPackageable(f"{text!r} is not a text that can stand in config.yaml")

@@ -1,4 +1,4 @@
-"""Writes models.xbin; its layout is described in native/container.h."""
+"""Writes models.xbin; runtime/src/container.h describes its layout."""
 
 import hashlib
 import struct
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 FORMAT_VERSION = 1
 _MAGIC = b"CSOTXBIN"
-_FIXED = 48
+_FIXED_BYTES = 48
 _ALIGNMENT = 64
 
 
 def pack(parts: Mapping[str, bytes]) -> bytes:
-    """The container of parts in their order; equal parts give equal bytes."""
-    header_size = _FIXED + 4 + sum(1 + len(name.encode()) + 8 + 8 + 32 for name in parts)
+    """A container with the parts in their order; equal parts give equal bytes."""
+    header_size = _FIXED_BYTES + 4 + sum(1 + len(name.encode()) + 8 + 8 + 32 for name in parts)
     table = bytearray(struct.pack("<I", len(parts)))
     body = bytearray()
     for name, data in parts.items():

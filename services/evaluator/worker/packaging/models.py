@@ -1,6 +1,6 @@
-"""From released weights to models.xbin: what the library computes with.
+"""Writes models.xbin, which holds everything that the library computes with.
 
-What an operator may change (thresholds) is not in here but in config.yaml.
+What an operator may change (thresholds) is in config.yaml instead.
 """
 
 import struct
@@ -14,39 +14,43 @@ from services.evaluator.worker.packaging.graph import encode, trace
 from services.vision.preprocessing import PER_IMAGE_FLOOR
 from services.vision.weights import Weights
 
-_NONE = 2**32 - 1
-_MOST_CODES = 254
+_NO_BACKGROUND = 2**32 - 1
+_MAX_CODES = 254
 
 
 @dataclass(frozen=True)
-class Named:
-    """How people call the model, such as `panel-surface` and `v3.01`."""
+class PackageName:
+    """Model and version of a package, such as `panel-surface` and `v3.01`."""
 
     model: str
     version: str
 
 
-def write_models(weights: Weights, named: Named) -> bytes:
+def write_models(weights: Weights, name: PackageName) -> bytes:
     """models.xbin; equal weights give equal bytes. Raises NotPackageable."""
-    if len(weights.codes) > _MOST_CODES:
-        raise NotPackageable(f"a package has at most {_MOST_CODES} codes, not {len(weights.codes)}")
-    seen = weights.input_specification
-    parts = {"model": _model(weights, named)}
-    graph, values = encode(trace(weights.classifier(), (3, seen.height, seen.width), with_features=True))
+    if len(weights.codes) > _MAX_CODES:
+        raise NotPackageable(f"a package has at most {_MAX_CODES} codes, not {len(weights.codes)}")
+    specification = weights.input_specification
+    parts = {"model": _model(weights, name)}
+    graph, values = encode(
+        trace(weights.classifier(), (3, specification.height, specification.width), with_features=True)
+    )
     parts |= {"classifier.graph": graph, "classifier.weights": values}
     if weights.special:
         parts["special"] = _special(weights)
-    segmenter, at = weights.segmenter(), weights.segmented_at
+    segmenter, specification = weights.segmenter(), weights.segmented_at
     if segmenter:
-        graph, values = encode(trace(segmenter, (3, at.height, at.width), with_features=False))
+        graph, values = encode(
+            trace(segmenter, (3, specification.height, specification.width), with_features=False)
+        )
         parts |= {"segmenter.graph": graph, "segmenter.weights": values}
     return pack(parts)
 
 
-def _model(weights: Weights, named: Named) -> bytes:
+def _model(weights: Weights, name: PackageName) -> bytes:
     specification, windows = weights.input_specification, weights.windows
     rule = specification.resolution
-    data = _text(named.model) + _text(named.version) + struct.pack("<I", len(weights.codes))
+    data = _text(name.model) + _text(name.version) + struct.pack("<I", len(weights.codes))
     data += b"".join(_text(code) for code in weights.codes)
     data += struct.pack(
         "<5I",
@@ -54,7 +58,7 @@ def _model(weights: Weights, named: Named) -> bytes:
         specification.width,
         specification.height,
         specification.detail,
-        windows.background if windows else _NONE,
+        windows.background if windows else _NO_BACKGROUND,
     )
     data += struct.pack("<I", specification.normalisation == "per_image")
     data += struct.pack("<7f", *specification.mean, *specification.std, PER_IMAGE_FLOOR)

@@ -1,11 +1,11 @@
-"""Builds libCsotArtifact.so once a machine, when the service is installed; a package gets a copy.
+"""Builds libCsotArtifact.so from runtime/ with CMake, once a machine; every package gets a copy.
 
     python -m services.evaluator.worker.packaging.native_library  builds it if need be, prints its path
 
-The cache (`$LOUPE_NATIVE_CACHE`, else `~/.cache/loupe/native`) is keyed by sources, flags and compiler, so
-that an upgrade of either builds anew, and the same of both gives the same bytes. The compiler is `$CXX`, else
-that of the package `ziglang` (extra `compiler`), else g++. g++'s library needs a C library as new as this
-machine's, zig's one of 2012 or later.
+The compiler is `$CXX`, else that of the package `ziglang` (extra `compiler`), else g++. A library by g++
+needs a C library as new as this machine's; one by zig needs glibc 2.17 (2012). The cache
+(`$LOUPE_NATIVE_CACHE`, else `~/.cache/loupe/native`) is keyed by sources and compiler; the same of both gives
+the same bytes.
 """
 
 import hashlib
@@ -16,124 +16,82 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from services.evaluator.worker.packaging.faults import CannotBuild
 
-SOURCES = Path(__file__).with_name("native")
+# At the top of the repository, and of the folder that a wheel is installed into.
+RUNTIME = Path(__file__).parents[4] / "runtime"
+HEADER = RUNTIME / "include" / "csot_artifact.h"
 LIBRARY = "libCsotArtifact.so"
-_FLAGS = (
-    "-std=c++17",
-    "-O2",
-    "-fPIC",
-    "-fvisibility=hidden",
-    "-fvisibility-inlines-hidden",
-    "-ffunction-sections",
-    "-fno-math-errno",
-    "-DCSOT_BUILDING",
-    "-Wall",
-    "-Wextra",
-)
-_FLAGS_OF_FILE = {
-    "kernels_any.cpp": ("-O3",),
-    "kernels_avx2.cpp": ("-O3", "-mavx2", "-mfma"),
-    "kernels_avx512.cpp": ("-O3", "-mavx512f", "-mfma", "-mprefer-vector-width=512"),
-}
-_ONLY_X86 = frozenset({"kernels_avx2.cpp", "kernels_avx512.cpp"})
-_LINK = (
-    "-shared",
-    f"-Wl,-soname,{LIBRARY}",
-    "-Wl,--version-script,exports.map",
-    "-Wl,--gc-sections",
-    "-Wl,-z,relro,-z,now",
-    "-Wl,-z,noexecstack",
-    "-s",
-    "-pthread",
-)
-_OF_ZIG = ("without_libdl.c",)
-# One for all machines of a fab: glibc 2.17 is CentOS 7's.
+# One library for all machines of a fab: glibc 2.17 is CentOS 7's.
 _ZIG_TARGETS = {"x86_64": "x86_64-linux-gnu.2.17", "aarch64": "aarch64-linux-gnu.2.17"}
+# Flags of the caller are no part of the cache's key, so they must not change what is built.
+_FLAGS_OF_CALLER = frozenset({"CFLAGS", "CPPFLAGS", "CXXFLAGS", "LDFLAGS"})
+_JOBS = min(8, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
 class Compiler:
-    """A C++ compiler and what it needs to be told."""
+    """A C++ compiler."""
 
     command: tuple[str, ...]
-    link: tuple[str, ...]
     version: str
 
 
 def find_compiler() -> Compiler:
     """Raises CannotBuild where there is none."""
-    wish = shlex.split(os.environ.get("CXX", ""))
-    static = ("-static-libstdc++", "-static-libgcc")
-    if wish:
-        return Compiler(tuple(wish), static, _version(tuple(wish)))
+    if chosen := tuple(shlex.split(os.environ.get("CXX", ""))):
+        return Compiler(chosen, _version((*chosen, "--version")))
     if importlib.util.find_spec("ziglang"):
         target = _ZIG_TARGETS.get(platform.machine())
         if target is None:
             raise CannotBuild(f"packages are for {' and '.join(_ZIG_TARGETS)}, not {platform.machine()}")
-        command = (sys.executable, "-m", "ziglang", "c++", "-target", target)
-        return Compiler(command, _OF_ZIG, _version((*command[:3], "version")))
+        zig = (sys.executable, "-m", "ziglang")
+        return Compiler((*zig, "c++", "-target", target), _version((*zig, "version")))
     if shutil.which("g++"):
-        return Compiler(("g++",), static, _version(("g++",)))
+        return Compiler(("g++",), _version(("g++", "--version")))
     raise CannotBuild("there is no C++ compiler: install g++, or `pip install 'loupe[compiler]'`")
 
 
-def build(
-    output: Path, compiler: Compiler, *, flags: Sequence[str] = (), link: Sequence[str] | None = None
-) -> None:
-    """Compiles all sources into `output`, with more flags where asked. Raises CannotBuild."""
-    sources = sorted(path.name for path in SOURCES.glob("*.cpp"))
-    if platform.machine() != "x86_64":
-        sources = [name for name in sources if name not in _ONLY_X86]
-    with tempfile.TemporaryDirectory(prefix="loupe-native-") as folder:
-
-        def compile_one(name: str) -> str:
-            compiled = f"{folder}/{name}.o"
-            # GCC 12 leaves products and sums apart unless told, clang always.
-            its = (*_FLAGS, *_FLAGS_OF_FILE.get(name, ()), "-ffp-contract=fast", *flags)
-            _run((*compiler.command, *its, "-c", name, "-o", compiled))
-            return compiled
-
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
-            objects = list(threads.map(compile_one, sources))
-        whole = Path(folder) / LIBRARY
-        linked = (*_LINK, *compiler.link) if link is None else link
-        _run((*compiler.command, *flags, *objects, *linked, "-o", str(whole)))
-        shutil.copyfile(whole, output)
-
-
 def library() -> Path:
-    """The built library; compiles it at the first call on a machine. Raises CannotBuild."""
-    compiler = find_compiler()
-    digest = hashlib.sha256(repr((compiler, _FLAGS, _FLAGS_OF_FILE, _LINK)).encode())
-    for path in sorted(SOURCES.iterdir()):
-        if path.suffix in {".c", ".cpp", ".h", ".map"}:
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    folder = cache_folder() / digest.hexdigest()[:32]
-    built = folder / LIBRARY
+    """The built library; the first call on a machine compiles it. Raises CannotBuild."""
+    return build(
+        "CsotArtifact", LIBRARY, find_compiler(), {"BUILD_TESTING": "OFF", "CSOT_BUILD_EXAMPLES": "OFF"}
+    )
+
+
+def build(
+    target: str,
+    file: str,
+    compiler: Compiler,
+    options: Mapping[str, str],
+    folders: Sequence[str] = ("include", "src"),
+) -> Path:
+    """The file of a target of runtime/CMakeLists.txt; built where the cache lacks it. Raises CannotBuild.
+
+    It depends on the compiler, CMake's `options` and the files in these `folders` of runtime/.
+    """
+    digest = hashlib.sha256(repr((target, compiler, sorted(options.items()))).encode())
+    sources = (path for folder in folders for path in sorted((RUNTIME / folder).iterdir()))
+    for path in (RUNTIME / "CMakeLists.txt", *sources):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    built = cache_folder() / digest.hexdigest()[:32] / file
     if not built.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, suffix=".partial", delete=False) as partial:
-            try:
-                build(Path(partial.name), compiler)
-                Path(partial.name).chmod(0o644)
-                Path(partial.name).replace(built)  # whole or not at all, whoever else builds it too
-            except BaseException:
-                Path(partial.name).unlink(missing_ok=True)
-                raise
+        built.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=built.parent, prefix=".build-") as folder:
+            _cmake(Path(folder), target, compiler, options)
+            (Path(folder) / file).replace(built)  # atomic: another process may build the same file
     return built
 
 
 def abi_version() -> int:
-    """Of the interface, as its header says."""
-    header = (SOURCES / "csot_artifact.h").read_text(encoding="utf-8")
+    """The version of the interface, from its header."""
+    header = HEADER.read_text(encoding="utf-8")
     return int(header.partition("#define CSOT_ABI_VERSION ")[2].split()[0])
 
 
@@ -143,22 +101,35 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else Path("~/.cache/loupe/native").expanduser()
 
 
+def _cmake(folder: Path, target: str, compiler: Compiler, options: Mapping[str, str]) -> None:
+    """Configures runtime/ in a folder and builds one target there."""
+    cmake, ninja = find_program("cmake"), find_program("ninja")
+    if cmake is None or not (ninja or find_program("make")):
+        raise CannotBuild("CMake, or a build tool for it, is missing: `pip install cmake ninja`")
+    generator = ("-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}") if ninja else ("-G", "Unix Makefiles")
+    environment = {name: value for name, value in os.environ.items() if name not in _FLAGS_OF_CALLER}
+    environment["CXX"] = shlex.join(compiler.command)
+    definitions = [f"-D{name}={value}" for name, value in options.items()]
+    _run((cmake, "-S", str(RUNTIME), "-B", str(folder), *generator, *definitions), environment)
+    _run((cmake, "--build", str(folder), "--target", target, "--parallel", str(_JOBS)), environment)
+
+
+def find_program(name: str) -> str | None:
+    """Where a program is: installed by a wheel of this Python, else on the PATH."""
+    return shutil.which(name, path=sysconfig.get_path("scripts")) or shutil.which(name)
+
+
 def _version(command: Sequence[str]) -> str:
-    version = command if command[-1] == "version" else (*command, "--version")
-    try:
-        return _run(version).splitlines()[0]
-    except IndexError:
-        return ""
+    return _run(command).partition("\n")[0]
 
 
-def _run(command: Sequence[str]) -> str:
+def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
     try:
-        # In the sources' folder, by relative names: no path of this machine gets into the library.
-        done = subprocess.run(command, cwd=SOURCES, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     except OSError as error:
         raise CannotBuild(f"{command[0]} cannot be started: {error}") from error
     if done.returncode:
-        raise CannotBuild(f"{shlex.join(command)} failed:\n{done.stderr[-4000:]}")
+        raise CannotBuild(f"{shlex.join(command)} failed:\n{(done.stdout + done.stderr)[-4000:]}")
     return done.stdout
 
 

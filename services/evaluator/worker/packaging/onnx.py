@@ -1,7 +1,7 @@
-"""The networks as ONNX, beside the package, for who brings a runtime of their own.
+"""Writes the networks as ONNX, for machines that have another runtime.
 
-Only the networks: resizing, normalising, windows and special codes are the runtime's business then. Needs
-torch and, from the extra `export`, onnxscript; for a worker's child or a process of its own.
+Only the networks: that runtime must resize, normalise, cut windows and decide on special codes. Needs torch
+and, from the extra `export`, onnxscript; for a worker's child or a process of its own.
 
     python -m services.evaluator.worker.packaging.onnx WEIGHTS FOLDER
 """
@@ -17,10 +17,10 @@ from services.vision.weights import Weights, load_weights
 
 
 def write_onnx(weights: Weights, folder: Path) -> list[Path]:
-    """`classifier.onnx` and perhaps `segmenter.onnx`: input `images` (N, 3, H, W), output `logits`."""
-    seen, segmented = weights.input_specification, weights.segmented_at
+    """`classifier.onnx`, perhaps `segmenter.onnx`: input `images` (N, 3, H, W), output `logits`."""
+    whole, segmented = weights.input_specification, weights.segmented_at
     networks: list[tuple[str, nn.Module, int, int]] = [
-        ("classifier", weights.classifier(), seen.height, seen.width)
+        ("classifier", weights.classifier(), whole.height, whole.width)
     ]
     if segmenter := weights.segmenter():
         networks.append(("segmenter", segmenter, segmented.height, segmented.width))

@@ -1,6 +1,6 @@
-"""Whether a package says what the released model says: both predict the same images (X3).
+"""Checks that a package predicts what the released model predicts, on the same images (X3).
 
-Imports torch: for a worker's child or a process of its own, never a service.
+Imports torch: for a worker's child or a process of its own, not for a service.
 
     python -m services.evaluator.worker.packaging.verify PACKAGE WEIGHTS [--local-library]<'["a.png", …]'
 
@@ -38,7 +38,7 @@ _BATCH = 16
 
 @dataclass(frozen=True)
 class Difference:
-    """Of one image."""
+    """How the two predictions of one image differ."""
 
     image: Path
     released_code: str
@@ -56,31 +56,31 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verification:
-    """What came of comparing them."""
+    """The result of a comparison."""
 
     differences: tuple[Difference, ...]
     unreadable: tuple[tuple[Path, str], ...]
-    """Images that neither could judge, and why."""
+    """Images that cannot be decoded, and why."""
 
     @property
     def other_codes(self) -> tuple[Difference, ...]:
         """Images that got different codes."""
-        return tuple(its for its in self.differences if its.released_code != its.package_code)
+        return tuple(image for image in self.differences if image.released_code != image.package_code)
 
     @property
     def largest_score_difference(self) -> float:
         """Over all images and codes."""
-        return max((its.score for its in self.differences), default=0.0)
+        return max((image.score for image in self.differences), default=0.0)
 
     @property
     def mask_disagreement(self) -> float:
         """The share of all masks' pixels whose labels differ."""
-        pixels = sum(its.mask_size for its in self.differences)
-        return sum(its.mask_pixels for its in self.differences) / pixels if pixels else 0.0
+        pixels = sum(image.mask_size for image in self.differences)
+        return sum(image.mask_pixels for image in self.differences) / pixels if pixels else 0.0
 
     @property
     def agrees(self) -> bool:
-        """Whether it may be loaded: images, and the same codes, scores within 1e-4, masks within 0.1 %."""
+        """At least one image; equal codes, scores within 1e-4, masks within 0.1 % of the pixels."""
         return (
             bool(self.differences)
             and not self.other_codes
@@ -102,14 +102,17 @@ def verify(
     unreadable: list[tuple[Path, str]] = []
     released = zip(images, _released(weights, images), strict=True)
     with Artifact(package, library=library) as artifact:
-        while together := list(islice(released, _BATCH)):
-            readable = [(path, its) for path, its in together if isinstance(its, Prediction)]
-            unreadable += [(path, its.message) for path, its in together if isinstance(its, NotPredicted)]
+        while batch := list(islice(released, _BATCH)):
+            readable = [(path, result) for path, result in batch if isinstance(result, Prediction)]
+            unreadable += [
+                (path, result.message) for path, result in batch if isinstance(result, NotPredicted)
+            ]
             if not readable:
                 continue
             predicted = artifact.predict_batch([decode(path.read_bytes()) for path, _ in readable])
             differences += [
-                _difference(path, its, other) for (path, its), other in zip(readable, predicted, strict=True)
+                _difference(path, expected, found)
+                for (path, expected), found in zip(readable, predicted, strict=True)
             ]
     return Verification(tuple(differences), tuple(unreadable))
 
@@ -119,7 +122,7 @@ def _released(weights: Weights, paths: Sequence[Path]) -> Iterator[Prediction | 
         Sample(name=str(path), code="", sha256=hashlib.sha256(path.read_bytes()).hexdigest())
         for path in paths
     ]
-    files = {f"samples/{its.sha256}": path for its, path in zip(samples, paths, strict=True)}
+    files = {f"samples/{sample.sha256}": path for sample, path in zip(samples, paths, strict=True)}
     with tempfile.TemporaryDirectory(prefix="loupe-verify-") as folder:
         objects, packs = DirectoryObjects(Path(folder), files), PackCache(Path(folder) / "packs")
         yield from predict(weights, samples, objects, packs, batch_size=_BATCH, stop_if_asked=lambda: None)
@@ -127,13 +130,13 @@ def _released(weights: Weights, paths: Sequence[Path]) -> Iterator[Prediction | 
 
 def _difference(path: Path, released: Prediction, package: PackagePrediction) -> Difference:
     scores = dict(released.ranked)
-    away = [abs(score - scores.get(code, 0.0)) for code, score in package.scores.items()]
-    differs = size = 0
+    score_differences = [abs(score - scores.get(code, 0.0)) for code, score in package.scores.items()]
+    differing = size = 0
     if released.labels_HW is not None and package.mask_HW is not None:
-        differs = int(np.count_nonzero(released.labels_HW != package.mask_HW))
+        differing = int(np.count_nonzero(released.labels_HW != package.mask_HW))
         size = released.labels_HW.size
     elif (released.labels_HW is None) != (package.mask_HW is None):
-        differs = size = 1  # one of them has a mask, the other none: they are not the same model
+        differing = size = 1  # only one of them has a mask: they are not the same model
     return Difference(
         path,
         released.predicted,
@@ -141,36 +144,36 @@ def _difference(path: Path, released: Prediction, package: PackagePrediction) ->
         released.decided_by,
         package.way,
         package.confidence,
-        max(away) if all(map(math.isfinite, away)) else math.inf,
-        differs,
+        max(score_differences) if all(map(math.isfinite, score_differences)) else math.inf,
+        differing,
         size,
     )
 
 
 def main() -> int:
-    """Compares; what `loupe verify` tells, as JSON. 1 with a sentence on stderr where it cannot."""
+    """Prints the comparison as JSON, for `loupe verify`. 1 with a sentence on stderr if it fails."""
     package, weights = (Path(argument) for argument in sys.argv[1:3])
     images = [Path(path) for path in json.load(sys.stdin)]
     try:
         library = native_library.library() if "--local-library" in sys.argv[3:] else None
-        result = verify(package, load_weights(weights), images, library=library)
+        verification = verify(package, load_weights(weights), images, library=library)
     except (ArtifactError, CannotBuild, Fault) as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command
         return 1
-    told = {
-        "agrees": result.agrees,
-        "images": len(result.differences),
-        "unreadable": [{"image": str(path), "message": why} for path, why in result.unreadable],
+    result = {
+        "agrees": verification.agrees,
+        "images": len(verification.differences),
+        "unreadable": [{"image": str(path), "message": why} for path, why in verification.unreadable],
         "otherCodes": [
-            {"image": str(its.image), "released": its.released_code, "package": its.package_code}
-            for its in result.other_codes
+            {"image": str(image.image), "released": image.released_code, "package": image.package_code}
+            for image in verification.other_codes
         ],
-        "largestScoreDifference": result.largest_score_difference,
+        "largestScoreDifference": verification.largest_score_difference,
         "scoreTolerance": SCORE_TOLERANCE,
-        "maskDisagreement": result.mask_disagreement,
+        "maskDisagreement": verification.mask_disagreement,
         "maskTolerance": MASK_TOLERANCE,
     }
-    json.dump(told, sys.stdout)
+    json.dump(result, sys.stdout)
     return 0
 
 

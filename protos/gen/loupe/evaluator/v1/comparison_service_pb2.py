@@ -27,7 +27,7 @@ from loupe.access.v1 import access_pb2 as loupe_dot_access_dot_v1_dot_access__pb
 from loupe.evaluator.v1 import comparison_pb2 as loupe_dot_evaluator_dot_v1_dot_comparison__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+loupe/evaluator/v1/comparison_service.proto\x12\x12loupe.evaluator.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cloupe/access/v1/access.proto\x1a#loupe/evaluator/v1/comparison.proto\"8\n\x15\x43ompareReportsRequest\x12\x0c\n\x04\x62\x61se\x18\x01 \x01(\t\x12\x11\n\tcandidate\x18\x02 \x01(\t\"\xa3\x01\n\x1aListComparedSamplesRequest\x12\x0c\n\x04\x62\x61se\x18\x01 \x01(\t\x12\x11\n\tcandidate\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x11\n\ttrue_code\x18\x05 \x01(\t\x12*\n\x06\x63hange\x18\x06 \x01(\x0e\x32\x1a.loupe.evaluator.v1.Change\"k\n\x1bListComparedSamplesResponse\x12\x33\n\x07samples\x18\x01 \x03(\x0b\x32\".loupe.evaluator.v1.ComparedSample\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xca\x02\n\x11\x43omparisonService\x12\x85\x01\n\x0e\x43ompareReports\x12).loupe.evaluator.v1.CompareReportsRequest\x1a\x1e.loupe.evaluator.v1.Comparison\"(\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{base=reports/*}:compare\x12\xac\x01\n\x13ListComparedSamples\x12..loupe.evaluator.v1.ListComparedSamplesRequest\x1a/.loupe.evaluator.v1.ListComparedSamplesResponse\"4\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02*\x12(/v1/{base=reports/*}:listComparedSamplesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+loupe/evaluator/v1/comparison_service.proto\x12\x12loupe.evaluator.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cloupe/access/v1/access.proto\x1a#loupe/evaluator/v1/comparison.proto\"8\n\x15\x43ompareReportsRequest\x12\x0c\n\x04\x62\x61se\x18\x01 \x01(\t\x12\x11\n\tcandidate\x18\x02 \x01(\t\"\xa3\x01\n\x1aListComparedSamplesRequest\x12\x0c\n\x04\x62\x61se\x18\x01 \x01(\t\x12\x11\n\tcandidate\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x11\n\ttrue_code\x18\x05 \x01(\t\x12*\n\x06\x63hange\x18\x06 \x01(\x0e\x32\x1a.loupe.evaluator.v1.Change\"k\n\x1bListComparedSamplesResponse\x12\x33\n\x07samples\x18\x01 \x03(\x0b\x32\".loupe.evaluator.v1.ComparedSample\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xd2\x02\n\x11\x43omparisonService\x12\x89\x01\n\x0e\x43ompareReports\x12).loupe.evaluator.v1.CompareReportsRequest\x1a\x1e.loupe.evaluator.v1.Comparison\",\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{base=reports/*}:compare\x12\xb0\x01\n\x13ListComparedSamples\x12..loupe.evaluator.v1.ListComparedSamplesRequest\x1a/.loupe.evaluator.v1.ListComparedSamplesResponse\"8\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02*\x12(/v1/{base=reports/*}:listComparedSamplesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,9 +35,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loupe.evaluator.v1.comparis
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_COMPARISONSERVICE'].methods_by_name['CompareReports']._loaded_options = None
-  _globals['_COMPARISONSERVICE'].methods_by_name['CompareReports']._serialized_options = b'\310\363\030\002\202\323\344\223\002\036\022\034/v1/{base=reports/*}:compare'
+  _globals['_COMPARISONSERVICE'].methods_by_name['CompareReports']._serialized_options = b'\310\363\030\002\320\363\030\002\202\323\344\223\002\036\022\034/v1/{base=reports/*}:compare'
   _globals['_COMPARISONSERVICE'].methods_by_name['ListComparedSamples']._loaded_options = None
-  _globals['_COMPARISONSERVICE'].methods_by_name['ListComparedSamples']._serialized_options = b'\310\363\030\002\202\323\344\223\002*\022(/v1/{base=reports/*}:listComparedSamples'
+  _globals['_COMPARISONSERVICE'].methods_by_name['ListComparedSamples']._serialized_options = b'\310\363\030\002\320\363\030\002\202\323\344\223\002*\022(/v1/{base=reports/*}:listComparedSamples'
   _globals['_COMPAREREPORTSREQUEST']._serialized_start=164
   _globals['_COMPAREREPORTSREQUEST']._serialized_end=220
   _globals['_LISTCOMPAREDSAMPLESREQUEST']._serialized_start=223
@@ -45,5 +45,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTCOMPAREDSAMPLESRESPONSE']._serialized_start=388
   _globals['_LISTCOMPAREDSAMPLESRESPONSE']._serialized_end=495
   _globals['_COMPARISONSERVICE']._serialized_start=498
-  _globals['_COMPARISONSERVICE']._serialized_end=828
+  _globals['_COMPARISONSERVICE']._serialized_end=836
 # @@protoc_insertion_point(module_scope)

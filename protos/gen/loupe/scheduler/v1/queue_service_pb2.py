@@ -27,7 +27,7 @@ from loupe.access.v1 import access_pb2 as loupe_dot_access_dot_v1_dot_access__pb
 from loupe.scheduler.v1 import queue_pb2 as loupe_dot_scheduler_dot_v1_dot_queue__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&loupe/scheduler/v1/queue_service.proto\x12\x12loupe.scheduler.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1eloupe/scheduler/v1/queue.proto\";\n\x12ListWorkersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x13ListWorkersResponse\x12+\n\x07workers\x18\x01 \x03(\x0b\x32\x1a.loupe.scheduler.v1.Worker\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x11\n\x0fGetQueueRequest2\xea\x01\n\x0cQueueService\x12w\n\x0bListWorkers\x12&.loupe.scheduler.v1.ListWorkersRequest\x1a\'.loupe.scheduler.v1.ListWorkersResponse\"\x17\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/workers\x12\x61\n\x08GetQueue\x12#.loupe.scheduler.v1.GetQueueRequest\x1a\x19.loupe.scheduler.v1.Queue\"\x15\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/queueb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&loupe/scheduler/v1/queue_service.proto\x12\x12loupe.scheduler.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1eloupe/scheduler/v1/queue.proto\";\n\x12ListWorkersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x13ListWorkersResponse\x12+\n\x07workers\x18\x01 \x03(\x0b\x32\x1a.loupe.scheduler.v1.Worker\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x11\n\x0fGetQueueRequest2\xf2\x01\n\x0cQueueService\x12{\n\x0bListWorkers\x12&.loupe.scheduler.v1.ListWorkersRequest\x1a\'.loupe.scheduler.v1.ListWorkersResponse\"\x1b\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/workers\x12\x65\n\x08GetQueue\x12#.loupe.scheduler.v1.GetQueueRequest\x1a\x19.loupe.scheduler.v1.Queue\"\x19\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/queueb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,9 +35,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loupe.scheduler.v1.queue_se
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_QUEUESERVICE'].methods_by_name['ListWorkers']._loaded_options = None
-  _globals['_QUEUESERVICE'].methods_by_name['ListWorkers']._serialized_options = b'\310\363\030\002\202\323\344\223\002\r\022\013/v1/workers'
+  _globals['_QUEUESERVICE'].methods_by_name['ListWorkers']._serialized_options = b'\310\363\030\002\320\363\030\002\202\323\344\223\002\r\022\013/v1/workers'
   _globals['_QUEUESERVICE'].methods_by_name['GetQueue']._loaded_options = None
-  _globals['_QUEUESERVICE'].methods_by_name['GetQueue']._serialized_options = b'\310\363\030\002\202\323\344\223\002\013\022\t/v1/queue'
+  _globals['_QUEUESERVICE'].methods_by_name['GetQueue']._serialized_options = b'\310\363\030\002\320\363\030\002\202\323\344\223\002\013\022\t/v1/queue'
   _globals['_LISTWORKERSREQUEST']._serialized_start=154
   _globals['_LISTWORKERSREQUEST']._serialized_end=213
   _globals['_LISTWORKERSRESPONSE']._serialized_start=215
@@ -45,5 +45,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETQUEUEREQUEST']._serialized_start=308
   _globals['_GETQUEUEREQUEST']._serialized_end=325
   _globals['_QUEUESERVICE']._serialized_start=328
-  _globals['_QUEUESERVICE']._serialized_end=562
+  _globals['_QUEUESERVICE']._serialized_end=570
 # @@protoc_insertion_point(module_scope)

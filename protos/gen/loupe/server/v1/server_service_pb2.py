@@ -27,7 +27,7 @@ from loupe.access.v1 import access_pb2 as loupe_dot_access_dot_v1_dot_access__pb
 from loupe.server.v1 import server_pb2 as loupe_dot_server_dot_v1_dot_server__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$loupe/server/v1/server_service.proto\x12\x0floupe.server.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1cloupe/server/v1/server.proto\" \n\x10GetServerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t2z\n\rServerService\x12i\n\tGetServer\x12!.loupe.server.v1.GetServerRequest\x1a\x17.loupe.server.v1.Server\" \xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=servers/*}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$loupe/server/v1/server_service.proto\x12\x0floupe.server.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1cloupe/server/v1/server.proto\" \n\x10GetServerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t2~\n\rServerService\x12m\n\tGetServer\x12!.loupe.server.v1.GetServerRequest\x1a\x17.loupe.server.v1.Server\"$\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=servers/*}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,9 +35,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loupe.server.v1.server_serv
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SERVERSERVICE'].methods_by_name['GetServer']._loaded_options = None
-  _globals['_SERVERSERVICE'].methods_by_name['GetServer']._serialized_options = b'\310\363\030\002\202\323\344\223\002\026\022\024/v1/{name=servers/*}'
+  _globals['_SERVERSERVICE'].methods_by_name['GetServer']._serialized_options = b'\310\363\030\002\320\363\030\002\202\323\344\223\002\026\022\024/v1/{name=servers/*}'
   _globals['_GETSERVERREQUEST']._serialized_start=147
   _globals['_GETSERVERREQUEST']._serialized_end=179
   _globals['_SERVERSERVICE']._serialized_start=181
-  _globals['_SERVERSERVICE']._serialized_end=303
+  _globals['_SERVERSERVICE']._serialized_end=307
 # @@protoc_insertion_point(module_scope)

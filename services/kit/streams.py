@@ -1,0 +1,137 @@
+"""The streams of JetStream that services make."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import nats.js.errors
+from nats.js import api
+
+from services.kit.messaging import Messaging, named_errors
+from services.kit.settings import setting
+
+_log = logging.getLogger(__name__)
+
+_MAX_REPLICAS = 5
+"""What JetStream allows."""
+
+_STREAM_DEFAULTS = (
+    "retention",
+    "storage",
+    "discard",
+    "max_age",
+    "max_bytes",
+    "duplicate_window",
+    "num_replicas",
+    "allow_direct",
+)
+"""What a stream is given when it is made; afterwards the operator may change it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamSettings:
+    """How a service makes its streams. Later changes are made in NATS, for example by `nats stream edit`."""
+
+    replicas: int = setting(
+        "LOUPE_STREAM_REPLICAS",
+        default=1,
+        doc="Servers of a NATS cluster that keep a copy of each stream. Counts when a stream is made.",
+    )
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.replicas <= _MAX_REPLICAS:
+            raise ValueError(f"LOUPE_STREAM_REPLICAS must be 1 to {_MAX_REPLICAS}, not {self.replicas}")
+
+
+async def ensure_stream(  # noqa: PLR0913 -- what a stream is; all named by its caller
+    messaging: Messaging,
+    name: str,
+    subjects: tuple[str, ...],
+    *,
+    max_age_s: float,
+    duplicate_window_s: float = 120.0,
+    max_bytes: int = -1,
+    replicas: int = 1,
+) -> None:
+    """Create the stream if there is none. File storage; when full the oldest go.
+
+    An existing one is its operator's: it gets the subjects that it lacks, and keeps its other settings.
+    """
+    defaults = api.StreamConfig(
+        name=name,
+        subjects=list(subjects),
+        retention=api.RetentionPolicy.LIMITS,
+        storage=api.StorageType.FILE,
+        discard=api.DiscardPolicy.OLD,
+        max_age=max_age_s,
+        max_bytes=max_bytes,
+        duplicate_window=duplicate_window_s,
+        num_replicas=replicas,
+        allow_direct=True,
+    )
+    with named_errors(f"stream {name}"):
+        # Look first: NATS counts the reservation of a stream that is created again twice, and refuses.
+        existing = await _stream_settings(messaging, name)
+        if existing is None:
+            try:
+                await messaging.jetstream.add_stream(defaults)
+            except nats.js.errors.APIError:
+                # Another replica may have made it since; then its settings are good enough.
+                existing = await _stream_settings(messaging, name)
+                if existing is None:
+                    raise
+            else:
+                return
+        complete = _with_subjects(existing.get("subjects") or (), subjects)
+        if complete is not None:
+            await messaging.ask_jetstream(f"STREAM.UPDATE.{name}", {**existing, "subjects": complete})
+            _log.info("subjects added to a stream", extra={"stream": name, "subjects": complete})
+    _log_differences(messaging, name, existing, defaults.as_dict())
+
+
+async def _stream_settings(messaging: Messaging, name: str) -> dict[str, Any] | None:
+    """The settings of a stream as NATS has them; None if there is no such stream."""
+    try:
+        settings: dict[str, Any] = (await messaging.ask_jetstream(f"STREAM.INFO.{name}"))["config"]
+    except nats.js.errors.NotFoundError:
+        return None
+    return settings
+
+
+def _log_differences(
+    messaging: Messaging, name: str, existing: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> None:
+    """Log which settings the operator changed: once a connection, since a start may be retried."""
+    differs = {
+        setting: {"here": existing.get(setting), "default": defaults[setting]}
+        for setting in _STREAM_DEFAULTS
+        if existing.get(setting) != defaults[setting]
+    }
+    if differs and name not in messaging.logged_streams:
+        messaging.logged_streams.add(name)
+        _log.info("a stream keeps its own settings", extra={"stream": name, "differs": differs})
+
+
+def _with_subjects(present: Sequence[str], needed: Sequence[str]) -> list[str] | None:
+    """The subjects of a stream with those that it lacks; None if it lacks none.
+
+    NATS refuses a stream whose subjects overlap: one that a wider one covers is left out.
+    """
+    lacking = [subject for subject in needed if not any(_covers(other, subject) for other in present)]
+    if not lacking:
+        return None
+    return [*(s for s in present if not any(_covers(wider, s) for wider in lacking)), *lacking]
+
+
+def _covers(pattern: str, subject: str) -> bool:
+    """Whether `pattern` matches everything that `subject`, a pattern too, matches."""
+    wider, narrower = pattern.split("."), subject.split(".")
+    if wider[-1] == ">":
+        wider = wider[:-1]
+        if len(narrower) <= len(wider):
+            return False
+        narrower = narrower[: len(wider)]
+    return len(wider) == len(narrower) and all(
+        left == right or (left == "*" and right != ">") for left, right in zip(wider, narrower, strict=True)
+    )

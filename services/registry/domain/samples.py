@@ -1,0 +1,92 @@
+"""Samples, their codes and counts, and their lines in manifests (D1, W12)."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.kit.errors import Violation
+from services.registry.domain.identifiers import shown
+from services.registry.domain.objects import ImageObject
+
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCount:
+    """How many samples of a code there are, and how many of them have a mask."""
+
+    code: str
+    sample_count: int
+    mask_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image with its code, and its mask where there is one."""
+
+    file: str
+    code: str
+    image: ImageObject
+    mask_sha256: str | None
+    group: str | None
+    create_time: datetime | None = None
+
+
+def is_code(text: str) -> bool:
+    """Whether the text can be a defect code."""
+    return _CODE.fullmatch(text) is not None
+
+
+def code_faults(code: str, at: str) -> list[Violation]:
+    """What is wrong with the text of a defect code."""
+    if is_code(code):
+        return []
+    return [
+        Violation(
+            at,
+            "BAD_CODE",
+            f"{shown(code)} is not a defect code; use 1 to 32 letters, digits, '_' or '-'",
+            f"{shown(code)} 不是缺陷 code；须为 1 到 32 个字母、数字、'_'、'-'",
+        )
+    ]
+
+
+def count_changes(added: Iterable[Sample], removed: Iterable[tuple[str, bool]]) -> tuple[CodeCount, ...]:
+    """By how much the counts change: for samples that come, and for (code, had a mask) of those that go."""
+    samples: Counter[str] = Counter()
+    masks: Counter[str] = Counter()
+    for sample in added:
+        samples[sample.code] += 1
+        masks[sample.code] += sample.mask_sha256 is not None
+    for code, had_mask in removed:
+        samples[code] -= 1
+        masks[code] -= had_mask
+    return tuple(
+        CodeCount(code, samples[code], masks[code])
+        for code in sorted(samples)
+        if samples[code] or masks[code]
+    )
+
+
+def manifest_line(sample: Sample, mask_codes: Sequence[str] = ()) -> bytes:
+    """A sample's line in a manifest. A contract: the same sample gives the same bytes for ever.
+
+    `mask_codes` is what the path declares of its masks; a line says it only where there is a mask.
+    """
+    line: dict[str, object] = {
+        "name": sample.file,
+        "code": sample.code,
+        "sha256": sample.image.sha256,
+        "size_bytes": sample.image.size_bytes,
+        "width": sample.image.width,
+        "height": sample.image.height,
+        "format": sample.image.format,
+        "mask_sha256": sample.mask_sha256,
+        "group": sample.group,
+    }
+    if mask_codes and sample.mask_sha256 is not None:
+        line["mask_codes"] = list(mask_codes)
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,113 @@
+"""Dependencies of the use cases, and steps that several use cases share."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.kit import outbox
+from services.kit.clock import Clock
+from services.kit.database import DatabaseSessions
+from services.kit.signals import Signals
+from services.scheduler.application.ids import new_id
+from services.scheduler.application.registry_port import RegistryPort
+from services.scheduler.domain.job import Job, JobKind
+from services.scheduler.domain.task import Caller, Task, TaskKind, TaskTransition
+from services.scheduler.settings import QueueSettings
+from services.scheduler.storage.curves import Curves
+from services.scheduler.storage.jobs import Jobs
+from services.scheduler.storage.orphan_candidates import (
+    CHECKPOINTS,
+    CONTACT_SHEETS,
+    SPLITS,
+    WEIGHTS,
+    OrphanCandidates,
+    object_key,
+)
+from services.scheduler.storage.tasks import Tasks
+from services.scheduler.wire import events
+
+_FIRST_JOB = {
+    TaskKind.TRAINING: JobKind.TRAIN,
+    TaskKind.PREDICTION: JobKind.PREDICT,
+    TaskKind.EXPORT: JobKind.PACKAGE,
+}
+
+
+class Links(Protocol):
+    """The operation of the object store that use cases need."""
+
+    def presign_get(self, key: str, *, expires_s: int, download_name: str | None = None) -> str:
+        """A link that reads the object without credentials."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """Dependencies of the use cases; built once, in `__main__`."""
+
+    sessions: DatabaseSessions
+    signals: Signals
+    clock: Clock
+    registry: RegistryPort
+    links: Links
+    queue: QueueSettings
+
+
+async def announce(session: AsyncSession, task: Task, transition: TaskTransition, releaser: str = "") -> None:
+    """Write the transition to the task's history and to the outbox; a deletion only to the outbox."""
+    if transition.to_state is not None:
+        await Tasks(session).record(transition)
+    outbox.add(session, events.state_subject(task), events.state_changed(task, transition, releaser))
+
+
+async def queue_first_job(session: AsyncSession, task: Task, now: datetime) -> None:
+    """Create the curves and queue the first job of a new attempt."""
+    await Curves(session, task.id, task.attempt).open()
+    await queue_job(session, task, _FIRST_JOB[task.kind], now)
+
+
+async def start_again(session: AsyncSession, before: Task, caller: Caller, now: datetime) -> None:
+    """Start a new attempt, from iteration 0, of a locked task."""
+    task, transition = before.started(caller, now)
+    await Tasks(session).save(before, task)
+    await discard_results(session, before, await Jobs(session).all_of(task.id), now)
+    await queue_first_job(session, task, now)
+    await announce(session, task, transition)
+
+
+async def queue_job(session: AsyncSession, task: Task, kind: JobKind, now: datetime) -> None:
+    """Queue a job of the task's current attempt."""
+    job = Job(
+        id=new_id(now),
+        task=task.id,
+        attempt=task.attempt,
+        kind=kind,
+        compute_resource=task.spec.compute_resource,
+        takes=task.takes,
+        queue_time=now,
+        available_time=now,
+    )
+    await Jobs(session).add(job, task)
+
+
+async def discard_results(
+    session: AsyncSession, task: Task, jobs: Iterable[Job], not_before: datetime
+) -> None:
+    """Have the collector check the objects that the task's current attempt stored."""
+    keys = [object_key(CHECKPOINTS, job.checkpoint.sha256) for job in jobs if job.checkpoint]
+    if task.weights_sha256:
+        keys.append(object_key(WEIGHTS, task.weights_sha256))
+    if task.split_sha256:
+        keys.append(object_key(SPLITS, task.split_sha256))
+    if task.contact_sheet_sha256:
+        keys.append(object_key(CONTACT_SHEETS, task.contact_sheet_sha256))
+    await OrphanCandidates(session).add(keys, not_before)
+
+
+async def discard_checkpoint(session: AsyncSession, sha256: str, now: datetime, grace_s: float) -> None:
+    """Have the collector check a superseded checkpoint after a grace: a worker may still be reading it."""
+    not_before = now + timedelta(seconds=grace_s)
+    await OrphanCandidates(session).add([object_key(CHECKPOINTS, sha256)], not_before)

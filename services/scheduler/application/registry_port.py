@@ -1,0 +1,52 @@
+"""The port to the registry."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from services.scheduler.domain.amounts import Amounts
+from services.scheduler.domain.spec import (
+    ExportSpec,
+    PinnedPath,
+    PredictionRequest,
+    TrainingOverlap,
+    TrainingRequest,
+)
+from services.scheduler.domain.task import Task
+from services.scheduler.domain.wizard.registry_data import RegistryData
+from services.scheduler.domain.work import Packaged
+
+
+class RegistryPort(Protocol):
+    """The registry as the use cases need it. Unavailable if the registry cannot be reached."""
+
+    async def training_facts(self, request: TrainingRequest) -> RegistryData:
+        """The registry's data about everything that a training request names."""
+        ...
+
+    async def prediction_facts(self, request: PredictionRequest) -> RegistryData:
+        """The registry's data about everything that a prediction request names."""
+        ...
+
+    async def training_overlap(self, model_version: str, data: Sequence[str]) -> TrainingOverlap | None:
+        """How much of the data paths or snapshots the version was trained with (P7); None if unknown."""
+        ...
+
+    async def part_counts(self, data_paths: Sequence[str], codes: Sequence[str]) -> Mapping[str, int]:
+        """The number of parts that a split can divide, by code, over all these data paths (D3, D9)."""
+        ...
+
+    async def pin(self, data_path: str) -> PinnedPath:
+        """Pin the data path's current listing for ever (W12)."""
+        ...
+
+    async def amounts(self, compute_resource: str) -> Amounts:
+        """The amounts that a task takes of the compute resource, as it is defined now (W7)."""
+        ...
+
+    async def number(self, task: Task, releaser: str) -> str:
+        """The model version of a released task; the same for every call (R1)."""
+        ...
+
+    async def record_package(self, spec: ExportSpec, package: Packaged) -> None:
+        """Record a stored package of a version; one that is recorded already stays (X)."""
+        ...

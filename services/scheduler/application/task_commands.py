@@ -1,0 +1,151 @@
+"""What users do with tasks: get, list, start, terminate, delete, release (rule T, R1)."""
+
+import logging
+from datetime import datetime, timedelta
+
+from services.kit.errors import LoupeError, NotFound
+from services.scheduler.application.dependencies import Dependencies, announce, discard_results, start_again
+from services.scheduler.application.queue_positions import QueuePositions
+from services.scheduler.domain.job import JobState
+from services.scheduler.domain.listing import AnyTask, ListedTask, TaskFilter, TaskView
+from services.scheduler.domain.task import Caller, Task, TaskTransition
+from services.scheduler.domain.work import NonconformingSample
+from services.scheduler.storage.curves import Curves
+from services.scheduler.storage.jobs import Jobs
+from services.scheduler.storage.orphan_candidates import CONTACT_SHEETS, object_key
+from services.scheduler.storage.task_list import TaskList
+from services.scheduler.storage.tasks import Tasks
+
+_log = logging.getLogger(__name__)
+
+# A live worker sends a heartbeat at least every 2 s. A dead worker's lease ends after this time, and the
+# sweeper terminates the task within the 10 s of T2.
+_ANSWER_WITHIN = timedelta(seconds=7)
+_LINK_LIFE = timedelta(minutes=10)
+
+
+class TaskCommands:
+    """Use cases of TaskService besides creation and watching."""
+
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._dependencies = dependencies
+        self._positions = QueuePositions(dependencies)
+        self._list = TaskList(dependencies.sessions)
+
+    async def get(self, task_id: str) -> TaskView[Task]:
+        """The task as it is now."""
+        async with self._dependencies.sessions.reading() as session:
+            task = await Tasks(session).get(task_id)
+        (view,) = await self._views([task])
+        return view
+
+    async def page(self, wanted: TaskFilter, *, before: str, limit: int) -> list[TaskView[ListedTask]]:
+        """Tasks, newest first (T3)."""
+        return await self._views(await self._list.page(wanted, before=before, limit=limit))
+
+    async def _views(self, tasks: list[AnyTask]) -> list[TaskView[AnyTask]]:
+        positions = await self._positions.of([task.id for task in tasks if task.may_wait])
+        return [TaskView(task, positions.get(task.id)) for task in tasks]
+
+    async def start(self, task_id: str, etag: str, caller: Caller) -> TaskView[Task]:
+        """Start a new attempt, from iteration 0."""
+        now = self._dependencies.clock.now()
+        async with self._dependencies.sessions.begin() as session:
+            before = await Tasks(session).lock(task_id)
+            before.require_etag(etag)
+            await start_again(session, before, caller, now)
+        return await self.get(task_id)
+
+    async def terminate(self, task_id: str, etag: str, caller: Caller) -> TaskView[Task]:
+        """Ask the worker to stop; without a worker the task is terminated at once (T2)."""
+        now = self._dependencies.clock.now()
+        async with self._dependencies.sessions.begin() as session:
+            before = await Tasks(session).lock(task_id)
+            before.require_etag(etag)
+            task = before.termination_requested(caller)
+            job = await Jobs(session).open_of(task_id)
+            if job is None or job.state is JobState.QUEUED:
+                ended, transition = task.terminated(now, caller.name)
+                await Tasks(session).save(before, ended)
+                if job is not None:
+                    await discard_results(session, ended, [job], now)
+                    await Jobs(session).save(job.finished("terminated"))
+                await announce(session, ended, transition)
+            else:
+                await Jobs(session).save(job.must_answer_by(now + _ANSWER_WITHIN))
+                await Tasks(session).save(before, task)
+        return await self.get(task_id)
+
+    async def delete(self, task_id: str, etag: str, caller: Caller) -> None:
+        """Delete the task with its curves, logs and jobs; the collector deletes its objects (T7)."""
+        now = self._dependencies.clock.now()
+        async with self._dependencies.sessions.begin() as session:
+            task = await Tasks(session).lock(task_id)
+            task.require_etag(etag)
+            transition = task.deleted(caller, now)
+            await discard_results(session, task, await Jobs(session).all_of(task_id), now)
+            await Tasks(session).remove(task)
+            await announce(session, task, transition)
+
+    async def release(self, task_id: str, etag: str, caller: Caller) -> TaskView[Task]:
+        """Release the task, then have the registry number it; if that fails, the event does it later (R1)."""
+        now = self._dependencies.clock.now()
+        async with self._dependencies.sessions.begin() as session:
+            before = await Tasks(session).lock(task_id)
+            before.require_etag(etag)
+            task, transition = before.released(caller, now)
+            await Tasks(session).save(before, task)
+            await announce(session, task, transition, releaser=caller.name)
+        try:
+            version = await self._dependencies.registry.number(task, caller.name)
+            await self.numbered(task_id, version)
+        except LoupeError as error:
+            # The task stays released: the registry consumes its event, and the number comes back as an event.
+            _log.warning(
+                "released, not numbered yet",
+                extra={"task": task.name, "reason": error.reason, "error": error.message},
+            )
+        return await self.get(task_id)
+
+    async def numbered(self, task_id: str, version: str) -> None:
+        """Store the model version of a released task."""
+        async with self._dependencies.sessions.begin() as session:
+            before = await Tasks(session).lock(task_id)
+            task = before.numbered(version)
+            if task is not before:
+                await Tasks(session).save(before, task)
+
+    async def history(self, task_id: str) -> list[TaskTransition]:
+        """Every transition of the task."""
+        async with self._dependencies.sessions.begin() as session:
+            await Tasks(session).get(task_id)
+            return await Tasks(session).history(task_id)
+
+    async def nonconforming(
+        self, task_id: str, after: tuple[str, ...] | None, limit: int
+    ) -> list[NonconformingSample]:
+        """Samples that the current attempt set aside."""
+        async with self._dependencies.sessions.begin() as session:
+            task = await Tasks(session).get(task_id)
+            return await Curves(session, task.id, task.attempt).nonconforming(after, limit)
+
+    async def link_contact_sheet(self, task_id: str) -> tuple[str, datetime]:
+        """A link to the contact sheet of the current attempt, and when the link expires (M1, W10)."""
+        async with self._dependencies.sessions.begin() as session:
+            task = await Tasks(session).get(task_id)
+        if not task.contact_sheet_sha256:
+            raise NotFound(
+                f"{task.name} has no contact sheet: there is one once a training with augmentations has "
+                "passed its stage AUGMENTATION",
+                reason="NO_CONTACT_SHEET",
+                task=task.name,
+            )
+        url = self._dependencies.links.presign_get(
+            object_key(CONTACT_SHEETS, task.contact_sheet_sha256), expires_s=int(_LINK_LIFE.total_seconds())
+        )
+        return url, self._dependencies.clock.now() + _LINK_LIFE
+
+    async def delete_gone_workers(self) -> None:
+        """Delete workers that have not asked for a job for a day."""
+        async with self._dependencies.sessions.begin() as session:
+            await Jobs(session).delete_gone_workers(self._dependencies.clock.now() - timedelta(days=1))

@@ -1,0 +1,164 @@
+"""Step 2: data paths and their codes (rules W4, W5, W6, D9)."""
+
+from collections.abc import Iterable, Sequence
+
+from services.kit.errors import Violation
+from services.scheduler.domain.spec import TrainingRequest
+from services.scheduler.domain.wizard.findings import finding, not_found
+from services.scheduler.domain.wizard.registry_data import ModelVersionFacts, RegistryData
+
+MAX_DATA_PATHS = 500
+
+
+def check_paths(paths: Sequence[str], facts: RegistryData) -> list[Violation]:
+    """W4, W5: every path exists once and is valid."""
+    if not paths:
+        return [
+            finding("data_paths", "NO_DATA_PATHS", "at least one data path is needed", "至少需要一个数据路径")
+        ]
+    if len(paths) > MAX_DATA_PATHS:
+        return [
+            finding(
+                "data_paths",
+                "TOO_MANY_DATA_PATHS",
+                f"{len(paths)} data paths; at most {MAX_DATA_PATHS} are accepted",
+                f"共 {len(paths)} 个数据路径，最多允许 {MAX_DATA_PATHS} 个",
+            )
+        ]
+    found = []
+    first_seen: dict[str, int] = {}
+    for index, path in enumerate(paths):
+        at = f"data_paths[{index}]"
+        known = facts.paths.get(path)
+        if path in first_seen:
+            found.append(
+                finding(
+                    at,
+                    "DUPLICATE_DATA_PATH",
+                    f"{path} is listed already, at [{first_seen[path]}]",
+                    f"{path} 已在 [{first_seen[path]}] 处列出",
+                )
+            )
+        elif known is None:
+            found.append(not_found(at, path, "data path", "数据路径"))
+        elif not known.valid:
+            found.append(
+                finding(
+                    at,
+                    "INVALID_DATA_PATH",
+                    f"{path} has no image; import some or remove the path",
+                    f"{path} 下没有图片，请先导入图片或删除该路径",
+                )
+            )
+        first_seen.setdefault(path, index)
+    return found
+
+
+def check_codes(
+    request: TrainingRequest, facts: RegistryData, codes: Sequence[str], num_of_classes: int
+) -> list[Violation]:
+    """W5, D9: every code of the list has samples, and enough of them to be divided by the split."""
+    if not any(facts.paths.get(path) for path in request.data_paths):
+        return []
+    counts = facts.code_counts(request.data_paths)
+    found = []
+    for index, code in enumerate(codes):
+        samples = counts[code].samples if code in counts else 0
+        at = f"model_params.code_list[{index}]"
+        if samples == 0:
+            found.append(
+                finding(
+                    at,
+                    "CODE_WITHOUT_SAMPLES",
+                    f"no sample has the code {code}; add a path that has, or take the code out",
+                    f"没有任何样本属于 {code}，请添加包含它的数据路径或删除该 code",
+                )
+            )
+        elif index < num_of_classes and samples < 2:
+            found.append(
+                finding(
+                    at,
+                    "CLASS_TOO_SMALL",
+                    f"the class {code} has 1 sample; training and validation need one each",
+                    f"类别 {code} 只有 1 个样本，训练和验证至少各需 1 个",
+                )
+            )
+        elif facts.parts.get(code, samples) < 2:
+            found.append(
+                finding(
+                    at,
+                    "CODE_IN_ONE_GROUP",
+                    f"the samples of {code} ({samples}) are 1 group (the same group key or content), which "
+                    "cannot be divided: training and validation need one each; "
+                    "bring pictures of another group, or leave the code out",
+                    f"{code} 的 {samples} 个样本同属 1 组（组号或内容相同），不可拆分；"
+                    "训练和验证至少各需 1 组，请补充其他组的图片，或删除该 code",
+                )
+            )
+    return [*found, *check_unlisted_codes(request.data_paths, facts, codes)]
+
+
+def check_unlisted_codes(
+    paths: Sequence[str], facts: RegistryData, code_list: Iterable[str]
+) -> list[Violation]:
+    """W5: samples whose code is not in the list are left out; a warning gives their number."""
+    listed = set(code_list)
+    unlisted = {code: c.samples for code, c in facts.code_counts(paths).items() if code not in listed}
+    if not unlisted:
+        return []
+    names = ", ".join(f"{code} ({samples})" for code, samples in sorted(unlisted.items())[:10])
+    more = f", … ({len(unlisted)} codes)" if len(unlisted) > 10 else ""
+    total = sum(unlisted.values())
+    return [
+        finding(
+            "data_paths",
+            "SAMPLES_OF_UNLISTED_CODES",
+            f"{total} samples have codes that are not in code_list and are left out: {names}{more}",
+            f"{total} 个样本的 code 不在 code_list 中，将被排除：{names}{more}",
+            "warning",
+        )
+    ]
+
+
+def check_training_paths(request: TrainingRequest, facts: RegistryData) -> list[Violation]:
+    """W4: the image's own training paths may be left out if the user acknowledges it."""
+    if facts.image is None:
+        return []
+    missing = [path for path in facts.image.training_paths if path not in request.data_paths]
+    if not missing:
+        return []
+    names = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
+    if request.acknowledge_missing_training_paths:
+        return [
+            finding(
+                "data_paths",
+                "MISSING_TRAINING_PATHS",
+                f"{len(missing)} training paths of the image are left out: {names}",
+                f"未包含镜像的 {len(missing)} 个训练路径：{names}",
+                "warning",
+            )
+        ]
+    return [
+        finding(
+            "acknowledge_missing_training_paths",
+            "UNACKNOWLEDGED_MISSING_TRAINING_PATHS",
+            f"{len(missing)} training paths of the image are left out: {names}; add them, or acknowledge it",
+            f"未包含镜像的 {len(missing)} 个训练路径：{names}；请添加，或确认忽略",
+        )
+    ]
+
+
+def check_bound_paths(request: TrainingRequest, parent: ModelVersionFacts | None) -> list[Violation]:
+    """W6: data paths that versions of the model are bound to stay."""
+    if parent is None:
+        return []
+    return [
+        finding(
+            "data_paths",
+            "PARENT_PATH_REMOVED",
+            f"{path} is bound by a version of {parent.model_name} and cannot be left out of a retraining",
+            f"{path} 是模型 {parent.model_name} 已绑定的数据路径，重新训练时不可删除",
+        )
+        for path in parent.data_paths
+        if path not in request.data_paths
+    ]

@@ -1,0 +1,54 @@
+"""Findings of the wizard: errors refuse a submission, warnings do not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from services.kit.errors import Severity, Violation
+
+# As a step's number: all steps.
+ALL_STEPS = 0
+
+# W4, P7: findings that refuse a submission until the user acknowledges them, and the field that does so.
+ACKNOWLEDGED_WITH: Mapping[str, str] = {
+    "UNACKNOWLEDGED_MISSING_TRAINING_PATHS": "acknowledge_missing_training_paths",
+    "UNACKNOWLEDGED_TRAINING_OVERLAP": "acknowledge_training_overlap",
+}
+
+Spec = TypeVar("Spec")
+
+
+@dataclass(frozen=True, slots=True)
+class Examination(Generic[Spec]):
+    """All findings, and the spec that the submission resolves to; None if a finding is an error."""
+
+    findings: tuple[Violation, ...]
+    spec: Spec | None
+
+    @property
+    def errors(self) -> tuple[Violation, ...]:
+        """The findings that refuse the submission."""
+        return tuple(one for one in self.findings if one.severity == "error")
+
+
+def finding(
+    field: str, reason: str, message: str, message_zh: str, severity: Severity = "error"
+) -> Violation:
+    """One fault or warning."""
+    return Violation(field=field, reason=reason, message=message, message_zh=message_zh, severity=severity)
+
+
+def not_found(field: str, name: str, what: str, what_zh: str) -> Violation:
+    """The error for a name of nothing that exists, or for no name."""
+    quoted = f'"{name[:200]}"'
+    return finding(
+        field,
+        "NOT_FOUND",
+        f"there is no {what} {quoted}" if name else f"no {what} is chosen",
+        f"{what_zh} {quoted} 不存在" if name else f"未选择{what_zh}",
+    )
+
+
+def of_step(found: Mapping[int, Sequence[Violation]], step: int) -> tuple[Violation, ...]:
+    """The findings of one step, or of all steps."""
+    return tuple(one for number, findings in found.items() if step in (ALL_STEPS, number) for one in findings)

@@ -1,0 +1,96 @@
+"""The registry's data about the things that a submission names."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from services.scheduler.domain.spec import InputSpec, TrainingOverlap
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCount:
+    """How many samples a code has, and how many of them have a mask."""
+
+    samples: int
+    masks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DataPathFacts:
+    """A data path as the registry knows it."""
+
+    valid: bool
+    codes: Mapping[str, CodeCount] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlgorithmImageFacts:
+    """An image version as the registry knows it."""
+
+    major: int
+    input: InputSpec
+    classification_networks: tuple[str, ...]
+    default_model_params: Mapping[str, Any] = field(default_factory=dict)
+    default_training_params: Mapping[str, Any] = field(default_factory=dict)
+    training_paths: tuple[str, ...] = ()
+    # W2: bound to one production environment, parameters fixed.
+    business: bool = False
+    production_environment: str = ""
+    segmentation: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelVersionFacts:
+    """A released version as the registry knows it. `name` is exact even if an alias was asked for."""
+
+    name: str
+    code_list: tuple[str, ...]
+    num_of_classes: int
+    weights_sha256: str
+    # `tasks/{task}` that it was released from.
+    task: str = ""
+    algorithm_image_version: str = ""
+    production_environment: str = ""
+    # Of a parent: all data paths that versions of its model are bound to (W6), its own first.
+    data_paths: tuple[str, ...] = ()
+    model_params: Mapping[str, Any] = field(default_factory=dict)
+    training_params: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def model_name(self) -> str:
+        """The id of its model."""
+        return self.name.split("/")[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryData:
+    """Data about everything that a submission names. None or False: it does not exist.
+
+    `prior_split_sha256` and `name_taken` are the scheduler's own.
+    """
+
+    image: AlgorithmImageFacts | None = None
+    environment_exists: bool = False
+    resource_exists: bool = False
+    paths: Mapping[str, DataPathFacts | None] = field(default_factory=dict)
+    # By code, over all paths: how many parts the split can divide (D3). By default each sample is one.
+    parts: Mapping[str, int] = field(default_factory=dict)
+    # The parent (W6), or the version that a prediction uses (P1).
+    version: ModelVersionFacts | None = None
+    # The split of the parent: its samples keep their sides (D3).
+    prior_split_sha256: str = ""
+    # How much of a prediction's data its version was trained with (P7).
+    training_overlap: TrainingOverlap | None = None
+    name_taken: bool = False
+
+    def code_counts(self, data_paths: Iterable[str]) -> dict[str, CodeCount]:
+        """Samples and masks by code, over these data paths together; codes without samples are left out."""
+        total: dict[str, CodeCount] = {}
+        for path in dict.fromkeys(data_paths):
+            known = self.paths.get(path)
+            for code, count in (known.codes if known else {}).items():
+                before = total.get(code, CodeCount(0))
+                total[code] = replace(
+                    before, samples=before.samples + count.samples, masks=before.masks + count.masks
+                )
+        return {code: count for code, count in total.items() if count.samples}

@@ -1,0 +1,74 @@
+"""Step 3: compute resource, training parameters, priority and seed (rules W7, W8, W9, T8)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.kit.errors import Violation
+from services.scheduler.domain.spec import TrainingRequest
+from services.scheduler.domain.wizard.findings import finding, not_found
+from services.scheduler.domain.wizard.json_object import parse_object
+from services.scheduler.domain.wizard.registry_data import ModelVersionFacts, RegistryData
+from services.scheduler.domain.wizard.training_params import NetworkParams, parse_training_params
+
+MAX_PRIORITY = 9
+
+
+def check_resource(resource: str, facts: RegistryData) -> list[Violation]:
+    """W7: the compute resource exists."""
+    if not resource:
+        return [
+            finding(
+                "compute_resource",
+                "MISSING_COMPUTE_RESOURCE",
+                "choose a compute resource of the master data",
+                "请选择主数据中的计算资源",
+            )
+        ]
+    if facts.resource_exists:
+        return []
+    return [not_found("compute_resource", resource, "compute resource", "计算资源")]
+
+
+def resolve_training_params(
+    request: TrainingRequest, facts: RegistryData, parent: ModelVersionFacts | None
+) -> tuple[dict[str, NetworkParams] | None, list[Violation]]:
+    """W8, W9, W13: the user's parameters, else the parent's; the image's defaults fill missing keys."""
+    if facts.image is None:
+        return None, []
+    given: Mapping[str, Any] = parent.training_params if parent is not None else {}
+    if request.training_params_json.strip():
+        parsed, found = parse_object(request.training_params_json, "training_params")
+        if parsed is None:
+            return None, found
+        given = parsed
+    return parse_training_params(
+        given, facts.image.default_training_params, train_segmentation=request.train_segmentation
+    )
+
+
+def check_priority(priority: int) -> list[Violation]:
+    """T8: a priority from 0 to 9."""
+    if 0 <= priority <= MAX_PRIORITY:
+        return []
+    return [
+        finding(
+            "priority",
+            "OUT_OF_RANGE",
+            f"priority must be from 0 to {MAX_PRIORITY}, not {priority}",
+            f"priority 必须为 0 至 {MAX_PRIORITY}，而不是 {priority}",
+        )
+    ]
+
+
+def check_seed(seed: int) -> list[Violation]:
+    """The seed is not negative."""
+    if seed >= 0:
+        return []
+    return [
+        finding(
+            "seed",
+            "OUT_OF_RANGE",
+            f"seed must be a whole number from 0 (0: chosen by the server), not {seed}",
+            f"seed 必须为不小于 0 的整数（0 表示由服务器选择），而不是 {seed}",
+        )
+    ]

@@ -1,0 +1,94 @@
+"""Workers with their leases, and how many jobs wait (T4)."""
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.scheduler.domain.amounts import Amounts
+from services.scheduler.domain.job import JobKind
+from services.scheduler.domain.queue import WaitCause, wait_cause
+from services.scheduler.domain.workers import HeldLease, KnownWorker, WaitingCount
+from services.scheduler.storage.jobs import PRESENT_WORKERS, WORKER_SILENCE_LIMIT, announced
+from services.scheduler.storage.tables import workers
+
+_LEASES = sa.text(
+    """
+    SELECT j.worker, j.id, j.task, j.attempt, j.kind, j.compute_resource, j.gpus, j.cpus, j.memory_bytes,
+        t.start_time, j.lease_expire_time
+    FROM jobs j JOIN tasks t ON t.id = j.task WHERE j.state = 'LEASED' ORDER BY j.worker, j.id
+    """
+)
+
+# Jobs of the same amounts fit into the same workers: a few groups, however long the queue is.
+_QUEUED = sa.text(
+    f"""
+    WITH {PRESENT_WORKERS},
+    queued AS (
+        SELECT j.compute_resource, j.kind, j.gpus, j.cpus, j.memory_bytes,
+            t.recoveries > 0 AND t.state <> 'WAITING' AS recovering, count(*) AS n,
+            min(CASE WHEN j.recoveries > 0 THEN j.available_time ELSE j.queue_time END) AS oldest
+        FROM jobs j JOIN tasks t ON t.id = j.task
+        WHERE j.state = 'QUEUED'
+        GROUP BY 1, 2, 3, 4, 5, 6
+    )
+    SELECT q.compute_resource, q.recovering, q.n, q.oldest, w.served, w.fits
+    FROM queued q CROSS JOIN LATERAL (
+        SELECT count(*) > 0 AS served, coalesce(bool_or(
+            q.gpus <= w.gpus AND q.cpus <= w.cpus AND q.memory_bytes <= w.memory_bytes), false) AS fits
+        FROM present w WHERE q.compute_resource = ANY(w.compute_resources) AND q.kind = ANY(w.kinds)
+    ) w
+    """  # noqa: S608 -- of constants
+).bindparams(sa.bindparam("seen_after", type_=sa.DateTime(timezone=True)))
+
+
+class Workers:
+    """Workers and waiting jobs as they are now."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def page(self, lease_s: float, *, after: str = "", limit: int | None = None) -> list[KnownWorker]:
+        """Workers by name, from the one after `after` on.
+
+        A heartbeat prolongs the lease by `lease_s` from its time on, so the lease's end gives that time.
+        """
+        held: defaultdict[str, list[HeldLease]] = defaultdict(list)
+        for row in await self._session.execute(_LEASES):
+            held[row.worker].append(
+                HeldLease(
+                    row.id,
+                    row.task,
+                    row.attempt,
+                    JobKind(row.kind),
+                    row.compute_resource,
+                    Amounts(row.gpus, row.cpus, row.memory_bytes),
+                    row.start_time,
+                    row.lease_expire_time,
+                )
+            )
+        rows = await self._session.execute(
+            sa.select(workers).where(workers.c.name > after).order_by(workers.c.name).limit(limit)
+        )
+        lease = timedelta(seconds=lease_s)
+        return [
+            KnownWorker(
+                announced(row),
+                max([row.last_seen, *(one.expire_time - lease for one in held[row.name])]),
+                tuple(held[row.name]),
+            )
+            for row in rows
+        ]
+
+    async def waiting(self, now: datetime) -> list[WaitingCount]:
+        """How many jobs wait, by compute resource and cause (T4)."""
+        counts: dict[tuple[str, WaitCause], tuple[int, datetime]] = {}
+        for row in await self._session.execute(_QUEUED, {"seen_after": now - WORKER_SILENCE_LIMIT}):
+            key = (
+                row.compute_resource,
+                wait_cause(served=row.served, fits=row.fits, recovering=row.recovering),
+            )
+            count, oldest = counts.get(key, (0, row.oldest))
+            counts[key] = count + row.n, min(oldest, row.oldest)
+        return [WaitingCount(*key, *found) for key, found in sorted(counts.items())]

@@ -1,0 +1,99 @@
+"""How a job ends, as FinishJob takes it: the lease's names are set when it is sent."""
+
+import signal
+from typing import TypeAlias
+
+from loupe.scheduler.v1 import job_service_pb2, task_pb2
+
+Outcome: TypeAlias = job_service_pb2.FinishJobRequest
+
+_COMPLETED = frozenset({"trained", "reported", "packaged"})
+
+
+def is_complete(outcome: Outcome) -> bool:
+    """Whether the job's result is stored."""
+    return outcome.WhichOneof("outcome") in _COMPLETED
+
+
+def may_resume(outcome: Outcome) -> bool:
+    """Whether the job is taken up again from its last checkpoint (T5)."""
+    return outcome.HasField("failed") and outcome.failed.retryable
+
+
+def described(outcome: Outcome | None) -> str:
+    """For the operator's log."""
+    if outcome is None:
+        return "given back"
+    kind = str(outcome.WhichOneof("outcome"))
+    return f"failed {outcome.failed.failure.code}" if kind == "failed" else kind
+
+
+def terminated() -> Outcome:
+    """The user ended the job, and its process is gone (T2)."""
+    return Outcome(terminated=Outcome.Terminated())
+
+
+def failed(code: str, message: str, message_zh: str, *, retryable: bool, log_tail: str = "") -> Outcome:
+    """The job cannot go on. Retryable: an infrastructure fault, not the user's (T5)."""
+    failure = task_pb2.Failure(code=code, message=message, message_zh=message_zh, log_tail=log_tail)
+    return Outcome(failed=Outcome.JobFailed(failure=failure, retryable=retryable))
+
+
+def bad_order(error: Exception) -> Outcome:
+    """The worker cannot read the lease's work."""
+    return failed(
+        "BAD_ORDER",
+        f"this worker cannot read the job ({error!r}); the operator should update the worker",
+        f"工作节点无法读取该任务（{error!r}）；请运维人员升级工作节点",
+        retryable=False,
+    )
+
+
+def child_hung(silence_s: float, log_tail: str) -> Outcome:
+    """The child sent no event for so long and was killed."""
+    return failed(
+        "CHILD_HUNG",
+        f"the process reported nothing for {silence_s:g} s and was killed",
+        f"训练进程 {silence_s:g} 秒没有任何响应，已被终止",
+        retryable=True,
+        log_tail=log_tail,
+    )
+
+
+def child_protocol(error: Exception, log_tail: str) -> Outcome:
+    """The child sent an event that the worker cannot use."""
+    return failed(
+        "CHILD_PROTOCOL",
+        f"the worker does not understand what its process reported: {error!r}",
+        f"工作节点无法理解其进程的消息：{error!r}",
+        retryable=True,
+        log_tail=log_tail,
+    )
+
+
+def child_died(returncode: int, log_tail: str, *, out_of_memory: bool) -> Outcome:
+    """The child ended without an outcome (T5).
+
+    Not the user's fault and to be resumed, unless the kernel killed for want of memory (`out_of_memory`):
+    the same job would take as much again.
+    """
+    if returncode == -signal.SIGKILL and out_of_memory:
+        return failed(
+            "OUT_OF_MEMORY",
+            "the machine ran out of memory; lower batch_size or choose a compute resource with more memory",
+            "机器内存不足；请减小 batch_size，或选择内存更大的计算资源",
+            retryable=False,
+            log_tail=log_tail,
+        )
+    how, how_zh = (
+        (f"by signal {-returncode}", f"信号 {-returncode}")
+        if returncode < 0
+        else (f"with exit code {returncode}", f"退出码 {returncode}")
+    )
+    return failed(
+        "CHILD_DIED",
+        f"the process ended unexpectedly {how}; the worker's log has more",
+        f"训练进程意外结束（{how_zh}）；工作节点的日志中有详细信息",
+        retryable=True,
+        log_tail=log_tail,
+    )

@@ -1,0 +1,171 @@
+"""One child process, kept warm: started before it is needed, and replaced when it ends."""
+
+import asyncio
+import itertools
+import logging
+import shutil
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+
+from google.protobuf import json_format
+from loupe.worker.v1 import event_pb2, order_pb2
+
+from services.kit.child_process import ChildProcess, OutputStream
+from services.kit.errors import LoupeError
+from services.kit.retry import Backoff
+from services.worker import machine
+
+_log = logging.getLogger(__name__)
+
+_READY_TIMEOUT_S = 180.0
+_TAIL_LINES = 50
+# A child that lived longer was healthy: its end is no reason to wait before the next one.
+_HEALTHY_S = 10.0
+
+
+class UnreadableEvent(ValueError):
+    """The child sent an event that this worker cannot use."""
+
+
+class Child:
+    """A warm child. Its taker reads its events to the end, or gives it back to be replaced."""
+
+    def __init__(self, process: ChildProcess) -> None:
+        self.process = process
+        self.events = _events(process)
+        self.taken = False
+        self.returned = asyncio.Event()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self.process.pid
+
+    async def send(self, order: order_pb2.Order) -> None:
+        """Give an order; FailedPrecondition if the child is gone."""
+        await self.process.send(json_format.MessageToDict(order))
+
+
+async def _events(process: ChildProcess) -> AsyncIterator[event_pb2.Event]:
+    """The child's events until it is gone. UnreadableEvent where a line is none."""
+    async for line in process.events():
+        try:
+            event = json_format.ParseDict(line, event_pb2.Event())
+        except json_format.ParseError as error:
+            raise UnreadableEvent(f"{error} in {str(line)[:300]}") from error
+        yield event
+
+
+class WarmChild:
+    """Keeps a child ready for the next order. Give `run` to `background`.
+
+    Every child gets its own folder below `scratch` as TMPDIR, for itself and its libraries: a killed child
+    deletes nothing. No other process uses `scratch`.
+    """
+
+    def __init__(self, argv: Sequence[str], environ: Mapping[str, str], *, scratch: Path) -> None:
+        self._argv = tuple(argv)
+        self._environ = dict(environ)
+        self._scratch = scratch
+        self._lives = itertools.count()
+        self._temporary: Path | None = None
+        self._ready: asyncio.Future[Child] | None = None
+        self._child: Child | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the child that is ready or works."""
+        return None if self._child is None else self._child.pid
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a child would accept an order at once."""
+        return self._child is not None
+
+    async def ready(self) -> Child:
+        """The child, as soon as one accepts orders."""
+        while self._child is None:
+            if self._ready is None:
+                self._ready = asyncio.get_running_loop().create_future()
+            # Shielded: several may wait, and one of them may give up.
+            await asyncio.shield(self._ready)
+        return self._child
+
+    async def take(self) -> Child:
+        """The child, for one order. `give_back` when its events have been read."""
+        child = await self.ready()
+        child.taken = True
+        return child
+
+    async def give_back(self, child: Child, *, keep: bool) -> None:
+        """The order has ended. Keep the child only after a clean end: a fault may leave device state."""
+        if not keep:
+            await child.process.kill()
+        child.taken = False
+        child.returned.set()
+
+    def sweep(self) -> None:
+        """Delete the folders of dead children. Blocks; call it when all of their files are stored."""
+        for folder in self._scratch.glob("*"):
+            if folder != self._temporary:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    async def run(self) -> None:
+        """Keep a child, until cancelled."""
+        try:
+            # Files of an earlier process that was killed.
+            await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
+            await self._keep()
+        finally:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    async def _keep(self) -> None:
+        backoff = Backoff(first_s=0.2, ceiling_s=30.0)
+        failures = 0
+        while True:
+            started_s = time.monotonic()
+            await self._live_once()
+            if time.monotonic() - started_s >= _HEALTHY_S:
+                failures = 0
+            failures += 1
+            await asyncio.sleep(backoff.delay_s(failures) if failures > 1 else 0)
+
+    async def _live_once(self) -> None:
+        tail: deque[str] = deque(maxlen=_TAIL_LINES)
+
+        def captured(stream: OutputStream, line: str) -> None:
+            tail.append(line)
+            _log.info("child", extra={"stream": stream, "line": line})
+
+        self._temporary = self._scratch / str(next(self._lives))
+        self._temporary.mkdir(mode=0o700, parents=True)
+        environ = {**self._environ, "TMPDIR": str(self._temporary)}
+        async with await ChildProcess.spawn(self._argv, on_output=captured, environ=environ) as process:
+            child = Child(process)
+            machine.offer_to_out_of_memory_killer(child.pid)
+            if not await self._until_ready(child):
+                await process.kill()
+                _log.error("the child did not get ready", extra={"pid": child.pid, "tail": list(tail)})
+                return
+            self._child = child
+            if self._ready is not None:
+                self._ready.set_result(child)
+                self._ready = None
+            try:
+                returncode = await process.wait()
+            finally:
+                self._child = None
+            _log.info("the child ended", extra={"pid": child.pid, "returncode": returncode})
+            if child.taken:
+                # Its last events are still in the pipe, which closes at the end of this block.
+                await child.returned.wait()
+
+    async def _until_ready(self, child: Child) -> bool:
+        try:
+            async with asyncio.timeout(_READY_TIMEOUT_S):
+                event = await anext(child.events, None)
+        except (TimeoutError, ValueError, LoupeError):
+            return False
+        return event is not None and event.HasField("ready")
