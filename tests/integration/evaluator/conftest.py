@@ -1,4 +1,4 @@
-"""A running report service on a database of its own, and a caller."""
+"""A report service with its own database, and a client of it."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -74,7 +74,7 @@ class ReportServiceUnderTest:
         return report
 
     async def samples(self, report: str, **wanted: object) -> list[report_pb2.SampleResult]:
-        """All samples of a listing, page after page."""
+        """All samples of a report that match, read page by page."""
         found: list[report_pb2.SampleResult] = []
         token = ""
         while True:

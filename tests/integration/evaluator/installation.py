@@ -1,4 +1,4 @@
-"""A registry, a report service and a gateway on real servers, with people of every role."""
+"""A registry, a report service and a gateway on real servers, with users of several roles."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ from tests.integration.registry.conftest import Caller, Importer, Registry, new_
 
 
 class Person:
-    """The evaluator's stubs with one caller's token."""
+    """The evaluator's stubs with the token of one caller."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.stub: Any = ReportServiceStub(channel)
@@ -38,27 +38,27 @@ class Person:
 
 @dataclass
 class Installation:
-    """What a test talks to."""
+    """The running services, and clients of them."""
 
     registry: Registry
     address: str
-    """The report service's."""
+    """Of the report service."""
     store: BlockingObjectStore
     data: Caller
-    """The registry's stubs of the engineer."""
+    """The registry's stubs with the token of the engineer."""
     service: Person
     engineer: Person
     viewer: Person
     engineer_name: str
     http: httpx.AsyncClient
-    """The gateway, as the viewer."""
+    """A client of the gateway with the token of the viewer."""
 
     async def importer(self) -> Importer:
         """An import into a new data path."""
         return Importer(self.data, await new_path(self.data))
 
     async def put(self, data: bytes, key: str = "") -> str:
-        """Store bytes as a sample's; their hash."""
+        """Store bytes as a sample; returns their SHA-256."""
         sha256 = hashlib.sha256(data).hexdigest()
         await asyncio.to_thread(self.store.put_bytes, key or f"samples/{sha256}", data)
         return sha256
@@ -68,13 +68,13 @@ class Installation:
         return await ReportServiceUnderTest.create(self.service, results, **fields)
 
     async def get(self, url: str) -> httpx.Response:
-        """What lies at a presigned link."""
+        """Read a presigned link."""
         async with httpx.AsyncClient() as client:
             return await client.get(url)
 
 
 async def run_installation(environment: dict[str, str]) -> AsyncIterator[Installation]:
-    """All three, until the generator is closed."""
+    """Run all three until the generator is closed."""
     async with contextlib.AsyncExitStack() as stack:
         registry = await stack.enter_async_context(contextlib.asynccontextmanager(run_registry)(environment))
         settings = load(
@@ -131,5 +131,5 @@ async def run_installation(environment: dict[str, str]) -> AsyncIterator[Install
 def shown(
     file: str, sha256: str, predicted: str, confidence: float = 0.9, **fields: object
 ) -> report_pb2.SampleResult:
-    """A predicted sample of a file whose bytes have that hash."""
+    """A predicted sample of a file with this SHA-256."""
     return sample(0, file.partition("/")[0], predicted, confidence, file=file, sha256=sha256, **fields)

@@ -1,4 +1,4 @@
-"""Predicted masks live as long as a report names them."""
+"""Predicted masks are deleted when no report names them (T7)."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ async def stored(service: ReportServiceUnderTest, path: Path, data: bytes) -> st
 async def test_t7_a_mask_goes_when_no_report_names_it_and_not_before(
     reports: ReportServiceUnderTest, tmp_path: Path
 ) -> None:
-    """A worker may die between upload and report; a young mask may still be named, and is left alone."""
+    """A young mask may still get its report, so it stays; an old one without a report is deleted."""
     named = await stored(reports, tmp_path / "a", encode_labels(np.eye(8, dtype=np.uint8)))
     await reports.store.put_bytes("masks/README.txt", b"what is no content is nobody's to delete")
     orphan = await stored(reports, tmp_path / "b", encode_labels(np.ones((8, 8), np.uint8)))

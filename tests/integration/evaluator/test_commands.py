@@ -1,4 +1,4 @@
-"""The commands about reports, samples, marks, data and users, before real services."""
+"""The commands for reports, samples, marks, data and users, against real services."""
 
 import csv
 import json
@@ -27,7 +27,7 @@ async def loupe(module_service_environment: dict[str, str]) -> AsyncIterator[Ins
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def command(loupe: Installation) -> Command:
-    """As an administrator."""
+    """The command with the token of an administrator."""
     token = loupe.registry.environment["LOUPE_BOOTSTRAP_ADMIN_TOKEN"]
     return Command.of(token, registry=loupe.registry.address, evaluator=loupe.address)
 
@@ -41,7 +41,7 @@ async def bank(loupe: Installation) -> str:
 
 
 async def judged(loupe: Installation, path: str, predicted: list[str]) -> str:
-    """A report that takes the samples of a path for these codes."""
+    """A report that predicts these codes for the samples of a path."""
     job = secrets.token_hex(4)
     created = await loupe.report(
         [
@@ -55,10 +55,10 @@ async def judged(loupe: Installation, path: str, predicted: list[str]) -> str:
     return str(created.name)
 
 
-async def test_p6_relabel_marks_are_made_listed_taken_back_exported_and_applied(
+async def test_p6_relabel_marks_are_made_listed_deleted_exported_and_applied(
     loupe: Installation, command: Command, bank: str, tmp_path: Path
 ) -> None:
-    """From `loupe samples` to a new revision of the path, by nothing but the command."""
+    """From `loupe samples` to a new revision of the data path, with commands only."""
     report = await judged(loupe, bank, [A, B, B])
     listed = await command.json("samples", report, "--misjudged")
     first, second = (item["name"].rpartition("/")[2] for item in listed["results"])
@@ -90,7 +90,7 @@ async def test_p6_relabel_marks_are_made_listed_taken_back_exported_and_applied(
 async def test_p6_relabel_refuses_what_it_cannot_do(
     loupe: Installation, command: Command, bank: str, tmp_path: Path
 ) -> None:
-    """Each with its reason; a file that cannot be written is not half there."""
+    """Each refusal names its reason; a file that cannot be written is not left half written."""
     report = await judged(loupe, bank, [A, B, B])
     assert "right_code" in await command.refused("relabel", "mark", report, 1, "--code", "a b")
     assert "--code" in await command.refused("relabel", "mark", report, 1)
@@ -128,7 +128,7 @@ async def test_p4_samples_and_suspects_are_filtered(
 
 
 async def test_p2_compare_lists_what_changed(loupe: Installation, command: Command, bank: str) -> None:
-    """One fixed, one regressed, one as before."""
+    """One sample is fixed, one regressed, one unchanged."""
     base, candidate = await judged(loupe, bank, [A, A, B]), await judged(loupe, bank, [A, B, A])
     offered = (await command.json("compare", base))["reports"]
     assert base not in {item["name"] for item in offered}
@@ -157,7 +157,7 @@ async def test_e1_report_refuses_what_it_cannot_do(
 
 
 async def test_d1_datasets_paths_and_images_are_shown(command: Command, bank: str) -> None:
-    """W2, W4: what a wizard shows before anything is trained."""
+    """W2, W4: a user sees the data and the images before anything is trained."""
     _, dataset, _, path = bank.split("/")
     listed = await command.json("data", "list")
     assert bank in [path["name"] for path in listed["dataPaths"]]
@@ -179,7 +179,7 @@ async def test_d1_datasets_paths_and_images_are_shown(command: Command, bank: st
 
 
 async def test_a3_users_and_tokens_are_listed(command: Command) -> None:
-    """A1: who may come in, and by which tokens; the secret is shown once and never again."""
+    """A1: lists show users and their tokens; the secret of a token is shown once only."""
     user = f"user-{secrets.token_hex(4)}"
     await command.text("users", "create", user, "--role", "viewer", "--display-name", "Zhang San")
     made = await command.json(
@@ -200,7 +200,7 @@ async def test_a3_users_and_tokens_are_listed(command: Command) -> None:
 async def test_r4_aliases_move_versions_are_archived_and_both_are_audited(
     loupe: Installation, command: Command
 ) -> None:
-    """Only a releaser moves what machines follow; who did it, when and to which version stays on record."""
+    """Machines follow aliases, so only a releaser may move one, and the audit log has every move."""
     model = f"m-{secrets.token_hex(4)}"
 
     async def release() -> model_pb2.ModelVersion:

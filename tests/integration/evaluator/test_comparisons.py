@@ -11,10 +11,10 @@ FIXED, REGRESSED = comparison_pb2.CHANGE_FIXED, comparison_pb2.CHANGE_REGRESSED
 
 
 async def two_reports(reports: ReportServiceUnderTest) -> tuple[str, str]:
-    """Of 40 samples: 8 fixed, 1 regressed, 2 wrong in both; and some that the other does not have."""
+    """Of 40 samples: 8 fixed, 1 regressed, 2 wrong in both; and some samples in one report only."""
     base = [sample(n, A, B if n < 10 else A, 0.5 + n / 100) for n in range(40)]
     candidate = [sample(n, A, B if n in {0, 1, 20} else A, 0.5 + n / 100) for n in range(40)]
-    # The same file with another content is another sample; one was set aside the second time.
+    # The same file with other content is another sample; one sample was nonconforming in the candidate.
     base += [sample(100, B, B), sample(101, B, B), sample(102, B, B)]
     candidate += [sample(100, B, B, sha256="f" * 64), set_aside(101, B), sample(103, B, A), sample(104, B, A)]
     first = await reports.create(base, job="jobs/1")
@@ -25,7 +25,7 @@ async def two_reports(reports: ReportServiceUnderTest) -> tuple[str, str]:
 async def test_the_samples_of_two_reports_are_matched_by_path_file_and_content(
     reports: ReportServiceUnderTest,
 ) -> None:
-    """Whoever compares two banks without knowing compares the banks."""
+    """Reports over different data would compare the data, not the models."""
     base, candidate = await two_reports(reports)
     answer = await reports.comparisons.CompareReports(
         comparison_service_pb2.CompareReportsRequest(base=base, candidate=candidate)
@@ -41,12 +41,12 @@ async def test_the_samples_of_two_reports_are_matched_by_path_file_and_content(
     assert "8 fixed against 1 regressed" in overall.message
     assert overall.message_zh
     assert [item.code for item in answer.codes] == list(CODES)
-    # Three codes were looked at.
+    # Holm's correction for three codes.
     assert answer.codes[0].changes.adjusted_p_value == pytest.approx(3 * overall.p_value)
 
 
 async def test_the_samples_behind_the_counts_are_listed_page_by_page(reports: ReportServiceUnderTest) -> None:
-    """A regression is looked at sample by sample, the most certain first; no page may lose one."""
+    """Users check regressions sample by sample, the most confident first; no page may omit one."""
     base, candidate = await two_reports(reports)
     request = comparison_service_pb2.ListComparedSamplesRequest(base=base, candidate=candidate, page_size=7)
     listed: list[comparison_pb2.ComparedSample] = []
@@ -78,7 +78,7 @@ async def test_the_samples_behind_the_counts_are_listed_page_by_page(reports: Re
 async def test_reports_with_nothing_in_common_are_refused_with_the_reason(
     reports: ReportServiceUnderTest,
 ) -> None:
-    """An answer of zeros would read as no difference."""
+    """Counts of 0 would be read as no difference."""
     one = await reports.create([sample(1, A, A)], job="jobs/1")
     other_bank = await reports.create([sample(2, A, A)], job="jobs/2")
     codes = {"code_list": ["X", "Y"], "num_of_classes": 2}
@@ -96,7 +96,7 @@ async def test_reports_with_nothing_in_common_are_refused_with_the_reason(
 
 
 async def test_p2_what_a_report_can_be_compared_with_is_a_list(reports: ReportServiceUnderTest) -> None:
-    """Any two runs, released or not; who picks one is offered only what lies over the same data."""
+    """Any two reports can be compared, released or not, if they are over the same data."""
     bank, other = "datasets/d/paths/bank", "datasets/d/paths/other"
     made = {
         name: (await reports.create([sample(0, A, A)], job=f"jobs/{name}", **fields)).name
@@ -104,7 +104,7 @@ async def test_p2_what_a_report_can_be_compared_with_is_a_list(reports: ReportSe
             "validation": {"data_paths": [bank, other]},
             "run": {"data_paths": [bank], "task": "tasks/2"},
             "elsewhere": {"data_paths": [other], "task": "tasks/3"},
-            # Their code lists overlap, but in what one of them calls special.
+            # The code lists have one code in common, but for one of the models it is special.
             "strangers": {"data_paths": [bank], "code_list": ["X", "Y", A], "num_of_classes": 2},
         }.items()
     }

@@ -1,4 +1,4 @@
-"""The samples behind a report: orders, pictures, one download and all, suspected labels (P4)."""
+"""The samples of a report: orders, pictures, downloads, suspected labels (P4)."""
 
 import csv
 import io
@@ -36,7 +36,7 @@ async def loupe(module_service_environment: dict[str, str]) -> AsyncIterator[Ins
 
 
 def mixed_results() -> list[report_pb2.SampleResult]:
-    """Samples of every verdict, code and way, with many equal confidences."""
+    """Samples of every verdict, code and decision, with many equal confidences."""
     chance = random.Random(4)
     results = [
         sample(
@@ -90,7 +90,7 @@ FILTERS: dict[str, tuple[dict[str, object], Callable[[report_pb2.SampleResult], 
 async def test_p4_every_order_and_filter_gives_each_sample_once_in_its_place(
     reports: ReportServiceUnderTest,
 ) -> None:
-    """Pages of three, so that most begin between samples of equal confidence."""
+    """With pages of three, most pages begin between samples of equal confidence."""
     results = mixed_results()
     created = await reports.create(results, confidence_threshold=0.5)
     for (order, place), (wanted, keeps) in itertools.product(ORDERS.items(), FILTERS.values()):
@@ -157,12 +157,12 @@ def opened(data: bytes) -> Any:  # noqa: ANN401 -- an array
 
 
 def has(pixels: Any, colour: tuple[int, int, int]) -> int:  # noqa: ANN401 -- an array
-    """How many pixels of exactly that colour there are."""
+    """The number of pixels of exactly that colour."""
     return int((pixels == colour).all(axis=-1).sum())
 
 
 async def test_p4_thumbnail_original_and_overlay_of_a_sample(loupe: Installation) -> None:
-    """By links: the bytes go from object storage to the viewer, and a browser takes the redirect."""
+    """Pictures are links: the bytes go from object storage to the client; a browser follows a redirect."""
     picture = encoded(Image.new("RGB", (640, 320), (90, 90, 90)), "JPEG")
     truth, predicted = np.zeros((320, 640), np.uint8), np.zeros((64, 64), np.uint8)
     truth[100:200, 100:300] = 255
@@ -215,7 +215,7 @@ async def test_p4_thumbnail_original_and_overlay_of_a_sample(loupe: Installation
 
 
 async def test_p4_a_picture_is_made_once(loupe: Installation) -> None:
-    """A page of fifty thumbnails that twenty people look at is drawn once."""
+    """Thumbnails are drawn once, however many users open the page."""
     sha256 = await loupe.put(png(77, 300, 200))
     created = await loupe.report([shown(f"{A}/{n}.png", sha256, B) for n in range(2)], job="jobs/once")
 
@@ -231,7 +231,7 @@ async def test_p4_a_picture_is_made_once(loupe: Installation) -> None:
 
 
 async def test_p4_what_cannot_be_drawn_says_why_and_can_be_downloaded(loupe: Installation) -> None:
-    """D4: a broken file, a bomb and a sample without masks are no server error."""
+    """D4: a broken file, a decompression bomb and a sample without masks are not server errors."""
     broken = await loupe.put(b"\xff\xd8\xff nothing behind")
     bomb = bytearray(png(5))
     bomb[16:24] = (2**17).to_bytes(4, "big") * 2
@@ -282,7 +282,7 @@ def index_of(archive: zipfile.ZipFile) -> list[dict[str, str]]:
 
 
 async def test_p4_all_misjudged_samples_come_as_one_zip_with_an_index(loupe: Installation) -> None:
-    """A missing object is a line of the index, not the end; names cannot climb out of the folder."""
+    """A missing object is a row of the index and does not end the download; names allow no path traversal."""
     contents = [png(n, 40, 30) for n in range(3)] + [b"x" * 3_000_000]
     hashes = [await loupe.put(data) for data in contents]
     created = await loupe.report(
@@ -311,9 +311,9 @@ async def test_p4_all_misjudged_samples_come_as_one_zip_with_an_index(loupe: Ins
 
 
 async def test_p4_the_gateway_passes_the_zip_on_as_a_file(loupe: Installation) -> None:
-    """I3: a browser saves it under a name; a report that is not there is a problem, not a broken file.
+    """I3: a browser saves it under a name; an unknown report is an error, not a broken file.
 
-    A3: so many pictures at once are no mere looking.
+    A3: a download of many pictures is audited.
     """
     sha256 = await loupe.put(png(1))
     created = await loupe.report([shown(f"{A}/one.png", sha256, B)], job="jobs/http")
@@ -344,7 +344,7 @@ async def test_p4_the_gateway_passes_the_zip_on_as_a_file(loupe: Installation) -
 
 
 async def test_p4_a_zip_takes_no_more_memory_than_its_parts(loupe: Installation) -> None:
-    """A service that collected the whole first would be killed by the first big one."""
+    """A service that built the archive in memory would be killed by a large one."""
     data = random.Random(1).randbytes(200_000)
     sha256 = await loupe.put(data)
     count = 300
@@ -379,14 +379,14 @@ async def suspects(loupe: Installation, parent: str, **wanted: Any) -> list[rpc.
 
 
 async def test_p4_labels_are_suspect_for_two_reasons_and_say_which(loupe: Installation) -> None:
-    """Confident learning for one, hashes for the other; the surest first, page by page."""
+    """Confident learning finds some, hashes find the others; highest score first, page by page."""
     alike, other = bytes(range(32)), bytes(range(200, 232))
     nearly = bytes([alike[0] ^ 0b101, *alike[1:]])
     created = await loupe.report(
         [
             sample(0, A, A, 0.9, perceptual_hash=alike),
             sample(1, A, A, 0.7, perceptual_hash=other),
-            # A's samples get 0.8 on average: this one is as sure as they are, the next is not.
+            # Samples of A have confidence 0.8 on average: this one reaches it, the next does not.
             sample(2, B, A, 0.85, perceptual_hash=nearly),
             sample(3, B, A, 0.75),
             sample(4, B, B, 0.6, perceptual_hash=other[::-1]),
@@ -405,7 +405,9 @@ async def test_p4_labels_are_suspect_for_two_reasons_and_say_which(loupe: Instal
     assert len(await suspects(loupe, created.name, suspicion=wrong)) == 1
 
 
-async def test_p4_suspects_of_nothing_are_none_and_bad_input_is_refused(loupe: Installation) -> None:
+async def test_p4_without_suspects_the_list_is_empty_and_bad_input_is_refused(
+    loupe: Installation,
+) -> None:
     created = await loupe.report([sample(1, A, A)], job="jobs/unsuspected")
     assert await suspects(loupe, created.name) == []
     with pytest.raises(InvalidArgument):

@@ -1,4 +1,4 @@
-"""What follows from a report's samples: IoU, thresholds, definitions, files (E1, E2)."""
+"""Figures, thresholds, definitions and exported files of a report (E1, E2)."""
 
 import csv
 import hashlib
@@ -25,7 +25,7 @@ def pixels(code: str, intersection: int, truth: int, predicted: int) -> report_p
 
 
 async def test_iou_is_of_all_pixels_and_absent_where_none_are_known(reports: ReportServiceUnderTest) -> None:
-    """E1: samples without a mask say nothing of it; a code in no mask has no IoU, a missed one has 0."""
+    """E1: samples without a mask do not count; a code in no mask has no IoU, a missed one has 0."""
     plain = await reports.create([sample(1, A, A)])
     assert not plain.HasField("segmentation")
     assert not plain.codes[0].HasField("iou")
@@ -47,7 +47,7 @@ async def test_iou_is_of_all_pixels_and_absent_where_none_are_known(reports: Rep
 
 
 async def test_definitions_come_with_the_report(reports: ReportServiceUnderTest) -> None:
-    """E1: the source's 准确率 means two things; whoever reads a number reads which, in either language."""
+    """E1: the source's 准确率 means two things; the definitions say which one, in both languages."""
     report = await reports.create([sample(1, A, A)])
     defined = {item.id: item for item in report.definitions}
     assert "准确率" in defined["accuracy"].meaning
@@ -57,7 +57,7 @@ async def test_definitions_come_with_the_report(reports: ReportServiceUnderTest)
 
 
 async def test_the_database_counts_what_each_threshold_leaves(reports: ReportServiceUnderTest) -> None:
-    """E2: a confidence at the threshold is kept, one below goes to a human; nonconforming ones do neither."""
+    """E2: confidence at the threshold is kept, below goes to a human; nonconforming samples do not count."""
     report = await reports.create(
         [
             sample(1, A, A, 0.9),
@@ -84,10 +84,10 @@ async def test_the_database_counts_what_each_threshold_leaves(reports: ReportSer
 
 
 @pytest.mark.parametrize("thresholds", [[1.5], [n / 200 for n in range(102)], [float("nan")]])
-async def test_thresholds_that_are_none_are_refused(
+async def test_invalid_thresholds_are_refused(
     reports: ReportServiceUnderTest, thresholds: list[float]
 ) -> None:
-    """The answer must stay small, and a share of nothing is no share."""
+    """The number of thresholds is limited, and each is a share."""
     report = await reports.create([sample(1, A, A)])
     request = report_service_pb2.GetThresholdCurvesRequest(name=report.name, thresholds=thresholds)
     with pytest.raises(InvalidArgument, match="thresholds"):
@@ -108,7 +108,7 @@ async def exported(
 
 
 async def test_the_json_export_is_the_report_whole(reports: ReportServiceUnderTest) -> None:
-    """Written as the gateway writes it: one reader serves both."""
+    """It has the JSON form of the gateway, so that one reader can read both."""
     results = [sample(n, A, A if n % 2 else B) for n in range(1200)]
     report = await reports.create([*results, set_aside(2000, B)])
     kind, data = await exported(reports, report.name, report_service_pb2.REPORT_FORMAT_JSON)
@@ -126,7 +126,7 @@ async def test_the_json_export_is_the_report_whole(reports: ReportServiceUnderTe
 async def test_the_csv_export_has_one_line_a_sample_and_comes_in_pieces(
     reports: ReportServiceUnderTest,
 ) -> None:
-    """It is read by other programs: quotes, commas and line breaks in names must survive."""
+    """Other programs read it: quotes, commas and line breaks in names must be kept."""
     odd = 'A, "quoted"\nname.jpg'
     results = [sample(n, A, A if n % 2 else B) for n in range(1200)]
     results += [set_aside(2000, B), sample(2001, B, B, 0.1, file=odd, pixels=[pixels("", 1, 2, 3)])]
@@ -151,7 +151,7 @@ async def test_the_csv_export_has_one_line_a_sample_and_comes_in_pieces(
 
 
 class Page(HTMLParser):
-    """What a browser would load and run, and what is written."""
+    """The sources, scripts and texts of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -169,7 +169,7 @@ class Page(HTMLParser):
 
 
 async def test_the_html_export_needs_no_other_file_and_no_script(reports: ReportServiceUnderTest) -> None:
-    """It is mailed about and opened years later; no file name, which comes from outside, becomes markup."""
+    """It is sent by mail and opened years later; file names come from users and must not become markup."""
     picture = cv2.imencode(".png", np.full((40, 60, 3), 90, np.uint8))[1].tobytes()
     sha256 = hashlib.sha256(picture).hexdigest()
     await reports.store.put_bytes(f"samples/{sha256}", picture)
@@ -186,7 +186,7 @@ async def test_the_html_export_needs_no_other_file_and_no_script(reports: Report
     assert hostile in text
     assert "5 not shown here" in text
     assert "5 个未在此显示" in text
-    # Thumbnails that cannot be had leave a place that says so.
+    # Samples without a thumbnail say so.
     assert text.count("no picture") == MAX_PICTURES_OF_CODE
     assert b'id="zh" checked' in data
     for definition in report.definitions:
@@ -210,7 +210,7 @@ async def test_the_html_export_needs_no_other_file_and_no_script(reports: Report
 async def test_p7_the_page_says_whether_its_data_was_trained_with(
     reports: ReportServiceUnderTest, overlap: model_pb2.TrainingOverlap | None, sentences: tuple[str, ...]
 ) -> None:
-    """P7: a page that is mailed about must not be taken for the official report."""
+    """P7: a page that is sent by mail must not be mistaken for the official report."""
     report = await reports.create(
         [sample(1, A, A)], kind=report_pb2.REPORT_KIND_PREDICTION, training_overlap=overlap
     )
@@ -219,7 +219,7 @@ async def test_p7_the_page_says_whether_its_data_was_trained_with(
 
 
 async def test_a_report_of_nothing_is_a_page_too(reports: ReportServiceUnderTest) -> None:
-    """Nothing could be read: that is what the page must say, not fail."""
+    """If no sample could be read, the page says so."""
     report = await reports.create([set_aside(n, A) for n in range(3)])
     _, data = await exported(reports, report.name, report_service_pb2.REPORT_FORMAT_HTML)
     assert "3 nonconforming set aside" in data.decode()
@@ -231,7 +231,7 @@ async def test_a_report_of_nothing_is_a_page_too(reports: ReportServiceUnderTest
 async def test_what_cannot_be_exported_is_refused_before_the_first_byte(
     reports: ReportServiceUnderTest,
 ) -> None:
-    """A download that fails must not look like a file."""
+    """A failed download must not look like a file."""
     report = await reports.create([sample(1, A, A)])
     with pytest.raises(InvalidArgument, match="language"):
         await exported(reports, report.name, report_service_pb2.REPORT_FORMAT_HTML, "fr")

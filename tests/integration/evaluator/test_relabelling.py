@@ -36,7 +36,7 @@ async def loupe(module_service_environment: dict[str, str]) -> AsyncIterator[Ins
 
 
 async def judged(loupe: Installation) -> tuple[Importer, str]:
-    """A path with two samples of A, and a report that takes both for B."""
+    """A data path with two samples of A, and a report that predicts both as B."""
     importer = await loupe.importer()
     await importer.import_files({f"{A}/1.png": ONE, f"{A}/2.png": TWO})
     created = await loupe.report(
@@ -66,7 +66,7 @@ async def files(loupe: Installation, path: str) -> list[str]:
 
 
 async def test_p6_marks_become_a_revision_of_the_data_path(loupe: Installation) -> None:
-    """The whole way: looked at, marked, applied, audited in the name of who did it."""
+    """From the report to the new revision; the audit log names the user."""
     importer, report = await judged(loupe)
     made = await mark(loupe, report, 0, note="spot, not scratch")
     assert (made.file, made.wrong_code, made.right_code, made.state) == (f"{A}/1.png", A, B, OPEN)
@@ -87,15 +87,15 @@ async def test_p6_marks_become_a_revision_of_the_data_path(loupe: Installation) 
         for entry in audited.entries
         if entry.action.endswith("RelabelSamples") and entry.resource == importer.path
     ] == [(loupe.engineer_name, importer.path, "OK")]
-    # What is done stays done.
+    # An applied mark stays.
     again = await loupe.engineer.marks.ApplyRelabelMarks(
         rpc.ApplyRelabelMarksRequest(data_path=importer.path)
     )
     assert (list(again.marks), again.revision) == ([], 2)
 
 
-async def test_p6_a_second_word_on_a_sample_changes_its_mark(loupe: Installation) -> None:
-    """Two people look at one sample: the later word holds, and there is one."""
+async def test_p6_a_second_mark_of_a_sample_replaces_the_first(loupe: Installation) -> None:
+    """Two users mark one sample: the later mark replaces the earlier one."""
     _, report = await judged(loupe)
     first = await mark(loupe, report, 0)
     second = await mark(loupe, report, 0, code="OTHER")
@@ -108,7 +108,7 @@ async def test_p6_a_second_word_on_a_sample_changes_its_mark(loupe: Installation
 
 
 async def test_p6_a_mark_that_cannot_be_applied_stays_open_and_says_why(loupe: Installation) -> None:
-    """The picture was replaced since somebody looked at it: nothing is moved on an old word."""
+    """The picture was replaced after it was marked, so the mark is not applied."""
     importer, report = await judged(loupe)
     await mark(loupe, report, 0)
     await mark(loupe, report, 1)
@@ -131,10 +131,10 @@ async def test_p6_a_mark_that_cannot_be_applied_stays_open_and_says_why(loupe: I
     assert refused.value.reason == "RELABEL_MARK_APPLIED"
 
 
-async def test_p6_what_the_registry_did_and_nobody_noted_is_noted_by_a_repetition(
+async def test_p6_an_outcome_that_was_not_stored_is_stored_by_a_repeated_call(
     loupe: Installation,
 ) -> None:
-    """The evaluator died between the registry's answer and its own commit."""
+    """The evaluator died after the registry had answered and before the outcome was committed."""
     importer, report = await judged(loupe)
     await mark(loupe, report, 0)
     await loupe.data.data.RelabelSamples(
@@ -150,7 +150,7 @@ async def test_p6_what_the_registry_did_and_nobody_noted_is_noted_by_a_repetitio
 
 
 async def test_p6_marks_are_exported_as_a_list(loupe: Installation) -> None:
-    """For labelling tools: CSV and JSON say the same."""
+    """For labelling tools: CSV and JSON lines have the same content."""
     importer, report = await judged(loupe)
     await mark(loupe, report, 0, note='says "no", twice,\nreally')
     await mark(loupe, report, 1)
@@ -168,7 +168,7 @@ async def test_p6_marks_are_exported_as_a_list(loupe: Installation) -> None:
 
 
 async def test_p6_marks_stay_when_their_report_goes(loupe: Installation) -> None:
-    """They are about the sample: deleting a training must not lose an afternoon of looking."""
+    """Marks are about samples: deleting a training must not delete the work of users."""
     importer, report = await judged(loupe)
     made = await mark(loupe, report, 0)
     task = f"tasks/{importer.path.replace('/', '-')}"

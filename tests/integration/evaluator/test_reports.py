@@ -16,8 +16,8 @@ from tests.integration.evaluator.conftest import CODES, ReportServiceUnderTest, 
 A, B, SPECIAL = CODES
 
 
-async def test_a_report_says_what_its_samples_came_to(reports: ReportServiceUnderTest) -> None:
-    """Every number follows from the samples (E1); the same is read again."""
+async def test_a_report_has_the_figures_of_its_samples(reports: ReportServiceUnderTest) -> None:
+    """Every figure follows from the samples (E1), and is the same when read again."""
     created = await reports.create(
         [
             sample(1, A, A, 0.9),
@@ -52,7 +52,7 @@ async def test_a_report_says_what_its_samples_came_to(reports: ReportServiceUnde
 
 
 def bank(version: str, job: str, trained: int | None) -> dict[str, object]:
-    """A prediction of a version, over 4 samples of which so many were trained with; None: nobody looked."""
+    """A prediction of a version, over 4 samples, `trained` of which were trained with; None: not measured."""
     overlap = model_pb2.TrainingOverlap(
         sample_count=4, trained_sample_count=trained or 0, affected_sample_count=trained or 0
     )
@@ -64,10 +64,10 @@ def bank(version: str, job: str, trained: int | None) -> dict[str, object]:
     }
 
 
-async def test_p7_the_official_report_is_the_newest_that_training_never_saw(
+async def test_p7_the_official_report_is_the_newest_without_training_overlap(
     reports: ReportServiceUnderTest,
 ) -> None:
-    """P2, P7: a version judged on what it was trained with, or on who knows what, proves nothing."""
+    """P2, P7: a report over data that the version was trained with, or may have been, proves nothing."""
     version, other = "models/m/versions/v3.01", "models/m/versions/v3.02"
 
     async def official(version: str = "") -> list[str]:
@@ -95,13 +95,13 @@ async def test_p7_the_official_report_is_the_newest_that_training_never_saw(
     ]
 
 
-async def test_p7_an_overlap_that_cannot_be_is_refused(reports: ReportServiceUnderTest) -> None:
-    """More samples trained with than there are would be believed by somebody."""
+async def test_p7_a_contradictory_overlap_is_refused(reports: ReportServiceUnderTest) -> None:
+    """More samples trained with than there are: users would believe the report."""
     with pytest.raises(InvalidArgument, match="trained with"):
         await reports.create([sample(1, A, A)], **bank("models/m/versions/v3.01", "1", 5))
 
 
-async def test_what_the_masks_of_a_sample_came_to_is_kept(reports: ReportServiceUnderTest) -> None:
+async def test_masks_and_pixel_counts_of_samples_are_stored(reports: ReportServiceUnderTest) -> None:
     """S1, E1: the drill-down shows both masks, and IoU is summed from every sample's pixels."""
     pixels = [
         report_pb2.PixelCounts(intersection=6, truth=10, predicted=8),
@@ -128,10 +128,10 @@ async def test_what_the_masks_of_a_sample_came_to_is_kept(reports: ReportService
         ),
     ],
 )
-async def test_pixels_that_cannot_be_are_refused(
+async def test_contradictory_pixel_counts_are_refused(
     reports: ReportServiceUnderTest, fields: dict[str, object], fault: str
 ) -> None:
-    """IoU above 1 would be believed by somebody."""
+    """IoU would be above 1."""
     with pytest.raises(InvalidArgument, match=fault):
         await reports.create([sample(1, A, A, **fields)])
 
@@ -139,7 +139,7 @@ async def test_pixels_that_cannot_be_are_refused(
 async def test_a_code_without_samples_has_no_recall_and_one_never_named_has_no_precision(
     reports: ReportServiceUnderTest,
 ) -> None:
-    """0 of 0 is no 0: a report must not blame a model for a code that was not there."""
+    """0 of 0 is not 0: the data had no sample of the code."""
     created = await reports.create([sample(1, A, A)])
     absent = created.codes[1]
     assert absent.support == 0
@@ -152,7 +152,7 @@ async def test_a_code_without_samples_has_no_recall_and_one_never_named_has_no_p
 async def test_a_model_that_is_always_wrong_has_an_accuracy_of_0_with_room_for_doubt(
     reports: ReportServiceUnderTest,
 ) -> None:
-    """A few samples prove little, even when all are wrong."""
+    """Few samples prove little, even if all are misjudged."""
     created = await reports.create([sample(n, A, B) for n in range(4)])
     assert created.overall.accuracy.value == 0.0
     assert created.overall.accuracy.low == 0.0
@@ -163,7 +163,7 @@ async def test_a_model_that_is_always_wrong_has_an_accuracy_of_0_with_room_for_d
 async def test_a_report_of_nothing_but_nonconforming_samples_has_no_accuracy(
     reports: ReportServiceUnderTest,
 ) -> None:
-    """A question bank of which nothing could be read is a result, not a failure (P5)."""
+    """A question bank without a readable sample gives a report, not a failure (P5)."""
     created = await reports.create([set_aside(n, A) for n in range(3)])
     assert not created.overall.accuracy.HasField("value")
     assert created.overall.sample_count == 0
@@ -184,7 +184,7 @@ async def test_the_same_lease_gives_the_same_report(reports: ReportServiceUnderT
 
 
 async def test_two_calls_at_once_for_one_lease_make_one_report(reports: ReportServiceUnderTest) -> None:
-    """A retry may overtake the call that it doubts."""
+    """A retry may arrive before the call that it repeats."""
     results = [sample(n, A, A) for n in range(2000)]
     made = await asyncio.gather(*(reports.create(results, batch=100) for _ in range(4)))
     assert len({report.name for report in made}) == 1
@@ -205,7 +205,7 @@ async def test_a_worker_that_lost_its_lease_cannot_replace_the_report(
 
 
 async def test_a_report_that_breaks_off_leaves_nothing(reports: ReportServiceUnderTest) -> None:
-    """Whole or not at all: half of the samples would be wrong numbers."""
+    """A report is stored whole or not at all: figures over a part of the samples would be wrong."""
     wrong = [*(sample(n, A, A) for n in range(1000)), sample(1000, "UNKNOWN", A)]
     with pytest.raises(InvalidArgument) as refused:
         await reports.create(wrong)
@@ -213,7 +213,7 @@ async def test_a_report_that_breaks_off_leaves_nothing(reports: ReportServiceUnd
     assert "UNKNOWN" in refused.value.message
     listed = await reports.stub.ListReports(report_service_pb2.ListReportsRequest())
     assert not listed.reports
-    # And the job is not marked as having one.
+    # The job can still get its report.
     assert (await reports.create([sample(1, A, A)])).overall.sample_count == 1
 
 
@@ -229,7 +229,7 @@ async def test_a_report_that_breaks_off_leaves_nothing(reports: ReportServiceUnd
 async def test_a_sample_that_contradicts_itself_is_refused(
     reports: ReportServiceUnderTest, wrong: report_pb2.SampleResult
 ) -> None:
-    """Numbers and samples of a report must tell the same story."""
+    """The figures and the samples of a report must agree."""
     with pytest.raises(InvalidArgument):
         await reports.create([wrong])
 
@@ -268,8 +268,8 @@ async def test_reports_are_listed_newest_first_page_by_page(reports: ReportServi
     assert [report.name for report in of_task.reports] == [made[3].name]
 
 
-async def test_samples_come_with_what_deserves_a_look_first(reports: ReportServiceUnderTest) -> None:
-    """P4: the least sure of the right ones, the surest of the wrong ones, the nonconforming by file."""
+async def test_samples_are_listed_in_the_order_of_review(reports: ReportServiceUnderTest) -> None:
+    """P4: correct samples ascend by confidence, misjudged ones descend, nonconforming ones are by file."""
     created = await reports.create(
         [
             sample(1, A, A, 0.9),
@@ -298,7 +298,7 @@ async def test_samples_come_with_what_deserves_a_look_first(reports: ReportServi
 
 
 async def test_a_page_token_of_another_listing_is_refused(reports: ReportServiceUnderTest) -> None:
-    """Silently wrong pages are worse than an error."""
+    """A wrong page without an error would not be noticed."""
     created = await reports.create([sample(n, A, A) for n in range(4)])
     page = await reports.stub.ListSampleResults(
         report_service_pb2.ListSampleResultsRequest(parent=created.name, page_size=1)
@@ -329,7 +329,7 @@ async def test_a_report_that_is_not_there_is_not_found(reports: ReportServiceUnd
 
 
 async def test_reports_go_with_their_task_and_late_ones_are_refused(reports: ReportServiceUnderTest) -> None:
-    """T7: deleting removes what nothing else needs, even what a worker is about to send."""
+    """T7: deleting a task deletes its reports, and one that a worker sends later is refused."""
     kept = await reports.create([sample(1, A, A)], job="jobs/kept", task="tasks/kept")
     gone = await reports.create([sample(1, A, A)], job="jobs/gone", task="tasks/gone")
     transition = task_pb2.TaskTransition(task="tasks/gone")
@@ -347,7 +347,7 @@ async def test_reports_go_with_their_task_and_late_ones_are_refused(reports: Rep
 
 
 async def test_the_pages_of_a_long_listing_give_each_sample_once(reports: ReportServiceUnderTest) -> None:
-    """P4, P5: thousands of images are a normal question bank. What a page costs is for `tests.bench`."""
+    """P4, P5: thousands of images are a normal question bank. `tests.bench` measures the time of a page."""
     codes = [f"CODE{n:02d}" for n in range(20)]
     results = [
         sample(n, codes[n % 20], codes[n % 20 if n % 7 else (n + 1) % 20], (n % 100) / 100)

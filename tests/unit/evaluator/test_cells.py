@@ -1,4 +1,4 @@
-"""Lists of samples and marks, opened in a spreadsheet (P4, P6)."""
+"""CSV files of samples and marks, opened in a spreadsheet (P4, P6)."""
 
 import csv
 import io
@@ -22,10 +22,10 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Empty:
-    """A store that has lost everything."""
+    """An object store without objects."""
 
     async def get_bytes(self, key: str, **_: int) -> bytes:
-        """Nothing."""
+        """There is no object."""
         raise NotFound(key)
 
 
@@ -50,11 +50,11 @@ async def lists(formula: str) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("formula", FORMULAS)
 async def test_no_cell_of_a_list_is_a_formula(formula: str) -> None:
-    """A note or a file's name would otherwise run on the machine of whoever opens the list."""
+    """A spreadsheet would evaluate a note or a file name as a formula."""
     rows = await lists(formula)
     assert len(rows) == 3
     assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "-", "@", "\t"))]
     assert rows[2]["note"] == f"'{formula}"
-    # What harms nobody stays as it was.
+    # Other texts are not changed.
     assert rows[0]["file"] == f"'-A1/{formula}.png"
     assert rows[2]["file"] == f"A/{formula}.png"

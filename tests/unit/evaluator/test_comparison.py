@@ -1,4 +1,4 @@
-"""Two reports on one bank (P2): a difference of three pictures is not sold as progress."""
+"""Two reports on one bank (P2): a difference of three samples is not significant."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -52,8 +52,8 @@ def test_mcnemars_test_is_scipys_binomial(fixed, regressed):
     assert mcnemar_p(fixed, regressed) == pytest.approx(expected, rel=1e-6, abs=1e-300)
 
 
-def test_what_became_of_the_samples_is_counted_once_and_nothing_is_left_out():
-    """P2: and what cannot be compared is counted apart, with its reason."""
+def test_every_sample_is_counted_once_by_how_its_verdict_changed():
+    """P2: samples that cannot be compared are counted apart, by reason."""
     result = compare(
         report(1),
         report(2),
@@ -86,8 +86,8 @@ def test_what_became_of_the_samples_is_counted_once_and_nothing_is_left_out():
         (2, 30, Conclusion.BASE_BETTER, "The candidate is worse"),
     ],
 )
-def test_three_pictures_are_no_progress(fixed, regressed, conclusion, said):
-    """The sentence says what the numbers prove, in both languages, and 6 is where proof begins."""
+def test_few_changed_samples_are_not_significant(fixed, regressed, conclusion, said):
+    """The sentence states the conclusion in both languages; at least 6 changed samples are needed."""
     result = compare(
         report(1),
         report(2),
@@ -99,8 +99,8 @@ def test_three_pictures_are_no_progress(fixed, regressed, conclusion, said):
     assert any("\u4e00" <= character <= "\u9fff" for character in chinese)
 
 
-def test_a_code_is_no_progress_because_there_are_twenty():
-    """Of twenty codes one looks better by chance: each p-value is corrected for having looked at all."""
+def test_p_values_of_codes_are_corrected_for_multiple_tests():
+    """One of twenty codes looks better by chance, so the p-values are corrected for all tests."""
     codes = tuple(f"C{n}" for n in range(20))
     rows = pairs(*((code, WRONG, RIGHT, 3) for code in codes[1:]), ("C0", WRONG, RIGHT, 6))
     result = compare(report(1, codes, 20), report(2, codes, 20), rows)
@@ -110,33 +110,33 @@ def test_a_code_is_no_progress_because_there_are_twenty():
 
 
 def test_holms_correction_is_the_published_example():
-    """Holm (1979) in the numbers of the common textbook example."""
+    """The worked example of Holm's method (1979) in textbooks."""
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([]) == []
 
 
 def test_models_for_other_codes_are_not_compared():
-    """Both would be wrong on all of the other's samples, which says nothing about either."""
+    """Each model would misjudge all samples of the other, which says nothing about either."""
     with pytest.raises(NotComparable, match="no code in common"):
         require_common_codes(report(1, ("A", "B")), report(2, ("X", "Y", "A"), 2))
     require_common_codes(report(1, ("A", "B")), report(2, ("B", "C")))
 
 
 def test_reports_without_a_common_sample_are_not_compared():
-    """Two banks give two accuracies, not a difference."""
+    """Accuracies over different data cannot be compared."""
     with pytest.raises(NotComparable, match="no sample in common"):
         compare(report(1), report(2), [(Pair(("A", RIGHT), None), 3), (Pair(None, ("A", RIGHT)), 4)])
 
 
-def test_codes_of_one_report_alone_are_told():
-    """A code that only one model knows cannot be fixed by the other; whoever reads must know."""
+def test_codes_of_one_report_only_are_listed():
+    """A model cannot predict a code that it does not have; the comparison lists such codes."""
     result = compare(report(1, ("A", "B")), report(2, ("B", "C")), pairs(("B", RIGHT, RIGHT, 1)))
     assert (result.base_only_codes, result.candidate_only_codes) == (("A",), ("C",))
     assert list(result.per_code) == ["B", "C", "A"]
 
 
 def test_every_change_has_its_verdicts():
-    """The list and the counts must mean the same by fixed."""
+    """The list of samples and the counts must use the same definition of each change."""
     assert {change.verdicts for change in Change} == {
         (before, after) for before in (RIGHT, WRONG) for after in (RIGHT, WRONG)
     }

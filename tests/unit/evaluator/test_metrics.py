@@ -1,4 +1,4 @@
-"""Figures that engineers release by, checked against scikit-learn, torchmetrics and SciPy."""
+"""The figures of a report, checked against scikit-learn, torchmetrics and SciPy (E1, E2)."""
 
 import importlib
 from collections import Counter
@@ -10,7 +10,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import binomtest
-from services.vision.truth import Agreement, agreement
 from sklearn import metrics as reference
 
 from services.evaluator.domain.metrics import (
@@ -23,6 +22,7 @@ from services.evaluator.domain.metrics import (
 )
 from services.evaluator.domain.report import ANY_DEFECT, PixelCounts
 from services.vision.networks import _torchvision_models
+from services.vision.pixel_labels import Agreement, agreement
 
 # torchmetrics imports torchvision, which beside a CPU torch is imported with help only.
 _torchvision_models()
@@ -53,7 +53,7 @@ def measure(rows, codes=CODES) -> Metrics:
 @example([("A", "A"), ("C", "C")])  # two codes absent
 @example([("A", "D"), ("A", "D"), ("B", "D")])  # one code silent, one only named
 def test_figures_are_scikit_learns(rows):
-    """Every term means what it means in the field, also where codes are absent or never predicted."""
+    """Every term has its standard meaning, also for codes that are absent or never predicted."""
     true, predicted = [row[0] for row in rows], [row[1] for row in rows]
     result = measure(rows)
     assert result.samples == len(rows)
@@ -86,7 +86,7 @@ def test_figures_are_scikit_learns(rows):
 @example([("A", "B"), ("B", "C"), ("C", "A"), ("D", "C")])
 @example([("A", "A"), ("C", "C")])
 def test_figures_are_torchmetrics(rows):
-    """A second opinion: it shares no line with scikit-learn. It says 0 where we say that nothing is known."""
+    """A second reference, independent of scikit-learn. It returns 0 where our figure is None."""
     result = measure(rows)
     target, predicted = (torch.tensor([CODES.index(row[side]) for row in rows]) for side in (0, 1))
     options = {"num_classes": len(CODES), "average": None}
@@ -104,7 +104,7 @@ def test_figures_are_torchmetrics(rows):
     assert (np.array(result.confusion) == confusion.numpy()).all()
 
 
-def test_what_is_not_defined_is_none_and_never_a_made_up_zero():
+def test_undefined_figures_are_none_and_never_0():
     """A code without samples in the validation split has no recall; 0 would read as a failure."""
     result = measure([("A", "A"), ("A", "B")])
     absent, wrongly = result.per_code[2], result.per_code[1]
@@ -127,7 +127,7 @@ def test_a_code_that_the_model_does_not_know_has_a_row_too():
 @example((1, 1))
 @example((12, 12))
 def test_wilsons_interval_is_scipys(counted):
-    """E1: it holds the share, and the bounds at none and all are exact."""
+    """E1: the interval contains the share; its bounds are exact for no and for only successes."""
     successes, trials = counted
     interval = wilson(successes, trials)
     expected = binomtest(successes, trials).proportion_ci(0.95, method="wilson")
@@ -170,7 +170,7 @@ def thresholds_of(rows, thresholds):
 @example([("A", "B", 1.0), ("B", "A", 0.0)], [0.0, 1.0])  # all wrong
 @example([("A", "A", 0.1), ("B", "B", 0.2)], [0.9])  # all to a human
 def test_the_threshold_view_is_scikit_learns_at_every_threshold(rows, thresholds):
-    """E2: predictions under the threshold count as not made; what is kept is judged alone."""
+    """E2: predictions below the threshold count as not made; accuracy is of the samples kept."""
     view = thresholds_of(rows, thresholds)
     if not rows:
         nothing = {
@@ -212,7 +212,7 @@ def test_the_threshold_view_is_scikit_learns_at_every_threshold(rows, thresholds
 @example([(FULL, FULL)])
 @example([(FULL, (FULL > 0).astype(np.uint8))])  # the region is right, its code is wrong
 def test_iou_is_scikit_learns_and_torchmetrics(samples):
-    """E1: over all pixels of all samples at once, per code, mean, and any defect against the background."""
+    """E1: IoU over the pixels of all samples: per code, their mean, and any defect against the background."""
     codes = len(CODES)
     pixels = [agreement(truth, predicted) for truth, predicted in samples]
     result = measure_pixels(
@@ -251,8 +251,8 @@ def test_iou_is_scikit_learns_and_torchmetrics(samples):
         assert result.defect.iou is None
 
 
-def test_nothing_at_all_has_no_figures():
-    """A report of nothing but unusable files is read like any other."""
+def test_a_report_without_samples_has_no_figures():
+    """A report without a usable sample can be read like any other."""
     result = measure([])
     assert (result.accuracy, result.accuracy_interval, result.macro_f1) == (None, None, None)
     assert measure_pixels([PixelCounts(code, 0, 0, 0) for code in (ANY_DEFECT, *CODES)]).mean_iou is None

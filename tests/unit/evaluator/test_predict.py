@@ -106,7 +106,7 @@ def test_evaluation_judges_the_validation_side_and_nothing_else(trained):
     assert channel.of("progress")[-1].progress.fraction == 1
 
 
-def test_a_code_that_nothing_judges_fails_the_evaluation(trained, tmp_path):
+def test_a_code_without_validation_samples_fails_the_evaluation(trained, tmp_path):
     """D9: the last guard of COMPLETED, whatever wizard and trainer let pass."""
     rows = [row | {"side": "train"} if row["code"] == "RING" else row for row in trained.split]
     split = trained.data_set.put("splits", "".join(json.dumps(row) + "\n" for row in rows).encode(), ".jsonl")
@@ -229,7 +229,7 @@ def segmented(tmp_path_factory):
     )
 
 
-def test_s1_a_region_decides_and_its_mask_and_pixels_are_told(segmented):
+def test_s1_a_region_decides_and_its_mask_and_pixels_are_reported(segmented):
     """S3, P3: IoU follows from pixels of the true mask, which a split does not name but the manifest does."""
     results = evaluated(segmented).results
     for result in results:
@@ -278,7 +278,7 @@ def test_s3_a_region_tells_an_ordinary_code_too_and_confidences_go_on_adding_up_
         assert item.confidence == pytest.approx(of_region + (1 - of_region) * dict(alone.ranked)["SPOT"])
 
 
-def test_p1_the_classifier_can_look_alone(segmented):
+def test_p1_classification_only_ignores_the_segmentation_network(segmented):
     results = predicted(segmented, classification_only=True)
     assert {its.decided_by for its in results} == {report_pb2.DECIDED_BY_SOFTMAX}
     assert not any(its.pixels for its in results)

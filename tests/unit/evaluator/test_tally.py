@@ -31,7 +31,7 @@ def test_counts_are_of_all_samples(predictions: list[tuple[str, str, float]], th
     assert counts.below_threshold_count == sum(p[2] < threshold for p in predictions)
 
 
-def test_what_is_nonconforming_is_in_no_other_number() -> None:
+def test_nonconforming_samples_are_in_no_other_count() -> None:
     """A sample that was not judged is neither right nor wrong; its code may even be unknown."""
     tally = Tally(CODES, 0.9)
     for code in ("A", "A", "UNKNOWN"):
