@@ -96,7 +96,7 @@ $(VENV)/.bench: $(VENV)/.dev
 	$(install)
 	@touch $@
 
-bench: $(VENV)/.bench ## Measures; figures belong in BENCHMARKS.md with date and machine.
+bench: $(VENV)/.bench ## Measures; figures belong in docs/benchmarks with date and machine.
 	$(BIN)/python -m tests.bench
 
 include gateway/console/console.mk

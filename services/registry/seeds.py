@@ -30,7 +30,7 @@ MODEL_PARAMS: dict[str, Any] = {
 """The source document's own example (W3), with its comma."""
 
 # The keys are the source document's (W8); the values are sized for a thousand images and two cores, where the
-# source's 40,000 iterations of 256 suit a fab's. BENCHMARKS.md has what they reach.
+# source's 40,000 iterations of 256 suit a fab's. docs/benchmarks/accuracy.md has what they reach.
 TRAINING_PARAMS: dict[str, Any] = {
     "classification": {
         "base_lr": 0.02,

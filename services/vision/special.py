@@ -2,7 +2,7 @@
 
 The features are those before the classifier's last layer, each as its square root: some fire rarely and
 strongly, and until that is evened out means and covariances say little (Tukey's ladder of powers, as in Yang
-et al., Free lunch for few-shot learning, 2021; BENCHMARKS.md has what it brought). Every code, ordinary or
+et al., Free lunch for few-shot learning, 2021; docs/benchmarks/special.md). Every code, ordinary or
 special, has a mean; all share one within-code covariance, because a rare code has too few samples for one of
 its own, shrunk towards a multiple of the identity (Ledoit and Wolf, 2004). A sample is special when its
 squared Mahalanobis distance to the nearest special mean, less that to the nearest ordinary mean, lies under a
