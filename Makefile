@@ -3,9 +3,10 @@ PYTHON   ?= python3
 DATA_DIR ?= .loupe
 VENV     := .venv
 BIN      := $(VENV)/bin
+PIP      := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test faults probe races fuzz check format protos settings bench clean
+.PHONY: help setup demo up down test faults probe races fuzz check format protos settings docs docs-packages bench clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -17,7 +18,7 @@ $(VENV)/bin/python:
 # What a package carries is compiled here, once.
 define library
 @cxx=$${CXX:-g++}; command -v "$${cxx%% *}" > /dev/null || \
-		$(BIN)/pip install --quiet --disable-pip-version-check -e client -e '.[compiler]'
+		$(PIP) -e client -e '.[compiler]'
 	@$(BIN)/python -m services.evaluator.worker.packaging.native_library > /dev/null || \
 		echo 'Packages cannot be exported (see above); everything else works.'
 endef
@@ -25,9 +26,9 @@ endef
 # Client, servers, torch and torchvision are resolved in one call: docs/decisions/0002.
 # The command was part of `loupe` once: where pip replaces such an install, it removes the client's command.
 define install
-$(BIN)/pip install --quiet --disable-pip-version-check -e client -e '.[$(EXTRAS)]'
+$(PIP) -e client -e '.[$(EXTRAS)]'
 	@[ -x $(BIN)/loupe ] || \
-		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall -e client
+		$(PIP) --no-deps --force-reinstall -e client
 endef
 
 $(VENV)/.run: EXTRAS := embedded,train
@@ -71,7 +72,7 @@ races: $(VENV)/.dev ## Eight threads on one package under two sanitizers, a minu
 fuzz: $(VENV)/.dev ## libFuzzer on a package's files for ten minutes (SECONDS=n); needs clang++.
 	$(BIN)/python -m tests.native fuzz $(if $(SECONDS),--seconds $(SECONDS))
 
-check: $(VENV)/.dev ## What CI checks besides the tests: style, types, imports, contracts.
+check: $(VENV)/.dev ## What CI checks besides the tests: style, types, imports, contracts, spelling, documents.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -79,6 +80,8 @@ check: $(VENV)/.dev ## What CI checks besides the tests: style, types, imports, 
 	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf format -d --exit-code . --path loupe
 	$(BIN)/python protos/generate.py --check
 	$(BIN)/python docs/generate_settings.py --check
+	$(BIN)/codespell
+	$(BIN)/pytest -q tests/contract/test_prose.py tests/contract/test_documents.py
 
 format: $(VENV)/.dev ## Formats the code.
 	$(BIN)/ruff check --fix-only --quiet .
@@ -89,6 +92,16 @@ protos: $(VENV)/.dev ## Generates protos/gen.
 
 settings: $(VENV)/.dev ## Generates docs/settings.md.
 	$(BIN)/python docs/generate_settings.py
+
+$(VENV)/.docs: $(VENV)/.dev
+	$(PIP) -e '.[docs]'
+	@touch $@
+
+docs-packages: $(VENV)/.docs
+
+docs: $(VENV)/.docs ## Builds the documents as a site in out/site; a dead link fails.
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo 'out/site/index.html'
 
 # Beside dev, the peers that are measured; torch is named so that none of them replaces it.
 $(VENV)/.bench: EXTRAS := embedded,train,dev,bench
@@ -103,4 +116,4 @@ include gateway/console/console.mk
 
 clean: ## Removes the venv, caches and the demo's data.
 	-[ -x $(BIN)/loupe ] && $(BIN)/loupe down --data-dir $(DATA_DIR)
-	rm -rf $(VENV) $(DATA_DIR) $(CONSOLE)/node_modules $(CONSOLE)/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(DATA_DIR) $(CONSOLE)/node_modules $(CONSOLE)/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis out/site

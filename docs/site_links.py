@@ -1,0 +1,62 @@
+"""Makes the site of `make docs` from the documents as they lie in the repository: a hook of MkDocs.
+
+A document links to others and to code by paths, which lead right where the repository is read. The site has
+documents alone: links between them become the site's, and a link to code is shown as text with its path. One
+that leads nowhere is an error (`strict`).
+"""
+
+import logging
+import os
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+_log = logging.getLogger("mkdocs.hooks.loupe")
+_ROOT = Path(__file__).resolve().parents[1]
+# Documents above docs/, and what they are called in the site.
+_ABOVE = {
+    "README.md": "index.md",
+    "README.zh-CN.md": "README.zh-CN.md",
+    "ARCHITECTURE.md": "architecture.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "SECURITY.md": "security.md",
+}
+_CODE = re.compile(r"^ *(?P<fence>```+).*?^ *(?P=fence)|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^()\s]+)\)")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the documents above docs/."""
+    for name, uri in _ABOVE.items():
+        files.append(File.generated(config, uri, abs_src_path=str(_ROOT / name)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 -- MkDocs' signature
+    """Turn the links of a page into the site's."""
+    source = Path(page.file.abs_src_path or "").relative_to(_ROOT)
+    here = Path(page.file.src_uri).parent
+
+    def turned(link: re.Match[str]) -> str:
+        path, hash_, anchor = link["target"].partition("#")
+        if not path or re.match(r"[a-z]+:", path):
+            return link[0]
+        target = Path(os.path.normpath(source.parent / path))
+        uri = _ABOVE.get(target.as_posix()) or os.path.relpath(target, "docs")
+        if files.get_file_from_path(uri):
+            return f"{link['image']}[{link['text']}]({os.path.relpath(uri, here)}{hash_}{anchor})"
+        if (_ROOT / target).exists():
+            return f"{link['text']} (`{target}`)"
+        _log.warning("%s links to %s, which is not there", source, link["target"])
+        return link[0]
+
+    parts: list[str] = []
+    end = 0
+    for code in _CODE.finditer(markdown):
+        parts += [_LINK.sub(turned, markdown[end : code.start()]), code[0]]
+        end = code.end()
+    return "".join([*parts, _LINK.sub(turned, markdown[end:])])
