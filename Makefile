@@ -6,7 +6,7 @@ BIN      := $(VENV)/bin
 PIP      := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test faults probe races fuzz check format protos settings docs docs-packages bench clean
+.PHONY: help setup demo up down test faults probe races fuzz check format protos settings docs docs-packages lock bench clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -23,22 +23,34 @@ define library
 		echo 'Packages cannot be exported (see above); everything else works.'
 endef
 
+# The versions that were tested, by their hashes: all but torch, whose build is the machine's choice. Where one of the
+# files is not to be had, pip chooses versions within the bounds of pyproject.toml; a file that was changed ends it.
+define locked
+@$(if $(filter no,$(LOCK)),:,$(PIP) --require-hashes --no-deps --only-binary :all: -r requirements/$(1).lock) \
+		> $(VENV)/locked.log 2>&1 || if grep -A4 'DO NOT MATCH THE HASHES' $(VENV)/locked.log; then \
+			echo 'LOCK=no installs without requirements/$(1).lock.'; exit 1; else \
+			echo 'pip chooses the versions: not every file of requirements/$(1).lock is to be had from here.'; fi
+endef
+
 # Client, servers, torch and torchvision are resolved in one call: docs/decisions/0002.
 # The command was part of `loupe` once: where pip replaces such an install, it removes the client's command.
 define install
 $(PIP) -e client -e '.[$(EXTRAS)]'
-	@[ -x $(BIN)/loupe ] || \
-		$(PIP) --no-deps --force-reinstall -e client
+	@[ -x $(BIN)/loupe ] || $(PIP) --no-deps --force-reinstall -e client
 endef
 
+PROJECT := pyproject.toml client/pyproject.toml
+
 $(VENV)/.run: EXTRAS := embedded,train
-$(VENV)/.run: $(VENV)/bin/python pyproject.toml client/pyproject.toml
+$(VENV)/.run: $(VENV)/bin/python $(PROJECT) requirements/run.lock
+	$(call locked,run)
 	$(install)
 	$(library)
 	@touch $@
 
 $(VENV)/.dev: EXTRAS := embedded,train,dev
-$(VENV)/.dev: $(VENV)/bin/python pyproject.toml client/pyproject.toml
+$(VENV)/.dev: $(VENV)/bin/python $(PROJECT) requirements/dev.lock
+	$(call locked,dev)
 	$(install)
 	$(library)
 	@touch $(VENV)/.run $@
@@ -93,8 +105,9 @@ protos: $(VENV)/.dev ## Generates protos/gen.
 settings: $(VENV)/.dev ## Generates docs/settings.md.
 	$(BIN)/python docs/generate_settings.py
 
+$(VENV)/.docs: EXTRAS := embedded,train,dev,docs
 $(VENV)/.docs: $(VENV)/.dev
-	$(PIP) -e '.[docs]'
+	$(install)
 	@touch $@
 
 docs-packages: $(VENV)/.docs
@@ -102,6 +115,14 @@ docs-packages: $(VENV)/.docs
 docs: $(VENV)/.docs ## Builds the documents as a site in out/site; a dead link fails.
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo 'out/site/index.html'
+
+# With the oldest Python that is supported; a few minutes.
+lock: $(VENV)/.dev ## Renews requirements/*.lock within the bounds of pyproject.toml (UPGRADE=1: to the newest).
+	$(PIP) -e '.[lock]'
+	@for lock in run:embedded,train dev:embedded,train,dev; do \
+		printf './client\n.[%s]\n' "$${lock#*:}" | CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet \
+			$(if $(UPGRADE),--upgrade) --output-file=requirements/$${lock%%:*}.lock - || exit; \
+	done
 
 # Beside dev, the peers that are measured; torch is named so that none of them replaces it.
 $(VENV)/.bench: EXTRAS := embedded,train,dev,bench
