@@ -26,6 +26,8 @@ _ABOVE = {
     "SECURITY.md": "security.md",
 }
 _CODE = re.compile(r"^ *(?P<fence>```+).*?^ *(?P=fence)|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+# A line break would be shown as a space, which Chinese has not.
+_CHINESE_BREAK = re.compile(r"(?<=[。！？）])\n *(?=[\u4e00-\u9fff*`\[])")
 _LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^()\s]+)\)")
 
 
@@ -54,6 +56,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         _log.warning("%s links to %s, which is not there", source, link["target"])
         return link[0]
 
+    markdown = _CHINESE_BREAK.sub("", markdown)
     parts: list[str] = []
     end = 0
     for code in _CODE.finditer(markdown):
