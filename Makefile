@@ -113,7 +113,7 @@ $(VENV)/.docs: $(VENV)/.dev
 docs-packages: $(VENV)/.docs
 
 docs: $(VENV)/.docs ## Builds the documents as a site in out/site; a dead link fails.
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo 'out/site/index.html'
 
 # With the oldest Python that is supported; a few minutes.

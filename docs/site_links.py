@@ -5,7 +5,6 @@ documents alone: links between them become the site's, and a link to code is sho
 that leads nowhere is an error (`strict`).
 """
 
-import logging
 import os
 import re
 from pathlib import Path
@@ -14,7 +13,6 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-_log = logging.getLogger("mkdocs.hooks.loupe")
 _ROOT = Path(__file__).resolve().parents[1]
 # Documents above docs/, and what they are called in the site.
 _ABOVE = {
@@ -51,10 +49,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         uri = _ABOVE.get(target.as_posix()) or os.path.relpath(target, "docs")
         if files.get_file_from_path(uri):
             return f"{link['image']}[{link['text']}]({os.path.relpath(uri, here)}{hash_}{anchor})"
-        if (_ROOT / target).exists():
-            return f"{link['text']} (`{target}`)"
-        _log.warning("%s links to %s, which is not there", source, link["target"])
-        return link[0]
+        # What is not there stays a link, which MkDocs refuses.
+        return f"{link['text']} (`{target}`)" if (_ROOT / target).exists() else link[0]
 
     markdown = _CHINESE_BREAK.sub("", markdown)
     parts: list[str] = []
