@@ -14,24 +14,28 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 _ROOT = Path(__file__).resolve().parents[1]
-# Documents above docs/, and what they are called in the site.
-_ABOVE = {
+# Documents outside docs/, and what they are called in the site.
+_OUTSIDE = {
     "README.md": "index.md",
     "README.zh-CN.md": "README.zh-CN.md",
     "ARCHITECTURE.md": "architecture.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
     "SECURITY.md": "security.md",
+    "runtime/README.md": "runtime.md",
 }
-_CODE = re.compile(r"^ *(?P<fence>```+).*?^ *(?P=fence)|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 # A line break would be shown as a space, which Chinese has not.
 _CHINESE_BREAK = re.compile(r"(?<=[。！？）])\n *(?=[\u4e00-\u9fff*`\[])")
-_LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^()\s]+)\)")
+# A link, where it is no code. Its text may be code.
+_LINK = re.compile(
+    r"^ *(?P<fence>```+).*?^ *(?P=fence)|(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^()\s]+)\)|`[^`\n]*`",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the documents above docs/."""
-    for name, uri in _ABOVE.items():
+    """Add the documents outside docs/."""
+    for name, uri in _OUTSIDE.items():
         files.append(File.generated(config, uri, abs_src_path=str(_ROOT / name)))
     return files
 
@@ -42,20 +46,16 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     here = Path(page.file.src_uri).parent
 
     def turned(link: re.Match[str]) -> str:
+        if link["target"] is None:
+            return link[0]
         path, hash_, anchor = link["target"].partition("#")
         if not path or re.match(r"[a-z]+:", path):
             return link[0]
         target = Path(os.path.normpath(source.parent / path))
-        uri = _ABOVE.get(target.as_posix()) or os.path.relpath(target, "docs")
+        uri = _OUTSIDE.get(target.as_posix()) or os.path.relpath(target, "docs")
         if files.get_file_from_path(uri):
             return f"{link['image']}[{link['text']}]({os.path.relpath(uri, here)}{hash_}{anchor})"
         # What is not there stays a link, which MkDocs refuses.
         return f"{link['text']} (`{target}`)" if (_ROOT / target).exists() else link[0]
 
-    markdown = _CHINESE_BREAK.sub("", markdown)
-    parts: list[str] = []
-    end = 0
-    for code in _CODE.finditer(markdown):
-        parts += [_LINK.sub(turned, markdown[end : code.start()]), code[0]]
-        end = code.end()
-    return "".join([*parts, _LINK.sub(turned, markdown[end:])])
+    return _LINK.sub(turned, _CHINESE_BREAK.sub("", markdown))
