@@ -23,6 +23,7 @@ _OUTSIDE = {
     "CHANGELOG.md": "changelog.md",
     "SECURITY.md": "security.md",
     "runtime/README.md": "runtime.md",
+    "client/README.md": "client.md",
 }
 # A line break would be shown as a space, which Chinese has not.
 _CHINESE_BREAK = re.compile(r"(?<=[。！？）])\n *(?=[\u4e00-\u9fff*`\[])")

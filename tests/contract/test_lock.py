@@ -9,8 +9,8 @@ from packaging.requirements import Requirement
 from tests.support.repository import ROOT
 
 _PIN = re.compile(r"^(?P<name>[a-z0-9._-]+)==(?P<version>[^ ]+) \\$", re.MULTILINE)
-# Their build is the machine's choice.
-_FREE = {"torch", "torchvision"}
+# The build of the first two is the machine's choice; the third is in this repository.
+_FREE = {"torch", "torchvision", "loupe-client"}
 
 
 def _pins(lock: str) -> dict[str, str]:
@@ -19,14 +19,21 @@ def _pins(lock: str) -> dict[str, str]:
 
 
 def _wanted(*extras: str) -> Iterator[Requirement]:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lists = [project["dependencies"], *(project["optional-dependencies"][extra] for extra in extras)]
+    server, client = (
+        tomllib.loads((ROOT / file).read_text(encoding="utf-8"))["project"]
+        for file in ("pyproject.toml", "client/pyproject.toml")
+    )
+    lists = [server["dependencies"], *(server["optional-dependencies"][extra] for extra in extras)]
+    lists += [client["dependencies"]]
     return (Requirement(text) for each in lists for text in each)
 
 
 def test_the_locks_have_every_requirement_within_its_bounds() -> None:
     """A stale lock installs what was tested before, and pip then changes it. `make lock` renews it."""
-    for lock, extras in (("run.lock", ["train"]), ("dev.lock", ["train", "dev"])):
+    for lock, extras in (
+        ("run.lock", ["embedded", "train"]),
+        ("dev.lock", ["embedded", "train", "dev"]),
+    ):
         pins = _pins(lock)
         unfit = [
             f"{lock}: {wanted}"
