@@ -197,7 +197,7 @@ async def test_the_html_export_needs_no_other_file_and_no_script(reports: Report
 @pytest.mark.parametrize(
     ("overlap", "sentences"),
     [
-        (None, ("nobody looked", "不是正式的模型评估报告")),
+        (None, ("it was not checked", "不是正式的模型评估报告")),
         (
             model_pb2.TrainingOverlap(
                 sample_count=400, trained_sample_count=312, trained_group_count=9, affected_sample_count=330

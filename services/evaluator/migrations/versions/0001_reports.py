@@ -51,15 +51,15 @@ _STATEMENTS = (
         message text NOT NULL
     )
     """,
-    # One index per question of P4: by verdict, of a true code, predicted as a code. A cell of the confusion matrix is read
-    # from the second and filtered.
+    # One index per filter of P4: verdict, true code, predicted code. A cell of the confusion matrix is read from the
+    # second index and filtered.
     "CREATE INDEX sample_result_by_verdict ON sample_result (report_id, verdict, rank, file, ordinal)",
     "CREATE INDEX sample_result_by_true_code ON sample_result (report_id, true_code, verdict, rank, file, ordinal)",
     """
     CREATE INDEX sample_result_by_predicted_code
     ON sample_result (report_id, predicted_code, verdict, rank, file, ordinal)
     """,
-    # A worker that lost its lease may still be sending the report of a task that is gone.
+    # A worker that lost its lease may still send the report of a deleted task.
     "CREATE TABLE deleted_task (task text PRIMARY KEY, delete_time timestamptz NOT NULL)",
 )
 

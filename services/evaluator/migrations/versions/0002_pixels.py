@@ -6,7 +6,8 @@ revision = "0002"
 down_revision = "0001"
 
 _STATEMENTS = (
-    # Rows of three: in both masks, in the true one, in the predicted one. A report has one for any defect, then one a code.
+    # Rows of three counts: pixels in both masks, in the true mask, in the predicted mask. A report has a row for any defect,
+    # then one for each code.
     """
     ALTER TABLE report
         ADD COLUMN pixel_counts bigint[],

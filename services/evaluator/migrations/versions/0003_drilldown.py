@@ -22,7 +22,7 @@ _STATEMENTS = (
     )
     """,
     "CREATE INDEX suspected_label_by_score ON suspected_label (report_id, score DESC, ordinal, suspicion)",
-    # Of samples, not of reports: they stay when a report goes.
+    # Marks belong to samples, not to reports: they stay when a report is deleted.
     """
     CREATE TABLE relabel_mark (
         id uuid PRIMARY KEY,

@@ -1,4 +1,4 @@
-"""Which predicted masks are named by a report's samples, for whoever deletes the others."""
+"""An index of the predicted masks that samples name: the garbage collection of masks reads it."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Which reports are over some data paths, for whoever looks for one to compare with (P2)."""
+"""An index of reports by data path, to find reports that can be compared (P2)."""
 
 from alembic import op
 

@@ -6,7 +6,7 @@ revision = "0006"
 down_revision = "0005"
 
 _STATEMENTS = (
-    # NULL in reports from before: nobody looked, so none of them is official.
+    # NULL in older reports: the overlap was not measured, so none of them is official.
     """
     ALTER TABLE report
         ADD COLUMN overlap_sample_count bigint,
