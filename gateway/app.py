@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from google.protobuf.message import Message
 from loupe.errors import Aborted, InvalidArgument, Violation
 from loupe.rpc.authorization import AUTHORIZATION
+from loupe.translation import sentence
 from opentelemetry import trace
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -247,7 +248,7 @@ def _query(raw: bytes) -> list[tuple[str, str]]:
         )
     except ValueError as error:
         raise InvalidArgument.of(
-            Violation("", "MALFORMED_QUERY", f"the query cannot be read: {error}", "查询参数无法解析")
+            Violation("", "MALFORMED_QUERY", *sentence("the query cannot be read: {error}", error=error))
         ) from None
 
 

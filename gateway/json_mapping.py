@@ -14,6 +14,7 @@ from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from loupe.errors import InvalidArgument, Violation
+from loupe.translation import Sentence, sentence
 
 # Protobuf's JSON reader raises not only its own error for documents that it refuses.
 _REFUSALS = (json_format.Error, ValueError, TypeError, OverflowError, AttributeError, RecursionError)
@@ -22,22 +23,22 @@ _REFUSALS = (json_format.Error, ValueError, TypeError, OverflowError, AttributeE
 _MAX_DEPTH = 30
 
 _INTEGERS = {
-    FieldDescriptor.CPPTYPE_INT32: ("a whole number of 32 bits", "32 位整数"),
-    FieldDescriptor.CPPTYPE_INT64: ("a whole number of 64 bits", "64 位整数"),
-    FieldDescriptor.CPPTYPE_UINT32: ("a whole number of 32 bits, not negative", "32 位非负整数"),
-    FieldDescriptor.CPPTYPE_UINT64: ("a whole number of 64 bits, not negative", "64 位非负整数"),
-    FieldDescriptor.CPPTYPE_DOUBLE: ("a number", "数字"),
-    FieldDescriptor.CPPTYPE_FLOAT: ("a number", "数字"),
-    FieldDescriptor.CPPTYPE_BOOL: ("true or false", "true 或 false"),
-    FieldDescriptor.CPPTYPE_STRING: ("a string", "字符串"),
+    FieldDescriptor.CPPTYPE_INT32: sentence("a whole number of 32 bits"),
+    FieldDescriptor.CPPTYPE_INT64: sentence("a whole number of 64 bits"),
+    FieldDescriptor.CPPTYPE_UINT32: sentence("a whole number of 32 bits, not negative"),
+    FieldDescriptor.CPPTYPE_UINT64: sentence("a whole number of 64 bits, not negative"),
+    FieldDescriptor.CPPTYPE_DOUBLE: sentence("a number"),
+    FieldDescriptor.CPPTYPE_FLOAT: sentence("a number"),
+    FieldDescriptor.CPPTYPE_BOOL: sentence("true or false"),
+    FieldDescriptor.CPPTYPE_STRING: sentence("a string"),
 }
 _WELL_KNOWN = {
-    "google.protobuf.Timestamp": ("a time such as 2026-01-31T08:00:00Z", "时间，例如 2026-01-31T08:00:00Z"),
-    "google.protobuf.Duration": ("a duration such as 3.5s", "时长，例如 3.5s"),
-    "google.protobuf.FieldMask": ("names of fields, comma separated", "以逗号分隔的字段名"),
-    "google.protobuf.Struct": ("a JSON object", "JSON 对象"),
-    "google.protobuf.ListValue": ("a JSON array", "JSON 数组"),
-    "google.protobuf.Value": ("a JSON value", "JSON 值"),
+    "google.protobuf.Timestamp": sentence("a time such as 2026-01-31T08:00:00Z"),
+    "google.protobuf.Duration": sentence("a duration such as 3.5s"),
+    "google.protobuf.FieldMask": sentence("names of fields, comma separated"),
+    "google.protobuf.Struct": sentence("a JSON object"),
+    "google.protobuf.ListValue": sentence("a JSON array"),
+    "google.protobuf.Value": sentence("a JSON value"),
 }
 
 
@@ -46,9 +47,7 @@ def parse_json(body: bytes) -> object:
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
-        raise _malformed(
-            "the body is not UTF-8", "请求体不是 UTF-8 编码", body[: error.start].decode()
-        ) from None
+        raise _malformed(*sentence("the body is not UTF-8"), body[: error.start].decode()) from None
     try:
         document = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
     except json.JSONDecodeError as error:
@@ -59,9 +58,7 @@ def parse_json(body: bytes) -> object:
         raise _too_deep() from None
     except ValueError:
         # Python refuses to read whole numbers of thousands of digits.
-        raise InvalidArgument.of(
-            Violation("", "MALFORMED_JSON", "a number is too long", "数字过长")
-        ) from None
+        raise InvalidArgument.of(Violation("", "MALFORMED_JSON", *sentence("a number is too long"))) from None
     if _deeper_than(_MAX_DEPTH, document):
         raise _too_deep()
     return document
@@ -71,7 +68,7 @@ def fill(message: Message, document: object, at: str = "") -> None:
     """Merge a JSON document into a message, or raise InvalidArgument with every fault; `at` is its place."""
     if not isinstance(document, dict):
         # Protobuf's reader takes an empty array for an empty message.
-        raise _refused(_wrong(at, document, "a JSON object", "JSON 对象"))
+        raise _refused(_wrong(at, document, *sentence("a JSON object")))
     try:
         json_format.ParseDict(document, message)
     except _REFUSALS as error:
@@ -131,22 +128,20 @@ def unknown_field(path: str, name: str, fields: Iterable[FieldDescriptor]) -> Vi
         return Violation(
             path,
             "UNKNOWN_FIELD",
-            f"there is no field {name!r}; did you mean {nearest[0]!r}?",
-            f"没有字段 {name!r}；是否指 {nearest[0]!r}？",
+            *sentence("there is no field {name!r}; did you mean {nearest!r}?", name=name, nearest=nearest[0]),
         )
     listing = ", ".join(names) or "none"
     return Violation(
         path,
         "UNKNOWN_FIELD",
-        f"there is no field {name!r}; the fields here: {listing}",
-        f"没有字段 {name!r}；可用字段：{listing}",
+        *sentence("there is no field {name!r}; the fields here: {listing}", name=name, listing=listing),
     )
 
 
 def faults(descriptor: Descriptor, document: object, at: str) -> Iterator[Violation]:
     """Every fault of a document that is meant to be such a message."""
     if not isinstance(document, dict):
-        yield _wrong(at, document, "a JSON object", "JSON 对象")
+        yield _wrong(at, document, *sentence("a JSON object"))
         return
     fields = known_fields(descriptor)
     chosen: dict[str, str] = {}
@@ -164,8 +159,11 @@ def faults(descriptor: Descriptor, document: object, at: str) -> Iterator[Violat
                 yield Violation(
                     path,
                     "CONFLICT",
-                    f"only one of {other!r} and {field.json_name!r} can be set",
-                    f"{other!r} 与 {field.json_name!r} 只能设置其一",
+                    *sentence(
+                        "only one of {other!r} and {json_name!r} can be set",
+                        other=other,
+                        json_name=field.json_name,
+                    ),
                 )
         yield from _field_faults(field, value, path)
 
@@ -174,7 +172,7 @@ def _field_faults(field: FieldDescriptor, value: object, path: str) -> Iterator[
     if is_map(field) or not field.is_repeated:
         yield from _value_faults(field, value, path, value)
     elif not isinstance(value, list):
-        yield _wrong(path, value, "a JSON array", "JSON 数组")
+        yield _wrong(path, value, *sentence("a JSON array"))
     else:
         for index, item in enumerate(value):
             yield from _value_faults(field, item, f"{path}[{index}]", [item])
@@ -201,10 +199,10 @@ def is_map(field: FieldDescriptor) -> bool:
 def expectation(field: FieldDescriptor) -> tuple[str, str]:
     """What a value of the field looks like, in English and Chinese."""
     if field.message_type is not None:
-        return _WELL_KNOWN.get(field.message_type.full_name, ("a JSON object", "JSON 对象"))
+        return _WELL_KNOWN.get(field.message_type.full_name, sentence("a JSON object"))
     if field.enum_type is not None:
         names = ", ".join(value.name for value in field.enum_type.values if value.number != 0)
-        return f"one of {names}", f"以下之一：{names}"
+        return sentence("one of {names}", names=names)
     return _INTEGERS[field.cpp_type]
 
 
@@ -215,7 +213,9 @@ def _wrong(path: str, value: object, expected: str, expected_zh: str) -> Violati
     # A lone surrogate came in as an escape; it must go out as one, since UTF-8 has no such character.
     shown = shown.encode("utf-8", "backslashreplace").decode()
     return Violation(
-        path, "WRONG_TYPE", f"must be {expected}, not {shown}", f"应为{expected_zh}，而不是 {shown}"
+        path,
+        "WRONG_TYPE",
+        *sentence("must be {expected}, not {shown}", expected=Sentence(expected, expected_zh), shown=shown),
     )
 
 
@@ -243,8 +243,7 @@ def _too_deep() -> InvalidArgument:
         Violation(
             "",
             "MALFORMED_JSON",
-            f"the document is nested more than {_MAX_DEPTH} levels deep",
-            f"JSON 嵌套超过 {_MAX_DEPTH} 层",
+            *sentence("the document is nested more than {max_depth} levels deep", max_depth=_MAX_DEPTH),
         )
     )
 
@@ -262,7 +261,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for name, value in pairs:
         if name in found:
             raise _NotJsonError(
-                Violation(name, "DUPLICATE_FIELD", f"{name!r} is given twice", f"{name!r} 重复")
+                Violation(name, "DUPLICATE_FIELD", *sentence("{name!r} is given twice", name=name))
             )
         found[name] = value
     return found
@@ -270,7 +269,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(name: str) -> None:
     raise _NotJsonError(
-        Violation("", "MALFORMED_JSON", f"{name} is not JSON; send it as a string", f"{name} 不是合法的 JSON")
+        Violation("", "MALFORMED_JSON", *sentence("{name} is not JSON; send it as a string", name=name))
     )
 
 
@@ -288,8 +287,12 @@ def _malformed(what: str, what_zh: str, before: str) -> InvalidArgument:
             Violation(
                 "",
                 "MALFORMED_JSON",
-                f"line {line}, column {column}: {what}",
-                f"第 {line} 行第 {column} 列：{what_zh}（{what}）",
+                *sentence(
+                    "line {line}, column {column}: {what}",
+                    line=line,
+                    column=column,
+                    what=Sentence(what, what_zh),
+                ),
             ),
         ),
         reason="MALFORMED_JSON",

@@ -15,6 +15,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from loupe.errors import InvalidArgument, Violation
+from loupe.translation import Sentence, sentence
 
 from gateway.contracts import CURSOR, ETAG, REQUEST_ID, ApiOperation
 from gateway.json_mapping import expectation, fill, is_map, known_fields, parse_json, unknown_field
@@ -93,8 +94,9 @@ def _read_query(operation: ApiOperation, query: Sequence[tuple[str, str]], messa
                 Violation(
                     name,
                     "UNKNOWN_PARAMETER",
-                    f"{name!r}: this operation takes its fields in the body, none in the query",
-                    f"{name!r}：此操作的字段都在请求体中，不接受查询参数",
+                    *sentence(
+                        "{name!r}: this operation takes its fields in the body, none in the query", name=name
+                    ),
                 )
             )
             continue
@@ -118,7 +120,7 @@ def _not_unicode(name: str) -> Violation:
     if name in _PAGE_TOKEN_NAMES:
         return BAD_PAGE_TOKEN
     shown = name.encode("utf-8", "backslashreplace").decode()
-    return Violation(shown, "MALFORMED_QUERY", f"{shown!r} is not UTF-8", f"{shown!r} 不是 UTF-8 编码")
+    return Violation(shown, "MALFORMED_QUERY", *sentence("{shown!r} is not UTF-8", shown=shown))
 
 
 def query_fields(operation: ApiOperation) -> Iterator[tuple[str, FieldDescriptor]]:
@@ -172,7 +174,7 @@ def _put(document: dict[str, Any], operation: ApiOperation, name: str, text: str
             yield unknown_field(path, part, open_fields)
             return
         if path in operation.path_fields:
-            yield Violation(path, "CONFLICT", f"{part!r} is given by the path", f"{part!r} 已由路径给出")
+            yield Violation(path, "CONFLICT", *sentence("{part!r} is given by the path", part=part))
             return
         last = index == len(parts) - 1
         if last and is_parameter(field):
@@ -182,8 +184,7 @@ def _put(document: dict[str, Any], operation: ApiOperation, name: str, text: str
             yield Violation(
                 path,
                 "UNKNOWN_PARAMETER",
-                f"{name!r} cannot be given in the query",
-                f"{name!r} 不能作为查询参数",
+                *sentence("{name!r} cannot be given in the query", name=name),
             )
             return
         document = document.setdefault(field.json_name, {})
@@ -195,14 +196,20 @@ def _set(document: dict[str, Any], field: FieldDescriptor, path: str, text: str)
     if field.type == FieldDescriptor.TYPE_BOOL:
         if text.lower() not in _TRUE:
             expected, expected_zh = expectation(field)
-            yield Violation(path, "WRONG_TYPE", f"must be {expected}, not {text!r}", f"应为{expected_zh}")
+            yield Violation(
+                path,
+                "WRONG_TYPE",
+                *sentence(
+                    "must be {expected}, not {text!r}", expected=Sentence(expected, expected_zh), text=text
+                ),
+            )
             return
         value = _TRUE[text.lower()]
     if field.is_repeated:
         document.setdefault(field.json_name, []).append(value)
     elif field.json_name in document:
         yield Violation(
-            path, "DUPLICATE_FIELD", f"{field.json_name!r} is given twice", f"{field.json_name!r} 重复"
+            path, "DUPLICATE_FIELD", *sentence("{json_name!r} is given twice", json_name=field.json_name)
         )
     else:
         document[field.json_name] = value
@@ -219,8 +226,11 @@ def _bind_path(message: Message, bindings: Mapping[str, str]) -> Iterator[Violat
             yield Violation(
                 path,
                 "CONFLICT",
-                f"the body says {given!r}, the path {value!r}; leave it out of the body",
-                f"请求体为 {given!r}，路径为 {value!r}；请勿在请求体中重复给出",
+                *sentence(
+                    "the body says {given!r}, the path {value!r}; leave it out of the body",
+                    given=given,
+                    value=value,
+                ),
             )
         setattr(part, name, value)
 
@@ -233,8 +243,7 @@ def _read_headers(message: Any, headers: Mapping[str, str]) -> Iterator[Violatio
             yield Violation(
                 REQUEST_ID,
                 "CONFLICT",
-                "request_id and the header Idempotency-Key differ",
-                "request_id 与 Idempotency-Key 不一致",
+                *sentence("request_id and the header Idempotency-Key differ"),
             )
         message.request_id = key
     wanted = headers.get(IF_MATCH, "").strip()
@@ -245,15 +254,13 @@ def _read_headers(message: Any, headers: Mapping[str, str]) -> Iterator[Violatio
             yield Violation(
                 "If-Match",
                 "PRECONDITION_UNSUPPORTED",
-                "this operation has no etag to compare If-Match with",
-                "此操作不支持 If-Match",
+                *sentence("this operation has no etag to compare If-Match with"),
             )
         elif tag is None:
             yield Violation(
                 "If-Match",
                 "WRONG_TYPE",
-                f'must be one entity tag such as "abc", not {wanted}',
-                f'应为单个实体标签，例如 "abc"，而不是 {wanted}',
+                *sentence('must be one entity tag such as "abc", not {wanted}', wanted=wanted),
             )
         else:
             message.etag = tag.group(1)

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from loupe.translation import sentence
+
 
 @dataclass(frozen=True, slots=True)
 class Extra:
@@ -20,30 +22,24 @@ class Extra:
 IMPORT = Extra(
     "loupe-client[import]",
     frozenset({"PIL", "defusedxml", "numpy"}),
-    "reading annotation files",
-    "读取标注文件",
+    *sentence("reading annotation files"),
 )
-SAMPLE = Extra(
-    "loupe-client[sample]", frozenset({"cv2", "numpy"}), "generating sample images", "生成示例图片"
-)
+SAMPLE = Extra("loupe-client[sample]", frozenset({"cv2", "numpy"}), *sentence("generating sample images"))
 ARTIFACT = Extra(
     "loupe-client[artifact]",
     frozenset({"PIL", "cv2", "numpy"}),
-    "predicting with a package",
-    "用模型文件包预测",
+    *sentence("predicting with a package"),
 )
-EVENTS = Extra("loupe-client[events]", frozenset({"nats"}), "following events", "订阅事件")
+EVENTS = Extra("loupe-client[events]", frozenset({"nats"}), *sentence("following events"))
 STACK = Extra(
     "loupe[embedded]",
     frozenset({"deploy", "services", "asyncpg", "minio", "grpc_health"}),
-    "running the servers on this machine",
-    "在本机运行服务",
+    *sentence("running the servers on this machine"),
 )
 COMPARISON = Extra(
     "loupe[train]",
     frozenset({"services", "torch"}),
-    "comparing with the released version, a torch model,",
-    "与已发布版本（torch 模型）比较",
+    *sentence("comparing with the released version, a torch model,"),
 )
 
 

@@ -15,6 +15,7 @@ from loupe.evaluator.v1 import comparison_pb2, report_pb2
 from loupe.language import pick
 from loupe.scheduler.v1 import task_pb2
 from loupe.text import encodable, visible
+from loupe.translation import sentence
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -305,22 +306,27 @@ def training_overlap(value: task_pb2.PredictionSpec | report_pb2.Report) -> Rend
     if not value.HasField("training_overlap"):
         return Text(
             pick(
-                "nobody looked whether the version was trained with this data: not official; predict again",
-                "未检查该版本是否用这些数据训练过：不作为正式报告，请重新预测",
+                *sentence(
+                    "nobody looked whether the version was trained with this data: not official; "
+                    "predict again"
+                ),
             ),
             style="yellow",
         )
     overlap = value.training_overlap
     if not overlap.affected_sample_count:
-        return pick("none of the samples and groups was trained with", "样本和分组均未参与训练")
+        return pick(*sentence("none of the samples and groups was trained with"))
     return Text(
         pick(
-            f"{overlap.trained_sample_count} of {overlap.sample_count} samples and "
-            f"{overlap.trained_group_count} groups were trained or validated with "
-            f"({overlap.affected_sample_count} samples in all): not official",
-            f"{overlap.sample_count} 个样本中的 {overlap.trained_sample_count} 个、"
-            f"{overlap.trained_group_count} 个分组曾用于训练或验证"
-            f"（共涉及 {overlap.affected_sample_count} 个样本）：不作为正式报告",
+            *sentence(
+                "{trained_sample_count} of {sample_count} samples and {trained_group_count} "
+                "groups were trained or validated with ({affected_sample_count} samples in "
+                "all): not official",
+                trained_sample_count=overlap.trained_sample_count,
+                sample_count=overlap.sample_count,
+                trained_group_count=overlap.trained_group_count,
+                affected_sample_count=overlap.affected_sample_count,
+            ),
         ),
         style="bold yellow",
     )

@@ -13,6 +13,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from google.protobuf.message import Message
 from loupe.errors import InvalidArgument, Violation
+from loupe.translation import sentence
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 1000
@@ -21,8 +22,7 @@ PAGE_TOKEN = "page_token"  # noqa: S105 -- the name of a field
 BAD_PAGE_TOKEN = Violation(
     PAGE_TOKEN,
     "BAD_PAGE_TOKEN",
-    "the page token is not one of this list with this filter; start again without a token",
-    "分页令牌不属于此列表及筛选条件；请不带令牌重新开始",
+    *sentence("the page token is not one of this list with this filter; start again without a token"),
 )
 
 Item = TypeVar("Item")
@@ -121,8 +121,12 @@ def size_of(request: Any) -> int:  # noqa: ANN401 -- any List request
             Violation(
                 "page_size",
                 "OUT_OF_RANGE",
-                f"page_size is {request.page_size}; give 1 to {MAX_SIZE}, or 0 for {DEFAULT_SIZE}",
-                f"page_size 为 {request.page_size}；请填写 1 到 {MAX_SIZE}，或 0（即 {DEFAULT_SIZE}）",
+                *sentence(
+                    "page_size is {page_size}; give 1 to {max_size}, or 0 for {default_size}",
+                    page_size=request.page_size,
+                    max_size=MAX_SIZE,
+                    default_size=DEFAULT_SIZE,
+                ),
             )
         )
     return min(request.page_size or DEFAULT_SIZE, MAX_SIZE)

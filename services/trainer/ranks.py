@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import torch.distributed as dist
 from google.protobuf import json_format
+from loupe.translation import sentence
 from loupe.worker.v1 import event_pb2, order_pb2
 from torch.distributed import TCPStore  # type: ignore[attr-defined] # not in its stubs
 
@@ -137,9 +138,7 @@ class RankGroup:
                     event = json_format.Parse(line, event_pb2.Event())
                     self._lost(_RelayedFault(event, who), on_loss)
             how = _ended(other.wait())
-            lost = InfrastructureFault(
-                "PROCESS_LOST", f"{who} ended {how}", f"本次训练的一个进程意外结束（{who} ended {how}）"
-            )
+            lost = InfrastructureFault("PROCESS_LOST", *sentence("{who} ended {how}", who=who, how=how))
             self._lost(lost, on_loss)
 
         threading.Thread(target=watch, name=f"rank {meeting['RANK']}", daemon=True).start()

@@ -8,6 +8,7 @@ from typing import Any
 
 from google.protobuf import json_format
 from loupe.scheduler.v1 import job_service_pb2, task_pb2
+from loupe.translation import sentence
 from loupe.worker.v1 import event_pb2, order_pb2
 
 from services.kit.child_process import ParentLink
@@ -126,14 +127,15 @@ def as_fault(error: Exception) -> Fault:
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text:
         return UserFault(
             "OUT_OF_MEMORY",
-            f"the device ran out of memory; lower batch_size ({text})",
-            f"设备内存不足；请减小 batch_size（{text}）",
+            *sentence("the device ran out of memory; lower batch_size ({text})", text=text),
         )
     if "CUDA error" in text or "cuDNN error" in text:
-        return InfrastructureFault("DEVICE_LOST", f"the GPU failed: {text}", f"GPU 故障：{text}")
+        return InfrastructureFault("DEVICE_LOST", *sentence("the GPU failed: {text}", text=text))
     return Fault(
         "INTERNAL",
-        f"the work ended with an unexpected error ({text}); start the task again, "
-        "and if it fails again, give the operator its name: the worker's log has more",
-        f"任务因意外错误结束（{text}）；请重新启动，若再次失败，请将任务名称交给运维人员：工作节点的日志中有详细信息",
+        *sentence(
+            "the work ended with an unexpected error ({text}); start the task again, and "
+            "if it fails again, give the operator its name: the worker's log has more",
+            text=text,
+        ),
     )

@@ -1,5 +1,7 @@
 """Why a piece of work ended early, and whose fault it was (T5)."""
 
+from loupe.translation import Sentence, sentence
+
 
 class Fault(Exception):
     """Work that cannot go on: a stable code, and a sentence that names the thing, the fact and the remedy.
@@ -29,9 +31,11 @@ class BadOrder(UserFault):
     def __init__(self, detail: str) -> None:
         super().__init__(
             "BAD_ORDER",
-            f"the worker cannot carry out this task: {detail}; "
-            "create the task again with other parameters, or give this sentence to the operator",
-            f"工作节点无法执行该任务：{detail}；请修改参数后重新创建任务，或将此信息交给运维人员",
+            *sentence(
+                "the worker cannot carry out this task: {detail}; create the task again with "
+                "other parameters, or give this sentence to the operator",
+                detail=detail,
+            ),
         )
 
 
@@ -41,9 +45,12 @@ class UnreadableRecord(UserFault):
     def __init__(self, record: str, record_zh: str, error: Exception) -> None:
         super().__init__(
             "BAD_DATA",
-            f"{record} cannot be read ({error!r}); "
-            "create the task again, and if it fails again, give this sentence to the operator",
-            f"{record_zh}无法读取（{error!r}）；请重新创建任务，若再次失败，请将此信息交给运维人员",
+            *sentence(
+                "{record} cannot be read ({error!r}); create the task again, and if it fails "
+                "again, give this sentence to the operator",
+                record=Sentence(record, record_zh),
+                error=error,
+            ),
         )
 
 

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from loupe.translation import joined, sentence
+
 from services.vision.faults import UserFault
 from services.vision.parts import parts
 from services.vision.samples import Sample
@@ -40,9 +42,12 @@ def refuse_one_sided(codes: Sequence[str], training: Sequence[Sample], validatio
     more = ", …" if len(lacking) > len(listed) else ""
     raise UserFault(
         "CODE_ON_ONE_SIDE",
-        f"training and validation need a sample of every code each, and groups are not divided: "
-        f"{', '.join(listed)}{more}; "
-        "bring pictures of another group (panel, tile, lot), or leave the code out",
-        f"每个 code 在训练侧和验证侧都至少需要一个样本，且同一组不可拆分："
-        f"{'、'.join(listed_zh)}{more}；请补充其他组（面板、批次等）的图片，或删除该 code",
+        *sentence(
+            "training and validation need a sample of every code each, and groups are not "
+            "divided: {listed}{more}; bring pictures of another group (panel, tile, lot), "
+            "or leave the code out",
+            listed=joined(listed),
+            more=more,
+            listed_zh=joined(listed_zh),
+        ),
     )

@@ -33,6 +33,7 @@ from io import BytesIO
 import cv2
 import numpy as np
 from loupe.image_files import DEFAULT_LIMITS, ImageLimits, Reason, UnusableImage, decode
+from loupe.translation import Sentence, sentence
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -122,14 +123,16 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
             frames = getattr(image, "n_frames", 1)
             if frames > 1:
                 raise UnusableMask(  # noqa: TRY301 -- so that all that is raised here passes one place
-                    f"has {frames} pages or frames: save the one that is meant alone",
-                    f"含有 {frames} 页（帧）：请只保存所需的一页",
+                    *sentence(
+                        "has {frames} pages or frames: save the one that is meant alone", frames=frames
+                    ),
                 )
             # Before Pillow loads it: a TIFF is turned then, and its tag is gone.
             if image.getexif().get(_ORIENTATION_TAG, 1) not in (0, 1):
                 raise UnusableMask(  # noqa: TRY301 -- as above
-                    "is turned by its orientation tag: save it as its image is stored, without one",
-                    "带有方向标记：请按图片的存储方向另存，不带方向标记",
+                    *sentence(
+                        "is turned by its orientation tag: save it as its image is stored, without one"
+                    ),
                 )
             yield image
     except UnusableImage:
@@ -184,16 +187,28 @@ def _marked(values_HW: NDArray[np.integer], white: int, *, lossy: bool) -> NDArr
     middle = white // 2
     if 0 < largest <= middle:
         raise UnusableMask(
-            f"shows nothing white: its largest value is {largest} of {white}, and only above {middle} is a "
-            f"defect: {_SAVE}, or {_DECLARE}",
-            f"没有白色：最大值为 {largest}（白色为 {white}），大于 {middle} 才是缺陷："
-            f"{_SAVE_ZH}；{_DECLARE_ZH}",
+            *sentence(
+                "shows nothing white: its largest value is {largest} of {white}, and only "
+                "above {middle} is a defect: {save}, or {declare}",
+                largest=largest,
+                white=white,
+                middle=middle,
+                save=_SAVE,
+                declare=_DECLARE,
+                save_zh=_SAVE_ZH,
+                declare_zh=_DECLARE_ZH,
+            ),
         )
     if middle < smallest < white:
         raise UnusableMask(
-            f"shows nothing black: its smallest value is {smallest} of {white}, so all of it would be a "
-            f"defect: {_SAVE}",
-            f"没有黑色：最小值为 {smallest}（白色为 {white}），整幅都会成为缺陷：{_SAVE_ZH}",
+            *sentence(
+                "shows nothing black: its smallest value is {smallest} of {white}, so all of "
+                "it would be a defect: {save}",
+                smallest=smallest,
+                white=white,
+                save=_SAVE,
+                save_zh=_SAVE_ZH,
+            ),
         )
     _refuse_shades(values_HW, white, lossy=lossy)
     return np.asarray(values_HW > middle, np.uint8)
@@ -236,10 +251,19 @@ def _shaded(values_HW: NDArray[np.integer], doubtful_HW: NDArray[np.bool_], whit
     some = ", ".join(str(shade) for shade in np.unique(values_HW[doubtful_HW])[:3].tolist())
     share = 100 * count / values_HW.size
     return UnusableMask(
-        f"shows more than black and white: {count:,} pixel(s) ({share:.3g} %) lie between, such as {some} of "
-        f"{white}, and are no smooth edge: {_SAVE}, or {_DECLARE}",
-        f"不止黑白两色：{count:,} 个像素（{share:.3g} %）介于其间（如 {some}，白色为 {white}），"
-        f"且不是平滑边缘：{_SAVE_ZH}；{_DECLARE_ZH}",
+        *sentence(
+            "shows more than black and white: {count:,} pixel(s) ({share:.3g} %) lie "
+            "between, such as {some} of {white}, and are no smooth edge: {save}, or "
+            "{declare}",
+            count=count,
+            share=share,
+            some=some,
+            white=white,
+            save=_SAVE,
+            declare=_DECLARE,
+            save_zh=_SAVE_ZH,
+            declare_zh=_DECLARE_ZH,
+        ),
     )
 
 
@@ -248,28 +272,30 @@ def _shaded(values_HW: NDArray[np.integer], doubtful_HW: NDArray[np.bool_], whit
 
 def _indices(image: Image.Image, data: bytes) -> NDArray[np.uint8]:
     if _is_lossy(image):
-        raise _not_indexed("is compressed as JPEG, which changes values", "以 JPEG 压缩，会改变像素值")
+        raise _not_indexed(*sentence("is compressed as JPEG, which changes values"))
     if image.mode == "P":
         return np.array(image, np.uint8)
     if image.mode in _GREY_16:
         values_HW = _grey_16(image)
         if (largest := int(values_HW.max())) > MOST_INDEX:
             raise _not_indexed(
-                f"has the value {largest}, and an index is at most {MOST_INDEX}",
-                f"含有值 {largest}，而序号最大为 {MOST_INDEX}",
+                *sentence(
+                    "has the value {largest}, and an index is at most {most_index}",
+                    largest=largest,
+                    most_index=MOST_INDEX,
+                ),
             )
         return values_HW.astype(np.uint8)
     grey = _without_alpha(image, data)
     if grey.mode in {"RGB", "RGBA"}:
-        raise _not_indexed("is in colour", "是彩色图")
+        raise _not_indexed(*sentence("is in colour"))
     if _photometric(image) == 0:
-        raise _not_indexed(
-            "is a TIFF whose value 0 is white (WhiteIsZero)", "是 0 表示白色的 TIFF（WhiteIsZero）"
-        )
+        raise _not_indexed(*sentence("is a TIFF whose value 0 is white (WhiteIsZero)"))
     if (bits := _bits_of_grey(image, data)) != 8:
         raise _not_indexed(
-            f"is grey of {bits} bit(s), whose values may be meant as they are or as they show",
-            f"是 {bits} 位灰度图，其值的含义不明确",
+            *sentence(
+                "is grey of {bits} bit(s), whose values may be meant as they are or as they show", bits=bits
+            ),
         )
     return np.array(grey, np.uint8)
 
@@ -294,9 +320,11 @@ def _bits_of_bmp(data: bytes) -> int:
 
 def _not_indexed(fact: str, fact_zh: str) -> UnusableMask:
     return UnusableMask(
-        f"{fact}, and the path declares indexed masks: save it with a palette or as 8-bit grey, each value "
-        "an index",
-        f"{fact_zh}，而数据路径声明了序号掩膜：请保存为调色板图或 8 位灰度图，每个值为一个序号",
+        *sentence(
+            "{fact}, and the path declares indexed masks: save it with a palette or as "
+            "8-bit grey, each value an index",
+            fact=Sentence(fact, fact_zh),
+        ),
     )
 
 
@@ -316,7 +344,7 @@ def _grey_16(image: Image.Image) -> NDArray[np.uint16]:
     values_HW = np.asarray(image).astype(np.uint16)
     if _photometric(image) == 0:
         raise UnusableMask(
-            f"has 16 bits of which 0 is white (WhiteIsZero): {_SAVE}", f"为 16 位且 0 表示白色：{_SAVE_ZH}"
+            *sentence("has 16 bits of which 0 is white (WhiteIsZero): {save}", save=_SAVE, save_zh=_SAVE_ZH)
         )
     if (transparent := image.info.get("transparency")) is not None and (values_HW == transparent).any():
         raise _transparent()
@@ -332,8 +360,12 @@ def _without_alpha(image: Image.Image, data: bytes) -> Image.Image:
         return straight.getchannel("L") if straight.mode == "LA" else straight
     if image.mode not in {*_GREY, "RGB"}:
         raise UnusableMask(
-            f"is of the kind {image.mode}, which no mask is read from: {_SAVE}",
-            f"的像素格式为 {image.mode}，不能作为掩膜：{_SAVE_ZH}",
+            *sentence(
+                "is of the kind {mode}, which no mask is read from: {save}",
+                mode=image.mode,
+                save=_SAVE,
+                save_zh=_SAVE_ZH,
+            ),
         )
     if (
         image.format == "BMP"
@@ -342,8 +374,12 @@ def _without_alpha(image: Image.Image, data: bytes) -> Image.Image:
     ):
         # Pillow reads these as if they had 1 or 8 bits a pixel.
         raise UnusableMask(
-            f"is a BMP of {_bits_of_bmp(data)} bits with a grey palette of few colours: {_SAVE}, as PNG",
-            f"是带少色灰度调色板的 {_bits_of_bmp(data)} 位 BMP：{_SAVE_ZH}（PNG）",
+            *sentence(
+                "is a BMP of {data} bits with a grey palette of few colours: {save}, as PNG",
+                data=_bits_of_bmp(data),
+                save=_SAVE,
+                save_zh=_SAVE_ZH,
+            ),
         )
     transparent = image.info.get("transparency")
     if transparent is not None and _occurs(transparent, image, data[24]):
@@ -369,13 +405,22 @@ def _occurs(transparent: int | tuple[int, ...], image: Image.Image, bits: int) -
 def _coloured(colour: NDArray[np.uint8]) -> UnusableMask:
     rgb = ", ".join(str(value) for value in colour.tolist())
     return UnusableMask(
-        f"shows colours, such as RGB ({rgb}), and black and white is expected: {_SAVE}, or {_DECLARE}",
-        f"含有彩色（如 RGB ({rgb})），应为黑白：{_SAVE_ZH}；{_DECLARE_ZH}",
+        *sentence(
+            "shows colours, such as RGB ({rgb}), and black and white is expected: {save}, or {declare}",
+            rgb=rgb,
+            save=_SAVE,
+            declare=_DECLARE,
+            save_zh=_SAVE_ZH,
+            declare_zh=_DECLARE_ZH,
+        ),
     )
 
 
 def _transparent() -> UnusableMask:
     return UnusableMask(
-        f"is transparent in part, so what it shows depends on what lies behind: {_SAVE}, without alpha",
-        f"含有透明像素，显示内容取决于背景：{_SAVE_ZH}，不带透明通道",
+        *sentence(
+            "is transparent in part, so what it shows depends on what lies behind: {save}, without alpha",
+            save=_SAVE,
+            save_zh=_SAVE_ZH,
+        ),
     )

@@ -25,6 +25,7 @@ from typing import TypeAlias
 
 import numpy as np
 from loupe.image_files import DEFAULT_LIMITS, ImageLimits, Pixels, UnusableImage, decode
+from loupe.translation import sentence
 from numpy.typing import NDArray
 
 from services.vision.faults import InfrastructureFault
@@ -183,8 +184,11 @@ class PackCache:
         except OSError as error:
             raise InfrastructureFault(
                 "CACHE_UNUSABLE",
-                f"the image cache {self._root} failed: {error}; the operator should look at the disk",
-                f"工作节点的图片缓存 {self._root} 出错：{error}；请运维人员检查磁盘",
+                *sentence(
+                    "the image cache {root} failed: {error}; the operator should look at the disk",
+                    root=self._root,
+                    error=error,
+                ),
             ) from error
         return pack
 

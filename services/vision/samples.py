@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from loupe.translation import sentence
 from numpy.typing import NDArray
 
 from services.vision.faults import InfrastructureFault, UnreadableRecord
@@ -112,8 +113,7 @@ def object_unavailable(key: str, error: Exception) -> InfrastructureFault:
     """The fault of an object that the store does not give."""
     return InfrastructureFault(
         "OBJECT_UNAVAILABLE",
-        f"{key} cannot be read from the object store: {error}",
-        f"无法从对象存储读取 {key}：{error}",
+        *sentence("{key} cannot be read from the object store: {error}", key=key, error=error),
     )
 
 
@@ -124,8 +124,11 @@ def read_verified(objects: ObjectReader, key: str, sha256: str) -> bytes:
     if found != sha256:
         raise InfrastructureFault(
             "OBJECT_CORRUPT",
-            f"{key} holds bytes with SHA-256 {found}; the object store is damaged, tell the operator",
-            f"{key} 的内容与其 SHA-256 不符（实际为 {found}）；对象存储已损坏，请联系运维人员",
+            *sentence(
+                "{key} holds bytes with SHA-256 {found}; the object store is damaged, tell the operator",
+                key=key,
+                found=found,
+            ),
         )
     return data
 
@@ -169,6 +172,6 @@ def parse_manifest(data: bytes, sha256: str) -> list[Sample]:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UnreadableRecord(
-                f"line {number} of manifest {sha256}", f"数据清单 {sha256} 的第 {number} 行", error
+                *sentence("line {number} of manifest {sha256}", number=number, sha256=sha256), error
             ) from error
     return samples

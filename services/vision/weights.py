@@ -20,6 +20,7 @@ import numpy as np
 import safetensors
 import safetensors.torch
 import torch
+from loupe.translation import sentence
 from torch import Tensor, nn
 
 from services.vision.faults import UserFault
@@ -48,8 +49,7 @@ class BadWeights(UserFault):
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(
             code,
-            f"the weights cannot be used: {detail}; tell the operator",
-            f"权重文件无法使用：{detail}；请联系运维人员",
+            *sentence("the weights cannot be used: {detail}; tell the operator", detail=detail),
         )
 
 

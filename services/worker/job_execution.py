@@ -6,6 +6,7 @@ from collections import deque
 from pathlib import Path
 
 from loupe.errors import FailedPrecondition, InvalidArgument, LoupeError
+from loupe.translation import sentence
 from loupe.worker.v1 import event_pb2
 
 from services.kit.clock import Clock, timestamp
@@ -62,8 +63,9 @@ class JobExecution:
             retryable = not isinstance(error, InvalidArgument | FailedPrecondition)
             outcome = outcomes.failed(
                 error.reason,
-                f"the result could not be stored: {error.message}",
-                f"结果无法保存（{error.reason}）：{error.message}",
+                *sentence(
+                    "the result could not be stored: {message}", message=error.message, reason=error.reason
+                ),
                 retryable=retryable,
                 log_tail=self._log_tail,
             )

@@ -4,6 +4,7 @@ import signal
 from typing import TypeAlias
 
 from loupe.scheduler.v1 import job_service_pb2, task_pb2
+from loupe.translation import Sentence, sentence
 
 Outcome: TypeAlias = job_service_pb2.FinishJobRequest
 
@@ -43,8 +44,9 @@ def bad_order(error: Exception) -> Outcome:
     """The worker cannot read the lease's work."""
     return failed(
         "BAD_ORDER",
-        f"this worker cannot read the job ({error!r}); the operator should update the worker",
-        f"工作节点无法读取该任务（{error!r}）；请运维人员升级工作节点",
+        *sentence(
+            "this worker cannot read the job ({error!r}); the operator should update the worker", error=error
+        ),
         retryable=False,
     )
 
@@ -53,8 +55,7 @@ def child_hung(silence_s: float, log_tail: str) -> Outcome:
     """The child sent no event for so long and was killed."""
     return failed(
         "CHILD_HUNG",
-        f"the process reported nothing for {silence_s:g} s and was killed",
-        f"训练进程 {silence_s:g} 秒没有任何响应，已被终止",
+        *sentence("the process reported nothing for {silence_s:g} s and was killed", silence_s=silence_s),
         retryable=True,
         log_tail=log_tail,
     )
@@ -64,8 +65,7 @@ def child_protocol(error: Exception, log_tail: str) -> Outcome:
     """The child sent an event that the worker cannot use."""
     return failed(
         "CHILD_PROTOCOL",
-        f"the worker does not understand what its process reported: {error!r}",
-        f"工作节点无法理解其进程的消息：{error!r}",
+        *sentence("the worker does not understand what its process reported: {error!r}", error=error),
         retryable=True,
         log_tail=log_tail,
     )
@@ -80,20 +80,23 @@ def child_died(returncode: int, log_tail: str, *, out_of_memory: bool) -> Outcom
     if returncode == -signal.SIGKILL and out_of_memory:
         return failed(
             "OUT_OF_MEMORY",
-            "the machine ran out of memory; lower batch_size or choose a compute resource with more memory",
-            "机器内存不足；请减小 batch_size，或选择内存更大的计算资源",
+            *sentence(
+                "the machine ran out of memory; lower batch_size or choose a compute resource "
+                "with more memory"
+            ),
             retryable=False,
             log_tail=log_tail,
         )
     how, how_zh = (
-        (f"by signal {-returncode}", f"信号 {-returncode}")
+        sentence("by signal {value}", value=-returncode)
         if returncode < 0
-        else (f"with exit code {returncode}", f"退出码 {returncode}")
+        else sentence("with exit code {returncode}", returncode=returncode)
     )
     return failed(
         "CHILD_DIED",
-        f"the process ended unexpectedly {how}; the worker's log has more",
-        f"训练进程意外结束（{how_zh}）；工作节点的日志中有详细信息",
+        *sentence(
+            "the process ended unexpectedly {how}; the worker's log has more", how=Sentence(how, how_zh)
+        ),
         retryable=True,
         log_tail=log_tail,
     )

@@ -9,6 +9,7 @@ from loupe.language import in_chinese, pick
 from loupe.rendering import message_json, threshold_curves
 from loupe.rendering import report as report_page
 from loupe.saving import save
+from loupe.translation import sentence
 
 _FORMATS = {
     ".json": report_service_pb2.REPORT_FORMAT_JSON,
@@ -62,9 +63,11 @@ async def report(session: Session, of: str, *, thresholds: tuple[float, ...], ou
     if "@" in of and found.kind == report_pb2.REPORT_KIND_VALIDATION:
         session.out.say(
             pick(
-                f"{of} has no official report: no prediction over data that it was not trained with has "
-                "ended; this is the report of its validation split",
-                f"{of} 没有正式的模型评估报告：尚无在未参与训练的数据上完成的题库预测；以下为其验证集的报告",
+                *sentence(
+                    "{of} has no official report: no prediction over data that it was not trained "
+                    "with has ended; this is the report of its validation split",
+                    of=of,
+                ),
             )
         )
     session.out.answer(message_json(found), report_page(found))

@@ -18,6 +18,7 @@ from loupe.language import pick
 from loupe.registry.v1 import algorithm_image_pb2
 from loupe.rendering import message_json
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
+from loupe.translation import sentence
 from rich.console import Group
 
 AUGMENTATIONS = ("colour", "scale", "flip", "random")
@@ -172,7 +173,7 @@ async def train(
         found = await findings(session, task, 0 if check == "all" else int(check))
         if any(refuses(finding) for finding in found):
             _refuse(session, found)
-        valid = pick("valid", "校验通过")
+        valid = pick(*sentence("valid"))
         session.out.answer(_as_json(found), Group(findings_table(found), valid) if found else valid)
         return
     created = await submitted(session, task, request_id)
@@ -230,7 +231,7 @@ def _refuse(session: Session, found: Sequence[Finding]) -> NoReturn:
     else:
         session.out.tell(findings_table(found))
     count = sum(refuses(finding) for finding in found)
-    session.out.fail(pick(f"{count} fault(s); nothing was submitted", f"共 {count} 处问题，任务未提交"))
+    session.out.fail(pick(*sentence("{count} fault(s); nothing was submitted", count=count)))
 
 
 def _as_json(found: Sequence[Finding]) -> dict[str, Any]:

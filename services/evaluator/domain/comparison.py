@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from loupe.translation import sentence
+
 from services.evaluator.domain.errors import NotComparable
 from services.evaluator.domain.report import EvaluationReport, StoredSample, Verdict
 from services.evaluator.domain.significance import holm, mcnemar_p
@@ -70,11 +72,11 @@ class Changes:
         counts = f"{self.fixed} fixed against {self.regressed} regressed"
         counts_zh = f"修正 {self.fixed} 个、退步 {self.regressed} 个"
         if changed == 0:
-            return "No sample changed between right and wrong.", "没有样本在判对与判错之间变化。"
+            return sentence("No sample changed between right and wrong.")
         verdict, verdict_zh = {
-            Conclusion.NO_DIFFERENCE_SHOWN: ("No difference is shown", "未显示差异"),
-            Conclusion.CANDIDATE_BETTER: ("The candidate is better", "候选模型更好"),
-            Conclusion.BASE_BETTER: ("The candidate is worse", "候选模型更差"),
+            Conclusion.NO_DIFFERENCE_SHOWN: sentence("No difference is shown"),
+            Conclusion.CANDIDATE_BETTER: sentence("The candidate is better"),
+            Conclusion.BASE_BETTER: sentence("The candidate is worse"),
         }[self.conclusion]
         why = f"of comparisons of equally good models, {chance} come out so uneven by chance"
         why_zh = f"两个同样好的模型相比，仅凭偶然出现这样悬殊结果的概率为 {chance}"

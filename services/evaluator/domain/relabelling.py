@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from loupe.errors import FailedPrecondition, InvalidArgument, NotFound, Violation
+from loupe.translation import sentence
 
 MAX_NOTE = 1000
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -74,8 +75,10 @@ class Mark:
                 Violation(
                     "right_code",
                     "BAD_CODE",
-                    f"{self.right_code!r} is not a defect code; use 1 to 32 letters, digits, '_' or '-'",
-                    f"{self.right_code!r} 不是缺陷 code；须为 1 到 32 个字母、数字、'_'、'-'",
+                    *sentence(
+                        "{right_code!r} is not a defect code; use 1 to 32 letters, digits, '_' or '-'",
+                        right_code=self.right_code,
+                    ),
                 )
             )
         elif self.right_code == self.wrong_code:
@@ -83,8 +86,9 @@ class Mark:
                 Violation(
                     "right_code",
                     "SAME_CODE",
-                    f"{self.file} is labelled {self.right_code} already",
-                    f"{self.file} 的标注已经是 {self.right_code}",
+                    *sentence(
+                        "{file} is labelled {right_code} already", file=self.file, right_code=self.right_code
+                    ),
                 )
             )
         if len(self.note) > MAX_NOTE or any(ord(c) < 32 and c not in "\n\t" for c in self.note):
@@ -92,8 +96,10 @@ class Mark:
                 Violation(
                     "note",
                     "INVALID",
-                    f"must have at most {MAX_NOTE} characters, and no control characters",
-                    f"最多 {MAX_NOTE} 个字符，且不含控制字符",
+                    *sentence(
+                        "must have at most {max_note} characters, and no control characters",
+                        max_note=MAX_NOTE,
+                    ),
                 )
             )
         if faults:

@@ -3,6 +3,8 @@
 import enum
 from dataclasses import dataclass
 
+from loupe.translation import sentence
+
 from services.evaluator.domain.report import PERCEPTUAL_HASH_BYTES, StoredSample
 
 
@@ -91,7 +93,10 @@ class SuspectedLabel:
             )
             return english, chinese
         of_bits, twin = f"{self.distance}/{8 * PERCEPTUAL_HASH_BYTES}", self.twin.result.file
-        return (
-            f"labelled {result.true_code}; {twin}, labelled {code}, looks the same but for {of_bits} bits",
-            f"标注为 {result.true_code}；标注为 {code} 的 {twin} 图片几乎相同（{of_bits} 位）",
+        return sentence(
+            "labelled {true_code}; {twin}, labelled {code}, looks the same but for {of_bits} bits",
+            true_code=result.true_code,
+            twin=twin,
+            code=code,
+            of_bits=of_bits,
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from math import floor
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from loupe.translation import sentence
 
 from services.evaluator.domain.definitions import DEFINITIONS, Definition
 from services.evaluator.domain.metrics import Interval, MeasuredReport, ThresholdPoint, ThresholdView
@@ -110,8 +111,8 @@ class ReportPage:
             width=WIDTH,
             height=HEIGHT,
             whole=Interval(0.0, 1.0),
-            share_axis=Axis("share that goes to a human", "转人工比例", in_percent=True),
-            threshold_axis=Axis("confidence threshold", "置信度阈值", in_percent=False),
+            share_axis=Axis(*sentence("share that goes to a human"), in_percent=True),
+            threshold_axis=Axis(*sentence("confidence threshold"), in_percent=False),
         )
 
     @property

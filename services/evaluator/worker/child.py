@@ -24,6 +24,7 @@ from google.protobuf.message import Message
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.registry.v1 import model_pb2
 from loupe.scheduler.v1 import job_pb2, task_pb2
+from loupe.translation import sentence
 from loupe.worker.v1 import event_pb2, order_pb2
 
 from services.evaluator.worker.measuring.masks import MaskFiles
@@ -150,15 +151,13 @@ class Evaluator:
         except NotPackageable as error:
             raise UserFault(
                 "NOT_PACKAGEABLE",
-                f"this version cannot be packaged: {error}",
-                f"该版本无法打包：{error}",
+                *sentence("this version cannot be packaged: {error}", error=error),
             ) from error
         except CannotBuild as error:
             # Another worker may have the compiler; a retry on this machine would fail again.
             raise UserFault(
                 "CANNOT_BUILD",
-                f"the library of the package cannot be built: {error}",
-                f"无法构建模型包中的动态库，请联系运维人员：{error}",
+                *sentence("the library of the package cannot be built: {error}", error=error),
             ) from error
         self._emit_packaging(0.9)
         package = model_pb2.Package(
@@ -266,9 +265,7 @@ def read_split(data: bytes) -> list[tuple[str, Sample, NotPredicted | None]]:
             why = NotPredicted(sample, row["reason"], row["message"]) if aside else None
             rows.append((row["side"], sample, why))
         except (KeyError, TypeError, ValueError) as error:
-            raise UnreadableRecord(
-                f"line {number} of the split", f"数据划分记录的第 {number} 行", error
-            ) from error
+            raise UnreadableRecord(*sentence("line {number} of the split", number=number), error) from error
     return rows
 
 

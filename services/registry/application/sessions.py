@@ -15,6 +15,7 @@ from loupe.errors import (
     Unauthenticated,
     Violation,
 )
+from loupe.translation import sentence
 
 from services.kit.auth import Principal, Role
 from services.kit.clock import Clock
@@ -135,7 +136,7 @@ class LogIns:
         except WrongCredentials:
             # The caller is authenticated; only this field is wrong.
             raise InvalidArgument.of(
-                Violation("password", "WRONG_PASSWORD", "this is not your present password", "当前密码不正确")
+                Violation("password", "WRONG_PASSWORD", *sentence("this is not your present password"))
             ) from None
         changed = await self._chosen(kept, password, new_password)
         async with self._sessions.begin() as session:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from loupe.errors import Violation
+from loupe.translation import sentence
 
 from services.registry.domain.identifiers import sha256_faults, shown, text_faults
 from services.registry.domain.objects import (
@@ -126,8 +127,11 @@ def candidate_faults(candidates: Sequence[Candidate]) -> list[Violation]:
             Violation(
                 "candidates",
                 "TOO_MANY",
-                f"{len(candidates)} candidates; send at most {MAX_CANDIDATES} a call",
-                f"候选样本 {len(candidates)} 个；每次最多 {MAX_CANDIDATES} 个",
+                *sentence(
+                    "{candidates_count} candidates; send at most {max_candidates} a call",
+                    candidates_count=len(candidates),
+                    max_candidates=MAX_CANDIDATES,
+                ),
             )
         ]
     times = Counter(candidate.file for candidate in candidates)
@@ -144,8 +148,11 @@ def candidate_faults(candidates: Sequence[Candidate]) -> list[Violation]:
                 Violation(
                     f"{at}.file",
                     "DUPLICATE",
-                    f"{shown(candidate.file)} is offered {times[candidate.file]} times; offer it once a call",
-                    f"{shown(candidate.file)} 重复 {times[candidate.file]} 次；每次调用中只能出现一次",
+                    *sentence(
+                        "{file} is offered {times} times; offer it once a call",
+                        file=shown(candidate.file),
+                        times=times[candidate.file],
+                    ),
                 )
             )
     return faults
@@ -189,9 +196,14 @@ def _mask_fault(image: ImageObject, mask: Verified, mask_codes: Sequence[str]) -
     if (mask.width, mask.height) != (image.width, image.height):
         return Rejection(
             RejectReason.BAD_MASK,
-            f"the mask is {mask.width} by {mask.height} pixels, its image {image.width} by {image.height}; "
-            "they must be equal",
-            f"掩膜为 {mask.width}×{mask.height} 像素，图片为 {image.width}×{image.height}；两者必须相同",
+            *sentence(
+                "the mask is {width} by {height} pixels, its image {image_width} by "
+                "{image_height}; they must be equal",
+                width=mask.width,
+                height=mask.height,
+                image_width=image.width,
+                image_height=image.height,
+            ),
         )
     assert mask.mask is not None, "an object that is offered as a mask is read as one"  # noqa: S101
     fault = _meaning_fault(mask.mask, mask_codes)
@@ -205,9 +217,13 @@ def _meaning_fault(mask: MaskFacts, mask_codes: Sequence[str]) -> MaskFault | No
     if mask.indexed is None and mask.largest_index > len(mask_codes):
         declared = ", ".join(mask_codes)
         return MaskFault(
-            f"the mask has the value {mask.largest_index}, and the path declares {len(mask_codes)} codes "
-            f"({declared}); correct the mask, or extend the declaration",
-            f"掩膜含有值 {mask.largest_index}，而数据路径只声明了 {len(mask_codes)} 个 code（{declared}）；"
-            "请修正掩膜，或扩充声明",
+            *sentence(
+                "the mask has the value {largest_index}, and the path declares "
+                "{mask_codes_count} codes ({declared}); correct the mask, or extend the "
+                "declaration",
+                largest_index=mask.largest_index,
+                mask_codes_count=len(mask_codes),
+                declared=declared,
+            ),
         )
     return mask.indexed

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from loupe.errors import FailedPrecondition, Violation
+from loupe.translation import sentence
 
 from services.registry.domain.identifiers import sha256_faults, shown
 from services.registry.domain.samples import CodeCount, code_faults
@@ -117,8 +118,11 @@ def planned_faults(sha256s: Sequence[str]) -> list[Violation]:
             Violation(
                 "sha256s",
                 "TOO_MANY",
-                f"{len(sha256s)} hashes; send at most {MAX_PLANNED} a call",
-                f"哈希 {len(sha256s)} 个；每次最多 {MAX_PLANNED} 个",
+                *sentence(
+                    "{sha256s_count} hashes; send at most {max_planned} a call",
+                    sha256s_count=len(sha256s),
+                    max_planned=MAX_PLANNED,
+                ),
             )
         ]
     return [
@@ -132,8 +136,9 @@ def count_parts_faults(paths: Sequence[object], codes: Sequence[str]) -> list[Vi
         Violation(
             at,
             "TOO_MANY",
-            f"{len(named)} {at}; name at most {limit} a call",
-            f"{at} 共 {len(named)} 个；每次最多 {limit} 个",
+            *sentence(
+                "{named_count} {at}; name at most {limit} a call", named_count=len(named), at=at, limit=limit
+            ),
         )
         for at, named, limit in (
             ("data_paths", paths, MAX_COUNTED_PATHS),
@@ -151,8 +156,7 @@ def mask_codes_faults(mask_codes: Sequence[str]) -> list[Violation]:
         Violation(
             f"{at}[{index}]",
             "DUPLICATE",
-            f"{shown(code)} is there already; each value of a mask means one code",
-            f"{shown(code)} 重复；掩膜的每个值只对应一个 code",
+            *sentence("{code} is there already; each value of a mask means one code", code=shown(code)),
         )
         for index, code in enumerate(mask_codes)
         if code in mask_codes[:index]
@@ -162,8 +166,11 @@ def mask_codes_faults(mask_codes: Sequence[str]) -> list[Violation]:
             Violation(
                 at,
                 "TOO_MANY",
-                f"{len(mask_codes)} codes; an 8-bit mask has room for {MAX_MASK_CODES}",
-                f"{len(mask_codes)} 个 code；8 位掩膜最多 {MAX_MASK_CODES} 个",
+                *sentence(
+                    "{mask_codes_count} codes; an 8-bit mask has room for {max_mask_codes}",
+                    mask_codes_count=len(mask_codes),
+                    max_mask_codes=MAX_MASK_CODES,
+                ),
             )
         )
     return faults

@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 from loupe.errors import InvalidArgument, Violation
+from loupe.translation import sentence
 
 MAX_ID_CHARACTERS = 63
 MAX_MODEL_ID_CHARACTERS = 60
@@ -22,10 +23,12 @@ def id_faults(value: str, field: str) -> list[Violation]:
         Violation(
             field,
             "BAD_ID",
-            f"{shown(value)} is not an id; use at most {MAX_ID_CHARACTERS} letters, digits, '.', '_' or '-', "
-            "with a letter or digit first and last",
-            f"{shown(value)} 不是有效的标识；最长 {MAX_ID_CHARACTERS} 个字符，"
-            "只能用字母、数字、'.'、'_'、'-'，首尾须为字母或数字",
+            *sentence(
+                "{value} is not an id; use at most {max_id_characters} letters, digits, '.', "
+                "'_' or '-', with a letter or digit first and last",
+                value=shown(value),
+                max_id_characters=MAX_ID_CHARACTERS,
+            ),
         )
     ]
 
@@ -38,10 +41,12 @@ def model_id_faults(value: str, field: str) -> list[Violation]:
         Violation(
             field,
             "BAD_MODEL_NAME",
-            f"{shown(value)} is not a model name; use at most {MAX_MODEL_ID_CHARACTERS} letters, "
-            "digits, '_' or '-', with a letter first and a letter or digit last",
-            f"{shown(value)} 不是有效的模型名称；最长 {MAX_MODEL_ID_CHARACTERS} 个字符，"
-            "字母开头，只能用字母、数字、'_'、'-'，以字母或数字结尾",
+            *sentence(
+                "{value} is not a model name; use at most {max_model_id_characters} letters, "
+                "digits, '_' or '-', with a letter first and a letter or digit last",
+                value=shown(value),
+                max_model_id_characters=MAX_MODEL_ID_CHARACTERS,
+            ),
         )
     ]
 
@@ -54,8 +59,7 @@ def sha256_faults(value: str, field: str) -> list[Violation]:
         Violation(
             field,
             "BAD_SHA256",
-            f"{shown(value)} is not a SHA-256; send 64 lower-case hexadecimal digits",
-            f"{shown(value)} 不是 SHA-256；请发送 64 位小写十六进制数",
+            *sentence("{value} is not a SHA-256; send 64 lower-case hexadecimal digits", value=shown(value)),
         )
     ]
 
@@ -67,8 +71,11 @@ def text_faults(value: str, field: str, max_characters: int = MAX_TEXT_CHARACTER
             Violation(
                 field,
                 "TOO_LONG",
-                f"the text has {len(value)} characters; shorten it to {max_characters}",
-                f"文本有 {len(value)} 个字符；请缩短到 {max_characters} 个以内",
+                *sentence(
+                    "the text has {value_count} characters; shorten it to {max_characters}",
+                    value_count=len(value),
+                    max_characters=max_characters,
+                ),
             )
         ]
     # PostgreSQL cannot store NUL; of the other control characters only line breaks and tabs are useful.
@@ -79,8 +86,7 @@ def text_faults(value: str, field: str, max_characters: int = MAX_TEXT_CHARACTER
             Violation(
                 field,
                 "CONTROL_CHARACTER",
-                "the text holds a control character; remove it",
-                "文本含有控制字符；请删除",
+                *sentence("the text holds a control character; remove it"),
             )
         ]
     return []

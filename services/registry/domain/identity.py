@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from loupe.errors import InvalidArgument, Unauthenticated, Violation
+from loupe.translation import joined, sentence
 
 from services.registry.domain.identifiers import id_faults, text_faults
 
@@ -167,9 +168,13 @@ def issue(  # noqa: PLR0913 -- what a token is made of
             Violation(
                 "token.role",
                 "ROLE_TOO_HIGH",
-                f"the token's role is {role.name}, {owner.id}'s own is {owner_role.name}; "
-                "a token cannot do more than its user",
-                f"令牌角色为 {role.name}，而用户 {owner.id} 的角色为 {owner_role.name}；令牌权限不能高于用户",
+                *sentence(
+                    "the token's role is {name}, {id}'s own is {owner_role_name}; a token cannot "
+                    "do more than its user",
+                    name=role.name,
+                    id=owner.id,
+                    owner_role_name=owner_role.name,
+                ),
             )
         )
     if not now < expires <= now + MAX_TOKEN_LIFE:
@@ -177,9 +182,10 @@ def issue(  # noqa: PLR0913 -- what a token is made of
             Violation(
                 "token.expire_time",
                 "OUT_OF_RANGE",
-                f"the token would expire at {expires.isoformat(timespec='seconds')}; "
-                "choose a time within the next ten years",
-                f"令牌过期时间为 {expires.isoformat(timespec='seconds')}；请选择未来十年内的时间",
+                *sentence(
+                    "the token would expire at {expires}; choose a time within the next ten years",
+                    expires=expires.isoformat(timespec="seconds"),
+                ),
             )
         )
     if faults:
@@ -205,8 +211,7 @@ def change_user(before: User, after: User, fields: frozenset[str], by: str) -> U
         Violation(
             "update_mask",
             "UNKNOWN_FIELD",
-            f"{name} cannot be changed; of a user {', '.join(known)} can",
-            f"{name} 不可修改；可修改：{', '.join(known)}",
+            *sentence("{name} cannot be changed; of a user {known} can", name=name, known=joined(known)),
         )
         for name in sorted(fields.difference(known))
     ]
@@ -223,8 +228,7 @@ def change_user(before: User, after: User, fields: frozenset[str], by: str) -> U
             Violation(
                 "user",
                 "OWN_ACCOUNT",
-                "you would take away your own access; ask another administrator",
-                "不能降低或停用自己的账户；请由其他管理员操作",
+                *sentence("you would take away your own access; ask another administrator"),
             )
         )
     if faults:
@@ -244,8 +248,7 @@ def _bad_role(at: str) -> Violation:
     return Violation(
         at,
         "BAD_ROLE",
-        f"{at} is not a role one can have; give one of {names}",
-        f"{at} 不是可授予的角色；可选：{names}",
+        *sentence("{at} is not a role one can have; give one of {names}", at=at, names=names),
     )
 
 

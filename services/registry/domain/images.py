@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from loupe.errors import Violation
+from loupe.translation import sentence
 
 from services.registry.domain.identifiers import id_faults, shown, text_faults
 
@@ -77,22 +78,24 @@ class InputSpecification:
                 yield Violation(
                     f"{at}.{name}",
                     "OUT_OF_RANGE",
-                    f"{name} is {value}; it must lie in 8..4096 pixels",
-                    f"{name} 为 {value}；须在 8 到 4096 像素之间",
+                    *sentence("{name} is {value}; it must lie in 8..4096 pixels", name=name, value=value),
                 )
         if not 0 <= self.detail <= 16:
             yield Violation(
                 f"{at}.detail",
                 "OUT_OF_RANGE",
-                f"detail is {self.detail}; it must be at most 16 (0: images are seen whole)",
-                f"detail 为 {self.detail}；最大为 16（0 表示整图输入）",
+                *sentence(
+                    "detail is {detail}; it must be at most 16 (0: images are seen whole)", detail=self.detail
+                ),
             )
         if self.channels != 3:
             yield Violation(
                 f"{at}.channels",
                 "UNSUPPORTED",
-                f"channels is {self.channels}; only 3 is supported (grey pictures are repeated)",
-                f"channels 为 {self.channels}；目前仅支持 3（灰度图会复制为三通道）",
+                *sentence(
+                    "channels is {channels}; only 3 is supported (grey pictures are repeated)",
+                    channels=self.channels,
+                ),
             )
 
     def _normalisation_faults(self, at: str) -> Iterator[Violation]:
@@ -101,15 +104,17 @@ class InputSpecification:
                 yield Violation(
                     f"{at}.{name}",
                     "WRONG_LENGTH",
-                    f"{name} must hold 3 finite numbers, one a channel; it holds {len(values)}",
-                    f"{name} 须为 3 个有限数（每通道一个），现有 {len(values)} 个",
+                    *sentence(
+                        "{name} must hold 3 finite numbers, one a channel; it holds {values_count}",
+                        name=name,
+                        values_count=len(values),
+                    ),
                 )
         if any(value <= 0 for value in self.std):
             yield Violation(
                 f"{at}.std",
                 "TOO_SMALL",
-                "std divides the pixels; every value must be above 0",
-                "std 是除数；每个值须大于 0",
+                *sentence("std divides the pixels; every value must be above 0"),
             )
 
     def _resolution_faults(self, at: str) -> Iterator[Violation]:
@@ -118,15 +123,15 @@ class InputSpecification:
             yield Violation(
                 f"{at}.max_aspect_ratio",
                 "OUT_OF_RANGE",
-                f"max_aspect_ratio is {ratio}; it must be 0 (8) or at least 1",
-                f"max_aspect_ratio 为 {ratio}；须为 0（即 8）或不小于 1",
+                *sentence("max_aspect_ratio is {ratio}; it must be 0 (8) or at least 1", ratio=ratio),
             )
         if self.min_side > 30_000:
             yield Violation(
                 f"{at}.min_side",
                 "OUT_OF_RANGE",
-                f"min_side is {self.min_side} pixels; no image is larger than 30000",
-                f"min_side 为 {self.min_side} 像素；图片边长不超过 30000",
+                *sentence(
+                    "min_side is {min_side} pixels; no image is larger than 30000", min_side=self.min_side
+                ),
             )
 
 
@@ -163,8 +168,7 @@ class AlgorithmImage:
                 Violation(
                     "algorithm_image.production_environment",
                     "REQUIRED",
-                    "a business image is bound to a production environment; name one",
-                    "业务类镜像须绑定一个生产环境；请指定",
+                    *sentence("a business image is bound to a production environment; name one"),
                 )
             )
         if self.kind is ImageKind.GENERAL and self.production_environment is not None:
@@ -172,8 +176,10 @@ class AlgorithmImage:
                 Violation(
                     "algorithm_image.production_environment",
                     "NOT_ALLOWED",
-                    "a general image has no production environment; leave it out or make it a business image",
-                    "通用类型镜像不绑定生产环境；请留空，或改为业务类镜像",
+                    *sentence(
+                        "a general image has no production environment; leave it out or make it a "
+                        "business image"
+                    ),
                 )
             )
         return faults
@@ -204,8 +210,12 @@ class AlgorithmImageVersion:
                     Violation(
                         f"version.{name}",
                         "TOO_LARGE",
-                        f"{name} is {value}; the limit is {MAX_NUMBER}",
-                        f"{name} 为 {value}；上限为 {MAX_NUMBER}",
+                        *sentence(
+                            "{name} is {value}; the limit is {max_number}",
+                            name=name,
+                            value=value,
+                            max_number=MAX_NUMBER,
+                        ),
                     )
                 )
         if not self.classification_networks:
@@ -216,12 +226,14 @@ class AlgorithmImageVersion:
                     Violation(
                         f"version.classification_networks[{index}]",
                         "BAD_NETWORK",
-                        f"{shown(network)} is not a network's name; use letters, digits, '_', '-'",
-                        f"{shown(network)} 不是有效的网络名称；只能用字母、数字、'_'、'-'，字母开头",
+                        *sentence(
+                            "{network} is not a network's name; use letters, digits, '_', '-'",
+                            network=shown(network),
+                        ),
                     )
                 )
         return faults
 
 
 def _required(at: str, choices: str) -> Violation:
-    return Violation(at, "REQUIRED", f"{at} is missing; give {choices}", f"缺少 {at}；请填写：{choices}")
+    return Violation(at, "REQUIRED", *sentence("{at} is missing; give {choices}", at=at, choices=choices))

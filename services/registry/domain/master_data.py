@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from loupe.errors import FailedPrecondition, Violation
+from loupe.translation import sentence
 
 from services.registry.domain.identifiers import id_faults, text_faults
 
@@ -56,8 +57,7 @@ class ComputeResource:
                 Violation(
                     "compute_resource.cpus",
                     "TOO_SMALL",
-                    f"cpus is {self.cpus}; a task needs at least 1",
-                    f"cpus 为 {self.cpus}；每个任务至少需要 1 个",
+                    *sentence("cpus is {cpus}; a task needs at least 1", cpus=self.cpus),
                 )
             )
         limits = (
@@ -69,8 +69,7 @@ class ComputeResource:
             Violation(
                 f"compute_resource.{name}",
                 "TOO_LARGE",
-                f"{name} is {value}; the limit is {limit}",
-                f"{name} 为 {value}；上限为 {limit}",
+                *sentence("{name} is {value}; the limit is {limit}", name=name, value=value, limit=limit),
             )
             for name, value, limit in limits
             if value > limit

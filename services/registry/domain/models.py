@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from loupe.errors import FailedPrecondition, InvalidArgument, NotFound, Violation
+from loupe.translation import sentence
 
 from services.registry.domain.identifiers import model_id_faults, sha256_faults, shown
 from services.registry.domain.images import MAX_NUMBER, InputSpecification, TaskType
@@ -90,8 +91,7 @@ class Release:
                 Violation(
                     "version.task",
                     "BAD_NAME",
-                    f"{shown(self.task)} is not a task's name; send tasks/{{task}}",
-                    f"{shown(self.task)} 不是任务名称；请发送 tasks/{{task}}",
+                    *sentence("{task} is not a task's name; send tasks/{{task}}", task=shown(self.task)),
                 )
             )
         image_version = re.fullmatch(
@@ -102,10 +102,11 @@ class Release:
                 Violation(
                     "version.algorithm_image_version",
                     "BAD_NAME",
-                    f"{shown(self.algorithm_image_version)} is not an image version's name; "
-                    "send algorithmImages/{image}/versions/v{major}.{minor}",
-                    f"{shown(self.algorithm_image_version)} 不是镜像版本名称；"
-                    "请发送 algorithmImages/{image}/versions/v{major}.{minor}",
+                    *sentence(
+                        "{algorithm_image_version} is not an image version's name; send "
+                        "algorithmImages/{{image}}/versions/v{{major}}.{{minor}}",
+                        algorithm_image_version=shown(self.algorithm_image_version),
+                    ),
                 )
             )
         elif int(image_version[1]) != self.major or self.major > MAX_NUMBER:
@@ -113,9 +114,13 @@ class Release:
                 Violation(
                     "version.major",
                     "MAJOR_MISMATCH",
-                    f"major is {self.major}, the image version is {self.algorithm_image_version}; "
-                    f"both must agree and be at most {MAX_NUMBER}",
-                    f"major 为 {self.major}，而镜像版本为 {self.algorithm_image_version}；两者须一致",
+                    *sentence(
+                        "major is {major}, the image version is {algorithm_image_version}; both must "
+                        "agree and be at most {max_number}",
+                        major=self.major,
+                        algorithm_image_version=self.algorithm_image_version,
+                        max_number=MAX_NUMBER,
+                    ),
                 )
             )
         if self.task_type is None:
@@ -123,8 +128,7 @@ class Release:
                 Violation(
                     "version.task_type",
                     "REQUIRED",
-                    "task_type is missing; say what the model does",
-                    "缺少 task_type；请填写任务类型",
+                    *sentence("task_type is missing; say what the model does"),
                 )
             )
         return [*faults, *self._code_faults(), *self.input.faults("version.input")]
@@ -134,8 +138,9 @@ class Release:
             Violation(
                 f"version.code_list[{index}]",
                 "BAD_CODE",
-                f"{shown(code)} is not a defect code; use 1 to 32 letters, digits, '_' or '-'",
-                f"{shown(code)} 不是有效的缺陷 code；须为 1 到 32 个字母、数字、'_'、'-'",
+                *sentence(
+                    "{code} is not a defect code; use 1 to 32 letters, digits, '_' or '-'", code=shown(code)
+                ),
             )
             for index, code in enumerate(self.code_list)
             if not _CODE.fullmatch(code)
@@ -145,8 +150,7 @@ class Release:
                 Violation(
                     "version.code_list",
                     "DUPLICATE",
-                    "a code is listed twice; list each once",
-                    "code 重复；每个 code 只能出现一次",
+                    *sentence("a code is listed twice; list each once"),
                 )
             )
         if not 2 <= self.num_of_classes <= len(self.code_list):
@@ -154,9 +158,12 @@ class Release:
                 Violation(
                     "version.num_of_classes",
                     "OUT_OF_RANGE",
-                    f"num_of_classes is {self.num_of_classes}; it must lie "
-                    f"between 2 and the {len(self.code_list)} codes listed",
-                    f"num_of_classes 为 {self.num_of_classes}；须在 2 到 {len(self.code_list)} 之间",
+                    *sentence(
+                        "num_of_classes is {num_of_classes}; it must lie between 2 and the "
+                        "{code_list_count} codes listed",
+                        num_of_classes=self.num_of_classes,
+                        code_list_count=len(self.code_list),
+                    ),
                 )
             )
         return faults
@@ -193,8 +200,7 @@ class Package:
                 Violation(
                     "package.size_bytes",
                     "OUT_OF_RANGE",
-                    f"size_bytes is {self.size_bytes}; a package has bytes",
-                    f"size_bytes 为 {self.size_bytes}；包的大小须大于 0",
+                    *sentence("size_bytes is {size_bytes}; a package has bytes", size_bytes=self.size_bytes),
                 )
             )
         return faults
@@ -249,8 +255,9 @@ def check_alias(alias: str) -> None:
             Violation(
                 "alias",
                 "RESERVED",
-                "'latest' always means the newest version that is not archived; choose another alias",
-                "'latest' 始终指向最新的未归档版本；请使用其他别名",
+                *sentence(
+                    "'latest' always means the newest version that is not archived; choose another alias"
+                ),
             )
         )
     if not _ALIAS.fullmatch(alias) or re.fullmatch(r"v[0-9]+", alias):
@@ -258,9 +265,10 @@ def check_alias(alias: str) -> None:
             Violation(
                 "alias",
                 "BAD_ALIAS",
-                f"{shown(alias)} is not an alias; use at most 32 lower-case letters, digits or '-', "
-                "a letter first, a letter or digit last, and not like a version",
-                f"{shown(alias)} 不是有效的别名；最长 32 个字符，只能用小写字母、数字、'-'，"
-                "字母开头，字母或数字结尾，且不能像版本号",
+                *sentence(
+                    "{alias} is not an alias; use at most 32 lower-case letters, digits or '-', a "
+                    "letter first, a letter or digit last, and not like a version",
+                    alias=shown(alias),
+                ),
             )
         )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from loupe.errors import Violation
+from loupe.translation import sentence
 
 MAX_COMPARED = 500
 
@@ -35,7 +36,10 @@ def compared_faults(data: Sequence[str]) -> list[Violation]:
         Violation(
             "data",
             "TOO_MANY",
-            f"{len(data)} data paths and snapshots; send at most {MAX_COMPARED} a call",
-            f"数据路径和快照共 {len(data)} 个；每次最多 {MAX_COMPARED} 个",
+            *sentence(
+                "{data_count} data paths and snapshots; send at most {max_compared} a call",
+                data_count=len(data),
+                max_compared=MAX_COMPARED,
+            ),
         )
     ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from loupe.errors import FailedPrecondition, ResourceExhausted, Unauthenticated, Violation
+from loupe.translation import sentence
 
 MIN_CHARACTERS = 10
 MAX_CHARACTERS = 200
@@ -92,8 +93,11 @@ def password_faults(password: str, user: str, at: str, *, before: str) -> list[V
             Violation(
                 at,
                 "BAD_LENGTH",
-                f"a password has {MIN_CHARACTERS} to {MAX_CHARACTERS} characters; several words are good",
-                f"密码长度须为 {MIN_CHARACTERS} 到 {MAX_CHARACTERS} 个字符；建议使用多个词语",
+                *sentence(
+                    "a password has {min_characters} to {max_characters} characters; several words are good",
+                    min_characters=MIN_CHARACTERS,
+                    max_characters=MAX_CHARACTERS,
+                ),
             )
         ]
     if normalised(password) == normalised(before):
@@ -101,8 +105,7 @@ def password_faults(password: str, user: str, at: str, *, before: str) -> list[V
             Violation(
                 at,
                 "UNCHANGED",
-                "the new password is the old one; choose another",
-                "新密码与旧密码相同；请更换",
+                *sentence("the new password is the old one; choose another"),
             )
         ]
     if len(set(password)) < 4 or user.lower() in password.lower():
@@ -110,8 +113,7 @@ def password_faults(password: str, user: str, at: str, *, before: str) -> list[V
             Violation(
                 at,
                 "TOO_SIMPLE",
-                "the password repeats a few characters or holds the user name; choose another",
-                "密码只由少数重复字符组成或包含用户名；请更换",
+                *sentence("the password repeats a few characters or holds the user name; choose another"),
             )
         ]
     return []

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from loupe.errors import Aborted, Violation
+from loupe.translation import joined, sentence
 
 from services.registry.domain.candidates import MAX_CANDIDATES, Candidate
 from services.registry.domain.identifiers import sha256_faults, shown
@@ -81,8 +82,7 @@ class Relabelling:
             return _refused(
                 relabel,
                 "OTHER_BYTES",
-                f"{relabel.file} is another picture by now; look at it again",
-                f"{relabel.file} 的图片已被替换；请重新查看",
+                *sentence("{file} is another picture by now; look at it again", file=relabel.file),
             )
         if there.code == relabel.code:
             return RelabelOutcome(relabel.file, RelabelResult.UNCHANGED, relabel.file)
@@ -100,8 +100,12 @@ class Relabelling:
         return _refused(
             relabel,
             "NAME_TAKEN",
-            f"other pictures lie at {' and '.join(relabel.targets)}; import it under another name",
-            f"{'、'.join(relabel.targets)} 已有其他图片；请换名导入 {relabel.file}",
+            *sentence(
+                "other pictures lie at {targets}; import it under another name",
+                targets=" and ".join(relabel.targets),
+                targets2=joined(relabel.targets),
+                file=relabel.file,
+            ),
         )
 
     def _absent(self, relabel: Relabel) -> RelabelOutcome:
@@ -112,8 +116,7 @@ class Relabelling:
         return _refused(
             relabel,
             "NOT_LISTED",
-            f"the path does not list {relabel.file} any more",
-            f"数据路径中已没有 {relabel.file}",
+            *sentence("the path does not list {file} any more", file=relabel.file),
         )
 
     def _remove(self, file: str) -> None:
@@ -142,8 +145,11 @@ def relabel_faults(relabels: Sequence[Relabel]) -> list[Violation]:
             Violation(
                 "relabels",
                 "TOO_MANY",
-                f"{len(relabels)} relabels; send at most {MAX_CANDIDATES} a call",
-                f"重新标注 {len(relabels)} 个；每次最多 {MAX_CANDIDATES} 个",
+                *sentence(
+                    "{relabels_count} relabels; send at most {max_candidates} a call",
+                    relabels_count=len(relabels),
+                    max_candidates=MAX_CANDIDATES,
+                ),
             )
         ]
     faults: list[Violation] = []
@@ -157,8 +163,7 @@ def relabel_faults(relabels: Sequence[Relabel]) -> list[Violation]:
                 Violation(
                     f"{at}.file",
                     "INVALID",
-                    f"{shown(relabel.file)} must be {{code}}/{{file}}, each once a call",
-                    f"{shown(relabel.file)} 须为 {{code}}/{{file}}，每次调用中只能出现一次",
+                    *sentence("{file} must be {{code}}/{{file}}, each once a call", file=shown(relabel.file)),
                 )
             )
         seen.add(relabel.file)

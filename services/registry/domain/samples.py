@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from loupe.errors import Violation
+from loupe.translation import sentence
 
 from services.registry.domain.identifiers import shown
 from services.registry.domain.objects import ImageObject
@@ -49,8 +50,9 @@ def code_faults(code: str, at: str) -> list[Violation]:
         Violation(
             at,
             "BAD_CODE",
-            f"{shown(code)} is not a defect code; use 1 to 32 letters, digits, '_' or '-'",
-            f"{shown(code)} 不是缺陷 code；须为 1 到 32 个字母、数字、'_'、'-'",
+            *sentence(
+                "{code} is not a defect code; use 1 to 32 letters, digits, '_' or '-'", code=shown(code)
+            ),
         )
     ]
 

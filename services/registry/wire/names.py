@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from loupe.errors import InvalidArgument, Violation
+from loupe.translation import sentence
 
 from services.registry.domain.identifiers import id_faults, model_id_faults, sha256_faults, shown
 from services.registry.domain.images import ImageVersionNumber
@@ -47,8 +48,7 @@ class Pattern:
         return Violation(
             field,
             "BAD_NAME",
-            f"{shown(name)} is not a name of the form {self.form}; send one",
-            f"{shown(name)} 不是 {self.form} 形式的资源名称；请按此形式填写",
+            *sentence("{name} is not a name of the form {form}; send one", name=shown(name), form=self.form),
         )
 
 
@@ -114,8 +114,10 @@ def parse_image_version(name: str) -> tuple[str, ImageVersionNumber]:
             Violation(
                 "name",
                 "BAD_VERSION",
-                f"{shown(text)} is not an image version; write v{{major}}.{{minor}}, such as v3.0",
-                f"{shown(text)} 不是镜像版本；请写成 v{{主版本}}.{{次版本}}，例如 v3.0",
+                *sentence(
+                    "{text} is not an image version; write v{{major}}.{{minor}}, such as v3.0",
+                    text=shown(text),
+                ),
             )
         )
     return image, number
@@ -130,9 +132,11 @@ def parse_model_version(name: str) -> tuple[str, str]:
             Violation(
                 "name",
                 "BAD_VERSION",
-                f"{shown(text)} is neither a version such as v3.01 (two digits at least) "
-                "nor an alias such as production",
-                f"{shown(text)} 既不是版本号（如 v3.01，小数位至少两位），也不是别名（如 production）",
+                *sentence(
+                    "{text} is neither a version such as v3.01 (two digits at least) nor an alias "
+                    "such as production",
+                    text=shown(text),
+                ),
             )
         )
     return model, text

@@ -10,6 +10,7 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.struct_pb2 import Value as StructValue
 from google.protobuf.timestamp_pb2 import Timestamp
 from loupe.errors import InvalidArgument, Violation
+from loupe.translation import sentence
 
 from services.kit.etag import require_etag
 
@@ -36,8 +37,7 @@ def moment(message: Any, field: str) -> datetime | None:  # noqa: ANN401 -- any 
             Violation(
                 field,
                 "BAD_TIME",
-                f"{field} is not a time between the years 1 and 9999",
-                f"{field} 不是公元 1 年到 9999 年之间的时间",
+                *sentence("{field} is not a time between the years 1 and 9999", field=field),
             )
         ) from None
     return value

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from loupe.errors import InvalidArgument
+from loupe.translation import Sentence, sentence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.clock import timestamp
@@ -149,7 +150,7 @@ class Leases:
     async def _fail(self, held: "_HeldJob", failure: Failure, outcome_json: str) -> None:
         task, transition = held.task.failed(failure, held.now, held.job.worker)
         await self._end(held, task, outcome_json)
-        await _log_cause(held, "FAILED", "失败", failure)
+        await _log_cause(held, *sentence("FAILED"), failure)
         await announce(held.session, task, transition)
 
     async def _recover(self, held: "_HeldJob", delay_s: float, cause: Failure | None) -> None:
@@ -160,14 +161,17 @@ class Leases:
             last_zh = f"；最后一次故障为 {cause.code}：{cause.message_zh or cause.message}" if cause else ""
             failure = Failure(
                 "INFRASTRUCTURE_RETRIES",
-                f"the infrastructure failed {limit + 1} times{last}",
-                f"基础设施出现了 {limit + 1} 次故障{last_zh}",
+                *sentence(
+                    "the infrastructure failed {limit} times{last}",
+                    limit=limit + 1,
+                    last=Sentence(last, last_zh),
+                ),
                 cause.log_tail if cause else "",
             )
             await self._fail(held, failure, job.outcome)
             return
         await Jobs(held.session).save(job.lost(held.now, delay_s))
-        await _log_cause(held, "TAKEN UP AGAIN", "重新接续", cause or _worker_lost(job))
+        await _log_cause(held, *sentence("TAKEN UP AGAIN"), cause or _worker_lost(job))
         await Tasks(held.session).save(held.task, held.task.recovering())
 
     async def _end(self, held: "_HeldJob", after: Task, outcome_json: str) -> None:
@@ -190,7 +194,7 @@ class _HeldJob:
 
 
 def _worker_lost(job: Job) -> Failure:
-    return Failure("WORKER_LOST", f"{job.worker} stopped reporting", f"工作节点 {job.worker} 失去联系")
+    return Failure("WORKER_LOST", *sentence("{worker} stopped reporting", worker=job.worker))
 
 
 async def _log_cause(held: "_HeldJob", event: str, event_zh: str, cause: Failure) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import safetensors
 import safetensors.torch
 import torch
+from loupe.translation import sentence
 from torch import Tensor, nn
 
 from services.vision.faults import InfrastructureFault
@@ -124,5 +125,5 @@ def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def _unusable(why: object) -> InfrastructureFault:
     return InfrastructureFault(
-        "CHECKPOINT_UNUSABLE", f"the checkpoint cannot be resumed: {why}", f"无法从检查点继续训练：{why}"
+        "CHECKPOINT_UNUSABLE", *sentence("the checkpoint cannot be resumed: {why}", why=why)
     )

@@ -8,6 +8,8 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from loupe.translation import sentence
+
 from services.vision.faults import UnreadableRecord
 from services.vision.parts import parts
 from services.vision.preprocessing import ResolutionRule
@@ -129,7 +131,7 @@ def prior_sides(split_jsonl: bytes) -> dict[str, Side]:
                 # One key on both sides can only come from a damaged split; validation is the safe reading.
                 sides[key] = "validation" if "validation" in (row["side"], sides.get(key)) else "train"
         except (KeyError, TypeError, ValueError) as error:
-            raise UnreadableRecord("the earlier split", "父版本的数据划分记录", error) from error
+            raise UnreadableRecord(*sentence("the earlier split"), error) from error
     return sides
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from loupe.translation import sentence
 from torch import Tensor, nn
 
 from services.trainer.training.batches import Batch
@@ -160,6 +161,7 @@ class _Losses:
             iteration = self._first_iteration + len(sound)
             raise UserFault(
                 "NAN_LOSS",
-                f"the loss at iteration {iteration} is not a number; lower base_lr",
-                f"第 {iteration} 次迭代的 loss 不是有效数字（NaN）；请调低 base_lr 后重新训练",
+                *sentence(
+                    "the loss at iteration {iteration} is not a number; lower base_lr", iteration=iteration
+                ),
             )

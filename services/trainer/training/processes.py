@@ -15,6 +15,7 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+from loupe.translation import sentence
 from torch import Tensor, nn
 from torch.distributed import PrefixStore, Store, rendezvous  # type: ignore[attr-defined] # not in its stubs
 from torch.nn.parallel import DistributedDataParallel
@@ -183,7 +184,6 @@ def as_lost(error: Exception) -> InfrastructureFault | None:
     if isinstance(error, dist.DistError) or "gloo" in text or "NCCL" in text:
         return InfrastructureFault(
             "PROCESS_LOST",
-            f"another process of this training no longer answers: {text[:300]}",
-            f"本次训练的另一个进程不再响应：{text[:300]}",
+            *sentence("another process of this training no longer answers: {text}", text=text[:300]),
         )
     return None

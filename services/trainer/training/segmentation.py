@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's custom
+from loupe.translation import sentence
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -122,9 +123,10 @@ class Segmentation:
         if not any(self._shows_a_defect(sample) for sample in self._training.samples):
             raise UserFault(
                 "BAD_DATA",
-                "no training sample has a mask that marks a defect; "
-                "import masks, or train without segmentation",
-                "没有任何训练图片带有标出缺陷的掩膜；请导入掩膜，或取消训练分割",
+                *sentence(
+                    "no training sample has a mask that marks a defect; import masks, or train "
+                    "without segmentation"
+                ),
             )
         self._defect_threshold = float("nan")
         height, width = self._specification.height, self._specification.width

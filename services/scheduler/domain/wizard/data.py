@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from loupe.errors import Violation
+from loupe.translation import sentence
 
 from services.scheduler.domain.spec import TrainingRequest
 from services.scheduler.domain.wizard.findings import finding, not_found
@@ -14,16 +15,17 @@ MAX_DATA_PATHS = 500
 def check_paths(paths: Sequence[str], facts: RegistryData) -> list[Violation]:
     """W4, W5: every path exists once and is valid."""
     if not paths:
-        return [
-            finding("data_paths", "NO_DATA_PATHS", "at least one data path is needed", "至少需要一个数据路径")
-        ]
+        return [finding("data_paths", "NO_DATA_PATHS", *sentence("at least one data path is needed"))]
     if len(paths) > MAX_DATA_PATHS:
         return [
             finding(
                 "data_paths",
                 "TOO_MANY_DATA_PATHS",
-                f"{len(paths)} data paths; at most {MAX_DATA_PATHS} are accepted",
-                f"共 {len(paths)} 个数据路径，最多允许 {MAX_DATA_PATHS} 个",
+                *sentence(
+                    "{paths_count} data paths; at most {max_data_paths} are accepted",
+                    paths_count=len(paths),
+                    max_data_paths=MAX_DATA_PATHS,
+                ),
             )
         ]
     found = []
@@ -36,19 +38,19 @@ def check_paths(paths: Sequence[str], facts: RegistryData) -> list[Violation]:
                 finding(
                     at,
                     "DUPLICATE_DATA_PATH",
-                    f"{path} is listed already, at [{first_seen[path]}]",
-                    f"{path} 已在 [{first_seen[path]}] 处列出",
+                    *sentence(
+                        "{path} is listed already, at [{first_seen}]", path=path, first_seen=first_seen[path]
+                    ),
                 )
             )
         elif known is None:
-            found.append(not_found(at, path, "data path", "数据路径"))
+            found.append(not_found(at, path, *sentence("data path")))
         elif not known.valid:
             found.append(
                 finding(
                     at,
                     "INVALID_DATA_PATH",
-                    f"{path} has no image; import some or remove the path",
-                    f"{path} 下没有图片，请先导入图片或删除该路径",
+                    *sentence("{path} has no image; import some or remove the path", path=path),
                 )
             )
         first_seen.setdefault(path, index)
@@ -71,8 +73,9 @@ def check_codes(
                 finding(
                     at,
                     "CODE_WITHOUT_SAMPLES",
-                    f"no sample has the code {code}; add a path that has, or take the code out",
-                    f"没有任何样本属于 {code}，请添加包含它的数据路径或删除该 code",
+                    *sentence(
+                        "no sample has the code {code}; add a path that has, or take the code out", code=code
+                    ),
                 )
             )
         elif index < num_of_classes and samples < 2:
@@ -80,8 +83,9 @@ def check_codes(
                 finding(
                     at,
                     "CLASS_TOO_SMALL",
-                    f"the class {code} has 1 sample; training and validation need one each",
-                    f"类别 {code} 只有 1 个样本，训练和验证至少各需 1 个",
+                    *sentence(
+                        "the class {code} has 1 sample; training and validation need one each", code=code
+                    ),
                 )
             )
         elif facts.parts.get(code, samples) < 2:
@@ -89,11 +93,13 @@ def check_codes(
                 finding(
                     at,
                     "CODE_IN_ONE_GROUP",
-                    f"the samples of {code} ({samples}) are 1 group (the same group key or content), which "
-                    "cannot be divided: training and validation need one each; "
-                    "bring pictures of another group, or leave the code out",
-                    f"{code} 的 {samples} 个样本同属 1 组（组号或内容相同），不可拆分；"
-                    "训练和验证至少各需 1 组，请补充其他组的图片，或删除该 code",
+                    *sentence(
+                        "the samples of {code} ({samples}) are 1 group (the same group key or "
+                        "content), which cannot be divided: training and validation need one each; "
+                        "bring pictures of another group, or leave the code out",
+                        code=code,
+                        samples=samples,
+                    ),
                 )
             )
     return [*found, *check_unlisted_codes(request.data_paths, facts, codes)]
@@ -114,8 +120,12 @@ def check_unlisted_codes(
         finding(
             "data_paths",
             "SAMPLES_OF_UNLISTED_CODES",
-            f"{total} samples have codes that are not in code_list and are left out: {names}{more}",
-            f"{total} 个样本的 code 不在 code_list 中，将被排除：{names}{more}",
+            *sentence(
+                "{total} samples have codes that are not in code_list and are left out: {names}{more}",
+                total=total,
+                names=names,
+                more=more,
+            ),
             "warning",
         )
     ]
@@ -134,8 +144,11 @@ def check_training_paths(request: TrainingRequest, facts: RegistryData) -> list[
             finding(
                 "data_paths",
                 "MISSING_TRAINING_PATHS",
-                f"{len(missing)} training paths of the image are left out: {names}",
-                f"未包含镜像的 {len(missing)} 个训练路径：{names}",
+                *sentence(
+                    "{missing_count} training paths of the image are left out: {names}",
+                    missing_count=len(missing),
+                    names=names,
+                ),
                 "warning",
             )
         ]
@@ -143,8 +156,12 @@ def check_training_paths(request: TrainingRequest, facts: RegistryData) -> list[
         finding(
             "acknowledge_missing_training_paths",
             "UNACKNOWLEDGED_MISSING_TRAINING_PATHS",
-            f"{len(missing)} training paths of the image are left out: {names}; add them, or acknowledge it",
-            f"未包含镜像的 {len(missing)} 个训练路径：{names}；请添加，或确认忽略",
+            *sentence(
+                "{missing_count} training paths of the image are left out: {names}; add them, "
+                "or acknowledge it",
+                missing_count=len(missing),
+                names=names,
+            ),
         )
     ]
 
@@ -157,8 +174,11 @@ def check_bound_paths(request: TrainingRequest, parent: ModelVersionFacts | None
         finding(
             "data_paths",
             "PARENT_PATH_REMOVED",
-            f"{path} is bound by a version of {parent.model_name} and cannot be left out of a retraining",
-            f"{path} 是模型 {parent.model_name} 已绑定的数据路径，重新训练时不可删除",
+            *sentence(
+                "{path} is bound by a version of {model_name} and cannot be left out of a retraining",
+                path=path,
+                model_name=parent.model_name,
+            ),
         )
         for path in parent.data_paths
         if path not in request.data_paths

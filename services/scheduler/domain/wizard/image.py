@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loupe.errors import Violation
+from loupe.translation import sentence
 
 from services.scheduler.domain.spec import TrainingRequest
 from services.scheduler.domain.wizard.findings import finding, not_found
@@ -21,9 +22,7 @@ def check_image(request: TrainingRequest, facts: RegistryData) -> list[Violation
     """W2: the image version exists."""
     if facts.image is not None:
         return []
-    return [
-        not_found("algorithm_image_version", request.algorithm_image_version, "image version", "镜像版本")
-    ]
+    return [not_found("algorithm_image_version", request.algorithm_image_version, *sentence("image version"))]
 
 
 def environment_of(request: TrainingRequest, facts: RegistryData, parent: ModelVersionFacts | None) -> str:
@@ -44,8 +43,10 @@ def check_environment(
                 finding(
                     "production_environment",
                     "FIXED_BY_IMAGE",
-                    f"a business image brings {facts.image.production_environment}; leave this empty",
-                    f"业务类镜像自带生产环境 {facts.image.production_environment}，此项请留空",
+                    *sentence(
+                        "a business image brings {production_environment}; leave this empty",
+                        production_environment=facts.image.production_environment,
+                    ),
                 )
             )
     elif not request.production_environment and parent is None:
@@ -53,14 +54,15 @@ def check_environment(
             finding(
                 "production_environment",
                 "MISSING_PRODUCTION_ENVIRONMENT",
-                "a general image has no environment of its own; choose the one that the model is for",
-                "通用类型镜像不绑定生产环境，请选择模型适用的生产环境",
+                *sentence(
+                    "a general image has no environment of its own; choose the one that the model is for"
+                ),
             )
         )
     elif request.production_environment and not facts.environment_exists:
         found.append(
             not_found(
-                "production_environment", request.production_environment, "production environment", "生产环境"
+                "production_environment", request.production_environment, *sentence("production environment")
             )
         )
     environment = environment_of(request, facts, parent)
@@ -69,10 +71,12 @@ def check_environment(
             finding(
                 "production_environment",
                 "ENVIRONMENT_DIFFERS_FROM_MODEL",
-                f"{parent.model_name} is for {parent.production_environment}; "
-                f"a new version cannot be for {environment}",
-                f"模型 {parent.model_name} 属于 {parent.production_environment}，"
-                f"新版本不能改为 {environment}",
+                *sentence(
+                    "{model_name} is for {production_environment}; a new version cannot be for {environment}",
+                    model_name=parent.model_name,
+                    production_environment=parent.production_environment,
+                    environment=environment,
+                ),
             )
         )
     return found
@@ -95,8 +99,7 @@ def resolve_model_params(
             finding(
                 "model_params",
                 "FIXED_BY_IMAGE",
-                "a business image brings its model parameters; leave them empty",
-                "业务类镜像自带模型参数，此项请留空",
+                *sentence("a business image brings its model parameters; leave them empty"),
             )
         ]
     if image.business:
@@ -125,10 +128,15 @@ def _model_params_of_data(
         finding(
             "model_params",
             "CODES_OF_THE_DATA",
-            f"model_params is empty, so the codes are the data's: {learnt} classes ({classes}), "
-            f"{len(codes) - learnt} special ({special}); write code_list if that is not meant",
-            f"未填写模型参数，code 取自数据：{learnt} 个分类类别（{classes}），"
-            f"{len(codes) - learnt} 个特殊缺陷（{special}）；如不符合预期请填写 code_list",
+            *sentence(
+                "model_params is empty, so the codes are the data's: {learnt} classes "
+                "({classes}), {codes_count} special ({special}); write code_list if that is "
+                "not meant",
+                learnt=learnt,
+                classes=classes,
+                codes_count=len(codes) - learnt,
+                special=special,
+            ),
             "warning",
         )
     ]

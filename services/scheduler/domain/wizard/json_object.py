@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from loupe.errors import Violation
+from loupe.translation import Sentence, joined, sentence
 
 from services.scheduler.domain.wizard.findings import finding
 
@@ -32,8 +33,11 @@ def parse_object(text: str, field: str) -> tuple[dict[str, Any] | None, list[Vio
     if len(text) > MAX_JSON_CHARACTERS:
         return fault(
             "JSON_TOO_LONG",
-            f"the text has {len(text)} characters; at most {MAX_JSON_CHARACTERS} are accepted",
-            f"文本有 {len(text)} 个字符，最多允许 {MAX_JSON_CHARACTERS} 个",
+            *sentence(
+                "the text has {text_count} characters; at most {max_json_characters} are accepted",
+                text_count=len(text),
+                max_json_characters=MAX_JSON_CHARACTERS,
+            ),
         )
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
@@ -44,8 +48,7 @@ def parse_object(text: str, field: str) -> tuple[dict[str, Any] | None, list[Vio
     except (RecursionError, ValueError):
         return fault(
             "JSON_TOO_DEEP",
-            "the text is nested too deeply, or a number has too many digits",
-            "JSON 嵌套过深或数字过长",
+            *sentence("the text is nested too deeply, or a number has too many digits"),
         )
     if not isinstance(value, dict):
         return None, [missing_object(field, value)]
@@ -64,8 +67,12 @@ def unknown_keys(given: Mapping[str, Any], known: Sequence[str], at: str) -> lis
             finding(
                 f"{at}.{key[:64]}",
                 "UNKNOWN_KEY",
-                f'unknown key "{key[:64]}"; the nearest known one is "{nearest}" (known: {", ".join(known)})',
-                f"未知的键 “{key[:64]}”；最接近的已知键为 “{nearest}”（可用：{'、'.join(known)}）",
+                *sentence(
+                    'unknown key "{key}"; the nearest known one is "{nearest}" (known: {known})',
+                    key=key[:64],
+                    nearest=nearest,
+                    known=joined(known),
+                ),
             )
         )
     return found
@@ -76,8 +83,9 @@ def missing_object(at: str, value: object) -> Violation:
     return finding(
         at,
         "MISSING_KEY" if value is None else "NOT_AN_OBJECT",
-        f"a JSON object is expected, as in {{…}}, not {_kind(value)}",
-        f"应为 JSON 对象 {{…}}，而不是{_kind_zh(value)}",
+        *sentence(
+            "a JSON object is expected, as in {{…}}, not {value}", value=_kind(value), value2=_kind_zh(value)
+        ),
     )
 
 
@@ -108,28 +116,27 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if key in value:
             raise _Refused(
                 "DUPLICATE_KEY",
-                f'the key "{key[:64]}" occurs twice in one object',
-                f"键 “{key[:64]}” 在同一对象中出现两次",
+                *sentence('the key "{key}" occurs twice in one object', key=key[:64]),
             )
         value[key] = item
     return value
 
 
 def _refuse_constant(name: str) -> None:
-    raise _Refused("NOT_A_NUMBER", f"{name} is not a JSON number", f"{name} 不是合法的 JSON 数字")
+    raise _Refused("NOT_A_NUMBER", *sentence("{name} is not a JSON number", name=name))
 
 
 # Beginnings of json.JSONDecodeError's messages, and what was expected.
 _EXPECTED: tuple[tuple[str, str, str], ...] = (
     ("Expecting ',' delimiter", "','", "','"),
     ("Expecting ':' delimiter", "':'", "':'"),
-    ("Expecting property name", "a name in double quotes", "带双引号的键名"),
-    ("Illegal trailing comma", "no ','", "不能有多余的 ','"),
-    ("Expecting value", "a value", "一个值"),
-    ("Unterminated string", "a closing double quote", "字符串结尾的双引号"),
-    ("Invalid control character", "no line break or tab inside a string", "字符串内不能有换行或制表符"),
-    ("Invalid \\", "a valid escape such as \\n", "合法的转义，例如 \\n"),
-    ("Extra data", "the end of the text", "文本结束"),
+    ("Expecting property name", *sentence("a name in double quotes")),
+    ("Illegal trailing comma", *sentence("no ','")),
+    ("Expecting value", *sentence("a value")),
+    ("Unterminated string", *sentence("a closing double quote")),
+    ("Invalid control character", *sentence("no line break or tab inside a string")),
+    ("Invalid \\", *sentence("a valid escape such as \\n")),
+    ("Extra data", *sentence("the end of the text")),
 )
 
 
@@ -139,24 +146,29 @@ def _malformed(text: str, field: str, error: json.JSONDecodeError) -> Violation:
     )
     token = _TOKEN.match(text, error.pos)
     if token is None:
-        before, before_zh = "at the end of the text", "，但文本已结束"
+        before, before_zh = sentence("at the end of the text")
     else:
-        before, before_zh = f"before {token[0]}", f"，位于 {token[0]} 之前"
+        before, before_zh = sentence("before {token}", token=token[0])
     return finding(
         field,
         "MALFORMED_JSON",
-        f"line {error.lineno}, column {error.colno}: expected {expected} {before}",
-        f"第 {error.lineno} 行第 {error.colno} 列：应有{expected_zh}{before_zh}",
+        *sentence(
+            "line {lineno}, column {colno}: expected {expected} {before}",
+            lineno=error.lineno,
+            colno=error.colno,
+            expected=Sentence(expected, expected_zh),
+            before=Sentence(before, before_zh),
+        ),
     )
 
 
 _KINDS: tuple[tuple[type, str, str], ...] = (
-    (bool, "true or false", "布尔值"),
-    (int, "a number", "数字"),
-    (float, "a number", "数字"),
-    (str, "a string", "字符串"),
-    (list, "a list", "列表"),
-    (dict, "an object", "对象"),
+    (bool, *sentence("true or false")),
+    (int, *sentence("a number")),
+    (float, *sentence("a number")),
+    (str, *sentence("a string")),
+    (list, *sentence("a list")),
+    (dict, *sentence("an object")),
 )
 
 

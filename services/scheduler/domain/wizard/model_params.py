@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loupe.errors import Violation
+from loupe.translation import sentence
 
 from services.scheduler.domain.wizard.findings import finding
 from services.scheduler.domain.wizard.json_object import missing_object, quoted, unknown_keys, whole_from
@@ -49,8 +50,11 @@ def parse_model_params(
             finding(
                 f"{at}.name",
                 "UNKNOWN_NETWORK",
-                f"{quoted(network)} is not a network of this image; it has {known}",
-                f"{quoted(network)} 不是该镜像支持的网络，可选：{known}",
+                *sentence(
+                    "{network} is not a network of this image; it has {known}",
+                    network=quoted(network),
+                    known=known,
+                ),
             )
         )
         network = None
@@ -90,8 +94,7 @@ def _code_list(value: object, at: str) -> tuple[tuple[str, ...] | None, list[Vio
             finding(
                 at,
                 "MISSING_KEY" if value is None else "NOT_A_LIST",
-                'a list of defect codes is expected, as in ["TPFIP", "TTFBS"]',
-                '应为缺陷 code 列表，例如 ["TPFIP", "TTFBS"]',
+                *sentence('a list of defect codes is expected, as in ["TPFIP", "TTFBS"]'),
             )
         ]
     if len(value) > MAX_CODES:
@@ -99,8 +102,11 @@ def _code_list(value: object, at: str) -> tuple[tuple[str, ...] | None, list[Vio
             finding(
                 at,
                 "TOO_MANY_CODES",
-                f"{len(value)} codes; at most {MAX_CODES} are accepted",
-                f"共 {len(value)} 个 code，最多允许 {MAX_CODES} 个",
+                *sentence(
+                    "{value_count} codes; at most {max_codes} are accepted",
+                    value_count=len(value),
+                    max_codes=MAX_CODES,
+                ),
             )
         ]
     found: list[Violation] = []
@@ -111,8 +117,9 @@ def _code_list(value: object, at: str) -> tuple[tuple[str, ...] | None, list[Vio
                 finding(
                     f"{at}[{index}]",
                     "BAD_CODE",
-                    f"{quoted(code)} is not a defect code: 1 to 32 of A-Z, a-z, 0-9, _ and -",
-                    f"{quoted(code)} 不是合法的缺陷 code：1 至 32 个字符，可用 A-Z、a-z、0-9、_ 和 -",
+                    *sentence(
+                        "{code} is not a defect code: 1 to 32 of A-Z, a-z, 0-9, _ and -", code=quoted(code)
+                    ),
                 )
             )
         elif code in first_seen:
@@ -120,8 +127,9 @@ def _code_list(value: object, at: str) -> tuple[tuple[str, ...] | None, list[Vio
                 finding(
                     f"{at}[{index}]",
                     "DUPLICATE_CODE",
-                    f"{code} is listed already, at [{first_seen[code]}]",
-                    f"{code} 已在 [{first_seen[code]}] 处列出",
+                    *sentence(
+                        "{code} is listed already, at [{first_seen}]", code=code, first_seen=first_seen[code]
+                    ),
                 )
             )
         else:
@@ -137,8 +145,7 @@ def _num_of_classes(
             finding(
                 at,
                 "MISSING_KEY" if value is None else "OUT_OF_RANGE",
-                f"num_of_classes must be a whole number from 2, not {quoted(value)}",
-                f"num_of_classes 必须为不小于 2 的整数，而不是 {quoted(value)}",
+                *sentence("num_of_classes must be a whole number from 2, not {value}", value=quoted(value)),
             )
         ]
     classes = int(value)  # type: ignore[call-overload]  # the predicate says that it is a number
@@ -147,8 +154,11 @@ def _num_of_classes(
             finding(
                 at,
                 "MORE_CLASSES_THAN_CODES",
-                f"num_of_classes is {classes}, but code_list has {len(codes)}",
-                f"num_of_classes 为 {classes}，但 code_list 只有 {len(codes)} 个",
+                *sentence(
+                    "num_of_classes is {classes}, but code_list has {codes_count}",
+                    classes=classes,
+                    codes_count=len(codes),
+                ),
             )
         ]
     return classes, []

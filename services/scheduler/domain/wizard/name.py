@@ -3,6 +3,7 @@
 import re
 
 from loupe.errors import Violation
+from loupe.translation import sentence
 
 from services.scheduler.domain.spec import TrainingRequest
 from services.scheduler.domain.wizard.findings import finding, not_found
@@ -26,8 +27,11 @@ def check_name(
             finding(
                 "model_name",
                 "MODEL_NAME_DIFFERS",
-                f"a retraining of {parent.name} makes a version of {parent.model_name}; leave the name empty",
-                f"对 {parent.name} 的重新训练会生成 {parent.model_name} 的新版本，名称请留空",
+                *sentence(
+                    "a retraining of {name} makes a version of {model_name}; leave the name empty",
+                    name=parent.name,
+                    model_name=parent.model_name,
+                ),
             )
         ]
     if request.parent_version:
@@ -37,10 +41,11 @@ def check_name(
             finding(
                 "model_name",
                 "BAD_MODEL_NAME",
-                f'"{name[:80]}" is not a model name: 1 to 60 of A-Z, a-z, 0-9, - and _, beginning with a '
-                "letter and ending with a letter or digit",
-                f"“{name[:80]}” 不是合法的模型名称：最长 60 个字符，字母开头，"
-                "支持 a-z、A-Z、0-9、-、_，以数字或字母结尾",
+                *sentence(
+                    '"{name}" is not a model name: 1 to 60 of A-Z, a-z, 0-9, - and _, beginning '
+                    "with a letter and ending with a letter or digit",
+                    name=name[:80],
+                ),
             )
         ]
     if facts.name_taken:
@@ -48,8 +53,11 @@ def check_name(
             finding(
                 "model_name",
                 "MODEL_NAME_TAKEN",
-                f"another model or training task has the name {name}; choose another, or retrain that model",
-                f"名称 {name} 已被其他模型或训练任务使用，请更换名称或对该模型重新训练",
+                *sentence(
+                    "another model or training task has the name {name}; choose another, or "
+                    "retrain that model",
+                    name=name,
+                ),
             )
         ]
     return []
@@ -66,12 +74,11 @@ def check_parent(
             finding(
                 "warm_start",
                 "WARM_START_WITHOUT_PARENT",
-                "only a retraining can start from its parent's weights",
-                "只有重新训练才能从父版本的权重开始",
+                *sentence("only a retraining can start from its parent's weights"),
             )
         ]
     if parent is None:
-        return [not_found("parent_version", request.parent_version, "model version", "模型版本")]
+        return [not_found("parent_version", request.parent_version, *sentence("model version"))]
     if params is None:
         return []
     found = []
@@ -81,8 +88,10 @@ def check_parent(
             finding(
                 "model_params.code_list",
                 "CODE_ORDER_DIFFERS",
-                f"the codes of {parent.name} are in another order; who reads codes by number will be misled",
-                f"code 顺序与 {parent.name} 不同，按序号读取 code 的系统会出错",
+                *sentence(
+                    "the codes of {name} are in another order; who reads codes by number will be misled",
+                    name=parent.name,
+                ),
                 "warning",
             )
         )
@@ -91,8 +100,9 @@ def check_parent(
             finding(
                 "warm_start",
                 "WARM_START_CLASSES_DIFFER",
-                f"the classes differ from {parent.name}'s; its last layer is not taken over",
-                f"类别与 {parent.name} 不同，最后一层的权重不会被沿用",
+                *sentence(
+                    "the classes differ from {name}'s; its last layer is not taken over", name=parent.name
+                ),
                 "warning",
             )
         )

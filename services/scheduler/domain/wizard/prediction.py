@@ -1,6 +1,7 @@
 """The three steps of a prediction: version, data, parameters (rules P1, P7)."""
 
 from loupe.errors import Violation
+from loupe.translation import Sentence, sentence
 
 from services.scheduler.domain.spec import PredictionRequest, PredictionSpec, TrainingOverlap
 from services.scheduler.domain.wizard.data import check_paths, check_unlisted_codes
@@ -20,7 +21,7 @@ def examine_prediction(
     found: dict[int, list[Violation]] = {1: [], 2: [], 3: [], 4: []}
     version = facts.version
     if version is None:
-        found[1].append(not_found("model_version", request.model_version, "model version", "模型版本"))
+        found[1].append(not_found("model_version", request.model_version, *sentence("model version")))
     found[2] += check_paths(request.data_paths, facts)
     if version is not None:
         found[2] += check_unlisted_codes(request.data_paths, facts, version.code_list)
@@ -32,8 +33,11 @@ def examine_prediction(
             finding(
                 "batch_size",
                 "OUT_OF_RANGE",
-                f"batch_size must be a whole number from 1 to {MAX_BATCH_SIZE}, not {request.batch_size}",
-                f"batch_size 必须为 1 至 {MAX_BATCH_SIZE} 的整数，而不是 {request.batch_size}",
+                *sentence(
+                    "batch_size must be a whole number from 1 to {max_batch_size}, not {batch_size}",
+                    max_batch_size=MAX_BATCH_SIZE,
+                    batch_size=request.batch_size,
+                ),
             )
         )
     if not 0 <= request.confidence_threshold < 1:
@@ -41,8 +45,10 @@ def examine_prediction(
             finding(
                 "confidence_threshold",
                 "OUT_OF_RANGE",
-                f"confidence_threshold must be in [0, 1), not {request.confidence_threshold:g}",
-                f"confidence_threshold 必须在 [0, 1) 内，而不是 {request.confidence_threshold:g}",
+                *sentence(
+                    "confidence_threshold must be in [0, 1), not {confidence_threshold:g}",
+                    confidence_threshold=request.confidence_threshold,
+                ),
             )
         )
     findings = of_step(found, step)
@@ -87,7 +93,8 @@ def check_training_overlap(request: PredictionRequest, overlap: TrainingOverlap 
         finding(
             "acknowledge_training_overlap",
             "UNACKNOWLEDGED_TRAINING_OVERLAP",
-            f"{message}; choose other data, or acknowledge it",
-            f"{message_zh}；请选择其他数据，或确认后继续",
+            *sentence(
+                "{message}; choose other data, or acknowledge it", message=Sentence(message, message_zh)
+            ),
         )
     ]

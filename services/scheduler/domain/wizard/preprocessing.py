@@ -1,6 +1,7 @@
 """Step 4: split, resolution filter, augmentation and segmentation (rules W10, W11)."""
 
 from loupe.errors import Violation
+from loupe.translation import joined, sentence
 
 from services.scheduler.domain.spec import Augmentation, Preprocessing, TrainingRequest
 from services.scheduler.domain.wizard.findings import finding
@@ -18,8 +19,11 @@ def resolve_preprocessing(request: TrainingRequest) -> tuple[Preprocessing | Non
             finding(
                 "preprocessing.train_fraction",
                 "OUT_OF_RANGE",
-                f"train_fraction must be in (0, 1), not {fraction:g}; 0.8 trains on 80 %, validates on 20 %",
-                f"切分比例必须在 (0, 1) 内，而不是 {fraction:g}；0.8 表示 80 % 训练、20 % 验证",
+                *sentence(
+                    "train_fraction must be in (0, 1), not {fraction:g}; 0.8 trains on 80 %, "
+                    "validates on 20 %",
+                    fraction=fraction,
+                ),
             )
         )
     known = {augmentation.value for augmentation in Augmentation}
@@ -29,8 +33,11 @@ def resolve_preprocessing(request: TrainingRequest) -> tuple[Preprocessing | Non
                 finding(
                     f"preprocessing.augmentations[{index}]",
                     "UNKNOWN_AUGMENTATION",
-                    f"{name} is not an augmentation; there are {', '.join(sorted(known))}",
-                    f"{name} 不是数据增强方式，可选：{'、'.join(sorted(known))}",
+                    *sentence(
+                        "{name} is not an augmentation; there are {known}",
+                        name=name,
+                        known=joined(sorted(known)),
+                    ),
                 )
             )
     if found:
@@ -48,8 +55,9 @@ def check_segmentation(request: TrainingRequest, facts: RegistryData) -> list[Vi
             finding(
                 "train_segmentation",
                 "NOT_A_SEGMENTATION_IMAGE",
-                "the image is for classification only; choose one for segmentation + classification",
-                "该镜像的任务类型为分类，只有分割分类镜像才能开启训练分割",
+                *sentence(
+                    "the image is for classification only; choose one for segmentation + classification"
+                ),
             )
         ]
     counts = facts.code_counts(request.data_paths)
@@ -58,8 +66,7 @@ def check_segmentation(request: TrainingRequest, facts: RegistryData) -> list[Vi
             finding(
                 "train_segmentation",
                 "NO_MASKS",
-                "none of the samples has a mask; segmentation has nothing to learn from",
-                "所有样本都没有掩码，无法训练分割模型",
+                *sentence("none of the samples has a mask; segmentation has nothing to learn from"),
             )
         ]
     return []

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from loupe.errors import Violation
+from loupe.translation import sentence
 
 from services.scheduler.domain.spec import TrainingRequest
 from services.scheduler.domain.wizard.findings import finding, not_found
@@ -21,13 +22,12 @@ def check_resource(resource: str, facts: RegistryData) -> list[Violation]:
             finding(
                 "compute_resource",
                 "MISSING_COMPUTE_RESOURCE",
-                "choose a compute resource of the master data",
-                "请选择主数据中的计算资源",
+                *sentence("choose a compute resource of the master data"),
             )
         ]
     if facts.resource_exists:
         return []
-    return [not_found("compute_resource", resource, "compute resource", "计算资源")]
+    return [not_found("compute_resource", resource, *sentence("compute resource"))]
 
 
 def resolve_training_params(
@@ -55,8 +55,11 @@ def check_priority(priority: int) -> list[Violation]:
         finding(
             "priority",
             "OUT_OF_RANGE",
-            f"priority must be from 0 to {MAX_PRIORITY}, not {priority}",
-            f"priority 必须为 0 至 {MAX_PRIORITY}，而不是 {priority}",
+            *sentence(
+                "priority must be from 0 to {max_priority}, not {priority}",
+                max_priority=MAX_PRIORITY,
+                priority=priority,
+            ),
         )
     ]
 
@@ -69,7 +72,6 @@ def check_seed(seed: int) -> list[Violation]:
         finding(
             "seed",
             "OUT_OF_RANGE",
-            f"seed must be a whole number from 0 (0: chosen by the server), not {seed}",
-            f"seed 必须为不小于 0 的整数（0 表示由服务器选择），而不是 {seed}",
+            *sentence("seed must be a whole number from 0 (0: chosen by the server), not {seed}", seed=seed),
         )
     ]

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from loupe.errors import Violation
+from loupe.translation import Sentence, sentence
 
 from services.learning_rate import LR_POLICIES, LrPolicy, Schedule
 from services.scheduler.domain.wizard.findings import finding
@@ -63,23 +64,22 @@ class NetworkParams:
 
 
 _RULES: Mapping[str, tuple[Callable[[Any], bool], str, str]] = {
-    "base_lr": (lambda v: is_number(v) and v > 0, "a number above 0", "大于 0 的数"),
-    "batch_size": (whole_from(1), "a whole number from 1", "不小于 1 的整数"),
+    "base_lr": (lambda v: is_number(v) and v > 0, *sentence("a number above 0")),
+    "batch_size": (whole_from(1), *sentence("a whole number from 1")),
     "max_iter": (
         whole_from(1),
-        "a whole number from 1 (it counts batches)",
-        "不小于 1 的整数（按 batch 计）",
+        *sentence("a whole number from 1 (it counts batches)"),
     ),
-    "weight_decay": (lambda v: is_number(v) and v >= 0, "a number from 0", "不小于 0 的数"),
-    "momentum": (lambda v: is_number(v) and 0 <= v < 1, "a number in [0, 1)", "[0, 1) 内的数"),
+    "weight_decay": (lambda v: is_number(v) and v >= 0, *sentence("a number from 0")),
+    "momentum": (lambda v: is_number(v) and 0 <= v < 1, *sentence("a number in [0, 1)")),
     "lr_policy": (
         lambda v: isinstance(v, str) and v in LR_POLICIES,
         "one of " + ", ".join(LR_POLICIES),
         "以下之一：" + "、".join(LR_POLICIES),
     ),
     # Negative values could make inv and poly divide by zero or return complex numbers.
-    "power": (lambda v: is_number(v) and 0 <= v <= 1000, "a number in [0, 1000]", "[0, 1000] 内的数"),
-    "gamma": (lambda v: is_number(v) and 0 <= v <= 1000, "a number in [0, 1000]", "[0, 1000] 内的数"),
+    "power": (lambda v: is_number(v) and 0 <= v <= 1000, *sentence("a number in [0, 1000]")),
+    "gamma": (lambda v: is_number(v) and 0 <= v <= 1000, *sentence("a number in [0, 1000]")),
 }
 
 
@@ -136,7 +136,9 @@ def _check_value(key: str, values: Mapping[str, Any], at: str) -> Violation | No
     accepts, expected, expected_zh = _RULES[key]
     if key not in values:
         return finding(
-            f"{at}.{key}", "MISSING_KEY", f"{key} is missing: {expected}", f"缺少 {key}：{expected_zh}"
+            f"{at}.{key}",
+            "MISSING_KEY",
+            *sentence("{key} is missing: {expected}", key=key, expected=Sentence(expected, expected_zh)),
         )
     value = values[key]
     if accepts(value):
@@ -144,8 +146,12 @@ def _check_value(key: str, values: Mapping[str, Any], at: str) -> Violation | No
     return finding(
         f"{at}.{key}",
         "OUT_OF_RANGE",
-        f"{key} must be {expected}, not {quoted(value)}",
-        f"{key} 必须为{expected_zh}，而不是 {quoted(value)}",
+        *sentence(
+            "{key} must be {expected}, not {value}",
+            key=key,
+            expected=Sentence(expected, expected_zh),
+            value=quoted(value),
+        ),
     )
 
 
@@ -157,9 +163,11 @@ def _warnings(params: NetworkParams, at: str) -> list[Violation]:
             finding(
                 f"{at}.gamma",
                 "GROWING_SCHEDULE",
-                f"exp with gamma {params.gamma:g} raises the rate with every iteration until the loss is no "
-                "number; a gamma below 1 lowers it",
-                f"exp 策略下 gamma {params.gamma:g} 会使学习率逐次增大，直至损失溢出；gamma 应小于 1",
+                *sentence(
+                    "exp with gamma {gamma:g} raises the rate with every iteration until the loss "
+                    "is no number; a gamma below 1 lowers it",
+                    gamma=params.gamma,
+                ),
                 "warning",
             )
         )
@@ -168,10 +176,11 @@ def _warnings(params: NetworkParams, at: str) -> list[Violation]:
             finding(
                 f"{at}.batch_size",
                 "BATCH_OF_ONE",
-                "batch normalisation takes its statistics from the batch: those of one image say little of "
-                "others, and there are none where the last layer sees one pixel; take 8 or more",
-                "批归一化的统计量取自每个 batch：只有一张图片时没有代表性，"
-                "最后一层只有一个像素时则无法计算；建议不小于 8",
+                *sentence(
+                    "batch normalisation takes its statistics from the batch: those of one image "
+                    "say little of others, and there are none where the last layer sees one pixel; "
+                    "take 8 or more"
+                ),
                 "warning",
             )
         )
@@ -181,10 +190,15 @@ def _warnings(params: NetworkParams, at: str) -> list[Violation]:
             finding(
                 f"{at}.lr_policy",
                 "DYING_SCHEDULE",
-                f"{params.lr_policy} with gamma {params.gamma:g} and power {params.power:g} falls below "
-                f"1e-8 · base_lr at iteration {dead} of {params.max_iter}; nothing is learnt after that",
-                f"{params.lr_policy} 策略（gamma {params.gamma:g}，power {params.power:g}）在第 {dead} 次迭代"
-                f"（共 {params.max_iter} 次）学习率已低于 base_lr 的 1e-8，此后模型不再学习",
+                *sentence(
+                    "{lr_policy} with gamma {gamma:g} and power {power:g} falls below 1e-8 · "
+                    "base_lr at iteration {dead} of {max_iter}; nothing is learnt after that",
+                    lr_policy=params.lr_policy,
+                    gamma=params.gamma,
+                    power=params.power,
+                    dead=dead,
+                    max_iter=params.max_iter,
+                ),
                 "warning",
             )
         )
