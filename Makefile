@@ -6,7 +6,7 @@ BIN      := $(VENV)/bin
 PIP      := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test faults probe races fuzz check format protos settings docs docs-packages lock bench clean
+.PHONY: help setup demo up down test faults probe races fuzz check format protos translations settings docs docs-packages lock bench clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -101,6 +101,9 @@ format: $(VENV)/.dev ## Formats the code.
 
 protos: $(VENV)/.dev ## Generates protos/gen.
 	$(BIN)/python protos/generate.py
+
+translations: $(VENV)/.dev ## Brings new sentences into the catalogue of translations (client/loupe/locale/zh.po).
+	$(BIN)/python client/update_translations.py
 
 settings: $(VENV)/.dev ## Generates docs/settings.md.
 	$(BIN)/python docs/generate_settings.py

@@ -47,11 +47,12 @@ def parse_json(body: bytes) -> object:
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
-        raise _malformed(*sentence("the body is not UTF-8"), body[: error.start].decode()) from None
+        raise _malformed(sentence("the body is not UTF-8"), body[: error.start].decode()) from None
     try:
         document = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
     except json.JSONDecodeError as error:
-        raise _malformed(error.msg, "JSON 格式错误", text[: error.pos]) from None
+        fault = Sentence(error.msg, sentence("malformed JSON").chinese)
+        raise _malformed(fault, text[: error.pos]) from None
     except _NotJsonError as error:
         raise _refused(error.violation) from None
     except RecursionError:
@@ -74,9 +75,8 @@ def fill(message: Message, document: object, at: str = "") -> None:
     except _REFUSALS as error:
         descriptor: Any = message.DESCRIPTOR
         found = tuple(faults(descriptor, document, at))
-        raise InvalidArgument.of(
-            *found or (Violation(at, "MALFORMED_VALUE", str(error), "内容不符合格式"),)
-        ) from None
+        refusal = Sentence(str(error), sentence("the document does not match the message").chinese)
+        raise InvalidArgument.of(*found or (Violation(at, "MALFORMED_VALUE", *refusal),)) from None
 
 
 def render(message: Message) -> bytes:
@@ -134,7 +134,7 @@ def unknown_field(path: str, name: str, fields: Iterable[FieldDescriptor]) -> Vi
     return Violation(
         path,
         "UNKNOWN_FIELD",
-        *sentence("there is no field {name!r}; the fields here: {listing}", name=name, listing=listing),
+        *sentence("there is no field {name!r}; the fields here: {fields}", name=name, fields=listing),
     )
 
 
@@ -160,9 +160,9 @@ def faults(descriptor: Descriptor, document: object, at: str) -> Iterator[Violat
                     path,
                     "CONFLICT",
                     *sentence(
-                        "only one of {other!r} and {json_name!r} can be set",
+                        "only one of {other!r} and {name!r} can be set",
                         other=other,
-                        json_name=field.json_name,
+                        name=field.json_name,
                     ),
                 )
         yield from _field_faults(field, value, path)
@@ -202,7 +202,7 @@ def expectation(field: FieldDescriptor) -> tuple[str, str]:
         return _WELL_KNOWN.get(field.message_type.full_name, sentence("a JSON object"))
     if field.enum_type is not None:
         names = ", ".join(value.name for value in field.enum_type.values if value.number != 0)
-        return sentence("one of {names}", names=names)
+        return sentence("one of {values}", values=names)
     return _INTEGERS[field.cpp_type]
 
 
@@ -215,7 +215,7 @@ def _wrong(path: str, value: object, expected: str, expected_zh: str) -> Violati
     return Violation(
         path,
         "WRONG_TYPE",
-        *sentence("must be {expected}, not {shown}", expected=Sentence(expected, expected_zh), shown=shown),
+        *sentence("must be {expected}, not {value}", expected=Sentence(expected, expected_zh), value=shown),
     )
 
 
@@ -278,20 +278,21 @@ def _refused(violation: Violation) -> InvalidArgument:
     return InvalidArgument(violation.message, violations=(violation,), reason=violation.reason)
 
 
-def _malformed(what: str, what_zh: str, before: str) -> InvalidArgument:
+def _malformed(fault: Sentence, before: str) -> InvalidArgument:
     line = before.count("\n") + 1
     column = len(before) - (before.rfind("\n") + 1) + 1
     return InvalidArgument(
-        f"malformed JSON at line {line}, column {column}: {what}",
+        f"malformed JSON at line {line}, column {column}: {fault.english}",
         violations=(
             Violation(
                 "",
                 "MALFORMED_JSON",
                 *sentence(
-                    "line {line}, column {column}: {what}",
+                    "line {line}, column {column}: {fault}",
                     line=line,
                     column=column,
-                    what=Sentence(what, what_zh),
+                    fault=fault,
+                    detail=fault.english,
                 ),
             ),
         ),

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from html import escape
 from typing import Any
 
-from loupe.translation import sentence
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -46,7 +45,24 @@ def unbuilt() -> Response:
 
 def _unbuilt() -> str:
     return _html(
-        *sentence("Loupe"),
+        "Loupe",
+        """
+<h1>Loupe</h1>
+<p>The console is not built here. <code>make console</code> in the project's folder builds it (it needs a
+package registry for Node.js); then reload this page. Everything else works without it.</p>
+<p lang="zh">此处尚未构建控制台。请在项目目录运行 <code>make console</code>
+（需要可访问的 Node.js 软件源），然后刷新本页。其他功能不受影响。</p>
+<table>
+<tr><td><a href="/docs">/docs</a></td>
+<td>what can be asked, and who may / <span lang="zh">接口说明</span></td></tr>
+<tr><td><a href="/openapi.json">/openapi.json</a></td><td>the same for programs, OpenAPI 3.1</td></tr>
+<tr><td><a href="/readyz">/readyz</a></td>
+<td>state of the services / <span lang="zh">服务状态</span></td></tr>
+<tr><td><a href="/healthz">/healthz</a></td><td>state of this process</td></tr>
+</table>
+<p>Every request under <code>/v1</code> carries a token:</p>
+<pre>curl -H "Authorization: Bearer $LOUPE_TOKEN" …/v1/tasks</pre>
+""",
     )
 
 

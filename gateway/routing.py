@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from loupe.access.v1 import access_pb2
 from loupe.errors import InvalidArgument, Violation
+from loupe.translation import Sentence, sentence
 
 from gateway.contracts import ApiOperation
 from gateway.problems import MethodNotAllowed, UnknownRoute
@@ -105,9 +106,8 @@ class Router:
                     return route, bindings
                 allowed |= _answered(route)
         except UndecodablePathError as error:
-            raise InvalidArgument.of(
-                Violation("", "MALFORMED_PATH", str(error), "路径不是合法的 UTF-8 百分号编码")
-            ) from None
+            fault = Sentence(str(error), sentence("the path is not percent-encoded UTF-8").chinese)
+            raise InvalidArgument.of(Violation("", "MALFORMED_PATH", *fault)) from None
         shown = raw_path if len(raw_path) <= 200 else raw_path[:200] + "…"
         if allowed:
             listing = tuple(sorted(allowed))

@@ -120,7 +120,7 @@ def _not_unicode(name: str) -> Violation:
     if name in _PAGE_TOKEN_NAMES:
         return BAD_PAGE_TOKEN
     shown = name.encode("utf-8", "backslashreplace").decode()
-    return Violation(shown, "MALFORMED_QUERY", *sentence("{shown!r} is not UTF-8", shown=shown))
+    return Violation(shown, "MALFORMED_QUERY", *sentence("{value!r} is not UTF-8", value=shown))
 
 
 def query_fields(operation: ApiOperation) -> Iterator[tuple[str, FieldDescriptor]]:
@@ -174,7 +174,7 @@ def _put(document: dict[str, Any], operation: ApiOperation, name: str, text: str
             yield unknown_field(path, part, open_fields)
             return
         if path in operation.path_fields:
-            yield Violation(path, "CONFLICT", *sentence("{part!r} is given by the path", part=part))
+            yield Violation(path, "CONFLICT", *sentence("{field!r} is given by the path", field=part))
             return
         last = index == len(parts) - 1
         if last and is_parameter(field):
@@ -200,7 +200,7 @@ def _set(document: dict[str, Any], field: FieldDescriptor, path: str, text: str)
                 path,
                 "WRONG_TYPE",
                 *sentence(
-                    "must be {expected}, not {text!r}", expected=Sentence(expected, expected_zh), text=text
+                    "must be {expected}, not {value!r}", expected=Sentence(expected, expected_zh), value=text
                 ),
             )
             return
@@ -208,9 +208,7 @@ def _set(document: dict[str, Any], field: FieldDescriptor, path: str, text: str)
     if field.is_repeated:
         document.setdefault(field.json_name, []).append(value)
     elif field.json_name in document:
-        yield Violation(
-            path, "DUPLICATE_FIELD", *sentence("{json_name!r} is given twice", json_name=field.json_name)
-        )
+        yield Violation(path, "DUPLICATE_FIELD", *sentence("{name!r} is given twice", name=field.json_name))
     else:
         document[field.json_name] = value
 
@@ -227,9 +225,9 @@ def _bind_path(message: Message, bindings: Mapping[str, str]) -> Iterator[Violat
                 path,
                 "CONFLICT",
                 *sentence(
-                    "the body says {given!r}, the path {value!r}; leave it out of the body",
-                    given=given,
-                    value=value,
+                    "the body says {in_body!r}, the path {in_path!r}; leave it out of the body",
+                    in_body=given,
+                    in_path=value,
                 ),
             )
         setattr(part, name, value)
@@ -260,7 +258,7 @@ def _read_headers(message: Any, headers: Mapping[str, str]) -> Iterator[Violatio
             yield Violation(
                 "If-Match",
                 "WRONG_TYPE",
-                *sentence('must be one entity tag such as "abc", not {wanted}', wanted=wanted),
+                *sentence('must be one entity tag such as "abc", not {value}', value=wanted),
             )
         else:
             message.etag = tag.group(1)

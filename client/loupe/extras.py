@@ -1,10 +1,10 @@
 """Parts of the client that need more than `loupe-client` itself, and how to install what they need."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from loupe.translation import sentence
+from loupe.translation import Sentence, sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,31 +15,33 @@ class Extra:
     """As pip takes it."""
     packages: frozenset[str]
     """Top-level import packages that it brings."""
-    purpose: str
-    purpose_zh: str
+    purpose: Callable[[], Sentence]
+    """Read when an extra is missing: the command line starts without the catalogue."""
 
 
 IMPORT = Extra(
     "loupe-client[import]",
     frozenset({"PIL", "defusedxml", "numpy"}),
-    *sentence("reading annotation files"),
+    lambda: sentence("reading annotation files"),
 )
-SAMPLE = Extra("loupe-client[sample]", frozenset({"cv2", "numpy"}), *sentence("generating sample images"))
+SAMPLE = Extra(
+    "loupe-client[sample]", frozenset({"cv2", "numpy"}), lambda: sentence("generating sample images")
+)
 ARTIFACT = Extra(
     "loupe-client[artifact]",
     frozenset({"PIL", "cv2", "numpy"}),
-    *sentence("predicting with a package"),
+    lambda: sentence("predicting with a package"),
 )
-EVENTS = Extra("loupe-client[events]", frozenset({"nats"}), *sentence("following events"))
+EVENTS = Extra("loupe-client[events]", frozenset({"nats"}), lambda: sentence("following events"))
 STACK = Extra(
     "loupe[embedded]",
     frozenset({"deploy", "services", "asyncpg", "minio", "grpc_health"}),
-    *sentence("running the servers on this machine"),
+    lambda: sentence("running the servers on this machine"),
 )
 COMPARISON = Extra(
     "loupe[train]",
     frozenset({"services", "torch"}),
-    *sentence("comparing with the released version, a torch model,"),
+    lambda: sentence("comparing with the released version, a torch model,"),
 )
 
 
@@ -48,11 +50,13 @@ class MissingExtra(ImportError):
 
     def __init__(self, extra: Extra, package: str) -> None:
         remedy = f"pip install '{extra.requirement}'"
-        super().__init__(
-            f"{extra.purpose} needs the Python package {package}, which is not installed here: {remedy}",
-            name=package,
+        message, self.message_zh = sentence(
+            "{purpose} needs the Python package {package}, which is not installed here: {remedy}",
+            purpose=extra.purpose(),
+            package=package,
+            remedy=remedy,
         )
-        self.message_zh = f"{extra.purpose_zh}需要 Python 包 {package}，此机器未安装：请执行 {remedy}"
+        super().__init__(message, name=package)
 
 
 @contextmanager

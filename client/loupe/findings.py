@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from loupe.language import pick
+from loupe.language import pick, translated
 from loupe.rendering import table
 from loupe.scheduler.v1 import task_service_pb2
 from loupe.translation import sentence
@@ -68,9 +68,9 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     ordered = sorted(findings, key=lambda finding: not refuses(finding))
     return table(
         "",
-        pick(*sentence("FIELD")),
-        pick(*sentence("WHAT IS WRONG")),
-        pick(*sentence("REMEDY")),
+        translated("FIELD"),
+        translated("WHAT IS WRONG"),
+        translated("REMEDY"),
         rows=[
             (
                 _mark(finding),
@@ -85,10 +85,10 @@ def findings_table(findings: Sequence[Finding]) -> Table:
 
 def _mark(finding: Finding) -> Text:
     if not finding.warning:
-        return Text(pick(*sentence("error")), style="red")
+        return Text(translated("error"), style="red")
     if finding.acknowledge_with:
-        return Text(pick(*sentence("to acknowledge")), style="red")
-    return Text(pick(*sentence("warning")), style="yellow")
+        return Text(translated("to acknowledge"), style="red")
+    return Text(translated("warning"), style="yellow")
 
 
 def _remedy(finding: Finding) -> str:

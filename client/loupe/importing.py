@@ -17,6 +17,7 @@ from loupe.errors import Unavailable
 from loupe.folders import FolderListing, FoundSample, GeneratedBytes
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
 from loupe.text import as_utf8
+from loupe.translation import sentence
 from loupe.unusable import Unusable
 from loupe.walking import LeftOut, fault_of, open_file
 
@@ -384,14 +385,15 @@ def _set_aside(sample: FoundSample, unusable: Unusable) -> dataset_pb2.SampleOut
         outcome=Outcome.OUTCOME_REJECTED,
         reason=unusable.reason,
         message=unusable.message,
-        message_zh=_ZH.get(unusable.reason, "文件无法读取"),
+        message_zh=_BY_REASON.get(unusable.reason, sentence("the file cannot be read")).chinese,
     )
 
 
-_ZH = {
-    "CHANGED": "读取时文件发生变化；请在写入结束后重新导入",
-    "VANISHED": "文件在导入过程中消失；恢复后请重新导入",
-    "UNREADABLE": "文件无法读取；请检查权限",
-    "BAD_ANNOTATION": "标注无法绘制；请重新标注",
-    "BAD_PICTURE": "标注文件内的图片无法读取；请替换",
+# The English message of a fault says more than its reason does; Chinese says the reason.
+_BY_REASON = {
+    "CHANGED": sentence("the file changed while it was read; import it again when it is written"),
+    "VANISHED": sentence("the file vanished during the import; restore it and import it again"),
+    "UNREADABLE": sentence("the file cannot be read; check its permissions"),
+    "BAD_ANNOTATION": sentence("the annotation cannot be drawn; draw it again"),
+    "BAD_PICTURE": sentence("the image inside of the annotation file cannot be read; replace it"),
 }

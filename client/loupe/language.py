@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 
 import click
+from loupe.translation import sentence
 
 _CHOSEN = f"{__name__}.chosen"
 
@@ -26,3 +27,8 @@ def in_chinese(environ: Mapping[str, str] = os.environ) -> bool:
 def pick(english: str, chinese: str) -> str:
     """The sentence in the user's language; English where there is no Chinese one."""
     return chinese if chinese and in_chinese() else english
+
+
+def translated(template: str, /, **values: object) -> str:
+    """The sentence of a template in the user's language, as `loupe.translation.sentence` has it."""
+    return pick(*sentence(template, **values))

@@ -12,10 +12,9 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from loupe import names
 from loupe.evaluator.v1 import comparison_pb2, report_pb2
-from loupe.language import pick
+from loupe.language import pick, translated
 from loupe.scheduler.v1 import task_pb2
 from loupe.text import encodable, visible
-from loupe.translation import sentence
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -305,28 +304,23 @@ def training_overlap(value: task_pb2.PredictionSpec | report_pb2.Report) -> Rend
     """Whether the data of a prediction was trained with, and that its report is then not official (P7)."""
     if not value.HasField("training_overlap"):
         return Text(
-            pick(
-                *sentence(
-                    "nobody looked whether the version was trained with this data: not official; "
-                    "predict again"
-                ),
+            translated(
+                "nobody looked whether the version was trained with this data: not official; predict again"
             ),
             style="yellow",
         )
     overlap = value.training_overlap
     if not overlap.affected_sample_count:
-        return pick(*sentence("none of the samples and groups was trained with"))
+        return translated("none of the samples and groups was trained with")
     return Text(
-        pick(
-            *sentence(
-                "{trained_sample_count} of {sample_count} samples and {trained_group_count} "
-                "groups were trained or validated with ({affected_sample_count} samples in "
-                "all): not official",
-                trained_sample_count=overlap.trained_sample_count,
-                sample_count=overlap.sample_count,
-                trained_group_count=overlap.trained_group_count,
-                affected_sample_count=overlap.affected_sample_count,
-            ),
+        translated(
+            "{trained_sample_count} of {sample_count} samples and {trained_group_count} "
+            "groups were trained or validated with ({affected_sample_count} samples in "
+            "all): not official",
+            trained_sample_count=overlap.trained_sample_count,
+            sample_count=overlap.sample_count,
+            trained_group_count=overlap.trained_group_count,
+            affected_sample_count=overlap.affected_sample_count,
         ),
         style="bold yellow",
     )

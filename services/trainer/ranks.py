@@ -138,7 +138,9 @@ class RankGroup:
                     event = json_format.Parse(line, event_pb2.Event())
                     self._lost(_RelayedFault(event, who), on_loss)
             how = _ended(other.wait())
-            lost = InfrastructureFault("PROCESS_LOST", *sentence("{who} ended {how}", who=who, how=how))
+            lost = InfrastructureFault(
+                "PROCESS_LOST", *sentence("{process} ended {how}", process=who, how=how)
+            )
             self._lost(lost, on_loss)
 
         threading.Thread(target=watch, name=f"rank {meeting['RANK']}", daemon=True).start()

@@ -127,15 +127,15 @@ def as_fault(error: Exception) -> Fault:
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text:
         return UserFault(
             "OUT_OF_MEMORY",
-            *sentence("the device ran out of memory; lower batch_size ({text})", text=text),
+            *sentence("the device ran out of memory; lower batch_size ({error})", error=text),
         )
     if "CUDA error" in text or "cuDNN error" in text:
-        return InfrastructureFault("DEVICE_LOST", *sentence("the GPU failed: {text}", text=text))
+        return InfrastructureFault("DEVICE_LOST", *sentence("the GPU failed: {error}", error=text))
     return Fault(
         "INTERNAL",
         *sentence(
-            "the work ended with an unexpected error ({text}); start the task again, and "
+            "the work ended with an unexpected error ({error}); start the task again, and "
             "if it fails again, give the operator its name: the worker's log has more",
-            text=text,
+            error=text,
         ),
     )

@@ -10,7 +10,7 @@ from services.vision.parts import parts
 from services.vision.samples import Sample
 
 _MAX_CODES_LISTED = 10
-_LACKS_ZH = {"train": "没有训练样本", "validate": "没有验证样本"}
+_LACKING = {"train": sentence("none to train with"), "validate": sentence("none to validate with")}
 
 
 def refuse_one_sided(codes: Sequence[str], training: Sequence[Sample], validation: Sequence[Sample]) -> None:
@@ -29,16 +29,22 @@ def refuse_one_sided(codes: Sequence[str], training: Sequence[Sample], validatio
     groups = Counter(
         code for indices in members.values() for code in {samples[index].code for index in indices}
     )
-    listed, listed_zh = [], []
+    listed = []
     for code in list(lacking)[:_MAX_CODES_LISTED]:
         total = sum(count[code] for count in counts.values())
         if not total:
-            listed.append(f"{code} (no usable sample)")
-            listed_zh.append(f"{code}（没有可用样本）")
+            listed.append(sentence("{code} (no usable sample)", code=code))
             continue
         (purpose,) = lacking[code]
-        listed.append(f"{code} ({total} usable samples in {groups[code]} group(s), none to {purpose} with)")
-        listed_zh.append(f"{code}（{total} 个可用样本，共 {groups[code]} 组，{_LACKS_ZH[purpose]}）")
+        listed.append(
+            sentence(
+                "{code} ({count} usable samples in {group_count} group(s), {lacking})",
+                code=code,
+                count=total,
+                group_count=groups[code],
+                lacking=_LACKING[purpose],
+            )
+        )
     more = ", …" if len(lacking) > len(listed) else ""
     raise UserFault(
         "CODE_ON_ONE_SIDE",
@@ -48,6 +54,5 @@ def refuse_one_sided(codes: Sequence[str], training: Sequence[Sample], validatio
             "or leave the code out",
             listed=joined(listed),
             more=more,
-            listed_zh=joined(listed_zh),
         ),
     )

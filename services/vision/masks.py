@@ -54,18 +54,16 @@ _PHOTOMETRIC_TAG = 262
 _GREY = frozenset({"1", "L"})
 _GREY_16 = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 _WITH_ALPHA = {"LA": "LA", "La": "LA", "RGBA": "RGBA", "RGBa": "RGBA"}
-_SAVE = "save it as 8-bit grey with 0 and 255"
-_SAVE_ZH = "请保存为只含 0 和 255 的 8 位灰度图"
-_DECLARE = "declare the path's mask_codes (--mask-codes) if its values are indices"
-_DECLARE_ZH = "若其值为 code 序号，请为数据路径声明 mask_codes（--mask-codes）"
+_SAVE = sentence("save it as 8-bit grey with 0 and 255")
+_DECLARE = sentence("declare the path's mask_codes (--mask-codes) if its values are indices")
 
 
 class UnusableMask(UnusableImage):
     """The file is an image, and not clearly a mask."""
 
     def __init__(self, fact: str, fact_zh: str) -> None:
-        super().__init__(Reason.BAD_MASK, f"the mask {fact}")
-        self.message_zh = f"掩膜{fact_zh}"
+        message, self.message_zh = sentence("the mask {fact}", fact=Sentence(fact, fact_zh))
+        super().__init__(Reason.BAD_MASK, message)
 
 
 @dataclass(frozen=True)
@@ -195,8 +193,6 @@ def _marked(values_HW: NDArray[np.integer], white: int, *, lossy: bool) -> NDArr
                 middle=middle,
                 save=_SAVE,
                 declare=_DECLARE,
-                save_zh=_SAVE_ZH,
-                declare_zh=_DECLARE_ZH,
             ),
         )
     if middle < smallest < white:
@@ -207,7 +203,6 @@ def _marked(values_HW: NDArray[np.integer], white: int, *, lossy: bool) -> NDArr
                 smallest=smallest,
                 white=white,
                 save=_SAVE,
-                save_zh=_SAVE_ZH,
             ),
         )
     _refuse_shades(values_HW, white, lossy=lossy)
@@ -253,16 +248,14 @@ def _shaded(values_HW: NDArray[np.integer], doubtful_HW: NDArray[np.bool_], whit
     return UnusableMask(
         *sentence(
             "shows more than black and white: {count:,} pixel(s) ({share:.3g} %) lie "
-            "between, such as {some} of {white}, and are no smooth edge: {save}, or "
+            "between, such as {values} of {white}, and are no smooth edge: {save}, or "
             "{declare}",
             count=count,
             share=share,
-            some=some,
+            values=some,
             white=white,
             save=_SAVE,
             declare=_DECLARE,
-            save_zh=_SAVE_ZH,
-            declare_zh=_DECLARE_ZH,
         ),
     )
 
@@ -280,9 +273,9 @@ def _indices(image: Image.Image, data: bytes) -> NDArray[np.uint8]:
         if (largest := int(values_HW.max())) > MOST_INDEX:
             raise _not_indexed(
                 *sentence(
-                    "has the value {largest}, and an index is at most {most_index}",
+                    "has the value {largest}, and an index is at most {limit}",
                     largest=largest,
-                    most_index=MOST_INDEX,
+                    limit=MOST_INDEX,
                 ),
             )
         return values_HW.astype(np.uint8)
@@ -343,9 +336,7 @@ def _photometric(image: Image.Image) -> int | None:
 def _grey_16(image: Image.Image) -> NDArray[np.uint16]:
     values_HW = np.asarray(image).astype(np.uint16)
     if _photometric(image) == 0:
-        raise UnusableMask(
-            *sentence("has 16 bits of which 0 is white (WhiteIsZero): {save}", save=_SAVE, save_zh=_SAVE_ZH)
-        )
+        raise UnusableMask(*sentence("has 16 bits of which 0 is white (WhiteIsZero): {save}", save=_SAVE))
     if (transparent := image.info.get("transparency")) is not None and (values_HW == transparent).any():
         raise _transparent()
     return values_HW
@@ -364,7 +355,6 @@ def _without_alpha(image: Image.Image, data: bytes) -> Image.Image:
                 "is of the kind {mode}, which no mask is read from: {save}",
                 mode=image.mode,
                 save=_SAVE,
-                save_zh=_SAVE_ZH,
             ),
         )
     if (
@@ -375,10 +365,9 @@ def _without_alpha(image: Image.Image, data: bytes) -> Image.Image:
         # Pillow reads these as if they had 1 or 8 bits a pixel.
         raise UnusableMask(
             *sentence(
-                "is a BMP of {data} bits with a grey palette of few colours: {save}, as PNG",
-                data=_bits_of_bmp(data),
+                "is a BMP of {bits} bits with a grey palette of few colours: {save}, as PNG",
+                bits=_bits_of_bmp(data),
                 save=_SAVE,
-                save_zh=_SAVE_ZH,
             ),
         )
     transparent = image.info.get("transparency")
@@ -410,8 +399,6 @@ def _coloured(colour: NDArray[np.uint8]) -> UnusableMask:
             rgb=rgb,
             save=_SAVE,
             declare=_DECLARE,
-            save_zh=_SAVE_ZH,
-            declare_zh=_DECLARE_ZH,
         ),
     )
 
@@ -421,6 +408,5 @@ def _transparent() -> UnusableMask:
         *sentence(
             "is transparent in part, so what it shows depends on what lies behind: {save}, without alpha",
             save=_SAVE,
-            save_zh=_SAVE_ZH,
         ),
     )

@@ -185,8 +185,8 @@ class PackCache:
             raise InfrastructureFault(
                 "CACHE_UNUSABLE",
                 *sentence(
-                    "the image cache {root} failed: {error}; the operator should look at the disk",
-                    root=self._root,
+                    "the image cache {folder} failed: {error}; the operator should look at the disk",
+                    folder=self._root,
                     error=error,
                 ),
             ) from error

@@ -125,9 +125,9 @@ def read_verified(objects: ObjectReader, key: str, sha256: str) -> bytes:
         raise InfrastructureFault(
             "OBJECT_CORRUPT",
             *sentence(
-                "{key} holds bytes with SHA-256 {found}; the object store is damaged, tell the operator",
+                "{key} holds bytes with SHA-256 {sha256}; the object store is damaged, tell the operator",
                 key=key,
-                found=found,
+                sha256=found,
             ),
         )
     return data

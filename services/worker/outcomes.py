@@ -88,9 +88,9 @@ def child_died(returncode: int, log_tail: str, *, out_of_memory: bool) -> Outcom
             log_tail=log_tail,
         )
     how, how_zh = (
-        sentence("by signal {value}", value=-returncode)
+        sentence("by signal {number}", number=-returncode)
         if returncode < 0
-        else sentence("with exit code {returncode}", returncode=returncode)
+        else sentence("with exit code {code}", code=returncode)
     )
     return failed(
         "CHILD_DIED",

@@ -14,7 +14,7 @@ import pytest
 _ROOT = Path(__file__).resolve().parents[2]
 _BUILD = "import sys; from hatchling.build import build_wheel; build_wheel(sys.argv[1])"
 _CLIENT_PACKAGES = frozenset(
-    {"click", "google", "grpc", "grpc_status", "loupe", "markdown_it", "mdurl", "pygments", "rich"}
+    {"click", "google", "grpc", "grpc_status", "loupe", "markdown_it", "mdurl", "polib", "pygments", "rich"}
     | {"typing_extensions", "urllib3"}
 )
 """Top-level packages of the client, its requirements, and theirs."""
@@ -72,6 +72,7 @@ def test_i1_the_clients_wheel_holds_the_contracts_and_no_server(client: Path) ->
     }
     assert {path.relative_to(client) for path in client.rglob("*_pb2*.py")} == held
     assert (client / "loupe/contracts.binpb").is_file()
+    assert (client / "loupe/locale/zh.po").is_file()
     assert {path.name for path in client.glob("*.dist-info/licenses/*")} == {"LICENSE", "NOTICE"}
     assert (client / "loupe/cli.py").is_file()
 

@@ -25,6 +25,7 @@ from loupe.evaluator.v1 import report_pb2
 from loupe.exporting import Exported
 from loupe.findings import findings_table, refuses
 from loupe.folders import FolderListing, hold_out, read_folder
+from loupe.language import translated
 from loupe.profile import Profile, default_data_dir, load_profile
 from loupe.registry.v1 import master_data_service_pb2, model_pb2, model_service_pb2
 from loupe.rendering import estimate, facts, human_bytes, human_duration, message_json, percent
@@ -214,7 +215,7 @@ class _DemoRun:
 def _addresses(profile: Profile, model: str, console_access: str) -> dict[str, RenderableType]:
     return {
         "console": f"http://{profile.gateway_address}  ({console_access})\n"
-        f"click first: 模型库 Models, then {model}; HTTP interface: /docs",
+        f"click first: {translated('Models')}, then {model}; HTTP interface: /docs",
         "gRPC": f"registry {profile.registry_address}, scheduler {profile.scheduler_address}, "
         f"evaluator {profile.evaluator_address}",
         "token": f"in {profile.source} (key `token`)",

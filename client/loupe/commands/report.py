@@ -5,11 +5,10 @@ from pathlib import Path
 import click
 from loupe.commands.session import Session, remote
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
-from loupe.language import in_chinese, pick
+from loupe.language import in_chinese, translated
 from loupe.rendering import message_json, threshold_curves
 from loupe.rendering import report as report_page
 from loupe.saving import save
-from loupe.translation import sentence
 
 _FORMATS = {
     ".json": report_service_pb2.REPORT_FORMAT_JSON,
@@ -62,12 +61,10 @@ async def report(session: Session, of: str, *, thresholds: tuple[float, ...], ou
         return
     if "@" in of and found.kind == report_pb2.REPORT_KIND_VALIDATION:
         session.out.say(
-            pick(
-                *sentence(
-                    "{of} has no official report: no prediction over data that it was not trained "
-                    "with has ended; this is the report of its validation split",
-                    of=of,
-                ),
+            translated(
+                "{of} has no official report: no prediction over data that it was not trained "
+                "with has ended; this is the report of its validation split",
+                of=of,
             )
         )
     session.out.answer(message_json(found), report_page(found))

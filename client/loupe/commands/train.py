@@ -14,11 +14,10 @@ from loupe.commands.session import Session, remote
 from loupe.commands.watch import fail_unless_good, follow
 from loupe.errors import AlreadyExists, InvalidArgument
 from loupe.findings import Finding, findings_table, refuses
-from loupe.language import pick
+from loupe.language import translated
 from loupe.registry.v1 import algorithm_image_pb2
 from loupe.rendering import message_json
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
-from loupe.translation import sentence
 from rich.console import Group
 
 AUGMENTATIONS = ("colour", "scale", "flip", "random")
@@ -173,7 +172,7 @@ async def train(
         found = await findings(session, task, 0 if check == "all" else int(check))
         if any(refuses(finding) for finding in found):
             _refuse(session, found)
-        valid = pick(*sentence("valid"))
+        valid = translated("valid")
         session.out.answer(_as_json(found), Group(findings_table(found), valid) if found else valid)
         return
     created = await submitted(session, task, request_id)
@@ -231,7 +230,7 @@ def _refuse(session: Session, found: Sequence[Finding]) -> NoReturn:
     else:
         session.out.tell(findings_table(found))
     count = sum(refuses(finding) for finding in found)
-    session.out.fail(pick(*sentence("{count} fault(s); nothing was submitted", count=count)))
+    session.out.fail(translated("{count} fault(s); nothing was submitted", count=count))
 
 
 def _as_json(found: Sequence[Finding]) -> dict[str, Any]:

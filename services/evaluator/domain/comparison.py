@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from loupe.translation import sentence
+from loupe.translation import Sentence, sentence
 
 from services.evaluator.domain.errors import NotComparable
 from services.evaluator.domain.report import EvaluationReport, StoredSample, Verdict
@@ -66,24 +66,32 @@ class Changes:
             return Conclusion.NO_DIFFERENCE_SHOWN
         return Conclusion.CANDIDATE_BETTER if self.fixed > self.regressed else Conclusion.BASE_BETTER
 
-    def sentence(self) -> tuple[str, str]:
+    def sentence(self) -> Sentence:
         """The conclusion as a sentence, in English and Chinese."""
-        changed, chance = self.fixed + self.regressed, _percent(self.adjusted_p_value)
-        counts = f"{self.fixed} fixed against {self.regressed} regressed"
-        counts_zh = f"修正 {self.fixed} 个、退步 {self.regressed} 个"
+        changed = self.fixed + self.regressed
         if changed == 0:
             return sentence("No sample changed between right and wrong.")
-        verdict, verdict_zh = {
+        verdict = {
             Conclusion.NO_DIFFERENCE_SHOWN: sentence("No difference is shown"),
             Conclusion.CANDIDATE_BETTER: sentence("The candidate is better"),
             Conclusion.BASE_BETTER: sentence("The candidate is worse"),
         }[self.conclusion]
-        why = f"of comparisons of equally good models, {chance} come out so uneven by chance"
-        why_zh = f"两个同样好的模型相比，仅凭偶然出现这样悬殊结果的概率为 {chance}"
         if changed < MIN_CHANGED:
-            why = f"fewer than {MIN_CHANGED} changed samples prove nothing, whichever way they went"
-            why_zh = f"变化样本少于 {MIN_CHANGED} 个时，无论方向如何都不能说明问题"
-        return f"{verdict}: {counts}; {why}.", f"{verdict_zh}：{counts_zh}；{why_zh}。"
+            why = sentence(
+                "fewer than {count} changed samples prove nothing, whichever way they went", count=MIN_CHANGED
+            )
+        else:
+            why = sentence(
+                "of comparisons of equally good models, {share} come out so uneven by chance",
+                share=_percent(self.adjusted_p_value),
+            )
+        return sentence(
+            "{verdict}: {fixed} fixed against {regressed} regressed; {why}.",
+            verdict=verdict,
+            fixed=self.fixed,
+            regressed=self.regressed,
+            why=why,
+        )
 
 
 @dataclass(frozen=True, slots=True)

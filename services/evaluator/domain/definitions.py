@@ -23,8 +23,7 @@ DEFINITIONS = (
     Definition(
         "accuracy",
         *sentence("accuracy"),
-        "correct samples / all samples. The platform's 准确率: this overall, precision per code.",
-        "判对的样本数 / 全部样本数。平台所说的“准确率”，总体指此值，按缺陷 code 则指精确率。",
+        *sentence("correct samples / all samples. The platform's 准确率: this overall, precision per code."),
     ),
     Definition(
         "precision",

@@ -76,8 +76,8 @@ class Mark:
                     "right_code",
                     "BAD_CODE",
                     *sentence(
-                        "{right_code!r} is not a defect code; use 1 to 32 letters, digits, '_' or '-'",
-                        right_code=self.right_code,
+                        "{code!r} is not a defect code; use 1 to 32 letters, digits, '_' or '-'",
+                        code=self.right_code,
                     ),
                 )
             )
@@ -86,9 +86,7 @@ class Mark:
                 Violation(
                     "right_code",
                     "SAME_CODE",
-                    *sentence(
-                        "{file} is labelled {right_code} already", file=self.file, right_code=self.right_code
-                    ),
+                    *sentence("{file} is labelled {code} already", file=self.file, code=self.right_code),
                 )
             )
         if len(self.note) > MAX_NOTE or any(ord(c) < 32 and c not in "\n\t" for c in self.note):
@@ -97,8 +95,8 @@ class Mark:
                     "note",
                     "INVALID",
                     *sentence(
-                        "must have at most {max_note} characters, and no control characters",
-                        max_note=MAX_NOTE,
+                        "must have at most {limit} characters, and no control characters",
+                        limit=MAX_NOTE,
                     ),
                 )
             )

@@ -3,7 +3,7 @@
 import enum
 from dataclasses import dataclass
 
-from loupe.translation import sentence
+from loupe.translation import Sentence, sentence
 
 from services.evaluator.domain.report import PERCEPTUAL_HASH_BYTES, StoredSample
 
@@ -78,25 +78,23 @@ class SuspectedLabel:
         return self.sample.result.predicted_code if self.twin is None else self.twin.result.true_code
 
     @property
-    def explanation(self) -> tuple[str, str]:
+    def explanation(self) -> Sentence:
         """Why the label is suspected, in English and Chinese."""
         result, code = self.sample.result, self.suggested_code
         if self.twin is None:
-            usual = f"{self.usual_confidence:.3f}"
-            english = (
-                f"labelled {result.true_code}, predicted {code} with {result.confidence:.3f}; "
-                f"samples labelled {code} get {usual} on average"
+            return sentence(
+                "labelled {true_code}, predicted {code} with {confidence:.3f}; "
+                "samples labelled {code} get {usual_confidence:.3f} on average",
+                true_code=result.true_code,
+                code=code,
+                confidence=result.confidence,
+                usual_confidence=self.usual_confidence,
             )
-            chinese = (
-                f"标注为 {result.true_code}，预测为 {code}，置信度 {result.confidence:.3f}；"
-                f"标注为 {code} 的样本平均为 {usual}"
-            )
-            return english, chinese
         of_bits, twin = f"{self.distance}/{8 * PERCEPTUAL_HASH_BYTES}", self.twin.result.file
         return sentence(
-            "labelled {true_code}; {twin}, labelled {code}, looks the same but for {of_bits} bits",
+            "labelled {true_code}; {twin_file}, labelled {twin_code}, looks the same but for {bits} bits",
             true_code=result.true_code,
-            twin=twin,
-            code=code,
-            of_bits=of_bits,
+            twin_file=twin,
+            twin_code=code,
+            bits=of_bits,
         )

@@ -128,9 +128,9 @@ def candidate_faults(candidates: Sequence[Candidate]) -> list[Violation]:
                 "candidates",
                 "TOO_MANY",
                 *sentence(
-                    "{candidates_count} candidates; send at most {max_candidates} a call",
-                    candidates_count=len(candidates),
-                    max_candidates=MAX_CANDIDATES,
+                    "{count} candidates; send at most {limit} a call",
+                    count=len(candidates),
+                    limit=MAX_CANDIDATES,
                 ),
             )
         ]
@@ -219,11 +219,11 @@ def _meaning_fault(mask: MaskFacts, mask_codes: Sequence[str]) -> MaskFault | No
         return MaskFault(
             *sentence(
                 "the mask has the value {largest_index}, and the path declares "
-                "{mask_codes_count} codes ({declared}); correct the mask, or extend the "
+                "{code_count} codes ({codes}); correct the mask, or extend the "
                 "declaration",
                 largest_index=mask.largest_index,
-                mask_codes_count=len(mask_codes),
-                declared=declared,
+                code_count=len(mask_codes),
+                codes=declared,
             ),
         )
     return mask.indexed

@@ -119,9 +119,9 @@ def planned_faults(sha256s: Sequence[str]) -> list[Violation]:
                 "sha256s",
                 "TOO_MANY",
                 *sentence(
-                    "{sha256s_count} hashes; send at most {max_planned} a call",
-                    sha256s_count=len(sha256s),
-                    max_planned=MAX_PLANNED,
+                    "{count} hashes; send at most {limit} a call",
+                    count=len(sha256s),
+                    limit=MAX_PLANNED,
                 ),
             )
         ]
@@ -137,7 +137,7 @@ def count_parts_faults(paths: Sequence[object], codes: Sequence[str]) -> list[Vi
             at,
             "TOO_MANY",
             *sentence(
-                "{named_count} {at}; name at most {limit} a call", named_count=len(named), at=at, limit=limit
+                "{count} {field}; name at most {limit} a call", count=len(named), field=at, limit=limit
             ),
         )
         for at, named, limit in (
@@ -167,9 +167,9 @@ def mask_codes_faults(mask_codes: Sequence[str]) -> list[Violation]:
                 at,
                 "TOO_MANY",
                 *sentence(
-                    "{mask_codes_count} codes; an 8-bit mask has room for {max_mask_codes}",
-                    mask_codes_count=len(mask_codes),
-                    max_mask_codes=MAX_MASK_CODES,
+                    "{count} codes; an 8-bit mask has room for {limit}",
+                    count=len(mask_codes),
+                    limit=MAX_MASK_CODES,
                 ),
             )
         )

@@ -24,10 +24,10 @@ def id_faults(value: str, field: str) -> list[Violation]:
             field,
             "BAD_ID",
             *sentence(
-                "{value} is not an id; use at most {max_id_characters} letters, digits, '.', "
+                "{id} is not an id; use at most {limit} letters, digits, '.', "
                 "'_' or '-', with a letter or digit first and last",
-                value=shown(value),
-                max_id_characters=MAX_ID_CHARACTERS,
+                id=shown(value),
+                limit=MAX_ID_CHARACTERS,
             ),
         )
     ]
@@ -42,10 +42,10 @@ def model_id_faults(value: str, field: str) -> list[Violation]:
             field,
             "BAD_MODEL_NAME",
             *sentence(
-                "{value} is not a model name; use at most {max_model_id_characters} letters, "
+                "{name} is not a model name; use at most {limit} letters, "
                 "digits, '_' or '-', with a letter first and a letter or digit last",
-                value=shown(value),
-                max_model_id_characters=MAX_MODEL_ID_CHARACTERS,
+                name=shown(value),
+                limit=MAX_MODEL_ID_CHARACTERS,
             ),
         )
     ]
@@ -72,9 +72,9 @@ def text_faults(value: str, field: str, max_characters: int = MAX_TEXT_CHARACTER
                 field,
                 "TOO_LONG",
                 *sentence(
-                    "the text has {value_count} characters; shorten it to {max_characters}",
-                    value_count=len(value),
-                    max_characters=max_characters,
+                    "the text has {length} characters; shorten it to {limit}",
+                    length=len(value),
+                    limit=max_characters,
                 ),
             )
         ]

@@ -169,11 +169,11 @@ def issue(  # noqa: PLR0913 -- what a token is made of
                 "token.role",
                 "ROLE_TOO_HIGH",
                 *sentence(
-                    "the token's role is {name}, {id}'s own is {owner_role_name}; a token cannot "
+                    "the token's role is {role}, {user}'s own is {user_role}; a token cannot "
                     "do more than its user",
-                    name=role.name,
-                    id=owner.id,
-                    owner_role_name=owner_role.name,
+                    role=role.name,
+                    user=owner.id,
+                    user_role=owner_role.name,
                 ),
             )
         )
@@ -183,8 +183,8 @@ def issue(  # noqa: PLR0913 -- what a token is made of
                 "token.expire_time",
                 "OUT_OF_RANGE",
                 *sentence(
-                    "the token would expire at {expires}; choose a time within the next ten years",
-                    expires=expires.isoformat(timespec="seconds"),
+                    "the token would expire at {time}; choose a time within the next ten years",
+                    time=expires.isoformat(timespec="seconds"),
                 ),
             )
         )
@@ -211,7 +211,7 @@ def change_user(before: User, after: User, fields: frozenset[str], by: str) -> U
         Violation(
             "update_mask",
             "UNKNOWN_FIELD",
-            *sentence("{name} cannot be changed; of a user {known} can", name=name, known=joined(known)),
+            *sentence("{field} cannot be changed; of a user {fields} can", field=name, fields=joined(known)),
         )
         for name in sorted(fields.difference(known))
     ]
@@ -248,7 +248,7 @@ def _bad_role(at: str) -> Violation:
     return Violation(
         at,
         "BAD_ROLE",
-        *sentence("{at} is not a role one can have; give one of {names}", at=at, names=names),
+        *sentence("{field} is not a role one can have; give one of {roles}", field=at, roles=names),
     )
 
 

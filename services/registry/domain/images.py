@@ -105,9 +105,9 @@ class InputSpecification:
                     f"{at}.{name}",
                     "WRONG_LENGTH",
                     *sentence(
-                        "{name} must hold 3 finite numbers, one a channel; it holds {values_count}",
+                        "{name} must hold 3 finite numbers, one a channel; it holds {count}",
                         name=name,
-                        values_count=len(values),
+                        count=len(values),
                     ),
                 )
         if any(value <= 0 for value in self.std):
@@ -211,10 +211,10 @@ class AlgorithmImageVersion:
                         f"version.{name}",
                         "TOO_LARGE",
                         *sentence(
-                            "{name} is {value}; the limit is {max_number}",
+                            "{name} is {value}; the limit is {limit}",
                             name=name,
                             value=value,
-                            max_number=MAX_NUMBER,
+                            limit=MAX_NUMBER,
                         ),
                     )
                 )
@@ -236,4 +236,6 @@ class AlgorithmImageVersion:
 
 
 def _required(at: str, choices: str) -> Violation:
-    return Violation(at, "REQUIRED", *sentence("{at} is missing; give {choices}", at=at, choices=choices))
+    return Violation(
+        at, "REQUIRED", *sentence("{field} is missing; give {choices}", field=at, choices=choices)
+    )

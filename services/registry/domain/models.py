@@ -91,7 +91,7 @@ class Release:
                 Violation(
                     "version.task",
                     "BAD_NAME",
-                    *sentence("{task} is not a task's name; send tasks/{{task}}", task=shown(self.task)),
+                    *sentence("{name} is not a task's name; send tasks/{{task}}", name=shown(self.task)),
                 )
             )
         image_version = re.fullmatch(
@@ -103,9 +103,9 @@ class Release:
                     "version.algorithm_image_version",
                     "BAD_NAME",
                     *sentence(
-                        "{algorithm_image_version} is not an image version's name; send "
+                        "{name} is not an image version's name; send "
                         "algorithmImages/{{image}}/versions/v{{major}}.{{minor}}",
-                        algorithm_image_version=shown(self.algorithm_image_version),
+                        name=shown(self.algorithm_image_version),
                     ),
                 )
             )
@@ -115,11 +115,11 @@ class Release:
                     "version.major",
                     "MAJOR_MISMATCH",
                     *sentence(
-                        "major is {major}, the image version is {algorithm_image_version}; both must "
-                        "agree and be at most {max_number}",
+                        "major is {major}, the image version is {image_version}; both must "
+                        "agree and be at most {limit}",
                         major=self.major,
-                        algorithm_image_version=self.algorithm_image_version,
-                        max_number=MAX_NUMBER,
+                        image_version=self.algorithm_image_version,
+                        limit=MAX_NUMBER,
                     ),
                 )
             )
@@ -160,9 +160,9 @@ class Release:
                     "OUT_OF_RANGE",
                     *sentence(
                         "num_of_classes is {num_of_classes}; it must lie between 2 and the "
-                        "{code_list_count} codes listed",
+                        "{code_count} codes listed",
                         num_of_classes=self.num_of_classes,
-                        code_list_count=len(self.code_list),
+                        code_count=len(self.code_list),
                     ),
                 )
             )

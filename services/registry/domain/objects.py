@@ -3,6 +3,8 @@
 import enum
 from dataclasses import dataclass
 
+from loupe.translation import sentence
+
 
 @dataclass(frozen=True, slots=True)
 class ImageObject:
@@ -56,18 +58,26 @@ class RejectReason(enum.StrEnum):
     BAD_MASK = "BAD_MASK"
 
 
-_ZH = {
-    RejectReason.EMPTY: "文件为空（0 字节）",
-    RejectReason.NOT_AN_IMAGE: "内容不是 JPEG、PNG、BMP 或 TIFF 图片",
-    RejectReason.TYPE_MISMATCH: "文件扩展名与实际类型不符",
-    RejectReason.TRUNCATED: "文件不完整（被截断）",
-    RejectReason.TOO_LARGE: "文件或像素尺寸超出上限",
-    RejectReason.DECODE_FAILED: "图片无法解码",
-    RejectReason.HASH_MISMATCH: "上传的内容与声明的 SHA-256 不符；请重新上传",
-    RejectReason.NOT_UPLOADED: "对象存储中没有该内容；请先上传",
-    RejectReason.BAD_CODE: "路径须为 {code}/{file}，缺陷 code 为 1 到 32 个字母、数字、'_'、'-'",
-    RejectReason.BAD_NAME: "文件名含有控制字符或双向文字控制符，显示的名称会与实际不符；请重命名文件",
-    RejectReason.BAD_MASK: "掩膜不可用",
+# The English message of a rejection says more than its reason does; Chinese says the reason.
+_BY_REASON = {
+    RejectReason.EMPTY: sentence("the file is empty (0 bytes)"),
+    RejectReason.NOT_AN_IMAGE: sentence("the content is no JPEG, PNG, BMP or TIFF image"),
+    RejectReason.TYPE_MISMATCH: sentence("the extension of the file does not match its type"),
+    RejectReason.TRUNCATED: sentence("the file is incomplete (truncated)"),
+    RejectReason.TOO_LARGE: sentence("the file or its size in pixels is above the limit"),
+    RejectReason.DECODE_FAILED: sentence("the image cannot be decoded"),
+    RejectReason.HASH_MISMATCH: sentence(
+        "the uploaded content does not have the declared SHA-256; upload it again"
+    ),
+    RejectReason.NOT_UPLOADED: sentence("the object store does not have the content; upload it first"),
+    RejectReason.BAD_CODE: sentence(
+        "the path must be {{code}}/{{file}}, a defect code has 1 to 32 letters, digits, '_' or '-'"
+    ),
+    RejectReason.BAD_NAME: sentence(
+        "the file name holds control characters or bidirectional controls, so that it is shown as another; "
+        "rename the file"
+    ),
+    RejectReason.BAD_MASK: sentence("the mask cannot be used"),
 }
 
 
@@ -83,7 +93,7 @@ class Rejection:
     @property
     def message_zh(self) -> str:
         """The sentence in Chinese."""
-        return self.detail_zh or _ZH[self.reason]
+        return self.detail_zh or _BY_REASON[self.reason].chinese
 
 
 @dataclass(frozen=True, slots=True)

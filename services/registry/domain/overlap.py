@@ -37,9 +37,9 @@ def compared_faults(data: Sequence[str]) -> list[Violation]:
             "data",
             "TOO_MANY",
             *sentence(
-                "{data_count} data paths and snapshots; send at most {max_compared} a call",
-                data_count=len(data),
-                max_compared=MAX_COMPARED,
+                "{count} data paths and snapshots; send at most {limit} a call",
+                count=len(data),
+                limit=MAX_COMPARED,
             ),
         )
     ]

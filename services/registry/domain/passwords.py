@@ -94,9 +94,9 @@ def password_faults(password: str, user: str, at: str, *, before: str) -> list[V
                 at,
                 "BAD_LENGTH",
                 *sentence(
-                    "a password has {min_characters} to {max_characters} characters; several words are good",
-                    min_characters=MIN_CHARACTERS,
-                    max_characters=MAX_CHARACTERS,
+                    "a password has {shortest} to {longest} characters; several words are good",
+                    shortest=MIN_CHARACTERS,
+                    longest=MAX_CHARACTERS,
                 ),
             )
         ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from loupe.errors import Aborted, Violation
-from loupe.translation import joined, sentence
+from loupe.translation import Sentence, joined, sentence
 
 from services.registry.domain.candidates import MAX_CANDIDATES, Candidate
 from services.registry.domain.identifiers import sha256_faults, shown
@@ -102,8 +102,7 @@ class Relabelling:
             "NAME_TAKEN",
             *sentence(
                 "other pictures lie at {targets}; import it under another name",
-                targets=" and ".join(relabel.targets),
-                targets2=joined(relabel.targets),
+                targets=Sentence(" and ".join(relabel.targets), joined(relabel.targets).chinese),
                 file=relabel.file,
             ),
         )
@@ -130,12 +129,10 @@ class Relabelling:
         if not (self.mask_codes and sample.mask_sha256):
             # A black and white mask marks the code of its folder, which is the new code now.
             return outcome
-        return replace(
-            outcome,
-            reason="MASK_NAMES_CODES",
-            message=f"the mask of {new_file} names codes by value and was left as it is; look at it",
-            message_zh=f"{new_file} 的掩膜按值表示 code，未作修改；如有误请更正",
+        message, message_zh = sentence(
+            "the mask of {file} names codes by value and was left as it is; look at it", file=new_file
         )
+        return replace(outcome, reason="MASK_NAMES_CODES", message=message, message_zh=message_zh)
 
 
 def relabel_faults(relabels: Sequence[Relabel]) -> list[Violation]:
@@ -146,9 +143,9 @@ def relabel_faults(relabels: Sequence[Relabel]) -> list[Violation]:
                 "relabels",
                 "TOO_MANY",
                 *sentence(
-                    "{relabels_count} relabels; send at most {max_candidates} a call",
-                    relabels_count=len(relabels),
-                    max_candidates=MAX_CANDIDATES,
+                    "{count} relabels; send at most {limit} a call",
+                    count=len(relabels),
+                    limit=MAX_CANDIDATES,
                 ),
             )
         ]

@@ -48,7 +48,9 @@ class Pattern:
         return Violation(
             field,
             "BAD_NAME",
-            *sentence("{name} is not a name of the form {form}; send one", name=shown(name), form=self.form),
+            *sentence(
+                "{name} is not a name of the form {pattern}; send one", name=shown(name), pattern=self.form
+            ),
         )
 
 
@@ -115,8 +117,8 @@ def parse_image_version(name: str) -> tuple[str, ImageVersionNumber]:
                 "name",
                 "BAD_VERSION",
                 *sentence(
-                    "{text} is not an image version; write v{{major}}.{{minor}}, such as v3.0",
-                    text=shown(text),
+                    "{version} is not an image version; write v{{major}}.{{minor}}, such as v3.0",
+                    version=shown(text),
                 ),
             )
         )
@@ -133,9 +135,9 @@ def parse_model_version(name: str) -> tuple[str, str]:
                 "name",
                 "BAD_VERSION",
                 *sentence(
-                    "{text} is neither a version such as v3.01 (two digits at least) nor an alias "
+                    "{version} is neither a version such as v3.01 (two digits at least) nor an alias "
                     "such as production",
-                    text=shown(text),
+                    version=shown(text),
                 ),
             )
         )

@@ -157,14 +157,19 @@ class Leases:
         limit = self._dependencies.queue.infrastructure_retries
         job = held.job
         if job.recoveries >= limit:
-            last = f"; the last fault was {cause.code}: {cause.message}" if cause else ""
-            last_zh = f"；最后一次故障为 {cause.code}：{cause.message_zh or cause.message}" if cause else ""
+            last = Sentence("", "")
+            if cause is not None:
+                last = sentence(
+                    "; the last fault was {code}: {message}",
+                    code=cause.code,
+                    message=Sentence(cause.message, cause.message_zh or cause.message),
+                )
             failure = Failure(
                 "INFRASTRUCTURE_RETRIES",
                 *sentence(
                     "the infrastructure failed {limit} times{last}",
                     limit=limit + 1,
-                    last=Sentence(last, last_zh),
+                    last=last,
                 ),
                 cause.log_tail if cause else "",
             )

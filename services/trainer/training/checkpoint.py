@@ -125,5 +125,5 @@ def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def _unusable(why: object) -> InfrastructureFault:
     return InfrastructureFault(
-        "CHECKPOINT_UNUSABLE", *sentence("the checkpoint cannot be resumed: {why}", why=why)
+        "CHECKPOINT_UNUSABLE", *sentence("the checkpoint cannot be resumed: {error}", error=why)
     )

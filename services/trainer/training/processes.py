@@ -184,6 +184,6 @@ def as_lost(error: Exception) -> InfrastructureFault | None:
     if isinstance(error, dist.DistError) or "gloo" in text or "NCCL" in text:
         return InfrastructureFault(
             "PROCESS_LOST",
-            *sentence("another process of this training no longer answers: {text}", text=text[:300]),
+            *sentence("another process of this training no longer answers: {error}", error=text[:300]),
         )
     return None

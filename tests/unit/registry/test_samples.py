@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.registry.domain.candidates import Candidate, candidate_faults, judge
 from services.registry.domain.datasets import DataPath, MaskCodesDiffer, mask_codes_faults
 from services.registry.domain.objects import (
-    _ZH,
+    _BY_REASON,
     ImageObject,
     MaskFacts,
     MaskFault,
@@ -35,7 +35,7 @@ def a_sample(file: str, *, mask: bool = False) -> Sample:
 
 def test_every_reason_is_told_in_chinese() -> None:
     """Engineers in the fab read Chinese; a new reason must not be forgotten."""
-    assert set(_ZH) == set(RejectReason)
+    assert set(_BY_REASON) == set(RejectReason)
 
 
 def test_a_sound_candidate_is_a_sample() -> None:

@@ -22,9 +22,9 @@ def check_paths(paths: Sequence[str], facts: RegistryData) -> list[Violation]:
                 "data_paths",
                 "TOO_MANY_DATA_PATHS",
                 *sentence(
-                    "{paths_count} data paths; at most {max_data_paths} are accepted",
-                    paths_count=len(paths),
-                    max_data_paths=MAX_DATA_PATHS,
+                    "{count} data paths; at most {limit} are accepted",
+                    count=len(paths),
+                    limit=MAX_DATA_PATHS,
                 ),
             )
         ]
@@ -38,9 +38,7 @@ def check_paths(paths: Sequence[str], facts: RegistryData) -> list[Violation]:
                 finding(
                     at,
                     "DUPLICATE_DATA_PATH",
-                    *sentence(
-                        "{path} is listed already, at [{first_seen}]", path=path, first_seen=first_seen[path]
-                    ),
+                    *sentence("{path} is listed already, at [{index}]", path=path, index=first_seen[path]),
                 )
             )
         elif known is None:
@@ -94,11 +92,11 @@ def check_codes(
                     at,
                     "CODE_IN_ONE_GROUP",
                     *sentence(
-                        "the samples of {code} ({samples}) are 1 group (the same group key or "
+                        "the samples of {code} ({sample_count}) are 1 group (the same group key or "
                         "content), which cannot be divided: training and validation need one each; "
                         "bring pictures of another group, or leave the code out",
                         code=code,
-                        samples=samples,
+                        sample_count=samples,
                     ),
                 )
             )
@@ -121,9 +119,9 @@ def check_unlisted_codes(
             "data_paths",
             "SAMPLES_OF_UNLISTED_CODES",
             *sentence(
-                "{total} samples have codes that are not in code_list and are left out: {names}{more}",
-                total=total,
-                names=names,
+                "{count} samples have codes that are not in code_list and are left out: {codes}{more}",
+                count=total,
+                codes=names,
                 more=more,
             ),
             "warning",
@@ -145,9 +143,9 @@ def check_training_paths(request: TrainingRequest, facts: RegistryData) -> list[
                 "data_paths",
                 "MISSING_TRAINING_PATHS",
                 *sentence(
-                    "{missing_count} training paths of the image are left out: {names}",
-                    missing_count=len(missing),
-                    names=names,
+                    "{count} training paths of the image are left out: {paths}",
+                    count=len(missing),
+                    paths=names,
                 ),
                 "warning",
             )
@@ -157,10 +155,9 @@ def check_training_paths(request: TrainingRequest, facts: RegistryData) -> list[
             "acknowledge_missing_training_paths",
             "UNACKNOWLEDGED_MISSING_TRAINING_PATHS",
             *sentence(
-                "{missing_count} training paths of the image are left out: {names}; add them, "
-                "or acknowledge it",
-                missing_count=len(missing),
-                names=names,
+                "{count} training paths of the image are left out: {paths}; add them, or acknowledge it",
+                count=len(missing),
+                paths=names,
             ),
         )
     ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from loupe.errors import Severity, Violation
+from loupe.translation import Sentence, sentence
 
 # As a step's number: all steps.
 ALL_STEPS = 0
@@ -40,13 +41,10 @@ def finding(
 
 def not_found(field: str, name: str, what: str, what_zh: str) -> Violation:
     """The error for a name of nothing that exists, or for no name."""
-    quoted = f'"{name[:200]}"'
-    return finding(
-        field,
-        "NOT_FOUND",
-        f"there is no {what} {quoted}" if name else f"no {what} is chosen",
-        f"{what_zh} {quoted} 不存在" if name else f"未选择{what_zh}",
-    )
+    kind = Sentence(what, what_zh)
+    if not name:
+        return finding(field, "NOT_FOUND", *sentence("no {kind} is chosen", kind=kind))
+    return finding(field, "NOT_FOUND", *sentence('there is no {kind} "{name}"', kind=kind, name=name[:200]))
 
 
 def of_step(found: Mapping[int, Sequence[Violation]], step: int) -> tuple[Violation, ...]:

@@ -129,13 +129,13 @@ def _model_params_of_data(
             "model_params",
             "CODES_OF_THE_DATA",
             *sentence(
-                "model_params is empty, so the codes are the data's: {learnt} classes "
-                "({classes}), {codes_count} special ({special}); write code_list if that is "
+                "model_params is empty, so the codes are the data's: {class_count} classes "
+                "({classes}), {special_count} special ({special_codes}); write code_list if that is "
                 "not meant",
-                learnt=learnt,
+                class_count=learnt,
                 classes=classes,
-                codes_count=len(codes) - learnt,
-                special=special,
+                special_count=len(codes) - learnt,
+                special_codes=special,
             ),
             "warning",
         )

@@ -34,9 +34,9 @@ def parse_object(text: str, field: str) -> tuple[dict[str, Any] | None, list[Vio
         return fault(
             "JSON_TOO_LONG",
             *sentence(
-                "the text has {text_count} characters; at most {max_json_characters} are accepted",
-                text_count=len(text),
-                max_json_characters=MAX_JSON_CHARACTERS,
+                "the text has {length} characters; at most {limit} are accepted",
+                length=len(text),
+                limit=MAX_JSON_CHARACTERS,
             ),
         )
     try:
@@ -83,9 +83,7 @@ def missing_object(at: str, value: object) -> Violation:
     return finding(
         at,
         "MISSING_KEY" if value is None else "NOT_AN_OBJECT",
-        *sentence(
-            "a JSON object is expected, as in {{…}}, not {value}", value=_kind(value), value2=_kind_zh(value)
-        ),
+        *sentence("a JSON object is expected, as in {{…}}, not {kind}", kind=_kind(value)),
     )
 
 
@@ -153,28 +151,24 @@ def _malformed(text: str, field: str, error: json.JSONDecodeError) -> Violation:
         field,
         "MALFORMED_JSON",
         *sentence(
-            "line {lineno}, column {colno}: expected {expected} {before}",
-            lineno=error.lineno,
-            colno=error.colno,
+            "line {line}, column {column}: expected {expected} {before}",
+            line=error.lineno,
+            column=error.colno,
             expected=Sentence(expected, expected_zh),
             before=Sentence(before, before_zh),
         ),
     )
 
 
-_KINDS: tuple[tuple[type, str, str], ...] = (
-    (bool, *sentence("true or false")),
-    (int, *sentence("a number")),
-    (float, *sentence("a number")),
-    (str, *sentence("a string")),
-    (list, *sentence("a list")),
-    (dict, *sentence("an object")),
+_KINDS: tuple[tuple[type, Sentence], ...] = (
+    (bool, sentence("true or false")),
+    (int, sentence("a number")),
+    (float, sentence("a number")),
+    (str, sentence("a string")),
+    (list, sentence("a list")),
+    (dict, sentence("an object")),
 )
 
 
-def _kind(value: object) -> str:
-    return next((en for kind, en, _ in _KINDS if isinstance(value, kind)), "nothing")
-
-
-def _kind_zh(value: object) -> str:
-    return next((zh for kind, _, zh in _KINDS if isinstance(value, kind)), "空")
+def _kind(value: object) -> Sentence:
+    return next((name for kind, name in _KINDS if isinstance(value, kind)), sentence("nothing"))

@@ -51,9 +51,9 @@ def parse_model_params(
                 f"{at}.name",
                 "UNKNOWN_NETWORK",
                 *sentence(
-                    "{network} is not a network of this image; it has {known}",
+                    "{network} is not a network of this image; it has {networks}",
                     network=quoted(network),
-                    known=known,
+                    networks=known,
                 ),
             )
         )
@@ -103,9 +103,9 @@ def _code_list(value: object, at: str) -> tuple[tuple[str, ...] | None, list[Vio
                 at,
                 "TOO_MANY_CODES",
                 *sentence(
-                    "{value_count} codes; at most {max_codes} are accepted",
-                    value_count=len(value),
-                    max_codes=MAX_CODES,
+                    "{count} codes; at most {limit} are accepted",
+                    count=len(value),
+                    limit=MAX_CODES,
                 ),
             )
         ]
@@ -127,9 +127,7 @@ def _code_list(value: object, at: str) -> tuple[tuple[str, ...] | None, list[Vio
                 finding(
                     f"{at}[{index}]",
                     "DUPLICATE_CODE",
-                    *sentence(
-                        "{code} is listed already, at [{first_seen}]", code=code, first_seen=first_seen[code]
-                    ),
+                    *sentence("{code} is listed already, at [{index}]", code=code, index=first_seen[code]),
                 )
             )
         else:
@@ -155,9 +153,9 @@ def _num_of_classes(
                 at,
                 "MORE_CLASSES_THAN_CODES",
                 *sentence(
-                    "num_of_classes is {classes}, but code_list has {codes_count}",
-                    classes=classes,
-                    codes_count=len(codes),
+                    "num_of_classes is {num_of_classes}, but code_list has {code_count}",
+                    num_of_classes=classes,
+                    code_count=len(codes),
                 ),
             )
         ]

@@ -28,8 +28,8 @@ def check_name(
                 "model_name",
                 "MODEL_NAME_DIFFERS",
                 *sentence(
-                    "a retraining of {name} makes a version of {model_name}; leave the name empty",
-                    name=parent.name,
+                    "a retraining of {version} makes a version of {model_name}; leave the name empty",
+                    version=parent.name,
                     model_name=parent.model_name,
                 ),
             )
@@ -89,8 +89,8 @@ def check_parent(
                 "model_params.code_list",
                 "CODE_ORDER_DIFFERS",
                 *sentence(
-                    "the codes of {name} are in another order; who reads codes by number will be misled",
-                    name=parent.name,
+                    "the codes of {version} are in another order; who reads codes by number will be misled",
+                    version=parent.name,
                 ),
                 "warning",
             )
@@ -101,7 +101,8 @@ def check_parent(
                 "warm_start",
                 "WARM_START_CLASSES_DIFFER",
                 *sentence(
-                    "the classes differ from {name}'s; its last layer is not taken over", name=parent.name
+                    "the classes differ from {version}'s; its last layer is not taken over",
+                    version=parent.name,
                 ),
                 "warning",
             )

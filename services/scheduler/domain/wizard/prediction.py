@@ -1,7 +1,7 @@
 """The three steps of a prediction: version, data, parameters (rules P1, P7)."""
 
 from loupe.errors import Violation
-from loupe.translation import Sentence, sentence
+from loupe.translation import sentence
 
 from services.scheduler.domain.spec import PredictionRequest, PredictionSpec, TrainingOverlap
 from services.scheduler.domain.wizard.data import check_paths, check_unlisted_codes
@@ -34,8 +34,8 @@ def examine_prediction(
                 "batch_size",
                 "OUT_OF_RANGE",
                 *sentence(
-                    "batch_size must be a whole number from 1 to {max_batch_size}, not {batch_size}",
-                    max_batch_size=MAX_BATCH_SIZE,
+                    "batch_size must be a whole number from 1 to {limit}, not {batch_size}",
+                    limit=MAX_BATCH_SIZE,
                     batch_size=request.batch_size,
                 ),
             )
@@ -76,25 +76,29 @@ def check_training_overlap(request: PredictionRequest, overlap: TrainingOverlap 
     """P7: data that the version was trained with must be acknowledged; such a report is never official."""
     if overlap is None or not overlap.affected_sample_count:
         return []
-    trained = f"{overlap.trained_sample_count} of {overlap.sample_count} samples"
-    trained_zh = f"{overlap.sample_count} 个样本中有 {overlap.trained_sample_count} 个"
-    if overlap.trained_group_count:
-        groups, affected = overlap.trained_group_count, overlap.affected_sample_count
-        trained += f" and {groups} groups ({affected} samples in all)"
-        trained_zh += f"、{groups} 个分组（共涉及 {affected} 个样本）"
-    message = (
-        f"{trained} were trained or validated with; the report flatters the version and will not be its "
-        "official one"
+    trained = sentence(
+        "{trained_count} of {count} samples",
+        trained_count=overlap.trained_sample_count,
+        count=overlap.sample_count,
     )
-    message_zh = f"{trained_zh}曾用于该版本的训练或验证；结果会偏高，报告不会成为正式的模型评估报告"
+    if overlap.trained_group_count:
+        trained = sentence(
+            "{samples} and {group_count} groups ({affected_count} samples in all)",
+            samples=trained,
+            group_count=overlap.trained_group_count,
+            affected_count=overlap.affected_sample_count,
+        )
+    message = sentence(
+        "{trained} were trained or validated with; the report flatters the version and will not be its "
+        "official one",
+        trained=trained,
+    )
     if request.acknowledge_training_overlap:
-        return [finding("data_paths", "TRAINING_OVERLAP", message, message_zh, "warning")]
+        return [finding("data_paths", "TRAINING_OVERLAP", *message, "warning")]
     return [
         finding(
             "acknowledge_training_overlap",
             "UNACKNOWLEDGED_TRAINING_OVERLAP",
-            *sentence(
-                "{message}; choose other data, or acknowledge it", message=Sentence(message, message_zh)
-            ),
+            *sentence("{message}; choose other data, or acknowledge it", message=message),
         )
     ]

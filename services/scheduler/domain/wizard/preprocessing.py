@@ -34,9 +34,9 @@ def resolve_preprocessing(request: TrainingRequest) -> tuple[Preprocessing | Non
                     f"preprocessing.augmentations[{index}]",
                     "UNKNOWN_AUGMENTATION",
                     *sentence(
-                        "{name} is not an augmentation; there are {known}",
+                        "{name} is not an augmentation; there are {augmentations}",
                         name=name,
-                        known=joined(sorted(known)),
+                        augmentations=joined(sorted(known)),
                     ),
                 )
             )

@@ -56,8 +56,8 @@ def check_priority(priority: int) -> list[Violation]:
             "priority",
             "OUT_OF_RANGE",
             *sentence(
-                "priority must be from 0 to {max_priority}, not {priority}",
-                max_priority=MAX_PRIORITY,
+                "priority must be from 0 to {limit}, not {priority}",
+                limit=MAX_PRIORITY,
                 priority=priority,
             ),
         )

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from loupe.errors import Violation
-from loupe.translation import Sentence, sentence
+from loupe.translation import Sentence, joined, sentence
 
 from services.learning_rate import LR_POLICIES, LrPolicy, Schedule
 from services.scheduler.domain.wizard.findings import finding
@@ -74,8 +74,7 @@ _RULES: Mapping[str, tuple[Callable[[Any], bool], str, str]] = {
     "momentum": (lambda v: is_number(v) and 0 <= v < 1, *sentence("a number in [0, 1)")),
     "lr_policy": (
         lambda v: isinstance(v, str) and v in LR_POLICIES,
-        "one of " + ", ".join(LR_POLICIES),
-        "以下之一：" + "、".join(LR_POLICIES),
+        *sentence("one of {values}", values=joined(LR_POLICIES)),
     ),
     # Negative values could make inv and poly divide by zero or return complex numbers.
     "power": (lambda v: is_number(v) and 0 <= v <= 1000, *sentence("a number in [0, 1000]")),
@@ -192,11 +191,11 @@ def _warnings(params: NetworkParams, at: str) -> list[Violation]:
                 "DYING_SCHEDULE",
                 *sentence(
                     "{lr_policy} with gamma {gamma:g} and power {power:g} falls below 1e-8 · "
-                    "base_lr at iteration {dead} of {max_iter}; nothing is learnt after that",
+                    "base_lr at iteration {iteration} of {max_iter}; nothing is learnt after that",
                     lr_policy=params.lr_policy,
                     gamma=params.gamma,
                     power=params.power,
-                    dead=dead,
+                    iteration=dead,
                     max_iter=params.max_iter,
                 ),
                 "warning",
