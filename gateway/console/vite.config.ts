@@ -14,7 +14,7 @@ const withoutInlineStyles: Plugin = {
   resolveId: (source, importer) => {
     const ours = Object.keys(OURS).find((end) => source.endsWith(end));
     if (!ours || !importer?.includes("@rc-component")) return null;
-    return fileURLToPath(new URL(`src/shell/${OURS[ours] ?? ""}`, import.meta.url));
+    return fileURLToPath(new URL(`src/ui/${OURS[ours] ?? ""}`, import.meta.url));
   },
 };
 

@@ -5,8 +5,8 @@ import { StrictMode, useMemo, useState, type ReactNode } from "react";
 import { createRoot } from "react-dom/client";
 import { RouterProvider } from "react-router/dom";
 import { SpeechContext, firstLanguage, speech, type Language } from "./i18n";
-import { router } from "./routes";
-import { AppearanceContext } from "./shell/appearance";
+import { router } from "./app/routes";
+import { AppearanceContext } from "./ui/appearance";
 import "./style.css";
 
 // The policy of the page lets only styles with this nonce count; React writes the component library's with it.

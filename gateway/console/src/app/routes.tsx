@@ -1,0 +1,47 @@
+import type { ComponentType } from "react";
+import { Navigate, createBrowserRouter } from "react-router";
+import { deferred } from "../ui/deferred";
+import type { Role } from "../api/session";
+import { For } from "./For";
+import { Shell } from "./Shell";
+
+/** A page of its own file, loaded when it is first opened by somebody of at least that role. */
+function page(load: () => Promise<{ default: ComponentType }>, least: Role = "ROLE_VIEWER") {
+  const Loaded = deferred(load);
+  const element = (
+    <For least={least}>
+      <Loaded />
+    </For>
+  );
+  return { element, handle: load };
+}
+
+export const router = createBrowserRouter([
+  {
+    element: <Shell />,
+    children: [
+      { path: "/", element: <Navigate to="/models" replace /> },
+      { path: "/models", ...page(() => import("../features/library/Models")) },
+      { path: "/models/:model", ...page(() => import("../features/library/Model")) },
+      { path: "/models/:model/compare", ...page(() => import("../features/report/Compare")) },
+      { path: "/compare", ...page(() => import("../features/report/CompareRuns")) },
+      { path: "/new", ...page(() => import("../features/wizard/NewModel"), "ROLE_ENGINEER") },
+      { path: "/tasks", ...page(() => import("../features/monitor/Tasks")) },
+      { path: "/tasks/:task", ...page(() => import("../features/monitor/Monitor")) },
+      { path: "/reports/:report", ...page(() => import("../features/report/Report")) },
+      { path: "/predictions", ...page(() => import("../features/report/Predictions")) },
+      { path: "/datasets", ...page(() => import("../features/data/Datasets")) },
+      { path: "/datasets/:dataset/:path", ...page(() => import("../features/data/Samples")) },
+      { path: "/images", ...page(() => import("../features/library/Images")) },
+      { path: "/master-data", ...page(() => import("../features/admin/MasterData")) },
+      { path: "/users", ...page(() => import("../features/admin/Users"), "ROLE_ADMIN") },
+      { path: "/audit", ...page(() => import("../features/admin/Audit"), "ROLE_ADMIN") },
+      { path: "/system", ...page(() => import("../features/admin/System")) },
+      { path: "*", ...page(() => import("./NotFound")) },
+    ],
+  },
+]);
+
+// The page that is opened first is loaded while it is asked who opens it; what fails is loaded when it is drawn.
+const first = router.state.matches.at(-1)?.route.handle as (() => Promise<unknown>) | undefined;
+first?.().catch(() => undefined);

@@ -1,0 +1,123 @@
+import { DownloadOutlined } from "@ant-design/icons";
+import { Alert, Button, Modal, Progress, Radio } from "antd";
+import { useState, type ReactNode } from "react";
+import { ApiError, api, type Schemas } from "../../api/client";
+import { useQuery } from "../../api/useQuery";
+import { useSpeech } from "../../i18n";
+import { bytes, ids, lastPart, shortVersion } from "../../ui/format";
+import { Failure } from "../../ui/states";
+import { isRunning } from "../monitor/task";
+import { useTask } from "../monitor/useTask";
+
+const FORMATS = ["PACKAGE_FORMAT_CSOT_ARTIFACT", "PACKAGE_FORMAT_ONNX"] as const;
+type Format = (typeof FORMATS)[number];
+
+/** 模型导出: makes the package of a version once, shows how far that is, and hands it over (X). */
+export default function ExportVersion({ version, onClose }: { version: string; onClose: () => void }): ReactNode {
+  const { t } = useSpeech();
+  const [format, setFormat] = useState<Format>("PACKAGE_FORMAT_CSOT_ARTIFACT");
+  const [task, setTask] = useState<string>();
+  const [error, setError] = useState<ApiError>();
+  const [busy, setBusy] = useState(false);
+  const [model = "", number = ""] = ids(version);
+  const path = { model, version: number };
+  const start = async () => {
+    setBusy(true);
+    setError(undefined);
+    try {
+      const made = await api.post("/v1/models/{model}/versions/{version}:export", { path, body: { format } });
+      setTask(lastPart(made.name));
+    } catch (failure) {
+      if (!(failure instanceof ApiError)) throw failure;
+      setError(failure);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <Modal open title={`${t.models.export} · ${shortVersion(version)}`} footer={null} onCancel={onClose} destroyOnHidden>
+      <Radio.Group
+        className="stacked"
+        value={format}
+        disabled={busy}
+        onChange={(event) => {
+          setFormat(event.target.value as Format);
+          setTask(undefined);
+          setError(undefined);
+        }}
+        options={FORMATS.map((value) => ({
+          value,
+          label: (
+            <>
+              <strong>{t.models.formats[value]}</strong>
+              <br />
+              <small className="dim">{t.models.formatHints[value]}</small>
+            </>
+          ),
+        }))}
+      />
+      <div style={{ marginTop: 16 }}>
+        {error && <Failure error={error} retry={start} />}
+        {task ? (
+          <Making key={task} task={task} path={path} format={format} />
+        ) : (
+          <Button type="primary" loading={busy} onClick={start}>
+            {t.models.export}
+          </Button>
+        )}
+      </div>
+    </Modal>
+  );
+}
+
+function Making({ task: id, path, format }: { task: string; path: { model: string; version: string }; format: Format }): ReactNode {
+  const { t, pick } = useSpeech();
+  const { task, error, reload } = useTask(id);
+  if (!task) return error ? <Failure error={error} retry={reload} /> : <Progress percent={0} status="active" aria-label={t.tasks.progress} />;
+  if (task.state === "TASK_STATE_COMPLETED") return <Made path={path} format={format} />;
+  if (task.failure) return <Alert type="error" showIcon title={pick(task.failure.message, task.failure.messageZh)} description={<code>{task.failure.code}</code>} />;
+  return (
+    <>
+      <Progress
+        percent={Math.floor((task.progress?.overallFraction ?? 0) * 100)}
+        status={isRunning(task) ? "active" : "normal"}
+        aria-label={t.tasks.progress}
+      />
+      <small className="dim">{task.wait?.reason ? pick(task.wait.message, task.wait.messageZh) : t.taskStates[task.state]}</small>
+    </>
+  );
+}
+
+function Made({ path, format }: { path: { model: string; version: string }; format: Format }): ReactNode {
+  const { t } = useSpeech();
+  // The registry learns of a package from the task's end, a moment after it.
+  const [tries, setTries] = useState(0);
+  const link = useQuery<Schemas["LinkPackageResponse"] | undefined>(`package ${path.version} ${format} ${tries}`, async (signal) => {
+    try {
+      return await api.get("/v1/models/{model}/versions/{version}:linkPackage", { path, query: { format }, signal });
+    } catch (failure) {
+      if (!(failure instanceof ApiError) || failure.reason !== "NOT_EXPORTED" || tries > 20) throw failure;
+      setTimeout(() => {
+        setTries(tries + 1);
+      }, 500);
+      return undefined;
+    }
+  });
+  if (link.error) return <Failure error={link.error} retry={link.reload} />;
+  const made = link.data?.package;
+  return (
+    <>
+      <Progress percent={100} aria-label={t.tasks.progress} />
+      {link.data && made && (
+        <div style={{ display: "grid", gap: 8 }}>
+          <Button type="primary" icon={<DownloadOutlined />} href={link.data.url} download={link.data.fileName}>
+            {link.data.fileName} · {bytes(Number(made.sizeBytes))}
+          </Button>
+          <small className="dim" style={{ wordBreak: "break-all" }}>
+            SHA-256 {made.sha256}
+          </small>
+        </div>
+      )}
+    </>
+  );
+}

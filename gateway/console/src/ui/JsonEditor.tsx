@@ -1,0 +1,92 @@
+import { Button } from "antd";
+import { Suspense, type ReactNode } from "react";
+import type { Schemas } from "../api/client";
+import { useSpeech } from "../i18n";
+import { useAppearance } from "./appearance";
+import { deferred } from "./deferred";
+import { jsonFault, pathOf, type Known } from "./json";
+import { Loading } from "./states";
+
+const CodeEditor = deferred(() => import("./CodeEditor"));
+
+interface Props {
+  label: string;
+  value: string;
+  /** What comes back with a click. */
+  defaults: string;
+  hint: string;
+  onChange: (text: string) => void;
+  findings: readonly Schemas["ValidateTaskResponse_Finding"][];
+  /** What may be written, for completion. */
+  known?: ReadonlyMap<string, Known>;
+  disabled?: boolean;
+  /** What else can be done with the text. */
+  actions?: ReactNode;
+}
+
+const NOTHING: ReadonlyMap<string, Known> = new Map();
+
+/** A JSON text as it is (W3a): its faults are marked in their lines while one types, and said under it. */
+export function JsonEditor({ label, value, defaults, hint, onChange, findings, known, disabled, actions }: Props): ReactNode {
+  const { t, pick } = useSpeech();
+  const { dark } = useAppearance();
+  const fault = jsonFault(value);
+  const malformed = fault && t.wizard.jsonError(fault.line, fault.column, t.wizard.jsonFaults[fault.kind]);
+  const told = value.trim() ? malformed : t.wizard.emptyParams;
+  return (
+    <div>
+      <div className="row" style={{ justifyContent: "space-between", minHeight: 24 }}>
+        <strong>{label}</strong>
+        {!disabled && (
+          <div className="row">
+            {value !== defaults && (
+              <Button
+                size="small"
+                type="link"
+                onClick={() => {
+                  onChange(defaults);
+                }}
+              >
+                {t.wizard.restoreDefaults}
+              </Button>
+            )}
+            {actions}
+          </div>
+        )}
+      </div>
+      <div className="editor">
+        <Suspense fallback={<Loading />}>
+          <CodeEditor
+            label={label}
+            value={value}
+            onChange={onChange}
+            readOnly={disabled ?? false}
+            dark={dark}
+            fault={told}
+            told={findings.map((finding) => ({
+              path: pathOf(finding.field),
+              message: pick(finding.message, finding.messageZh),
+              warning: finding.warning,
+            }))}
+            known={known ?? NOTHING}
+          />
+        </Suspense>
+      </div>
+      {told ? (
+        <div role="alert" className="editor-told">
+          {told}
+        </div>
+      ) : (
+        <small className="dim">{hint}</small>
+      )}
+      {!told &&
+        findings
+          .filter((finding) => !finding.warning)
+          .map((finding) => (
+            <div key={finding.field + finding.reason} className="editor-told">
+              <code>{finding.field}</code> {pick(finding.message, finding.messageZh)}
+            </div>
+          ))}
+    </div>
+  );
+}
