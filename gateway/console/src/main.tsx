@@ -4,10 +4,10 @@ import zhCN from "antd/locale/zh_CN";
 import { StrictMode, useMemo, useState, type ReactNode } from "react";
 import { createRoot } from "react-dom/client";
 import { RouterProvider } from "react-router/dom";
-import { SpeechContext, firstLanguage, speech, type Language } from "./i18n";
 import { router } from "./app/routes";
-import { AppearanceContext } from "./ui/appearance";
+import { SpeechContext, firstLanguage, speech, type Language } from "./i18n";
 import "./style.css";
+import { AppearanceContext } from "./ui/appearance";
 
 // The policy of the page lets only styles with this nonce count; React writes the component library's with it.
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? "";

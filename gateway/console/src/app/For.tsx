@@ -1,8 +1,8 @@
 import { Alert } from "antd";
 import type { ReactNode } from "react";
+import { useSession, type Role } from "../api/session";
 import { useSpeech } from "../i18n";
 import { Page } from "../ui/Page";
-import { useSession, type Role } from "../api/session";
 
 /** What is only for some: to all others, whom to ask. */
 export function For({ least, children }: { least: Role; children: ReactNode }): ReactNode {

@@ -3,7 +3,7 @@ import { useState, type ReactNode } from "react";
 import { ApiError, api } from "../api/client";
 import { useSpeech, type Words } from "../i18n";
 import { Failure } from "../ui/states";
-import { Preferences } from "./Shell";
+import { Preferences } from "./Preferences";
 
 interface Entered {
   user: string;

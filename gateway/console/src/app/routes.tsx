@@ -1,7 +1,7 @@
 import type { ComponentType } from "react";
 import { Navigate, createBrowserRouter } from "react-router";
-import { deferred } from "../ui/deferred";
 import type { Role } from "../api/session";
+import { deferred } from "../ui/deferred";
 import { For } from "./For";
 import { Shell } from "./Shell";
 

@@ -4,7 +4,7 @@ import type { Schemas } from "../api/client";
 import { useSpeech } from "../i18n";
 import { useAppearance } from "./appearance";
 import { deferred } from "./deferred";
-import { jsonFault, pathOf, type Known } from "./json";
+import { jsonFault, type Known, pathOf } from "./json";
 import { Loading } from "./states";
 
 const CodeEditor = deferred(() => import("./CodeEditor"));

@@ -1,6 +1,6 @@
 import { memo, useCallback, useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
-import type { Windowed } from "./useWindow";
 import { useVisibleRows } from "./useVisibleRows";
+import type { Windowed } from "./useWindow";
 
 const TILE_PX = 132;
 const GAP_PX = 10;

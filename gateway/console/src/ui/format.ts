@@ -1,25 +1,5 @@
-/** How values are shown: names, times, durations, shares. */
+/** How values are written for people: times, durations, shares, sizes. */
 import type { Language } from "../i18n";
-
-/** `v3.01` of `models/panel/versions/v3.01`. */
-export function lastPart(name: string): string {
-  return name.slice(name.lastIndexOf("/") + 1);
-}
-
-/** The ids in a resource name: `["panel", "v3.01"]` of `models/panel/versions/v3.01`. */
-export function ids(name: string): string[] {
-  return name.split("/").filter((_, index) => index % 2 === 1);
-}
-
-/** `panel@v3.01`. */
-export function shortVersion(name: string): string {
-  return ids(name).join("@");
-}
-
-/** `panels/main` of `datasets/panels/paths/main`. */
-export function shortPath(name: string): string {
-  return ids(name).join("/");
-}
 
 /** Who called, of an audit entry's `peer`: the address that was seen, and whom a gateway there says it called for. */
 export function origin(peer: string): { address: string; via: string | undefined } {

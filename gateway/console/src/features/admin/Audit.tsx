@@ -1,10 +1,11 @@
 import { Input, Table } from "antd";
 import { useState, type ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
+import { lastPart } from "../../api/names";
 import { useSpeech } from "../../i18n";
+import { origin, time } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
-import { lastPart, origin, time } from "../../ui/format";
 import { Answered, Nothing } from "../../ui/states";
 import { useDebounced } from "../../ui/useDebounced";
 import { usePages } from "../../ui/usePages";

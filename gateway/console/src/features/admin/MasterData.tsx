@@ -1,11 +1,12 @@
 import { App, Button, Form, Input, InputNumber, Modal, Table, Tabs } from "antd";
 import { useState, type ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
+import { lastPart } from "../../api/names";
+import { useSession } from "../../api/session";
 import { useQuery } from "../../api/useQuery";
 import { useSpeech } from "../../i18n";
+import { bytes } from "../../ui/format";
 import { Page } from "../../ui/Page";
-import { bytes, lastPart } from "../../ui/format";
-import { useSession } from "../../api/session";
 import { Answered } from "../../ui/states";
 import { useAct } from "../../ui/useAct";
 

@@ -3,12 +3,13 @@ import type { ReactNode } from "react";
 import { Link } from "react-router";
 import { ApiError, api, type Schemas } from "../../api/client";
 import { firstOf } from "../../api/firstOf";
+import { lastPart } from "../../api/names";
 import { useQuery } from "../../api/useQuery";
 import { useSpeech } from "../../i18n";
+import { bytes, duration, time, whole } from "../../ui/format";
 import { Page } from "../../ui/Page";
-import { bytes, duration, lastPart, time, whole } from "../../ui/format";
 import { Answered, Nothing } from "../../ui/states";
-import { titlesOf } from "../monitor/task";
+import { titlesOf } from "../monitor";
 
 type Worker = Schemas["Worker"];
 type Amounts = Schemas["Amounts"];

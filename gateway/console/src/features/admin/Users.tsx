@@ -1,11 +1,12 @@
 import { App, Button, Form, Input, InputNumber, Modal, Select, Table, Tag, Typography } from "antd";
 import { useState, type ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
+import { ids, lastPart } from "../../api/names";
+import { admits, type Role } from "../../api/session";
 import { useSpeech } from "../../i18n";
+import { time } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
-import { ids, lastPart, time } from "../../ui/format";
-import { admits, type Role } from "../../api/session";
 import { Answered } from "../../ui/states";
 import { useAct } from "../../ui/useAct";
 import { usePages } from "../../ui/usePages";

@@ -3,17 +3,18 @@ import { Button, Table, Tabs, Tag } from "antd";
 import { Suspense, useState, type ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api, type Schemas } from "../../api/client";
+import { lastPart } from "../../api/names";
+import { everyPath } from "../../api/queries";
+import { useSession } from "../../api/session";
 import { useQuery } from "../../api/useQuery";
 import { useSpeech } from "../../i18n";
-import { everyPath } from "../../api/dataPaths";
 import { deferred } from "../../ui/deferred";
-import { Marks } from "./Marks";
+import { time, whole } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
-import { lastPart, time, whole } from "../../ui/format";
-import { useSession } from "../../api/session";
 import { Answered, Nothing } from "../../ui/states";
 import { usePages } from "../../ui/usePages";
+import { Marks } from "./Marks";
 
 const ImportFolder = deferred(() => import("./ImportFolder"));
 

@@ -2,12 +2,13 @@ import { FolderOpenOutlined, InboxOutlined } from "@ant-design/icons";
 import { Alert, AutoComplete, Button, Form, Input, Modal, Progress, Table, Tag } from "antd";
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { ApiError, api, type Schemas } from "../../api/client";
+import { ids } from "../../api/names";
+import { everyPath } from "../../api/queries";
 import { useQuery } from "../../api/useQuery";
 import { useSpeech, type Words } from "../../i18n";
-import { everyPath } from "../../api/dataPaths";
-import { bytes, ids, whole } from "../../ui/format";
-import { dropped, importInto, listing, type FoundFile, type GroupsFault, type ImportProgress, type Listing } from "./importing";
+import { bytes, whole } from "../../ui/format";
 import { Failure } from "../../ui/states";
+import { dropped, importInto, listing, type FoundFile, type GroupsFault, type ImportProgress, type Listing } from "./importing";
 
 interface Where {
   dataset: string;

@@ -2,12 +2,12 @@ import { DownloadOutlined } from "@ant-design/icons";
 import { Alert, Button, Modal, Progress, Radio } from "antd";
 import { useState, type ReactNode } from "react";
 import { ApiError, api, type Schemas } from "../../api/client";
+import { ids, lastPart, shortVersion } from "../../api/names";
 import { useQuery } from "../../api/useQuery";
 import { useSpeech } from "../../i18n";
-import { bytes, ids, lastPart, shortVersion } from "../../ui/format";
+import { bytes } from "../../ui/format";
 import { Failure } from "../../ui/states";
-import { isRunning } from "../monitor/task";
-import { useTask } from "../monitor/useTask";
+import { isRunning, useTask } from "../monitor";
 
 const FORMATS = ["PACKAGE_FORMAT_CSOT_ARTIFACT", "PACKAGE_FORMAT_ONNX"] as const;
 type Format = (typeof FORMATS)[number];

@@ -2,13 +2,14 @@ import { PlusOutlined } from "@ant-design/icons";
 import { Button, Descriptions, Table } from "antd";
 import { Suspense, useState, type ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
+import { lastPart, shortPath } from "../../api/names";
+import { useSession } from "../../api/session";
 import { useQuery } from "../../api/useQuery";
 import { useSpeech } from "../../i18n";
 import { deferred } from "../../ui/deferred";
+import { time } from "../../ui/format";
 import { Json } from "../../ui/Json";
 import { Page } from "../../ui/Page";
-import { lastPart, shortPath, time } from "../../ui/format";
-import { useSession } from "../../api/session";
 import { Answered, Nothing } from "../../ui/states";
 
 const NewImageVersion = deferred(() => import("./NewImageVersion"));

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import type { Schemas } from "../../api/client";
-import { lastPart } from "../../ui/format";
+import { lastPart } from "../../api/names";
 
 type Version = Schemas["ModelVersion"];
 

@@ -1,20 +1,19 @@
 import { PlusOutlined } from "@ant-design/icons";
 import { Button, Input, Select, Table, Tag } from "antd";
-import { Suspense, useState, type ReactNode } from "react";
+import type { ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api, type Schemas } from "../../api/client";
+import { lastPart } from "../../api/names";
+import { useSession } from "../../api/session";
 import { useQuery } from "../../api/useQuery";
 import { useSpeech } from "../../i18n";
-import { deferred } from "../../ui/deferred";
+import { time } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
-import { lastPart, time } from "../../ui/format";
-import { useSession } from "../../api/session";
 import { Answered, Nothing } from "../../ui/states";
 import { useDebounced } from "../../ui/useDebounced";
 import { usePages } from "../../ui/usePages";
-
-const ExportVersion = deferred(() => import("./ExportVersion"));
+import { ModelActions } from "./ModelActions";
 
 const TASK_TYPES = ["TASK_TYPE_CLASSIFICATION", "TASK_TYPE_SEGMENTATION_CLASSIFICATION"] as const;
 
@@ -132,43 +131,3 @@ export default function Models(): ReactNode {
   );
 }
 
-/** What can be done with a version (R4). */
-export function ModelActions({ version }: { version: string }): ReactNode {
-  const { t } = useSpeech();
-  const { may } = useSession();
-  const [exporting, setExporting] = useState(false);
-  const encoded = encodeURIComponent(version);
-  return (
-    <div className="row">
-      <Link to={`/reports/latest?version=${encoded}`}>{t.models.report}</Link>
-      {may("ROLE_ENGINEER") && (
-        <>
-          <Link to={`/new?parent=${encoded}`}>{t.models.retrain}</Link>
-          <Link to={`/predictions?version=${encoded}`}>{t.models.predict}</Link>
-        </>
-      )}
-      {may("ROLE_RELEASER") && (
-        <Button
-          type="link"
-          size="small"
-          className="inline-button"
-          onClick={() => {
-            setExporting(true);
-          }}
-        >
-          {t.models.export}
-        </Button>
-      )}
-      {exporting && (
-        <Suspense fallback={null}>
-          <ExportVersion
-            version={version}
-            onClose={() => {
-              setExporting(false);
-            }}
-          />
-        </Suspense>
-      )}
-    </div>
-  );
-}

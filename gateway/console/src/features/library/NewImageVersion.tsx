@@ -1,13 +1,13 @@
 import { Form, Input, InputNumber, Modal, Select, Switch } from "antd";
 import { useState, type ReactNode } from "react";
 import { ApiError, api, type Schemas } from "../../api/client";
+import { lastPart, shortPath } from "../../api/names";
+import { everyPath } from "../../api/queries";
 import { useQuery } from "../../api/useQuery";
 import { useSpeech } from "../../i18n";
-import { everyPath } from "../../api/dataPaths";
+import { isSound } from "../../ui/json";
 import { JsonEditor } from "../../ui/JsonEditor";
-import { lastPart, shortPath } from "../../ui/format";
 import { Failure, Loading } from "../../ui/states";
-import { isSound } from "../wizard/wizard";
 
 interface Answers {
   id: string;

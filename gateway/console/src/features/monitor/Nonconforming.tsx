@@ -1,9 +1,9 @@
 import { Table } from "antd";
 import type { ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
+import { shortPath } from "../../api/names";
 import { useSpeech } from "../../i18n";
 import { More } from "../../ui/More";
-import { shortPath } from "../../ui/format";
 import { Answered } from "../../ui/states";
 import { usePages } from "../../ui/usePages";
 

@@ -1,9 +1,9 @@
 import { Select } from "antd";
 import type { ReactNode } from "react";
 import { api } from "../../api/client";
+import { lastPart } from "../../api/names";
 import { useQuery } from "../../api/useQuery";
 import { useSpeech } from "../../i18n";
-import { lastPart } from "../../ui/format";
 import { taskTitle, type Task } from "./task";
 
 interface Props {

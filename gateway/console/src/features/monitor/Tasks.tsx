@@ -3,15 +3,18 @@ import { Button, Input, Select, Tag } from "antd";
 import { memo, useEffect, useRef, type ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api } from "../../api/client";
-import { useSpeech } from "../../i18n";
-import { Page } from "../../ui/Page";
-import { duration, lastPart, time } from "../../ui/format";
+import { lastPart } from "../../api/names";
 import { useSession } from "../../api/session";
+import { useSpeech } from "../../i18n";
+import { duration, time } from "../../ui/format";
+import { Page } from "../../ui/Page";
 import { Answered, Nothing } from "../../ui/states";
-import { StateTag, TaskActions, TaskProgress, runtimeS, type Task, type TaskState } from "./task";
 import { useDebounced } from "../../ui/useDebounced";
 import { useVisibleRows } from "../../ui/useVisibleRows";
 import { useWindow, type Windowed } from "../../ui/useWindow";
+import { runtimeS, type Task, type TaskState } from "./task";
+import { TaskActions } from "./TaskActions";
+import { StateTag, TaskProgress } from "./TaskStatus";
 
 const STATES = [
   "TASK_STATE_WAITING",

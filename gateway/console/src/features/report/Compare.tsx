@@ -2,13 +2,14 @@ import { Alert, Card, Select } from "antd";
 import type { ReactNode } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import { api, type Schemas } from "../../api/client";
+import { lastPart, shortPath } from "../../api/names";
 import { useQuery } from "../../api/useQuery";
 import { useSpeech } from "../../i18n";
-import { Comparison } from "./Comparison";
+import { percent, time } from "../../ui/format";
 import { Page } from "../../ui/Page";
-import { OverlapAlert } from "../monitor/overlap";
-import { lastPart, percent, shortPath, time } from "../../ui/format";
 import { Answered, Nothing } from "../../ui/states";
+import { OverlapAlert } from "../monitor";
+import { Comparison } from "./Comparison";
 
 type Report = Schemas["Report"];
 

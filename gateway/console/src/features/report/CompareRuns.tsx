@@ -2,14 +2,14 @@ import { Alert, Select } from "antd";
 import type { ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api, type Schemas } from "../../api/client";
+import { lastPart, shortPath, shortVersion } from "../../api/names";
 import { useQuery } from "../../api/useQuery";
 import { useSpeech } from "../../i18n";
-import { Comparison } from "./Comparison";
+import { percent, time } from "../../ui/format";
 import { Page } from "../../ui/Page";
-import { OverlapAlert } from "../monitor/overlap";
-import { lastPart, percent, shortPath, shortVersion, time } from "../../ui/format";
 import { Answered, Nothing } from "../../ui/states";
-import { titlesOf } from "../monitor/task";
+import { OverlapAlert, titlesOf } from "../monitor";
+import { Comparison } from "./Comparison";
 
 type Report = Schemas["Report"];
 

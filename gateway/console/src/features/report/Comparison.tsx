@@ -3,10 +3,10 @@ import { useState, type ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
 import { useQuery } from "../../api/useQuery";
 import { useSpeech } from "../../i18n";
-import { PAGE, Tiles } from "./Gallery";
 import { whole } from "../../ui/format";
 import { Answered } from "../../ui/states";
 import { useWindow } from "../../ui/useWindow";
+import { PAGE, Tiles } from "./Gallery";
 
 const CHANGES = ["CHANGE_REGRESSED", "CHANGE_FIXED", "CHANGE_UNCHANGED_WRONG", "CHANGE_UNCHANGED_RIGHT"] as const;
 const COLOURS: Record<Schemas["Conclusion"], "success" | "error" | "info"> = {

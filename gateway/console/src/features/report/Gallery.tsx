@@ -1,11 +1,11 @@
 import { useCallback, useState, type ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
 import { useSpeech } from "../../i18n";
-import { Thumbnail, TileGrid } from "../../ui/TileGrid";
-import { Viewer, picture } from "./Viewer";
 import { percent } from "../../ui/format";
 import { Answered, Nothing } from "../../ui/states";
+import { Thumbnail, TileGrid } from "../../ui/TileGrid";
 import { useWindow, type Windowed } from "../../ui/useWindow";
+import { Viewer, picture } from "./Viewer";
 
 type Sample = Schemas["SampleResult"];
 

@@ -3,18 +3,18 @@ import { Alert, Button, Checkbox, Form, InputNumber, Modal, Select, Slider, Swit
 import { useState, type ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { ApiError, api, type Schemas } from "../../api/client";
+import { lastPart, shortPath, shortVersion } from "../../api/names";
+import { everyPath } from "../../api/queries";
+import { useSession } from "../../api/session";
 import { useQuery } from "../../api/useQuery";
 import { useSpeech } from "../../i18n";
-import { everyPath } from "../../api/dataPaths";
+import { duration, percent, time } from "../../ui/format";
+import { newId } from "../../ui/identity";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
-import { duration, lastPart, percent, shortPath, shortVersion, time } from "../../ui/format";
-import { newId } from "../../ui/identity";
-import { OverlapTag } from "../monitor/overlap";
-import { useSession } from "../../api/session";
 import { Answered, Failure, Nothing } from "../../ui/states";
-import { StateTag, TaskActions, TaskProgress, runtimeS, type Task } from "../monitor/task";
 import { usePages } from "../../ui/usePages";
+import { OverlapTag, runtimeS, StateTag, type Task, TaskActions, TaskProgress } from "../monitor";
 
 /** 题库预测: versions run over question banks (P1). */
 export default function Predictions(): ReactNode {

@@ -1,9 +1,9 @@
 import type { ReactNode } from "react";
 import { api } from "../../api/client";
-import { useSpeech } from "../../i18n";
-import { PAGE, Tiles } from "./Gallery";
-import { useWindow } from "../../ui/useWindow";
 import type { Schemas } from "../../api/client";
+import { useSpeech } from "../../i18n";
+import { useWindow } from "../../ui/useWindow";
+import { PAGE, Tiles } from "./Gallery";
 
 /** 可疑标注: samples whose label may be wrong, the most suspect first (P4). */
 export function Suspects({ report, codes }: { report: string; codes: string[] }): ReactNode {

@@ -1,9 +1,10 @@
 import { Button, Modal, Select, Slider, Switch, Tag } from "antd";
 import { useEffect, useState, type PointerEvent, type ReactNode } from "react";
 import { address, api, type Schemas } from "../../api/client";
-import { useSpeech } from "../../i18n";
-import { ids, percent, shortPath } from "../../ui/format";
+import { ids, shortPath } from "../../api/names";
 import { useSession } from "../../api/session";
+import { useSpeech } from "../../i18n";
+import { percent } from "../../ui/format";
 import { useAct } from "../../ui/useAct";
 
 type Sample = Schemas["SampleResult"];

@@ -2,10 +2,10 @@ import { ReloadOutlined, UploadOutlined } from "@ant-design/icons";
 import { Button } from "antd";
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { api } from "../../api/client";
+import { ids } from "../../api/names";
+import { sampleAddress } from "../../api/queries";
 import { useSpeech } from "../../i18n";
 import { augmented, drawn, type Draw, type Kind, type Pixels } from "./augmentation";
-import { sampleAddress } from "../../api/dataPaths";
-import { ids } from "../../ui/format";
 
 const SIDE = 132;
 const DRAWS = 4;

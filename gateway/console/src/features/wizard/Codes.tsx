@@ -1,8 +1,9 @@
 import { Alert, Button, Modal, Select, Tag } from "antd";
 import { useState, type ReactNode } from "react";
 import type { Schemas } from "../../api/client";
+import { ids, shortPath } from "../../api/names";
 import { useSpeech } from "../../i18n";
-import { ids, shortPath, whole } from "../../ui/format";
+import { whole } from "../../ui/format";
 import { codesIn, sampleCounts, withCodesOfData, type SampleCounts, type Spec } from "./wizard";
 
 /** The codes that will be trained, each with its samples, and those of the data that are left out (W3a, W5). */

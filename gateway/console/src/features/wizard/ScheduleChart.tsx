@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import { useSpeech } from "../../i18n";
-import { learningRate, type Schedule } from "../../ui/json";
+import { learningRate, type Schedule } from "./schedule";
 
 const [WIDTH, HEIGHT, LEFT, BOTTOM] = [520, 190, 64, 22];
 const STEPS = 200;

@@ -1,22 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Schemas } from "../../api/client";
-import {
-  NO_FINDINGS,
-  asShown,
-  begun,
-  changed,
-  codesIn,
-  identity,
-  isSound,
-  mayGoOn,
-  sampleCounts,
-  shown,
-  stillFound,
-  textOf,
-  withCodesOfData,
-  written,
-  type Finding,
-} from "./wizard";
+import { isSound } from "../../ui/json";
+import { asShown, begun, changed, codesIn, type Finding, identity, mayGoOn, NO_FINDINGS, sampleCounts, shown, stillFound, textOf, withCodesOfData, written } from "./wizard";
 
 const VERSION = {
   classificationNetworks: ["ResNet18"],

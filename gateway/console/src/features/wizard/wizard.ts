@@ -1,6 +1,5 @@
 /** The wizard's rules on this side: what is shown is what is sent (W3a), and no warning is passed by (W4, W14). */
 import type { DeepPartial, Schemas } from "../../api/client";
-import { jsonFault } from "../../ui/json";
 
 export type Spec = DeepPartial<Schemas["TrainingSpec"]>;
 export type Finding = Schemas["ValidateTaskResponse_Finding"];
@@ -43,11 +42,6 @@ export function begun(draft: Spec): Spec {
     trainingParamsJson: draft.trainingParamsJson || undefined,
     acknowledgeMissingTrainingPaths: false,
   };
-}
-
-/** Whether a text can be sent: it is JSON, and there is some. */
-export function isSound(text: string): boolean {
-  return text.trim() !== "" && !jsonFault(text);
 }
 
 /** The first `num_of_classes` codes are the classifier's, the rest special defects (W3). */

@@ -1,6 +1,6 @@
 import { address, api, type Schemas } from "./client";
 import { firstOf } from "./firstOf";
-import { ids } from "../ui/format";
+import { ids } from "./names";
 
 /** The address of a sample's bytes, or of its small picture. */
 export function sampleAddress(dataPath: string, sample: string, thumbnail = false): string {
