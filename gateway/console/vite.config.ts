@@ -32,7 +32,9 @@ const config: UserConfig & { test: object } = {
         chunkFileNames: ({ name }) => `assets/${name.startsWith("shared") ? "shared" : "[name]"}-[hash].js`,
         codeSplitting: {
           groups: [
-            { name: "base", tags: ["$initial"], priority: 1 },
+            { name: "base", tags: ["$initial"], priority: 2 },
+            // Every page reads: small as its hooks are, they would else be merged into a file that not every page needs.
+            { name: "read", test: /\/node_modules\/@tanstack\/(query-core|react-query)\/|\/src\/api\//, priority: 1 },
             { name: "shared", minShareCount: 2, entriesAware: true, entriesAwareMergeThreshold: 8_000 },
           ],
         },

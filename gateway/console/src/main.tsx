@@ -1,3 +1,4 @@
+import { QueryClientProvider } from "@tanstack/react-query";
 import { App as AntApp, ConfigProvider, theme } from "antd";
 import enUS from "antd/locale/en_US";
 import zhCN from "antd/locale/zh_CN";
@@ -5,6 +6,7 @@ import { StrictMode, useMemo, useState, type ReactNode } from "react";
 import { createRoot } from "react-dom/client";
 import { RouterProvider } from "react-router/dom";
 import { router } from "./app/routes";
+import { queryClient } from "./api/queryClient";
 import { SpeechContext, firstLanguage, speech, type Language } from "./i18n";
 import "./style.css";
 import { AppearanceContext } from "./ui/appearance";
@@ -75,9 +77,11 @@ function Console(): ReactNode {
             components: dark ? { Menu: { itemSelectedColor: DARK.colorLink }, Tabs: { itemSelectedColor: DARK.colorLink } } : {},
           }}
         >
-          <AntApp className="shell">
-            <RouterProvider router={router} />
-          </AntApp>
+          <QueryClientProvider client={queryClient}>
+            <AntApp className="shell">
+              <RouterProvider router={router} />
+            </AntApp>
+          </QueryClientProvider>
         </ConfigProvider>
       </AppearanceContext>
     </SpeechContext>

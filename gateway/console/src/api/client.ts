@@ -40,6 +40,11 @@ export class ApiError extends Error {
     this.name = "ApiError";
   }
 
+  /** A failure that is none of the gateway's counts as no answer. */
+  static of(failure: unknown): ApiError {
+    return failure instanceof ApiError ? failure : new ApiError(0, undefined);
+  }
+
   get reason(): string {
     return this.problem?.reason ?? (this.status === 0 ? "OFFLINE" : "UNKNOWN");
   }
@@ -48,6 +53,14 @@ export class ApiError extends Error {
     return this.problem?.violations ?? [];
   }
 }
+
+/** Whether a request may succeed if it is repeated: no answer came, or a service was away. */
+export function isTransient({ status }: ApiError): boolean {
+  return status === 0 || status === 503;
+}
+
+/** After this time a transient failure is tried again. */
+export const RETRY_MS = 4000;
 
 /** Longer than the gateway lets any request take: after it the line is dead, whatever the browser still hopes. */
 const TIME_LIMIT_MS = 45_000;

@@ -1,6 +1,6 @@
-import { Suspense, useCallback, useEffect, useState, type ReactNode } from "react";
-import { ApiError, api, whenSignedOut, type Schemas } from "../api/client";
-import { useRetry } from "../api/useRetry";
+import { Suspense, useCallback, useEffect, useRef, useState, type ReactNode } from "react";
+import { ApiError, RETRY_MS, api, isTransient, whenSignedOut, type Schemas } from "../api/client";
+import { queryClient } from "../api/queryClient";
 import { useSpeech } from "../i18n";
 import { deferred } from "../ui/deferred";
 import { Failure, Loading } from "../ui/states";
@@ -29,11 +29,16 @@ function out(before: Who): Who {
 export function Shell(): ReactNode {
   const { t } = useSpeech();
   const [who, setWho] = useState<Who>();
+  /** Whose answers the cache holds. */
+  const cachedFor = useRef("");
   const ask = useCallback(() => {
     const asked = entering ?? api.get("/v1/whoami");
     entering = undefined;
     asked.then(
       (principal) => {
+        const owner = keyOf(principal);
+        if (cachedFor.current !== owner) queryClient.clear();
+        cachedFor.current = owner;
         setWho({ principal });
       },
       (error: unknown) => {
@@ -48,7 +53,14 @@ export function Shell(): ReactNode {
     });
     ask();
   }, [ask]);
-  useRetry(typeof who === "object" && "error" in who ? who.error : undefined, ask);
+  const away = typeof who === "object" && "error" in who && isTransient(who.error);
+  useEffect(() => {
+    if (!away) return;
+    const timer = setInterval(ask, RETRY_MS);
+    return () => {
+      clearInterval(timer);
+    };
+  }, [away, ask]);
 
   if (who === undefined) return <Loading />;
   if (who === "out") {
@@ -70,9 +82,10 @@ export function Shell(): ReactNode {
     <>
       <Frame
         // Nobody goes on with what somebody else began.
-        key={`${principal.name} ${principal.role}`}
+        key={keyOf(principal)}
         principal={principal}
         onLeft={() => {
+          queryClient.clear();
           setWho("out");
         }}
       />
@@ -85,6 +98,10 @@ export function Shell(): ReactNode {
       )}
     </>
   );
+}
+
+function keyOf({ name, role }: Schemas["Principal"]): string {
+  return `${name} ${role}`;
 }
 
 /** Above everything, dialogs too, which can be neither seen nor used meanwhile. */

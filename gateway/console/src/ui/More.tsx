@@ -1,10 +1,10 @@
 import { Button } from "antd";
 import type { ReactNode } from "react";
 import { useSpeech } from "../i18n";
-import type { Pages } from "./usePages";
+import type { PagedQuery } from "../api/usePagedQuery";
 
 /** The button under a list that has more. */
-export function More({ pages }: { pages: Pages<unknown> }): ReactNode {
+export function More({ pages }: { pages: PagedQuery<unknown> }): ReactNode {
   const { t } = useSpeech();
   if (!pages.hasMore) return null;
   return (

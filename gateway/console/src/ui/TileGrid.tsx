@@ -1,6 +1,6 @@
 import { memo, useCallback, useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 import { useVisibleRows } from "./useVisibleRows";
-import type { Windowed } from "./useWindow";
+import type { WindowedQuery } from "../api/useWindowedQuery";
 
 const TILE_PX = 132;
 const GAP_PX = 10;
@@ -10,7 +10,7 @@ const BEYOND = 1;
 const REST_MS = 120;
 
 interface Props<T> {
-  items: Windowed<T>;
+  items: WindowedQuery<T>;
   onOpen: (index: number) => void;
   children: (item: T) => ReactNode;
 }

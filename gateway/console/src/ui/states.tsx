@@ -4,7 +4,7 @@ import { Alert, Button, Empty, Skeleton } from "antd";
 import { Component, type ReactNode } from "react";
 import type { ApiError } from "../api/client";
 import { useWaiting } from "../api/reach";
-import type { Query } from "../api/useQuery";
+import type { ApiQuery } from "../api/useApiQuery";
 import { useSpeech, type Speech, type Words } from "../i18n";
 import { NewBuild } from "./deferred";
 
@@ -31,7 +31,7 @@ function Away({ action }: { action?: ReactNode }): ReactNode {
 }
 
 /** What a server's refusal says to a person: its own sentence, or that of the person's language. */
-export function said(error: ApiError, { t, language }: Speech): string {
+export function errorText(error: ApiError, { t, language }: Speech): string {
   if (error.status === 0) return t.states.offline;
   if (error.status === 401) return t.states.signedOut;
   const { reason = "", code = "", metadata = {} } = error.problem ?? {};
@@ -65,7 +65,7 @@ export function Failure({ error, retry }: { error: ApiError; retry?: () => void 
     <Alert
       type="error"
       showIcon
-      title={error.violations.length === 0 ? said(error, speech) : t.states.failed}
+      title={error.violations.length === 0 ? errorText(error, speech) : t.states.failed}
       description={
         <>
           {error.violations.length > 0 && (
@@ -90,7 +90,7 @@ export function Failure({ error, retry }: { error: ApiError; retry?: () => void 
 }
 
 /** The data of a query once it is there; a failure later stands above what was there before. */
-export function Answered<T>({ query, children }: { query: Query<T>; children: (data: T) => ReactNode }): ReactNode {
+export function Answered<T>({ query, children }: { query: ApiQuery<T>; children: (data: T) => ReactNode }): ReactNode {
   if (query.data === undefined) {
     return query.error ? <Failure error={query.error} retry={query.reload} /> : <Loading />;
   }

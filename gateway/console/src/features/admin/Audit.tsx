@@ -8,14 +8,14 @@ import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered, Nothing } from "../../ui/states";
 import { useDebounced } from "../../ui/useDebounced";
-import { usePages } from "../../ui/usePages";
+import { usePagedQuery } from "../../api/usePagedQuery";
 
 /** 审计日志: who did what, when, from where, with what result (A3). */
 export default function Audit(): ReactNode {
   const { t, language } = useSpeech();
   const [principal, setPrincipal] = useState("");
   const wanted = useDebounced(principal.trim());
-  const entries = usePages(`audit ${wanted}`, async (page, signal) => {
+  const entries = usePagedQuery(["auditEntries", wanted], async (page, signal) => {
     const answer = await api.get("/v1/auditEntries", { query: { ...page, principal: wanted }, signal });
     return { items: answer.entries, next: answer.nextPageToken };
   });

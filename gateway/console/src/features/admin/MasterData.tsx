@@ -3,12 +3,12 @@ import { useState, type ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
 import { lastPart } from "../../api/names";
 import { useSession } from "../../api/session";
-import { useQuery } from "../../api/useQuery";
+import { useComputeResources, useEnvironments } from "../../api/queries";
 import { useSpeech } from "../../i18n";
 import { bytes } from "../../ui/format";
 import { Page } from "../../ui/Page";
 import { Answered } from "../../ui/states";
-import { useAct } from "../../ui/useAct";
+import { useAction } from "../../ui/useAction";
 
 type Environment = Schemas["ProductionEnvironment"];
 
@@ -31,12 +31,10 @@ function Environments(): ReactNode {
   const { t } = useSpeech();
   const { may } = useSession();
   const { modal } = App.useApp();
-  const act = useAct();
+  const act = useAction();
   const [creating, setCreating] = useState(false);
   const [form] = Form.useForm<Environment & { id: string }>();
-  const environments = useQuery("environments", (signal) =>
-    api.get("/v1/productionEnvironments", { query: { pageSize: 500 }, signal }),
-  );
+  const environments = useEnvironments();
   const fields = [
     ["site", t.masterData.site],
     ["product", t.masterData.product],
@@ -58,13 +56,13 @@ function Environments(): ReactNode {
         </div>
       )}
       <Answered query={environments}>
-        {({ productionEnvironments }) => (
+        {(all) => (
           <Table<Environment>
             size="middle"
             rowKey="name"
             pagination={false}
             scroll={{ x: "max-content" }}
-            dataSource={productionEnvironments}
+            dataSource={all}
             columns={[
               { title: t.common.name, render: (_, one) => lastPart(one.name) },
               ...fields.map(([dataIndex, title]) => ({ title, dataIndex })),
@@ -90,7 +88,6 @@ function Environments(): ReactNode {
                                     }),
                                   t.common.done,
                                 );
-                                environments.reload();
                               },
                             });
                           }}
@@ -127,7 +124,6 @@ function Environments(): ReactNode {
               t.common.done,
             );
             if (made) setCreating(false);
-            environments.reload();
           }}
         >
           <Form.Item name="id" label={t.datasets.id} rules={[{ required: true }]}>
@@ -155,10 +151,10 @@ interface NewResource {
 function Resources(): ReactNode {
   const { t } = useSpeech();
   const { may } = useSession();
-  const act = useAct();
+  const act = useAction();
   const [creating, setCreating] = useState(false);
   const [form] = Form.useForm<NewResource>();
-  const resources = useQuery("resources", (signal) => api.get("/v1/computeResources", { query: { pageSize: 500 }, signal }));
+  const resources = useComputeResources();
   return (
     <>
       {may("ROLE_ADMIN") && (
@@ -173,12 +169,12 @@ function Resources(): ReactNode {
         </div>
       )}
       <Answered query={resources}>
-        {({ computeResources }) => (
+        {(all) => (
           <Table<Schemas["ComputeResource"]>
             size="middle"
             rowKey="name"
             pagination={false}
-            dataSource={computeResources}
+            dataSource={all}
             columns={[
               { title: t.common.name, render: (_, one) => lastPart(one.name) },
               { title: t.wizard.gpus, align: "right", dataIndex: "gpus" },
@@ -216,7 +212,6 @@ function Resources(): ReactNode {
               t.common.done,
             );
             if (made) setCreating(false);
-            resources.reload();
           }}
         >
           <Form.Item name="id" label={t.datasets.id} rules={[{ required: true }]}>

@@ -2,9 +2,9 @@ import { Badge, Card, Table, Tag, Tooltip } from "antd";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
 import { ApiError, api, type Schemas } from "../../api/client";
-import { firstOf } from "../../api/firstOf";
+import { readPages } from "../../api/pages";
 import { lastPart } from "../../api/names";
-import { useQuery } from "../../api/useQuery";
+import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { bytes, duration, time, whole } from "../../ui/format";
 import { Page } from "../../ui/Page";
@@ -14,7 +14,7 @@ import { titlesOf } from "../monitor";
 type Worker = Schemas["Worker"];
 type Amounts = Schemas["Amounts"];
 
-const EVERY_MS = 5000;
+const INTERVAL_MS = 5000;
 const PRESENCE_STATUS: Record<Worker["presence"], "success" | "processing" | "error" | "default"> = {
   WORKER_PRESENCE_UNSPECIFIED: "default",
   WORKER_PRESENCE_IDLE: "success",
@@ -45,7 +45,7 @@ interface ServerRow {
 }
 
 /** Health of all at once; versions of those that answer. */
-async function askServers(signal: AbortSignal): Promise<ServerRow[]> {
+async function readServers(signal: AbortSignal): Promise<ServerRow[]> {
   const response = await fetch("/readyz", { signal }).catch(() => {
     throw new ApiError(0, undefined);
   });
@@ -63,7 +63,7 @@ async function askServers(signal: AbortSignal): Promise<ServerRow[]> {
 
 function Servers(): ReactNode {
   const { t, language } = useSpeech();
-  const servers = useQuery("servers", askServers, EVERY_MS);
+  const servers = useApiQuery(["servers"], readServers, { intervalMs: INTERVAL_MS });
   return (
     <Card size="small" className="span-12" title={t.system.services}>
       <Answered query={servers}>
@@ -113,7 +113,7 @@ function since(text: string | undefined): number | undefined {
 
 function Queue(): ReactNode {
   const { t, language } = useSpeech();
-  const queue = useQuery("queue", (signal) => api.get("/v1/queue", { signal }), EVERY_MS);
+  const queue = useApiQuery(["queue"], (signal) => api.get("/v1/queue", { signal }), { intervalMs: INTERVAL_MS });
   const reasons: Record<string, string> = t.system.reasons;
   return (
     <Card size="small" className="span-12" title={t.system.queue} extra={<Link to="/tasks">{t.nav.tasks}</Link>}>
@@ -158,8 +158,8 @@ function Queue(): ReactNode {
   );
 }
 
-async function askWorkers(signal: AbortSignal): Promise<{ workers: Worker[]; titles: Map<string, string> }> {
-  const { items: workers } = await firstOf(Infinity, async (query) => {
+async function readWorkers(signal: AbortSignal): Promise<{ workers: Worker[]; titles: Map<string, string> }> {
+  const { items: workers } = await readPages(Infinity, async (query) => {
     const answer = await api.get("/v1/workers", { query, signal });
     return { items: answer.workers, next: answer.nextPageToken };
   });
@@ -170,7 +170,7 @@ async function askWorkers(signal: AbortSignal): Promise<{ workers: Worker[]; tit
 
 function Workers(): ReactNode {
   const { t, language } = useSpeech();
-  const found = useQuery("workers", askWorkers, EVERY_MS);
+  const found = useApiQuery(["workers"], readWorkers, { intervalMs: INTERVAL_MS });
   return (
     <Card size="small" className="span-12" title={t.system.workers}>
       <Answered query={found}>

@@ -8,8 +8,8 @@ import { time } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered } from "../../ui/states";
-import { useAct } from "../../ui/useAct";
-import { usePages } from "../../ui/usePages";
+import { useAction } from "../../ui/useAction";
+import { usePagedQuery } from "../../api/usePagedQuery";
 
 type User = Schemas["User"];
 const ROLES = ["ROLE_VIEWER", "ROLE_ENGINEER", "ROLE_RELEASER", "ROLE_ADMIN"] as const;
@@ -18,10 +18,10 @@ const ROLES = ["ROLE_VIEWER", "ROLE_ENGINEER", "ROLE_RELEASER", "ROLE_ADMIN"] as
 export default function Users(): ReactNode {
   const { t, language } = useSpeech();
   const { modal } = App.useApp();
-  const act = useAct();
+  const act = useAction();
   const [creating, setCreating] = useState(false);
   const [form] = Form.useForm<{ id: string; displayName: string; role: Schemas["Role"] }>();
-  const users = usePages("users", async (page, signal) => {
+  const users = usePagedQuery(["users"], async (page, signal) => {
     const answer = await api.get("/v1/users", { query: page, signal });
     return { items: answer.users, next: answer.nextPageToken };
   });
@@ -39,7 +39,6 @@ export default function Users(): ReactNode {
       () => api.patch("/v1/users/{user}", { path: { user: lastPart(user.name) }, query: { updateMask: name ?? "" }, body: part, etag: user.etag }),
       t.common.done,
     );
-    users.reload();
   };
   const reset = (user: User) => {
     modal.confirm({
@@ -57,7 +56,6 @@ export default function Users(): ReactNode {
             ),
           });
         });
-        users.reload();
       },
     });
   };
@@ -154,7 +152,6 @@ export default function Users(): ReactNode {
           onFinish={async ({ id, ...body }: { id: string; displayName: string; role: Schemas["Role"] }) => {
             const made = await act(() => api.post("/v1/users", { query: { userId: id }, body }), t.common.done);
             if (made) setCreating(false);
-            users.reload();
           }}
         >
           <Form.Item name="id" label={t.users.id} rules={[{ required: true }]}>
@@ -175,12 +172,12 @@ export default function Users(): ReactNode {
 function Tokens({ user, role }: { user: string; role: Role }): ReactNode {
   const { t, language } = useSpeech();
   const { modal } = App.useApp();
-  const act = useAct();
+  const act = useAction();
   const [days, setDays] = useState(90);
   const [purpose, setPurpose] = useState("");
   const [scope, setScope] = useState(role);
   const [now] = useState(Date.now);
-  const tokens = usePages(`tokens ${user}`, async (page, signal) => {
+  const tokens = usePagedQuery(["users", user, "tokens"], async (page, signal) => {
     const answer = await api.get("/v1/users/{user}/tokens", { path: { user }, query: page, signal });
     return { items: answer.tokens, next: answer.nextPageToken };
   });
@@ -198,7 +195,6 @@ function Tokens({ user, role }: { user: string; role: Role }): ReactNode {
           </Typography.Text>
         ),
       });
-      tokens.reload();
     });
   return (
     <Answered query={tokens}>
@@ -268,7 +264,6 @@ function Tokens({ user, role }: { user: string; role: Role }): ReactNode {
                                 api.post("/v1/users/{user}/tokens/{token}:revoke", { path: { user: owner, token: id }, body: {} }),
                               t.common.done,
                             );
-                            tokens.reload();
                           },
                         });
                       }}

@@ -1,20 +1,20 @@
 import { ImportOutlined } from "@ant-design/icons";
 import { Button, Table, Tabs, Tag } from "antd";
+import { useQueryClient } from "@tanstack/react-query";
 import { Suspense, useState, type ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api, type Schemas } from "../../api/client";
 import { lastPart } from "../../api/names";
-import { everyPath } from "../../api/queries";
 import { useSession } from "../../api/session";
-import { useQuery } from "../../api/useQuery";
 import { useSpeech } from "../../i18n";
 import { deferred } from "../../ui/deferred";
 import { time, whole } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered, Nothing } from "../../ui/states";
-import { usePages } from "../../ui/usePages";
+import { usePagedQuery } from "../../api/usePagedQuery";
 import { Marks } from "./Marks";
+import { useDataPaths } from "../../api/queries";
 
 const ImportFolder = deferred(() => import("./ImportFolder"));
 
@@ -23,9 +23,9 @@ export default function Datasets(): ReactNode {
   const { t, language } = useSpeech();
   const { may } = useSession();
   const [search, setSearch] = useSearchParams();
+  const client = useQueryClient();
   const [importing, setImporting] = useState<{ dataset?: string }>();
-  const [turn, setTurn] = useState(0);
-  const datasets = usePages(`datasets ${turn}`, async (page, signal) => {
+  const datasets = usePagedQuery(["datasets"], async (page, signal) => {
     const answer = await api.get("/v1/datasets", { query: page, signal });
     return { items: answer.datasets, next: answer.nextPageToken };
   });
@@ -41,7 +41,7 @@ export default function Datasets(): ReactNode {
             dataSource={all}
             locale={{ emptyText: <Nothing text={t.datasets.empty} /> }}
             expandable={{
-              expandedRowRender: (dataset) => <Paths key={turn} dataset={lastPart(dataset.name)} />,
+              expandedRowRender: (dataset) => <Paths dataset={lastPart(dataset.name)} />,
               ...(all[0] && all.length <= 3 ? { defaultExpandedRowKeys: all.map((dataset) => dataset.name) } : {}),
             }}
             columns={[
@@ -91,7 +91,7 @@ export default function Datasets(): ReactNode {
             start={importing}
             onClose={() => {
               setImporting(undefined);
-              setTurn(turn + 1);
+              void client.invalidateQueries();
             }}
           />
         </Suspense>
@@ -102,7 +102,7 @@ export default function Datasets(): ReactNode {
 
 function Paths({ dataset }: { dataset: string }): ReactNode {
   const { t, language } = useSpeech();
-  const paths = useQuery(`paths ${dataset}`, (signal) => everyPath(dataset, signal));
+  const paths = useDataPaths(dataset);
   return (
     <Answered query={paths}>
       {(dataPaths) => (

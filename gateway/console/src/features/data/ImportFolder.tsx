@@ -3,12 +3,11 @@ import { Alert, AutoComplete, Button, Form, Input, Modal, Progress, Table, Tag }
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { ApiError, api, type Schemas } from "../../api/client";
 import { ids } from "../../api/names";
-import { everyPath } from "../../api/queries";
-import { useQuery } from "../../api/useQuery";
 import { useSpeech, type Words } from "../../i18n";
 import { bytes, whole } from "../../ui/format";
 import { Failure } from "../../ui/states";
 import { dropped, importInto, listing, type FoundFile, type GroupsFault, type ImportProgress, type Listing } from "./importing";
+import { useDataPaths } from "../../api/queries";
 
 interface Where {
   dataset: string;
@@ -21,7 +20,7 @@ export default function ImportFolder({ start, onClose }: { start: Partial<Where>
   const { t } = useSpeech();
   const [form] = Form.useForm<Where>();
   const dataset = Form.useWatch("dataset", form) as string | undefined;
-  const known = useQuery("paths to import into", async (signal) => (await everyPath("-", signal)).map(({ name }) => ids(name)));
+  const known = useDataPaths();
   const [found, setFound] = useState<Listing>();
   const [progress, setProgress] = useState<ImportProgress>();
   const [state, setState] = useState<"choosing" | "running" | "stopped" | "done">("choosing");
@@ -109,10 +108,10 @@ export default function ImportFolder({ start, onClose }: { start: Partial<Where>
       <Form<Where> form={form} layout="vertical" requiredMark={false} disabled={running} initialValues={{ description: "", ...start }} onFinish={run}>
         <div className="grid">
           <Form.Item className="span-6" name="dataset" label={t.datasets.dataset} rules={[{ required: true }]}>
-            <AutoComplete placeholder="panels" options={offered(known.data, 0)} />
+            <AutoComplete placeholder="panels" options={offered(known.data?.map(({ name }) => ids(name)), 0)} />
           </Form.Item>
           <Form.Item className="span-6" name="path" label={t.wizard.path} rules={[{ required: true }]}>
-            <AutoComplete placeholder="line-1" options={offered(known.data?.filter(([one]) => one === dataset), 1)} />
+            <AutoComplete placeholder="line-1" options={offered(known.data?.map(({ name }) => ids(name)).filter(([one]) => one === dataset), 1)} />
           </Form.Item>
         </div>
         <Form.Item name="description" label={t.common.description}>

@@ -9,8 +9,8 @@ import { useSpeech } from "../../i18n";
 import { time } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Answered, Nothing } from "../../ui/states";
-import { useAct } from "../../ui/useAct";
-import { usePages } from "../../ui/usePages";
+import { useAction } from "../../ui/useAction";
+import { usePagedQuery } from "../../api/usePagedQuery";
 
 type Mark = Schemas["RelabelMark"];
 const STATES = ["RELABEL_STATE_OPEN", "RELABEL_STATE_APPLIED"] as const;
@@ -20,10 +20,10 @@ export function Marks({ dataPath = "", report = "" }: { dataPath?: string; repor
   const { t, language } = useSpeech();
   const { may } = useSession();
   const { modal } = App.useApp();
-  const act = useAct();
+  const act = useAction();
   const [state, setState] = useState<Schemas["RelabelState"]>("RELABEL_STATE_OPEN");
   const filter = { dataPath, state, report: report && `reports/${report}` };
-  const marks = usePages(`marks ${dataPath} ${report} ${state}`, async (page, signal) => {
+  const marks = usePagedQuery(["relabelMarks", filter], async (page, signal) => {
     const answer = await api.get("/v1/relabelMarks", { query: { ...page, ...filter }, signal });
     return { items: answer.marks, next: answer.nextPageToken };
   });
@@ -39,7 +39,6 @@ export function Marks({ dataPath = "", report = "" }: { dataPath?: string; repor
           told = t.datasets.applied(applied, answer.marks.length - applied);
         });
         if (told) modal.info({ title: told });
-        marks.reload();
       },
     });
   };
@@ -121,7 +120,6 @@ export function Marks({ dataPath = "", report = "" }: { dataPath?: string; repor
                                 () => api.delete("/v1/relabelMarks/{relabelMark}", { path: { relabelMark: lastPart(mark.name) } }),
                                 t.common.done,
                               );
-                              marks.reload();
                             }}
                           >
                             {t.datasets.takeBack}

@@ -3,24 +3,24 @@ import { useState, type ReactNode } from "react";
 import { useParams } from "react-router";
 import { api } from "../../api/client";
 import { sampleAddress } from "../../api/queries";
-import { useQuery } from "../../api/useQuery";
+import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { bytes, whole } from "../../ui/format";
 import { Page } from "../../ui/Page";
 import { Answered, Nothing } from "../../ui/states";
 import { Thumbnail, TileGrid } from "../../ui/TileGrid";
-import { useWindow } from "../../ui/useWindow";
+import { useWindowedQuery } from "../../api/useWindowedQuery";
 
 /** The images of one data path (W4). */
 export default function Samples(): ReactNode {
   const { t } = useSpeech();
   const { dataset = "", path = "" } = useParams();
   const [code, setCode] = useState("");
-  const known = useQuery(`path ${dataset}/${path}`, (signal) =>
+  const known = useApiQuery(["dataPaths", dataset, path], (signal) =>
     api.get("/v1/datasets/{dataset}/paths/{path}", { path: { dataset, path }, signal }),
   );
-  const samples = useWindow(
-    `images ${dataset}/${path} ${code}`,
+  const samples = useWindowedQuery(
+    ["samples", `datasets/${dataset}/paths/${path}`, { code }],
     async (page, signal) => {
       const answer = await api.get("/v1/datasets/{dataset}/paths/{path}/samples", {
         path: { dataset, path },

@@ -1,9 +1,9 @@
 import { DownloadOutlined } from "@ant-design/icons";
 import { Alert, Button, Modal, Progress, Radio } from "antd";
 import { useState, type ReactNode } from "react";
-import { ApiError, api, type Schemas } from "../../api/client";
+import { ApiError, api } from "../../api/client";
 import { ids, lastPart, shortVersion } from "../../api/names";
-import { useQuery } from "../../api/useQuery";
+import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { bytes } from "../../ui/format";
 import { Failure } from "../../ui/states";
@@ -72,7 +72,7 @@ export default function ExportVersion({ version, onClose }: { version: string; o
 
 function Making({ task: id, path, format }: { task: string; path: { model: string; version: string }; format: Format }): ReactNode {
   const { t, pick } = useSpeech();
-  const { task, error, reload } = useTask(id);
+  const { data: task, error, reload } = useTask(id);
   if (!task) return error ? <Failure error={error} retry={reload} /> : <Progress percent={0} status="active" aria-label={t.tasks.progress} />;
   if (task.state === "TASK_STATE_COMPLETED") return <Made path={path} format={format} />;
   if (task.failure) return <Alert type="error" showIcon title={pick(task.failure.message, task.failure.messageZh)} description={<code>{task.failure.code}</code>} />;
@@ -88,21 +88,26 @@ function Making({ task: id, path, format }: { task: string; path: { model: strin
   );
 }
 
+/** The registry learns of a package from the task's end, a moment after it. */
+const MOST_TRIES = 20;
+const NEXT_TRY_MS = 500;
+
 function Made({ path, format }: { path: { model: string; version: string }; format: Format }): ReactNode {
   const { t } = useSpeech();
-  // The registry learns of a package from the task's end, a moment after it.
-  const [tries, setTries] = useState(0);
-  const link = useQuery<Schemas["LinkPackageResponse"] | undefined>(`package ${path.version} ${format} ${tries}`, async (signal) => {
-    try {
-      return await api.get("/v1/models/{model}/versions/{version}:linkPackage", { path, query: { format }, signal });
-    } catch (failure) {
-      if (!(failure instanceof ApiError) || failure.reason !== "NOT_EXPORTED" || tries > 20) throw failure;
-      setTimeout(() => {
-        setTries(tries + 1);
-      }, 500);
-      return undefined;
-    }
-  });
+  const link = useApiQuery(
+    ["models", path.model, "versions", path.version, "package", format],
+    async (signal) => {
+      for (let tries = 0; ; tries += 1) {
+        try {
+          return await api.get("/v1/models/{model}/versions/{version}:linkPackage", { path, query: { format }, signal });
+        } catch (failure) {
+          if (!(failure instanceof ApiError) || failure.reason !== "NOT_EXPORTED" || tries > MOST_TRIES) throw failure;
+          await new Promise((resolve) => setTimeout(resolve, NEXT_TRY_MS));
+        }
+      }
+    },
+    { forget: true },
+  );
   if (link.error) return <Failure error={link.error} retry={link.reload} />;
   const made = link.data?.package;
   return (

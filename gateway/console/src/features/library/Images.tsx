@@ -1,16 +1,17 @@
 import { PlusOutlined } from "@ant-design/icons";
 import { Button, Descriptions, Table } from "antd";
+import { useQueryClient } from "@tanstack/react-query";
 import { Suspense, useState, type ReactNode } from "react";
-import { api, type Schemas } from "../../api/client";
+import type { Schemas } from "../../api/client";
 import { lastPart, shortPath } from "../../api/names";
 import { useSession } from "../../api/session";
-import { useQuery } from "../../api/useQuery";
 import { useSpeech } from "../../i18n";
 import { deferred } from "../../ui/deferred";
 import { time } from "../../ui/format";
 import { Json } from "../../ui/Json";
 import { Page } from "../../ui/Page";
 import { Answered, Nothing } from "../../ui/states";
+import { useAlgorithmImages, useAlgorithmImageVersions } from "../../api/queries";
 
 const NewImageVersion = deferred(() => import("./NewImageVersion"));
 
@@ -18,9 +19,9 @@ const NewImageVersion = deferred(() => import("./NewImageVersion"));
 export default function Images(): ReactNode {
   const { t, language } = useSpeech();
   const { may } = useSession();
+  const client = useQueryClient();
   const [making, setMaking] = useState<{ of?: Schemas["AlgorithmImage"] }>();
-  const [turn, setTurn] = useState(0);
-  const images = useQuery(`images ${turn}`, (signal) => api.get("/v1/algorithmImages", { query: { pageSize: 200 }, signal }));
+  const images = useAlgorithmImages();
   return (
     <Page
       title={t.images.title}
@@ -39,14 +40,14 @@ export default function Images(): ReactNode {
       }
     >
       <Answered query={images}>
-        {({ algorithmImages }) => (
+        {(all) => (
           <Table<Schemas["AlgorithmImage"]>
             size="middle"
             rowKey="name"
             pagination={false}
-            dataSource={algorithmImages}
+            dataSource={all}
             locale={{ emptyText: <Nothing text={t.images.empty} /> }}
-            expandable={{ expandedRowRender: (image) => <Versions key={turn} image={lastPart(image.name)} /> }}
+            expandable={{ expandedRowRender: (image) => <Versions image={lastPart(image.name)} /> }}
             columns={[
               { title: t.common.name, render: (_, image) => image.displayName || lastPart(image.name) },
               { title: t.models.latest, render: (_, image) => lastPart(image.latestVersion) },
@@ -82,7 +83,7 @@ export default function Images(): ReactNode {
             image={making.of}
             onClose={(made) => {
               setMaking(undefined);
-              if (made) setTurn(turn + 1);
+              if (made) void client.invalidateQueries();
             }}
           />
         </Suspense>
@@ -93,12 +94,10 @@ export default function Images(): ReactNode {
 
 function Versions({ image }: { image: string }): ReactNode {
   const { t } = useSpeech();
-  const versions = useQuery(`image versions ${image}`, (signal) =>
-    api.get("/v1/algorithmImages/{algorithmImage}/versions", { path: { algorithmImage: image }, signal }),
-  );
+  const versions = useAlgorithmImageVersions(image);
   return (
     <Answered query={versions}>
-      {({ versions: all }) => (
+      {(all) => (
         <>
           {all.map((version) => (
             <section key={version.name} className="image-version">

@@ -4,13 +4,13 @@ import { useState, type ReactNode } from "react";
 import { useNavigate, useParams } from "react-router";
 import { api, type Schemas } from "../../api/client";
 import { ids, lastPart, shortVersion } from "../../api/names";
-import { useQuery } from "../../api/useQuery";
+import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { time } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered } from "../../ui/states";
-import { usePages } from "../../ui/usePages";
+import { usePagedQuery } from "../../api/usePagedQuery";
 import { Lineage } from "./Lineage";
 import { ModelActions } from "./ModelActions";
 import { ModelFacts } from "./ModelFacts";
@@ -27,8 +27,8 @@ export default function Model(): ReactNode {
   const [open, setOpen] = useState<Version>();
   const [picked, setPicked] = useState<string[]>([]);
   const navigate = useNavigate();
-  const model = useQuery(`model ${id}`, (signal) => api.get("/v1/models/{model}", { path: { model: id }, signal }));
-  const versions = usePages(`versions ${id} ${archived}`, async (page, signal) => {
+  const model = useApiQuery(["models", id], (signal) => api.get("/v1/models/{model}", { path: { model: id }, signal }));
+  const versions = usePagedQuery(["models", id, "versions", { archived }], async (page, signal) => {
     const answer = await api.get("/v1/models/{model}/versions", {
       path: { model: id },
       query: { ...page, showArchived: archived },
@@ -127,7 +127,7 @@ export default function Model(): ReactNode {
                                 render: (_, version) => (
                                   <div className="row">
                                     <ModelActions version={version.name} />
-                                    <VersionActions version={version} onChanged={versions.reload} />
+                                    <VersionActions version={version} />
                                   </div>
                                 ),
                               },

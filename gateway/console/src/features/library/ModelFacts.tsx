@@ -2,14 +2,14 @@ import { Descriptions } from "antd";
 import type { ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
 import { lastPart } from "../../api/names";
-import { useQuery } from "../../api/useQuery";
+import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { time } from "../../ui/format";
 
 export function ModelFacts({ model }: { model: Schemas["Model"] }): ReactNode {
   const { t, language } = useSpeech();
   const id = lastPart(model.productionEnvironment);
-  const environment = useQuery(`environment ${id}`, (signal) =>
+  const environment = useApiQuery(["productionEnvironments", id], (signal) =>
     api.get("/v1/productionEnvironments/{productionEnvironment}", { path: { productionEnvironment: id }, signal }),
   );
   const place = environment.data;

@@ -5,15 +5,15 @@ import { Link, useSearchParams } from "react-router";
 import { api, type Schemas } from "../../api/client";
 import { lastPart } from "../../api/names";
 import { useSession } from "../../api/session";
-import { useQuery } from "../../api/useQuery";
 import { useSpeech } from "../../i18n";
 import { time } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered, Nothing } from "../../ui/states";
 import { useDebounced } from "../../ui/useDebounced";
-import { usePages } from "../../ui/usePages";
+import { usePagedQuery } from "../../api/usePagedQuery";
 import { ModelActions } from "./ModelActions";
+import { useEnvironments } from "../../api/queries";
 
 const TASK_TYPES = ["TASK_TYPE_CLASSIFICATION", "TASK_TYPE_SEGMENTATION_CLASSIFICATION"] as const;
 
@@ -27,10 +27,8 @@ export default function Models(): ReactNode {
   const type = search.get("type") ?? "";
   const taskType = TASK_TYPES.find((one) => one === type);
   const wanted = useDebounced(text);
-  const environments = useQuery("environments", (signal) =>
-    api.get("/v1/productionEnvironments", { query: { pageSize: 200 }, signal }),
-  );
-  const models = usePages(`models ${wanted} ${environment} ${type}`, async (page, signal) => {
+  const environments = useEnvironments();
+  const models = usePagedQuery(["models", { wanted, environment, type }], async (page, signal) => {
     const answer = await api.get("/v1/models", {
       query: { ...page, nameContains: wanted, productionEnvironment: environment, ...(taskType ? { taskType } : {}) },
       signal,
@@ -80,7 +78,7 @@ export default function Models(): ReactNode {
           onChange={(value: string | undefined) => {
             put("environment", value);
           }}
-          options={environments.data?.productionEnvironments.map((item) => ({
+          options={environments.data?.map((item) => ({
             value: item.name,
             label: `${lastPart(item.name)} · ${item.processStep}`,
           }))}

@@ -2,12 +2,12 @@ import { Form, Input, InputNumber, Modal, Select, Switch } from "antd";
 import { useState, type ReactNode } from "react";
 import { ApiError, api, type Schemas } from "../../api/client";
 import { lastPart, shortPath } from "../../api/names";
-import { everyPath } from "../../api/queries";
-import { useQuery } from "../../api/useQuery";
+import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { isSound } from "../../ui/json";
 import { JsonEditor } from "../../ui/JsonEditor";
 import { Failure, Loading } from "../../ui/states";
+import { readDataPaths } from "../../api/queries";
 
 interface Answers {
   id: string;
@@ -31,16 +31,16 @@ interface Answers {
 /** 新建镜像 or a version of one: how models of it are trained. What is not asked for is its newest version's. */
 export default function NewImageVersion({ image, onClose }: { image: Schemas["AlgorithmImage"] | undefined; onClose: (made: boolean) => void }): ReactNode {
   const id = image && lastPart(image.name);
-  const known = useQuery(`to begin a version of ${id ?? "a new image"} with`, async (signal) => {
+  const known = useApiQuery(["newImageVersion", id], async (signal) => {
     const [paths, environments, versions] = await Promise.all([
-      everyPath("-", signal),
+      readDataPaths("-", signal),
       api.get("/v1/productionEnvironments", { query: { pageSize: 500 }, signal }),
       id
         ? api.get("/v1/algorithmImages/{algorithmImage}/versions", { path: { algorithmImage: id }, query: { pageSize: 1 }, signal })
         : undefined,
     ]);
     return { paths, environments: environments.productionEnvironments, newest: versions?.versions[0] };
-  });
+  }, { forget: true });
   const { t } = useSpeech();
   if (!known.data) {
     return (

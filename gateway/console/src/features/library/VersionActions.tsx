@@ -4,15 +4,15 @@ import { api, type Schemas } from "../../api/client";
 import { ids, shortVersion } from "../../api/names";
 import { useSession } from "../../api/session";
 import { useSpeech } from "../../i18n";
-import { useAct } from "../../ui/useAct";
+import { useAction } from "../../ui/useAction";
 
 type Version = Schemas["ModelVersion"];
 
-export function VersionActions({ version, onChanged }: { version: Version; onChanged: () => void }): ReactNode {
+export function VersionActions({ version }: { version: Version }): ReactNode {
   const { t } = useSpeech();
   const { may } = useSession();
   const { modal } = App.useApp();
-  const act = useAct();
+  const act = useAction();
   const [naming, setNaming] = useState(false);
   const [alias, setAlias] = useState("production");
   if (!may("ROLE_RELEASER")) return null;
@@ -20,7 +20,6 @@ export function VersionActions({ version, onChanged }: { version: Version; onCha
   const path = { model, version: number };
   const archive = async (restore: boolean) => {
     await act(() => api.post("/v1/models/{model}/versions/{version}:archive", { path, body: { restore }, etag: version.etag }), t.common.done);
-    onChanged();
   };
   return (
     <>
@@ -63,7 +62,6 @@ export function VersionActions({ version, onChanged }: { version: Version; onCha
             t.models.aliasSet(alias, shortVersion(version.name)),
           );
           if (done) setNaming(false);
-          onChanged();
         }}
       >
         <Input

@@ -23,7 +23,7 @@ const TaskHistory = deferred(() => whenIdle().then(() => import("./TaskHistory")
 export default function Monitor(): ReactNode {
   const { t } = useSpeech();
   const { task: id = "" } = useParams();
-  const { task, error, reload } = useTask(id);
+  const { data: task, error, reload } = useTask(id);
   if (!task) return <Page title={t.monitor.title}>{error ? <Failure error={error} retry={reload} /> : <Loading />}</Page>;
   return (
     <Page
@@ -33,7 +33,7 @@ export default function Monitor(): ReactNode {
           <StateTag task={task} />
           {task.modelVersion && <span>{lastPart(task.modelVersion)}</span>}
           {task.report && <Link to={`/reports/${lastPart(task.report)}`}>{t.tasks.report}</Link>}
-          <TaskActions task={task} onChanged={reload} />
+          <TaskActions task={task} />
         </>
       }
     >

@@ -1,7 +1,7 @@
 import { Badge, Card, Segmented, Slider, Switch } from "antd";
 import { Suspense, useMemo, useState, type ReactNode } from "react";
 import { lastPart } from "../../api/names";
-import { useQuery } from "../../api/useQuery";
+import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { deferred, whenIdle } from "../../ui/deferred";
 import { Nothing } from "../../ui/states";
@@ -9,7 +9,7 @@ import { detailed, type Curve } from "./curves";
 import { LogTail } from "./LogTail";
 import { LossChart, type Drawn } from "./LossChart";
 import { isRunning, taskTitle, type Task } from "./task";
-import { askCurve, useLossCurve, type Network } from "./useLossCurve";
+import { readCurve, useLossCurve, type Network } from "./useLossCurve";
 
 // The curve comes first.
 const OtherTask = deferred(() => whenIdle().then(() => import("./OtherTask")));
@@ -23,9 +23,11 @@ export function NetworkCurve({ task, network }: { task: Task; network: Network }
   const [smoothing, setSmoothing] = useState(0.6);
   const [zoomed, setZoomed] = useState<Curve>();
   const [compared, setCompared] = useState<Task>();
-  const beside = compared && lastPart(compared.name);
-  const other = useQuery(`curve ${beside ?? ""} ${network}`, async (signal) =>
-    beside ? (await askCurve(beside, network, undefined, signal)).curve : undefined,
+  const otherId = lastPart(compared?.name ?? "");
+  const other = useApiQuery(
+    ["tasks", otherId, "lossCurve", network],
+    async (signal) => (await readCurve(otherId, network, undefined, signal)).curve,
+    { enabled: otherId !== "" },
   );
   const name = t.networks[network];
   const drawn = useMemo<Drawn[]>(() => {
@@ -36,7 +38,7 @@ export function NetworkCurve({ task, network }: { task: Task; network: Network }
     // Only what the server thinned out for the whole curve is worth asking for again.
     if (!range) setZoomed(undefined);
     else if (curve.iterations.length < (curve.iterations.at(-1) ?? 0)) {
-      askCurve(id, network, range).then(
+      readCurve(id, network, range).then(
         (part) => {
           setZoomed(part.curve);
         },

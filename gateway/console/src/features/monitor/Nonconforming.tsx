@@ -5,12 +5,12 @@ import { shortPath } from "../../api/names";
 import { useSpeech } from "../../i18n";
 import { More } from "../../ui/More";
 import { Answered } from "../../ui/states";
-import { usePages } from "../../ui/usePages";
+import { usePagedQuery } from "../../api/usePagedQuery";
 
 /** What the resolution filter set aside in a training, and why (M1, D4). */
 export default function Nonconforming({ task }: { task: string }): ReactNode {
   const { t } = useSpeech();
-  const samples = usePages(`nonconforming ${task}`, async (page, signal) => {
+  const samples = usePagedQuery(["tasks", task, "nonconformingSamples"], async (page, signal) => {
     const answer = await api.get("/v1/tasks/{task}/nonconformingSamples", { path: { task }, query: page, signal });
     return { items: answer.samples, next: answer.nextPageToken };
   });

@@ -2,7 +2,7 @@ import { Select } from "antd";
 import type { ReactNode } from "react";
 import { api } from "../../api/client";
 import { lastPart } from "../../api/names";
-import { useQuery } from "../../api/useQuery";
+import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { taskTitle, type Task } from "./task";
 
@@ -15,7 +15,7 @@ interface Props {
 /** Another training whose curve is to be drawn beside. */
 export default function OtherTask({ task, chosen, onChange }: Props): ReactNode {
   const { t } = useSpeech();
-  const others = useQuery("tasks to compare", (signal) =>
+  const others = useApiQuery(["tasks", { kind: "TASK_KIND_TRAINING", pageSize: 50 }], (signal) =>
     api.get("/v1/tasks", { query: { kind: "TASK_KIND_TRAINING", pageSize: 50 }, signal }),
   );
   return (

@@ -5,15 +5,15 @@ import { api } from "../../api/client";
 import { lastPart } from "../../api/names";
 import { useSession } from "../../api/session";
 import { useSpeech } from "../../i18n";
-import { useAct } from "../../ui/useAct";
+import { useAction } from "../../ui/useAction";
 import { operations, type Task, taskTitle } from "./task";
 
 /** Buttons for what the state allows, each asked again before it is done. */
-export function TaskActions({ task, onChanged }: { task: Task; onChanged: () => void }): ReactNode {
+export function TaskActions({ task }: { task: Task }): ReactNode {
   const { t } = useSpeech();
   const { may } = useSession();
   const { modal } = App.useApp();
-  const act = useAct();
+  const act = useAction();
   const navigate = useNavigate();
   const id = lastPart(task.name);
   const known = {
@@ -61,7 +61,6 @@ export function TaskActions({ task, onChanged }: { task: Task; onChanged: () => 
                   onOk: async () => {
                     const done = await act(run, t.common.done);
                     if (done && operation === "delete") await navigate(task.training ? "/tasks" : "/predictions");
-                    onChanged();
                   },
                 });
               }}

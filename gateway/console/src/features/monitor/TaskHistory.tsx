@@ -1,7 +1,7 @@
 import { Card } from "antd";
 import type { ReactNode } from "react";
 import { api } from "../../api/client";
-import { useQuery } from "../../api/useQuery";
+import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { time } from "../../ui/format";
 import { Answered } from "../../ui/states";
@@ -11,7 +11,7 @@ import type { Task } from "./task";
 export default function TaskHistory({ task }: { task: Task }): ReactNode {
   const { t, language } = useSpeech();
   const id = task.name.replace("tasks/", "");
-  const transitions = useQuery(`transitions ${id} ${task.etag}`, (signal) =>
+  const transitions = useApiQuery(["tasks", id, "transitions", task.etag], (signal) =>
     api.get("/v1/tasks/{task}/transitions", { path: { task: id }, signal }),
   );
   return (

@@ -11,7 +11,7 @@ import { Page } from "../../ui/Page";
 import { Answered, Nothing } from "../../ui/states";
 import { useDebounced } from "../../ui/useDebounced";
 import { useVisibleRows } from "../../ui/useVisibleRows";
-import { useWindow, type Windowed } from "../../ui/useWindow";
+import { useWindowedQuery, type WindowedQuery } from "../../api/useWindowedQuery";
 import { runtimeS, type Task, type TaskState } from "./task";
 import { TaskActions } from "./TaskActions";
 import { StateTag, TaskProgress } from "./TaskStatus";
@@ -43,8 +43,8 @@ export default function Tasks(): ReactNode {
   const states = search.getAll("state") as TaskState[];
   const own = search.get("own") === "1";
   const wanted = useDebounced(text);
-  const tasks = useWindow(
-    `tasks ${wanted} ${states.join()} ${own}`,
+  const tasks = useWindowedQuery(
+    ["tasks", { kind: "TASK_KIND_TRAINING", wanted, states, own }],
     async (page, signal) => {
       const answer = await api.get("/v1/tasks", {
         query: {
@@ -139,13 +139,13 @@ export default function Tasks(): ReactNode {
 }
 
 /** However many tasks there are, the rows in the window and a few beyond it are drawn, and a few pages held (T3). */
-function TaskTable({ tasks }: { tasks: Windowed<Task> }): ReactNode {
+function TaskTable({ tasks }: { tasks: WindowedQuery<Task> }): ReactNode {
   const { t } = useSpeech();
   const body = useRef<HTMLTableSectionElement>(null);
   // A row more than is known, so that one can scroll to what is still to come.
   const rows = tasks.known + (tasks.hasMore ? 1 : 0);
   const [first, end] = useVisibleRows(body, ROW_PX, rows, BEYOND);
-  const { show, reload } = tasks;
+  const { show } = tasks;
   useEffect(() => {
     show(first, end);
   }, [show, first, end, tasks.known]);
@@ -181,7 +181,7 @@ function TaskTable({ tasks }: { tasks: Windowed<Task> }): ReactNode {
         <Gap key="above" rows={first} />
         {drawn.map((index) => {
           const task = tasks.at(index);
-          return <Row key={task?.name ?? index} place={index + 2} task={task} now={task?.endTime ? 0 : now} onChanged={reload} />;
+          return <Row key={task?.name ?? index} place={index + 2} task={task} now={task?.endTime ? 0 : now} />;
         })}
         <Gap key="below" rows={Math.max(0, rows - end)} />
       </tbody>
@@ -199,11 +199,10 @@ interface RowProps {
   task: Task | undefined;
   /** What "for so long" is counted to; any number where the task has ended. */
   now: number;
-  onChanged: () => void;
 }
 
 /** Drawn anew only when its task changes, however the list is scrolled. */
-const Row = memo(function Row({ place, task, now, onChanged }: RowProps): ReactNode {
+const Row = memo(function Row({ place, task, now }: RowProps): ReactNode {
   const { language, t } = useSpeech();
   if (!task) {
     return (
@@ -236,7 +235,7 @@ const Row = memo(function Row({ place, task, now, onChanged }: RowProps): ReactN
         <div className="row">
           <Link to={`/tasks/${lastPart(task.name)}`}>{t.tasks.monitor}</Link>
           {task.report && <Link to={`/reports/${lastPart(task.report)}`}>{t.tasks.report}</Link>}
-          <TaskActions task={task} onChanged={onChanged} />
+          <TaskActions task={task} />
         </div>
       </td>
     </tr>

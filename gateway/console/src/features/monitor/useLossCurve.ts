@@ -20,7 +20,7 @@ function finite(loss: number): number {
 }
 
 /** A part of a network's curve, as many points as a plot can show (M4). */
-export async function askCurve(
+export async function readCurve(
   task: string,
   network: Network,
   range?: [number, number],
@@ -68,7 +68,7 @@ export function useLossCurve(task: string, network: Network, attempt: number, ru
         });
       }, Math.max(0, drawn + DRAWN_MS - performance.now()));
     };
-    void askCurve(task, network, undefined, abort.signal)
+    void readCurve(task, network, undefined, abort.signal)
       .then(({ curve, attempt: of }) => {
         held.current = curve;
         if (!running) {

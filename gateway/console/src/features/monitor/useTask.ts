@@ -1,51 +1,36 @@
-import { startTransition, useCallback, useEffect, useState } from "react";
-import { ApiError, address, api } from "../../api/client";
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useMemo } from "react";
+import { address, api } from "../../api/client";
 import { follow } from "../../api/events";
-import { useRetry } from "../../api/useRetry";
+import { useApiQuery, type ApiQuery } from "../../api/useApiQuery";
 import type { Task } from "./task";
 
-export interface WatchedTask {
-  task: Task | undefined;
-  error: ApiError | undefined;
-  reload: () => void;
+/** A task, and every change of it as it happens: the stream's messages are written into the cache. */
+export function useTask(id: string): ApiQuery<Task> {
+  const client = useQueryClient();
+  const queryKey = useMemo(() => ["tasks", id], [id]);
+  const query = useApiQuery(queryKey, async (signal) => {
+    const task = await api.get("/v1/tasks/{task}", { path: { task: id }, signal });
+    return newer(client.getQueryData<Task>(queryKey), task);
+  });
+  const loaded = query.data !== undefined;
+  useEffect(() => {
+    if (!loaded) return;
+    const cursor = client.getQueryData<Task>(queryKey)?.revision;
+    const url = address("/v1/tasks/{task}:watch", { task: id }, { cursor, follow: true });
+    const stream = follow<{ task?: Task }>(url, "WatchTaskResponse", {
+      onMessage: ({ task }) => {
+        if (task) client.setQueryData<Task>(queryKey, (held) => newer(held, task));
+      },
+    });
+    return () => {
+      stream.close();
+    };
+  }, [client, id, queryKey, loaded]);
+  return query;
 }
 
-/** A task, and every change of it as it happens. */
-export function useTask(id: string): WatchedTask {
-  const [state, setState] = useState<{ id: string; task?: Task; error?: ApiError }>({ id });
-  const [turn, setTurn] = useState(0);
-  useEffect(() => {
-    const abort = new AbortController();
-    // A whole page is drawn by it: in pieces, between which the browser can show a frame.
-    const put = (next: typeof state) => {
-      startTransition(() => {
-        setState(next);
-      });
-    };
-    let close: () => void = () => undefined;
-    api
-      .get("/v1/tasks/{task}", { path: { task: id }, signal: abort.signal })
-      .then((task) => {
-        put({ id, task });
-        const url = address("/v1/tasks/{task}:watch", { task: id }, { cursor: task.revision, follow: true });
-        close = follow<{ task?: Task }>(url, "WatchTaskResponse", {
-          onMessage: (message) => {
-            if (message.task) put({ id, task: message.task });
-          },
-        }).close;
-      })
-      .catch((error: unknown) => {
-        if (!abort.signal.aborted) put({ id, error: error instanceof ApiError ? error : new ApiError(0, undefined) });
-      });
-    return () => {
-      abort.abort();
-      close();
-    };
-  }, [id, turn]);
-  const own = state.id === id ? state : undefined;
-  const reload = useCallback(() => {
-    setTurn((before) => before + 1);
-  }, []);
-  useRetry(own?.error, reload);
-  return { task: own?.task, error: own?.error, reload };
+/** An answer may be older than a message that came while it was read. */
+export function newer(held: Task | undefined, task: Task): Task {
+  return held && Number(held.revision) > Number(task.revision) ? held : task;
 }

@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import { api, type Schemas } from "../../api/client";
 import { lastPart, shortPath } from "../../api/names";
-import { useQuery } from "../../api/useQuery";
+import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { percent, time } from "../../ui/format";
 import { Page } from "../../ui/Page";
@@ -20,7 +20,7 @@ export default function Compare(): ReactNode {
   const [search, setSearch] = useSearchParams();
   const base = search.get("base") ?? "";
   const candidate = search.get("candidate") ?? "";
-  const versions = useQuery(`versions to compare ${model}`, async (signal) => {
+  const versions = useApiQuery(["models", model, "versions"], async (signal) => {
     const answer = await api.get("/v1/models/{model}/versions", { path: { model }, query: { pageSize: 200 }, signal });
     return answer.versions;
   });
@@ -84,7 +84,7 @@ function bankOf(report: Report): string {
 
 function Pair({ model, base, candidate, bank, onBank }: PairProps): ReactNode {
   const { t, language } = useSpeech();
-  const found = useQuery(`reports to compare ${model} ${base} ${candidate}`, async (signal) => {
+  const found = useApiQuery(["models", model, "comparableReports", { base, candidate }], async (signal) => {
     const of = async (version: string) => {
       const name = `models/${model}/versions/${version}`;
       const [predictions, own] = await Promise.all([

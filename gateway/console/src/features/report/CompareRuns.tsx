@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api, type Schemas } from "../../api/client";
 import { lastPart, shortPath, shortVersion } from "../../api/names";
-import { useQuery } from "../../api/useQuery";
+import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { percent, time } from "../../ui/format";
 import { Page } from "../../ui/Page";
@@ -22,14 +22,17 @@ export default function CompareRuns(): ReactNode {
   const [search, setSearch] = useSearchParams();
   const base = search.get("base") ?? "";
   const candidate = search.get("candidate") ?? "";
-  const every = useQuery("reports to compare", (signal) => api.get("/v1/reports", { query: { pageSize: OFFERED }, signal }));
-  const offered = useQuery(`comparable with ${base}`, async (signal) => {
-    if (!base) return [];
-    const answer = await api.get("/v1/reports", { query: { comparableWith: `reports/${base}`, pageSize: OFFERED }, signal });
-    return answer.reports;
-  });
+  const every = useApiQuery(["reports"], (signal) => api.get("/v1/reports", { query: { pageSize: OFFERED }, signal }));
+  const offered = useApiQuery(
+    ["reports", base, "comparable"],
+    async (signal) => {
+      const answer = await api.get("/v1/reports", { query: { comparableWith: `reports/${base}`, pageSize: OFFERED }, signal });
+      return answer.reports;
+    },
+    { enabled: base !== "" },
+  );
   // Reports name their task only; what it trains is what people know them by.
-  const known = useQuery("titles of tasks with reports", (signal) => titlesOf(["TASK_STATE_COMPLETED", "TASK_STATE_RELEASED"], signal));
+  const known = useApiQuery(["tasks", "titles", "reported"], (signal) => titlesOf(["TASK_STATE_COMPLETED", "TASK_STATE_RELEASED"], signal));
   const titles = known.data ?? new Map<string, string>();
   const put = (part: Record<string, string>) => {
     setSearch({ ...(base && { base }), ...(candidate && { candidate }), ...part }, { replace: true });

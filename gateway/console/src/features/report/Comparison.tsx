@@ -1,11 +1,11 @@
 import { Alert, Card, Segmented, Table, Tag } from "antd";
 import { useState, type ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
-import { useQuery } from "../../api/useQuery";
+import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { whole } from "../../ui/format";
 import { Answered } from "../../ui/states";
-import { useWindow } from "../../ui/useWindow";
+import { useWindowedQuery } from "../../api/useWindowedQuery";
 import { PAGE, Tiles } from "./Gallery";
 
 const CHANGES = ["CHANGE_REGRESSED", "CHANGE_FIXED", "CHANGE_UNCHANGED_WRONG", "CHANGE_UNCHANGED_RIGHT"] as const;
@@ -25,7 +25,7 @@ export function Comparison({ base, candidate, codes }: { base: string; candidate
   const { t, pick } = useSpeech();
   const [code, setCode] = useState("");
   const [change, setChange] = useState<Schemas["Change"]>("CHANGE_REGRESSED");
-  const compared = useQuery(`compare ${base} ${candidate}`, (signal) =>
+  const compared = useApiQuery(["reports", base, "compare", candidate], (signal) =>
     api.get("/v1/reports/{report}:compare", { path: { report: base }, query: { candidate: `reports/${candidate}` }, signal }),
   );
   if (compared.error?.reason === "NOT_COMPARABLE") {
@@ -143,8 +143,8 @@ function Compared({
   change: Schemas["Change"];
   codes: string[];
 }): ReactNode {
-  const samples = useWindow(
-    `compared ${base} ${candidate} ${code} ${change}`,
+  const samples = useWindowedQuery(
+    ["reports", base, "comparedSamples", { candidate, code, change }],
     async (page, signal) => {
       const answer = await api.get("/v1/reports/{report}:listComparedSamples", {
         path: { report: base },

@@ -4,7 +4,7 @@ import { useSpeech } from "../../i18n";
 import { percent } from "../../ui/format";
 import { Answered, Nothing } from "../../ui/states";
 import { Thumbnail, TileGrid } from "../../ui/TileGrid";
-import { useWindow, type Windowed } from "../../ui/useWindow";
+import { useWindowedQuery, type WindowedQuery } from "../../api/useWindowedQuery";
 import { Viewer, picture } from "./Viewer";
 
 type Sample = Schemas["SampleResult"];
@@ -20,8 +20,8 @@ export const PAGE = 120;
 
 /** Samples of a report as pictures; one opens at full size. */
 export function Gallery({ report, filter, codes }: { report: string; filter: SampleFilter; codes: string[] }): ReactNode {
-  const samples = useWindow(
-    `samples ${report} ${JSON.stringify(filter)}`,
+  const samples = useWindowedQuery(
+    ["reports", report, "sampleResults", filter],
     async (page, signal) => {
       const answer = await api.get("/v1/reports/{report}/sampleResults", {
         path: { report },
@@ -36,7 +36,7 @@ export function Gallery({ report, filter, codes }: { report: string; filter: Sam
 }
 
 interface TilesProps<T> {
-  samples: Windowed<T>;
+  samples: WindowedQuery<T>;
   of: (item: T) => Sample;
   codes: string[];
   /** What is said under a picture beside the sample's own words. */

@@ -4,17 +4,17 @@ import { useState, type ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { ApiError, api, type Schemas } from "../../api/client";
 import { lastPart, shortPath, shortVersion } from "../../api/names";
-import { everyPath } from "../../api/queries";
 import { useSession } from "../../api/session";
-import { useQuery } from "../../api/useQuery";
+import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { duration, percent, time } from "../../ui/format";
 import { newId } from "../../ui/identity";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered, Failure, Nothing } from "../../ui/states";
-import { usePages } from "../../ui/usePages";
+import { usePagedQuery } from "../../api/usePagedQuery";
 import { OverlapTag, runtimeS, StateTag, type Task, TaskActions, TaskProgress } from "../monitor";
+import { readDataPaths } from "../../api/queries";
 
 /** 题库预测: versions run over question banks (P1). */
 export default function Predictions(): ReactNode {
@@ -23,8 +23,8 @@ export default function Predictions(): ReactNode {
   const [search, setSearch] = useSearchParams();
   const version = search.get("version");
   const [creating, setCreating] = useState(version !== null && may("ROLE_ENGINEER"));
-  const tasks = usePages(
-    "predictions",
+  const tasks = usePagedQuery(
+    ["tasks", { kind: "TASK_KIND_PREDICTION" }],
     async (page, signal) => {
       const answer = await api.get("/v1/tasks", { query: { ...page, kind: "TASK_KIND_PREDICTION" }, signal });
       return { items: answer.tasks, next: answer.nextPageToken };
@@ -86,7 +86,7 @@ export default function Predictions(): ReactNode {
                 render: (_, task) => (
                   <div className="row">
                     {task.report && <Link to={`/reports/${lastPart(task.report)}`}>{t.tasks.report}</Link>}
-                    <TaskActions task={task} onChanged={tasks.reload} />
+                    <TaskActions task={task} />
                   </div>
                 ),
               },
@@ -121,11 +121,11 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
   const [error, setError] = useState<ApiError>();
   // Who submits again, because no answer came, gets the task that was made.
   const [key, setKey] = useState(newId);
-  const offered = useQuery("to predict with", async (signal) => {
+  const offered = useApiQuery(["newPrediction"], async (signal) => {
     // Each model's newest version; an older one comes from its own page.
     const [models, paths, resources] = await Promise.all([
       api.get("/v1/models", { query: { pageSize: 500 }, signal }),
-      everyPath("-", signal),
+      readDataPaths("-", signal),
       api.get("/v1/computeResources", { query: { pageSize: 200 }, signal }),
     ]);
     return {
@@ -135,11 +135,14 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
     };
   });
   // What is to be said of the version and the data, as soon as both are chosen (P7).
-  const checked = useQuery(`predict ${modelVersion} over ${dataPaths.join(" ")}`, async (signal) => {
-    if (!modelVersion || dataPaths.length === 0) return [];
-    const task = { prediction: { modelVersion, dataPaths } };
-    return (await api.post("/v1/tasks:validate", { body: { task, step: 2 }, signal })).findings;
-  });
+  const checked = useApiQuery(
+    ["tasks", "validate", { modelVersion, dataPaths }],
+    async (signal) => {
+      const task = { prediction: { modelVersion, dataPaths } };
+      return (await api.post("/v1/tasks:validate", { body: { task, step: 2 }, signal })).findings;
+    },
+    { enabled: modelVersion !== "" && dataPaths.length > 0, forget: true },
+  );
   const findings = checked.data ?? [];
   const unacknowledged = !acknowledged && findings.some((finding) => finding.acknowledgeWith);
   const submit = async (wish: Wish) => {

@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import { useParams, useSearchParams } from "react-router";
 import { api } from "../../api/client";
 import { ids, lastPart } from "../../api/names";
-import { useQuery } from "../../api/useQuery";
+import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { Page } from "../../ui/Page";
 import { Failure, Loading } from "../../ui/states";
@@ -16,7 +16,7 @@ export default function ReportPage(): ReactNode {
   const [search] = useSearchParams();
   const version = search.get("version") ?? "";
   const { t } = useSpeech();
-  const found = useQuery(`report ${id} ${version}`, async (signal) => {
+  const found = useApiQuery(["reports", id, { version }], async (signal) => {
     if (id !== "latest") {
       return { report: await api.get("/v1/reports/{report}", { path: { report: id }, signal }), fallback: false };
     }

@@ -2,7 +2,7 @@ import { Slider, Table } from "antd";
 import { useState, type ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
 import { lastPart } from "../../api/names";
-import { useQuery } from "../../api/useQuery";
+import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { percent } from "../../ui/format";
 import { Answered } from "../../ui/states";
@@ -13,7 +13,7 @@ type Report = Schemas["Report"];
 export function Thresholds({ report }: { report: Report }): ReactNode {
   const { t } = useSpeech();
   const id = lastPart(report.name);
-  const curves = useQuery(`thresholds ${id}`, (signal) =>
+  const curves = useApiQuery(["reports", id, "thresholdCurves"], (signal) =>
     api.get("/v1/reports/{report}:thresholdCurves", { path: { report: id }, signal }),
   );
   const [at, setAt] = useState(report.confidenceThreshold || 0.5);

@@ -5,7 +5,7 @@ import { ids, shortPath } from "../../api/names";
 import { useSession } from "../../api/session";
 import { useSpeech } from "../../i18n";
 import { percent } from "../../ui/format";
-import { useAct } from "../../ui/useAct";
+import { useAction } from "../../ui/useAction";
 
 type Sample = Schemas["SampleResult"];
 
@@ -48,7 +48,7 @@ interface Props {
 export function Viewer({ sample, note, codes, onClose, onStep }: Props): ReactNode {
   const { t } = useSpeech();
   const { may } = useSession();
-  const act = useAct();
+  const act = useAction();
   const [view, setView] = useState<View>(WHOLE);
   const [overlay, setOverlay] = useState(true);
   const [drag, setDrag] = useState<{ x: number; y: number }>();

@@ -1,8 +1,7 @@
 import { Card, Descriptions, Form, Input, Radio, Select } from "antd";
 import { useMemo, useState, type ReactNode } from "react";
-import { api, type Schemas } from "../../api/client";
+import type { Schemas } from "../../api/client";
 import { ids, lastPart } from "../../api/names";
-import { useQuery } from "../../api/useQuery";
 import { useSpeech } from "../../i18n";
 import { knownKeys } from "../../ui/json";
 import { JsonEditor } from "../../ui/JsonEditor";
@@ -10,6 +9,7 @@ import { Failure, Loading, Nothing } from "../../ui/states";
 import { CodesOfData } from "./Codes";
 import type { StepProps } from "./steps";
 import { concerns, ofParameters, textOf, written, type Spec } from "./wizard";
+import { useAlgorithmImageVersions, useEnvironments } from "../../api/queries";
 
 export function ImageStep({
   spec,
@@ -30,20 +30,14 @@ export function ImageStep({
   const { t, pick } = useSpeech();
   const [kind, setKind] = useState<Schemas["ImageKind"]>(image?.kind ?? "IMAGE_KIND_GENERAL");
   const [environment, setEnvironment] = useState("");
-  const environments = useQuery("environments", (signal) =>
-    api.get("/v1/productionEnvironments", { query: { pageSize: 200 }, signal }),
-  );
-  const places = environments.data?.productionEnvironments ?? [];
+  const environments = useEnvironments();
+  const places = environments.data ?? [];
   const offered = images.filter(
     (one) => one.kind === kind && (kind === "IMAGE_KIND_GENERAL" || !environment || one.productionEnvironment === environment),
   );
   const [chosen = "", number = ""] = ids(spec.algorithmImageVersion ?? "");
   const standard = textOf(version.data?.defaultModelParams);
-  const versions = useQuery(`image versions ${chosen}`, async (signal) =>
-    chosen
-      ? api.get("/v1/algorithmImages/{algorithmImage}/versions", { path: { algorithmImage: chosen }, signal })
-      : undefined,
-  );
+  const versions = useAlgorithmImageVersions(chosen);
   const known = useMemo(
     () =>
       knownKeys(version.data?.defaultModelParams, t.parameters, { name: version.data?.classificationNetworks ?? [] }),
@@ -126,7 +120,7 @@ export function ImageStep({
               onChange={(value: string) => {
                 change({ algorithmImageVersion: value });
               }}
-              options={(versions.data?.versions ?? []).map((one) => ({ value: one.name, label: lastPart(one.name) }))}
+              options={(versions.data ?? []).map((one) => ({ value: one.name, label: lastPart(one.name) }))}
             />
           </Form.Item>
           {kind === "IMAGE_KIND_GENERAL" && (

@@ -2,7 +2,7 @@ import type { ReactNode } from "react";
 import { useSearchParams } from "react-router";
 import { api } from "../../api/client";
 import { ids, shortVersion } from "../../api/names";
-import { useQuery } from "../../api/useQuery";
+import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { Page } from "../../ui/Page";
 import { Failure, Loading } from "../../ui/states";
@@ -21,11 +21,14 @@ export default function NewModel(): ReactNode {
   const { t } = useSpeech();
   const [search] = useSearchParams();
   const parent = search.get("parent") ?? "";
-  const draft = useQuery(`draft ${parent}`, async (signal) => {
-    if (!parent) return undefined;
-    const [model = "", version = ""] = ids(parent);
-    return api.get("/v1/models/{model}/versions/{version}:draftRetraining", { path: { model, version }, signal });
-  });
+  const draft = useApiQuery(
+    ["models", parent, "draftRetraining"],
+    (signal) => {
+      const [model = "", version = ""] = ids(parent);
+      return api.get("/v1/models/{model}/versions/{version}:draftRetraining", { path: { model, version }, signal });
+    },
+    { enabled: parent !== "", forget: true },
+  );
   if (draft.error) {
     return (
       <Page title={t.wizard.retrainTitle(shortVersion(parent))}>
@@ -33,7 +36,7 @@ export default function NewModel(): ReactNode {
       </Page>
     );
   }
-  if (draft.loading) return <Loading />;
+  if (parent && !draft.data) return <Loading />;
   return (
     <Wizard
       key={parent}

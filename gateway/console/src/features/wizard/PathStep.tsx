@@ -5,7 +5,7 @@ import { Link } from "react-router";
 import { api, type Schemas } from "../../api/client";
 import { ids, shortPath } from "../../api/names";
 import { sampleAddress } from "../../api/queries";
-import { useQuery, type Query } from "../../api/useQuery";
+import { useApiQuery, type ApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { whole } from "../../ui/format";
 import { Failure, Nothing } from "../../ui/states";
@@ -17,7 +17,7 @@ export function PathStep({
   version,
   locked,
   paths: known,
-}: StepProps & { locked: string[]; paths: Query<Schemas["DataPath"][]> }): ReactNode {
+}: StepProps & { locked: string[]; paths: ApiQuery<Schemas["DataPath"][]> }): ReactNode {
   const { t } = useSpeech();
   const all = known.data ?? [];
   const chosen = spec.dataPaths ?? [];
@@ -142,7 +142,7 @@ const SHOWN_THUMBNAILS = 4;
 /** The first few pictures of a path, and all of them one click away (W4). */
 function Thumbnails({ dataPath }: { dataPath: string }): ReactNode {
   const [dataset = "", path = ""] = ids(dataPath);
-  const samples = useQuery(`thumbnails ${dataPath}`, (signal) =>
+  const samples = useApiQuery(["samples", dataPath, { pageSize: SHOWN_THUMBNAILS }], (signal) =>
     api.get("/v1/datasets/{dataset}/paths/{path}/samples", { path: { dataset, path }, query: { pageSize: SHOWN_THUMBNAILS }, signal }),
   );
   return (

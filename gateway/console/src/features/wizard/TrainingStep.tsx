@@ -1,8 +1,6 @@
 import { Card, Form, Radio } from "antd";
 import { useMemo, type ReactNode } from "react";
-import { api } from "../../api/client";
 import { lastPart } from "../../api/names";
-import { useQuery } from "../../api/useQuery";
 import { useSpeech } from "../../i18n";
 import { bytes } from "../../ui/format";
 import { isSound, knownKeys } from "../../ui/json";
@@ -12,10 +10,11 @@ import { LR_POLICIES, scheduleOf } from "./schedule";
 import { ScheduleChart } from "./ScheduleChart";
 import type { StepProps } from "./steps";
 import { ofParameters, textOf, written } from "./wizard";
+import { useComputeResources } from "../../api/queries";
 
 export function TrainingStep({ spec, change, findings, version, params, segmentation }: StepProps & { segmentation: boolean }): ReactNode {
   const { t } = useSpeech();
-  const resources = useQuery("resources", (signal) => api.get("/v1/computeResources", { query: { pageSize: 200 }, signal }));
+  const resources = useComputeResources();
   const defaults = version.data?.defaultTrainingParams;
   const standard = textOf(defaults);
   const known = useMemo(() => knownKeys(defaults, t.parameters, { lr_policy: LR_POLICIES }), [defaults, t]);
@@ -32,7 +31,7 @@ export function TrainingStep({ spec, change, findings, version, params, segmenta
               }}
             >
               <div style={{ display: "grid", gap: 6 }}>
-                {(resources.data?.computeResources ?? []).map((one) => (
+                {(resources.data ?? []).map((one) => (
                   <Radio key={one.name} value={one.name}>
                     <strong>{lastPart(one.name)}</strong>{" "}
                     <span className="dim">

@@ -3,8 +3,8 @@ import { useEffect, useRef, useState, type ReactNode } from "react";
 import { useNavigate } from "react-router";
 import { ApiError, api, type Schemas } from "../../api/client";
 import { ids, lastPart, shortVersion } from "../../api/names";
-import { everyPath } from "../../api/queries";
-import { useQuery } from "../../api/useQuery";
+import { useAlgorithmImages, useDataPaths } from "../../api/queries";
+import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { newId } from "../../ui/identity";
 import { isSound } from "../../ui/json";
@@ -39,18 +39,16 @@ export function Wizard({ start, locked, parent }: { start: Spec; locked: string[
   const [error, setError] = useState<ApiError>();
   const [busy, setBusy] = useState(false);
   const [requestId] = useState(() => newId());
-  const images = useQuery("images", (signal) => api.get("/v1/algorithmImages", { query: { pageSize: 200 }, signal }));
+  const images = useAlgorithmImages();
   const [imageId = "", number = ""] = ids(spec.algorithmImageVersion ?? "");
-  const version = useQuery(`image version ${spec.algorithmImageVersion ?? ""}`, async (signal) =>
-    imageId
-      ? api.get("/v1/algorithmImages/{algorithmImage}/versions/{version}", {
-          path: { algorithmImage: imageId, version: number },
-          signal,
-        })
-      : undefined,
+  const version = useApiQuery(
+    ["algorithmImages", imageId, "versions", number],
+    (signal) =>
+      api.get("/v1/algorithmImages/{algorithmImage}/versions/{version}", { path: { algorithmImage: imageId, version: number }, signal }),
+    { enabled: imageId !== "" },
   );
-  const paths = useQuery("all paths", (signal) => everyPath("-", signal));
-  const image = images.data?.algorithmImages.find((one) => (spec.algorithmImageVersion ?? "").startsWith(`${one.name}/`));
+  const paths = useDataPaths();
+  const image = images.data?.find((one) => (spec.algorithmImageVersion ?? "").startsWith(`${one.name}/`));
   const business = image?.kind === "IMAGE_KIND_BUSINESS";
   const known = image !== undefined && version.data !== undefined;
   const answers = asShown(spec, version.data, business);
@@ -158,7 +156,7 @@ export function Wizard({ start, locked, parent }: { start: Spec; locked: string[
       />
       {step === 0 && (
         <Answered query={images}>
-          {({ algorithmImages }) =>
+          {(algorithmImages) =>
             algorithmImages.length === 0 ? (
               <Nothing text={t.images.empty} />
             ) : (

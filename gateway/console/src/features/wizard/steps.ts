@@ -1,5 +1,5 @@
 import type { Schemas } from "../../api/client";
-import type { Query } from "../../api/useQuery";
+import type { ApiQuery } from "../../api/useApiQuery";
 import type { Finding, Spec } from "./wizard";
 
 /** What every step of the wizard is given. */
@@ -7,7 +7,7 @@ export interface StepProps {
   spec: Spec;
   change: (part: Spec) => void;
   findings: readonly Finding[];
-  version: Query<Schemas["AlgorithmImageVersion"] | undefined>;
+  version: ApiQuery<Schemas["AlgorithmImageVersion"]>;
   /** As they are on screen. */
   params: { model: string; training: string };
 }
