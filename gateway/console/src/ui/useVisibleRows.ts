@@ -1,30 +1,48 @@
-import { useEffect, useState, type RefObject } from "react";
+import { useWindowVirtualizer, type Virtualizer } from "@tanstack/react-virtual";
+import { useCallback, type RefObject } from "react";
 
-/** Which rows of a tall element are in the window or at most `beyond` rows from it: `[first, end)`. */
+/** Rows drawn before the element's position is known. */
+const FIRST_ROWS = 24;
+
+/**
+ * Which rows of a tall element are in the window or at most `beyond` rows from it: `[first, end)`. Every row is
+ * `rowPx` high. The element grows with `rows`, which counts only what was read so far: a list of a million rows stays
+ * below the height that browsers allow an element.
+ */
 export function useVisibleRows(element: RefObject<HTMLElement | null>, rowPx: number, rows: number, beyond: number): [number, number] {
-  const [range, setRange] = useState<[number, number]>([0, Math.min(rows, 24)]);
-  useEffect(() => {
-    let frame = 0;
-    const look = () => {
-      frame = 0;
-      const box = element.current?.getBoundingClientRect();
-      if (!box) return;
-      const clamp = (row: number) => Math.min(rows, Math.max(0, row));
-      const first = clamp(Math.floor(-box.top / rowPx) - beyond);
-      const end = clamp(Math.ceil((window.innerHeight - box.top) / rowPx) + beyond);
-      setRange((before) => (before[0] === first && before[1] === end ? before : [first, end]));
-    };
-    const soon = () => {
-      frame ||= requestAnimationFrame(look);
-    };
-    look();
-    document.addEventListener("scroll", soon, { capture: true, passive: true });
-    window.addEventListener("resize", soon);
-    return () => {
-      cancelAnimationFrame(frame);
-      document.removeEventListener("scroll", soon, { capture: true });
-      window.removeEventListener("resize", soon);
-    };
-  }, [element, rowPx, rows, beyond]);
-  return [Math.min(range[0], rows), Math.min(range[1], rows)];
+  const virtualizer = useWindowVirtualizer<HTMLElement>({
+    count: rows,
+    estimateSize: useCallback(() => rowPx, [rowPx]),
+    overscan: beyond,
+    initialOffset: 0,
+    // The page's scroll position is the reader's.
+    scrollToFn: useCallback(() => undefined, []),
+    initialRect: { width: 0, height: FIRST_ROWS * rowPx },
+    // Measured from the element itself: what stands above it may grow at any time.
+    observeElementOffset: useCallback(
+      (_: Virtualizer<Window, HTMLElement>, onOffset: (offset: number, isScrolling: boolean) => void) => {
+        let frame = 0;
+        const look = () => {
+          frame = 0;
+          const box = element.current?.getBoundingClientRect();
+          if (box) onOffset(-box.top, false);
+        };
+        const soon = () => {
+          frame ||= requestAnimationFrame(look);
+        };
+        look();
+        document.addEventListener("scroll", soon, { capture: true, passive: true });
+        window.addEventListener("resize", soon);
+        return () => {
+          cancelAnimationFrame(frame);
+          document.removeEventListener("scroll", soon, { capture: true });
+          window.removeEventListener("resize", soon);
+        };
+      },
+      [element],
+    ),
+  });
+  const drawn = virtualizer.getVirtualItems();
+  const last = drawn.at(-1);
+  return [drawn[0]?.index ?? 0, last === undefined ? 0 : last.index + 1];
 }
