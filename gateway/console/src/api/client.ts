@@ -1,4 +1,5 @@
 /** Calls the gateway by its own description: a path, its parameters and its body are checked by the compiler. */
+import createClient, { createFinalURL, createQuerySerializer, defaultPathSerializer } from "openapi-fetch";
 import type { components, paths } from "./schema";
 
 export type Schemas = components["schemas"];
@@ -78,71 +79,70 @@ export function whenSignedOut(tell: () => void): void {
   onSignedOut = tell;
 }
 
+const querySerializer = (query: Record<string, unknown>) =>
+  createQuerySerializer()(Object.fromEntries(Object.entries(query).filter(([, value]) => value !== "")));
+
 /** The address of an operation, for links, pictures and streams. */
-export function address(
-  template: keyof paths,
-  path: Record<string, string> = {},
-  query: Record<string, unknown> = {},
-): string {
-  const filled = template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(path[name] ?? ""));
-  const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    for (const item of Array.isArray(value) ? value : [value]) {
-      if (item !== undefined && item !== "") search.append(name, String(item));
-    }
-  }
-  const text = search.toString();
-  return text ? `${filled}?${text}` : filled;
+export function address(template: keyof paths, path: Record<string, string> = {}, query: Record<string, unknown> = {}): string {
+  return createFinalURL(template, { baseUrl: "", params: { path, query }, querySerializer, pathSerializer: defaultPathSerializer });
 }
+
+const gateway = createClient<paths>({
+  baseUrl: window.location.origin,
+  headers: { "X-Loupe-Client": "console" },
+  querySerializer,
+  fetch: (request) => fetch(request),
+});
+
+gateway.use({
+  onRequest: ({ schemaPath }) => {
+    // Every refused request is a line of the audit log: pages that read by themselves wait for the next log-in.
+    if (signedOut && !ENTRANCES.has(schemaPath)) throw new ApiError(401, undefined);
+  },
+  onResponse: async ({ response, schemaPath }) => {
+    if (response.ok) return;
+    // A refusal counts without its words, if they do not arrive.
+    const problem = (await response.json().catch(() => undefined)) as Problem | undefined;
+    if (response.status === 401 && schemaPath !== "/v1/session") {
+      signedOut = true;
+      onSignedOut();
+    }
+    throw new ApiError(response.status, problem);
+  },
+});
 
 async function call<P extends keyof paths, M extends Method>(
   method: M,
   template: P,
-  options: CallOptions<Operation<P, M>> = {},
+  { path, query, body, etag, idempotencyKey, signal }: CallOptions<Operation<P, M>> = {},
 ): Promise<Answer<Operation<P, M>>> {
-  const headers: Record<string, string> = { "X-Loupe-Client": "console" };
-  if (options.body !== undefined) headers["Content-Type"] = "application/json";
-  if (options.etag) headers["If-Match"] = `"${options.etag}"`;
-  if (options.idempotencyKey) headers["Idempotency-Key"] = options.idempotencyKey;
-  // Every refused request is a line of the audit log: pages that ask by themselves wait for the next log-in.
-  if (signedOut && !ENTRANCES.has(template)) throw new ApiError(401, undefined);
   const limit = new AbortController();
   const cut = () => {
     limit.abort();
   };
   const timer = setTimeout(cut, TIME_LIMIT_MS);
-  options.signal?.addEventListener("abort", cut);
-  let response: Response;
-  let answered: unknown;
+  signal?.addEventListener("abort", cut);
   try {
-    options.signal?.throwIfAborted();
-    response = await fetch(address(template, options.path as Record<string, string>, options.query), {
-      method: method.toUpperCase(),
-      headers,
-      body: options.body === undefined ? null : JSON.stringify(options.body),
+    signal?.throwIfAborted();
+    const init = {
+      params: { path, query },
+      body,
+      headers: { ...(etag ? { "If-Match": `"${etag}"` } : {}), ...(idempotencyKey ? { "Idempotency-Key": idempotencyKey } : {}) },
       signal: limit.signal,
-    });
-    // An answer that breaks off is none; a refusal counts without its words.
-    answered = await (response.ok ? response.json() : response.json().catch(() => undefined));
-  } catch (error) {
-    if (options.signal?.aborted) throw error;
-    throw new ApiError(0, undefined);
-  } finally {
-    clearTimeout(timer);
-    options.signal?.removeEventListener("abort", cut);
-  }
-  if (response.ok) {
+    };
+    const { data } = (await gateway.request(method, template as never, init as never)) as { data: Answer<Operation<P, M>> };
     if (template === "/v1/whoami" && signedOut) {
       signedOut = false;
       window.dispatchEvent(new Event(SIGNED_IN));
     }
-    return answered as Answer<Operation<P, M>>;
+    return data;
+  } catch (failure) {
+    // An answer that breaks off is none.
+    throw signal?.aborted ? failure : ApiError.of(failure);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", cut);
   }
-  if (response.status === 401 && template !== "/v1/session") {
-    signedOut = true;
-    onSignedOut();
-  }
-  throw new ApiError(response.status, answered as Problem | undefined);
 }
 
 export const api = {
