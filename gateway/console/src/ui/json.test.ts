@@ -12,7 +12,15 @@ describe("JSON as people write it (W3)", () => {
     ['{"a": 1', "comma"],
     ["{a: 1}", "key"],
     ['{"a": }', "value"],
+    ['{"a": 1 x}', "comma"],
+    ['{"a": 1,}', "key"],
+    ['{"a": tru}', "value"],
+    ["// a comment", "value"],
+    ['{"a": "x', "string"],
+    ['{"a": "\\q"}', "string"],
+    ['{"a":', "end"],
     ["{} x", "rest"],
+    ["{}}", "rest"],
   ])("says what was expected in %s", (text, kind) => {
     expect(jsonFault(text)?.kind).toBe(kind);
   });

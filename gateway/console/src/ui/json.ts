@@ -1,4 +1,5 @@
-/** JSON as people write it: where it is wrong, and the learning rate that its parameters make (W3, W8). */
+/** JSON as people write it: where it is wrong, and what may stand in it (W3, W8). */
+import { parse, printParseErrorCode, type ParseError } from "jsonc-parser";
 
 export type JsonFaultKind = "comma" | "colon" | "key" | "string" | "end" | "rest" | "value";
 
@@ -12,47 +13,48 @@ export interface JsonFault {
   kind: JsonFaultKind;
 }
 
-// What browsers say, Chromium's engine first, then Firefox's.
-const KINDS: [RegExp, JsonFaultKind][] = [
-  [/Expected ',' or|expected ',' or/, "comma"],
-  [/Expected ':'|expected ':'/, "colon"],
-  [/property name/i, "key"],
-  [/Unterminated string|control character|unterminated string|escape/i, "string"],
-  [/Unexpected end|end of data/, "end"],
-  [/after JSON|after JSON data/, "rest"],
-];
+const KINDS: Partial<Record<string, JsonFaultKind>> = {
+  CommaExpected: "comma",
+  CloseBraceExpected: "comma",
+  CloseBracketExpected: "comma",
+  ColonExpected: "colon",
+  PropertyNameExpected: "key",
+  EndOfFileExpected: "rest",
+  UnexpectedEndOfString: "string",
+  InvalidUnicode: "string",
+  InvalidEscapeCharacter: "string",
+  InvalidCharacter: "string",
+};
 
-/** The first fault of a JSON text; undefined if it is sound or empty. */
+/** The first fault of a JSON text; undefined if it is sound or empty. What is sound is for `JSON.parse` to say. */
 export function jsonFault(text: string): JsonFault | undefined {
-  if (!text.trim()) return undefined;
-  try {
-    JSON.parse(text);
-    return undefined;
-  } catch (error) {
-    const told = error instanceof Error ? error.message : String(error);
-    const at = position(told, text);
-    const before = text.slice(0, at).split("\n");
-    return {
-      line: before.length,
-      column: (before.at(-1)?.length ?? 0) + 1,
-      at,
-      kind: KINDS.find(([said]) => said.test(told))?.[1] ?? "value",
-    };
-  }
+  if (!text.trim() || parses(text)) return undefined;
+  const errors: ParseError[] = [];
+  parse(text, errors, { disallowComments: true, allowTrailingComma: false });
+  const at = errors[0]?.offset ?? text.length;
+  const before = text.slice(0, at).split("\n");
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1, at, kind: kindOf(errors, text) };
 }
 
-function position(told: string, text: string): number {
-  const offset = /position (\d+)/.exec(told)?.[1];
-  if (offset !== undefined) return Number(offset);
-  const place = /line (\d+) column (\d+)/.exec(told);
-  if (place) {
-    const lines = text.split("\n").slice(0, Number(place[1]) - 1);
-    return lines.reduce((sum, line) => sum + line.length + 1, 0) + Number(place[2]) - 1;
+function kindOf(errors: readonly ParseError[], text: string): JsonFaultKind {
+  const [first = "", second = ""] = errors.map(({ error }) => printParseErrorCode(error));
+  const at = errors[0]?.offset ?? 0;
+  if (first === "ValueExpected") return at >= text.trimEnd().length ? "end" : "value";
+  if (first !== "InvalidSymbol" && first !== "InvalidCommentToken") return KINDS[first] ?? "value";
+  // A token that is none of JSON's: what was expected in its place, the next error says, or what stands before it.
+  if (second === "PropertyNameExpected") return "key";
+  const before = text.slice(0, at);
+  if (parses(before)) return "rest";
+  return second === "ValueExpected" || !before.trim() ? "value" : "comma";
+}
+
+function parses(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
-  // Chromium quotes the character it did not expect where the text is short, and does not say where.
-  const token = /Unexpected token '(.)'/.exec(told)?.[1];
-  const first = token === undefined ? -1 : text.indexOf(token);
-  return first >= 0 && text.indexOf(token ?? "", first + 1) < 0 ? first : text.length;
 }
 
 export type JsonPath = (string | number)[];
