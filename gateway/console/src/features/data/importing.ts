@@ -1,7 +1,7 @@
 /** Importing a folder with codes (D1, D2): hash, ask what is missing, upload that, and list it. */
 import { ApiError, api, type Schemas } from "../../api/client";
 import { dictionaries } from "../../i18n";
-import { sha256 } from "./sha256";
+import { sha256Of } from "./sha256";
 
 /** A file of the folder: `path` is relative to it. Without `file` the browser could not open it. */
 export interface FoundFile {
@@ -193,7 +193,7 @@ export async function importInto(
     for (const { file, image, mask, maskIsGuess, group } of batch) {
       signal.throwIfAborted();
       const of = async (one: File) => {
-        const found = await sha256(await one.arrayBuffer());
+        const found = await sha256Of(one);
         contents.set(found, one);
         return found;
       };
