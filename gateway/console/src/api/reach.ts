@@ -4,16 +4,16 @@ import { useSyncExternalStore } from "react";
 const ASK_MS = 3000;
 
 let waiting = 0;
-const told = new Set<() => void>();
+const listeners = new Set<() => void>();
 
 function count(by: 1 | -1): void {
   waiting += by;
-  for (const tell of told) tell();
+  for (const listener of listeners) listener();
 }
 
-function listen(tell: () => void): () => void {
-  told.add(tell);
-  return () => told.delete(tell);
+function listen(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }
 
 /** Returns when the server answers. */

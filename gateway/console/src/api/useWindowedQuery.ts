@@ -1,8 +1,8 @@
 import { hashKey, useQueries, useQueryClient, type QueryKey } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef, useState } from "react";
+import { ApiError } from "./client";
 import type { Page, PageQuery } from "./pages";
 import type { ApiQuery } from "./useApiQuery";
-import { ApiError } from "./client";
 
 export interface WindowedQuery<T> extends ApiQuery<true> {
   /** How many items are known; more may follow. */

@@ -5,7 +5,7 @@ import { useSpeech, type Words } from "../i18n";
 import { Failure } from "../ui/states";
 import { Preferences } from "./Preferences";
 
-interface Entered {
+interface LoginForm {
   user: string;
   password: string;
   newPassword?: string;
@@ -18,7 +18,7 @@ export default function Login({ onEntered, hint }: { onEntered: () => void; hint
   const [changing, setChanging] = useState(false);
   const [busy, setBusy] = useState(false);
 
-  const enter = async ({ user, password, newPassword }: Entered) => {
+  const enter = async ({ user, password, newPassword }: LoginForm) => {
     setBusy(true);
     try {
       await api.post("/v1/session", { body: { userId: user, password, newPassword: newPassword ?? "" } });
@@ -45,7 +45,7 @@ export default function Login({ onEntered, hint }: { onEntered: () => void; hint
         </div>
         <p className="dim">{t.login.subtitle}</p>
         {hint && <Alert type="info" showIcon title={hint} style={{ marginBottom: 12 }} />}
-        <Form<Entered> layout="vertical" onFinish={enter} disabled={busy} requiredMark={false}>
+        <Form<LoginForm> layout="vertical" onFinish={enter} disabled={busy} requiredMark={false}>
           <Form.Item name="user" label={t.login.user} rules={[{ required: true }]}>
             <Input autoComplete="username" autoFocus readOnly={changing} />
           </Form.Item>
@@ -99,6 +99,6 @@ export function Refusal({ error, t }: { error: ApiError; t: Words }): ReactNode 
     USER_DISABLED: t.login.disabled,
     LOCKED_OUT: t.login.locked(error.problem?.metadata["retry_after_s"] ?? "30"),
   };
-  const told = known[error.reason];
-  return told ? <Alert type="error" showIcon title={told} role="alert" /> : <Failure error={error} />;
+  const text = known[error.reason];
+  return text ? <Alert type="error" showIcon title={text} role="alert" /> : <Failure error={error} />;
 }

@@ -6,12 +6,12 @@ import { deferred } from "../ui/deferred";
 import { Failure, Loading } from "../ui/states";
 import { Frame } from "./Frame";
 
-// Most of who opens a page is logged in: forms are loaded when there is one to fill in.
+// Most people who open a page are logged in: the form is loaded when it is needed.
 const Login = deferred(() => import("./Login"));
 
-// Asked while the page is still being put together.
-let entering: Promise<Schemas["Principal"]> | undefined = api.get("/v1/whoami");
-entering.catch(() => undefined);
+// The first request is sent while the page is still being put together.
+let firstAnswer: Promise<Schemas["Principal"]> | undefined = api.get("/v1/whoami");
+firstAnswer.catch(() => undefined);
 
 interface LoggedIn {
   principal: Schemas["Principal"];
@@ -19,41 +19,41 @@ interface LoggedIn {
   ended?: boolean;
 }
 
-type Who = LoggedIn | { error: ApiError } | "out" | undefined;
+type LoginState = LoggedIn | { error: ApiError } | "out" | undefined;
 
-function out(before: Who): Who {
+function loggedOut(before: LoginState): LoginState {
   return before && typeof before === "object" && "principal" in before ? { ...before, ended: true } : "out";
 }
 
-/** The frame of every page: who is logged in, the menu, language and appearance. */
+/** The frame of every page for people who are logged in, else the log-in page. */
 export function Shell(): ReactNode {
   const { t } = useSpeech();
-  const [who, setWho] = useState<Who>();
+  const [loginState, setLoginState] = useState<LoginState>();
   /** Whose answers the cache holds. */
   const cachedFor = useRef("");
   const ask = useCallback(() => {
-    const asked = entering ?? api.get("/v1/whoami");
-    entering = undefined;
-    asked.then(
+    const answer = firstAnswer ?? api.get("/v1/whoami");
+    firstAnswer = undefined;
+    answer.then(
       (principal) => {
         const owner = keyOf(principal);
         if (cachedFor.current !== owner) queryClient.clear();
         cachedFor.current = owner;
-        setWho({ principal });
+        setLoginState({ principal });
       },
       (error: unknown) => {
-        const told = error instanceof ApiError ? error : new ApiError(0, undefined);
-        setWho((before) => (told.status === 401 ? out(before) : { error: told }));
+        const failure = ApiError.of(error);
+        setLoginState((before) => (failure.status === 401 ? loggedOut(before) : { error: failure }));
       },
     );
   }, []);
   useEffect(() => {
     whenSignedOut(() => {
-      setWho(out);
+      setLoginState(loggedOut);
     });
     ask();
   }, [ask]);
-  const away = typeof who === "object" && "error" in who && isTransient(who.error);
+  const away = typeof loginState === "object" && "error" in loginState && isTransient(loginState.error);
   useEffect(() => {
     if (!away) return;
     const timer = setInterval(ask, RETRY_MS);
@@ -62,22 +62,22 @@ export function Shell(): ReactNode {
     };
   }, [away, ask]);
 
-  if (who === undefined) return <Loading />;
-  if (who === "out") {
+  if (loginState === undefined) return <Loading />;
+  if (loginState === "out") {
     return (
       <Suspense fallback={<Loading />}>
         <Login onEntered={ask} />
       </Suspense>
     );
   }
-  if ("error" in who) {
+  if ("error" in loginState) {
     return (
       <div className="pad">
-        <Failure error={who.error} retry={ask} />
+        <Failure error={loginState.error} retry={ask} />
       </div>
     );
   }
-  const { principal, ended } = who;
+  const { principal, ended } = loginState;
   return (
     <>
       <Frame
@@ -86,7 +86,7 @@ export function Shell(): ReactNode {
         principal={principal}
         onLeft={() => {
           queryClient.clear();
-          setWho("out");
+          setLoginState("out");
         }}
       />
       {ended && (

@@ -2,16 +2,16 @@ import type { ComponentType } from "react";
 import { Navigate, createBrowserRouter } from "react-router";
 import type { Role } from "../api/session";
 import { deferred } from "../ui/deferred";
-import { For } from "./For";
+import { RequireRole } from "./RequireRole";
 import { Shell } from "./Shell";
 
 /** A page of its own file, loaded when it is first opened by somebody of at least that role. */
 function page(load: () => Promise<{ default: ComponentType }>, least: Role = "ROLE_VIEWER") {
   const Loaded = deferred(load);
   const element = (
-    <For least={least}>
+    <RequireRole least={least}>
       <Loaded />
-    </For>
+    </RequireRole>
   );
   return { element, handle: load };
 }

@@ -8,10 +8,10 @@ import { Compartment, EditorState } from "@codemirror/state";
 import { EditorView, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { useEffect, useRef, type ReactNode } from "react";
-import { jsonFault, type JsonPath, type Known } from "./json";
+import { jsonFault, type JsonPath, type KnownKey } from "./json";
 
-/** Something to show at a place in the text. */
-export interface Told {
+/** A message about a part of the text. */
+export interface EditorDiagnostic {
   path: JsonPath;
   message: string;
   warning: boolean;
@@ -23,10 +23,10 @@ export interface CodeEditorProps {
   onChange: (text: string) => void;
   readOnly: boolean;
   dark: boolean;
-  told: readonly Told[];
+  diagnostics: readonly EditorDiagnostic[];
   /** In words, of the text that is no JSON. */
   fault: string | undefined;
-  known: ReadonlyMap<string, Known>;
+  known: ReadonlyMap<string, KnownKey>;
 }
 
 type Node = ReturnType<typeof syntaxTree>["topNode"];
@@ -121,21 +121,21 @@ export default function CodeEditor(props: CodeEditorProps): ReactNode {
   }, [props.value]);
   useEffect(() => {
     const editor = view.current;
-    if (editor) editor.dispatch(setDiagnostics(editor.state, diagnostics(editor.state, props)));
+    if (editor) editor.dispatch(setDiagnostics(editor.state, lintDiagnostics(editor.state, props)));
   }, [props]);
 
   return <div ref={holder} className="code" />;
 }
 
-function diagnostics(state: EditorState, { told, fault }: CodeEditorProps): Diagnostic[] {
+function lintDiagnostics(state: EditorState, { diagnostics, fault }: CodeEditorProps): Diagnostic[] {
   const length = state.doc.length;
   const broken = jsonFault(state.doc.toString());
   if (broken && fault) {
-    // A missing comma is told of the line that it comes after and before: the next thing is what was not expected.
+    // A missing comma is reported at the line that it comes after and before: the next thing is what was not expected.
     const from = Math.min(broken.at, Math.max(0, length - 1));
     return [{ from, to: Math.min(length, from + 1), severity: "error", message: fault }];
   }
-  return told.map(({ path, message, warning }) => {
+  return diagnostics.map(({ path, message, warning }) => {
     const place = nodeAt(state, path);
     return { from: place?.from ?? 0, to: place?.to ?? Math.min(1, length), severity: warning ? "warning" : "error", message };
   });
@@ -175,7 +175,7 @@ function nameOf(state: EditorState, property: Node): string {
 }
 
 /** Keys of the object that the cursor is in and that it does not have yet; or what the key's value may be. */
-function complete(context: CompletionContext, known: ReadonlyMap<string, Known>): CompletionResult | null {
+function complete(context: CompletionContext, known: ReadonlyMap<string, KnownKey>): CompletionResult | null {
   const { state, pos } = context;
   const inner = syntaxTree(state).resolveInner(pos, -1);
   const word = context.matchBefore(/"?[\w-]*"?/);

@@ -4,7 +4,7 @@ import type { Schemas } from "../api/client";
 import { useSpeech } from "../i18n";
 import { useAppearance } from "./appearance";
 import { deferred } from "./deferred";
-import { jsonFault, type Known, pathOf } from "./json";
+import { jsonFault, type KnownKey, pathOf } from "./json";
 import { Loading } from "./states";
 
 const CodeEditor = deferred(() => import("./CodeEditor"));
@@ -18,13 +18,13 @@ interface Props {
   onChange: (text: string) => void;
   findings: readonly Schemas["ValidateTaskResponse_Finding"][];
   /** What may be written, for completion. */
-  known?: ReadonlyMap<string, Known>;
+  known?: ReadonlyMap<string, KnownKey>;
   disabled?: boolean;
   /** What else can be done with the text. */
   actions?: ReactNode;
 }
 
-const NOTHING: ReadonlyMap<string, Known> = new Map();
+const NOTHING: ReadonlyMap<string, KnownKey> = new Map();
 
 /** A JSON text as it is (W3a): its faults are marked in their lines while one types, and said under it. */
 export function JsonEditor({ label, value, defaults, hint, onChange, findings, known, disabled, actions }: Props): ReactNode {
@@ -32,7 +32,7 @@ export function JsonEditor({ label, value, defaults, hint, onChange, findings, k
   const { dark } = useAppearance();
   const fault = jsonFault(value);
   const malformed = fault && t.wizard.jsonError(fault.line, fault.column, t.wizard.jsonFaults[fault.kind]);
-  const told = value.trim() ? malformed : t.wizard.emptyParams;
+  const faultText = value.trim() ? malformed : t.wizard.emptyParams;
   return (
     <div>
       <div className="row" style={{ justifyContent: "space-between", minHeight: 24 }}>
@@ -62,8 +62,8 @@ export function JsonEditor({ label, value, defaults, hint, onChange, findings, k
             onChange={onChange}
             readOnly={disabled ?? false}
             dark={dark}
-            fault={told}
-            told={findings.map((finding) => ({
+            fault={faultText}
+            diagnostics={findings.map((finding) => ({
               path: pathOf(finding.field),
               message: pick(finding.message, finding.messageZh),
               warning: finding.warning,
@@ -72,14 +72,14 @@ export function JsonEditor({ label, value, defaults, hint, onChange, findings, k
           />
         </Suspense>
       </div>
-      {told ? (
+      {faultText ? (
         <div role="alert" className="editor-told">
-          {told}
+          {faultText}
         </div>
       ) : (
         <small className="dim">{hint}</small>
       )}
-      {!told &&
+      {!faultText &&
         findings
           .filter((finding) => !finding.warning)
           .map((finding) => (

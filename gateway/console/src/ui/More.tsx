@@ -1,7 +1,7 @@
 import { Button } from "antd";
 import type { ReactNode } from "react";
-import { useSpeech } from "../i18n";
 import type { PagedQuery } from "../api/usePagedQuery";
+import { useSpeech } from "../i18n";
 
 /** The button under a list that has more. */
 export function More({ pages }: { pages: PagedQuery<unknown> }): ReactNode {

@@ -1,6 +1,6 @@
 import { memo, useCallback, useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
-import { useVisibleRows } from "./useVisibleRows";
 import type { WindowedQuery } from "../api/useWindowedQuery";
+import { useVisibleRows } from "./useVisibleRows";
 
 const TILE_PX = 132;
 const GAP_PX = 10;

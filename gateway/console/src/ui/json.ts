@@ -69,7 +69,7 @@ export function pathOf(field: string): JsonPath {
 }
 
 /** What may stand at a key, such as `classification.base_lr`. */
-export interface Known {
+export interface KnownKey {
   /** What is offered where the key is new. */
   standard: unknown;
   help?: string | undefined;
@@ -82,8 +82,8 @@ export function knownKeys(
   help: Partial<Record<string, string>>,
   options: Partial<Record<string, readonly string[]>>,
   at = "",
-): Map<string, Known> {
-  const found = new Map<string, Known>();
+): Map<string, KnownKey> {
+  const found = new Map<string, KnownKey>();
   if (typeof defaults !== "object" || defaults === null || Array.isArray(defaults)) return found;
   for (const [key, standard] of Object.entries(defaults)) {
     const path = at ? `${at}.${key}` : key;

@@ -2,13 +2,13 @@ import { Input, Table } from "antd";
 import { useState, type ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
 import { lastPart } from "../../api/names";
+import { usePagedQuery } from "../../api/usePagedQuery";
 import { useSpeech } from "../../i18n";
 import { origin, time } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered, Nothing } from "../../ui/states";
 import { useDebounced } from "../../ui/useDebounced";
-import { usePagedQuery } from "../../api/usePagedQuery";
 
 /** 审计日志: who did what, when, from where, with what result (A3). */
 export default function Audit(): ReactNode {

@@ -2,8 +2,8 @@ import { App, Button, Form, Input, InputNumber, Modal, Table, Tabs } from "antd"
 import { useState, type ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
 import { lastPart } from "../../api/names";
-import { useSession } from "../../api/session";
 import { useComputeResources, useEnvironments } from "../../api/queries";
+import { useSession } from "../../api/session";
 import { useSpeech } from "../../i18n";
 import { bytes } from "../../ui/format";
 import { Page } from "../../ui/Page";

@@ -3,13 +3,13 @@ import { useState, type ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
 import { ids, lastPart } from "../../api/names";
 import { admits, type Role } from "../../api/session";
+import { usePagedQuery } from "../../api/usePagedQuery";
 import { useSpeech } from "../../i18n";
 import { time } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered } from "../../ui/states";
 import { useAction } from "../../ui/useAction";
-import { usePagedQuery } from "../../api/usePagedQuery";
 
 type User = Schemas["User"];
 const ROLES = ["ROLE_VIEWER", "ROLE_ENGINEER", "ROLE_RELEASER", "ROLE_ADMIN"] as const;

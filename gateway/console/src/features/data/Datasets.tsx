@@ -5,16 +5,16 @@ import { Suspense, useState, type ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api, type Schemas } from "../../api/client";
 import { lastPart } from "../../api/names";
+import { useDataPaths } from "../../api/queries";
 import { useSession } from "../../api/session";
+import { usePagedQuery } from "../../api/usePagedQuery";
 import { useSpeech } from "../../i18n";
 import { deferred } from "../../ui/deferred";
 import { time, whole } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered, Nothing } from "../../ui/states";
-import { usePagedQuery } from "../../api/usePagedQuery";
 import { Marks } from "./Marks";
-import { useDataPaths } from "../../api/queries";
 
 const ImportFolder = deferred(() => import("./ImportFolder"));
 

@@ -3,22 +3,22 @@ import { Alert, AutoComplete, Button, Form, Input, Modal, Progress, Table, Tag }
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { ApiError, api, type Schemas } from "../../api/client";
 import { ids } from "../../api/names";
+import { useDataPaths } from "../../api/queries";
 import { useSpeech, type Words } from "../../i18n";
 import { bytes, whole } from "../../ui/format";
 import { Failure } from "../../ui/states";
 import { dropped, importInto, listing, type FoundFile, type GroupsFault, type ImportProgress, type Listing } from "./importing";
-import { useDataPaths } from "../../api/queries";
 
-interface Where {
+interface ImportTarget {
   dataset: string;
   path: string;
   description: string;
 }
 
 /** 导入图片: a folder with a folder a code, dropped or chosen, and how far its import is (D1, D2). */
-export default function ImportFolder({ start, onClose }: { start: Partial<Where>; onClose: () => void }): ReactNode {
+export default function ImportFolder({ start, onClose }: { start: Partial<ImportTarget>; onClose: () => void }): ReactNode {
   const { t } = useSpeech();
-  const [form] = Form.useForm<Where>();
+  const [form] = Form.useForm<ImportTarget>();
   const dataset = Form.useWatch("dataset", form) as string | undefined;
   const known = useDataPaths();
   const [found, setFound] = useState<Listing>();
@@ -42,7 +42,7 @@ export default function ImportFolder({ start, onClose }: { start: Partial<Where>
     const top = files[0]?.path.split("/")[0];
     if (!form.getFieldValue("path") && top && /^[a-z][a-z0-9-]*$/.test(top)) form.setFieldValue("path", top);
   };
-  const run = async ({ dataset, path, description }: Where) => {
+  const run = async ({ dataset, path, description }: ImportTarget) => {
     if (!found?.candidates.length) return;
     const own = new AbortController();
     abort.current = own;
@@ -105,7 +105,7 @@ export default function ImportFolder({ start, onClose }: { start: Partial<Where>
         </>
       }
     >
-      <Form<Where> form={form} layout="vertical" requiredMark={false} disabled={running} initialValues={{ description: "", ...start }} onFinish={run}>
+      <Form<ImportTarget> form={form} layout="vertical" requiredMark={false} disabled={running} initialValues={{ description: "", ...start }} onFinish={run}>
         <div className="grid">
           <Form.Item className="span-6" name="dataset" label={t.datasets.dataset} rules={[{ required: true }]}>
             <AutoComplete placeholder="panels" options={offered(known.data?.map(({ name }) => ids(name)), 0)} />
@@ -186,7 +186,7 @@ export default function ImportFolder({ start, onClose }: { start: Partial<Where>
           {found.left.length > 0 && <small className="dim">{t.datasets.leftOut(found.left.length, found.left.slice(0, 3).join(", "))}</small>}
         </div>
       )}
-      {progress && <Course progress={progress} running={running} />}
+      {progress && <ImportStatus progress={progress} running={running} />}
       {error && <Failure error={error} />}
     </Modal>
   );
@@ -202,16 +202,16 @@ function faultText(fault: GroupsFault, t: Words): string {
   return fault.kind === "file" ? t.datasets.groupsNoFile(fault.header) : t.datasets.groupsNoGroup(fault.header);
 }
 
-function Course({ progress, running }: { progress: ImportProgress; running: boolean }): ReactNode {
+function ImportStatus({ progress, running }: { progress: ImportProgress; running: boolean }): ReactNode {
   const { t, pick } = useSpeech();
   const count = (outcome: Schemas["SampleOutcome"]["outcome"]) => progress.outcomes.filter((one) => one.outcome === outcome).length;
-  const told = [
-    ...progress.notMasks.map(({ file, message, messageZh }) => ({ file, told: t.datasets.notAMask(pick(message, messageZh)) })),
+  const messages = [
+    ...progress.notMasks.map(({ file, message, messageZh }) => ({ file, text: t.datasets.notAMask(pick(message, messageZh)) })),
     ...progress.outcomes
       .filter((one) => one.outcome === "OUTCOME_REJECTED" || one.samePixelsUnderOtherCodes.length > 0)
       .map((one) => ({
         file: one.file,
-        told:
+        text:
           one.outcome === "OUTCOME_REJECTED"
             ? pick(one.message, one.messageZh)
             : t.datasets.samePixels(one.samePixelsUnderOtherCodes.join(", ")),
@@ -229,16 +229,16 @@ function Course({ progress, running }: { progress: ImportProgress; running: bool
         {t.datasets.unchanged} {count("OUTCOME_UNCHANGED")} · {t.datasets.replaced} {count("OUTCOME_REPLACED")} · {t.datasets.rejected}{" "}
         {count("OUTCOME_REJECTED")}
       </small>
-      {told.length > 0 && (
-        <Table<(typeof told)[number]>
+      {messages.length > 0 && (
+        <Table<(typeof messages)[number]>
           size="small"
           rowKey="file"
           style={{ marginTop: 8 }}
           pagination={{ pageSize: 8, size: "small", hideOnSinglePage: true }}
-          dataSource={told}
+          dataSource={messages}
           columns={[
             { title: t.monitor.file, dataIndex: "file" },
-            { title: t.monitor.reason, dataIndex: "told" },
+            { title: t.monitor.reason, dataIndex: "text" },
           ]}
         />
       )}

@@ -5,12 +5,12 @@ import { address, api, type Schemas } from "../../api/client";
 import { lastPart, shortPath } from "../../api/names";
 import { sampleAddress } from "../../api/queries";
 import { useSession } from "../../api/session";
+import { usePagedQuery } from "../../api/usePagedQuery";
 import { useSpeech } from "../../i18n";
 import { time } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Answered, Nothing } from "../../ui/states";
 import { useAction } from "../../ui/useAction";
-import { usePagedQuery } from "../../api/usePagedQuery";
 
 type Mark = Schemas["RelabelMark"];
 const STATES = ["RELABEL_STATE_OPEN", "RELABEL_STATE_APPLIED"] as const;
@@ -32,13 +32,13 @@ export function Marks({ dataPath = "", report = "" }: { dataPath?: string; repor
       title: `${t.datasets.apply} · ${shortPath(path)}`,
       content: t.datasets.applyConfirm(count),
       onOk: async () => {
-        let told = "";
+        let summary = "";
         await act(async () => {
           const answer = await api.post("/v1/relabelMarks:apply", { body: { dataPath: path } });
           const applied = answer.marks.filter((mark) => mark.state === "RELABEL_STATE_APPLIED").length;
-          told = t.datasets.applied(applied, answer.marks.length - applied);
+          summary = t.datasets.applied(applied, answer.marks.length - applied);
         });
-        if (told) modal.info({ title: told });
+        if (summary) modal.info({ title: summary });
       },
     });
   };

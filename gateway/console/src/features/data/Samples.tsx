@@ -4,12 +4,12 @@ import { useParams } from "react-router";
 import { api } from "../../api/client";
 import { sampleAddress } from "../../api/queries";
 import { useApiQuery } from "../../api/useApiQuery";
+import { useWindowedQuery } from "../../api/useWindowedQuery";
 import { useSpeech } from "../../i18n";
 import { bytes, whole } from "../../ui/format";
 import { Page } from "../../ui/Page";
 import { Answered, Nothing } from "../../ui/states";
 import { Thumbnail, TileGrid } from "../../ui/TileGrid";
-import { useWindowedQuery } from "../../api/useWindowedQuery";
 
 /** The images of one data path (W4). */
 export default function Samples(): ReactNode {

@@ -40,7 +40,7 @@ export interface Listing {
 const IMAGE = /\.(jpe?g|png|bmp|tiff?)$/i;
 const MASK = /[._-]mask\.(jpe?g|png|bmp|tiff?)$/i;
 /** A mask by definition; other names only suggest one. */
-const TOLD_MASK = /\.mask\.png$/i;
+const CERTAIN_MASK = /\.mask\.png$/i;
 const GROUPS = "groups.csv";
 /** In order of preference, as of the command `loupe data import`. */
 const FILE_COLUMNS = ["file", "filename", "file_name", "path", "image", "image_path", "name", "sample"];
@@ -78,10 +78,10 @@ export async function listing(files: readonly FoundFile[]): Promise<Listing> {
   for (const [stem, of] of pictures) {
     const { masks, images } = parted(of, named.get(stem) ?? []);
     named.delete(stem);
-    const told = masks.filter(({ path }) => TOLD_MASK.test(path));
-    const [mask] = images.length === 1 && (told.length || masks.length) === 1 ? (told.length ? told : masks) : [];
+    const certain = masks.filter(({ path }) => CERTAIN_MASK.test(path));
+    const [mask] = images.length === 1 && (certain.length || masks.length) === 1 ? (certain.length ? certain : masks) : [];
     for (const { path, file } of images) {
-      candidates.push({ file: path, image: file, mask: mask?.file, maskIsGuess: mask !== undefined && !told.length, group: "" });
+      candidates.push({ file: path, image: file, mask: mask?.file, maskIsGuess: mask !== undefined && !certain.length, group: "" });
     }
     unclearMasks.push(...masks.filter((one) => one !== mask).map(({ path }) => path));
   }
@@ -179,12 +179,12 @@ export async function importInto(
 ): Promise<ImportProgress> {
   const progress: ImportProgress = { done: 0, total: candidates.length, fraction: 0, uploadedBytes: 0, outcomes: [], notMasks: [] };
   /** How far a batch is: hashing, uploading and listing it. */
-  const tell = (share = 0) => {
+  const report = (share = 0) => {
     const batch = Math.min(BATCH, progress.total - progress.done);
     progress.fraction = (progress.done + share * batch) / Math.max(1, progress.total);
     onProgress({ ...progress });
   };
-  tell();
+  report();
   for (let start = 0; start < candidates.length; start += BATCH) {
     const contents = new Map<string, File>();
     const hashed: Hashed[] = [];
@@ -229,7 +229,7 @@ export async function importInto(
           await put(next.url, body, signal);
           progress.uploadedBytes += body.size;
           sent += 1;
-          tell((0.9 * sent) / plan.uploads.length);
+          report((0.9 * sent) / plan.uploads.length);
         }
       };
       await Promise.all(Array.from({ length: UPLOADS_AT_ONCE }, upload));
@@ -259,7 +259,7 @@ export async function importInto(
     await offerAgain(noMasks, { maskSha256: "" });
     progress.outcomes = progress.outcomes.concat(outcomes);
     progress.done += batch.length;
-    tell();
+    report();
   }
   return progress;
 }

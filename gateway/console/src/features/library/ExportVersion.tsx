@@ -59,7 +59,7 @@ export default function ExportVersion({ version, onClose }: { version: string; o
       <div style={{ marginTop: 16 }}>
         {error && <Failure error={error} retry={start} />}
         {task ? (
-          <Making key={task} task={task} path={path} format={format} />
+          <ExportProgress key={task} task={task} path={path} format={format} />
         ) : (
           <Button type="primary" loading={busy} onClick={start}>
             {t.models.export}
@@ -70,11 +70,11 @@ export default function ExportVersion({ version, onClose }: { version: string; o
   );
 }
 
-function Making({ task: id, path, format }: { task: string; path: { model: string; version: string }; format: Format }): ReactNode {
+function ExportProgress({ task: id, path, format }: { task: string; path: { model: string; version: string }; format: Format }): ReactNode {
   const { t, pick } = useSpeech();
   const { data: task, error, reload } = useTask(id);
   if (!task) return error ? <Failure error={error} retry={reload} /> : <Progress percent={0} status="active" aria-label={t.tasks.progress} />;
-  if (task.state === "TASK_STATE_COMPLETED") return <Made path={path} format={format} />;
+  if (task.state === "TASK_STATE_COMPLETED") return <PackageLink path={path} format={format} />;
   if (task.failure) return <Alert type="error" showIcon title={pick(task.failure.message, task.failure.messageZh)} description={<code>{task.failure.code}</code>} />;
   return (
     <>
@@ -92,7 +92,7 @@ function Making({ task: id, path, format }: { task: string; path: { model: strin
 const MOST_TRIES = 20;
 const NEXT_TRY_MS = 500;
 
-function Made({ path, format }: { path: { model: string; version: string }; format: Format }): ReactNode {
+function PackageLink({ path, format }: { path: { model: string; version: string }; format: Format }): ReactNode {
   const { t } = useSpeech();
   const link = useApiQuery(
     ["models", path.model, "versions", path.version, "package", format],

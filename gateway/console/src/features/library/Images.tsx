@@ -4,6 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { Suspense, useState, type ReactNode } from "react";
 import type { Schemas } from "../../api/client";
 import { lastPart, shortPath } from "../../api/names";
+import { useAlgorithmImages, useAlgorithmImageVersions } from "../../api/queries";
 import { useSession } from "../../api/session";
 import { useSpeech } from "../../i18n";
 import { deferred } from "../../ui/deferred";
@@ -11,7 +12,6 @@ import { time } from "../../ui/format";
 import { Json } from "../../ui/Json";
 import { Page } from "../../ui/Page";
 import { Answered, Nothing } from "../../ui/states";
-import { useAlgorithmImages, useAlgorithmImageVersions } from "../../api/queries";
 
 const NewImageVersion = deferred(() => import("./NewImageVersion"));
 

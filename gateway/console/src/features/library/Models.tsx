@@ -4,16 +4,16 @@ import type { ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api, type Schemas } from "../../api/client";
 import { lastPart } from "../../api/names";
+import { useEnvironments } from "../../api/queries";
 import { useSession } from "../../api/session";
+import { usePagedQuery } from "../../api/usePagedQuery";
 import { useSpeech } from "../../i18n";
 import { time } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered, Nothing } from "../../ui/states";
 import { useDebounced } from "../../ui/useDebounced";
-import { usePagedQuery } from "../../api/usePagedQuery";
 import { ModelActions } from "./ModelActions";
-import { useEnvironments } from "../../api/queries";
 
 const TASK_TYPES = ["TASK_TYPE_CLASSIFICATION", "TASK_TYPE_SEGMENTATION_CLASSIFICATION"] as const;
 

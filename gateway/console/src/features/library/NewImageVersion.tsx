@@ -2,14 +2,14 @@ import { Form, Input, InputNumber, Modal, Select, Switch } from "antd";
 import { useState, type ReactNode } from "react";
 import { ApiError, api, type Schemas } from "../../api/client";
 import { lastPart, shortPath } from "../../api/names";
+import { readDataPaths } from "../../api/queries";
 import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { isSound } from "../../ui/json";
 import { JsonEditor } from "../../ui/JsonEditor";
 import { Failure, Loading } from "../../ui/states";
-import { readDataPaths } from "../../api/queries";
 
-interface Answers {
+interface FormValues {
   id: string;
   displayName: string;
   imageDescription: string;
@@ -49,7 +49,7 @@ export default function NewImageVersion({ image, onClose }: { image: Schemas["Al
       </Modal>
     );
   }
-  return <Asked image={image} {...known.data} onClose={onClose} />;
+  return <NewImageVersionForm image={image} {...known.data} onClose={onClose} />;
 }
 
 const PARAMETERS = {
@@ -59,7 +59,7 @@ const PARAMETERS = {
   },
 };
 
-interface AskedProps {
+interface FormProps {
   image: Schemas["AlgorithmImage"] | undefined;
   paths: Schemas["DataPath"][];
   environments: Schemas["ProductionEnvironment"][];
@@ -67,9 +67,9 @@ interface AskedProps {
   onClose: (made: boolean) => void;
 }
 
-function Asked({ image, paths, environments, newest, onClose }: AskedProps): ReactNode {
+function NewImageVersionForm({ image, paths, environments, newest, onClose }: FormProps): ReactNode {
   const { t } = useSpeech();
-  const [form] = Form.useForm<Answers>();
+  const [form] = Form.useForm<FormValues>();
   const [error, setError] = useState<ApiError>();
   const [busy, setBusy] = useState(false);
   const standard = {
@@ -80,7 +80,7 @@ function Asked({ image, paths, environments, newest, onClose }: AskedProps): Rea
   const [training, setTraining] = useState(standard.training);
   const kind = Form.useWatch("kind", form) as Schemas["ImageKind"] | undefined;
   const broken = !isSound(model) || !isSound(training);
-  const submit = async (answers: Answers) => {
+  const submit = async (answers: FormValues) => {
     setBusy(true);
     setError(undefined);
     try {
@@ -147,7 +147,7 @@ function Asked({ image, paths, environments, newest, onClose }: AskedProps): Rea
         onClose(false);
       }}
     >
-      <Form<Answers>
+      <Form<FormValues>
         form={form}
         layout="vertical"
         requiredMark={false}

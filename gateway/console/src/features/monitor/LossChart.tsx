@@ -4,7 +4,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { merged, smoothed, visible, type Curve, type Table } from "./curves";
 
-export interface Drawn {
+export interface Series {
   label: string;
   curve: Curve;
   /** Of another task. */
@@ -12,7 +12,7 @@ export interface Drawn {
 }
 
 interface Props {
-  drawn: Drawn[];
+  series: Series[];
   words: { iteration: string; accuracy: string; hint: string };
   logScale: boolean;
   smoothing: number;
@@ -31,16 +31,16 @@ const REST_MS = 250;
 const COLOURS = ["#1677ff", "#d4380d"];
 
 /** Loss and validation accuracy over the iterations: drag zooms, Shift and drag pans, a double click shows all. */
-export function LossChart({ drawn, words, logScale, smoothing, label, onRange }: Props): ReactNode {
+export function LossChart({ series, words, logScale, smoothing, label, onRange }: Props): ReactNode {
   const holder = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(null);
-  const tell = useRef(onRange);
+  const rangeListener = useRef(onRange);
   useEffect(() => {
-    tell.current = onRange;
+    rangeListener.current = onRange;
   });
   const { token } = theme.useToken();
-  const labels = drawn.map((one) => one.label).join("\n");
-  const tables = useMemo(() => tablesOf(drawn, smoothing), [drawn, smoothing]);
+  const labels = series.map((one) => one.label).join("\n");
+  const tables = useMemo(() => tablesOf(series, smoothing), [series, smoothing]);
   const latest = useRef(tables);
   latest.current = tables;
   const empty = tables.every(({ at }) => at.length === 0);
@@ -60,7 +60,7 @@ export function LossChart({ drawn, words, logScale, smoothing, label, onRange }:
       show(made, latest.current, range.current);
       clearTimeout(resting);
       resting = window.setTimeout(() => {
-        tell.current?.(range.current && [Math.floor(range.current[0]), Math.ceil(range.current[1]) + 1]);
+        rangeListener.current?.(range.current && [Math.floor(range.current[0]), Math.ceil(range.current[1]) + 1]);
       }, REST_MS);
     };
     const axis = { stroke: token.colorText, grid: { stroke: token.colorSplit, width: 1 }, ticks: { stroke: token.colorSplit } };
@@ -206,8 +206,8 @@ function extent(tables: readonly Table[]): [number, number] {
   return [first, Math.max(first + 1, ...ends)];
 }
 
-function tablesOf(drawn: readonly Drawn[], smoothing: number): Table[] {
-  return drawn.flatMap(({ curve }) => [
+function tablesOf(series: readonly Series[], smoothing: number): Table[] {
+  return series.flatMap(({ curve }) => [
     { at: curve.iterations, columns: [curve.losses, smoothed(curve, smoothing)] },
     { at: curve.validation.map((point) => point.iteration), columns: [curve.validation.map((point) => point.accuracy)] },
   ]);

@@ -6,13 +6,13 @@ import { useSpeech } from "../../i18n";
 import { deferred, whenIdle } from "../../ui/deferred";
 import { Page } from "../../ui/Page";
 import { Failure, Loading } from "../../ui/states";
-import { Course } from "./Course";
 import { FailureCard } from "./FailureCard";
 import { NetworkCurve } from "./NetworkCurve";
 import { OverlapAlert } from "./overlap";
 import { Stages } from "./Stages";
 import { taskTitle } from "./task";
 import { TaskActions } from "./TaskActions";
+import { TaskProgressCard } from "./TaskProgressCard";
 import { StateTag } from "./TaskStatus";
 import { useTask } from "./useTask";
 
@@ -44,7 +44,7 @@ export default function Monitor(): ReactNode {
         )}
         {task.prediction && <OverlapAlert overlap={task.prediction.trainingOverlap} />}
         {task.training && <Stages task={task} />}
-        <Course task={task} />
+        <TaskProgressCard task={task} />
         {task.training && (
           <>
             <NetworkCurve task={task} network="NETWORK_CLASSIFICATION" />

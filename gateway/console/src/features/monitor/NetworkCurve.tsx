@@ -7,7 +7,7 @@ import { deferred, whenIdle } from "../../ui/deferred";
 import { Nothing } from "../../ui/states";
 import { detailed, type Curve } from "./curves";
 import { LogTail } from "./LogTail";
-import { LossChart, type Drawn } from "./LossChart";
+import { LossChart, type Series } from "./LossChart";
 import { isRunning, taskTitle, type Task } from "./task";
 import { readCurve, useLossCurve, type Network } from "./useLossCurve";
 
@@ -30,7 +30,7 @@ export function NetworkCurve({ task, network }: { task: Task; network: Network }
     { enabled: otherId !== "" },
   );
   const name = t.networks[network];
-  const drawn = useMemo<Drawn[]>(() => {
+  const series = useMemo<Series[]>(() => {
     const own = [{ label: `${name} · ${t.monitor.loss}`, curve: zoomed ? detailed(curve, zoomed) : curve }];
     return other.data && compared ? [...own, { label: taskTitle(compared), curve: other.data, other: true }] : own;
   }, [curve, zoomed, other.data, compared, name, t]);
@@ -100,7 +100,7 @@ export function NetworkCurve({ task, network }: { task: Task; network: Network }
           />
         ) : (
           <LossChart
-            drawn={drawn}
+            series={series}
             words={{
               iteration: t.monitor.iteration,
               hint: t.monitor.zoomHint,

@@ -2,10 +2,10 @@ import { Table } from "antd";
 import type { ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
 import { shortPath } from "../../api/names";
+import { usePagedQuery } from "../../api/usePagedQuery";
 import { useSpeech } from "../../i18n";
 import { More } from "../../ui/More";
 import { Answered } from "../../ui/states";
-import { usePagedQuery } from "../../api/usePagedQuery";
 
 /** What the resolution filter set aside in a training, and why (M1, D4). */
 export default function Nonconforming({ task }: { task: string }): ReactNode {

@@ -57,14 +57,14 @@ export function useLossCurve(task: string, network: Network, attempt: number, ru
     let close: () => void = () => undefined;
     let drawing = 0;
     let drawn = 0;
-    let told: LiveCurve["connection"] = "loading";
+    let latestConnection: LiveCurve["connection"] = "loading";
     const put = (connection: LiveCurve["connection"]) => {
-      told = connection;
+      latestConnection = connection;
       drawing ||= window.setTimeout(() => {
         drawing = 0;
         drawn = performance.now();
         startTransition(() => {
-          setState({ curve: held.current, connection: told });
+          setState({ curve: held.current, connection: latestConnection });
         });
       }, Math.max(0, drawn + DRAWN_MS - performance.now()));
     };

@@ -2,10 +2,10 @@ import { Alert, Card, Segmented, Table, Tag } from "antd";
 import { useState, type ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
 import { useApiQuery } from "../../api/useApiQuery";
+import { useWindowedQuery } from "../../api/useWindowedQuery";
 import { useSpeech } from "../../i18n";
 import { whole } from "../../ui/format";
 import { Answered } from "../../ui/states";
-import { useWindowedQuery } from "../../api/useWindowedQuery";
 import { PAGE, Tiles } from "./Gallery";
 
 const CHANGES = ["CHANGE_REGRESSED", "CHANGE_FIXED", "CHANGE_UNCHANGED_WRONG", "CHANGE_UNCHANGED_RIGHT"] as const;

@@ -1,10 +1,10 @@
 import { useCallback, useState, type ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
+import { useWindowedQuery, type WindowedQuery } from "../../api/useWindowedQuery";
 import { useSpeech } from "../../i18n";
 import { percent } from "../../ui/format";
 import { Answered, Nothing } from "../../ui/states";
 import { Thumbnail, TileGrid } from "../../ui/TileGrid";
-import { useWindowedQuery, type WindowedQuery } from "../../api/useWindowedQuery";
 import { Viewer, picture } from "./Viewer";
 
 type Sample = Schemas["SampleResult"];

@@ -4,17 +4,17 @@ import { useState, type ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { ApiError, api, type Schemas } from "../../api/client";
 import { lastPart, shortPath, shortVersion } from "../../api/names";
+import { readDataPaths } from "../../api/queries";
 import { useSession } from "../../api/session";
 import { useApiQuery } from "../../api/useApiQuery";
+import { usePagedQuery } from "../../api/usePagedQuery";
 import { useSpeech } from "../../i18n";
 import { duration, percent, time } from "../../ui/format";
 import { newId } from "../../ui/identity";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered, Failure, Nothing } from "../../ui/states";
-import { usePagedQuery } from "../../api/usePagedQuery";
 import { OverlapTag, runtimeS, StateTag, type Task, TaskActions, TaskProgress } from "../monitor";
-import { readDataPaths } from "../../api/queries";
 
 /** 题库预测: versions run over question banks (P1). */
 export default function Predictions(): ReactNode {
@@ -100,7 +100,7 @@ export default function Predictions(): ReactNode {
   );
 }
 
-interface Wish {
+interface PredictionForm {
   modelVersion: string;
   dataPaths: string[];
   computeResource: string;
@@ -113,7 +113,7 @@ interface Wish {
 
 function NewPrediction({ open, version, onClose }: { open: boolean; version: string; onClose: () => void }): ReactNode {
   const { t, pick } = useSpeech();
-  const [form] = Form.useForm<Wish>();
+  const [form] = Form.useForm<PredictionForm>();
   const threshold = Form.useWatch("confidenceThreshold", form) as number | undefined;
   const modelVersion = (Form.useWatch("modelVersion", form) as string | undefined) ?? "";
   const dataPaths = (Form.useWatch("dataPaths", form) as string[] | undefined) ?? [];
@@ -145,11 +145,11 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
   );
   const findings = checked.data ?? [];
   const unacknowledged = !acknowledged && findings.some((finding) => finding.acknowledgeWith);
-  const submit = async (wish: Wish) => {
+  const submit = async (values: PredictionForm) => {
     setError(undefined);
     try {
       await api.post("/v1/tasks", {
-        body: { task: { prediction: wish satisfies Partial<Schemas["PredictionSpec"]> } },
+        body: { task: { prediction: values satisfies Partial<Schemas["PredictionSpec"]> } },
         idempotencyKey: key,
       });
       setKey(newId());
@@ -176,13 +176,13 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
       }}
       destroyOnHidden
     >
-      <Form<Wish>
+      <Form<PredictionForm>
         form={form}
         layout="vertical"
         preserve={false}
         requiredMark={false}
         onFinish={submit}
-        onValuesChange={(changed: Partial<Wish>) => {
+        onValuesChange={(changed: Partial<PredictionForm>) => {
           // What was acknowledged was said of other data.
           if (changed.modelVersion ?? changed.dataPaths) form.setFieldValue("acknowledgeTrainingOverlap", false);
         }}

@@ -1,8 +1,8 @@
 import type { ReactNode } from "react";
 import { api } from "../../api/client";
 import type { Schemas } from "../../api/client";
-import { useSpeech } from "../../i18n";
 import { useWindowedQuery } from "../../api/useWindowedQuery";
+import { useSpeech } from "../../i18n";
 import { PAGE, Tiles } from "./Gallery";
 
 /** 可疑标注: samples whose label may be wrong, the most suspect first (P4). */

@@ -5,7 +5,7 @@ import { api } from "../../api/client";
 import { ids } from "../../api/names";
 import { sampleAddress } from "../../api/queries";
 import { useSpeech } from "../../i18n";
-import { augmented, drawn, type Draw, type Kind, type Pixels } from "./augmentation";
+import { augmented, randomDraw, type Draw, type Kind, type Pixels } from "./augmentation";
 
 const SIDE = 132;
 const DRAWS = 4;
@@ -22,7 +22,7 @@ export function AugmentationPreview({ kinds, chosen, dataPath }: Props): ReactNo
   const { t } = useSpeech();
   const [pixels, setPixels] = useState<Pixels>();
   const [failed, setFailed] = useState(false);
-  const [draws, setDraws] = useState<Draw[]>(() => Array.from({ length: DRAWS }, () => drawn()));
+  const [draws, setDraws] = useState<Draw[]>(() => Array.from({ length: DRAWS }, () => randomDraw()));
   const input = useRef<HTMLInputElement>(null);
   const own = useRef(false);
 
@@ -86,7 +86,7 @@ export function AugmentationPreview({ kinds, chosen, dataPath }: Props): ReactNo
           icon={<ReloadOutlined />}
           disabled={!pixels}
           onClick={() => {
-            setDraws(Array.from({ length: DRAWS }, () => drawn()));
+            setDraws(Array.from({ length: DRAWS }, () => randomDraw()));
           }}
         >
           {t.wizard.drawAgain}

@@ -38,7 +38,7 @@ export function Codes({ text, counts }: { text: string; counts: SampleCounts }):
   );
 }
 
-interface TakeProps {
+interface CodesOfDataProps {
   text: string;
   version: Schemas["AlgorithmImageVersion"];
   paths: readonly Schemas["DataPath"][];
@@ -47,9 +47,9 @@ interface TakeProps {
 }
 
 /** Writes the codes of the chosen data into the model parameters; asks for the data first where none is chosen. */
-export function CodesOfData({ text, version, paths, chosen, change }: TakeProps): ReactNode {
+export function CodesOfData({ text, version, paths, chosen, change }: CodesOfDataProps): ReactNode {
   const { t } = useSpeech();
-  const [asked, setAsked] = useState<string[]>();
+  const [picked, setPicked] = useState<string[]>();
   const take = (dataPaths: readonly string[]) => withCodesOfData(text, version, sampleCounts(paths, dataPaths));
   const usable = paths.filter((path) => path.codeCounts.length > 0);
   return (
@@ -59,22 +59,22 @@ export function CodesOfData({ text, version, paths, chosen, change }: TakeProps)
         disabled={chosen.length > 0 && sampleCounts(paths, chosen).size === 0}
         onClick={() => {
           if (chosen.length) change({ modelParamsJson: take(chosen) });
-          else setAsked([]);
+          else setPicked([]);
         }}
       >
         {t.wizard.codesOfData}
       </Button>
       <Modal
-        open={asked !== undefined}
+        open={picked !== undefined}
         title={t.wizard.codesOfData}
-        okButtonProps={{ disabled: !asked?.length }}
+        okButtonProps={{ disabled: !picked?.length }}
         onCancel={() => {
-          setAsked(undefined);
+          setPicked(undefined);
         }}
         onOk={() => {
-          const dataPaths = asked ?? [];
+          const dataPaths = picked ?? [];
           change({ dataPaths, modelParamsJson: take(dataPaths) });
-          setAsked(undefined);
+          setPicked(undefined);
         }}
       >
         <p>{t.wizard.codesOfDataAsk}</p>
@@ -83,8 +83,8 @@ export function CodesOfData({ text, version, paths, chosen, change }: TakeProps)
           style={{ width: "100%" }}
           aria-label={t.wizard.addPath}
           placeholder={t.wizard.addPath}
-          value={asked ?? []}
-          onChange={setAsked}
+          value={picked ?? []}
+          onChange={setPicked}
           options={[...new Set(usable.map((path) => ids(path.name)[0] ?? ""))].map((dataset) => ({
             label: dataset,
             options: usable

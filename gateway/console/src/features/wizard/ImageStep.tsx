@@ -2,14 +2,14 @@ import { Card, Descriptions, Form, Input, Radio, Select } from "antd";
 import { useMemo, useState, type ReactNode } from "react";
 import type { Schemas } from "../../api/client";
 import { ids, lastPart } from "../../api/names";
+import { useAlgorithmImageVersions, useEnvironments } from "../../api/queries";
 import { useSpeech } from "../../i18n";
 import { knownKeys } from "../../ui/json";
 import { JsonEditor } from "../../ui/JsonEditor";
 import { Failure, Loading, Nothing } from "../../ui/states";
 import { CodesOfData } from "./Codes";
 import type { StepProps } from "./steps";
-import { concerns, ofParameters, textOf, written, type Spec } from "./wizard";
-import { useAlgorithmImageVersions, useEnvironments } from "../../api/queries";
+import { isAbout, isParameterFinding, textOf, changedText, type Spec } from "./wizard";
 
 export function ImageStep({
   spec,
@@ -47,8 +47,8 @@ export function ImageStep({
     value: place.name,
     label: `${place.site} · ${place.product} · ${place.processStep} · ${place.equipment}`,
   }));
-  const told = (name: keyof Spec) => {
-    const found = findings.filter((finding) => !finding.warning && concerns(finding, name));
+  const faultsOf = (name: keyof Spec) => {
+    const found = findings.filter((finding) => !finding.warning && isAbout(finding, name));
     if (!found.length) return {};
     return {
       validateStatus: "error" as const,
@@ -59,7 +59,7 @@ export function ImageStep({
     <div className="grid">
       <Card size="small" className="span-6">
         <Form layout="vertical" requiredMark={false}>
-          <Form.Item label={t.wizard.modelName} extra={t.wizard.modelNameHint} {...told("modelName")}>
+          <Form.Item label={t.wizard.modelName} extra={t.wizard.modelNameHint} {...faultsOf("modelName")}>
             <Input
               aria-label={t.wizard.modelName}
               value={spec.modelName}
@@ -99,7 +99,7 @@ export function ImageStep({
               />
             </Form.Item>
           )}
-          <Form.Item label={t.wizard.image} {...told("algorithmImageVersion")}>
+          <Form.Item label={t.wizard.image} {...faultsOf("algorithmImageVersion")}>
             <Select
               aria-label={t.wizard.image}
               value={chosen || null}
@@ -124,7 +124,7 @@ export function ImageStep({
             />
           </Form.Item>
           {kind === "IMAGE_KIND_GENERAL" && (
-            <Form.Item label={t.common.environment} {...told("productionEnvironment")}>
+            <Form.Item label={t.common.environment} {...faultsOf("productionEnvironment")}>
               <Select
                 aria-label={t.common.environment}
                 value={spec.productionEnvironment || null}
@@ -165,9 +165,9 @@ export function ImageStep({
               hint={kind === "IMAGE_KIND_BUSINESS" ? t.wizard.fixedParams : t.wizard.modelParamsHint}
               disabled={kind === "IMAGE_KIND_BUSINESS"}
               known={known}
-              findings={findings.filter(ofParameters)}
+              findings={findings.filter(isParameterFinding)}
               onChange={(text) => {
-                change({ modelParamsJson: written(text, standard) });
+                change({ modelParamsJson: changedText(text, standard) });
               }}
               actions={<CodesOfData text={params.model} version={version.data} paths={paths} chosen={spec.dataPaths ?? []} change={change} />}
             />

@@ -6,7 +6,7 @@ import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { Page } from "../../ui/Page";
 import { Failure, Loading } from "../../ui/states";
-import { begun, type Spec } from "./wizard";
+import { retrainingSpec, type Spec } from "./wizard";
 import { Wizard } from "./Wizard";
 
 const FIRST: Spec = {
@@ -40,7 +40,7 @@ export default function NewModel(): ReactNode {
   return (
     <Wizard
       key={parent}
-      start={draft.data?.task?.training ? begun(draft.data.task.training) : FIRST}
+      start={draft.data?.task?.training ? retrainingSpec(draft.data.task.training) : FIRST}
       locked={draft.data?.lockedDataPaths ?? []}
       parent={parent}
     />

@@ -1,6 +1,7 @@
 import { Card, Form, Radio } from "antd";
 import { useMemo, type ReactNode } from "react";
 import { lastPart } from "../../api/names";
+import { useComputeResources } from "../../api/queries";
 import { useSpeech } from "../../i18n";
 import { bytes } from "../../ui/format";
 import { isSound, knownKeys } from "../../ui/json";
@@ -9,8 +10,7 @@ import { Nothing } from "../../ui/states";
 import { LR_POLICIES, scheduleOf } from "./schedule";
 import { ScheduleChart } from "./ScheduleChart";
 import type { StepProps } from "./steps";
-import { ofParameters, textOf, written } from "./wizard";
-import { useComputeResources } from "../../api/queries";
+import { isParameterFinding, textOf, changedText } from "./wizard";
 
 export function TrainingStep({ spec, change, findings, version, params, segmentation }: StepProps & { segmentation: boolean }): ReactNode {
   const { t } = useSpeech();
@@ -49,9 +49,9 @@ export function TrainingStep({ spec, change, findings, version, params, segmenta
           defaults={standard}
           hint={t.wizard.trainingParamsHint}
           known={known}
-          findings={findings.filter(ofParameters)}
+          findings={findings.filter(isParameterFinding)}
           onChange={(text) => {
-            change({ trainingParamsJson: written(text, standard) });
+            change({ trainingParamsJson: changedText(text, standard) });
           }}
         />
       </Card>

@@ -17,7 +17,7 @@ import { PathStep } from "./PathStep";
 import { PreprocessingStep } from "./PreprocessingStep";
 import { StepFindings } from "./StepFindings";
 import { TrainingStep } from "./TrainingStep";
-import { NO_FINDINGS, STEPS, acknowledgement, asShown, changed, concerns, identity, mayGoOn, ofParameters, sampleCounts, stillFound, textOf, type Finding, type Findings, type Spec } from "./wizard";
+import { NO_FINDINGS, STEPS, acknowledgement, withDefaults, updatedSpec, isAbout, identity, canContinue, isParameterFinding, sampleCounts, remainingFindings, textOf, type Finding, type Findings, type Spec } from "./wizard";
 
 const LAST = STEPS - 1;
 
@@ -51,14 +51,14 @@ export function Wizard({ start, locked, parent }: { start: Spec; locked: string[
   const image = images.data?.find((one) => (spec.algorithmImageVersion ?? "").startsWith(`${one.name}/`));
   const business = image?.kind === "IMAGE_KIND_BUSINESS";
   const known = image !== undefined && version.data !== undefined;
-  const answers = asShown(spec, version.data, business);
+  const answers = withDefaults(spec, version.data, business);
   const params = {
     model: !known ? "" : business ? textOf(version.data?.defaultModelParams) : (answers.modelParamsJson ?? ""),
     training: !known ? "" : (answers.trainingParamsJson ?? ""),
   };
   const change = (part: Spec) => {
-    setSpec((before) => changed(before, part));
-    setFindings((before) => stillFound(before, part));
+    setSpec((before) => updatedSpec(before, part));
+    setFindings((before) => remainingFindings(before, part));
   };
   const go = (to: number) => {
     setError(undefined);
@@ -85,7 +85,7 @@ export function Wizard({ start, locked, parent }: { start: Spec; locked: string[
       steps.map((of) => api.post("/v1/tasks:validate", { body: { task: { training: answers }, step: of + 1 } })),
     );
     setFindings((before) => before.map((of, at) => found[steps.indexOf(at)]?.findings ?? of));
-    return mayGoOn(found.flatMap((answer) => answer.findings), spec, confirmed);
+    return canContinue(found.flatMap((answer) => answer.findings), spec, confirmed);
   };
   const guarded = async (work: () => Promise<void>) => {
     setBusy(true);
@@ -112,23 +112,23 @@ export function Wizard({ start, locked, parent }: { start: Spec; locked: string[
   };
   // What is on screen is held against the server's own rules as soon as it rests (W3, W8).
   const rested = useDebounced(step === 0 ? params.model : step === 2 ? params.training : "", 500);
-  const asked = useRef(answers);
+  const latestAnswers = useRef(answers);
   useEffect(() => {
-    asked.current = answers;
+    latestAnswers.current = answers;
   });
   useEffect(() => {
     if (!isSound(rested)) return;
     const abort = new AbortController();
     api
-      .post("/v1/tasks:validate", { body: { task: { training: asked.current }, step: step + 1 }, signal: abort.signal })
+      .post("/v1/tasks:validate", { body: { task: { training: latestAnswers.current }, step: step + 1 }, signal: abort.signal })
       .then((answer) => {
         setFindings((before) =>
           before.map((of, at) =>
-            at === step ? [...of.filter((finding) => !ofParameters(finding)), ...answer.findings.filter(ofParameters)] : of,
+            at === step ? [...of.filter((finding) => !isParameterFinding(finding)), ...answer.findings.filter(isParameterFinding)] : of,
           ),
         );
       })
-      // The step's own check tells what keeps it from being asked.
+      // The check of the whole step shows such a failure.
       .catch(() => undefined);
     return () => {
       abort.abort();
@@ -138,12 +138,12 @@ export function Wizard({ start, locked, parent }: { start: Spec; locked: string[
   const shared = { spec, change, findings: findings[step] ?? [], version, params };
   const counts = sampleCounts(paths.data ?? [], spec.dataPaths ?? []);
   const fields = shownFields(image);
-  const toldElsewhere = (finding: Finding) =>
+  const isShownElsewhere = (finding: Finding) =>
     !finding.warning &&
-    ((step === 0 && (ofParameters(finding) || fields.some((name) => concerns(finding, name)))) || (step === 2 && ofParameters(finding)));
-  const told =
+    ((step === 0 && (isParameterFinding(finding) || fields.some((name) => isAbout(finding, name)))) || (step === 2 && isParameterFinding(finding)));
+  const listed =
     step < LAST
-      ? [{ step, findings: shared.findings.filter((finding) => !toldElsewhere(finding)) }]
+      ? [{ step, findings: shared.findings.filter((finding) => !isShownElsewhere(finding)) }]
       : findings.map((of, at) => ({ step: at, title: t.wizard.steps[at] ?? "", findings: of }));
   return (
     <Page title={parent ? t.wizard.retrainTitle(shortVersion(parent)) : t.wizard.title}>
@@ -190,7 +190,7 @@ export function Wizard({ start, locked, parent }: { start: Spec; locked: string[
         </Card>
       )}
       <div style={{ display: "grid", gap: 8, margin: "12px 0" }}>
-        <StepFindings found={told} spec={spec} confirmed={confirmed} onConfirm={confirm} onGo={go} />
+        <StepFindings found={listed} spec={spec} confirmed={confirmed} onConfirm={confirm} onGo={go} />
         {error && <Failure error={error} />}
       </div>
       <div className="row">

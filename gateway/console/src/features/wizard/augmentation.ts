@@ -32,7 +32,7 @@ export interface Draw {
   upsideDown: boolean;
 }
 
-export function drawn(random: () => number = Math.random): Draw {
+export function randomDraw(random: () => number = Math.random): Draw {
   const either = () => 2 * random() - 1;
   return {
     hue: either(),

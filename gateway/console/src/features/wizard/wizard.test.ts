@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Schemas } from "../../api/client";
 import { isSound } from "../../ui/json";
-import { asShown, begun, changed, codesIn, type Finding, identity, mayGoOn, NO_FINDINGS, sampleCounts, shown, stillFound, textOf, withCodesOfData, written } from "./wizard";
+import { withDefaults, retrainingSpec, updatedSpec, codesIn, type Finding, identity, canContinue, NO_FINDINGS, sampleCounts, editorText, remainingFindings, textOf, withCodesOfData, changedText } from "./wizard";
 
 const VERSION = {
   classificationNetworks: ["ResNet18"],
@@ -12,34 +12,34 @@ const STANDARD = textOf(VERSION.defaultModelParams);
 
 describe("what is shown is what is sent (W3a)", () => {
   it("sends a default that nobody touched as it stands on screen", () => {
-    const sent = asShown({ modelName: "panel" }, VERSION, false);
-    expect(sent.modelParamsJson).toBe(shown(undefined, STANDARD));
+    const sent = withDefaults({ modelName: "panel" }, VERSION, false);
+    expect(sent.modelParamsJson).toBe(editorText(undefined, STANDARD));
     expect(sent.trainingParamsJson).toBe(textOf(VERSION.defaultTrainingParams));
     expect(sent.modelName).toBe("panel");
   });
 
   it("sends what was written instead", () => {
-    expect(asShown({ modelParamsJson: "{}", trainingParamsJson: "{ }" }, VERSION, false)).toEqual({ modelParamsJson: "{}", trainingParamsJson: "{ }" });
+    expect(withDefaults({ modelParamsJson: "{}", trainingParamsJson: "{ }" }, VERSION, false)).toEqual({ modelParamsJson: "{}", trainingParamsJson: "{ }" });
   });
 
   it("shows an emptied text as empty, and does not let it be sent: the server would take something else", () => {
-    expect(shown("", STANDARD)).toBe("");
-    expect(asShown({ modelParamsJson: "" }, VERSION, false).modelParamsJson).toBe("");
+    expect(editorText("", STANDARD)).toBe("");
+    expect(withDefaults({ modelParamsJson: "" }, VERSION, false).modelParamsJson).toBe("");
     expect([isSound(""), isSound(" \n"), isSound("{"), isSound("{}")]).toEqual([false, false, false, true]);
   });
 
   it("leaves the model parameters of a business image to the image (W2)", () => {
-    expect(asShown({}, VERSION, true).modelParamsJson).toBe("");
+    expect(withDefaults({}, VERSION, true).modelParamsJson).toBe("");
   });
 
   it("lets an untouched or restored default follow the image version that is chosen", () => {
-    expect(written(STANDARD, STANDARD)).toBeUndefined();
-    expect(written("", STANDARD)).toBe("");
+    expect(changedText(STANDARD, STANDARD)).toBeUndefined();
+    expect(changedText("", STANDARD)).toBe("");
   });
 
   it("begins a retraining with the parent's answers, and asks again what was acknowledged for it (W13, W4)", () => {
     const draft = { modelParamsJson: "", trainingParamsJson: "{}", warmStart: true, acknowledgeMissingTrainingPaths: true };
-    expect(begun(draft)).toEqual({ modelParamsJson: undefined, trainingParamsJson: "{}", warmStart: true, acknowledgeMissingTrainingPaths: false });
+    expect(retrainingSpec(draft)).toEqual({ modelParamsJson: undefined, trainingParamsJson: "{}", warmStart: true, acknowledgeMissingTrainingPaths: false });
   });
 });
 
@@ -97,33 +97,33 @@ describe("warnings stay until each is confirmed (W4, W14)", () => {
   const none = new Set<string>();
 
   it("lets nobody past a fault or a warning that was not confirmed", () => {
-    expect(mayGoOn([], {}, none)).toBe(true);
-    expect(mayGoOn([warning], {}, none)).toBe(false);
-    expect(mayGoOn([warning], {}, new Set([identity(warning)]))).toBe(true);
-    expect(mayGoOn([warning, finding({ reason: "OTHER" })], {}, new Set([identity(warning)]))).toBe(false);
+    expect(canContinue([], {}, none)).toBe(true);
+    expect(canContinue([warning], {}, none)).toBe(false);
+    expect(canContinue([warning], {}, new Set([identity(warning)]))).toBe(true);
+    expect(canContinue([warning, finding({ reason: "OTHER" })], {}, new Set([identity(warning)]))).toBe(false);
     const fault = finding({ warning: false });
-    expect(mayGoOn([fault], {}, new Set([identity(fault)]))).toBe(false);
+    expect(canContinue([fault], {}, new Set([identity(fault)]))).toBe(false);
   });
 
   it("asks again where the warning says something else by now", () => {
-    expect(mayGoOn([finding({ message: "3 samples are left out" })], {}, new Set([identity(warning)]))).toBe(false);
+    expect(canContinue([finding({ message: "3 samples are left out" })], {}, new Set([identity(warning)]))).toBe(false);
   });
 
   it("is confirmed by the answer that acknowledges it, before and after the servers know (W4)", () => {
     const asked = finding({ reason: "UNACKNOWLEDGED_MISSING_TRAINING_PATHS", acknowledgeWith: "acknowledge_missing_training_paths" });
     const known = finding({ reason: "MISSING_TRAINING_PATHS" });
     for (const one of [asked, known]) {
-      expect(mayGoOn([one], { acknowledgeMissingTrainingPaths: false }, new Set([identity(one)]))).toBe(false);
-      expect(mayGoOn([one], { acknowledgeMissingTrainingPaths: true }, none)).toBe(true);
+      expect(canContinue([one], { acknowledgeMissingTrainingPaths: false }, new Set([identity(one)]))).toBe(false);
+      expect(canContinue([one], { acknowledgeMissingTrainingPaths: true }, none)).toBe(true);
     }
   });
 
   it("is acknowledged of the paths that were chosen, and not of others (W4)", () => {
     const spec = { acknowledgeMissingTrainingPaths: true, dataPaths: ["a"] };
-    expect(changed(spec, { modelName: "b" }).acknowledgeMissingTrainingPaths).toBe(true);
-    expect(changed(spec, { dataPaths: [] }).acknowledgeMissingTrainingPaths).toBe(false);
-    expect(changed(spec, { algorithmImageVersion: "c" }).acknowledgeMissingTrainingPaths).toBe(false);
-    expect(changed(spec, { acknowledgeMissingTrainingPaths: true }).acknowledgeMissingTrainingPaths).toBe(true);
+    expect(updatedSpec(spec, { modelName: "b" }).acknowledgeMissingTrainingPaths).toBe(true);
+    expect(updatedSpec(spec, { dataPaths: [] }).acknowledgeMissingTrainingPaths).toBe(false);
+    expect(updatedSpec(spec, { algorithmImageVersion: "c" }).acknowledgeMissingTrainingPaths).toBe(false);
+    expect(updatedSpec(spec, { acknowledgeMissingTrainingPaths: true }).acknowledgeMissingTrainingPaths).toBe(true);
   });
 
   it("forgets what was found in answers that are others now, and nothing else", () => {
@@ -131,10 +131,10 @@ describe("warnings stay until each is confirmed (W4, W14)", () => {
     const rate = finding({ field: "training_params.classification.lr_policy" });
     const name = finding({ field: "model_name" });
     const found = [[name, codes], [warning, codes], [rate], []];
-    expect(stillFound(found, { modelName: "a" })).toEqual([[codes], [warning, codes], [rate], []]);
-    expect(stillFound(found, { modelParamsJson: "{}" })).toEqual([[name], [], [rate], []]);
-    expect(stillFound(found, { dataPaths: [] })).toEqual([[name, codes], [], [rate], []]);
-    expect(stillFound(found, { trainingParamsJson: "{}" })).toEqual([[name, codes], [warning, codes], [], []]);
-    expect(stillFound(found, { algorithmImageVersion: "b" })).toEqual(NO_FINDINGS);
+    expect(remainingFindings(found, { modelName: "a" })).toEqual([[codes], [warning, codes], [rate], []]);
+    expect(remainingFindings(found, { modelParamsJson: "{}" })).toEqual([[name], [], [rate], []]);
+    expect(remainingFindings(found, { dataPaths: [] })).toEqual([[name, codes], [], [rate], []]);
+    expect(remainingFindings(found, { trainingParamsJson: "{}" })).toEqual([[name, codes], [warning, codes], [], []]);
+    expect(remainingFindings(found, { algorithmImageVersion: "b" })).toEqual(NO_FINDINGS);
   });
 });

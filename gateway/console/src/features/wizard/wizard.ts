@@ -15,27 +15,27 @@ export function textOf(params: unknown): string {
 }
 
 /** What an editor holds: what was written, which may be nothing at all, or the default where nobody wrote. */
-export function shown(written: string | undefined, standard: string): string {
+export function editorText(written: string | undefined, standard: string): string {
   return written ?? standard;
 }
 
 /** What is kept of a text: nothing where it is the default, which then follows the image version that is chosen. */
-export function written(text: string, standard: string): string | undefined {
+export function changedText(text: string, standard: string): string | undefined {
   return text === standard ? undefined : text;
 }
 
-/** The answers with every default that is on screen written out. A business image fixes its model parameters itself (W2). */
-export function asShown(spec: Spec, version: Partial<Schemas["AlgorithmImageVersion"]> | undefined, business: boolean): Spec {
+/** The answers with every default that is on screen written out. A business image fixes its model parameters (W2). */
+export function withDefaults(spec: Spec, version: Partial<Schemas["AlgorithmImageVersion"]> | undefined, business: boolean): Spec {
   if (!version) return spec;
   return {
     ...spec,
-    modelParamsJson: business ? "" : shown(spec.modelParamsJson, textOf(version.defaultModelParams)),
-    trainingParamsJson: shown(spec.trainingParamsJson, textOf(version.defaultTrainingParams)),
+    modelParamsJson: business ? "" : editorText(spec.modelParamsJson, textOf(version.defaultModelParams)),
+    trainingParamsJson: editorText(spec.trainingParamsJson, textOf(version.defaultTrainingParams)),
   };
 }
 
 /** The answers that a retraining begins with (W13). What was acknowledged for the parent is asked again (W4). */
-export function begun(draft: Spec): Spec {
+export function retrainingSpec(draft: Spec): Spec {
   return {
     ...draft,
     modelParamsJson: draft.modelParamsJson || undefined,
@@ -62,8 +62,8 @@ export function codesIn(text: string): Codes | undefined {
 }
 
 /**
- * Model parameters with the codes of the data: those that the text has stay in its order, those that are special in it or
- * in the default stay special, at the end; other codes are classes after its own.
+ * Model parameters with the codes of the data: those that the text has keep their order; those that are special in it or
+ * in the default stay special, at the end; the other codes are classes after those of the text.
  */
 export function withCodesOfData(
   text: string,
@@ -72,11 +72,11 @@ export function withCodesOfData(
 ): string {
   const standard = textOf(defaultModelParams);
   const params = objectIn(text) ?? objectIn(standard) ?? {};
-  const its = codesIn(text) ?? { classes: [], special: [] };
+  const present = codesIn(text) ?? { classes: [], special: [] };
   const known = codesIn(standard) ?? { classes: [], special: [] };
   const ofData = (codes: string[]) => [...new Set(codes)].filter((code) => counts.has(code));
-  const special = ofData([...its.special, ...known.special.filter((code) => !its.classes.includes(code))]);
-  const classes = ofData([...its.classes, ...known.classes, ...[...counts.keys()].sort()]).filter((code) => !special.includes(code));
+  const special = ofData([...present.special, ...known.special.filter((code) => !present.classes.includes(code))]);
+  const classes = ofData([...present.classes, ...known.classes, ...[...counts.keys()].sort()]).filter((code) => !special.includes(code));
   return textOf({
     ...params,
     classification: { name: classificationNetworks[0], ...asObject(params["classification"]), num_of_classes: classes.length },
@@ -119,34 +119,34 @@ export function isConfirmed(finding: Finding, spec: Spec, confirmed: ReadonlySet
 }
 
 /** Whether one may go on: no fault, and every warning was confirmed, which can only be done where it is on screen. */
-export function mayGoOn(findings: readonly Finding[], spec: Spec, confirmed: ReadonlySet<string>): boolean {
+export function canContinue(findings: readonly Finding[], spec: Spec, confirmed: ReadonlySet<string>): boolean {
   return findings.every((finding) => finding.warning && isConfirmed(finding, spec, confirmed));
 }
 
 /** The answers with a part of them changed. What training paths are missing is acknowledged of what was chosen (W4). */
-export function changed(spec: Spec, part: Spec): Spec {
+export function updatedSpec(spec: Spec, part: Spec): Spec {
   const others = "dataPaths" in part || "algorithmImageVersion" in part;
   return { ...spec, ...(others ? { acknowledgeMissingTrainingPaths: false } : {}), ...part };
 }
 
 /** What still holds of the findings once a part of the answers is another. */
-export function stillFound(findings: Findings, part: Spec): Findings {
+export function remainingFindings(findings: Findings, part: Spec): Findings {
   if ("algorithmImageVersion" in part) return NO_FINDINGS;
   const names = Object.keys(part);
   return findings.map((of, step) =>
     // Codes are held against samples there (W5).
     step === 1 && ("dataPaths" in part || "modelParamsJson" in part)
       ? []
-      : of.filter((finding) => !names.some((name) => concerns(finding, name))),
+      : of.filter((finding) => !names.some((name) => isAbout(finding, name))),
   );
 }
 
-export function concerns(finding: Finding, name: string): boolean {
+export function isAbout(finding: Finding, name: string): boolean {
   const plain = finding.field.replaceAll("_", "").toLowerCase();
   return plain.includes(name.replace("Json", "").toLowerCase());
 }
 
-export function ofParameters(finding: Finding): boolean {
+export function isParameterFinding(finding: Finding): boolean {
   return /^(model|training)_?params/i.test(finding.field);
 }
 

@@ -5,7 +5,7 @@ import { duration, seconds, time, whole } from "../../ui/format";
 import { isRunning, runtimeS, type Task } from "./task";
 
 /** How far it is, how fast it goes and when it will be done (M2). */
-export function Course({ task }: { task: Task }): ReactNode {
+export function TaskProgressCard({ task }: { task: Task }): ReactNode {
   const { t, language, pick } = useSpeech();
   const running = isRunning(task);
   const [now, setNow] = useState(() => Date.now());

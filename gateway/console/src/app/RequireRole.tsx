@@ -4,8 +4,8 @@ import { useSession, type Role } from "../api/session";
 import { useSpeech } from "../i18n";
 import { Page } from "../ui/Page";
 
-/** What is only for some: to all others, whom to ask. */
-export function For({ least, children }: { least: Role; children: ReactNode }): ReactNode {
+/** Shows its content to people of at least a role, and to others which role they need. */
+export function RequireRole({ least, children }: { least: Role; children: ReactNode }): ReactNode {
   const { t } = useSpeech();
   const { may, principal } = useSession();
   if (may(least)) return children;
