@@ -11,10 +11,10 @@ import { SpeechContext, firstLanguage, speech, type Language } from "./i18n";
 import "./style.css";
 import { AppearanceContext } from "./ui/appearance";
 
-// The policy of the page lets only styles with this nonce count; React writes the component library's with it.
+// The security policy of the page allows only styles with this nonce; the component library writes its styles with it.
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? "";
 
-// Readable for everybody: WCAG's 4.5 to 1, which the library's own greys and blues miss.
+// Contrast of at least 4.5 to 1 (WCAG AA), which the library's own greys and blues do not reach.
 const LIGHT = {
   colorPrimary: "#0958d9",
   colorPrimaryHover: "#1565e0",

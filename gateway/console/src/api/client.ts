@@ -1,4 +1,4 @@
-/** Calls the gateway by its own description: a path, its parameters and its body are checked by the compiler. */
+/** The client of the gateway. Paths, parameters, bodies and answers are typed by the gateway's OpenAPI document. */
 import createClient, { createFinalURL, createQuerySerializer, defaultPathSerializer } from "openapi-fetch";
 import type { components, paths } from "./schema";
 
@@ -13,7 +13,7 @@ type QueryParameters<O> = O extends { parameters: { query?: infer R } } ? NonNul
 type Body<O> = O extends { requestBody?: { content: { "application/json": infer R } } } ? DeepPartial<R> : never;
 type Answer<O> = O extends { responses: { 200: { content: { "application/json": infer R } } } } ? R : never;
 
-/** In a request whatever is not told is the server's default. */
+/** In a request, fields that are left out have the server's defaults. */
 export type DeepPartial<T> = T extends (infer E)[]
   ? DeepPartial<E>[]
   : T extends object
@@ -24,14 +24,14 @@ export interface CallOptions<O> {
   path?: PathParameters<O>;
   query?: Partial<QueryParameters<O>>;
   body?: Body<O>;
-  /** The state that was seen: If-Match. */
+  /** Sent as If-Match: the state that the caller has seen. */
   etag?: string;
-  /** The same key gives the same result. */
+  /** Requests with the same key have the same result. */
   idempotencyKey?: string;
   signal?: AbortSignal;
 }
 
-/** What went wrong, as the gateway told it; `status` 0 is no answer at all. */
+/** A failed call with the gateway's problem document; `status` 0 means that no answer came. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -41,7 +41,7 @@ export class ApiError extends Error {
     this.name = "ApiError";
   }
 
-  /** A failure that is none of the gateway's counts as no answer. */
+  /** Any other failure counts as no answer. */
   static of(failure: unknown): ApiError {
     return failure instanceof ApiError ? failure : new ApiError(0, undefined);
   }
@@ -55,18 +55,18 @@ export class ApiError extends Error {
   }
 }
 
-/** Whether a request may succeed if it is repeated: no answer came, or a service was away. */
+/** Whether a repeated request may succeed: no answer came, or a service was unavailable. */
 export function isTransient({ status }: ApiError): boolean {
   return status === 0 || status === 503;
 }
 
-/** After this time a transient failure is tried again. */
+/** The delay before a request is repeated after a transient failure. */
 export const RETRY_MS = 4000;
 
-/** Longer than the gateway lets any request take: after it the line is dead, whatever the browser still hopes. */
+/** Longer than the gateway allows for any request: after this time the connection counts as broken. */
 const TIME_LIMIT_MS = 45_000;
 
-/** Told to the window when somebody is logged in again: what was refused meanwhile is asked again. */
+/** An event of the window: somebody has logged in again, and refused requests can be repeated. */
 export const SIGNED_IN = "loupe-signed-in";
 
 const ENTRANCES: ReadonlySet<string> = new Set(["/v1/session", "/v1/whoami"]);
@@ -74,7 +74,7 @@ const ENTRANCES: ReadonlySet<string> = new Set(["/v1/session", "/v1/whoami"]);
 let signedOut = false;
 let onSignedOut: () => void = () => undefined;
 
-/** Whom to tell when the session is over. */
+/** Sets the callback for the end of the session. */
 export function whenSignedOut(tell: () => void): void {
   onSignedOut = tell;
 }
@@ -96,12 +96,12 @@ const gateway = createClient<paths>({
 
 gateway.use({
   onRequest: ({ schemaPath }) => {
-    // Every refused request is a line of the audit log: pages that read by themselves wait for the next log-in.
+    // Each refused request is an entry in the audit log, so pages that poll send nothing until the next log-in.
     if (signedOut && !ENTRANCES.has(schemaPath)) throw new ApiError(401, undefined);
   },
   onResponse: async ({ response, schemaPath }) => {
     if (response.ok) return;
-    // A refusal counts without its words, if they do not arrive.
+    // A refusal whose body cannot be read is still a refusal.
     const problem = (await response.json().catch(() => undefined)) as Problem | undefined;
     if (response.status === 401 && schemaPath !== "/v1/session") {
       signedOut = true;
@@ -137,7 +137,7 @@ async function call<P extends keyof paths, M extends Method>(
     }
     return data;
   } catch (failure) {
-    // An answer that breaks off is none.
+    // An incomplete answer counts as no answer.
     throw signal?.aborted ? failure : ApiError.of(failure);
   } finally {
     clearTimeout(timer);

@@ -1,4 +1,4 @@
-/** What a list method is asked for. */
+/** The paging parameters of a list method. */
 export interface PageQuery {
   pageSize: number;
   pageToken?: string;

@@ -1,4 +1,4 @@
-/** Answers that several features show. */
+/** Queries that several features share. */
 import { address, api, type Schemas } from "./client";
 import { ids } from "./names";
 import { LARGEST_PAGE, readPages } from "./pages";

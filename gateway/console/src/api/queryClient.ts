@@ -4,12 +4,12 @@ import { ApiError, RETRY_MS, SIGNED_IN, isTransient } from "./client";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
-    // "always": the gateway may be reachable where the browser believes to be offline. Only reads are repeated.
+    // "always": the gateway may be reachable although the browser reports to be offline. Mutations are never repeated.
     queries: { networkMode: "always", retry: (_, error) => isTransient(ApiError.of(error)), retryDelay: RETRY_MS, refetchOnWindowFocus: false },
     mutations: { networkMode: "always", retry: false, gcTime: 0 },
   },
   mutationCache: new MutationCache({
-    // A refused mutation too: the page may have shown a state that is no longer true.
+    // Also after a refused mutation: the page may have shown an outdated state.
     onSettled: () => {
       void queryClient.invalidateQueries();
     },

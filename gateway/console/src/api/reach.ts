@@ -1,4 +1,4 @@
-/** Whether the server can be reached, asked for by whoever waits for it. */
+/** Polls whether the server is reachable while something waits for it. */
 import { useSyncExternalStore } from "react";
 
 const ASK_MS = 3000;
@@ -16,7 +16,7 @@ function listen(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
-/** Returns when the server answers. */
+/** Resolves when the server answers. */
 export async function whenReachable(): Promise<void> {
   count(1);
   try {
@@ -30,7 +30,7 @@ export async function whenReachable(): Promise<void> {
   }
 }
 
-/** Whether somebody waits for the server. */
+/** Whether something waits for the server. */
 export function useWaiting(): boolean {
   return useSyncExternalStore(listen, () => waiting > 0);
 }

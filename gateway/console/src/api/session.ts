@@ -11,7 +11,7 @@ const RANK: Partial<Record<Role, number>> = {
   ROLE_SERVICE: 5,
 };
 
-/** Whether who has `role` may do what asks for `least` (A2). The servers decide; this only spares a refusal. */
+/** Whether `role` includes `least` (A2). The servers decide; this only hides what they would refuse. */
 export function admits(role: Role, least: Role): boolean {
   return (RANK[role] ?? 0) >= (RANK[least] ?? Number.POSITIVE_INFINITY);
 }

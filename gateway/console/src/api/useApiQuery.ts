@@ -14,12 +14,12 @@ export interface ApiQueryOptions<T> {
   /** Reads again at this interval while the page is visible. */
   intervalMs?: number | undefined;
   enabled?: boolean;
-  /** Forgets the answer when nobody shows it: for answers that a form starts with, and for links that expire. */
+  /** Drops the answer from the cache when nothing shows it: for initial values of forms, and for links that expire. */
   forget?: boolean;
   placeholderData?: (previous: T | undefined, query: Query<T, Error, T> | undefined) => T | undefined;
 }
 
-/** An answer of the gateway, from the cache until it is read again. The same key must mean the same `read`. */
+/** A cached answer of the gateway; it is read again when a component mounts. One key must always have the same `read`. */
 export function useApiQuery<T>(
   queryKey: QueryKey,
   read: (signal: AbortSignal) => Promise<T>,
@@ -41,7 +41,7 @@ export function useApiQuery<T>(
   const rendered = useDeferredValue(latest);
   const reload = useCallback(() => {
     const filters = { queryKey: JSON.parse(hash) as QueryKey, exact: true };
-    // A read that waits to be repeated is begun anew.
+    // A request that waits for its retry is started again at once.
     void client.cancelQueries(filters).then(() => client.refetchQueries(filters));
   }, [client, hash]);
   return {

@@ -4,7 +4,7 @@ import { ApiError, api } from "../api/client";
 import { useSpeech } from "../i18n";
 import { NewPassword, Refusal } from "./Login";
 
-/** One's own password; all other sessions end. */
+/** Changes the caller's own password, which ends all other sessions. */
 export default function ChangePassword({ onClose }: { onClose: () => void }): ReactNode {
   const { t } = useSpeech();
   const { message } = App.useApp();

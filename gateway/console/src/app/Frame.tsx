@@ -91,7 +91,7 @@ function Top({ session }: { session: Session }): ReactNode {
     <div className="top">
       <Preferences />
       <Dropdown
-        // Not by hovering: a keyboard hovers nowhere.
+        // Not by hovering, which is impossible with a keyboard.
         trigger={["click"]}
         autoFocus
         menu={{

@@ -11,7 +11,7 @@ interface LoginForm {
   newPassword?: string;
 }
 
-/** User name and password; with a one-time password an own one is chosen in the same step. */
+/** The log-in form. People with a one-time password choose their own password in the same step. */
 export default function Login({ onEntered, hint }: { onEntered: () => void; hint?: string }): ReactNode {
   const { t } = useSpeech();
   const [error, setError] = useState<ApiError>();
@@ -67,7 +67,7 @@ export default function Login({ onEntered, hint }: { onEntered: () => void; hint
   );
 }
 
-/** A new password, typed twice. */
+/** Fields for a new password and its repetition. */
 export function NewPassword({ t, name }: { t: Words; name: string }): ReactNode {
   return (
     <>
@@ -92,7 +92,7 @@ export function NewPassword({ t, name }: { t: Words; name: string }): ReactNode 
   );
 }
 
-/** Why a log-in was refused. */
+/** Shows why a log-in was refused. */
 export function Refusal({ error, t }: { error: ApiError; t: Words }): ReactNode {
   const known: Record<string, string> = {
     WRONG_CREDENTIALS: t.login.wrong,

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { useSpeech } from "../i18n";
 import { useAppearance } from "../ui/appearance";
 
-/** Language and appearance: before the log-in too. */
+/** Buttons for language and appearance; also shown before the log-in. */
 export function Preferences(): ReactNode {
   const { t, language } = useSpeech();
   const { dark, setDark, setLanguage } = useAppearance();

@@ -15,7 +15,7 @@ firstAnswer.catch(() => undefined);
 
 interface LoggedIn {
   principal: Schemas["Principal"];
-  /** The session is over; what was begun in it waits for the next one. */
+  /** The session has ended. The page stays as it is until the next log-in. */
   ended?: boolean;
 }
 
@@ -81,7 +81,7 @@ export function Shell(): ReactNode {
   return (
     <>
       <Frame
-        // Nobody goes on with what somebody else began.
+        // Another person or role starts with fresh pages.
         key={keyOf(principal)}
         principal={principal}
         onLeft={() => {
@@ -104,7 +104,7 @@ function keyOf({ name, role }: Schemas["Principal"]): string {
   return `${name} ${role}`;
 }
 
-/** Above everything, dialogs too, which can be neither seen nor used meanwhile. */
+/** Opens the dialog above all other content, other dialogs included. */
 function cover(dialog: HTMLDialogElement | null): void {
   if (dialog && !dialog.open) dialog.showModal();
 }

@@ -5,7 +5,7 @@ import { deferred } from "../ui/deferred";
 import { RequireRole } from "./RequireRole";
 import { Shell } from "./Shell";
 
-/** A page of its own file, loaded when it is first opened by somebody of at least that role. */
+/** A page for people of at least a role. Its script is loaded when the page is first opened. */
 function page(load: () => Promise<{ default: ComponentType }>, least: Role = "ROLE_VIEWER") {
   const Loaded = deferred(load);
   const element = (
@@ -42,6 +42,6 @@ export const router = createBrowserRouter([
   },
 ]);
 
-// The page that is opened first is loaded while it is asked who opens it; what fails is loaded when it is drawn.
+// The first page is loaded in parallel with the request for the caller; a failure here is repeated when it is rendered.
 const first = router.state.matches.at(-1)?.route.handle as (() => Promise<unknown>) | undefined;
 first?.().catch(() => undefined);

@@ -1,4 +1,4 @@
-/** A JSON text to write: coloured, completed, its faults shown in their lines. Loaded when it is first needed. */
+/** An editor for JSON with colours, completion, and faults marked in their lines. Loaded when it is first needed. */
 import { autocompletion, completionKeymap, startCompletion, type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { json } from "@codemirror/lang-json";
@@ -24,7 +24,7 @@ export interface CodeEditorProps {
   readOnly: boolean;
   dark: boolean;
   diagnostics: readonly EditorDiagnostic[];
-  /** In words, of the text that is no JSON. */
+  /** The sentence about a text that is not JSON. */
   fault: string | undefined;
   known: ReadonlyMap<string, KnownKey>;
 }
@@ -61,7 +61,7 @@ function appearance(dark: boolean) {
   ];
 }
 
-/** The nonce that the page's policy lets styles have. */
+/** The security policy of the page allows only styles with this nonce. */
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? "";
 
 export default function CodeEditor(props: CodeEditorProps): ReactNode {
@@ -89,7 +89,7 @@ export default function CodeEditor(props: CodeEditorProps): ReactNode {
           bracketMatching(),
           json(),
           autocompletion({ override: [(context) => complete(context, latest.current.known)] }),
-          // Tab is left to move on: who works with the keyboard is not caught here.
+          // Tab moves the focus on, so that people who use the keyboard can leave the editor.
           keymap.of([...completionKeymap, ...defaultKeymap, ...historyKeymap]),
           EditorState.readOnly.of(readOnly),
           EditorView.editable.of(!readOnly),
@@ -131,7 +131,7 @@ function lintDiagnostics(state: EditorState, { diagnostics, fault }: CodeEditorP
   const length = state.doc.length;
   const broken = jsonFault(state.doc.toString());
   if (broken && fault) {
-    // A missing comma is reported at the line that it comes after and before: the next thing is what was not expected.
+    // A missing comma is reported at the token that follows it.
     const from = Math.min(broken.at, Math.max(0, length - 1));
     return [{ from, to: Math.min(length, from + 1), severity: "error", message: fault }];
   }
@@ -141,7 +141,7 @@ function lintDiagnostics(state: EditorState, { diagnostics, fault }: CodeEditorP
   });
 }
 
-/** The deepest part of the text on the way to a path: the value, or the name of what is there. */
+/** The deepest node on the path that exists: the value itself if it is a scalar, else the name of its property. */
 function nodeAt(state: EditorState, path: JsonPath): Node | undefined {
   const tree = ensureSyntaxTree(state, state.doc.length, 200) ?? syntaxTree(state);
   let node: Node | null = tree.topNode.firstChild;
@@ -174,7 +174,7 @@ function nameOf(state: EditorState, property: Node): string {
   return name ? state.sliceDoc(name.from, name.to).replaceAll('"', "") : "";
 }
 
-/** Keys of the object that the cursor is in and that it does not have yet; or what the key's value may be. */
+/** Offers the missing keys of the object at the cursor, or the allowed values of the key at the cursor. */
 function complete(context: CompletionContext, known: ReadonlyMap<string, KnownKey>): CompletionResult | null {
   const { state, pos } = context;
   const inner = syntaxTree(state).resolveInner(pos, -1);

@@ -1,7 +1,7 @@
 import { Typography } from "antd";
 import type { ReactNode } from "react";
 
-/** A JSON value to read. */
+/** Shows a JSON value. */
 export function Json({ title, value }: { title: string; value: unknown }): ReactNode {
   if (value === undefined) return null;
   return (

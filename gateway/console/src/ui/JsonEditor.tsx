@@ -12,21 +12,21 @@ const CodeEditor = deferred(() => import("./CodeEditor"));
 interface Props {
   label: string;
   value: string;
-  /** What comes back with a click. */
+  /** The text that the button restores. */
   defaults: string;
   hint: string;
   onChange: (text: string) => void;
   findings: readonly Schemas["ValidateTaskResponse_Finding"][];
-  /** What may be written, for completion. */
+  /** Keys that completion offers. */
   known?: ReadonlyMap<string, KnownKey>;
   disabled?: boolean;
-  /** What else can be done with the text. */
+  /** More buttons. */
   actions?: ReactNode;
 }
 
 const NOTHING: ReadonlyMap<string, KnownKey> = new Map();
 
-/** A JSON text as it is (W3a): its faults are marked in their lines while one types, and said under it. */
+/** An editor for a JSON text (W3a). Faults are marked in their lines and listed below the text. */
 export function JsonEditor({ label, value, defaults, hint, onChange, findings, known, disabled, actions }: Props): ReactNode {
   const { t, pick } = useSpeech();
   const { dark } = useAppearance();

@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import type { PagedQuery } from "../api/usePagedQuery";
 import { useSpeech } from "../i18n";
 
-/** The button under a list that has more. */
+/** The button that loads the next page of a list. */
 export function More({ pages }: { pages: PagedQuery<unknown> }): ReactNode {
   const { t } = useSpeech();
   if (!pages.hasMore) return null;

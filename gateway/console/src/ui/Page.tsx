@@ -1,7 +1,7 @@
 import { useEffect, type ReactNode } from "react";
 import { useSpeech } from "../i18n";
 
-/** A page: its title, what can be done with all of it, and its content. */
+/** A page: title, actions on the whole page, and content. */
 export function Page({ title, actions, children }: { title: ReactNode; actions?: ReactNode; children: ReactNode }): ReactNode {
   const { t } = useSpeech();
   useEffect(() => {

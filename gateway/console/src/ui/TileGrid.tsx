@@ -5,7 +5,7 @@ import { useVisibleRows } from "./useVisibleRows";
 const TILE_PX = 132;
 const GAP_PX = 10;
 const ROW_PX = 150;
-/** Rows drawn beyond either edge of the window. */
+/** Rows that are drawn outside the window, on each side. */
 const BEYOND = 1;
 const REST_MS = 120;
 
@@ -15,7 +15,7 @@ interface Props<T> {
   children: (item: T) => ReactNode;
 }
 
-/** Pictures in rows, of which only those in the window are drawn and loaded. Arrows move, Enter opens. */
+/** A grid of pictures. Only those in the window are drawn and loaded. Arrow keys move the focus, Enter opens. */
 export function TileGrid<T>({ items, onOpen, children }: Props<T>): ReactNode {
   const box = useRef<HTMLDivElement>(null);
   const [columns, setColumns] = useState(6);
@@ -30,7 +30,7 @@ export function TileGrid<T>({ items, onOpen, children }: Props<T>): ReactNode {
       measured.disconnect();
     };
   }, []);
-  // A row more than is known, so that one can scroll to what is still to come.
+  // One row more than is known, so that people can scroll to rows that are not loaded yet.
   const rows = Math.ceil(items.known / columns) + (items.hasMore ? 1 : 0);
   const [first, end] = useVisibleRows(box, ROW_PX + GAP_PX, rows, BEYOND);
   const { show } = items;
@@ -66,7 +66,7 @@ interface TileProps {
   draw: (item: unknown) => ReactNode;
 }
 
-/** Drawn once, however often the rows about it change. */
+/** Memoised: scrolling does not render it again. */
 const Tile = memo(function Tile({ index, item, onOpen, onMove, draw }: TileProps): ReactNode {
   return (
     <button
@@ -87,7 +87,7 @@ const Tile = memo(function Tile({ index, item, onOpen, onMove, draw }: TileProps
   );
 });
 
-/** A tile's picture, asked for once it stays: what only flies past while somebody scrolls is not. */
+/** A tile's picture. It is requested when the tile stays in the window for a moment, not while people scroll past it. */
 export function Thumbnail({ src, alt }: { src: string; alt: string }): ReactNode {
   const picture = useRef<HTMLImageElement>(null);
   useEffect(() => {

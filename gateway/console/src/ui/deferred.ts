@@ -1,10 +1,10 @@
 import { lazy, type ComponentType, type LazyExoticComponent } from "react";
 import { whenReachable } from "../api/reach";
 
-/** A part's file is gone from a server that answers: the console was built anew since the page was opened. */
+/** The server answers but no longer has the script: a new build was installed after the page was opened. */
 export class NewBuild extends Error {}
 
-/** As `lazy`; a line that is down for a moment only delays: the part is fetched again once the server answers. */
+/** Like `lazy`, but a script that cannot be fetched is fetched again when the server is reachable. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as lazy has it: whatever the part takes
 export function deferred<C extends ComponentType<any>>(load: () => Promise<{ default: C }>): LazyExoticComponent<C> {
   return lazy(() =>
@@ -17,10 +17,10 @@ export function deferred<C extends ComponentType<any>>(load: () => Promise<{ def
   );
 }
 
-/** Once the browser has nothing better to do: for parts that what is looked at first does not wait for. */
+/** Resolves when the browser is idle: for parts of a page that are not needed first. */
 export function whenIdle(): Promise<void> {
   return new Promise((done) => {
-    // Not in Safari.
+    // Safari does not have it.
     if ("requestIdleCallback" in window) requestIdleCallback(() => { done(); }, { timeout: 2000 });
     else setTimeout(done, 300);
   });

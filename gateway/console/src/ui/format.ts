@@ -1,7 +1,7 @@
 /** How values are written for people: times, durations, shares, sizes. */
 import type { Language } from "../i18n";
 
-/** Who called, of an audit entry's `peer`: the address that was seen, and whom a gateway there says it called for. */
+/** The caller in an audit entry's `peer`: the address that a gateway there called for, and the gateway's own address. */
 export function origin(peer: string): { address: string; via: string | undefined } {
   const [seen = "", claimed] = peer.split(" for ");
   const address = decodeURIComponent(seen.replace(/^ipv[46]:/, "").replace(/:\d+$/, ""));

@@ -1,4 +1,4 @@
-/** JSON as people write it: where it is wrong, and what may stand in it (W3, W8). */
+/** JSON texts that people write: their first fault, and the keys that they may have (W3, W8). */
 import { parse, printParseErrorCode, type ParseError } from "jsonc-parser";
 
 export type JsonFaultKind = "comma" | "colon" | "key" | "string" | "end" | "rest" | "value";
@@ -7,7 +7,7 @@ export interface JsonFault {
   /** From 1. */
   line: number;
   column: number;
-  /** Characters before it. */
+  /** The offset in characters. */
   at: number;
   /** What was expected there. */
   kind: JsonFaultKind;
@@ -26,7 +26,7 @@ const KINDS: Partial<Record<string, JsonFaultKind>> = {
   InvalidCharacter: "string",
 };
 
-/** The first fault of a JSON text; undefined if it is sound or empty. What is sound is for `JSON.parse` to say. */
+/** The first fault of a JSON text; undefined if it is valid or empty. `JSON.parse` decides whether a text is valid. */
 export function jsonFault(text: string): JsonFault | undefined {
   if (!text.trim() || parses(text)) return undefined;
   const errors: ParseError[] = [];
@@ -41,7 +41,7 @@ function kindOf(errors: readonly ParseError[], text: string): JsonFaultKind {
   const at = errors[0]?.offset ?? 0;
   if (first === "ValueExpected") return at >= text.trimEnd().length ? "end" : "value";
   if (first !== "InvalidSymbol" && first !== "InvalidCommentToken") return KINDS[first] ?? "value";
-  // A token that is none of JSON's: what was expected in its place, the next error says, or what stands before it.
+  // The token is not JSON: the next error, or the text before it, shows what was expected in its place.
   if (second === "PropertyNameExpected") return "key";
   const before = text.slice(0, at);
   if (parses(before)) return "rest";
@@ -68,15 +68,15 @@ export function pathOf(field: string): JsonPath {
     .filter((part, index) => index > 0 || !/^(model|training)_?params(_?json)?$/i.test(String(part)));
 }
 
-/** What may stand at a key, such as `classification.base_lr`. */
+/** What is known of a key, such as `classification.base_lr`. */
 export interface KnownKey {
-  /** What is offered where the key is new. */
+  /** The value that completion inserts. */
   standard: unknown;
   help?: string | undefined;
   options?: readonly string[] | undefined;
 }
 
-/** Every key of the image's own parameters, by its path. */
+/** All keys of default parameters, by path. */
 export function knownKeys(
   defaults: unknown,
   help: Partial<Record<string, string>>,
@@ -93,7 +93,7 @@ export function knownKeys(
   return found;
 }
 
-/** Whether a text can be sent: it is JSON, and there is some. */
+/** Whether a text can be sent: it is valid JSON and not empty. */
 export function isSound(text: string): boolean {
   return text.trim() !== "" && !jsonFault(text);
 }

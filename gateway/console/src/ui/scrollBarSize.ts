@@ -1,5 +1,5 @@
 /**
- * In the place of the component library's own measure, which writes a style that the page's policy refuses.
+ * Replaces the component library's own measurement, which writes a style that the page's security policy refuses.
  * `vite.config.ts` puts it there.
  */
 let known: { width: number; height: number } | undefined;

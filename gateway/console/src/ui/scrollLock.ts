@@ -1,6 +1,6 @@
 /**
- * In the place of the component library's own lock of the page behind a dialogue, which writes a style that the
- * page's policy refuses. `vite.config.ts` puts it there.
+ * Replaces the component library's own lock of the page behind a dialog, which writes a style that the security
+ * policy of the page refuses. `vite.config.ts` puts it there.
  */
 import { useLayoutEffect } from "react";
 

@@ -1,4 +1,4 @@
-/** What every page shows while it has nothing to show: loading, nothing there, failed, away. */
+/** What pages show instead of data: loading, empty, failed, server not reachable. */
 import { CloudServerOutlined } from "@ant-design/icons";
 import { Alert, Button, Empty, Skeleton } from "antd";
 import { Component, type ReactNode } from "react";
@@ -30,7 +30,7 @@ function Away({ action }: { action?: ReactNode }): ReactNode {
   return <Alert type="warning" showIcon icon={<CloudServerOutlined />} title={t.states.offline} action={action} />;
 }
 
-/** What a server's refusal says to a person: its own sentence, or that of the person's language. */
+/** The sentence for a refusal in the person's language; the server's own sentence where there is none. */
 export function errorText(error: ApiError, { t, language }: Speech): string {
   if (error.status === 0) return t.states.offline;
   if (error.status === 401) return t.states.signedOut;
@@ -48,7 +48,7 @@ export function Nothing({ text, children }: { text?: string; children?: ReactNod
   );
 }
 
-/** A failure in words: each fault with its field, and the trace that an operator finds the request by. */
+/** Shows a failure: every violation with its field, and the trace id by which operators find the request. */
 export function Failure({ error, retry }: { error: ApiError; retry?: () => void }): ReactNode {
   const speech = useSpeech();
   const { t, pick } = speech;
@@ -89,7 +89,7 @@ export function Failure({ error, retry }: { error: ApiError; retry?: () => void 
   );
 }
 
-/** The data of a query once it is there; a failure later stands above what was there before. */
+/** Shows the data of a query when it has arrived; a later failure is shown above the last data. */
 export function Answered<T>({ query, children }: { query: ApiQuery<T>; children: (data: T) => ReactNode }): ReactNode {
   if (query.data === undefined) {
     return query.error ? <Failure error={query.error} retry={query.reload} /> : <Loading />;
@@ -110,7 +110,7 @@ interface BoundaryProps {
 const RELOADED = "loupe.reloaded";
 const RELOAD_ONCE_IN_MS = 30_000;
 
-/** Keeps a bug of one page from taking the menu with it. */
+/** Limits a bug of one page to this page: the menu stays usable. */
 export class Boundary extends Component<BoundaryProps, { error: Error | undefined }> {
   override state: { error: Error | undefined } = { error: undefined };
 
@@ -118,7 +118,7 @@ export class Boundary extends Component<BoundaryProps, { error: Error | undefine
     return { error };
   }
 
-  /** A new build has no use for an old page; once, lest a build that lacks a file reloads for ever. */
+  /** After a new build the page must be reloaded; only once in 30 s, because a build without that file would reload forever. */
   override componentDidCatch(error: Error): void {
     const now = Date.now();
     if (!(error instanceof NewBuild) || now - Number(sessionStorage.getItem(RELOADED)) < RELOAD_ONCE_IN_MS) return;

@@ -5,7 +5,7 @@ import { ApiError } from "../api/client";
 import { useSpeech } from "../i18n";
 import { errorText } from "./states";
 
-/** Runs a change that a person asked for, and shows its result. Answers whether it succeeded. Pages then read again. */
+/** Runs a mutation and shows its result as a message. Returns whether it succeeded. All active queries are refetched. */
 export function useAction(): (change: () => Promise<unknown>, success?: string) => Promise<boolean> {
   const { message } = App.useApp();
   const speech = useSpeech();

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 
-/** The value once it has rested, so that a search does not ask at every key. */
+/** The value after it did not change for `restMs`, so that a search does not send a request at every key. */
 export function useDebounced<T>(value: T, restMs = 300): T {
   const [rested, setRested] = useState(value);
   useEffect(() => {

@@ -6,8 +6,8 @@ const FIRST_ROWS = 24;
 
 /**
  * Which rows of a tall element are in the window or at most `beyond` rows from it: `[first, end)`. Every row is
- * `rowPx` high. The element grows with `rows`, which counts only what was read so far: a list of a million rows stays
- * below the height that browsers allow an element.
+ * `rowPx` high. `rows` counts only the rows that were read so far, so that the element reaches the largest height that
+ * browsers allow only if somebody scrolls that far.
  */
 export function useVisibleRows(element: RefObject<HTMLElement | null>, rowPx: number, rows: number, beyond: number): [number, number] {
   const virtualizer = useWindowVirtualizer<HTMLElement>({
@@ -15,10 +15,10 @@ export function useVisibleRows(element: RefObject<HTMLElement | null>, rowPx: nu
     estimateSize: useCallback(() => rowPx, [rowPx]),
     overscan: beyond,
     initialOffset: 0,
-    // The page's scroll position is the reader's.
+    // The library must not scroll the page.
     scrollToFn: useCallback(() => undefined, []),
     initialRect: { width: 0, height: FIRST_ROWS * rowPx },
-    // Measured from the element itself: what stands above it may grow at any time.
+    // Measured from the element itself, because the content above it may grow at any time.
     observeElementOffset: useCallback(
       (_: Virtualizer<Window, HTMLElement>, onOffset: (offset: number, isScrolling: boolean) => void) => {
         let frame = 0;

@@ -60,7 +60,7 @@ export default function Audit(): ReactNode {
   );
 }
 
-/** Anybody who speaks to the servers can claim to call for another address, so the one that was seen stands beside. */
+/** Any client of the servers can claim to call for another address, so the address of the client itself is shown too. */
 function From({ peer }: { peer: string }): ReactNode {
   const { t } = useSpeech();
   const { address, via } = origin(peer);

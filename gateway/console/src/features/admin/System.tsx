@@ -44,7 +44,7 @@ interface ServerRow {
   startTime?: string;
 }
 
-/** Health of all at once; versions of those that answer. */
+/** The health of all servers, and the versions of those that answer. */
 async function readServers(signal: AbortSignal): Promise<ServerRow[]> {
   const response = await fetch("/readyz", { signal }).catch(() => {
     throw new ApiError(0, undefined);
@@ -53,7 +53,7 @@ async function readServers(signal: AbortSignal): Promise<ServerRow[]> {
   const behind = await Promise.all(
     Object.entries(ready.backends).map(async ([name, state]): Promise<ServerRow> => {
       if (state !== "SERVING") return { name, state, version: "" };
-      // One that went away meanwhile shows without its version, and with its state next time.
+      // A server that stopped meanwhile has no version in this answer; the next one has its state.
       const own = await api.get("/v1/servers/{server}", { path: { server: name }, signal }).catch(() => undefined);
       return { version: "", ...own, name, state };
     }),

@@ -15,7 +15,7 @@ interface ImportTarget {
   description: string;
 }
 
-/** 导入图片: a folder with a folder a code, dropped or chosen, and how far its import is (D1, D2). */
+/** 导入样本: imports a folder with one folder for each code, dropped or chosen, and shows the progress (D1, D2). */
 export default function ImportFolder({ start, onClose }: { start: Partial<ImportTarget>; onClose: () => void }): ReactNode {
   const { t } = useSpeech();
   const [form] = Form.useForm<ImportTarget>();
@@ -192,7 +192,7 @@ export default function ImportFolder({ start, onClose }: { start: Partial<Import
   );
 }
 
-/** What is there to be taken: the ids at a place of the paths' names. */
+/** The existing ids at a position of the paths' names, as options. */
 function offered(paths: string[][] | undefined, at: 0 | 1): { value: string }[] {
   return [...new Set(paths?.map((one) => one[at] ?? ""))].map((value) => ({ value }));
 }

@@ -26,14 +26,14 @@ export type GroupsFault = { kind: "file" | "group"; header: string } | { kind: "
 
 export interface Listing {
   candidates: Candidate[];
-  /** Every file that is no sample, no mask of one, and not the table of groups (D7). */
+  /** All files that are neither a sample, nor its mask, nor the table of groups (D7). */
   left: string[];
-  /** Files that look like masks, and not clearly of which picture. */
+  /** Files that look like masks, but of which picture is not clear. */
   unclearMasks: string[];
   /** How many groups the samples are in (D3), and by which column of `groups.csv`. */
   groups: number;
   groupColumn: string;
-  /** Not imported with it: photos of one part would fall on both sides of a split. */
+  /** With a fault nothing is imported: samples of one group could fall on both sides of a split. */
   fault: GroupsFault | undefined;
 }
 
@@ -65,7 +65,7 @@ export async function listing(files: readonly FoundFile[]): Promise<Listing> {
     const name = path.split("/").slice(-2).join("/");
     const into = (files: Map<string, ReadableFile[]>, stem: string, found: File) =>
       files.set(stem, [...(files.get(stem) ?? []), { path: name, file: found }]);
-    // Two folders may hold a code's folder each: a sample that is offered twice is refused with its whole batch.
+    // Two folders may both contain a folder of one code. The server refuses a whole batch that has a sample twice.
     if (!file || `/${path}`.includes("/.") || names.has(name)) left.push(path);
     else if (file.name === GROUPS) table = file;
     else if (!IMAGE.test(name) || !name.includes("/")) left.push(path);
@@ -100,14 +100,14 @@ export async function listing(files: readonly FoundFile[]): Promise<Listing> {
   };
 }
 
-/** The pictures of one stem, and what may be their mask; where a name says mask, a PNG of the stem is a picture. */
+/** Divides the files of one stem into pictures and masks. If a name says mask, a PNG with the plain stem is a picture. */
 function parted(pictures: ReadableFile[], named: ReadableFile[]): { masks: ReadableFile[]; images: ReadableFile[] } {
   const isPng = ({ path }: ReadableFile) => /\.png$/i.test(path);
   const others = pictures.filter((one) => !isPng(one));
   return named.length || !others.length ? { masks: named, images: pictures } : { masks: pictures.filter(isPng), images: others };
 }
 
-/** Each sample's group by a table with a head; files may be named with folders in front, or without a suffix. */
+/** The group of each sample, from a table with a header; file names may have folders in front or lack the suffix. */
 function groupsOf(text: string, candidates: readonly Candidate[]): GroupsFault | { column: string; groups: Map<string, string> } {
   const [header = "", ...lines] = text.replace(/^\uFEFF/, "").split(/\r?\n/);
   const separator = [",", ";", "\t"].reduce((best, one) => (header.split(one).length > header.split(best).length ? one : best));
@@ -121,7 +121,7 @@ function groupsOf(text: string, candidates: readonly Candidate[]): GroupsFault |
     const short = candidate.file.split("/").at(-1) ?? "";
     spellings.set(candidate.file, candidate.file);
     for (const loose of [stemOf(candidate.file), short, stemOf(short)]) {
-      // What two files could be called names neither.
+      // A name that fits two files identifies none.
       spellings.set(loose, spellings.has(loose) ? undefined : candidate.file);
     }
   }
@@ -150,7 +150,7 @@ function cells(line: string, separator: string): string[] {
 export interface ImportProgress {
   done: number;
   total: number;
-  /** Of all, with those of which the bytes are on their way. */
+  /** Of all samples, uploads in progress included. */
   fraction: number;
   uploadedBytes: number;
   outcomes: Schemas["SampleOutcome"][];
@@ -160,7 +160,7 @@ export interface ImportProgress {
 
 const BATCH = 100;
 const UPLOADS_AT_ONCE = 4;
-/** What a second upload cures: the cut end of an import that was broken off may have come after ours. */
+/** Faults that a second upload mends: a truncated upload of an interrupted import may have arrived after ours. */
 const SENT_AGAIN = new Set(["HASH_MISMATCH", "NOT_UPLOADED"]);
 
 interface Hashed {
@@ -170,7 +170,7 @@ interface Hashed {
   group: string;
 }
 
-/** Imports into a path that exists. What is there already is neither hashed twice nor sent: it may be stopped and begun again. */
+/** Imports into an existing path. Content that is there already is not sent again, so an import can be stopped and repeated. */
 export async function importInto(
   path: { dataset: string; path: string },
   { candidates }: Listing,
@@ -178,7 +178,7 @@ export async function importInto(
   signal: AbortSignal,
 ): Promise<ImportProgress> {
   const progress: ImportProgress = { done: 0, total: candidates.length, fraction: 0, uploadedBytes: 0, outcomes: [], notMasks: [] };
-  /** How far a batch is: hashing, uploading and listing it. */
+  /** Reports the progress, with the share of the current batch that is done. */
   const report = (share = 0) => {
     const batch = Math.min(BATCH, progress.total - progress.done);
     progress.fraction = (progress.done + share * batch) / Math.max(1, progress.total);
@@ -216,7 +216,7 @@ export async function importInto(
       const gone = new Set<string>();
       const upload = async () => {
         for (let next = waiting.shift(); next; next = waiting.shift()) {
-          // Read before it is sent: that a file is gone or has changed must not look like a broken connection.
+          // Read before it is sent, so that a missing or changed file does not look like a broken connection.
           const body = await contents
             .get(next.sha256)
             ?.arrayBuffer()
@@ -264,7 +264,7 @@ export async function importInto(
   return progress;
 }
 
-/** A file that went away, changed or cannot be opened is a row of its own; the others are imported. */
+/** The outcome of a file that disappeared, changed or cannot be opened; the other files are imported. */
 function unreadable(file: string): Schemas["SampleOutcome"] {
   return {
     file,
@@ -304,7 +304,7 @@ async function walk(entry: FileSystemEntry): Promise<FoundFile[]> {
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   const found: FoundFile[] = [];
   for (;;) {
-    // A call answers with at most a hundred, and with none at the end.
+    // A call returns at most a hundred entries, and none at the end.
     const entries = await new Promise<FileSystemEntry[]>((resolve, reject) => {
       reader.readEntries(resolve, reject);
     }).catch(() => undefined);

@@ -28,7 +28,7 @@ interface FormValues {
   trainingPaths: string[];
 }
 
-/** 新建镜像 or a version of one: how models of it are trained. What is not asked for is its newest version's. */
+/** 新建模型镜像, or a new version of one. Fields that the form lacks are taken from the newest version. */
 export default function NewImageVersion({ image, onClose }: { image: Schemas["AlgorithmImage"] | undefined; onClose: (made: boolean) => void }): ReactNode {
   const id = image && lastPart(image.name);
   const known = useApiQuery(["newImageVersion", id], async (signal) => {

@@ -28,7 +28,7 @@ export function LogTail({ task, network, attempt, title }: { task: string; netwo
   }, [task, network, attempt]);
   useEffect(() => {
     if (!following) return;
-    // With the next frame's layout, instead of one of its own.
+    // In the next frame, to avoid an extra layout.
     const frame = requestAnimationFrame(() => {
       if (box.current) box.current.scrollTop = box.current.scrollHeight;
     });

@@ -21,7 +21,7 @@ interface Props {
   onRange?: (range: [number, number] | undefined) => void;
 }
 
-// Constant enums of declarations are nothing at run time.
+// Constant enums of type declarations do not exist at run time.
 /* eslint-disable @typescript-eslint/no-unsafe-enum-assignment */
 const LOGARITHMIC = 3 as uPlot.Scale.Distr.Logarithmic;
 const RIGHT = 1 as uPlot.Axis.Side.Right;
@@ -50,7 +50,7 @@ export function LossChart({ series, words, logScale, smoothing, label, onRange }
     const element = holder.current;
     if (!element || empty) return;
     let resting = 0;
-    /** Shows a part of the curve, or all of it; who asked for it is told once it rests. */
+    /** Shows a range of the curve, or all of it, and reports the range when it has not changed for a moment. */
     const go = (wanted: [number, number] | undefined) => {
       const whole = extent(latest.current);
       const [low, high] = wanted ?? whole;
@@ -121,7 +121,7 @@ export function LossChart({ series, words, logScale, smoothing, label, onRange }
     over.addEventListener(
       "wheel",
       (event) => {
-        // The page scrolls as ever; with a key held down the wheel is the plot's.
+        // Without a key the wheel scrolls the page.
         if (!event.ctrlKey && !event.shiftKey) return;
         event.preventDefault();
         const [low, high] = seen();
@@ -136,7 +136,7 @@ export function LossChart({ series, words, logScale, smoothing, label, onRange }
       },
       { signal, passive: false },
     );
-    // Before the plot's own listener, which would begin a selection: the right and the middle button, or Shift, pan.
+    // The right or middle button, or Shift, pans. Captured before the plot's own listener, which would start a selection.
     over.addEventListener(
       "mousedown",
       (event) => {
@@ -193,7 +193,7 @@ export function LossChart({ series, words, logScale, smoothing, label, onRange }
   return <div ref={holder} role="application" tabIndex={0} aria-label={`${label} · ${words.hint}`} style={{ minHeight: HEIGHT }} />;
 }
 
-/** New points do not take the part away that somebody looks at. */
+/** Draws the tables; new points do not change the range that a person chose. */
 function show(plot: uPlot, tables: readonly Table[], range: [number, number] | undefined): void {
   const [min, max] = range ?? extent(tables);
   plot.setData(merged(tables.map((table) => visible(table, min, max, plot.width))), false);

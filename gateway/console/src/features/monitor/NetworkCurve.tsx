@@ -35,7 +35,7 @@ export function NetworkCurve({ task, network }: { task: Task; network: Network }
     return other.data && compared ? [...own, { label: taskTitle(compared), curve: other.data, other: true }] : own;
   }, [curve, zoomed, other.data, compared, name, t]);
   const zoom = (range: [number, number] | undefined) => {
-    // Only what the server thinned out for the whole curve is worth asking for again.
+    // Only a curve that the server has thinned out has more points in a range.
     if (!range) setZoomed(undefined);
     else if (curve.iterations.length < (curve.iterations.at(-1) ?? 0)) {
       readCurve(id, network, range).then(

@@ -8,7 +8,7 @@ import { useSpeech } from "../../i18n";
 import { useAction } from "../../ui/useAction";
 import { operations, type Task, taskTitle } from "./task";
 
-/** Buttons for what the state allows, each asked again before it is done. */
+/** Buttons for the operations that the state allows, each with a confirmation. */
 export function TaskActions({ task }: { task: Task }): ReactNode {
   const { t } = useSpeech();
   const { may } = useSession();

@@ -4,7 +4,7 @@ import { useSpeech } from "../../i18n";
 import { duration, seconds, time, whole } from "../../ui/format";
 import { isRunning, runtimeS, type Task } from "./task";
 
-/** How far it is, how fast it goes and when it will be done (M2). */
+/** Progress, speed and expected end of a task (M2). */
 export function TaskProgressCard({ task }: { task: Task }): ReactNode {
   const { t, language, pick } = useSpeech();
   const running = isRunning(task);

@@ -18,7 +18,7 @@ export function StateTag({ task }: { task: Task }): ReactNode {
   );
 }
 
-/** The bar; and under it why it waits, or where it is and how long it will take. */
+/** The progress bar; below it the wait reason, or the phase and the remaining time, or the failure. */
 export function TaskProgress({ task }: { task: Task }): ReactNode {
   const { t, language, pick } = useSpeech();
   const share = Math.floor((task.progress?.overallFraction ?? 0) * 1000) / 10;

@@ -28,9 +28,9 @@ const STATES = [
 const LIVE_MS = 3000;
 const PAGE = 50;
 const ROW_PX = 66;
-/** Rows drawn beyond either edge of the window. */
+/** Rows that are drawn outside the window, on each side. */
 const BEYOND = 6;
-/** How often "for so long" moves where a task itself says nothing new. */
+/** How often durations are updated while a task does not change. */
 const CLOCK_MS = 15_000;
 const WIDTHS = ["auto", "72px", "112px", "215px", "84px", "100px", "108px", "200px"];
 
@@ -138,11 +138,11 @@ export default function Tasks(): ReactNode {
   );
 }
 
-/** However many tasks there are, the rows in the window and a few beyond it are drawn, and a few pages held (T3). */
+/** Draws only the rows near the window, and holds only a few pages, however many tasks there are (T3). */
 function TaskTable({ tasks }: { tasks: WindowedQuery<Task> }): ReactNode {
   const { t } = useSpeech();
   const body = useRef<HTMLTableSectionElement>(null);
-  // A row more than is known, so that one can scroll to what is still to come.
+  // One row more than is known, so that people can scroll to rows that are not loaded yet.
   const rows = tasks.known + (tasks.hasMore ? 1 : 0);
   const [first, end] = useVisibleRows(body, ROW_PX, rows, BEYOND);
   const { show } = tasks;
@@ -194,14 +194,14 @@ function Gap({ rows }: { rows: number }): ReactNode {
 }
 
 interface RowProps {
-  /** Of the row in the whole table, the head being the first. */
+  /** The number of the row in the whole table; the header is row 1. */
   place: number;
   task: Task | undefined;
-  /** What "for so long" is counted to; any number where the task has ended. */
+  /** The end of durations of a task that runs; any number where the task has ended. */
   now: number;
 }
 
-/** Drawn anew only when its task changes, however the list is scrolled. */
+/** Memoised: rendered again only when its task changes. */
 const Row = memo(function Row({ place, task, now }: RowProps): ReactNode {
   const { language, t } = useSpeech();
   if (!task) {

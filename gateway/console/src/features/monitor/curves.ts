@@ -1,4 +1,4 @@
-/** Loss curves as they are kept, drawn and smoothed. */
+/** Loss curves: extending, smoothing and thinning them. */
 
 export interface Curve {
   /** Ascending. */
@@ -9,7 +9,7 @@ export interface Curve {
 
 export const EMPTY: Curve = { iterations: [], losses: [], validation: [] };
 
-/** The curve with what came after it; what it has already is not doubled. */
+/** The curve with new points after it; points that it has already are skipped. */
 export function extended(
   curve: Curve,
   first: number,
@@ -39,7 +39,7 @@ export function smoothed(curve: Curve, weight: number): number[] {
   return curve.losses.map((loss, index) => {
     const at = curve.iterations[index] ?? before;
     const steps = at - before;
-    // A power takes longer than all the rest, and most points follow one another.
+    // Computing a power is slow, and most points are one iteration apart.
     const kept = steps > 1 ? weight ** steps : weight;
     before = at;
     mean = kept * mean + (1 - kept) * loss;
@@ -48,7 +48,7 @@ export function smoothed(curve: Curve, weight: number): number[] {
   });
 }
 
-/** The whole curve with a part of it in the detail that was asked for. */
+/** The whole curve with a range of it replaced by the detailed points. */
 export function detailed(curve: Curve, part: Curve): Curve {
   const first = part.iterations[0];
   const last = part.iterations.at(-1);
@@ -73,7 +73,7 @@ export function cutBack(curve: Curve, iteration: number): Curve {
   };
 }
 
-/** Where the first of the ascending numbers is that is not less. */
+/** The index of the first number that is not less than `least`; the numbers ascend. */
 function placed(numbers: readonly number[], least: number): number {
   let [low, high] = [0, numbers.length];
   while (low < high) {
@@ -84,7 +84,7 @@ function placed(numbers: readonly number[], least: number): number {
   return low;
 }
 
-/** What is known at some ascending iterations. */
+/** Columns of values at ascending iterations. */
 export interface Table {
   at: number[];
   columns: number[][];
@@ -122,7 +122,7 @@ export function visible({ at, columns }: Table, low: number, high: number, pixel
   return { at: of(at), columns: columns.map(of) };
 }
 
-/** All tables over all of their iterations; null where one says nothing. */
+/** All tables joined over their iterations; null where a table has no value. */
 export function merged(tables: readonly Table[]): [number[], ...(number | null)[][]] {
   const iterations = tables.reduce<number[]>((all, { at }) => union(all, at), []);
   return [iterations, ...tables.flatMap(({ at, columns }) => columns.map((values) => spread(iterations, at, values)))];

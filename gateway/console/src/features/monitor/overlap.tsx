@@ -7,7 +7,7 @@ import { whole } from "../../ui/format";
 
 type Overlap = Schemas["TrainingOverlap"];
 
-/** Absent of what was made before anybody looked. */
+/** The overlap is absent in reports that are older than the check. */
 export function trainedWith(overlap: Overlap | undefined): "none" | "some" | "unknown" {
   if (!overlap) return "unknown";
   return Number(overlap.affectedSampleCount) > 0 ? "some" : "none";

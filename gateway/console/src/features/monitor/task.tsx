@@ -1,4 +1,4 @@
-/** A task: what may be done in each of its states (T), and how it is called on a page. */
+/** A task: the operations that each state allows (T), and its title. */
 import { api, type Schemas } from "../../api/client";
 import { lastPart, shortVersion } from "../../api/names";
 
@@ -19,7 +19,7 @@ const OPERATIONS: Record<TaskState, Operation[]> = {
   TASK_STATE_RELEASED: [],
 };
 
-/** What the state allows; only a training is released, and what is ending is left to end. */
+/** The operations that the state allows. Only a training can be released; a task that is terminating allows none. */
 export function operations(task: Task): Operation[] {
   if (task.terminating) return [];
   return OPERATIONS[task.state].filter((operation) => operation !== "release" || task.training !== undefined);
@@ -51,7 +51,7 @@ export function taskTitle(task: Task): string {
   return task.training?.modelName ?? (task.prediction ? shortVersion(task.prediction.modelVersion) : lastPart(task.name));
 }
 
-/** The titles, by name, of the newest tasks in these states; of more than one page the rest go by their ids. */
+/** The titles of the newest 200 tasks in these states, by name; older tasks are shown by their ids. */
 export async function titlesOf(states: TaskState[], signal: AbortSignal): Promise<Map<string, string>> {
   const { tasks } = await api.get("/v1/tasks", { query: { states, pageSize: 200 }, signal });
   return new Map(tasks.map((task) => [task.name, taskTitle(task)]));

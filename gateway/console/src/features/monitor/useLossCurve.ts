@@ -11,10 +11,10 @@ export interface LiveCurve {
 }
 
 const SHOWN_POINTS = 2000;
-/** Points come in dozens a second; nobody sees more than some pictures of them. */
+/** Dozens of points arrive in a second; the chart is drawn at most once in this time. */
 const DRAWN_MS = 100;
 
-/** JSON has no NaN: a loss that is none comes as the text "NaN", whatever its type says. */
+/** JSON has no NaN: such a loss is the text "NaN", although its type is number. */
 function finite(loss: number): number {
   return typeof loss === "number" ? loss : Number.NaN;
 }

@@ -94,7 +94,7 @@ function Pair({ model, base, candidate, bank, onBank }: PairProps): ReactNode {
       const validation = own.report
         ? [await api.get("/v1/reports/{report}", { path: { report: lastPart(own.report) }, signal })]
         : [];
-      // Newest first: of several runs over one bank the latest counts.
+      // The list is newest first: of several reports over one bank the newest counts.
       const newest = new Map<string, Report>();
       for (const report of [...predictions.reports, ...validation]) {
         if (!newest.has(bankOf(report))) newest.set(bankOf(report), report);

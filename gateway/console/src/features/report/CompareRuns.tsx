@@ -13,7 +13,7 @@ import { Comparison } from "./Comparison";
 
 type Report = Schemas["Report"];
 
-/** As many of the newest as a list can hold to be chosen from. */
+/** How many of the newest reports are offered. */
 const OFFERED = 500;
 
 /** 报告对比: any two reports over the same data, released or not (P2). */
@@ -31,7 +31,7 @@ export default function CompareRuns(): ReactNode {
     },
     { enabled: base !== "" },
   );
-  // Reports name their task only; what it trains is what people know them by.
+  // A report names only its task; people know the task by its title.
   const known = useApiQuery(["tasks", "titles", "reported"], (signal) => titlesOf(["TASK_STATE_COMPLETED", "TASK_STATE_RELEASED"], signal));
   const titles = known.data ?? new Map<string, string>();
   const put = (part: Record<string, string>) => {
@@ -72,7 +72,7 @@ export default function CompareRuns(): ReactNode {
   );
 }
 
-/** Somebody's link may name one that is not offered: it is shown by its title, and why it cannot be compared. */
+/** A link may name a report that is not offered: its title is shown, and why it cannot be compared. */
 function isStranger(report: Report, candidate: string, others: Report[]): boolean {
   return lastPart(report.name) === candidate && !others.some((one) => one.name === report.name);
 }

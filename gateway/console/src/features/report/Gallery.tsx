@@ -39,11 +39,11 @@ interface TilesProps<T> {
   samples: WindowedQuery<T>;
   of: (item: T) => Sample;
   codes: string[];
-  /** What is said under a picture beside the sample's own words. */
+  /** Replaces the prediction in the caption of a tile. */
   note?: (item: T) => ReactNode;
 }
 
-/** Items that have a sample each, as tiles, and the one that was opened. */
+/** Items with a sample each, as tiles, and the viewer of the opened one. */
 export function Tiles<T>({ samples, of, codes, note }: TilesProps<T>): ReactNode {
   const { t } = useSpeech();
   const [open, setOpen] = useState<number>();

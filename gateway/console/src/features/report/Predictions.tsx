@@ -119,10 +119,10 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
   const dataPaths = (Form.useWatch("dataPaths", form) as string[] | undefined) ?? [];
   const acknowledged = Form.useWatch("acknowledgeTrainingOverlap", form) as boolean | undefined;
   const [error, setError] = useState<ApiError>();
-  // Who submits again, because no answer came, gets the task that was made.
+  // A repeated submission, after no answer came, returns the task of the first one.
   const [key, setKey] = useState(newId);
   const offered = useApiQuery(["newPrediction"], async (signal) => {
-    // Each model's newest version; an older one comes from its own page.
+    // The newest version of each model; older versions are chosen on the page of the model.
     const [models, paths, resources] = await Promise.all([
       api.get("/v1/models", { query: { pageSize: 500 }, signal }),
       readDataPaths("-", signal),
@@ -134,7 +134,7 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
       resources: resources.computeResources,
     };
   });
-  // What is to be said of the version and the data, as soon as both are chosen (P7).
+  // The findings for version and data, as soon as both are chosen (P7).
   const checked = useApiQuery(
     ["tasks", "validate", { modelVersion, dataPaths }],
     async (signal) => {
@@ -157,7 +157,7 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
     } catch (failure) {
       if (!(failure instanceof ApiError)) throw failure;
       setError(failure);
-      // The data may have changed since it was looked at.
+      // The data may have changed since it was checked.
       checked.reload();
     }
   };
@@ -183,7 +183,7 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
         requiredMark={false}
         onFinish={submit}
         onValuesChange={(changed: Partial<PredictionForm>) => {
-          // What was acknowledged was said of other data.
+          // The acknowledgement was about other data.
           if (changed.modelVersion ?? changed.dataPaths) form.setFieldValue("acknowledgeTrainingOverlap", false);
         }}
         initialValues={{

@@ -18,7 +18,7 @@ import { Thresholds } from "./Thresholds";
 
 type Report = Schemas["Report"];
 
-/** In the place of a verdict: samples whose label may be wrong. */
+/** Stands for a verdict in the address: samples whose label may be wrong. */
 const SUSPECTS = "SUSPECTS";
 
 export function ReportView({ report }: { report: Report }): ReactNode {

@@ -9,7 +9,7 @@ import { Answered } from "../../ui/states";
 
 type Report = Schemas["Report"];
 
-/** What a threshold would leave to the model, and what to people (E2). */
+/** Which share of the predictions a threshold leaves to the model, and which goes to a human (E2). */
 export function Thresholds({ report }: { report: Report }): ReactNode {
   const { t } = useSpeech();
   const id = lastPart(report.name);

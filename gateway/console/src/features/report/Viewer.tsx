@@ -54,7 +54,7 @@ export function Viewer({ sample, note, codes, onClose, onStep }: Props): ReactNo
   const [drag, setDrag] = useState<{ x: number; y: number }>();
   const [failed, setFailed] = useState(false);
   const [right, setRight] = useState<string>();
-  // In state, because the dialog draws it a moment after it was told to open.
+  // In state, because the dialog renders the element after it has opened.
   const [stage, setStage] = useState<HTMLDivElement | null>(null);
   const name = sample?.name;
 
@@ -67,7 +67,7 @@ export function Viewer({ sample, note, codes, onClose, onStep }: Props): ReactNo
     if (!name) return;
     const step = (event: KeyboardEvent) => {
       const { target } = event;
-      // Arrows in a field or on a slider are its own.
+      // A field or slider handles its arrow keys itself.
       if (target instanceof HTMLElement && target.closest("input, [role=slider], [role=combobox]")) return;
       if (event.key === "ArrowRight") onStep(1);
       else if (event.key === "ArrowLeft") onStep(-1);
@@ -82,7 +82,7 @@ export function Viewer({ sample, note, codes, onClose, onStep }: Props): ReactNo
     };
   }, [name, onStep, stage]);
 
-  // React's own wheel listeners may not keep the page from scrolling.
+  // React's wheel listeners are passive and cannot prevent scrolling.
   useEffect(() => {
     if (!stage) return;
     const zoom = (event: WheelEvent) => {

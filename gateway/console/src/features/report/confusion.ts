@@ -1,4 +1,4 @@
-/** Shades of a confusion matrix: each row by its share, so that a rare code's mistakes are seen as a common one's. */
+/** Shades of a confusion matrix: each row by its share, so that mistakes of rare codes are as visible as those of common ones. */
 export interface Cell {
   truth: string;
   predicted: string;
