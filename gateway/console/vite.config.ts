@@ -2,7 +2,7 @@ import react from "@vitejs/plugin-react";
 import { fileURLToPath } from "node:url";
 import type { Plugin, UserConfig } from "vite";
 
-/** What the component library does with style elements that carry no nonce, done without them. */
+/** Modules of the component library that write style elements without a nonce, and our replacements. */
 const OURS: Record<string, string> = {
   "/getScrollBarSize": "scrollBarSize.ts",
   "/useScrollLocker": "scrollLock.ts",
@@ -14,7 +14,7 @@ const withoutInlineStyles: Plugin = {
   resolveId: (source, importer) => {
     const ours = Object.keys(OURS).find((end) => source.endsWith(end));
     if (!ours || !importer?.includes("@rc-component")) return null;
-    return fileURLToPath(new URL(`src/shell/${OURS[ours] ?? ""}`, import.meta.url));
+    return fileURLToPath(new URL(`src/ui/${OURS[ours] ?? ""}`, import.meta.url));
   },
 };
 
@@ -26,13 +26,15 @@ const config: UserConfig & { test: object } = {
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 900,
-    // A cold browser asks for six files at a time: what every page needs is one, what several need are a few.
+    // A browser requests six files at a time: what every page needs is one file, what several pages need are a few.
     rolldownOptions: {
       output: {
         chunkFileNames: ({ name }) => `assets/${name.startsWith("shared") ? "shared" : "[name]"}-[hash].js`,
         codeSplitting: {
           groups: [
-            { name: "base", tags: ["$initial"], priority: 1 },
+            { name: "base", tags: ["$initial"], priority: 2 },
+            // Every page needs these; as small shared modules they would be merged into a file that few pages need.
+            { name: "read", test: /\/node_modules\/@tanstack\/(query-core|react-query)\/|\/src\/api\//, priority: 1 },
             { name: "shared", minShareCount: 2, entriesAware: true, entriesAwareMergeThreshold: 8_000 },
           ],
         },

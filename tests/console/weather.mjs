@@ -52,7 +52,7 @@ async function brokenLine(page, own, url) {
   await page.locator('nav a[href="/images"]').click();
   await page.locator(".ant-alert-warning", { hasText: "无法连接到服务器" }).waitFor();
   await own.setOffline(false);
-  await page.locator(".page-title", { hasText: "算法镜像" }).waitFor();
+  await page.locator(".page-title", { hasText: "模型镜像" }).waitFor();
 }
 
 /** A stream that the gateway refuses, which browsers never open again, is opened again. */

@@ -1,18 +1,20 @@
+import { QueryClientProvider } from "@tanstack/react-query";
 import { App as AntApp, ConfigProvider, theme } from "antd";
 import enUS from "antd/locale/en_US";
 import zhCN from "antd/locale/zh_CN";
 import { StrictMode, useMemo, useState, type ReactNode } from "react";
 import { createRoot } from "react-dom/client";
 import { RouterProvider } from "react-router/dom";
+import { queryClient } from "./api/queryClient";
+import { router } from "./app/routes";
 import { SpeechContext, firstLanguage, speech, type Language } from "./i18n";
-import { router } from "./routes";
-import { AppearanceContext } from "./shell/appearance";
 import "./style.css";
+import { AppearanceContext } from "./ui/appearance";
 
-// The policy of the page lets only styles with this nonce count; React writes the component library's with it.
+// The security policy of the page allows only styles with this nonce; the component library writes its styles with it.
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? "";
 
-// Readable for everybody: WCAG's 4.5 to 1, which the library's own greys and blues miss.
+// Contrast of at least 4.5 to 1 (WCAG AA), which the library's own greys and blues do not reach.
 const LIGHT = {
   colorPrimary: "#0958d9",
   colorPrimaryHover: "#1565e0",
@@ -75,9 +77,11 @@ function Console(): ReactNode {
             components: dark ? { Menu: { itemSelectedColor: DARK.colorLink }, Tabs: { itemSelectedColor: DARK.colorLink } } : {},
           }}
         >
-          <AntApp className="shell">
-            <RouterProvider router={router} />
-          </AntApp>
+          <QueryClientProvider client={queryClient}>
+            <AntApp className="shell">
+              <RouterProvider router={router} />
+            </AntApp>
+          </QueryClientProvider>
         </ConfigProvider>
       </AppearanceContext>
     </SpeechContext>

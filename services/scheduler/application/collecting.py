@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 _PAUSE_S = 5.0
 
 
-class Objects(Protocol):
+class ObjectStorePort(Protocol):
     """The operations of the object store that the collector needs."""
 
     async def delete(self, key: str) -> None:
@@ -32,7 +32,7 @@ class Objects(Protocol):
 class Collector:
     """Checks orphan candidates that are due, and finds candidates by listing the object store."""
 
-    def __init__(self, dependencies: Dependencies, objects: Objects) -> None:
+    def __init__(self, dependencies: Dependencies, objects: ObjectStorePort) -> None:
         self._dependencies = dependencies
         self._objects = objects
 

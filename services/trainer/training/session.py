@@ -16,13 +16,14 @@ from services.trainer.training.classification import Classification, initial_net
 from services.trainer.training.learner import Learner
 from services.trainer.training.loop import make_optimiser, train
 from services.trainer.training.monitoring import Channel, Checkpoints, ProgressReporter, Share, emit_log
-from services.trainer.training.preparing import prepare
+from services.trainer.training.preparing import Prepared, prepare
 from services.trainer.training.processes import Group, alone
 from services.trainer.training.recipe import TrainingRecipe
 from services.trainer.training.segmentation import Segmentation
 from services.vision.pack import PackCache
 from services.vision.samples import ObjectReader, read_verified
 from services.vision.weights import Weights, certify, load_weights, save_weights
+from services.vision.windows import Windows
 
 
 def run(  # noqa: PLR0913, PLR0917 - an order, and everything that it meets
@@ -56,9 +57,36 @@ def run(  # noqa: PLR0913, PLR0917 - an order, and everything that it meets
     reporters = _train_all(
         learners, recipe, _resume(work, objects, folder, digest), digest, folder, channel, group
     )
-    windows = classification.windows
+    windows = classification.windows  # every process of the group computes them
     if not group.leads:
         return
+    weights_path = _save_weights(
+        recipe, work, prepared, classification, segmentation, windows, folder, channel, group
+    )
+    reporter = reporters[classification.name]
+    finished = event_pb2.TrainingFinished(
+        weights_path=str(weights_path),
+        split_path=str(prepared.split_path),
+        validation_accuracy=reporter.score,
+        validation_iou=reporters[segmentation.name].score if segmentation else None,
+        images_per_s=reporter.images_per_s,
+        duration_s=round(time.monotonic() - started, 3),
+    )
+    channel.emit(event_pb2.Event(trained=finished))
+
+
+def _save_weights(  # noqa: PLR0913, PLR0917 - what the weights' certificate and the decision rules are made from
+    recipe: TrainingRecipe,
+    work: job_pb2.TrainWork,
+    prepared: Prepared,
+    classification: Classification,
+    segmentation: Segmentation | None,
+    windows: Windows | None,
+    folder: Path,
+    channel: Channel,
+    group: Group,
+) -> Path:
+    """Writes the trained networks with their certificate and the rules of special and ordinary codes."""
     special = classification.special_rule(channel, segmentation.known_special if segmentation else ())
     certificate = certify(
         recipe.network,
@@ -72,7 +100,7 @@ def run(  # noqa: PLR0913, PLR0917 - an order, and everything that it meets
         warm_start=_warm_start_key(work),
         code_version=importlib.metadata.version("loupe"),
         torch_version=str(torch.__version__),
-        device=_device_name(device),
+        device=_device_name(group.device),
         threads=torch.get_num_threads(),
         processes=group.size,
         order=dict(sorted(work.origin.items())),
@@ -85,16 +113,7 @@ def run(  # noqa: PLR0913, PLR0917 - an order, and everything that it meets
         text = f"codes decided by regions: {areas or 'none, the classifier alone is better'}"
         emit_log(channel, segmentation.name, text)
     save_weights(weights_path, Weights(certificate, classification.network.state_dict(), special, segments))
-    reporter = reporters[classification.name]
-    finished = event_pb2.TrainingFinished(
-        weights_path=str(weights_path),
-        split_path=str(prepared.split_path),
-        validation_accuracy=reporter.score,
-        validation_iou=reporters[segmentation.name].score if segmentation else None,
-        images_per_s=reporter.images_per_s,
-        duration_s=round(time.monotonic() - started, 3),
-    )
-    channel.emit(event_pb2.Event(trained=finished))
+    return weights_path
 
 
 def _train_all(  # noqa: PLR0913, PLR0917 - who is trained, from where on, and who is told

@@ -76,7 +76,7 @@ def test_a_turn_of_hue_is_a_turn_of_hue():
 
 def test_the_consoles_preview_has_the_same_figures():
     """W10: who looks at the preview must see what the training does, not what it once did."""
-    written = (Path(__file__).parents[3] / "gateway/console/src/shared/augmentation.ts").read_text()
+    written = (Path(__file__).parents[3] / "gateway/console/src/features/wizard/augmentation.ts").read_text()
     figures = dict(re.findall(r"^export const ([A-Z_]+) = ([\d.]+);", written, re.MULTILINE))
     assert {name: float(value) for name, value in figures.items()} == {
         "SCALE": training._SCALE,

@@ -65,7 +65,7 @@ def test_a_task_trains_two_networks_and_ends_alike_wherever_it_was_killed(masked
     assert weights.segmentation
     assert weights.segmentation.clean == ("RING",)
     assert {"LINE"} <= set(weights.segmentation.regions.min_area_px) <= {"LINE", "SPOT"}
-    assert "told by regions: " in straight.of("log")[-1].text
+    assert "decided by regions: " in straight.of("log")[-1].text
     assert weights.special is None  # what regions tell, feature statistics need not (S2)
 
     with pytest.raises(Stopped):

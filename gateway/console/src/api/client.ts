@@ -1,4 +1,5 @@
-/** Calls the gateway by its own description: a path, its parameters and its body are checked by the compiler. */
+/** The client of the gateway. Paths, parameters, bodies and answers are typed by the gateway's OpenAPI document. */
+import createClient, { createFinalURL, createQuerySerializer, defaultPathSerializer } from "openapi-fetch";
 import type { components, paths } from "./schema";
 
 export type Schemas = components["schemas"];
@@ -12,7 +13,7 @@ type QueryParameters<O> = O extends { parameters: { query?: infer R } } ? NonNul
 type Body<O> = O extends { requestBody?: { content: { "application/json": infer R } } } ? DeepPartial<R> : never;
 type Answer<O> = O extends { responses: { 200: { content: { "application/json": infer R } } } } ? R : never;
 
-/** In a request whatever is not told is the server's default. */
+/** In a request, fields that are left out have the server's defaults. */
 export type DeepPartial<T> = T extends (infer E)[]
   ? DeepPartial<E>[]
   : T extends object
@@ -23,14 +24,14 @@ export interface CallOptions<O> {
   path?: PathParameters<O>;
   query?: Partial<QueryParameters<O>>;
   body?: Body<O>;
-  /** The state that was seen: If-Match. */
+  /** Sent as If-Match: the state that the caller has seen. */
   etag?: string;
-  /** The same key gives the same result. */
+  /** Requests with the same key have the same result. */
   idempotencyKey?: string;
   signal?: AbortSignal;
 }
 
-/** What went wrong, as the gateway told it; `status` 0 is no answer at all. */
+/** A failed call with the gateway's problem document; `status` 0 means that no answer came. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -38,6 +39,11 @@ export class ApiError extends Error {
   ) {
     super(problem?.detail ?? `HTTP ${status}`);
     this.name = "ApiError";
+  }
+
+  /** Any other failure counts as no answer. */
+  static of(failure: unknown): ApiError {
+    return failure instanceof ApiError ? failure : new ApiError(0, undefined);
   }
 
   get reason(): string {
@@ -49,10 +55,18 @@ export class ApiError extends Error {
   }
 }
 
-/** Longer than the gateway lets any request take: after it the line is dead, whatever the browser still hopes. */
+/** Whether a repeated request may succeed: no answer came, or a service was unavailable. */
+export function isTransient({ status }: ApiError): boolean {
+  return status === 0 || status === 503;
+}
+
+/** The delay before a request is repeated after a transient failure. */
+export const RETRY_MS = 4000;
+
+/** Longer than the gateway allows for any request: after this time the connection counts as broken. */
 const TIME_LIMIT_MS = 45_000;
 
-/** Told to the window when somebody is logged in again: what was refused meanwhile is asked again. */
+/** An event of the window: somebody has logged in again, and refused requests can be repeated. */
 export const SIGNED_IN = "loupe-signed-in";
 
 const ENTRANCES: ReadonlySet<string> = new Set(["/v1/session", "/v1/whoami"]);
@@ -60,76 +74,75 @@ const ENTRANCES: ReadonlySet<string> = new Set(["/v1/session", "/v1/whoami"]);
 let signedOut = false;
 let onSignedOut: () => void = () => undefined;
 
-/** Whom to tell when the session is over. */
+/** Sets the callback for the end of the session. */
 export function whenSignedOut(tell: () => void): void {
   onSignedOut = tell;
 }
 
+const querySerializer = (query: Record<string, unknown>) =>
+  createQuerySerializer()(Object.fromEntries(Object.entries(query).filter(([, value]) => value !== "")));
+
 /** The address of an operation, for links, pictures and streams. */
-export function address(
-  template: keyof paths,
-  path: Record<string, string> = {},
-  query: Record<string, unknown> = {},
-): string {
-  const filled = template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(path[name] ?? ""));
-  const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    for (const item of Array.isArray(value) ? value : [value]) {
-      if (item !== undefined && item !== "") search.append(name, String(item));
-    }
-  }
-  const text = search.toString();
-  return text ? `${filled}?${text}` : filled;
+export function address(template: keyof paths, path: Record<string, string> = {}, query: Record<string, unknown> = {}): string {
+  return createFinalURL(template, { baseUrl: "", params: { path, query }, querySerializer, pathSerializer: defaultPathSerializer });
 }
+
+const gateway = createClient<paths>({
+  baseUrl: window.location.origin,
+  headers: { "X-Loupe-Client": "console" },
+  querySerializer,
+  fetch: (request) => fetch(request),
+});
+
+gateway.use({
+  onRequest: ({ schemaPath }) => {
+    // Each refused request is an entry in the audit log, so pages that poll send nothing until the next log-in.
+    if (signedOut && !ENTRANCES.has(schemaPath)) throw new ApiError(401, undefined);
+  },
+  onResponse: async ({ response, schemaPath }) => {
+    if (response.ok) return;
+    // A refusal whose body cannot be read is still a refusal.
+    const problem = (await response.json().catch(() => undefined)) as Problem | undefined;
+    if (response.status === 401 && schemaPath !== "/v1/session") {
+      signedOut = true;
+      onSignedOut();
+    }
+    throw new ApiError(response.status, problem);
+  },
+});
 
 async function call<P extends keyof paths, M extends Method>(
   method: M,
   template: P,
-  options: CallOptions<Operation<P, M>> = {},
+  { path, query, body, etag, idempotencyKey, signal }: CallOptions<Operation<P, M>> = {},
 ): Promise<Answer<Operation<P, M>>> {
-  const headers: Record<string, string> = { "X-Loupe-Client": "console" };
-  if (options.body !== undefined) headers["Content-Type"] = "application/json";
-  if (options.etag) headers["If-Match"] = `"${options.etag}"`;
-  if (options.idempotencyKey) headers["Idempotency-Key"] = options.idempotencyKey;
-  // Every refused request is a line of the audit log: pages that ask by themselves wait for the next log-in.
-  if (signedOut && !ENTRANCES.has(template)) throw new ApiError(401, undefined);
   const limit = new AbortController();
   const cut = () => {
     limit.abort();
   };
   const timer = setTimeout(cut, TIME_LIMIT_MS);
-  options.signal?.addEventListener("abort", cut);
-  let response: Response;
-  let answered: unknown;
+  signal?.addEventListener("abort", cut);
   try {
-    options.signal?.throwIfAborted();
-    response = await fetch(address(template, options.path as Record<string, string>, options.query), {
-      method: method.toUpperCase(),
-      headers,
-      body: options.body === undefined ? null : JSON.stringify(options.body),
+    signal?.throwIfAborted();
+    const init = {
+      params: { path, query },
+      body,
+      headers: { ...(etag ? { "If-Match": `"${etag}"` } : {}), ...(idempotencyKey ? { "Idempotency-Key": idempotencyKey } : {}) },
       signal: limit.signal,
-    });
-    // An answer that breaks off is none; a refusal counts without its words.
-    answered = await (response.ok ? response.json() : response.json().catch(() => undefined));
-  } catch (error) {
-    if (options.signal?.aborted) throw error;
-    throw new ApiError(0, undefined);
-  } finally {
-    clearTimeout(timer);
-    options.signal?.removeEventListener("abort", cut);
-  }
-  if (response.ok) {
+    };
+    const { data } = (await gateway.request(method, template as never, init as never)) as { data: Answer<Operation<P, M>> };
     if (template === "/v1/whoami" && signedOut) {
       signedOut = false;
       window.dispatchEvent(new Event(SIGNED_IN));
     }
-    return answered as Answer<Operation<P, M>>;
+    return data;
+  } catch (failure) {
+    // An incomplete answer counts as no answer.
+    throw signal?.aborted ? failure : ApiError.of(failure);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", cut);
   }
-  if (response.status === 401 && template !== "/v1/session") {
-    signedOut = true;
-    onSignedOut();
-  }
-  throw new ApiError(response.status, answered as Problem | undefined);
 }
 
 export const api = {

@@ -1,4 +1,4 @@
-/** Server-sent events that end when the gateway says so, and go on where they were when they break. */
+/** Server-sent events. A broken stream is resumed from its last event; it ends when the gateway sends `end`. */
 import { ApiError, SIGNED_IN, api, type Problem } from "./client";
 
 export interface Stream {
@@ -8,7 +8,7 @@ export interface Stream {
 export interface Listener<T> {
   onMessage: (message: T) => void;
   onProblem?: (problem: Problem) => void;
-  /** Nothing more comes. */
+  /** The gateway ended the stream. */
   onEnd?: () => void;
   onConnection?: (connected: boolean) => void;
 }
@@ -17,8 +17,8 @@ const FIRST_WAIT_MS = 2000;
 const LONGEST_WAIT_MS = 30_000;
 
 /**
- * Follow `url`, whose events are called `name`. A line that breaks the browser opens again by itself, with the last
- * event's id; what the gateway refuses, because a service is away or the session is over, it gives up, and we do not.
+ * Follows `url`, whose events are called `name`. The browser reopens a broken connection by itself, with the id of the
+ * last event. It does not reopen a refused one (a service is away, the session has ended): this function does.
  */
 export function follow<T>(url: string, name: string, listener: Listener<T>): Stream {
   let source: EventSource;
@@ -54,7 +54,7 @@ export function follow<T>(url: string, name: string, listener: Listener<T>): Str
   };
   const again = async () => {
     timer = undefined;
-    // An event source does not tell why it was refused; the session's end has to be noticed here.
+    // An event source does not report why it was refused, so ask whether the session has ended.
     const failure = await api.get("/v1/whoami").then(
       () => undefined,
       (error: unknown) => error,

@@ -1,22 +1,22 @@
-/** Whether the server can be reached, asked for by whoever waits for it. */
+/** Polls whether the server is reachable while something waits for it. */
 import { useSyncExternalStore } from "react";
 
 const ASK_MS = 3000;
 
 let waiting = 0;
-const told = new Set<() => void>();
+const listeners = new Set<() => void>();
 
 function count(by: 1 | -1): void {
   waiting += by;
-  for (const tell of told) tell();
+  for (const listener of listeners) listener();
 }
 
-function listen(tell: () => void): () => void {
-  told.add(tell);
-  return () => told.delete(tell);
+function listen(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }
 
-/** Returns when the server answers. */
+/** Resolves when the server answers. */
 export async function whenReachable(): Promise<void> {
   count(1);
   try {
@@ -30,7 +30,7 @@ export async function whenReachable(): Promise<void> {
   }
 }
 
-/** Whether somebody waits for the server. */
+/** Whether something waits for the server. */
 export function useWaiting(): boolean {
   return useSyncExternalStore(listen, () => waiting > 0);
 }

@@ -2746,7 +2746,11 @@ export interface components {
         ResourceQueue: {
             /** @description `computeResources/{resource}`. */
             computeResource: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Java derives `getWaitingCount` from a list `waiting` and from `waiting_count`, and then numbers both. So the
+             *     list has another name here; JSON keeps `waiting`.
+             */
             waitingCount: string;
             /** @description Why they wait, each reason that there is (T4). */
             waiting: components["schemas"]["WaitingCount"][];

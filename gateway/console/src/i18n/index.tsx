@@ -7,7 +7,7 @@ export type Words = typeof zh;
 
 export const dictionaries: Record<Language, Words> = { zh, en };
 
-/** The language that was chosen, else the browser's, Chinese unless that is another. */
+/** The chosen language, else the browser's: English if that is English, else Chinese. */
 export function firstLanguage(): Language {
   const chosen = localStorage.getItem("loupe.language");
   if (chosen === "zh" || chosen === "en") return chosen;
@@ -17,7 +17,7 @@ export function firstLanguage(): Language {
 export interface Speech {
   language: Language;
   t: Words;
-  /** Of two sentences from a server the one to show. */
+  /** The one of a server's two sentences that is in the person's language. */
   pick: (english: string, chinese: string) => string;
 }
 

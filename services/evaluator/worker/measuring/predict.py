@@ -198,8 +198,8 @@ def _joined(found: tuple[str, float], ranked: Sequence[tuple[str, float]]) -> li
     So the confidences go on adding up to 1.
     """
     code, confidence = found
-    shared = [(its, share * (1 - confidence)) for its, share in ranked]
-    own = sum(share for its, share in shared if its == code)
+    shared = [(ranked_code, share * (1 - confidence)) for ranked_code, share in ranked]
+    own = sum(share for ranked_code, share in shared if ranked_code == code)
     return [(code, confidence + own), *(item for item in shared if item[0] != code)]
 
 

@@ -1,0 +1,87 @@
+import { describe, expect, it } from "vitest";
+import { listing } from "./importing";
+
+describe("a folder that was dropped (D1, D2)", () => {
+  const file = (path: string, text = "") => ({
+    path,
+    // jsdom's files cannot be read.
+    file: Object.assign(new File([text], path.split("/").at(-1) ?? ""), { text: () => Promise.resolve(text) }),
+  });
+  it("is taken by its codes, with masks and groups, wherever it lies", async () => {
+    const { candidates, left } = await listing([
+      file("top/A/1.png"),
+      file("top/A/1.mask.png"),
+      file("top/B/2.jpg"),
+      file("top/groups.csv", 'file,group\nA/1.png,"panel, 7"\n'),
+      file("top/A/notes.txt"),
+      file("top/B/3.jpg"),
+      file("top/B/3.png"),
+    ]);
+    expect(candidates.map(({ file: name, mask, group }) => [name, mask?.name, group])).toEqual([
+      ["A/1.png", "1.mask.png", "panel, 7"],
+      ["B/2.jpg", undefined, ""],
+      ["B/3.jpg", "3.png", ""],
+    ]);
+    expect(left).toEqual(["top/A/notes.txt"]);
+  });
+  it("names every file that it does not take, and takes the others (D7)", async () => {
+    const odd = ["\u00a0", "\u200b", "\u202e", "\u2028", "\u3000", "\ufffd", "(", "[", "%"].map((one) => `top/A/${one}.png`);
+    const { candidates, left, unclearMasks } = await listing([
+      ...odd.map((path) => file(path)),
+      file("top/A/._a.png"),
+      file("top/.cache/a.png"),
+      file("top/A/Thumbs.db"),
+      file("top/A/b.gif"),
+      file("top/A/lost.mask.png"),
+      file("top/mygroups.csv", "no table"),
+      { path: "top/A/gone.png", file: undefined },
+      file("other/A/(.png"),
+    ]);
+    expect(candidates.map(({ file: name }) => `top/${name}`).sort()).toEqual(odd.sort());
+    expect(unclearMasks).toEqual(["A/lost.mask.png"]);
+    expect(left.sort()).toEqual(
+      ["top/A/._a.png", "top/.cache/a.png", "top/A/Thumbs.db", "top/A/b.gif"]
+        .concat("top/mygroups.csv", "top/A/gone.png", "other/A/(.png")
+        .sort(),
+    );
+  });
+  it.each([
+    [["a.png", "a_mask.png"], [["a.png", "a_mask.png", true]], []],
+    [["a.jpg", "a.mask.png"], [["a.jpg", "a.mask.png", false]], []],
+    [["a.jpg", "a.png"], [["a.jpg", "a.png", true]], []],
+    [["a.jpg", "a.mask.png", "a_mask.png"], [["a.jpg", "a.mask.png", false]], ["a_mask.png"]],
+    [
+      ["a.jpg", "a.tif", "a.png"],
+      [
+        ["a.jpg", undefined, false],
+        ["a.tif", undefined, false],
+      ],
+      ["a.png"],
+    ],
+    [
+      ["a.PNG", "a.png"],
+      [
+        ["a.PNG", undefined, false],
+        ["a.png", undefined, false],
+      ],
+      [],
+    ],
+    [["b_mask.jpg"], [], ["b_mask.jpg"]],
+  ])("has masks of one picture each, and names the others (D5): %j", async (files, expected, unclear) => {
+    const listed = await listing(files.map((name) => file(`top/A/${name}`)));
+    const found = listed.candidates.map(({ image, mask, maskIsGuess }) => [image.name, mask?.name, maskIsGuess]);
+    expect(found).toEqual(expected);
+    expect(listed.unclearMasks).toEqual(unclear.map((name) => `A/${name}`));
+  });
+  it.each([
+    ["file,panel,brightness\nA/1.png,P7,0.9\nx/B/2.jpg,P8,1\n", ["P7", "P8"], undefined],
+    ["image;lot\n1;L1\nB\\2.jpg;L1\n", ["L1", "L1"], undefined],
+    ["picture,panel\nA/1.png,P7\n", ["", ""], { kind: "file", header: "picture,panel" }],
+    ["file,brightness\nA/1.png,1\n", ["", ""], { kind: "group", header: "file,brightness" }],
+    ["file,group\nA/1.png,a\nA/1.png,b\n", ["", ""], { kind: "twice", file: "A/1.png", groups: ["a", "b"] }],
+  ])("is not torn apart: its groups are found or their fault is told (D3): %j", async (table, groups, fault) => {
+    const listed = await listing([file("top/A/1.png"), file("top/B/2.jpg"), file("top/groups.csv", table)]);
+    expect(listed.candidates.map(({ group }) => group)).toEqual(groups);
+    expect(listed.fault).toEqual(fault);
+  });
+});

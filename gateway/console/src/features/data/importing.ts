@@ -1,0 +1,315 @@
+/** Importing a folder with codes (D1, D2): hash, ask what is missing, upload that, and list it. */
+import { ApiError, api, type Schemas } from "../../api/client";
+import { dictionaries } from "../../i18n";
+import { sha256Of } from "./sha256";
+
+/** A file of the folder: `path` is relative to it. Without `file` the browser could not open it. */
+export interface FoundFile {
+  path: string;
+  file: File | undefined;
+}
+
+type ReadableFile = FoundFile & { file: File };
+
+export interface Candidate {
+  /** `{code}/{file}`. */
+  file: string;
+  image: File;
+  mask: File | undefined;
+  /** Only its name suggests that the file is a mask: if it cannot be one, the image is taken without it (D5). */
+  maskIsGuess: boolean;
+  group: string;
+}
+
+/** Why `groups.csv` cannot be used: it lacks a column, or puts a file into two groups. */
+export type GroupsFault = { kind: "file" | "group"; header: string } | { kind: "twice"; file: string; groups: [string, string] };
+
+export interface Listing {
+  candidates: Candidate[];
+  /** All files that are neither a sample, nor its mask, nor the table of groups (D7). */
+  left: string[];
+  /** Files that look like masks, but of which picture is not clear. */
+  unclearMasks: string[];
+  /** How many groups the samples are in (D3), and by which column of `groups.csv`. */
+  groups: number;
+  groupColumn: string;
+  /** With a fault nothing is imported: samples of one group could fall on both sides of a split. */
+  fault: GroupsFault | undefined;
+}
+
+const IMAGE = /\.(jpe?g|png|bmp|tiff?)$/i;
+const MASK = /[._-]mask\.(jpe?g|png|bmp|tiff?)$/i;
+/** A mask by definition; other names only suggest one. */
+const CERTAIN_MASK = /\.mask\.png$/i;
+const GROUPS = "groups.csv";
+/** In order of preference, as of the command `loupe data import`. */
+const FILE_COLUMNS = ["file", "filename", "file_name", "path", "image", "image_path", "name", "sample"];
+const GROUP_COLUMNS = [
+  ...["group", "group_id", "tile_group", "panel", "panel_id", "tile", "tile_id", "part", "part_id"],
+  ...["glass", "glass_id", "lot", "lot_id"],
+];
+
+const stemOf = (name: string) => name.slice(0, name.lastIndexOf("."));
+
+/**
+ * What a folder holds: `<CODE>/<file>`, masks as `<stem>.mask.png`, and as `<stem>_mask.png` or `<stem>.png` beside a
+ * picture of another kind where they can be masks, and `groups.csv`. Folders around those of the codes are left away, whatever was dropped.
+ */
+export async function listing(files: readonly FoundFile[]): Promise<Listing> {
+  const left: string[] = [];
+  const named = new Map<string, ReadableFile[]>();
+  const pictures = new Map<string, ReadableFile[]>();
+  const names = new Set<string>();
+  let table: File | undefined;
+  for (const { path, file } of files) {
+    const name = path.split("/").slice(-2).join("/");
+    const into = (files: Map<string, ReadableFile[]>, stem: string, found: File) =>
+      files.set(stem, [...(files.get(stem) ?? []), { path: name, file: found }]);
+    // Two folders may both contain a folder of one code. The server refuses a whole batch that has a sample twice.
+    if (!file || `/${path}`.includes("/.") || names.has(name)) left.push(path);
+    else if (file.name === GROUPS) table = file;
+    else if (!IMAGE.test(name) || !name.includes("/")) left.push(path);
+    else if (MASK.test(name)) into(named, name.replace(MASK, ""), file);
+    else into(pictures, stemOf(name), file);
+    names.add(name);
+  }
+  const candidates: Candidate[] = [];
+  const unclearMasks: string[] = [];
+  for (const [stem, of] of pictures) {
+    const { masks, images } = parted(of, named.get(stem) ?? []);
+    named.delete(stem);
+    const certain = masks.filter(({ path }) => CERTAIN_MASK.test(path));
+    const [mask] = images.length === 1 && (certain.length || masks.length) === 1 ? (certain.length ? certain : masks) : [];
+    for (const { path, file } of images) {
+      candidates.push({ file: path, image: file, mask: mask?.file, maskIsGuess: mask !== undefined && !certain.length, group: "" });
+    }
+    unclearMasks.push(...masks.filter((one) => one !== mask).map(({ path }) => path));
+  }
+  unclearMasks.push(...[...named.values()].flat().map(({ path }) => path));
+  candidates.sort((a, b) => (a.file < b.file ? -1 : 1));
+  const found = table ? groupsOf(await table.text(), candidates) : { column: "", groups: new Map<string, string>() };
+  const fault = "kind" in found ? found : undefined;
+  if (!("kind" in found)) for (const candidate of candidates) candidate.group = found.groups.get(candidate.file) ?? "";
+  return {
+    candidates,
+    left,
+    unclearMasks,
+    fault,
+    groups: new Set(candidates.flatMap(({ group }) => group || [])).size,
+    groupColumn: "kind" in found ? "" : found.column,
+  };
+}
+
+/** Divides the files of one stem into pictures and masks. If a name says mask, a PNG with the plain stem is a picture. */
+function parted(pictures: ReadableFile[], named: ReadableFile[]): { masks: ReadableFile[]; images: ReadableFile[] } {
+  const isPng = ({ path }: ReadableFile) => /\.png$/i.test(path);
+  const others = pictures.filter((one) => !isPng(one));
+  return named.length || !others.length ? { masks: named, images: pictures } : { masks: pictures.filter(isPng), images: others };
+}
+
+/** The group of each sample, from a table with a header; file names may have folders in front or lack the suffix. */
+function groupsOf(text: string, candidates: readonly Candidate[]): GroupsFault | { column: string; groups: Map<string, string> } {
+  const [header = "", ...lines] = text.replace(/^\uFEFF/, "").split(/\r?\n/);
+  const separator = [",", ";", "\t"].reduce((best, one) => (header.split(one).length > header.split(best).length ? one : best));
+  const names = cells(header, separator).map((name) => name.trim().toLowerCase());
+  const column = (known: string[]) => known.find((name) => names.includes(name));
+  const [file, group] = [column(FILE_COLUMNS), column(GROUP_COLUMNS)];
+  if (file === undefined) return { kind: "file", header };
+  if (group === undefined) return { kind: "group", header };
+  const spellings = new Map<string, string | undefined>();
+  for (const candidate of candidates) {
+    const short = candidate.file.split("/").at(-1) ?? "";
+    spellings.set(candidate.file, candidate.file);
+    for (const loose of [stemOf(candidate.file), short, stemOf(short)]) {
+      // A name that fits two files identifies none.
+      spellings.set(loose, spellings.has(loose) ? undefined : candidate.file);
+    }
+  }
+  const groups = new Map<string, string>();
+  for (const line of lines) {
+    const row = cells(line, separator);
+    const written = row[names.indexOf(file)]?.trim().replaceAll("\\", "/") ?? "";
+    const of = row[names.indexOf(group)]?.trim() ?? "";
+    const parts = written.split("/");
+    const meant = spellings.get(parts.slice(-2).join("/")) ?? spellings.get(parts.at(-1) ?? "");
+    if (!meant) continue;
+    const before = groups.get(meant);
+    if (before !== undefined && before !== of) return { kind: "twice", file: meant, groups: [before, of] };
+    groups.set(meant, of);
+  }
+  return { column: group, groups };
+}
+
+/** The cells of a line, which may be quoted. */
+function cells(line: string, separator: string): string[] {
+  return (line.match(new RegExp(`("([^"]|"")*"|[^${separator}]*)(${separator}|$)`, "g")) ?? []).map((cell) =>
+    (cell.endsWith(separator) ? cell.slice(0, -1) : cell).replace(/^"|"$/g, "").replaceAll('""', '"'),
+  );
+}
+
+export interface ImportProgress {
+  done: number;
+  total: number;
+  /** Of all samples, uploads in progress included. */
+  fraction: number;
+  uploadedBytes: number;
+  outcomes: Schemas["SampleOutcome"][];
+  /** Files that looked like masks and are none, with the reason; their images were taken without. */
+  notMasks: { file: string; message: string; messageZh: string }[];
+}
+
+const BATCH = 100;
+const UPLOADS_AT_ONCE = 4;
+/** Faults that a second upload mends: a truncated upload of an interrupted import may have arrived after ours. */
+const SENT_AGAIN = new Set(["HASH_MISMATCH", "NOT_UPLOADED"]);
+
+interface Hashed {
+  file: string;
+  sha256: string;
+  maskSha256: string;
+  group: string;
+}
+
+/** Imports into an existing path. Content that is there already is not sent again, so an import can be stopped and repeated. */
+export async function importInto(
+  path: { dataset: string; path: string },
+  { candidates }: Listing,
+  onProgress: (progress: ImportProgress) => void,
+  signal: AbortSignal,
+): Promise<ImportProgress> {
+  const progress: ImportProgress = { done: 0, total: candidates.length, fraction: 0, uploadedBytes: 0, outcomes: [], notMasks: [] };
+  /** Reports the progress, with the share of the current batch that is done. */
+  const report = (share = 0) => {
+    const batch = Math.min(BATCH, progress.total - progress.done);
+    progress.fraction = (progress.done + share * batch) / Math.max(1, progress.total);
+    onProgress({ ...progress });
+  };
+  report();
+  for (let start = 0; start < candidates.length; start += BATCH) {
+    const contents = new Map<string, File>();
+    const hashed: Hashed[] = [];
+    const batch = candidates.slice(start, start + BATCH);
+    const guesses = new Map<string, File>();
+    for (const { file, image, mask, maskIsGuess, group } of batch) {
+      signal.throwIfAborted();
+      const of = async (one: File) => {
+        const found = await sha256Of(one);
+        contents.set(found, one);
+        return found;
+      };
+      if (mask && maskIsGuess) guesses.set(file, mask);
+      try {
+        hashed.push({ file, sha256: await of(image), maskSha256: mask ? await of(mask) : "", group });
+      } catch {
+        progress.outcomes = progress.outcomes.concat(unreadable(file));
+      }
+    }
+    const offer = async (offered: Hashed[]) => {
+      const sha256s = new Set(offered.flatMap((one) => [one.sha256, one.maskSha256]).filter(Boolean));
+      const plan = await api.post("/v1/datasets/{dataset}/paths/{path}:planSampleUploads", {
+        path,
+        body: { sha256s: [...sha256s] },
+        signal,
+      });
+      const waiting = [...plan.uploads];
+      let sent = 0;
+      const gone = new Set<string>();
+      const upload = async () => {
+        for (let next = waiting.shift(); next; next = waiting.shift()) {
+          // Read before it is sent, so that a missing or changed file does not look like a broken connection.
+          const body = await contents
+            .get(next.sha256)
+            ?.arrayBuffer()
+            .then((buffer) => new Blob([buffer]))
+            .catch(() => undefined);
+          if (!body) {
+            gone.add(next.sha256);
+            continue;
+          }
+          await put(next.url, body, signal);
+          progress.uploadedBytes += body.size;
+          sent += 1;
+          report((0.9 * sent) / plan.uploads.length);
+        }
+      };
+      await Promise.all(Array.from({ length: UPLOADS_AT_ONCE }, upload));
+      const lost = ({ sha256, maskSha256 }: Hashed) => gone.has(sha256) || gone.has(maskSha256);
+      const answer = await api.post("/v1/datasets/{dataset}/paths/{path}:addSamples", {
+        path,
+        body: { candidates: offered.filter((one) => !lost(one)) },
+        signal,
+      });
+      return [...answer.outcomes, ...offered.filter(lost).map(({ file }) => unreadable(file))];
+    };
+    let outcomes = await offer(hashed);
+    const offerAgain = async (refused: Schemas["SampleOutcome"][], change: Partial<Hashed>) => {
+      const again = new Set(refused.map(({ file }) => file));
+      if (!again.size) return;
+      const repeated = await offer(hashed.filter(({ file }) => again.has(file)).map((one) => ({ ...one, ...change })));
+      outcomes = [...outcomes.filter(({ file }) => !again.has(file)), ...repeated];
+    };
+    await offerAgain(
+      outcomes.filter(({ reason }) => SENT_AGAIN.has(reason)),
+      {},
+    );
+    const noMasks = outcomes.filter(({ file, reason }) => reason === "BAD_MASK" && guesses.has(file));
+    for (const { file, message, messageZh } of noMasks) {
+      progress.notMasks.push({ file: `${file.split("/")[0] ?? ""}/${guesses.get(file)?.name ?? ""}`, message, messageZh });
+    }
+    await offerAgain(noMasks, { maskSha256: "" });
+    progress.outcomes = progress.outcomes.concat(outcomes);
+    progress.done += batch.length;
+    report();
+  }
+  return progress;
+}
+
+/** The outcome of a file that disappeared, changed or cannot be opened; the other files are imported. */
+function unreadable(file: string): Schemas["SampleOutcome"] {
+  return {
+    file,
+    outcome: "OUTCOME_REJECTED",
+    reason: "UNREADABLE",
+    message: dictionaries.en.datasets.unreadable,
+    messageZh: dictionaries.zh.datasets.unreadable,
+    samePixelsUnderOtherCodes: [],
+  };
+}
+
+async function put(url: string, body: Blob, signal: AbortSignal, tries = 3): Promise<void> {
+  try {
+    const answer = await fetch(url, { method: "PUT", body, signal });
+    if (answer.ok) return;
+    if (answer.status < 500 || tries <= 1) throw new ApiError(answer.status, undefined);
+  } catch (failure) {
+    if (signal.aborted || tries <= 1) throw failure instanceof ApiError || signal.aborted ? failure : new ApiError(0, undefined);
+  }
+  await put(url, body, signal, tries - 1);
+}
+
+/** All files under what was dropped. */
+export async function dropped(items: DataTransferItemList): Promise<FoundFile[]> {
+  const entries = [...items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+  return (await Promise.all(entries.map(walk))).flat();
+}
+
+async function walk(entry: FileSystemEntry): Promise<FoundFile[]> {
+  const path = entry.fullPath.replace(/^\//, "");
+  if (entry.isFile) {
+    const file = await new Promise<File>((resolve, reject) => {
+      (entry as FileSystemFileEntry).file(resolve, reject);
+    }).catch(() => undefined);
+    return [{ path, file }];
+  }
+  const reader = (entry as FileSystemDirectoryEntry).createReader();
+  const found: FoundFile[] = [];
+  for (;;) {
+    // A call returns at most a hundred entries, and none at the end.
+    const entries = await new Promise<FileSystemEntry[]>((resolve, reject) => {
+      reader.readEntries(resolve, reject);
+    }).catch(() => undefined);
+    if (!entries) return [...found, { path, file: undefined }];
+    if (entries.length === 0) return found;
+    for (const one of entries) found.push(...(await walk(one)));
+  }
+}

@@ -1,0 +1,78 @@
+import { App, Button, Input, Modal } from "antd";
+import { useState, type ReactNode } from "react";
+import { api, type Schemas } from "../../api/client";
+import { ids, shortVersion } from "../../api/names";
+import { useSession } from "../../api/session";
+import { useSpeech } from "../../i18n";
+import { useAction } from "../../ui/useAction";
+
+type Version = Schemas["ModelVersion"];
+
+export function VersionActions({ version }: { version: Version }): ReactNode {
+  const { t } = useSpeech();
+  const { may } = useSession();
+  const { modal } = App.useApp();
+  const act = useAction();
+  const [naming, setNaming] = useState(false);
+  const [alias, setAlias] = useState("production");
+  if (!may("ROLE_RELEASER")) return null;
+  const [model = "", number = ""] = ids(version.name);
+  const path = { model, version: number };
+  const archive = async (restore: boolean) => {
+    await act(() => api.post("/v1/models/{model}/versions/{version}:archive", { path, body: { restore }, etag: version.etag }), t.common.done);
+  };
+  return (
+    <>
+      <Button
+        type="link"
+        size="small"
+        className="inline-button"
+        onClick={() => {
+          setNaming(true);
+        }}
+      >
+        {t.models.setAlias}
+      </Button>
+      <Button
+        type="link"
+        size="small"
+        className="inline-button"
+        onClick={() => {
+          if (version.archived) void archive(true);
+          else
+            modal.confirm({
+              title: `${t.models.archive} ${shortVersion(version.name)}`,
+              content: t.models.archiveConfirm,
+              onOk: () => archive(false),
+            });
+        }}
+      >
+        {version.archived ? t.models.restore : t.models.archive}
+      </Button>
+      <Modal
+        open={naming}
+        title={`${t.models.setAlias}: ${shortVersion(version.name)}`}
+        okButtonProps={{ disabled: !alias }}
+        onCancel={() => {
+          setNaming(false);
+        }}
+        onOk={async () => {
+          const done = await act(
+            () => api.post("/v1/models/{model}/versions/{version}:setAlias", { path, body: { alias }, etag: version.etag }),
+            t.models.aliasSet(alias, shortVersion(version.name)),
+          );
+          if (done) setNaming(false);
+        }}
+      >
+        <Input
+          value={alias}
+          placeholder={t.models.aliasHint}
+          aria-label={t.models.aliases}
+          onChange={(event) => {
+            setAlias(event.target.value);
+          }}
+        />
+      </Modal>
+    </>
+  );
+}

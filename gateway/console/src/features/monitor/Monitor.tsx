@@ -1,0 +1,63 @@
+import { Alert } from "antd";
+import { Suspense, type ReactNode } from "react";
+import { Link, useParams } from "react-router";
+import { lastPart } from "../../api/names";
+import { useSpeech } from "../../i18n";
+import { deferred, whenIdle } from "../../ui/deferred";
+import { Page } from "../../ui/Page";
+import { Failure, Loading } from "../../ui/states";
+import { FailureCard } from "./FailureCard";
+import { NetworkCurve } from "./NetworkCurve";
+import { OverlapAlert } from "./overlap";
+import { Stages } from "./Stages";
+import { taskTitle } from "./task";
+import { TaskActions } from "./TaskActions";
+import { TaskProgressCard } from "./TaskProgressCard";
+import { StateTag } from "./TaskStatus";
+import { useTask } from "./useTask";
+
+// The curve comes first.
+const TaskHistory = deferred(() => whenIdle().then(() => import("./TaskHistory")));
+
+/** 训练任务监控: what one task does at this moment. */
+export default function Monitor(): ReactNode {
+  const { t } = useSpeech();
+  const { task: id = "" } = useParams();
+  const { data: task, error, reload } = useTask(id);
+  if (!task) return <Page title={t.monitor.title}>{error ? <Failure error={error} retry={reload} /> : <Loading />}</Page>;
+  return (
+    <Page
+      title={taskTitle(task)}
+      actions={
+        <>
+          <StateTag task={task} />
+          {task.modelVersion && <span>{lastPart(task.modelVersion)}</span>}
+          {task.report && <Link to={`/reports/${lastPart(task.report)}`}>{t.tasks.report}</Link>}
+          <TaskActions task={task} />
+        </>
+      }
+    >
+      <div className="grid">
+        {task.failure && <FailureCard failure={task.failure} />}
+        {task.recoveries > 0 && (
+          <Alert className="span-12" type="warning" showIcon title={t.tasks.recovered(task.recoveries)} />
+        )}
+        {task.prediction && <OverlapAlert overlap={task.prediction.trainingOverlap} />}
+        {task.training && <Stages task={task} />}
+        <TaskProgressCard task={task} />
+        {task.training && (
+          <>
+            <NetworkCurve task={task} network="NETWORK_CLASSIFICATION" />
+            {task.training.trainSegmentation && <NetworkCurve task={task} network="NETWORK_SEGMENTATION" />}
+          </>
+        )}
+        <Suspense fallback={null}>
+          <div className="span-12">
+            <TaskHistory task={task} />
+          </div>
+        </Suspense>
+      </div>
+    </Page>
+  );
+}
+

@@ -1,0 +1,121 @@
+import { Badge, Card, Segmented, Slider, Switch } from "antd";
+import { Suspense, useMemo, useState, type ReactNode } from "react";
+import { lastPart } from "../../api/names";
+import { useApiQuery } from "../../api/useApiQuery";
+import { useSpeech } from "../../i18n";
+import { deferred, whenIdle } from "../../ui/deferred";
+import { Nothing } from "../../ui/states";
+import { detailed, type Curve } from "./curves";
+import { LogTail } from "./LogTail";
+import { LossChart, type Series } from "./LossChart";
+import { isRunning, taskTitle, type Task } from "./task";
+import { readCurve, useLossCurve, type Network } from "./useLossCurve";
+
+// The curve comes first.
+const OtherTask = deferred(() => whenIdle().then(() => import("./OtherTask")));
+
+/** One network's loss, live, with the validation beside it, and its log (M3, M4). */
+export function NetworkCurve({ task, network }: { task: Task; network: Network }): ReactNode {
+  const { t } = useSpeech();
+  const id = lastPart(task.name);
+  const { curve, connection } = useLossCurve(id, network, task.attempt, isRunning(task));
+  const [logScale, setLogScale] = useState(false);
+  const [smoothing, setSmoothing] = useState(0.6);
+  const [zoomed, setZoomed] = useState<Curve>();
+  const [compared, setCompared] = useState<Task>();
+  const otherId = lastPart(compared?.name ?? "");
+  const other = useApiQuery(
+    ["tasks", otherId, "lossCurve", network],
+    async (signal) => (await readCurve(otherId, network, undefined, signal)).curve,
+    { enabled: otherId !== "" },
+  );
+  const name = t.networks[network];
+  const series = useMemo<Series[]>(() => {
+    const own = [{ label: `${name} · ${t.monitor.loss}`, curve: zoomed ? detailed(curve, zoomed) : curve }];
+    return other.data && compared ? [...own, { label: taskTitle(compared), curve: other.data, other: true }] : own;
+  }, [curve, zoomed, other.data, compared, name, t]);
+  const zoom = (range: [number, number] | undefined) => {
+    // Only a curve that the server has thinned out has more points in a range.
+    if (!range) setZoomed(undefined);
+    else if (curve.iterations.length < (curve.iterations.at(-1) ?? 0)) {
+      readCurve(id, network, range).then(
+        (part) => {
+          setZoomed(part.curve);
+        },
+        () => {
+          setZoomed(undefined);
+        },
+      );
+    }
+  };
+  const status = {
+    live: <Badge status="processing" text={t.monitor.live} />,
+    reconnecting: <Badge status="warning" text={t.monitor.reconnecting} />,
+    ended: <Badge status="default" text={t.monitor.ended} />,
+    loading: null,
+  }[connection];
+  return (
+    <>
+      <Card size="small" className="span-12" title={`${name} · ${t.monitor.loss}`} extra={status}>
+        <div className="row" style={{ marginBottom: 6 }}>
+          <Switch size="small" checked={logScale} onChange={setLogScale} aria-label={t.monitor.logScale} />
+          {t.monitor.logScale}
+          <span style={{ marginLeft: 16 }}>{t.monitor.smoothing}</span>
+          <Slider
+            style={{ width: 140 }}
+            min={0}
+            max={0.99}
+            step={0.01}
+            value={smoothing}
+            onChange={setSmoothing}
+            ariaLabelForHandle={t.monitor.smoothing}
+          />
+          <Segmented
+            size="small"
+            value={smoothing === 0 ? "raw" : "smooth"}
+            onChange={(value) => {
+              setSmoothing(value === "raw" ? 0 : 0.6);
+            }}
+            options={[
+              { value: "raw", label: t.monitor.raw },
+              { value: "smooth", label: t.monitor.smoothing },
+            ]}
+          />
+          {connection !== "loading" && (
+            <Suspense fallback={null}>
+              <OtherTask task={task.name} chosen={compared} onChange={setCompared} />
+            </Suspense>
+          )}
+          <small className="dim">{t.monitor.zoomHint}</small>
+        </div>
+        {curve.iterations.length === 0 && connection !== "loading" ? (
+          <Nothing
+            text={
+              task.state === "TASK_STATE_WAITING"
+                ? t.monitor.waiting
+                : isRunning(task)
+                  ? t.monitor.notYet
+                  : t.monitor.noCurve
+            }
+          />
+        ) : (
+          <LossChart
+            series={series}
+            words={{
+              iteration: t.monitor.iteration,
+              hint: t.monitor.zoomHint,
+              accuracy: network === "NETWORK_SEGMENTATION" ? t.monitor.iou : t.monitor.accuracy,
+            }}
+            logScale={logScale}
+            smoothing={smoothing}
+            label={`${name} ${t.monitor.loss}`}
+            onRange={zoom}
+          />
+        )}
+      </Card>
+      <div className="span-12">
+        <LogTail task={id} network={network} attempt={task.attempt} title={`${name} · ${t.monitor.log}`} />
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,22 @@
+import { describe, expect, it } from "vitest";
+import { operations, type Task } from "./task";
+
+describe("what a state allows (T)", () => {
+  const task = (state: Task["state"], kind: "training" | "prediction" = "training") =>
+    ({ state, terminating: false, [kind]: {} }) as unknown as Task;
+  it.each([
+    ["TASK_STATE_WAITING", ["delete"]],
+    ["TASK_STATE_TRAINING", ["terminate"]],
+    ["TASK_STATE_TERMINATED", ["start", "delete"]],
+    ["TASK_STATE_COMPLETED", ["release", "delete"]],
+    ["TASK_STATE_FAILED", ["start", "delete"]],
+    ["TASK_STATE_RELEASED", []],
+  ] as const)("%s", (state, allowed) => {
+    expect(operations(task(state))).toEqual(allowed);
+  });
+
+  it("a prediction is never released, and what is ending is left to end", () => {
+    expect(operations(task("TASK_STATE_COMPLETED", "prediction"))).toEqual(["delete"]);
+    expect(operations({ ...task("TASK_STATE_TRAINING"), terminating: true })).toEqual([]);
+  });
+});

@@ -1,0 +1,140 @@
+import { describe, expect, it } from "vitest";
+import type { Schemas } from "../../api/client";
+import { isSound } from "../../ui/json";
+import { withDefaults, retrainingSpec, updatedSpec, codesIn, type Finding, identity, canContinue, NO_FINDINGS, sampleCounts, editorText, remainingFindings, textOf, withCodesOfData, changedText } from "./wizard";
+
+const VERSION = {
+  classificationNetworks: ["ResNet18"],
+  defaultModelParams: { classification: { name: "ResNet18", num_of_classes: 2 }, code_list: ["TPFIP", "TTFBS", "TSFAS", "TSDFS"] } as never,
+  defaultTrainingParams: { classification: { max_iter: 450 } } as never,
+};
+const STANDARD = textOf(VERSION.defaultModelParams);
+
+describe("what is shown is what is sent (W3a)", () => {
+  it("sends a default that nobody touched as it stands on screen", () => {
+    const sent = withDefaults({ modelName: "panel" }, VERSION, false);
+    expect(sent.modelParamsJson).toBe(editorText(undefined, STANDARD));
+    expect(sent.trainingParamsJson).toBe(textOf(VERSION.defaultTrainingParams));
+    expect(sent.modelName).toBe("panel");
+  });
+
+  it("sends what was written instead", () => {
+    expect(withDefaults({ modelParamsJson: "{}", trainingParamsJson: "{ }" }, VERSION, false)).toEqual({ modelParamsJson: "{}", trainingParamsJson: "{ }" });
+  });
+
+  it("shows an emptied text as empty, and does not let it be sent: the server would take something else", () => {
+    expect(editorText("", STANDARD)).toBe("");
+    expect(withDefaults({ modelParamsJson: "" }, VERSION, false).modelParamsJson).toBe("");
+    expect([isSound(""), isSound(" \n"), isSound("{"), isSound("{}")]).toEqual([false, false, false, true]);
+  });
+
+  it("leaves the model parameters of a business image to the image (W2)", () => {
+    expect(withDefaults({}, VERSION, true).modelParamsJson).toBe("");
+  });
+
+  it("lets an untouched or restored default follow the image version that is chosen", () => {
+    expect(changedText(STANDARD, STANDARD)).toBeUndefined();
+    expect(changedText("", STANDARD)).toBe("");
+  });
+
+  it("begins a retraining with the parent's answers, and asks again what was acknowledged for it (W13, W4)", () => {
+    const draft = { modelParamsJson: "", trainingParamsJson: "{}", warmStart: true, acknowledgeMissingTrainingPaths: true };
+    expect(retrainingSpec(draft)).toEqual({ modelParamsJson: undefined, trainingParamsJson: "{}", warmStart: true, acknowledgeMissingTrainingPaths: false });
+  });
+});
+
+describe("codes of the data (W3a)", () => {
+  const taken = (text: string, ...codes: string[]) => withCodesOfData(text, VERSION, new Map(codes.map((code) => [code, 3])));
+
+  it("keeps special codes special at the end, and puts new codes after the known classes", () => {
+    expect(codesIn(taken(STANDARD, "XNEW1", "TSFAS", "TTFBS", "TPFIP"))).toEqual({ classes: ["TPFIP", "TTFBS", "XNEW1"], special: ["TSFAS"] });
+    expect(JSON.parse(taken(STANDARD, "TSFAS", "TTFBS", "TPFIP"))).toEqual({
+      classification: { name: "ResNet18", num_of_classes: 2 },
+      code_list: ["TPFIP", "TTFBS", "TSFAS"],
+    });
+  });
+
+  it("keeps the order and the sides of the codes that were written", () => {
+    const own = textOf({ classification: { name: "ResNet18", num_of_classes: 2 }, code_list: ["TSFAS", "TTFBS", "TPFIP"] });
+    expect(codesIn(taken(own, "TPFIP", "TTFBS", "TSFAS", "TSDFS", "A"))).toEqual({
+      classes: ["TSFAS", "TTFBS", "A"],
+      special: ["TPFIP", "TSDFS"],
+    });
+  });
+
+  it("takes the image's default where the text is none", () => {
+    for (const text of ["", "{", "[]"]) expect(codesIn(taken(text, "TSDFS", "TPFIP", "TTFBS"))).toEqual({ classes: ["TPFIP", "TTFBS"], special: ["TSDFS"] });
+    const bare = { classificationNetworks: ["ResNet18"], defaultModelParams: {} as never };
+    expect(JSON.parse(withCodesOfData("", bare, new Map([["B", 1], ["A", 1]])))).toEqual({
+      classification: { name: "ResNet18", num_of_classes: 2 },
+      code_list: ["A", "B"],
+    });
+  });
+
+  it("counts the samples of the chosen paths alone", () => {
+    const path = (name: string, ...counts: [string, string][]) =>
+      ({ name, codeCounts: counts.map(([code, sampleCount]) => ({ code, sampleCount })) }) as unknown as Schemas["DataPath"];
+    const paths = [path("a", ["A", "2"], ["B", "0"]), path("b", ["A", "3"]), path("c", ["C", "1"])];
+    expect([...sampleCounts(paths, ["a", "b"])]).toEqual([["A", 5]]);
+  });
+
+  it("tells no codes where the text has none", () => {
+    for (const text of ["", "{", "7", "{}", '{"code_list": 7}']) expect(codesIn(text)).toBeUndefined();
+  });
+});
+
+describe("warnings stay until each is confirmed (W4, W14)", () => {
+  const finding = (part: Partial<Finding>): Finding => ({
+    field: "data_paths",
+    reason: "SAMPLES_OF_UNLISTED_CODES",
+    message: "2 samples are left out",
+    messageZh: "2 个样本将被排除",
+    warning: true,
+    acknowledgeWith: "",
+    ...part,
+  });
+  const warning = finding({});
+  const none = new Set<string>();
+
+  it("lets nobody past a fault or a warning that was not confirmed", () => {
+    expect(canContinue([], {}, none)).toBe(true);
+    expect(canContinue([warning], {}, none)).toBe(false);
+    expect(canContinue([warning], {}, new Set([identity(warning)]))).toBe(true);
+    expect(canContinue([warning, finding({ reason: "OTHER" })], {}, new Set([identity(warning)]))).toBe(false);
+    const fault = finding({ warning: false });
+    expect(canContinue([fault], {}, new Set([identity(fault)]))).toBe(false);
+  });
+
+  it("asks again where the warning says something else by now", () => {
+    expect(canContinue([finding({ message: "3 samples are left out" })], {}, new Set([identity(warning)]))).toBe(false);
+  });
+
+  it("is confirmed by the answer that acknowledges it, before and after the servers know (W4)", () => {
+    const asked = finding({ reason: "UNACKNOWLEDGED_MISSING_TRAINING_PATHS", acknowledgeWith: "acknowledge_missing_training_paths" });
+    const known = finding({ reason: "MISSING_TRAINING_PATHS" });
+    for (const one of [asked, known]) {
+      expect(canContinue([one], { acknowledgeMissingTrainingPaths: false }, new Set([identity(one)]))).toBe(false);
+      expect(canContinue([one], { acknowledgeMissingTrainingPaths: true }, none)).toBe(true);
+    }
+  });
+
+  it("is acknowledged of the paths that were chosen, and not of others (W4)", () => {
+    const spec = { acknowledgeMissingTrainingPaths: true, dataPaths: ["a"] };
+    expect(updatedSpec(spec, { modelName: "b" }).acknowledgeMissingTrainingPaths).toBe(true);
+    expect(updatedSpec(spec, { dataPaths: [] }).acknowledgeMissingTrainingPaths).toBe(false);
+    expect(updatedSpec(spec, { algorithmImageVersion: "c" }).acknowledgeMissingTrainingPaths).toBe(false);
+    expect(updatedSpec(spec, { acknowledgeMissingTrainingPaths: true }).acknowledgeMissingTrainingPaths).toBe(true);
+  });
+
+  it("forgets what was found in answers that are others now, and nothing else", () => {
+    const codes = finding({ field: "model_params.code_list[3]", warning: false });
+    const rate = finding({ field: "training_params.classification.lr_policy" });
+    const name = finding({ field: "model_name" });
+    const found = [[name, codes], [warning, codes], [rate], []];
+    expect(remainingFindings(found, { modelName: "a" })).toEqual([[codes], [warning, codes], [rate], []]);
+    expect(remainingFindings(found, { modelParamsJson: "{}" })).toEqual([[name], [], [rate], []]);
+    expect(remainingFindings(found, { dataPaths: [] })).toEqual([[name, codes], [], [rate], []]);
+    expect(remainingFindings(found, { trainingParamsJson: "{}" })).toEqual([[name, codes], [warning, codes], [], []]);
+    expect(remainingFindings(found, { algorithmImageVersion: "b" })).toEqual(NO_FINDINGS);
+  });
+});
