@@ -1,6 +1,7 @@
-/* Classifies images with an exported package. Builds with one command beside the unpacked package:
+/* Classifies images with an exported package. Builds with one command, beside runtime/ and the unpacked package:
  *
- *     cc -o classify classify.c -I. package/libCsotArtifact.so -Wl,-rpath,'$ORIGIN/package'
+ *     cc -o classify runtime/examples/classify.c -Iruntime/include package/libCsotArtifact.so \
+ *         -Wl,-rpath,'$ORIGIN/package'
  *     ./classify package image.ppm …
  *
  * Reads binary PPM and PGM (P6, P5), which need no image library; an inspection machine has its pixels in memory.

@@ -7,7 +7,7 @@ The report service, in layers; each imports only those below it:
     application/  use cases, each in one transaction; ports to the registry and to the object store
     storage/      rows of the schema `evaluator`; storage/sql/ has the longer queries
     wire/         messages, names, page tokens and files (CSV, HTML, JSON) of values; the registry client
-    domain/       values and rules: standard library and `kit.errors` only
+    domain/       values and rules: standard library, `loupe.errors`, `loupe.translation` only
 
 Each subject (reports, samples, comparison, suspected labels, relabelling) has a module in the layers that it
 needs. A figure of a report is defined in `domain/definitions.py` and computed in `domain/metrics.py` from the

@@ -1,6 +1,6 @@
 """Etags: a change that builds on a past state of its resource is refused (optimistic concurrency).
 
-Imports `kit.errors` only, so that a domain may use it.
+Imports `loupe.errors` only, so that a domain may use it.
 """
 
 from loupe.errors import Aborted

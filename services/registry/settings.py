@@ -15,7 +15,9 @@ class Settings:
     """Everything the registry reads from its environment."""
 
     database_url: str = setting(
-        "LOUPE_DATABASE_URL", secret=True, doc="postgresql+asyncpg:// URL; schema `registry`"
+        "LOUPE_DATABASE_URL",
+        secret=True,
+        doc="postgresql+asyncpg:// URL; the tables are in a schema with the name of the service",
     )
     nats_url: str = setting("LOUPE_NATS_URL", secret=True, doc="nats:// URL of a server with JetStream")
     objects: ObjectStoreSettings
@@ -32,7 +34,11 @@ class Settings:
     )
     tls: TlsSettings
     streams: StreamSettings
-    listen: str = setting("LOUPE_LISTEN", default="127.0.0.1:7101", doc="host:port of the gRPC server")
+    listen: str = setting(
+        "LOUPE_LISTEN",
+        default="127.0.0.1:7101",
+        doc="host:port to serve at: HTTP of the gateway, gRPC of the others",
+    )
     inspection_threads: int = setting(
         "LOUPE_INSPECTION_THREADS",
         default=max(4, min(8, os.cpu_count() or 4)),

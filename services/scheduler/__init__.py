@@ -1,6 +1,7 @@
 """The scheduler: training, prediction and export tasks, their jobs, loss curves and logs (rules W, T, M, R1).
 
-Layers, each of which imports only those below it (`.importlinter`):
+Layers, each of which imports only those below it (`.importlinter`); `wire` and `storage` are one layer and do
+not import each other:
 
 - `__main__` composes the process.
 - `server` has the gRPC services, one module each; `consumers` handles events of the registry.

@@ -1,1 +1,1 @@
-"""The rules of reports as values: standard library and `kit.errors` only."""
+"""The rules of reports as values: standard library, `loupe.errors` and `loupe.translation` only."""

@@ -1,1 +1,1 @@
-"""The registry's rules: standard library and `loupe.errors` only."""
+"""The registry's rules: standard library, `loupe.errors` and `loupe.translation` only."""

@@ -1,1 +1,5 @@
-"""What a task may become, what a wizard accepts, what a lease allows. Imports loupe.errors only."""
+"""States of tasks, rules of the wizard, leases of jobs.
+
+Imports the standard library, `loupe.errors`, `loupe.translation`, `services.kit.etag` and
+`services.learning_rate` only.
+"""

@@ -77,7 +77,7 @@ class Job:
         return f"jobs/{self.id}"
 
     def granted(self, worker: str, now: datetime, lease_s: float) -> "Job":
-        """Leased to `worker`, under a larger fencing token than any lease before."""
+        """Leased to `worker`, under a larger fencing token than the leases of this job before."""
         if self.state is not JobState.QUEUED:
             raise LeaseLost(f"{self.name} is {self.state}", job=self.name)
         return replace(
