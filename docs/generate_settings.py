@@ -45,19 +45,21 @@ _TAIL = """
 | `LOUPE_EVALUATOR_ADDRESS` | the embedded stack's | host:port of the evaluator. |
 | `LOUPE_TOKEN` | the embedded stack's | The token to send. |
 | `LOUPE_NATS_URL` | the embedded stack's | nats:// URL for `loupe events`, with user and password. |
-| `LOUPE_TLS_AUTHORITY`, `LOUPE_TLS_CERTIFICATE`, `LOUPE_TLS_KEY` | none | As above; read where addresses and token come from the environment. |
+| `LOUPE_TLS_AUTHORITY` | none | As above; read if addresses and token are in the environment too. |
+| `LOUPE_TLS_CERTIFICATE` | none | As above. |
+| `LOUPE_TLS_KEY` | none | As above. |
 
 ## Traces
 
 | variable | default | meaning |
 | --- | --- | --- |
-| `OTEL_EXPORTER_OTLP_ENDPOINT` | none | URL of an OTLP collector (gRPC); every process exports spans to it. The other variables of the OpenTelemetry exporter count too. |
+| `OTEL_EXPORTER_OTLP_ENDPOINT` | none | URL of a collector (OTLP, gRPC) for the spans of every process. |
 
 ## Inspection machines
 
 | variable | default | meaning |
 | --- | --- | --- |
-| `CSOT_KERNELS` | the best that the processor has | Read by the library of packages: `baseline` or `AVX2` selects a smaller instruction set. |
+| `CSOT_KERNELS` | none | `baseline` or `AVX2`: the library of packages uses no larger set. |
 
 ## Building the library of packages
 
