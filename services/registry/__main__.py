@@ -55,7 +55,8 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             await seeds.bootstrap_admin(session, settings.bootstrap_admin_token, clock.now())
     store = await process.enter(ObjectStore(settings.objects))
     await retry_transient(store.ensure_bucket, what="looking for the bucket")
-    inspector = await process.enter(Inspector(settings.objects, threads=settings.inspection_threads))
+    threads = settings.inspection_threads or max(4, min(8, os.cpu_count() or 4))
+    inspector = await process.enter(Inspector(settings.objects, threads=threads))
     messaging = await process.enter(await Messaging.connect(settings.nats_url, name=SCHEMA))
     await retry_transient(
         lambda: ensure_streams(messaging, replicas=settings.streams.replicas), what="making streams"

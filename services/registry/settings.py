@@ -1,6 +1,5 @@
 """Settings of the registry's process."""
 
-import os
 from dataclasses import dataclass
 
 from loupe.rpc.tls import TlsSettings
@@ -41,8 +40,8 @@ class Settings:
     )
     inspection_threads: int = setting(
         "LOUPE_INSPECTION_THREADS",
-        default=max(4, min(8, os.cpu_count() or 4)),
-        doc="images that are checked at the same time; each may need 300 MB",
+        default=0,
+        doc="images that are checked at the same time, each may need 300 MB; 0: one for each core, 4 to 8",
     )
     password_memory_kib: int = setting(
         "LOUPE_PASSWORD_MEMORY_KIB",
@@ -52,7 +51,7 @@ class Settings:
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
 
     def __post_init__(self) -> None:
-        if self.inspection_threads < 1:
-            raise ValueError("LOUPE_INSPECTION_THREADS must be at least 1")
+        if self.inspection_threads < 0:
+            raise ValueError("LOUPE_INSPECTION_THREADS must be at least 0")
         if self.password_memory_kib < 1024:
             raise ValueError("LOUPE_PASSWORD_MEMORY_KIB must be at least 1024")

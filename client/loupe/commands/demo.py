@@ -72,7 +72,7 @@ def demo(
     \b
     Examples:
       loupe demo
-      loupe demo --data ../shared/data/magnetic_tile --name tiles
+      loupe demo --data /data/tiles --name tiles
     """
     run = _DemoRun(out, (data_dir or default_data_dir()).expanduser().resolve(), settings)
     run.step("start the stack")
