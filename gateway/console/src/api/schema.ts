@@ -373,8 +373,8 @@ export interface paths {
         put?: never;
         /**
          * Relabel samples
-         * @description Moves samples to other codes: a new revision of the path, in which their files lie under the new codes. Snapshots keep what they
-         *     pinned (W12). At most 500 a call.
+         * @description Moves samples to other codes: a new revision of the path, in which their files lie under the new codes. Snapshots
+         *     keep what they pinned (W12). At most 500 a call.
          *
          *     Least role: ENGINEER.
          */
@@ -418,7 +418,8 @@ export interface paths {
         put?: never;
         /**
          * Count parts
-         * @description Counts the parts of each code over several paths together (D9): a code of a single part cannot be trained and judged.
+         * @description Counts the parts of each code over several paths together (D9): a code of a single part cannot be trained and
+         *     judged.
          *
          *     Least role: VIEWER.
          */
@@ -632,8 +633,9 @@ export interface paths {
         };
         /**
          * Measure training overlap
-         * @description Which of some data's samples and groups made the version's weights (P7): those of its training snapshots, of its ancestors' as far as
-         *     it was started from their weights, and those that are under the training paths of their image versions.
+         * @description Which of some data's samples and groups made the version's weights (P7): those of its training snapshots, of its
+         *     ancestors' as far as it was started from their weights, and those that are under the training paths of their image
+         *     versions.
          *
          *     Least role: VIEWER.
          */
@@ -803,8 +805,8 @@ export interface paths {
         put?: never;
         /**
          * Apply relabel marks
-         * @description Moves the marked samples of a data path to their right codes, as a new revision of the path; what was pinned before stays as it was
-         *     (W12). The registry does it with the caller's own token. May be repeated: what is done stays done.
+         * @description Moves the marked samples of a data path to their right codes, as a new revision of the path; what was pinned before
+         *     stays as it was (W12). The registry does it with the caller's own token. May be repeated: what is done stays done.
          *
          *     Least role: ENGINEER.
          */
@@ -888,7 +890,8 @@ export interface paths {
         };
         /**
          * List sample results
-         * @description Unless ordered otherwise: least confident first for CORRECT, most confident first for MISJUDGED, by file for NONCONFORMING (P4).
+         * @description Unless ordered otherwise: least confident first for CORRECT, most confident first for MISJUDGED, by file for
+         *     NONCONFORMING (P4).
          *
          *     Least role: VIEWER.
          */
@@ -930,8 +933,9 @@ export interface paths {
         };
         /**
          * Redirect to sample picture
-         * @description A link to a picture of the sample, good for a few minutes. FAILED_PRECONDITION: PICTURE_UNREADABLE where the sample's bytes are no
-         *     usable image, NO_MASK where an overlay is asked for and neither truth nor prediction has a mask. The original is always there.
+         * @description A link to a picture of the sample, good for a few minutes. FAILED_PRECONDITION: PICTURE_UNREADABLE where the
+         *     sample's bytes are no usable image, NO_MASK where an overlay is asked for and neither truth nor prediction has a
+         *     mask. The original is always there.
          *
          *     Least role: VIEWER.
          */
@@ -953,8 +957,9 @@ export interface paths {
         };
         /**
          * Link sample picture
-         * @description A link to a picture of the sample, good for a few minutes. FAILED_PRECONDITION: PICTURE_UNREADABLE where the sample's bytes are no
-         *     usable image, NO_MASK where an overlay is asked for and neither truth nor prediction has a mask. The original is always there.
+         * @description A link to a picture of the sample, good for a few minutes. FAILED_PRECONDITION: PICTURE_UNREADABLE where the
+         *     sample's bytes are no usable image, NO_MASK where an overlay is asked for and neither truth nor prediction has a
+         *     mask. The original is always there.
          *
          *     Least role: VIEWER.
          */
@@ -976,8 +981,9 @@ export interface paths {
         };
         /**
          * Download sample results
-         * @description The originals of all samples that the fields keep, as one ZIP (stored, not compressed): `{true code}/{predicted}_{confidence}_{file}`,
-         *     nonconforming ones `{true code}/NONCONFORMING_{file}`, and `index.csv` last. A sample whose object is missing is a line of the index.
+         * @description The originals of all samples that the fields keep, as one ZIP (stored, not compressed): `{true
+         *     code}/{predicted}_{confidence}_{file}`, nonconforming ones `{true code}/NONCONFORMING_{file}`, and `index.csv`
+         *     last. A sample whose object is missing is a line of the index.
          *
          *     Least role: VIEWER.
          */
@@ -1043,8 +1049,8 @@ export interface paths {
         };
         /**
          * Export report
-         * @description The report as a file: the whole report with its threshold curves as JSON, one line a sample as CSV, or one HTML page with pictures that
-         *     needs no other file.
+         * @description The report as a file: the whole report with its threshold curves as JSON, one line a sample as CSV, or one HTML
+         *     page with pictures that needs no other file.
          *
          *     Least role: VIEWER.
          */
@@ -1814,7 +1820,8 @@ export interface components {
             unchangedWrongCount: string;
             /**
              * Format: double
-             * @description McNemar's exact test: how probable it is that two equally good models split the changed samples at least as unevenly.
+             * @description McNemar's exact test: how probable it is that two equally good models split the changed samples at least as
+             *     unevenly.
              */
             pValue: number;
             /**
@@ -1843,8 +1850,8 @@ export interface components {
             maskCount: string;
         };
         /**
-         * @description How many parts the samples of a code make: what can be divided between training and validation (D3). A part is all samples that share a
-         *     group or content, directly or through other samples.
+         * @description How many parts the samples of a code make: what can be divided between training and validation (D3). A part is all
+         *     samples that share a group or content, directly or through other samples.
          */
         CodeParts: {
             code: string;
@@ -1893,8 +1900,8 @@ export interface components {
             candidate: string;
             /**
              * Format: int64
-             * @description Samples that both judged, under the same true code; all changes are counted over them. Samples are the same where data path, file and
-             *     content are.
+             * @description Samples that both judged, under the same true code; all changes are counted over them. Samples are the same where
+             *     data path, file and content are.
              */
             comparedCount: string;
             /**
@@ -1993,9 +2000,9 @@ export interface components {
             /** Format: date-time */
             updateTime?: string;
             /**
-             * @description What the values of the path's masks mean (D1). Empty: 0 is background, above 127 the sample's own code. Otherwise masks are
-             *     8-bit grey, 0 is background and value i is the i-th of these codes. May be set while no sample has a mask, and then only be
-             *     extended at its end. Manifests carry it in every line with a mask, as `mask_codes`.
+             * @description What the values of the path's masks mean (D1). Empty: 0 is background, above 127 the sample's own code. Otherwise
+             *     masks are 8-bit grey, 0 is background and value i is the i-th of these codes. May be set while no sample has a
+             *     mask, and then only be extended at its end. Manifests carry it in every line with a mask, as `mask_codes`.
              */
             maskCodes: string[];
         };
@@ -2124,16 +2131,16 @@ export interface components {
              */
             maxAspectRatio: number;
             /**
-             * @description Each image is normalised by its own mean and deviation; `mean` and `std` are then not used. For inspection images whose
-             *     exposure varies.
+             * @description Each image is normalised by its own mean and deviation; `mean` and `std` are then not used. For inspection images
+             *     whose exposure varies.
              */
             perImageNormalisation: boolean;
             /**
              * Format: int64
-             * @description Where all classes but one have masks, images are resized to `detail` times width and height and seen through overlapping
-             *     windows of width × height: training cuts them at the defects, prediction judges an image by its most suspicious one. It keeps
-             *     small defects visible at the price of (2·detail - 1)² network inputs an image. Without such masks, and with 0 or 1, images
-             *     are seen whole. At most 16.
+             * @description Where all classes but one have masks, images are resized to `detail` times width and height and seen through
+             *     overlapping windows of width × height: training cuts them at the defects, prediction judges an image by its most
+             *     suspicious one. It keeps small defects visible at the price of (2·detail - 1)² network inputs an image. Without
+             *     such masks, and with 0 or 1, images are seen whole. At most 16.
              */
             detail: number;
         };
@@ -2261,8 +2268,9 @@ export interface components {
         };
         ListTasksResponse: {
             /**
-             * @description What T3 shows, and what tells tasks apart; of predictions also their training_overlap. Parameters, data paths, snapshots, preprocessing, stages, hashes and the end
-             *     of a failure's log are GetTask's: they are most of a task, and nobody reads fifty of them.
+             * @description What T3 shows, and what tells tasks apart; of predictions also their training_overlap. Parameters, data paths,
+             *     snapshots, preprocessing, stages, hashes and the end of a failure's log are GetTask's: they are most of a task, and
+             *     nobody reads fifty of them.
              */
             tasks: components["schemas"]["Task"][];
             nextPageToken: string;
@@ -2392,8 +2400,8 @@ export interface components {
             dataPath: string;
             sha256: string;
             /**
-             * @description Of the resolution filter: RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL; of a file that could not be read
-             *     (D4): EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, BAD_MASK.
+             * @description Of the resolution filter: RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL; of a file that could not be
+             *     read (D4): EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, BAD_MASK.
              */
             reason: string;
             message: string;
@@ -2474,8 +2482,8 @@ export interface components {
          */
         Phase: "PHASE_UNSPECIFIED" | "PHASE_PREPROCESSING" | "PHASE_TRAINING" | "PHASE_EVALUATING" | "PHASE_PREDICTING" | "PHASE_PACKAGING";
         /**
-         * @description How the true and the predicted mask of one sample agree on one code, at the size of the segmentation network's input. IoU is
-         *     intersection / (truth + predicted - intersection), its sums taken over the samples first.
+         * @description How the true and the predicted mask of one sample agree on one code, at the size of the segmentation network's input.
+         *     IoU is intersection / (truth + predicted - intersection), its sums taken over the samples first.
          */
         PixelCounts: {
             /** @description Empty: a defect of any code against the background, which the codes' counts cannot tell. */
@@ -2520,11 +2528,20 @@ export interface components {
             filterResolution: boolean;
             /** @description Output only. */
             snapshots: string[];
-            /** @description Only the classifier looks; else every network that the version has. Without regions (S1) no special code is found that only they tell. */
+            /**
+             * @description Only the classifier looks; else every network that the version has. Without regions (S1) no special code is found
+             *     that only they tell.
+             */
             classificationOnly: boolean;
-            /** @description Acknowledges that the version was trained with some of these samples or groups (P7): the report will not be its official one. */
+            /**
+             * @description Acknowledges that the version was trained with some of these samples or groups (P7): the report will not be its
+             *     official one.
+             */
             acknowledgeTrainingOverlap: boolean;
-            /** @description Output only: of the snapshots with what the version was trained with. Absent of what was made before this was looked at. */
+            /**
+             * @description Output only: of the snapshots with what the version was trained with. Absent of what was made before this was
+             *     looked at.
+             */
             trainingOverlap?: components["schemas"]["TrainingOverlap"];
         };
         PreprocessingParams: {
@@ -2604,8 +2621,9 @@ export interface components {
          */
         RelabelFormat: "RELABEL_FORMAT_UNSPECIFIED" | "RELABEL_FORMAT_CSV" | "RELABEL_FORMAT_JSON_LINES";
         /**
-         * @description "This label is wrong": a person's word on one sample of a data path (P6). It is about the sample, not about the report it was seen in,
-         *     and stays when that report is deleted. A sample has at most one OPEN mark; marking it again changes that.
+         * @description "This label is wrong": a person's word on one sample of a data path (P6). It is about the sample, not about the
+         *     report it was seen in, and stays when that report is deleted. A sample has at most one OPEN mark; marking it again
+         *     changes that.
          */
         RelabelMark: {
             /** @description `relabelMarks/{mark}`. */
@@ -2638,13 +2656,13 @@ export interface components {
             file: string;
             outcome: components["schemas"]["RelabelOutcome_Outcome"];
             /**
-             * @description Where the sample lies now: `{code}/{file}`, with the code it had added to its name where another picture had that name. Empty for
-             *     REFUSED.
+             * @description Where the sample lies now: `{code}/{file}`, with the code it had added to its name where another picture had that
+             *     name. Empty for REFUSED.
              */
             newFile: string;
             /**
-             * @description For REFUSED: NOT_LISTED, OTHER_BYTES, NAME_TAKEN. Otherwise MASK_NAMES_CODES where the sample's mask names codes by value, which a
-             *     relabel does not change.
+             * @description For REFUSED: NOT_LISTED, OTHER_BYTES, NAME_TAKEN. Otherwise MASK_NAMES_CODES where the sample's mask names codes by
+             *     value, which a relabel does not change.
              */
             reason: string;
             message: string;
@@ -2720,7 +2738,10 @@ export interface components {
             segmentation?: components["schemas"]["Segmentation"];
             /** @description What every term here means. Not in lists of reports. */
             definitions: components["schemas"]["Definition"][];
-            /** @description PREDICTION only: how much of its data the version was trained with (P7). Absent where nobody looked; such a report is never official. */
+            /**
+             * @description PREDICTION only: how much of its data the version was trained with (P7). Absent where nobody looked; such a report
+             *     is never official.
+             */
             trainingOverlap?: components["schemas"]["TrainingOverlap"];
         };
         /**
@@ -2822,7 +2843,10 @@ export interface components {
         SampleOutcome: {
             file: string;
             outcome: components["schemas"]["SampleOutcome_Outcome"];
-            /** @description For REJECTED: EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, HASH_MISMATCH, NOT_UPLOADED, BAD_CODE, BAD_NAME, BAD_MASK. */
+            /**
+             * @description For REJECTED: EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, HASH_MISMATCH, NOT_UPLOADED,
+             *     BAD_CODE, BAD_NAME, BAD_MASK.
+             */
             reason: string;
             message: string;
             messageZh: string;
@@ -2874,32 +2898,35 @@ export interface components {
             top: components["schemas"]["CodeScore"][];
             decidedBy: components["schemas"]["DecidedBy"];
             /**
-             * @description For NONCONFORMING, as a training's NonconformingSample has it: RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL;
-             *     EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, BAD_MASK.
+             * @description For NONCONFORMING, as a training's NonconformingSample has it: RESOLUTION_TOO_LOW, ASPECT_RATIO,
+             *     RESOLUTION_OFF_NOMINAL; EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, BAD_MASK.
              */
             reason: string;
             message: string;
             /** @description Hex SHA-256 of the sample's mask as imported; empty where it has none. */
             maskSha256: string;
             /**
-             * @description Hex SHA-256 of what the segmentation network found: an 8-bit indexed PNG of the network's size, where 0 is background and value i is
-             *     the i-th of the report's code_list. Empty without segmentation.
+             * @description Hex SHA-256 of what the segmentation network found: an 8-bit indexed PNG of the network's size, where 0 is
+             *     background and value i is the i-th of the report's code_list. Empty without segmentation.
              */
             predictedMaskSha256: string;
             /**
-             * @description Of any defect (the entry without a code, always there), then of the codes that occur in either mask; empty where the truth is not
-             *     known pixel by pixel.
+             * @description Of any defect (the entry without a code, always there), then of the codes that occur in either mask; empty where
+             *     the truth is not known pixel by pixel.
              */
             pixels: components["schemas"]["PixelCounts"][];
             /** @description Output only. `reports/{report}/sampleResults/{result}`. */
             name: string;
             /**
-             * @description Input only. 256 bits: whether each of 16 x 16 patches of the picture's grey is brighter than the one to its left; pictures whose hashes
-             *     differ in few bits look alike. Empty: not looked at.
+             * @description Input only. 256 bits: whether each of 16 x 16 patches of the picture's grey is brighter than the one to its left;
+             *     pictures whose hashes differ in few bits look alike. Empty: not looked at.
              */
             perceptualHash: string;
         };
-        /** @description How the predicted masks agree with the true ones. Of samples whose truth is not known pixel by pixel, nothing is counted. */
+        /**
+         * @description How the predicted masks agree with the true ones. Of samples whose truth is not known pixel by pixel, nothing is
+         *     counted.
+         */
         Segmentation: {
             /**
              * Format: int64
@@ -2969,8 +2996,8 @@ export interface components {
              */
             validationCount: string;
             /**
-             * @description AUGMENTATION: hex SHA-256 of a picture of some samples before and after; LinkContactSheet has it. Empty where nothing is
-             *     augmented, and until it is stored.
+             * @description AUGMENTATION: hex SHA-256 of a picture of some samples before and after; LinkContactSheet has it. Empty where
+             *     nothing is augmented, and until it is stored.
              */
             contactSheetSha256: string;
         };
@@ -3008,7 +3035,8 @@ export interface components {
             score: number;
             /**
              * Format: double
-             * @description CONFIDENTLY_WRONG: the mean confidence in suggested_code of the samples that are labelled with it; this one's is not below.
+             * @description CONFIDENTLY_WRONG: the mean confidence in suggested_code of the samples that are labelled with it; this one's is
+             *     not below.
              */
             usualConfidence: number;
             /** @description NEAR_DUPLICATE: the nearest sample under another code. */
@@ -3029,8 +3057,8 @@ export interface components {
          */
         Suspicion: "SUSPICION_UNSPECIFIED" | "SUSPICION_CONFIDENTLY_WRONG" | "SUSPICION_NEAR_DUPLICATE";
         /**
-         * @description One wizard submission (training), one question-bank run (prediction), or the package of a version (export). Rules T, P1
-         *     and X.
+         * @description One wizard submission (training), one question-bank run (prediction), or the package of a version (export). Rules T,
+         *     P1 and X.
          */
         Task: {
             /** @description `tasks/{task}`. */
@@ -3085,7 +3113,10 @@ export interface components {
              * @description 0 to 9, higher first; grows with waiting (T8).
              */
             priority: number;
-            /** @description Changes with every state and with the wish to terminate, not with progress; pass it back to act only on what was seen. */
+            /**
+             * @description Changes with every state and with the wish to terminate, not with progress; pass it back to act only on what was
+             *     seen.
+             */
             etag: string;
         };
         /**
@@ -3184,8 +3215,9 @@ export interface components {
             session: boolean;
         };
         /**
-         * @description How much of some data a version was trained with (P7). A sample is compared by its picture's pixels: the same picture in another file, or
-         *     losslessly saved in another format, is the same sample. A model's figures over data that it was trained with say little about new data.
+         * @description How much of some data a version was trained with (P7). A sample is compared by its picture's pixels: the same picture
+         *     in another file, or losslessly saved in another format, is the same sample. A model's figures over data that it was
+         *     trained with say little about new data.
          */
         TrainingOverlap: {
             /**
@@ -3223,8 +3255,8 @@ export interface components {
             computeResource: string;
             /**
              * @description JSON text as the user wrote it (W3). Empty: of a retraining its parent's; of a business image the image's; else the
-             *     image's default with the codes of the data, of which those that the default has as special stay special, and a warning
-             *     (CODES_OF_THE_DATA) says what was taken where that is not the default.
+             *     image's default with the codes of the data, of which those that the default has as special stay special, and a
+             *     warning (CODES_OF_THE_DATA) says what was taken where that is not the default.
              */
             modelParamsJson: string;
             /** @description JSON text as the user wrote it (W8); empty: of a retraining its parent's, else the image's default. */
@@ -3278,8 +3310,8 @@ export interface components {
             task?: components["schemas"]["Task"];
             /**
              * Format: int32
-             * @description 1 name, image, model parameters, parent (W1 to W3, W13); 2 data paths (W4 to W6); 3 resource and training parameters
-             *     (W7 to W9); 4 preprocessing and segmentation (W10, W11); 0: all.
+             * @description 1 name, image, model parameters, parent (W1 to W3, W13); 2 data paths (W4 to W6); 3 resource and training
+             *     parameters (W7 to W9); 4 preprocessing and segmentation (W10, W11); 0: all.
              */
             step: number;
         };
@@ -3295,7 +3327,10 @@ export interface components {
             message: string;
             messageZh: string;
             warning: boolean;
-            /** @description Of a warning that refuses the submission until this field is true (W4, P7); empty otherwise. CreateTask tells it as a fault. */
+            /**
+             * @description Of a warning that refuses the submission until this field is true (W4, P7); empty otherwise. CreateTask tells it
+             *     as a fault.
+             */
             acknowledgeWith: string;
         };
         /** @description How good a network is on the validation split at one moment of its training. */
@@ -4155,7 +4190,10 @@ export interface operations {
         parameters: {
             query?: {
                 dataPathId?: string;
-                /** @description Answers an existing path of that name instead of ALREADY_EXISTS; `data_path.mask_codes` may extend what it declares. */
+                /**
+                 * @description Answers an existing path of that name instead of ALREADY_EXISTS; `data_path.mask_codes` may extend what it
+                 *     declares.
+                 */
                 allowExisting?: boolean;
             };
             header?: never;
@@ -5473,13 +5511,13 @@ export interface operations {
                 task?: string;
                 kind?: components["schemas"]["ReportKind"];
                 /**
-                 * @description `reports/{report}`: only other ones that have a data path, and a code of the classifiers, in common with it. CompareReports tells which
-                 *     samples of those are the same.
+                 * @description `reports/{report}`: only other ones that have a data path, and a code of the classifiers, in common with it.
+                 *     CompareReports tells which samples of those are the same.
                  */
                 comparableWith?: string;
                 /**
-                 * @description Only official reports (模型评估报告): of each version the newest prediction over data of which no sample and no group was trained with
-                 *     (P2, P7). A version has one or none.
+                 * @description Only official reports (模型评估报告): of each version the newest prediction over data of which no sample and no group was
+                 *     trained with (P2, P7). A version has one or none.
                  */
                 official?: boolean;
             };
@@ -6402,7 +6440,10 @@ export interface operations {
         parameters: {
             query?: {
                 network?: components["schemas"]["Network"];
-                /** @description `{attempt}:{iteration}` of the next point wanted, or the cursor of an answer; empty: from the present attempt's first. */
+                /**
+                 * @description `{attempt}:{iteration}` of the next point wanted, or the cursor of an answer; empty: from the present attempt's
+                 *     first.
+                 */
                 cursor?: string;
             };
             header?: {
@@ -6990,8 +7031,8 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Chosen by the caller, at most 64 characters: the same again makes no second token. It gives the same one a new secret, because the
-                 *     first was shown once and may be lost; what was made before is good for nothing then.
+                 * @description Chosen by the caller, at most 64 characters: the same again makes no second token. It gives the same one a new
+                 *     secret, because the first was shown once and may be lost; what was made before is good for nothing then.
                  */
                 requestId?: string;
             };

@@ -83,8 +83,8 @@ class Comparison(_message.Message):
     """`reports/{report}`."""
     candidate: _builtins.str
     compared_count: _builtins.int
-    """Samples that both judged, under the same true code; all changes are counted over them. Samples are the same where data path, file and
-    content are.
+    """Samples that both judged, under the same true code; all changes are counted over them. Samples are the same where
+    data path, file and content are.
     """
     base_only_count: _builtins.int
     """Samples of one report that the other does not have: another bank, or another revision of a data path."""
@@ -150,7 +150,9 @@ class Changes(_message.Message):
     unchanged_right_count: _builtins.int
     unchanged_wrong_count: _builtins.int
     p_value: _builtins.float
-    """McNemar's exact test: how probable it is that two equally good models split the changed samples at least as unevenly."""
+    """McNemar's exact test: how probable it is that two equally good models split the changed samples at least as
+    unevenly.
+    """
     adjusted_p_value: _builtins.float
     """The same, corrected for having looked at every code (Holm). Overall it is p_value."""
     conclusion: Global___Conclusion.ValueType

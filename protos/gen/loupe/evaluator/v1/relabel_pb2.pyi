@@ -41,8 +41,9 @@ Global___RelabelState: _TypeAlias = RelabelState  # noqa: Y015
 
 @_typing.final
 class RelabelMark(_message.Message):
-    """"This label is wrong": a person's word on one sample of a data path (P6). It is about the sample, not about the report it was seen in,
-    and stays when that report is deleted. A sample has at most one OPEN mark; marking it again changes that.
+    """"This label is wrong": a person's word on one sample of a data path (P6). It is about the sample, not about the
+    report it was seen in, and stays when that report is deleted. A sample has at most one OPEN mark; marking it again
+    changes that.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -29,7 +29,8 @@ if _version_not_supported:
 
 
 class RelabelServiceStub:
-    """Marks of wrong labels: made while looking at a report, listed, exported, and applied as a new revision of their data path (P6).
+    """Marks of wrong labels: made while looking at a report, listed, exported, and applied as a new revision of their data
+    path (P6).
     """
 
     def __init__(self, channel):
@@ -71,7 +72,8 @@ class RelabelServiceStub:
 
 
 class RelabelServiceServicer:
-    """Marks of wrong labels: made while looking at a report, listed, exported, and applied as a new revision of their data path (P6).
+    """Marks of wrong labels: made while looking at a report, listed, exported, and applied as a new revision of their data
+    path (P6).
     """
 
     def CreateRelabelMark(self, request, context):
@@ -109,8 +111,8 @@ class RelabelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ApplyRelabelMarks(self, request, context):
-        """Moves the marked samples of a data path to their right codes, as a new revision of the path; what was pinned before stays as it was
-        (W12). The registry does it with the caller's own token. May be repeated: what is done stays done.
+        """Moves the marked samples of a data path to their right codes, as a new revision of the path; what was pinned before
+        stays as it was (W12). The registry does it with the caller's own token. May be repeated: what is done stays done.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -158,7 +160,8 @@ def add_RelabelServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RelabelService:
-    """Marks of wrong labels: made while looking at a report, listed, exported, and applied as a new revision of their data path (P6).
+    """Marks of wrong labels: made while looking at a report, listed, exported, and applied as a new revision of their data
+    path (P6).
     """
 
     @staticmethod

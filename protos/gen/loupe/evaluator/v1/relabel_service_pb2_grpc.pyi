@@ -30,7 +30,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class RelabelServiceStub:
-    """Marks of wrong labels: made while looking at a report, listed, exported, and applied as a new revision of their data path (P6)."""
+    """Marks of wrong labels: made while looking at a report, listed, exported, and applied as a new revision of their data
+    path (P6).
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -46,13 +48,15 @@ class RelabelServiceStub:
     ExportRelabelMarks: _grpc.UnaryStreamMultiCallable[_relabel_service_pb2.ExportRelabelMarksRequest, _httpbody_pb2.HttpBody]
     """The marks as a relabel list: CSV with a header, or JSON with one object a line."""
     ApplyRelabelMarks: _grpc.UnaryUnaryMultiCallable[_relabel_service_pb2.ApplyRelabelMarksRequest, _relabel_service_pb2.ApplyRelabelMarksResponse]
-    """Moves the marked samples of a data path to their right codes, as a new revision of the path; what was pinned before stays as it was
-    (W12). The registry does it with the caller's own token. May be repeated: what is done stays done.
+    """Moves the marked samples of a data path to their right codes, as a new revision of the path; what was pinned before
+    stays as it was (W12). The registry does it with the caller's own token. May be repeated: what is done stays done.
     """
 
 @_typing.type_check_only
 class RelabelServiceAsyncStub(RelabelServiceStub):
-    """Marks of wrong labels: made while looking at a report, listed, exported, and applied as a new revision of their data path (P6)."""
+    """Marks of wrong labels: made while looking at a report, listed, exported, and applied as a new revision of their data
+    path (P6).
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateRelabelMark: _aio.UnaryUnaryMultiCallable[_relabel_service_pb2.CreateRelabelMarkRequest, _relabel_pb2.RelabelMark]  # type: ignore[assignment]
@@ -65,12 +69,14 @@ class RelabelServiceAsyncStub(RelabelServiceStub):
     ExportRelabelMarks: _aio.UnaryStreamMultiCallable[_relabel_service_pb2.ExportRelabelMarksRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """The marks as a relabel list: CSV with a header, or JSON with one object a line."""
     ApplyRelabelMarks: _aio.UnaryUnaryMultiCallable[_relabel_service_pb2.ApplyRelabelMarksRequest, _relabel_service_pb2.ApplyRelabelMarksResponse]  # type: ignore[assignment]
-    """Moves the marked samples of a data path to their right codes, as a new revision of the path; what was pinned before stays as it was
-    (W12). The registry does it with the caller's own token. May be repeated: what is done stays done.
+    """Moves the marked samples of a data path to their right codes, as a new revision of the path; what was pinned before
+    stays as it was (W12). The registry does it with the caller's own token. May be repeated: what is done stays done.
     """
 
 class RelabelServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Marks of wrong labels: made while looking at a report, listed, exported, and applied as a new revision of their data path (P6)."""
+    """Marks of wrong labels: made while looking at a report, listed, exported, and applied as a new revision of their data
+    path (P6).
+    """
 
     @_abc_1.abstractmethod
     def CreateRelabelMark(
@@ -117,8 +123,8 @@ class RelabelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _relabel_service_pb2.ApplyRelabelMarksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_relabel_service_pb2.ApplyRelabelMarksResponse, _abc.Awaitable[_relabel_service_pb2.ApplyRelabelMarksResponse]]:
-        """Moves the marked samples of a data path to their right codes, as a new revision of the path; what was pinned before stays as it was
-        (W12). The registry does it with the caller's own token. May be repeated: what is done stays done.
+        """Moves the marked samples of a data path to their right codes, as a new revision of the path; what was pinned before
+        stays as it was (W12). The registry does it with the caller's own token. May be repeated: what is done stays done.
         """
 
 def add_RelabelServiceServicer_to_server(servicer: RelabelServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

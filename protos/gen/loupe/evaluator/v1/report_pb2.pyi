@@ -151,7 +151,9 @@ class Report(_message.Message):
 
     @_builtins.property
     def training_overlap(self) -> _model_pb2.TrainingOverlap:
-        """PREDICTION only: how much of its data the version was trained with (P7). Absent where nobody looked; such a report is never official."""
+        """PREDICTION only: how much of its data the version was trained with (P7). Absent where nobody looked; such a report
+        is never official.
+        """
 
     def __init__(
         self,
@@ -353,7 +355,9 @@ Global___CodeResult: _TypeAlias = CodeResult  # noqa: Y015
 
 @_typing.final
 class Segmentation(_message.Message):
-    """How the predicted masks agree with the true ones. Of samples whose truth is not known pixel by pixel, nothing is counted."""
+    """How the predicted masks agree with the true ones. Of samples whose truth is not known pixel by pixel, nothing is
+    counted.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -476,28 +480,28 @@ class SampleResult(_message.Message):
     """In [0, 1]."""
     decided_by: Global___DecidedBy.ValueType
     reason: _builtins.str
-    """For NONCONFORMING, as a training's NonconformingSample has it: RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL;
-    EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, BAD_MASK.
+    """For NONCONFORMING, as a training's NonconformingSample has it: RESOLUTION_TOO_LOW, ASPECT_RATIO,
+    RESOLUTION_OFF_NOMINAL; EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, BAD_MASK.
     """
     message: _builtins.str
     mask_sha256: _builtins.str
     """Hex SHA-256 of the sample's mask as imported; empty where it has none."""
     predicted_mask_sha256: _builtins.str
-    """Hex SHA-256 of what the segmentation network found: an 8-bit indexed PNG of the network's size, where 0 is background and value i is
-    the i-th of the report's code_list. Empty without segmentation.
+    """Hex SHA-256 of what the segmentation network found: an 8-bit indexed PNG of the network's size, where 0 is
+    background and value i is the i-th of the report's code_list. Empty without segmentation.
     """
     name: _builtins.str
     """Output only. `reports/{report}/sampleResults/{result}`."""
     perceptual_hash: _builtins.bytes
-    """Input only. 256 bits: whether each of 16 x 16 patches of the picture's grey is brighter than the one to its left; pictures whose hashes
-    differ in few bits look alike. Empty: not looked at.
+    """Input only. 256 bits: whether each of 16 x 16 patches of the picture's grey is brighter than the one to its left;
+    pictures whose hashes differ in few bits look alike. Empty: not looked at.
     """
     @_builtins.property
     def top(self) -> _containers.RepeatedCompositeFieldContainer[Global___CodeScore]: ...
     @_builtins.property
     def pixels(self) -> _containers.RepeatedCompositeFieldContainer[Global___PixelCounts]:
-        """Of any defect (the entry without a code, always there), then of the codes that occur in either mask; empty where the truth is not
-        known pixel by pixel.
+        """Of any defect (the entry without a code, always there), then of the codes that occur in either mask; empty where
+        the truth is not known pixel by pixel.
         """
 
     def __init__(
@@ -530,8 +534,8 @@ Global___SampleResult: _TypeAlias = SampleResult  # noqa: Y015
 
 @_typing.final
 class PixelCounts(_message.Message):
-    """How the true and the predicted mask of one sample agree on one code, at the size of the segmentation network's input. IoU is
-    intersection / (truth + predicted - intersection), its sums taken over the samples first.
+    """How the true and the predicted mask of one sample agree on one code, at the size of the segmentation network's input.
+    IoU is intersection / (truth + predicted - intersection), its sums taken over the samples first.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

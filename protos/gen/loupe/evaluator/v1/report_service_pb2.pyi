@@ -77,12 +77,12 @@ class ListReportsRequest(_message.Message):
     task: _builtins.str
     kind: _report_pb2.ReportKind.ValueType
     comparable_with: _builtins.str
-    """`reports/{report}`: only other ones that have a data path, and a code of the classifiers, in common with it. CompareReports tells which
-    samples of those are the same.
+    """`reports/{report}`: only other ones that have a data path, and a code of the classifiers, in common with it.
+    CompareReports tells which samples of those are the same.
     """
     official: _builtins.bool
-    """Only official reports (模型评估报告): of each version the newest prediction over data of which no sample and no group was trained with
-    (P2, P7). A version has one or none.
+    """Only official reports (模型评估报告): of each version the newest prediction over data of which no sample and no group was
+    trained with (P2, P7). A version has one or none.
     """
     def __init__(
         self,

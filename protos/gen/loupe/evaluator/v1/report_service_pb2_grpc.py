@@ -87,7 +87,8 @@ class ReportServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSampleResults(self, request, context):
-        """Unless ordered otherwise: least confident first for CORRECT, most confident first for MISJUDGED, by file for NONCONFORMING (P4).
+        """Unless ordered otherwise: least confident first for CORRECT, most confident first for MISJUDGED, by file for
+        NONCONFORMING (P4).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -101,8 +102,8 @@ class ReportServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExportReport(self, request, context):
-        """The report as a file: the whole report with its threshold curves as JSON, one line a sample as CSV, or one HTML page with pictures that
-        needs no other file.
+        """The report as a file: the whole report with its threshold curves as JSON, one line a sample as CSV, or one HTML
+        page with pictures that needs no other file.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

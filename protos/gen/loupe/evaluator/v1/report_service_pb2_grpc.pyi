@@ -39,12 +39,14 @@ class ReportServiceStub:
     ListReports: _grpc.UnaryUnaryMultiCallable[_report_service_pb2.ListReportsRequest, _report_service_pb2.ListReportsResponse]
     """Newest first."""
     ListSampleResults: _grpc.UnaryUnaryMultiCallable[_report_service_pb2.ListSampleResultsRequest, _report_service_pb2.ListSampleResultsResponse]
-    """Unless ordered otherwise: least confident first for CORRECT, most confident first for MISJUDGED, by file for NONCONFORMING (P4)."""
+    """Unless ordered otherwise: least confident first for CORRECT, most confident first for MISJUDGED, by file for
+    NONCONFORMING (P4).
+    """
     GetThresholdCurves: _grpc.UnaryUnaryMultiCallable[_report_service_pb2.GetThresholdCurvesRequest, _report_pb2.ThresholdCurves]
     """Precision, recall and the share that would go to a human, against the confidence threshold (E2)."""
     ExportReport: _grpc.UnaryStreamMultiCallable[_report_service_pb2.ExportReportRequest, _httpbody_pb2.HttpBody]
-    """The report as a file: the whole report with its threshold curves as JSON, one line a sample as CSV, or one HTML page with pictures that
-    needs no other file.
+    """The report as a file: the whole report with its threshold curves as JSON, one line a sample as CSV, or one HTML
+    page with pictures that needs no other file.
     """
     CreateReport: _grpc.StreamUnaryMultiCallable[_report_service_pb2.CreateReportRequest, _report_pb2.Report]
     """First message: header; then results in batches. The report exists when the call has answered, whole, or not at all.
@@ -60,12 +62,14 @@ class ReportServiceAsyncStub(ReportServiceStub):
     ListReports: _aio.UnaryUnaryMultiCallable[_report_service_pb2.ListReportsRequest, _report_service_pb2.ListReportsResponse]  # type: ignore[assignment]
     """Newest first."""
     ListSampleResults: _aio.UnaryUnaryMultiCallable[_report_service_pb2.ListSampleResultsRequest, _report_service_pb2.ListSampleResultsResponse]  # type: ignore[assignment]
-    """Unless ordered otherwise: least confident first for CORRECT, most confident first for MISJUDGED, by file for NONCONFORMING (P4)."""
+    """Unless ordered otherwise: least confident first for CORRECT, most confident first for MISJUDGED, by file for
+    NONCONFORMING (P4).
+    """
     GetThresholdCurves: _aio.UnaryUnaryMultiCallable[_report_service_pb2.GetThresholdCurvesRequest, _report_pb2.ThresholdCurves]  # type: ignore[assignment]
     """Precision, recall and the share that would go to a human, against the confidence threshold (E2)."""
     ExportReport: _aio.UnaryStreamMultiCallable[_report_service_pb2.ExportReportRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """The report as a file: the whole report with its threshold curves as JSON, one line a sample as CSV, or one HTML page with pictures that
-    needs no other file.
+    """The report as a file: the whole report with its threshold curves as JSON, one line a sample as CSV, or one HTML
+    page with pictures that needs no other file.
     """
     CreateReport: _aio.StreamUnaryMultiCallable[_report_service_pb2.CreateReportRequest, _report_pb2.Report]  # type: ignore[assignment]
     """First message: header; then results in batches. The report exists when the call has answered, whole, or not at all.
@@ -96,7 +100,9 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _report_service_pb2.ListSampleResultsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_report_service_pb2.ListSampleResultsResponse, _abc.Awaitable[_report_service_pb2.ListSampleResultsResponse]]:
-        """Unless ordered otherwise: least confident first for CORRECT, most confident first for MISJUDGED, by file for NONCONFORMING (P4)."""
+        """Unless ordered otherwise: least confident first for CORRECT, most confident first for MISJUDGED, by file for
+        NONCONFORMING (P4).
+        """
 
     @_abc_1.abstractmethod
     def GetThresholdCurves(
@@ -112,8 +118,8 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _report_service_pb2.ExportReportRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
-        """The report as a file: the whole report with its threshold curves as JSON, one line a sample as CSV, or one HTML page with pictures that
-        needs no other file.
+        """The report as a file: the whole report with its threshold curves as JSON, one line a sample as CSV, or one HTML
+        page with pictures that needs no other file.
         """
 
     @_abc_1.abstractmethod

@@ -34,7 +34,9 @@ class _SamplePictureEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SampleP
     SAMPLE_PICTURE_ORIGINAL: _SamplePicture.ValueType  # 2
     """The file as it was imported, saved under its own name."""
     SAMPLE_PICTURE_OVERLAY: _SamplePicture.ValueType  # 3
-    """A PNG of at most 1,200 pixels a side: outlines of the true mask in green, of the predicted one in magenta, each region with its code."""
+    """A PNG of at most 1,200 pixels a side: outlines of the true mask in green, of the predicted one in magenta, each
+    region with its code.
+    """
 
 class SamplePicture(_SamplePicture, metaclass=_SamplePictureEnumTypeWrapper): ...
 
@@ -45,7 +47,9 @@ SAMPLE_PICTURE_THUMBNAIL: SamplePicture.ValueType  # 1
 SAMPLE_PICTURE_ORIGINAL: SamplePicture.ValueType  # 2
 """The file as it was imported, saved under its own name."""
 SAMPLE_PICTURE_OVERLAY: SamplePicture.ValueType  # 3
-"""A PNG of at most 1,200 pixels a side: outlines of the true mask in green, of the predicted one in magenta, each region with its code."""
+"""A PNG of at most 1,200 pixels a side: outlines of the true mask in green, of the predicted one in magenta, each
+region with its code.
+"""
 Global___SamplePicture: _TypeAlias = SamplePicture  # noqa: Y015
 
 class _Suspicion:
@@ -245,7 +249,9 @@ class SuspectedLabel(_message.Message):
     score: _builtins.float
     """In [0, 1]; the order of the list. The confidence, or the share of equal bits of the two pictures' hashes."""
     usual_confidence: _builtins.float
-    """CONFIDENTLY_WRONG: the mean confidence in suggested_code of the samples that are labelled with it; this one's is not below."""
+    """CONFIDENTLY_WRONG: the mean confidence in suggested_code of the samples that are labelled with it; this one's is
+    not below.
+    """
     distance: _builtins.int
     """NEAR_DUPLICATE: in how many of 256 bits the hashes of the two pictures differ."""
     message: _builtins.str

@@ -28,8 +28,8 @@ if _version_not_supported:
 
 
 class SampleResultServiceStub:
-    """One by one and all at once: the samples behind a report's numbers, their pictures, and what may be wrong with their labels (P4).
-    ReportService lists them.
+    """One by one and all at once: the samples behind a report's numbers, their pictures, and what may be wrong with their
+    labels (P4). ReportService lists them.
     """
 
     def __init__(self, channel):
@@ -61,8 +61,8 @@ class SampleResultServiceStub:
 
 
 class SampleResultServiceServicer:
-    """One by one and all at once: the samples behind a report's numbers, their pictures, and what may be wrong with their labels (P4).
-    ReportService lists them.
+    """One by one and all at once: the samples behind a report's numbers, their pictures, and what may be wrong with their
+    labels (P4). ReportService lists them.
     """
 
     def GetSampleResult(self, request, context):
@@ -72,16 +72,18 @@ class SampleResultServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def LinkSamplePicture(self, request, context):
-        """A link to a picture of the sample, good for a few minutes. FAILED_PRECONDITION: PICTURE_UNREADABLE where the sample's bytes are no
-        usable image, NO_MASK where an overlay is asked for and neither truth nor prediction has a mask. The original is always there.
+        """A link to a picture of the sample, good for a few minutes. FAILED_PRECONDITION: PICTURE_UNREADABLE where the
+        sample's bytes are no usable image, NO_MASK where an overlay is asked for and neither truth nor prediction has a
+        mask. The original is always there.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DownloadSampleResults(self, request, context):
-        """The originals of all samples that the fields keep, as one ZIP (stored, not compressed): `{true code}/{predicted}_{confidence}_{file}`,
-        nonconforming ones `{true code}/NONCONFORMING_{file}`, and `index.csv` last. A sample whose object is missing is a line of the index.
+        """The originals of all samples that the fields keep, as one ZIP (stored, not compressed): `{true
+        code}/{predicted}_{confidence}_{file}`, nonconforming ones `{true code}/NONCONFORMING_{file}`, and `index.csv`
+        last. A sample whose object is missing is a line of the index.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -126,8 +128,8 @@ def add_SampleResultServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SampleResultService:
-    """One by one and all at once: the samples behind a report's numbers, their pictures, and what may be wrong with their labels (P4).
-    ReportService lists them.
+    """One by one and all at once: the samples behind a report's numbers, their pictures, and what may be wrong with their
+    labels (P4). ReportService lists them.
     """
 
     @staticmethod

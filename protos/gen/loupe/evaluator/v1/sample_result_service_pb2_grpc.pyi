@@ -29,8 +29,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class SampleResultServiceStub:
-    """One by one and all at once: the samples behind a report's numbers, their pictures, and what may be wrong with their labels (P4).
-    ReportService lists them.
+    """One by one and all at once: the samples behind a report's numbers, their pictures, and what may be wrong with their
+    labels (P4). ReportService lists them.
     """
 
     @_typing.overload
@@ -39,38 +39,42 @@ class SampleResultServiceStub:
     def __new__(cls, channel: _aio.Channel) -> SampleResultServiceAsyncStub: ...
     GetSampleResult: _grpc.UnaryUnaryMultiCallable[_sample_result_service_pb2.GetSampleResultRequest, _report_pb2.SampleResult]
     LinkSamplePicture: _grpc.UnaryUnaryMultiCallable[_sample_result_service_pb2.LinkSamplePictureRequest, _sample_result_service_pb2.LinkSamplePictureResponse]
-    """A link to a picture of the sample, good for a few minutes. FAILED_PRECONDITION: PICTURE_UNREADABLE where the sample's bytes are no
-    usable image, NO_MASK where an overlay is asked for and neither truth nor prediction has a mask. The original is always there.
+    """A link to a picture of the sample, good for a few minutes. FAILED_PRECONDITION: PICTURE_UNREADABLE where the
+    sample's bytes are no usable image, NO_MASK where an overlay is asked for and neither truth nor prediction has a
+    mask. The original is always there.
     """
     DownloadSampleResults: _grpc.UnaryStreamMultiCallable[_sample_result_service_pb2.DownloadSampleResultsRequest, _httpbody_pb2.HttpBody]
-    """The originals of all samples that the fields keep, as one ZIP (stored, not compressed): `{true code}/{predicted}_{confidence}_{file}`,
-    nonconforming ones `{true code}/NONCONFORMING_{file}`, and `index.csv` last. A sample whose object is missing is a line of the index.
+    """The originals of all samples that the fields keep, as one ZIP (stored, not compressed): `{true
+    code}/{predicted}_{confidence}_{file}`, nonconforming ones `{true code}/NONCONFORMING_{file}`, and `index.csv`
+    last. A sample whose object is missing is a line of the index.
     """
     ListSuspectedLabels: _grpc.UnaryUnaryMultiCallable[_sample_result_service_pb2.ListSuspectedLabelsRequest, _sample_result_service_pb2.ListSuspectedLabelsResponse]
     """Samples whose label may be wrong, the most suspect first."""
 
 @_typing.type_check_only
 class SampleResultServiceAsyncStub(SampleResultServiceStub):
-    """One by one and all at once: the samples behind a report's numbers, their pictures, and what may be wrong with their labels (P4).
-    ReportService lists them.
+    """One by one and all at once: the samples behind a report's numbers, their pictures, and what may be wrong with their
+    labels (P4). ReportService lists them.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetSampleResult: _aio.UnaryUnaryMultiCallable[_sample_result_service_pb2.GetSampleResultRequest, _report_pb2.SampleResult]  # type: ignore[assignment]
     LinkSamplePicture: _aio.UnaryUnaryMultiCallable[_sample_result_service_pb2.LinkSamplePictureRequest, _sample_result_service_pb2.LinkSamplePictureResponse]  # type: ignore[assignment]
-    """A link to a picture of the sample, good for a few minutes. FAILED_PRECONDITION: PICTURE_UNREADABLE where the sample's bytes are no
-    usable image, NO_MASK where an overlay is asked for and neither truth nor prediction has a mask. The original is always there.
+    """A link to a picture of the sample, good for a few minutes. FAILED_PRECONDITION: PICTURE_UNREADABLE where the
+    sample's bytes are no usable image, NO_MASK where an overlay is asked for and neither truth nor prediction has a
+    mask. The original is always there.
     """
     DownloadSampleResults: _aio.UnaryStreamMultiCallable[_sample_result_service_pb2.DownloadSampleResultsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """The originals of all samples that the fields keep, as one ZIP (stored, not compressed): `{true code}/{predicted}_{confidence}_{file}`,
-    nonconforming ones `{true code}/NONCONFORMING_{file}`, and `index.csv` last. A sample whose object is missing is a line of the index.
+    """The originals of all samples that the fields keep, as one ZIP (stored, not compressed): `{true
+    code}/{predicted}_{confidence}_{file}`, nonconforming ones `{true code}/NONCONFORMING_{file}`, and `index.csv`
+    last. A sample whose object is missing is a line of the index.
     """
     ListSuspectedLabels: _aio.UnaryUnaryMultiCallable[_sample_result_service_pb2.ListSuspectedLabelsRequest, _sample_result_service_pb2.ListSuspectedLabelsResponse]  # type: ignore[assignment]
     """Samples whose label may be wrong, the most suspect first."""
 
 class SampleResultServiceServicer(metaclass=_abc_1.ABCMeta):
-    """One by one and all at once: the samples behind a report's numbers, their pictures, and what may be wrong with their labels (P4).
-    ReportService lists them.
+    """One by one and all at once: the samples behind a report's numbers, their pictures, and what may be wrong with their
+    labels (P4). ReportService lists them.
     """
 
     @_abc_1.abstractmethod
@@ -86,8 +90,9 @@ class SampleResultServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sample_result_service_pb2.LinkSamplePictureRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sample_result_service_pb2.LinkSamplePictureResponse, _abc.Awaitable[_sample_result_service_pb2.LinkSamplePictureResponse]]:
-        """A link to a picture of the sample, good for a few minutes. FAILED_PRECONDITION: PICTURE_UNREADABLE where the sample's bytes are no
-        usable image, NO_MASK where an overlay is asked for and neither truth nor prediction has a mask. The original is always there.
+        """A link to a picture of the sample, good for a few minutes. FAILED_PRECONDITION: PICTURE_UNREADABLE where the
+        sample's bytes are no usable image, NO_MASK where an overlay is asked for and neither truth nor prediction has a
+        mask. The original is always there.
         """
 
     @_abc_1.abstractmethod
@@ -96,8 +101,9 @@ class SampleResultServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sample_result_service_pb2.DownloadSampleResultsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
-        """The originals of all samples that the fields keep, as one ZIP (stored, not compressed): `{true code}/{predicted}_{confidence}_{file}`,
-        nonconforming ones `{true code}/NONCONFORMING_{file}`, and `index.csv` last. A sample whose object is missing is a line of the index.
+        """The originals of all samples that the fields keep, as one ZIP (stored, not compressed): `{true
+        code}/{predicted}_{confidence}_{file}`, nonconforming ones `{true code}/NONCONFORMING_{file}`, and `index.csv`
+        last. A sample whose object is missing is a line of the index.
         """
 
     @_abc_1.abstractmethod

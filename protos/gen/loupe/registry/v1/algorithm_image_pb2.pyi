@@ -193,14 +193,14 @@ class InputSpecification(_message.Message):
     max_aspect_ratio: _builtins.float
     """Largest ratio of an original's longer to its shorter side. 0: 8."""
     per_image_normalisation: _builtins.bool
-    """Each image is normalised by its own mean and deviation; `mean` and `std` are then not used. For inspection images whose
-    exposure varies.
+    """Each image is normalised by its own mean and deviation; `mean` and `std` are then not used. For inspection images
+    whose exposure varies.
     """
     detail: _builtins.int
-    """Where all classes but one have masks, images are resized to `detail` times width and height and seen through overlapping
-    windows of width × height: training cuts them at the defects, prediction judges an image by its most suspicious one. It keeps
-    small defects visible at the price of (2·detail - 1)² network inputs an image. Without such masks, and with 0 or 1, images
-    are seen whole. At most 16.
+    """Where all classes but one have masks, images are resized to `detail` times width and height and seen through
+    overlapping windows of width × height: training cuts them at the defects, prediction judges an image by its most
+    suspicious one. It keeps small defects visible at the price of (2·detail - 1)² network inputs an image. Without
+    such masks, and with 0 or 1, images are seen whole. At most 16.
     """
     @_builtins.property
     def mean(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:

@@ -113,9 +113,9 @@ class DataPath(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def mask_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What the values of the path's masks mean (D1). Empty: 0 is background, above 127 the sample's own code. Otherwise masks are
-        8-bit grey, 0 is background and value i is the i-th of these codes. May be set while no sample has a mask, and then only be
-        extended at its end. Manifests carry it in every line with a mask, as `mask_codes`.
+        """What the values of the path's masks mean (D1). Empty: 0 is background, above 127 the sample's own code. Otherwise
+        masks are 8-bit grey, 0 is background and value i is the i-th of these codes. May be set while no sample has a
+        mask, and then only be extended at its end. Manifests carry it in every line with a mask, as `mask_codes`.
         """
 
     def __init__(
@@ -168,8 +168,8 @@ Global___CodeCount: _TypeAlias = CodeCount  # noqa: Y015
 
 @_typing.final
 class CodeParts(_message.Message):
-    """How many parts the samples of a code make: what can be divided between training and validation (D3). A part is all samples that share a
-    group or content, directly or through other samples.
+    """How many parts the samples of a code make: what can be divided between training and validation (D3). A part is all
+    samples that share a group or content, directly or through other samples.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -357,7 +357,9 @@ class SampleOutcome(_message.Message):
     file: _builtins.str
     outcome: Global___SampleOutcome.Outcome.ValueType
     reason: _builtins.str
-    """For REJECTED: EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, HASH_MISMATCH, NOT_UPLOADED, BAD_CODE, BAD_NAME, BAD_MASK."""
+    """For REJECTED: EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, HASH_MISMATCH, NOT_UPLOADED,
+    BAD_CODE, BAD_NAME, BAD_MASK.
+    """
     message: _builtins.str
     message_zh: _builtins.str
     @_builtins.property
@@ -447,12 +449,12 @@ class RelabelOutcome(_message.Message):
     file: _builtins.str
     outcome: Global___RelabelOutcome.Outcome.ValueType
     new_file: _builtins.str
-    """Where the sample lies now: `{code}/{file}`, with the code it had added to its name where another picture had that name. Empty for
-    REFUSED.
+    """Where the sample lies now: `{code}/{file}`, with the code it had added to its name where another picture had that
+    name. Empty for REFUSED.
     """
     reason: _builtins.str
-    """For REFUSED: NOT_LISTED, OTHER_BYTES, NAME_TAKEN. Otherwise MASK_NAMES_CODES where the sample's mask names codes by value, which a
-    relabel does not change.
+    """For REFUSED: NOT_LISTED, OTHER_BYTES, NAME_TAKEN. Otherwise MASK_NAMES_CODES where the sample's mask names codes by
+    value, which a relabel does not change.
     """
     message: _builtins.str
     message_zh: _builtins.str

@@ -122,7 +122,9 @@ class CreateDataPathRequest(_message.Message):
     parent: _builtins.str
     data_path_id: _builtins.str
     allow_existing: _builtins.bool
-    """Answers an existing path of that name instead of ALREADY_EXISTS; `data_path.mask_codes` may extend what it declares."""
+    """Answers an existing path of that name instead of ALREADY_EXISTS; `data_path.mask_codes` may extend what it
+    declares.
+    """
     @_builtins.property
     def data_path(self) -> _dataset_pb2.DataPath: ...
     def __init__(

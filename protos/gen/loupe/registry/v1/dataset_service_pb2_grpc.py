@@ -29,7 +29,8 @@ if _version_not_supported:
 
 class DatasetServiceStub:
     """Datasets, data paths, import and snapshots. An import is: CreateDataPath, then per batch of files PlanSampleUploads,
-    PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or doubled.
+    PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or
+    doubled.
     """
 
     def __init__(self, channel):
@@ -112,7 +113,8 @@ class DatasetServiceStub:
 
 class DatasetServiceServicer:
     """Datasets, data paths, import and snapshots. An import is: CreateDataPath, then per batch of files PlanSampleUploads,
-    PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or doubled.
+    PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or
+    doubled.
     """
 
     def CreateDataset(self, request, context):
@@ -167,8 +169,8 @@ class DatasetServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RelabelSamples(self, request, context):
-        """Moves samples to other codes: a new revision of the path, in which their files lie under the new codes. Snapshots keep what they
-        pinned (W12). At most 500 a call.
+        """Moves samples to other codes: a new revision of the path, in which their files lie under the new codes. Snapshots
+        keep what they pinned (W12). At most 500 a call.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,7 +184,8 @@ class DatasetServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CountParts(self, request, context):
-        """Counts the parts of each code over several paths together (D9): a code of a single part cannot be trained and judged.
+        """Counts the parts of each code over several paths together (D9): a code of a single part cannot be trained and
+        judged.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -292,7 +295,8 @@ def add_DatasetServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class DatasetService:
     """Datasets, data paths, import and snapshots. An import is: CreateDataPath, then per batch of files PlanSampleUploads,
-    PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or doubled.
+    PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or
+    doubled.
     """
 
     @staticmethod

@@ -30,7 +30,8 @@ GRPC_VERSION: str
 
 class DatasetServiceStub:
     """Datasets, data paths, import and snapshots. An import is: CreateDataPath, then per batch of files PlanSampleUploads,
-    PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or doubled.
+    PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or
+    doubled.
     """
 
     @_typing.overload
@@ -49,13 +50,15 @@ class DatasetServiceStub:
     AddSamples: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.AddSamplesRequest, _dataset_service_pb2.AddSamplesResponse]
     """Checks each candidate's bytes (hash, type, size, decoding) and lists those that are sound. At most 500 a call."""
     RelabelSamples: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.RelabelSamplesRequest, _dataset_service_pb2.RelabelSamplesResponse]
-    """Moves samples to other codes: a new revision of the path, in which their files lie under the new codes. Snapshots keep what they
-    pinned (W12). At most 500 a call.
+    """Moves samples to other codes: a new revision of the path, in which their files lie under the new codes. Snapshots
+    keep what they pinned (W12). At most 500 a call.
     """
     ListSamples: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.ListSamplesRequest, _dataset_service_pb2.ListSamplesResponse]
     """By file name."""
     CountParts: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.CountPartsRequest, _dataset_service_pb2.CountPartsResponse]
-    """Counts the parts of each code over several paths together (D9): a code of a single part cannot be trained and judged."""
+    """Counts the parts of each code over several paths together (D9): a code of a single part cannot be trained and
+    judged.
+    """
     LinkSample: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.LinkSampleRequest, _dataset_service_pb2.LinkSampleResponse]
     """A link to one sample's bytes, good for ten minutes."""
     SnapshotDataPath: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.SnapshotDataPathRequest, _dataset_pb2.Snapshot]
@@ -66,7 +69,8 @@ class DatasetServiceStub:
 @_typing.type_check_only
 class DatasetServiceAsyncStub(DatasetServiceStub):
     """Datasets, data paths, import and snapshots. An import is: CreateDataPath, then per batch of files PlanSampleUploads,
-    PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or doubled.
+    PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or
+    doubled.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -82,13 +86,15 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     AddSamples: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.AddSamplesRequest, _dataset_service_pb2.AddSamplesResponse]  # type: ignore[assignment]
     """Checks each candidate's bytes (hash, type, size, decoding) and lists those that are sound. At most 500 a call."""
     RelabelSamples: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.RelabelSamplesRequest, _dataset_service_pb2.RelabelSamplesResponse]  # type: ignore[assignment]
-    """Moves samples to other codes: a new revision of the path, in which their files lie under the new codes. Snapshots keep what they
-    pinned (W12). At most 500 a call.
+    """Moves samples to other codes: a new revision of the path, in which their files lie under the new codes. Snapshots
+    keep what they pinned (W12). At most 500 a call.
     """
     ListSamples: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.ListSamplesRequest, _dataset_service_pb2.ListSamplesResponse]  # type: ignore[assignment]
     """By file name."""
     CountParts: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.CountPartsRequest, _dataset_service_pb2.CountPartsResponse]  # type: ignore[assignment]
-    """Counts the parts of each code over several paths together (D9): a code of a single part cannot be trained and judged."""
+    """Counts the parts of each code over several paths together (D9): a code of a single part cannot be trained and
+    judged.
+    """
     LinkSample: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.LinkSampleRequest, _dataset_service_pb2.LinkSampleResponse]  # type: ignore[assignment]
     """A link to one sample's bytes, good for ten minutes."""
     SnapshotDataPath: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.SnapshotDataPathRequest, _dataset_pb2.Snapshot]  # type: ignore[assignment]
@@ -98,7 +104,8 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
 
 class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
     """Datasets, data paths, import and snapshots. An import is: CreateDataPath, then per batch of files PlanSampleUploads,
-    PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or doubled.
+    PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or
+    doubled.
     """
 
     @_abc_1.abstractmethod
@@ -166,8 +173,8 @@ class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _dataset_service_pb2.RelabelSamplesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_service_pb2.RelabelSamplesResponse, _abc.Awaitable[_dataset_service_pb2.RelabelSamplesResponse]]:
-        """Moves samples to other codes: a new revision of the path, in which their files lie under the new codes. Snapshots keep what they
-        pinned (W12). At most 500 a call.
+        """Moves samples to other codes: a new revision of the path, in which their files lie under the new codes. Snapshots
+        keep what they pinned (W12). At most 500 a call.
         """
 
     @_abc_1.abstractmethod
@@ -184,7 +191,9 @@ class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _dataset_service_pb2.CountPartsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_service_pb2.CountPartsResponse, _abc.Awaitable[_dataset_service_pb2.CountPartsResponse]]:
-        """Counts the parts of each code over several paths together (D9): a code of a single part cannot be trained and judged."""
+        """Counts the parts of each code over several paths together (D9): a code of a single part cannot be trained and
+        judged.
+        """
 
     @_abc_1.abstractmethod
     def LinkSample(

@@ -310,8 +310,8 @@ class CreateTokenRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     request_id: _builtins.str
-    """Chosen by the caller, at most 64 characters: the same again makes no second token. It gives the same one a new secret, because the
-    first was shown once and may be lost; what was made before is good for nothing then.
+    """Chosen by the caller, at most 64 characters: the same again makes no second token. It gives the same one a new
+    secret, because the first was shown once and may be lost; what was made before is good for nothing then.
     """
     @_builtins.property
     def token(self) -> _identity_pb2.Token:

@@ -243,8 +243,9 @@ Global___Package: _TypeAlias = Package  # noqa: Y015
 
 @_typing.final
 class TrainingOverlap(_message.Message):
-    """How much of some data a version was trained with (P7). A sample is compared by its picture's pixels: the same picture in another file, or
-    losslessly saved in another format, is the same sample. A model's figures over data that it was trained with say little about new data.
+    """How much of some data a version was trained with (P7). A sample is compared by its picture's pixels: the same picture
+    in another file, or losslessly saved in another format, is the same sample. A model's figures over data that it was
+    trained with say little about new data.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

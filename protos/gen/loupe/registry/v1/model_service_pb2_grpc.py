@@ -124,8 +124,9 @@ class ModelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def MeasureTrainingOverlap(self, request, context):
-        """Which of some data's samples and groups made the version's weights (P7): those of its training snapshots, of its ancestors' as far as
-        it was started from their weights, and those that are under the training paths of their image versions.
+        """Which of some data's samples and groups made the version's weights (P7): those of its training snapshots, of its
+        ancestors' as far as it was started from their weights, and those that are under the training paths of their image
+        versions.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,8 +41,9 @@ class ModelServiceStub:
     ListModelVersions: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.ListModelVersionsRequest, _model_service_pb2.ListModelVersionsResponse]
     """Newest first, by number."""
     MeasureTrainingOverlap: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.MeasureTrainingOverlapRequest, _model_pb2.TrainingOverlap]
-    """Which of some data's samples and groups made the version's weights (P7): those of its training snapshots, of its ancestors' as far as
-    it was started from their weights, and those that are under the training paths of their image versions.
+    """Which of some data's samples and groups made the version's weights (P7): those of its training snapshots, of its
+    ancestors' as far as it was started from their weights, and those that are under the training paths of their image
+    versions.
     """
     CreateModelVersion: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.CreateModelVersionRequest, _model_pb2.ModelVersion]
     """Numbers a released task; the same task always gets the same version (R1). The scheduler calls it, nobody else."""
@@ -70,8 +71,9 @@ class ModelServiceAsyncStub(ModelServiceStub):
     ListModelVersions: _aio.UnaryUnaryMultiCallable[_model_service_pb2.ListModelVersionsRequest, _model_service_pb2.ListModelVersionsResponse]  # type: ignore[assignment]
     """Newest first, by number."""
     MeasureTrainingOverlap: _aio.UnaryUnaryMultiCallable[_model_service_pb2.MeasureTrainingOverlapRequest, _model_pb2.TrainingOverlap]  # type: ignore[assignment]
-    """Which of some data's samples and groups made the version's weights (P7): those of its training snapshots, of its ancestors' as far as
-    it was started from their weights, and those that are under the training paths of their image versions.
+    """Which of some data's samples and groups made the version's weights (P7): those of its training snapshots, of its
+    ancestors' as far as it was started from their weights, and those that are under the training paths of their image
+    versions.
     """
     CreateModelVersion: _aio.UnaryUnaryMultiCallable[_model_service_pb2.CreateModelVersionRequest, _model_pb2.ModelVersion]  # type: ignore[assignment]
     """Numbers a released task; the same task always gets the same version (R1). The scheduler calls it, nobody else."""
@@ -126,8 +128,9 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _model_service_pb2.MeasureTrainingOverlapRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_model_pb2.TrainingOverlap, _abc.Awaitable[_model_pb2.TrainingOverlap]]:
-        """Which of some data's samples and groups made the version's weights (P7): those of its training snapshots, of its ancestors' as far as
-        it was started from their weights, and those that are under the training paths of their image versions.
+        """Which of some data's samples and groups made the version's weights (P7): those of its training snapshots, of its
+        ancestors' as far as it was started from their weights, and those that are under the training paths of their image
+        versions.
         """
 
     @_abc_1.abstractmethod

@@ -249,8 +249,8 @@ class TrainWork(_message.Message):
     warm_start_weights_sha256: _builtins.str
     """Hex SHA-256 of weights to start from; empty: from scratch."""
     prior_split_sha256: _builtins.str
-    """Hex SHA-256 of the parent version's split; the object is `splits/{sha256}.jsonl`. Every sample in it keeps its side (D3).
-    Empty: a new model.
+    """Hex SHA-256 of the parent version's split; the object is `splits/{sha256}.jsonl`. Every sample in it keeps its side
+    (D3). Empty: a new model.
     """
     @_builtins.property
     def manifests(self) -> _containers.RepeatedCompositeFieldContainer[Global___Manifest]: ...

@@ -64,7 +64,8 @@ class JobServiceServicer:
     """
 
     def AcquireJob(self, request, context):
-        """The next job that this worker can do; waits for one up to `wait`. NOT_FOUND is not an error here: `lease` is absent.
+        """The next job that this worker can do; waits for one up to `wait`. NOT_FOUND is not an error here: `lease` is
+        absent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

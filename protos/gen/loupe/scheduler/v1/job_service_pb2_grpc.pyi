@@ -36,7 +36,9 @@ class JobServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> JobServiceAsyncStub: ...
     AcquireJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.AcquireJobRequest, _job_service_pb2.AcquireJobResponse]
-    """The next job that this worker can do; waits for one up to `wait`. NOT_FOUND is not an error here: `lease` is absent."""
+    """The next job that this worker can do; waits for one up to `wait`. NOT_FOUND is not an error here: `lease` is
+    absent.
+    """
     ReportJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ReportJobRequest, _job_service_pb2.ReportJobResponse]
     """Heartbeat and the only write path of a running job; all of it is stored in one transaction, or none."""
     FinishJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.FinishJobRequest, _job_service_pb2.FinishJobResponse]
@@ -52,7 +54,9 @@ class JobServiceAsyncStub(JobServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     AcquireJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.AcquireJobRequest, _job_service_pb2.AcquireJobResponse]  # type: ignore[assignment]
-    """The next job that this worker can do; waits for one up to `wait`. NOT_FOUND is not an error here: `lease` is absent."""
+    """The next job that this worker can do; waits for one up to `wait`. NOT_FOUND is not an error here: `lease` is
+    absent.
+    """
     ReportJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ReportJobRequest, _job_service_pb2.ReportJobResponse]  # type: ignore[assignment]
     """Heartbeat and the only write path of a running job; all of it is stored in one transaction, or none."""
     FinishJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.FinishJobRequest, _job_service_pb2.FinishJobResponse]  # type: ignore[assignment]
@@ -71,7 +75,9 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_service_pb2.AcquireJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_service_pb2.AcquireJobResponse, _abc.Awaitable[_job_service_pb2.AcquireJobResponse]]:
-        """The next job that this worker can do; waits for one up to `wait`. NOT_FOUND is not an error here: `lease` is absent."""
+        """The next job that this worker can do; waits for one up to `wait`. NOT_FOUND is not an error here: `lease` is
+        absent.
+        """
 
     @_abc_1.abstractmethod
     def ReportJob(

@@ -182,8 +182,8 @@ Global___Network: _TypeAlias = Network  # noqa: Y015
 
 @_typing.final
 class Task(_message.Message):
-    """One wizard submission (training), one question-bank run (prediction), or the package of a version (export). Rules T, P1
-    and X.
+    """One wizard submission (training), one question-bank run (prediction), or the package of a version (export). Rules T,
+    P1 and X.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -233,7 +233,9 @@ class Task(_message.Message):
     priority: _builtins.int
     """0 to 9, higher first; grows with waiting (T8)."""
     etag: _builtins.str
-    """Changes with every state and with the wish to terminate, not with progress; pass it back to act only on what was seen."""
+    """Changes with every state and with the wish to terminate, not with progress; pass it back to act only on what was
+    seen.
+    """
     @_builtins.property
     def training(self) -> Global___TrainingSpec: ...
     @_builtins.property
@@ -332,8 +334,8 @@ class TrainingSpec(_message.Message):
     """`computeResources/{resource}`."""
     model_params_json: _builtins.str
     """JSON text as the user wrote it (W3). Empty: of a retraining its parent's; of a business image the image's; else the
-    image's default with the codes of the data, of which those that the default has as special stay special, and a warning
-    (CODES_OF_THE_DATA) says what was taken where that is not the default.
+    image's default with the codes of the data, of which those that the default has as special stay special, and a
+    warning (CODES_OF_THE_DATA) says what was taken where that is not the default.
     """
     training_params_json: _builtins.str
     """JSON text as the user wrote it (W8); empty: of a retraining its parent's, else the image's default."""
@@ -452,9 +454,13 @@ class PredictionSpec(_message.Message):
     """Below it a prediction would go to a human; in [0, 1)."""
     filter_resolution: _builtins.bool
     classification_only: _builtins.bool
-    """Only the classifier looks; else every network that the version has. Without regions (S1) no special code is found that only they tell."""
+    """Only the classifier looks; else every network that the version has. Without regions (S1) no special code is found
+    that only they tell.
+    """
     acknowledge_training_overlap: _builtins.bool
-    """Acknowledges that the version was trained with some of these samples or groups (P7): the report will not be its official one."""
+    """Acknowledges that the version was trained with some of these samples or groups (P7): the report will not be its
+    official one.
+    """
     @_builtins.property
     def data_paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The question bank: `datasets/{dataset}/paths/{path}`."""
@@ -465,7 +471,9 @@ class PredictionSpec(_message.Message):
 
     @_builtins.property
     def training_overlap(self) -> _model_pb2.TrainingOverlap:
-        """Output only: of the snapshots with what the version was trained with. Absent of what was made before this was looked at."""
+        """Output only: of the snapshots with what the version was trained with. Absent of what was made before this was
+        looked at.
+        """
 
     def __init__(
         self,
@@ -592,8 +600,8 @@ class Stage(_message.Message):
     validation_count: _builtins.int
     """SPLIT."""
     contact_sheet_sha256: _builtins.str
-    """AUGMENTATION: hex SHA-256 of a picture of some samples before and after; LinkContactSheet has it. Empty where nothing is
-    augmented, and until it is stored.
+    """AUGMENTATION: hex SHA-256 of a picture of some samples before and after; LinkContactSheet has it. Empty where
+    nothing is augmented, and until it is stored.
     """
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration: ...
@@ -728,8 +736,8 @@ class NonconformingSample(_message.Message):
     data_path: _builtins.str
     sha256: _builtins.str
     reason: _builtins.str
-    """Of the resolution filter: RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL; of a file that could not be read
-    (D4): EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, BAD_MASK.
+    """Of the resolution filter: RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL; of a file that could not be
+    read (D4): EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, BAD_MASK.
     """
     message: _builtins.str
     width: _builtins.int

@@ -78,8 +78,8 @@ class ValidateTaskRequest(_message.Message):
     TASK_FIELD_NUMBER: _builtins.int
     STEP_FIELD_NUMBER: _builtins.int
     step: _builtins.int
-    """1 name, image, model parameters, parent (W1 to W3, W13); 2 data paths (W4 to W6); 3 resource and training parameters
-    (W7 to W9); 4 preprocessing and segmentation (W10, W11); 0: all.
+    """1 name, image, model parameters, parent (W1 to W3, W13); 2 data paths (W4 to W6); 3 resource and training
+    parameters (W7 to W9); 4 preprocessing and segmentation (W10, W11); 0: all.
     """
     @_builtins.property
     def task(self) -> _task_pb2.Task: ...
@@ -121,7 +121,9 @@ class ValidateTaskResponse(_message.Message):
         message_zh: _builtins.str
         warning: _builtins.bool
         acknowledge_with: _builtins.str
-        """Of a warning that refuses the submission until this field is true (W4, P7); empty otherwise. CreateTask tells it as a fault."""
+        """Of a warning that refuses the submission until this field is true (W4, P7); empty otherwise. CreateTask tells it
+        as a fault.
+        """
         def __init__(
             self,
             *,
@@ -273,8 +275,9 @@ class ListTasksResponse(_message.Message):
     next_page_token: _builtins.str
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]:
-        """What T3 shows, and what tells tasks apart; of predictions also their training_overlap. Parameters, data paths, snapshots, preprocessing, stages, hashes and the end
-        of a failure's log are GetTask's: they are most of a task, and nobody reads fifty of them.
+        """What T3 shows, and what tells tasks apart; of predictions also their training_overlap. Parameters, data paths,
+        snapshots, preprocessing, stages, hashes and the end of a failure's log are GetTask's: they are most of a task, and
+        nobody reads fifty of them.
         """
 
     def __init__(
@@ -552,7 +555,9 @@ class WatchLossRequest(_message.Message):
     name: _builtins.str
     network: _task_pb2.Network.ValueType
     cursor: _builtins.str
-    """`{attempt}:{iteration}` of the next point wanted, or the cursor of an answer; empty: from the present attempt's first."""
+    """`{attempt}:{iteration}` of the next point wanted, or the cursor of an answer; empty: from the present attempt's
+    first.
+    """
     def __init__(
         self,
         *,

@@ -24,8 +24,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Event(_message.Message):
-    """What a child process reports to its worker: one JSON line on the pipe whose descriptor is in LOUPE_EVENT_FD. Where the
-    scheduler or the evaluator is told the same fact, it is their message, which the worker completes and forwards.
+    """What a child process reports to its worker: one JSON line on the pipe whose descriptor is in LOUPE_EVENT_FD. Where
+    the scheduler or the evaluator is told the same fact, it is their message, which the worker completes and forwards.
 
     A file that an event names belongs to the worker from then on: it uploads and deletes the file.
     """
@@ -46,9 +46,9 @@ class Event(_message.Message):
     PACKAGED_FIELD_NUMBER: _builtins.int
     FAILED_FIELD_NUMBER: _builtins.int
     sample_results: _builtins.bytes
-    """A serialised loupe.evaluator.v1.CreateReportRequest.Batch: at most 200 results of an EVALUATE or PREDICT job, every
-    sample once. The masks that they name are complete files in the order's `masks_folder`. As JSON, encoding and decoding
-    would take a third of a millisecond a sample.
+    """A serialised loupe.evaluator.v1.CreateReportRequest.Batch: at most 200 results of an EVALUATE or PREDICT job,
+    every sample once. The masks that they name are complete files in the order's `masks_folder`. As JSON, encoding
+    and decoding would take a third of a millisecond a sample.
     """
     @_builtins.property
     def ready(self) -> Global___Ready:
@@ -56,8 +56,8 @@ class Event(_message.Message):
 
     @_builtins.property
     def loss_points(self) -> _job_pb2.LossPoints:
-        """Consecutive points; at most 100 ms of iterations. A resumed training begins at the iteration of its checkpoint. The
-        worker sets `step_time`.
+        """Consecutive points; at most 100 ms of iterations. A resumed training begins at the iteration of its checkpoint.
+        The worker sets `step_time`.
         """
 
     @_builtins.property
@@ -84,8 +84,8 @@ class Event(_message.Message):
     def packaged(self) -> Global___PackagingFinished: ...
     @_builtins.property
     def failed(self) -> _job_service_pb2.FinishJobRequest.JobFailed:
-        """The child accepts further orders, except after DEVICE_LOST and after a training by several processes: then it exits.
-        The worker sets `failure.log_tail`.
+        """The child accepts further orders, except after DEVICE_LOST and after a training by several processes: then it
+        exits. The worker sets `failure.log_tail`.
         """
 
     def __init__(

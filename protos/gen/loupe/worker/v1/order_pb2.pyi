@@ -79,8 +79,8 @@ class Train(_message.Message):
     checkpoint_interval_s: _builtins.float
     """The time between two checkpoints; 0: 60 s."""
     class_balance: _builtins.float
-    """0 draws samples as often as they occur, 1 draws every class equally often. Absent: the trainer decides. Only benches
-    set it.
+    """0 draws samples as often as they occur, 1 draws every class equally often. Absent: the trainer decides. Only
+    benches set it.
     """
     @_builtins.property
     def work(self) -> _job_pb2.TrainWork: ...
