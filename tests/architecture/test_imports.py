@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.repository import product_modules
+
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -40,15 +42,6 @@ def test_the_command_line_starts_without_its_heavy_libraries() -> None:
     subprocess.run([sys.executable, "-c", program], check=True, cwd=_ROOT)
 
 
-def _product() -> list[tuple[str, ast.Module]]:
-    return [
-        (str(path.relative_to(_ROOT)), ast.parse(path.read_text()))
-        for folder in ("services", "gateway", "client", "deploy")
-        for path in (_ROOT / folder).rglob("*.py")
-        if "node_modules" not in path.parts
-    ]
-
-
 def test_no_http_client_that_follows_the_environments_proxy() -> None:
     """`http_proxy` is there for pip; our servers and the object store are called directly.
 
@@ -57,8 +50,8 @@ def test_no_http_client_that_follows_the_environments_proxy() -> None:
     follow = ("requests", "httpx", "aiohttp", "urllib.request")
     found = {
         f"{path}:{node.lineno}"
-        for path, tree in _product()
-        for node in ast.walk(tree)
+        for path, source in product_modules()
+        for node in ast.walk(ast.parse(source))
         for name in _imported(node)
         if name.startswith(tuple(f"{module}." for module in follow))
     }
@@ -69,8 +62,8 @@ def test_only_the_kit_makes_channels() -> None:
     """A channel made elsewhere has none of our options: it asks a proxy, and does not find a dead server."""
     makers = {
         path
-        for path, tree in _product()
-        for node in ast.walk(tree)
+        for path, source in product_modules()
+        for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Attribute) and node.attr in {"insecure_channel", "secure_channel"}
     }
     assert makers == {"client/loupe/rpc/channel.py"}
