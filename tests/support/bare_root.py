@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -10,23 +11,30 @@ from pathlib import Path
 from services.evaluator.worker.packaging.native_library import HEADER, RUNTIME, find_compiler
 
 _PROGRAM = "classify"
+_EXAMPLE = RUNTIME / "examples" / "classify.c"
 _AS_ROOT = ("unshare", "--user", "--map-root-user")
 
 
 def build_example(folder: Path) -> Path:
     """Builds the example beside `folder/package` by the one command in its first comment (X4)."""
-    example = RUNTIME / "examples" / "classify.c"
-    for source in (example, HEADER):
-        shutil.copy(source, folder)
-    command = re.search(r"^ \*     cc (.*)$", example.read_text(), re.MULTILINE)
-    assert command
+    for source in (_EXAMPLE, HEADER):
+        copy = folder / "runtime" / source.relative_to(RUNTIME)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, copy)
+    arguments = _documented_arguments()
     # A C++ compiler: it must be told that this file is C. All else is the command of the file.
-    arguments = command[1].replace("'", "").split()
-    at = arguments.index("classify.c")
-    arguments[at : at + 1] = ["-x", "c", "classify.c", "-x", "none"]
+    at = arguments.index(f"runtime/{_EXAMPLE.relative_to(RUNTIME)}")
+    arguments[at : at + 1] = ["-x", "c", arguments[at], "-x", "none"]
     strict = ("-std=c11", "-Wall", "-Wextra", "-Werror")
     subprocess.run([*find_compiler().command, *strict, *arguments], cwd=folder, check=True)
     return folder / _PROGRAM
+
+
+def _documented_arguments() -> list[str]:
+    """What follows `cc` in the example's first comment; a backslash at the end of a line continues it."""
+    command = re.search(r"^ \*     cc ((?:.*\\\n)*.*)$", _EXAMPLE.read_text(), re.MULTILINE)
+    assert command
+    return shlex.split(command[1].replace("\\\n *", " "))
 
 
 def can_change_root() -> bool:
