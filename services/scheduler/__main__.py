@@ -65,7 +65,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
         clock=SystemClock(),
         registry=RegistryClient(registry),
         links=objects,
-        queue=settings.queue,
+        scheduling=settings.scheduling,
     )
     process.background("outbox relay", Relay(database, messaging, signals).run)
     process.background("releases", consumers.ReleasedConsumer(messaging, database.sessions).run)

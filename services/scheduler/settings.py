@@ -12,7 +12,7 @@ _MIN_LOSS_STREAM_BYTES = 1024**2
 
 
 @dataclass(frozen=True, kw_only=True)
-class QueueSettings:
+class SchedulingSettings:
     """Leases, recovery, ageing and garbage collection."""
 
     lease_s: float = setting("LOUPE_LEASE_S", default=10.0, doc="How long a lease lasts without a heartbeat.")
@@ -66,7 +66,7 @@ class Settings:
     objects: ObjectStoreSettings
     tls: TlsSettings
     streams: StreamSettings
-    queue: QueueSettings
+    scheduling: SchedulingSettings
 
     def __post_init__(self) -> None:
         if self.loss_stream_bytes < _MIN_LOSS_STREAM_BYTES:

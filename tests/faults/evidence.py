@@ -32,7 +32,7 @@ from services.kit.object_store import ObjectStore, ObjectStoreSettings
 from services.kit.signals import Signals
 from services.registry.application.collecting import Collector as RegistryCollector
 from services.scheduler.application.collecting import Collector as SchedulerCollector
-from services.scheduler.settings import QueueSettings
+from services.scheduler.settings import SchedulingSettings
 from tests.faults.killing import Kill, processes
 from tests.support.simulation import dependencies_of
 
@@ -352,7 +352,7 @@ async def _storage(findings: Findings, data_dir: Path, connection: asyncpg.Conne
         orphans = before - named - suspected
         broken = _broken_uploads(store)
         # As if a day had passed.
-        dependencies = dependencies_of(scheduler, signals, QueueSettings(orphan_grace_s=-60))
+        dependencies = dependencies_of(scheduler, signals, SchedulingSettings(orphan_grace_s=-60))
         await SchedulerCollector(dependencies, store).find_orphans()
         collector = RegistryCollector(registry.sessions, store, SystemClock())
         await collector.collect(timedelta(seconds=-60))

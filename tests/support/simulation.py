@@ -29,7 +29,7 @@ from services.scheduler.domain.queue import Worker
 from services.scheduler.domain.spec import InputSpec
 from services.scheduler.domain.task import Failure, Task, TaskKind, TaskState
 from services.scheduler.domain.work import Failed, Lease
-from services.scheduler.settings import QueueSettings
+from services.scheduler.settings import SchedulingSettings
 from services.scheduler.storage.tasks import Tasks
 from tests.support.specs import training_spec
 
@@ -45,7 +45,9 @@ HAS = {
 _ENDED = Failed(Failure("SIMULATED", "nothing was computed"), retryable=False)
 
 
-def dependencies_of(database: Database, signals: Signals, queue: QueueSettings | None = None) -> Dependencies:
+def dependencies_of(
+    database: Database, signals: Signals, scheduling: SchedulingSettings | None = None
+) -> Dependencies:
     """Dependencies without a registry: tasks are written to the queue directly."""
     return Dependencies(
         sessions=database.sessions,
@@ -53,7 +55,7 @@ def dependencies_of(database: Database, signals: Signals, queue: QueueSettings |
         clock=SystemClock(),
         registry=cast(RegistryPort, None),
         links=cast(Links, None),
-        queue=queue or QueueSettings(),
+        scheduling=scheduling or SchedulingSettings(),
     )
 
 
@@ -174,7 +176,7 @@ class Simulation:
 
     def __init__(self, database: Database, signals: Signals, *, seed: int = 1, schedulers: int = 1) -> None:
         # No ageing, which takes hours and has its own test.
-        self.dependencies = dependencies_of(database, signals, QueueSettings(lease_s=3600, aging_s=1e9))
+        self.dependencies = dependencies_of(database, signals, SchedulingSettings(lease_s=3600, aging_s=1e9))
         self.outcome = Outcome()
         self._schedulers = [Leases(self.dependencies) for _ in range(schedulers)]
         self._random = random.Random(seed)

@@ -66,7 +66,7 @@ class Collector:
         candidates found. Unfinished uploads are aborted at once and not counted.
         """
         now = self._dependencies.clock.now()
-        before = now - timedelta(seconds=self._dependencies.queue.orphan_grace_s)
+        before = now - timedelta(seconds=self._dependencies.scheduling.orphan_grace_s)
         found = 0
         for folder in FOLDERS:
             if broken := await self._objects.abandon_uploads(f"{folder}/", before):

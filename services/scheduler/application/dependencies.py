@@ -15,7 +15,7 @@ from services.scheduler.application.ids import new_id
 from services.scheduler.application.registry_port import RegistryPort
 from services.scheduler.domain.job import Job, JobKind
 from services.scheduler.domain.task import Caller, Task, TaskKind, TaskTransition
-from services.scheduler.settings import QueueSettings
+from services.scheduler.settings import SchedulingSettings
 from services.scheduler.storage.curves import Curves
 from services.scheduler.storage.jobs import Jobs
 from services.scheduler.storage.orphan_candidates import (
@@ -53,7 +53,7 @@ class Dependencies:
     clock: Clock
     registry: RegistryPort
     links: Links
-    queue: QueueSettings
+    scheduling: SchedulingSettings
 
 
 async def announce(session: AsyncSession, task: Task, transition: TaskTransition, releaser: str = "") -> None:

@@ -12,7 +12,7 @@ from services.scheduler.domain.job import Checkpoint, Network
 from services.scheduler.domain.loss import POINT_BYTES, LossGap, require_contiguous
 from services.scheduler.domain.progress import Phase, Stage, merged
 from services.scheduler.domain.work import CurvePosition, JobReport, LogLines, Points, ReportAnswer
-from services.scheduler.settings import QueueSettings
+from services.scheduler.settings import SchedulingSettings
 from services.scheduler.storage.heartbeats import HeartbeatStore, JobUpdate, RunningJob
 from services.scheduler.storage.orphan_candidates import CHECKPOINTS, object_key
 from services.scheduler.wire import events
@@ -47,7 +47,7 @@ class Heartbeats:
 
     async def _try_to_store(self, running: RunningJob, report: JobReport) -> ReportAnswer | None:
         """The answer; None if the job is no longer `running`."""
-        update = _update(running, report, self._dependencies.clock.now(), self._dependencies.queue)
+        update = _update(running, report, self._dependencies.clock.now(), self._dependencies.scheduling)
         stored = await self._store.store(running, update)
         if stored is None:
             return None
@@ -58,7 +58,9 @@ class Heartbeats:
         return ReportAnswer(update.expires, terminating, after.positions)
 
 
-def _update(running: RunningJob, report: JobReport, now: datetime, queue: QueueSettings) -> JobUpdate:
+def _update(
+    running: RunningJob, report: JobReport, now: datetime, scheduling: SchedulingSettings
+) -> JobUpdate:
     """What a heartbeat changes; what is stored already is left out. LossGap if something is missing."""
     positions = dict(running.positions)
     points = [new for one in report.points if (new := _new_points(one, positions)).packed]
@@ -70,7 +72,7 @@ def _update(running: RunningJob, report: JobReport, now: datetime, queue: QueueS
     stages = merged(running.stages, report.stages)
     phase = report.phase or running.phase
     return JobUpdate(
-        expires=now + timedelta(seconds=queue.lease_s),
+        expires=now + timedelta(seconds=scheduling.lease_s),
         positions={name: at for name, at in positions.items() if at is not running.positions[name]},
         points=_by_network((new.network, new.packed) for new in points),
         lines=_by_network((log.network, log.lines) for log in logs),
@@ -81,7 +83,7 @@ def _update(running: RunningJob, report: JobReport, now: datetime, queue: QueueS
         stages=stages,
         checkpoint=checkpoint,
         superseded=object_key(CHECKPOINTS, running.checkpoint_sha256) if supersedes else None,
-        superseded_until=now + timedelta(seconds=queue.checkpoint_grace_s),
+        superseded_until=now + timedelta(seconds=scheduling.checkpoint_grace_s),
         changes_task=report.progress is not None or stages != running.stages or phase is not running.phase,
         is_news=report != JobReport(),
         messages=[

@@ -154,7 +154,7 @@ class Leases:
         await announce(held.session, task, transition)
 
     async def _recover(self, held: "_HeldJob", delay_s: float, cause: Failure | None) -> None:
-        limit = self._dependencies.queue.infrastructure_retries
+        limit = self._dependencies.scheduling.infrastructure_retries
         job = held.job
         if job.recoveries >= limit:
             last = Sentence("", "")
@@ -182,7 +182,7 @@ class Leases:
     async def _end(self, held: "_HeldJob", after: Task, outcome_json: str) -> None:
         job = held.job
         if job.checkpoint is not None:
-            grace_s = self._dependencies.queue.checkpoint_grace_s
+            grace_s = self._dependencies.scheduling.checkpoint_grace_s
             await discard_checkpoint(held.session, job.checkpoint.sha256, held.now, grace_s)
         await Jobs(held.session).save(job.finished(outcome_json))
         await Tasks(held.session).save(held.task, after)
