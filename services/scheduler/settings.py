@@ -21,8 +21,8 @@ class SchedulingSettings:
         default=5,
         doc="How often a job is taken up again after an infrastructure fault before its task fails.",
     )
-    aging_s: float = setting(
-        "LOUPE_PRIORITY_AGING_S",
+    ageing_s: float = setting(
+        "LOUPE_PRIORITY_AGEING_S",
         default=1800.0,
         doc="A waiting job gains one priority for every so many seconds, so that none starves.",
     )
@@ -39,8 +39,8 @@ class SchedulingSettings:
     )
 
     def __post_init__(self) -> None:
-        if self.lease_s <= 0 or self.aging_s <= 0:
-            raise ValueError("LOUPE_LEASE_S and LOUPE_PRIORITY_AGING_S must be above 0")
+        if self.lease_s <= 0 or self.ageing_s <= 0:
+            raise ValueError("LOUPE_LEASE_S and LOUPE_PRIORITY_AGEING_S must be above 0")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -176,7 +176,7 @@ class Simulation:
 
     def __init__(self, database: Database, signals: Signals, *, seed: int = 1, schedulers: int = 1) -> None:
         # No ageing, which takes hours and has its own test.
-        self.dependencies = dependencies_of(database, signals, SchedulingSettings(lease_s=3600, aging_s=1e9))
+        self.dependencies = dependencies_of(database, signals, SchedulingSettings(lease_s=3600, ageing_s=1e9))
         self.outcome = Outcome()
         self._schedulers = [Leases(self.dependencies) for _ in range(schedulers)]
         self._random = random.Random(seed)

@@ -85,7 +85,7 @@ class Admission:
             batch = [request for request in batch if not request.answer.done()]
             held = {name: record.held for name, record in records.items()}
             workers = [request.worker for request in batch]
-            queue = await admissions.front(workers, held, now, scheduling.aging_s)
+            queue = await admissions.front(workers, held, now, scheduling.ageing_s)
             chosen = {
                 waiting.job: (request, waiting)
                 for request in batch

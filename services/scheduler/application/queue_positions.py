@@ -53,7 +53,7 @@ class QueuePositions:
         started_s = time.monotonic()
         async with self._dependencies.sessions.begin() as session:
             ranking = await Admissions(session).ranking(
-                self._dependencies.clock.now(), self._dependencies.scheduling.aging_s
+                self._dependencies.clock.now(), self._dependencies.scheduling.ageing_s
             )
         self._ranking, self._ranked_at_s = ranking, time.monotonic()
         self._took_s = self._ranked_at_s - started_s

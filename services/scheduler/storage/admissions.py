@@ -157,7 +157,7 @@ class Admissions:
         )
 
     async def front(
-        self, workers: Collection[Worker], held: dict[str, Amounts], now: datetime, aging_s: float
+        self, workers: Collection[Worker], held: dict[str, Amounts], now: datetime, ageing_s: float
     ) -> Queue:
         """The part of the queue that decides which job each of these workers gets next."""
         await self._session.execute(_FORCE_INDEX_SCANS)
@@ -176,7 +176,7 @@ class Admissions:
                 "cpus": [capacity.cpus for _, _, capacity in requests],
                 "memory_bytes": [capacity.memory_bytes for _, _, capacity in requests],
                 "now": now,
-                "aging_s": aging_s,
+                "ageing_s": ageing_s,
                 "depth": len(workers),
             },
         )
@@ -190,9 +190,9 @@ class Admissions:
             queue.running[row.creator] = row.running
         return queue
 
-    async def ranking(self, now: datetime, aging_s: float) -> dict[str, int]:
+    async def ranking(self, now: datetime, ageing_s: float) -> dict[str, int]:
         """The position of every queued task in its queue, from 1."""
-        rows = await self._session.execute(_RANKING, {"now": now, "aging_s": aging_s})
+        rows = await self._session.execute(_RANKING, {"now": now, "ageing_s": ageing_s})
         return {task: position for row in rows for position, task in enumerate(row.tasks, start=1)}
 
     async def grant(self, epoch: int, grants: Sequence[JobGrant], now: datetime) -> set[str] | None:
