@@ -1,4 +1,4 @@
-"""The weights container: a safetensors file of network, special-code statistics and birth certificate.
+"""The weights container: a safetensors file of network, special-code statistics and certificate.
 
     network.<tensor>        the classifier's state
     segmentation.<tensor>   the segmentation network's, if one was trained
@@ -39,7 +39,7 @@ class BadWeights(UserFault):
     """The file is not weights that this program can use; `code` says in which way.
 
     WEIGHTS_UNREADABLE       not a safetensors file, or cut short
-    WEIGHTS_NOT_CERTIFIED    no birth certificate, or one that lacks an entry
+    WEIGHTS_NOT_CERTIFIED    no certificate, or one that lacks an entry
     WEIGHTS_NEWER_FORMAT     written by a newer program
     WEIGHTS_OTHER_RULE       trained with another preprocessing rule
     WEIGHTS_TAMPERED         the tensors are not those the certificate names
@@ -136,7 +136,7 @@ def certify(
     windows: Windows | None = None,
     **lineage: Any,  # noqa: ANN401 - JSON
 ) -> dict[str, Any]:
-    """A birth certificate: what predicting needs, and in `lineage` what tells where the weights come from.
+    """A certificate: what predicting needs, and in `lineage` what tells where the weights come from.
 
     With `windows` the network sees images through them; else, whole.
     """
@@ -192,9 +192,7 @@ def load_weights(path: Path) -> Weights:
             "WEIGHTS_UNREADABLE", f"{path.name} is not a whole safetensors file: {error}"
         ) from error
     if certified is None:
-        raise BadWeights(
-            "WEIGHTS_NOT_CERTIFIED", f"{path.name} has no birth certificate: it was not trained here"
-        )
+        raise BadWeights("WEIGHTS_NOT_CERTIFIED", f"{path.name} has no certificate: it was not trained here")
     try:
         certificate = json.loads(certified)
         if int(certificate["format_version"]) > FORMAT_VERSION:
@@ -234,7 +232,7 @@ def load_weights(path: Path) -> Weights:
         weights.windows  # noqa: B018 - raises where the certificate cannot be read
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadWeights(
-            "WEIGHTS_NOT_CERTIFIED", f"the birth certificate in {path.name} cannot be read: {error!r}"
+            "WEIGHTS_NOT_CERTIFIED", f"the certificate in {path.name} cannot be read: {error!r}"
         ) from error
     return weights
 

@@ -154,7 +154,7 @@ class TrainingRecipe:
         return self.codes[: self.num_of_classes]
 
     def to_json(self) -> dict[str, Any]:
-        """For the birth certificate."""
+        """For the certificate."""
         return asdict(self) | {"augmentations": sorted(self.augmentations)}
 
     def digest(self, data_digest: str) -> str:

@@ -1,4 +1,4 @@
-"""The weights container: no pickle, a birth certificate, and a reason for every refusal (invariant 8, X5)."""
+"""The weights container: no pickle, a certificate, and a reason for every refusal (invariant 8, X5)."""
 
 import json
 

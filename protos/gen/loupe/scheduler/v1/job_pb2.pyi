@@ -268,7 +268,7 @@ class TrainWork(_message.Message):
 
     @_builtins.property
     def origin(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """What the weights' birth certificate says of their origin: image version, model name, task, parent."""
+        """What the weights' certificate says of their origin: image version, model name, task, parent."""
 
     def __init__(
         self,
