@@ -81,10 +81,10 @@ class Evaluator:
         work = order.evaluate.work
         weights = self._weights(order, work)
         split_sha256 = _required(work, "split_sha256")
-        born_from = weights.certificate["lineage"].get("split_sha256")
-        if born_from != split_sha256:
+        trained_split = weights.certificate["lineage"].get("split_sha256")
+        if trained_split != split_sha256:
             # Another split would measure on samples that the network was trained with.
-            raise BadOrder(f"the weights were trained on split {born_from}, not on {split_sha256}")
+            raise BadOrder(f"the weights were trained on split {trained_split}, not on {split_sha256}")
         key = f"splits/{split_sha256}.jsonl"
         rows = read_split(read_verified(self._objects, key, split_sha256))
         training = [sample for side, sample, _ in rows if side == "train"]
