@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import JobKind
 from services.scheduler.domain.queue import WaitCause, wait_cause
-from services.scheduler.domain.workers import HeldLease, KnownWorker, WaitingCount
+from services.scheduler.domain.workers import KnownWorker, WaitingCount, WorkerLease
 from services.scheduler.storage.jobs import PRESENT_WORKERS, WORKER_SILENCE_LIMIT, announced
 from services.scheduler.storage.tables import workers
 
@@ -54,10 +54,10 @@ class Workers:
 
         A heartbeat prolongs the lease by `lease_s` from its time on, so the lease's end gives that time.
         """
-        held: defaultdict[str, list[HeldLease]] = defaultdict(list)
+        held: defaultdict[str, list[WorkerLease]] = defaultdict(list)
         for row in await self._session.execute(_LEASES):
             held[row.worker].append(
-                HeldLease(
+                WorkerLease(
                     row.id,
                     row.task,
                     row.attempt,
