@@ -287,22 +287,22 @@ async def _log(findings: Findings, connection: asyncpg.Connection) -> None:
 
 async def _transitions(findings: Findings, case: Case) -> None:
     """The bus says what the rows say: each transition once, in order (I2)."""
-    announced: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    published: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for message in await _stream(case.data_dir, "TASKS", "loupe.tasks.*.state"):
         transition = events_pb2.TaskStateChanged.FromString(message.data).transition
-        announced[transition.task].append((transition.revision, transition.to))
+        published[transition.task].append((transition.revision, transition.to))
     for task in (*case.trainings, *case.references.values()):
         request = task_service_pb2.ListTaskTransitionsRequest(name=task)
         rows = case.loupe.call(case.loupe.async_client.tasks.ListTaskTransitions, request).transitions
         states = [transition.to for transition in rows]
         findings.require(states == _STATES, f"{task} went through {states}")
-        told = announced[task]
+        told = published[task]
         same = told == [(transition.revision, transition.to) for transition in rows]
         findings.require(same, f"the bus says of {task} {told}, its rows {states}")
 
 
 async def _points(findings: Findings, case: Case, interruptions: list[_Interruption]) -> None:
-    """The bus announced every point, in order, once each time that it was made, and always the same."""
+    """NATS published every point, in order, once each time that it was made, and always the same."""
     wanted = {seed: list(_curve(case.loupe, task).losses) for seed, task in case.references.items()}
     messages = await _stream(case.data_dir, "LOSS", "loupe.tasks.*.loss.classification")
     ids = [message.headers["Nats-Msg-Id"] for message in messages]

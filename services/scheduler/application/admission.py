@@ -149,7 +149,7 @@ def _granted(job: Job, task: Task, worker: Worker, now: datetime, lease_s: float
     message = None
     if transition is not None:
         event = events.state_changed(after, transition, releaser="")
-        message = outbox.announcement(events.state_subject(after), event)
+        message = outbox.Message.of(events.state_subject(after), event)
     return JobGrant(job.granted(worker.name, now, lease_s), task, after, message)
 
 

@@ -56,7 +56,9 @@ class Dependencies:
     scheduling: SchedulingSettings
 
 
-async def announce(session: AsyncSession, task: Task, transition: TaskTransition, releaser: str = "") -> None:
+async def record_transition(
+    session: AsyncSession, task: Task, transition: TaskTransition, releaser: str = ""
+) -> None:
     """Write the transition to the task's history and to the outbox; a deletion only to the outbox."""
     if transition.to_state is not None:
         await Tasks(session).record(transition)
@@ -75,7 +77,7 @@ async def start_again(session: AsyncSession, before: Task, caller: Caller, now: 
     await Tasks(session).save(before, task)
     await discard_results(session, before, await Jobs(session).all_of(task.id), now)
     await queue_first_job(session, task, now)
-    await announce(session, task, transition)
+    await record_transition(session, task, transition)
 
 
 async def queue_job(session: AsyncSession, task: Task, kind: JobKind, now: datetime) -> None:

@@ -142,20 +142,20 @@ def _by_network(parts: Iterable[tuple[Network, Content]]) -> dict[Network, Conte
     return joined
 
 
-def _point_messages(running: RunningJob, points: Points) -> Iterator[outbox.Announcement]:
+def _point_messages(running: RunningJob, points: Points) -> Iterator[outbox.Message]:
     subject = events.loss_subject(running.task, points.network)
     for message in events.loss_points(running.task, running.attempt, points):
-        yield outbox.announcement(subject, message)
+        yield outbox.Message.of(subject, message)
 
 
 def _stage_messages(
     running: RunningJob, report: JobReport, phase: Phase | None, now: datetime
-) -> list[outbox.Announcement]:
+) -> list[outbox.Message]:
     changed: list[Stage | None] = [stage for stage in report.stages if stage not in running.stages]
     if phase is not running.phase and not changed:
         changed.append(None)
     return [
-        outbox.announcement(
+        outbox.Message.of(
             events.stage_subject(running.task),
             events.stage_changed(
                 running.task,

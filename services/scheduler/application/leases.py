@@ -11,7 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.clock import timestamp
 from services.scheduler.application.admission import Admission
-from services.scheduler.application.dependencies import Dependencies, announce, discard_checkpoint, queue_job
+from services.scheduler.application.dependencies import (
+    Dependencies,
+    discard_checkpoint,
+    queue_job,
+    record_transition,
+)
 from services.scheduler.domain.job import Job, JobKind, Network, lease_lost
 from services.scheduler.domain.queue import Worker
 from services.scheduler.domain.spec import ExportSpec, TrainingSpec
@@ -70,7 +75,7 @@ class Leases:
                 report = outcome.report if isinstance(outcome, Reported) else ""
                 task, transition = locked.task.completed(report, locked.now, job.worker)
                 await self._end(locked, task, outcome_json)
-                await announce(session, task, transition)
+                await record_transition(session, task, transition)
             elif locked.task.terminating or isinstance(outcome, Terminated):
                 await self._terminate(locked, outcome_json)
             elif isinstance(outcome, Trained):
@@ -145,13 +150,13 @@ class Leases:
     async def _terminate(self, locked: "_LockedJob", outcome_json: str) -> None:
         task, transition = locked.task.terminated(locked.now, locked.job.worker)
         await self._end(locked, task, outcome_json)
-        await announce(locked.session, task, transition)
+        await record_transition(locked.session, task, transition)
 
     async def _fail(self, locked: "_LockedJob", failure: Failure, outcome_json: str) -> None:
         task, transition = locked.task.failed(failure, locked.now, locked.job.worker)
         await self._end(locked, task, outcome_json)
         await _log_cause(locked, *sentence("FAILED"), failure)
-        await announce(locked.session, task, transition)
+        await record_transition(locked.session, task, transition)
 
     async def _recover(self, locked: "_LockedJob", delay_s: float, cause: Failure | None) -> None:
         limit = self._dependencies.scheduling.infrastructure_retries

@@ -5,7 +5,12 @@ from datetime import datetime, timedelta
 
 from loupe.errors import LoupeError, NotFound
 
-from services.scheduler.application.dependencies import Dependencies, announce, discard_results, start_again
+from services.scheduler.application.dependencies import (
+    Dependencies,
+    discard_results,
+    record_transition,
+    start_again,
+)
 from services.scheduler.application.queue_positions import QueuePositions
 from services.scheduler.domain.job import JobState
 from services.scheduler.domain.listing import AnyTask, ListedTask, TaskFilter, TaskView
@@ -71,7 +76,7 @@ class TaskCommands:
                 if job is not None:
                     await discard_results(session, ended, [job], now)
                     await Jobs(session).save(job.finished("terminated"))
-                await announce(session, ended, transition)
+                await record_transition(session, ended, transition)
             else:
                 await Jobs(session).save(job.must_answer_by(now + _ANSWER_WITHIN))
                 await Tasks(session).save(before, task)
@@ -86,7 +91,7 @@ class TaskCommands:
             transition = task.deleted(caller, now)
             await discard_results(session, task, await Jobs(session).all_of(task_id), now)
             await Tasks(session).remove(task)
-            await announce(session, task, transition)
+            await record_transition(session, task, transition)
 
     async def release(self, task_id: str, etag: str, caller: Caller) -> TaskView[Task]:
         """Release the task, then have the registry number it; if that fails, the event does it later (R1)."""
@@ -96,7 +101,7 @@ class TaskCommands:
             before.require_etag(etag)
             task, transition = before.released(caller, now)
             await Tasks(session).save(before, task)
-            await announce(session, task, transition, releaser=caller.name)
+            await record_transition(session, task, transition, releaser=caller.name)
         try:
             version = await self._dependencies.registry.number(task, caller.name)
             await self.numbered(task_id, version)

@@ -120,7 +120,7 @@ class JobGrant:
     job: Job
     seen: Task
     task: Task
-    message: outbox.Announcement | None
+    message: outbox.Message | None
 
 
 class Admissions:

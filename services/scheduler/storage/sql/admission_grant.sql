@@ -47,7 +47,7 @@ recorded AS (
     INSERT INTO transitions (task, revision, from_state, to_state, time, cause, attempt)
     SELECT task, revision, from_state, state, :now, worker, attempt FROM entered
 ),
-announced AS (
+events AS (
     INSERT INTO outbox (message_id, subject, payload, headers)
     SELECT message_id, subject, payload, CAST(headers AS jsonb) FROM entered ORDER BY number
 )

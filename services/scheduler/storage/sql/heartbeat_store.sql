@@ -71,5 +71,5 @@ changed_task AS (
         stages = CAST(:stages AS jsonb)
     WHERE id = :task AND :changes_task AND EXISTS (SELECT FROM held)
 ),
-announced AS ($insert_into_outbox WHERE EXISTS (SELECT FROM held))
+events AS ($insert_into_outbox WHERE EXISTS (SELECT FROM held))
 SELECT terminating, version, CASE WHEN :is_news THEN pg_notify(:channel, '') END FROM locked, held
