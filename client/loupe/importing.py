@@ -33,7 +33,7 @@ _COPIED_IN_MEMORY_BYTES = 16 * 2**20
 _KEPT_BYTES = 256 * 2**10
 """Larger generated masks are generated again for the upload: a batch of them would fill the memory."""
 
-Outcome = dataset_pb2.SampleOutcome.Outcome
+ImportOutcome = dataset_pb2.SampleOutcome.Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class ImportResult:
     @property
     def rejected(self) -> tuple[dataset_pb2.SampleOutcome, ...]:
         """Those that were set aside, each with its reason (D4)."""
-        return tuple(item for item in self.outcomes if item.outcome == Outcome.OUTCOME_REJECTED)
+        return tuple(item for item in self.outcomes if item.outcome == ImportOutcome.OUTCOME_REJECTED)
 
     @property
     def ambiguous(self) -> tuple[dataset_pb2.SampleOutcome, ...]:
@@ -382,7 +382,7 @@ def _readable(source: Path | GeneratedBytes) -> Iterator[None]:
 def _set_aside(sample: FoundSample, unusable: Unusable) -> dataset_pb2.SampleOutcome:
     return dataset_pb2.SampleOutcome(
         file=sample.file,
-        outcome=Outcome.OUTCOME_REJECTED,
+        outcome=ImportOutcome.OUTCOME_REJECTED,
         reason=unusable.reason,
         message=unusable.message,
         message_zh=_BY_REASON.get(unusable.reason, sentence("the file cannot be read")).chinese,

@@ -11,7 +11,7 @@ from loupe import names
 from loupe.client import pages
 from loupe.commands.session import Output, Session, remote
 from loupe.folders import FolderListing, ImportOptions
-from loupe.importing import ImportProgress, ImportResult, Outcome
+from loupe.importing import ImportOutcome, ImportProgress, ImportResult
 from loupe.reading import FORMATS, read_data
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2
 from loupe.rendering import enum_word, facts, human_bytes, is_for_people, local_time, message_json, table
@@ -178,9 +178,9 @@ def import_json(listing: FolderListing, result: ImportResult) -> dict[str, Any]:
         "format": listing.format,
         "found": listing.found,
         "used": _used_count(listing, result),
-        "added": result.count(Outcome.OUTCOME_ADDED),
-        "unchanged": result.count(Outcome.OUTCOME_UNCHANGED),
-        "replaced": result.count(Outcome.OUTCOME_REPLACED),
+        "added": result.count(ImportOutcome.OUTCOME_ADDED),
+        "unchanged": result.count(ImportOutcome.OUTCOME_UNCHANGED),
+        "replaced": result.count(ImportOutcome.OUTCOME_REPLACED),
         "rejected": [
             {"file": item.file, "reason": item.reason, "message": item.message} for item in result.rejected
         ],
@@ -206,9 +206,9 @@ def import_json(listing: FolderListing, result: ImportResult) -> dict[str, Any]:
 def import_summary(listing: FolderListing, result: ImportResult) -> RenderableType:
     """An import's result for people."""
     counts = {
-        "added": result.count(Outcome.OUTCOME_ADDED),
-        "unchanged": result.count(Outcome.OUTCOME_UNCHANGED),
-        "replaced": result.count(Outcome.OUTCOME_REPLACED),
+        "added": result.count(ImportOutcome.OUTCOME_ADDED),
+        "unchanged": result.count(ImportOutcome.OUTCOME_UNCHANGED),
+        "replaced": result.count(ImportOutcome.OUTCOME_REPLACED),
         "rejected": len(result.rejected),
     }
     text = ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "nothing to do"

@@ -14,7 +14,13 @@ from services.kit.paging import RowPage, RowPageRequest
 from services.registry.application.collecting import ORPHAN_GRACE
 from services.registry.application.inspection import Inspector
 from services.registry.application.manifest import ManifestFile
-from services.registry.domain.candidates import Candidate, Outcome, SampleOutcome, candidate_faults, judge
+from services.registry.domain.candidates import (
+    Candidate,
+    CandidateOutcome,
+    SampleOutcome,
+    candidate_faults,
+    judge,
+)
 from services.registry.domain.datasets import (
     CodeParts,
     DataPath,
@@ -370,8 +376,8 @@ def _outcome(
     file: str, verdict: Sample | Rejection, before: Mapping[str, Listed], twins: tuple[str, ...]
 ) -> SampleOutcome:
     if isinstance(verdict, Rejection):
-        return SampleOutcome(file, Outcome.REJECTED, verdict)
+        return SampleOutcome(file, CandidateOutcome.REJECTED, verdict)
     if file not in before:
-        return SampleOutcome(file, Outcome.ADDED, None, twins)
+        return SampleOutcome(file, CandidateOutcome.ADDED, None, twins)
     same = before[file] == Listed.of(verdict)
-    return SampleOutcome(file, Outcome.UNCHANGED if same else Outcome.REPLACED, None, twins)
+    return SampleOutcome(file, CandidateOutcome.UNCHANGED if same else CandidateOutcome.REPLACED, None, twins)

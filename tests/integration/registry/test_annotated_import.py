@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 from loupe.cli import loupe
 from loupe.errors import NotFound
 from loupe.importing import _THREADS as THREADS
-from loupe.importing import Outcome, SampleImport
+from loupe.importing import ImportOutcome, SampleImport
 from loupe.reading import read_data
 from loupe.registry.v1 import dataset_service_pb2
 from loupe.settings import load
@@ -467,7 +467,7 @@ async def test_what_changes_while_it_is_imported_is_told_and_never_stored(
         # Its bytes are still those that were hashed, in another file: they were uploaded from there.
         # `other` is listed with them, as it was when it was read.
     }
-    assert result.count(Outcome.OUTCOME_ADDED) == 3
+    assert result.count(ImportOutcome.OUTCOME_ADDED) == 3
     assert len(result.outcomes) == len(listing.samples)
     for sha256 in (*(hashes[name] for name in ("gone", "pipe", "cut")), of_mask):
         with pytest.raises(NotFound):
