@@ -79,10 +79,7 @@ class QueuePosition:
 
 
 class Lane(NamedTuple):
-    """The waiting jobs of one creator, priority, kind and compute resource. Only the oldest can be next.
-
-    The table of lanes is `lines`.
-    """
+    """The waiting jobs of one creator, priority, kind and compute resource. Only the oldest can be next."""
 
     compute_resource: str
     kind: JobKind

@@ -3,7 +3,7 @@
 Optimistic concurrency: read the queue, decide, then store all decisions, or none if another process stored
 decisions in between; the caller then reads and decides again. No lock is held while Python computes.
 
-The epoch is the column `number` of the table `turns`. Granting a job or announcing a worker increments it.
+The epoch is the only row of the table `turns`. Granting a job or announcing a worker increments it.
 """
 
 import json

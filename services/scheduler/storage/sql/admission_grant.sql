@@ -2,8 +2,8 @@
 --   One row with job NULL: the epoch was current, but no grant could be stored.
 --   A task is left out if it is locked by another transaction, or if its revision changed since it was read:
 --   it may not be waiting any more.
--- Indexes: primary keys of tasks, jobs and lines.
--- Locks: the row of `turns` first, then the tasks (skipping locked ones), then the jobs and lanes.
+-- Indexes: primary keys of tasks, jobs and lanes (`lines`).
+-- Locks: the admission epoch (`turns`) first, then the tasks (skipping locked ones), then the jobs and lanes.
 --   Every writer takes them in this order. Outbox rows keep the order of the grants.
 -- Example: :epoch 17, :job {j1, j2}, :worker {workers/a, workers/b}, … returns (j1), (j2) and wakes the watchers
 --   of both tasks.

@@ -4,7 +4,7 @@
 --   read. `held` stands in subqueries only: a join with it could not be evaluated again when PostgreSQL finds
 --   that a row changed while it waited for the task's lock.
 -- Indexes: primary keys of tasks, jobs, curves, loss_chunks, log_chunks, validation_points,
---   nonconforming_samples and garbage.
+--   nonconforming_samples and orphan candidates (`garbage`).
 -- Locks: the task's row, then the job's, as everywhere.
 -- Example: ten points of network 1 from iteration 120 on: :networks {1}, :next_iterations {130},
 --   :chunk_networks {1}, :chunks {0}, :chunk_points {40 bytes}; returns (false, '8812').
