@@ -1,4 +1,4 @@
-"""The report service: `python -m services.evaluator`."""
+"""The evaluator: `python -m services.evaluator`."""
 
 import os
 from pathlib import Path
