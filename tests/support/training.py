@@ -17,8 +17,8 @@ from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.scheduler.v1 import job_pb2, task_pb2
 from loupe.worker.v1 import event_pb2, order_pb2
 
-from services.vision.channel import Stopped
 from services.vision.samples import DirectoryObjects
+from services.worker.child_channel import Stopped
 
 DATA_PATH = "datasets/d/paths/p"
 CODES = ("SPOT", "LINE", "RING")

@@ -33,13 +33,13 @@ from services.evaluator.worker.packaging.faults import CannotBuild, NotPackageab
 from services.evaluator.worker.packaging.formats import make_package
 from services.evaluator.worker.packaging.models import PackageName
 from services.kit.child_process import ParentLink
-from services.vision.channel import Channel
 from services.vision.faults import BadOrder, UnreadableRecord, UserFault
 from services.vision.judgement import refuse_one_sided
 from services.vision.pack import PackCache
 from services.vision.samples import ObjectReader, Sample, read_manifests, read_verified
 from services.vision.sources import from_environment
 from services.vision.weights import Weights, load_weights
+from services.worker.child_channel import Channel
 
 _RESULTS_PER_EVENT = 200
 _PROGRESS_INTERVAL_S = 0.5
