@@ -15,7 +15,7 @@ import { Answered, Nothing } from "../../ui/states";
 
 const NewImageVersion = deferred(() => import("./NewImageVersion"));
 
-/** 镜像: the algorithm images and their versions. */
+/** 模型镜像: the algorithm images and their versions. */
 export default function Images(): ReactNode {
   const { t, language } = useSpeech();
   const { may } = useSession();
