@@ -48,7 +48,7 @@ def test_a2_workers_rpcs_are_not_on_the_web(method: MethodDescriptor) -> None:
 
 
 def test_a1_only_logging_in_needs_no_caller() -> None:
-    """A1: nobody is anonymous, except who asks to be somebody."""
+    """A1: only logging in needs no token."""
     open_to_all = [
         method.full_name
         for method in _methods()

@@ -102,7 +102,7 @@ async def test_a_chat_by_read_and_write(served: Served) -> None:
 
 @pytest.mark.parametrize("token", [None, "nobody"])
 async def test_nobody_unknown_is_served(served: Served, token: str | None) -> None:
-    """A1: no anonymous caller anywhere, whatever the kind of the call."""
+    """A1: no call without a valid token, whatever its kind."""
     async with served.stub(token) as stub:
         with pytest.raises(errors.Unauthenticated):
             await stub.Who(Text())

@@ -2799,9 +2799,9 @@ export interface components {
          *     * `ROLE_UNSPECIFIED`: Never granted; an RPC that leaves its role unspecified is not served.
          *     * `ROLE_ANY_AUTHENTICATED`: Anybody whose token is valid, whatever its role.
          *     * `ROLE_VIEWER`: Looks at everything, changes nothing.
-         *     * `ROLE_ENGINEER`: Imports data, submits, starts, terminates and deletes own tasks, predicts.
-         *     * `ROLE_RELEASER`: Releases models, moves aliases, exports packages.
-         *     * `ROLE_ADMIN`: Master data, algorithm images, users and tokens, other people's tasks.
+         *     * `ROLE_ENGINEER`: Imports data, submits, starts, terminates and deletes own tasks, predicts, marks and corrects wrong labels.
+         *     * `ROLE_RELEASER`: Releases models, moves aliases, archives versions, exports packages.
+         *     * `ROLE_ADMIN`: Master data, algorithm images, users, tokens, the audit log, draining of workers, other people's tasks.
          *     * `ROLE_SERVICE`: Services and workers of this installation; never a person.
          *     * `ROLE_ANYONE`: On LogIn alone: whoever calls it has no token yet. Never a caller's role.
          * @enum {string}
