@@ -24,10 +24,12 @@ from loupe.rpc.channel import connect
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
+from client.update_translations import product_modules
 from deploy.embedded.readiness import serves_grpc
 from services.kit.auth import Principal, Role
 from services.kit.grpc_server import GrpcServer, Service
 from tests.support.http2 import http2
+from tests.support.repository import files
 from tests.support.waiting import DEADLINE_S
 
 from .echo_service import NAME, EchoServicer, EchoStub, Text, add_to_server, descriptor
@@ -280,16 +282,11 @@ async def test_no_call_goes_through_the_environments_proxy(
 
 def test_grpc_knows_every_option_that_is_set() -> None:
     """GRPC ignores a name that it does not know: the option looks set, and is not."""
-    root = Path(grpc_options.__file__).parents[3]
-    sources = [
-        path
-        for folder in ("services", "gateway", "client", "deploy", "tests")
-        for path in (root / folder).rglob("*.py")
-    ]
+    tests = ((path.name, path.read_text(encoding="utf-8")) for path in files("tests/*.py"))
     written = {
         node.value: path
-        for path in sources
-        for node in ast.walk(ast.parse(path.read_text()))
+        for path, source in (*product_modules(), *tests)
+        for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and re.fullmatch(r"grpc\.[a-z0-9_.]+", node.value)
