@@ -8,7 +8,7 @@ from loupe.rpc.channel import connect
 
 from services.audit import RegistryAuditor
 from services.evaluator import consumers
-from services.evaluator.application.collecting import PredictedMasks
+from services.evaluator.application.collecting import FOLDERS
 from services.evaluator.application.comparing import Comparisons
 from services.evaluator.application.drilldown import DrillDown
 from services.evaluator.application.exporting import ReportExports
@@ -27,6 +27,7 @@ from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process, every, run
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
+from services.kit.orphans import Collector
 from services.kit.retry import retry_transient
 from services.vision.pictures import PictureStore
 
@@ -59,13 +60,14 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     reports = Reports(database.sessions, now)
     picture_store = PictureStore(store, now)
     pictures = Pictures(picture_store)
-    masks = PredictedMasks(database.sessions, store, now)
+    collector = Collector(database.sessions, store, now, FOLDERS)
     process.background(
         "old pictures",
         every(_SWEEP_S, lambda: retry_transient(picture_store.sweep, what="sweeping pictures")),
     )
     process.background(
-        "orphaned masks", every(_SWEEP_S, lambda: retry_transient(masks.sweep, what="sweeping masks"))
+        "orphans",
+        every(_SWEEP_S, lambda: retry_transient(collector.collect, what="collecting orphans")),
     )
     process.background(
         "deleted tasks", lambda: consumers.follow_deleted_tasks(messaging, database.sessions, reports)

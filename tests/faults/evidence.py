@@ -29,9 +29,10 @@ from deploy.embedded.state import read_state
 from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.object_store import ObjectStore, ObjectStoreSettings
+from services.kit.orphans import Collector
 from services.kit.signals import Signals
-from services.registry.application.collecting import Collector as RegistryCollector
-from services.scheduler.application.collecting import Collector as SchedulerCollector
+from services.registry.application.collecting import FOLDERS
+from services.scheduler.application.collecting import CandidateCollector
 from services.scheduler.settings import SchedulingSettings
 from tests.faults.killing import Kill, processes
 from tests.support.simulation import dependencies_of
@@ -353,8 +354,8 @@ async def _storage(findings: Findings, data_dir: Path, connection: asyncpg.Conne
         broken = _broken_uploads(store)
         # As if a day had passed.
         dependencies = dependencies_of(scheduler, signals, SchedulingSettings(orphan_grace_s=-60))
-        await SchedulerCollector(dependencies, store).find_orphans()
-        collector = RegistryCollector(registry.sessions, store, SystemClock())
+        await CandidateCollector(dependencies, store).find_orphans()
+        collector = Collector(registry.sessions, store, SystemClock().now, FOLDERS)
         await collector.collect(timedelta(seconds=-60))
         await _until_none(connection, "scheduler.garbage")
         after = set(store.blocking.keys(""))

@@ -10,8 +10,8 @@ from loupe.errors import AlreadyExists, InvalidArgument, NotFound
 from services.kit.clock import Clock
 from services.kit.database import DatabaseSessions
 from services.kit.object_store import ObjectStore
+from services.kit.orphans import ORPHAN_GRACE
 from services.kit.paging import RowPage, RowPageRequest
-from services.registry.application.collecting import ORPHAN_GRACE
 from services.registry.application.inspection import Inspector
 from services.registry.application.manifest import ManifestFile
 from services.registry.domain.candidates import (

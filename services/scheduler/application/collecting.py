@@ -29,7 +29,7 @@ class ObjectStorePort(Protocol):
         ...
 
 
-class Collector:
+class CandidateCollector:
     """Checks orphan candidates that are due, and finds candidates by listing the object store."""
 
     def __init__(self, dependencies: Dependencies, objects: ObjectStorePort) -> None:

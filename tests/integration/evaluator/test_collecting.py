@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from loupe.evaluator.v1 import report_pb2
 
-from services.evaluator.application.collecting import PredictedMasks
+from services.evaluator.application.collecting import FOLDERS
+from services.kit.orphans import Collector
 from services.vision.masks import encode_labels
 from tests.integration.evaluator.conftest import ReportServiceUnderTest
 
@@ -42,7 +43,7 @@ async def test_t7_a_mask_goes_when_no_report_names_it_and_not_before(
 
     async def left(after: timedelta) -> set[str]:
         now = datetime.now(UTC) + after
-        await PredictedMasks(reports.database.sessions, reports.store, lambda: now).sweep()
+        await Collector(reports.database.sessions, reports.store, lambda: now, FOLDERS).collect()
         later = now + timedelta(days=9)
         return {key async for keys in reports.store.old_keys("masks/", later) for key in keys}
 
