@@ -4,11 +4,16 @@ import hooks from "eslint-plugin-react-hooks";
 import ts from "typescript-eslint";
 
 /** Which folders of src a folder must not import from. */
-const zone = (target, from, message) => ({ target: `./src/${target}`, from: from.map((folder) => `./src/${folder}`), message });
+const zone = (target, from, message) => ({
+  target: `./src/${target}`,
+  from: from.map((folder) => `./src/${folder}`),
+  message,
+});
 
 export default ts.config(
   { ignores: ["dist", "node_modules", "src/api/schema.ts"] },
   js.configs.recommended,
+  { rules: { "max-len": ["error", { code: 120 }] } },
   {
     files: ["src/**/*.{ts,tsx}"],
     extends: [...ts.configs.strictTypeChecked],
@@ -46,7 +51,11 @@ export default ts.config(
     rules: {
       "no-restricted-imports": [
         "error",
-        { patterns: [{ regex: "^\\.\\./(?!\\.\\.)[^/]+/.+", message: "Another feature is imported through its index.ts." }] },
+        {
+          patterns: [
+            { regex: "^\\.\\./(?!\\.\\.)[^/]+/.+", message: "Another feature is imported through its index.ts." },
+          ],
+        },
       ],
     },
   },

@@ -530,7 +530,9 @@ export const zh = {
     import: "导入样本",
     importTitle: "导入样本文件夹",
     dropHere: "将文件夹拖到此处",
-    layout: "每个缺陷 code 一个文件夹；掩膜为同名的 .mask.png、_mask.png，或与 .jpg 同名的 .png；分组由 groups.csv 给出（file、group 两列，或 panel、tile、lot 等列）",
+    layout:
+      "每个缺陷 code 一个文件夹；掩膜为同名的 .mask.png、_mask.png，或与 .jpg 同名的 .png；" +
+      "分组由 groups.csv 给出（file、group 两列，或 panel、tile、lot 等列）",
     chooseFolder: "选择文件夹",
     foundImages: (n: string) => `找到 ${n} 个样本`,
     foundGroups: (n: number, column: string) => `${n} 个分组（${column} 列）`,
@@ -622,7 +624,16 @@ export const zh = {
     expired: "已过期",
     disableConfirm: "该用户的所有登录会话将结束，其令牌将被拒绝。",
   },
-  audit: { title: "审计日志", who: "操作者", action: "操作", resource: "对象", result: "结果", from: "来源", via: (seen: string) => `经由 ${seen}`, filter: "按操作者筛选，例如 users/admin" },
+  audit: {
+    title: "审计日志",
+    who: "操作者",
+    action: "操作",
+    resource: "对象",
+    result: "结果",
+    from: "来源",
+    via: (seen: string) => `经由 ${seen}`,
+    filter: "按操作者筛选，例如 users/admin",
+  },
   system: {
     title: "系统",
     services: "服务",

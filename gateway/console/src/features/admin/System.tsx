@@ -132,7 +132,10 @@ function Queue(): ReactNode {
                 { title: t.system.resource, render: (_, one) => lastPart(one.computeResource) },
                 { title: t.system.workers, align: "right", render: (_, one) => whole(one.workerCount) },
                 { title: t.system.running, align: "right", render: (_, one) => whole(one.runningCount) },
-                { title: t.system.taken, render: (_, one) => (one.workerCount > 0 ? <Share part={one.taken} all={one.capacity} /> : "—") },
+                {
+                  title: t.system.taken,
+                  render: (_, one) => (one.workerCount > 0 ? <Share part={one.taken} all={one.capacity} /> : "—"),
+                },
                 { title: t.system.waiting, align: "right", render: (_, one) => whole(one.waitingCount) },
                 {
                   title: t.system.why,
@@ -146,7 +149,9 @@ function Queue(): ReactNode {
                 {
                   title: t.system.oldest,
                   render: (_, one) => (
-                    <Tooltip title={time(one.oldestWaitTime, language)}>{duration(since(one.oldestWaitTime), language)}</Tooltip>
+                    <Tooltip title={time(one.oldestWaitTime, language)}>
+                      {duration(since(one.oldestWaitTime), language)}
+                    </Tooltip>
                   ),
                 },
               ]}
@@ -165,7 +170,10 @@ async function readWorkers(signal: AbortSignal): Promise<{ workers: Worker[]; ti
   });
   const held = new Set(workers.flatMap((worker) => worker.leases.map((lease) => lease.task)));
   if (held.size === 0) return { workers, titles: new Map() };
-  return { workers, titles: await titlesOf(["TASK_STATE_TRAINING", "TASK_STATE_PREDICTING", "TASK_STATE_PACKAGING"], signal) };
+  return {
+    workers,
+    titles: await titlesOf(["TASK_STATE_TRAINING", "TASK_STATE_PREDICTING", "TASK_STATE_PACKAGING"], signal),
+  };
 }
 
 function Workers(): ReactNode {
@@ -197,7 +205,9 @@ function Workers(): ReactNode {
                 },
                 {
                   title: t.common.state,
-                  render: (_, { presence }) => <Badge status={PRESENCE_STATUS[presence]} text={t.system.presence[presence]} />,
+                  render: (_, { presence }) => (
+                    <Badge status={PRESENCE_STATUS[presence]} text={t.system.presence[presence]} />
+                  ),
                 },
                 { title: t.system.resource, render: (_, worker) => worker.computeResources.map(lastPart).join(", ") },
                 {
@@ -207,7 +217,9 @@ function Workers(): ReactNode {
                       ? "—"
                       : worker.leases.map((lease) => (
                           <div key={lease.job}>
-                            <Link to={`/tasks/${lastPart(lease.task)}`}>{titles.get(lease.task) ?? lastPart(lease.task)}</Link>{" "}
+                            <Link to={`/tasks/${lastPart(lease.task)}`}>
+                              {titles.get(lease.task) ?? lastPart(lease.task)}
+                            </Link>{" "}
                             <small className="dim">
                               {t.system.kinds[lease.kind]} · {duration(since(lease.startTime), language)}
                             </small>

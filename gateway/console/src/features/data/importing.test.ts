@@ -25,7 +25,9 @@ describe("a folder that was dropped (D1, D2)", () => {
     expect(left).toEqual(["top/A/notes.txt"]);
   });
   it("names every file that it does not take, and takes the others (D7)", async () => {
-    const odd = ["\u00a0", "\u200b", "\u202e", "\u2028", "\u3000", "\ufffd", "(", "[", "%"].map((one) => `top/A/${one}.png`);
+    const odd = ["\u00a0", "\u200b", "\u202e", "\u2028", "\u3000", "\ufffd", "(", "[", "%"].map(
+      (one) => `top/A/${one}.png`,
+    );
     const { candidates, left, unclearMasks } = await listing([
       ...odd.map((path) => file(path)),
       file("top/A/._a.png"),
