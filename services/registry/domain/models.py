@@ -10,8 +10,9 @@ from typing import Any, Self
 from loupe.errors import FailedPrecondition, InvalidArgument, NotFound, Violation
 from loupe.translation import sentence
 
+from services.input_specification import InputSpecification
 from services.registry.domain.identifiers import model_id_faults, sha256_faults, shown
-from services.registry.domain.images import MAX_NUMBER, InputSpecification, TaskType
+from services.registry.domain.images import MAX_NUMBER, TaskType
 
 LATEST = "latest"
 
