@@ -64,13 +64,13 @@ class InputSpecification:
                 yield Violation(
                     f"{at}.{name}",
                     "OUT_OF_RANGE",
-                    *sentence("{name} is {value}; it must lie in 8..4096 pixels", name=name, value=value),
+                    sentence("{name} is {value}; it must lie in 8..4096 pixels", name=name, value=value),
                 )
         if self.detail not in _DETAILS:
             yield Violation(
                 f"{at}.detail",
                 "OUT_OF_RANGE",
-                *sentence(
+                sentence(
                     "detail is {detail}; it must be at most 16 (0: images are seen whole)", detail=self.detail
                 ),
             )
@@ -78,7 +78,7 @@ class InputSpecification:
             yield Violation(
                 f"{at}.channels",
                 "UNSUPPORTED",
-                *sentence(
+                sentence(
                     "channels is {channels}; only 3 is supported (grey pictures are repeated)",
                     channels=self.channels,
                 ),
@@ -90,7 +90,7 @@ class InputSpecification:
                 yield Violation(
                     f"{at}.{name}",
                     "WRONG_LENGTH",
-                    *sentence(
+                    sentence(
                         "{name} must hold 3 finite numbers, one a channel; it holds {count}",
                         name=name,
                         count=len(values),
@@ -100,7 +100,7 @@ class InputSpecification:
             yield Violation(
                 f"{at}.std",
                 "TOO_SMALL",
-                *sentence("std divides the pixels; every value must be above 0"),
+                sentence("std divides the pixels; every value must be above 0"),
             )
 
     def _resolution_faults(self, at: str) -> Iterator[Violation]:
@@ -109,13 +109,13 @@ class InputSpecification:
             yield Violation(
                 f"{at}.max_aspect_ratio",
                 "OUT_OF_RANGE",
-                *sentence("max_aspect_ratio is {ratio}; it must be 0 (8) or at least 1", ratio=ratio),
+                sentence("max_aspect_ratio is {ratio}; it must be 0 (8) or at least 1", ratio=ratio),
             )
         if self.min_side > _MAX_ORIGINAL_SIDE_PX:
             yield Violation(
                 f"{at}.min_side",
                 "OUT_OF_RANGE",
-                *sentence(
+                sentence(
                     "min_side is {min_side} pixels; no image is larger than 30000", min_side=self.min_side
                 ),
             )

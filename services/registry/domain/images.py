@@ -82,7 +82,7 @@ class AlgorithmImage:
                 Violation(
                     "algorithm_image.production_environment",
                     "REQUIRED",
-                    *sentence("a business image is bound to a production environment; name one"),
+                    sentence("a business image is bound to a production environment; name one"),
                 )
             )
         if self.kind is ImageKind.GENERAL and self.production_environment is not None:
@@ -90,7 +90,7 @@ class AlgorithmImage:
                 Violation(
                     "algorithm_image.production_environment",
                     "NOT_ALLOWED",
-                    *sentence(
+                    sentence(
                         "a general image has no production environment; leave it out or make it a "
                         "business image"
                     ),
@@ -124,7 +124,7 @@ class AlgorithmImageVersion:
                     Violation(
                         f"version.{name}",
                         "TOO_LARGE",
-                        *sentence(
+                        sentence(
                             "{name} is {value}; the limit is {limit}",
                             name=name,
                             value=value,
@@ -140,7 +140,7 @@ class AlgorithmImageVersion:
                     Violation(
                         f"version.classification_networks[{index}]",
                         "BAD_NETWORK",
-                        *sentence(
+                        sentence(
                             "{network} is not a network's name; use letters, digits, '_', '-'",
                             network=shown(network),
                         ),
@@ -151,5 +151,5 @@ class AlgorithmImageVersion:
 
 def _required(at: str, choices: str) -> Violation:
     return Violation(
-        at, "REQUIRED", *sentence("{field} is missing; give {choices}", field=at, choices=choices)
+        at, "REQUIRED", sentence("{field} is missing; give {choices}", field=at, choices=choices)
     )
