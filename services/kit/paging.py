@@ -22,7 +22,7 @@ PAGE_TOKEN = "page_token"  # noqa: S105 -- the name of a field
 BAD_PAGE_TOKEN = Violation(
     PAGE_TOKEN,
     "BAD_PAGE_TOKEN",
-    *sentence("the page token is not one of this list with this filter; start again without a token"),
+    sentence("the page token is not one of this list with this filter; start again without a token"),
 )
 
 Item = TypeVar("Item")
@@ -121,7 +121,7 @@ def _size(request: Any) -> int:  # noqa: ANN401 -- any List request
             Violation(
                 "page_size",
                 "OUT_OF_RANGE",
-                *sentence(
+                sentence(
                     "page_size is {page_size}; give 1 to {max_size}, or 0 for {default_size}",
                     page_size=request.page_size,
                     max_size=MAX_SIZE,

@@ -6,13 +6,13 @@ from typing import Any
 from loupe.errors import Unauthenticated
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.input_specification import InputSpecification
 from services.registry.domain.identity import PresentedToken, Token, User, UserRole
 from services.registry.domain.images import (
     AlgorithmImage,
     AlgorithmImageVersion,
     ImageKind,
     ImageVersionNumber,
-    InputSpecification,
     TaskType,
 )
 from services.registry.domain.master_data import ComputeResource, ProductionEnvironment

@@ -23,9 +23,16 @@ import torch
 from loupe.translation import sentence
 from torch import Tensor, nn
 
+from services.input_specification import InputSpecification
 from services.vision.faults import UserFault
 from services.vision.networks import build_classifier
-from services.vision.preprocessing import RULE, InputSpecification
+from services.vision.preprocessing import (
+    RULE,
+    ResolutionRule,
+    from_certificate,
+    magnified,
+    to_certificate,
+)
 from services.vision.regions import RegionRule
 from services.vision.segmenter import build_segmenter
 from services.vision.special import SpecialRule
@@ -91,7 +98,13 @@ class Weights:
     @property
     def input_specification(self) -> InputSpecification:
         """What the network takes."""
-        return InputSpecification.from_json(self.certificate["input_specification"])
+        return from_certificate(self.certificate["input_specification"])
+
+    @property
+    def resolution(self) -> ResolutionRule:
+        """Which originals conform."""
+        rule = self.certificate["input_specification"].get("resolution") or {}
+        return ResolutionRule(**{key: value for key, value in rule.items() if value is not None})
 
     @property
     def windows(self) -> Windows | None:
@@ -105,12 +118,12 @@ class Weights:
     @property
     def seen_at(self) -> InputSpecification:
         """What images are resized to before the classifier looks at them, whole or through windows."""
-        return self.input_specification.magnified if self.windows else self.input_specification
+        return magnified(self.input_specification) if self.windows else self.input_specification
 
     @property
     def segmented_at(self) -> InputSpecification:
         """What images are resized to before the segmentation network looks at them."""
-        return self.input_specification.magnified
+        return magnified(self.input_specification)
 
     def segmenter(self) -> nn.Module | None:
         """The segmentation network with these weights, ready to predict."""
@@ -144,7 +157,7 @@ def certify(
         "network": network,
         "codes": list(codes),
         "num_of_classes": num_of_classes,
-        "input_specification": specification.to_json(),
+        "input_specification": to_certificate(specification),
         "background": codes[windows.background] if windows else None,
         "caution": windows.defect_threshold if windows else 0.0,
         "preprocessing_rule": RULE,
@@ -229,7 +242,8 @@ def load_weights(path: Path) -> Weights:
             raise ValueError(f"{weights.num_of_classes} classes of {len(weights.codes)} codes")  # noqa: TRY301 - told below
         weights.classifier()
         weights.segmenter()
-        weights.windows  # noqa: B018 - raises where the certificate cannot be read
+        # Raise where the certificate cannot be read.
+        weights.input_specification, weights.resolution, weights.windows  # noqa: B018
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadWeights(
             "WEIGHTS_NOT_CERTIFIED", f"the certificate in {path.name} cannot be read: {error!r}"

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's custom
 from torch import Tensor, nn
 
+from services.input_specification import InputSpecification
 from services.vision.networks import CLASSIFIERS
-from services.vision.preprocessing import InputSpecification
 from services.vision.regions import RegionRule
 from services.vision.segmenter import SEGMENTERS
 from services.vision.special import SpecialRule
@@ -100,7 +100,6 @@ def weights(
     *,
     size: int = 16,
     detail: int = 1,
-    normalisation: str = "fixed",
     windows: bool = False,
     special: float | None = None,
     segmenter: str | None = None,
@@ -110,7 +109,7 @@ def weights(
 ) -> Weights:
     """A model of CODES that nobody trained; `special` is the threshold of its special codes."""
     register()
-    specification = InputSpecification(size, size, detail=detail, normalisation=normalisation, **changes)
+    specification = InputSpecification(size, size, detail=detail, **changes)
     seen_by = Windows(detail, background=0, defect_threshold=0.3) if windows else None
     certificate = certify(classifier, CODES, 3, specification, windows=seen_by, seed=7, manifests=["a" * 64])
     network = settled(CLASSIFIERS[classifier](3))

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from loupe.events.v1 import events_pb2
 from loupe.scheduler.v1 import task_pb2
 
+from services.input_specification import InputSpecification
 from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.signals import Signals
@@ -26,7 +27,6 @@ from services.scheduler.application.registry_port import RegistryPort
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import JobKind
 from services.scheduler.domain.queue import Worker
-from services.scheduler.domain.spec import InputSpec
 from services.scheduler.domain.task import Failure, Task, TaskKind, TaskState
 from services.scheduler.domain.work import Failed, Lease
 from services.scheduler.settings import SchedulingSettings
@@ -67,7 +67,7 @@ def a_task(
     spec = training_spec(
         model_name=f"simulated-{number}",
         compute_resource=resource,
-        input=InputSpec(64, 64, 3),
+        input=InputSpecification(64, 64),
         training_params={"classification": {"batch_size": 4, "max_iter": 10}},
     )
     return Task(

@@ -116,7 +116,7 @@ class Evaluator:
         samples = self._listed(work)
         if not 0 <= work.confidence_threshold <= 1:
             raise BadOrder("confidence_threshold must be in [0, 1]")
-        rule = weights.input_specification.resolution
+        rule = weights.resolution
         set_aside, kept = [], []
         for sample in samples:
             known = work.filter_resolution and sample.width and sample.height

@@ -127,7 +127,7 @@ def candidate_faults(candidates: Sequence[Candidate]) -> list[Violation]:
             Violation(
                 "candidates",
                 "TOO_MANY",
-                *sentence(
+                sentence(
                     "{count} candidates; send at most {limit} a call",
                     count=len(candidates),
                     limit=MAX_CANDIDATES,
@@ -148,7 +148,7 @@ def candidate_faults(candidates: Sequence[Candidate]) -> list[Violation]:
                 Violation(
                     f"{at}.file",
                     "DUPLICATE",
-                    *sentence(
+                    sentence(
                         "{file} is offered {times} times; offer it once a call",
                         file=shown(candidate.file),
                         times=times[candidate.file],

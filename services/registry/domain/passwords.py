@@ -93,7 +93,7 @@ def password_faults(password: str, user: str, at: str, *, before: str) -> list[V
             Violation(
                 at,
                 "BAD_LENGTH",
-                *sentence(
+                sentence(
                     "a password has {shortest} to {longest} characters; several words are good",
                     shortest=MIN_CHARACTERS,
                     longest=MAX_CHARACTERS,
@@ -105,7 +105,7 @@ def password_faults(password: str, user: str, at: str, *, before: str) -> list[V
             Violation(
                 at,
                 "UNCHANGED",
-                *sentence("the new password is the old one; choose another"),
+                sentence("the new password is the old one; choose another"),
             )
         ]
     if len(set(password)) < 4 or user.lower() in password.lower():
@@ -113,7 +113,7 @@ def password_faults(password: str, user: str, at: str, *, before: str) -> list[V
             Violation(
                 at,
                 "TOO_SIMPLE",
-                *sentence("the password repeats a few characters or holds the user name; choose another"),
+                sentence("the password repeats a few characters or holds the user name; choose another"),
             )
         ]
     return []

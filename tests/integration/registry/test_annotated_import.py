@@ -27,10 +27,10 @@ from loupe.settings import load
 from PIL import Image
 
 from deploy.embedded.loupe_processes import import_path
+from services.input_specification import InputSpecification
 from services.kit.object_store import BlockingObjectStore
 from services.registry.settings import Settings
 from services.vision.pack import PackCache
-from services.vision.preprocessing import InputSpecification
 from services.vision.samples import parse_manifest
 
 from .conftest import Registry

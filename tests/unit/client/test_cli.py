@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from loupe.cli import COMMANDS, explain, loupe
 from loupe.errors import InvalidArgument, Violation
+from loupe.translation import Sentence
 
 
 @pytest.fixture
@@ -192,9 +193,9 @@ def test_a_folder_without_images_is_refused_before_anything_is_made(
 
 
 _FAULTS = InvalidArgument.of(
-    Violation("model_params.code_list[5]", "DUPLICATE_CODE", "TPFIP is there twice", "TPFIP 重复"),
-    Violation("name", "BAD_NAME", "must begin with a letter", "必须以字母开头"),
-    Violation("data_paths[0]", "FEW", "3 samples have other codes", severity="warning"),
+    Violation("model_params.code_list[5]", "DUPLICATE_CODE", Sentence("TPFIP is there twice", "TPFIP 重复")),
+    Violation("name", "BAD_NAME", Sentence("must begin with a letter", "必须以字母开头")),
+    Violation("data_paths[0]", "FEW", Sentence("3 samples have other codes", ""), severity="warning"),
 )
 
 

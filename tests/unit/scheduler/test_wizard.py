@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.input_specification import InputSpecification
 from services.learning_rate import Schedule
 from services.scheduler.domain.spec import (
     Augmentation,
-    InputSpec,
     PredictionRequest,
     TrainingOverlap,
     TrainingRequest,
@@ -49,7 +49,7 @@ GOOD, EXTRA, EMPTY, OLD, MANY = (
 )
 IMAGE = AlgorithmImageFacts(
     major=3,
-    input=InputSpec(128, 128, 3),
+    input=InputSpecification(128, 128),
     classification_networks=("ResNet18",),
     default_model_params={
         "classification": {"name": "ResNet18", "num_of_classes": 2.0},

@@ -2103,7 +2103,10 @@ export interface components {
          * @enum {string}
          */
         ImageKind: "IMAGE_KIND_UNSPECIFIED" | "IMAGE_KIND_GENERAL" | "IMAGE_KIND_BUSINESS";
-        /** @description What the network is fed, and which originals conform. Preprocessing is the same in training, evaluation and export. */
+        /**
+         * @description What the network is fed, and which originals conform. Preprocessing is the same in training, evaluation and export.
+         *     What is 0 or empty in a request has its default; answers hold the default itself.
+         */
         InputSpecification: {
             /**
              * Format: int64
@@ -2115,10 +2118,14 @@ export interface components {
              * @description Pixels.
              */
             height: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description 0: 3.
+             */
             channels: number;
-            /** @description Per channel, of values scaled to 0..1. */
+            /** @description Per channel, of values scaled to 0..1. Empty: 0.485, 0.456, 0.406. */
             mean: number[];
+            /** @description Empty: 0.229, 0.224, 0.225. */
             std: number[];
             /**
              * Format: int64
@@ -2140,7 +2147,7 @@ export interface components {
              * @description Where all classes but one have masks, images are resized to `detail` times width and height and seen through
              *     overlapping windows of width × height: training cuts them at the defects, prediction judges an image by its most
              *     suspicious one. It keeps small defects visible at the price of (2·detail - 1)² network inputs an image. Without
-             *     such masks, and with 0 or 1, images are seen whole. At most 16.
+             *     such masks, and with 1, images are seen whole. At most 16. 0: 1.
              */
             detail: number;
         };

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.scheduler.domain.spec import InputSpec, TrainingOverlap
+from services.input_specification import InputSpecification
+from services.scheduler.domain.spec import TrainingOverlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class AlgorithmImageFacts:
     """An image version as the registry knows it."""
 
     major: int
-    input: InputSpec
+    input: InputSpecification
     classification_networks: tuple[str, ...]
     default_model_params: Mapping[str, Any] = field(default_factory=dict)
     default_training_params: Mapping[str, Any] = field(default_factory=dict)

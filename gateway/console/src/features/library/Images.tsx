@@ -120,7 +120,7 @@ function Versions({ image }: { image: string }): ReactNode {
                   {
                     key: "conforms",
                     label: t.images.conforms,
-                    children: `≥ ${version.input?.minSide || 32} px, ≤ ${version.input?.maxAspectRatio || 8} : 1`,
+                    children: `≥ ${version.input?.minSide ?? 0} px, ≤ ${version.input?.maxAspectRatio ?? 0} : 1`,
                   },
                   {
                     key: "paths",

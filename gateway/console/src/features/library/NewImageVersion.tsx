@@ -123,7 +123,6 @@ function NewImageVersionForm({ image, paths, environments, newest, onClose }: Fo
           if (!(failure instanceof ApiError) || failure.status !== 409) throw failure;
         });
       }
-      const channels = newest?.input?.channels ?? 3;
       await api.post("/v1/algorithmImages/{algorithmImage}/versions", {
         path: { algorithmImage: id },
         body: {
@@ -132,8 +131,8 @@ function NewImageVersionForm({ image, paths, environments, newest, onClose }: Fo
           description: answers.description,
           classificationNetworks: answers.networks,
           input: {
-            ...(newest?.input ?? { mean: Array<number>(channels).fill(0.5), std: Array<number>(channels).fill(0.5) }),
-            channels,
+            // 0 and empty: the registry's defaults.
+            ...(newest?.input ?? { channels: 0, mean: [], std: [] }),
             width: answers.side,
             height: answers.side,
             minSide: answers.minSide,
@@ -182,11 +181,10 @@ function NewImageVersionForm({ image, paths, environments, newest, onClose }: Fo
           minor: newest ? newest.minor + 1 : 0,
           networks: newest?.classificationNetworks ?? ["ResNet18"],
           side: newest?.input?.width ?? 64,
-          // 0 is the servers' own standard.
-          minSide: newest?.input?.minSide || 32,
-          maxAspectRatio: newest?.input?.maxAspectRatio || 8,
+          minSide: newest?.input?.minSide ?? 32,
+          maxAspectRatio: newest?.input?.maxAspectRatio ?? 8,
           perImageNormalisation: newest?.input?.perImageNormalisation ?? false,
-          detail: newest?.input?.detail ?? 0,
+          detail: newest?.input?.detail ?? 1,
           trainingPaths: newest?.trainingPaths ?? [],
           description: "",
           displayName: "",
