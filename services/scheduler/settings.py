@@ -22,7 +22,7 @@ class SchedulingSettings:
         doc="How often a job is taken up again after an infrastructure fault before its task fails.",
     )
     ageing_s: float = setting(
-        "LOUPE_PRIORITY_AGEING_S",
+        "LOUPE_PRIORITY_AGING_S",
         default=1800.0,
         doc="A waiting job gains one priority for every so many seconds, so that none starves.",
     )
@@ -40,7 +40,7 @@ class SchedulingSettings:
 
     def __post_init__(self) -> None:
         if self.lease_s <= 0 or self.ageing_s <= 0:
-            raise ValueError("LOUPE_LEASE_S and LOUPE_PRIORITY_AGEING_S must be above 0")
+            raise ValueError("LOUPE_LEASE_S and LOUPE_PRIORITY_AGING_S must be above 0")
 
 
 @dataclass(frozen=True, kw_only=True)
