@@ -16,7 +16,7 @@ const STORIES = ["zh-story", "en-story"];
 
 export default defineConfig<Options>({
   testDir: "e2e",
-  outputDir: `${OUT}/failures`,
+  outputDir: `${OUT}/results`,
   forbidOnly: true,
   retries: 0,
   // All specs share one stack, and its worker trains one task at a time.
