@@ -89,7 +89,12 @@ def test_t4_a_wait_reason_says_which_workers_and_for_what(
 ) -> None:
     """T4: a training waits twice, for trainers and then for evaluator workers."""
     task = TaskHead(
-        id="1", kind=TaskKind.TRAINING, state=TaskState.TRAINING, creator="a", create_time=MONDAY, recoveries=1
+        id="1",
+        kind=TaskKind.TRAINING,
+        state=TaskState.TRAINING,
+        creator="a",
+        create_time=MONDAY,
+        recoveries=1,
     )
     for served, fits, recovering, reason in (
         (False, False, False, "NO_WORKER_WITH_RESOURCE"),
