@@ -24,6 +24,8 @@ class CodeParts:
     code: str
     sample_count: int
     part_count: int
+    tied_codes: frozenset[str] = frozenset()
+    """Codes, this one among them, that no split can give both sides each (D9)."""
 
 
 @dataclass(frozen=True, slots=True)

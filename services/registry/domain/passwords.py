@@ -60,9 +60,10 @@ class Attempts:
     def count(self, now: datetime) -> "Attempts":
         """One more attempt, counted as a failure in advance; LockedOut if it is not allowed.
 
-        Counted in advance, so that of a thousand concurrent guesses not all are compared.
+        Counted in advance, so that of a thousand concurrent guesses not all are compared. They may be counted
+        in another order than they read the clock: without a delay no time locks a name.
         """
-        if now < self.locked_until:
+        if delay(self.failures) and now < self.locked_until:
             wait_s = int((self.locked_until - now).total_seconds()) + 1
             raise LockedOut(
                 f"this name was tried too often; try again in {wait_s} s, or ask an administrator for a new "

@@ -76,7 +76,12 @@ def snapshot_out(value: Snapshot) -> pb.Snapshot:
 
 def code_parts_out(value: CodeParts) -> pb.CodeParts:
     """As a message."""
-    return pb.CodeParts(code=value.code, sample_count=value.sample_count, part_count=value.part_count)
+    return pb.CodeParts(
+        code=value.code,
+        sample_count=value.sample_count,
+        part_count=value.part_count,
+        tied_codes=sorted(value.tied_codes),
+    )
 
 
 def candidate_in(message: pb.SampleCandidate) -> Candidate:

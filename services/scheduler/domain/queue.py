@@ -73,6 +73,9 @@ class QueuePosition:
     # From 1, which is next.
     number: int
     since: datetime
+    kind: JobKind
+    # An earlier lease of the job was lost.
+    recovering: bool
     # A worker with the job's compute resource is present; such a worker is large enough.
     served: bool
     fits: bool

@@ -27,7 +27,7 @@ _QUEUED = sa.text(
     WITH {PRESENT_WORKERS},
     queued AS (
         SELECT j.compute_resource, j.kind, j.gpus, j.cpus, j.memory_bytes,
-            t.recoveries > 0 AND t.state <> 'WAITING' AS recovering, count(*) AS n,
+            j.recoveries > 0 AND t.state <> 'WAITING' AS recovering, count(*) AS n,
             min(CASE WHEN j.recoveries > 0 THEN j.available_time ELSE j.queue_time END) AS oldest
         FROM jobs j JOIN tasks t ON t.id = j.task
         WHERE j.state = 'QUEUED'

@@ -36,6 +36,7 @@ from services.scheduler.domain.wizard.data import MAX_DATA_PATHS
 from services.scheduler.domain.wizard.registry_data import (
     AlgorithmImageFacts,
     CodeCount,
+    CodeParts,
     DataPathFacts,
     ModelVersionFacts,
     RegistryData,
@@ -108,11 +109,11 @@ class RegistryClient:
             affected_sample_count=overlap.affected_sample_count,
         )
 
-    async def part_counts(self, data_paths: Sequence[str], codes: Sequence[str]) -> dict[str, int]:
-        """The number of parts that a split can divide, by code, over all these data paths (D3, D9)."""
+    async def part_counts(self, data_paths: Sequence[str], codes: Sequence[str]) -> dict[str, CodeParts]:
+        """The parts that a split cannot divide, by code, over all these data paths (D3, D9)."""
         request = dataset_service_pb2.CountPartsRequest(data_paths=data_paths, codes=codes)
         counted = await self._datasets.CountParts(request)
-        return {one.code: one.part_count for one in counted.codes}
+        return {one.code: CodeParts(one.part_count, tuple(one.tied_codes)) for one in counted.codes}
 
     async def pin(self, data_path: str) -> PinnedPath:
         """Pin the data path's current listing for ever (W12)."""

@@ -1859,6 +1859,11 @@ export interface components {
             sampleCount: string;
             /** Format: int64 */
             partCount: string;
+            /**
+             * @description Codes, this one among them, whose shared parts no split can divide so that each of them has a sample to train and
+             *     one to validate with: of three groups that show A and B, B and C, A and C, two are on one side. Rule D9.
+             */
+            tiedCodes: string[];
         };
         CodeResult: {
             code: string;

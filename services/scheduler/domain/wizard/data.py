@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 
 from loupe.errors import Violation
-from loupe.translation import sentence
+from loupe.translation import joined, sentence
 
 from services.scheduler.domain.spec import TrainingRequest
 from services.scheduler.domain.wizard.findings import not_found
-from services.scheduler.domain.wizard.registry_data import ModelVersionFacts, RegistryData
+from services.scheduler.domain.wizard.registry_data import CodeParts, ModelVersionFacts, RegistryData
 
 MAX_DATA_PATHS = 500
 
@@ -86,21 +86,42 @@ def check_codes(
                     ),
                 )
             )
-        elif facts.parts.get(code, samples) < 2:
-            found.append(
-                Violation(
-                    at,
-                    "CODE_IN_ONE_GROUP",
-                    sentence(
-                        "the samples of {code} ({sample_count}) are 1 group (the same group key or "
-                        "content), which cannot be divided: training and validation need one each; "
-                        "bring pictures of another group, or leave the code out",
-                        code=code,
-                        sample_count=samples,
-                    ),
-                )
-            )
+        else:
+            found += _check_parts(at, code, samples, facts.parts.get(code, CodeParts(samples)))
     return [*found, *check_unlisted_codes(request.data_paths, facts, codes)]
+
+
+def _check_parts(at: str, code: str, samples: int, parts: CodeParts) -> list[Violation]:
+    """D9: a split can give the code a sample on each side."""
+    if parts.count < 2:
+        return [
+            Violation(
+                at,
+                "CODE_IN_ONE_GROUP",
+                sentence(
+                    "the samples of {code} ({sample_count}) are 1 group (the same group key or "
+                    "content), which cannot be divided: training and validation need one each; "
+                    "bring pictures of another group, or leave the code out",
+                    code=code,
+                    sample_count=samples,
+                ),
+            )
+        ]
+    if parts.tied:
+        return [
+            Violation(
+                at,
+                "CODES_TIED_BY_GROUPS",
+                sentence(
+                    "{codes} share their groups in such a way that, however these are divided, one of the "
+                    "codes has none to train or none to validate with; bring pictures of {code} in another "
+                    "group, or leave one of the codes out",
+                    codes=joined(parts.tied),
+                    code=code,
+                ),
+            )
+        ]
+    return []
 
 
 def check_unlisted_codes(
