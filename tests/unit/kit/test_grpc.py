@@ -425,3 +425,28 @@ async def test_an_unknown_method_is_unimplemented(served: Served) -> None:
         with pytest.raises(LoupeError) as caught:
             await call(Text())
     assert isinstance(caught.value, errors.Unimplemented)
+
+
+async def test_a_connection_may_take_long_to_be_made(served: Served) -> None:
+    """The first words of a busy or distant server come late; the client must not hang up before."""
+    connections = 0
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            writer.write(data)
+        writer.close()
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        from_server, to_server = await asyncio.open_connection("127.0.0.1", served.server.port)
+        asked = asyncio.ensure_future(pump(reader, to_server))
+        # The server has answered; its words are held back as long as the client stays.
+        await asyncio.wait({asked}, timeout=2.5)
+        await asyncio.gather(asked, pump(from_server, writer), return_exceptions=True)
+
+    async with await asyncio.start_server(late, "127.0.0.1") as listener:
+        port = listener.sockets[0].getsockname()[1]
+        async with connect(f"127.0.0.1:{port}", lambda: "admin") as channel:
+            assert (await EchoStub(channel).Say(Text(value="late"))).value
+    assert connections == 1
