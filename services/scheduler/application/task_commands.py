@@ -4,7 +4,9 @@ import logging
 from datetime import datetime, timedelta
 
 from loupe.errors import LoupeError, NotFound
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.kit.repeats import is_repeat
 from services.scheduler.application.dependencies import (
     Dependencies,
     discard_results,
@@ -14,7 +16,7 @@ from services.scheduler.application.dependencies import (
 from services.scheduler.application.queue_positions import QueuePositions
 from services.scheduler.domain.job import JobState
 from services.scheduler.domain.listing import AnyTask, ListedTask, TaskFilter, TaskView
-from services.scheduler.domain.task import Caller, Task, TaskTransition
+from services.scheduler.domain.task import Caller, Task, TaskNotFound, TaskState, TaskTransition
 from services.scheduler.domain.work import NonconformingSample
 from services.scheduler.storage.curves import Curves
 from services.scheduler.storage.jobs import Jobs
@@ -31,7 +33,10 @@ _LINK_LIFE = timedelta(minutes=10)
 
 
 class TaskCommands:
-    """Use cases of TaskService besides creation and watching."""
+    """Use cases of TaskService besides creation and watching.
+
+    A call that the client repeats because it got no answer answers as the first did, if that was carried out.
+    """
 
     def __init__(self, dependencies: Dependencies) -> None:
         self._dependencies = dependencies
@@ -58,8 +63,9 @@ class TaskCommands:
         now = self._dependencies.clock.now()
         async with self._dependencies.sessions.begin() as session:
             before = await Tasks(session).lock(task_id)
-            before.require_etag(etag)
-            await start_again(session, before, caller, now)
+            if not await _was_carried_out(session, before, TaskState.WAITING, caller):
+                before.require_etag(etag)
+                await start_again(session, before, caller, now)
         return await self.get(task_id)
 
     async def terminate(self, task_id: str, etag: str, caller: Caller) -> TaskView[Task]:
@@ -67,6 +73,8 @@ class TaskCommands:
         now = self._dependencies.clock.now()
         async with self._dependencies.sessions.begin() as session:
             before = await Tasks(session).lock(task_id)
+            if is_repeat() and (before.terminating or before.state is TaskState.TERMINATED):
+                return await self.get(task_id)
             before.require_etag(etag)
             task = before.termination_requested(caller)
             job = await Jobs(session).open_of(task_id)
@@ -86,7 +94,12 @@ class TaskCommands:
         """Delete the task with its curves, logs and jobs; the collector deletes its objects (T7)."""
         now = self._dependencies.clock.now()
         async with self._dependencies.sessions.begin() as session:
-            task = await Tasks(session).lock(task_id)
+            try:
+                task = await Tasks(session).lock(task_id)
+            except TaskNotFound:
+                if is_repeat():
+                    return
+                raise
             task.require_etag(etag)
             transition = task.deleted(caller, now)
             await discard_results(session, task, await Jobs(session).all_of(task_id), now)
@@ -98,6 +111,8 @@ class TaskCommands:
         now = self._dependencies.clock.now()
         async with self._dependencies.sessions.begin() as session:
             before = await Tasks(session).lock(task_id)
+            if await _was_carried_out(session, before, TaskState.RELEASED, caller):
+                return await self.get(task_id)
             before.require_etag(etag)
             task, transition = before.released(caller, now)
             await Tasks(session).save(before, task)
@@ -155,3 +170,11 @@ class TaskCommands:
         """Delete workers that have not asked for a job for a day."""
         async with self._dependencies.sessions.begin() as session:
             await Jobs(session).delete_gone_workers(self._dependencies.clock.now() - timedelta(days=1))
+
+
+async def _was_carried_out(session: AsyncSession, task: Task, to: TaskState, caller: Caller) -> bool:
+    """Whether this call repeats one of the same caller that brought the task into its state."""
+    if not is_repeat() or task.state is not to:
+        return False
+    last = (await Tasks(session).history(task.id))[-1]
+    return (last.to_state, last.cause) == (to, caller.name)
