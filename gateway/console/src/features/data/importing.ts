@@ -277,18 +277,25 @@ export async function importInto(
     );
     const noMasks = outcomes.filter(({ file, reason }) => reason === "BAD_MASK" && guesses.has(file));
     for (const { file, message, messageZh } of noMasks) {
-      progress.notMasks.push({
-        file: `${file.split("/")[0] ?? ""}/${guesses.get(file)?.name ?? ""}`,
-        message,
-        messageZh,
-      });
+      progress.notMasks.push({ file: beside(file, guesses.get(file)?.name ?? ""), message, messageZh });
     }
     await offerAgain(noMasks, { maskSha256: "" });
-    progress.outcomes = progress.outcomes.concat(outcomes);
+    const masks = new Map(batch.map(({ file, mask }) => [file, mask?.name]));
+    progress.outcomes = progress.outcomes.concat(outcomes.map((one) => byFileAtFault(one, masks.get(one.file))));
     progress.done += batch.length;
     report();
   }
   return progress;
+}
+
+/** The outcome under the name of the mask, where that was refused and not its picture (D5, D7). */
+export function byFileAtFault<T extends { file: string; reason: string }>(outcome: T, mask: string | undefined): T {
+  return outcome.reason === "BAD_MASK" && mask ? { ...outcome, file: beside(outcome.file, mask) } : outcome;
+}
+
+/** `{code}/{name}` of a file beside another one. */
+function beside(file: string, name: string): string {
+  return `${file.split("/")[0] ?? ""}/${name}`;
 }
 
 /** The outcome of a file that disappeared, changed or cannot be opened; the other files are imported. */
