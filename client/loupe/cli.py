@@ -77,10 +77,10 @@ _EXTRAS: dict[str, Extra] = {
 class Words(click.types.StringParamType):
     """What is typed and is no path: UTF-8 where the locale could not decode it, else refused by name."""
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The text as it is sent to the servers."""
         converted = super().convert(value, param, ctx)
-        if not isinstance(converted, str) or encodable(converted) == converted:
+        if encodable(converted) == converted:
             return converted
         text = as_utf8(converted)
         if (shown := encodable(text)) != text:
