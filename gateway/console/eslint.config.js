@@ -51,6 +51,26 @@ export default ts.config(
     },
   },
   {
+    files: ["e2e/**/*.ts", "playwright.config.ts"],
+    extends: [...ts.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      "no-restricted-imports": [
+        "error",
+        { patterns: [{ regex: "/src/(ui|features|app)(/|$)", message: "Specs see what people see." }] },
+      ],
+    },
+  },
+  {
+    files: ["e2e/**/*.mjs"],
+    languageOptions: {
+      globals: Object.fromEntries(
+        ["process", "console", "document", "window", "performance", "requestAnimationFrame", "innerHeight"].map((name) => [name, "readonly"]),
+      ),
+    },
+  },
+  {
     files: ["scripts/**/*.mjs"],
     languageOptions: { globals: { process: "readonly", console: "readonly", URL: "readonly", setTimeout: "readonly" } },
   },

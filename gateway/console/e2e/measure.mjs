@@ -1,86 +1,18 @@
 // How long the console lets people wait, and how it bears much data: of the whole system, with real answers.
 //
-//   node tests/console/measure.mjs URL USER ONE-TIME-PASSWORD [loads | curve | tasks | gallery …]
+//   node gateway/console/e2e/measure.mjs URL USER ONE-TIME-PASSWORD [loads | curve | tasks | gallery …]
 //
 // `python -m tests.bench console` makes the stack that this needs: 1,000,000 tasks, a curve of 100,000 points, a report
 // of 5,000 samples. On a machine that does other things too, the time between two frames says little; beside it stands
 // the processor time of the longest task of the page's main thread, and what an empty page shows in the same run.
-import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
+import { chromium } from "@playwright/test";
+import { VIEWPORT, launchOptions } from "./chromium.mjs";
+import { USABLE, firstLoad, traced } from "./firstLoad.mjs";
 
-const SCRIPT_BUDGET_BYTES = 350_000;
-const MBIT = 1e6 / 8;
-const LINE = { offline: false, latency: 50, downloadThroughput: 10 * MBIT, uploadThroughput: 10 * MBIT };
-const VIEWPORT = { width: 1366, height: 768 };
 const LOADS = 5;
-
-/** When each page is of use, told by the page itself: what must be there. */
-const USABLE = {
-  login: 'input[autocomplete="username"]:enabled',
-  library: ".ant-table-row",
-  // The badge comes with the curve, in one state; the plot's frame is there before.
-  curve: ".ant-card:has(.u-over) .ant-badge-status-text",
-};
 
 const get = async (context, address) => (await context.request.get(address)).json();
 const median = (all) => [...all].sort((a, b) => a - b)[Math.floor(all.length / 2)];
-
-/** A cold browser on a thin line opens `path`: ms until what is usable is drawn, script before it, requests, and main-thread time. */
-async function firstLoad({ browser, storageState, url, path, usable }) {
-  const context = await browser.newContext({ storageState, viewport: VIEWPORT, locale: "zh-CN" });
-  const page = await context.newPage();
-  page.setDefaultTimeout(180_000);
-  const network = await context.newCDPSession(page);
-  await network.send("Network.enable");
-  await network.send("Network.emulateNetworkConditions", LINE);
-  await page.addInitScript((selector) => {
-    const look = () => {
-      if (!document.querySelector(selector)) return requestAnimationFrame(look);
-      window.__found = performance.now();
-      // By the next frame but one it has been painted.
-      requestAnimationFrame(() => requestAnimationFrame((now) => (window.__usable = now)));
-    };
-    requestAnimationFrame(look);
-  }, usable);
-  const tasks = await traced(browser, page, async () => {
-    await page.goto(url + path, { waitUntil: "commit" });
-    await page.waitForFunction(() => window.__usable !== undefined);
-  });
-  const found = await page.evaluate(() => {
-    const loaded = performance.getEntriesByType("resource").filter(({ responseEnd }) => responseEnd <= window.__found);
-    const scripts = loaded.filter(({ name }) => name.endsWith(".js"));
-    return {
-      ms: window.__usable,
-      requests: loaded.length + 1,
-      scriptBytes: scripts.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0),
-    };
-  });
-  if (usable === USABLE.login) {
-    await page.locator(usable).pressSequentially("an");
-    if ((await page.locator(usable).inputValue()) !== "an") throw new Error("the log-in page does not take what is typed");
-  }
-  await context.close();
-  return { ...found, cpuMs: tasks.reduce((sum, { cpuMs }) => sum + cpuMs, 0) };
-}
-
-/** What Chromium says of the main threads of its pages while `work` goes on: every task's time, longest first. */
-async function traced(browser, page, work) {
-  await browser.startTracing(page, { categories: ["toplevel"] });
-  let buffer;
-  try {
-    await work();
-  } finally {
-    buffer = await browser.stopTracing();
-  }
-  const { traceEvents } = JSON.parse(buffer.toString());
-  const threads = traceEvents.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain");
-  const main = new Set(threads.map(({ pid, tid }) => `${pid} ${tid}`));
-  return traceEvents
-    .filter(({ name, pid, tid, dur }) => name === "ThreadControllerImpl::RunTask" && dur !== undefined && main.has(`${pid} ${tid}`))
-    .map(({ dur, tdur }) => ({ ms: dur / 1000, cpuMs: (tdur ?? dur) / 1000 }))
-    .sort((a, b) => b.cpuMs - a.cpuMs);
-}
 
 /** Time between frames while `work` goes on, and the longest task of the main thread. */
 async function frames(browser, page, work) {
@@ -125,25 +57,11 @@ async function wheel(page, steps, byPx) {
   await page.waitForTimeout(500);
 }
 
-/** How much script a cold browser loads before it sees its first curve. */
-export async function budget({ browser, context, url, fault }) {
-  const { tasks } = await get(context, `${url}/v1/tasks?kind=TASK_KIND_TRAINING&states=TASK_STATE_RELEASED`);
-  if (!tasks[0]) return fault("there is no released task to look at");
-  const storageState = await context.storageState();
-  const { scriptBytes, ms } = await firstLoad({ browser, storageState, url, path: `/${tasks[0].name}`, usable: USABLE.curve });
-  console.log(`scripts before the first chart: ${(scriptBytes / 1000).toFixed(0)} kB compressed; chart after ${ms.toFixed(0)} ms at 10 Mbit/s, 50 ms`);
-  if (scriptBytes > SCRIPT_BUDGET_BYTES) fault(`${scriptBytes} bytes of script before the first chart; ${SCRIPT_BUDGET_BYTES} are allowed`);
-}
-
-const fail = (text) => {
-  throw new Error(text);
-};
-
 /** Prints what was measured: all of it, or the parts that are named. */
-async function measure({ browser, context, url, only = [], fault = fail }) {
+async function measure({ browser, context, url, only }) {
   const [task] = (await get(context, `${url}/v1/tasks?modelNameContains=long-curve`)).tasks;
   const { reports } = await get(context, `${url}/v1/reports?kind=REPORT_KIND_PREDICTION`);
-  if (!task || !reports[0]) return fault("there is not much in this stack: `python -m tests.bench console` makes one");
+  if (!task || !reports[0]) throw new Error("there is not much in this stack: `python -m tests.bench console` makes one");
   const wanted = (part) => !only.length || only.includes(part);
   if (wanted("loads")) await firstLoads({ browser, context, url, task });
 
@@ -151,10 +69,10 @@ async function measure({ browser, context, url, only = [], fault = fail }) {
   await page.setContent('<div style="height: 1000000px">nothing</div>');
   console.log(`empty page, scrolled: ${shown(await frames(browser, page, () => wheel(page, 100, 500)))}`);
   if (wanted("curve")) {
-    await curve({ browser, page, url, task, fault, held: "as the server thins it out" });
+    await curve({ browser, page, url, task, held: "as the server thins it out" });
     // As if the server thinned nothing out.
     await page.route(/lossCurve/, (route) => route.continue({ url: route.request().url().replace(/maxPoints=\d+/, "maxPoints=0") }));
-    await curve({ browser, page, url, task, fault, held: "all of them" });
+    await curve({ browser, page, url, task, held: "all of them" });
     await page.unroute(/lossCurve/);
   }
   if (wanted("tasks")) await taskList({ browser, page, url });
@@ -181,7 +99,7 @@ async function firstLoads({ browser, context, url, task }) {
 }
 
 /** Opened from the task list of a console that runs, zoomed, and panned. */
-async function curve({ browser, page, url, task, fault, held }) {
+async function curve({ browser, page, url, task, held }) {
   await page.goto(`${url}/tasks?q=long-curve`);
   const link = page.locator(`a[href="/${task.name}"]`).first();
   await link.waitFor();
@@ -198,7 +116,7 @@ async function curve({ browser, page, url, task, fault, held }) {
     for (let at = 0; at < data.length; at += 4) blue += Number(data[at + 3] > 0 && data[at + 2] > data[at] + 60);
     return blue;
   });
-  if (inked < 3000) fault(`the plot has ${inked} pixels of a curve`);
+  if (inked < 3000) throw new Error(`the plot has ${inked} pixels of a curve`);
   const plot = page.locator(".u-over").first();
   await plot.scrollIntoViewIfNeeded();
   const box = await plot.boundingBox();
@@ -253,23 +171,16 @@ async function gallery({ browser, page, url, report }) {
   );
 }
 
-/** By itself: a browser of its own, logged in as who has just been given a password. */
-async function main(url, userId, password, ...only) {
-  const { chromium } = createRequire(new URL("../../gateway/console/package.json", import.meta.url))("playwright-core");
-  const executablePath =
-    process.env.CHROMIUM ?? ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
-  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"] });
-  try {
-    const context = await browser.newContext({ viewport: VIEWPORT, locale: "zh-CN" });
-    const entered = await context.request.post(`${url}/v1/session`, {
-      headers: { "X-Loupe-Client": "console" },
-      data: { userId, password, newPassword: "a console to be measured" },
-    });
-    if (!entered.ok()) throw new Error(`${userId} cannot log in: ${await entered.text()}`);
-    await measure({ browser, context, url, only });
-  } finally {
-    await browser.close();
-  }
+const [url, userId, password, ...only] = process.argv.slice(2);
+const browser = await chromium.launch(launchOptions);
+try {
+  const context = await browser.newContext({ viewport: VIEWPORT, locale: "zh-CN" });
+  const entered = await context.request.post(`${url}/v1/session`, {
+    headers: { "X-Loupe-Client": "console" },
+    data: { userId, password, newPassword: "a console to be measured" },
+  });
+  if (!entered.ok()) throw new Error(`${userId} cannot log in: ${await entered.text()}`);
+  await measure({ browser, context, url, only });
+} finally {
+  await browser.close();
 }
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main(...process.argv.slice(2));
