@@ -20,6 +20,7 @@ struct csot_artifact {
 namespace {
 
 constexpr uint32_t kMaxThreads = 256, kMaxConcurrent = 1024, kDefaultConcurrent = 64, kMaxImages = 65536;
+constexpr uint32_t kDefaultMemoryMib = 2048;
 constexpr uint32_t kMaxSide = 1 << 20;
 constexpr uint64_t kMaxPixels = uint64_t{1} << 31;
 
@@ -109,7 +110,9 @@ csot_status csot_open(const char* folder, const csot_options* options, csot_arti
                         copy.threads, copy.concurrent, kMaxThreads, kMaxConcurrent);
         }
         const unsigned threads = copy.threads ? copy.threads : 1;
-        *artifact = new csot_artifact{{folder, threads, copy.concurrent ? copy.concurrent : kDefaultConcurrent}};
+        const uint64_t memory_mib = copy.max_memory_mib ? copy.max_memory_mib : kDefaultMemoryMib;
+        *artifact = new csot_artifact{
+            {folder, threads, copy.concurrent ? copy.concurrent : kDefaultConcurrent, memory_mib << 20}};
     });
 }
 

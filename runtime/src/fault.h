@@ -39,4 +39,11 @@ inline uint64_t plus(uint64_t a, uint64_t b) {
     return sum;
 }
 
+// Called before so much is allocated.
+inline void require_memory(uint64_t bytes, uint64_t max_bytes) {
+    if (bytes <= max_bytes) return;
+    throw Fault(CSOT_OUT_OF_MEMORY, "models.xbin takes %llu MiB of memory; options->max_memory_mib allows %llu",
+                static_cast<unsigned long long>((bytes >> 20) + 1), static_cast<unsigned long long>(max_bytes >> 20));
+}
+
 }  // namespace csot
