@@ -1,6 +1,7 @@
 """Small models whose packages are made in a moment, judged by the same rules as large ones."""
 
 import hashlib
+import struct
 import zipfile
 from collections.abc import Mapping
 from io import BytesIO
@@ -160,6 +161,17 @@ def files(package: bytes) -> dict[str, bytes]:
     """The entries of a package."""
     with zipfile.ZipFile(BytesIO(package)) as zipped:
         return {name: zipped.read(name) for name in zipped.namelist()}
+
+
+def parts(models: bytes) -> dict[str, bytes]:
+    """The parts of a models.xbin, by its table."""
+    found, at = {}, 52
+    for _ in range(struct.unpack_from("<I", models, 48)[0]):
+        name = models[at + 1 : at + 1 + models[at]].decode()
+        offset, size = struct.unpack_from("<QQ", models, at + 1 + models[at])
+        found[name] = models[offset : offset + size]
+        at += 1 + models[at] + 48
+    return found
 
 
 def unpacked(package: Mapping[str, bytes], folder: Path) -> Path:
