@@ -75,7 +75,9 @@ export default ts.config(
     files: ["e2e/**/*.mjs"],
     languageOptions: {
       globals: Object.fromEntries(
-        ["process", "console", "document", "window", "performance", "requestAnimationFrame", "innerHeight"].map((name) => [name, "readonly"]),
+        ["process", "console", "document", "window", "performance", "requestAnimationFrame", "innerHeight"].map(
+          (name) => [name, "readonly"],
+        ),
       ),
     },
   },

@@ -24,7 +24,14 @@ function executablePath() {
 
 export const launchOptions = {
   executablePath: executablePath(),
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
 };
 
 export const VIEWPORT = { width: 1366, height: 768 };

@@ -56,7 +56,8 @@ export async function firstLoad({ browser, storageState, url, path, usable }) {
   });
   if (usable === USABLE.login) {
     await page.locator(usable).pressSequentially("an");
-    if ((await page.locator(usable).inputValue()) !== "an") throw new Error("the log-in page does not take what is typed");
+    if ((await page.locator(usable).inputValue()) !== "an")
+      throw new Error("the log-in page does not take what is typed");
   }
   await context.close();
   return { ...found, cpuMs: tasks.reduce((sum, { cpuMs }) => sum + cpuMs, 0) };
@@ -75,8 +76,10 @@ export async function traced(browser, page, work) {
   const threads = traceEvents.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain");
   const main = new Set(threads.map(({ pid, tid }) => `${pid} ${tid}`));
   return traceEvents
-    .filter(({ name, pid, tid, dur }) => name === "ThreadControllerImpl::RunTask" && dur !== undefined && main.has(`${pid} ${tid}`))
+    .filter(
+      ({ name, pid, tid, dur }) =>
+        name === "ThreadControllerImpl::RunTask" && dur !== undefined && main.has(`${pid} ${tid}`),
+    )
     .map(({ dur, tdur }) => ({ ms: dur / 1000, cpuMs: (tdur ?? dur) / 1000 }))
     .sort((a, b) => b.cpuMs - a.cpuMs);
 }
-

@@ -26,11 +26,13 @@ export const test = base.extend<Options & { person: Person }>({
     const hosts = ["127.0.0.1", new URL(CONSOLE_URL).hostname];
     page.on("pageerror", ({ message }) => faults.push(`${page.url()} throws: ${message}`));
     page.on("console", (line) => {
-      if (line.type() === "error" && !loggedErrors?.test(line.text())) faults.push(`${page.url()} logs: ${line.text()} ${line.location().url}`);
+      if (line.type() === "error" && !loggedErrors?.test(line.text()))
+        faults.push(`${page.url()} logs: ${line.text()} ${line.location().url}`);
     });
     page.on("request", (request) => {
       const { hostname, protocol } = new URL(request.url());
-      if (protocol.startsWith("http") && !hosts.includes(hostname)) faults.push(`${page.url()} asks another machine: ${request.url()}`);
+      if (protocol.startsWith("http") && !hosts.includes(hostname))
+        faults.push(`${page.url()} asks another machine: ${request.url()}`);
     });
     await use(page);
     expect(faults, "what the page does wrong").toEqual([]);
@@ -41,8 +43,11 @@ export const test = base.extend<Options & { person: Person }>({
 });
 
 /** A button's name: its icon's stands before it, and two Chinese characters are set apart. */
-export const named = (text: string) =>
-  new RegExp(`(^|\\s)${(text.length === 2 ? Array.from(text) : [text]).map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("\\s?")}$`);
+export const named = (text: string) => {
+  const parts = text.length === 2 ? Array.from(text) : [text];
+  const literal = parts.map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`(^|\\s)${literal.join("\\s?")}$`);
+};
 
 /** Who reads a language, and does things on a page. */
 export class Person {
@@ -102,7 +107,9 @@ export class Person {
               image.loading === "lazy" ||
               image.getBoundingClientRect().top > window.innerHeight,
           ) &&
-          document.getAnimations().every((one) => one.playState !== "running" || one.effect?.getComputedTiming().iterations === Infinity),
+          document
+            .getAnimations()
+            .every((one) => one.playState !== "running" || one.effect?.getComputedTiming().iterations === Infinity),
         undefined,
         { timeout: 15_000 },
       )
@@ -137,6 +144,8 @@ export class Person {
 
   async seePicture(selector: string): Promise<void> {
     const picture = this.page.locator(selector).first();
-    await expect.poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth), `${selector} is loaded`).toBeGreaterThan(0);
+    await expect
+      .poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth), `${selector} is loaded`)
+      .toBeGreaterThan(0);
   }
 }

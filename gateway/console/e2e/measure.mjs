@@ -46,7 +46,8 @@ async function frames(browser, page, work) {
 
 const shown = (of) =>
   `${of.count} frames, p50 ${of.p50.toFixed(0)}, p99 ${of.p99.toFixed(0)}, longest ${of.longest.toFixed(0)} ms, ` +
-  `${of.over50} over 50; longest task ${of.taskCpuMs.toFixed(1)} ms of processor, ${of.taskMs.toFixed(1)} ms by the clock`;
+  `${of.over50} over 50; longest task ${of.taskCpuMs.toFixed(1)} ms of processor, ` +
+  `${of.taskMs.toFixed(1)} ms by the clock`;
 
 async function wheel(page, steps, byPx) {
   await page.mouse.move(700, 500);
@@ -61,7 +62,8 @@ async function wheel(page, steps, byPx) {
 async function measure({ browser, context, url, only }) {
   const [task] = (await get(context, `${url}/v1/tasks?modelNameContains=long-curve`)).tasks;
   const { reports } = await get(context, `${url}/v1/reports?kind=REPORT_KIND_PREDICTION`);
-  if (!task || !reports[0]) throw new Error("there is not much in this stack: `python -m tests.bench console` makes one");
+  if (!task || !reports[0])
+    throw new Error("there is not much in this stack: `python -m tests.bench console` makes one");
   const wanted = (part) => !only.length || only.includes(part);
   if (wanted("loads")) await firstLoads({ browser, context, url, task });
 
@@ -71,7 +73,9 @@ async function measure({ browser, context, url, only }) {
   if (wanted("curve")) {
     await curve({ browser, page, url, task, held: "as the server thins it out" });
     // As if the server thinned nothing out.
-    await page.route(/lossCurve/, (route) => route.continue({ url: route.request().url().replace(/maxPoints=\d+/, "maxPoints=0") }));
+    await page.route(/lossCurve/, (route) =>
+      route.continue({ url: route.request().url().replace(/maxPoints=\d+/, "maxPoints=0") }),
+    );
     await curve({ browser, page, url, task, held: "all of them" });
     await page.unroute(/lossCurve/);
   }
@@ -88,12 +92,14 @@ async function firstLoads({ browser, context, url, task }) {
     ["monitor shows its first curve", `/${task.name}`, USABLE.curve, storageState],
   ]) {
     const loads = [];
-    for (let turn = 0; turn < LOADS; turn += 1) loads.push(await firstLoad({ browser, storageState: state, url, path, usable }));
+    for (let turn = 0; turn < LOADS; turn += 1)
+      loads.push(await firstLoad({ browser, storageState: state, url, path, usable }));
     const of = (name) => median(loads.map((load) => load[name]));
     const ms = loads.map((load) => load.ms);
     console.log(
-      `cold, 10 Mbit/s, 50 ms: ${what} after ${of("ms").toFixed(0)} ms (${Math.min(...ms).toFixed(0)} to ${Math.max(...ms).toFixed(0)}), ` +
-        `${of("requests")} requests, ${(of("scriptBytes") / 1000).toFixed(0)} kB of script, ${of("cpuMs").toFixed(0)} ms of the main thread`,
+      `cold, 10 Mbit/s, 50 ms: ${what} after ${of("ms").toFixed(0)} ms ` +
+        `(${Math.min(...ms).toFixed(0)} to ${Math.max(...ms).toFixed(0)}), ${of("requests")} requests, ` +
+        `${(of("scriptBytes") / 1000).toFixed(0)} kB of script, ${of("cpuMs").toFixed(0)} ms of the main thread`,
     );
   }
 }
@@ -137,7 +143,8 @@ async function curve({ browser, page, url, task, held }) {
     await drag(600, 240, 120);
     await page.keyboard.up("Shift");
   });
-  for (const [what, of] of Object.entries({ opened, zoomed, panned })) console.log(`curve of 100,000 points, ${held}, ${what}: ${shown(of)}`);
+  for (const [what, of] of Object.entries({ opened, zoomed, panned }))
+    console.log(`curve of 100,000 points, ${held}, ${what}: ${shown(of)}`);
 }
 
 async function taskList({ browser, page, url }) {
@@ -147,9 +154,15 @@ async function taskList({ browser, page, url }) {
   const found = await frames(browser, page, () => wheel(page, 150, 600));
   const { at, rows, empty } = await page.evaluate(() => {
     const all = [...document.querySelectorAll(".task-rows tbody tr:not([aria-hidden])")];
-    return { at: Math.round(window.scrollY), rows: all.length, empty: all.filter((row) => !row.querySelector("a")).length };
+    return {
+      at: Math.round(window.scrollY),
+      rows: all.length,
+      empty: all.filter((row) => !row.querySelector("a")).length,
+    };
   });
-  console.log(`task list of 1,000,000, scrolled by ${at} px, ${rows} rows drawn, ${empty} of them still empty: ${shown(found)}`);
+  console.log(
+    `task list of 1,000,000, scrolled by ${at} px, ${rows} rows drawn, ${empty} of them still empty: ${shown(found)}`,
+  );
 }
 
 async function gallery({ browser, page, url, report }) {
@@ -161,13 +174,21 @@ async function gallery({ browser, page, url, report }) {
   await page.locator(".tile-picture").first().scrollIntoViewIfNeeded();
   await page.waitForTimeout(1500);
   const visible = await page.evaluate(
-    () => [...document.querySelectorAll(".tile")].filter((tile) => { const { top, bottom } = tile.getBoundingClientRect(); return bottom > 0 && top < innerHeight; }).length,
+    () =>
+      [...document.querySelectorAll(".tile")].filter((tile) => {
+        const { top, bottom } = tile.getBoundingClientRect();
+        return bottom > 0 && top < innerHeight;
+      }).length,
   );
   const atFirst = asked.size;
   const found = await frames(browser, page, () => wheel(page, 100, 500));
-  const { at, tiles } = await page.evaluate(() => ({ at: Math.round(window.scrollY), tiles: document.querySelectorAll(".tile").length }));
+  const { at, tiles } = await page.evaluate(() => ({
+    at: Math.round(window.scrollY),
+    tiles: document.querySelectorAll(".tile").length,
+  }));
   console.log(
-    `gallery of 5,000 samples: ${visible} tiles in sight, ${atFirst} pictures asked for; scrolled by ${at} px, ${asked.size} asked for, ${tiles} tiles drawn: ${shown(found)}`,
+    `gallery of 5,000 samples: ${visible} tiles in sight, ${atFirst} pictures asked for; ` +
+      `scrolled by ${at} px, ${asked.size} asked for, ${tiles} tiles drawn: ${shown(found)}`,
   );
 }
 

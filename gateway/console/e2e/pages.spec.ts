@@ -31,8 +31,15 @@ const PAGES: Shown[] = [
   { name: "new", path: "/new" },
   { name: "no-such-page", path: "/no-such-page" },
   { name: "model", path: async (person) => `/models/${last((await newestModel(person)).name)}` },
-  { name: "compare", path: async (person) => `/models/${last((await newestModel(person)).name)}/compare`, ready: ".linklike" },
-  { name: "retrain", path: async (person) => `/new?parent=${encodeURIComponent((await newestModel(person)).latestVersion)}` },
+  {
+    name: "compare",
+    path: async (person) => `/models/${last((await newestModel(person)).name)}/compare`,
+    ready: ".linklike",
+  },
+  {
+    name: "retrain",
+    path: async (person) => `/new?parent=${encodeURIComponent((await newestModel(person)).latestVersion)}`,
+  },
   {
     name: "monitor",
     path: async (person) => {
@@ -49,7 +56,11 @@ const PAGES: Shown[] = [
     },
     ready: ".matrix",
   },
-  { name: "samples", path: (person) => Promise.resolve(`/datasets/fab-${person.language}/line-1`), ready: ".tile-picture[src]" },
+  {
+    name: "samples",
+    path: (person) => Promise.resolve(`/datasets/fab-${person.language}/line-1`),
+    ready: ".tile-picture[src]",
+  },
 ];
 
 for (const { name, path, ready = ".page-title" } of PAGES) {
@@ -58,6 +69,9 @@ for (const { name, path, ready = ".page-title" } of PAGES) {
     await expect(page.locator(ready).first()).toBeVisible();
     await page.waitForLoadState("networkidle", { timeout: 1500 }).catch(() => undefined);
     await person.shoot(`page-${name}-${language}${colorScheme === "dark" ? "-dark" : ""}`, { fullPage: true });
-    expect(await page.locator(".ant-alert-error, .big[role=alert]").allInnerTexts(), "errors that the page shows").toEqual([]);
+    expect(
+      await page.locator(".ant-alert-error, .big[role=alert]").allInnerTexts(),
+      "errors that the page shows",
+    ).toEqual([]);
   });
 }

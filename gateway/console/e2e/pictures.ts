@@ -6,6 +6,17 @@ import { stripVTControlCharacters } from "node:util";
 
 const escaped = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 
+const figure = (file: string) =>
+  `<figure><figcaption id="${file}">${file}</figcaption>` +
+  `<a href="${file}"><img src="${file}" alt="${file}"></a></figure>`;
+
+const STYLE = `
+body{font:15px sans-serif;margin:24px auto;max-width:1400px}
+img{max-width:100%;border:1px solid #ccc}
+figure{margin:0 0 36px}
+figcaption{font-weight:600;margin-bottom:6px}
+`;
+
 export default class Pictures implements Reporter {
   readonly #pictures: string[] = [];
   readonly #faults: string[] = [];
@@ -31,7 +42,9 @@ export default class Pictures implements Reporter {
     for (const { name, contentType, path, body } of attachments) {
       if (contentType !== "image/png") continue;
       // Pictures with a path are Playwright's own, of the moment of a failure.
-      const file = path ? `fault-${String(this.#faults.length)}-${test.title.replaceAll(/\W+/g, "-")}.png` : `${name}.png`;
+      const file = path
+        ? `fault-${String(this.#faults.length)}-${test.title.replaceAll(/\W+/g, "-")}.png`
+        : `${name}.png`;
       if (path) copyFileSync(path, join(this.#folder, file));
       else if (body) writeFileSync(join(this.#folder, file), body);
       this.#pictures.push(file);
@@ -39,13 +52,16 @@ export default class Pictures implements Reporter {
   }
 
   onEnd() {
-    const shown = this.#pictures.map((file) => `<figure><figcaption id="${file}">${file}</figcaption><a href="${file}"><img src="${file}" alt="${file}"></a></figure>`);
+    const shown = this.#pictures.map(figure);
+    const counted = `${String(this.#pictures.length)} pictures, ${String(this.#faults.length)} faults`;
     const faults = this.#faults.map((text) => `<li><pre>${escaped(text)}</pre></li>`);
     writeFileSync(
       join(this.#folder, "index.html"),
       `<!doctype html><html lang="en"><meta charset="utf-8"><title>Loupe's console</title>
-<style>body{font:15px sans-serif;margin:24px auto;max-width:1400px}img{max-width:100%;border:1px solid #ccc}figure{margin:0 0 36px}figcaption{font-weight:600;margin-bottom:6px}</style>
-<h1>Loupe's console</h1><p>${String(this.#pictures.length)} pictures, ${String(this.#faults.length)} faults; <a href="report/index.html">report</a></p><ul>${faults.join("")}</ul>
+<style>${STYLE}</style>
+<h1>Loupe's console</h1>
+<p>${counted}; <a href="report/index.html">report</a></p>
+<ul>${faults.join("")}</ul>
 ${shown.join("\n")}</html>\n`,
     );
   }

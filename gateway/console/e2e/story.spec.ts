@@ -14,7 +14,11 @@ import { FOLDER } from "./stack";
 /** What people write about what they import. */
 const ABOUT = {
   zh: { panels: "1 号线复检图片", bank: "1 号线题库", version: "更大的学习率步长" },
-  en: { panels: "Review images of line 1", bank: "Question bank of line 1", version: "Larger steps of the learning rate" },
+  en: {
+    panels: "Review images of line 1",
+    bank: "Question bank of line 1",
+    version: "Larger steps of the learning rate",
+  },
 };
 /** Of a training and a retraining: long enough to be watched, short enough for a test. */
 const ITERATIONS = { zh: { training: 40, retraining: 16 }, en: { training: 24, retraining: 12 } };
@@ -80,7 +84,9 @@ function contents(folder: string): { images: number; distinct: number } {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(
     (entry) => entry.isFile() && /\.(jpg|png)$/.test(entry.name),
   );
-  const digests = files.map((entry) => createHash("sha256").update(readFileSync(join(entry.parentPath, entry.name))).digest("hex"));
+  const digests = files.map((entry) =>
+    createHash("sha256").update(readFileSync(join(entry.parentPath, entry.name))).digest("hex"),
+  );
   return {
     images: files.filter(({ name }) => !name.endsWith(".mask.png")).length,
     distinct: new Set(digests).size,
@@ -255,17 +261,25 @@ async function chooseImageAndCodes(story: Story): Promise<{ standard: ModelParam
   await person.seePicture(".thumbnails img");
   await shoot("wizard-2-paths");
   const split = standard.classification.num_of_classes;
-  const own = { classes: standard.code_list.slice(0, split), special: standard.code_list.slice(split), left: ["XNEW1"] };
+  const own = {
+    classes: standard.code_list.slice(0, split),
+    special: standard.code_list.slice(split),
+    left: ["XNEW1"],
+  };
   expect.soft(await shownCodes(story), "the codes of the default on screen").toEqual(own);
 
   // The codes of the data, by a click: on screen at once, in both steps; special ones stay at the end.
   await person.button(t.wizard.codesOfData).click();
   await expect.poll(async () => (await shownCodes(story)).left, "codes of the data that are left out").toEqual([]);
-  expect.soft(await shownCodes(story), "the codes of the data on screen").toEqual({ classes: [...own.classes, "XNEW1"], special: own.special, left: [] });
+  expect
+    .soft(await shownCodes(story), "the codes of the data on screen")
+    .toEqual({ classes: [...own.classes, "XNEW1"], special: own.special, left: [] });
   await shoot("wizard-2-codes-of-the-data");
   await person.button(t.common.previous).click();
   const taken = (await written(story, t.wizard.modelParams, "XNEW1")) as ModelParams;
-  expect.soft(taken.code_list, "the codes of the data in the editor").toEqual([...own.classes, "XNEW1", ...own.special]);
+  expect
+    .soft(taken.code_list, "the codes of the data in the editor")
+    .toEqual([...own.classes, "XNEW1", ...own.special]);
   expect.soft(taken.classification.num_of_classes, "the classes of the data in the editor").toBe(split + 1);
   // An editor can be emptied, and does not fill itself again.
   await person.write(page.getByRole("textbox", { name: t.wizard.modelParams }), "");
@@ -273,7 +287,9 @@ async function chooseImageAndCodes(story: Story): Promise<{ standard: ModelParam
   await shoot("wizard-1-emptied");
   expect.soft(await next.isEnabled(), "one may go on with an empty text").toBe(false);
   await person.button(t.wizard.restoreDefaults).click();
-  expect.soft(await written(story, t.wizard.modelParams, "code_list"), "the default that was restored").toEqual(standard);
+  expect
+    .soft(await written(story, t.wizard.modelParams, "code_list"), "the default that was restored")
+    .toEqual(standard);
   await next.click();
   return { standard, own };
 }
@@ -295,7 +311,10 @@ async function fillParameters(story: Story): Promise<void> {
   await expect(page.locator(".cm-lint-marker-error").first()).toBeVisible();
   await shoot("wizard-3-malformed");
   // W8: the server's own rules are told of the line while one types.
-  await person.write(editor, JSON.stringify({ classification: { ...params.classification, momentum: 7 } }, undefined, 2));
+  await person.write(
+    editor,
+    JSON.stringify({ classification: { ...params.classification, momentum: 7 } }, undefined, 2),
+  );
   await expect(page.locator(".editor-told", { hasText: "momentum" })).toBeVisible();
   await expect(page.locator(".cm-lint-marker-error").first()).toBeVisible();
   await shoot("wizard-3-out-of-range");
@@ -345,7 +364,10 @@ const trainingLive = ({ page, t }: Story) =>
 /** Until the log on the page tells of a later iteration than one. */
 async function beyond({ page }: Story, iteration: number): Promise<void> {
   await page.waitForFunction(
-    (seen) => [...(document.querySelector(".log")?.textContent ?? "").matchAll(/iteration (\d+) loss/g)].some(([, at]) => Number(at) > seen),
+    (seen) =>
+      [...(document.querySelector(".log")?.textContent ?? "").matchAll(/iteration (\d+) loss/g)].some(
+        ([, at]) => Number(at) > seen,
+      ),
     iteration,
     { timeout: TRAINING_MS },
   );
@@ -406,7 +428,9 @@ async function openReport(story: Story): Promise<void> {
   await page.locator(".stage-canvas").hover();
   await page.mouse.wheel(0, -600);
   const scale = () =>
-    page.locator(".stage-canvas img").evaluate((image: HTMLElement) => Number(/scale\((.*)\)/.exec(image.style.transform)?.[1]));
+    page
+      .locator(".stage-canvas img")
+      .evaluate((image: HTMLElement) => Number(/scale\((.*)\)/.exec(image.style.transform)?.[1]));
   await expect.poll(scale, "the picture is zoomed").toBeGreaterThan(2);
   await shoot("misjudged-zoomed");
   await page.keyboard.press("Escape");
@@ -528,7 +552,10 @@ async function retrain(story: Story, first: string): Promise<void> {
   await confirmWarnings(story, next);
   const params = (await written(story, t.wizard.trainingParams, "max_iter")) as TrainingParams;
   params.classification["max_iter"] = ITERATIONS[person.language].retraining;
-  await person.write(page.getByRole("textbox", { name: t.wizard.trainingParams }), JSON.stringify(params, undefined, 2));
+  await person.write(
+    page.getByRole("textbox", { name: t.wizard.trainingParams }),
+    JSON.stringify(params, undefined, 2),
+  );
   await next.click();
   await page.getByRole("switch", { name: t.wizard.warmStart }).click();
   await expect(page.locator(".previews canvas").nth(8)).toBeVisible();

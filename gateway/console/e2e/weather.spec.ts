@@ -24,7 +24,8 @@ test("what people name and describe is shown as they wrote it, and is never mark
   for (const path of ["/datasets", "/master-data", "/models", "/new"]) {
     await page.goto(path);
     await expect(page.locator(".page-title").first()).toBeVisible();
-    if (["/datasets", "/master-data"].includes(path)) await expect(page.getByText("<script>alert(2)</script>").first()).toBeVisible();
+    if (["/datasets", "/master-data"].includes(path))
+      await expect(page.getByText("<script>alert(2)</script>").first()).toBeVisible();
     expect(await page.locator('img[src="x"]').count(), `pictures that ${path} makes of a name`).toBe(0);
   }
   expect(scripts, "names that ran as scripts").toEqual([]);
@@ -35,7 +36,11 @@ test.describe("without an answer", () => {
   // The browser logs each answer that does not come, and each that refuses, as an error.
   test.use({ loggedErrors: /./ });
 
-  test("a page whose file could not be fetched comes when the line is back, without anybody's doing", async ({ page, context, person }) => {
+  test("a page whose file could not be fetched comes when the line is back, without anybody's doing", async ({
+    page,
+    context,
+    person,
+  }) => {
     const { t } = person;
     await page.goto("/models");
     await expect(page.locator(".page-title").first()).toBeVisible();
@@ -46,13 +51,18 @@ test.describe("without an answer", () => {
     await expect(page.locator(".page-title", { hasText: t.images.title })).toBeVisible();
   });
 
-  test("a stream that the gateway refuses, which browsers never open again, is opened again", async ({ page, person }) => {
+  test("a stream that the gateway refuses, which browsers never open again, is opened again", async ({
+    page,
+    person,
+  }) => {
     const [task] = ((await person.get("/v1/tasks?pageSize=1")) as Schemas["ListTasksResponse"]).tasks;
     if (!task) throw new Error("there is no task: a story makes one");
     let refused = 0;
     await page.route("**/*:watch*", async (route) => {
       refused += 1;
-      await (refused <= 2 ? route.fulfill({ status: 503, contentType: "application/problem+json", body: "{}" }) : route.continue());
+      await (refused <= 2
+        ? route.fulfill({ status: 503, contentType: "application/problem+json", body: "{}" })
+        : route.continue());
     });
     const opened = page.waitForResponse((answer) => answer.url().includes(":watch") && answer.status() === 200);
     await page.goto(`/${task.name}`);
@@ -60,7 +70,11 @@ test.describe("without an answer", () => {
     await page.unrouteAll({ behavior: "ignoreErrors" });
   });
 
-  test("who logs in again goes on where the session ended, with what was filled in", async ({ page, context, person }) => {
+  test("who logs in again goes on where the session ended, with what was filled in", async ({
+    page,
+    context,
+    person,
+  }) => {
     const { t } = person;
     const name = page.getByRole("textbox", { name: t.wizard.modelName });
     await page.goto("/new");

@@ -134,7 +134,10 @@ function Queue(): ReactNode {
                   { title: t.system.resource, render: (_, one) => lastPart(one.computeResource) },
                   { title: t.system.workers, align: "right", render: (_, one) => whole(one.workerCount) },
                   { title: t.system.running, align: "right", render: (_, one) => whole(one.runningCount) },
-                  { title: t.system.taken, render: (_, one) => (one.workerCount > 0 ? <Share part={one.taken} all={one.capacity} /> : "—") },
+                  {
+                    title: t.system.taken,
+                    render: (_, one) => (one.workerCount > 0 ? <Share part={one.taken} all={one.capacity} /> : "—"),
+                  },
                   { title: t.system.waiting, align: "right", render: (_, one) => whole(one.waitingCount) },
                   {
                     title: t.system.why,
@@ -148,7 +151,9 @@ function Queue(): ReactNode {
                   {
                     title: t.system.oldest,
                     render: (_, one) => (
-                      <Tooltip title={time(one.oldestWaitTime, language)}>{duration(since(one.oldestWaitTime), language)}</Tooltip>
+                      <Tooltip title={time(one.oldestWaitTime, language)}>
+                        {duration(since(one.oldestWaitTime), language)}
+                      </Tooltip>
                     ),
                   },
                 ]}
@@ -203,7 +208,9 @@ function Workers(): ReactNode {
                   },
                   {
                     title: t.common.state,
-                    render: (_, { presence }) => <Badge status={PRESENCE_STATUS[presence]} text={t.system.presence[presence]} />,
+                    render: (_, { presence }) => (
+                      <Badge status={PRESENCE_STATUS[presence]} text={t.system.presence[presence]} />
+                    ),
                   },
                   { title: t.system.resource, render: (_, worker) => worker.computeResources.map(lastPart).join(", ") },
                   {
@@ -213,7 +220,9 @@ function Workers(): ReactNode {
                         ? "—"
                         : worker.leases.map((lease) => (
                             <div key={lease.job}>
-                              <Link to={`/tasks/${lastPart(lease.task)}`}>{titles.get(lease.task) ?? lastPart(lease.task)}</Link>{" "}
+                              <Link to={`/tasks/${lastPart(lease.task)}`}>
+                                {titles.get(lease.task) ?? lastPart(lease.task)}
+                              </Link>{" "}
                               <small className="dim">
                                 {t.system.kinds[lease.kind]} · {duration(since(lease.startTime), language)}
                               </small>
