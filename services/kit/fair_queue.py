@@ -1,6 +1,7 @@
 """Slots for work that callers ask for, given out so that no caller holds up the others."""
 
 import asyncio
+import itertools
 from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,8 +10,8 @@ from contextlib import asynccontextmanager
 class FairQueue:
     """A number of slots. Callers wait in queues of their own; whoever holds the fewest slots comes next.
 
-    Callers that hold equally many take turns. One caller never holds all slots: with work that takes long it
-    would make the next caller wait for its end.
+    Of callers that hold equally many, the one that was served longest ago comes first. One caller never holds
+    all slots: with work that takes long it would make the next caller wait for its end.
     """
 
     def __init__(self, slots: int) -> None:
@@ -18,7 +19,10 @@ class FairQueue:
         self._most_per_caller = max(1, slots - 1)
         self._held: Counter[str] = Counter()
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
-        """In the order of their turns; no queue is empty."""
+        """No queue is empty."""
+        self._turns = itertools.count(1)
+        self._last_turn: dict[str, int] = {}
+        """Of callers that hold a slot or wait for one."""
 
     @asynccontextmanager
     async def slot(self, caller: str) -> AsyncIterator[None]:
@@ -44,16 +48,15 @@ class FairQueue:
             able = [caller for caller in self._waiting if self._held[caller] < self._most_per_caller]
             if not able:
                 return
-            # `min` keeps the first of equals, and `_waiting` is in the order of turns.
-            caller = min(able, key=lambda one: self._held[one])
-            queue = self._waiting.pop(caller)
-            turn = queue.popleft()
-            if queue:
-                self._waiting[caller] = queue
+            caller = min(able, key=lambda one: (self._held[one], self._last_turn.get(one, 0)))
+            turn = self._waiting[caller].popleft()
+            if not self._waiting[caller]:
+                del self._waiting[caller]
             if not turn.done():
                 turn.set_result(None)
                 self._held[caller] += 1
                 self._free -= 1
+                self._last_turn[caller] = next(self._turns)
 
     def _leave(self, caller: str, turn: asyncio.Future[None]) -> None:
         queue = self._waiting.get(caller, deque())
@@ -61,10 +64,16 @@ class FairQueue:
             queue.remove(turn)
             if not queue:
                 del self._waiting[caller]
+        self._forget(caller)
 
     def _return(self, caller: str) -> None:
         self._held[caller] -= 1
-        if not self._held[caller]:
-            del self._held[caller]
+        self._forget(caller)
         self._free += 1
         self._give_out()
+
+    def _forget(self, caller: str) -> None:
+        if not self._held[caller]:
+            del self._held[caller]
+            if caller not in self._waiting:
+                self._last_turn.pop(caller, None)

@@ -15,7 +15,7 @@ from services.kit.confined_child import Answer, Handler
 from services.vision.masks import read_mask
 from services.vision.thumbnails import thumbnail
 
-_FORMATS = (
+_FORMATS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("RGB", "PNG", {}),
     ("P", "PNG", {}),
     ("LA", "PNG", {}),
