@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from loupe.errors import FailedPrecondition, Internal
+from loupe.errors import FailedPrecondition, Internal, Unavailable
 
 from services.kit import machine
 from services.kit.child_process import ChildProcess, Event
@@ -107,7 +107,7 @@ class ConfinedPool:
         if not child.filtered and not self._warned:
             self._warned = True
             _log.warning(
-                "the kernel does not filter the system calls of processes that decode files of strangers; "
+                "the kernel does not filter the system calls of processes that read files of strangers; "
                 "their limits of memory, time, files and sockets hold all the same",
                 extra={"program": self._module},
             )
@@ -127,7 +127,7 @@ class _Child:
 
     @classmethod
     async def start(cls, module: str, memory_bytes: int, cpu_s: int) -> Self:
-        """A child that is ready; Internal if it does not start."""
+        """A child that is ready; Internal if it does not start, Unavailable if that takes too long."""
         bytes_fd = os.memfd_create("loupe-bytes", os.MFD_CLOEXEC)
         said: deque[str] = deque(maxlen=20)
         read_only = os.open(f"/proc/self/fd/{bytes_fd}", os.O_RDONLY | os.O_CLOEXEC)
@@ -154,12 +154,16 @@ class _Child:
 
     async def _become_ready(self) -> None:
         machine.offer_to_out_of_memory_killer(self._process.pid)
-        async with asyncio.timeout(_READY_TIMEOUT_S):
-            ready = await anext(self._events, None)
+        try:
+            async with asyncio.timeout(_READY_TIMEOUT_S):
+                ready = await anext(self._events, None)
+        except TimeoutError:
+            raise Unavailable(f"a confined process is not ready after {_READY_TIMEOUT_S:.0f} s") from None
         if ready is None:
             await self._process.wait()
             raise Internal(
-                f"a decoding process did not start: {' | '.join(self._said)[-500:]}", reason="NO_DECODER"
+                f"a confined process did not start: {' | '.join(self._said)[-500:]}",
+                reason="CHILD_DID_NOT_START",
             )
         self.filtered = ready["filtered"]
 
@@ -220,7 +224,7 @@ class _Child:
             return TookTooLong(f"more than {self._cpu_s} s of a processor")
         if returncode < 0 and -returncode not in _CRASHES:
             return Interrupted(signal.Signals(-returncode).name)
-        _log.warning("a decoding process crashed", extra={"returncode": returncode, "said": list(self._said)})
+        _log.warning("a confined process crashed", extra={"returncode": returncode, "said": list(self._said)})
         return Crashed(signal.Signals(-returncode).name if returncode < 0 else f"exit code {returncode}")
 
 

@@ -68,10 +68,12 @@ def confine(memory_bytes: int, rehearse: Callable[[], None]) -> bool:
 
     `rehearse` does each kind of work once. It runs before, so that all modules are loaded, and then in a
     confined copy of this process: a kernel or C library under which the work needs more calls than are
-    allowed must not make every file of every user unreadable.
+    allowed must not make every file of every user unreadable. RuntimeError if the limits alone are too tight.
     """
     rehearse()
     filtered = _succeeds(lambda: _confine(memory_bytes, with_filter=True), rehearse)
+    if not filtered and not _succeeds(lambda: _confine(memory_bytes, with_filter=False), rehearse):
+        raise RuntimeError(f"{memory_bytes:,} bytes of memory are too few to work with")
     _confine(memory_bytes, with_filter=filtered)
     return filtered
 

@@ -14,9 +14,11 @@ from services.kit.auth import current_principal
 from services.kit.confined_pool import ConfinedPool, Crashed, Interrupted, Read, TookTooLong
 
 MIB = 2**20
-_SHARE_OF_MEMORY = 4
+_SHARE_OF_MEMORY = 2
 _FEWEST, _MOST = 2, 8
 """With fewer than two, one caller's file that takes long would hold up all others."""
+_BESIDE_CORES = 2
+"""One that waits for bytes while others decode, and one that is kept free for the next caller."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +28,8 @@ class DecoderSettings:
     decoders: int = setting(
         "LOUPE_DECODERS",
         default=0,
-        doc="processes that decode imported files, each one file at a time; 0: one for each core, 2 to 8, "
-        "but only as many as fit, with LOUPE_DECODER_MEMORY_MIB each, into a quarter of the memory",
+        doc="processes that decode imported files, each one file at a time; 0: two more than cores, 2 to 8, "
+        "but only as many as fit, with LOUPE_DECODER_MEMORY_MIB each, into half of the memory",
     )
     memory_mib: int = setting(
         "LOUPE_DECODER_MEMORY_MIB",
@@ -55,7 +57,7 @@ class DecoderSettings:
         if self.decoders:
             return self.decoders
         fitting = machine.memory_bytes() // _SHARE_OF_MEMORY // (self.memory_mib * MIB)
-        return max(_FEWEST, min(_MOST, machine.cpus(), fitting))
+        return max(_FEWEST, min(_MOST, machine.cpus() + _BESIDE_CORES, fitting))
 
 
 class NotDecoded(UnusableImage):

@@ -14,7 +14,7 @@ _ATTEMPTS: dict[str, Callable[[], object]] = {
     "read a file": lambda: Path("/etc/passwd").read_bytes(),
     "write a file": lambda: Path("/tmp/loupe-confined").write_bytes(b"x"),  # noqa: S108 -- it must fail
     "open a socket": lambda: socket.socket(socket.AF_INET),
-    "start a process": os.fork,
+    "start a process": lambda: os.fork() or os._exit(0),
     "make a pipe": os.pipe,
 }
 
@@ -58,8 +58,7 @@ def crash(_: Mapping[str, Any], __: Sequence[bytes]) -> Answer:
     return {"text": ctypes.string_at(0)}
 
 
+HANDLERS = {"digest": digest, "attempt": attempt, "fill": fill, "spin": spin, "crash": crash}
+
 if __name__ == "__main__":
-    serve(
-        {"digest": digest, "attempt": attempt, "fill": fill, "spin": spin, "crash": crash},
-        rehearse=lambda: digest({}, [b""]) and None,
-    )
+    serve(HANDLERS, rehearse=lambda: bytearray(8 * 2**20).clear())

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import resource
 import signal
 from collections.abc import AsyncIterator, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from loupe.errors import Internal
 
 from services.kit.child_process import Event
 from services.kit.confined_pool import ConfinedPool, Crashed, Interrupted, TookTooLong
@@ -19,9 +21,11 @@ MIB = 2**20
 
 
 @asynccontextmanager
-async def pool(*, children: int = 2, cpu_s: int = 60) -> AsyncIterator[ConfinedPool]:
+async def pool(
+    program: str = "confined", *, children: int = 2, memory_mib: int = 256, cpu_s: int = 60
+) -> AsyncIterator[ConfinedPool]:
     async with ConfinedPool(
-        "tests.support.confined", children=children, memory_bytes=256 * MIB, cpu_s=cpu_s
+        f"tests.support.{program}", children=children, memory_bytes=memory_mib * MIB, cpu_s=cpu_s
     ) as made:
         yield made
 
@@ -81,6 +85,27 @@ async def test_a_child_can_reach_nothing() -> None:
     """No file, no socket, no process: who takes a decoder over has the bytes of one file and a pipe."""
     async with pool() as one:
         assert (await done(one, "attempt"))["done"] == []
+
+
+async def test_where_calls_are_not_filtered_the_limits_hold_and_the_log_says_it_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An unknown C library must not make all files unreadable, and an operator must know what holds."""
+    async with pool("confined_by_limits", children=1) as one:
+        for _ in range(2):
+            reached = set((await done(one, "attempt"))["done"])
+            # Root is not bound by the number of its processes.
+            assert reached <= ({"start a process"} if os.geteuid() == 0 else set())
+            with pytest.raises(Crashed):
+                await done(one, "crash")
+    assert sum("does not filter" in record.message for record in caplog.records) == 1
+
+
+async def test_limits_that_are_too_tight_to_work_are_told() -> None:
+    """The reason is in the error, not an endless row of children that die."""
+    async with pool(memory_mib=0) as one:
+        with pytest.raises(Internal, match="too few"):
+            await done(one, "digest")
 
 
 async def test_a_child_knows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,7 +93,7 @@ async def test_what_the_limits_end_is_told_by_name_and_is_not_final() -> None:
 
 @pytest.mark.parametrize(
     ("cpus", "memory_gib", "count"),
-    [(1, 2, 2), (2, 8, 2), (16, 16, 3), (16, 64, 8), (4, 64, 4)],
+    [(1, 2, 2), (2, 8, 3), (2, 16, 4), (16, 16, 6), (16, 64, 8)],
 )
 def test_there_are_as_many_as_the_memory_bears(
     monkeypatch: pytest.MonkeyPatch, cpus: int, memory_gib: int, count: int
