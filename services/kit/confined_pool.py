@@ -85,7 +85,7 @@ class ConfinedPool:
                 try:
                     answer = await child.work(order, pieces)
                 except Interrupted:
-                    await child.end()
+                    await asyncio.shield(child.end())
                     if attempt == _TRIES:
                         raise
                 except BaseException:
@@ -97,10 +97,10 @@ class ConfinedPool:
             raise AssertionError("the last try returns or raises")  # pragma: no cover
 
     async def _child(self, *, fresh: bool) -> "_Child":
-        while self._idle:
+        while self._idle and not fresh:
             # The one that worked last: it is the least likely to be swapped out.
             child = self._idle.pop()
-            if not fresh and child.is_alive:
+            if child.is_alive:
                 return child
             await child.end()
         child = await _Child.start(self._module, self._memory_bytes, self._cpu_s)
@@ -123,6 +123,7 @@ class _Child:
         self._bytes_fd = bytes_fd
         self._cpu_s = cpu_s
         self._said = said
+        self._laid_out: asyncio.Future[None] | None = None
         self.filtered = False
 
     @classmethod
@@ -177,7 +178,8 @@ class _Child:
         if sum(map(len, pieces)) <= _COPIED_IN_LOOP_BYTES:
             self._lay_out(pieces)
         else:
-            await asyncio.to_thread(self._lay_out, pieces)
+            self._laid_out = asyncio.get_running_loop().run_in_executor(None, self._lay_out, pieces)
+            await asyncio.shield(self._laid_out)
         try:
             self._limit_cpu()
             await self._process.send({**order, "sizes": [len(piece) for piece in pieces]})
@@ -196,6 +198,9 @@ class _Child:
 
     async def end(self) -> None:
         """Kill it, if it runs, and free what it had."""
+        if self._laid_out is not None:
+            # Whoever gave up did not stop the thread, which must not write to what the number means next.
+            await asyncio.wait({self._laid_out})
         if self._bytes_fd >= 0:
             os.close(self._bytes_fd)
             self._bytes_fd = -1
