@@ -8,7 +8,7 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
@@ -32,6 +32,9 @@ class Reason(StrEnum):
     TRUNCATED = "TRUNCATED"
     TOO_LARGE = "TOO_LARGE"
     DECODE_FAILED = "DECODE_FAILED"
+    TOO_MANY_PARTS = "TOO_MANY_PARTS"
+    TOO_MUCH_MEMORY = "TOO_MUCH_MEMORY"
+    TOO_SLOW = "TOO_SLOW"
     BAD_MASK = "BAD_MASK"
 
 
@@ -108,6 +111,15 @@ _OTHER_FORMATS = (
 """Offset, first bytes and name: a file of these formats is refused by name."""
 _MAX_CHANNELS = _MAX_BIT_DEPTH = 64
 """A header with more is damaged."""
+_MAX_JPEG_SCANS = 100
+"""Each costs a pass over all pixels; encoders write about ten."""
+_MAX_JPEG_MARKERS = 10_000
+"""The largest file that is taken has room for a thousand full segments."""
+_MAX_PNG_CHUNKS = 100_000
+"""A file of 64 MiB in chunks of 1 KiB has 65,536."""
+_MAX_TIFF_PAGES = 10_000
+_BAND_PIXELS = 2**20
+"""Decoded pixels are converted so many at a time, so that no second copy of a large picture is made."""
 
 
 @contextmanager
@@ -117,6 +129,10 @@ def _every_failure_refuses() -> Iterator[None]:
         yield
     except UnusableImage:
         raise
+    except MemoryError as error:
+        raise UnusableImage(
+            Reason.TOO_MUCH_MEMORY, "decoding the file takes more memory than there is for one file"
+        ) from error
     except Exception as error:
         raise UnusableImage(Reason.DECODE_FAILED, f"the file does not decode: {_fact(error)}") from error
 
@@ -198,13 +214,16 @@ def _decode(data: bytes, limits: ImageLimits) -> tuple[Pixels, _Header]:
         check_whole(data, header)
     except (struct.error, IndexError) as error:
         raise UnusableImage(Reason.TRUNCATED, f"the {image_format} file ends inside its header") from error
-    pixels = _decode_tiff(data) if image_format == "tiff" else _decode_with_opencv(data, image_format)
-    if pixels.shape[:2] != (header.height, header.width):
-        raise UnusableImage(
-            Reason.DECODE_FAILED,
-            f"the header says {header.width}×{header.height}, not {pixels.shape[1]}×{pixels.shape[0]}",
-        )
+    pixels = _decode_tiff(data, header) if image_format == "tiff" else _decode_with_opencv(data, image_format)
+    _refuse_other_size(header, width=pixels.shape[1], height=pixels.shape[0])
     return pixels, header
+
+
+def _refuse_other_size(header: _Header, *, width: int, height: int) -> None:
+    if (width, height) != (header.width, header.height):
+        raise UnusableImage(
+            Reason.DECODE_FAILED, f"the header says {header.width}×{header.height}, not {width}×{height}"
+        )
 
 
 def _refuse_oversize(header: _Header, limits: ImageLimits) -> None:
@@ -231,6 +250,8 @@ def _decode_with_opencv(data: bytes, image_format: str) -> Pixels:
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError from error
         raise UnusableImage(
             Reason.DECODE_FAILED, f"the {image_format} file does not decode: {error.err}"
         ) from error
@@ -239,24 +260,44 @@ def _decode_with_opencv(data: bytes, image_format: str) -> Pixels:
     return np.asarray(pixels, np.uint8)
 
 
-def _decode_tiff(data: bytes) -> Pixels:
+def _decode_tiff(data: bytes, header: _Header) -> Pixels:
     """Pillow reports a short strip, OpenCV fills it: so Pillow decodes TIFF."""
     try:
         with Image.open(BytesIO(data), formats=["TIFF"]) as image:
-            if image.mode.startswith(("I;16", "I")):
-                wide = np.asarray(image)
-                grey = (wide >> 8 if wide.max(initial=0) > 255 else wide).astype(np.uint8)
-                return np.repeat(grey[..., None], 3, axis=2)
+            # Before a pixel is decoded: only the size that our own parser found was held against the limits.
+            _refuse_other_size(header, width=image.width, height=image.height)
             if image.mode == "F":
                 raise UnusableImage(Reason.DECODE_FAILED, "a TIFF of floats has no defined range of grey")  # noqa: TRY301
-            return np.array(image.convert("RGB"))
+            image.load()
+            return _rgb(image)
     except Image.DecompressionBombError as error:
         raise UnusableImage(Reason.TOO_LARGE, _fact(error)) from error
-    except UnusableImage:
+    except (UnusableImage, MemoryError):
         raise
     except Exception as error:  # Pillow's decoders raise almost anything on hostile bytes
         reason = Reason.TRUNCATED if "truncated" in str(error).lower() else Reason.DECODE_FAILED
         raise UnusableImage(reason, f"the tiff file does not decode: {_fact(error)}") from error
+
+
+def _rgb(image: Image.Image) -> Pixels:
+    """RGB of a loaded picture, in bands: as a whole, each step would hold the picture once more."""
+    pixels_HWC = np.empty((image.height, image.width, 3), np.uint8)
+    if not image.mode.startswith("I"):
+        for rows, band in _bands(image):
+            pixels_HWC[rows] = np.asarray(band.convert("RGB"))
+        return pixels_HWC
+    is_wide = any(np.asarray(band).max(initial=0) > 255 for _, band in _bands(image))
+    for rows, band in _bands(image):
+        grey_HW = np.asarray(band)
+        pixels_HWC[rows] = (grey_HW >> 8 if is_wide else grey_HW).astype(np.uint8)[..., None]
+    return pixels_HWC
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    height = max(1, _BAND_PIXELS // image.width)
+    for top in range(0, image.height, height):
+        bottom = min(top + height, image.height)
+        yield slice(top, bottom), image.crop((0, top, image.width, bottom))
 
 
 # --- the header of each format, and how a truncated file is recognised --------------------------------------
@@ -270,42 +311,83 @@ def _png_header(data: bytes) -> _Header:
 def _check_png(data: bytes, _header: _Header) -> None:
     """Walk the chunks: libpng decodes a truncated file without an error."""
     offset = 8
-    while offset + 12 <= len(data):
+    view = memoryview(data)
+    for _ in range(_MAX_PNG_CHUNKS):
+        if offset + 12 > len(data):
+            raise _cut_png()
         (length,) = struct.unpack_from(">I", data, offset)
         end = offset + 12 + length
         if end > len(data):
-            break
+            raise _cut_png()
         kind = data[offset + 4 : offset + 8]
-        if zlib.crc32(data[offset + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+        if zlib.crc32(view[offset + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
             raise UnusableImage(Reason.DECODE_FAILED, f"the png file's {kind!r} chunk has a wrong checksum")
         if kind == b"IEND":
             return
         offset = end
-    raise UnusableImage(Reason.TRUNCATED, "the png file ends before its last chunk")
+    raise _too_many("png", "chunks", _MAX_PNG_CHUNKS)
+
+
+def _cut_png() -> UnusableImage:
+    return UnusableImage(Reason.TRUNCATED, "the png file ends before its last chunk")
+
+
+def _too_many(image_format: str, parts: str, limit: int) -> UnusableImage:
+    return UnusableImage(
+        Reason.TOO_MANY_PARTS,
+        f"the {image_format} file has more than {limit:,} {parts}, which no camera or program writes; "
+        "open it and save it again",
+    )
 
 
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD9)})
+_JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
+
+
+_JPEG_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
+"""With fill bytes before it; in entropy-coded data FF is followed by 00 or is a restart marker."""
+
+
+def _jpeg_markers(data: bytes, *, without_gaps: bool = False) -> Iterator[tuple[int, int]]:
+    """Each marker and where its segment begins, to the end of the first picture, as libjpeg finds them."""
+    offset = 2
+    for _ in range(_MAX_JPEG_MARKERS):
+        found = _JPEG_MARKER.search(data, offset)
+        if without_gaps and (found is None or found.start() != offset):
+            if offset >= len(data) - 1:
+                raise IndexError("the file ends where a marker should be")
+            raise UnusableImage(Reason.DECODE_FAILED, "the jpeg file has data where a marker should be")
+        if found is None:
+            return
+        offset = found.end()
+        marker = data[offset - 1]
+        yield marker, offset
+        if marker == _JPEG_END:
+            return
+        if marker not in _JPEG_BARE_MARKERS:
+            offset += struct.unpack_from(">H", data, offset)[0]
+    raise _too_many("jpeg", "markers", _MAX_JPEG_MARKERS)
 
 
 def _jpeg_header(data: bytes) -> _Header:
-    offset = 2
-    while True:
-        while data[offset] == 0xFF and data[offset + 1] == 0xFF:
-            offset += 1  # fill bytes may precede a marker
-        if data[offset] != 0xFF:
-            raise UnusableImage(Reason.DECODE_FAILED, "the jpeg file has data where a marker should be")
-        marker = data[offset + 1]
+    for marker, offset in _jpeg_markers(data, without_gaps=True):
         if marker in _JPEG_FRAMES:
-            bit_depth, height, width, channels = struct.unpack_from(">BHHB", data, offset + 4)
+            bit_depth, height, width, channels = struct.unpack_from(">BHHB", data, offset + 2)
             return _Header(width, height, channels, bit_depth)
-        if marker in (0xD9, 0xDA):
-            raise UnusableImage(Reason.DECODE_FAILED, "the jpeg file has no frame header")
-        offset += 2 if marker in _JPEG_BARE_MARKERS else 2 + struct.unpack_from(">H", data, offset + 2)[0]
+        if marker in (_JPEG_END, _JPEG_SCAN):
+            break
+    raise UnusableImage(Reason.DECODE_FAILED, "the jpeg file has no frame header")
 
 
 def _check_jpeg(data: bytes, _header: _Header) -> None:
     """A whole JPEG ends in FFD9; entropy-coded data cannot hold these bytes, an EXIF thumbnail can."""
+    scans = 0
+    with suppress(struct.error):  # libjpeg reads what it got of the last segment
+        for marker, _ in _jpeg_markers(data):
+            scans += marker == _JPEG_SCAN
+            if scans > _MAX_JPEG_SCANS:
+                raise _too_many("jpeg", "scans", _MAX_JPEG_SCANS)
     if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
         raise UnusableImage(Reason.TRUNCATED, "the jpeg file ends inside its pixels")
 
@@ -335,23 +417,68 @@ def _tiff_header(data: bytes) -> _Header:
             Reason.DECODE_FAILED,
             "a BigTIFF (one with 64-bit offsets) is not taken; save it as a classic TIFF or as PNG",
         )
-    order = "<" if data.startswith(b"II") else ">"
+    order = _tiff_order(data)
     (directory,) = struct.unpack_from(order + "I", data, 4)
     (count,) = struct.unpack_from(order + "H", data, directory)
     values: dict[int, int] = {}
-    for entry in range(count):
-        tag, kind, items = struct.unpack_from(order + "HHI", data, directory + 2 + 12 * entry)
-        at = directory + 10 + 12 * entry
-        if kind == 3 and items > 2:
-            (at,) = struct.unpack_from(order + "I", data, at)
-        values[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, at)[0]
+    total_bytes = 0
+    for entry in range(directory + 2, directory + 2 + 12 * count, 12):
+        tag, kind, items = struct.unpack_from(order + "HHI", data, entry)
+        letter, item_bytes = _TIFF_KINDS.get(kind, ("", 0))
+        total_bytes += items * item_bytes
+        if tag in _TIFF_TAGS and letter:
+            at = entry + 8
+            if items * item_bytes > 4:
+                (at,) = struct.unpack_from(order + "I", data, at)
+            (values[tag],) = struct.unpack_from(order + letter, data, at)
+    if total_bytes > len(data):
+        raise UnusableImage(
+            Reason.DECODE_FAILED,
+            f"the tiff file's tags say that they hold {total_bytes:,} bytes, and it has {len(data):,}",
+        )
     if values.get(339) == 3:
         raise UnusableImage(Reason.DECODE_FAILED, "a TIFF of floats has no defined range of grey")
     return _Header(values.get(256, 0), values.get(257, 0), values.get(277, 1), values.get(258, 1))
 
 
-def _check_tiff(_data: bytes, _header: _Header) -> None:
-    """Pillow reports a short strip itself."""
+_TIFF_TAGS = frozenset({256, 257, 258, 277, 339})
+"""Width, height, bits, samples, sample format."""
+_TIFF_KINDS = {
+    1: ("B", 1),
+    2: ("", 1),
+    3: ("H", 2),
+    4: ("I", 4),
+    5: ("", 8),
+    6: ("", 1),
+    7: ("", 1),
+    8: ("", 2),
+    9: ("", 4),
+    10: ("", 8),
+    11: ("", 4),
+    12: ("", 8),
+    13: ("", 4),
+    16: ("Q", 8),
+    17: ("", 8),
+    18: ("", 8),
+}
+"""How a type of value is read, where it can be a size, and the bytes of one."""
+
+
+def _tiff_order(data: bytes) -> str:
+    return "<" if data.startswith(b"II") else ">"
+
+
+def _check_tiff(data: bytes, _header: _Header) -> None:
+    """Count the pages, which a mask's reader walks; Pillow reports a short strip itself."""
+    order = _tiff_order(data)
+    (directory,) = struct.unpack_from(order + "I", data, 4)
+    with suppress(struct.error):  # only the first page is read
+        for _ in range(_MAX_TIFF_PAGES):
+            (count,) = struct.unpack_from(order + "H", data, directory)
+            (directory,) = struct.unpack_from(order + "I", data, directory + 2 + 12 * count)
+            if directory == 0:
+                return
+        raise _too_many("tiff", "pages", _MAX_TIFF_PAGES)
 
 
 _FORMATS: dict[str, tuple[Callable[[bytes], _Header], Callable[[bytes, _Header], None]]] = {

@@ -11,7 +11,7 @@ from deploy.embedded.ports import HOST, SERVICE_PORTS
 from deploy.embedded.process import Launch, ProcessSpec
 from deploy.embedded.readiness import answers_http, serves_grpc
 from deploy.embedded.servers import Plan
-from services.worker import machine
+from services.kit import machine
 
 # Variables that the stack sets for each process; values in the user's shell are not passed on.
 _SET_BY_STACK = (

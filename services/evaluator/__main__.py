@@ -29,6 +29,7 @@ from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
 from services.kit.orphans import Collector
 from services.kit.retry import retry_transient
+from services.vision.decoders import Decoders
 from services.vision.pictures import PictureStore
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -58,7 +59,8 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     store = await process.enter(ObjectStore(settings.objects, threads=16))
     now = SystemClock().now
     reports = Reports(database.sessions, now)
-    picture_store = PictureStore(store, now)
+    decoders = await process.enter(Decoders("services.evaluator.decoder", settings.decoders))
+    picture_store = PictureStore(store, now, decoders)
     pictures = Pictures(picture_store)
     collector = Collector(database.sessions, store, now, FOLDERS)
     process.background(

@@ -6,6 +6,7 @@ from loupe.rpc.tls import TlsSettings
 from loupe.settings import setting
 
 from services.kit.object_store import ObjectStoreSettings
+from services.vision.decoders import DecoderSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,7 @@ class Settings:
     )
     nats_url: str = setting("LOUPE_NATS_URL", secret=True, doc="nats://user:password@host:port")
     objects: ObjectStoreSettings
+    decoders: DecoderSettings
     tls: TlsSettings
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
     service_token: str = setting("LOUPE_SERVICE_TOKEN", secret=True, doc="the token that services share")

@@ -75,6 +75,7 @@ class ChildProcess:
         on_output: OnOutput,
         environ: Mapping[str, str] | None = None,
         cwd: str | None = None,
+        pass_fds: tuple[int, ...] = (),
     ) -> Self:
         """Start `argv`. `environ` is the whole environment (None = ours). Call it from the main thread."""
         if threading.current_thread() is not threading.main_thread():
@@ -89,7 +90,7 @@ class ChildProcess:
                 stderr=asyncio.subprocess.PIPE,
                 env={**(os.environ if environ is None else environ), EVENT_FD: str(write_fd)},
                 cwd=cwd,
-                pass_fds=(write_fd,),
+                pass_fds=(write_fd, *pass_fds),
                 start_new_session=True,
                 preexec_fn=DieWithParent(),
             )

@@ -32,6 +32,7 @@ from services.registry.consumers import ReleaseConsumer, ensure_streams
 from services.registry.server.audit import Auditor
 from services.registry.server.services import services
 from services.registry.settings import Settings
+from services.vision.decoders import Decoders
 
 SCHEMA = "registry"
 _COLLECT_S = 6 * 3600.0
@@ -56,8 +57,8 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             await seeds.bootstrap_admin(session, settings.bootstrap_admin_token, clock.now())
     store = await process.enter(ObjectStore(settings.objects))
     await retry_transient(store.ensure_bucket, what="looking for the bucket")
-    threads = settings.inspection_threads or max(4, min(8, os.cpu_count() or 4))
-    inspector = await process.enter(Inspector(settings.objects, threads=threads))
+    decoders = await process.enter(Decoders("services.registry.decoder", settings.decoders))
+    inspector = await process.enter(Inspector(settings.objects, decoders))
     messaging = await process.enter(await Messaging.connect(settings.nats_url, name=SCHEMA))
     await retry_transient(
         lambda: ensure_streams(messaging, replicas=settings.streams.replicas), what="making streams"

@@ -7,6 +7,7 @@ from loupe.settings import setting
 
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.streams import StreamSettings
+from services.vision.decoders import DecoderSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,15 +34,11 @@ class Settings:
     )
     tls: TlsSettings
     streams: StreamSettings
+    decoders: DecoderSettings
     listen: str = setting(
         "LOUPE_LISTEN",
         default="127.0.0.1:7101",
         doc="host:port to serve at: HTTP of the gateway, gRPC of the others",
-    )
-    inspection_threads: int = setting(
-        "LOUPE_INSPECTION_THREADS",
-        default=0,
-        doc="images that are checked at the same time, each may need 300 MB; 0: one for each core, 4 to 8",
     )
     password_memory_kib: int = setting(
         "LOUPE_PASSWORD_MEMORY_KIB",
@@ -51,7 +48,5 @@ class Settings:
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
 
     def __post_init__(self) -> None:
-        if self.inspection_threads < 0:
-            raise ValueError("LOUPE_INSPECTION_THREADS must be at least 0")
         if self.password_memory_kib < 1024:
             raise ValueError("LOUPE_PASSWORD_MEMORY_KIB must be at least 1024")

@@ -92,11 +92,12 @@ def read_mask(data: bytes) -> MaskReadings:
             try:
                 _shown(image, data)
             except UnusableMask as fault:
-                faults[0] = fault
+                # Its traceback would keep the picture's arrays until the next garbage collection.
+                faults[0] = fault.with_traceback(None)
             try:
                 largest = int(_indices(image, data).max())
             except UnusableMask as fault:
-                faults[1] = fault
+                faults[1] = fault.with_traceback(None)
             return MaskReadings(faults[0], faults[1], largest)
     except UnusableMask as fault:
         return MaskReadings(fault, fault)

@@ -1,30 +1,24 @@
 """Small pictures in object storage: made once, found by what they were made of. No torch."""
 
 import asyncio
+import base64
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
 
-import cv2
-import numpy as np
 from loupe.errors import NotFound
-from loupe.image_files import ImageLimits, Pixels, decode
 
 from services.kit.object_store import ObjectStore, content_key
+from services.vision.decoders import Decoders
+from services.vision.thumbnails import MAX_OBJECT_BYTES
 
-MAX_OBJECT_BYTES = 64 * 2**20
-LIMITS = ImageLimits(max_image_bytes=MAX_OBJECT_BYTES)
-"""As of an import: what is listed was read under these once."""
 LINK_LIFE = timedelta(minutes=10)
 KEPT = timedelta(days=30)
 """How long a picture stays after it was made; who asks for an older one has it made again."""
-THUMBNAIL_PX = 160
 _VERSION = "1"
 """Changes when the pictures do: those of another version are then not found."""
-_JPEG_QUALITY = 85
 _PREFIX = "pictures"
-_MAKERS = 2
-"""Pictures drawn at once; each holds an object of at most 64 MiB and its pixels, at most 240 MB."""
 
 
 class PictureStore:
@@ -34,36 +28,41 @@ class PictureStore:
     Whoever asks for the same picture of the same content, in whichever service, finds it.
     """
 
-    def __init__(self, store: ObjectStore, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: ObjectStore, now: Callable[[], datetime], decoders: Decoders) -> None:
         self._store = store
         self._now = now
-        self._makers = asyncio.Semaphore(_MAKERS)
+        self._decoders = decoders
+        self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def thumbnail(self, sha256: str) -> str:
         """The key of a sample's thumbnail. Raises UnusableImage."""
-
-        async def draw() -> bytes:
-            return await asyncio.to_thread(thumbnail, await self.read(sample_key(sha256)))
-
-        return await self.make(("thumbnail", sha256), ".jpg", draw)
+        return await self.make(("thumbnail", sha256), ".jpg", "thumbnail", [sample_key(sha256)])
 
     async def make(
-        self, recipe: tuple[object, ...], suffix: str, draw: Callable[[], Awaitable[bytes]]
+        self, recipe: tuple[object, ...], suffix: str, work: str, sources: Sequence[str], **order: object
     ) -> str:
-        """The key of the picture that the recipe tells of, drawn if it is not there. Raises as `draw`."""
+        """The key of the picture that the recipe tells of.
+
+        If it is not there, a decoder draws it from the objects `sources`, as `work` and `order` say. Raises
+        UnusableImage.
+        """
         digest = hashlib.sha256(repr((_VERSION, *recipe)).encode()).hexdigest()
         key = content_key(_PREFIX, digest, suffix)
         if not await self._is_there(key):
-            async with self._makers:
-                # Twenty viewers of one page ask for the same picture: the first made it meanwhile.
+            # Twenty viewers of one page ask for the same picture: the first makes it, and the others wait.
+            async with self._making.setdefault(key, asyncio.Lock()):
                 if not await self._is_there(key):
                     kind = "image/png" if suffix == ".png" else "image/jpeg"
-                    await self._store.put_bytes(key, await draw(), content_type=kind)
+                    drawn = await self._decoders.work(work, lambda: self._read_all(sources), **order)
+                    await self._store.put_bytes(key, base64.b64decode(drawn["picture"]), content_type=kind)
         return key
 
     async def read(self, key: str) -> bytes:
         """An object's bytes."""
         return await self._store.get_bytes(key, max_bytes=MAX_OBJECT_BYTES)
+
+    async def _read_all(self, keys: Sequence[str]) -> list[bytes]:
+        return [await self.read(key) for key in keys]
 
     def link(self, key: str, *, download_name: str | None = None) -> str:
         """Where a browser reads an object, for ten minutes."""
@@ -88,28 +87,3 @@ class PictureStore:
 def sample_key(sha256: str) -> str:
     """Where an image's or a mask's bytes are."""
     return content_key("samples", sha256)
-
-
-def thumbnail(data: bytes) -> bytes:
-    """A JPEG of at most THUMBNAIL_PX a side. Raises UnusableImage."""
-    pixels_HWC = decode(data, LIMITS)
-    return encoded(fitted(pixels_HWC, THUMBNAIL_PX), ".jpg", cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY)
-
-
-def fitted(pixels_HWC: Pixels, most_px: int, *, at_least: int = 0) -> Pixels:
-    """The picture with its longer side within the bounds, in its own proportions."""
-    height, width = pixels_HWC.shape[:2]
-    longer = max(height, width)
-    wanted = min(max(longer, at_least), most_px)
-    if wanted == longer:
-        return pixels_HWC.copy()
-    size = (max(1, round(width * wanted / longer)), max(1, round(height * wanted / longer)))
-    # Magnified without smoothing: who looks for a defect wants to see its pixels.
-    interpolation = cv2.INTER_AREA if wanted < longer else cv2.INTER_NEAREST
-    return np.asarray(cv2.resize(pixels_HWC, size, interpolation=interpolation), np.uint8)
-
-
-def encoded(picture_hwC: Pixels, extension: str, *options: int) -> bytes:
-    """The picture as a file."""
-    _, buffer = cv2.imencode(extension, cv2.cvtColor(picture_hwC, cv2.COLOR_RGB2BGR), list(options))
-    return bytes(buffer.tobytes())

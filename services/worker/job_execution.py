@@ -9,8 +9,9 @@ from loupe.errors import FailedPrecondition, InvalidArgument, LoupeError
 from loupe.translation import sentence
 from loupe.worker.v1 import event_pb2
 
+from services.kit import machine
 from services.kit.clock import Clock, timestamp
-from services.worker import machine, outcomes
+from services.worker import outcomes
 from services.worker.handler import JobHandler, JobRun
 from services.worker.held_job import HeldJob
 from services.worker.jobs import LeaseLost

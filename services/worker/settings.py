@@ -10,9 +10,9 @@ from loupe.rpc.tls import TlsSettings
 from loupe.scheduler.v1 import job_pb2, job_service_pb2
 from loupe.settings import setting
 
+from services.kit import machine
 from services.kit.about import VERSION, version_of
 from services.kit.object_store import ObjectStoreSettings
-from services.worker import machine
 
 
 @dataclass(frozen=True, kw_only=True)

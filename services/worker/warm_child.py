@@ -13,9 +13,9 @@ from google.protobuf import json_format
 from loupe.errors import LoupeError
 from loupe.worker.v1 import event_pb2, order_pb2
 
+from services.kit import machine
 from services.kit.child_process import ChildProcess, OutputStream
 from services.kit.retry import Backoff
-from services.worker import machine
 
 _log = logging.getLogger(__name__)
 

@@ -9,6 +9,8 @@ from loupe.unusable import Unusable, unreadable
 from loupe.walking import read_file
 
 _MAX_FILE_BYTES = 2 * 2**30
+_MAX_VALUES = 50_000_000
+"""Values of a file; each takes 40 bytes to 100, so that a few GB are the most."""
 _MAX_COORDINATE = 1e7
 
 
@@ -24,6 +26,8 @@ def load(file: Path, name: str) -> Any:  # noqa: ANN401 -- JSON is anything
         raise Unusable("NOT_UTF8", f"{name} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
     except OSError as error:
         raise unreadable(name, error) from error
+    if sum(map(text.count, ",[{")) > _MAX_VALUES:
+        raise Unusable("TOO_LARGE", f"{name} holds more than {_MAX_VALUES:,} values; export it in parts")
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
@@ -38,12 +42,12 @@ def load(file: Path, name: str) -> Any:  # noqa: ANN401 -- JSON is anything
 def field(row: Any, name: str, kind: type | tuple[type, ...], where: str) -> Any:  # noqa: ANN401 -- as above
     """A field of an object; Unusable if it lacks or is of another type."""
     if not isinstance(row, dict):
-        raise Unusable("BAD_ANNOTATION", f"{where} is {_shortened(row)}, not an object; export it again")
+        raise Unusable("BAD_ANNOTATION", f"{where} is {shortened(row)}, not an object; export it again")
     value = row.get(name)
     kinds = kind if isinstance(kind, tuple) else (kind,)
     if not isinstance(value, kind) or (isinstance(value, bool) and bool not in kinds):
         wanted = " or ".join(_NAMES[one] for one in kinds)
-        fact = f"has no {name}" if name not in row else f"has {_shortened(value)} as {name}"
+        fact = f"has no {name}" if name not in row else f"has {shortened(value)} as {name}"
         raise Unusable("BAD_ANNOTATION", f"{where} {fact}, expected {wanted}; export it again")
     return value
 
@@ -52,7 +56,7 @@ def number(value: Any, where: str) -> float:  # noqa: ANN401 -- as above
     """A number that can be a coordinate; Unusable."""
     # NaN compares false; and a whole number of a thousand digits is no float.
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _MAX_COORDINATE:
-        raise Unusable("BAD_ANNOTATION", f"{where} is {_shortened(value)}, not a coordinate; export it again")
+        raise Unusable("BAD_ANNOTATION", f"{where} is {shortened(value)}, not a coordinate; export it again")
     return float(value)
 
 
@@ -74,7 +78,8 @@ def size(row: dict[str, Any], width_name: str, height_name: str, where: str) -> 
     return (int(width), int(height))
 
 
-def _shortened(value: object) -> str:
+def shortened(value: object) -> str:
+    """A value as a message shows it."""
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:40]}…"
 

@@ -149,7 +149,6 @@ def _stencil(row: dict[str, Any], corners: tuple[Point, ...], where: str) -> Ste
     try:
         png = base64.b64decode(text, validate=True)
         with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
-            image.load()
             width, height = image.size
     except Exception as error:  # Pillow's parsers raise almost anything on hostile bytes
         raise Unusable(

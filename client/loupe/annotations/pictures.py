@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import numpy as np
 from loupe import mask_files
 from loupe.annotations import json_files
-from loupe.annotations.shapes import Shape, area_px
+from loupe.annotations.shapes import MAX_PIXELS, Shape, area_px
 from loupe.folders import (
     IMAGE_SUFFIXES,
     FolderListing,
@@ -34,8 +34,8 @@ _PICTURE_FOLDERS = frozenset({"images", "image", "jpegimages"})
 """Folders of these names say nothing of a picture and are not part of its sample's name."""
 _CLIP_TOLERANCE_PX = 0.5
 """Annotation tools round coordinates; less than this beyond the edge is no fault."""
-_MAX_PIXELS = 80_000_000
-"""The registry's limit; it refuses a larger mask."""
+_COST_PER_PIXEL, _COST_BESIDE = 20, 200_000_000
+"""The largest cost of painting all regions of a picture: 20 times all over it, and seconds beside."""
 _SUFFIX_OF_FORMAT = {"JPEG": ".jpg", "PNG": ".png", "BMP": ".bmp", "TIFF": ".tif"}
 
 
@@ -244,6 +244,7 @@ def _sample(
     width, height, suffix = _header(picture)
     if picture.stated_size not in (None, (width, height)):
         raise _other_size(picture, picture.stated_size, (width, height))
+    _refuse_costly(picture, width, height)
     by_code = _regions_by_code(picture, codes, (width, height), left_out)
     name = _listed_name(picture.origin, suffix)
     if not by_code:
@@ -269,6 +270,28 @@ def _sample(
     return FoundSample(
         f"{code}/{name}", picture.image, DrawnMask(width, height, tuple(layers)), origin=picture.origin
     )
+
+
+def _refuse_costly(picture: Picture, width: int, height: int) -> None:
+    """Unusable where painting takes too long, or where a shape of bearable cost cannot be painted."""
+    limit = _COST_PER_PIXEL * width * height + _COST_BESIDE
+    left = float(limit)
+    for region in picture.regions:
+        left -= region.shape.cost(width, height)
+        if left < 0:
+            raise Unusable(
+                "TOO_COMPLEX",
+                f"painting the {len(picture.regions)} region(s) of {picture.annotation} takes more than "
+                f"{limit:,} pixels and edges; draw them with fewer points, or smaller masks",
+            )
+        try:
+            region.shape.check()
+        except Exception as error:  # Pillow's parsers raise almost anything on hostile bytes
+            raise Unusable(
+                "BAD_ANNOTATION",
+                f"{picture.annotation}: the mask of a shape {region.label!r} is no PNG in base64 "
+                f"({fact_of(error)}); draw it again",
+            ) from error
 
 
 def unannotated(origin: str, path: Path, unread: str | None) -> Picture:
@@ -357,8 +380,8 @@ def _header(picture: Picture) -> tuple[int, int, str]:
         raise Unusable(
             "BAD_PICTURE", f"{name} is no readable image ({fact_of(error)}); replace it"
         ) from error
-    if width * height > _MAX_PIXELS:
-        raise Unusable("TOO_LARGE", f"{name} has {width}×{height} pixels; the limit is {_MAX_PIXELS:,}")
+    if width * height > MAX_PIXELS:
+        raise Unusable("TOO_LARGE", f"{name} has {width}×{height} pixels; the limit is {MAX_PIXELS:,}")
     if turned and picture.regions:
         raise Unusable(
             "TURNED",

@@ -8,7 +8,8 @@ is the difference to the count two before.
 from typing import Any
 
 import numpy as np
-from loupe.annotations.shapes import RunLengths
+from loupe.annotations.json_files import shortened
+from loupe.annotations.shapes import MAX_PIXELS, RunLengths
 from loupe.unusable import Unusable
 
 _FIRST_CHARACTER = 48
@@ -22,8 +23,10 @@ def run_lengths(segmentation: dict[str, Any], where: str) -> RunLengths:
     if not (
         isinstance(size, list) and len(size) == 2 and all(type(side) is int and side > 0 for side in size)
     ):
-        raise _bad(where, f"its size is {size!r}, not [height, width]")
+        raise _bad(where, f"its size is {shortened(size)}, not [height, width]")
     height, width = size
+    if width * height > MAX_PIXELS:
+        raise _bad(where, f"its size of {shortened(size)} is above the limit of {MAX_PIXELS:,} pixels")
     if isinstance(counts, str):
         numbers = _decompressed(counts, where)
     elif isinstance(counts, list) and all(type(count) is int for count in counts):
@@ -32,7 +35,7 @@ def run_lengths(segmentation: dict[str, Any], where: str) -> RunLengths:
         raise _bad(where, "its counts are neither a list of whole numbers nor a string")
     wrong = next((index for index, count in enumerate(numbers) if not 0 <= count <= width * height), None)
     if wrong is not None:
-        raise _bad(where, f"count {wrong} is {numbers[wrong]}, outside of 0 to {width * height}")
+        raise _bad(where, f"count {wrong} is {shortened(numbers[wrong])}, outside of 0 to {width * height}")
     if sum(numbers) != width * height:
         raise _bad(
             where, f"its counts add up to {sum(numbers)}, but {width}×{height} are {width * height} pixels"

@@ -7,7 +7,7 @@ Arrays are (H, W) uint8; points are (x, y) in pixels from the upper left corner,
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +21,10 @@ Canvas = NDArray[np.uint8]
 Point = tuple[float, float]
 Bounds = tuple[float, float, float, float]
 """Left, top, right, bottom."""
+MAX_PIXELS = 80_000_000
+"""The registry's limit; it refuses a larger picture or mask."""
+_EDGE_COST = 2000
+"""An edge of a polygon takes as long as so many pixels of an area."""
 
 
 class Shape(Protocol):
@@ -35,6 +39,16 @@ class Shape(Protocol):
     def frame(self) -> tuple[int, int] | None:
         """Width and height of the picture that it was made for, if it says so."""
         return None
+
+    def cost(self, width: int, height: int) -> float:
+        """About how many pixels are touched to paint it on a canvas of that size."""
+        left, top, right, bottom = self.bounds
+        across = max(0.0, min(right, width) - max(left, 0)) + 1
+        return across * (max(0.0, min(bottom, height) - max(top, 0)) + 1)
+
+    def check(self) -> None:
+        """Raise what `paint` would; called where `cost` is borne."""
+        return
 
     def paint(self, canvas: Canvas, value: int) -> None:
         """Set the pixels that it covers; what lies outside of the canvas is cut off."""
@@ -54,6 +68,13 @@ class Polygon(Shape):
     def bounds(self) -> Bounds:
         """Of its points."""
         return _bounds(self.points)
+
+    def cost(self, width: int, height: int) -> float:
+        """Its box, and the rows that its edges cross."""
+        ys = [min(max(y, 0), height) for _, y in self.points]
+        rows = sum(abs(y1 - y0) for y0, y1 in zip(ys, (*ys[1:], ys[0]), strict=True))
+        # `super()` without arguments does not find the class that `slots` makes.
+        return Shape.cost(self, width, height) + rows + _EDGE_COST * len(self.points)
 
     def paint(self, canvas: Canvas, value: int) -> None:
         """Toggle each row at every edge it crosses; an odd number of edges to the left means inside."""
@@ -135,19 +156,28 @@ class Stroke(Shape):
 
     def paint(self, canvas: Canvas, value: int) -> None:
         """A rectangle for each piece and a disc at each joint."""
+        for part in self._parts():
+            part.paint(canvas, value)
+
+    def cost(self, width: int, height: int) -> float:
+        """That of its parts."""
+        return sum(part.cost(width, height) for part in self._parts())
+
+    def _parts(self) -> Iterator[Shape]:
         half = self.width_px / 2
         for x, y in self.points:
-            Circle((x, y), half).paint(canvas, value)
+            yield Circle((x, y), half)
         for (x0, y0), (x1, y1) in zip(self.points, self.points[1:], strict=False):
             length = math.hypot(x1 - x0, y1 - y0)
             if length > 0:
                 dx, dy = -(y1 - y0) / length * half, (x1 - x0) / length * half
-                corners = ((x0 + dx, y0 + dy), (x1 + dx, y1 + dy), (x1 - dx, y1 - dy), (x0 - dx, y0 - dy))
-                Polygon(corners).paint(canvas, value)
+                yield Polygon(
+                    ((x0 + dx, y0 + dy), (x1 + dx, y1 + dy), (x1 - dx, y1 - dy), (x0 - dx, y0 - dy))
+                )
 
 
 @dataclass(frozen=True, slots=True)
-class RunLengths:
+class RunLengths(Shape):
     """COCO's run lengths: column by column, background first; already checked to fill the picture."""
 
     width: int
@@ -165,9 +195,17 @@ class RunLengths:
         return (0, 0, self.width, self.height)
 
     def paint(self, canvas: Canvas, value: int) -> None:
-        """Every other run."""
-        marked = np.repeat(np.arange(len(self.counts)) % 2 == 1, self.counts)
-        canvas[marked.reshape(self.width, self.height).T] = value
+        """Every other run, without touching the pixels between."""
+        ends = np.cumsum(self.counts)[1::2]
+        lengths = self.counts[1::2]
+        # Each marked pixel's place: its run's begin, and how far it is in the run.
+        firsts = ends - lengths - (np.cumsum(lengths) - lengths)
+        places = np.repeat(firsts, lengths) + np.arange(lengths.sum())
+        canvas[places % self.height, places // self.height] = value
+
+    def cost(self, _width: int, _height: int) -> float:
+        """The marked pixels, each of which is looked up, and the runs."""
+        return 4.0 * float(self.counts[1::2].sum()) + len(self.counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +223,21 @@ class Stencil(Shape):
         """Where it is laid."""
         return (self.left, self.top, self.left + self.width, self.top + self.height)
 
+    def cost(self, _width: int, _height: int) -> float:
+        """All of it is decoded, wherever it is laid."""
+        return self.width * self.height + _EDGE_COST
+
+    def check(self) -> None:
+        """Decode it."""
+        self._marked()
+
+    def _marked(self) -> NDArray[np.bool_]:
+        with Image.open(io.BytesIO(self.png), formats=["PNG"]) as image:
+            return np.asarray(image.convert("L")) > 0
+
     def paint(self, canvas: Canvas, value: int) -> None:
         """Whatever is not 0 in it."""
-        with Image.open(io.BytesIO(self.png), formats=["PNG"]) as image:
-            marked = np.asarray(image.convert("L")) > 0
+        marked = self._marked()
         height, width = canvas.shape
         first_x, last_x = max(self.left, 0), min(self.left + self.width, width)
         first_y, last_y = max(self.top, 0), min(self.top + self.height, height)
@@ -198,7 +247,7 @@ class Stencil(Shape):
 
 
 @dataclass(frozen=True, slots=True)
-class IndexedPixels:
+class IndexedPixels(Shape):
     """The pixels of a PNG with certain values; of a palette PNG the indices, not the colours."""
 
     png: Path

@@ -3,16 +3,19 @@
 H, W: height and width of the original; h, w: of the drawn picture; C: 3 channels, RGB.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from loupe.image_files import Pixels, decode
 from numpy.typing import NDArray
 
+from services.kit.confined_child import Answer
+from services.vision.decoding import picture
 from services.vision.masks import decode_mask
-from services.vision.pictures import LIMITS, encoded, fitted
+from services.vision.thumbnails import LIMITS, encoded, fitted
 
 OVERLAY_PX = 1200
 _MIN_OVERLAY_PX = 480
@@ -23,16 +26,15 @@ _LINE_PX, _SWATCH_PX, _FONT, _TEXT = 24, 28, cv2.FONT_HERSHEY_SIMPLEX, 0.45
 
 
 @dataclass(frozen=True, slots=True)
-class MaskFile:
-    """A mask file. Value i is the i-th of `codes`; without codes, white is `sample_code`."""
+class MaskMeaning:
+    """Value i of a mask is the i-th of `codes`; without codes, white is `sample_code`."""
 
-    data: bytes
-    codes: tuple[str, ...]
+    codes: Sequence[str]
     sample_code: str = ""
 
-    def regions(self) -> list[tuple[str, NDArray[np.uint8]]]:
-        """A region (H, W) of 0 and 1 for each code that occurs. Raises UnusableImage."""
-        labels_HW = decode_mask(self.data, indexed=bool(self.codes), limits=LIMITS)
+    def regions(self, data: bytes) -> list[tuple[str, NDArray[np.uint8]]]:
+        """A region (H, W) of 0 and 1 for each code that occurs in a mask file. Raises UnusableImage."""
+        labels_HW = decode_mask(data, indexed=bool(self.codes), limits=LIMITS)
         codes = self.codes or (self.sample_code,)
         # Skip 255 and other values without a code: tools use them for void pixels.
         return [
@@ -42,18 +44,30 @@ class MaskFile:
         ]
 
 
-def overlay(data: bytes, truth: MaskFile | None, prediction: MaskFile | None) -> bytes:
-    """The outlines of both masks as PNG, at most OVERLAY_PX a side, with a legend. Raises UnusableImage."""
+def overlay_order(truth: MaskMeaning | None, prediction: MaskMeaning | None) -> dict[str, Any]:
+    """The order to `draw_overlay`: which masks there are beside the picture, and what they mean."""
+    return {
+        name: None if mask is None else asdict(mask)
+        for name, mask in (("truth", truth), ("prediction", prediction))
+    }
+
+
+def draw_overlay(order: Mapping[str, Any], pieces: Sequence[bytes]) -> Answer:
+    """A decoder's handler. The outlines of both masks as PNG, at most OVERLAY_PX a side, with a legend.
+
+    The pieces are the picture and those masks that the order has. Raises UnusableImage.
+    """
+    data, *masks = pieces
     picture_hwC = fitted(decode(data, LIMITS), OVERLAY_PX, at_least=_MIN_OVERLAY_PX)
     legend: list[tuple[str, tuple[int, int, int]]] = []
-    for mask, colour, name in ((truth, _TRUTH, "truth"), (prediction, _PREDICTION, "prediction")):
-        if mask is None:
+    for name, colour in (("truth", _TRUTH), ("prediction", _PREDICTION)):
+        if order[name] is None:
             continue
-        regions = mask.regions()
+        regions = MaskMeaning(**order[name]).regions(masks.pop(0))
         for code, region_HW in regions:
-            _outline(picture_hwC, region_HW, code, colour, below=mask is prediction)
+            _outline(picture_hwC, region_HW, code, colour, below=name == "prediction")
         legend.append((f"{name}: {', '.join(code for code, _ in regions) or 'nothing'}", colour))
-    return encoded(np.vstack([picture_hwC, _legend(legend, picture_hwC.shape[1])]), ".png")
+    return picture(encoded(np.vstack([picture_hwC, _legend(legend, picture_hwC.shape[1])]), ".png"))
 
 
 def _outline(

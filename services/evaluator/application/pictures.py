@@ -1,13 +1,11 @@
 """The pictures of a sample: original, thumbnail, and masks drawn over it (P4)."""
 
-import asyncio
 from collections.abc import Awaitable
 from pathlib import PurePosixPath
 
 from loupe.image_files import UnusableImage
 
-from services.evaluator.application import drawing
-from services.evaluator.application.drawing import MaskFile
+from services.evaluator.application.drawing import MaskMeaning, overlay_order
 from services.evaluator.domain.errors import NoMask, PictureUnreadable
 from services.evaluator.domain.report import StoredSample
 from services.kit.object_store import content_key
@@ -54,18 +52,16 @@ class Pictures:
             code_list,
         )
 
-        async def draw() -> bytes:
-            truth = prediction = None
-            if result.mask_sha256:
-                data = await self._store.read(sample_key(result.mask_sha256))
-                truth = MaskFile(data, mask_codes, result.true_code)
-            if result.predicted_mask_sha256:
-                data = await self._store.read(content_key("masks", result.predicted_mask_sha256, ".png"))
-                prediction = MaskFile(data, code_list)
-            image = await self._store.read(sample_key(result.sha256))
-            return await asyncio.to_thread(drawing.overlay, image, truth, prediction)
-
-        return self._store.link(await _readable(sample, self._store.make(recipe, ".png", draw)))
+        keys = [sample_key(result.sha256)]
+        truth = prediction = None
+        if result.mask_sha256:
+            keys.append(sample_key(result.mask_sha256))
+            truth = MaskMeaning(mask_codes, result.true_code)
+        if result.predicted_mask_sha256:
+            keys.append(content_key("masks", result.predicted_mask_sha256, ".png"))
+            prediction = MaskMeaning(code_list)
+        drawn = self._store.make(recipe, ".png", "overlay", keys, **overlay_order(truth, prediction))
+        return self._store.link(await _readable(sample, drawn))
 
 
 async def _readable(sample: StoredSample, key: Awaitable[str]) -> str:

@@ -46,8 +46,9 @@ from services.registry.domain.samples import Sample, count_changes
 from services.registry.storage.datasets import DataPaths, Datasets, Snapshots
 from services.registry.storage.samples import Alike, Listed, ObjectRows, Samples
 from services.vision.parts import keys, parts
-from services.vision.pictures import LINK_LIFE, MAX_OBJECT_BYTES, PictureStore, sample_key
+from services.vision.pictures import LINK_LIFE, PictureStore, sample_key
 from services.vision.sides import tied_codes
+from services.vision.thumbnails import MAX_OBJECT_BYTES
 
 UPLOAD_LINK_LIFE = timedelta(hours=1)
 _MAX_REMEMBERED_COUNTS = 200
@@ -61,7 +62,7 @@ class DataCatalogue:
     ) -> None:
         self._sessions = sessions
         self._store = store
-        self._pictures = PictureStore(store, clock.now)
+        self._pictures = PictureStore(store, clock.now, inspector.decoders)
         self._inspector = inspector
         self._clock = clock
         # The keys are listings, as (key, revision) of their paths, and codes; the least recently used comes
@@ -340,7 +341,7 @@ class DataCatalogue:
         unknown = [sha256 for sha256 in sha256s if sha256 not in settled]
         found = await self._inspector.look_at(unknown, masks=masks)
         async with self._sessions.begin() as session:
-            await ObjectRows(session).put([item for item in found if _was_read(item)], self._clock.now())
+            await ObjectRows(session).put([item for item in found if _is_final(item)], self._clock.now())
         return {**settled, **{item.sha256: item for item in found}}
 
 
@@ -365,9 +366,9 @@ def _parts_of(rows: Sequence[Alike]) -> dict[str, CodeParts]:
     }
 
 
-def _was_read(item: Verified) -> bool:
-    """Whether the finding can be stored; objects that are missing or too large may be uploaded again."""
-    return not isinstance(item, RejectedObject) or item.read_whole
+def _is_final(item: Verified) -> bool:
+    """Whether the finding can be stored; one that is not final is found again."""
+    return not isinstance(item, RejectedObject) or item.final
 
 
 def _under_other_codes(

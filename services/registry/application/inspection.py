@@ -2,38 +2,32 @@
 
 import asyncio
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 from loupe.errors import NotFound, OutOfRange
-from loupe.image_files import UnusableImage, inspect
+from loupe.image_files import UnusableImage
 
 from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
-from services.registry.domain.objects import (
-    ImageObject,
-    MaskFacts,
-    MaskFault,
-    RejectedObject,
-    Rejection,
-    RejectReason,
-    Verified,
-)
-from services.vision.masks import UnusableMask, read_mask
-from services.vision.pictures import LIMITS, MAX_OBJECT_BYTES, sample_key
+from services.registry.application.examining import found
+from services.registry.domain.objects import RejectedObject, Rejection, RejectReason, Verified
+from services.vision.decoders import Decoders, NotDecoded
+from services.vision.pictures import sample_key
+from services.vision.thumbnails import MAX_OBJECT_BYTES
 
 
 class Inspector:
-    """Fetches, hashes and decodes objects in its own threads.
+    """Fetches and hashes objects in its own threads, and has them decoded in confined processes.
 
-    Decoding, hashing and reading from sockets release the interpreter's lock, so threads do; and their number
-    bounds the memory: each holds one object of at most 64 MiB and its pixels, at most 240 MB, or twice that
-    of a mask.
+    Hashing stays here: what a content address is worth must not depend on a process that reads files of
+    strangers. An object is fetched when it is its turn, so that no more are in memory than are decoded.
     """
 
-    def __init__(self, settings: ObjectStoreSettings, *, threads: int) -> None:
-        self._store = BlockingObjectStore(settings, connections=threads)
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="inspector")
+    def __init__(self, settings: ObjectStoreSettings, decoders: Decoders) -> None:
+        self.decoders = decoders
+        self._store = BlockingObjectStore(settings, connections=decoders.count)
+        self._executor = ThreadPoolExecutor(decoders.count, thread_name_prefix="inspector")
 
     async def __aenter__(self) -> Self:
         return self
@@ -44,65 +38,59 @@ class Inspector:
 
     async def look_at(self, sha256s: Collection[str], *, masks: Collection[str]) -> list[Verified]:
         """The finding for each object, with mask facts for those of `masks`; Unavailable."""
-        loop = asyncio.get_running_loop()
-        return await asyncio.gather(
-            *(
-                loop.run_in_executor(self._executor, _look, self._store, sha256, sha256 in masks)
-                for sha256 in sha256s
+        return await asyncio.gather(*(self._look(sha256, is_mask=sha256 in masks) for sha256 in sha256s))
+
+    async def _look(self, sha256: str, *, is_mask: bool) -> Verified:
+        size_bytes = 0
+
+        async def read() -> Sequence[bytes]:
+            nonlocal size_bytes
+            loop = asyncio.get_running_loop()
+            data = await loop.run_in_executor(self._executor, _fetch, self._store, sha256)
+            size_bytes = len(data)
+            return [data]
+
+        try:
+            answer = await self.decoders.work("examine", read, is_mask=is_mask)
+        except _Refused as refused:
+            return refused.rejected
+        except UnusableImage as unusable:
+            return RejectedObject(
+                sha256,
+                size_bytes,
+                Rejection(RejectReason(unusable.reason), unusable.message),
+                final=not isinstance(unusable, NotDecoded),
             )
-        )
+        return found(sha256, size_bytes, answer)
 
 
-def _look(store: BlockingObjectStore, sha256: str, is_mask: bool) -> Verified:  # noqa: FBT001 -- an executor's call
-    """Read a whole object and inspect it. Blocks."""
+class _Refused(Exception):
+    """The object is not decoded at all."""
+
+    def __init__(self, rejected: RejectedObject) -> None:
+        super().__init__(rejected.rejection.message)
+        self.rejected = rejected
+
+
+def _fetch(store: BlockingObjectStore, sha256: str) -> bytes:
+    """The whole object, if it has the declared hash. Blocks."""
     try:
         data = store.get_bytes(sample_key(sha256), max_bytes=MAX_OBJECT_BYTES)
     except NotFound:
         message = f"there is no object {sample_key(sha256)}; upload it first"
-        return RejectedObject(sha256, 0, Rejection(RejectReason.NOT_UPLOADED, message), read_whole=False)
+        raise _refused(sha256, 0, RejectReason.NOT_UPLOADED, message, final=False) from None
     except OutOfRange as error:
         size_bytes = int(error.facts["size_bytes"])
         message = f"the object has {size_bytes:,} bytes; the limit is {MAX_OBJECT_BYTES:,}"
-        return RejectedObject(
-            sha256, size_bytes, Rejection(RejectReason.TOO_LARGE, message), read_whole=False
-        )
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256:
+        raise _refused(sha256, size_bytes, RejectReason.TOO_LARGE, message, final=False) from None
+    actual = hashlib.sha256(data).hexdigest()
+    if actual != sha256:
         message = (
-            f"the object {sample_key(sha256)} holds bytes whose SHA-256 is {found}; upload the right ones"
+            f"the object {sample_key(sha256)} holds bytes whose SHA-256 is {actual}; upload the right ones"
         )
-        return _rejected(sha256, len(data), RejectReason.HASH_MISMATCH, message)
-    try:
-        # A name without extension: the extension is checked for each file, these facts are of the bytes only.
-        facts = inspect(data, "the file", LIMITS)
-        mask = _as_mask(data) if is_mask else None
-    except UnusableImage as unusable:
-        return _rejected(sha256, len(data), RejectReason(unusable.reason), unusable.message)
-    return ImageObject(
-        sha256=sha256,
-        size_bytes=len(data),
-        width=facts.width,
-        height=facts.height,
-        channels=facts.channels,
-        bit_depth=facts.bit_depth,
-        format=facts.format.upper(),
-        pixels_sha256=facts.pixels_sha256,
-        mask=mask,
-    )
+        raise _refused(sha256, len(data), RejectReason.HASH_MISMATCH, message, final=True)
+    return data
 
 
-def _as_mask(data: bytes) -> MaskFacts:
-    readings = read_mask(data)
-    return MaskFacts(
-        black_and_white=_fault(readings.black_and_white),
-        indexed=_fault(readings.indexed),
-        largest_index=readings.largest_index,
-    )
-
-
-def _fault(unusable: UnusableMask | None) -> MaskFault | None:
-    return None if unusable is None else MaskFault(unusable.message, unusable.message_zh)
-
-
-def _rejected(sha256: str, size_bytes: int, reason: RejectReason, message: str) -> RejectedObject:
-    return RejectedObject(sha256, size_bytes, Rejection(reason, message))
+def _refused(sha256: str, size_bytes: int, reason: RejectReason, message: str, *, final: bool) -> _Refused:
+    return _Refused(RejectedObject(sha256, size_bytes, Rejection(reason, message), final=final))

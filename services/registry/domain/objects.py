@@ -51,6 +51,9 @@ class RejectReason(enum.StrEnum):
     TRUNCATED = "TRUNCATED"
     TOO_LARGE = "TOO_LARGE"
     DECODE_FAILED = "DECODE_FAILED"
+    TOO_MANY_PARTS = "TOO_MANY_PARTS"
+    TOO_MUCH_MEMORY = "TOO_MUCH_MEMORY"
+    TOO_SLOW = "TOO_SLOW"
     HASH_MISMATCH = "HASH_MISMATCH"
     NOT_UPLOADED = "NOT_UPLOADED"
     BAD_CODE = "BAD_CODE"
@@ -66,6 +69,15 @@ _BY_REASON = {
     RejectReason.TRUNCATED: sentence("the file is incomplete (truncated)"),
     RejectReason.TOO_LARGE: sentence("the file or its size in pixels is above the limit"),
     RejectReason.DECODE_FAILED: sentence("the image cannot be decoded"),
+    RejectReason.TOO_MANY_PARTS: sentence(
+        "the file has more scans, chunks, markers or pages than any camera writes; open it and save it again"
+    ),
+    RejectReason.TOO_MUCH_MEMORY: sentence(
+        "decoding the image takes more memory than one file may; open it and save it again"
+    ),
+    RejectReason.TOO_SLOW: sentence(
+        "decoding the image takes longer than one file may; open it and save it again"
+    ),
     RejectReason.HASH_MISMATCH: sentence(
         "the uploaded content does not have the declared SHA-256; upload it again"
     ),
@@ -104,13 +116,15 @@ class RejectedObject:
     size_bytes: int
     rejection: Rejection
 
-    read_whole: bool = True
-    """Whether the bytes were read; False for objects that are missing or too large."""
+    final: bool = True
+    """Whether the bytes decided alone; False for objects that are missing or too large, and for those that
+    the limits of this installation did not let be decoded.
+    """
 
     @property
     def replaceable(self) -> bool:
-        """Whether another upload may be valid: not if bytes with the declared hash were read."""
-        return not self.read_whole or self.rejection.reason is RejectReason.HASH_MISMATCH
+        """Whether another upload may be valid: not if bytes with the declared hash decided."""
+        return not self.final or self.rejection.reason is RejectReason.HASH_MISMATCH
 
 
 Verified = ImageObject | RejectedObject

@@ -26,6 +26,7 @@ from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
 from services.kit.object_store import ObjectStore
+from services.vision.decoders import Decoders, DecoderSettings
 from services.vision.pictures import PictureStore
 
 TOKEN = "loupe_test_token"  # noqa: S105
@@ -90,14 +91,19 @@ class ReportServiceUnderTest:
 async def reports(
     postgres_url: str, object_store_settings: ObjectStoreSettings
 ) -> AsyncIterator[ReportServiceUnderTest]:
-    async with Database(postgres_url, "evaluator") as database, _store(object_store_settings) as store:
+    async with (
+        Database(postgres_url, "evaluator") as database,
+        _store(object_store_settings) as store,
+        Decoders("services.evaluator.decoder", DecoderSettings()) as decoders,
+    ):
         await database.migrate(Path(services.evaluator.__file__).with_name("migrations"))
         clock = SystemClock()
         use_cases = Reports(database.sessions, clock.now)
         verifier = ServiceTokenVerifier(TOKEN, RefusingVerifier())
         served = [
             server.service(
-                use_cases, ReportExports(use_cases, Pictures(PictureStore(store, clock.now)).thumbnail)
+                use_cases,
+                ReportExports(use_cases, Pictures(PictureStore(store, clock.now, decoders)).thumbnail),
             ),
             comparison.service(Comparisons(database.sessions)),
         ]

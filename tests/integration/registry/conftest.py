@@ -90,7 +90,7 @@ class Registry:
 
 
 async def run_registry(environment: dict[str, str]) -> AsyncIterator[Registry]:
-    environment = {**environment, "LOUPE_LISTEN": "127.0.0.1:0", "LOUPE_INSPECTION_THREADS": "4"}
+    environment = {**environment, "LOUPE_LISTEN": "127.0.0.1:0", "LOUPE_DECODERS": "4"}
     process = Process()
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 

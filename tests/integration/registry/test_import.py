@@ -10,13 +10,17 @@ from collections import Counter
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 import sqlalchemy as sa
+from loupe.access.v1 import access_pb2
 from loupe.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2
 from PIL import Image
 
 from services.vision.parts import keys, parts
+from tests.support.waiting import eventually
+from tests.unit.client.test_image_files import progressive
 
 from .conftest import Caller, Importer, Registry, a_mask, encoded, new_path, png, sha256
 
@@ -120,6 +124,7 @@ UNSOUND = {
     "TRUNCATED": ("TPFIP/cut.jpg", JPEG[:-60]),
     "TOO_LARGE": ("TPFIP/bomb.png", _png_header(30_000, 30_000)),
     "DECODE_FAILED": ("TPFIP/broken.png", _png_header(8, 8)),
+    "TOO_MANY_PARTS": ("TPFIP/scans.jpg", progressive(1000)),
 }
 
 
@@ -151,6 +156,51 @@ async def test_a_damaged_header_sets_one_picture_aside(importer: Importer) -> No
         "TPFIP/channels.tif": (REJECTED, "DECODE_FAILED"),
         "TPFIP/whole.bmp": (ADDED, ""),
     }
+
+
+async def test_an_honest_import_is_answered_beside_bombs(registry: Registry, importer: Importer) -> None:
+    """D4: four files that took minutes held all inspectors, and the import of somebody else for 158 s.
+
+    Who comes later than a dozen files that each take seconds is answered before a few of them are.
+    """
+    honest_caller = await registry.with_role(access_pb2.ROLE_ENGINEER)
+    honest = Importer(honest_caller, await new_path(honest_caller))
+    flat = progressive(100, Image.new("L", (5_000, 5_000)))
+    # A comment makes each another object.
+    bombs = {
+        f"TPFIP/{n}.jpg": flat[:2] + b"\xff\xfe\0\6" + secrets.token_bytes(4) + flat[2:] for n in range(12)
+    }
+    await importer.upload(list(bombs.values()))
+    picture = png(430)
+    await honest.upload([picture])
+    calls = [
+        asyncio.ensure_future(importer.add(dataset_pb2.SampleCandidate(file=file, sha256=sha256(data))))
+        for file, data in bombs.items()
+    ]
+    await eventually(decoders)
+    answer = await honest.add(dataset_pb2.SampleCandidate(file="TPFIP/a.png", sha256=sha256(picture)))
+    assert [outcome.outcome for outcome in answer.outcomes] == [ADDED]
+    assert sum(call.done() for call in calls) < 6
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+
+
+async def test_an_import_goes_on_when_decoders_are_killed(importer: Importer, registry: Registry) -> None:
+    """D4: by the kernel for want of memory, or by a person: no object is lost, and no call fails."""
+    await importer.import_files({"TPFIP/a.png": png(440)})
+    secret = registry.environment["LOUPE_SERVICE_TOKEN"]
+    for decoder in decoders():
+        assert secret not in "".join(decoder.environ().values())
+        decoder.kill()
+    files = {f"TPFIP/{n}.png": png(441 + n) for n in range(20)}
+    answer = await importer.import_files(files)
+    assert {outcome.outcome for outcome in answer.outcomes} == {ADDED}
+
+
+def decoders() -> list[psutil.Process]:
+    """The registry's, which runs in this process."""
+    return [child for child in psutil.Process().children() if "services.registry.decoder" in child.cmdline()]
 
 
 ODD_NAMES = [

@@ -157,7 +157,7 @@ async def stack(module_service_environment: dict[str, str]) -> AsyncIterator[Sta
     environment = {
         **module_service_environment,
         "LOUPE_LISTEN": "127.0.0.1:0",
-        "LOUPE_INSPECTION_THREADS": "2",
+        "LOUPE_DECODERS": "2",
     }
     # Long: tests let leases end by hand, and a busy machine must not.
     environment["LOUPE_LEASE_S"] = "120"

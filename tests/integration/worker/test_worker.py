@@ -12,7 +12,8 @@ import pytest
 from loupe.scheduler.v1 import task_pb2
 from loupe.trainer.v1 import worker_service_pb2
 
-from services.worker import machine, worker
+from services.kit import machine
+from services.worker import worker
 from services.worker.worker import _TERMINATE_GRACE_S
 from tests.integration.worker.conftest import WorkerUnderTest
 from tests.support.waiting import DEADLINE_S, eventually

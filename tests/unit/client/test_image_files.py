@@ -141,6 +141,88 @@ def test_a_real_bomb_of_30000_by_30000_grey_pixels_is_refused():
     assert reason_of(data) is Reason.TOO_LARGE
 
 
+def progressive(scans: int, image: Image.Image | None = None) -> bytes:
+    """A progressive JPEG whose last scan is there again and again, which libjpeg bears."""
+    data = BytesIO()
+    (image or Image.fromarray(picture())).save(data, "JPEG", progressive=True)
+    whole = data.getvalue()
+    first = whole.count(b"\xff\xda")
+    last = whole.rfind(b"\xff\xda")
+    return whole[:last] + whole[last:-2] * (scans - first + 1) + whole[-2:]
+
+
+def png_chunk(kind: bytes, body: bytes = b"") -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def long8_tiff(width: int, height: int) -> bytes:
+    """8-bit grey whose sizes are of a type of 8 bytes, which a classic TIFF puts elsewhere."""
+    pixels = zlib.compress(bytes(width * height))
+    begin = 8 + len(pixels)
+    sizes = begin + 2 + 12 * 9 + 4
+    tags = ((256, 16, sizes), (257, 16, sizes + 8), (258, 3, 8), (259, 3, 8), (262, 3, 1), (273, 4, 8))
+    tags += ((277, 3, 1), (278, 4, height), (279, 4, len(pixels)))
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", t, k, 1, v) for t, k, v in tags)
+    end = directory + bytes(4) + struct.pack("<QQ", width, height)
+    return struct.pack("<2sHI", b"II", 42, begin) + pixels + end
+
+
+def many_pages(count: int) -> bytes:
+    """A TIFF with empty pages behind its picture."""
+    data = long8_tiff(8, 8)
+    pages = b"".join(bytes(2) + struct.pack("<I", len(data) + 6 * page) for page in range(1, count))
+    link = len(data) - 16 - 4
+    return data[:link] + struct.pack("<I", len(data)) + data[link + 4 :] + pages + bytes(6)
+
+
+def test_a_file_of_very_many_parts_is_refused_before_it_is_decoded():
+    """D4: a scan costs a pass over all pixels, a chunk and a marker cost time under the interpreter's lock.
+
+    1,000 scans took 7 s and were accepted; 5.6 million chunks, which fit into 64 MiB, took 23 s.
+    """
+    png, jpeg = encoded("png"), encoded("jpeg")
+    bombs = {
+        "scans": progressive(1000),
+        "chunks": png[:33] + png_chunk(b"zzZz") * 200_000 + png[33:],
+        "markers": jpeg[:2] + b"\xff\xfe\0\2" * 20_000 + jpeg[2:],
+        "pages": many_pages(20_000),
+    }
+    for parts, data in bombs.items():
+        with pytest.raises(UnusableImage, match=parts) as refused:
+            inspect(data, "a")
+        assert refused.value.reason is Reason.TOO_MANY_PARTS
+
+
+def test_a_file_of_many_parts_is_taken():
+    """Ten times what encoders write: ten scans, chunks of 8 KiB, a colour profile in 255 segments, albums."""
+    png, jpeg = encoded("png"), encoded("jpeg")
+    sound = {
+        "scans": progressive(99),
+        "chunks": png[:33] + png_chunk(b"zzZz") * 80_000 + png[33:],
+        "markers": jpeg[:2] + b"\xff\xfe\0\2" * 2_550 + jpeg[2:],
+        "fill bytes": jpeg[:2] + b"\xff" * 100_000 + jpeg[2:],
+        "pages": many_pages(2_000),
+    }
+    for data in sound.values():
+        assert inspect(data, "a").width in {8, 64}
+
+
+def test_the_size_that_counts_is_the_decoders():
+    """D4: a TIFF whose sizes our parser did not see had none that was too large, and took 2.4 GB."""
+    assert inspect(long8_tiff(40, 30), "a").height == 30
+    assert reason_of(long8_tiff(2, 40_000), "a.tif") is Reason.TOO_LARGE
+    assert reason_of(long8_tiff(40, 30), "a.tif", ImageLimits(max_pixels=1_000)) is Reason.TOO_LARGE
+
+
+def test_tags_that_share_their_bytes_are_refused():
+    """Pillow copies the bytes of each tag: sixty thousand that mean the same megabytes fill any memory."""
+    data = bytearray(encoded("tiff"))
+    (directory,) = struct.unpack_from("<I", data, 4)
+    struct.pack_into("<HHII", data, directory + 2 + 12, 700, 7, len(data) + 1, 0)
+    with pytest.raises(UnusableImage, match="bytes"):
+        inspect(bytes(data), "a")
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     image_format=st.sampled_from(sorted(SUFFIXES)),

@@ -2413,7 +2413,8 @@ export interface components {
             sha256: string;
             /**
              * @description Of the resolution filter: RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL; of a file that could not be
-             *     read (D4): EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, BAD_MASK.
+             *     read (D4): EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, TOO_MANY_PARTS,
+             *     TOO_MUCH_MEMORY, TOO_SLOW, BAD_MASK.
              */
             reason: string;
             message: string;
@@ -2856,8 +2857,8 @@ export interface components {
             file: string;
             outcome: components["schemas"]["SampleOutcome_Outcome"];
             /**
-             * @description For REJECTED: EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, HASH_MISMATCH, NOT_UPLOADED,
-             *     BAD_CODE, BAD_NAME, BAD_MASK.
+             * @description For REJECTED: EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, TOO_MANY_PARTS,
+             *     TOO_MUCH_MEMORY, TOO_SLOW, HASH_MISMATCH, NOT_UPLOADED, BAD_CODE, BAD_NAME, BAD_MASK.
              */
             reason: string;
             message: string;
@@ -2911,7 +2912,8 @@ export interface components {
             decidedBy: components["schemas"]["DecidedBy"];
             /**
              * @description For NONCONFORMING, as a training's NonconformingSample has it: RESOLUTION_TOO_LOW, ASPECT_RATIO,
-             *     RESOLUTION_OFF_NOMINAL; EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, BAD_MASK.
+             *     RESOLUTION_OFF_NOMINAL; EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED,
+             *     TOO_MANY_PARTS, TOO_MUCH_MEMORY, TOO_SLOW, BAD_MASK.
              */
             reason: string;
             message: string;

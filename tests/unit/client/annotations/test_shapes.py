@@ -178,7 +178,9 @@ def test_both_ways_of_writing_run_lengths_mean_the_same(
         ({"size": [2, 3], "counts": "o" * 9}, "belongs to no number"),
         ({"size": [2], "counts": [6]}, "its size is"),
         ({"size": [-2, -3], "counts": [6]}, "its size is"),
-        ({"size": [10**6, 10**6], "counts": [10**12, 1]}, "add up to"),
+        ({"size": [10**4, 10**4], "counts": [10**8]}, "above the limit"),
+        ({"size": [2**40, 2**40], "counts": [2**80]}, "above the limit"),
+        ({"size": [2, 3], "counts": [10**4000]}, "count 0 is 1000"),
     ],
 )
 def test_bad_run_lengths_are_refused_before_a_pixel_is_made(

@@ -365,8 +365,8 @@ class SampleOutcome(_message.Message):
     file: _builtins.str
     outcome: Global___SampleOutcome.Outcome.ValueType
     reason: _builtins.str
-    """For REJECTED: EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, HASH_MISMATCH, NOT_UPLOADED,
-    BAD_CODE, BAD_NAME, BAD_MASK.
+    """For REJECTED: EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, TOO_MANY_PARTS,
+    TOO_MUCH_MEMORY, TOO_SLOW, HASH_MISMATCH, NOT_UPLOADED, BAD_CODE, BAD_NAME, BAD_MASK.
     """
     message: _builtins.str
     message_zh: _builtins.str
