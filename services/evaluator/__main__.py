@@ -21,7 +21,7 @@ from services.evaluator.wire.registry import RegistryClient, mask_codes_from
 from services.identity import token_verifier
 from services.kit import telemetry
 from services.kit.about import about
-from services.kit.clock import SystemClock
+from services.kit.clock_watch import ClockWatch
 from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process, every, run
@@ -45,6 +45,8 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     """Open everything in order; the server comes last, so that it answers only when all of it works."""
     database = await process.enter(Database(settings.database_url, "evaluator"))
     revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migration")
+    watch = ClockWatch(database.sessions, settings.clock)
+    await watch.require()
     messaging = await process.enter(await Messaging.connect(settings.nats_url, name="evaluator"))
     registry = await process.enter(
         connect(
@@ -55,14 +57,17 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     )
     # The bucket is made by the registry.
     store = await process.enter(ObjectStore(settings.objects, threads=16))
-    now = SystemClock().now
-    reports = Reports(database.sessions, now)
-    picture_store = PictureStore(store, now)
+    reports = Reports(database.sessions)
+    picture_store = PictureStore(store)
     pictures = Pictures(picture_store)
-    masks = PredictedMasks(database.sessions, store, now)
+    masks = PredictedMasks(database.sessions, store)
+
+    async def sweep_pictures() -> None:
+        await picture_store.sweep(await database.sessions.time())
+
+    process.background("clock", every(ClockWatch.PAUSE_S, watch.look))
     process.background(
-        "old pictures",
-        every(_SWEEP_S, lambda: retry_transient(picture_store.sweep, what="sweeping pictures")),
+        "old pictures", every(_SWEEP_S, lambda: retry_transient(sweep_pictures, what="sweeping pictures"))
     )
     process.background(
         "orphaned masks", every(_SWEEP_S, lambda: retry_transient(masks.sweep, what="sweeping masks"))
@@ -76,7 +81,6 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
         store=store,
         pictures=pictures,
         mask_codes=mask_codes_from(registry),
-        now=now,
     )
     return await process.enter(
         GrpcServer(
@@ -86,9 +90,8 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
                     exports=ReportExports(reports, pictures.thumbnail),
                     comparisons=Comparisons(database.sessions),
                     samples=samples,
-                    marks=RelabelMarks(database.sessions, now),
+                    marks=RelabelMarks(database.sessions),
                     registry=lambda token: RegistryClient(registry, token),
-                    now=now,
                 ),
                 about("evaluator", revision),
             ],

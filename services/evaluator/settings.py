@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from loupe.rpc.tls import TlsSettings
 from loupe.settings import setting
 
+from services.kit.clock_watch import ClockSettings
 from services.kit.object_store import ObjectStoreSettings
 
 
@@ -19,6 +20,7 @@ class Settings:
     nats_url: str = setting("LOUPE_NATS_URL", secret=True, doc="nats://user:password@host:port")
     objects: ObjectStoreSettings
     tls: TlsSettings
+    clock: ClockSettings
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
     service_token: str = setting("LOUPE_SERVICE_TOKEN", secret=True, doc="the token that services share")
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")

@@ -34,9 +34,8 @@ class PictureStore:
     Whoever asks for the same picture of the same content, in whichever service, finds it.
     """
 
-    def __init__(self, store: ObjectStore, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._now = now
         self._makers = asyncio.Semaphore(_MAKERS)
 
     async def thumbnail(self, sha256: str) -> str:
@@ -70,9 +69,9 @@ class PictureStore:
         life_s = int(LINK_LIFE.total_seconds())
         return self._store.presign_get(key, expires_s=life_s, download_name=download_name)
 
-    async def sweep(self) -> None:
+    async def sweep(self, now: datetime) -> None:
         """Delete pictures that are too old; they are only a cache."""
-        async for keys in self._store.old_keys(f"{_PREFIX}/", self._now() - KEPT):
+        async for keys in self._store.old_keys(f"{_PREFIX}/", now - KEPT):
             for key in keys:
                 await self._store.delete(key)
 
@@ -82,7 +81,7 @@ class PictureStore:
         except NotFound:
             return False
         # One that is swept while its link is good would be a broken image.
-        return found.modified_at is not None and found.modified_at > self._now() - KEPT + 2 * LINK_LIFE
+        return found.age < KEPT - 2 * LINK_LIFE
 
 
 def sample_key(sha256: str) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from datetime import timedelta
 
-from services.kit.clock import Clock
 from services.kit.database import DatabaseSessions
 from services.kit.object_store import ObjectStore
 from services.registry.storage.datasets import Snapshots
@@ -18,14 +17,13 @@ ORPHAN_GRACE = timedelta(hours=24)
 class Collector:
     """Deletes orphans in the registry's folders of the object store."""
 
-    def __init__(self, sessions: DatabaseSessions, store: ObjectStore, clock: Clock) -> None:
+    def __init__(self, sessions: DatabaseSessions, store: ObjectStore) -> None:
         self._sessions = sessions
         self._store = store
-        self._clock = clock
 
     async def collect(self, grace: timedelta = ORPHAN_GRACE) -> int:
         """Delete every object without a row that is older than the grace period; returns how many."""
-        before = self._clock.now() - grace
+        before = await self._sessions.time() - grace
         samples = await self._store.delete_orphans("samples", "", before, self._samples)
         manifests = await self._store.delete_orphans("manifests", ".jsonl", before, self._manifests)
         # Packages of exports that failed, or whose version had a package already.

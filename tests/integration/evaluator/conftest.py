@@ -22,7 +22,6 @@ from services.evaluator.server import comparison
 from services.evaluator.server import reports as server
 from services.kit import object_store as kit_object_store
 from services.kit.auth import RefusingVerifier, ServiceTokenVerifier
-from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
 from services.kit.object_store import ObjectStore
@@ -92,13 +91,10 @@ async def reports(
 ) -> AsyncIterator[ReportServiceUnderTest]:
     async with Database(postgres_url, "evaluator") as database, _store(object_store_settings) as store:
         await database.migrate(Path(services.evaluator.__file__).with_name("migrations"))
-        clock = SystemClock()
-        use_cases = Reports(database.sessions, clock.now)
+        use_cases = Reports(database.sessions)
         verifier = ServiceTokenVerifier(TOKEN, RefusingVerifier())
         served = [
-            server.service(
-                use_cases, ReportExports(use_cases, Pictures(PictureStore(store, clock.now)).thumbnail)
-            ),
+            server.service(use_cases, ReportExports(use_cases, Pictures(PictureStore(store)).thumbnail)),
             comparison.service(Comparisons(database.sessions)),
         ]
         grpc_server = GrpcServer(served, verifier=verifier, address="127.0.0.1:0")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from loupe.evaluator.v1 import report_pb2
 
-from services.evaluator.application.collecting import PredictedMasks
+from services.evaluator.application.collecting import ORPHAN_GRACE, PredictedMasks
 from services.vision.masks import encode_labels
 from tests.integration.evaluator.conftest import ReportServiceUnderTest
 
@@ -41,9 +41,8 @@ async def test_t7_a_mask_goes_when_no_report_names_it_and_not_before(
     )
 
     async def left(after: timedelta) -> set[str]:
-        now = datetime.now(UTC) + after
-        await PredictedMasks(reports.database.sessions, reports.store, lambda: now).sweep()
-        later = now + timedelta(days=9)
+        await PredictedMasks(reports.database.sessions, reports.store).sweep(ORPHAN_GRACE - after)
+        later = datetime.now(UTC) + timedelta(days=9)
         return {key async for keys in reports.store.old_keys("masks/", later) for key in keys}
 
     assert await left(timedelta(hours=1)) == {f"masks/{named}.png", f"masks/{orphan}.png", "masks/README.txt"}
