@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from loupe.events.v1 import events_pb2
 from loupe.scheduler.v1 import task_pb2
 
-from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.signals import Signals
 from services.scheduler.application.dependencies import Dependencies, Links, queue_first_job
@@ -50,7 +49,6 @@ def dependencies_of(database: Database, signals: Signals, queue: QueueSettings |
     return Dependencies(
         sessions=database.sessions,
         signals=signals,
-        clock=SystemClock(),
         registry=cast(RegistryPort, None),
         links=cast(Links, None),
         queue=queue or QueueSettings(),

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from loupe.errors import LoupeError, NotFound
 
+from services.kit.database import database_time
 from services.scheduler.application.dependencies import Dependencies, announce, discard_results, start_again
 from services.scheduler.application.queue_positions import QueuePositions
 from services.scheduler.domain.job import JobState
@@ -50,18 +51,18 @@ class TaskCommands:
 
     async def start(self, task_id: str, etag: str, caller: Caller) -> TaskView[Task]:
         """Start a new attempt, from iteration 0."""
-        now = self._dependencies.clock.now()
         async with self._dependencies.sessions.begin() as session:
             before = await Tasks(session).lock(task_id)
+            now = await database_time(session)
             before.require_etag(etag)
             await start_again(session, before, caller, now)
         return await self.get(task_id)
 
     async def terminate(self, task_id: str, etag: str, caller: Caller) -> TaskView[Task]:
         """Ask the worker to stop; without a worker the task is terminated at once (T2)."""
-        now = self._dependencies.clock.now()
         async with self._dependencies.sessions.begin() as session:
             before = await Tasks(session).lock(task_id)
+            now = await database_time(session)
             before.require_etag(etag)
             task = before.termination_requested(caller)
             job = await Jobs(session).open_of(task_id)
@@ -79,9 +80,9 @@ class TaskCommands:
 
     async def delete(self, task_id: str, etag: str, caller: Caller) -> None:
         """Delete the task with its curves, logs and jobs; the collector deletes its objects (T7)."""
-        now = self._dependencies.clock.now()
         async with self._dependencies.sessions.begin() as session:
             task = await Tasks(session).lock(task_id)
+            now = await database_time(session)
             task.require_etag(etag)
             transition = task.deleted(caller, now)
             await discard_results(session, task, await Jobs(session).all_of(task_id), now)
@@ -90,9 +91,9 @@ class TaskCommands:
 
     async def release(self, task_id: str, etag: str, caller: Caller) -> TaskView[Task]:
         """Release the task, then have the registry number it; if that fails, the event does it later (R1)."""
-        now = self._dependencies.clock.now()
         async with self._dependencies.sessions.begin() as session:
             before = await Tasks(session).lock(task_id)
+            now = await database_time(session)
             before.require_etag(etag)
             task, transition = before.released(caller, now)
             await Tasks(session).save(before, task)
@@ -134,6 +135,7 @@ class TaskCommands:
         """A link to the contact sheet of the current attempt, and when the link expires (M1, W10)."""
         async with self._dependencies.sessions.begin() as session:
             task = await Tasks(session).get(task_id)
+            now = await database_time(session)
         if not task.contact_sheet_sha256:
             raise NotFound(
                 f"{task.name} has no contact sheet: there is one once a training with augmentations has "
@@ -144,9 +146,9 @@ class TaskCommands:
         url = self._dependencies.links.presign_get(
             object_key(CONTACT_SHEETS, task.contact_sheet_sha256), expires_s=int(_LINK_LIFE.total_seconds())
         )
-        return url, self._dependencies.clock.now() + _LINK_LIFE
+        return url, now + _LINK_LIFE
 
     async def delete_gone_workers(self) -> None:
         """Delete workers that have not asked for a job for a day."""
         async with self._dependencies.sessions.begin() as session:
-            await Jobs(session).delete_gone_workers(self._dependencies.clock.now() - timedelta(days=1))
+            await Jobs(session).delete_gone_workers(await database_time(session) - timedelta(days=1))

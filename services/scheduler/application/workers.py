@@ -1,5 +1,6 @@
 """Use cases of QueueService: workers and queue, for operators (T4)."""
 
+from services.kit.database import database_time
 from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.domain.workers import KnownWorker, Presence, ResourceFigures, figures
 from services.scheduler.storage.jobs import WORKER_SILENCE_LIMIT
@@ -14,16 +15,16 @@ class QueueOverview:
 
     async def workers(self, *, after: str, limit: int) -> list[tuple[KnownWorker, Presence]]:
         """Workers by name, from the one after `after` on, and whether each is present."""
-        now = self._dependencies.clock.now()
         async with self._dependencies.sessions.reading() as session:
+            now = await database_time(session)
             found = await Workers(session).page(self._dependencies.queue.lease_s, after=after, limit=limit)
         return [(worker, worker.presence(now, WORKER_SILENCE_LIMIT.total_seconds())) for worker in found]
 
     async def queue(self) -> list[ResourceFigures]:
         """Waiting and running jobs, by compute resource."""
-        now = self._dependencies.clock.now()
         async with self._dependencies.sessions.reading() as session:
+            now = await database_time(session)
             rows = Workers(session)
-            waiting = await rows.waiting(now)
+            waiting = await rows.waiting()
             workers = await rows.page(self._dependencies.queue.lease_s)
         return figures(workers, waiting, now, WORKER_SILENCE_LIMIT.total_seconds())
