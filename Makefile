@@ -6,7 +6,7 @@ BIN      := $(VENV)/bin
 PIP      := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test faults probe races fuzz check format protos translations settings docs docs-packages lock bench clean
+.PHONY: help setup demo up down test faults probe races allocations fuzz check format protos translations settings docs docs-packages lock bench clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -80,6 +80,9 @@ probe: $(VENV)/.dev ## The slow proof: 10,000 generated requests to every route 
 
 races: $(VENV)/.dev ## Eight threads on one package under two sanitizers, a minute each (SECONDS=n).
 	$(BIN)/python -m tests.native races $(if $(SECONDS),--seconds $(SECONDS))
+
+allocations: $(VENV)/.dev ## Every allocation on a package fails once, under two sanitizers.
+	$(BIN)/python -m tests.native allocations
 
 fuzz: $(VENV)/.dev ## libFuzzer on a package's files for ten minutes (SECONDS=n); needs clang++.
 	$(BIN)/python -m tests.native fuzz $(if $(SECONDS),--seconds $(SECONDS))

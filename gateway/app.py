@@ -248,7 +248,7 @@ def _query(raw: bytes) -> list[tuple[str, str]]:
         )
     except ValueError as error:
         raise InvalidArgument.of(
-            Violation("", "MALFORMED_QUERY", *sentence("the query cannot be read: {error}", error=error))
+            Violation("", "MALFORMED_QUERY", sentence("the query cannot be read: {error}", error=error))
         ) from None
 
 

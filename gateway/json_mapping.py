@@ -59,7 +59,7 @@ def parse_json(body: bytes) -> object:
         raise _too_deep() from None
     except ValueError:
         # Python refuses to read whole numbers of thousands of digits.
-        raise InvalidArgument.of(Violation("", "MALFORMED_JSON", *sentence("a number is too long"))) from None
+        raise InvalidArgument.of(Violation("", "MALFORMED_JSON", sentence("a number is too long"))) from None
     if _deeper_than(_MAX_DEPTH, document):
         raise _too_deep()
     return document
@@ -69,14 +69,14 @@ def fill(message: Message, document: object, at: str = "") -> None:
     """Merge a JSON document into a message, or raise InvalidArgument with every fault; `at` is its place."""
     if not isinstance(document, dict):
         # Protobuf's reader takes an empty array for an empty message.
-        raise _refused(_wrong(at, document, *sentence("a JSON object")))
+        raise _refused(_wrong(at, document, sentence("a JSON object")))
     try:
         json_format.ParseDict(document, message)
     except _REFUSALS as error:
         descriptor: Any = message.DESCRIPTOR
         found = tuple(faults(descriptor, document, at))
         refusal = Sentence(str(error), sentence("the document does not match the message").chinese)
-        raise InvalidArgument.of(*found or (Violation(at, "MALFORMED_VALUE", *refusal),)) from None
+        raise InvalidArgument.of(*found or (Violation(at, "MALFORMED_VALUE", refusal),)) from None
 
 
 def render(message: Message) -> bytes:
@@ -128,20 +128,20 @@ def unknown_field(path: str, name: str, fields: Iterable[FieldDescriptor]) -> Vi
         return Violation(
             path,
             "UNKNOWN_FIELD",
-            *sentence("there is no field {name!r}; did you mean {nearest!r}?", name=name, nearest=nearest[0]),
+            sentence("there is no field {name!r}; did you mean {nearest!r}?", name=name, nearest=nearest[0]),
         )
     listing = ", ".join(names) or "none"
     return Violation(
         path,
         "UNKNOWN_FIELD",
-        *sentence("there is no field {name!r}; the fields here: {fields}", name=name, fields=listing),
+        sentence("there is no field {name!r}; the fields here: {fields}", name=name, fields=listing),
     )
 
 
 def faults(descriptor: Descriptor, document: object, at: str) -> Iterator[Violation]:
     """Every fault of a document that is meant to be such a message."""
     if not isinstance(document, dict):
-        yield _wrong(at, document, *sentence("a JSON object"))
+        yield _wrong(at, document, sentence("a JSON object"))
         return
     fields = known_fields(descriptor)
     chosen: dict[str, str] = {}
@@ -159,7 +159,7 @@ def faults(descriptor: Descriptor, document: object, at: str) -> Iterator[Violat
                 yield Violation(
                     path,
                     "CONFLICT",
-                    *sentence(
+                    sentence(
                         "only one of {other!r} and {name!r} can be set",
                         other=other,
                         name=field.json_name,
@@ -172,7 +172,7 @@ def _field_faults(field: FieldDescriptor, value: object, path: str) -> Iterator[
     if is_map(field) or not field.is_repeated:
         yield from _value_faults(field, value, path, value)
     elif not isinstance(value, list):
-        yield _wrong(path, value, *sentence("a JSON array"))
+        yield _wrong(path, value, sentence("a JSON array"))
     else:
         for index, item in enumerate(value):
             yield from _value_faults(field, item, f"{path}[{index}]", [item])
@@ -188,7 +188,7 @@ def _value_faults(field: Any, value: object, path: str, whole: object) -> Iterat
     try:
         json_format.ParseDict({field.json_name: whole}, probe)
     except _REFUSALS:
-        yield _wrong(path, value, *expectation(field))
+        yield _wrong(path, value, expectation(field))
 
 
 def is_map(field: FieldDescriptor) -> bool:
@@ -196,7 +196,7 @@ def is_map(field: FieldDescriptor) -> bool:
     return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
 
 
-def expectation(field: FieldDescriptor) -> tuple[str, str]:
+def expectation(field: FieldDescriptor) -> Sentence:
     """What a value of the field looks like, in English and Chinese."""
     if field.message_type is not None:
         return _WELL_KNOWN.get(field.message_type.full_name, sentence("a JSON object"))
@@ -206,7 +206,7 @@ def expectation(field: FieldDescriptor) -> tuple[str, str]:
     return _INTEGERS[field.cpp_type]
 
 
-def _wrong(path: str, value: object, expected: str, expected_zh: str) -> Violation:
+def _wrong(path: str, value: object, expected: Sentence) -> Violation:
     shown = json.dumps(value, ensure_ascii=False, default=str)
     if len(shown) > 60:
         shown = shown[:60] + "…"
@@ -215,7 +215,7 @@ def _wrong(path: str, value: object, expected: str, expected_zh: str) -> Violati
     return Violation(
         path,
         "WRONG_TYPE",
-        *sentence("must be {expected}, not {value}", expected=Sentence(expected, expected_zh), value=shown),
+        sentence("must be {expected}, not {value}", expected=expected, value=shown),
     )
 
 
@@ -243,7 +243,7 @@ def _too_deep() -> InvalidArgument:
         Violation(
             "",
             "MALFORMED_JSON",
-            *sentence("the document is nested more than {max_depth} levels deep", max_depth=_MAX_DEPTH),
+            sentence("the document is nested more than {max_depth} levels deep", max_depth=_MAX_DEPTH),
         )
     )
 
@@ -261,7 +261,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for name, value in pairs:
         if name in found:
             raise _NotJsonError(
-                Violation(name, "DUPLICATE_FIELD", *sentence("{name!r} is given twice", name=name))
+                Violation(name, "DUPLICATE_FIELD", sentence("{name!r} is given twice", name=name))
             )
         found[name] = value
     return found
@@ -269,7 +269,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(name: str) -> None:
     raise _NotJsonError(
-        Violation("", "MALFORMED_JSON", *sentence("{name} is not JSON; send it as a string", name=name))
+        Violation("", "MALFORMED_JSON", sentence("{name} is not JSON; send it as a string", name=name))
     )
 
 
@@ -287,7 +287,7 @@ def _malformed(fault: Sentence, before: str) -> InvalidArgument:
             Violation(
                 "",
                 "MALFORMED_JSON",
-                *sentence(
+                sentence(
                     "line {line}, column {column}: {fault}",
                     line=line,
                     column=column,

@@ -107,7 +107,7 @@ class Router:
                 allowed |= _answered(route)
         except UndecodablePathError as error:
             fault = Sentence(str(error), sentence("the path is not percent-encoded UTF-8").chinese)
-            raise InvalidArgument.of(Violation("", "MALFORMED_PATH", *fault)) from None
+            raise InvalidArgument.of(Violation("", "MALFORMED_PATH", fault)) from None
         shown = raw_path if len(raw_path) <= 200 else raw_path[:200] + "…"
         if allowed:
             listing = tuple(sorted(allowed))

@@ -15,7 +15,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from loupe.errors import InvalidArgument, Violation
-from loupe.translation import Sentence, sentence
+from loupe.translation import sentence
 
 from gateway.contracts import CURSOR, ETAG, REQUEST_ID, ApiOperation
 from gateway.json_mapping import expectation, fill, is_map, known_fields, parse_json, unknown_field
@@ -94,7 +94,7 @@ def _read_query(operation: ApiOperation, query: Sequence[tuple[str, str]], messa
                 Violation(
                     name,
                     "UNKNOWN_PARAMETER",
-                    *sentence(
+                    sentence(
                         "{name!r}: this operation takes its fields in the body, none in the query", name=name
                     ),
                 )
@@ -120,7 +120,7 @@ def _not_unicode(name: str) -> Violation:
     if name in _PAGE_TOKEN_NAMES:
         return BAD_PAGE_TOKEN
     shown = name.encode("utf-8", "backslashreplace").decode()
-    return Violation(shown, "MALFORMED_QUERY", *sentence("{value!r} is not UTF-8", value=shown))
+    return Violation(shown, "MALFORMED_QUERY", sentence("{value!r} is not UTF-8", value=shown))
 
 
 def query_fields(operation: ApiOperation) -> Iterator[tuple[str, FieldDescriptor]]:
@@ -174,7 +174,7 @@ def _put(document: dict[str, Any], operation: ApiOperation, name: str, text: str
             yield unknown_field(path, part, open_fields)
             return
         if path in operation.path_fields:
-            yield Violation(path, "CONFLICT", *sentence("{field!r} is given by the path", field=part))
+            yield Violation(path, "CONFLICT", sentence("{field!r} is given by the path", field=part))
             return
         last = index == len(parts) - 1
         if last and is_parameter(field):
@@ -184,7 +184,7 @@ def _put(document: dict[str, Any], operation: ApiOperation, name: str, text: str
             yield Violation(
                 path,
                 "UNKNOWN_PARAMETER",
-                *sentence("{name!r} cannot be given in the query", name=name),
+                sentence("{name!r} cannot be given in the query", name=name),
             )
             return
         document = document.setdefault(field.json_name, {})
@@ -195,20 +195,17 @@ def _set(document: dict[str, Any], field: FieldDescriptor, path: str, text: str)
     value: object = text
     if field.type == FieldDescriptor.TYPE_BOOL:
         if text.lower() not in _TRUE:
-            expected, expected_zh = expectation(field)
             yield Violation(
                 path,
                 "WRONG_TYPE",
-                *sentence(
-                    "must be {expected}, not {value!r}", expected=Sentence(expected, expected_zh), value=text
-                ),
+                sentence("must be {expected}, not {value!r}", expected=expectation(field), value=text),
             )
             return
         value = _TRUE[text.lower()]
     if field.is_repeated:
         document.setdefault(field.json_name, []).append(value)
     elif field.json_name in document:
-        yield Violation(path, "DUPLICATE_FIELD", *sentence("{name!r} is given twice", name=field.json_name))
+        yield Violation(path, "DUPLICATE_FIELD", sentence("{name!r} is given twice", name=field.json_name))
     else:
         document[field.json_name] = value
 
@@ -224,7 +221,7 @@ def _bind_path(message: Message, bindings: Mapping[str, str]) -> Iterator[Violat
             yield Violation(
                 path,
                 "CONFLICT",
-                *sentence(
+                sentence(
                     "the body says {in_body!r}, the path {in_path!r}; leave it out of the body",
                     in_body=given,
                     in_path=value,
@@ -241,7 +238,7 @@ def _read_headers(message: Any, headers: Mapping[str, str]) -> Iterator[Violatio
             yield Violation(
                 REQUEST_ID,
                 "CONFLICT",
-                *sentence("request_id and the header Idempotency-Key differ"),
+                sentence("request_id and the header Idempotency-Key differ"),
             )
         message.request_id = key
     wanted = headers.get(IF_MATCH, "").strip()
@@ -252,13 +249,13 @@ def _read_headers(message: Any, headers: Mapping[str, str]) -> Iterator[Violatio
             yield Violation(
                 "If-Match",
                 "PRECONDITION_UNSUPPORTED",
-                *sentence("this operation has no etag to compare If-Match with"),
+                sentence("this operation has no etag to compare If-Match with"),
             )
         elif tag is None:
             yield Violation(
                 "If-Match",
                 "WRONG_TYPE",
-                *sentence('must be one entity tag such as "abc", not {value}', value=wanted),
+                sentence('must be one entity tag such as "abc", not {value}', value=wanted),
             )
         else:
             message.etag = tag.group(1)

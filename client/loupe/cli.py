@@ -20,6 +20,7 @@ from loupe.language import pick
 from loupe.names import BadName
 from loupe.profile import NotConfigured
 from loupe.rpc import quiet_grpc
+from loupe.text import as_utf8, encodable
 
 # The module of each command and its line in `loupe --help`: importing all of them takes a second.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -73,6 +74,30 @@ _EXTRAS: dict[str, Extra] = {
 """What a command's module needs beyond `loupe-client` itself."""
 
 
+class Words(click.types.StringParamType):
+    """What is typed and is no path: UTF-8 where the locale could not decode it, else refused by name."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text as it is sent to the servers."""
+        converted = super().convert(value, param, ctx)
+        if encodable(converted) == converted:
+            return converted
+        text = as_utf8(converted)
+        if (shown := encodable(text)) != text:
+            self.fail(f"{shown} is not UTF-8; type it in a terminal whose encoding is UTF-8", param, ctx)
+        return text
+
+
+def _takes_words(command: click.Command) -> click.Command:
+    """The command; its texts and its subcommands' are Words, its paths stay as the locale reads them."""
+    for param in command.params:
+        if param.type is click.STRING:
+            param.type = Words()
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        _takes_words(below)
+    return command
+
+
 class LazyGroup(click.Group):
     """Imports a command's module when the command runs, and reports failures as sentences."""
 
@@ -86,8 +111,7 @@ class LazyGroup(click.Group):
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         with quiet_grpc(), needs(_EXTRAS[cmd_name]) if cmd_name in _EXTRAS else nullcontext():
-            command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
+            return _takes_words(getattr(importlib.import_module(module), attribute))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- as above
         """The list of commands, without importing any."""

@@ -22,13 +22,15 @@ Services derive their own, named after the fact, with a stable reason::
 
     raise NotReleasable(f"{task} is FAILED; only a completed task can be released", task=task, state="FAILED")
 
-Standard library only: the domain of a service imports this module and nothing else of ours.
+The domain of a service imports this module, `loupe.translation`, and little else of ours.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
+
+from loupe.translation import Sentence
 
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
 _FACT = re.compile(r"[a-z][a-zA-Z0-9_-]{0,63}")
@@ -45,9 +47,18 @@ class Violation:
 
     field: str
     reason: str
-    message: str
-    message_zh: str = ""
+    sentence: Sentence
     severity: Severity = "error"
+
+    @property
+    def message(self) -> str:
+        """The sentence in English."""
+        return self.sentence.english
+
+    @property
+    def message_zh(self) -> str:
+        """The sentence in Chinese; empty where a server sent none."""
+        return self.sentence.chinese
 
 
 class LoupeError(Exception):

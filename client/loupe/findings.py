@@ -23,6 +23,9 @@ _BY_REASON: dict[str, tuple[str, str]] = {
     "CODE_WITHOUT_SAMPLES": sentence("a --path that has it, or --model-params FILE without it"),
     "CLASS_TOO_SMALL": sentence("a --path with more of it, or --model-params FILE without it"),
     "CODE_IN_ONE_GROUP": sentence("a --path with another group of it, or --model-params FILE without it"),
+    "CODES_TIED_BY_GROUPS": sentence(
+        "a --path with another group of one of them, or --model-params FILE without one"
+    ),
     "SAMPLES_OF_UNLISTED_CODES": sentence("--model-params FILE with these codes, if they are to be learnt"),
     "UNACKNOWLEDGED_MISSING_TRAINING_PATHS": sentence(
         "--image-paths adds them, --acknowledge-missing-paths goes on without"

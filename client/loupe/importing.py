@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -33,7 +33,10 @@ _COPIED_IN_MEMORY_BYTES = 16 * 2**20
 _KEPT_BYTES = 256 * 2**10
 """Larger generated masks are generated again for the upload: a batch of them would fill the memory."""
 
-Outcome = dataset_pb2.SampleOutcome.Outcome
+_OF_MASK = "the mask: "
+"""Begins what is told of a mask, here and by the registry."""
+
+ImportOutcome = dataset_pb2.SampleOutcome.Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class ImportResult:
     @property
     def rejected(self) -> tuple[dataset_pb2.SampleOutcome, ...]:
         """Those that were set aside, each with its reason (D4)."""
-        return tuple(item for item in self.outcomes if item.outcome == Outcome.OUTCOME_REJECTED)
+        return tuple(item for item in self.outcomes if item.outcome == ImportOutcome.OUTCOME_REJECTED)
 
     @property
     def ambiguous(self) -> tuple[dataset_pb2.SampleOutcome, ...]:
@@ -98,6 +101,13 @@ class _Hashed:
     def contents(self) -> "tuple[_Content, ...]":
         """What is to be uploaded."""
         return (self.image,) if self.mask is None else (self.image, self.mask)
+
+    def fault(self, unusable: Mapping[str, Unusable]) -> Unusable | None:
+        """What is wrong with it, where contents of these hashes are unusable."""
+        for content, which in ((self.image, ""), (self.mask, _OF_MASK)):
+            if content is not None and (found := unusable.get(content.sha256)):
+                return Unusable(found.reason, f"{which}{found.message}")
+        return None
 
     def without_mask(self) -> "_Hashed":
         """The picture alone."""
@@ -264,10 +274,7 @@ class SampleImport:
             self._tell(tally)
 
         await _all(upload(missing.sha256, missing.url) for missing in plan.uploads)
-        faults = [
-            (item, next((changed[one.sha256] for one in item.contents if one.sha256 in changed), None))
-            for item in hashed
-        ]
+        faults = [(item, item.fault(changed)) for item in hashed]
         answer = await self._datasets.AddSamples(
             dataset_service_pb2.AddSamplesRequest(
                 parent=parent,
@@ -315,6 +322,11 @@ class SampleImport:
         self._on_progress(ImportProgress(tally.done, tally.total, tally.uploaded, tally.uploaded_bytes))
 
 
+def is_of_mask(outcome: dataset_pb2.SampleOutcome) -> bool:
+    """Whether the mask of a sample that was set aside is at fault, not its picture."""
+    return outcome.reason == "BAD_MASK" or outcome.message.startswith(_OF_MASK)
+
+
 async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
     """Wait for all; the first failure is raised and cancels the others."""
     tasks = [asyncio.create_task(item) for item in work]
@@ -338,7 +350,7 @@ def _hash(sample: FoundSample) -> _Hashed | dataset_pb2.SampleOutcome:
     """The sample with its hashes, or the outcome of one that cannot be read."""
     try:
         return _Hashed(
-            sample, _read(sample.image), None if sample.mask is None else _read(sample.mask, "the mask: ")
+            sample, _read(sample.image), None if sample.mask is None else _read(sample.mask, _OF_MASK)
         )
     except Unusable as unusable:
         return _set_aside(sample, unusable)
@@ -382,7 +394,7 @@ def _readable(source: Path | GeneratedBytes) -> Iterator[None]:
 def _set_aside(sample: FoundSample, unusable: Unusable) -> dataset_pb2.SampleOutcome:
     return dataset_pb2.SampleOutcome(
         file=sample.file,
-        outcome=Outcome.OUTCOME_REJECTED,
+        outcome=ImportOutcome.OUTCOME_REJECTED,
         reason=unusable.reason,
         message=unusable.message,
         message_zh=_BY_REASON.get(unusable.reason, sentence("the file cannot be read")).chinese,

@@ -20,7 +20,7 @@ _MOST_CONFIG_BYTES = 2**20
 
 
 class NotAPackage(ValueError):
-    """The file is no package; the message says why."""
+    """The message says which file is no package, and why."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,12 @@ def copy(package: Path, folder: Path) -> Contents:
 
 def _opened(path: Path) -> IO[bytes]:
     # Without waiting: a named pipe that nobody writes to would hang it.
-    source = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-    status = os.fstat(source.fileno())
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
-        source.close()
+        os.close(descriptor)
         raise NotAPackage(f"{path} is no file that a package may have")
-    return source
+    return os.fdopen(descriptor, "rb")
 
 
 def _unpack(source: IO[bytes], folder: Path, package: str) -> None:

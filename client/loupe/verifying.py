@@ -39,11 +39,14 @@ async def candidate(client: "AsyncLoupe", package: Path, against: str | None, fo
     """
     try:
         contents = await asyncio.to_thread(copy, package, folder / "package")
+    except NotAPackage as error:
+        raise Refused(str(error)) from error
+    except OSError as error:
+        raise Refused(f"{error.filename or package} cannot be read: {error.strerror}") from error
+    try:
         claimed = names.model_version(contents.model_version)
     except (NotAPackage, names.BadName) as error:
         raise Refused(f"{package}: {error}") from error
-    except OSError as error:
-        raise Refused(f"{error.filename or package} cannot be read: {error.strerror}") from error
     version = await client.models.GetModelVersion(
         model_service_pb2.GetModelVersionRequest(name=names.model_version(against) if against else claimed)
     )

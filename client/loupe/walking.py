@@ -31,6 +31,8 @@ class LeftOut:
     reason: str
     """Stable, such as NO_CODE, BAD_CODE, NESTED, NOT_AN_IMAGE, MASK_WITHOUT_IMAGE, HIDDEN."""
     message: str
+    is_part: bool = False
+    """A part of what an annotation says. `file` is the picture or the annotation, or a name that it gives."""
 
 
 @dataclass(frozen=True, slots=True)

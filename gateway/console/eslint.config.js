@@ -4,11 +4,16 @@ import hooks from "eslint-plugin-react-hooks";
 import ts from "typescript-eslint";
 
 /** Which folders of src a folder must not import from. */
-const zone = (target, from, message) => ({ target: `./src/${target}`, from: from.map((folder) => `./src/${folder}`), message });
+const zone = (target, from, message) => ({
+  target: `./src/${target}`,
+  from: from.map((folder) => `./src/${folder}`),
+  message,
+});
 
 export default ts.config(
   { ignores: ["dist", "node_modules", "src/api/schema.ts"] },
   js.configs.recommended,
+  { rules: { "max-len": ["error", { code: 120 }] } },
   {
     files: ["src/**/*.{ts,tsx}"],
     extends: [...ts.configs.strictTypeChecked],
@@ -46,8 +51,34 @@ export default ts.config(
     rules: {
       "no-restricted-imports": [
         "error",
-        { patterns: [{ regex: "^\\.\\./(?!\\.\\.)[^/]+/.+", message: "Another feature is imported through its index.ts." }] },
+        {
+          patterns: [
+            { regex: "^\\.\\./(?!\\.\\.)[^/]+/.+", message: "Another feature is imported through its index.ts." },
+          ],
+        },
       ],
+    },
+  },
+  {
+    files: ["e2e/**/*.ts", "playwright.config.ts"],
+    extends: [...ts.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      "no-restricted-imports": [
+        "error",
+        { patterns: [{ regex: "/src/(ui|features|app)(/|$)", message: "Specs see what people see." }] },
+      ],
+    },
+  },
+  {
+    files: ["e2e/**/*.mjs"],
+    languageOptions: {
+      globals: Object.fromEntries(
+        ["process", "console", "document", "window", "performance", "requestAnimationFrame", "innerHeight"].map(
+          (name) => [name, "readonly"],
+        ),
+      ),
     },
   },
   {

@@ -46,9 +46,9 @@ enum {
     CSOT_NEWER_FORMAT = 4,     /* written for a newer library */
     CSOT_BAD_CONFIG = 5,       /* config.yaml has an entry that cannot be used */
     CSOT_MISMATCH = 6,         /* config.yaml and models.xbin belong to different packages */
-    CSOT_OUT_OF_MEMORY = 7,
-    CSOT_NONCONFORMING = 8, /* the image's resolution is not one that the model was trained on */
-    CSOT_INTERNAL = 9       /* a defect of this library */
+    CSOT_OUT_OF_MEMORY = 7,    /* there is no more, or the package takes more than max_memory_mib */
+    CSOT_NONCONFORMING = 8,    /* the image's resolution is not one that the model was trained on */
+    CSOT_INTERNAL = 9          /* a defect of this library */
 };
 
 typedef int32_t csot_format;
@@ -79,9 +79,12 @@ typedef struct csot_artifact csot_artifact;
 
 typedef struct csot_options {
     uint32_t struct_size;
-    uint32_t threads;    /* that compute one call, including the caller's; 0 means 1; at most 256 */
-    uint32_t concurrent; /* calls that compute at the same time; further calls wait; 0 means 64. Buffers and
-                            threads - 1 threads of each are kept until the artifact is closed. */
+    uint32_t threads;        /* that compute one call, including the caller's; 0 means 1; at most 256 */
+    uint32_t concurrent;     /* calls that compute at the same time; further calls wait; 0 means 64. Buffers and
+                                threads - 1 threads of each are kept until the artifact is closed. */
+    uint32_t max_memory_mib; /* csot_open refuses a package that takes more memory, with CSOT_OUT_OF_MEMORY, before it
+                                allocates any of that: weights, and the buffers of one call on one image. 0 means
+                                2048. */
 } csot_options;
 
 typedef struct csot_description {
@@ -92,18 +95,18 @@ typedef struct csot_description {
     uint32_t classes;        /* the first of the codes are the classifier's, the others special */
     uint32_t input_width;    /* in pixels, of an image or window as the classifier takes it */
     uint32_t input_height;
-    uint32_t detail;      /* images are resized to `detail` times that and classified by windows; 1: as a whole */
-    uint32_t mask_width;  /* 0 where the model has no segmentation network */
+    uint32_t detail;     /* images are resized to `detail` times that and classified by windows; 1: as a whole */
+    uint32_t mask_width; /* 0 where the model has no segmentation network */
     uint32_t mask_height;
     float confidence_threshold; /* below it a person should look at the image; from config.yaml */
     uint32_t filters_resolution;
-    const char *model; /* UTF-8; all texts are valid until the artifact is closed */
-    const char *version;
-    const char *kernels; /* the instruction set in use */
+    const char* model; /* UTF-8; all texts are valid until the artifact is closed */
+    const char* version;
+    const char* kernels; /* the instruction set in use */
 } csot_description;
 
 typedef struct csot_image {
-    const uint8_t *pixels; /* interleaved, the top row first */
+    const uint8_t* pixels; /* interleaved, the top row first */
     uint32_t width;
     uint32_t height;
     size_t stride; /* bytes from one row to the next; 0: rows without padding */
@@ -122,9 +125,9 @@ typedef struct csot_prediction {
 /* Optional outputs of csot_predict. A null pointer: not wanted. */
 typedef struct csot_buffers {
     uint32_t struct_size;
-    float *scores;      /* image by image, one for every code; they add up to 1 */
+    float* scores;      /* image by image, one for every code; they add up to 1 */
     size_t scores_size; /* floats: at least images × codes */
-    uint8_t *masks;     /* image by image, mask_height rows of mask_width: 0 is background, i + 1 code i */
+    uint8_t* masks;     /* image by image, mask_height rows of mask_width: 0 is background, i + 1 code i */
     size_t masks_size;  /* bytes: at least images × mask_height × mask_width */
 } csot_buffers;
 
@@ -132,29 +135,29 @@ typedef struct csot_buffers {
 CSOT_API uint32_t csot_abi_version(void);
 
 /* "CSOT_CORRUPT" for CSOT_CORRUPT; never null. */
-CSOT_API const char *csot_status_name(csot_status status);
+CSOT_API const char* csot_status_name(csot_status status);
 
 /* The sentence of the last call in this thread that failed; "" if none did. Valid until the thread's next failure. */
-CSOT_API const char *csot_last_error(void);
+CSOT_API const char* csot_last_error(void);
 
 /* Reads and verifies a package. `options` may be null. On failure *artifact is null. */
-CSOT_API csot_status csot_open(const char *folder, const csot_options *options, csot_artifact **artifact);
+CSOT_API csot_status csot_open(const char* folder, const csot_options* options, csot_artifact** artifact);
 
 /* Null is allowed. No other call may be using the artifact. */
-CSOT_API void csot_close(csot_artifact *artifact);
+CSOT_API void csot_close(csot_artifact* artifact);
 
-CSOT_API csot_status csot_describe(const csot_artifact *artifact, csot_description *description);
+CSOT_API csot_status csot_describe(const csot_artifact* artifact, csot_description* description);
 
 /* The text of a code; *special is 1 if the code is not one of the classifier's classes. Either may be null. */
-CSOT_API csot_status csot_code(const csot_artifact *artifact, uint32_t index, const char **code, int32_t *special);
+CSOT_API csot_status csot_code(const csot_artifact* artifact, uint32_t index, const char** code, int32_t* special);
 
 /* CSOT_OK, or CSOT_NONCONFORMING with a sentence; does not depend on whether the filter is on. */
-CSOT_API csot_status csot_check_image(const csot_artifact *artifact, uint32_t width, uint32_t height);
+CSOT_API csot_status csot_check_image(const csot_artifact* artifact, uint32_t width, uint32_t height);
 
 /* Predicts `count` images into `predictions`, an array of that size. `buffers` may be null. The result of an image
  * does not depend on the other images of the batch. After a failure the output is undefined. */
-CSOT_API csot_status csot_predict(csot_artifact *artifact, const csot_image *images, uint32_t count,
-                                  csot_prediction *predictions, const csot_buffers *buffers);
+CSOT_API csot_status csot_predict(csot_artifact* artifact, const csot_image* images, uint32_t count,
+                                  csot_prediction* predictions, const csot_buffers* buffers);
 
 #ifdef __cplusplus
 }

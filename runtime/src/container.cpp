@@ -135,7 +135,7 @@ const Part& Container::part(std::string_view name) const {
     throw Fault(CSOT_CORRUPT, "models.xbin lacks the part %.*s", static_cast<int>(name.size()), name.data());
 }
 
-File read_file(const std::string& path, const char* name, uint64_t most_bytes) {
+File read_file(const std::string& path, const char* name, uint64_t most_bytes, uint64_t max_memory) {
     const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) {
         throw Fault(errno == ENOMEM ? CSOT_OUT_OF_MEMORY : CSOT_NOT_FOUND, "%s cannot be opened: %s", path.c_str(),
@@ -151,6 +151,7 @@ File read_file(const std::string& path, const char* name, uint64_t most_bytes) {
         throw Fault(CSOT_CORRUPT, "%s has %llu bytes; at most %llu can be right", name,
                     static_cast<unsigned long long>(size), static_cast<unsigned long long>(most_bytes));
     }
+    require_memory(size, max_memory);
     File file;
     file.size = static_cast<size_t>(size);
     file.data.reset(static_cast<uint8_t*>(std::aligned_alloc(kAlignment, (file.size / kAlignment + 1) * kAlignment)));

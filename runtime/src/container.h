@@ -92,6 +92,6 @@ struct File {
     std::unique_ptr<uint8_t[], FreeDeleter> data;
     size_t size = 0;
 };
-File read_file(const std::string& path, const char* name, uint64_t most_bytes);
+File read_file(const std::string& path, const char* name, uint64_t most_bytes, uint64_t max_memory);
 
 }  // namespace csot

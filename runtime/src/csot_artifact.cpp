@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <stdexcept>
 #include <system_error>
 
 #include "fault.h"
@@ -19,14 +20,12 @@ struct csot_artifact {
 namespace {
 
 constexpr uint32_t kMaxThreads = 256, kMaxConcurrent = 1024, kDefaultConcurrent = 64, kMaxImages = 65536;
+constexpr uint32_t kDefaultMemoryMib = 2048;
 constexpr uint32_t kMaxSide = 1 << 20;
 constexpr uint64_t kMaxPixels = uint64_t{1} << 31;
 
-// Not allocated: it may have to report that memory is exhausted.
-thread_local char last_error[512] = "";
-
 csot_status failed(csot_status status, const char* sentence) {
-    std::snprintf(last_error, sizeof last_error, "%s", sentence);
+    csot::set_last_sentence(sentence);
     return status;
 }
 
@@ -38,9 +37,9 @@ csot_status guarded(const Work& work) noexcept {
     } catch (const Fault& fault) {
         return failed(fault.status, fault.what());
     } catch (const std::bad_alloc&) {
-        return failed(CSOT_OUT_OF_MEMORY, "there is not enough memory");
+        return failed(CSOT_OUT_OF_MEMORY, csot::kNoMemory);
     } catch (const std::length_error&) {
-        return failed(CSOT_OUT_OF_MEMORY, "there is not enough memory");
+        return failed(CSOT_OUT_OF_MEMORY, csot::kNoMemory);
     } catch (const std::system_error& error) {
         return failed(CSOT_OUT_OF_MEMORY, "a thread could not be started");
     } catch (const std::exception& error) {
@@ -96,7 +95,7 @@ const char* csot_status_name(csot_status status) {
     return status >= 0 && status <= CSOT_INTERNAL ? names[status] : "unknown status";
 }
 
-const char* csot_last_error(void) { return last_error; }
+const char* csot_last_error(void) { return csot::last_sentence(); }
 
 csot_status csot_open(const char* folder, const csot_options* options, csot_artifact** artifact) {
     if (artifact) *artifact = nullptr;
@@ -111,7 +110,9 @@ csot_status csot_open(const char* folder, const csot_options* options, csot_arti
                         copy.threads, copy.concurrent, kMaxThreads, kMaxConcurrent);
         }
         const unsigned threads = copy.threads ? copy.threads : 1;
-        *artifact = new csot_artifact{{folder, threads, copy.concurrent ? copy.concurrent : kDefaultConcurrent}};
+        const uint64_t memory_mib = copy.max_memory_mib ? copy.max_memory_mib : kDefaultMemoryMib;
+        *artifact = new csot_artifact{
+            {folder, threads, copy.concurrent ? copy.concurrent : kDefaultConcurrent, memory_mib << 20}};
     });
 }
 

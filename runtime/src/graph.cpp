@@ -10,12 +10,9 @@ namespace {
 
 constexpr uint32_t kMaxOperations = 4096, kMaxInputs = 64, kMaxSide = 16384, kMaxChannels = 16384, kMaxKernel = 64;
 // Limits for one image. Networks on whole images of 3,072 × 3,072 px stay below them.
-constexpr uint64_t kMaxTensorFloats = uint64_t{1} << 28;
-#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-constexpr uint64_t kMaxFloats = uint64_t{1} << 20, kMaxProducts = uint64_t{1} << 24;
-#else
-constexpr uint64_t kMaxFloats = uint64_t{1} << 30, kMaxProducts = uint64_t{1} << 42;
-#endif
+constexpr uint64_t kMaxTensorFloats = uint64_t{1} << 28, kMaxFloats = uint64_t{1} << 30;
+// Kernels compute so many channels together, also for an output that has fewer.
+constexpr uint64_t kPanelChannels = 32;
 
 uint32_t output_side(uint32_t side, uint32_t before, uint32_t after, uint32_t kernel, uint32_t dilation, uint32_t step,
                      const char* name) {
@@ -29,15 +26,16 @@ uint32_t output_side(uint32_t side, uint32_t before, uint32_t after, uint32_t ke
 // Reads one operation of a graph and checks it.
 class OperationReader {
 public:
-    // `name` and `number` are for error messages; `products` grows by the operation's multiplications.
+    // `name` and `number` are for error messages; `weights` and `work` grow by what the operation takes.
     OperationReader(Reader& reader, const std::vector<Shape>& tensors, uint64_t weight_floats, const char* name,
-                    uint32_t number, uint64_t& products)
+                    uint32_t number, uint64_t& weights, uint64_t& work)
         : reader_(reader),
           tensors_(tensors),
           weight_floats_(weight_floats),
           name_(name),
           number_(number),
-          products_(products) {}
+          weights_(weights),
+          work_(work) {}
 
     Operation read() {
         operation_.kind = static_cast<OperationKind>(reader_.u32());
@@ -49,7 +47,8 @@ public:
         out_ = in();
         read_kind();
         expect(times(uint64_t{out_.height} * out_.width, out_.channels) <= kMaxTensorFloats, "its output is too large");
-        products_ = plus(products_, out_.floats());
+        for (const uint32_t input : operation_.inputs) work_ = plus(work_, tensors_[input].floats());
+        work_ = plus(work_, out_.floats());
         return std::move(operation_);
     }
 
@@ -97,12 +96,17 @@ private:
         expect(plus(operation_.weights_at, times(depth, out_.channels)) <= weight_floats_,
                "its weights lie outside the file");
         expect(plus(operation_.bias_at, out_.channels) <= weight_floats_, "its bias lies outside the file");
-        products_ = plus(products_, times(depth, times(uint64_t{out_.height} * out_.width, out_.channels)));
+        // Every convolution gets a copy of its weights: a file must not have few weights and many that use them.
+        weights_ = plus(weights_, plus(times(depth, out_.channels), out_.channels));
+        expect(weights_ <= weight_floats_, "the convolutions have more weights than the file");
+        const uint64_t channels = (out_.channels + kPanelChannels - 1) / kPanelChannels * kPanelChannels;
+        work_ = plus(work_, times(depth, times(uint64_t{out_.height} * out_.width, channels)));
         // The input is copied with its padding.
-        expect(times(times(uint64_t{in().height} + operation_.pad_top + operation_.pad_bottom,
-                           uint64_t{in().width} + operation_.pad_left + operation_.pad_right),
-                     in().channels) <= kMaxTensorFloats,
-               "its input with its border is too large");
+        const uint64_t padded = times(times(uint64_t{in().height} + operation_.pad_top + operation_.pad_bottom,
+                                            uint64_t{in().width} + operation_.pad_left + operation_.pad_right),
+                                      in().channels);
+        expect(padded <= kMaxTensorFloats, "its input with its border is too large");
+        work_ = plus(work_, padded);
         const size_t inputs = operation_.inputs.size();
         expect(inputs <= 2, "a convolution has one input, and one to add");
         expect(inputs < 2 || tensors_[operation_.inputs[1]] == out_, "what it adds has another shape");
@@ -112,8 +116,8 @@ private:
         read_kernel();
         expect(operation_.dilation_y == 1 && operation_.dilation_x == 1, "a pool cannot be dilated");
         set_output_size();
-        products_ = plus(products_, times(times(operation_.kernel_y, operation_.kernel_x),
-                                          times(uint64_t{out_.height} * out_.width, out_.channels)));
+        work_ = plus(work_, times(times(operation_.kernel_y, operation_.kernel_x),
+                                  times(uint64_t{out_.height} * out_.width, out_.channels)));
         expect_one_input();
     }
 
@@ -153,7 +157,8 @@ private:
     const uint64_t weight_floats_;
     const char* const name_;
     const uint32_t number_;
-    uint64_t& products_;
+    uint64_t& weights_;
+    uint64_t& work_;
     Operation operation_{};
     Shape& out_ = operation_.out;
 };
@@ -200,19 +205,18 @@ Graph read_graph(const Part& part, const char* name, uint64_t weight_floats) {
     }
     graph.tensors.push_back(input);
     const uint32_t operations = reader.within(1, kMaxOperations, "a number of operations");
-    uint64_t products = 0;
+    uint64_t weights = 0;
     for (uint32_t number = 0; number < operations; ++number) {
         graph.operations.push_back(
-            OperationReader(reader, graph.tensors, weight_floats, name, number, products).read());
+            OperationReader(reader, graph.tensors, weight_floats, name, number, weights, graph.work).read());
         graph.tensors.push_back(graph.operations.back().out);
     }
     const uint32_t outputs = reader.within(1, kMaxInputs, "a number of outputs");
     for (uint32_t i = 0; i < outputs; ++i) graph.outputs.push_back(reader.within(1, operations, "an output"));
     reader.end();
     plan_memory(graph);
-    if (graph.floats_per_image > kMaxFloats || products > kMaxProducts) {
-        throw Fault(CSOT_CORRUPT, "models.xbin: %s would take more memory or time than any model that is exported",
-                    name);
+    if (graph.floats_per_image > kMaxFloats) {
+        throw Fault(CSOT_CORRUPT, "models.xbin: %s would take more memory than any model that is exported", name);
     }
     return graph;
 }

@@ -48,9 +48,20 @@ struct Graph {
     // do not overlap. And the size of that memory.
     std::vector<size_t> places;
     size_t floats_per_image = 0;
+
+    // Products and moves of floats for one image, at least.
+    uint64_t work = 0;
 };
 
-// Reads and checks a graph. Its operations use only the first `weight_floats` weights.
+// No image may take more work: of a classifier for all windows, and of a segmentation network.
+constexpr uint64_t kMaxWork =
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+    uint64_t{1} << 24;  // a fuzzer tries many packages a second
+#else
+    uint64_t{1} << 42;
+#endif
+
+// Reads and checks a graph. Its convolutions use only the first `weight_floats` weights, each of them once.
 Graph read_graph(const Part& part, const char* name, uint64_t weight_floats);
 
 }  // namespace csot

@@ -44,20 +44,15 @@ Floats allocate(uint64_t count) {
     return floats;
 }
 
-Network::Network(Graph graph, const Part& weights, const char* name, const Kernels& kernels, size_t typical_batch)
+Network::Network(Graph graph, const Kernels& kernels, size_t typical_batch)
     : graph_(std::move(graph)), kernels_(kernels) {
-    const float* values = reinterpret_cast<const float*>(weights.data);
-    for (size_t i = 0; i < weights.size / sizeof(float); ++i) {
-        if (values[i] - values[i] != 0)
-            throw Fault(CSOT_CORRUPT, "models.xbin: %s has a weight that is not finite", name);
-    }
     for (const Operation& operation : graph_.operations) {
-        convolutions_.push_back(operation.kind == OperationKind::Convolution ? prepare(operation, values, typical_batch)
+        convolutions_.push_back(operation.kind == OperationKind::Convolution ? plan(operation, typical_batch)
                                                                              : Convolution{});
     }
 }
 
-Network::Convolution Network::prepare(const Operation& operation, const float* weights, size_t typical_batch) const {
+Network::Convolution Network::plan(const Operation& operation, size_t typical_batch) const {
     const Shape &in = graph_.tensors[operation.inputs[0]], &out = operation.out;
     Convolution convolution;
     const bool can_tile = operation.kernel_y == 3 && operation.kernel_x == 3 && operation.step_y == 1 &&
@@ -93,19 +88,50 @@ Network::Convolution Network::prepare(const Operation& operation, const float* w
         rows.run = in.channels;
         if (operation.dilation_x == 1) rows.run *= rows.taps_x, rows.taps_x = 1;  // adjacent taps are one run
     }
-    const size_t padded_channels = round_up(out.channels, kernels_.panel);
-    convolution.bias = allocate(padded_channels);
-    std::fill_n(convolution.bias.get(), padded_channels, 0.0F);
-    std::copy_n(weights + operation.bias_at, out.channels, convolution.bias.get());
-    convolution.uses_winograd ? pack_tiles(convolution, operation, weights)
-                              : pack_rows(convolution, operation, weights);
     return convolution;
+}
+
+uint64_t Network::packed_floats(const Convolution& convolution, const Operation& operation) const {
+    const TilesShape& tiles = convolution.tiles;
+    const uint64_t depth =
+        convolution.uses_winograd ? times(tiles.in_channels, tiles.points()) : convolution.rows.depth();
+    return times(round_up(operation.out.channels, kernels_.panel), depth);
+}
+
+uint64_t Network::packed_floats() const {
+    uint64_t floats = 0;
+    for (size_t i = 0; i < convolutions_.size(); ++i) {
+        const Operation& operation = graph_.operations[i];
+        if (operation.kind != OperationKind::Convolution) continue;
+        floats = plus(
+            floats, plus(packed_floats(convolutions_[i], operation), round_up(operation.out.channels, kernels_.panel)));
+    }
+    return floats;
+}
+
+void Network::pack(const Part& weights, const char* name) {
+    const float* values = reinterpret_cast<const float*>(weights.data);
+    for (size_t i = 0; i < weights.size / sizeof(float); ++i) {
+        if (values[i] - values[i] != 0)
+            throw Fault(CSOT_CORRUPT, "models.xbin: %s has a weight that is not finite", name);
+    }
+    for (size_t i = 0; i < convolutions_.size(); ++i) {
+        const Operation& operation = graph_.operations[i];
+        if (operation.kind != OperationKind::Convolution) continue;
+        Convolution& convolution = convolutions_[i];
+        const size_t channels = operation.out.channels, padded_channels = round_up(channels, kernels_.panel);
+        convolution.bias = allocate(padded_channels);
+        std::fill_n(convolution.bias.get(), padded_channels, 0.0F);
+        std::copy_n(values + operation.bias_at, channels, convolution.bias.get());
+        convolution.packed = allocate(packed_floats(convolution, operation));
+        convolution.uses_winograd ? pack_tiles(convolution, operation, values)
+                                  : pack_rows(convolution, operation, values);
+    }
 }
 
 void Network::pack_rows(Convolution& convolution, const Operation& operation, const float* weights) const {
     const size_t depth = convolution.rows.depth(), channels = operation.out.channels, panel = kernels_.panel;
     const size_t panels = ceil_div(channels, panel);
-    convolution.packed = allocate(times(panels * panel, depth));
     float* to = convolution.packed.get();
     for (size_t p = 0; p < panels; ++p) {
         for (size_t k = 0; k < depth; ++k) {
@@ -119,11 +145,9 @@ void Network::pack_rows(Convolution& convolution, const Operation& operation, co
 void Network::pack_tiles(Convolution& convolution, const Operation& operation, const float* weights) const {
     const TilesShape& shape = convolution.tiles;
     const size_t side = shape.tile + 2, points = shape.points(), panel = kernels_.panel;
-    const size_t panels = ceil_div(shape.out_channels, panel), depth = shape.in_channels;
+    const size_t depth = shape.in_channels;
     const double (*filter)[3] = shape.tile == 4 ? kFilter4 : kFilter2;
-    const uint64_t count = times(panels * panel, times(depth, points));
-    convolution.packed = allocate(count);
-    std::fill_n(convolution.packed.get(), count, 0.0F);
+    std::fill_n(convolution.packed.get(), packed_floats(convolution, operation), 0.0F);
     for (size_t channel = 0; channel < shape.out_channels; ++channel) {
         float* to = convolution.packed.get() + channel / panel * points * depth * panel + channel % panel;
         const float* from = weights + operation.weights_at + channel * 9 * depth;
@@ -170,9 +194,11 @@ uint64_t Network::memory(size_t images, unsigned members) const {
     return plus(times(images, graph_.floats_per_image), scratch(images, members));
 }
 
-size_t Network::batch_size(size_t wanted) const {
+size_t Network::batch_size(size_t wanted, unsigned members, uint64_t most_floats) const {
     const size_t fit = kActivationBytes / (graph_.floats_per_image * sizeof(float));
-    return std::clamp<size_t>(fit, 1, std::max<size_t>(wanted, 1));
+    size_t images = std::clamp<size_t>(fit, 1, std::max<size_t>(wanted, 1));
+    while (images > 1 && memory(images, members) > most_floats) images /= 2;
+    return images;
 }
 
 void Network::add_padding(Team& team, const Operation& operation, const Convolution& convolution, const float* in,

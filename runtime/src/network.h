@@ -17,14 +17,20 @@ Floats allocate(uint64_t count);
 
 class Network {
 public:
-    // The fastest way to compute a convolution depends on the batch size, so `typical_batch` chooses it. `weights` may
-    // be freed afterwards.
-    Network(Graph graph, const Part& weights, const char* name, const Kernels& kernels, size_t typical_batch);
+    // Plans only: what it needs is known before anything of that size is allocated. The fastest way to compute a
+    // convolution depends on the batch size, so `typical_batch` chooses it.
+    Network(Graph graph, const Kernels& kernels, size_t typical_batch);
 
+    // Floats of the weights as `pack` lays them out.
+    uint64_t packed_floats() const;
+    // Must be called once, before `run`. `weights` may be freed afterwards.
+    void pack(const Part& weights, const char* name);
+
+    uint64_t work() const { return graph_.work; }
     // Floats of memory that a batch of `images` needs on a team of `members`.
     uint64_t memory(size_t images, unsigned members) const;
-    // The batch size that is worth its memory, at most `wanted`.
-    size_t batch_size(size_t wanted) const;
+    // The batch size that is worth its memory: at most `wanted`, and 1 or what `most_floats` hold.
+    size_t batch_size(size_t wanted, unsigned members, uint64_t most_floats) const;
 
     const Shape& input() const { return graph_.tensors[0]; }
     const Shape& output(size_t index) const { return graph_.tensors[graph_.outputs[index]]; }
@@ -50,7 +56,8 @@ private:
         Floats packed, bias;
     };
 
-    Convolution prepare(const Operation& operation, const float* weights, size_t typical_batch) const;
+    Convolution plan(const Operation& operation, size_t typical_batch) const;
+    uint64_t packed_floats(const Convolution& convolution, const Operation& operation) const;
     void pack_rows(Convolution& convolution, const Operation& operation, const float* weights) const;
     void pack_tiles(Convolution& convolution, const Operation& operation, const float* weights) const;
     void add_padding(Team& team, const Operation& operation, const Convolution& convolution, const float* in,

@@ -13,13 +13,15 @@ namespace {
 constexpr uint64_t kMaxModelBytes = uint64_t{4} << 30, kMaxConfigBytes = 1 << 20;
 constexpr uint32_t kMaxCodes = 254;  // a mask's label is a byte, and 0 its background
 constexpr uint32_t kNoBackground = UINT32_MAX;
+// Larger batches are no faster.
+constexpr uint64_t kMaxBatchFloats = uint64_t{1} << 26;
 
 std::unique_ptr<Network> read_network(const Container& container, const char* graph, const char* weights,
                                       const Kernels& kernels, size_t typical_batch) {
     const Part& part = container.part(weights);
     if (part.size % sizeof(float)) throw Fault(CSOT_CORRUPT, "models.xbin: %s is not a number of floats", weights);
-    return std::make_unique<Network>(read_graph(container.part(graph), graph, part.size / sizeof(float)), part, weights,
-                                     kernels, typical_batch);
+    return std::make_unique<Network>(read_graph(container.part(graph), graph, part.size / sizeof(float)), kernels,
+                                     typical_batch);
 }
 
 }  // namespace
@@ -133,15 +135,15 @@ std::optional<std::pair<uint32_t, double>> SpecialRule::decide(const float* feat
 
 // --- reading ----------------------------------------------------------------------------------------------------
 
-Pipeline::Pipeline(const std::string& folder, unsigned threads, unsigned concurrent)
+Pipeline::Pipeline(const std::string& folder, unsigned threads, unsigned concurrent, uint64_t max_memory)
     : kernels_(best_kernels()), threads_(threads), concurrent_(concurrent) {
-    read(folder);
+    read(folder, max_memory);
 }
 
-void Pipeline::read(const std::string& folder) {
-    const File config = read_file(folder + "/config.yaml", "config.yaml", kMaxConfigBytes);
+void Pipeline::read(const std::string& folder, uint64_t max_memory) {
+    const File config = read_file(folder + "/config.yaml", "config.yaml", kMaxConfigBytes, kMaxConfigBytes);
     settings_ = read_settings(reinterpret_cast<const char*>(config.data.get()), config.size);
-    const File file = read_file(folder + "/models.xbin", "models.xbin", kMaxModelBytes);
+    const File file = read_file(folder + "/models.xbin", "models.xbin", kMaxModelBytes, max_memory);
     const Container container(file.data.get(), file.size);
 #ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
     std::string found;
@@ -157,17 +159,22 @@ void Pipeline::read(const std::string& folder) {
     model_ = Model::read(container.part("model"));
     classifier_ = read_network(container, "classifier.graph", "classifier.weights", kernels_, model_.windows());
     check_classifier();
-    if (const Part* part = container.find("special")) {
-        special_ = SpecialRule::read(*part, model_);
+    if (container.find("segmenter.graph")) {
+        segmenter_ = read_network(container, "segmenter.graph", "segmenter.weights", kernels_, 1);
+        check_segmenter();
+    }
+    const Part* special = container.find("special");
+    check_work();
+    check_memory(file.size, special ? special->size : 0, max_memory);
+    if (special) {
+        special_ = SpecialRule::read(*special, model_);
         if (special_->features != classifier_->output(1).channels) {
             throw Fault(CSOT_CORRUPT, "models.xbin: the special rule has %u features, the classifier %u",
                         special_->features, classifier_->output(1).channels);
         }
     }
-    if (container.find("segmenter.graph")) {
-        segmenter_ = read_network(container, "segmenter.graph", "segmenter.weights", kernels_, 1);
-        check_segmenter();
-    }
+    classifier_->pack(container.part("classifier.weights"), "classifier.weights");
+    if (segments()) segmenter_->pack(container.part("segmenter.weights"), "segmenter.weights");
     take_thresholds();
 }
 
@@ -187,6 +194,38 @@ void Pipeline::check_segmenter() const {
         !(segmenter_->output(0) == labels)) {
         throw Fault(CSOT_CORRUPT, "models.xbin: the segmentation network does not take or give what the model says");
     }
+}
+
+void Pipeline::check_work() const {
+    // Where the windows of an image do not fit into one batch, it is resized for each.
+    const uint64_t pixels = uint64_t{model_.width} * model_.height * scale() * scale();
+    uint64_t work = times(model_.windows(), plus(classifier_->work(), pixels));
+    if (segments()) work = plus(work, segmenter_->work());
+    if (work > kMaxWork) throw Fault(CSOT_CORRUPT, "models.xbin takes more work than any model that is exported");
+}
+
+// Bytes that a call on one image takes beside the networks' memory.
+uint64_t Pipeline::buffer_bytes() const {
+    const auto resized = [](uint64_t width, uint64_t height) { return 3 * width * height + 20 * (width + height); };
+    const uint64_t mask = uint64_t{mask_width()} * mask_height();
+    const uint64_t picture = std::max(resized(uint64_t{model_.width} * scale(), uint64_t{model_.height} * scale()),
+                                      resized(mask_width(), mask_height()));
+    const uint64_t outputs = sizeof(float) * (uint64_t{model_.classes} + classifier_->output(1).channels);
+    // A mask is searched for regions by a number for every pixel.
+    return threads_ * picture + model_.windows() * outputs + mask * (1 + sizeof(int32_t));
+}
+
+void Pipeline::check_memory(size_t file_bytes, size_t special_bytes, uint64_t max_memory) {
+    uint64_t packed = classifier_->packed_floats(), working = classifier_->memory(1, threads_);
+    if (segments()) {
+        packed = plus(packed, segmenter_->packed_floats());
+        working = std::max(working, segmenter_->memory(1, threads_));
+    }
+    // The means of the special rule are there as they are read, and as numbers of double the size.
+    const uint64_t kept = plus(times(packed, sizeof(float)), times(special_bytes, 3));
+    const uint64_t buffers = buffer_bytes(), call = plus(times(working, sizeof(float)), buffers);
+    require_memory(plus(kept, std::max<uint64_t>(file_bytes, call)), max_memory);
+    batch_floats_ = std::min(kMaxBatchFloats, (max_memory - kept - buffers) / sizeof(float));
 }
 
 void Pipeline::take_thresholds() {
@@ -289,8 +328,8 @@ void Pipeline::predict(const csot_image* images, size_t count, const Output& out
 void Pipeline::classify(Session& session, const csot_image* images, const std::vector<size_t>& which) const {
     const size_t windows = model_.windows(), side = model_.side_windows(), classes = model_.classes;
     const size_t pixels = classifier_->input().floats(), features = classifier_->output(1).floats();
-    const uint32_t scale = model_.background ? model_.detail : 1;
-    const size_t batch_size = classifier_->batch_size(std::max<size_t>(which.size(), 1) * windows);
+    const size_t batch_size =
+        classifier_->batch_size(std::max<size_t>(which.size(), 1) * windows, session.team.members(), batch_floats_);
     const size_t images_per_batch = std::max<size_t>(1, batch_size / windows),
                  inputs_per_batch = std::min(batch_size, images_per_batch * windows);
     std::vector<float> logits(images_per_batch * windows * classes),
@@ -308,7 +347,7 @@ void Pipeline::classify(Session& session, const csot_image* images, const std::v
             session.team.share(end_image - first_image, [&](size_t task, unsigned member) {
                 const size_t image = first_image + task;
                 Resized& resized = session.resized[member];
-                resized.resize(images[which[first + image]], model_.width * scale, model_.height * scale);
+                resized.resize(images[which[first + image]], model_.width * scale(), model_.height * scale());
                 resized.normalise(model_.normalisation);
                 for (size_t window = 0; window < windows; ++window) {
                     const size_t input = image * windows + window;
@@ -356,7 +395,7 @@ void Pipeline::segment(Session& session, const csot_image* images, const std::ve
     const uint32_t width = mask_width(), height = mask_height();
     const size_t pixels = size_t{width} * height, labels = model_.codes.size() + 1;
     const float caution = static_cast<float>(*settings_.segmentation_caution);
-    const size_t batch_size = segmenter_->batch_size(which.size());
+    const size_t batch_size = segmenter_->batch_size(which.size(), session.team.members(), batch_floats_);
     session.mask.resize(batch_size * pixels);
     session.areas.assign(which.size() * labels, 0);
     for (size_t first = 0; first < which.size(); first += batch_size) {

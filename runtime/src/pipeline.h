@@ -55,7 +55,8 @@ struct Output {
 
 class Pipeline {
 public:
-    Pipeline(const std::string& folder, unsigned threads, unsigned concurrent);
+    // Throws if the package, and a call on an image of it, would take more than `max_memory` bytes.
+    Pipeline(const std::string& folder, unsigned threads, unsigned concurrent, uint64_t max_memory);
     ~Pipeline();
 
     const Model& model() const { return model_; }
@@ -72,9 +73,14 @@ private:
     struct Session;  // the threads and buffers of one call
     class BorrowedSession;
 
-    void read(const std::string& folder);
+    void read(const std::string& folder, uint64_t max_memory);
     void check_classifier() const;
     void check_segmenter() const;
+    void check_work() const;
+    void check_memory(size_t file_bytes, size_t special_bytes, uint64_t max_memory);
+    uint64_t buffer_bytes() const;
+    // The windows' images are cut from one of so many times their width and height.
+    uint32_t scale() const { return model_.background ? model_.detail : 1; }
     void take_thresholds();
     void classify(Session& session, const csot_image* images, const std::vector<size_t>& which) const;
     void segment(Session& session, const csot_image* images, const std::vector<size_t>& which,
@@ -87,6 +93,7 @@ private:
     std::unique_ptr<Network> classifier_, segmenter_;
     std::optional<SpecialRule> special_;
     std::vector<double> min_area_;  // by code; negative if regions do not decide on the code
+    uint64_t batch_floats_ = 0;     // that the networks' memory may have for more than one image
 
     const unsigned threads_, concurrent_;
     std::mutex mutex_;

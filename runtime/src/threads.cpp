@@ -1,5 +1,7 @@
 #include "threads.h"
 
+#include <utility>
+
 #if defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
 #endif
@@ -58,10 +60,16 @@ void Team::run(size_t tasks, Call call, const void* context) {
             std::this_thread::yield();
         }
     }
+    if (failed_.exchange(false)) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
-void Team::take_tasks(unsigned member) {
-    for (size_t task = next_++; task < tasks_; task = next_++) call_(context_, task, member);
+void Team::take_tasks(unsigned member) noexcept {
+    try {
+        for (size_t task = next_++; task < tasks_; task = next_++) call_(context_, task, member);
+    } catch (...) {
+        next_ = tasks_;
+        if (!failed_.exchange(true)) failure_ = std::current_exception();
+    }
 }
 
 void Team::serve(unsigned member) {

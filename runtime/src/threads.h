@@ -4,6 +4,8 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -20,8 +22,9 @@ public:
 
     unsigned members() const { return static_cast<unsigned>(workers_.size()) + 1; }
 
-    // Calls work(task, member) for every task in [0, tasks), and returns when all are done. `work` must not throw. A
-    // free member takes the next task, so the result must not depend on the member.
+    // Calls work(task, member) for every task in [0, tasks), and returns when all are done. A free member takes the
+    // next task, so the result must not depend on the member. Where `work` throws, no further task is begun, and one
+    // of the exceptions is rethrown when no member uses `work` any more; the team can be used again.
     template <class Work>
     void share(size_t tasks, const Work& work) {
         if (workers_.empty() || tasks < 2) {
@@ -40,7 +43,7 @@ private:
     using Call = void (*)(const void*, size_t, unsigned);
 
     void run(size_t tasks, Call call, const void* context);
-    void take_tasks(unsigned member);
+    void take_tasks(unsigned member) noexcept;
     void serve(unsigned member);
     void end();
 
@@ -51,6 +54,8 @@ private:
     std::atomic<unsigned> asleep_{0};
     std::atomic<bool> ending_{false};
     std::atomic<size_t> next_{0};
+    std::atomic<bool> failed_{false};
+    std::exception_ptr failure_;  // of the member that set `failed_`
     size_t tasks_ = 0;
     Call call_ = nullptr;
     const void* context_ = nullptr;

@@ -1,6 +1,6 @@
 """Evaluation reports: stored, read, compared, exported (E, P), and the worker that measures models.
 
-The report service, in layers; each imports only those below it:
+The evaluator, in layers; each imports only those below it:
 
     __main__      composes the service; settings.py, migrations/
     server/       gRPC services: translate, call, translate; consumers.py: events of other services
@@ -13,6 +13,6 @@ Each subject (reports, samples, comparison, suspected labels, relabelling) has a
 needs. A figure of a report is defined in `domain/definitions.py` and computed in `domain/metrics.py` from the
 counts that `domain/tally.py` makes.
 
-worker/ is another process: it predicts samples, sends them to the report service and builds packages. It
-shares no code with the service; the two meet in `loupe.evaluator.v1`.
+worker/ is another process: it predicts samples, sends them to the evaluator and builds packages. It
+shares no code with the evaluator; the two meet in `loupe.evaluator.v1`.
 """

@@ -1,4 +1,4 @@
-"""The report service: `python -m services.evaluator`."""
+"""The evaluator: `python -m services.evaluator`."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ from loupe.rpc.channel import connect
 
 from services.audit import RegistryAuditor
 from services.evaluator import consumers
-from services.evaluator.application.collecting import PredictedMasks
+from services.evaluator.application.collecting import FOLDERS
 from services.evaluator.application.comparing import Comparisons
 from services.evaluator.application.drilldown import DrillDown
 from services.evaluator.application.exporting import ReportExports
@@ -27,6 +27,7 @@ from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process, every, run
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
+from services.kit.orphans import Collector
 from services.kit.retry import retry_transient
 from services.vision.pictures import PictureStore
 
@@ -60,7 +61,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     reports = Reports(database.sessions)
     picture_store = PictureStore(store)
     pictures = Pictures(picture_store)
-    masks = PredictedMasks(database.sessions, store)
+    collector = Collector(database.sessions, store, FOLDERS)
 
     async def sweep_pictures() -> None:
         await picture_store.sweep(await database.sessions.time())
@@ -70,7 +71,8 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
         "old pictures", every(_SWEEP_S, lambda: retry_transient(sweep_pictures, what="sweeping pictures"))
     )
     process.background(
-        "orphaned masks", every(_SWEEP_S, lambda: retry_transient(masks.sweep, what="sweeping masks"))
+        "orphans",
+        every(_SWEEP_S, lambda: retry_transient(collector.collect, what="collecting orphans")),
     )
     process.background(
         "deleted tasks", lambda: consumers.follow_deleted_tasks(messaging, database.sessions, reports)

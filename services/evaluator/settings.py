@@ -1,4 +1,4 @@
-"""Settings of the report service."""
+"""Settings of the evaluator."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from services.kit.object_store import ObjectStoreSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the report service reads from the environment."""
+    """What the evaluator reads from the environment."""
 
     listen: str = setting("LOUPE_LISTEN", doc="host:port to serve at")
     database_url: str = setting(

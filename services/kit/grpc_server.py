@@ -25,6 +25,7 @@ from opentelemetry import trace
 
 from services.kit import telemetry
 from services.kit.auth import PolicyTable, Principal, Role, TokenVerifier, acting_as, require, token_of
+from services.kit.repeats import repeating
 
 _log = logging.getLogger(__name__)
 _tracer = telemetry.tracer(__name__)
@@ -232,7 +233,7 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
                 else:
                     call.principal = await self._verifier.verify(token_of(metadata))
                     require(call.principal, role)
-                    with acting_as(call.principal):
+                    with acting_as(call.principal), repeating(metadata):
                         answer = await invoke(request, context)
             except LoupeError as error:
                 failure = error

@@ -8,10 +8,9 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -419,30 +418,6 @@ class ObjectStore:
         keys = self.blocking.keys(prefix, modified_before=modified_before)
         while batch := await self._run(lambda: list(islice(keys, _KEYS_A_BATCH))):
             yield batch
-
-    async def delete_orphans(
-        self,
-        prefix: str,
-        suffix: str,
-        modified_before: datetime,
-        needed: Callable[[Collection[str]], Awaitable[Collection[str]]],
-    ) -> int:
-        """Garbage collection: delete old content that is not needed; returns how many objects.
-
-        `needed` returns which of the given hashes are in use. Objects with other keys than
-        `<prefix>/<sha256><suffix>` stay. Parts of uploads that were begun before that time are deleted too.
-        """
-        content = re.compile(f"{re.escape(prefix)}/([0-9a-f]{{64}}){re.escape(suffix)}")
-        deleted = 0
-        await self.abandon_uploads(f"{prefix}/", modified_before)
-        async for keys in self.old_keys(f"{prefix}/", modified_before):
-            found = {match[1]: key for key in keys if (match := content.fullmatch(key))}
-            for sha256 in found.keys() - set(await needed(found)):
-                await self.delete(found[sha256])
-                deleted += 1
-        if deleted:
-            _log.info("orphans deleted", extra={"prefix": prefix, "objects": deleted})
-        return deleted
 
     def presign_get(self, key: str, *, expires_s: int, download_name: str | None = None) -> str:
         """A link that reads the object without further credentials. Signing is local: it needs no await."""

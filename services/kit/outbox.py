@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import sqlalchemy as sa
 from google.protobuf.message import Message as ProtobufMessage
@@ -83,12 +83,12 @@ def create_table(op: Any) -> None:  # noqa: ANN401 -- the module `alembic.op`
 
 
 def channel(schema: str) -> str:
-    """The channel on which a schema's outbox announces new rows."""
+    """The channel on which a schema's outbox notifies of new rows."""
     return f"outbox:{schema}"
 
 
 @dataclass(frozen=True, slots=True)
-class Announcement:
+class Message:
     """A message for the outbox; its id identifies repetitions."""
 
     message_id: uuid.UUID
@@ -96,37 +96,37 @@ class Announcement:
     payload: bytes
     headers: dict[str, str]
 
+    @classmethod
+    def of(cls, subject: str, content: ProtobufMessage) -> Self:
+        """`content` for `subject`, with a new id and the current trace context."""
+        payload = content.SerializeToString()
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise ResourceExhausted(
+                f"a message for {subject} has {len(payload)} bytes; at most {MAX_PAYLOAD_BYTES} fit",
+                reason="MESSAGE_TOO_LARGE",
+            )
+        headers = {MESSAGE_TYPE: content.DESCRIPTOR.full_name}
+        telemetry.inject(headers)
+        return cls(uuid.uuid4(), subject, payload, headers)
 
-def announcement(subject: str, message: ProtobufMessage) -> Announcement:
-    """`message` for `subject`, with a new id and the current trace context."""
-    payload = message.SerializeToString()
-    if len(payload) > MAX_PAYLOAD_BYTES:
-        raise ResourceExhausted(
-            f"a message for {subject} has {len(payload)} bytes; at most {MAX_PAYLOAD_BYTES} fit",
-            reason="MESSAGE_TOO_LARGE",
-        )
-    headers = {MESSAGE_TYPE: message.DESCRIPTOR.full_name}
-    telemetry.inject(headers)
-    return Announcement(uuid.uuid4(), subject, payload, headers)
 
-
-def add(session: AsyncSession, subject: str, message: ProtobufMessage) -> uuid.UUID:
-    """Announce `message` on `subject` if and only if this transaction commits; returns its id.
+def add(session: AsyncSession, subject: str, content: ProtobufMessage) -> uuid.UUID:
+    """Publish `content` on `subject` if and only if this transaction commits; returns its id.
 
     It is written when the session flushes, after the rows that were changed before. The locks on those rows
     keep the order of two messages about the same resource.
     """
-    announced = announcement(subject, message)
-    session.add(OutboxRow(**asdict(announced)))
-    return announced.message_id
+    message = Message.of(subject, content)
+    session.add(OutboxRow(**asdict(message)))
+    return message.message_id
 
 
-# For a statement that changes rows and announces it by itself: this part, a WHERE after it, and BINDS.
+# For a statement that changes rows and adds their messages by itself: this part, a WHERE after it, and BINDS.
 INSERT = """
     INSERT INTO outbox (message_id, subject, payload, headers)
     SELECT message_id, subject, payload, CAST(headers AS jsonb)
     FROM unnest(:outbox_ids, :outbox_subjects, :outbox_payloads, :outbox_headers)
-        AS announced (message_id, subject, payload, headers)
+        AS messages (message_id, subject, payload, headers)
 """
 BINDS = (
     sa.bindparam("outbox_ids", type_=sa.ARRAY(sa.Uuid)),
@@ -136,13 +136,13 @@ BINDS = (
 )
 
 
-def values(announcements: Sequence[Announcement]) -> dict[str, object]:
+def values(messages: Sequence[Message]) -> dict[str, object]:
     """The values of `BINDS`."""
     return {
-        "outbox_ids": [one.message_id for one in announcements],
-        "outbox_subjects": [one.subject for one in announcements],
-        "outbox_payloads": [one.payload for one in announcements],
-        "outbox_headers": [json.dumps(one.headers) for one in announcements],
+        "outbox_ids": [one.message_id for one in messages],
+        "outbox_subjects": [one.subject for one in messages],
+        "outbox_payloads": [one.payload for one in messages],
+        "outbox_headers": [json.dumps(one.headers) for one in messages],
     }
 
 

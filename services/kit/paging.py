@@ -22,7 +22,7 @@ PAGE_TOKEN = "page_token"  # noqa: S105 -- the name of a field
 BAD_PAGE_TOKEN = Violation(
     PAGE_TOKEN,
     "BAD_PAGE_TOKEN",
-    *sentence("the page token is not one of this list with this filter; start again without a token"),
+    sentence("the page token is not one of this list with this filter; start again without a token"),
 )
 
 Item = TypeVar("Item")
@@ -83,9 +83,16 @@ class PageTokens(Generic[Key]):
 
     def page(self, request: Any) -> PageRequest[Key]:  # noqa: ANN401 -- any List request
         """The page that a List request asks for; InvalidArgument for a bad size or token."""
-        return PageRequest(size_of(request), self.key(request))
+        return PageRequest(_size(request), self._key(request))
 
-    def key(self, request: Any) -> Key | None:  # noqa: ANN401 -- any List request
+    def token(self, request: Message, key: Key | None) -> str:
+        """The token of the page after `key`; empty if there is none."""
+        if key is None:
+            return ""
+        text = json.dumps([_list_id(request), *self.write(key)], separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    def _key(self, request: Any) -> Key | None:  # noqa: ANN401 -- any List request
         """The key after which the requested page begins; None for the first page."""
         token: str = request.page_token
         if not token:
@@ -101,27 +108,20 @@ class PageTokens(Generic[Key]):
             pass
         raise InvalidArgument.of(BAD_PAGE_TOKEN)
 
-    def token(self, request: Message, key: Key | None) -> str:
-        """The token of the page after `key`; empty if there is none."""
-        if key is None:
-            return ""
-        text = json.dumps([_list_id(request), *self.write(key)], separators=(",", ":"))
-        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
 
 def row_tokens(*kinds: type[Part], int_bits: int = 31) -> PageTokens[RowKey]:
     """Tokens of a list whose keys are tuples of parts of these types."""
     return PageTokens(lambda key: key, kinds, lambda *parts: parts, int_bits)
 
 
-def size_of(request: Any) -> int:  # noqa: ANN401 -- any List request
+def _size(request: Any) -> int:  # noqa: ANN401 -- any List request
     """How many items a List request asks for, limited to MAX_SIZE."""
     if request.page_size < 0:
         raise InvalidArgument.of(
             Violation(
                 "page_size",
                 "OUT_OF_RANGE",
-                *sentence(
+                sentence(
                     "page_size is {page_size}; give 1 to {max_size}, or 0 for {default_size}",
                     page_size=request.page_size,
                     max_size=MAX_SIZE,

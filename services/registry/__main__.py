@@ -14,11 +14,12 @@ from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process, every, run
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
+from services.kit.orphans import Collector
 from services.kit.outbox import Relay
 from services.kit.retry import retry_transient
 from services.kit.signals import Signals
 from services.registry import seeds
-from services.registry.application.collecting import Collector
+from services.registry.application.collecting import FOLDERS
 from services.registry.application.datasets import DataCatalogue
 from services.registry.application.identity import Accounts, StoredTokens
 from services.registry.application.images import ImageCatalogue
@@ -66,7 +67,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     process.background("clock", every(ClockWatch.PAUSE_S, watch.look))
     process.background("outbox relay", Relay(database, messaging, signals).run)
     process.background("release consumer", ReleaseConsumer(messaging, database.sessions).run)
-    collector = Collector(database.sessions, store)
+    collector = Collector(database.sessions, store, FOLDERS)
     process.background(
         "orphans",
         every(_COLLECT_S, lambda: retry_transient(collector.collect, what="collecting orphans")),

@@ -6,6 +6,7 @@ from typing import Any
 from loupe.errors import Unauthenticated
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.input_specification import InputSpecification
 from services.kit.database import database_time
 from services.registry.domain.identity import PresentedToken, Token, User, UserRole
 from services.registry.domain.images import (
@@ -13,7 +14,6 @@ from services.registry.domain.images import (
     AlgorithmImageVersion,
     ImageKind,
     ImageVersionNumber,
-    InputSpecification,
     TaskType,
 )
 from services.registry.domain.master_data import ComputeResource, ProductionEnvironment

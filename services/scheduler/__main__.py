@@ -20,7 +20,7 @@ from services.kit.outbox import Relay
 from services.kit.retry import retry_transient
 from services.kit.signals import Signals
 from services.scheduler import consumers
-from services.scheduler.application.collecting import Collector
+from services.scheduler.application.collecting import CandidateCollector
 from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.application.leases import Leases
 from services.scheduler.application.task_commands import TaskCommands
@@ -66,13 +66,13 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
         signals=signals,
         registry=RegistryClient(registry),
         links=objects,
-        queue=settings.queue,
+        scheduling=settings.scheduling,
     )
     process.background("clock", every(ClockWatch.PAUSE_S, watch.look))
     process.background("outbox relay", Relay(database, messaging, signals).run)
     process.background("releases", consumers.ReleasedConsumer(messaging, database.sessions).run)
     process.background("sweeper", every(_SWEEP_S, Leases(dependencies).sweep))
-    collector = Collector(dependencies, objects)
+    collector = CandidateCollector(dependencies, objects)
     process.background("collector", collector.run)
     process.background(
         "orphans",

@@ -13,7 +13,7 @@ _MIN_LOSS_STREAM_BYTES = 1024**2
 
 
 @dataclass(frozen=True, kw_only=True)
-class QueueSettings:
+class SchedulingSettings:
     """Leases, recovery, ageing and garbage collection."""
 
     lease_s: float = setting("LOUPE_LEASE_S", default=10.0, doc="How long a lease lasts without a heartbeat.")
@@ -22,7 +22,7 @@ class QueueSettings:
         default=5,
         doc="How often a job is taken up again without getting further before its task fails.",
     )
-    aging_s: float = setting(
+    ageing_s: float = setting(
         "LOUPE_PRIORITY_AGING_S",
         default=1800.0,
         doc="A waiting job gains one priority for every so many seconds, so that none starves.",
@@ -40,7 +40,7 @@ class QueueSettings:
     )
 
     def __post_init__(self) -> None:
-        if self.lease_s <= 0 or self.aging_s <= 0:
+        if self.lease_s <= 0 or self.ageing_s <= 0:
             raise ValueError("LOUPE_LEASE_S and LOUPE_PRIORITY_AGING_S must be above 0")
 
 
@@ -68,7 +68,7 @@ class Settings:
     tls: TlsSettings
     streams: StreamSettings
     clock: ClockSettings
-    queue: QueueSettings
+    scheduling: SchedulingSettings
 
     def __post_init__(self) -> None:
         if self.loss_stream_bytes < _MIN_LOSS_STREAM_BYTES:

@@ -28,9 +28,9 @@ from services.kit.child_process import EVENT_FD, ParentLink
 from services.trainer.ranks import NullChannel, RankGroup, follow
 from services.trainer.training.processes import Group, count_of, join
 from services.trainer.training.session import run
-from services.vision.channel import Channel, failed
 from services.vision.faults import Fault
 from services.vision.sources import from_environment
+from services.worker.child_channel import Channel, failed
 
 
 def main(arguments: list[str]) -> int:

@@ -26,8 +26,8 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined] # not in it
 from services.kit.child_process import EVENT_FD, DieWithParent, ParentLink
 from services.trainer.training.processes import Group, Orders, alone, as_lost, join
 from services.trainer.training.recipe import TrainingRecipe
-from services.vision.channel import as_fault, failed
 from services.vision.faults import Fault, InfrastructureFault
+from services.worker.child_channel import as_fault, failed
 
 _PROGRAM = (sys.executable, "-m", "services.trainer.child")
 _EXIT_NOTICE_S = 10.0

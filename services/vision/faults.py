@@ -28,7 +28,7 @@ class UserFault(Fault):
 class BadOrder(UserFault):
     """The order asks for what cannot be done. The wizard refuses such orders, so an operator should know."""
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str | Sentence) -> None:
         super().__init__(
             "BAD_ORDER",
             *sentence(

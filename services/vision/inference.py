@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from services.input_specification import InputSpecification
 from services.vision.networks import features_and_logits, normalise, to_input
 from services.vision.pack import Pack
-from services.vision.preprocessing import InputSpecification
 from services.vision.windows import Windows
 
 _AT_ONCE = 100

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
+from services.input_specification import InputSpecification
 from services.vision.faults import BadOrder
-from services.vision.preprocessing import PER_IMAGE_FLOOR, InputSpecification
+from services.vision.preprocessing import PER_IMAGE_FLOOR
 
 _operator_library: torch.library.Library | None = None
 
@@ -81,7 +82,7 @@ def normalise(
 
     `of_whole`: deviation and mean, each (N, 1, 1, 1), of the whole images of which these are windows.
     """
-    if specification.normalisation == "per_image":
+    if specification.per_image_normalisation:
         std_N111, mean_N111 = of_whole or deviation_and_mean(images_NCHW)
         return images_NCHW.sub_(mean_N111).div_(std_N111 + PER_IMAGE_FLOOR)
     mean = torch.tensor(specification.mean, device=images_NCHW.device).view(1, -1, 1, 1)

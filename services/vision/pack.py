@@ -28,9 +28,10 @@ from loupe.image_files import DEFAULT_LIMITS, ImageLimits, Pixels, UnusableImage
 from loupe.translation import sentence
 from numpy.typing import NDArray
 
+from services.input_specification import InputSpecification
 from services.vision.faults import InfrastructureFault
 from services.vision.masks import decode_mask
-from services.vision.preprocessing import InputSpecification, cover, cover_labels, resize
+from services.vision.preprocessing import cover, cover_labels, pack_recipe, resize
 from services.vision.samples import ObjectReader, Sample, read_verified
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -116,7 +117,7 @@ class PackCache:
 
         empty = Pack(specification, (), {}, {})
         return self._load(
-            specification.pack_recipe, empty, [sample.sha256 for sample in samples], read, progress
+            pack_recipe(specification), empty, [sample.sha256 for sample in samples], read, progress
         )
 
     def load_masks(
@@ -138,7 +139,7 @@ class PackCache:
 
         empty = Pack(specification, (), {}, {}, channels=1)
         return self._load(
-            _MASK_RECIPE + "-masks-" + specification.pack_recipe, empty, list(by_key), read, progress
+            _MASK_RECIPE + "-masks-" + pack_recipe(specification), empty, list(by_key), read, progress
         )
 
     def load_labels(
@@ -158,7 +159,7 @@ class PackCache:
             return cover_labels(self._labels(by_key[key], objects), specification)[..., None]
 
         empty = Pack(specification, (), {}, {}, channels=1)
-        recipe = _MASK_RECIPE + "-labels-" + specification.pack_recipe
+        recipe = _MASK_RECIPE + "-labels-" + pack_recipe(specification)
         return self._load(recipe, empty, list(by_key), read, progress)
 
     def _labels(self, sample: Sample, objects: ObjectReader) -> NDArray[np.uint8]:

@@ -16,21 +16,23 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import Any, Literal, get_args
+from typing import Any
 
 import cv2
 import numpy as np
 from loupe.image_files import Pixels
+from loupe.translation import Sentence, joined
 from numpy.typing import NDArray
 
+from services.input_specification import InputSpecification
 from services.vision.faults import BadOrder
 
-Normalisation = Literal["fixed", "per_image"]
 PER_IMAGE_FLOOR = 4 / 255
 """Added to an image's standard deviation, so that an empty one does not become noise."""
 RULE = "bilinear-half-pixel-uint8-1"
 """Changes when the rule does: packs of another rule are then not found, and weights of another rule
 refused."""
+_PER_IMAGE: Mapping[str | None, bool] = {"per_image": True, "fixed": False, None: False}
 
 
 class ResolutionReason(StrEnum):
@@ -43,7 +45,7 @@ class ResolutionReason(StrEnum):
 
 @dataclass(frozen=True)
 class ResolutionRule:
-    """Which samples conform to an image version's input (M1). The defaults are what 0 means in the contracts.
+    """Which samples conform to an image version's input (M1).
 
     `width` and `height` are set together or not at all.
     """
@@ -53,9 +55,13 @@ class ResolutionRule:
     """The resolution the samples should have; None accepts any that is not too small or too long."""
     tolerance: float = 0.1
     """How far width and height may be off, as a share; used with a nominal resolution."""
-    min_side_px: int = 32
-    max_aspect_ratio: float = 8.0
-    """Longer ones lose their defects when squeezed into the input."""
+    min_side_px: int = InputSpecification.min_side
+    max_aspect_ratio: float = InputSpecification.max_aspect_ratio
+
+    @classmethod
+    def of(cls, specification: InputSpecification) -> "ResolutionRule":
+        """The rule of a specification, which has no nominal resolution."""
+        return cls(min_side_px=specification.min_side, max_aspect_ratio=specification.max_aspect_ratio)
 
     def fault(self, width: int, height: int) -> tuple[ResolutionReason, str] | None:
         """(reason, sentence) for a sample that does not conform, None for one that does."""
@@ -80,68 +86,63 @@ class ResolutionRule:
         return None
 
 
-@dataclass(frozen=True)
-class InputSpecification:
-    """What a network takes: pinned in the image version, copied into every weights file."""
+def to_certificate(specification: InputSpecification) -> dict[str, Any]:
+    """The form in a weights' certificate, which is older than the contract's."""
+    return {
+        "width": specification.width,
+        "height": specification.height,
+        "channels": specification.channels,
+        "mean": specification.mean,
+        "std": specification.std,
+        "normalisation": "per_image" if specification.per_image_normalisation else "fixed",
+        "resolution": asdict(ResolutionRule.of(specification)),
+        "detail": specification.detail,
+    }
 
-    width: int
-    height: int
-    channels: int = 3
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    """Per RGB channel, of pixels scaled to 0..1 (ImageNet's, as torchvision's)."""
-    std: tuple[float, ...] = (0.229, 0.224, 0.225)
-    normalisation: Normalisation = "fixed"
-    """per_image ignores mean and std."""
-    resolution: ResolutionRule = ResolutionRule()
-    detail: int = 1
-    """Where masks say where the defects lie, an image may be resized to `detail` times width and height and
-    seen through detail × detail windows of the network's size (see windows)."""
 
-    def __post_init__(self) -> None:
-        if self.channels != 3 or len(self.mean) != 3 or len(self.std) != 3:
-            raise BadOrder("the input specification must have 3 channels (grey pictures are repeated)")
-        if not (8 <= self.width <= 4096 and 8 <= self.height <= 4096):
-            raise BadOrder(f"an input of {self.width}×{self.height} px is outside 8..4096")
-        if not 1 <= self.detail <= 16:
-            raise BadOrder(f"an input detail of {self.detail} is outside 1..16")
-        if self.normalisation not in get_args(Normalisation):
-            raise BadOrder(f"the input normalisation must be one of {get_args(Normalisation)}")
-        if min(self.std) <= 0:
-            raise BadOrder("every std of the input specification must be positive")
+def from_certificate(value: Mapping[str, Any]) -> InputSpecification:
+    """Of the form of `to_certificate`; only width and height are needed.
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "InputSpecification":
-        """From the image version's JSON; only width and height are needed."""
-        try:
-            rule = value.get("resolution") or {}
-            return cls(
-                width=int(value["width"]),
-                height=int(value["height"]),
-                channels=int(value.get("channels") or 3),
-                mean=tuple(float(x) for x in value.get("mean") or cls.mean),
-                std=tuple(float(x) for x in value.get("std") or cls.std),
-                normalisation=value.get("normalisation") or cls.normalisation,
-                resolution=ResolutionRule(**{key: rule[key] for key in rule if rule[key] is not None}),
-                detail=int(value.get("detail") or 1),
+    Raises KeyError, TypeError or ValueError where it is none.
+    """
+    rule = value.get("resolution") or {}
+    specification = InputSpecification.from_json(
+        {
+            **value,
+            "min_side": rule.get("min_side_px"),
+            "max_aspect_ratio": rule.get("max_aspect_ratio"),
+            "per_image_normalisation": _PER_IMAGE[value.get("normalisation")],
+        }
+    )
+    if faults := specification.faults("input"):
+        raise ValueError("; ".join(f"{fault.field}: {fault.message}" for fault in faults))
+    return specification
+
+
+def checked(specification: InputSpecification) -> InputSpecification:
+    """The specification itself. Raises BadOrder with all its faults."""
+    if faults := specification.faults("input"):
+        raise BadOrder(
+            joined(
+                Sentence(f"{fault.field}: {fault.message}", f"{fault.field}：{fault.message_zh}")
+                for fault in faults
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise BadOrder(f"the input specification cannot be read: {error!r}") from error
+        )
+    return specification
 
-    def to_json(self) -> dict[str, Any]:
-        """The form `from_json` reads."""
-        return asdict(self)
 
-    @property
-    def magnified(self) -> "InputSpecification":
-        """What an image is resized to before windows are cut from it."""
-        return replace(self, width=self.width * self.detail, height=self.height * self.detail, detail=1)
+def magnified(specification: InputSpecification) -> InputSpecification:
+    """What an image is resized to before windows are cut from it. Raises BadOrder where that is too large."""
+    width, height = specification.width * specification.detail, specification.height * specification.detail
+    return checked(replace(specification, width=width, height=height, detail=1))
 
-    @property
-    def pack_recipe(self) -> str:
-        """Names everything that decides a packed pixel; mean and std do not."""
-        recipe = {"rule": RULE, "width": self.width, "height": self.height, "channels": self.channels}
-        digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
-        return f"{self.width}x{self.height}-{digest[:16]}"
+
+def pack_recipe(specification: InputSpecification) -> str:
+    """Names everything that decides a packed pixel; mean and std do not."""
+    width, height = specification.width, specification.height
+    recipe = {"rule": RULE, "width": width, "height": height, "channels": specification.channels}
+    digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+    return f"{width}x{height}-{digest[:16]}"
 
 
 def cover(marked_HW: NDArray[np.bool_], specification: InputSpecification) -> Pixels:

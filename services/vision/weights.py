@@ -1,4 +1,4 @@
-"""The weights container: a safetensors file of network, special-code statistics and birth certificate.
+"""The weights container: a safetensors file of network, special-code statistics and certificate.
 
     network.<tensor>        the classifier's state
     segmentation.<tensor>   the segmentation network's, if one was trained
@@ -23,9 +23,16 @@ import torch
 from loupe.translation import sentence
 from torch import Tensor, nn
 
+from services.input_specification import InputSpecification
 from services.vision.faults import UserFault
 from services.vision.networks import build_classifier
-from services.vision.preprocessing import RULE, InputSpecification
+from services.vision.preprocessing import (
+    RULE,
+    ResolutionRule,
+    from_certificate,
+    magnified,
+    to_certificate,
+)
 from services.vision.regions import RegionRule
 from services.vision.segmenter import build_segmenter
 from services.vision.special import SpecialRule
@@ -39,7 +46,7 @@ class BadWeights(UserFault):
     """The file is not weights that this program can use; `code` says in which way.
 
     WEIGHTS_UNREADABLE       not a safetensors file, or cut short
-    WEIGHTS_NOT_CERTIFIED    no birth certificate, or one that lacks an entry
+    WEIGHTS_NOT_CERTIFIED    no certificate, or one that lacks an entry
     WEIGHTS_NEWER_FORMAT     written by a newer program
     WEIGHTS_OTHER_RULE       trained with another preprocessing rule
     WEIGHTS_TAMPERED         the tensors are not those the certificate names
@@ -91,7 +98,13 @@ class Weights:
     @property
     def input_specification(self) -> InputSpecification:
         """What the network takes."""
-        return InputSpecification.from_json(self.certificate["input_specification"])
+        return from_certificate(self.certificate["input_specification"])
+
+    @property
+    def resolution(self) -> ResolutionRule:
+        """Which originals conform."""
+        rule = self.certificate["input_specification"].get("resolution") or {}
+        return ResolutionRule(**{key: value for key, value in rule.items() if value is not None})
 
     @property
     def windows(self) -> Windows | None:
@@ -105,12 +118,12 @@ class Weights:
     @property
     def seen_at(self) -> InputSpecification:
         """What images are resized to before the classifier looks at them, whole or through windows."""
-        return self.input_specification.magnified if self.windows else self.input_specification
+        return magnified(self.input_specification) if self.windows else self.input_specification
 
     @property
     def segmented_at(self) -> InputSpecification:
         """What images are resized to before the segmentation network looks at them."""
-        return self.input_specification.magnified
+        return magnified(self.input_specification)
 
     def segmenter(self) -> nn.Module | None:
         """The segmentation network with these weights, ready to predict."""
@@ -136,7 +149,7 @@ def certify(
     windows: Windows | None = None,
     **lineage: Any,  # noqa: ANN401 - JSON
 ) -> dict[str, Any]:
-    """A birth certificate: what predicting needs, and in `lineage` what tells where the weights come from.
+    """A certificate: what predicting needs, and in `lineage` what tells where the weights come from.
 
     With `windows` the network sees images through them; else, whole.
     """
@@ -144,7 +157,7 @@ def certify(
         "network": network,
         "codes": list(codes),
         "num_of_classes": num_of_classes,
-        "input_specification": specification.to_json(),
+        "input_specification": to_certificate(specification),
         "background": codes[windows.background] if windows else None,
         "caution": windows.defect_threshold if windows else 0.0,
         "preprocessing_rule": RULE,
@@ -192,9 +205,7 @@ def load_weights(path: Path) -> Weights:
             "WEIGHTS_UNREADABLE", f"{path.name} is not a whole safetensors file: {error}"
         ) from error
     if certified is None:
-        raise BadWeights(
-            "WEIGHTS_NOT_CERTIFIED", f"{path.name} has no birth certificate: it was not trained here"
-        )
+        raise BadWeights("WEIGHTS_NOT_CERTIFIED", f"{path.name} has no certificate: it was not trained here")
     try:
         certificate = json.loads(certified)
         if int(certificate["format_version"]) > FORMAT_VERSION:
@@ -231,10 +242,11 @@ def load_weights(path: Path) -> Weights:
             raise ValueError(f"{weights.num_of_classes} classes of {len(weights.codes)} codes")  # noqa: TRY301 - told below
         weights.classifier()
         weights.segmenter()
-        weights.windows  # noqa: B018 - raises where the certificate cannot be read
+        # Raise where the certificate cannot be read.
+        weights.input_specification, weights.resolution, weights.windows  # noqa: B018
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadWeights(
-            "WEIGHTS_NOT_CERTIFIED", f"the birth certificate in {path.name} cannot be read: {error!r}"
+            "WEIGHTS_NOT_CERTIFIED", f"the certificate in {path.name} cannot be read: {error!r}"
         ) from error
     return weights
 

@@ -1,4 +1,4 @@
-"""No service reads the clock of its machine, except to label or sign something (docs/decisions/0061)."""
+"""No service reads the clock of its machine, except to label or sign something (docs/decisions/0063)."""
 
 import ast
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.repository import product_modules
+from client.update_translations import product_modules
 
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -2,8 +2,8 @@
 
 A stack with as much in it as a fab has after years: 1,000,000 tasks and 50 released models are rows made of
 others' rows; a curve of 100,000 points came as a worker reports it; a report of 5,000 samples shows pictures
-that were imported. Then Chromium opens it (tests/console/measure.mjs). `--keep DIR` makes the stack there and
-leaves it running; a later run with the same DIR measures it again.
+that were imported. Then Chromium opens it (gateway/console/e2e/measure.mjs). `--keep DIR` makes the stack
+there and leaves it running; a later run with the same DIR measures it again.
 """
 
 import argparse
@@ -44,7 +44,7 @@ from tests.bench import listing
 from tests.bench.stack import leased, postgres, small_image, submit
 from tests.support.node import node
 
-_SCRIPT = Path(__file__).parents[1] / "console" / "measure.mjs"
+_SCRIPT = Path(__file__).parents[2] / "gateway/console/e2e/measure.mjs"
 _FILLED = "filled"
 _TASKS = listing.TASKS
 _POINTS = 100_000

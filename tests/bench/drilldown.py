@@ -2,7 +2,7 @@
 
 `python -m tests.bench drilldown [--rounds 150]`.
 
-The report service is a process of its own. Beside its pages the same server answers GetSampleResult, which
+The evaluator is a process of its own. Beside its pages the same server answers GetSampleResult, which
 reads one row by its key; beside the ZIP this process reads the same objects with as many connections.
 """
 

@@ -23,8 +23,9 @@ from loupe.artifact import Artifact
 from services.evaluator.worker.packaging.models import PackageName
 from services.evaluator.worker.packaging.onnx import write_onnx
 from services.evaluator.worker.packaging.package import build_package
+from services.input_specification import InputSpecification
 from services.vision.networks import build_classifier, normalise, to_input
-from services.vision.preprocessing import InputSpecification, Pixels, resize
+from services.vision.preprocessing import Pixels, resize
 from services.vision.weights import Weights, certify
 
 SPECIFICATION = InputSpecification(224, 224)

@@ -13,8 +13,9 @@ from loupe.image_files import decode
 from numpy.typing import NDArray
 
 from services.evaluator.application.near_duplicates import HASH_BITS
+from services.input_specification import InputSpecification
 from services.vision.perceptual import perceptual_hashes
-from services.vision.preprocessing import InputSpecification, resize
+from services.vision.preprocessing import resize
 from tests.bench.special import TILES
 
 _SIZES_PX = (64, 192)

@@ -26,16 +26,17 @@ from numpy.typing import NDArray
 
 from services.evaluator.worker.child import sample_result
 from services.evaluator.worker.measuring.predict import predict
+from services.input_specification import InputSpecification
 from services.vision.networks import build_classifier, normalise, to_input
 from services.vision.pack import PackCache
-from services.vision.preprocessing import InputSpecification, resize
+from services.vision.preprocessing import resize
 from services.vision.samples import Sample, read_verified
 from services.vision.weights import Weights, certify
 
 _SLICES, _LEAST = 10, 500
 """Slices of the bank, and the fewest samples of one: loading the weights must not be what is measured."""
 _BATCH = 64
-_SPECIFICATION = InputSpecification(64, 64, normalisation="per_image")
+_SPECIFICATION = InputSpecification(64, 64, per_image_normalisation=True)
 
 
 class Bank:

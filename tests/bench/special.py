@@ -151,7 +151,7 @@ def _outputs(
     weights: Weights, objects: DirectoryObjects, manifest: str, codes: Sequence[str], packs: PackCache
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Features, probabilities and true codes of all samples that conform."""
-    rule = weights.input_specification.resolution
+    rule = weights.resolution
     samples = [
         sample
         for sample in read_manifests(objects, [manifest])

@@ -1,7 +1,8 @@
 """`python -m tests.console`: the built console in Chromium, on an embedded stack of its own.
 
-A person does the main job in Chinese, another in English, and every page is looked at. The pictures are left
-in out/console, with an index.html to look through them.
+A person does the main job in Chinese, another in English, and every page is looked at: these are the specs of
+gateway/console/e2e. Arguments go to Playwright. Pictures are left in out/console, with an index.html to look
+through them, and Playwright's own report in out/console/report.
 """
 
 import json
@@ -18,7 +19,8 @@ from PIL import Image, ImageOps
 from tests.support.node import node
 
 _ROOT = Path(__file__).resolve().parents[2]
-_OUT = _ROOT / "out" / "console"
+_CONSOLE = _ROOT / "gateway/console"
+_PLAYWRIGHT = _CONSOLE / "node_modules/@playwright/test/cli.js"
 # What people have on disk: (language, images of each ordinary code to train with, seed).
 _FOLDERS = (("zh", 18, 11), ("en", 14, 12))
 
@@ -45,21 +47,19 @@ def _write_folders(folder: Path) -> None:
 
 
 def main() -> int:
-    """0 if every station is reached and every page is as it should be."""
+    """0 if every spec passes."""
     folder = Path(tempfile.mkdtemp(prefix="loupe-console-"))
     stack = ("--data-dir", str(folder / "stack"))
     try:
         _write_folders(folder)
         started = json.loads(_loupe("up", "--detach", "--json", *stack))
-        password = started["consoleAccess"].rpartition(" ")[2]
-        url = f"http://{started['addresses']['gateway']}"
-        script = str(Path(__file__).with_name("look.mjs"))
-        looked = subprocess.run(
-            [node(), script, url, "admin", password, str(_OUT), str(folder), *sys.argv[1:]],
-            check=False,
-            env=os.environ,
-        )
-        return looked.returncode
+        announced = {
+            "CONSOLE_URL": f"http://{started['addresses']['gateway']}",
+            "CONSOLE_PASSWORD": started["consoleAccess"].rpartition(" ")[2],
+            "CONSOLE_FOLDER": str(folder),
+        }
+        command = [node(), str(_PLAYWRIGHT), "test", *sys.argv[1:]]
+        return subprocess.run(command, check=False, cwd=_CONSOLE, env=os.environ | announced).returncode
     finally:
         _loupe("down", *stack)
         shutil.rmtree(folder, ignore_errors=True)

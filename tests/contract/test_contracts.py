@@ -14,7 +14,8 @@ from google.protobuf.descriptor import MethodDescriptor
 from loupe.access.v1 import access_pb2
 from loupe.image_files import Reason
 
-from services.vision.preprocessing import ResolutionReason, ResolutionRule
+from services.input_specification import InputSpecification
+from services.vision.preprocessing import ResolutionReason
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PROTOS = _ROOT / "protos"
@@ -48,7 +49,7 @@ def test_a2_workers_rpcs_are_not_on_the_web(method: MethodDescriptor) -> None:
 
 
 def test_a1_only_logging_in_needs_no_caller() -> None:
-    """A1: nobody is anonymous, except who asks to be somebody."""
+    """A1: only logging in needs no token."""
     open_to_all = [
         method.full_name
         for method in _methods()
@@ -93,11 +94,20 @@ def test_m1_the_contract_lists_exactly_the_reasons_that_are_sent(source: str, fi
     assert listed == [*ResolutionReason, *Reason]
 
 
-def test_m1_the_contract_says_what_0_means_to_the_resolution_rule() -> None:
-    """An administrator reads the contract, the trainer obeys the rule: both must have one default."""
-    source = "loupe/registry/v1/algorithm_image.proto"
-    assert f"0: {ResolutionRule().min_side_px}." in _comment_before(source, "uint32 min_side")
-    assert f"0: {ResolutionRule().max_aspect_ratio:g}." in _comment_before(source, "float max_aspect_ratio")
+@pytest.mark.parametrize(
+    ("field", "meaning"),
+    [
+        ("uint32 channels", f"0: {InputSpecification.channels}."),
+        ("repeated float mean", f"Empty: {', '.join(map(str, InputSpecification.mean))}."),
+        ("repeated float std", f"Empty: {', '.join(map(str, InputSpecification.std))}."),
+        ("uint32 min_side", f"0: {InputSpecification.min_side}."),
+        ("float max_aspect_ratio", f"0: {InputSpecification.max_aspect_ratio:g}."),
+        ("uint32 detail", f"0: {InputSpecification.detail}."),
+    ],
+)
+def test_m1_the_contract_says_what_0_means_to_an_input_specification(field: str, meaning: str) -> None:
+    """An administrator reads the contract, the trainer obeys the value: both must have one default."""
+    assert meaning in _comment_before("loupe/registry/v1/algorithm_image.proto", field)
 
 
 def test_i1_generated_code_is_fresh() -> None:

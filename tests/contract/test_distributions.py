@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from client.update_translations import product_modules
+
 _ROOT = Path(__file__).resolve().parents[2]
 _BUILD = "import sys; from hatchling.build import build_wheel; build_wheel(sys.argv[1])"
 _CLIENT_PACKAGES = frozenset(
@@ -157,13 +159,7 @@ def test_the_wheel_of_the_servers_holds_what_they_serve(tmp_path: Path) -> None:
     assert {name for name in held if name.startswith("gateway/console/")} == {
         "gateway/console/dist/index.html"
     }
-    modules = {
-        str(path.relative_to(_ROOT))
-        for folder in ("services", "gateway", "deploy")
-        for path in (_ROOT / folder).rglob("*.py")
-        if "node_modules" not in path.parts
-    }
-    assert modules <= held
+    assert {path for path, _ in product_modules() if not path.startswith("client/")} <= held
     assert "runtime/include/csot_artifact.h" in held
     assert not any(name.startswith("runtime/tests") for name in held)
 

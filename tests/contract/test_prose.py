@@ -77,6 +77,16 @@ def test_markdown_has_no_long_lines() -> None:
     ]
 
 
+def test_the_runtime_has_no_long_lines() -> None:
+    """Linters bound the lines of Python and TypeScript; C and C++ have no linter here."""
+    assert not [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in files("runtime/*.c", "runtime/*.cpp", "runtime/*.h")
+        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1)
+        if len(line) > _MAX_COLUMNS
+    ]
+
+
 def test_sentences_are_told_apart() -> None:
     """A check that overlooks a sentence proves nothing."""
     assert _sentence_ends("One. Two.") == [4]

@@ -30,7 +30,7 @@ def test_every_cited_rule_stands_in_the_rule_book() -> None:
 def test_every_rule_that_is_built_is_cited_by_a_test() -> None:
     """A rule without a test is a wish."""
     tests = "\n".join(
-        path.read_text(encoding="utf-8") for path in files("tests/*.py", "tests/*.mjs", "*.test.ts*")
+        path.read_text(encoding="utf-8") for path in files("tests/*.py", "*.test.ts*", "*.spec.ts")
     )
     cited = set(_CITATION.findall(tests)) | {
         name.upper() for name in re.findall(r"test_([a-z]\d+a?)_", tests)

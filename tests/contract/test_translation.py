@@ -7,7 +7,7 @@ import string
 import polib
 from loupe.translation import Sentence, joined, sentence
 
-from client.update_translations import CATALOGUE, modules, uses
+from client.update_translations import CATALOGUE, product_modules, uses
 
 _ENTRIES = polib.pofile(str(CATALOGUE))
 _USES = tuple(uses())
@@ -46,8 +46,8 @@ def test_each_value_of_a_sentence_is_given_and_used() -> None:
 def test_chinese_stands_in_the_catalogue_alone() -> None:
     """Where code must hold Chinese, it is no sentence of one language: `_NOT_SENTENCES` says why."""
     found = set()
-    for file, tree in modules():
-        nodes = list(ast.walk(tree))
+    for file, source in product_modules():
+        nodes = list(ast.walk(ast.parse(source)))
         # A docstring may name a term as the source document does.
         documents = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
         found |= {

@@ -109,7 +109,7 @@ def _guarded_methods() -> Iterator[MethodDescriptor]:
 def test_a2_every_rpc_admits_exactly_its_roles(
     method: MethodDescriptor, profile: Profile, tokens: dict[str, str]
 ) -> None:
-    """A1, A2: the whole matrix, on servers that really run; nobody anonymous, nobody beyond their role."""
+    """A1, A2: the whole matrix, on servers that really run; no call without a token, none beyond its role."""
     addresses = {
         "registry": profile.registry_address,
         "scheduler": profile.scheduler_address,

@@ -6,9 +6,9 @@ import re
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +28,22 @@ from deploy.embedded.seaweed import Seaweed
 from deploy.embedded.state import read_state
 from services.kit.database import Database
 from services.kit.object_store import ObjectStore, ObjectStoreSettings
+from services.kit.orphans import Collector
 from services.kit.signals import Signals
-from services.registry.application.collecting import Collector as RegistryCollector
-from services.scheduler.application.collecting import Collector as SchedulerCollector
-from services.scheduler.settings import QueueSettings
+from services.registry.application.collecting import FOLDERS
+from services.scheduler.application.collecting import CandidateCollector
+from services.scheduler.settings import SchedulingSettings
 from tests.faults.killing import Kill, processes
 from tests.support.simulation import dependencies_of
 
 _STATES = [task_pb2.TASK_STATE_WAITING, task_pb2.TASK_STATE_TRAINING, task_pb2.TASK_STATE_COMPLETED]
 _BEGINS = re.compile(r"iterations (\d+)\.\.\d+")
-_CHECKPOINT = re.compile(r"checkpoint after (\d+) iterations")
+_CHECKPOINT = re.compile(r"(\S+) checkpoint after (\d+) iterations")
 # Without these a checkpoint cannot be stored, however long it was there.
 _KEEPERS = frozenset({"postgres", "postgres/any", "seaweed", "scheduler"})
 
-# Every change of a job, with where its curve and its log stood before the change had any effect on them.
+# Every change of a job and each checkpoint that it names, with where its curve and its log stood before the
+# change had any effect on them.
 _HISTORY = """
     CREATE TABLE job_history (
         number bigserial PRIMARY KEY, time timestamptz DEFAULT clock_timestamp(), job text, task text,
@@ -58,7 +60,8 @@ _HISTORY = """
     CREATE TRIGGER keep_history_of_new AFTER INSERT ON jobs
     FOR EACH ROW EXECUTE FUNCTION keep_history();
     CREATE TRIGGER keep_history AFTER UPDATE ON jobs FOR EACH ROW WHEN (
-        (OLD.state, OLD.worker, OLD.fencing_token) IS DISTINCT FROM (NEW.state, NEW.worker, NEW.fencing_token)
+        (OLD.state, OLD.worker, OLD.fencing_token, OLD.checkpoint_sha256)
+        IS DISTINCT FROM (NEW.state, NEW.worker, NEW.fencing_token, NEW.checkpoint_sha256)
     ) EXECUTE FUNCTION keep_history();
 """
 # Key of every object that a row names.
@@ -104,7 +107,16 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class _Interruption:
+class Upload:
+    """A checkpoint that was stored."""
+
+    made: float
+    """Unix time at which its child had made it, and at which the job named it."""
+    named: float
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
     """A lease of a training that ended before the training did, as the next lease found it."""
 
     task: str
@@ -113,8 +125,10 @@ class _Interruption:
     ended: float
     points: int
     resumed: int
-    made: tuple[int, ...]
-    """Checkpoints that its child said to have made."""
+    stored: int
+    """The newest checkpoint that the job had named, by any lease so far."""
+    made: tuple[tuple[int, float], ...]
+    """Iteration and Unix time of the checkpoints that its child said to have made."""
 
     @property
     def repeated(self) -> int:
@@ -122,9 +136,9 @@ class _Interruption:
         return self.points - self.resumed
 
     @property
-    def unstored(self) -> int:
-        """Checkpoints that were made and could not be gone on from."""
-        return sum(self.resumed < iteration <= self.points for iteration in self.made)
+    def unstored(self) -> list[float]:
+        """When the checkpoints were made that could not be gone on from."""
+        return [time for iteration, time in self.made if self.resumed < iteration <= self.points]
 
 
 def keep_history(data_dir: Path) -> None:
@@ -192,8 +206,8 @@ async def _records(findings: Findings, case: Case) -> None:
     connection = await _connect(case.data_dir)
     try:
         await _until_none(connection, "scheduler.outbox")
-        interruptions = await _leases(findings, connection)
-        _repeated(findings, interruptions, case.kills)
+        interruptions, uploads = await _leases(findings, connection)
+        check_repeated(findings, interruptions, uploads, case.kills)
         await _log(findings, connection)
         await _transitions(findings, case)
         await _points(findings, case, interruptions)
@@ -202,8 +216,13 @@ async def _records(findings: Findings, case: Case) -> None:
         await connection.close()
 
 
-async def _leases(findings: Findings, connection: asyncpg.Connection) -> list[_Interruption]:
-    """No job is leased twice at once and no worker has more than one; returns the leases cut short (T6)."""
+async def _leases(
+    findings: Findings, connection: asyncpg.Connection
+) -> tuple[list[Interruption], list[Upload]]:
+    """No job is leased twice at once and no worker has more than one (T6).
+
+    Returns the leases of trainings that were cut short, and all checkpoints that were stored.
+    """
     rows = await connection.fetch("SELECT * FROM scheduler.job_history ORDER BY number")
     logged: dict[str, list[Any]] = defaultdict(list)
     for row in await connection.fetch(
@@ -213,9 +232,13 @@ async def _leases(findings: Findings, connection: asyncpg.Connection) -> list[_I
     last: dict[str, Any] = {}
     holds: dict[str, str] = {}
     grants: dict[str, list[Any]] = defaultdict(list)
+    history: dict[str, list[Any]] = defaultdict(list)
     for row in rows:
         before = last.get(row["job"])
         last[row["job"]] = row
+        history[row["job"]].append(row)
+        if before is not None and all(before[key] == row[key] for key in ("state", "worker", "token")):
+            continue
         if before is not None and before["state"] == "LEASED":
             holds.pop(before["worker"], None)
         if row["state"] == "LEASED":
@@ -230,47 +253,90 @@ async def _leases(findings: Findings, connection: asyncpg.Connection) -> list[_I
     unfinished = [job for job, row in last.items() if row["state"] != "DONE"]
     findings.require(not unfinished, f"jobs that are not done: {unfinished}")
     interruptions = []
-    for leases in grants.values():
+    for job, leases in grants.items():
         for lease, following in itertools.pairwise(leases):
             if lease["kind"] == "TRAIN":
                 said = logged[lease["task"]][lease["lines"] : following["lines"]]
                 begins = [int(match[1]) for line in said if (match := _BEGINS.search(line))]
                 right = begins in ([], [lease["checkpoint"]])
                 findings.require(right, f"{lease['task']} went on at {begins}, not at {lease['checkpoint']}")
+                stored = max(row["checkpoint"] for row in history[job] if row["number"] < following["number"])
                 interruptions.append(
-                    _Interruption(
+                    Interruption(
                         task=lease["task"],
                         begun=lease["time"].timestamp(),
                         ended=following["time"].timestamp(),
                         points=following["points"],
                         resumed=following["checkpoint"],
-                        made=tuple(int(match[1]) for line in said if (match := _CHECKPOINT.search(line))),
+                        stored=stored,
+                        made=tuple(_made(said)),
                     )
                 )
     findings.figures |= {
         "leases": sum(len(leases) for leases in grants.values()),
         "leases of trainings cut short": len(interruptions),
     }
-    return interruptions
+    return interruptions, [one for rows in history.values() for one in _uploads(rows, logged)]
 
 
-def _repeated(findings: Findings, interruptions: list[_Interruption], kills: Sequence[Kill]) -> None:
-    """At most one checkpoint interval is repeated: all but one on its way was stored, where it could be."""
+def _uploads(history: Sequence[Any], logged: Mapping[str, Sequence[str]]) -> Iterator[Upload]:
+    """The checkpoints that a job named, as far as its log tells when they were made."""
+    for before, row in itertools.pairwise(history):
+        named = row["time"].timestamp()
+        made = [
+            time
+            for iteration, time in _made(logged[row["task"]])
+            if iteration == row["checkpoint"] > before["checkpoint"] and time <= named
+        ]
+        if made:
+            yield Upload(max(made), named)
+
+
+def _made(lines: Sequence[str]) -> list[tuple[int, float]]:
+    """Iteration and Unix time of each checkpoint that a log tells of."""
+    found = (_CHECKPOINT.search(line) for line in lines)
+    return [(int(match[2]), datetime.fromisoformat(match[1]).timestamp()) for match in found if match]
+
+
+def check_repeated(
+    findings: Findings,
+    interruptions: Sequence[Interruption],
+    uploads: Sequence[Upload],
+    kills: Sequence[Kill],
+) -> None:
+    """What was made during two uploads may be repeated; the next lease has the newest that was stored (T5).
+
+    A worker uploads one checkpoint after another: one that is made during an upload waits until it ends, and
+    the next one takes its place. So when a lease ends, one upload may have ended just now, and another one be
+    on its way. How long an upload may take is what the longest of the run took.
+    """
+
+    def could_store(begun: float, ended: float) -> bool:
+        return not any(kill.target in _KEEPERS and begun - 5 < kill.time < ended for kill in kills)
+
+    took_s = [one.named - one.made for one in uploads if could_store(one.made, one.named)]
+    allowed_s = 2 * max(took_s, default=0)
     for cut in interruptions:
         findings.require(cut.repeated >= 0, f"{cut.task} went on at {cut.resumed}, beyond {cut.points}")
-        could_be = not any(
-            kill.target in _KEEPERS and cut.begun - 5 < kill.time < cut.ended for kill in kills
-        )
+        made = [iteration for iteration, _ in cut.made]
+        told = f"{cut.task} went on at {cut.resumed} after {cut.points}, with checkpoints at {made}"
+        findings.require(cut.resumed == cut.stored, f"{told}, of which {cut.stored} was stored")
+        unstored_s = max(cut.unstored, default=0) - min(cut.unstored, default=0)
+        kept = unstored_s <= allowed_s or not could_store(cut.begun, cut.ended)
         findings.require(
-            cut.unstored <= 1 or not could_be,
-            f"{cut.task} went on at {cut.resumed} after {cut.points}, with checkpoints at {cut.made}",
+            kept, f"{told}: those of {unstored_s:.1f} s were not stored, {allowed_s:.1f} s allowed"
         )
     repeated = [cut.repeated for cut in interruptions if cut.points]
     findings.figures |= {
         "iterations repeated, per interruption": sorted(repeated),
         "iterations repeated in all": sum(repeated),
-        "checkpoints not stored, per interruption": sorted(cut.unstored for cut in interruptions),
+        "checkpoints not stored, per interruption": sorted(len(cut.unstored) for cut in interruptions),
     }
+    if took_s:
+        findings.figures["seconds to store a checkpoint, median and most"] = [
+            round(statistics.median(took_s), 1),
+            round(max(took_s), 1),
+        ]
 
 
 async def _log(findings: Findings, connection: asyncpg.Connection) -> None:
@@ -286,22 +352,22 @@ async def _log(findings: Findings, connection: asyncpg.Connection) -> None:
 
 async def _transitions(findings: Findings, case: Case) -> None:
     """The bus says what the rows say: each transition once, in order (I2)."""
-    announced: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    published: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for message in await _stream(case.data_dir, "TASKS", "loupe.tasks.*.state"):
         transition = events_pb2.TaskStateChanged.FromString(message.data).transition
-        announced[transition.task].append((transition.revision, transition.to))
+        published[transition.task].append((transition.revision, transition.to))
     for task in (*case.trainings, *case.references.values()):
         request = task_service_pb2.ListTaskTransitionsRequest(name=task)
         rows = case.loupe.call(case.loupe.async_client.tasks.ListTaskTransitions, request).transitions
         states = [transition.to for transition in rows]
         findings.require(states == _STATES, f"{task} went through {states}")
-        told = announced[task]
+        told = published[task]
         same = told == [(transition.revision, transition.to) for transition in rows]
         findings.require(same, f"the bus says of {task} {told}, its rows {states}")
 
 
-async def _points(findings: Findings, case: Case, interruptions: list[_Interruption]) -> None:
-    """The bus announced every point, in order, once each time that it was made, and always the same."""
+async def _points(findings: Findings, case: Case, interruptions: list[Interruption]) -> None:
+    """NATS published every point, in order, once each time that it was made, and always the same."""
     wanted = {seed: list(_curve(case.loupe, task).losses) for seed, task in case.references.items()}
     messages = await _stream(case.data_dir, "LOSS", "loupe.tasks.*.loss.classification")
     ids = [message.headers["Nats-Msg-Id"] for message in messages]
@@ -351,9 +417,9 @@ async def _storage(findings: Findings, data_dir: Path, connection: asyncpg.Conne
         orphans = before - named - suspected
         broken = _broken_uploads(store)
         # As if a day had passed.
-        dependencies = dependencies_of(scheduler, signals, QueueSettings(orphan_grace_s=-60))
-        await SchedulerCollector(dependencies, store).find_orphans()
-        collector = RegistryCollector(registry.sessions, store)
+        dependencies = dependencies_of(scheduler, signals, SchedulingSettings(orphan_grace_s=-60))
+        await CandidateCollector(dependencies, store).find_orphans()
+        collector = Collector(registry.sessions, store, FOLDERS)
         await collector.collect(timedelta(seconds=-60))
         await _until_none(connection, "scheduler.garbage")
         after = set(store.blocking.keys(""))

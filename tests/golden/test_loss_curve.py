@@ -19,8 +19,8 @@ import pytest
 import torch
 
 from services.trainer.training.session import run
-from services.vision.channel import Stopped
 from services.vision.pack import PackCache
+from services.worker.child_channel import Stopped
 from tests.support.training import (
     RecordingChannel,
     in_float64,

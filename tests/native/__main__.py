@@ -1,6 +1,7 @@
 """The slow tests of the library in runtime/, on a small package.
 
     python -m tests.native races [--seconds 60]    eight threads on one handle, under TSan and under ASan
+    python -m tests.native allocations             every allocation fails, under TSan and under ASan
     python -m tests.native fuzz [--seconds 600]    libFuzzer on models.xbin and config.yaml (needs clang++)
     python -m tests.native tiles --weights FILE    every magnetic tile by the model and by its package
 
@@ -18,15 +19,15 @@ from tests.native.harness import CORPUS, build_harness, fuzz_input, small_packag
 from tests.native.tiles import TILES, compare
 
 
-def races(seconds: int) -> int:
-    """Runs the harness under both sanitizers, one after the other."""
+def sanitized(name: str, *arguments: str) -> int:
+    """Runs a harness on a package under both sanitizers, one after the other."""
     failed = 0
-    with tempfile.TemporaryDirectory(prefix="loupe-races-") as folder:
+    with tempfile.TemporaryDirectory(prefix="loupe-native-") as folder:
         package = small_package(Path(folder) / "package")
         for sanitizer in ("thread", "address,undefined"):
-            program = build_harness("races", sanitizer)
+            program = build_harness(name, sanitizer)
             print(f"-fsanitize={sanitizer}", flush=True)
-            failed |= subprocess.run([program, package, str(seconds)], check=False).returncode
+            failed |= subprocess.run([program, package, *arguments], check=False).returncode
     return int(failed != 0)
 
 
@@ -44,9 +45,17 @@ def fuzz(seconds: int) -> int:
         for path in CORPUS.iterdir():
             shutil.copy(path, work)
         (work / "seed").write_bytes(fuzz_input(small_package(Path(folder) / "package")))
-        limits = ["-max_len=65536", "-timeout=20", "-rss_limit_mb=3000", "-print_final_stats=1"]
+        # The harness lets a package take 16 MiB, and its tables 8; AddressSanitizer keeps freed memory too.
+        limits = ["-max_len=65536", "-timeout=20", "-malloc_limit_mb=24", "-rss_limit_mb=1024"]
         done = subprocess.run(
-            [program, *limits, f"-max_total_time={seconds}", f"-artifact_prefix={CORPUS}/crash-", work],
+            [
+                program,
+                *limits,
+                "-print_final_stats=1",
+                f"-max_total_time={seconds}",
+                f"-artifact_prefix={CORPUS}/crash-",
+                work,
+            ],
             check=False,
         )
         subprocess.run([program, "-merge=1", "-max_len=8192", merged, work], check=True, capture_output=True)
@@ -61,7 +70,7 @@ def fuzz(seconds: int) -> int:
 def main() -> int:
     """Runs the test that was named."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("proof", choices=["races", "fuzz", "tiles"])
+    parser.add_argument("proof", choices=["races", "allocations", "fuzz", "tiles"])
     parser.add_argument("--seconds", type=int)
     parser.add_argument("--weights", type=Path, help="of a released version, a safetensors file")
     parser.add_argument("--images", type=Path, default=TILES)
@@ -71,7 +80,11 @@ def main() -> int:
         if options.weights is None:
             parser.error("tiles needs --weights")
         return compare(options.weights, options.images, options.every)
-    return races(options.seconds or 60) if options.proof == "races" else fuzz(options.seconds or 600)
+    if options.proof == "allocations":
+        return sanitized("allocations")
+    if options.proof == "races":
+        return sanitized("races", str(options.seconds or 60))
+    return fuzz(options.seconds or 600)
 
 
 if __name__ == "__main__":

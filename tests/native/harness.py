@@ -12,7 +12,7 @@ CORPUS = RUNTIME / "tests" / "corpus"
 
 
 def build_harness(name: str, sanitizer: str, clang: str = "") -> Path:
-    """The program `races` or `fuzz`; with `clang`, fuzz is linked with libFuzzer."""
+    """The program `races`, `allocations` or `fuzz`; with `clang`, fuzz is linked with libFuzzer."""
     options = {
         "CSOT_SANITIZE": sanitizer,
         "CSOT_LIBFUZZER": "ON" if clang else "OFF",

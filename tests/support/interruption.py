@@ -17,7 +17,7 @@ from typing import Any
 from loupe.worker.v1 import event_pb2, order_pb2
 
 from services.kit.child_process import ParentLink
-from services.vision.channel import Channel
+from services.worker.child_channel import Channel
 from tests.support.waiting import DEADLINE_S
 
 Event = dict[str, Any]

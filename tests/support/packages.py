@@ -1,6 +1,7 @@
 """Small models whose packages are made in a moment, judged by the same rules as large ones."""
 
 import hashlib
+import struct
 import zipfile
 from collections.abc import Mapping
 from io import BytesIO
@@ -12,8 +13,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's custom
 from torch import Tensor, nn
 
+from services.input_specification import InputSpecification
 from services.vision.networks import CLASSIFIERS
-from services.vision.preprocessing import InputSpecification
 from services.vision.regions import RegionRule
 from services.vision.segmenter import SEGMENTERS
 from services.vision.special import SpecialRule
@@ -100,7 +101,6 @@ def weights(
     *,
     size: int = 16,
     detail: int = 1,
-    normalisation: str = "fixed",
     windows: bool = False,
     special: float | None = None,
     segmenter: str | None = None,
@@ -110,7 +110,7 @@ def weights(
 ) -> Weights:
     """A model of CODES that nobody trained; `special` is the threshold of its special codes."""
     register()
-    specification = InputSpecification(size, size, detail=detail, normalisation=normalisation, **changes)
+    specification = InputSpecification(size, size, detail=detail, **changes)
     seen_by = Windows(detail, background=0, defect_threshold=0.3) if windows else None
     certificate = certify(classifier, CODES, 3, specification, windows=seen_by, seed=7, manifests=["a" * 64])
     network = settled(CLASSIFIERS[classifier](3))
@@ -161,6 +161,17 @@ def files(package: bytes) -> dict[str, bytes]:
     """The entries of a package."""
     with zipfile.ZipFile(BytesIO(package)) as zipped:
         return {name: zipped.read(name) for name in zipped.namelist()}
+
+
+def parts(models: bytes) -> dict[str, bytes]:
+    """The parts of a models.xbin, by its table."""
+    found, at = {}, 52
+    for _ in range(struct.unpack_from("<I", models, 48)[0]):
+        name = models[at + 1 : at + 1 + models[at]].decode()
+        offset, size = struct.unpack_from("<QQ", models, at + 1 + models[at])
+        found[name] = models[offset : offset + size]
+        at += 1 + models[at] + 48
+    return found
 
 
 def unpacked(package: Mapping[str, bytes], folder: Path) -> Path:

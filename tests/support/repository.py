@@ -27,14 +27,6 @@ def files(*patterns: str) -> Iterator[Path]:
     return (path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file())
 
 
-def product_modules() -> Iterator[tuple[str, str]]:
-    """The Python modules of the product: path in the repository, and source."""
-    for folder in ("services", "gateway", "client", "deploy"):
-        for path in (ROOT / folder).rglob("*.py"):
-            if "node_modules" not in path.parts:
-                yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
-
-
 def documents() -> list[Path]:
     """All Markdown."""
     return [*files("*.md")]

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from loupe.events.v1 import events_pb2
 from loupe.scheduler.v1 import task_pb2
 
+from services.input_specification import InputSpecification
 from services.kit.database import Database
 from services.kit.signals import Signals
 from services.scheduler.application.dependencies import Dependencies, Links, queue_first_job
@@ -25,10 +26,9 @@ from services.scheduler.application.registry_port import RegistryPort
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import JobKind
 from services.scheduler.domain.queue import Worker
-from services.scheduler.domain.spec import InputSpec
 from services.scheduler.domain.task import Failure, Task, TaskKind, TaskState
 from services.scheduler.domain.work import Failed, Lease
-from services.scheduler.settings import QueueSettings
+from services.scheduler.settings import SchedulingSettings
 from services.scheduler.storage.tasks import Tasks
 from tests.support.specs import training_spec
 
@@ -44,14 +44,16 @@ HAS = {
 _ENDED = Failed(Failure("SIMULATED", "nothing was computed"), retryable=False)
 
 
-def dependencies_of(database: Database, signals: Signals, queue: QueueSettings | None = None) -> Dependencies:
+def dependencies_of(
+    database: Database, signals: Signals, scheduling: SchedulingSettings | None = None
+) -> Dependencies:
     """Dependencies without a registry: tasks are written to the queue directly."""
     return Dependencies(
         sessions=database.sessions,
         signals=signals,
         registry=cast(RegistryPort, None),
         links=cast(Links, None),
-        queue=queue or QueueSettings(),
+        scheduling=scheduling or SchedulingSettings(),
     )
 
 
@@ -63,7 +65,7 @@ def a_task(
     spec = training_spec(
         model_name=f"simulated-{number}",
         compute_resource=resource,
-        input=InputSpec(64, 64, 3),
+        input=InputSpecification(64, 64),
         training_params={"classification": {"batch_size": 4, "max_iter": 10}},
     )
     return Task(
@@ -172,7 +174,7 @@ class Simulation:
 
     def __init__(self, database: Database, signals: Signals, *, seed: int = 1, schedulers: int = 1) -> None:
         # No ageing, which takes hours and has its own test.
-        self.dependencies = dependencies_of(database, signals, QueueSettings(lease_s=3600, aging_s=1e9))
+        self.dependencies = dependencies_of(database, signals, SchedulingSettings(lease_s=3600, ageing_s=1e9))
         self.outcome = Outcome()
         self._schedulers = [Leases(self.dependencies) for _ in range(schedulers)]
         self._random = random.Random(seed)

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from services.scheduler.domain.spec import InputSpec, Preprocessing, TrainingSpec
+from services.input_specification import InputSpecification
+from services.scheduler.domain.spec import Preprocessing, TrainingSpec
 
 _ANY = TrainingSpec(
     model_name="m",
@@ -21,7 +22,7 @@ _ANY = TrainingSpec(
     acknowledge_missing_training_paths=False,
     segmentation_image=False,
     target_major=3,
-    input=InputSpec(128, 128, 3),
+    input=InputSpecification(128, 128),
     classification_network="ResNet18",
     code_list=("A", "B"),
     num_of_classes=2,

@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from google.protobuf import json_format
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
+from loupe.registry.v1 import algorithm_image_pb2
 from loupe.scheduler.v1 import job_pb2, task_pb2
 from loupe.worker.v1 import event_pb2, order_pb2
 
-from services.vision.channel import Stopped
 from services.vision.samples import DirectoryObjects
+from services.worker.child_channel import Stopped
 
 DATA_PATH = "datasets/d/paths/p"
 CODES = ("SPOT", "LINE", "RING")
@@ -149,7 +150,9 @@ def train_order(manifest: str, **changes: Any) -> order_pb2.Order:
         "code_list": CODES,
         "num_of_classes": 3,
         "classification_network": "ResNet18",
-        "input": job_pb2.WorkInput(**{"width": 32, "height": 32} | changes.pop("input", {})),
+        "input": algorithm_image_pb2.InputSpecification(
+            **{"width": 32, "height": 32} | changes.pop("input", {})
+        ),
         "preprocessing": preprocessing,
         "seed": 7,
         "origin": {"image_version": "surface-classification@v3.0"},

@@ -75,7 +75,8 @@ class _File:
                 if count:
                     self._missing.add(key)
                 also = f" ({count} annotation(s) with it)" if count else ""
-                yield LeftOut(_file_of(row, self._name), unusable.reason, f"{unusable.message}{also}")
+                message = f"{unusable.message}{also}"
+                yield LeftOut(_file_of(row, self._name), unusable.reason, message, is_part=True)
         for index, row in enumerate(self._annotations):
             if _has_key(row, "image_id") and row["image_id"] in self._missing:
                 continue
@@ -89,7 +90,8 @@ class _File:
                     self.unsure = True
                 else:
                     picture.faulty += 1
-                yield LeftOut(picture.origin if picture else self._name, unusable.reason, unusable.message)
+                file = picture.origin if picture else self._name
+                yield LeftOut(file, unusable.reason, unusable.message, is_part=True)
 
     def _add_image(self, row: object, where: str, pictures: Pictures, by_origin: dict[str, Picture]) -> None:
         written = json_files.field(row, "file_name", str, where)

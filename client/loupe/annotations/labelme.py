@@ -53,7 +53,7 @@ def read_labelme(walked: Walk, options: ImportOptions) -> Annotations:
             read.add(name)
             picture.faulty = len(faults)
             found[picture.origin] = picture
-            left_out += [LeftOut(picture.origin, one.reason, one.message) for one in faults]
+            left_out += [LeftOut(picture.origin, one.reason, one.message, is_part=True) for one in faults]
     for origin, path in pictures:
         found.setdefault(origin, unannotated(origin, path, unread.get(PurePosixPath(origin).stem)))
     return Annotations(list(found.values()), left_out, read)

@@ -194,12 +194,12 @@ def assemble(walked: Walk, kind: str, found: Annotations, options: ImportOptions
             with unusable_on_failure(picture.annotation or picture.origin):
                 sample = _sample(picture, codes, options, left_out)
         except Unusable as unusable:
-            left_out.append(LeftOut(picture.origin, unusable.reason, unusable.message))
+            left_out.append(_refused(picture, unusable.reason, unusable.message))
             continue
         taken = samples.setdefault(sample.file, sample)
         if taken is not sample:
             message = f"{taken.origin} is imported as {sample.file} already; rename one of the two"
-            left_out.append(LeftOut(picture.origin, "NAME_TAKEN", message))
+            left_out.append(_refused(picture, "NAME_TAKEN", message))
     listing = FolderListing(
         folder=walked.folder,
         samples=tuple(samples.values()),
@@ -208,6 +208,11 @@ def assemble(walked: Walk, kind: str, found: Annotations, options: ImportOptions
         mask_codes=options.mask_codes,
     )
     return complete(listing, walked, options, found.read)
+
+
+def _refused(picture: Picture, reason: str, message: str) -> LeftOut:
+    """The line of a picture that is no sample; one within a LabelMe file is a part of that file."""
+    return LeftOut(picture.origin, reason, message, is_part=not isinstance(picture.image, Path))
 
 
 def _codes_of(pictures: Iterable[Picture], options: ImportOptions) -> dict[str, str]:
@@ -253,7 +258,7 @@ def _sample(
         else:
             lost = f"{others} are not taken; --mask-codes {','.join(sorted(by_code))} keeps them in the mask"
         message = f"a sample has one code, that of the largest area: {code} ({areas[code]:,} px); {lost}"
-        left_out.append(LeftOut(picture.origin, "OTHER_CODES", message))
+        left_out.append(LeftOut(picture.origin, "OTHER_CODES", message, is_part=True))
     if options.mask_codes:
         values = {code: options.mask_codes.index(code) + 1 for code in by_code}
         layers = [(shape, values[one]) for one, shapes in by_code.items() for shape in shapes]
@@ -314,7 +319,8 @@ def _regions_by_code(
             by_code[code].append(shape)
     for reason, count in (+reasons).items():
         message = f"{count} of {len(picture.regions)} region(s) of {picture.annotation} {_PARTS[reason]}"
-        left_out.append(LeftOut(picture.origin, reason, message.format(width=width, height=height)))
+        message = message.format(width=width, height=height)
+        left_out.append(LeftOut(picture.origin, reason, message, is_part=True))
     return dict(by_code)
 
 

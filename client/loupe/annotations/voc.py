@@ -49,7 +49,7 @@ def read_voc(walked: Walk, _options: ImportOptions) -> Annotations:
             read.add(name)
             picture.faulty = len(faults)
             by_origin[picture.origin] = picture
-            left_out += [LeftOut(picture.origin, one.reason, one.message) for one in faults]
+            left_out += [LeftOut(picture.origin, one.reason, one.message, is_part=True) for one in faults]
     for origin, path in pictures:
         by_origin.setdefault(origin, unannotated(origin, path, unread.get(PurePosixPath(origin).stem)))
     left_out += _add_segmentations(walked, by_origin, read)
@@ -162,7 +162,7 @@ def _add_segmentations(walked: Walk, by_origin: dict[str, Picture], read: set[st
         try:
             classes = _classes(walked, directory)
         except Unusable as unusable:
-            yield LeftOut(directory.as_posix(), unusable.reason, unusable.message)
+            yield LeftOut(directory.as_posix(), unusable.reason, unusable.message, is_part=True)
             continue
         read.update({classes.named_by} & walked.files.keys())
         for name, png in walked.files.items():

@@ -27,7 +27,12 @@ class ArtifactError(RuntimeError):
 class Options(c.Structure):
     """csot_options."""
 
-    _fields_ = [("struct_size", c.c_uint32), ("threads", c.c_uint32), ("concurrent", c.c_uint32)]
+    _fields_ = [
+        ("struct_size", c.c_uint32),
+        ("threads", c.c_uint32),
+        ("concurrent", c.c_uint32),
+        ("max_memory_mib", c.c_uint32),
+    ]
 
 
 class RawDescription(c.Structure):

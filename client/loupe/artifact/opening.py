@@ -78,10 +78,16 @@ class Artifact:
     """
 
     def __init__(
-        self, package: str | PathLike[str], *, threads: int = 1, library: str | PathLike[str] | None = None
+        self,
+        package: str | PathLike[str],
+        *,
+        threads: int = 1,
+        max_memory_mib: int = 0,
+        library: str | PathLike[str] | None = None,
     ) -> None:
         """Opens a zip, or the folder of an unpacked one. Raises ArtifactError.
 
+        `max_memory_mib` as in csot_options: 0 means 2048.
         `library` is a libCsotArtifact.so to run instead of the package's own, which then is not loaded.
         """
         self._handle = c.c_void_p()
@@ -101,7 +107,7 @@ class Artifact:
             path = Path(self._unpacked.name)
         try:
             self._library = load((Path(library) if library else path / LIBRARY).absolute())
-            options = Options(c.sizeof(Options), threads, 0)
+            options = Options(c.sizeof(Options), threads, 0, max_memory_mib)
             status = self._library.csot_open(str(path).encode(), c.byref(options), c.byref(self._handle))
             check(self._library, status)
             self.description = self._describe()

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
@@ -11,11 +11,11 @@ from loupe import names
 from loupe.client import pages
 from loupe.commands.session import Output, Session, remote
 from loupe.folders import FolderListing, ImportOptions
-from loupe.importing import ImportProgress, ImportResult, Outcome
+from loupe.importing import ImportOutcome, ImportProgress, ImportResult, is_of_mask
 from loupe.reading import FORMATS, read_data
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2
 from loupe.rendering import enum_word, facts, human_bytes, is_for_people, local_time, message_json, table
-from loupe.text import visible
+from loupe.text import as_utf8, visible
 from rich.console import Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
@@ -173,26 +173,20 @@ async def import_listing(
 
 def import_json(listing: FolderListing, result: ImportResult) -> dict[str, Any]:
     """An import's result for scripts."""
+    not_taken = _not_taken(listing, result)
     return {
         "dataPath": message_json(result.data_path),
         "format": listing.format,
         "found": listing.found,
         "used": _used_count(listing, result),
-        "added": result.count(Outcome.OUTCOME_ADDED),
-        "unchanged": result.count(Outcome.OUTCOME_UNCHANGED),
-        "replaced": result.count(Outcome.OUTCOME_REPLACED),
-        "rejected": [
-            {"file": item.file, "reason": item.reason, "message": item.message} for item in result.rejected
-        ],
-        "leftOut": [
-            {"file": file, "reason": reason, "message": message}
-            for file, reason, message in _left_out(listing, result)
-        ],
-        "notTakenByReason": {
-            reason: count
-            for _, items in _not_taken(listing, result)
-            for reason, count in _by_reason(items).items()
+        "added": result.count(ImportOutcome.OUTCOME_ADDED),
+        "unchanged": result.count(ImportOutcome.OUTCOME_UNCHANGED),
+        "replaced": result.count(ImportOutcome.OUTCOME_REPLACED),
+        **{
+            key: [{"file": file, "reason": reason, "message": message} for file, reason, message in items]
+            for key, (_, items) in not_taken.items()
         },
+        "notTakenByReason": _by_reason([item for _, items in not_taken.values() for item in items]),
         "identicalFiles": [list(files) for files in result.identical],
         "samePixelsUnderOtherCodes": [
             {"file": item.file, "others": list(item.same_pixels_under_other_codes)}
@@ -206,9 +200,9 @@ def import_json(listing: FolderListing, result: ImportResult) -> dict[str, Any]:
 def import_summary(listing: FolderListing, result: ImportResult) -> RenderableType:
     """An import's result for people."""
     counts = {
-        "added": result.count(Outcome.OUTCOME_ADDED),
-        "unchanged": result.count(Outcome.OUTCOME_UNCHANGED),
-        "replaced": result.count(Outcome.OUTCOME_REPLACED),
+        "added": result.count(ImportOutcome.OUTCOME_ADDED),
+        "unchanged": result.count(ImportOutcome.OUTCOME_UNCHANGED),
+        "replaced": result.count(ImportOutcome.OUTCOME_REPLACED),
         "rejected": len(result.rejected),
     }
     text = ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "nothing to do"
@@ -234,7 +228,7 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
                 "yellow",
             )
         )
-    for title, items in _not_taken(listing, result):
+    for title, items in _not_taken(listing, result).values():
         if items:
             by_reason = ", ".join(f"{count} {reason}" for reason, count in _by_reason(items).items())
             parts += ["", Text(f"{title}: {by_reason}", style="yellow")]
@@ -262,22 +256,41 @@ _NotTaken = tuple[str, str, str]
 """File, reason, message."""
 
 
-def _not_taken(listing: FolderListing, result: ImportResult) -> list[tuple[str, list[_NotTaken]]]:
-    """What the registry set aside, and what is no sample or mask of one."""
-    return [
-        ("rejected", [(item.file, item.reason, item.message) for item in result.rejected]),
-        ("left out", _left_out(listing, result)),
-    ]
+def _not_taken(listing: FolderListing, result: ImportResult) -> dict[str, tuple[str, list[_NotTaken]]]:
+    """By its key for scripts, with a title: what the registry set aside, files, and parts of annotations."""
+    left_out = sorted(
+        (*listing.left_out, *result.left_out), key=lambda item: (item.file, item.reason, item.message)
+    )
+    told = {
+        is_part: [(one.file, one.reason, one.message) for one in left_out if one.is_part is is_part]
+        for is_part in (False, True)
+    }
+    return {
+        "rejected": ("rejected", _rejected(listing, result)),
+        # A line for each file that is found and not used.
+        "leftOut": ("files left out", told[False]),
+        "partsLeftOut": ("left out of annotations", told[True]),
+    }
+
+
+def _rejected(listing: FolderListing, result: ImportResult) -> list[_NotTaken]:
+    """What the registry set aside, by the file at fault: the picture, or its mask."""
+    masks = {sample.file: sample.mask for sample in listing.samples if isinstance(sample.mask, Path)}
+    told = []
+    for item in result.rejected:
+        mask = masks.get(item.file)
+        if mask is None or not is_of_mask(item):
+            told.append((item.file, item.reason, item.message))
+        else:
+            picture = PurePosixPath(item.file).name
+            name = as_utf8(mask.relative_to(listing.folder).as_posix())
+            told.append((name, item.reason, f"{item.message}; {picture} is not taken without it"))
+    return told
 
 
 def _used_count(listing: FolderListing, result: ImportResult) -> int:
     """Files that became part of a sample. What only looked like a mask is among those left out."""
     return len(listing.used) - len(result.left_out)
-
-
-def _left_out(listing: FolderListing, result: ImportResult) -> list[_NotTaken]:
-    """Files that were not offered, and those that were offered as masks and are none."""
-    return sorted((item.file, item.reason, item.message) for item in (*listing.left_out, *result.left_out))
 
 
 def _by_reason(items: list[_NotTaken]) -> dict[str, int]:

@@ -117,7 +117,7 @@ def _specification(version: algorithm_image_pb2.AlgorithmImageVersion) -> Render
             {
                 "networks": ", ".join(version.classification_networks),
                 "input": f"{size.width}×{size.height}×{size.channels}, "
-                f"originals of at least {size.min_side or 32} pixels a side",
+                f"originals of at least {size.min_side} pixels a side",
                 "model params": Text(
                     json.dumps(whole_numbers(MessageToDict(version.default_model_params)), sort_keys=True)
                 ),

@@ -18,6 +18,8 @@ CLIENT_PING_INTERVAL_MS = 20_000
 delayed on its way, the next one seems early."""
 PING_TIMEOUT_MS = 10_000
 
+CONNECT_TIMEOUT_MS = 10_000
+
 _RETRIES = json.dumps(
     {
         "methodConfig": [
@@ -63,7 +65,9 @@ def channel_options(*, retries: bool = True) -> list[Option]:
         ("grpc.keepalive_time_ms", CLIENT_PING_INTERVAL_MS),
         # A server restarts within a second; gRPC's default waits up to two minutes.
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        # In spite of its name the time in which a connection must be made, the first one too: the handshake
+        # of a busy machine, or through a distant network, takes longer than a tenth of a second.
+        ("grpc.min_reconnect_backoff_ms", CONNECT_TIMEOUT_MS),
         ("grpc.max_reconnect_backoff_ms", 2_000),
         ("grpc.enable_retries", int(retries)),
     ]

@@ -27,6 +27,7 @@ from loupe.errors import (
     Unimplemented,
     Violation,
 )
+from loupe.translation import Sentence
 
 DOMAIN = "loupe"
 CHINESE = "zh-CN"
@@ -105,8 +106,7 @@ def from_proto(status: status_pb2.Status) -> LoupeError:
         Violation(
             field=v.field,
             reason=v.reason,
-            message=v.description,
-            message_zh=v.localized_message.message,
+            sentence=Sentence(v.description, v.localized_message.message),
             severity="warning" if index in warnings else "error",
         )
         for index, v in enumerate(bad_request.field_violations if bad_request is not None else ())

@@ -74,7 +74,9 @@ function Console(): ReactNode {
           theme={{
             algorithm: dark ? theme.darkAlgorithm : theme.defaultAlgorithm,
             token: { borderRadius: 6, fontFamily: "inherit", ...(dark ? DARK : LIGHT) },
-            components: dark ? { Menu: { itemSelectedColor: DARK.colorLink }, Tabs: { itemSelectedColor: DARK.colorLink } } : {},
+            components: dark
+              ? { Menu: { itemSelectedColor: DARK.colorLink }, Tabs: { itemSelectedColor: DARK.colorLink } }
+              : {},
           }}
         >
           <QueryClientProvider client={queryClient}>

@@ -1,5 +1,6 @@
 // Opens and uses packages whose models.xbin and config.yaml come from a fuzzer. Digests are not checked
-// (FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION). Whatever the files hold, the library must answer with a status.
+// (FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION). Whatever the files hold, the library must answer with a status, and take
+// no more memory than it may; with AddressSanitizer that is measured.
 //
 // One input is both files: u32 size of config.yaml, config.yaml, models.xbin. Linked with libFuzzer this is its
 // target; alone, it mutates the inputs of a folder, the same way for the same seed:
@@ -20,7 +21,22 @@
 
 #include "csot_artifact.h"
 
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+extern "C" size_t __sanitizer_get_allocated_size(const volatile void* memory);
+#define MEASURES_MEMORY
+#endif
+
 namespace {
+
+constexpr uint32_t kMaxMemoryMib = 16;
+// For tables as long as a file of 64 KiB can make them, and for what the images of a call take.
+constexpr int64_t kMaxTableBytes = int64_t{8} << 20;
+
+// Bytes that are allocated, and the most since `most_allocated` was set.
+int64_t allocated = 0, most_allocated = 0;
 
 void require(bool holds, const char* rule) {
     if (holds) return;
@@ -69,7 +85,10 @@ void use(csot_artifact* artifact) {
     std::vector<uint8_t> masks(2 * mask);
     const csot_buffers buffers = {sizeof buffers, scores.data(), scores.size(), mask ? masks.data() : nullptr,
                                   masks.size()};
+    const int64_t own = static_cast<int64_t>(scores.size() * sizeof(float) + masks.size());
+    most_allocated = allocated;
     const csot_status status = csot_predict(artifact, images, 2, predictions, &buffers);
+    most_allocated -= own;
     if (status != CSOT_OK) {
         require(status == CSOT_CORRUPT || status == CSOT_OUT_OF_MEMORY,
                 "a prediction fails for a reason that it may have");
@@ -86,6 +105,16 @@ void use(csot_artifact* artifact) {
 
 }  // namespace
 
+#ifdef MEASURES_MEMORY
+extern "C" __attribute__((visibility("default"))) void __sanitizer_malloc_hook(const volatile void*, size_t size) {
+    allocated += static_cast<int64_t>(size);
+    most_allocated = std::max(most_allocated, allocated);
+}
+extern "C" __attribute__((visibility("default"))) void __sanitizer_free_hook(const volatile void* memory) {
+    if (memory) allocated -= static_cast<int64_t>(__sanitizer_get_allocated_size(memory));
+}
+#endif
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     uint32_t config = 0;
     if (size < sizeof config || size > 1 << 20) return 0;
@@ -94,10 +123,19 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     config = static_cast<uint32_t>(std::min<size_t>(config, size));
     write("/config.yaml", data, config);
     write("/models.xbin", data + config, size - config);
+    csot_options options{};
+    options.struct_size = sizeof options, options.max_memory_mib = kMaxMemoryMib;
     csot_artifact* artifact = nullptr;
-    const csot_status status = csot_open(folder().c_str(), nullptr, &artifact);
+    const int64_t before = most_allocated = allocated;
+    const csot_status status = csot_open(folder().c_str(), &options, &artifact);
+    const auto require_bound = [&] {
+        require(most_allocated - before <= (int64_t{kMaxMemoryMib} << 20) + kMaxTableBytes,
+                "a package takes no more memory than it may");
+    };
+    require_bound();
     if (status == CSOT_OK) {
         use(artifact);
+        require_bound();
     } else {
         require(!artifact && *csot_last_error(), "a refusal has a sentence");
         require(status > CSOT_OK && status < CSOT_NONCONFORMING, "a refusal has a status");

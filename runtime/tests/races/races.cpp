@@ -57,7 +57,9 @@ int main(int count, char** arguments) {
     const double seconds = std::atof(arguments[2]);
     const unsigned threads = count > 3 ? static_cast<unsigned>(std::atoi(arguments[3])) : 8;
     // Each call uses two threads, and fewer calls may run at a time than there are callers: some wait.
-    csot_options options = {sizeof options, 2, threads > 2 ? threads - 2 : threads};
+    csot_options options{};
+    options.struct_size = sizeof options, options.threads = 2;
+    options.concurrent = threads > 2 ? threads - 2 : threads;
     csot_artifact* artifact = nullptr;
     if (csot_open(arguments[1], &options, &artifact) != CSOT_OK) {
         std::fprintf(stderr, "%s\n", csot_last_error());

@@ -75,7 +75,7 @@ class Mark:
                 Violation(
                     "right_code",
                     "BAD_CODE",
-                    *sentence(
+                    sentence(
                         "{code!r} is not a defect code; use 1 to 32 letters, digits, '_' or '-'",
                         code=self.right_code,
                     ),
@@ -86,7 +86,7 @@ class Mark:
                 Violation(
                     "right_code",
                     "SAME_CODE",
-                    *sentence("{file} is labelled {code} already", file=self.file, code=self.right_code),
+                    sentence("{file} is labelled {code} already", file=self.file, code=self.right_code),
                 )
             )
         if len(self.note) > MAX_NOTE or any(ord(c) < 32 and c not in "\n\t" for c in self.note):
@@ -94,7 +94,7 @@ class Mark:
                 Violation(
                     "note",
                     "INVALID",
-                    *sentence(
+                    sentence(
                         "must have at most {limit} characters, and no control characters",
                         limit=MAX_NOTE,
                     ),

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from loupe.errors import Violation
+from loupe.translation import Sentence
 
 from services.evaluator.domain.errors import ReportInvalid
 
@@ -156,7 +157,7 @@ class ReportHeader:
     def __post_init__(self) -> None:
         """Raise ReportInvalid with all contradictions at once."""
         faults = [
-            Violation(name, "INVALID", message)
+            Violation(name, "INVALID", Sentence(message, ""))
             for name, message, wrong in (
                 ("header.job", "names no job", not self.job),
                 ("header.fencing_token", "must be positive", self.fencing_token < 1),

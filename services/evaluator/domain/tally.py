@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from loupe.errors import Violation
+from loupe.translation import Sentence
 
 from services.evaluator.domain.errors import ReportInvalid
 from services.evaluator.domain.report import (
@@ -98,4 +99,4 @@ class Tally:
 
 
 def _invalid(result: SampleResult, fault: str) -> ReportInvalid:
-    return ReportInvalid.of(Violation("batch.results", "INVALID", f"{result.file}: {fault}"))
+    return ReportInvalid.of(Violation("batch.results", "INVALID", Sentence(f"{result.file}: {fault}", "")))

@@ -10,6 +10,7 @@ from loupe.errors import Violation
 from loupe.evaluator.v1 import relabel_pb2
 from loupe.evaluator.v1 import relabel_service_pb2 as rpc
 from loupe.evaluator.v1 import relabel_service_pb2_grpc as rpc_grpc
+from loupe.translation import Sentence
 
 from services.evaluator.application.relabelling import RegistryPort, RelabelMarks
 from services.evaluator.domain.errors import FilterInvalid
@@ -66,7 +67,9 @@ class RelabelServicer(rpc_grpc.RelabelServiceServicer):
         elif request.format in {rpc.RELABEL_FORMAT_UNSPECIFIED, rpc.RELABEL_FORMAT_CSV}:
             content_type, header, rows = "text/csv; charset=utf-8", wire.csv_head(), wire.csv_lines
         else:
-            raise FilterInvalid.of(Violation("format", "INVALID", f"{request.format} is no format"))
+            raise FilterInvalid.of(
+                Violation("format", "INVALID", Sentence(f"{request.format} is no format", ""))
+            )
         # Sent first, so that an empty list has a content type too.
         yield HttpBody(content_type=content_type, data=header)
         async for batch in self._marks.batches(mark_filter):

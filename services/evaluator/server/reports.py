@@ -10,6 +10,7 @@ from loupe.errors import DeadlineExceeded, Violation
 from loupe.evaluator.v1 import report_pb2
 from loupe.evaluator.v1 import report_service_pb2 as rpc
 from loupe.evaluator.v1 import report_service_pb2_grpc as rpc_grpc
+from loupe.translation import Sentence
 
 from services.evaluator.application.exporting import ReportExports
 from services.evaluator.application.reports import Reports
@@ -85,7 +86,9 @@ class ReportServicer(rpc_grpc.ReportServiceServicer):
     ) -> report_pb2.Report:
         header = await _next(request_iterator)
         if header is None or header.WhichOneof("content") != "header":
-            raise ReportInvalid.of(Violation("header", "REQUIRED", "the first message must be the header"))
+            raise ReportInvalid.of(
+                Violation("header", "REQUIRED", Sentence("the first message must be the header", ""))
+            )
         return wire.report(
             await self._reports.create(wire.header_from(header.header), _batches(request_iterator))
         )
@@ -105,7 +108,9 @@ async def _batches(
 ) -> AsyncIterator[Sequence[SampleResult]]:
     while (request := await _next(requests)) is not None:
         if request.WhichOneof("content") != "batch":
-            raise ReportInvalid.of(Violation("batch", "REQUIRED", "only batches may follow the header"))
+            raise ReportInvalid.of(
+                Violation("batch", "REQUIRED", Sentence("only batches may follow the header", ""))
+            )
         yield [sample_results.result_from(result) for result in request.batch.results]
 
 

@@ -9,6 +9,7 @@ from loupe.errors import Violation
 from loupe.evaluator.v1 import report_pb2
 from loupe.evaluator.v1 import sample_result_service_pb2 as rpc
 from loupe.evaluator.v1 import sample_result_service_pb2_grpc as rpc_grpc
+from loupe.translation import Sentence
 
 from services.evaluator.application.drilldown import DrillDown
 from services.evaluator.domain.errors import FilterInvalid
@@ -42,7 +43,9 @@ class SampleResultServicer(rpc_grpc.SampleResultServiceServicer):
     ) -> rpc.LinkSamplePictureResponse:
         link = self._links.get(request.picture)
         if link is None:
-            raise FilterInvalid.of(Violation("picture", "INVALID", f"{request.picture} is no picture"))
+            raise FilterInvalid.of(
+                Violation("picture", "INVALID", Sentence(f"{request.picture} is no picture", ""))
+            )
         response = rpc.LinkSamplePictureResponse(url=await link(*sample_name(request.name)))
         response.expire_time.FromDatetime(await self._samples.link_expire_time())
         return response

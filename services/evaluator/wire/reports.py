@@ -6,6 +6,7 @@ from dataclasses import asdict
 from loupe.errors import Violation
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.registry.v1 import model_pb2
+from loupe.translation import Sentence
 
 from services.evaluator.domain.definitions import DEFINITIONS
 from services.evaluator.domain.errors import FilterInvalid, ReportInvalid
@@ -44,7 +45,9 @@ def header_from(message: report_service_pb2.CreateReportRequest.Header) -> Repor
     """The header of a new report; ReportInvalid if it contradicts itself."""
     report = message.report
     if report.kind not in ReportKind._value2member_map_:
-        raise ReportInvalid.of(Violation("header.report.kind", "INVALID", "must be VALIDATION or PREDICTION"))
+        raise ReportInvalid.of(
+            Violation("header.report.kind", "INVALID", Sentence("must be VALIDATION or PREDICTION", ""))
+        )
     return ReportHeader(
         job=message.job,
         fencing_token=message.fencing_token,
@@ -153,9 +156,13 @@ def report_format(
 ) -> report_service_pb2.ReportFormat.ValueType:
     """The format of an export; FilterInvalid for an unknown format or language."""
     if request.language not in {"", "en", "zh"}:
-        raise FilterInvalid.of(Violation("language", "INVALID", f"{request.language!r} is neither en nor zh"))
+        raise FilterInvalid.of(
+            Violation("language", "INVALID", Sentence(f"{request.language!r} is neither en nor zh", ""))
+        )
     if request.format not in report_service_pb2.ReportFormat.values():
-        raise FilterInvalid.of(Violation("format", "INVALID", f"{request.format} is no ReportFormat"))
+        raise FilterInvalid.of(
+            Violation("format", "INVALID", Sentence(f"{request.format} is no ReportFormat", ""))
+        )
     return request.format
 
 
@@ -174,7 +181,9 @@ def thresholds_from(request: report_service_pb2.GetThresholdCurvesRequest) -> Se
     thresholds = sorted(set(request.thresholds)) or DEFAULT_THRESHOLDS
     if len(thresholds) > MAX_THRESHOLDS or not all(0 <= threshold <= 1 for threshold in thresholds):
         raise FilterInvalid.of(
-            Violation("thresholds", "INVALID", f"must be at most {MAX_THRESHOLDS} numbers from 0 to 1")
+            Violation(
+                "thresholds", "INVALID", Sentence(f"must be at most {MAX_THRESHOLDS} numbers from 0 to 1", "")
+            )
         )
     return thresholds
 

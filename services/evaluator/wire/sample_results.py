@@ -3,6 +3,7 @@
 from loupe.errors import Violation
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.evaluator.v1 import sample_result_service_pb2 as rpc
+from loupe.translation import Sentence
 
 from services.evaluator.domain.errors import FilterInvalid, ReportInvalid
 from services.evaluator.domain.listing import SampleFilter, SampleOrder
@@ -37,13 +38,15 @@ def sample_order(text: str) -> SampleOrder:
     if words in set(SampleOrder):
         return SampleOrder(words)
     known = ", ".join(order for order in SampleOrder if order)
-    raise FilterInvalid.of(Violation("order_by", "INVALID", f"{text!r} is none of: {known}"))
+    raise FilterInvalid.of(Violation("order_by", "INVALID", Sentence(f"{text!r} is none of: {known}", "")))
 
 
 def result_from(message: report_pb2.SampleResult) -> SampleResult:
     """One sample of a new report; ReportInvalid without a verdict."""
     if message.verdict not in Verdict._value2member_map_:
-        raise ReportInvalid.of(Violation("batch.results", "INVALID", f"{message.file} has no verdict"))
+        raise ReportInvalid.of(
+            Violation("batch.results", "INVALID", Sentence(f"{message.file} has no verdict", ""))
+        )
     return SampleResult(
         file=message.file,
         data_path=message.data_path,

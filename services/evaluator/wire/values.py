@@ -4,6 +4,7 @@ import enum
 from typing import TypeVar
 
 from loupe.errors import Violation
+from loupe.translation import Sentence
 
 from services.evaluator.domain.errors import FilterInvalid
 
@@ -18,5 +19,5 @@ def optional_enum(kind: type[EnumT], number: int, field: str) -> EnumT | None:
         return kind(number)
     except ValueError as error:
         raise FilterInvalid.of(
-            Violation(field, "INVALID", f"{error}; use a value of the enum in the contract")
+            Violation(field, "INVALID", Sentence(f"{error}; use a value of the enum in the contract", ""))
         ) from error

@@ -33,13 +33,13 @@ from services.evaluator.worker.packaging.faults import CannotBuild, NotPackageab
 from services.evaluator.worker.packaging.formats import make_package
 from services.evaluator.worker.packaging.models import PackageName
 from services.kit.child_process import ParentLink
-from services.vision.channel import Channel
 from services.vision.faults import BadOrder, UnreadableRecord, UserFault
 from services.vision.judgement import refuse_one_sided
 from services.vision.pack import PackCache
 from services.vision.samples import ObjectReader, Sample, read_manifests, read_verified
 from services.vision.sources import from_environment
 from services.vision.weights import Weights, load_weights
+from services.worker.child_channel import Channel
 
 _RESULTS_PER_EVENT = 200
 _PROGRESS_INTERVAL_S = 0.5
@@ -81,10 +81,10 @@ class Evaluator:
         work = order.evaluate.work
         weights = self._weights(order, work)
         split_sha256 = _required(work, "split_sha256")
-        born_from = weights.certificate["lineage"].get("split_sha256")
-        if born_from != split_sha256:
+        trained_split = weights.certificate["lineage"].get("split_sha256")
+        if trained_split != split_sha256:
             # Another split would measure on samples that the network was trained with.
-            raise BadOrder(f"the weights were trained on split {born_from}, not on {split_sha256}")
+            raise BadOrder(f"the weights were trained on split {trained_split}, not on {split_sha256}")
         key = f"splits/{split_sha256}.jsonl"
         rows = read_split(read_verified(self._objects, key, split_sha256))
         training = [sample for side, sample, _ in rows if side == "train"]
@@ -116,7 +116,7 @@ class Evaluator:
         samples = self._listed(work)
         if not 0 <= work.confidence_threshold <= 1:
             raise BadOrder("confidence_threshold must be in [0, 1]")
-        rule = weights.input_specification.resolution
+        rule = weights.resolution
         set_aside, kept = [], []
         for sample in samples:
             known = work.filter_resolution and sample.width and sample.height

@@ -11,4 +11,4 @@ from services.worker.settings import WorkerSettings
 class Settings(WorkerSettings):
     """What an evaluator worker reads from the environment beside what every worker reads."""
 
-    evaluator_address: str = setting("LOUPE_EVALUATOR_ADDRESS", doc="host:port of the report service")
+    evaluator_address: str = setting("LOUPE_EVALUATOR_ADDRESS", doc="host:port of the evaluator")

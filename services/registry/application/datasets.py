@@ -9,11 +9,17 @@ from loupe.errors import AlreadyExists, InvalidArgument, NotFound
 
 from services.kit.database import DatabaseSessions, database_time
 from services.kit.object_store import ObjectStore
+from services.kit.orphans import ORPHAN_GRACE
 from services.kit.paging import RowPage, RowPageRequest
-from services.registry.application.collecting import ORPHAN_GRACE
 from services.registry.application.inspection import Inspector
 from services.registry.application.manifest import ManifestFile
-from services.registry.domain.candidates import Candidate, Outcome, SampleOutcome, candidate_faults, judge
+from services.registry.domain.candidates import (
+    Candidate,
+    CandidateOutcome,
+    SampleOutcome,
+    candidate_faults,
+    judge,
+)
 from services.registry.domain.datasets import (
     CodeParts,
     DataPath,
@@ -40,6 +46,7 @@ from services.registry.storage.datasets import DataPaths, Datasets, Snapshots
 from services.registry.storage.samples import Alike, Listed, ObjectRows, Samples
 from services.vision.parts import keys, parts
 from services.vision.pictures import LINK_LIFE, MAX_OBJECT_BYTES, PictureStore, sample_key
+from services.vision.sides import tied_codes
 
 UPLOAD_LINK_LIFE = timedelta(hours=1)
 _MAX_REMEMBERED_COUNTS = 200
@@ -338,13 +345,22 @@ class DataCatalogue:
 def _parts_of(rows: Sequence[Alike]) -> dict[str, CodeParts]:
     """Parts by code. Each sample that shares nothing with others is its own part."""
     joined = [row for row in rows if row.sha256 or row.group]
-    count = Counter({row.code: row.samples for row in rows if not (row.sha256 or row.group)})
+    shown: Counter[frozenset[str]] = Counter()
+    for row in rows:
+        if not (row.sha256 or row.group):
+            shown[frozenset([row.code])] += row.samples
     for members in parts([keys(row.sha256, row.group) for row in joined]).values():
-        count.update({joined[index].code for index in members})
+        shown[frozenset(joined[index].code for index in members)] += 1
+    count: Counter[str] = Counter()
+    for codes, number in shown.items():
+        count.update(dict.fromkeys(codes, number))
     samples: Counter[str] = Counter()
     for row in rows:
         samples[row.code] += row.samples
-    return {code: CodeParts(code, samples[code], count[code]) for code in samples}
+    tied = tied_codes(shown)
+    return {
+        code: CodeParts(code, samples[code], count[code], tied.get(code, frozenset())) for code in samples
+    }
 
 
 def _was_read(item: Verified) -> bool:
@@ -368,8 +384,8 @@ def _outcome(
     file: str, verdict: Sample | Rejection, before: Mapping[str, Listed], twins: tuple[str, ...]
 ) -> SampleOutcome:
     if isinstance(verdict, Rejection):
-        return SampleOutcome(file, Outcome.REJECTED, verdict)
+        return SampleOutcome(file, CandidateOutcome.REJECTED, verdict)
     if file not in before:
-        return SampleOutcome(file, Outcome.ADDED, None, twins)
+        return SampleOutcome(file, CandidateOutcome.ADDED, None, twins)
     same = before[file] == Listed.of(verdict)
-    return SampleOutcome(file, Outcome.UNCHANGED if same else Outcome.REPLACED, None, twins)
+    return SampleOutcome(file, CandidateOutcome.UNCHANGED if same else CandidateOutcome.REPLACED, None, twins)

@@ -131,7 +131,7 @@ class ModelCatalogue:
             return replace(version, aliases=tuple(sorted({*version.aliases, alias})))
 
     async def record_package(self, model: str, version_id: str, package: Package) -> Package:
-        """Record a stored package, and announce it once; the first of a format stays (X)."""
+        """Record a stored package, and publish that once; the first of a format stays (X)."""
         refuse(package.faults())
         async with self._sessions.begin() as session:
             package = replace(package, create_time=await database_time(session))
@@ -162,7 +162,7 @@ class ModelCatalogue:
 
 
 async def number_release(session: AsyncSession, release: Release) -> ModelVersion:
-    """Number a released task within the caller's transaction, and announce the version once.
+    """Number a released task within the caller's transaction, and publish the version once.
 
     The model's row is held from here to the commit, so numbers have no gap and none is given twice (R2).
     """

@@ -134,7 +134,7 @@ class LogIns:
         except WrongCredentials:
             # The caller is authenticated; only this field is wrong.
             raise InvalidArgument.of(
-                Violation("password", "WRONG_PASSWORD", *sentence("this is not your present password"))
+                Violation("password", "WRONG_PASSWORD", sentence("this is not your present password"))
             ) from None
         changed = await self._chosen(kept, password, new_password)
         async with self._sessions.begin() as session:

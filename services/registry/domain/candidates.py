@@ -101,8 +101,8 @@ class Candidate:
         return self.layout_fault() or self.name_fault()
 
 
-class Outcome(enum.StrEnum):
-    """The result for a candidate."""
+class CandidateOutcome(enum.StrEnum):
+    """What became of a candidate."""
 
     ADDED = "ADDED"
     UNCHANGED = "UNCHANGED"
@@ -115,7 +115,7 @@ class SampleOutcome:
     """The result for one candidate, and which other codes have the same pixels (D2)."""
 
     file: str
-    outcome: Outcome
+    outcome: CandidateOutcome
     rejection: Rejection | None = None
     same_pixels_under_other_codes: tuple[str, ...] = ()
 
@@ -127,7 +127,7 @@ def candidate_faults(candidates: Sequence[Candidate]) -> list[Violation]:
             Violation(
                 "candidates",
                 "TOO_MANY",
-                *sentence(
+                sentence(
                     "{count} candidates; send at most {limit} a call",
                     count=len(candidates),
                     limit=MAX_CANDIDATES,
@@ -148,7 +148,7 @@ def candidate_faults(candidates: Sequence[Candidate]) -> list[Violation]:
                 Violation(
                     f"{at}.file",
                     "DUPLICATE",
-                    *sentence(
+                    sentence(
                         "{file} is offered {times} times; offer it once a call",
                         file=shown(candidate.file),
                         times=times[candidate.file],

@@ -24,6 +24,8 @@ class CodeParts:
     code: str
     sample_count: int
     part_count: int
+    tied_codes: frozenset[str] = frozenset()
+    """Codes, this one among them, that no split can give both sides each (D9)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def planned_faults(sha256s: Sequence[str]) -> list[Violation]:
             Violation(
                 "sha256s",
                 "TOO_MANY",
-                *sentence(
+                sentence(
                     "{count} hashes; send at most {limit} a call",
                     count=len(sha256s),
                     limit=MAX_PLANNED,
@@ -136,9 +138,7 @@ def count_parts_faults(paths: Sequence[object], codes: Sequence[str]) -> list[Vi
         Violation(
             at,
             "TOO_MANY",
-            *sentence(
-                "{count} {field}; name at most {limit} a call", count=len(named), field=at, limit=limit
-            ),
+            sentence("{count} {field}; name at most {limit} a call", count=len(named), field=at, limit=limit),
         )
         for at, named, limit in (
             ("data_paths", paths, MAX_COUNTED_PATHS),
@@ -156,7 +156,7 @@ def mask_codes_faults(mask_codes: Sequence[str]) -> list[Violation]:
         Violation(
             f"{at}[{index}]",
             "DUPLICATE",
-            *sentence("{code} is there already; each value of a mask means one code", code=shown(code)),
+            sentence("{code} is there already; each value of a mask means one code", code=shown(code)),
         )
         for index, code in enumerate(mask_codes)
         if code in mask_codes[:index]
@@ -166,7 +166,7 @@ def mask_codes_faults(mask_codes: Sequence[str]) -> list[Violation]:
             Violation(
                 at,
                 "TOO_MANY",
-                *sentence(
+                sentence(
                     "{count} codes; an 8-bit mask has room for {limit}",
                     count=len(mask_codes),
                     limit=MAX_MASK_CODES,

@@ -23,7 +23,7 @@ def id_faults(value: str, field: str) -> list[Violation]:
         Violation(
             field,
             "BAD_ID",
-            *sentence(
+            sentence(
                 "{id} is not an id; use at most {limit} letters, digits, '.', "
                 "'_' or '-', with a letter or digit first and last",
                 id=shown(value),
@@ -41,7 +41,7 @@ def model_id_faults(value: str, field: str) -> list[Violation]:
         Violation(
             field,
             "BAD_MODEL_NAME",
-            *sentence(
+            sentence(
                 "{name} is not a model name; use at most {limit} letters, "
                 "digits, '_' or '-', with a letter first and a letter or digit last",
                 name=shown(value),
@@ -59,7 +59,7 @@ def sha256_faults(value: str, field: str) -> list[Violation]:
         Violation(
             field,
             "BAD_SHA256",
-            *sentence("{value} is not a SHA-256; send 64 lower-case hexadecimal digits", value=shown(value)),
+            sentence("{value} is not a SHA-256; send 64 lower-case hexadecimal digits", value=shown(value)),
         )
     ]
 
@@ -71,7 +71,7 @@ def text_faults(value: str, field: str, max_characters: int = MAX_TEXT_CHARACTER
             Violation(
                 field,
                 "TOO_LONG",
-                *sentence(
+                sentence(
                     "the text has {length} characters; shorten it to {limit}",
                     length=len(value),
                     limit=max_characters,
@@ -86,7 +86,7 @@ def text_faults(value: str, field: str, max_characters: int = MAX_TEXT_CHARACTER
             Violation(
                 field,
                 "CONTROL_CHARACTER",
-                *sentence("the text holds a control character; remove it"),
+                sentence("the text holds a control character; remove it"),
             )
         ]
     return []

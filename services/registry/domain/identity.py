@@ -168,7 +168,7 @@ def issue(  # noqa: PLR0913 -- what a token is made of
             Violation(
                 "token.role",
                 "ROLE_TOO_HIGH",
-                *sentence(
+                sentence(
                     "the token's role is {role}, {user}'s own is {user_role}; a token cannot "
                     "do more than its user",
                     role=role.name,
@@ -182,7 +182,7 @@ def issue(  # noqa: PLR0913 -- what a token is made of
             Violation(
                 "token.expire_time",
                 "OUT_OF_RANGE",
-                *sentence(
+                sentence(
                     "the token would expire at {time}; choose a time within the next ten years",
                     time=expires.isoformat(timespec="seconds"),
                 ),
@@ -211,7 +211,7 @@ def change_user(before: User, after: User, fields: frozenset[str], by: str) -> U
         Violation(
             "update_mask",
             "UNKNOWN_FIELD",
-            *sentence("{field} cannot be changed; of a user {fields} can", field=name, fields=joined(known)),
+            sentence("{field} cannot be changed; of a user {fields} can", field=name, fields=joined(known)),
         )
         for name in sorted(fields.difference(known))
     ]
@@ -228,7 +228,7 @@ def change_user(before: User, after: User, fields: frozenset[str], by: str) -> U
             Violation(
                 "user",
                 "OWN_ACCOUNT",
-                *sentence("you would take away your own access; ask another administrator"),
+                sentence("you would take away your own access; ask another administrator"),
             )
         )
     if faults:
@@ -248,7 +248,7 @@ def _bad_role(at: str) -> Violation:
     return Violation(
         at,
         "BAD_ROLE",
-        *sentence("{field} is not a role one can have; give one of {roles}", field=at, roles=names),
+        sentence("{field} is not a role one can have; give one of {roles}", field=at, roles=names),
     )
 
 

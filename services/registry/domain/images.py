@@ -1,9 +1,8 @@
 """Algorithm images (not pictures): algorithms whose versions define how models are trained (W2)."""
 
 import enum
-import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
@@ -11,6 +10,7 @@ from typing import Any, Self
 from loupe.errors import Violation
 from loupe.translation import sentence
 
+from services.input_specification import InputSpecification
 from services.registry.domain.identifiers import id_faults, shown, text_faults
 
 MAX_NUMBER = 999_999
@@ -50,92 +50,6 @@ class ImageVersionNumber:
 
 
 @dataclass(frozen=True, slots=True)
-class InputSpecification:
-    """The input of the network, and which originals conform."""
-
-    width: int
-    height: int
-    channels: int = 3
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    """Per channel, of values scaled to 0..1 (ImageNet's)."""
-    std: tuple[float, ...] = (0.229, 0.224, 0.225)
-    min_side: int = 0
-    """Pixels; 0: 32, the contract's default."""
-    max_aspect_ratio: float = 0.0
-    """0: 8, the contract's default."""
-    per_image_normalisation: bool = False
-    """By the image's own mean and deviation instead of `mean` and `std`."""
-    detail: int = 0
-    """Where masks allow it, images are scaled to this multiple and seen through windows; 0: seen whole."""
-
-    def faults(self, at: str) -> list[Violation]:
-        """What is wrong with it."""
-        return [*self._shape_faults(at), *self._normalisation_faults(at), *self._resolution_faults(at)]
-
-    def _shape_faults(self, at: str) -> Iterator[Violation]:
-        for name, value in (("width", self.width), ("height", self.height)):
-            if not 8 <= value <= 4096:
-                yield Violation(
-                    f"{at}.{name}",
-                    "OUT_OF_RANGE",
-                    *sentence("{name} is {value}; it must lie in 8..4096 pixels", name=name, value=value),
-                )
-        if not 0 <= self.detail <= 16:
-            yield Violation(
-                f"{at}.detail",
-                "OUT_OF_RANGE",
-                *sentence(
-                    "detail is {detail}; it must be at most 16 (0: images are seen whole)", detail=self.detail
-                ),
-            )
-        if self.channels != 3:
-            yield Violation(
-                f"{at}.channels",
-                "UNSUPPORTED",
-                *sentence(
-                    "channels is {channels}; only 3 is supported (grey pictures are repeated)",
-                    channels=self.channels,
-                ),
-            )
-
-    def _normalisation_faults(self, at: str) -> Iterator[Violation]:
-        for name, values in (("mean", self.mean), ("std", self.std)):
-            if len(values) != 3 or not all(math.isfinite(value) for value in values):
-                yield Violation(
-                    f"{at}.{name}",
-                    "WRONG_LENGTH",
-                    *sentence(
-                        "{name} must hold 3 finite numbers, one a channel; it holds {count}",
-                        name=name,
-                        count=len(values),
-                    ),
-                )
-        if any(value <= 0 for value in self.std):
-            yield Violation(
-                f"{at}.std",
-                "TOO_SMALL",
-                *sentence("std divides the pixels; every value must be above 0"),
-            )
-
-    def _resolution_faults(self, at: str) -> Iterator[Violation]:
-        ratio = self.max_aspect_ratio
-        if not (math.isfinite(ratio) and (ratio == 0 or ratio >= 1)):
-            yield Violation(
-                f"{at}.max_aspect_ratio",
-                "OUT_OF_RANGE",
-                *sentence("max_aspect_ratio is {ratio}; it must be 0 (8) or at least 1", ratio=ratio),
-            )
-        if self.min_side > 30_000:
-            yield Violation(
-                f"{at}.min_side",
-                "OUT_OF_RANGE",
-                *sentence(
-                    "min_side is {min_side} pixels; no image is larger than 30000", min_side=self.min_side
-                ),
-            )
-
-
-@dataclass(frozen=True, slots=True)
 class AlgorithmImage:
     """A named algorithm."""
 
@@ -168,7 +82,7 @@ class AlgorithmImage:
                 Violation(
                     "algorithm_image.production_environment",
                     "REQUIRED",
-                    *sentence("a business image is bound to a production environment; name one"),
+                    sentence("a business image is bound to a production environment; name one"),
                 )
             )
         if self.kind is ImageKind.GENERAL and self.production_environment is not None:
@@ -176,7 +90,7 @@ class AlgorithmImage:
                 Violation(
                     "algorithm_image.production_environment",
                     "NOT_ALLOWED",
-                    *sentence(
+                    sentence(
                         "a general image has no production environment; leave it out or make it a "
                         "business image"
                     ),
@@ -210,7 +124,7 @@ class AlgorithmImageVersion:
                     Violation(
                         f"version.{name}",
                         "TOO_LARGE",
-                        *sentence(
+                        sentence(
                             "{name} is {value}; the limit is {limit}",
                             name=name,
                             value=value,
@@ -226,7 +140,7 @@ class AlgorithmImageVersion:
                     Violation(
                         f"version.classification_networks[{index}]",
                         "BAD_NETWORK",
-                        *sentence(
+                        sentence(
                             "{network} is not a network's name; use letters, digits, '_', '-'",
                             network=shown(network),
                         ),
@@ -237,5 +151,5 @@ class AlgorithmImageVersion:
 
 def _required(at: str, choices: str) -> Violation:
     return Violation(
-        at, "REQUIRED", *sentence("{field} is missing; give {choices}", field=at, choices=choices)
+        at, "REQUIRED", sentence("{field} is missing; give {choices}", field=at, choices=choices)
     )

@@ -57,7 +57,7 @@ class ComputeResource:
                 Violation(
                     "compute_resource.cpus",
                     "TOO_SMALL",
-                    *sentence("cpus is {cpus}; a task needs at least 1", cpus=self.cpus),
+                    sentence("cpus is {cpus}; a task needs at least 1", cpus=self.cpus),
                 )
             )
         limits = (
@@ -69,7 +69,7 @@ class ComputeResource:
             Violation(
                 f"compute_resource.{name}",
                 "TOO_LARGE",
-                *sentence("{name} is {value}; the limit is {limit}", name=name, value=value, limit=limit),
+                sentence("{name} is {value}; the limit is {limit}", name=name, value=value, limit=limit),
             )
             for name, value, limit in limits
             if value > limit

@@ -10,8 +10,9 @@ from typing import Any, Self
 from loupe.errors import FailedPrecondition, InvalidArgument, NotFound, Violation
 from loupe.translation import sentence
 
+from services.input_specification import InputSpecification
 from services.registry.domain.identifiers import model_id_faults, sha256_faults, shown
-from services.registry.domain.images import MAX_NUMBER, InputSpecification, TaskType
+from services.registry.domain.images import MAX_NUMBER, TaskType
 
 LATEST = "latest"
 
@@ -91,7 +92,7 @@ class Release:
                 Violation(
                     "version.task",
                     "BAD_NAME",
-                    *sentence("{name} is not a task's name; send tasks/{{task}}", name=shown(self.task)),
+                    sentence("{name} is not a task's name; send tasks/{{task}}", name=shown(self.task)),
                 )
             )
         image_version = re.fullmatch(
@@ -102,7 +103,7 @@ class Release:
                 Violation(
                     "version.algorithm_image_version",
                     "BAD_NAME",
-                    *sentence(
+                    sentence(
                         "{name} is not an image version's name; send "
                         "algorithmImages/{{image}}/versions/v{{major}}.{{minor}}",
                         name=shown(self.algorithm_image_version),
@@ -114,7 +115,7 @@ class Release:
                 Violation(
                     "version.major",
                     "MAJOR_MISMATCH",
-                    *sentence(
+                    sentence(
                         "major is {major}, the image version is {image_version}; both must "
                         "agree and be at most {limit}",
                         major=self.major,
@@ -128,7 +129,7 @@ class Release:
                 Violation(
                     "version.task_type",
                     "REQUIRED",
-                    *sentence("task_type is missing; say what the model does"),
+                    sentence("task_type is missing; say what the model does"),
                 )
             )
         return [*faults, *self._code_faults(), *self.input.faults("version.input")]
@@ -138,7 +139,7 @@ class Release:
             Violation(
                 f"version.code_list[{index}]",
                 "BAD_CODE",
-                *sentence(
+                sentence(
                     "{code} is not a defect code; use 1 to 32 letters, digits, '_' or '-'", code=shown(code)
                 ),
             )
@@ -150,7 +151,7 @@ class Release:
                 Violation(
                     "version.code_list",
                     "DUPLICATE",
-                    *sentence("a code is listed twice; list each once"),
+                    sentence("a code is listed twice; list each once"),
                 )
             )
         if not 2 <= self.num_of_classes <= len(self.code_list):
@@ -158,7 +159,7 @@ class Release:
                 Violation(
                     "version.num_of_classes",
                     "OUT_OF_RANGE",
-                    *sentence(
+                    sentence(
                         "num_of_classes is {num_of_classes}; it must lie between 2 and the "
                         "{code_count} codes listed",
                         num_of_classes=self.num_of_classes,
@@ -200,7 +201,7 @@ class Package:
                 Violation(
                     "package.size_bytes",
                     "OUT_OF_RANGE",
-                    *sentence("size_bytes is {size_bytes}; a package has bytes", size_bytes=self.size_bytes),
+                    sentence("size_bytes is {size_bytes}; a package has bytes", size_bytes=self.size_bytes),
                 )
             )
         return faults
@@ -255,7 +256,7 @@ def check_alias(alias: str) -> None:
             Violation(
                 "alias",
                 "RESERVED",
-                *sentence(
+                sentence(
                     "'latest' always means the newest version that is not archived; choose another alias"
                 ),
             )
@@ -265,7 +266,7 @@ def check_alias(alias: str) -> None:
             Violation(
                 "alias",
                 "BAD_ALIAS",
-                *sentence(
+                sentence(
                     "{alias} is not an alias; use at most 32 lower-case letters, digits or '-', a "
                     "letter first, a letter or digit last, and not like a version",
                     alias=shown(alias),

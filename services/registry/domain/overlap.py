@@ -36,7 +36,7 @@ def compared_faults(data: Sequence[str]) -> list[Violation]:
         Violation(
             "data",
             "TOO_MANY",
-            *sentence(
+            sentence(
                 "{count} data paths and snapshots; send at most {limit} a call",
                 count=len(data),
                 limit=MAX_COMPARED,

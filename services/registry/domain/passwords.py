@@ -60,9 +60,10 @@ class Attempts:
     def count(self, now: datetime) -> "Attempts":
         """One more attempt, counted as a failure in advance; LockedOut if it is not allowed.
 
-        Counted in advance, so that of a thousand concurrent guesses not all are compared.
+        Counted in advance, so that of a thousand concurrent guesses not all are compared. They may be counted
+        in another order than they read the clock: without a delay no time locks a name.
         """
-        if now < self.locked_until:
+        if delay(self.failures) and now < self.locked_until:
             wait_s = int((self.locked_until - now).total_seconds()) + 1
             raise LockedOut(
                 f"this name was tried too often; try again in {wait_s} s, or ask an administrator for a new "
@@ -93,7 +94,7 @@ def password_faults(password: str, user: str, at: str, *, before: str) -> list[V
             Violation(
                 at,
                 "BAD_LENGTH",
-                *sentence(
+                sentence(
                     "a password has {shortest} to {longest} characters; several words are good",
                     shortest=MIN_CHARACTERS,
                     longest=MAX_CHARACTERS,
@@ -105,7 +106,7 @@ def password_faults(password: str, user: str, at: str, *, before: str) -> list[V
             Violation(
                 at,
                 "UNCHANGED",
-                *sentence("the new password is the old one; choose another"),
+                sentence("the new password is the old one; choose another"),
             )
         ]
     if len(set(password)) < 4 or user.lower() in password.lower():
@@ -113,7 +114,7 @@ def password_faults(password: str, user: str, at: str, *, before: str) -> list[V
             Violation(
                 at,
                 "TOO_SIMPLE",
-                *sentence("the password repeats a few characters or holds the user name; choose another"),
+                sentence("the password repeats a few characters or holds the user name; choose another"),
             )
         ]
     return []

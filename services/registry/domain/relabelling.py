@@ -142,7 +142,7 @@ def relabel_faults(relabels: Sequence[Relabel]) -> list[Violation]:
             Violation(
                 "relabels",
                 "TOO_MANY",
-                *sentence(
+                sentence(
                     "{count} relabels; send at most {limit} a call",
                     count=len(relabels),
                     limit=MAX_CANDIDATES,
@@ -160,7 +160,7 @@ def relabel_faults(relabels: Sequence[Relabel]) -> list[Violation]:
                 Violation(
                     f"{at}.file",
                     "INVALID",
-                    *sentence("{file} must be {{code}}/{{file}}, each once a call", file=shown(relabel.file)),
+                    sentence("{file} must be {{code}}/{{file}}, each once a call", file=shown(relabel.file)),
                 )
             )
         seen.add(relabel.file)

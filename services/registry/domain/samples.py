@@ -50,7 +50,7 @@ def code_faults(code: str, at: str) -> list[Violation]:
         Violation(
             at,
             "BAD_CODE",
-            *sentence(
+            sentence(
                 "{code} is not a defect code; use 1 to 32 letters, digits, '_' or '-'", code=shown(code)
             ),
         )

@@ -162,10 +162,15 @@ class Passwords:
     async def hold_attempts(self, user: str, now: datetime) -> Attempts:
         """The attempts for that name, locked until this transaction ends."""
         none = {"user_id": user, "failures": 0, "last_time": now, "locked_until": now}
-        await self._session.execute(insert(log_in_attempts).values(**none).on_conflict_do_nothing())
         row = (
             await self._session.execute(
-                sa.select(log_in_attempts).where(log_in_attempts.c.user_id == user).with_for_update()
+                insert(log_in_attempts)
+                .values(**none)
+                # Changes nothing, but locks the row and returns it.
+                .on_conflict_do_update(
+                    index_elements=[log_in_attempts.c.user_id], set_={"user_id": log_in_attempts.c.user_id}
+                )
+                .returning(log_in_attempts)
             )
         ).one()
         return Attempts(row.user_id, row.failures, row.last_time, row.locked_until)

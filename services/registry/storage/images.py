@@ -9,13 +9,13 @@ from loupe.errors import NotFound
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.input_specification import InputSpecification
 from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.images import (
     AlgorithmImage,
     AlgorithmImageVersion,
     ImageKind,
     ImageVersionNumber,
-    InputSpecification,
     TaskType,
 )
 from services.registry.storage.tables import algorithm_image_versions as versions
@@ -150,7 +150,7 @@ def _version(row: Any) -> AlgorithmImageVersion:  # noqa: ANN401 -- a row has no
     return AlgorithmImageVersion(
         image=row.image,
         number=ImageVersionNumber(row.major, row.minor),
-        input=input_specification(row.input),
+        input=InputSpecification.from_json(row.input),
         classification_networks=tuple(row.classification_networks),
         default_model_params=row.default_model_params,
         default_training_params=row.default_training_params,
@@ -158,8 +158,3 @@ def _version(row: Any) -> AlgorithmImageVersion:  # noqa: ANN401 -- a row has no
         description=row.description,
         create_time=row.create_time,
     )
-
-
-def input_specification(stored: dict[str, Any]) -> InputSpecification:
-    """The value of a stored input specification."""
-    return InputSpecification(**{**stored, "mean": tuple(stored["mean"]), "std": tuple(stored["std"])})

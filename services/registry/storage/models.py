@@ -10,6 +10,7 @@ from loupe.errors import NotFound
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.input_specification import InputSpecification
 from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.images import TaskType
 from services.registry.domain.models import (
@@ -21,7 +22,6 @@ from services.registry.domain.models import (
     Release,
     VersionNumber,
 )
-from services.registry.storage.images import input_specification
 from services.registry.storage.tables import model_aliases as aliases
 from services.registry.storage.tables import model_versions as versions
 from services.registry.storage.tables import models, packages
@@ -316,7 +316,7 @@ def _version(row: Any) -> ModelVersion:  # noqa: ANN401 -- a row has no static t
             weights_sha256=row.weights_sha256.hex(),
             code_list=tuple(row.code_list),
             num_of_classes=row.num_of_classes,
-            input=input_specification(row.input),
+            input=InputSpecification.from_json(row.input),
             task_type=TaskType(row.task_type),
             parent_version=row.parent_version,
             snapshots=tuple(row.snapshots),

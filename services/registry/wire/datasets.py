@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from loupe.registry.v1 import dataset_pb2 as pb
 
-from services.registry.domain.candidates import Candidate, Outcome, SampleOutcome
+from services.registry.domain.candidates import Candidate, CandidateOutcome, SampleOutcome
 from services.registry.domain.datasets import CodeParts, DataPath, Dataset, Snapshot
 from services.registry.domain.relabelling import Relabel, RelabelOutcome
 from services.registry.domain.samples import CodeCount, Sample
@@ -12,10 +12,10 @@ from services.registry.wire import names
 from services.registry.wire.values import timestamp
 
 _OUTCOMES = {
-    Outcome.ADDED: pb.SampleOutcome.OUTCOME_ADDED,
-    Outcome.UNCHANGED: pb.SampleOutcome.OUTCOME_UNCHANGED,
-    Outcome.REPLACED: pb.SampleOutcome.OUTCOME_REPLACED,
-    Outcome.REJECTED: pb.SampleOutcome.OUTCOME_REJECTED,
+    CandidateOutcome.ADDED: pb.SampleOutcome.OUTCOME_ADDED,
+    CandidateOutcome.UNCHANGED: pb.SampleOutcome.OUTCOME_UNCHANGED,
+    CandidateOutcome.REPLACED: pb.SampleOutcome.OUTCOME_REPLACED,
+    CandidateOutcome.REJECTED: pb.SampleOutcome.OUTCOME_REJECTED,
 }
 
 
@@ -76,7 +76,12 @@ def snapshot_out(value: Snapshot) -> pb.Snapshot:
 
 def code_parts_out(value: CodeParts) -> pb.CodeParts:
     """As a message."""
-    return pb.CodeParts(code=value.code, sample_count=value.sample_count, part_count=value.part_count)
+    return pb.CodeParts(
+        code=value.code,
+        sample_count=value.sample_count,
+        part_count=value.part_count,
+        tied_codes=sorted(value.tied_codes),
+    )
 
 
 def candidate_in(message: pb.SampleCandidate) -> Candidate:

@@ -2,12 +2,12 @@
 
 from loupe.registry.v1 import algorithm_image_pb2 as pb
 
+from services import input_messages
 from services.registry.domain.images import (
     AlgorithmImage,
     AlgorithmImageVersion,
     ImageKind,
     ImageVersionNumber,
-    InputSpecification,
     TaskType,
 )
 from services.registry.wire import names
@@ -70,7 +70,7 @@ def version_in(image: str, message: pb.AlgorithmImageVersion) -> AlgorithmImageV
     return AlgorithmImageVersion(
         image=image,
         number=ImageVersionNumber(message.major, message.minor),
-        input=input_in(message.input),
+        input=input_messages.from_message(message.input),
         classification_networks=tuple(message.classification_networks),
         default_model_params=json_object(message.default_model_params),
         default_training_params=json_object(message.default_training_params),
@@ -87,42 +87,11 @@ def version_out(value: AlgorithmImageVersion) -> pb.AlgorithmImageVersion:
         minor=value.number.minor,
         description=value.description,
         classification_networks=value.classification_networks,
-        input=input_out(value.input),
+        input=input_messages.to_message(value.input),
         default_model_params=struct(value.default_model_params),
         default_training_params=struct(value.default_training_params),
         training_paths=value.training_paths,
         create_time=timestamp(value.create_time),
-    )
-
-
-def input_in(message: pb.InputSpecification) -> InputSpecification:
-    """The value of a message; default channels, mean and std are those of three RGB channels."""
-    given = InputSpecification(message.width, message.height)
-    return InputSpecification(
-        width=message.width,
-        height=message.height,
-        channels=message.channels or given.channels,
-        mean=tuple(message.mean) or given.mean,
-        std=tuple(message.std) or given.std,
-        min_side=message.min_side,
-        max_aspect_ratio=message.max_aspect_ratio,
-        per_image_normalisation=message.per_image_normalisation,
-        detail=message.detail,
-    )
-
-
-def input_out(value: InputSpecification) -> pb.InputSpecification:
-    """As a message."""
-    return pb.InputSpecification(
-        width=value.width,
-        height=value.height,
-        channels=value.channels,
-        mean=value.mean,
-        std=value.std,
-        min_side=value.min_side,
-        max_aspect_ratio=value.max_aspect_ratio,
-        per_image_normalisation=value.per_image_normalisation,
-        detail=value.detail,
     )
 
 

@@ -7,10 +7,11 @@ from loupe.errors import InvalidArgument
 from loupe.events.v1 import events_pb2
 from loupe.registry.v1 import model_pb2 as pb
 
+from services import input_messages
 from services.registry.domain.models import Model, ModelVersion, Package, PackageFormat, Release
 from services.registry.domain.overlap import TrainingOverlap
 from services.registry.wire import names
-from services.registry.wire.images import environment_name, input_in, input_out, task_type_in, task_type_out
+from services.registry.wire.images import environment_name, task_type_in, task_type_out
 from services.registry.wire.values import json_object, struct, timestamp, with_etag
 
 TASK_STATE_SUBJECTS = "loupe.tasks.*.state"
@@ -39,7 +40,7 @@ def release_in(parent: str, message: pb.ModelVersion) -> Release:
         weights_sha256=message.weights_sha256,
         code_list=tuple(message.code_list),
         num_of_classes=message.num_of_classes,
-        input=input_in(message.input),
+        input=input_messages.from_message(message.input),
         task_type=task_type_in(message.task_type),
         parent_version=message.parent_version,
         snapshots=tuple(message.snapshots),
@@ -70,7 +71,7 @@ def version_out(value: ModelVersion) -> pb.ModelVersion:
             snapshots=release.snapshots,
             code_list=release.code_list,
             num_of_classes=release.num_of_classes,
-            input=input_out(release.input),
+            input=input_messages.to_message(release.input),
             model_params=struct(release.model_params),
             training_params=struct(release.training_params),
             preprocessing_params=struct(release.preprocessing_params),

@@ -48,7 +48,7 @@ class Pattern:
         return Violation(
             field,
             "BAD_NAME",
-            *sentence(
+            sentence(
                 "{name} is not a name of the form {pattern}; send one", name=shown(name), pattern=self.form
             ),
         )
@@ -116,7 +116,7 @@ def parse_image_version(name: str) -> tuple[str, ImageVersionNumber]:
             Violation(
                 "name",
                 "BAD_VERSION",
-                *sentence(
+                sentence(
                     "{version} is not an image version; write v{{major}}.{{minor}}, such as v3.0",
                     version=shown(text),
                 ),
@@ -134,7 +134,7 @@ def parse_model_version(name: str) -> tuple[str, str]:
             Violation(
                 "name",
                 "BAD_VERSION",
-                *sentence(
+                sentence(
                     "{version} is neither a version such as v3.01 (two digits at least) nor an alias "
                     "such as production",
                     version=shown(text),

@@ -37,7 +37,7 @@ def moment(message: Any, field: str) -> datetime | None:  # noqa: ANN401 -- any 
             Violation(
                 field,
                 "BAD_TIME",
-                *sentence("{field} is not a time between the years 1 and 9999", field=field),
+                sentence("{field} is not a time between the years 1 and 9999", field=field),
             )
         ) from None
     return value

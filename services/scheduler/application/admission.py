@@ -75,7 +75,7 @@ class Admission:
 
     async def _decide(self, batch: Sequence[AdmissionRequest]) -> dict[AdmissionRequest, Lease] | None:
         """The leases of a batch; None if something changed in between: decide again."""
-        settings = self._dependencies.queue
+        scheduling = self._dependencies.scheduling
         async with self._dependencies.sessions.begin() as session:
             admissions = Admissions(session)
             names = [request.worker.name for request in batch]
@@ -85,7 +85,7 @@ class Admission:
             batch = [request for request in batch if not request.answer.done()]
             held = {name: record.held for name, record in records.items()}
             workers = [request.worker for request in batch]
-            queue = await admissions.front(workers, held, settings.aging_s)
+            queue = await admissions.front(workers, held, scheduling.ageing_s)
             chosen = {
                 waiting.job: (request, waiting)
                 for request in batch
@@ -100,7 +100,7 @@ class Admission:
             if any(job_id not in jobs or jobs[job_id].state is not JobState.QUEUED for job_id in chosen):
                 return None
             grants = [
-                _granted(jobs[job_id], tasks[waiting.task], request.worker, now, settings.lease_s)
+                _granted(jobs[job_id], tasks[waiting.task], request.worker, now, scheduling.lease_s)
                 for job_id, (request, waiting) in chosen.items()
             ]
             granted = await admissions.grant(epoch, grants, now)
@@ -110,7 +110,7 @@ class Admission:
             for grant in grants:
                 if grant.job.id in granted:
                     request, _ = chosen[grant.job.id]
-                    leases[request] = Lease(grant.job, grant.task, settings.lease_s)
+                    leases[request] = Lease(grant.job, grant.task, scheduling.lease_s)
                     if grant.job.kind is JobKind.TRAIN and grant.job.fencing_token > 1:
                         await _cut_back(session, grant.job)
         return leases
@@ -149,7 +149,7 @@ def _granted(job: Job, task: Task, worker: Worker, now: datetime, lease_s: float
     message = None
     if transition is not None:
         event = events.state_changed(after, transition, releaser="")
-        message = outbox.announcement(events.state_subject(after), event)
+        message = outbox.Message.of(events.state_subject(after), event)
     return JobGrant(job.granted(worker.name, now, lease_s), task, after, message)
 
 

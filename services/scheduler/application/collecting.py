@@ -29,7 +29,7 @@ class ObjectStorePort(Protocol):
         ...
 
 
-class Collector:
+class CandidateCollector:
     """Checks orphan candidates that are due, and finds candidates by listing the object store."""
 
     def __init__(self, dependencies: Dependencies, objects: ObjectStorePort) -> None:
@@ -66,7 +66,7 @@ class Collector:
         candidates found. Unfinished uploads are aborted at once and not counted.
         """
         now = await self._dependencies.sessions.time()
-        before = now - timedelta(seconds=self._dependencies.queue.orphan_grace_s)
+        before = now - timedelta(seconds=self._dependencies.scheduling.orphan_grace_s)
         found = 0
         for folder in FOLDERS:
             if broken := await self._objects.abandon_uploads(f"{folder}/", before):

@@ -14,7 +14,7 @@ from services.scheduler.application.ids import new_id
 from services.scheduler.application.registry_port import RegistryPort
 from services.scheduler.domain.job import Job, JobKind
 from services.scheduler.domain.task import Caller, Task, TaskKind, TaskTransition
-from services.scheduler.settings import QueueSettings
+from services.scheduler.settings import SchedulingSettings
 from services.scheduler.storage.curves import Curves
 from services.scheduler.storage.jobs import Jobs
 from services.scheduler.storage.orphan_candidates import (
@@ -51,10 +51,12 @@ class Dependencies:
     signals: Signals
     registry: RegistryPort
     links: Links
-    queue: QueueSettings
+    scheduling: SchedulingSettings
 
 
-async def announce(session: AsyncSession, task: Task, transition: TaskTransition, releaser: str = "") -> None:
+async def record_transition(
+    session: AsyncSession, task: Task, transition: TaskTransition, releaser: str = ""
+) -> None:
     """Write the transition to the task's history and to the outbox; a deletion only to the outbox."""
     if transition.to_state is not None:
         await Tasks(session).record(transition)
@@ -73,7 +75,7 @@ async def start_again(session: AsyncSession, before: Task, caller: Caller, now: 
     await Tasks(session).save(before, task)
     await discard_results(session, before, await Jobs(session).all_of(task.id), now)
     await queue_first_job(session, task, now)
-    await announce(session, task, transition)
+    await record_transition(session, task, transition)
 
 
 async def queue_job(session: AsyncSession, task: Task, kind: JobKind, now: datetime) -> None:

@@ -5,7 +5,12 @@ from dataclasses import replace
 from loupe.errors import InvalidArgument, NotFound
 
 from services.kit.database import database_time
-from services.scheduler.application.dependencies import Dependencies, announce, queue_first_job, start_again
+from services.scheduler.application.dependencies import (
+    Dependencies,
+    queue_first_job,
+    record_transition,
+    start_again,
+)
 from services.scheduler.application.ids import new_id
 from services.scheduler.domain.spec import ExportSpec, PackageFormat, PredictionRequest
 from services.scheduler.domain.task import Caller, Task, TaskKind, TaskOperation, TaskState
@@ -62,7 +67,7 @@ class ExportTasks:
                 )
                 await tasks.add(task)
                 await queue_first_job(session, task, now)
-                await announce(session, task, task.submitted())
+                await record_transition(session, task, task.submitted())
             elif TaskOperation.START in task.allowed:
                 # The package belongs to the version, not to the first caller: others may retry it too.
                 await start_again(session, task, replace(caller, may_act_for_all=True), now)

@@ -12,7 +12,7 @@ from services.scheduler.domain.job import Checkpoint, JobKind, Network, has_adva
 from services.scheduler.domain.loss import POINT_BYTES, LossGap, require_contiguous
 from services.scheduler.domain.progress import Phase, Stage, merged
 from services.scheduler.domain.work import CurvePosition, JobReport, LogLines, Points, ReportAnswer
-from services.scheduler.settings import QueueSettings
+from services.scheduler.settings import SchedulingSettings
 from services.scheduler.storage.heartbeats import HeartbeatStore, JobUpdate, RunningJob
 from services.scheduler.storage.orphan_candidates import CHECKPOINTS, object_key
 from services.scheduler.wire import events
@@ -47,7 +47,7 @@ class Heartbeats:
 
     async def _try_to_store(self, running: RunningJob, report: JobReport) -> ReportAnswer | None:
         """The answer; None if the job is no longer `running`."""
-        update = _update(running, report, self._dependencies.queue)
+        update = _update(running, report, self._dependencies.scheduling)
         if changed := _changed_stages(running, report, update):
             # Seldom: other heartbeats need no time, and so no second statement.
             now = await self._dependencies.sessions.time()
@@ -62,7 +62,7 @@ class Heartbeats:
         return ReportAnswer(stored.lease_expire_time, stored.terminating, stored.after.positions)
 
 
-def _update(running: RunningJob, report: JobReport, queue: QueueSettings) -> JobUpdate:
+def _update(running: RunningJob, report: JobReport, scheduling: SchedulingSettings) -> JobUpdate:
     """What a heartbeat changes; what is stored already is left out. LossGap if something is missing."""
     positions = dict(running.positions)
     points = [new for one in report.points if (new := _new_points(one, positions)).packed]
@@ -77,7 +77,7 @@ def _update(running: RunningJob, report: JobReport, queue: QueueSettings) -> Job
     stages = merged(running.stages, report.stages)
     phase = report.phase or running.phase
     return JobUpdate(
-        lease=timedelta(seconds=queue.lease_s),
+        lease=timedelta(seconds=scheduling.lease_s),
         positions={name: at for name, at in positions.items() if at is not running.positions[name]},
         points=_by_network((new.network, new.packed) for new in points),
         lines=_by_network((log.network, log.lines) for log in logs),
@@ -90,7 +90,7 @@ def _update(running: RunningJob, report: JobReport, queue: QueueSettings) -> Job
         advances=advances,
         reached=reached,
         superseded=superseded,
-        superseded_kept=timedelta(seconds=queue.checkpoint_grace_s),
+        superseded_kept=timedelta(seconds=scheduling.checkpoint_grace_s),
         changes_task=report.progress is not None or stages != running.stages or phase is not running.phase,
         is_news=report != JobReport(),
         messages=[message for new in points for message in _point_messages(running, new)],
@@ -156,10 +156,10 @@ def _by_network(parts: Iterable[tuple[Network, Content]]) -> dict[Network, Conte
     return joined
 
 
-def _point_messages(running: RunningJob, points: Points) -> Iterator[outbox.Announcement]:
+def _point_messages(running: RunningJob, points: Points) -> Iterator[outbox.Message]:
     subject = events.loss_subject(running.task, points.network)
     for message in events.loss_points(running.task, running.attempt, points):
-        yield outbox.announcement(subject, message)
+        yield outbox.Message.of(subject, message)
 
 
 def _changed_stages(running: RunningJob, report: JobReport, update: JobUpdate) -> list[Stage | None]:
@@ -170,8 +170,8 @@ def _changed_stages(running: RunningJob, report: JobReport, update: JobUpdate) -
 
 def _stage_message(
     running: RunningJob, stage: Stage | None, phase: Phase | None, now: datetime
-) -> outbox.Announcement:
-    return outbox.announcement(
+) -> outbox.Message:
+    return outbox.Message.of(
         events.stage_subject(running.task),
         events.stage_changed(
             running.task, running.attempt, stage=stage, phase=phase, now=now, started=running.start_time

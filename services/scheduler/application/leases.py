@@ -13,7 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.kit.clock import timestamp
 from services.kit.database import database_time
 from services.scheduler.application.admission import Admission
-from services.scheduler.application.dependencies import Dependencies, announce, discard_checkpoint, queue_job
+from services.scheduler.application.dependencies import (
+    Dependencies,
+    discard_checkpoint,
+    queue_job,
+    record_transition,
+)
 from services.scheduler.domain.job import Job, JobKind, Network, lease_lost
 from services.scheduler.domain.overdue import OverdueLeases
 from services.scheduler.domain.queue import Worker
@@ -72,26 +77,26 @@ class Leases:
         if isinstance(outcome, Packaged):
             await self._record(job_id, fencing_token, outcome, outcome_json)
         async with self._dependencies.sessions.begin() as session:
-            held = await self._hold(session, job_id, fencing_token)
-            job = held.job
+            locked = await self._lock(session, job_id, fencing_token)
+            job = locked.job
             if _is_repetition(job, fencing_token, outcome, outcome_json):
                 return
             if isinstance(outcome, Reported | Packaged):
                 report = outcome.report if isinstance(outcome, Reported) else ""
-                task, transition = held.task.completed(report, held.now, job.worker)
-                await self._end(held, task, outcome_json)
-                await announce(session, task, transition)
-            elif held.task.terminating or isinstance(outcome, Terminated):
-                await self._terminate(held, outcome_json)
+                task, transition = locked.task.completed(report, locked.now, job.worker)
+                await self._end(locked, task, outcome_json)
+                await record_transition(session, task, transition)
+            elif locked.task.terminating or isinstance(outcome, Terminated):
+                await self._terminate(locked, outcome_json)
             elif isinstance(outcome, Trained):
-                task = held.task.trained(outcome.weights_sha256, outcome.split_sha256)
-                await self._end(held, task, outcome_json)
-                await queue_job(session, task, JobKind.EVALUATE, held.now)
+                task = locked.task.trained(outcome.weights_sha256, outcome.split_sha256)
+                await self._end(locked, task, outcome_json)
+                await queue_job(session, task, JobKind.EVALUATE, locked.now)
             elif outcome.retryable:
                 lost = replace(job, finished_token=fencing_token, outcome=outcome_json)
-                await self._recover(replace(held, job=lost), job.retry_delay_s(), outcome.failure)
+                await self._recover(replace(locked, job=lost), job.retry_delay_s(), outcome.failure)
             else:
-                await self._fail(held, outcome.failure, outcome_json)
+                await self._fail(locked, outcome.failure, outcome_json)
 
     async def _record(self, job_id: str, fencing_token: int, package: Packaged, outcome_json: str) -> None:
         """Have the registry record the package, so that a COMPLETED task means that the version has it.
@@ -101,26 +106,26 @@ class Leases:
         right.
         """
         async with self._dependencies.sessions.begin() as session:
-            held = await self._hold(session, job_id, fencing_token)
-            if _is_repetition(held.job, fencing_token, package, outcome_json):
+            locked = await self._lock(session, job_id, fencing_token)
+            if _is_repetition(locked.job, fencing_token, package, outcome_json):
                 return
-        if isinstance(held.task.spec, ExportSpec):
-            await self._dependencies.registry.record_package(held.task.spec, package)
+        if isinstance(locked.task.spec, ExportSpec):
+            await self._dependencies.registry.record_package(locked.task.spec, package)
 
     async def give_back(self, job_id: str, fencing_token: int) -> None:
         """Queue the job again for another worker. Not a fault, so it is not counted as a recovery."""
         async with self._dependencies.sessions.begin() as session:
-            held = await self._hold(session, job_id, fencing_token)
-            held.job.require_lease(fencing_token)
-            if held.task.terminating:
-                await self._terminate(held, "terminated")
+            locked = await self._lock(session, job_id, fencing_token)
+            locked.job.require_lease(fencing_token)
+            if locked.task.terminating:
+                await self._terminate(locked, "terminated")
                 return
-            await Jobs(session).save(held.job.handed_back(held.now))
-            await Tasks(session).save(held.task, held.task.handed_back())
+            await Jobs(session).save(locked.job.handed_back(locked.now))
+            await Tasks(session).save(locked.task, locked.task.handed_back())
 
     async def sweep(self) -> int:
         """Take overdue leases from workers that do not prolong them; returns how many."""
-        longest_lease = timedelta(seconds=self._dependencies.queue.lease_s * 2)
+        longest_lease = timedelta(seconds=self._dependencies.scheduling.lease_s * 2)
         async with self._dependencies.sessions.reading() as session:
             overdue = await Jobs(session).overdue(longest_lease)
         swept = 0
@@ -130,19 +135,19 @@ class Leases:
                 if job is None:
                     continue
                 now = await database_time(session)
-                held = _HeldJob(session, await Tasks(session).get(job.task), job, now)
+                locked = _LockedJob(session, await Tasks(session).get(job.task), job, now)
                 _log.warning(
                     "lease expired",
-                    extra={"job": job.name, "task": held.task.name, "worker": job.worker},
+                    extra={"job": job.name, "task": locked.task.name, "worker": job.worker},
                 )
-                if held.task.terminating:
-                    await self._terminate(held, "terminated")
+                if locked.task.terminating:
+                    await self._terminate(locked, "terminated")
                 else:
-                    await self._recover(held, 0.0, None)
+                    await self._recover(locked, 0.0, None)
             swept += 1
         return swept
 
-    async def _hold(self, session: AsyncSession, job_id: str, fencing_token: int) -> "_HeldJob":
+    async def _lock(self, session: AsyncSession, job_id: str, fencing_token: int) -> "_LockedJob":
         found = await Jobs(session).find(job_id)
         if found is None:
             raise lease_lost(f"jobs/{job_id[:64]}", fencing_token)
@@ -154,22 +159,22 @@ class Leases:
         job = await Jobs(session).find(job_id)
         if job is None:
             raise lease_lost(found.name, fencing_token)
-        return _HeldJob(session, task, job, await database_time(session))
+        return _LockedJob(session, task, job, await database_time(session))
 
-    async def _terminate(self, held: "_HeldJob", outcome_json: str) -> None:
-        task, transition = held.task.terminated(held.now, held.job.worker)
-        await self._end(held, task, outcome_json)
-        await announce(held.session, task, transition)
+    async def _terminate(self, locked: "_LockedJob", outcome_json: str) -> None:
+        task, transition = locked.task.terminated(locked.now, locked.job.worker)
+        await self._end(locked, task, outcome_json)
+        await record_transition(locked.session, task, transition)
 
-    async def _fail(self, held: "_HeldJob", failure: Failure, outcome_json: str) -> None:
-        task, transition = held.task.failed(failure, held.now, held.job.worker)
-        await self._end(held, task, outcome_json)
-        await _log_cause(held, *sentence("FAILED"), failure)
-        await announce(held.session, task, transition)
+    async def _fail(self, locked: "_LockedJob", failure: Failure, outcome_json: str) -> None:
+        task, transition = locked.task.failed(failure, locked.now, locked.job.worker)
+        await self._end(locked, task, outcome_json)
+        await _log_cause(locked, *sentence("FAILED"), failure)
+        await record_transition(locked.session, task, transition)
 
-    async def _recover(self, held: "_HeldJob", delay_s: float, cause: Failure | None) -> None:
-        limit = self._dependencies.queue.infrastructure_retries
-        job = held.job
+    async def _recover(self, locked: "_LockedJob", delay_s: float, cause: Failure | None) -> None:
+        limit = self._dependencies.scheduling.infrastructure_retries
+        job = locked.job
         if job.recoveries >= limit:
             last = Sentence("", "")
             if cause is not None:
@@ -187,23 +192,23 @@ class Leases:
                 ),
                 cause.log_tail if cause else "",
             )
-            await self._fail(held, failure, job.outcome)
+            await self._fail(locked, failure, job.outcome)
             return
-        await Jobs(held.session).save(job.lost(held.now, delay_s))
-        await _log_cause(held, *sentence("TAKEN UP AGAIN"), cause or _worker_lost(job))
-        await Tasks(held.session).save(held.task, held.task.recovering())
+        await Jobs(locked.session).save(job.lost(locked.now, delay_s))
+        await _log_cause(locked, *sentence("TAKEN UP AGAIN"), cause or _worker_lost(job))
+        await Tasks(locked.session).save(locked.task, locked.task.recovering())
 
-    async def _end(self, held: "_HeldJob", after: Task, outcome_json: str) -> None:
-        job = held.job
+    async def _end(self, locked: "_LockedJob", after: Task, outcome_json: str) -> None:
+        job = locked.job
         if job.checkpoint is not None:
-            grace_s = self._dependencies.queue.checkpoint_grace_s
-            await discard_checkpoint(held.session, job.checkpoint.sha256, held.now, grace_s)
-        await Jobs(held.session).save(job.finished(outcome_json))
-        await Tasks(held.session).save(held.task, after)
+            grace_s = self._dependencies.scheduling.checkpoint_grace_s
+            await discard_checkpoint(locked.session, job.checkpoint.sha256, locked.now, grace_s)
+        await Jobs(locked.session).save(job.finished(outcome_json))
+        await Tasks(locked.session).save(locked.task, after)
 
 
 @dataclass(frozen=True, slots=True)
-class _HeldJob:
+class _LockedJob:
     """A job and its task, locked in one transaction."""
 
     session: AsyncSession
@@ -216,16 +221,16 @@ def _worker_lost(job: Job) -> Failure:
     return Failure("WORKER_LOST", *sentence("{worker} stopped reporting", worker=job.worker))
 
 
-async def _log_cause(held: "_HeldJob", event: str, event_zh: str, cause: Failure) -> None:
+async def _log_cause(locked: "_LockedJob", event: str, event_zh: str, cause: Failure) -> None:
     """Append to the task's logs what happened and why, in both languages (M6)."""
-    at, code = timestamp(held.now), cause.code
+    at, code = timestamp(locked.now), cause.code
     lines = (
         f"{at} {event} {code}: {cause.message}",
         f"{at} {event_zh} {code}：{cause.message_zh or cause.message}",
     )
-    segments = isinstance(held.task.spec, TrainingSpec) and held.task.spec.train_segmentation
+    segments = isinstance(locked.task.spec, TrainingSpec) and locked.task.spec.train_segmentation
     for network in Network if segments else (Network.CLASSIFICATION,):
-        await Curves(held.session, held.task.id, held.task.attempt).append_lines(network, lines)
+        await Curves(locked.session, locked.task.id, locked.task.attempt).append_lines(network, lines)
 
 
 def _is_repetition(job: Job, fencing_token: int, outcome: Outcome, outcome_json: str) -> bool:

@@ -52,6 +52,6 @@ class QueuePositions:
     async def _rank(self) -> None:
         started_s = time.monotonic()
         async with self._dependencies.sessions.begin() as session:
-            ranking = await Admissions(session).ranking(self._dependencies.queue.aging_s)
+            ranking = await Admissions(session).ranking(self._dependencies.scheduling.ageing_s)
         self._ranking, self._ranked_at_s = ranking, time.monotonic()
         self._took_s = self._ranked_at_s - started_s

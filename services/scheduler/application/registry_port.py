@@ -12,7 +12,7 @@ from services.scheduler.domain.spec import (
     TrainingRequest,
 )
 from services.scheduler.domain.task import Task
-from services.scheduler.domain.wizard.registry_data import RegistryData
+from services.scheduler.domain.wizard.registry_data import CodeParts, RegistryData
 from services.scheduler.domain.work import Packaged
 
 
@@ -31,8 +31,8 @@ class RegistryPort(Protocol):
         """How much of the data paths or snapshots the version was trained with (P7); None if unknown."""
         ...
 
-    async def part_counts(self, data_paths: Sequence[str], codes: Sequence[str]) -> Mapping[str, int]:
-        """The number of parts that a split can divide, by code, over all these data paths (D3, D9)."""
+    async def part_counts(self, data_paths: Sequence[str], codes: Sequence[str]) -> Mapping[str, CodeParts]:
+        """The parts that a split cannot divide, by code, over all these data paths (D3, D9)."""
         ...
 
     async def pin(self, data_path: str) -> PinnedPath:

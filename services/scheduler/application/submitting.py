@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from loupe.errors import AlreadyExists, InvalidArgument, NotFound, Violation
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.scheduler.application.dependencies import Dependencies, announce, queue_first_job
+from services.scheduler.application.dependencies import Dependencies, queue_first_job, record_transition
 from services.scheduler.application.ids import new_id
 from services.scheduler.domain.amounts import NOTHING
 from services.scheduler.domain.spec import (
@@ -127,7 +127,7 @@ class Submissions:
             async with self._dependencies.sessions.begin() as session:
                 await Tasks(session).add(task, request_id=request_id, request_digest=content)
                 await queue_first_job(session, task, now)
-                await announce(session, task, task.submitted())
+                await record_transition(session, task, task.submitted())
         return task
 
     async def _with_overlap(self, request: PredictionRequest, spec: PredictionSpec) -> PredictionSpec:

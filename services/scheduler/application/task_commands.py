@@ -4,13 +4,20 @@ import logging
 from datetime import datetime, timedelta
 
 from loupe.errors import LoupeError, NotFound
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.database import database_time
-from services.scheduler.application.dependencies import Dependencies, announce, discard_results, start_again
+from services.kit.repeats import is_repeat
+from services.scheduler.application.dependencies import (
+    Dependencies,
+    discard_results,
+    record_transition,
+    start_again,
+)
 from services.scheduler.application.queue_positions import QueuePositions
 from services.scheduler.domain.job import JobState
 from services.scheduler.domain.listing import AnyTask, ListedTask, TaskFilter, TaskView
-from services.scheduler.domain.task import Caller, Task, TaskTransition
+from services.scheduler.domain.task import Caller, Task, TaskNotFound, TaskState, TaskTransition
 from services.scheduler.domain.work import NonconformingSample
 from services.scheduler.storage.curves import Curves
 from services.scheduler.storage.jobs import Jobs
@@ -27,7 +34,10 @@ _LINK_LIFE = timedelta(minutes=10)
 
 
 class TaskCommands:
-    """Use cases of TaskService besides creation and watching."""
+    """Use cases of TaskService besides creation and watching.
+
+    A call that the client repeats because it got no answer answers as the first did, if that was carried out.
+    """
 
     def __init__(self, dependencies: Dependencies) -> None:
         self._dependencies = dependencies
@@ -53,15 +63,17 @@ class TaskCommands:
         """Start a new attempt, from iteration 0."""
         async with self._dependencies.sessions.begin() as session:
             before = await Tasks(session).lock(task_id)
-            now = await database_time(session)
-            before.require_etag(etag)
-            await start_again(session, before, caller, now)
+            if not await _was_carried_out(session, before, TaskState.WAITING, caller):
+                before.require_etag(etag)
+                await start_again(session, before, caller, await database_time(session))
         return await self.get(task_id)
 
     async def terminate(self, task_id: str, etag: str, caller: Caller) -> TaskView[Task]:
         """Ask the worker to stop; without a worker the task is terminated at once (T2)."""
         async with self._dependencies.sessions.begin() as session:
             before = await Tasks(session).lock(task_id)
+            if is_repeat() and (before.terminating or before.state is TaskState.TERMINATED):
+                return await self.get(task_id)
             now = await database_time(session)
             before.require_etag(etag)
             task = before.termination_requested(caller)
@@ -72,7 +84,7 @@ class TaskCommands:
                 if job is not None:
                     await discard_results(session, ended, [job], now)
                     await Jobs(session).save(job.finished("terminated"))
-                await announce(session, ended, transition)
+                await record_transition(session, ended, transition)
             else:
                 await Jobs(session).save(job.must_answer_by(now + _ANSWER_WITHIN))
                 await Tasks(session).save(before, task)
@@ -81,23 +93,30 @@ class TaskCommands:
     async def delete(self, task_id: str, etag: str, caller: Caller) -> None:
         """Delete the task with its curves, logs and jobs; the collector deletes its objects (T7)."""
         async with self._dependencies.sessions.begin() as session:
-            task = await Tasks(session).lock(task_id)
+            try:
+                task = await Tasks(session).lock(task_id)
+            except TaskNotFound:
+                if is_repeat():
+                    return
+                raise
             now = await database_time(session)
             task.require_etag(etag)
             transition = task.deleted(caller, now)
             await discard_results(session, task, await Jobs(session).all_of(task_id), now)
             await Tasks(session).remove(task)
-            await announce(session, task, transition)
+            await record_transition(session, task, transition)
 
     async def release(self, task_id: str, etag: str, caller: Caller) -> TaskView[Task]:
         """Release the task, then have the registry number it; if that fails, the event does it later (R1)."""
         async with self._dependencies.sessions.begin() as session:
             before = await Tasks(session).lock(task_id)
+            if await _was_carried_out(session, before, TaskState.RELEASED, caller):
+                return await self.get(task_id)
             now = await database_time(session)
             before.require_etag(etag)
             task, transition = before.released(caller, now)
             await Tasks(session).save(before, task)
-            await announce(session, task, transition, releaser=caller.name)
+            await record_transition(session, task, transition, releaser=caller.name)
         try:
             version = await self._dependencies.registry.number(task, caller.name)
             await self.numbered(task_id, version)
@@ -152,3 +171,11 @@ class TaskCommands:
         """Delete workers that have not asked for a job for a day."""
         async with self._dependencies.sessions.begin() as session:
             await Jobs(session).delete_gone_workers(await database_time(session) - timedelta(days=1))
+
+
+async def _was_carried_out(session: AsyncSession, task: Task, to: TaskState, caller: Caller) -> bool:
+    """Whether this call repeats one of the same caller that brought the task into its state."""
+    if not is_repeat() or task.state is not to:
+        return False
+    last = (await Tasks(session).history(task.id))[-1]
+    return (last.to_state, last.cause) == (to, caller.name)

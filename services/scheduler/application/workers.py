@@ -17,14 +17,16 @@ class QueueOverview:
         """Workers by name, from the one after `after` on, and whether each is present."""
         async with self._dependencies.sessions.reading() as session:
             now = await database_time(session)
-            found = await Workers(session).page(self._dependencies.queue.lease_s, after=after, limit=limit)
+            found = await Workers(session).page(
+                self._dependencies.scheduling.lease_s, after=after, limit=limit
+            )
         return [(worker, worker.presence(now, WORKER_SILENCE_LIMIT.total_seconds())) for worker in found]
 
-    async def queue(self) -> list[ResourceFigures]:
+    async def figures(self) -> list[ResourceFigures]:
         """Waiting and running jobs, by compute resource."""
         async with self._dependencies.sessions.reading() as session:
             now = await database_time(session)
             rows = Workers(session)
             waiting = await rows.waiting()
-            workers = await rows.page(self._dependencies.queue.lease_s)
+            workers = await rows.page(self._dependencies.scheduling.lease_s)
         return figures(workers, waiting, now, WORKER_SILENCE_LIMIT.total_seconds())

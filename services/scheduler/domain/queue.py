@@ -73,16 +73,16 @@ class QueuePosition:
     # From 1, which is next.
     number: int
     since: datetime
+    kind: JobKind
+    # An earlier lease of the job was lost.
+    recovering: bool
     # A worker with the job's compute resource is present; such a worker is large enough.
     served: bool
     fits: bool
 
 
 class Lane(NamedTuple):
-    """The waiting jobs of one creator, priority, kind and compute resource. Only the oldest can be next.
-
-    The table of lanes is `lines`.
-    """
+    """The waiting jobs of one creator, priority, kind and compute resource. Only the oldest can be next."""
 
     compute_resource: str
     kind: JobKind

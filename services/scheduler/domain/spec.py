@@ -4,6 +4,8 @@ import enum
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.input_specification import InputSpecification
+
 
 class Augmentation(enum.StrEnum):
     """W10."""
@@ -28,21 +30,6 @@ class Preprocessing:
     train_fraction: float = 0.8
     filter_resolution: bool = False
     augmentations: tuple[Augmentation, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class InputSpec:
-    """The input specification of an image version: the network's input, and which originals conform."""
-
-    width: int
-    height: int
-    channels: int
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
-    min_side: int = 0
-    max_aspect_ratio: float = 0.0
-    per_image_normalisation: bool = False
-    detail: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +112,7 @@ class TrainingSpec:
 
     segmentation_image: bool
     target_major: int
-    input: InputSpec
+    input: InputSpecification
     classification_network: str
     code_list: tuple[str, ...]
     num_of_classes: int

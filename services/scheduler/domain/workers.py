@@ -20,7 +20,7 @@ class Presence(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class HeldLease:
+class WorkerLease:
     """A lease that a worker holds."""
 
     job: str
@@ -41,7 +41,7 @@ class KnownWorker:
     announced: Worker
     # When it last asked for a job or sent a heartbeat.
     last_contact: datetime
-    leases: tuple[HeldLease, ...]
+    leases: tuple[WorkerLease, ...]
 
     def presence(self, now: datetime, silence_limit_s: float) -> Presence:
         """An idle worker asks for a job more often than every `silence_limit_s`."""

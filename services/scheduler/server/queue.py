@@ -32,4 +32,4 @@ class QueueServicer(rpc_grpc.QueueServiceServicer):
         )
 
     async def GetQueue(self, _request: rpc.GetQueueRequest, _: Context) -> pb.Queue:
-        return pb.Queue(resources=[queue.resource_queue(one) for one in await self._overview.queue()])
+        return pb.Queue(resources=[queue.resource_queue(one) for one in await self._overview.figures()])

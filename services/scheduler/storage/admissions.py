@@ -3,7 +3,7 @@
 Optimistic concurrency: read the queue, decide, then store all decisions, or none if another process stored
 decisions in between; the caller then reads and decides again. No lock is held while Python computes.
 
-The epoch is the column `number` of the table `turns`. Granting a job or announcing a worker increments it.
+The epoch is the only row of the table `turns`. Granting a job or announcing a worker increments it.
 """
 
 import json
@@ -120,7 +120,7 @@ class JobGrant:
     job: Job
     seen: Task
     task: Task
-    message: outbox.Announcement | None
+    message: outbox.Message | None
 
 
 class Admissions:
@@ -164,7 +164,7 @@ class Admissions:
             },
         )
 
-    async def front(self, workers: Collection[Worker], held: dict[str, Amounts], aging_s: float) -> Queue:
+    async def front(self, workers: Collection[Worker], held: dict[str, Amounts], ageing_s: float) -> Queue:
         """The part of the queue that decides which job each of these workers gets next."""
         await self._session.execute(_FORCE_INDEX_SCANS)
         requests = [
@@ -181,7 +181,7 @@ class Admissions:
                 "gpus": [capacity.gpus for _, _, capacity in requests],
                 "cpus": [capacity.cpus for _, _, capacity in requests],
                 "memory_bytes": [capacity.memory_bytes for _, _, capacity in requests],
-                "aging_s": aging_s,
+                "ageing_s": ageing_s,
                 "depth": len(workers),
             },
         )
@@ -195,9 +195,9 @@ class Admissions:
             queue.running[row.creator] = row.running
         return queue
 
-    async def ranking(self, aging_s: float) -> dict[str, int]:
+    async def ranking(self, ageing_s: float) -> dict[str, int]:
         """The position of every queued task in its queue, from 1."""
-        rows = await self._session.execute(_RANKING, {"aging_s": aging_s})
+        rows = await self._session.execute(_RANKING, {"ageing_s": ageing_s})
         return {task: position for row in rows for position, task in enumerate(row.tasks, start=1)}
 
     async def grant(self, epoch: int, grants: Sequence[JobGrant], now: datetime) -> set[str] | None:

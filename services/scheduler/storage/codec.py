@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from services.input_specification import InputSpecification
 from services.scheduler.domain.job import Checkpoint, Network
 from services.scheduler.domain.progress import Progress, Stage, StageName, StageState
 from services.scheduler.domain.spec import (
     Augmentation,
     ExportSpec,
-    InputSpec,
     PackageFormat,
     PinnedPath,
     PredictionSpec,
@@ -50,7 +50,7 @@ def spec_from_json(kind: TaskKind, value: Mapping[str, Any]) -> Spec:
         return PredictionSpec(
             **{**common, "training_overlap": overlap_from_json(value.get("training_overlap"))}
         )
-    preprocessing, given = value["preprocessing"], value["input"]
+    preprocessing = value["preprocessing"]
     return TrainingSpec(
         **{
             **common,
@@ -59,7 +59,7 @@ def spec_from_json(kind: TaskKind, value: Mapping[str, Any]) -> Spec:
                 preprocessing["filter_resolution"],
                 tuple(Augmentation(name) for name in preprocessing["augmentations"]),
             ),
-            "input": InputSpec(**{**given, "mean": tuple(given["mean"]), "std": tuple(given["std"])}),
+            "input": InputSpecification.from_json(value["input"]),
         }
     )
 

@@ -110,7 +110,7 @@ class JobUpdate:
     changes_task: bool
     # Whether anything but the lease changes; watchers are woken then.
     is_news: bool
-    messages: Sequence[outbox.Announcement]
+    messages: Sequence[outbox.Message]
 
 
 @dataclass(frozen=True, slots=True)

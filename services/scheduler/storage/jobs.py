@@ -31,7 +31,7 @@ PRESENT_WORKERS = """present AS (
 _WAITING = sa.text(
     f"""
     WITH {PRESENT_WORKERS}
-    SELECT j.task, j.queue_time, j.available_time, j.recoveries,
+    SELECT j.task, j.kind, j.queue_time, j.available_time, j.recoveries,
         count(w.name) > 0 AS served,
         coalesce(bool_or(
             j.gpus <= w.gpus AND j.cpus <= w.cpus AND j.memory_bytes <= w.memory_bytes), false) AS fits
@@ -150,6 +150,8 @@ class Jobs:
             row.task: QueuePosition(
                 number=ranking.get(row.task, len(ranking) + 1),
                 since=row.available_time if row.recoveries else row.queue_time,
+                kind=JobKind(row.kind),
+                recovering=row.recoveries > 0,
                 served=row.served,
                 fits=row.fits,
             )

@@ -36,7 +36,7 @@ def _sha256(key: str) -> str:
 
 
 class OrphanCandidates:
-    """The orphan candidates of one transaction; their table is `garbage`."""
+    """The orphan candidates of one transaction."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session

@@ -1,7 +1,8 @@
 """The tables as SQLAlchemy sees them; `migrations` creates them.
 
-Some tables keep older names than the code: `lines` has lanes of waiting jobs, `turns` has the admission epoch
-(column `number`), `garbage` has orphan candidates.
+Three tables have other names than what they hold: `lines` has the lanes of the queue, `turns` has the
+admission epoch (one row, column `number`), `garbage` has orphan candidates. They are not renamed: during an
+upgrade a replica of the earlier version still reads and writes them by these names.
 """
 
 import sqlalchemy as sa

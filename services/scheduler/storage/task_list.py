@@ -10,7 +10,7 @@ from services.scheduler.domain.listing import ListedSpec, ListedTask, TaskFilter
 from services.scheduler.domain.spec import PackageFormat
 from services.scheduler.domain.task import TaskKind, TaskState
 from services.scheduler.storage import codec
-from services.scheduler.storage.names import Grams, selective_grams
+from services.scheduler.storage.name_search import Grams, selective_grams
 from services.scheduler.storage.tables import tasks
 from services.scheduler.storage.tasks import by_name, head
 

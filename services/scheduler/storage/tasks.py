@@ -23,7 +23,7 @@ from services.scheduler.domain.task import (
     task_not_found,
 )
 from services.scheduler.storage import codec
-from services.scheduler.storage.names import grams_of
+from services.scheduler.storage.name_search import grams_of
 from services.scheduler.storage.tables import tasks, transitions
 
 _HELD_NAME = "tasks_model_name_held"

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import JobKind
 from services.scheduler.domain.queue import WaitCause, wait_cause
-from services.scheduler.domain.workers import HeldLease, KnownWorker, WaitingCount
+from services.scheduler.domain.workers import KnownWorker, WaitingCount, WorkerLease
 from services.scheduler.storage.jobs import PRESENT_WORKERS, WORKER_SILENCE_LIMIT, announced
 from services.scheduler.storage.tables import workers
 
@@ -27,7 +27,7 @@ _QUEUED = sa.text(
     WITH {PRESENT_WORKERS},
     queued AS (
         SELECT j.compute_resource, j.kind, j.gpus, j.cpus, j.memory_bytes,
-            t.recoveries > 0 AND t.state <> 'WAITING' AS recovering, count(*) AS n,
+            j.recoveries > 0 AND t.state <> 'WAITING' AS recovering, count(*) AS n,
             min(CASE WHEN j.recoveries > 0 THEN j.available_time ELSE j.queue_time END) AS oldest
         FROM jobs j JOIN tasks t ON t.id = j.task
         WHERE j.state = 'QUEUED'
@@ -54,10 +54,10 @@ class Workers:
 
         A heartbeat prolongs the lease by `lease_s` from its time on, so the lease's end gives that time.
         """
-        held: defaultdict[str, list[HeldLease]] = defaultdict(list)
+        held: defaultdict[str, list[WorkerLease]] = defaultdict(list)
         for row in await self._session.execute(_LEASES):
             held[row.worker].append(
-                HeldLease(
+                WorkerLease(
                     row.id,
                     row.task,
                     row.attempt,

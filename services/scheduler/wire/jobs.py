@@ -6,11 +6,12 @@ import numpy as np
 from loupe.errors import InvalidArgument
 from loupe.scheduler.v1 import job_pb2, job_service_pb2, task_pb2
 
+from services import input_messages
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import Checkpoint, JobKind, Network
 from services.scheduler.domain.progress import Phase, Progress, Stage, StageName, StageState
 from services.scheduler.domain.queue import Build, Worker
-from services.scheduler.domain.spec import ExportSpec, InputSpec, PinnedPath, PredictionSpec, TrainingSpec
+from services.scheduler.domain.spec import ExportSpec, PinnedPath, PredictionSpec, TrainingSpec
 from services.scheduler.domain.task import Task
 from services.scheduler.domain.work import (
     CurvePosition,
@@ -264,7 +265,7 @@ def _train(task: Task, spec: TrainingSpec, resume: Checkpoint | None) -> job_pb2
         code_list=spec.code_list,
         num_of_classes=spec.num_of_classes,
         classification_network=spec.classification_network,
-        input=_input(spec.input),
+        input=input_messages.to_message(spec.input),
         training_params=struct(spec.training_params),
         preprocessing=tasks.preprocessing(spec.preprocessing),
         seed=spec.seed,
@@ -317,20 +318,6 @@ def _package(spec: ExportSpec) -> job_pb2.PackageWork:
 
 def _manifests(pinned: Iterable[PinnedPath]) -> list[job_pb2.Manifest]:
     return [job_pb2.Manifest(data_path=one.data_path, sha256=one.sha256) for one in pinned]
-
-
-def _input(value: InputSpec) -> job_pb2.WorkInput:
-    return job_pb2.WorkInput(
-        width=value.width,
-        height=value.height,
-        channels=value.channels,
-        mean=value.mean,
-        std=value.std,
-        min_side=value.min_side,
-        max_aspect_ratio=value.max_aspect_ratio,
-        per_image_normalisation=value.per_image_normalisation,
-        detail=value.detail,
-    )
 
 
 def _checkpoint(value: Checkpoint) -> job_pb2.Checkpoint:

@@ -3,7 +3,7 @@
 from loupe.scheduler.v1 import job_pb2, queue_pb2
 
 from services.scheduler.domain.amounts import Amounts
-from services.scheduler.domain.workers import HeldLease, KnownWorker, Presence, ResourceFigures
+from services.scheduler.domain.workers import KnownWorker, Presence, ResourceFigures, WorkerLease
 from services.scheduler.wire.values import timestamp
 
 
@@ -50,7 +50,7 @@ def amounts(value: Amounts) -> job_pb2.Amounts:
     return job_pb2.Amounts(gpus=value.gpus, cpus=value.cpus, memory_bytes=value.memory_bytes)
 
 
-def _lease(value: HeldLease) -> queue_pb2.WorkerLease:
+def _lease(value: WorkerLease) -> queue_pb2.WorkerLease:
     return queue_pb2.WorkerLease(
         job=f"jobs/{value.job}",
         task=f"tasks/{value.task}",

@@ -21,10 +21,10 @@ from loupe.registry.v1 import (
     model_service_pb2_grpc,
 )
 
+from services import input_messages
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.spec import (
     ExportSpec,
-    InputSpec,
     PinnedPath,
     PredictionRequest,
     TrainingOverlap,
@@ -36,6 +36,7 @@ from services.scheduler.domain.wizard.data import MAX_DATA_PATHS
 from services.scheduler.domain.wizard.registry_data import (
     AlgorithmImageFacts,
     CodeCount,
+    CodeParts,
     DataPathFacts,
     ModelVersionFacts,
     RegistryData,
@@ -108,11 +109,11 @@ class RegistryClient:
             affected_sample_count=overlap.affected_sample_count,
         )
 
-    async def part_counts(self, data_paths: Sequence[str], codes: Sequence[str]) -> dict[str, int]:
-        """The number of parts that a split can divide, by code, over all these data paths (D3, D9)."""
+    async def part_counts(self, data_paths: Sequence[str], codes: Sequence[str]) -> dict[str, CodeParts]:
+        """The parts that a split cannot divide, by code, over all these data paths (D3, D9)."""
         request = dataset_service_pb2.CountPartsRequest(data_paths=data_paths, codes=codes)
         counted = await self._datasets.CountParts(request)
-        return {one.code: one.part_count for one in counted.codes}
+        return {one.code: CodeParts(one.part_count, tuple(one.tied_codes)) for one in counted.codes}
 
     async def pin(self, data_path: str) -> PinnedPath:
         """Pin the data path's current listing for ever (W12)."""
@@ -166,7 +167,7 @@ class RegistryClient:
             return None
         return AlgorithmImageFacts(
             major=version.major,
-            input=_input(version.input),
+            input=input_messages.from_message(version.input),
             classification_networks=tuple(version.classification_networks),
             default_model_params=dict_of(version.default_model_params),
             default_training_params=dict_of(version.default_training_params),
@@ -267,17 +268,7 @@ def release_order(task: Task, releaser: str) -> model_service_pb2.CreateModelVer
         snapshots=[pinned.snapshot for pinned in spec.pinned],
         code_list=spec.code_list,
         num_of_classes=spec.num_of_classes,
-        input=algorithm_image_pb2.InputSpecification(
-            width=spec.input.width,
-            height=spec.input.height,
-            channels=spec.input.channels,
-            mean=spec.input.mean,
-            std=spec.input.std,
-            min_side=spec.input.min_side,
-            max_aspect_ratio=spec.input.max_aspect_ratio,
-            per_image_normalisation=spec.input.per_image_normalisation,
-            detail=spec.input.detail,
-        ),
+        input=input_messages.to_message(spec.input),
         model_params=struct(spec.model_params),
         training_params=struct(spec.training_params),
         preprocessing_params=struct(
@@ -298,17 +289,3 @@ def release_order(task: Task, releaser: str) -> model_service_pb2.CreateModelVer
         else algorithm_image_pb2.TASK_TYPE_CLASSIFICATION,
     )
     return model_service_pb2.CreateModelVersionRequest(parent=f"models/{spec.model_name}", version=version)
-
-
-def _input(message: algorithm_image_pb2.InputSpecification) -> InputSpec:
-    return InputSpec(
-        width=message.width,
-        height=message.height,
-        channels=message.channels,
-        mean=tuple(message.mean),
-        std=tuple(message.std),
-        min_side=message.min_side,
-        max_aspect_ratio=message.max_aspect_ratio,
-        per_image_normalisation=message.per_image_normalisation,
-        detail=message.detail,
-    )

@@ -3,9 +3,19 @@
 from loupe.scheduler.v1 import task_pb2
 from loupe.translation import sentence
 
+from services.scheduler.domain.job import JobKind
 from services.scheduler.domain.queue import QueuePosition, WaitCause, wait_cause
 from services.scheduler.domain.task import TaskHead, TaskState
 from services.scheduler.wire.values import timestamp
+
+_TRAINER, _EVALUATOR_WORKER = sentence("trainer"), sentence("evaluator worker")
+# What does the work of a job, and the work.
+_WORK = {
+    JobKind.TRAIN: (_TRAINER, sentence("training")),
+    JobKind.EVALUATE: (_EVALUATOR_WORKER, sentence("evaluation")),
+    JobKind.PREDICT: (_EVALUATOR_WORKER, sentence("prediction")),
+    JobKind.PACKAGE: (_EVALUATOR_WORKER, sentence("packaging")),
+}
 
 
 def wait_reason(value: TaskHead, position: QueuePosition | None, resource: str) -> task_pb2.WaitReason | None:
@@ -15,28 +25,40 @@ def wait_reason(value: TaskHead, position: QueuePosition | None, resource: str) 
     cause = wait_cause(
         served=position.served,
         fits=position.fits,
-        recovering=value.recoveries > 0 and value.state is not TaskState.WAITING,
+        recovering=position.recovering and value.state is not TaskState.WAITING,
     )
+    worker, work = _WORK[position.kind]
     match cause:
         case WaitCause.NO_WORKER_WITH_RESOURCE:
             message = sentence(
-                "no worker with {resource} is there; start one, or choose another resource", resource=resource
+                "no {worker} with {resource} is there; start one, or choose another resource",
+                worker=worker,
+                resource=resource,
             )
         case WaitCause.WORKERS_TOO_SMALL:
             message = sentence(
-                "it takes {gpus} GPUs, {cpus} CPUs and {gib:.3g} GiB of memory, which no worker "
+                "it takes {gpus} GPUs, {cpus} CPUs and {gib:.3g} GiB of memory, which no {worker} "
                 "with {resource} has; start a larger one, or choose another resource",
+                worker=worker,
                 gpus=value.takes.gpus,
                 cpus=value.takes.cpus,
                 gib=value.takes.memory_bytes / 2**30,
                 resource=resource,
             )
         case WaitCause.RECOVERING:
-            message = sentence("its worker was lost; another one goes on from the last checkpoint")
+            message = (
+                sentence("its trainer was lost; another one goes on from the last checkpoint")
+                if position.kind is JobKind.TRAIN
+                else sentence(
+                    "its {worker} was lost; another one begins the {work} again", worker=worker, work=work
+                )
+            )
         case WaitCause.ALL_WORKERS_BUSY:
             message = sentence(
-                "all workers with {resource} are busy; position {number} in the queue",
+                "every {worker} with {resource} is busy; position {number} in the queue for {work}",
+                worker=worker,
                 resource=resource,
+                work=work,
                 number=position.number,
             )
     return task_pb2.WaitReason(

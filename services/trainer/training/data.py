@@ -1,12 +1,10 @@
 """From a manifest to two sides: which samples conform, and who trains and who judges (D3, M1). Pure."""
 
-import functools
 import hashlib
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 from loupe.translation import sentence
 
@@ -14,12 +12,7 @@ from services.vision.faults import UnreadableRecord
 from services.vision.parts import parts
 from services.vision.preprocessing import ResolutionRule
 from services.vision.samples import Sample
-
-Side: TypeAlias = Literal["train", "validation"]
-_SIDES: tuple[Side, Side] = ("validation", "train")
-# Of the search for sides of parts that several codes share; a part of one code alone is found at once.
-_MAX_TRIES = 10_000
-_MAX_MOVES = 100
+from services.vision.sides import Side, decide
 
 
 @dataclass(frozen=True)
@@ -99,22 +92,15 @@ def split(
     members = parts([sample.keys for sample in samples])
     order = sorted(members, key=lambda part: _seeded_hash(seed, part))
     sizes = {part: Counter(samples[index].code for index in members[part]) for part in order}
-    side: dict[str, Side] = {}
+    held: dict[str, Side] = {}
     moved = 0
     if prior:
         for part in order:
             known = [prior[key] for index in members[part] for key in samples[index].keys if key in prior]
             if known:
-                side[part] = "validation" if "validation" in known else "train"
+                held[part] = "validation" if "validation" in known else "train"
                 moved += "train" in known and "validation" in known
-    held = frozenset(side)
-    parts_of = defaultdict(list)
-    for part in order:
-        for code in sizes[part]:
-            parts_of[code].append(part)
-    for code in sorted(parts_of, key=lambda code: (len(parts_of[code]), code)):
-        _serve(code, parts_of[code], sizes, side, 1 - train_fraction)
-    _give_both_sides(parts_of, sizes, side, held)
+    side = decide(sizes, 1 - train_fraction, held).side
     of_sample = {index: side[part] for part, indices in members.items() for index in indices}
     return Split(tuple(samples), tuple(of_sample[index] for index in range(len(samples))), moved)
 
@@ -137,87 +123,3 @@ def prior_sides(split_jsonl: bytes) -> dict[str, Side]:
 
 def _seeded_hash(seed: int, part: str) -> bytes:
     return hashlib.sha256(f"{seed} {part}".encode()).digest()
-
-
-def _serve(
-    code: str,
-    parts: list[str],
-    sizes: Mapping[str, Counter[str]],
-    side: dict[str, Side],
-    validation_share: float,
-) -> None:
-    """Decides the undecided parts of one code."""
-    target = validation_share * sum(sizes[part][code] for part in parts)
-    validation = sum(sizes[part][code] for part in parts if side.get(part) == "validation")
-    undecided = [part for part in parts if part not in side]
-    trains = any(side.get(part) == "train" for part in parts)
-    for number, part in enumerate(undecided):
-        size = sizes[part][code]
-        last_chance = not trains and number == len(undecided) - 1
-        if not last_chance and abs(validation + size - target) < abs(validation - target):
-            side[part] = "validation"
-            validation += size
-        else:
-            side[part] = "train"
-            trains = True
-
-
-def _give_both_sides(
-    parts_of: Mapping[str, list[str]],
-    sizes: Mapping[str, Counter[str]],
-    side: dict[str, Side],
-    held: frozenset[str],
-) -> None:
-    """Moves free parts until each code with two parts or more has both sides, as far as that is possible."""
-    divisible = {code: parts for code, parts in parts_of.items() if len(parts) > 1}
-    for code in sorted(divisible, key=lambda code: (len(divisible[code]), code)):
-        side.update(_moves(code, divisible, sizes, side, held))
-
-
-def _moves(
-    first: str,
-    parts_of: Mapping[str, list[str]],
-    sizes: Mapping[str, Counter[str]],
-    side: Mapping[str, Side],
-    held: frozenset[str],
-) -> dict[str, Side]:
-    """The new sides of parts by which `first` gets both sides and no other code loses one.
-
-    Empty where none are needed, or none were found. A part that moves may take the last one of another code
-    from a side, which then needs a move too: a depth-first search that tries harmless and small parts first.
-    """
-    tried = 0
-
-    @functools.cache
-    def before(code: str) -> Counter[Side]:
-        return Counter(side[part] for part in parts_of[code])
-
-    def count(code: str, side: Side, moved: Mapping[str, Side]) -> int:
-        changes = sum(1 if new == side else -1 for part, new in moved.items() if code in sizes[part])
-        return before(code)[side] + changes
-
-    def search(moved: dict[str, Side]) -> dict[str, Side] | None:
-        nonlocal tried
-        codes = (code for part in moved for code in sizes[part] if code in parts_of)
-        touched = dict.fromkeys([first, *codes])
-        lacking = [(code, side) for code in touched for side in _SIDES if not count(code, side, moved)]
-        if not lacking:
-            return moved
-        code, lacks = lacking[0]
-        has: Side = "train" if lacks == "validation" else "validation"
-
-        def harm(part: str) -> tuple[int, int]:
-            others = (other for other in sizes[part] if other in parts_of)
-            return sum(count(other, has, moved) == 1 for other in others), sizes[part][code]
-
-        free = (part for part in parts_of[code] if part not in held and part not in moved)
-        for part in sorted(free, key=harm):
-            tried += 1
-            if tried > _MAX_TRIES or len(moved) == _MAX_MOVES:
-                return None
-            found = search({**moved, part: lacks})
-            if found is not None:
-                return found
-        return None
-
-    return search({}) or {}

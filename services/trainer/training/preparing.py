@@ -13,6 +13,7 @@ from loupe.scheduler.v1 import job_pb2, task_pb2
 from loupe.worker.v1 import event_pb2
 from numpy.typing import NDArray
 
+from services.input_specification import InputSpecification
 from services.trainer.training import contact_sheet
 from services.trainer.training.batches import WindowSource
 from services.trainer.training.data import (
@@ -29,7 +30,7 @@ from services.vision.judgement import refuse_one_sided
 from services.vision.pack import Pack, PackCache, Unreadable
 from services.vision.pack import Progress as PackProgress
 from services.vision.pixel_labels import PixelLabels, clean_codes
-from services.vision.preprocessing import InputSpecification
+from services.vision.preprocessing import ResolutionRule, magnified
 from services.vision.samples import ObjectReader, Sample, read_manifests, read_verified
 from services.vision.windows import COVERED, Windows, background_class
 
@@ -103,8 +104,8 @@ def _view(
     of_classes = [sample for sample in samples if sample.code in recipe.class_codes]
     if not _windows_are_possible(of_classes, recipe):
         return whole
-    magnified = recipe.input_specification.magnified
-    masks = cache.load_masks(of_classes, magnified, objects, progress)
+    resized_to = magnified(recipe.input_specification)
+    masks = cache.load_masks(of_classes, resized_to, objects, progress)
     showing = {key for key in masks.slots if masks.sample(masks.rows([key])[0]).max() >= COVERED}
     background = background_class(
         np.array([sample.mask_key in showing for sample in of_classes], np.bool_),
@@ -114,7 +115,7 @@ def _view(
     if background is None:
         return whole
     windows = Windows(recipe.input_specification.detail, background)
-    return InputView(magnified, windows, masks, frozenset(showing), recipe.codes[background])
+    return InputView(resized_to, windows, masks, frozenset(showing), recipe.codes[background])
 
 
 def _windows_are_possible(samples: list[Sample], recipe: TrainingRecipe) -> bool:
@@ -201,7 +202,7 @@ def _usable(  # noqa: PLR0913, PLR0917 - an order, and what executes it
     stage = Stage(task_pb2.STAGE_NAME_RESOLUTION_FILTER, channel)
     set_aside: list[Nonconforming] = []
     if recipe.filter_resolution:
-        kept, set_aside = conforming(samples, recipe.input_specification.resolution)
+        kept, set_aside = conforming(samples, ResolutionRule.of(recipe.input_specification))
     else:
         kept = samples
     reported = 0.0
@@ -222,7 +223,7 @@ def _usable(  # noqa: PLR0913, PLR0917 - an order, and what executes it
     labelled = None
     if recipe.segmentation:
         labels_progress = partial(progress, offset=1 - labels_share, share=labels_share)
-        seen = recipe.input_specification.magnified
+        seen = magnified(recipe.input_specification)
         images = pack if seen == view.specification else cache.load(kept, seen, objects)
         masks = cache.load_labels(kept, seen, objects, labels_progress)
         labelled = images, PixelLabels(recipe.codes, masks, clean_codes(kept, masks))

@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from google.protobuf import json_format
-from loupe.scheduler.v1 import job_pb2, task_pb2
+from loupe.scheduler.v1 import task_pb2
 from loupe.worker.v1 import order_pb2
 
+from services import input_messages
+from services.input_specification import InputSpecification
 from services.learning_rate import LR_POLICIES, LrPolicy, Schedule
 from services.vision.faults import BadOrder
-from services.vision.preprocessing import InputSpecification, ResolutionRule
+from services.vision.preprocessing import checked, to_certificate
 from services.vision.samples import UNKNOWN
 
 AUGMENTATIONS = ("colour", "scale", "flip", "random")
@@ -105,7 +107,7 @@ class TrainingRecipe:
                 segmentation=NetworkParameters.from_json(parameters["segmentation"])
                 if work.train_segmentation
                 else None,
-                input_specification=_input_specification(work.input),
+                input_specification=checked(input_messages.from_message(work.input)),
                 train_fraction=preprocessing.train_fraction or _DEFAULT_TRAIN_FRACTION,
                 filter_resolution=preprocessing.filter_resolution,
                 augmentations=frozenset(map(_augmentation, preprocessing.augmentations)),
@@ -154,8 +156,11 @@ class TrainingRecipe:
         return self.codes[: self.num_of_classes]
 
     def to_json(self) -> dict[str, Any]:
-        """For the birth certificate."""
-        return asdict(self) | {"augmentations": sorted(self.augmentations)}
+        """For the certificate."""
+        return asdict(self) | {
+            "augmentations": sorted(self.augmentations),
+            "input_specification": to_certificate(self.input_specification),
+        }
 
     def digest(self, data_digest: str) -> str:
         """Of everything that decides the loss curve: a checkpoint resumes only under the same one."""
@@ -166,25 +171,3 @@ class TrainingRecipe:
 
 def _augmentation(value: task_pb2.Augmentation.ValueType) -> str:
     return task_pb2.Augmentation.Name(value).removeprefix("AUGMENTATION_").lower()
-
-
-def _input_specification(message: job_pb2.WorkInput) -> InputSpecification:
-    """0 and empty mean the defaults of InputSpecification and ResolutionRule."""
-    return InputSpecification(
-        width=message.width,
-        height=message.height,
-        channels=message.channels or InputSpecification.channels,
-        mean=tuple(map(_shortest, message.mean)) or InputSpecification.mean,
-        std=tuple(map(_shortest, message.std)) or InputSpecification.std,
-        normalisation="per_image" if message.per_image_normalisation else "fixed",
-        resolution=ResolutionRule(
-            min_side_px=message.min_side or ResolutionRule.min_side_px,
-            max_aspect_ratio=message.max_aspect_ratio or ResolutionRule.max_aspect_ratio,
-        ),
-        detail=message.detail or InputSpecification.detail,
-    )
-
-
-def _shortest(value: float) -> float:
-    """0.485 for the float32 next to it: the weights' certificate has the number of the image version."""
-    return float(f"{value:.7g}")

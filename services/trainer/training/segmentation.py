@@ -24,6 +24,7 @@ from services.vision.inference import evidence
 from services.vision.networks import lay_out, normalise, place, to_input
 from services.vision.pack import Pack
 from services.vision.pixel_labels import PixelLabels
+from services.vision.preprocessing import magnified
 from services.vision.regions import RegionRule, calibrate, calibrate_ordinary, largest_regions
 from services.vision.samples import UNKNOWN, Sample
 from services.vision.segmenter import SEGMENTER, build_segmenter
@@ -115,7 +116,7 @@ class Segmentation:
         self._recipe = recipe
         self._sides = prepared.sides
         self._group = group
-        self._specification = recipe.input_specification.magnified
+        self._specification = magnified(recipe.input_specification)
         self._images, truth = prepared.labelled
         self._clean = tuple(sorted(truth.clean))
         self._training = LabelledSamples.of(self._images, truth, self._sides.of("train"))
@@ -334,5 +335,5 @@ def initial_segmenter(
             name: t for name, t in inherited.tensors.items() if same_codes or not name.startswith("head.")
         }
         network.load_state_dict(fitting, strict=same_codes)
-    place(network, recipe.input_specification.magnified, device)
+    place(network, magnified(recipe.input_specification), device)
     return network

@@ -20,7 +20,7 @@ from tests.support.waiting import DEADLINE_S
 
 
 async def test_a_reader_follows_events_and_forges_none(servers: EmbeddedServers) -> None:
-    """Whoever may watch a task must not be able to announce a release that never was."""
+    """Whoever may watch a task must not be able to publish a release that never was."""
     writer = await nats.connect(servers.nats.url)
     events = writer.jetstream()
     await events.add_stream(name="WATCHED", subjects=["loupe.watched.>"])

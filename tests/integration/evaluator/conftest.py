@@ -1,4 +1,4 @@
-"""A report service with its own database, and a client of it."""
+"""An evaluator with its own database, and a client of it."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A registry, a report service and a gateway on real servers, with users of several roles."""
+"""A registry, an evaluator and a gateway on real servers, with users of several roles."""
 
 import asyncio
 import contextlib
@@ -42,7 +42,7 @@ class Installation:
 
     registry: Registry
     address: str
-    """Of the report service."""
+    """Of the evaluator."""
     store: BlockingObjectStore
     data: Caller
     """The registry's stubs with the token of the engineer."""

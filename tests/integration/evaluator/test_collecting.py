@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from loupe.evaluator.v1 import report_pb2
 
-from services.evaluator.application.collecting import ORPHAN_GRACE, PredictedMasks
+from services.evaluator.application.collecting import FOLDERS
+from services.kit.orphans import ORPHAN_GRACE, Collector
 from services.vision.masks import encode_labels
 from tests.integration.evaluator.conftest import ReportServiceUnderTest
 
@@ -41,7 +42,8 @@ async def test_t7_a_mask_goes_when_no_report_names_it_and_not_before(
     )
 
     async def left(after: timedelta) -> set[str]:
-        await PredictedMasks(reports.database.sessions, reports.store).sweep(ORPHAN_GRACE - after)
+        collector = Collector(reports.database.sessions, reports.store, FOLDERS)
+        await collector.collect(ORPHAN_GRACE - after)
         later = datetime.now(UTC) + timedelta(days=9)
         return {key async for keys in reports.store.old_keys("masks/", later) for key in keys}
 

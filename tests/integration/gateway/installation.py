@@ -19,6 +19,7 @@ from loupe.registry.v1 import (
 from loupe.rpc.channel import connect
 from loupe.rpc.tls import TlsSettings
 from loupe.scheduler.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
+from loupe.translation import Sentence
 
 from gateway.app import create_app
 from gateway.backends import Backends
@@ -72,8 +73,8 @@ class Tasks(task_service_pb2_grpc.TaskServiceServicer):
         }
         if not request.task.training.model_name:
             raise InvalidArgument.of(
-                Violation("task.training.model_name", "REQUIRED", "must be given", "必须填写"),
-                Violation("task.training.data_paths", "REQUIRED", "must be given", "必须填写"),
+                Violation("task.training.model_name", "REQUIRED", Sentence("must be given", "必须填写")),
+                Violation("task.training.data_paths", "REQUIRED", Sentence("must be given", "必须填写")),
             )
         known = self.by_request.get(request.request_id)
         if request.request_id and known:

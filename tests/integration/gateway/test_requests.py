@@ -82,7 +82,7 @@ async def test_a_viewer_who_submits_is_refused(loupe: Installation) -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/tasks", "/v1/tasks/1/loss:watch", "/v1/tasks/1/log", "/v1/whoami"])
-async def test_nobody_is_anonymous(
+async def test_a_call_without_a_valid_token_is_refused(
     loupe: Installation, path: str, headers: dict[str, str], reason: str
 ) -> None:
     """A1, on every form of answer."""

@@ -132,7 +132,7 @@ async def test_signals_arrive_with_the_commit_and_only_then(database: Database, 
         assert not await subscription.wait(0.1)
 
 
-async def test_what_is_announced_between_reading_and_waiting_is_not_missed(
+async def test_what_is_notified_between_reading_and_waiting_is_not_missed(
     database: Database, postgres_url: str
 ) -> None:
     """Long polls read, find nothing and wait: what commits in between must wake them."""
@@ -154,7 +154,7 @@ async def test_many_waiters_share_one_connection(database: Database, postgres_ur
         await eventually(lambda: len(signals._subscriptions.get("kit:all", ())) == 200)
         await eventually(lambda: channels <= signals._listening)
         async with signals.subscribe("kit:last") as last:
-            # Announcements come in order: with the last of them all before it are there.
+            # Notifications come in order: with the last of them all before it are there.
             for channel in ("kit:3", "kit:last"):
                 async with database.sessions.begin() as session:
                     await notify(session, channel)

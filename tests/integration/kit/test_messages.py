@@ -52,7 +52,7 @@ async def bus(url: str) -> AsyncIterator[Messaging]:
         yield messaging
 
 
-async def announce(database: Database, subject: str, *numbers: int) -> None:
+async def add(database: Database, subject: str, *numbers: int) -> None:
     async with database.sessions.begin() as session:
         for number in numbers:
             outbox.add(session, subject, Int64Value(value=number))
@@ -96,7 +96,7 @@ async def test_what_commits_is_published_in_order_and_what_rolls_back_never(
 ) -> Never:
     async with bus(nats_url) as messaging, Signals(postgres_url) as signals:
         async with running(Relay(database, messaging, signals).run):
-            await announce(database, "kit.things.a", 1, 2)
+            await add(database, "kit.things.a", 1, 2)
             with pytest.raises(ZeroDivisionError):
                 async with database.sessions.begin() as session:
                     outbox.add(session, "kit.things.a", Int64Value(value=666))
@@ -130,13 +130,13 @@ async def test_a_commit_reaches_a_watcher_without_waiting_for_a_poll(
     monkeypatch.setattr(Relay, "_IDLE_POLL_S", 3600.0)
     async with asyncio.timeout(DEADLINE_S), bus(nats_url) as messaging, Signals(postgres_url) as signals:
         async with running(Relay(database, messaging, signals).run):
-            await announce(database, "kit.things.warm", 0)
+            await add(database, "kit.things.warm", 0)
             await eventually(lambda: _empty(database))
             async with contextlib.aclosing(messaging.follow("kit.things.a")) as messages:
                 pending = asyncio.ensure_future(anext(messages))
                 await eventually(lambda: _is_followed(messaging))
                 for number in range(30):
-                    await announce(database, "kit.things.a", number)
+                    await add(database, "kit.things.a", number)
                     assert (await pending).parse(Int64Value).value == number
                     pending = asyncio.ensure_future(anext(messages))
                 pending.cancel()
@@ -150,14 +150,14 @@ async def test_one_relay_leads_and_another_takes_over(
     async with bus(nats_url) as messaging, Signals(postgres_url) as signals:
         async with Database(postgres_url, "kit") as other_database:
             first = asyncio.create_task(Relay(database, messaging, signals).run())
-            await announce(database, "kit.things.a", 1)
+            await add(database, "kit.things.a", 1)
             await eventually(lambda: _empty(database))
             async with running(Relay(other_database, messaging, signals).run):
-                await announce(database, "kit.things.a", 2)
+                await add(database, "kit.things.a", 2)
                 await eventually(lambda: _empty(database))
                 first.cancel()
                 await asyncio.gather(first, return_exceptions=True)
-                await announce(database, "kit.things.a", 3)
+                await add(database, "kit.things.a", 3)
                 await eventually(lambda: _empty(database))
         messages = await followed(messaging, "kit.things.a", 3)
     assert [message.parse(Int64Value).value for message in messages] == [1, 2, 3]

@@ -74,7 +74,9 @@ async def test_the_bootstrap_token_is_the_admins(registry: Registry) -> None:
         ("loupe_' OR 1=1_" + "x" * 43, "TOKEN_UNKNOWN"),
     ],
 )
-async def test_nobody_is_anonymous(registry: Registry, token: str | None, reason: str) -> None:
+async def test_a_call_without_a_valid_token_is_refused(
+    registry: Registry, token: str | None, reason: str
+) -> None:
     """A1: and a wrong secret reads as an unknown token, so that ids cannot be probed."""
     with pytest.raises(Unauthenticated) as refused:
         await who(registry.caller(token))

@@ -20,17 +20,17 @@ from click.testing import CliRunner, Result
 from loupe.cli import loupe
 from loupe.errors import NotFound
 from loupe.importing import _THREADS as THREADS
-from loupe.importing import Outcome, SampleImport
+from loupe.importing import ImportOutcome, SampleImport
 from loupe.reading import read_data
 from loupe.registry.v1 import dataset_service_pb2
 from loupe.settings import load
 from PIL import Image
 
 from deploy.embedded.loupe_processes import import_path
+from services.input_specification import InputSpecification
 from services.kit.object_store import BlockingObjectStore
 from services.registry.settings import Settings
 from services.vision.pack import PackCache
-from services.vision.preprocessing import InputSpecification
 from services.vision.samples import parse_manifest
 
 from .conftest import Registry
@@ -133,7 +133,9 @@ async def test_annotations_land_as_samples_with_masks_codes_and_groups(
     assert answer["uploadedObjects"] in (3, 6)
     assert answer["rejected"] == []
     assert answer["notTakenByReason"] == {"OTHER_CODES": 1}
-    assert "TTMUD (6 px) are not taken" in answer["leftOut"][0]["message"]
+    assert answer["leftOut"] == []
+    assert answer["found"] == answer["used"]
+    assert "TTMUD (6 px) are not taken" in answer["partsLeftOut"][0]["message"]
 
     pinned = await registry.admin.data.SnapshotDataPath(
         dataset_service_pb2.SnapshotDataPathRequest(name=f"datasets/formats-{kind}/paths/main")
@@ -238,13 +240,14 @@ async def test_masks_are_what_they_show_or_refused_by_name(
     assert answer["added"] == 3 * len(told) - len(bad)
     rejected = {row["file"]: row for row in answer["rejected"]}
     left_out = {row["file"]: row for row in answer["leftOut"]}
-    assert set(rejected) == {f"TOLD/{kind}.png" for kind in bad}
+    assert set(rejected) == {f"TOLD/{kind}.mask.png" for kind in bad}
+    assert "; red.png is not taken without it" in rejected["TOLD/red.mask.png"]["message"]
     assert set(left_out) == {
         f"{name.format(kind)}.png" for kind in bad for name in ("TWIN/{}", "NAMED/{}_mask")
     }
     for kind in bad:
         for row in (
-            rejected[f"TOLD/{kind}.png"],
+            rejected[f"TOLD/{kind}.mask.png"],
             left_out[f"TWIN/{kind}.png"],
             left_out[f"NAMED/{kind}_mask.png"],
         ):
@@ -467,7 +470,7 @@ async def test_what_changes_while_it_is_imported_is_told_and_never_stored(
         # Its bytes are still those that were hashed, in another file: they were uploaded from there.
         # `other` is listed with them, as it was when it was read.
     }
-    assert result.count(Outcome.OUTCOME_ADDED) == 3
+    assert result.count(ImportOutcome.OUTCOME_ADDED) == 3
     assert len(result.outcomes) == len(listing.samples)
     for sha256 in (*(hashes[name] for name in ("gone", "pipe", "cut")), of_mask):
         with pytest.raises(NotFound):

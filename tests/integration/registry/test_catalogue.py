@@ -1,6 +1,7 @@
 """Algorithm images (W2), master data (W7), names, pages, and the server itself."""
 
 import asyncio
+import json
 import os
 import secrets
 import signal
@@ -8,6 +9,7 @@ import sys
 
 import grpc
 import pytest
+import sqlalchemy as sa
 from google.protobuf import json_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -21,7 +23,8 @@ from loupe.registry.v1 import (
     model_service_pb2,
 )
 
-from services.vision.preprocessing import InputSpecification
+from services.input_messages import to_message
+from services.input_specification import InputSpecification
 from tests.support.waiting import DEADLINE_S
 
 from .conftest import Caller, Registry
@@ -35,6 +38,29 @@ async def version(caller: Caller, name: str) -> algorithm_image_pb2.AlgorithmIma
     return await caller.images.GetAlgorithmImageVersion(
         algorithm_image_service_pb2.GetAlgorithmImageVersionRequest(name=name)
     )
+
+
+async def new_image(registry: Registry) -> str:
+    image = algorithm_image_pb2.AlgorithmImage(
+        kind=algorithm_image_pb2.IMAGE_KIND_GENERAL, task_type=algorithm_image_pb2.TASK_TYPE_CLASSIFICATION
+    )
+    created = await registry.admin.images.CreateAlgorithmImage(
+        algorithm_image_service_pb2.CreateAlgorithmImageRequest(
+            algorithm_image_id=f"i-{secrets.token_hex(4)}", algorithm_image=image
+        )
+    )
+    return created.name
+
+
+def version_request(image: str, minor: int) -> algorithm_image_service_pb2.CreateAlgorithmImageVersionRequest:
+    described = algorithm_image_pb2.AlgorithmImageVersion(
+        major=3,
+        minor=minor,
+        classification_networks=["ResNet18"],
+        input=algorithm_image_pb2.InputSpecification(width=64, height=64),
+        training_paths=["datasets/d/paths/p"],
+    )
+    return algorithm_image_service_pb2.CreateAlgorithmImageVersionRequest(parent=image, version=described)
 
 
 async def images(caller: Caller, **filters: object) -> list[str]:
@@ -73,51 +99,47 @@ async def test_a_new_installation_has_something_to_train_with(viewer: Caller) ->
     ]
 
 
-async def test_the_default_input_is_the_one_the_networks_are_fed(viewer: Caller) -> None:
-    """Preprocessing is one rule: the registry's default mean and std must be those of services.vision."""
-    told = (await version(viewer, f"{GENERAL}/versions/v3.0")).input
-    vision = InputSpecification(width=told.width, height=told.height)
-    assert list(told.mean) == pytest.approx(vision.mean)
-    assert list(told.std) == pytest.approx(vision.std)
+async def test_an_image_version_tells_the_defaults_that_it_was_created_with(registry: Registry) -> None:
+    """What a network is fed stands in the answer, whatever a later release takes for a default."""
+    image = await new_image(registry)
+    created = await registry.admin.images.CreateAlgorithmImageVersion(version_request(image, 0))
+    assert created.input == to_message(InputSpecification(64, 64))
+    assert (await version(registry.admin, created.name)).input == created.input
+
+
+async def test_an_image_version_of_before_is_read(registry: Registry, viewer: Caller) -> None:
+    """0 stood for the default, in columns too."""
+    image = await new_image(registry)
+    created = await registry.admin.images.CreateAlgorithmImageVersion(version_request(image, 0))
+    of_before = {"min_side": 0, "max_aspect_ratio": 0.0, "detail": 0}
+    async with registry.database.sessions.begin() as session:
+        changed = await session.execute(
+            sa.text(
+                "UPDATE algorithm_image_versions SET input = input || CAST(:input AS jsonb) "
+                "WHERE image = :image"
+            ),
+            {"input": json.dumps(of_before), "image": image.partition("/")[2]},
+        )
+    assert changed.rowcount == 1
+    assert (await version(viewer, created.name)).input == created.input
 
 
 async def test_image_versions_sort_by_number_and_never_change(registry: Registry, viewer: Caller) -> None:
     """v3.10 is newer than v3.9; what a task was trained with must be readable for ever."""
-    image_id = f"i-{secrets.token_hex(4)}"
-    image = algorithm_image_pb2.AlgorithmImage(
-        kind=algorithm_image_pb2.IMAGE_KIND_GENERAL, task_type=algorithm_image_pb2.TASK_TYPE_CLASSIFICATION
-    )
-    made = await registry.admin.images.CreateAlgorithmImage(
-        algorithm_image_service_pb2.CreateAlgorithmImageRequest(
-            algorithm_image_id=image_id, algorithm_image=image
-        )
-    )
-
-    def request(minor: int) -> algorithm_image_service_pb2.CreateAlgorithmImageVersionRequest:
-        described = algorithm_image_pb2.AlgorithmImageVersion(
-            major=3,
-            minor=minor,
-            classification_networks=["ResNet18"],
-            input=algorithm_image_pb2.InputSpecification(width=64, height=64),
-            training_paths=["datasets/d/paths/p"],
-        )
-        return algorithm_image_service_pb2.CreateAlgorithmImageVersionRequest(
-            parent=made.name, version=described
-        )
-
+    image = await new_image(registry)
     for minor in (9, 10, 2):
-        await registry.admin.images.CreateAlgorithmImageVersion(request(minor))
+        await registry.admin.images.CreateAlgorithmImageVersion(version_request(image, minor))
     with pytest.raises(AlreadyExists):
-        await registry.admin.images.CreateAlgorithmImageVersion(request(10))
+        await registry.admin.images.CreateAlgorithmImageVersion(version_request(image, 10))
     listed = await viewer.images.ListAlgorithmImageVersions(
-        algorithm_image_service_pb2.ListAlgorithmImageVersionsRequest(parent=made.name)
+        algorithm_image_service_pb2.ListAlgorithmImageVersionsRequest(parent=image)
     )
     assert [item.name.rpartition("/")[2] for item in listed.versions] == ["v3.10", "v3.9", "v3.2"]
     told = await viewer.images.GetAlgorithmImage(
-        algorithm_image_service_pb2.GetAlgorithmImageRequest(name=made.name)
+        algorithm_image_service_pb2.GetAlgorithmImageRequest(name=image)
     )
-    assert told.latest_version == f"{made.name}/versions/v3.10"
-    broken = request(11)
+    assert told.latest_version == f"{image}/versions/v3.10"
+    broken = version_request(image, 11)
     broken.version.input.width = 0
     broken.version.input.std.extend([0.1, 0.0, 0.1])
     del broken.version.classification_networks[:]

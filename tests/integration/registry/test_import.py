@@ -511,6 +511,22 @@ async def test_d3_parts_are_those_of_the_split(importer: Importer) -> None:
     }
 
 
+async def test_d9_codes_that_no_split_divides_are_told(importer: Importer) -> None:
+    """Each of three panels shows two of three codes: the trainer could only fail."""
+    groups = {"A/1.png": "u", "B/1.png": "u", "B/2.png": "v", "C/1.png": "v", "A/2.png": "w", "C/2.png": "w"}
+    await importer.import_files({file: png(number) for number, file in enumerate(groups)}, groups=groups)
+
+    async def tied(codes: str) -> list[list[str]]:
+        request = dataset_service_pb2.CountPartsRequest(data_paths=[importer.path], codes=list(codes))
+        answer = await importer.caller.data.CountParts(request)
+        return [list(one.tied_codes) for one in answer.codes if one.tied_codes]
+
+    assert await tied("ABC") == [["A", "B", "C"]]
+    assert await tied("AB") == []
+    await importer.import_files({"B/3.png": png(9)})
+    assert await tied("ABC") == []
+
+
 async def test_d3_too_many_paths_or_codes_are_not_counted(importer: Importer) -> None:
     """The answer would take too long; the wizard accepts no more either."""
     with pytest.raises(InvalidArgument) as refused:

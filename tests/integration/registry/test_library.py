@@ -117,8 +117,8 @@ async def test_a_version_keeps_what_the_task_handed_over(registry: Registry, vie
     assert len(kept.input.mean) == 3
 
 
-async def test_a_release_is_announced_once(registry: Registry, messaging: Messaging) -> None:
-    """I2: MES systems load what is announced; the event says everything of the version."""
+async def test_a_release_is_published_once(registry: Registry, messaging: Messaging) -> None:
+    """I2: MES systems load what is published; the event says everything of the version."""
     model, name = a_model(), task()
     made = await release(registry, model, name)
     await release(registry, model, name)
@@ -133,10 +133,10 @@ async def test_a_release_is_announced_once(registry: Registry, messaging: Messag
     assert seen == [made.name, second.name]
 
 
-async def test_x_of_many_packages_the_first_is_recorded_and_announced_once(
+async def test_x_of_many_packages_the_first_is_recorded_and_published_once(
     registry: Registry, viewer: Caller, messaging: Messaging
 ) -> None:
-    """Machines load what is announced: one file a version and format, for ever."""
+    """Machines load what is published: one file a version and format, for ever."""
     model = a_model()
     made = await release(registry, model)
 
@@ -187,10 +187,10 @@ async def test_the_event_numbers_a_task_whose_direct_call_was_lost(
             message.SerializeToString(),
             message_id=f"{name}-{number}",
         )
-    announced = await next_event(messaging, model)
-    assert announced.version.name == f"models/{model}/versions/v3.01"
-    assert (await get(viewer, announced.version.name)).task == name
-    assert (await release(registry, model, name)).name == announced.version.name
+    event = await next_event(messaging, model)
+    assert event.version.name == f"models/{model}/versions/v3.01"
+    assert (await get(viewer, event.version.name)).task == name
+    assert (await release(registry, model, name)).name == event.version.name
 
 
 async def test_an_alias_stands_for_one_version_and_moves(

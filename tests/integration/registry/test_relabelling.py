@@ -11,7 +11,7 @@ from PIL import Image
 
 from .conftest import Caller, Importer, Registry, a_mask, encoded, png, sha256
 
-Outcome = dataset_pb2.RelabelOutcome.Outcome
+RelabelOutcome = dataset_pb2.RelabelOutcome.Outcome
 ONE, TWO, THREE = png(1), png(2), png(3)
 MASK = a_mask(9)
 
@@ -36,7 +36,7 @@ async def listing(importer: Importer) -> dict[str, dataset_pb2.Sample]:
 
 
 def told(outcomes: Sequence[dataset_pb2.RelabelOutcome]) -> list[tuple[str, str, str]]:
-    return [(Outcome.Name(o.outcome).removeprefix("OUTCOME_"), o.new_file, o.reason) for o in outcomes]
+    return [(RelabelOutcome.Name(o.outcome).removeprefix("OUTCOME_"), o.new_file, o.reason) for o in outcomes]
 
 
 async def snapshot(importer: Importer) -> Any:  # noqa: ANN401 -- a message of untyped stubs

@@ -161,6 +161,11 @@ async def test_a_worker_that_lost_its_lease_changes_nothing(bench: Any) -> None:
     await fresh.points(0, [3.0])
     curve = await bench.engineer.tasks.GetLossCurve(task_service_pb2.GetLossCurveRequest(name=task.name))
     assert list(curve.losses) == [3.0]
+    # Its evaluation has lost no worker.
+    await fresh.trained()
+    waiting = (await bench.get(task)).wait
+    assert waiting.reason == "ALL_WORKERS_BUSY"
+    assert "evaluator worker" in waiting.message
 
 
 async def test_a_resumed_training_doubles_and_misses_no_point(bench: Any) -> None:

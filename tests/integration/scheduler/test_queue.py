@@ -20,9 +20,9 @@ from services.kit.object_store import ObjectStore
 from services.kit.signals import Signals
 from services.scheduler.__main__ import MIGRATIONS
 from services.scheduler.application import leases
-from services.scheduler.application.collecting import Collector
+from services.scheduler.application.collecting import CandidateCollector
 from services.scheduler.domain.listing import TaskFilter
-from services.scheduler.settings import QueueSettings, Settings
+from services.scheduler.settings import SchedulingSettings, Settings
 from services.scheduler.storage.task_list import TaskList
 from tests.support.simulation import dependencies_of
 
@@ -254,9 +254,9 @@ async def test_t7_orphans_are_collected_and_young_objects_are_not(bench: Any) ->
         for key in keys:
             await store.put_bytes(key, b"x")
         dependencies = dependencies_of(bench.stack.database, signals)
-        assert await Collector(dependencies, store).find_orphans() == 0
-        later = replace(dependencies, queue=QueueSettings(orphan_grace_s=-60))
-        collector = Collector(later, store)
+        assert await CandidateCollector(dependencies, store).find_orphans() == 0
+        later = replace(dependencies, scheduling=SchedulingSettings(orphan_grace_s=-60))
+        collector = CandidateCollector(later, store)
         assert await collector.find_orphans() >= 2
         while await collector.collect_one():
             pass

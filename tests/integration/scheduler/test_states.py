@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from loupe.errors import FailedPrecondition, NotFound
+from loupe.errors import FailedPrecondition, NotFound, Unavailable
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
+
+from services.scheduler.application.task_commands import TaskCommands
 
 START, TERMINATE, DELETE, RELEASE = OPERATIONS = ("start", "terminate", "delete", "release")
 REASONS = {
@@ -37,6 +39,17 @@ TABLE = [
     *(pytest.param("training", state, may, id=f"training-{state}") for state, may in TRAINING.items()),
     *(pytest.param("prediction", state, may, id=f"prediction-{state}") for state, may in PREDICTION.items()),
 ]
+
+
+_EACH_OPERATION = pytest.mark.parametrize(
+    ("state", "operation", "after"),
+    [
+        ("COMPLETED", RELEASE, "RELEASED"),
+        ("TRAINING", TERMINATE, "TRAINING"),
+        ("FAILED", START, "WAITING"),
+        ("TERMINATED", DELETE, None),
+    ],
+)
 
 
 class Life:
@@ -140,15 +153,7 @@ async def test_t1_every_operation_in_every_state(
             assert answer.state == task_pb2.TaskState.Value(f"TASK_STATE_{follows}")
 
 
-@pytest.mark.parametrize(
-    ("state", "operation", "after"),
-    [
-        ("COMPLETED", RELEASE, "RELEASED"),
-        ("TRAINING", TERMINATE, "TRAINING"),
-        ("FAILED", START, "WAITING"),
-        ("TERMINATED", DELETE, None),
-    ],
-)
+@_EACH_OPERATION
 async def test_t1_twenty_at_once_have_one_winner(
     life: Any, bench: Any, state: str, operation: str, after: str | None
 ) -> None:
@@ -176,6 +181,36 @@ async def test_t1_twenty_at_once_have_one_winner(
         assert len([one for one in history.transitions if one.to == ended.state]) == (
             2 if operation == START else 1
         )
+
+
+@_EACH_OPERATION
+async def test_t1_an_operation_whose_answer_was_lost_is_repeated_and_answered(
+    life: Any, monkeypatch: pytest.MonkeyPatch, state: str, operation: str, after: str | None
+) -> None:
+    """T1: the client makes a call again that ended UNAVAILABLE; the first one may have been carried out."""
+    one = await life("training")
+    task = await one.task_in(state)
+    calls = 0
+    command = getattr(TaskCommands, operation)
+
+    async def without_the_first_answer(*arguments: object) -> object:
+        nonlocal calls
+        calls += 1
+        answer = await command(*arguments)
+        if calls == 1:
+            raise Unavailable("the answer is lost", reason="LOST")
+        return answer
+
+    monkeypatch.setattr(TaskCommands, operation, without_the_first_answer)
+    answer = await one.apply(operation, task.name)
+    assert calls == 2
+    if after is not None:
+        assert answer == await one.bench.get(task)
+        assert answer.state == task_pb2.TaskState.Value(f"TASK_STATE_{after}")
+        assert answer.attempt == (2 if operation == START else 1)
+    # Made anew, it is refused.
+    with pytest.raises(NotFound if after is None else FailedPrecondition):
+        await one.apply(operation, task.name)
 
 
 async def test_t1_of_different_operations_at_once_one_succeeds(life: Any, bench: Any) -> None:

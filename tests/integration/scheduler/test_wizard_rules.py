@@ -43,6 +43,11 @@ MAIN, LONE, OTHER, VOID, BARE, PANEL, AGAIN, NEXT, TWIN = (
     f"datasets/wizard/paths/{p}"
     for p in ("main", "lone", "other", "void", "bare", "panel", "again", "next", "twin")
 )
+# A panel each, which shows two of three codes.
+RING = {
+    f"datasets/wizard/paths/ring-{n}": codes
+    for n, codes in enumerate((("R1", "R2"), ("R2", "R3"), ("R1", "R3")))
+}
 CODES = ["TPFIP", "TTFBS", "TTMUD", "TGGS0", "TPOTS", "TSFAS", "TSDFS"]
 
 
@@ -154,6 +159,10 @@ CASES = [
          {"data_paths": [MAIN, PANEL, AGAIN], **params([*CODES, "PAN"], 5)},
          f"{_LIST}[7] CODE_IN_ONE_GROUP"),
     case("D9", "two panels", 2, {"data_paths": [MAIN, PANEL, NEXT], **params([*CODES, "PAN"], 5)}),
+    case("D9", "a ring of panels", 2, {"data_paths": [MAIN, *RING], **params([*CODES, "R1", "R2", "R3"], 5)},
+         f"{_LIST}[9] CODES_TIED_BY_GROUPS"),
+    case("D9", "two panels of three", 2, {"data_paths": [MAIN, *RING], **params([*CODES, "R1", "R2"], 5)},
+         "~data_paths SAMPLES_OF_UNLISTED_CODES"),
     case("D9", "one picture under two codes", 2, {"data_paths": [TWIN], **params(["TW1", "TW2"])},
          f"{_LIST}[0] CODE_IN_ONE_GROUP", f"{_LIST}[1] CODE_IN_ONE_GROUP"),
     case("W5", "all three together", 2, {"data_paths": [VOID, LONE, OTHER], **params(["ONE", "NONE"])},
@@ -325,6 +334,9 @@ async def world(
         assert await path_importer(engineer, "wizard", path.rpartition("/")[2], counts) == path
     for path, panel in ((PANEL, "p1"), (AGAIN, "p1"), (NEXT, "p2")):
         await path_importer(engineer, "wizard", path.rpartition("/")[2], {"PAN": 3}, panel)
+    for path, codes in RING.items():
+        name = path.rpartition("/")[2]
+        await path_importer(engineer, "wizard", name, dict.fromkeys(codes, 2), name)
     await path_importer(engineer, "wizard", "twin", {"TW1": 6, "TW2": 6}, picture=1)
     await client.images.CreateAlgorithmImage(
         algorithm_image_service_pb2.CreateAlgorithmImageRequest(

@@ -1,4 +1,4 @@
-"""Registry, scheduler, report service and workers as processes of their own, on the servers of a test."""
+"""Registry, scheduler, evaluator and workers as processes of their own, on the servers of a test."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Scheduler, both workers with their torch children, and the report service, as they run in production."""
+"""Scheduler, both workers with their torch children, and the evaluator, as they run in production."""
 
 import asyncio
 import hashlib

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from loupe.cli import COMMANDS, explain, loupe
 from loupe.errors import InvalidArgument, Violation
+from loupe.translation import Sentence
 
 
 @pytest.fixture
@@ -191,10 +192,41 @@ def test_a_folder_without_images_is_refused_before_anything_is_made(
     assert done.stdout == ""
 
 
+C = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+GBK = {"LC_ALL": "zh_CN.GBK"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "words", "code", "told"),
+    [
+        (C, ["data", "import", "FOLDER", "--dataset", "d", "--map", "线=B"], 3, b"is the stack up?"),
+        (C, ["task", "面板".encode("gbk")], 2, rb"'TASK': \xc3\xe6\xb0\xe5 is not UTF-8"),
+        # No text in either encoding, and the machine need not have the locale.
+        (GBK, ["tasks", "--name", b"m\xff"], 2, rb"'--name': m\xff is not UTF-8"),
+        (GBK, ["data", "show", b"m\xff"], 2, rb"m\xff is not UTF-8"),
+    ],
+)
+def test_what_is_typed_is_taken_as_meant_or_refused_by_name(
+    tmp_path: Path, environ: dict[str, str], words: list[str | bytes], code: int, told: bytes
+) -> None:
+    """D7: in a terminal of another encoding a name must not become a traceback, nor another name."""
+    (tmp_path / "线").mkdir()
+    (tmp_path / "线/a.png").write_bytes(b"x")
+    away = {f"LOUPE_{name}_ADDRESS": "127.0.0.1:9" for name in ("REGISTRY", "SCHEDULER", "EVALUATOR")}
+    done = subprocess.run(
+        [sys.executable, "-m", "loupe.cli", *(str(tmp_path) if word == "FOLDER" else word for word in words)],
+        env={**os.environ, **away, "LOUPE_TOKEN": "t", "LANG": "", **environ},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, b"Traceback" in done.stderr) == (code, False), done.stderr
+    assert told in done.stderr
+
+
 _FAULTS = InvalidArgument.of(
-    Violation("model_params.code_list[5]", "DUPLICATE_CODE", "TPFIP is there twice", "TPFIP 重复"),
-    Violation("name", "BAD_NAME", "must begin with a letter", "必须以字母开头"),
-    Violation("data_paths[0]", "FEW", "3 samples have other codes", severity="warning"),
+    Violation("model_params.code_list[5]", "DUPLICATE_CODE", Sentence("TPFIP is there twice", "TPFIP 重复")),
+    Violation("name", "BAD_NAME", Sentence("must begin with a letter", "必须以字母开头")),
+    Violation("data_paths[0]", "FEW", Sentence("3 samples have other codes", ""), severity="warning"),
 )
 
 

@@ -1,5 +1,6 @@
 import pytest
 from loupe.errors import InvalidArgument, LoupeError, NotFound, Violation
+from loupe.translation import Sentence
 
 
 def test_an_error_carries_its_facts_as_strings() -> None:
@@ -17,7 +18,7 @@ def test_a_reason_that_is_not_upper_snake_is_refused_when_the_class_is_made() ->
 
 def test_invalid_argument_tells_all_faults_and_names_the_first() -> None:
     """All faults of a step are reported together (W); the sentence stays readable."""
-    violations = [Violation(f"code_list[{i}]", "CODE_INVALID", f"fault {i}") for i in range(5)]
+    violations = [Violation(f"code_list[{i}]", "CODE_INVALID", Sentence(f"fault {i}", "")) for i in range(5)]
     error = InvalidArgument.of(*violations)
     assert error.violations == tuple(violations)
     assert "fault 0" in error.message

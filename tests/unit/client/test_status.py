@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from loupe import errors
 from loupe.errors import InvalidArgument, LoupeError, Violation
 from loupe.rpc.status import MAX_STATUS_BYTES, from_proto, from_rpc_error, to_proto, to_status
+from loupe.translation import Sentence
 
 CLASSES = [
     cls
@@ -19,8 +20,7 @@ violations = st.builds(
     Violation,
     field=text,
     reason=st.from_regex(r"[A-Z][A-Z_]{0,20}", fullmatch=True),
-    message=text,
-    message_zh=text,
+    sentence=st.builds(Sentence, text, text),
     severity=st.sampled_from(["error", "warning"]),
 )
 
@@ -61,7 +61,8 @@ def test_faults_come_back_field_by_field(message: str, found: list[Violation], f
 def test_a_status_never_outgrows_what_clients_accept() -> None:
     """A client with default limits turns larger metadata into RESOURCE_EXHAUSTED and shows nothing at all."""
     found = [
-        Violation(f"code_list[{i}]", "CODE_INVALID", "is no code " * 4, "不是代码" * 4) for i in range(500)
+        Violation(f"code_list[{i}]", "CODE_INVALID", Sentence("is no code " * 4, "不是代码" * 4))
+        for i in range(500)
     ]
     proto = to_proto(InvalidArgument("x" * 5000, violations=found))
     assert proto.ByteSize() <= MAX_STATUS_BYTES
@@ -97,7 +98,7 @@ def test_codes_without_a_class_keep_their_name_as_reason(
 
 def test_the_details_are_the_standard_ones() -> None:
     """Clients in other languages read google.rpc details, not our classes."""
-    proto = to_proto(InvalidArgument.of(Violation("a", "BAD", "is bad", "不好")))
+    proto = to_proto(InvalidArgument.of(Violation("a", "BAD", Sentence("is bad", "不好"))))
     info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
     assert proto.details[0].Unpack(info)
     assert proto.details[1].Unpack(bad_request)

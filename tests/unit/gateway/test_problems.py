@@ -6,6 +6,7 @@ import grpc
 import pytest
 from loupe import errors
 from loupe.errors import InvalidArgument, LoupeError, Violation
+from loupe.translation import Sentence
 
 from gateway.problems import (
     KINDS,
@@ -66,8 +67,8 @@ def test_every_error_of_the_kit_has_a_problem(cls: type[LoupeError]) -> None:
 def test_violations_are_told_in_both_languages_and_with_their_severity() -> None:
     """The console shows the reader's own."""
     error = InvalidArgument.of(
-        Violation("a.b[0]", "TOO_SMALL", "too small", "太小"),
-        Violation("c", "ODD", "odd", "奇怪", severity="warning"),
+        Violation("a.b[0]", "TOO_SMALL", Sentence("too small", "太小")),
+        Violation("c", "ODD", Sentence("odd", "奇怪"), severity="warning"),
     )
     assert json.loads(problem_response(error).body)["violations"] == [
         {

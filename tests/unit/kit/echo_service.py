@@ -11,6 +11,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, wrappers_pb2
 from google.protobuf.descriptor import ServiceDescriptor
 from loupe.access.v1 import access_pb2
 from loupe.errors import Aborted, InvalidArgument, NotFound, Violation
+from loupe.translation import Sentence
 
 from services.kit.auth import current_principal
 
@@ -80,7 +81,7 @@ class EchoServicer:
         if request.value == "missing":
             raise NotFound("there is no such thing; look again", thing="echo/1")
         if request.value == "faulty":
-            raise InvalidArgument.of(Violation("a.b[2]", "TOO_LONG", "is too long", "太长"))
+            raise InvalidArgument.of(Violation("a.b[2]", "TOO_LONG", Sentence("is too long", "太长")))
         if request.value == "bug":
             raise KeyError("the password is 1234")
         if request.value == "slow":

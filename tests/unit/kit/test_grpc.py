@@ -24,10 +24,12 @@ from loupe.rpc.channel import connect
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
+from client.update_translations import product_modules
 from deploy.embedded.readiness import serves_grpc
 from services.kit.auth import Principal, Role
 from services.kit.grpc_server import GrpcServer, Service
 from tests.support.http2 import http2
+from tests.support.repository import files
 from tests.support.waiting import DEADLINE_S
 
 from .echo_service import NAME, EchoServicer, EchoStub, Text, add_to_server, descriptor
@@ -102,7 +104,7 @@ async def test_a_chat_by_read_and_write(served: Served) -> None:
 
 @pytest.mark.parametrize("token", [None, "nobody"])
 async def test_nobody_unknown_is_served(served: Served, token: str | None) -> None:
-    """A1: no anonymous caller anywhere, whatever the kind of the call."""
+    """A1: no call without a valid token, whatever its kind."""
     async with served.stub(token) as stub:
         with pytest.raises(errors.Unauthenticated):
             await stub.Who(Text())
@@ -280,16 +282,11 @@ async def test_no_call_goes_through_the_environments_proxy(
 
 def test_grpc_knows_every_option_that_is_set() -> None:
     """GRPC ignores a name that it does not know: the option looks set, and is not."""
-    root = Path(grpc_options.__file__).parents[3]
-    sources = [
-        path
-        for folder in ("services", "gateway", "client", "deploy", "tests")
-        for path in (root / folder).rglob("*.py")
-    ]
+    tests = ((path.name, path.read_text(encoding="utf-8")) for path in files("tests/*.py"))
     written = {
         node.value: path
-        for path in sources
-        for node in ast.walk(ast.parse(path.read_text()))
+        for path, source in (*product_modules(), *tests)
+        for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and re.fullmatch(r"grpc\.[a-z0-9_.]+", node.value)
@@ -428,3 +425,28 @@ async def test_an_unknown_method_is_unimplemented(served: Served) -> None:
         with pytest.raises(LoupeError) as caught:
             await call(Text())
     assert isinstance(caught.value, errors.Unimplemented)
+
+
+async def test_a_connection_may_take_long_to_be_made(served: Served) -> None:
+    """The first words of a busy or distant server come late; the client must not hang up before."""
+    connections = 0
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            writer.write(data)
+        writer.close()
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        from_server, to_server = await asyncio.open_connection("127.0.0.1", served.server.port)
+        asked = asyncio.ensure_future(pump(reader, to_server))
+        # The server has answered; its words are held back as long as the client stays.
+        await asyncio.wait({asked}, timeout=2.5)
+        await asyncio.gather(asked, pump(from_server, writer), return_exceptions=True)
+
+    async with await asyncio.start_server(late, "127.0.0.1") as listener:
+        port = listener.sockets[0].getsockname()[1]
+        async with connect(f"127.0.0.1:{port}", lambda: "admin") as channel:
+            assert (await EchoStub(channel).Say(Text(value="late"))).value
+    assert connections == 1

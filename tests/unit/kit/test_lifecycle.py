@@ -115,7 +115,7 @@ async def test_a_loop_that_waits_says_for_what(caplog: pytest.LogCaptureFixture)
 
 
 async def test_a_loop_that_keeps_failing_ends_the_process() -> None:
-    """A process whose relay is dead looks healthy and announces nothing: better that it restarts."""
+    """A process whose relay is dead looks healthy and publishes nothing: better that it restarts."""
     failures = 0
 
     async def main(process: Process) -> None:

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from services.evaluator.worker.packaging.models import PackageName
 from services.evaluator.worker.packaging.package import build_package
 from services.evaluator.worker.packaging.verify import Verification, verify
+from services.input_specification import InputSpecification
 from services.vision.networks import CLASSIFIERS
-from services.vision.preprocessing import InputSpecification, resize
+from services.vision.preprocessing import resize
 from services.vision.segmenter import SEGMENTER
 from tests.support import packages
 
@@ -24,10 +25,10 @@ NAME = PackageName("panel-surface", "v3.01")
 
 
 MODELS: dict[str, tuple[dict[str, Any], set[str]]] = {
-    "whole": ({"normalisation": "fixed"}, {"softmax"}),
-    "special": ({"normalisation": "per_image", "special": 2.49}, {"softmax", "feature_distance"}),
+    "whole": ({}, {"softmax"}),
+    "special": ({"per_image_normalisation": True, "special": 2.49}, {"softmax", "feature_distance"}),
     "windows": (
-        {"normalisation": "per_image", "detail": 3, "windows": True, "special": 1.0},
+        {"per_image_normalisation": True, "detail": 3, "windows": True, "special": 1.0},
         {"softmax", "feature_distance"},
     ),
     "regions": (
@@ -39,7 +40,7 @@ MODELS: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"softmax", "region"},
     ),
     "everything": (
-        {"normalisation": "per_image", "detail": 2, "windows": True, "special": 1.9}
+        {"per_image_normalisation": True, "detail": 2, "windows": True, "special": 1.9}
         | {"segmenter": "Tiny", "least_px": {"RARE": 63.5}},
         {"softmax", "feature_distance", "region"},
     ),
@@ -68,7 +69,12 @@ def test_package_and_weights_judge_alike(name: str, tmp_path: Path, monkeypatch:
 def test_the_released_architectures_can_be_packaged(tmp_path: Path) -> None:
     """What a task trains today, classifier and segmentation network, a package knows the operations of."""
     weights = packages.weights(
-        size=32, classifier="ResNet18", segmenter=SEGMENTER, special=2.25, detail=2, normalisation="per_image"
+        size=32,
+        classifier="ResNet18",
+        segmenter=SEGMENTER,
+        special=2.25,
+        detail=2,
+        per_image_normalisation=True,
     )
     package = tmp_path / "package.zip"
     package.write_bytes(build_package(weights, NAME))

@@ -27,23 +27,12 @@ def refusal(files: dict[str, bytes], folder: Path) -> ArtifactError:
     return caught.value
 
 
-def parts_of(models: bytes) -> dict[str, bytes]:
-    """The parts of a container, by its table."""
-    found, at = {}, 52
-    for _ in range(struct.unpack_from("<I", models, 48)[0]):
-        name = models[at + 1 : at + 1 + models[at]].decode()
-        offset, size = struct.unpack_from("<QQ", models, at + 1 + models[at])
-        found[name] = models[offset : offset + size]
-        at += 1 + models[at] + 48
-    return found
-
-
 def test_a_cut_file_is_refused(small: dict[str, bytes], tmp_path: Path) -> None:
     """A copy that broke off must not half work: at every structural place, and at others."""
     models, config = small["models.xbin"], small["config.yaml"]
     header = struct.unpack_from("<I", models, 12)[0]
     ends, at = [], 52
-    for _ in parts_of(models):
+    for _ in packages.parts(models):
         at += 1 + models[at] + 48
         offset, size = struct.unpack_from("<QQ", models, at - 48)
         ends += [at, offset, offset + size]
@@ -79,7 +68,7 @@ def test_a_newer_format_is_told_apart_from_a_damaged_one(small: dict[str, bytes]
 
 def test_swapped_parts_and_files_are_refused(small: dict[str, bytes], tmp_path: Path) -> None:
     """Parts that are whole by themselves but not of one model."""
-    parts = parts_of(small["models.xbin"])
+    parts = packages.parts(small["models.xbin"])
     crossed = [("classifier.weights", "segmenter.weights"), ("classifier.graph", "segmenter.graph")]
     crossed.append(("special", "model"))
     for first, second in crossed:
@@ -111,7 +100,7 @@ def test_a_graph_that_lies_is_refused_or_runs(name: str, small: dict[str, bytes]
 
     Some changes are another graph that is as good: that one must predict without harm.
     """
-    parts = parts_of(small["models.xbin"])
+    parts = packages.parts(small["models.xbin"])
     outcomes = set()
     for graph in damaged_graphs(parts[f"{name}.graph"]):
         changed = packages.with_models(small, pack({**parts, f"{name}.graph": graph}))
@@ -193,6 +182,9 @@ def test_every_misuse_of_the_interface_has_its_sentence(small: dict[str, bytes],
     told(library.csot_open(name, c.byref(Options(0, 1, 0)), c.byref(handle)), "struct_size")
     told(library.csot_open(name, c.byref(Options(12, 5000, 0)), c.byref(handle)), "5000 threads")
     assert not handle
+    # A program that was built before max_memory_mib was there: what follows its structure is none.
+    assert library.csot_open(name, c.byref(Options(12, 1, 0, 1)), c.byref(handle)) == 0
+    library.csot_close(handle)
     assert library.csot_open(name, None, c.byref(handle)) == 0
 
     pixels = np.zeros((40, 50, 3), np.uint8)

@@ -1,4 +1,7 @@
-"""The short forms of `make fuzz` and `make races`: hostile files and many threads, watched by sanitizers."""
+"""The short forms of `make fuzz` and `make races`: hostile files, many threads and failing allocations.
+
+Sanitizers watch.
+"""
 
 import subprocess
 from pathlib import Path
@@ -27,4 +30,12 @@ def test_threads_share_an_artifact(tmp_path: Path) -> None:
     program = build_harness("races", "address,undefined")
     package = small_package(tmp_path / "package")
     done = subprocess.run([program, package, "1"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+
+
+def test_a_failing_allocation_is_a_status(tmp_path: Path) -> None:
+    """X5: whichever allocation fails, in whichever thread, the artifact is as good as before afterwards."""
+    program = build_harness("allocations", "address,undefined")
+    package = small_package(tmp_path / "package")
+    done = subprocess.run([program, package], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]

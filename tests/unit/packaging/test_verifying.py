@@ -221,6 +221,20 @@ async def test_other_networks_are_refused_by_name(released: Released, verify: Ve
     assert "models.xbin has SHA-256" in said
 
 
+async def test_what_is_no_package_is_told_by_its_path_once(
+    released: Released, verify: Verify, tmp_path: Path
+) -> None:
+    """A sentence that repeats a long path is read by nobody."""
+    nameless = archive({**released.files, "config.yaml": b"model:\n"})
+    folder = tmp_path / "unpacked"
+    folder.mkdir()
+    (folder / "config.yaml").mkdir()
+    for package, path in ((b"no zip", "given.zip"), (nameless, "given.zip"), (folder, "unpacked")):
+        code, told, said = await verify(package)
+        assert (code, told) == (1, None)
+        assert said.count(str(tmp_path / path)) == 1, said
+
+
 async def test_without_a_record_only_the_networks_are_compared(
     released: Released, forged: tuple[bytes, Path], registry: Registry, verify: Verify
 ) -> None:

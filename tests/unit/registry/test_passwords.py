@@ -47,6 +47,14 @@ def test_a1_the_fifth_failure_locks_and_each_further_one_longer() -> None:
     assert locked.count(locked.locked_until).failures == 6
 
 
+def test_a1_guesses_that_overtake_each_other_lock_no_earlier() -> None:
+    """Of two people at one account, the one who pressed first and was counted second is not refused."""
+    earlier = NOW - timedelta(milliseconds=3)
+    assert tried(4).count(earlier).failures == 5
+    with pytest.raises(LockedOut):
+        tried(5).count(earlier)
+
+
 def test_a1_failures_are_forgotten_after_a_day() -> None:
     """Five slips in a year lock nobody out."""
     later = NOW + FORGET_AFTER + timedelta(seconds=1)

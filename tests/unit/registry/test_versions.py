@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from loupe.errors import InvalidArgument
 
 from services.registry.domain.identifiers import id_faults, model_id_faults
-from services.registry.domain.images import ImageVersionNumber, InputSpecification
+from services.registry.domain.images import ImageVersionNumber
 from services.registry.domain.models import VersionNumber, check_alias
 from services.registry.wire import names
 
@@ -81,18 +81,3 @@ def test_aliases(alias: str) -> None:
     """Words, not numbers."""
     check_alias(alias)
     assert names.parse_model_version(f"models/m/versions/{alias}") == ("m", alias)
-
-
-def test_an_input_specification_tells_all_its_faults() -> None:
-    """An administrator corrects them in one go."""
-    specification = InputSpecification(4, 5000, 1, (0.5,), (0.0, 1.0, float("nan")), 40_000, 0.5)
-    assert {fault.field for fault in specification.faults("input")} == {
-        "input.width",
-        "input.height",
-        "input.channels",
-        "input.mean",
-        "input.std",
-        "input.max_aspect_ratio",
-        "input.min_side",
-    }
-    assert not InputSpecification(128, 128).faults("input")

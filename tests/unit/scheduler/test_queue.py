@@ -2,9 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import JobKind
-from services.scheduler.domain.queue import MOST_URGENT, Lane, Queue, WaitingJob, Worker
+from services.scheduler.domain.queue import MOST_URGENT, Lane, Queue, QueuePosition, WaitingJob, Worker
+from services.scheduler.domain.task import TaskHead, TaskKind, TaskState
+from services.scheduler.wire.wait_reason import wait_reason
 
 GPU, CPU = "computeResources/gpu", "computeResources/cpu"
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -69,3 +73,39 @@ def test_t8_the_next_job_is_not_overtaken() -> None:
 
 def test_t8_a_worker_gets_only_jobs_of_its_resources() -> None:
     assert given(queue(("a", 0, "a1")), trainer(9, CPU)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "worker", "work"),
+    [
+        (JobKind.TRAIN, ("trainer", "训练节点"), ("training", "训练")),
+        (JobKind.EVALUATE, ("evaluator worker", "评估计算节点"), ("evaluation", "评估")),
+        (JobKind.PREDICT, ("evaluator worker", "评估计算节点"), ("prediction", "题库预测")),
+        (JobKind.PACKAGE, ("evaluator worker", "评估计算节点"), ("packaging", "打包")),
+    ],
+)
+def test_t4_a_wait_reason_says_which_workers_and_for_what(
+    kind: JobKind, worker: tuple[str, str], work: tuple[str, str]
+) -> None:
+    """T4: a training waits twice, for trainers and then for evaluator workers."""
+    task = TaskHead(
+        id="1",
+        kind=TaskKind.TRAINING,
+        state=TaskState.TRAINING,
+        creator="a",
+        create_time=MONDAY,
+        recoveries=1,
+    )
+    for served, fits, recovering, reason in (
+        (False, False, False, "NO_WORKER_WITH_RESOURCE"),
+        (True, False, False, "WORKERS_TOO_SMALL"),
+        (True, True, True, "RECOVERING"),
+        (True, True, False, "ALL_WORKERS_BUSY"),
+    ):
+        told = wait_reason(task, QueuePosition(2, MONDAY, kind, recovering, served, fits), GPU)
+        assert told is not None
+        assert told.reason == reason
+        assert worker[0] in told.message
+        assert worker[1] in told.message_zh
+    assert work[0] in told.message
+    assert work[1] in told.message_zh

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.input_specification import InputSpecification
 from services.learning_rate import Schedule
 from services.scheduler.domain.spec import (
     Augmentation,
-    InputSpec,
     PredictionRequest,
     TrainingOverlap,
     TrainingRequest,
@@ -26,6 +26,7 @@ from services.scheduler.domain.wizard.prediction import examine_prediction
 from services.scheduler.domain.wizard.registry_data import (
     AlgorithmImageFacts,
     CodeCount,
+    CodeParts,
     DataPathFacts,
     ModelVersionFacts,
     RegistryData,
@@ -49,7 +50,7 @@ GOOD, EXTRA, EMPTY, OLD, MANY = (
 )
 IMAGE = AlgorithmImageFacts(
     major=3,
-    input=InputSpec(128, 128, 3),
+    input=InputSpecification(128, 128),
     classification_networks=("ResNet18",),
     default_model_params={
         "classification": {"name": "ResNet18", "num_of_classes": 2.0},
@@ -392,13 +393,23 @@ def test_w5_d9_a_code_needs_a_sample_to_train_and_one_to_judge_by() -> None:
 def test_d9_a_code_in_one_group_blocks() -> None:
     """A group is not divided, so no sample would be left for the validation side."""
     message = only(
-        examine(replace(FACTS, parts={"A": 1, "B": 2}), step=2),
+        examine(replace(FACTS, parts={"A": CodeParts(1), "B": CodeParts(2)}), step=2),
         "model_params.code_list[0]",
         "CODE_IN_ONE_GROUP",
     )
     assert "A (5)" in message
     assert "another group" in message
-    assert not examine(replace(FACTS, parts={"A": 2, "B": 2})).findings
+    assert not examine(replace(FACTS, parts={"A": CodeParts(2), "B": CodeParts(2)})).findings
+
+
+def test_d9_codes_that_no_split_divides_block() -> None:
+    """A submission that waits for a trainer for an hour, to fail at its split, is told at once."""
+    message = only(
+        examine(replace(FACTS, parts={"A": CodeParts(2), "B": CodeParts(2, ("A", "B"))}), step=2),
+        "model_params.code_list[1]",
+        "CODES_TIED_BY_GROUPS",
+    )
+    assert "A, B share their groups" in message
 
 
 def test_d9_parts_are_asked_for_where_they_are_told() -> None:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from services.input_specification import InputSpecification
 from services.trainer.training.batches import Batches, epoch_order, logit_shift
 from services.vision.pack import Pack
-from services.vision.preprocessing import InputSpecification
 
 CLASSES = np.repeat(np.arange(3), [90, 9, 1])
 

@@ -17,9 +17,9 @@ from loupe.worker.v1 import event_pb2, order_pb2
 from services.trainer.training.batches import Batches
 from services.trainer.training.processes import Group
 from services.trainer.training.session import run
-from services.vision.channel import Stopped
 from services.vision.pack import PackCache
 from services.vision.weights import Weights, load_weights
+from services.worker.child_channel import Stopped
 from tests.support.children import child, environment, until
 from tests.support.training import (
     RecordingChannel,

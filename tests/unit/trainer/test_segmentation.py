@@ -13,10 +13,10 @@ from services.trainer.training.processes import Group
 from services.trainer.training.recipe import TrainingRecipe
 from services.trainer.training.segmentation import best_defect_threshold, segmentation_loss
 from services.trainer.training.session import run
-from services.vision.channel import Stopped
 from services.vision.faults import UserFault
 from services.vision.samples import UNKNOWN
 from services.vision.weights import load_weights
+from services.worker.child_channel import Stopped
 from tests.support.training import RecordingChannel, masked_data_set, resumed, stored, train_order
 
 SPECIFICATION = {"detail": 2, "per_image_normalisation": True}

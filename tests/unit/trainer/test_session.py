@@ -11,9 +11,9 @@ from loupe.scheduler.v1 import task_pb2
 
 from services.trainer.training.learner import affordable_interval
 from services.trainer.training.session import run
-from services.vision.channel import Stopped
 from services.vision.faults import InfrastructureFault, UserFault
 from services.vision.weights import load_weights
+from services.worker.child_channel import Stopped
 from tests.support.training import (
     DATA_PATH,
     RecordingChannel,

@@ -14,6 +14,7 @@ from services.vision.faults import UserFault
 from services.vision.judgement import refuse_one_sided
 from services.vision.preprocessing import ResolutionRule
 from services.vision.samples import Sample
+from services.vision.sides import tied_codes
 
 MAGNETIC_TILE = Path(__file__).parents[4] / "shared/data/magnetic_tile/groups.csv"
 
@@ -161,6 +162,25 @@ def test_a_ring_of_codes_that_share_parts_is_divided():
     for seed in range(50):
         result = split(samples, 0.8, seed)
         assert all(len(its) == 2 for its in sides_by(samples, result.sides, lambda its: its.code).values())
+
+
+def test_codes_that_no_split_divides_are_known_without_a_split():
+    """Three groups that show two of three codes each: two of them are on one side, and one code with them."""
+    ring = dict.fromkeys(map(frozenset, ("AB", "BC", "AC")), 1)
+    assert set(tied_codes({**ring, frozenset("D"): 5}).values()) == {frozenset("ABC")}
+    for change in ({frozenset("A"): 1}, {frozenset("AB"): 2}, {frozenset("CD"): 1}):
+        assert tied_codes({**ring, **change}) == {}
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.frozensets(st.sampled_from("ABCDEF"), min_size=1, max_size=3), min_size=1, max_size=9))
+def test_codes_are_tied_exactly_where_no_split_is_possible(shown):
+    """D9: the wizard must not refuse what can be divided; what it names is enough for the refusal."""
+    tied = tied_codes(Counter(shown))
+    assert bool(tied) == (not possible(shown, {}))
+    for code, codes in tied.items():
+        assert code in codes
+        assert not possible([its & codes for its in shown], {})
 
 
 def test_a_new_code_of_a_retraining_is_divided_by_itself():

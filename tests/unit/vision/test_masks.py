@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from services.input_specification import InputSpecification
 from services.vision.masks import UnusableMask, decode_mask, read_mask
 from services.vision.pack import PackCache
-from services.vision.preprocessing import InputSpecification
 from services.vision.samples import Sample
 
 H, W = 24, 32

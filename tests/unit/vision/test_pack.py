@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from loupe.image_files import decode
 
+from services.input_specification import InputSpecification
 from services.vision.faults import InfrastructureFault
 from services.vision.pack import PackCache
-from services.vision.preprocessing import InputSpecification, resize
+from services.vision.preprocessing import resize
 from services.vision.samples import DirectoryObjects, Sample, read_manifests, read_verified
 
 SPECIFICATION = InputSpecification(16, 12)

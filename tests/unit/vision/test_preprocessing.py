@@ -1,12 +1,22 @@
+import json
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.input_specification import InputSpecification
 from services.vision.faults import UserFault
 from services.vision.networks import normalise
-from services.vision.preprocessing import InputSpecification, ResolutionRule, resize
+from services.vision.preprocessing import (
+    ResolutionRule,
+    from_certificate,
+    magnified,
+    pack_recipe,
+    resize,
+    to_certificate,
+)
 
 
 def bilinear(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -41,16 +51,24 @@ def test_the_resize_is_the_documented_rule(height, width, to_height, to_width, s
 def test_the_pack_recipe_names_what_decides_a_pixel_and_nothing_else():
     """Another mean must not decode a data set again; another size must."""
     a = InputSpecification(64, 48)
-    assert a.pack_recipe == InputSpecification(64, 48, mean=(0.5, 0.5, 0.5)).pack_recipe
-    assert a.pack_recipe != InputSpecification(48, 64).pack_recipe
+    assert pack_recipe(a) == pack_recipe(InputSpecification(64, 48, mean=(0.5, 0.5, 0.5)))
+    assert pack_recipe(a) != pack_recipe(InputSpecification(48, 64))
 
 
-def test_a_specification_survives_json():
-    given_ = InputSpecification(64, 48, resolution=ResolutionRule(width=600, height=400, tolerance=0.2))
-    assert InputSpecification.from_json(given_.to_json()) == given_
-    assert InputSpecification.from_json(
-        {"width": 64, "height": 48, "resolution": None}
-    ) == InputSpecification(64, 48)
+def test_a_specification_survives_a_certificate():
+    given_ = InputSpecification(
+        64, 48, min_side=16, max_aspect_ratio=4.5, per_image_normalisation=True, detail=3
+    )
+    assert from_certificate(json.loads(json.dumps(to_certificate(given_)))) == given_
+    assert from_certificate({"width": 64, "height": 48, "resolution": None}) == InputSpecification(64, 48)
+
+
+def test_a_magnified_input_has_the_same_limits():
+    """It is what memory must hold."""
+    seen = magnified(InputSpecification(64, 48, detail=3))
+    assert (seen.width, seen.height, seen.detail) == (192, 144, 1)
+    with pytest.raises(UserFault, match=r"input\.width: width is 6000"):
+        magnified(InputSpecification(2000, 8, detail=3))
 
 
 @pytest.mark.parametrize(
@@ -60,11 +78,12 @@ def test_a_specification_survives_json():
         {"width": "wide", "height": 1},
         {"width": 64, "height": 64, "channels": 1},
         {"width": 4, "height": 4},
+        {"width": 64, "height": 64, "normalisation": "histogram"},
     ],
 )
-def test_a_specification_that_cannot_be_is_refused(value):
-    with pytest.raises(UserFault, match="input"):
-        InputSpecification.from_json(value)
+def test_a_certificate_that_cannot_be_is_refused(value):
+    with pytest.raises((KeyError, ValueError)):
+        from_certificate(value)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +106,7 @@ def test_the_resolution_rule_says_what_does_not_conform(rule, size, reason):
 def test_per_image_normalisation_forgets_exposure():
     """The same part at two exposures must look alike to the network."""
     images = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    specification = InputSpecification(16, 16, normalisation="per_image")
+    specification = InputSpecification(16, 16, per_image_normalisation=True)
     plain = normalise(images.clone(), specification)
     brighter = normalise(images * 0.5 + 0.3, specification)
     assert plain.mean((1, 2, 3)).abs().max() < 1e-5

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.metrics import accuracy_score, f1_score
 
+from services.input_specification import InputSpecification
 from services.vision.masks import decode_mask, encode_labels
 from services.vision.pack import PackCache
 from services.vision.pixel_labels import PixelLabels, agreement, clean_codes
-from services.vision.preprocessing import InputSpecification
 from services.vision.regions import RegionRule, calibrate, calibrate_ordinary, largest_regions
 from services.vision.samples import UNKNOWN, read_manifests
 from tests.support.training import DataSet

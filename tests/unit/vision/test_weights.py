@@ -1,14 +1,16 @@
-"""The weights container: no pickle, a birth certificate, and a reason for every refusal (invariant 8, X5)."""
+"""The weights container: no pickle, a certificate, and a reason for every refusal (invariant 8, X5)."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import safetensors.torch
 import torch
 
+from services.input_specification import InputSpecification
 from services.vision.networks import build_classifier, features_and_logits
-from services.vision.preprocessing import InputSpecification
+from services.vision.preprocessing import ResolutionRule
 from services.vision.special import SpecialRule
 from services.vision.weights import FORMAT_VERSION, BadWeights, Weights, certify, load_weights, save_weights
 
@@ -47,6 +49,37 @@ def test_a_model_comes_back_as_it_was(network, tmp_path):
     assert loaded.special.threshold == -1.5
 
 
+def test_a_certificate_of_before_is_read_and_written_alike(network, tmp_path):
+    """Released weights live for years, and a retraining with equal weights must give equal bytes."""
+    of_before = {
+        "width": 32,
+        "height": 32,
+        "channels": 3,
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+        "normalisation": "fixed",
+        "resolution": {
+            "width": None,
+            "height": None,
+            "tolerance": 0.1,
+            "min_side_px": 32,
+            "max_aspect_ratio": 8.0,
+        },
+        "detail": 1,
+    }
+    path = tmp_path / "w.safetensors"
+    save_weights(path, weights_of(network))
+    assert load_weights(path).certificate["input_specification"] == of_before
+    named = of_before | {
+        "normalisation": "per_image",
+        "resolution": of_before["resolution"] | {"width": 600, "height": 400, "min_side_px": 16},
+    }
+    rewritten(path, lambda its: its.update(input_specification=named))
+    loaded = load_weights(path)
+    assert loaded.input_specification == replace(SPECIFICATION, per_image_normalisation=True, min_side=16)
+    assert loaded.resolution == ResolutionRule(600, 400, min_side_px=16)
+
+
 def test_equal_weights_are_equal_bytes(network, tmp_path):
     """The digest of the file is the model's identity."""
     for name in "ab":
@@ -71,6 +104,8 @@ def rewritten(path, change_certificate=None, change_tensors=None):
         ("WEIGHTS_OTHER_RULE", lambda its: its.update(preprocessing_rule="area-1"), None),
         ("WEIGHTS_NOT_CERTIFIED", lambda its: its.pop("codes"), None),
         ("WEIGHTS_NOT_CERTIFIED", lambda its: its.update(special={"codes": ["X"]}), None),
+        ("WEIGHTS_NOT_CERTIFIED", lambda its: its["input_specification"].update(width=4), None),
+        ("WEIGHTS_NOT_CERTIFIED", lambda its: its["input_specification"]["resolution"].update(least=4), None),
         ("WEIGHTS_TAMPERED", None, lambda its: its["network.fc.bias"].add_(1)),
         ("WEIGHTS_TAMPERED", None, lambda its: its.pop("network.fc.bias")),
         ("WEIGHTS_MISMATCH", lambda its: its.update(num_of_classes=4), None),

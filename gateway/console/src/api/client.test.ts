@@ -31,9 +31,13 @@ describe("a call of the gateway", () => {
 
   it("repeats lists in its query, and leaves out what is empty", async () => {
     server.mockResolvedValue(json({ tasks: [] }));
-    await api.get("/v1/tasks", { query: { states: ["TASK_STATE_WAITING", "TASK_STATE_FAILED"], creator: "", pageSize: 5 } });
+    await api.get("/v1/tasks", {
+      query: { states: ["TASK_STATE_WAITING", "TASK_STATE_FAILED"], creator: "", pageSize: 5 },
+    });
     expect(new URL(sent().url).search).toBe("?states=TASK_STATE_WAITING&states=TASK_STATE_FAILED&pageSize=5");
-    expect(address("/v1/tasks/{task}:watch", { task: "a/b" }, { cursor: undefined, follow: true })).toBe("/v1/tasks/a%2Fb:watch?follow=true");
+    expect(address("/v1/tasks/{task}:watch", { task: "a/b" }, { cursor: undefined, follow: true })).toBe(
+      "/v1/tasks/a%2Fb:watch?follow=true",
+    );
   });
 
   it("fails with the gateway's problem, with the status alone, or with no answer at all", async () => {
@@ -44,7 +48,12 @@ describe("a call of the gateway", () => {
     const failures = [];
     for (let at = 0; at < 4; at += 1) failures.push(await failureOf(api.get("/v1/queue")));
     expect(failures.every((failure) => failure instanceof ApiError)).toBe(true);
-    expect(failures.map((failure) => (failure as InstanceType<typeof ApiError>).reason)).toEqual(["NOT_OWNER", "UNKNOWN", "OFFLINE", "OFFLINE"]);
+    expect(failures.map((failure) => (failure as InstanceType<typeof ApiError>).reason)).toEqual([
+      "NOT_OWNER",
+      "UNKNOWN",
+      "OFFLINE",
+      "OFFLINE",
+    ]);
   });
 
   it("that is no longer wanted is cut off, and is no failure of the gateway", async () => {

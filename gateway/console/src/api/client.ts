@@ -83,8 +83,17 @@ const querySerializer = (query: Record<string, unknown>) =>
   createQuerySerializer()(Object.fromEntries(Object.entries(query).filter(([, value]) => value !== "")));
 
 /** The address of an operation, for links, pictures and streams. */
-export function address(template: keyof paths, path: Record<string, string> = {}, query: Record<string, unknown> = {}): string {
-  return createFinalURL(template, { baseUrl: "", params: { path, query }, querySerializer, pathSerializer: defaultPathSerializer });
+export function address(
+  template: keyof paths,
+  path: Record<string, string> = {},
+  query: Record<string, unknown> = {},
+): string {
+  return createFinalURL(template, {
+    baseUrl: "",
+    params: { path, query },
+    querySerializer,
+    pathSerializer: defaultPathSerializer,
+  });
 }
 
 const gateway = createClient<paths>({
@@ -127,10 +136,15 @@ async function call<P extends keyof paths, M extends Method>(
     const init = {
       params: { path, query },
       body,
-      headers: { ...(etag ? { "If-Match": `"${etag}"` } : {}), ...(idempotencyKey ? { "Idempotency-Key": idempotencyKey } : {}) },
+      headers: {
+        ...(etag ? { "If-Match": `"${etag}"` } : {}),
+        ...(idempotencyKey ? { "Idempotency-Key": idempotencyKey } : {}),
+      },
       signal: limit.signal,
     };
-    const { data } = (await gateway.request(method, template as never, init as never)) as { data: Answer<Operation<P, M>> };
+    const { data } = (await gateway.request(method, template as never, init as never)) as {
+      data: Answer<Operation<P, M>>;
+    };
     if (template === "/v1/whoami" && signedOut) {
       signedOut = false;
       window.dispatchEvent(new Event(SIGNED_IN));
@@ -146,7 +160,8 @@ async function call<P extends keyof paths, M extends Method>(
 }
 
 export const api = {
-  get: <P extends keyof paths>(template: P, options?: CallOptions<Operation<P, "get">>) => call("get", template, options),
+  get: <P extends keyof paths>(template: P, options?: CallOptions<Operation<P, "get">>) =>
+    call("get", template, options),
   post: <P extends keyof paths>(template: P, options?: CallOptions<Operation<P, "post">>) =>
     call("post", template, options),
   patch: <P extends keyof paths>(template: P, options?: CallOptions<Operation<P, "patch">>) =>

@@ -46,16 +46,21 @@ const pass = (ms: number) => act(() => vi.advanceTimersByTimeAsync(ms));
 
 /** A list of `length` numbers; tokens are positions. */
 function numbers(length: number) {
-  return vi.fn(async ({ pageSize, pageToken = "0" }: { pageSize: number; pageToken?: string }): Promise<Page<number>> => {
-    const first = Number(pageToken);
-    const items = Array.from({ length: Math.min(pageSize, length - first) }, (_, at) => first + at);
-    return Promise.resolve({ items, next: first + items.length < length ? String(first + items.length) : "" });
-  });
+  return vi.fn(
+    async ({ pageSize, pageToken = "0" }: { pageSize: number; pageToken?: string }): Promise<Page<number>> => {
+      const first = Number(pageToken);
+      const items = Array.from({ length: Math.min(pageSize, length - first) }, (_, at) => first + at);
+      return Promise.resolve({ items, next: first + items.length < length ? String(first + items.length) : "" });
+    },
+  );
 }
 
 describe("a read", () => {
   it("that fails because no answer came is repeated, and says so meanwhile", async () => {
-    const read = vi.fn<() => Promise<string>>().mockRejectedValueOnce(new ApiError(0, undefined)).mockResolvedValue("answer");
+    const read = vi
+      .fn<() => Promise<string>>()
+      .mockRejectedValueOnce(new ApiError(0, undefined))
+      .mockResolvedValue("answer");
     const query = await rendered<ApiQuery<string>>(() => useApiQuery(["away"], read));
     expect([query.current.error?.reason, query.current.data]).toEqual(["OFFLINE", undefined]);
     await pass(RETRY_MS);
@@ -63,7 +68,10 @@ describe("a read", () => {
   });
 
   it("that is refused is not repeated; at the next log-in it is, if the session was over", async () => {
-    const read = vi.fn<() => Promise<string>>().mockRejectedValueOnce(new ApiError(401, undefined)).mockResolvedValue("answer");
+    const read = vi
+      .fn<() => Promise<string>>()
+      .mockRejectedValueOnce(new ApiError(401, undefined))
+      .mockResolvedValue("answer");
     const refused = vi.fn<() => Promise<string>>().mockRejectedValue(new ApiError(404, undefined));
     const queries = await rendered(() => [useApiQuery(["over"], read), useApiQuery(["gone"], refused)] as const);
     await pass(10 * RETRY_MS);
@@ -74,7 +82,10 @@ describe("a read", () => {
   });
 
   it("keeps its last answer beside a later failure", async () => {
-    const read = vi.fn<() => Promise<string>>().mockResolvedValueOnce("answer").mockRejectedValue(new ApiError(500, undefined));
+    const read = vi
+      .fn<() => Promise<string>>()
+      .mockResolvedValueOnce("answer")
+      .mockRejectedValue(new ApiError(500, undefined));
     const query = await rendered<ApiQuery<string>>(() => useApiQuery(["kept"], read, { intervalMs: 1000 }));
     await pass(1000);
     expect([query.current.data, query.current.error?.status]).toEqual(["answer", 500]);
@@ -127,6 +138,10 @@ it("of a long list a few pages are held, and the others are read again by their 
 
 it("a list that became shorter ends where its last page does", () => {
   const index = { hash: "", tokens: ["", "10", "20"], sizes: [10, 10, 4] };
-  expect(learn(index, new Map([[1, { items: [1, 2], next: "" }]]))).toEqual({ hash: "", tokens: ["", "10"], sizes: [10, 2] });
+  expect(learn(index, new Map([[1, { items: [1, 2], next: "" }]]))).toEqual({
+    hash: "",
+    tokens: ["", "10"],
+    sizes: [10, 2],
+  });
   expect(learn(index, new Map([[1, { items: Array(10).fill(0), next: "20" }]]))).toBe(index);
 });

@@ -54,7 +54,10 @@ export function useAlgorithmImageVersions(image: string): ApiQuery<Schemas["Algo
   return useApiQuery(
     ["algorithmImages", image, "versions"],
     async (signal) => {
-      const answer = await api.get("/v1/algorithmImages/{algorithmImage}/versions", { path: { algorithmImage: image }, signal });
+      const answer = await api.get("/v1/algorithmImages/{algorithmImage}/versions", {
+        path: { algorithmImage: image },
+        signal,
+      });
       return answer.versions;
     },
     { enabled: image !== "" },

@@ -5,7 +5,12 @@ import { ApiError, RETRY_MS, SIGNED_IN, isTransient } from "./client";
 export const queryClient = new QueryClient({
   defaultOptions: {
     // "always": the gateway may be reachable although the browser reports to be offline. Mutations are never repeated.
-    queries: { networkMode: "always", retry: (_, error) => isTransient(ApiError.of(error)), retryDelay: RETRY_MS, refetchOnWindowFocus: false },
+    queries: {
+      networkMode: "always",
+      retry: (_, error) => isTransient(ApiError.of(error)),
+      retryDelay: RETRY_MS,
+      refetchOnWindowFocus: false,
+    },
     mutations: { networkMode: "always", retry: false, gcTime: 0 },
   },
   mutationCache: new MutationCache({

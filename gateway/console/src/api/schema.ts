@@ -1859,6 +1859,11 @@ export interface components {
             sampleCount: string;
             /** Format: int64 */
             partCount: string;
+            /**
+             * @description Codes, this one among them, whose shared parts no split can divide so that each of them has a sample to train and
+             *     one to validate with: of three groups that show A and B, B and C, A and C, two are on one side. Rule D9.
+             */
+            tiedCodes: string[];
         };
         CodeResult: {
             code: string;
@@ -2103,7 +2108,10 @@ export interface components {
          * @enum {string}
          */
         ImageKind: "IMAGE_KIND_UNSPECIFIED" | "IMAGE_KIND_GENERAL" | "IMAGE_KIND_BUSINESS";
-        /** @description What the network is fed, and which originals conform. Preprocessing is the same in training, evaluation and export. */
+        /**
+         * @description What the network is fed, and which originals conform. Preprocessing is the same in training, evaluation and export.
+         *     What is 0 or empty in a request has its default; answers hold the default itself.
+         */
         InputSpecification: {
             /**
              * Format: int64
@@ -2115,10 +2123,14 @@ export interface components {
              * @description Pixels.
              */
             height: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description 0: 3.
+             */
             channels: number;
-            /** @description Per channel, of values scaled to 0..1. */
+            /** @description Per channel, of values scaled to 0..1. Empty: 0.485, 0.456, 0.406. */
             mean: number[];
+            /** @description Empty: 0.229, 0.224, 0.225. */
             std: number[];
             /**
              * Format: int64
@@ -2140,7 +2152,7 @@ export interface components {
              * @description Where all classes but one have masks, images are resized to `detail` times width and height and seen through
              *     overlapping windows of width × height: training cuts them at the defects, prediction judges an image by its most
              *     suspicious one. It keeps small defects visible at the price of (2·detail - 1)² network inputs an image. Without
-             *     such masks, and with 0 or 1, images are seen whole. At most 16.
+             *     such masks, and with 1, images are seen whole. At most 16. 0: 1.
              */
             detail: number;
         };
@@ -2799,9 +2811,9 @@ export interface components {
          *     * `ROLE_UNSPECIFIED`: Never granted; an RPC that leaves its role unspecified is not served.
          *     * `ROLE_ANY_AUTHENTICATED`: Anybody whose token is valid, whatever its role.
          *     * `ROLE_VIEWER`: Looks at everything, changes nothing.
-         *     * `ROLE_ENGINEER`: Imports data, submits, starts, terminates and deletes own tasks, predicts.
-         *     * `ROLE_RELEASER`: Releases models, moves aliases, exports packages.
-         *     * `ROLE_ADMIN`: Master data, algorithm images, users and tokens, other people's tasks.
+         *     * `ROLE_ENGINEER`: Imports data, submits, starts, terminates and deletes own tasks, predicts, marks and corrects wrong labels.
+         *     * `ROLE_RELEASER`: Releases models, moves aliases, archives versions, exports packages.
+         *     * `ROLE_ADMIN`: Master data, algorithm images, users, tokens, the audit log, draining of workers, other people's tasks.
          *     * `ROLE_SERVICE`: Services and workers of this installation; never a person.
          *     * `ROLE_ANYONE`: On LogIn alone: whoever calls it has no token yet. Never a caller's role.
          * @enum {string}

@@ -19,7 +19,7 @@ export interface ApiQueryOptions<T> {
   placeholderData?: (previous: T | undefined, query: Query<T, Error, T> | undefined) => T | undefined;
 }
 
-/** A cached answer of the gateway; it is read again when a component mounts. One key must always have the same `read`. */
+/** A cached answer of the gateway; it is read again when a component mounts. One key always has the same `read`. */
 export function useApiQuery<T>(
   queryKey: QueryKey,
   read: (signal: AbortSignal) => Promise<T>,

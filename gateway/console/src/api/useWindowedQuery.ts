@@ -52,7 +52,8 @@ export function useWindowedQuery<T>(
       const pageToken = index.tokens[page] ?? "";
       return {
         queryKey: [...queryKey, { pageSize, pageToken }],
-        queryFn: ({ signal }: { signal: AbortSignal }) => readPage({ pageSize, ...(pageToken ? { pageToken } : {}) }, signal),
+        queryFn: ({ signal }: { signal: AbortSignal }) =>
+          readPage({ pageSize, ...(pageToken ? { pageToken } : {}) }, signal),
         placeholderData: () => before.get(page),
         refetchInterval: intervalMs ?? false,
         gcTime: DROPPED_MS,

@@ -1,4 +1,15 @@
-import { AppstoreOutlined, AuditOutlined, ClusterOutlined, DatabaseOutlined, ExperimentOutlined, FileImageOutlined, ProfileOutlined, SettingOutlined, TeamOutlined, UserOutlined } from "@ant-design/icons";
+import {
+  AppstoreOutlined,
+  AuditOutlined,
+  ClusterOutlined,
+  DatabaseOutlined,
+  ExperimentOutlined,
+  FileImageOutlined,
+  ProfileOutlined,
+  SettingOutlined,
+  TeamOutlined,
+  UserOutlined,
+} from "@ant-design/icons";
 import { Button, Dropdown, Layout, Menu, theme } from "antd";
 import { Suspense, useMemo, useState, type ReactNode } from "react";
 import { Link, Outlet, useLocation } from "react-router";
@@ -58,7 +69,13 @@ export function Frame({ principal, onLeft }: { principal: Schemas["Principal"]; 
         {t.nav.skip}
       </a>
       <Layout hasSider className="shell">
-        <Layout.Sider theme="light" style={{ background: token.colorBgContainer }} width={208} breakpoint="lg" collapsedWidth={56}>
+        <Layout.Sider
+          theme="light"
+          style={{ background: token.colorBgContainer }}
+          width={208}
+          breakpoint="lg"
+          collapsedWidth={56}
+        >
           <Link to="/models" className="brand" aria-label={t.product}>
             <img src="/icon.svg" alt="" width={24} height={24} />
             <span style={{ color: token.colorText }}>Loupe</span>

@@ -109,7 +109,11 @@ export const en: Words = {
     TASK_STATE_PREDICTING: "Predicting",
     TASK_STATE_PACKAGING: "Packaging",
   },
-  predictionStates: { TASK_STATE_TERMINATED: "Terminated", TASK_STATE_COMPLETED: "Completed", TASK_STATE_FAILED: "Failed" },
+  predictionStates: {
+    TASK_STATE_TERMINATED: "Terminated",
+    TASK_STATE_COMPLETED: "Completed",
+    TASK_STATE_FAILED: "Failed",
+  },
   phases: {
     PHASE_UNSPECIFIED: "",
     PHASE_PREPROCESSING: "preprocessing",
@@ -118,7 +122,11 @@ export const en: Words = {
     PHASE_PREDICTING: "predicting",
     PHASE_PACKAGING: "packaging",
   },
-  networks: { NETWORK_UNSPECIFIED: "—", NETWORK_CLASSIFICATION: "Classification", NETWORK_SEGMENTATION: "Segmentation" },
+  networks: {
+    NETWORK_UNSPECIFIED: "—",
+    NETWORK_CLASSIFICATION: "Classification",
+    NETWORK_SEGMENTATION: "Segmentation",
+  },
   models: {
     title: "Models",
     newModel: "New model",
@@ -167,7 +175,9 @@ export const en: Words = {
     trainingParams: "Training parameters",
     preprocessingParams: "Preprocessing parameters",
     validationReport: "Validation report",
-    noReport: "This version has no official report: no prediction over data that it was not trained with has ended. This is the report of its validation split.",
+    noReport:
+      "This version has no official report: no prediction over data that it was not trained with has ended. " +
+      "This is the report of its validation split.",
   },
   tasks: {
     title: "Training tasks",
@@ -189,7 +199,8 @@ export const en: Words = {
     log: "Log",
     terminateConfirm: "It can be started again, from 0.",
     deleteConfirm: "The task goes with its log, checkpoints and weights. This cannot be undone.",
-    releaseConfirm: "The model becomes a numbered version of the library. It cannot be released again, nor the task deleted.",
+    releaseConfirm:
+      "The model becomes a numbered version of the library. It cannot be released again, nor the task deleted.",
     startConfirm: "The training begins again from 0.",
     released: (version) => `Released as ${version}`,
     attempt: (n) => `attempt ${n}`,
@@ -218,7 +229,9 @@ export const en: Words = {
     nonconformingTitle: "Nonconforming samples",
     split: (train, validation) => `${train} train · ${validation} validation`,
     contactSheet: "See the augmentation",
-    contactSheetHint: "A row is a picture with its code; a column is what one augmentation does, and the last ones what the network sees.",
+    contactSheetHint:
+      "A row is a picture with its code; a column is what one augmentation does, " +
+      "and the last ones what the network sees.",
     elapsed: "Elapsed",
     remaining: "Remaining",
     expectedEnd: "Expected end",
@@ -300,7 +313,9 @@ export const en: Words = {
     noneHere: "No samples here",
     zoom: "Zoom",
     suspects: "Suspected labels",
-    suspectsHint: "Samples that the model confidently takes for something else, or that look almost the same as one under another code; the most suspect first.",
+    suspectsHint:
+      "Samples that the model confidently takes for something else, or that look almost the same " +
+      "as one under another code; the most suspect first.",
     suspicions: {
       SUSPICION_UNSPECIFIED: "—",
       SUSPICION_CONFIDENTLY_WRONG: "confident mistake",
@@ -321,7 +336,8 @@ export const en: Words = {
     imageInfo: "Specification",
     environmentFilter: "Business images of an environment",
     modelParams: "Model parameters",
-    modelParamsHint: "What stands here is trained: the first num_of_classes codes as classes, the rest as special defects.",
+    modelParamsHint:
+      "What stands here is trained: the first num_of_classes codes as classes, the rest as special defects.",
     emptyParams: "Nothing is written. Write parameters, or restore the defaults.",
     codesOfData: "Use the codes of the data",
     codesOfDataAsk: "Of which data paths? They are chosen for step 2 too.",
@@ -369,7 +385,9 @@ export const en: Words = {
     drawAgain: "Draw again",
     unchanged: "Original",
     preview: "Augmentation preview",
-    previewHint: "The first picture of the data paths will be here once there are some; or choose or drop one of your own. It does not leave this machine.",
+    previewHint:
+      "The first picture of the data paths will be here once there are some; or choose or drop one of your own. " +
+      "It does not leave this machine.",
     augmentationHints: {
       AUGMENTATION_COLOUR: "hue ±3 %, saturation and value ±30 %",
       AUGMENTATION_SCALE: "zoom 1/1.15 – 1.15",
@@ -424,11 +442,15 @@ export const en: Words = {
     anyTwo: "Any two reports",
     sides: { base: "Base", candidate: "Candidate" },
     pickReport: "Choose a report",
-    chooseBase: "Choose the report that the other one is held against: of a training or of a question bank, released or not.",
+    chooseBase:
+      "Choose the report that the other one is held against: of a training or of a question bank, released or not.",
     chooseCandidate: "Choose one of the reports over the same data.",
     sameReport: "Choose two different reports.",
-    noneOffered: "No other report is over the same data with a code in common. Predict with another version on the same bank first.",
-    notComparable: "These reports have no judged sample, or their models no code, in common. Predict one bank with both.",
+    noneOffered:
+      "No other report is over the same data with a code in common. " +
+      "Predict with another version on the same bank first.",
+    notComparable:
+      "These reports have no judged sample, or their models no code, in common. Predict one bank with both.",
     mcnemar: "McNemar's exact test",
     holm: "p corrected by Holm's method",
     conclusion: "Conclusion",
@@ -464,8 +486,11 @@ export const en: Words = {
   overlap: {
     tags: { some: "overlaps training", unknown: "overlap not checked" },
     some: (trained, all, groups, affected) =>
-      `${trained} of ${all} samples and ${groups} groups were trained or validated with (${affected} samples in all). The figures flatter the version; this is not its official report.`,
-    unknown: "Nobody looked whether the version was trained with this data, so this is not its official report. Predict again to have one.",
+      `${trained} of ${all} samples and ${groups} groups were trained or validated with ` +
+      `(${affected} samples in all). The figures flatter the version; this is not its official report.`,
+    unknown:
+      "Nobody looked whether the version was trained with this data, so this is not its official report. " +
+      "Predict again to have one.",
     acknowledge: "I know that this report will not be the official one",
   },
   datasets: {
@@ -481,17 +506,22 @@ export const en: Words = {
     import: "Import images",
     importTitle: "Import a folder of images",
     dropHere: "Drop a folder here",
-    layout: "A folder for each defect code; masks as .mask.png or _mask.png beside, or as .png beside .jpg; groups in groups.csv (columns file and group, or panel, tile, lot)",
+    layout:
+      "A folder for each defect code; masks as .mask.png or _mask.png beside, or as .png beside .jpg; " +
+      "groups in groups.csv (columns file and group, or panel, tile, lot)",
     chooseFolder: "Choose a folder",
     foundImages: (n) => `${n} images found`,
     foundGroups: (n, column) => `${n} groups (column ${column})`,
     groupsNoFile: (header) => `groups.csv has no column for the file: its header is “${header}”; name the column file`,
-    groupsNoGroup: (header) => `groups.csv has no column for the group: its header is “${header}”; name the column group, panel, tile or lot`,
+    groupsNoGroup: (header) =>
+      `groups.csv has no column for the group: its header is “${header}”; name the column group, panel, tile or lot`,
     groupsTwice: (file, one, other) => `groups.csv puts ${file} into ${one} and into ${other}; leave one of them`,
-    leftOut: (n, names) => `${n} files are left out (no image in a code's folder, hidden, twice, or not to be opened): ${names}`,
+    leftOut: (n, names) =>
+      `${n} files are left out (no image in a code's folder, hidden, twice, or not to be opened): ${names}`,
     unreadable: "the file cannot be read, is gone or has changed; choose the folder again",
     unclearMasks: (n, names) =>
-      `${n} files look like masks, and not clearly of which image: ${names}. They are left out; let each image have one mask of its name`,
+      `${n} files look like masks, and not clearly of which image: ${names}. ` +
+      `They are left out; let each image have one mask of its name`,
     notAMask: (why) => `${why}. Its image is taken without it; rename the file if it is an image`,
     noImages: "There is no image in a code's folder",
     stop: "Stop",
@@ -501,8 +531,10 @@ export const en: Words = {
     replaced: "replaced",
     rejected: "refused",
     samePixels: (files) => `the same picture under another code: ${files}`,
-    applyConfirm: (n) => `${n} samples move to their right codes, as a new revision of the path. What was pinned before stays as it was.`,
-    applied: (done, left) => (left ? `${done} applied; ${left} could not be, the list says why` : `${done} corrections applied`),
+    applyConfirm: (n) =>
+      `${n} samples move to their right codes, as a new revision of the path. What was pinned before stays as it was.`,
+    applied: (done, left) =>
+      left ? `${done} applied; ${left} could not be, the list says why` : `${done} corrections applied`,
     noMarks: "No correction. Open a sample in a report, choose the right code and click “Label is wrong”.",
     markStates: { RELABEL_STATE_UNSPECIFIED: "All", RELABEL_STATE_OPEN: "Open", RELABEL_STATE_APPLIED: "Applied" },
     correction: "Correction",
@@ -574,7 +606,16 @@ export const en: Words = {
     expired: "expired",
     disableConfirm: "The user is logged out everywhere, and the user's tokens are refused.",
   },
-  audit: { title: "Audit log", who: "Who", action: "Action", resource: "What", result: "Result", from: "From", via: (seen) => `via ${seen}`, filter: "Filter by principal, such as users/admin" },
+  audit: {
+    title: "Audit log",
+    who: "Who",
+    action: "Action",
+    resource: "What",
+    result: "Result",
+    from: "From",
+    via: (seen) => `via ${seen}`,
+    filter: "Filter by principal, such as users/admin",
+  },
   system: {
     title: "System",
     services: "Servers",

@@ -4,7 +4,11 @@ import { dictionaries } from "./index";
 it("no sentence is missing in either language", () => {
   const empty = (words: object, at = ""): string[] =>
     Object.entries(words).flatMap(([name, value]: [string, unknown]) =>
-      typeof value === "object" && value !== null ? empty(value, `${at}.${name}`) : value === "" && name !== "PHASE_UNSPECIFIED" ? [`${at}.${name}`] : [],
+      typeof value === "object" && value !== null
+        ? empty(value, `${at}.${name}`)
+        : value === "" && name !== "PHASE_UNSPECIFIED"
+          ? [`${at}.${name}`]
+          : [],
     );
   expect(empty(dictionaries.zh)).toEqual([]);
   expect(empty(dictionaries.en)).toEqual([]);

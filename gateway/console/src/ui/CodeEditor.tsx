@@ -1,8 +1,20 @@
 /** An editor for JSON with colours, completion, and faults marked in their lines. Loaded when it is first needed. */
-import { autocompletion, completionKeymap, startCompletion, type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
+import {
+  autocompletion,
+  completionKeymap,
+  startCompletion,
+  type CompletionContext,
+  type CompletionResult,
+} from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { json } from "@codemirror/lang-json";
-import { HighlightStyle, bracketMatching, ensureSyntaxTree, syntaxHighlighting, syntaxTree } from "@codemirror/language";
+import {
+  HighlightStyle,
+  bracketMatching,
+  ensureSyntaxTree,
+  syntaxHighlighting,
+  syntaxTree,
+} from "@codemirror/language";
 import { lintGutter, setDiagnostics, type Diagnostic } from "@codemirror/lint";
 import { Compartment, EditorState } from "@codemirror/state";
 import { EditorView, keymap, lineNumbers } from "@codemirror/view";
@@ -50,7 +62,10 @@ function appearance(dark: boolean) {
       {
         "&": { height: "300px", fontSize: "12.5px", backgroundColor: "transparent" },
         "&.cm-focused": { outline: "none" },
-        ".cm-scroller": { fontFamily: "ui-monospace, Consolas, 'Noto Sans Mono CJK SC', monospace", lineHeight: "19px" },
+        ".cm-scroller": {
+          fontFamily: "ui-monospace, Consolas, 'Noto Sans Mono CJK SC', monospace",
+          lineHeight: "19px",
+        },
         ".cm-content": { caretColor: dark ? "#fff" : "#000" },
         ".cm-gutters": { backgroundColor: "transparent", color: dark ? "#a0a0a0" : "#666", border: "none" },
         ".cm-tooltip": { maxWidth: "460px" },
@@ -137,7 +152,12 @@ function lintDiagnostics(state: EditorState, { diagnostics, fault }: CodeEditorP
   }
   return diagnostics.map(({ path, message, warning }) => {
     const place = nodeAt(state, path);
-    return { from: place?.from ?? 0, to: place?.to ?? Math.min(1, length), severity: warning ? "warning" : "error", message };
+    return {
+      from: place?.from ?? 0,
+      to: place?.to ?? Math.min(1, length),
+      severity: warning ? "warning" : "error",
+      message,
+    };
   });
 }
 
@@ -153,12 +173,16 @@ function nodeAt(state: EditorState, path: JsonPath): Node | undefined {
       if (node) shown = node;
       continue;
     }
-    const property: Node | undefined = children(node).find((child) => child.name === "Property" && nameOf(state, child) === part);
+    const property: Node | undefined = children(node).find(
+      (child) => child.name === "Property" && nameOf(state, child) === part,
+    );
     if (!property) break;
     const name: Node | null = property.firstChild;
     node = property.lastChild === name ? null : property.lastChild;
     const last = index === path.length - 1;
-    shown = (last ? node && !["Object", "Array"].includes(node.name) : false) ? (node ?? undefined) : (name ?? undefined);
+    shown = (last ? node && !["Object", "Array"].includes(node.name) : false)
+      ? (node ?? undefined)
+      : (name ?? undefined);
   }
   return shown;
 }
@@ -197,7 +221,9 @@ function complete(context: CompletionContext, known: ReadonlyMap<string, KnownKe
   const closing = state.sliceDoc(pos, pos + 1) === '"' ? pos + 1 : pos;
   if (value) {
     const options = known.get(at)?.options;
-    return options ? { from, to: closing, options: options.map((option) => ({ label: `"${option}"`, type: "enum" })) } : null;
+    return options
+      ? { from, to: closing, options: options.map((option) => ({ label: `"${option}"`, type: "enum" })) }
+      : null;
   }
   const used = new Set(object ? children(object).map((property) => nameOf(state, property)) : []);
   const typed = state.sliceDoc(from, pos).replaceAll('"', "");
@@ -211,7 +237,10 @@ function complete(context: CompletionContext, known: ReadonlyMap<string, KnownKe
       ...(help ? { info: help } : {}),
       apply: (editor: EditorView, _: unknown, start: number, end: number) => {
         const text = `"${key}": ${JSON.stringify(standard)}`;
-        editor.dispatch({ changes: { from: start, to: end, insert: text }, selection: { anchor: start + text.length } });
+        editor.dispatch({
+          changes: { from: start, to: end, insert: text },
+          selection: { anchor: start + text.length },
+        });
         if (typeof standard === "string") startCompletion(editor);
       },
     }));

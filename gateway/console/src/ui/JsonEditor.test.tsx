@@ -15,7 +15,16 @@ async function opened(value: string) {
   const holder = document.body.appendChild(document.createElement("div"));
   root = createRoot(holder);
   await act(async () => {
-    root?.render(<JsonEditor label="parameters" value={value} defaults={'{"a": 1}'} hint="a hint" findings={[]} onChange={() => undefined} />);
+    root?.render(
+      <JsonEditor
+        label="parameters"
+        value={value}
+        defaults={'{"a": 1}'}
+        hint="a hint"
+        findings={[]}
+        onChange={() => undefined}
+      />,
+    );
     await import("./CodeEditor");
   });
   await vi.waitFor(() => { expect(holder.querySelector(".cm-content")).not.toBeNull(); }, { timeout: 20_000 });

@@ -27,7 +27,17 @@ interface Props {
 const NOTHING: ReadonlyMap<string, KnownKey> = new Map();
 
 /** An editor for a JSON text (W3a). Faults are marked in their lines and listed below the text. */
-export function JsonEditor({ label, value, defaults, hint, onChange, findings, known, disabled, actions }: Props): ReactNode {
+export function JsonEditor({
+  label,
+  value,
+  defaults,
+  hint,
+  onChange,
+  findings,
+  known,
+  disabled,
+  actions,
+}: Props): ReactNode {
   const { t, pick } = useSpeech();
   const { dark } = useAppearance();
   const fault = jsonFault(value);

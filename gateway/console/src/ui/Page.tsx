@@ -2,7 +2,15 @@ import { useEffect, type ReactNode } from "react";
 import { useSpeech } from "../i18n";
 
 /** A page: title, actions on the whole page, and content. */
-export function Page({ title, actions, children }: { title: ReactNode; actions?: ReactNode; children: ReactNode }): ReactNode {
+export function Page({
+  title,
+  actions,
+  children,
+}: {
+  title: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+}): ReactNode {
   const { t } = useSpeech();
   useEffect(() => {
     document.title = typeof title === "string" ? `${title} · Loupe` : t.product;

@@ -46,12 +46,22 @@ export function TileGrid<T>({ items, onOpen, children }: Props<T>): ReactNode {
     },
     [columns],
   );
-  const shown = Array.from({ length: Math.max(0, Math.min(items.known, end * columns) - first * columns) }, (_, index) => first * columns + index);
+  const shown = Array.from(
+    { length: Math.max(0, Math.min(items.known, end * columns) - first * columns) },
+    (_, index) => first * columns + index,
+  );
   return (
     <div ref={box} className="tiles" style={{ height: Math.max(1, rows) * (ROW_PX + GAP_PX) }}>
       <div className="gallery" style={{ transform: `translateY(${first * (ROW_PX + GAP_PX)}px)` }}>
         {shown.map((index) => (
-          <Tile key={index} index={index} item={items.at(index)} onOpen={onOpen} onMove={move} draw={children as (item: unknown) => ReactNode} />
+          <Tile
+            key={index}
+            index={index}
+            item={items.at(index)}
+            onOpen={onOpen}
+            onMove={move}
+            draw={children as (item: unknown) => ReactNode}
+          />
         ))}
       </div>
     </div>
@@ -87,7 +97,7 @@ const Tile = memo(function Tile({ index, item, onOpen, onMove, draw }: TileProps
   );
 });
 
-/** A tile's picture. It is requested when the tile stays in the window for a moment, not while people scroll past it. */
+/** A tile's picture. It is requested when the tile stays in the window for a moment, not while people scroll past. */
 export function Thumbnail({ src, alt }: { src: string; alt: string }): ReactNode {
   const picture = useRef<HTMLImageElement>(null);
   useEffect(() => {

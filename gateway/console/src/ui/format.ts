@@ -1,7 +1,7 @@
 /** How values are written for people: times, durations, shares, sizes. */
 import type { Language } from "../i18n";
 
-/** The caller in an audit entry's `peer`: the address that a gateway there called for, and the gateway's own address. */
+/** The caller in an audit entry's `peer`: the address that a gateway there called for, and the gateway's own. */
 export function origin(peer: string): { address: string; via: string | undefined } {
   const [seen = "", claimed] = peer.split(" for ");
   const address = decodeURIComponent(seen.replace(/^ipv[46]:/, "").replace(/:\d+$/, ""));
@@ -22,7 +22,8 @@ export function duration(total: number | undefined, language: Language): string 
   const hours = Math.floor((whole % 86400) / 3600);
   const minutes = Math.floor((whole % 3600) / 60);
   const rest = whole % 60;
-  const part = (value: number, chinese: string, english: string) => (zh ? `${value} ${chinese}` : `${value} ${english}`);
+  const part = (value: number, chinese: string, english: string) =>
+    zh ? `${value} ${chinese}` : `${value} ${english}`;
   if (days > 0) return `${part(days, "天", "d")} ${part(hours, "小时", "h")}`;
   if (hours > 0) return `${part(hours, "小时", "h")} ${part(minutes, "分", "min")}`;
   if (minutes > 0) return `${part(minutes, "分", "min")} ${part(rest, "秒", "s")}`;

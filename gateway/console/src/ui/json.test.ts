@@ -28,7 +28,11 @@ describe("JSON as people write it (W3)", () => {
   it("finds the way to a fault that the server names, and every key that may be written (W8)", () => {
     expect(pathOf("training_params.classification.max_iter")).toEqual(["classification", "max_iter"]);
     expect(pathOf("model_params.code_list[5]")).toEqual(["code_list", 5]);
-    const known = knownKeys({ classification: { lr_policy: "poly" } }, { lr_policy: "how" }, { lr_policy: ["poly", "exp"] });
+    const known = knownKeys(
+      { classification: { lr_policy: "poly" } },
+      { lr_policy: "how" },
+      { lr_policy: ["poly", "exp"] },
+    );
     expect([...known.keys()]).toEqual(["classification", "classification.lr_policy"]);
     expect(known.get("classification.lr_policy")).toEqual({ standard: "poly", help: "how", options: ["poly", "exp"] });
   });

@@ -118,7 +118,7 @@ export class Boundary extends Component<BoundaryProps, { error: Error | undefine
     return { error };
   }
 
-  /** After a new build the page must be reloaded; only once in 30 s, because a build without that file would reload forever. */
+  /** After a new build the page must be reloaded; once in 30 s, because a build without that file would never end. */
   override componentDidCatch(error: Error): void {
     const now = Date.now();
     if (!(error instanceof NewBuild) || now - Number(sessionStorage.getItem(RELOADED)) < RELOAD_ONCE_IN_MS) return;

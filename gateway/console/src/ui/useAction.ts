@@ -5,7 +5,7 @@ import { ApiError } from "../api/client";
 import { useSpeech } from "../i18n";
 import { errorText } from "./states";
 
-/** Runs a mutation and shows its result as a message. Returns whether it succeeded. All active queries are refetched. */
+/** Runs a mutation and shows its result as a message; returns whether it succeeded. Refetches all active queries. */
 export function useAction(): (change: () => Promise<unknown>, success?: string) => Promise<boolean> {
   const { message } = App.useApp();
   const speech = useSpeech();

@@ -9,7 +9,12 @@ const FIRST_ROWS = 24;
  * `rowPx` high. `rows` counts only the rows that were read so far, so that the element reaches the largest height that
  * browsers allow only if somebody scrolls that far.
  */
-export function useVisibleRows(element: RefObject<HTMLElement | null>, rowPx: number, rows: number, beyond: number): [number, number] {
+export function useVisibleRows(
+  element: RefObject<HTMLElement | null>,
+  rowPx: number,
+  rows: number,
+  beyond: number,
+): [number, number] {
   const virtualizer = useWindowVirtualizer<HTMLElement>({
     count: rows,
     estimateSize: useCallback(() => rowPx, [rowPx]),

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from services.input_specification import InputSpecification
 from services.vision.inference import labels, outputs
 from services.vision.networks import place_to_predict
 from services.vision.pack import Pack, PackCache
 from services.vision.perceptual import perceptual_hashes
 from services.vision.pixel_labels import PixelLabels
-from services.vision.preprocessing import InputSpecification
 from services.vision.regions import largest_regions
 from services.vision.samples import ObjectReader, Sample
 from services.vision.weights import Weights

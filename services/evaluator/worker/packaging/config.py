@@ -6,11 +6,13 @@ The text is a part of the package's bytes: another wording gives a version anoth
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from services.evaluator.worker.packaging.faults import NotPackageable
 from services.evaluator.worker.packaging.models import PackageName
 from services.evaluator.worker.packaging.native_library import LIBRARY
+from services.vision.preprocessing import to_certificate
 from services.vision.weights import Weights
 
 FORMAT_VERSION = 1
@@ -82,7 +84,6 @@ def _thresholds(weights: Weights, confidence: float) -> Iterator[str]:
 
 
 def _description(weights: Weights, name: PackageName) -> Iterator[str]:
-    specification = weights.input_specification
     yield f"  name: {_text(name.model)}"
     yield f"  version: {_text(name.version)}"
     yield f"  network: {_text(weights.certificate['network'])}"
@@ -94,7 +95,11 @@ def _description(weights: Weights, name: PackageName) -> Iterator[str]:
         yield f"    special: {str(index >= weights.num_of_classes).lower()}"
     yield "input:"
     rule = weights.certificate["preprocessing_rule"]
-    values: dict[str, Any] = {**specification.to_json(), "preprocessing_rule": rule}
+    values: dict[str, Any] = {
+        **to_certificate(weights.input_specification),
+        "resolution": asdict(weights.resolution),
+        "preprocessing_rule": rule,
+    }
     yield from (f"  {key}: {json.dumps(value)}" for key, value in values.items())
     yield "lineage:  # what the weights were born from"
     yield from (

@@ -49,7 +49,7 @@ def write_models(weights: Weights, name: PackageName) -> bytes:
 
 def _model(weights: Weights, name: PackageName) -> bytes:
     specification, windows = weights.input_specification, weights.windows
-    rule = specification.resolution
+    rule = weights.resolution
     data = _text(name.model) + _text(name.version) + struct.pack("<I", len(weights.codes))
     data += b"".join(_text(code) for code in weights.codes)
     data += struct.pack(
@@ -60,7 +60,7 @@ def _model(weights: Weights, name: PackageName) -> bytes:
         specification.detail,
         windows.background if windows else _NO_BACKGROUND,
     )
-    data += struct.pack("<I", specification.normalisation == "per_image")
+    data += struct.pack("<I", specification.per_image_normalisation)
     data += struct.pack("<7f", *specification.mean, *specification.std, PER_IMAGE_FLOOR)
     nominal = (rule.width, rule.height) if rule.width and rule.height else (0, 0)
     return data + struct.pack("<IIdId", *nominal, rule.tolerance, rule.min_side_px, rule.max_aspect_ratio)

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 
 from loupe.errors import Violation
-from loupe.translation import sentence
+from loupe.translation import joined, sentence
 
 from services.scheduler.domain.spec import TrainingRequest
-from services.scheduler.domain.wizard.findings import finding, not_found
-from services.scheduler.domain.wizard.registry_data import ModelVersionFacts, RegistryData
+from services.scheduler.domain.wizard.findings import not_found
+from services.scheduler.domain.wizard.registry_data import CodeParts, ModelVersionFacts, RegistryData
 
 MAX_DATA_PATHS = 500
 
@@ -15,13 +15,13 @@ MAX_DATA_PATHS = 500
 def check_paths(paths: Sequence[str], facts: RegistryData) -> list[Violation]:
     """W4, W5: every path exists once and is valid."""
     if not paths:
-        return [finding("data_paths", "NO_DATA_PATHS", *sentence("at least one data path is needed"))]
+        return [Violation("data_paths", "NO_DATA_PATHS", sentence("at least one data path is needed"))]
     if len(paths) > MAX_DATA_PATHS:
         return [
-            finding(
+            Violation(
                 "data_paths",
                 "TOO_MANY_DATA_PATHS",
-                *sentence(
+                sentence(
                     "{count} data paths; at most {limit} are accepted",
                     count=len(paths),
                     limit=MAX_DATA_PATHS,
@@ -35,20 +35,20 @@ def check_paths(paths: Sequence[str], facts: RegistryData) -> list[Violation]:
         known = facts.paths.get(path)
         if path in first_seen:
             found.append(
-                finding(
+                Violation(
                     at,
                     "DUPLICATE_DATA_PATH",
-                    *sentence("{path} is listed already, at [{index}]", path=path, index=first_seen[path]),
+                    sentence("{path} is listed already, at [{index}]", path=path, index=first_seen[path]),
                 )
             )
         elif known is None:
-            found.append(not_found(at, path, *sentence("data path")))
+            found.append(not_found(at, path, sentence("data path")))
         elif not known.valid:
             found.append(
-                finding(
+                Violation(
                     at,
                     "INVALID_DATA_PATH",
-                    *sentence("{path} has no image; import some or remove the path", path=path),
+                    sentence("{path} has no image; import some or remove the path", path=path),
                 )
             )
         first_seen.setdefault(path, index)
@@ -68,39 +68,60 @@ def check_codes(
         at = f"model_params.code_list[{index}]"
         if samples == 0:
             found.append(
-                finding(
+                Violation(
                     at,
                     "CODE_WITHOUT_SAMPLES",
-                    *sentence(
+                    sentence(
                         "no sample has the code {code}; add a path that has, or take the code out", code=code
                     ),
                 )
             )
         elif index < num_of_classes and samples < 2:
             found.append(
-                finding(
+                Violation(
                     at,
                     "CLASS_TOO_SMALL",
-                    *sentence(
+                    sentence(
                         "the class {code} has 1 sample; training and validation need one each", code=code
                     ),
                 )
             )
-        elif facts.parts.get(code, samples) < 2:
-            found.append(
-                finding(
-                    at,
-                    "CODE_IN_ONE_GROUP",
-                    *sentence(
-                        "the samples of {code} ({sample_count}) are 1 group (the same group key or "
-                        "content), which cannot be divided: training and validation need one each; "
-                        "bring pictures of another group, or leave the code out",
-                        code=code,
-                        sample_count=samples,
-                    ),
-                )
-            )
+        else:
+            found += _check_parts(at, code, samples, facts.parts.get(code, CodeParts(samples)))
     return [*found, *check_unlisted_codes(request.data_paths, facts, codes)]
+
+
+def _check_parts(at: str, code: str, samples: int, parts: CodeParts) -> list[Violation]:
+    """D9: a split can give the code a sample on each side."""
+    if parts.count < 2:
+        return [
+            Violation(
+                at,
+                "CODE_IN_ONE_GROUP",
+                sentence(
+                    "the samples of {code} ({sample_count}) are 1 group (the same group key or "
+                    "content), which cannot be divided: training and validation need one each; "
+                    "bring pictures of another group, or leave the code out",
+                    code=code,
+                    sample_count=samples,
+                ),
+            )
+        ]
+    if parts.tied:
+        return [
+            Violation(
+                at,
+                "CODES_TIED_BY_GROUPS",
+                sentence(
+                    "{codes} share their groups in such a way that, however these are divided, one of the "
+                    "codes has none to train or none to validate with; bring pictures of {code} in another "
+                    "group, or leave one of the codes out",
+                    codes=joined(parts.tied),
+                    code=code,
+                ),
+            )
+        ]
+    return []
 
 
 def check_unlisted_codes(
@@ -115,10 +136,10 @@ def check_unlisted_codes(
     more = f", … ({len(unlisted)} codes)" if len(unlisted) > 10 else ""
     total = sum(unlisted.values())
     return [
-        finding(
+        Violation(
             "data_paths",
             "SAMPLES_OF_UNLISTED_CODES",
-            *sentence(
+            sentence(
                 "{count} samples have codes that are not in code_list and are left out: {codes}{more}",
                 count=total,
                 codes=names,
@@ -139,10 +160,10 @@ def check_training_paths(request: TrainingRequest, facts: RegistryData) -> list[
     names = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
     if request.acknowledge_missing_training_paths:
         return [
-            finding(
+            Violation(
                 "data_paths",
                 "MISSING_TRAINING_PATHS",
-                *sentence(
+                sentence(
                     "{count} training paths of the image are left out: {paths}",
                     count=len(missing),
                     paths=names,
@@ -151,10 +172,10 @@ def check_training_paths(request: TrainingRequest, facts: RegistryData) -> list[
             )
         ]
     return [
-        finding(
+        Violation(
             "acknowledge_missing_training_paths",
             "UNACKNOWLEDGED_MISSING_TRAINING_PATHS",
-            *sentence(
+            sentence(
                 "{count} training paths of the image are left out: {paths}; add them, or acknowledge it",
                 count=len(missing),
                 paths=names,
@@ -168,10 +189,10 @@ def check_bound_paths(request: TrainingRequest, parent: ModelVersionFacts | None
     if parent is None:
         return []
     return [
-        finding(
+        Violation(
             "data_paths",
             "PARENT_PATH_REMOVED",
-            *sentence(
+            sentence(
                 "{path} is bound by a version of {model_name} and cannot be left out of a retraining",
                 path=path,
                 model_name=parent.model_name,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from loupe.errors import Severity, Violation
+from loupe.errors import Violation
 from loupe.translation import Sentence, sentence
 
 # As a step's number: all steps.
@@ -32,19 +32,11 @@ class Examination(Generic[Spec]):
         return tuple(one for one in self.findings if one.severity == "error")
 
 
-def finding(
-    field: str, reason: str, message: str, message_zh: str, severity: Severity = "error"
-) -> Violation:
-    """One fault or warning."""
-    return Violation(field=field, reason=reason, message=message, message_zh=message_zh, severity=severity)
-
-
-def not_found(field: str, name: str, what: str, what_zh: str) -> Violation:
+def not_found(field: str, name: str, kind: Sentence) -> Violation:
     """The error for a name of nothing that exists, or for no name."""
-    kind = Sentence(what, what_zh)
     if not name:
-        return finding(field, "NOT_FOUND", *sentence("no {kind} is chosen", kind=kind))
-    return finding(field, "NOT_FOUND", *sentence('there is no {kind} "{name}"', kind=kind, name=name[:200]))
+        return Violation(field, "NOT_FOUND", sentence("no {kind} is chosen", kind=kind))
+    return Violation(field, "NOT_FOUND", sentence('there is no {kind} "{name}"', kind=kind, name=name[:200]))
 
 
 def of_step(found: Mapping[int, Sequence[Violation]], step: int) -> tuple[Violation, ...]:

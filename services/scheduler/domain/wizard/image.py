@@ -7,7 +7,7 @@ from loupe.errors import Violation
 from loupe.translation import sentence
 
 from services.scheduler.domain.spec import TrainingRequest
-from services.scheduler.domain.wizard.findings import finding, not_found
+from services.scheduler.domain.wizard.findings import not_found
 from services.scheduler.domain.wizard.json_object import parse_object
 from services.scheduler.domain.wizard.model_params import model_params_of_data
 from services.scheduler.domain.wizard.registry_data import (
@@ -22,7 +22,7 @@ def check_image(request: TrainingRequest, facts: RegistryData) -> list[Violation
     """W2: the image version exists."""
     if facts.image is not None:
         return []
-    return [not_found("algorithm_image_version", request.algorithm_image_version, *sentence("image version"))]
+    return [not_found("algorithm_image_version", request.algorithm_image_version, sentence("image version"))]
 
 
 def environment_of(request: TrainingRequest, facts: RegistryData, parent: ModelVersionFacts | None) -> str:
@@ -40,10 +40,10 @@ def check_environment(
     if facts.image is not None and facts.image.business:
         if request.production_environment:
             found.append(
-                finding(
+                Violation(
                     "production_environment",
                     "FIXED_BY_IMAGE",
-                    *sentence(
+                    sentence(
                         "a business image brings {production_environment}; leave this empty",
                         production_environment=facts.image.production_environment,
                     ),
@@ -51,10 +51,10 @@ def check_environment(
             )
     elif not request.production_environment and parent is None:
         found.append(
-            finding(
+            Violation(
                 "production_environment",
                 "MISSING_PRODUCTION_ENVIRONMENT",
-                *sentence(
+                sentence(
                     "a general image has no environment of its own; choose the one that the model is for"
                 ),
             )
@@ -62,16 +62,16 @@ def check_environment(
     elif request.production_environment and not facts.environment_exists:
         found.append(
             not_found(
-                "production_environment", request.production_environment, *sentence("production environment")
+                "production_environment", request.production_environment, sentence("production environment")
             )
         )
     environment = environment_of(request, facts, parent)
     if parent is not None and parent.production_environment and environment != parent.production_environment:
         found.append(
-            finding(
+            Violation(
                 "production_environment",
                 "ENVIRONMENT_DIFFERS_FROM_MODEL",
-                *sentence(
+                sentence(
                     "{model_name} is for {production_environment}; a new version cannot be for {environment}",
                     model_name=parent.model_name,
                     production_environment=parent.production_environment,
@@ -96,10 +96,10 @@ def resolve_model_params(
         if not image.business:
             return parse_object(request.model_params_json, "model_params")
         return None, [
-            finding(
+            Violation(
                 "model_params",
                 "FIXED_BY_IMAGE",
-                *sentence("a business image brings its model parameters; leave them empty"),
+                sentence("a business image brings its model parameters; leave them empty"),
             )
         ]
     if image.business:
@@ -125,10 +125,10 @@ def _model_params_of_data(
     learnt = taken["classification"]["num_of_classes"]
     classes, special = _shortened(codes[:learnt]), _shortened(codes[learnt:])
     return taken, [
-        finding(
+        Violation(
             "model_params",
             "CODES_OF_THE_DATA",
-            *sentence(
+            sentence(
                 "model_params is empty, so the codes are the data's: {class_count} classes "
                 "({classes}), {special_count} special ({special_codes}); write code_list if that is "
                 "not meant",

@@ -9,8 +9,6 @@ from typing import Any
 from loupe.errors import Violation
 from loupe.translation import Sentence, joined, sentence
 
-from services.scheduler.domain.wizard.findings import finding
-
 MAX_JSON_CHARACTERS = 65_536
 
 _TOKEN = re.compile(r'"(?:[^"\\\n]|\\.){0,40}"?|[A-Za-z0-9_.+-]{1,40}|.', re.DOTALL)
@@ -19,21 +17,21 @@ _TOKEN = re.compile(r'"(?:[^"\\\n]|\\.){0,40}"?|[A-Za-z0-9_.+-]{1,40}|.', re.DOT
 class _Refused(Exception):
     """Well-formed JSON that is refused; caught in this module."""
 
-    def __init__(self, reason: str, message: str, message_zh: str) -> None:
-        super().__init__(message)
-        self.reason, self.message, self.message_zh = reason, message, message_zh
+    def __init__(self, reason: str, told: Sentence) -> None:
+        super().__init__(told.english)
+        self.reason, self.told = reason, told
 
 
 def parse_object(text: str, field: str) -> tuple[dict[str, Any] | None, list[Violation]]:
     """A JSON object from text. The finding of malformed text gives line, column and what was expected."""
 
-    def fault(reason: str, message: str, message_zh: str) -> tuple[None, list[Violation]]:
-        return None, [finding(field, reason, message, message_zh)]
+    def fault(reason: str, told: Sentence) -> tuple[None, list[Violation]]:
+        return None, [Violation(field, reason, told)]
 
     if len(text) > MAX_JSON_CHARACTERS:
         return fault(
             "JSON_TOO_LONG",
-            *sentence(
+            sentence(
                 "the text has {length} characters; at most {limit} are accepted",
                 length=len(text),
                 limit=MAX_JSON_CHARACTERS,
@@ -44,11 +42,11 @@ def parse_object(text: str, field: str) -> tuple[dict[str, Any] | None, list[Vio
     except json.JSONDecodeError as error:
         return None, [_malformed(text, field, error)]
     except _Refused as error:
-        return fault(error.reason, error.message, error.message_zh)
+        return fault(error.reason, error.told)
     except (RecursionError, ValueError):
         return fault(
             "JSON_TOO_DEEP",
-            *sentence("the text is nested too deeply, or a number has too many digits"),
+            sentence("the text is nested too deeply, or a number has too many digits"),
         )
     if not isinstance(value, dict):
         return None, [missing_object(field, value)]
@@ -64,10 +62,10 @@ def unknown_keys(given: Mapping[str, Any], known: Sequence[str], at: str) -> lis
         # W8: the nearest known key is named, however different it is.
         nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
         found.append(
-            finding(
+            Violation(
                 f"{at}.{key[:64]}",
                 "UNKNOWN_KEY",
-                *sentence(
+                sentence(
                     'unknown key "{key}"; the nearest known one is "{nearest}" (known: {known})',
                     key=key[:64],
                     nearest=nearest,
@@ -80,10 +78,10 @@ def unknown_keys(given: Mapping[str, Any], known: Sequence[str], at: str) -> lis
 
 def missing_object(at: str, value: object) -> Violation:
     """The error for a value that is not a JSON object."""
-    return finding(
+    return Violation(
         at,
         "MISSING_KEY" if value is None else "NOT_AN_OBJECT",
-        *sentence("a JSON object is expected, as in {{…}}, not {kind}", kind=_kind(value)),
+        sentence("a JSON object is expected, as in {{…}}, not {kind}", kind=_kind(value)),
     )
 
 
@@ -114,48 +112,48 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if key in value:
             raise _Refused(
                 "DUPLICATE_KEY",
-                *sentence('the key "{key}" occurs twice in one object', key=key[:64]),
+                sentence('the key "{key}" occurs twice in one object', key=key[:64]),
             )
         value[key] = item
     return value
 
 
 def _refuse_constant(name: str) -> None:
-    raise _Refused("NOT_A_NUMBER", *sentence("{name} is not a JSON number", name=name))
+    raise _Refused("NOT_A_NUMBER", sentence("{name} is not a JSON number", name=name))
 
 
 # Beginnings of json.JSONDecodeError's messages, and what was expected.
-_EXPECTED: tuple[tuple[str, str, str], ...] = (
-    ("Expecting ',' delimiter", "','", "','"),
-    ("Expecting ':' delimiter", "':'", "':'"),
-    ("Expecting property name", *sentence("a name in double quotes")),
-    ("Illegal trailing comma", *sentence("no ','")),
-    ("Expecting value", *sentence("a value")),
-    ("Unterminated string", *sentence("a closing double quote")),
-    ("Invalid control character", *sentence("no line break or tab inside a string")),
-    ("Invalid \\", *sentence("a valid escape such as \\n")),
-    ("Extra data", *sentence("the end of the text")),
+_EXPECTED: tuple[tuple[str, Sentence], ...] = (
+    ("Expecting ',' delimiter", Sentence("','", "','")),
+    ("Expecting ':' delimiter", Sentence("':'", "':'")),
+    ("Expecting property name", sentence("a name in double quotes")),
+    ("Illegal trailing comma", sentence("no ','")),
+    ("Expecting value", sentence("a value")),
+    ("Unterminated string", sentence("a closing double quote")),
+    ("Invalid control character", sentence("no line break or tab inside a string")),
+    ("Invalid \\", sentence("a valid escape such as \\n")),
+    ("Extra data", sentence("the end of the text")),
 )
 
 
 def _malformed(text: str, field: str, error: json.JSONDecodeError) -> Violation:
-    expected, expected_zh = next(
-        ((en, zh) for start, en, zh in _EXPECTED if error.msg.startswith(start)), (error.msg, error.msg)
+    expected = next(
+        (told for start, told in _EXPECTED if error.msg.startswith(start)), Sentence(error.msg, error.msg)
     )
     token = _TOKEN.match(text, error.pos)
     if token is None:
-        before, before_zh = sentence("at the end of the text")
+        before = sentence("at the end of the text")
     else:
-        before, before_zh = sentence("before {token}", token=token[0])
-    return finding(
+        before = sentence("before {token}", token=token[0])
+    return Violation(
         field,
         "MALFORMED_JSON",
-        *sentence(
+        sentence(
             "line {line}, column {column}: expected {expected} {before}",
             line=error.lineno,
             column=error.colno,
-            expected=Sentence(expected, expected_zh),
-            before=Sentence(before, before_zh),
+            expected=expected,
+            before=before,
         ),
     )
 

@@ -8,7 +8,6 @@ from typing import Any
 from loupe.errors import Violation
 from loupe.translation import sentence
 
-from services.scheduler.domain.wizard.findings import finding
 from services.scheduler.domain.wizard.json_object import missing_object, quoted, unknown_keys, whole_from
 
 MAX_CODES = 1_000
@@ -47,10 +46,10 @@ def parse_model_params(
     if not isinstance(network, str) or network not in networks:
         known = ", ".join(networks)
         found.append(
-            finding(
+            Violation(
                 f"{at}.name",
                 "UNKNOWN_NETWORK",
-                *sentence(
+                sentence(
                     "{network} is not a network of this image; it has {networks}",
                     network=quoted(network),
                     networks=known,
@@ -91,18 +90,18 @@ def model_params_of_data(default: Mapping[str, Any], codes: Iterable[str], netwo
 def _code_list(value: object, at: str) -> tuple[tuple[str, ...] | None, list[Violation]]:
     if not isinstance(value, list) or not value:
         return None, [
-            finding(
+            Violation(
                 at,
                 "MISSING_KEY" if value is None else "NOT_A_LIST",
-                *sentence('a list of defect codes is expected, as in ["TPFIP", "TTFBS"]'),
+                sentence('a list of defect codes is expected, as in ["TPFIP", "TTFBS"]'),
             )
         ]
     if len(value) > MAX_CODES:
         return None, [
-            finding(
+            Violation(
                 at,
                 "TOO_MANY_CODES",
-                *sentence(
+                sentence(
                     "{count} codes; at most {limit} are accepted",
                     count=len(value),
                     limit=MAX_CODES,
@@ -114,20 +113,20 @@ def _code_list(value: object, at: str) -> tuple[tuple[str, ...] | None, list[Vio
     for index, code in enumerate(value):
         if not isinstance(code, str) or not _CODE.fullmatch(code):
             found.append(
-                finding(
+                Violation(
                     f"{at}[{index}]",
                     "BAD_CODE",
-                    *sentence(
+                    sentence(
                         "{code} is not a defect code: 1 to 32 of A-Z, a-z, 0-9, _ and -", code=quoted(code)
                     ),
                 )
             )
         elif code in first_seen:
             found.append(
-                finding(
+                Violation(
                     f"{at}[{index}]",
                     "DUPLICATE_CODE",
-                    *sentence("{code} is listed already, at [{index}]", code=code, index=first_seen[code]),
+                    sentence("{code} is listed already, at [{index}]", code=code, index=first_seen[code]),
                 )
             )
         else:
@@ -140,19 +139,19 @@ def _num_of_classes(
 ) -> tuple[int | None, list[Violation]]:
     if not whole_from(2)(value):
         return None, [
-            finding(
+            Violation(
                 at,
                 "MISSING_KEY" if value is None else "OUT_OF_RANGE",
-                *sentence("num_of_classes must be a whole number from 2, not {value}", value=quoted(value)),
+                sentence("num_of_classes must be a whole number from 2, not {value}", value=quoted(value)),
             )
         ]
     classes = int(value)  # type: ignore[call-overload]  # the predicate says that it is a number
     if codes is not None and classes > len(codes):
         return None, [
-            finding(
+            Violation(
                 at,
                 "MORE_CLASSES_THAN_CODES",
-                *sentence(
+                sentence(
                     "num_of_classes is {num_of_classes}, but code_list has {code_count}",
                     num_of_classes=classes,
                     code_count=len(codes),

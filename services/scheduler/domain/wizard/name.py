@@ -6,7 +6,7 @@ from loupe.errors import Violation
 from loupe.translation import sentence
 
 from services.scheduler.domain.spec import TrainingRequest
-from services.scheduler.domain.wizard.findings import finding, not_found
+from services.scheduler.domain.wizard.findings import not_found
 from services.scheduler.domain.wizard.model_params import ModelParams
 from services.scheduler.domain.wizard.registry_data import ModelVersionFacts, RegistryData
 
@@ -24,10 +24,10 @@ def check_name(
         if name in ("", parent.model_name):
             return []
         return [
-            finding(
+            Violation(
                 "model_name",
                 "MODEL_NAME_DIFFERS",
-                *sentence(
+                sentence(
                     "a retraining of {version} makes a version of {model_name}; leave the name empty",
                     version=parent.name,
                     model_name=parent.model_name,
@@ -38,10 +38,10 @@ def check_name(
         return []
     if not _NAME.fullmatch(name) or len(name) > MAX_NAME_CHARACTERS:
         return [
-            finding(
+            Violation(
                 "model_name",
                 "BAD_MODEL_NAME",
-                *sentence(
+                sentence(
                     '"{name}" is not a model name: 1 to 60 of A-Z, a-z, 0-9, - and _, beginning '
                     "with a letter and ending with a letter or digit",
                     name=name[:80],
@@ -50,10 +50,10 @@ def check_name(
         ]
     if facts.name_taken:
         return [
-            finding(
+            Violation(
                 "model_name",
                 "MODEL_NAME_TAKEN",
-                *sentence(
+                sentence(
                     "another model or training task has the name {name}; choose another, or "
                     "retrain that model",
                     name=name,
@@ -71,24 +71,24 @@ def check_parent(
         if not request.warm_start:
             return []
         return [
-            finding(
+            Violation(
                 "warm_start",
                 "WARM_START_WITHOUT_PARENT",
-                *sentence("only a retraining can start from its parent's weights"),
+                sentence("only a retraining can start from its parent's weights"),
             )
         ]
     if parent is None:
-        return [not_found("parent_version", request.parent_version, *sentence("model version"))]
+        return [not_found("parent_version", request.parent_version, sentence("model version"))]
     if params is None:
         return []
     found = []
     kept = [code for code in params.code_list if code in parent.code_list]
     if kept != [code for code in parent.code_list if code in kept]:
         found.append(
-            finding(
+            Violation(
                 "model_params.code_list",
                 "CODE_ORDER_DIFFERS",
-                *sentence(
+                sentence(
                     "the codes of {version} are in another order; who reads codes by number will be misled",
                     version=parent.name,
                 ),
@@ -97,10 +97,10 @@ def check_parent(
         )
     if request.warm_start and params.classes != parent.code_list[: parent.num_of_classes]:
         found.append(
-            finding(
+            Violation(
                 "warm_start",
                 "WARM_START_CLASSES_DIFFER",
-                *sentence(
+                sentence(
                     "the classes differ from {version}'s; its last layer is not taken over",
                     version=parent.name,
                 ),

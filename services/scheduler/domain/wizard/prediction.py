@@ -5,7 +5,7 @@ from loupe.translation import sentence
 
 from services.scheduler.domain.spec import PredictionRequest, PredictionSpec, TrainingOverlap
 from services.scheduler.domain.wizard.data import check_paths, check_unlisted_codes
-from services.scheduler.domain.wizard.findings import ALL_STEPS, Examination, finding, not_found, of_step
+from services.scheduler.domain.wizard.findings import ALL_STEPS, Examination, not_found, of_step
 from services.scheduler.domain.wizard.registry_data import RegistryData
 from services.scheduler.domain.wizard.training import check_priority, check_resource
 
@@ -21,7 +21,7 @@ def examine_prediction(
     found: dict[int, list[Violation]] = {1: [], 2: [], 3: [], 4: []}
     version = facts.version
     if version is None:
-        found[1].append(not_found("model_version", request.model_version, *sentence("model version")))
+        found[1].append(not_found("model_version", request.model_version, sentence("model version")))
     found[2] += check_paths(request.data_paths, facts)
     if version is not None:
         found[2] += check_unlisted_codes(request.data_paths, facts, version.code_list)
@@ -30,10 +30,10 @@ def examine_prediction(
     found[3] += check_priority(request.priority)
     if request.batch_size > MAX_BATCH_SIZE:
         found[3].append(
-            finding(
+            Violation(
                 "batch_size",
                 "OUT_OF_RANGE",
-                *sentence(
+                sentence(
                     "batch_size must be a whole number from 1 to {limit}, not {batch_size}",
                     limit=MAX_BATCH_SIZE,
                     batch_size=request.batch_size,
@@ -42,10 +42,10 @@ def examine_prediction(
         )
     if not 0 <= request.confidence_threshold < 1:
         found[3].append(
-            finding(
+            Violation(
                 "confidence_threshold",
                 "OUT_OF_RANGE",
-                *sentence(
+                sentence(
                     "confidence_threshold must be in [0, 1), not {confidence_threshold:g}",
                     confidence_threshold=request.confidence_threshold,
                 ),
@@ -94,11 +94,11 @@ def check_training_overlap(request: PredictionRequest, overlap: TrainingOverlap 
         trained=trained,
     )
     if request.acknowledge_training_overlap:
-        return [finding("data_paths", "TRAINING_OVERLAP", *message, "warning")]
+        return [Violation("data_paths", "TRAINING_OVERLAP", message, "warning")]
     return [
-        finding(
+        Violation(
             "acknowledge_training_overlap",
             "UNACKNOWLEDGED_TRAINING_OVERLAP",
-            *sentence("{message}; choose other data, or acknowledge it", message=message),
+            sentence("{message}; choose other data, or acknowledge it", message=message),
         )
     ]

@@ -4,7 +4,6 @@ from loupe.errors import Violation
 from loupe.translation import joined, sentence
 
 from services.scheduler.domain.spec import Augmentation, Preprocessing, TrainingRequest
-from services.scheduler.domain.wizard.findings import finding
 from services.scheduler.domain.wizard.registry_data import RegistryData
 
 _DEFAULT_TRAIN_FRACTION = 0.8
@@ -16,10 +15,10 @@ def resolve_preprocessing(request: TrainingRequest) -> tuple[Preprocessing | Non
     fraction = _DEFAULT_TRAIN_FRACTION if request.train_fraction is None else request.train_fraction
     if not 0 < fraction < 1:
         found.append(
-            finding(
+            Violation(
                 "preprocessing.train_fraction",
                 "OUT_OF_RANGE",
-                *sentence(
+                sentence(
                     "train_fraction must be in (0, 1), not {fraction:g}; 0.8 trains on 80 %, "
                     "validates on 20 %",
                     fraction=fraction,
@@ -30,10 +29,10 @@ def resolve_preprocessing(request: TrainingRequest) -> tuple[Preprocessing | Non
     for index, name in enumerate(request.augmentations):
         if name not in known:
             found.append(
-                finding(
+                Violation(
                     f"preprocessing.augmentations[{index}]",
                     "UNKNOWN_AUGMENTATION",
-                    *sentence(
+                    sentence(
                         "{name} is not an augmentation; there are {augmentations}",
                         name=name,
                         augmentations=joined(sorted(known)),
@@ -52,10 +51,10 @@ def check_segmentation(request: TrainingRequest, facts: RegistryData) -> list[Vi
         return []
     if not facts.image.segmentation:
         return [
-            finding(
+            Violation(
                 "train_segmentation",
                 "NOT_A_SEGMENTATION_IMAGE",
-                *sentence(
+                sentence(
                     "the image is for classification only; choose one for segmentation + classification"
                 ),
             )
@@ -63,10 +62,10 @@ def check_segmentation(request: TrainingRequest, facts: RegistryData) -> list[Vi
     counts = facts.code_counts(request.data_paths)
     if counts and not any(count.masks for count in counts.values()):
         return [
-            finding(
+            Violation(
                 "train_segmentation",
                 "NO_MASKS",
-                *sentence("none of the samples has a mask; segmentation has nothing to learn from"),
+                sentence("none of the samples has a mask; segmentation has nothing to learn from"),
             )
         ]
     return []

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.scheduler.domain.spec import InputSpec, TrainingOverlap
+from services.input_specification import InputSpecification
+from services.scheduler.domain.spec import TrainingOverlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class AlgorithmImageFacts:
     """An image version as the registry knows it."""
 
     major: int
-    input: InputSpec
+    input: InputSpecification
     classification_networks: tuple[str, ...]
     default_model_params: Mapping[str, Any] = field(default_factory=dict)
     default_training_params: Mapping[str, Any] = field(default_factory=dict)
@@ -62,6 +63,16 @@ class ModelVersionFacts:
         return self.name.split("/")[1]
 
 
+@dataclass(frozen=True, slots=True)
+class CodeParts:
+    """How the samples of a code can be split (D3)."""
+
+    # Parts, which are not divided.
+    count: int
+    # Codes, this one among them, that no split can give both sides each (D9).
+    tied: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryData:
     """Data about everything that a submission names. None or False: it does not exist.
@@ -73,8 +84,8 @@ class RegistryData:
     environment_exists: bool = False
     resource_exists: bool = False
     paths: Mapping[str, DataPathFacts | None] = field(default_factory=dict)
-    # By code, over all paths: how many parts the split can divide (D3). By default each sample is one.
-    parts: Mapping[str, int] = field(default_factory=dict)
+    # By code, over all paths together.
+    parts: Mapping[str, CodeParts] = field(default_factory=dict)
     # The parent (W6), or the version that a prediction uses (P1).
     version: ModelVersionFacts | None = None
     # The split of the parent: its samples keep their sides (D3).

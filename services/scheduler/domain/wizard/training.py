@@ -7,7 +7,7 @@ from loupe.errors import Violation
 from loupe.translation import sentence
 
 from services.scheduler.domain.spec import TrainingRequest
-from services.scheduler.domain.wizard.findings import finding, not_found
+from services.scheduler.domain.wizard.findings import not_found
 from services.scheduler.domain.wizard.json_object import parse_object
 from services.scheduler.domain.wizard.registry_data import ModelVersionFacts, RegistryData
 from services.scheduler.domain.wizard.training_params import NetworkParams, parse_training_params
@@ -19,15 +19,15 @@ def check_resource(resource: str, facts: RegistryData) -> list[Violation]:
     """W7: the compute resource exists."""
     if not resource:
         return [
-            finding(
+            Violation(
                 "compute_resource",
                 "MISSING_COMPUTE_RESOURCE",
-                *sentence("choose a compute resource of the master data"),
+                sentence("choose a compute resource of the master data"),
             )
         ]
     if facts.resource_exists:
         return []
-    return [not_found("compute_resource", resource, *sentence("compute resource"))]
+    return [not_found("compute_resource", resource, sentence("compute resource"))]
 
 
 def resolve_training_params(
@@ -52,10 +52,10 @@ def check_priority(priority: int) -> list[Violation]:
     if 0 <= priority <= MAX_PRIORITY:
         return []
     return [
-        finding(
+        Violation(
             "priority",
             "OUT_OF_RANGE",
-            *sentence(
+            sentence(
                 "priority must be from 0 to {limit}, not {priority}",
                 limit=MAX_PRIORITY,
                 priority=priority,
@@ -69,9 +69,9 @@ def check_seed(seed: int) -> list[Violation]:
     if seed >= 0:
         return []
     return [
-        finding(
+        Violation(
             "seed",
             "OUT_OF_RANGE",
-            *sentence("seed must be a whole number from 0 (0: chosen by the server), not {seed}", seed=seed),
+            sentence("seed must be a whole number from 0 (0: chosen by the server), not {seed}", seed=seed),
         )
     ]

@@ -8,7 +8,6 @@ from loupe.errors import Violation
 from loupe.translation import Sentence, joined, sentence
 
 from services.learning_rate import LR_POLICIES, LrPolicy, Schedule
-from services.scheduler.domain.wizard.findings import finding
 from services.scheduler.domain.wizard.json_object import (
     is_number,
     missing_object,
@@ -134,18 +133,18 @@ def _network_params(
 def _check_value(key: str, values: Mapping[str, Any], at: str) -> Violation | None:
     accepts, expected, expected_zh = _RULES[key]
     if key not in values:
-        return finding(
+        return Violation(
             f"{at}.{key}",
             "MISSING_KEY",
-            *sentence("{key} is missing: {expected}", key=key, expected=Sentence(expected, expected_zh)),
+            sentence("{key} is missing: {expected}", key=key, expected=Sentence(expected, expected_zh)),
         )
     value = values[key]
     if accepts(value):
         return None
-    return finding(
+    return Violation(
         f"{at}.{key}",
         "OUT_OF_RANGE",
-        *sentence(
+        sentence(
             "{key} must be {expected}, not {value}",
             key=key,
             expected=Sentence(expected, expected_zh),
@@ -159,10 +158,10 @@ def _warnings(params: NetworkParams, at: str) -> list[Violation]:
     found = []
     if params.lr_policy == "exp" and params.gamma > 1:
         found.append(
-            finding(
+            Violation(
                 f"{at}.gamma",
                 "GROWING_SCHEDULE",
-                *sentence(
+                sentence(
                     "exp with gamma {gamma:g} raises the rate with every iteration until the loss "
                     "is no number; a gamma below 1 lowers it",
                     gamma=params.gamma,
@@ -172,10 +171,10 @@ def _warnings(params: NetworkParams, at: str) -> list[Violation]:
         )
     if params.batch_size == 1:
         found.append(
-            finding(
+            Violation(
                 f"{at}.batch_size",
                 "BATCH_OF_ONE",
-                *sentence(
+                sentence(
                     "batch normalisation takes its statistics from the batch: those of one image "
                     "say little of others, and there are none where the last layer sees one pixel; "
                     "take 8 or more"
@@ -186,10 +185,10 @@ def _warnings(params: NetworkParams, at: str) -> list[Violation]:
     dead = params.dies_at()
     if dead is not None:
         found.append(
-            finding(
+            Violation(
                 f"{at}.lr_policy",
                 "DYING_SCHEDULE",
-                *sentence(
+                sentence(
                     "{lr_policy} with gamma {gamma:g} and power {power:g} falls below 1e-8 · "
                     "base_lr at iteration {iteration} of {max_iter}; nothing is learnt after that",
                     lr_policy=params.lr_policy,

@@ -1,8 +1,8 @@
 -- Question: none; stores what a worker announced, and increments the admission epoch.
---   The leases of an earlier process of the same name are revoked: they end at :revoked. A process that started before the stored
---   one changes nothing.
+--   The leases of an earlier process of the same name are revoked: they end at :revoked. A process that started
+--   before the stored one changes nothing.
 -- Indexes: workers_pkey, jobs_held (worker) WHERE state = 'LEASED'.
--- Locks: the row of `turns`, first, as in admission_grant.sql; then the worker's row and its leased jobs.
+-- Locks: the admission epoch (`turns`) first, as in admission_grant.sql; then the worker's row and its leased jobs.
 -- Example: :name 'workers/trainer-1', :kinds {TRAIN}, :compute_resources {computeResources/gpu}, :gpus 2 …
 WITH epoch AS (UPDATE turns SET number = number + 1 RETURNING number),
 orphaned AS (

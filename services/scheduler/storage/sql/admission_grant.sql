@@ -2,8 +2,8 @@
 --   One row with job NULL: the epoch was current, but no grant could be stored.
 --   A task is left out if it is locked by another transaction, or if its revision changed since it was read:
 --   it may not be waiting any more.
--- Indexes: primary keys of tasks, jobs and lines.
--- Locks: the row of `turns` first, then the tasks (skipping locked ones), then the jobs and lanes.
+-- Indexes: primary keys of tasks, jobs and lanes (`lines`).
+-- Locks: the admission epoch (`turns`) first, then the tasks (skipping locked ones), then the jobs and lanes.
 --   Every writer takes them in this order. Outbox rows keep the order of the grants.
 -- Example: :epoch 17, :job {j1, j2}, :worker {workers/a, workers/b}, … returns (j1), (j2) and wakes the watchers
 --   of both tasks.
@@ -47,7 +47,7 @@ recorded AS (
     INSERT INTO transitions (task, revision, from_state, to_state, time, cause, attempt)
     SELECT task, revision, from_state, state, :now, worker, attempt FROM entered
 ),
-announced AS (
+events AS (
     INSERT INTO outbox (message_id, subject, payload, headers)
     SELECT message_id, subject, payload, CAST(headers AS jsonb) FROM entered ORDER BY number
 )

@@ -1,10 +1,10 @@
--- Question: is the task to be terminated, which version has the job now, and when does its lease end? No row: the job changed since it
---   was read, and nothing was stored.
+-- Question: is the task to be terminated, which version has the job now, and when does its lease end? No row: the
+--   job changed since it was read, and nothing was stored.
 --   Stores everything that a heartbeat changes. Every part depends on `held`, the job at the version that was
 --   read. `held` stands in subqueries only: a join with it could not be evaluated again when PostgreSQL finds
 --   that a row changed while it waited for the task's lock.
 -- Indexes: primary keys of tasks, jobs, curves, loss_chunks, log_chunks, validation_points,
---   nonconforming_samples and garbage.
+--   nonconforming_samples and orphan candidates (`garbage`).
 -- Locks: the task's row, then the job's, as everywhere.
 -- Example: ten points of network 1 from iteration 120 on: :networks {1}, :next_iterations {130},
 --   :chunk_networks {1}, :chunks {0}, :chunk_points {40 bytes}; returns (false, '8812', now + :lease).
@@ -73,5 +73,5 @@ changed_task AS (
         stages = CAST(:stages AS jsonb)
     WHERE id = :task AND :changes_task AND EXISTS (SELECT FROM held)
 ),
-announced AS ($insert_into_outbox WHERE EXISTS (SELECT FROM held))
+events AS ($insert_into_outbox WHERE EXISTS (SELECT FROM held))
 SELECT terminating, version, lease_expire_time, CASE WHEN :is_news THEN pg_notify(:channel, '') END FROM locked, held

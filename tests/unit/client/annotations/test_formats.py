@@ -494,6 +494,7 @@ def test_every_bad_input_is_told_with_file_fact_and_remedy(
     listing = read_data(tmp_path, ImportOptions(background_code="OK"), kind=kind)
     found = {item.reason: item.message for item in listing.left_out}
     assert message in found[reason]
+    assert accounted(listing)
     # These two are about another image than the one that is listed and has no annotation.
     assert listing.samples == () or reason in ("UNKNOWN_IMAGE", "TWICE")
 
@@ -615,14 +616,14 @@ def put_odd_files(root: Path, place: Path) -> dict[str, str]:
 
 
 def accounted(listing: FolderListing) -> bool:
-    """Whether everything that lies there is used or named with its reason."""
+    """Whether everything that lies there is used, or named with its reason in one line of its own."""
     there = {
         encodable((Path(root) / name).relative_to(listing.folder).as_posix())
         for root, folders, names in os.walk(listing.folder)
         for name in [*names, *(one for one in folders if Path(root, one).is_symlink())]
     }
-    named = {item.file for item in listing.left_out if item.message}
-    return listing.found == len(there) and there <= listing.used | named and listing.used <= there
+    named = sorted(item.file for item in listing.left_out if not item.is_part and item.message)
+    return listing.found == len(there) and sorted(there - listing.used) == named and listing.used <= there
 
 
 @pytest.mark.parametrize("write", [a_folder_of_codes, a_labelme, a_coco, a_voc])

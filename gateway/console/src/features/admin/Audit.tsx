@@ -44,8 +44,14 @@ export default function Audit(): ReactNode {
             columns={[
               { title: t.common.time, render: (_, entry) => time(entry.time, language) },
               { title: t.audit.who, render: (_, entry) => entry.principal || "—" },
-              { title: t.audit.action, render: (_, entry) => <span title={entry.action}>{lastPart(entry.action)}</span> },
-              { title: t.audit.resource, render: (_, entry) => <span style={{ wordBreak: "break-all" }}>{entry.resource}</span> },
+              {
+                title: t.audit.action,
+                render: (_, entry) => <span title={entry.action}>{lastPart(entry.action)}</span>,
+              },
+              {
+                title: t.audit.resource,
+                render: (_, entry) => <span style={{ wordBreak: "break-all" }}>{entry.resource}</span>,
+              },
               {
                 title: t.audit.result,
                 render: (_, entry) => (entry.result === "OK" ? "OK" : <strong>{entry.result}</strong>),
@@ -60,7 +66,7 @@ export default function Audit(): ReactNode {
   );
 }
 
-/** Any client of the servers can claim to call for another address, so the address of the client itself is shown too. */
+/** Any client of the servers can claim to call for another address, so the client's own address is shown too. */
 function From({ peer }: { peer: string }): ReactNode {
   const { t } = useSpeech();
   const { address, via } = origin(peer);

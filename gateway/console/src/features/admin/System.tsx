@@ -8,6 +8,7 @@ import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { bytes, duration, time, whole } from "../../ui/format";
 import { Page } from "../../ui/Page";
+import { ScrollRegion } from "../../ui/ScrollRegion";
 import { Answered, Nothing } from "../../ui/states";
 import { titlesOf } from "../monitor";
 
@@ -68,28 +69,29 @@ function Servers(): ReactNode {
     <Card size="small" className="span-12" title={t.system.services}>
       <Answered query={servers}>
         {(rows) => (
-          <Table<ServerRow>
-            size="small"
-            rowKey="name"
-            pagination={false}
-            scroll={{ x: "max-content" }}
-            dataSource={rows}
-            columns={[
-              { title: t.system.service, dataIndex: "name" },
-              {
-                title: t.common.state,
-                render: (_, { state }) => (
-                  <Badge
-                    status={state === "SERVING" ? "success" : "error"}
-                    text={state === "SERVING" ? t.system.serving : `${t.system.notServing} (${state})`}
-                  />
-                ),
-              },
-              { title: t.system.version, render: (_, { version }) => version || "—" },
-              { title: t.system.tables, render: (_, { schemaRevision }) => schemaRevision ?? "—" },
-              { title: t.system.started, render: (_, { startTime }) => time(startTime, language) },
-            ]}
-          />
+          <ScrollRegion label={t.system.services}>
+            <Table<ServerRow>
+              size="small"
+              rowKey="name"
+              pagination={false}
+              dataSource={rows}
+              columns={[
+                { title: t.system.service, dataIndex: "name" },
+                {
+                  title: t.common.state,
+                  render: (_, { state }) => (
+                    <Badge
+                      status={state === "SERVING" ? "success" : "error"}
+                      text={state === "SERVING" ? t.system.serving : `${t.system.notServing} (${state})`}
+                    />
+                  ),
+                },
+                { title: t.system.version, render: (_, { version }) => version || "—" },
+                { title: t.system.tables, render: (_, { schemaRevision }) => schemaRevision ?? "—" },
+                { title: t.system.started, render: (_, { startTime }) => time(startTime, language) },
+              ]}
+            />
+          </ScrollRegion>
         )}
       </Answered>
     </Card>
@@ -122,35 +124,41 @@ function Queue(): ReactNode {
           resources.length === 0 ? (
             <Nothing text={t.system.nothingQueued} />
           ) : (
-            <Table<Schemas["ResourceQueue"]>
-              size="small"
-              rowKey="computeResource"
-              pagination={false}
-              scroll={{ x: "max-content" }}
-              dataSource={resources}
-              columns={[
-                { title: t.system.resource, render: (_, one) => lastPart(one.computeResource) },
-                { title: t.system.workers, align: "right", render: (_, one) => whole(one.workerCount) },
-                { title: t.system.running, align: "right", render: (_, one) => whole(one.runningCount) },
-                { title: t.system.taken, render: (_, one) => (one.workerCount > 0 ? <Share part={one.taken} all={one.capacity} /> : "—") },
-                { title: t.system.waiting, align: "right", render: (_, one) => whole(one.waitingCount) },
-                {
-                  title: t.system.why,
-                  render: (_, one) =>
-                    one.waiting.map(({ reason, count }) => (
-                      <Tag key={reason} color={reason === "ALL_WORKERS_BUSY" ? "default" : "warning"}>
-                        {whole(count)} × {reasons[reason] ?? reason}
-                      </Tag>
-                    )),
-                },
-                {
-                  title: t.system.oldest,
-                  render: (_, one) => (
-                    <Tooltip title={time(one.oldestWaitTime, language)}>{duration(since(one.oldestWaitTime), language)}</Tooltip>
-                  ),
-                },
-              ]}
-            />
+            <ScrollRegion label={t.system.queue}>
+              <Table<Schemas["ResourceQueue"]>
+                size="small"
+                rowKey="computeResource"
+                pagination={false}
+                dataSource={resources}
+                columns={[
+                  { title: t.system.resource, render: (_, one) => lastPart(one.computeResource) },
+                  { title: t.system.workers, align: "right", render: (_, one) => whole(one.workerCount) },
+                  { title: t.system.running, align: "right", render: (_, one) => whole(one.runningCount) },
+                  {
+                    title: t.system.taken,
+                    render: (_, one) => (one.workerCount > 0 ? <Share part={one.taken} all={one.capacity} /> : "—"),
+                  },
+                  { title: t.system.waiting, align: "right", render: (_, one) => whole(one.waitingCount) },
+                  {
+                    title: t.system.why,
+                    render: (_, one) =>
+                      one.waiting.map(({ reason, count }) => (
+                        <Tag key={reason} color={reason === "ALL_WORKERS_BUSY" ? "default" : "warning"}>
+                          {whole(count)} × {reasons[reason] ?? reason}
+                        </Tag>
+                      )),
+                  },
+                  {
+                    title: t.system.oldest,
+                    render: (_, one) => (
+                      <Tooltip title={time(one.oldestWaitTime, language)}>
+                        {duration(since(one.oldestWaitTime), language)}
+                      </Tooltip>
+                    ),
+                  },
+                ]}
+              />
+            </ScrollRegion>
           )
         }
       </Answered>
@@ -165,7 +173,10 @@ async function readWorkers(signal: AbortSignal): Promise<{ workers: Worker[]; ti
   });
   const held = new Set(workers.flatMap((worker) => worker.leases.map((lease) => lease.task)));
   if (held.size === 0) return { workers, titles: new Map() };
-  return { workers, titles: await titlesOf(["TASK_STATE_TRAINING", "TASK_STATE_PREDICTING", "TASK_STATE_PACKAGING"], signal) };
+  return {
+    workers,
+    titles: await titlesOf(["TASK_STATE_TRAINING", "TASK_STATE_PREDICTING", "TASK_STATE_PACKAGING"], signal),
+  };
 }
 
 function Workers(): ReactNode {
@@ -178,64 +189,69 @@ function Workers(): ReactNode {
           workers.length === 0 ? (
             <Nothing text={t.system.noWorkers} />
           ) : (
-            <Table<Worker>
-              size="small"
-              rowKey="name"
-              pagination={false}
-              scroll={{ x: "max-content" }}
-              dataSource={workers}
-              columns={[
-                {
-                  title: t.system.worker,
-                  render: (_, worker) => (
-                    <>
-                      {lastPart(worker.name)}
-                      <br />
-                      <small className="dim">{worker.kinds.map((kind) => t.system.kinds[kind]).join(" · ")}</small>
-                    </>
-                  ),
-                },
-                {
-                  title: t.common.state,
-                  render: (_, { presence }) => <Badge status={PRESENCE_STATUS[presence]} text={t.system.presence[presence]} />,
-                },
-                { title: t.system.resource, render: (_, worker) => worker.computeResources.map(lastPart).join(", ") },
-                {
-                  title: t.system.holds,
-                  render: (_, worker) =>
-                    worker.leases.length === 0
-                      ? "—"
-                      : worker.leases.map((lease) => (
-                          <div key={lease.job}>
-                            <Link to={`/tasks/${lastPart(lease.task)}`}>{titles.get(lease.task) ?? lastPart(lease.task)}</Link>{" "}
-                            <small className="dim">
-                              {t.system.kinds[lease.kind]} · {duration(since(lease.startTime), language)}
-                            </small>
-                          </div>
-                        )),
-                },
-                { title: t.system.free, render: (_, worker) => <Share part={worker.free} all={worker.capacity} /> },
-                {
-                  title: t.system.heard,
-                  render: (_, worker) => (
-                    <Tooltip title={`${t.system.started}: ${time(worker.startTime, language)}`}>
-                      {t.system.ago(duration(since(worker.heardTime), language))}
-                    </Tooltip>
-                  ),
-                },
-                {
-                  title: t.system.version,
-                  render: (_, worker) => (
-                    <>
-                      {worker.version || "—"}
-                      <br />
-                      <small className="dim">{worker.torchVersion && `torch ${worker.torchVersion}`}</small>
-                    </>
-                  ),
-                },
-                { title: t.system.device, render: (_, worker) => worker.device || "—" },
-              ]}
-            />
+            <ScrollRegion label={t.system.workers}>
+              <Table<Worker>
+                size="small"
+                rowKey="name"
+                pagination={false}
+                dataSource={workers}
+                columns={[
+                  {
+                    title: t.system.worker,
+                    render: (_, worker) => (
+                      <>
+                        {lastPart(worker.name)}
+                        <br />
+                        <small className="dim">{worker.kinds.map((kind) => t.system.kinds[kind]).join(" · ")}</small>
+                      </>
+                    ),
+                  },
+                  {
+                    title: t.common.state,
+                    render: (_, { presence }) => (
+                      <Badge status={PRESENCE_STATUS[presence]} text={t.system.presence[presence]} />
+                    ),
+                  },
+                  { title: t.system.resource, render: (_, worker) => worker.computeResources.map(lastPart).join(", ") },
+                  {
+                    title: t.system.holds,
+                    render: (_, worker) =>
+                      worker.leases.length === 0
+                        ? "—"
+                        : worker.leases.map((lease) => (
+                            <div key={lease.job}>
+                              <Link to={`/tasks/${lastPart(lease.task)}`}>
+                                {titles.get(lease.task) ?? lastPart(lease.task)}
+                              </Link>{" "}
+                              <small className="dim">
+                                {t.system.kinds[lease.kind]} · {duration(since(lease.startTime), language)}
+                              </small>
+                            </div>
+                          )),
+                  },
+                  { title: t.system.free, render: (_, worker) => <Share part={worker.free} all={worker.capacity} /> },
+                  {
+                    title: t.system.heard,
+                    render: (_, worker) => (
+                      <Tooltip title={`${t.system.started}: ${time(worker.startTime, language)}`}>
+                        {t.system.ago(duration(since(worker.heardTime), language))}
+                      </Tooltip>
+                    ),
+                  },
+                  {
+                    title: t.system.version,
+                    render: (_, worker) => (
+                      <>
+                        {worker.version || "—"}
+                        <br />
+                        <small className="dim">{worker.torchVersion && `torch ${worker.torchVersion}`}</small>
+                      </>
+                    ),
+                  },
+                  { title: t.system.device, render: (_, worker) => worker.device || "—" },
+                ]}
+              />
+            </ScrollRegion>
           )
         }
       </Answered>

@@ -36,7 +36,13 @@ export default function Users(): ReactNode {
   const update = async (user: User, part: Partial<User>) => {
     const [name] = Object.keys(part);
     await act(
-      () => api.patch("/v1/users/{user}", { path: { user: lastPart(user.name) }, query: { updateMask: name ?? "" }, body: part, etag: user.etag }),
+      () =>
+        api.patch("/v1/users/{user}", {
+          path: { user: lastPart(user.name) },
+          query: { updateMask: name ?? "" },
+          body: part,
+          etag: user.etag,
+        }),
       t.common.done,
     );
   };
@@ -46,7 +52,10 @@ export default function Users(): ReactNode {
       content: t.users.resetConfirm,
       onOk: async () => {
         await act(async () => {
-          const made = await api.post("/v1/users/{user}:resetPassword", { path: { user: lastPart(user.name) }, body: {} });
+          const made = await api.post("/v1/users/{user}:resetPassword", {
+            path: { user: lastPart(user.name) },
+            body: {},
+          });
           modal.info({
             title: t.users.oneTime,
             content: (
@@ -81,7 +90,9 @@ export default function Users(): ReactNode {
             pagination={false}
             scroll={{ x: "max-content" }}
             dataSource={all}
-            expandable={{ expandedRowRender: (user) => <Tokens key={user.role} user={lastPart(user.name)} role={user.role} /> }}
+            expandable={{
+              expandedRowRender: (user) => <Tokens key={user.role} user={lastPart(user.name)} role={user.role} />,
+            }}
             columns={[
               { title: t.users.id, render: (_, user) => lastPart(user.name) },
               { title: t.users.displayName, dataIndex: "displayName" },
@@ -261,7 +272,10 @@ function Tokens({ user, role }: { user: string; role: Role }): ReactNode {
                             const [owner = "", id = ""] = ids(token.name);
                             await act(
                               () =>
-                                api.post("/v1/users/{user}/tokens/{token}:revoke", { path: { user: owner, token: id }, body: {} }),
+                                api.post("/v1/users/{user}/tokens/{token}:revoke", {
+                                  path: { user: owner, token: id },
+                                  body: {},
+                                }),
                               t.common.done,
                             );
                           },

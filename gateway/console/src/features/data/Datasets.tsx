@@ -82,7 +82,11 @@ export default function Datasets(): ReactNode {
         }}
         items={[
           { key: "datasets", label: t.datasets.title, children: list },
-          { key: "marks", label: t.datasets.marks, children: <Marks dataPath={search.get("path") ?? ""} report={search.get("report") ?? ""} /> },
+          {
+            key: "marks",
+            label: t.datasets.marks,
+            children: <Marks dataPath={search.get("path") ?? ""} report={search.get("report") ?? ""} />,
+          },
         ]}
       />
       {importing && (
@@ -114,7 +118,9 @@ function Paths({ dataset }: { dataset: string }): ReactNode {
           columns={[
             {
               title: t.wizard.path,
-              render: (_, path) => <Link to={`/datasets/${dataset}/${lastPart(path.name)}`}>{lastPart(path.name)}</Link>,
+              render: (_, path) => (
+                <Link to={`/datasets/${dataset}/${lastPart(path.name)}`}>{lastPart(path.name)}</Link>
+              ),
             },
             {
               title: t.common.state,

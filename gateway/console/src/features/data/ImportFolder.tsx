@@ -7,7 +7,15 @@ import { useDataPaths } from "../../api/queries";
 import { useSpeech, type Words } from "../../i18n";
 import { bytes, whole } from "../../ui/format";
 import { Failure } from "../../ui/states";
-import { dropped, importInto, listing, type FoundFile, type GroupsFault, type ImportProgress, type Listing } from "./importing";
+import {
+  dropped,
+  importInto,
+  listing,
+  type FoundFile,
+  type GroupsFault,
+  type ImportProgress,
+  type Listing,
+} from "./importing";
 
 interface ImportTarget {
   dataset: string;
@@ -16,7 +24,13 @@ interface ImportTarget {
 }
 
 /** 导入样本: imports a folder with one folder for each code, dropped or chosen, and shows the progress (D1, D2). */
-export default function ImportFolder({ start, onClose }: { start: Partial<ImportTarget>; onClose: () => void }): ReactNode {
+export default function ImportFolder({
+  start,
+  onClose,
+}: {
+  start: Partial<ImportTarget>;
+  onClose: () => void;
+}): ReactNode {
   const { t } = useSpeech();
   const [form] = Form.useForm<ImportTarget>();
   const dataset = Form.useWatch("dataset", form) as string | undefined;
@@ -105,13 +119,26 @@ export default function ImportFolder({ start, onClose }: { start: Partial<Import
         </>
       }
     >
-      <Form<ImportTarget> form={form} layout="vertical" requiredMark={false} disabled={running} initialValues={{ description: "", ...start }} onFinish={run}>
+      <Form<ImportTarget>
+        form={form}
+        layout="vertical"
+        requiredMark={false}
+        disabled={running}
+        initialValues={{ description: "", ...start }}
+        onFinish={run}
+      >
         <div className="grid">
           <Form.Item className="span-6" name="dataset" label={t.datasets.dataset} rules={[{ required: true }]}>
             <AutoComplete placeholder="panels" options={offered(known.data?.map(({ name }) => ids(name)), 0)} />
           </Form.Item>
           <Form.Item className="span-6" name="path" label={t.wizard.path} rules={[{ required: true }]}>
-            <AutoComplete placeholder="line-1" options={offered(known.data?.map(({ name }) => ids(name)).filter(([one]) => one === dataset), 1)} />
+            <AutoComplete
+              placeholder="line-1"
+              options={offered(
+                known.data?.map(({ name }) => ids(name)).filter(([one]) => one === dataset),
+                1,
+              )}
+            />
           </Form.Item>
         </div>
         <Form.Item name="description" label={t.common.description}>
@@ -155,7 +182,9 @@ export default function ImportFolder({ start, onClose }: { start: Partial<Import
           multiple
           aria-label={t.datasets.chooseFolder}
           onChange={(event) => {
-            void take([...(event.target.files ?? [])].map((file) => ({ path: file.webkitRelativePath || file.name, file })));
+            void take(
+              [...(event.target.files ?? [])].map((file) => ({ path: file.webkitRelativePath || file.name, file })),
+            );
           }}
         />
       </div>
@@ -183,7 +212,9 @@ export default function ImportFolder({ start, onClose }: { start: Partial<Import
               title={t.datasets.unclearMasks(found.unclearMasks.length, found.unclearMasks.slice(0, 3).join(", "))}
             />
           )}
-          {found.left.length > 0 && <small className="dim">{t.datasets.leftOut(found.left.length, found.left.slice(0, 3).join(", "))}</small>}
+          {found.left.length > 0 && (
+            <small className="dim">{t.datasets.leftOut(found.left.length, found.left.slice(0, 3).join(", "))}</small>
+          )}
         </div>
       )}
       {progress && <ImportStatus progress={progress} running={running} />}
@@ -204,9 +235,13 @@ function faultText(fault: GroupsFault, t: Words): string {
 
 function ImportStatus({ progress, running }: { progress: ImportProgress; running: boolean }): ReactNode {
   const { t, pick } = useSpeech();
-  const count = (outcome: Schemas["SampleOutcome"]["outcome"]) => progress.outcomes.filter((one) => one.outcome === outcome).length;
+  const count = (outcome: Schemas["SampleOutcome"]["outcome"]) =>
+    progress.outcomes.filter((one) => one.outcome === outcome).length;
   const messages = [
-    ...progress.notMasks.map(({ file, message, messageZh }) => ({ file, text: t.datasets.notAMask(pick(message, messageZh)) })),
+    ...progress.notMasks.map(({ file, message, messageZh }) => ({
+      file,
+      text: t.datasets.notAMask(pick(message, messageZh)),
+    })),
     ...progress.outcomes
       .filter((one) => one.outcome === "OUTCOME_REJECTED" || one.samePixelsUnderOtherCodes.length > 0)
       .map((one) => ({
@@ -225,9 +260,9 @@ function ImportStatus({ progress, running }: { progress: ImportProgress; running
         aria-label={t.tasks.progress}
       />
       <small className="dim" role="status">
-        {whole(progress.done)} / {whole(progress.total)} · {bytes(progress.uploadedBytes)} · {t.datasets.added} {count("OUTCOME_ADDED")} ·{" "}
-        {t.datasets.unchanged} {count("OUTCOME_UNCHANGED")} · {t.datasets.replaced} {count("OUTCOME_REPLACED")} · {t.datasets.rejected}{" "}
-        {count("OUTCOME_REJECTED")}
+        {whole(progress.done)} / {whole(progress.total)} · {bytes(progress.uploadedBytes)} · {t.datasets.added}{" "}
+        {count("OUTCOME_ADDED")} · {t.datasets.unchanged} {count("OUTCOME_UNCHANGED")} · {t.datasets.replaced}{" "}
+        {count("OUTCOME_REPLACED")} · {t.datasets.rejected} {count("OUTCOME_REJECTED")}
       </small>
       {messages.length > 0 && (
         <Table<(typeof messages)[number]>

@@ -46,17 +46,25 @@ export function Marks({ dataPath = "", report = "" }: { dataPath?: string; repor
     <Answered query={marks}>
       {(all) => {
         const open = new Map<string, number>();
-        for (const mark of all) if (mark.state === "RELABEL_STATE_OPEN") open.set(mark.dataPath, (open.get(mark.dataPath) ?? 0) + 1);
+        for (const mark of all)
+          if (mark.state === "RELABEL_STATE_OPEN") open.set(mark.dataPath, (open.get(mark.dataPath) ?? 0) + 1);
         return (
           <>
             <div className="filters">
-              <Segmented value={state} onChange={setState} options={STATES.map((value) => ({ value, label: t.datasets.markStates[value] }))} />
+              <Segmented
+                value={state}
+                onChange={setState}
+                options={STATES.map((value) => ({ value, label: t.datasets.markStates[value] }))}
+              />
               <Dropdown
                 menu={{
                   items: (["CSV", "JSON_LINES"] as const).map((format) => ({
                     key: format,
                     label: (
-                      <a href={address("/v1/relabelMarks:export", {}, { ...filter, format: `RELABEL_FORMAT_${format}` })} download>
+                      <a
+                        href={address("/v1/relabelMarks:export", {}, { ...filter, format: `RELABEL_FORMAT_${format}` })}
+                        download
+                      >
                         {format === "CSV" ? "CSV" : "JSON Lines"}
                       </a>
                     ),
@@ -90,7 +98,12 @@ export function Marks({ dataPath = "", report = "" }: { dataPath?: string; repor
                   title: t.monitor.file,
                   render: (_, mark) => (
                     <span className="row">
-                      <img className="mark-picture" src={sampleAddress(mark.dataPath, mark.newFile || mark.file, true)} alt="" loading="lazy" />
+                      <img
+                        className="mark-picture"
+                        src={sampleAddress(mark.dataPath, mark.newFile || mark.file, true)}
+                        alt=""
+                        loading="lazy"
+                      />
                       {mark.newFile || mark.file}
                     </span>
                   ),
@@ -117,7 +130,10 @@ export function Marks({ dataPath = "", report = "" }: { dataPath?: string; repor
                             size="small"
                             onClick={async () => {
                               await act(
-                                () => api.delete("/v1/relabelMarks/{relabelMark}", { path: { relabelMark: lastPart(mark.name) } }),
+                                () =>
+                                  api.delete("/v1/relabelMarks/{relabelMark}", {
+                                    path: { relabelMark: lastPart(mark.name) },
+                                  }),
                                 t.common.done,
                               );
                             }}

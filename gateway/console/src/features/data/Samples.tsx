@@ -15,12 +15,13 @@ import { Thumbnail, TileGrid } from "../../ui/TileGrid";
 export default function Samples(): ReactNode {
   const { t } = useSpeech();
   const { dataset = "", path = "" } = useParams();
+  const name = `datasets/${dataset}/paths/${path}`;
   const [code, setCode] = useState("");
   const known = useApiQuery(["dataPaths", dataset, path], (signal) =>
     api.get("/v1/datasets/{dataset}/paths/{path}", { path: { dataset, path }, signal }),
   );
   const samples = useWindowedQuery(
-    ["samples", `datasets/${dataset}/paths/${path}`, { code }],
+    ["samples", name, { code }],
     async (page, signal) => {
       const answer = await api.get("/v1/datasets/{dataset}/paths/{path}/samples", {
         path: { dataset, path },
@@ -64,7 +65,7 @@ export default function Samples(): ReactNode {
             <TileGrid items={samples} onOpen={setOpen}>
               {(sample) => (
                 <>
-                  <Thumbnail src={sampleAddress(known.data?.name ?? "", sample.file, true)} alt={sample.file} />
+                  <Thumbnail src={sampleAddress(name, sample.file, true)} alt={sample.file} />
                   <span className="tile-text">
                     <strong>{sample.code}</strong> {sample.width} × {sample.height}
                   </span>
@@ -96,7 +97,7 @@ export default function Samples(): ReactNode {
                 if (event.key === "ArrowLeft") step(-1);
               }}
             >
-              <img src={sampleAddress(known.data?.name ?? "", opened.file)} alt={opened.file} />
+              <img src={sampleAddress(name, opened.file)} alt={opened.file} />
             </div>
             <div className="row" style={{ marginTop: 10 }}>
               <Button

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { listing } from "./importing";
+import { byFileAtFault, listing } from "./importing";
 
 describe("a folder that was dropped (D1, D2)", () => {
   const file = (path: string, text = "") => ({
@@ -24,8 +24,17 @@ describe("a folder that was dropped (D1, D2)", () => {
     ]);
     expect(left).toEqual(["top/A/notes.txt"]);
   });
+  it("tells a refused mask by its own name, and a refused picture by its (D5)", () => {
+    const told = (reason: string, mask?: string) => byFileAtFault({ file: "A/a.jpg", reason }, mask).file;
+    expect(told("BAD_MASK", "a.mask.png")).toBe("A/a.mask.png");
+    expect(told("TRUNCATED", "a.mask.png")).toBe("A/a.jpg");
+    expect(told("BAD_MASK")).toBe("A/a.jpg");
+  });
+
   it("names every file that it does not take, and takes the others (D7)", async () => {
-    const odd = ["\u00a0", "\u200b", "\u202e", "\u2028", "\u3000", "\ufffd", "(", "[", "%"].map((one) => `top/A/${one}.png`);
+    const odd = ["\u00a0", "\u200b", "\u202e", "\u2028", "\u3000", "\ufffd", "(", "[", "%"].map(
+      (one) => `top/A/${one}.png`,
+    );
     const { candidates, left, unclearMasks } = await listing([
       ...odd.map((path) => file(path)),
       file("top/A/._a.png"),

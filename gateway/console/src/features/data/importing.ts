@@ -22,7 +22,8 @@ export interface Candidate {
 }
 
 /** Why `groups.csv` cannot be used: it lacks a column, or puts a file into two groups. */
-export type GroupsFault = { kind: "file" | "group"; header: string } | { kind: "twice"; file: string; groups: [string, string] };
+export type GroupsFault =
+  { kind: "file" | "group"; header: string } | { kind: "twice"; file: string; groups: [string, string] };
 
 export interface Listing {
   candidates: Candidate[];
@@ -53,7 +54,8 @@ const stemOf = (name: string) => name.slice(0, name.lastIndexOf("."));
 
 /**
  * What a folder holds: `<CODE>/<file>`, masks as `<stem>.mask.png`, and as `<stem>_mask.png` or `<stem>.png` beside a
- * picture of another kind where they can be masks, and `groups.csv`. Folders around those of the codes are left away, whatever was dropped.
+ * picture of another kind where they can be masks, and `groups.csv`. Folders around those of the codes are left away,
+ * whatever was dropped.
  */
 export async function listing(files: readonly FoundFile[]): Promise<Listing> {
   const left: string[] = [];
@@ -79,9 +81,16 @@ export async function listing(files: readonly FoundFile[]): Promise<Listing> {
     const { masks, images } = parted(of, named.get(stem) ?? []);
     named.delete(stem);
     const certain = masks.filter(({ path }) => CERTAIN_MASK.test(path));
-    const [mask] = images.length === 1 && (certain.length || masks.length) === 1 ? (certain.length ? certain : masks) : [];
+    const [mask] =
+      images.length === 1 && (certain.length || masks.length) === 1 ? (certain.length ? certain : masks) : [];
     for (const { path, file } of images) {
-      candidates.push({ file: path, image: file, mask: mask?.file, maskIsGuess: mask !== undefined && !certain.length, group: "" });
+      candidates.push({
+        file: path,
+        image: file,
+        mask: mask?.file,
+        maskIsGuess: mask !== undefined && !certain.length,
+        group: "",
+      });
     }
     unclearMasks.push(...masks.filter((one) => one !== mask).map(({ path }) => path));
   }
@@ -100,17 +109,24 @@ export async function listing(files: readonly FoundFile[]): Promise<Listing> {
   };
 }
 
-/** Divides the files of one stem into pictures and masks. If a name says mask, a PNG with the plain stem is a picture. */
+/** Divides the files of a stem into pictures and masks. If a name says mask, a PNG with the plain stem is a picture. */
 function parted(pictures: ReadableFile[], named: ReadableFile[]): { masks: ReadableFile[]; images: ReadableFile[] } {
   const isPng = ({ path }: ReadableFile) => /\.png$/i.test(path);
   const others = pictures.filter((one) => !isPng(one));
-  return named.length || !others.length ? { masks: named, images: pictures } : { masks: pictures.filter(isPng), images: others };
+  return named.length || !others.length
+    ? { masks: named, images: pictures }
+    : { masks: pictures.filter(isPng), images: others };
 }
 
 /** The group of each sample, from a table with a header; file names may have folders in front or lack the suffix. */
-function groupsOf(text: string, candidates: readonly Candidate[]): GroupsFault | { column: string; groups: Map<string, string> } {
+function groupsOf(
+  text: string,
+  candidates: readonly Candidate[],
+): GroupsFault | { column: string; groups: Map<string, string> } {
   const [header = "", ...lines] = text.replace(/^\uFEFF/, "").split(/\r?\n/);
-  const separator = [",", ";", "\t"].reduce((best, one) => (header.split(one).length > header.split(best).length ? one : best));
+  const separator = [",", ";", "\t"].reduce((best, one) =>
+    header.split(one).length > header.split(best).length ? one : best,
+  );
   const names = cells(header, separator).map((name) => name.trim().toLowerCase());
   const column = (known: string[]) => known.find((name) => names.includes(name));
   const [file, group] = [column(FILE_COLUMNS), column(GROUP_COLUMNS)];
@@ -170,14 +186,21 @@ interface Hashed {
   group: string;
 }
 
-/** Imports into an existing path. Content that is there already is not sent again, so an import can be stopped and repeated. */
+/** Imports into an existing path. Content that is there is not sent again: an import can be stopped and repeated. */
 export async function importInto(
   path: { dataset: string; path: string },
   { candidates }: Listing,
   onProgress: (progress: ImportProgress) => void,
   signal: AbortSignal,
 ): Promise<ImportProgress> {
-  const progress: ImportProgress = { done: 0, total: candidates.length, fraction: 0, uploadedBytes: 0, outcomes: [], notMasks: [] };
+  const progress: ImportProgress = {
+    done: 0,
+    total: candidates.length,
+    fraction: 0,
+    uploadedBytes: 0,
+    outcomes: [],
+    notMasks: [],
+  };
   /** Reports the progress, with the share of the current batch that is done. */
   const report = (share = 0) => {
     const batch = Math.min(BATCH, progress.total - progress.done);
@@ -254,14 +277,25 @@ export async function importInto(
     );
     const noMasks = outcomes.filter(({ file, reason }) => reason === "BAD_MASK" && guesses.has(file));
     for (const { file, message, messageZh } of noMasks) {
-      progress.notMasks.push({ file: `${file.split("/")[0] ?? ""}/${guesses.get(file)?.name ?? ""}`, message, messageZh });
+      progress.notMasks.push({ file: beside(file, guesses.get(file)?.name ?? ""), message, messageZh });
     }
     await offerAgain(noMasks, { maskSha256: "" });
-    progress.outcomes = progress.outcomes.concat(outcomes);
+    const masks = new Map(batch.map(({ file, mask }) => [file, mask?.name]));
+    progress.outcomes = progress.outcomes.concat(outcomes.map((one) => byFileAtFault(one, masks.get(one.file))));
     progress.done += batch.length;
     report();
   }
   return progress;
+}
+
+/** The outcome under the name of the mask, where that was refused and not its picture (D5, D7). */
+export function byFileAtFault<T extends { file: string; reason: string }>(outcome: T, mask: string | undefined): T {
+  return outcome.reason === "BAD_MASK" && mask ? { ...outcome, file: beside(outcome.file, mask) } : outcome;
+}
+
+/** `{code}/{name}` of a file beside another one. */
+function beside(file: string, name: string): string {
+  return `${file.split("/")[0] ?? ""}/${name}`;
 }
 
 /** The outcome of a file that disappeared, changed or cannot be opened; the other files are imported. */
@@ -282,7 +316,8 @@ async function put(url: string, body: Blob, signal: AbortSignal, tries = 3): Pro
     if (answer.ok) return;
     if (answer.status < 500 || tries <= 1) throw new ApiError(answer.status, undefined);
   } catch (failure) {
-    if (signal.aborted || tries <= 1) throw failure instanceof ApiError || signal.aborted ? failure : new ApiError(0, undefined);
+    if (signal.aborted || tries <= 1)
+      throw failure instanceof ApiError || signal.aborted ? failure : new ApiError(0, undefined);
   }
   await put(url, body, signal, tries - 1);
 }

@@ -35,7 +35,13 @@ export default function ExportVersion({ version, onClose }: { version: string; o
     }
   };
   return (
-    <Modal open title={`${t.models.export} · ${shortVersion(version)}`} footer={null} onCancel={onClose} destroyOnHidden>
+    <Modal
+      open
+      title={`${t.models.export} · ${shortVersion(version)}`}
+      footer={null}
+      onCancel={onClose}
+      destroyOnHidden
+    >
       <Radio.Group
         className="stacked"
         value={format}
@@ -70,12 +76,33 @@ export default function ExportVersion({ version, onClose }: { version: string; o
   );
 }
 
-function ExportProgress({ task: id, path, format }: { task: string; path: { model: string; version: string }; format: Format }): ReactNode {
+function ExportProgress({
+  task: id,
+  path,
+  format,
+}: {
+  task: string;
+  path: { model: string; version: string };
+  format: Format;
+}): ReactNode {
   const { t, pick } = useSpeech();
   const { data: task, error, reload } = useTask(id);
-  if (!task) return error ? <Failure error={error} retry={reload} /> : <Progress percent={0} status="active" aria-label={t.tasks.progress} />;
+  if (!task)
+    return error ? (
+      <Failure error={error} retry={reload} />
+    ) : (
+      <Progress percent={0} status="active" aria-label={t.tasks.progress} />
+    );
   if (task.state === "TASK_STATE_COMPLETED") return <PackageLink path={path} format={format} />;
-  if (task.failure) return <Alert type="error" showIcon title={pick(task.failure.message, task.failure.messageZh)} description={<code>{task.failure.code}</code>} />;
+  if (task.failure)
+    return (
+      <Alert
+        type="error"
+        showIcon
+        title={pick(task.failure.message, task.failure.messageZh)}
+        description={<code>{task.failure.code}</code>}
+      />
+    );
   return (
     <>
       <Progress
@@ -83,7 +110,9 @@ function ExportProgress({ task: id, path, format }: { task: string; path: { mode
         status={isRunning(task) ? "active" : "normal"}
         aria-label={t.tasks.progress}
       />
-      <small className="dim">{task.wait?.reason ? pick(task.wait.message, task.wait.messageZh) : t.taskStates[task.state]}</small>
+      <small className="dim">
+        {task.wait?.reason ? pick(task.wait.message, task.wait.messageZh) : t.taskStates[task.state]}
+      </small>
     </>
   );
 }
@@ -99,7 +128,11 @@ function PackageLink({ path, format }: { path: { model: string; version: string 
     async (signal) => {
       for (let tries = 0; ; tries += 1) {
         try {
-          return await api.get("/v1/models/{model}/versions/{version}:linkPackage", { path, query: { format }, signal });
+          return await api.get("/v1/models/{model}/versions/{version}:linkPackage", {
+            path,
+            query: { format },
+            signal,
+          });
         } catch (failure) {
           if (!(failure instanceof ApiError) || failure.reason !== "NOT_EXPORTED" || tries > MOST_TRIES) throw failure;
           await new Promise((resolve) => setTimeout(resolve, NEXT_TRY_MS));

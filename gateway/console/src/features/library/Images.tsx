@@ -15,7 +15,7 @@ import { Answered, Nothing } from "../../ui/states";
 
 const NewImageVersion = deferred(() => import("./NewImageVersion"));
 
-/** 镜像: the algorithm images and their versions. */
+/** 模型镜像: the algorithm images and their versions. */
 export default function Images(): ReactNode {
   const { t, language } = useSpeech();
   const { may } = useSession();
@@ -51,7 +51,10 @@ export default function Images(): ReactNode {
             columns={[
               { title: t.common.name, render: (_, image) => image.displayName || lastPart(image.name) },
               { title: t.models.latest, render: (_, image) => lastPart(image.latestVersion) },
-              { title: t.common.type, render: (_, image) => `${t.imageKinds[image.kind]} · ${t.taskTypes[image.taskType]}` },
+              {
+                title: t.common.type,
+                render: (_, image) => `${t.imageKinds[image.kind]} · ${t.taskTypes[image.taskType]}`,
+              },
               { title: t.common.environment, render: (_, image) => lastPart(image.productionEnvironment) || "—" },
               { title: t.common.description, dataIndex: "description" },
               { title: t.common.createTime, render: (_, image) => time(image.createTime, language) },
@@ -110,14 +113,20 @@ function Versions({ image }: { image: string }): ReactNode {
                   {
                     key: "input",
                     label: t.images.input,
-                    children: `${version.input?.width ?? 0} × ${version.input?.height ?? 0} × ${version.input?.channels ?? 0}`,
+                    children: [version.input?.width, version.input?.height, version.input?.channels]
+                      .map((side) => side ?? 0)
+                      .join(" × "),
                   },
                   {
                     key: "conforms",
                     label: t.images.conforms,
-                    children: `≥ ${version.input?.minSide || 32} px, ≤ ${version.input?.maxAspectRatio || 8} : 1`,
+                    children: `≥ ${version.input?.minSide ?? 0} px, ≤ ${version.input?.maxAspectRatio ?? 0} : 1`,
                   },
-                  { key: "paths", label: t.images.trainingPaths, children: version.trainingPaths.map(shortPath).join(", ") || "—" },
+                  {
+                    key: "paths",
+                    label: t.images.trainingPaths,
+                    children: version.trainingPaths.map(shortPath).join(", ") || "—",
+                  },
                   { key: "text", label: t.common.description, children: version.description },
                 ]}
               />

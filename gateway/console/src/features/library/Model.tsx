@@ -61,7 +61,9 @@ export default function Model(): ReactNode {
                           disabled={picked.length === 1 || (versions.data?.length ?? 0) < 2}
                           onClick={() => {
                             // The list is newest first, whatever the order in which they were picked.
-                            const order = (versions.data ?? []).map((version) => version.name).filter((name) => picked.includes(name));
+                            const order = (versions.data ?? [])
+                              .map((version) => version.name)
+                              .filter((name) => picked.includes(name));
                             const [candidate = "", base = ""] = order.map(lastPart);
                             void navigate(`/models/${id}/compare${base ? `?base=${base}&candidate=${candidate}` : ""}`);
                           }}
@@ -83,7 +85,9 @@ export default function Model(): ReactNode {
                               onChange: (keys) => {
                                 setPicked(keys.map(String).slice(-2));
                               },
-                              getCheckboxProps: (version) => ({ "aria-label": `${t.compare.compare} ${lastPart(version.name)}` }),
+                              getCheckboxProps: (version) => ({
+                                "aria-label": `${t.compare.compare} ${lastPart(version.name)}`,
+                              }),
                             }}
                             columns={[
                               {
@@ -117,11 +121,19 @@ export default function Model(): ReactNode {
                                 title: t.models.parent,
                                 // Its own model need not be named again.
                                 render: (_, { parentVersion }) =>
-                                  (ids(parentVersion)[0] === id ? lastPart(parentVersion) : shortVersion(parentVersion)) || "—",
+                                  (ids(parentVersion)[0] === id
+                                    ? lastPart(parentVersion)
+                                    : shortVersion(parentVersion)) || "—",
                               },
-                              { title: t.models.image, render: (_, version) => shortVersion(version.algorithmImageVersion) },
+                              {
+                                title: t.models.image,
+                                render: (_, version) => shortVersion(version.algorithmImageVersion),
+                              },
                               { title: t.models.releaser, render: (_, version) => lastPart(version.releaser) },
-                              { title: t.models.releaseTime, render: (_, version) => time(version.createTime, language) },
+                              {
+                                title: t.models.releaseTime,
+                                render: (_, version) => time(version.createTime, language),
+                              },
                               {
                                 title: t.common.actions,
                                 render: (_, version) => (

@@ -104,13 +104,18 @@ export default function Models(): ReactNode {
               pagination={false}
               scroll={{ x: "max-content" }}
               dataSource={all}
-              locale={{ emptyText: <Nothing text={wanted || environment || taskType ? t.models.noMatch : t.models.empty} /> }}
+              locale={{
+                emptyText: <Nothing text={wanted || environment || taskType ? t.models.noMatch : t.models.empty} />,
+              }}
               columns={[
                 {
                   title: t.common.name,
                   render: (_, model) => <Link to={`/models/${lastPart(model.name)}`}>{lastPart(model.name)}</Link>,
                 },
-                { title: t.models.latest, render: (_, model) => <Tag color="blue">{lastPart(model.latestVersion)}</Tag> },
+                {
+                  title: t.models.latest,
+                  render: (_, model) => <Tag color="blue">{lastPart(model.latestVersion)}</Tag>,
+                },
                 { title: t.common.type, render: (_, model) => t.taskTypes[model.taskType] },
                 { title: t.common.environment, render: (_, model) => lastPart(model.productionEnvironment) },
                 { title: t.models.modifier, render: (_, model) => lastPart(model.lastModifier) },

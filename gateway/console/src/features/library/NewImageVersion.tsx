@@ -29,18 +29,32 @@ interface FormValues {
 }
 
 /** 新建模型镜像, or a new version of one. Fields that the form lacks are taken from the newest version. */
-export default function NewImageVersion({ image, onClose }: { image: Schemas["AlgorithmImage"] | undefined; onClose: (made: boolean) => void }): ReactNode {
+export default function NewImageVersion({
+  image,
+  onClose,
+}: {
+  image: Schemas["AlgorithmImage"] | undefined;
+  onClose: (made: boolean) => void;
+}): ReactNode {
   const id = image && lastPart(image.name);
-  const known = useApiQuery(["newImageVersion", id], async (signal) => {
-    const [paths, environments, versions] = await Promise.all([
-      readDataPaths("-", signal),
-      api.get("/v1/productionEnvironments", { query: { pageSize: 500 }, signal }),
-      id
-        ? api.get("/v1/algorithmImages/{algorithmImage}/versions", { path: { algorithmImage: id }, query: { pageSize: 1 }, signal })
-        : undefined,
-    ]);
-    return { paths, environments: environments.productionEnvironments, newest: versions?.versions[0] };
-  }, { forget: true });
+  const known = useApiQuery(
+    ["newImageVersion", id],
+    async (signal) => {
+      const [paths, environments, versions] = await Promise.all([
+        readDataPaths("-", signal),
+        api.get("/v1/productionEnvironments", { query: { pageSize: 500 }, signal }),
+        id
+          ? api.get("/v1/algorithmImages/{algorithmImage}/versions", {
+              path: { algorithmImage: id },
+              query: { pageSize: 1 },
+              signal,
+            })
+          : undefined,
+      ]);
+      return { paths, environments: environments.productionEnvironments, newest: versions?.versions[0] };
+    },
+    { forget: true },
+  );
   const { t } = useSpeech();
   if (!known.data) {
     return (
@@ -55,7 +69,16 @@ export default function NewImageVersion({ image, onClose }: { image: Schemas["Al
 const PARAMETERS = {
   model: { classification: { name: "ResNet18", num_of_classes: 2 }, code_list: ["TPFIP", "TTFBS"] },
   training: {
-    classification: { base_lr: 0.01, batch_size: 32, max_iter: 4000, weight_decay: 0.0001, momentum: 0.9, lr_policy: "poly", power: 0.9, gamma: 0.1 },
+    classification: {
+      base_lr: 0.01,
+      batch_size: 32,
+      max_iter: 4000,
+      weight_decay: 0.0001,
+      momentum: 0.9,
+      lr_policy: "poly",
+      power: 0.9,
+      gamma: 0.1,
+    },
   },
 };
 
@@ -100,7 +123,6 @@ function NewImageVersionForm({ image, paths, environments, newest, onClose }: Fo
           if (!(failure instanceof ApiError) || failure.status !== 409) throw failure;
         });
       }
-      const channels = newest?.input?.channels ?? 3;
       await api.post("/v1/algorithmImages/{algorithmImage}/versions", {
         path: { algorithmImage: id },
         body: {
@@ -109,8 +131,8 @@ function NewImageVersionForm({ image, paths, environments, newest, onClose }: Fo
           description: answers.description,
           classificationNetworks: answers.networks,
           input: {
-            ...(newest?.input ?? { mean: Array<number>(channels).fill(0.5), std: Array<number>(channels).fill(0.5) }),
-            channels,
+            // 0 and empty: the registry's defaults.
+            ...(newest?.input ?? { channels: 0, mean: [], std: [] }),
             width: answers.side,
             height: answers.side,
             minSide: answers.minSide,
@@ -159,11 +181,10 @@ function NewImageVersionForm({ image, paths, environments, newest, onClose }: Fo
           minor: newest ? newest.minor + 1 : 0,
           networks: newest?.classificationNetworks ?? ["ResNet18"],
           side: newest?.input?.width ?? 64,
-          // 0 is the servers' own standard.
-          minSide: newest?.input?.minSide || 32,
-          maxAspectRatio: newest?.input?.maxAspectRatio || 8,
+          minSide: newest?.input?.minSide ?? 32,
+          maxAspectRatio: newest?.input?.maxAspectRatio ?? 8,
           perImageNormalisation: newest?.input?.perImageNormalisation ?? false,
-          detail: newest?.input?.detail ?? 0,
+          detail: newest?.input?.detail ?? 1,
           trainingPaths: newest?.trainingPaths ?? [],
           description: "",
           displayName: "",
@@ -180,19 +201,36 @@ function NewImageVersionForm({ image, paths, environments, newest, onClose }: Fo
                 <Input />
               </Form.Item>
               <Form.Item className="span-3" name="kind" label={t.common.type}>
-                <Select options={(["IMAGE_KIND_GENERAL", "IMAGE_KIND_BUSINESS"] as const).map((value) => ({ value, label: t.imageKinds[value] }))} />
-              </Form.Item>
-              <Form.Item className="span-3" name="taskType" label={t.images.taskType}>
                 <Select
-                  options={(["TASK_TYPE_CLASSIFICATION", "TASK_TYPE_SEGMENTATION_CLASSIFICATION"] as const).map((value) => ({
+                  options={(["IMAGE_KIND_GENERAL", "IMAGE_KIND_BUSINESS"] as const).map((value) => ({
                     value,
-                    label: t.taskTypes[value],
+                    label: t.imageKinds[value],
                   }))}
                 />
               </Form.Item>
+              <Form.Item className="span-3" name="taskType" label={t.images.taskType}>
+                <Select
+                  options={(["TASK_TYPE_CLASSIFICATION", "TASK_TYPE_SEGMENTATION_CLASSIFICATION"] as const).map(
+                    (value) => ({
+                      value,
+                      label: t.taskTypes[value],
+                    }),
+                  )}
+                />
+              </Form.Item>
               {kind === "IMAGE_KIND_BUSINESS" && (
-                <Form.Item className="span-6" name="productionEnvironment" label={t.common.environment} rules={required}>
-                  <Select options={environments.map(({ name, product, processStep }) => ({ value: name, label: `${lastPart(name)} · ${product} · ${processStep}` }))} />
+                <Form.Item
+                  className="span-6"
+                  name="productionEnvironment"
+                  label={t.common.environment}
+                  rules={required}
+                >
+                  <Select
+                    options={environments.map(({ name, product, processStep }) => ({
+                      value: name,
+                      label: `${lastPart(name)} · ${product} · ${processStep}`,
+                    }))}
+                  />
                 </Form.Item>
               )}
               <Form.Item className="span-6" name="imageDescription" label={t.images.about}>
@@ -231,10 +269,24 @@ function NewImageVersionForm({ image, paths, environments, newest, onClose }: Fo
             <Select mode="multiple" options={paths.map(({ name }) => ({ value: name, label: shortPath(name) }))} />
           </Form.Item>
           <div className="span-6">
-            <JsonEditor label={t.models.modelParams} value={model} defaults={standard.model} hint="" findings={[]} onChange={setModel} />
+            <JsonEditor
+              label={t.models.modelParams}
+              value={model}
+              defaults={standard.model}
+              hint=""
+              findings={[]}
+              onChange={setModel}
+            />
           </div>
           <div className="span-6">
-            <JsonEditor label={t.models.trainingParams} value={training} defaults={standard.training} hint="" findings={[]} onChange={setTraining} />
+            <JsonEditor
+              label={t.models.trainingParams}
+              value={training}
+              defaults={standard.training}
+              hint=""
+              findings={[]}
+              onChange={setTraining}
+            />
           </div>
         </div>
         {error && <Failure error={error} />}

@@ -19,7 +19,10 @@ export function VersionActions({ version }: { version: Version }): ReactNode {
   const [model = "", number = ""] = ids(version.name);
   const path = { model, version: number };
   const archive = async (restore: boolean) => {
-    await act(() => api.post("/v1/models/{model}/versions/{version}:archive", { path, body: { restore }, etag: version.etag }), t.common.done);
+    await act(
+      () => api.post("/v1/models/{model}/versions/{version}:archive", { path, body: { restore }, etag: version.etag }),
+      t.common.done,
+    );
   };
   return (
     <>
@@ -58,7 +61,8 @@ export function VersionActions({ version }: { version: Version }): ReactNode {
         }}
         onOk={async () => {
           const done = await act(
-            () => api.post("/v1/models/{model}/versions/{version}:setAlias", { path, body: { alias }, etag: version.etag }),
+            () =>
+              api.post("/v1/models/{model}/versions/{version}:setAlias", { path, body: { alias }, etag: version.etag }),
             t.models.aliasSet(alias, shortVersion(version.name)),
           );
           if (done) setNaming(false);

@@ -40,7 +40,10 @@ export function VersionFacts({ version }: { version: Version }): ReactNode {
             key: "codes",
             label: t.models.codes,
             children: version.codeList.map((code, index) => (
-              <Tag key={code} {...(index >= version.numOfClasses ? { variant: "outlined", title: t.models.specialCodes } : {})}>
+              <Tag
+                key={code}
+                {...(index >= version.numOfClasses ? { variant: "outlined", title: t.models.specialCodes } : {})}
+              >
                 {code}
               </Tag>
             )),

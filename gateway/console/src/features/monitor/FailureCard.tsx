@@ -15,7 +15,13 @@ export function FailureCard({ failure }: { failure: Schemas["Failure"] }): React
         <>
           <code>{failure.code}</code>
           {failure.logTail && (
-            <pre className="log" style={{ height: "auto", maxHeight: 200 }} tabIndex={0} role="region" aria-label={t.monitor.log}>
+            <pre
+              className="log"
+              style={{ height: "auto", maxHeight: 200 }}
+              tabIndex={0}
+              role="region"
+              aria-label={t.monitor.log}
+            >
               {failure.logTail}
             </pre>
           )}

@@ -9,7 +9,17 @@ import type { Network } from "./useLossCurve";
 const KEPT_LINES = 2000;
 
 /** The end of a network's log, live, and all of it as a file (M3). */
-export function LogTail({ task, network, attempt, title }: { task: string; network: Network; attempt: number; title: string }): ReactNode {
+export function LogTail({
+  task,
+  network,
+  attempt,
+  title,
+}: {
+  task: string;
+  network: Network;
+  attempt: number;
+  title: string;
+}): ReactNode {
   const { t } = useSpeech();
   const [lines, setLines] = useState<string[]>([]);
   const [following, setFollowing] = useState(true);

@@ -63,7 +63,11 @@ export function LossChart({ series, words, logScale, smoothing, label, onRange }
         rangeListener.current?.(range.current && [Math.floor(range.current[0]), Math.ceil(range.current[1]) + 1]);
       }, REST_MS);
     };
-    const axis = { stroke: token.colorText, grid: { stroke: token.colorSplit, width: 1 }, ticks: { stroke: token.colorSplit } };
+    const axis = {
+      stroke: token.colorText,
+      grid: { stroke: token.colorSplit, width: 1 },
+      ticks: { stroke: token.colorSplit },
+    };
     const made = new uPlot(
       {
         width: element.clientWidth,
@@ -77,7 +81,14 @@ export function LossChart({ series, words, logScale, smoothing, label, onRange }
         axes: [
           { ...axis, label: words.iteration, labelSize: 22 },
           { ...axis, size: 64 },
-          { ...axis, scale: "share", side: RIGHT, size: 60, grid: { show: false }, values: (_, splits) => splits.map((at) => `${Math.round(at * 100)} %`) },
+          {
+            ...axis,
+            scale: "share",
+            side: RIGHT,
+            size: 60,
+            grid: { show: false },
+            values: (_, splits) => splits.map((at) => `${Math.round(at * 100)} %`),
+          },
         ],
         series: [
           { label: words.iteration },
@@ -136,7 +147,7 @@ export function LossChart({ series, words, logScale, smoothing, label, onRange }
       },
       { signal, passive: false },
     );
-    // The right or middle button, or Shift, pans. Captured before the plot's own listener, which would start a selection.
+    // The right or middle button, or Shift, pans. Captured before the plot's own listener, which would begin to select.
     over.addEventListener(
       "mousedown",
       (event) => {
@@ -147,8 +158,20 @@ export function LossChart({ series, words, logScale, smoothing, label, onRange }
         const perPx = (high - low) / over.clientWidth;
         const from = event.clientX;
         const moving = new AbortController();
-        window.addEventListener("mousemove", (move) => { go([low - (move.clientX - from) * perPx, high - (move.clientX - from) * perPx]); }, { signal: moving.signal });
-        window.addEventListener("mouseup", () => { moving.abort(); }, { signal: moving.signal });
+        window.addEventListener(
+          "mousemove",
+          (move) => {
+            go([low - (move.clientX - from) * perPx, high - (move.clientX - from) * perPx]);
+          },
+          { signal: moving.signal },
+        );
+        window.addEventListener(
+          "mouseup",
+          () => {
+            moving.abort();
+          },
+          { signal: moving.signal },
+        );
       },
       { signal, capture: true },
     );
@@ -190,7 +213,15 @@ export function LossChart({ series, words, logScale, smoothing, label, onRange }
     if (plot.current) show(plot.current, tables, range.current);
   }, [tables]);
 
-  return <div ref={holder} role="application" tabIndex={0} aria-label={`${label} · ${words.hint}`} style={{ minHeight: HEIGHT }} />;
+  return (
+    <div
+      ref={holder}
+      role="application"
+      tabIndex={0}
+      aria-label={`${label} · ${words.hint}`}
+      style={{ minHeight: HEIGHT }}
+    />
+  );
 }
 
 /** Draws the tables; new points do not change the range that a person chose. */
@@ -209,6 +240,9 @@ function extent(tables: readonly Table[]): [number, number] {
 function tablesOf(series: readonly Series[], smoothing: number): Table[] {
   return series.flatMap(({ curve }) => [
     { at: curve.iterations, columns: [curve.losses, smoothed(curve, smoothing)] },
-    { at: curve.validation.map((point) => point.iteration), columns: [curve.validation.map((point) => point.accuracy)] },
+    {
+      at: curve.validation.map((point) => point.iteration),
+      columns: [curve.validation.map((point) => point.accuracy)],
+    },
   ]);
 }

@@ -24,7 +24,8 @@ export default function Monitor(): ReactNode {
   const { t } = useSpeech();
   const { task: id = "" } = useParams();
   const { data: task, error, reload } = useTask(id);
-  if (!task) return <Page title={t.monitor.title}>{error ? <Failure error={error} retry={reload} /> : <Loading />}</Page>;
+  if (!task)
+    return <Page title={t.monitor.title}>{error ? <Failure error={error} retry={reload} /> : <Loading />}</Page>;
   return (
     <Page
       title={taskTitle(task)}

@@ -1,4 +1,10 @@
-import { CheckCircleFilled, ClockCircleOutlined, CloseCircleFilled, LoadingOutlined, MinusCircleOutlined } from "@ant-design/icons";
+import {
+  CheckCircleFilled,
+  ClockCircleOutlined,
+  CloseCircleFilled,
+  LoadingOutlined,
+  MinusCircleOutlined,
+} from "@ant-design/icons";
 import { Button, Card, Modal } from "antd";
 import { Suspense, useState, type ReactNode } from "react";
 import { address, type Schemas } from "../../api/client";
@@ -34,7 +40,13 @@ export function Stages({ task }: { task: Task }): ReactNode {
         const stage = task.stages.find((one) => one.name === name);
         const state = stage?.state ?? "STAGE_STATE_PENDING";
         return (
-          <Card key={name} size="small" className="span-4" title={t.monitor.stages[name]} extra={duration(seconds(stage?.duration), language)}>
+          <Card
+            key={name}
+            size="small"
+            className="span-4"
+            title={t.monitor.stages[name]}
+            extra={duration(seconds(stage?.duration), language)}
+          >
             <div className="row">
               {STAGE_ICONS[state]} {t.monitor.stageStates[state]}
               {name === "STAGE_NAME_RESOLUTION_FILTER" && Number(stage?.nonconformingCount ?? 0) > 0 && (
@@ -70,12 +82,26 @@ export function Stages({ task }: { task: Task }): ReactNode {
           </Card>
         );
       })}
-      <Modal open={open === "nonconforming"} title={t.monitor.nonconformingTitle} width={860} footer={null} onCancel={close} destroyOnHidden>
+      <Modal
+        open={open === "nonconforming"}
+        title={t.monitor.nonconformingTitle}
+        width={860}
+        footer={null}
+        onCancel={close}
+        destroyOnHidden
+      >
         <Suspense fallback={<Loading />}>
           <Nonconforming task={id} />
         </Suspense>
       </Modal>
-      <Modal open={open === "sheet"} title={t.monitor.stages.STAGE_NAME_AUGMENTATION} width={980} footer={null} onCancel={close} destroyOnHidden>
+      <Modal
+        open={open === "sheet"}
+        title={t.monitor.stages.STAGE_NAME_AUGMENTATION}
+        width={980}
+        footer={null}
+        onCancel={close}
+        destroyOnHidden
+      >
         <img
           src={address("/v1/tasks/{task}/contactSheet", { task: id })}
           alt={t.monitor.contactSheet}

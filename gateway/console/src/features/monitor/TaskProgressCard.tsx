@@ -40,13 +40,22 @@ export function TaskProgressCard({ task }: { task: Task }): ReactNode {
           <Fact
             label={t.monitor.remaining}
             value={
-              <span title={low !== undefined && high !== undefined ? `${duration(low, language)} – ${duration(high, language)}` : undefined}>
+              <span
+                title={
+                  low !== undefined && high !== undefined
+                    ? `${duration(low, language)} – ${duration(high, language)}`
+                    : undefined
+                }
+              >
                 {duration(remaining, language)}
               </span>
             }
           />
         )}
-        <Fact label={running ? t.monitor.expectedEnd : t.monitor.endTime} value={<small>{time(end, language)}</small>} />
+        <Fact
+          label={running ? t.monitor.expectedEnd : t.monitor.endTime}
+          value={<small>{time(end, language)}</small>}
+        />
         {progress && Number(progress.maxIteration) > 0 && (
           <Fact label={t.monitor.iteration} value={`${whole(progress.iteration)} / ${whole(progress.maxIteration)}`} />
         )}

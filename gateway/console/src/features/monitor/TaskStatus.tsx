@@ -1,6 +1,6 @@
 /**
- * How a task's state and progress look. Plain elements: a list draws dozens of each in a frame while it is scrolled, and the
- * elements of the component library take about ten times as long.
+ * How a task's state and progress look. Plain elements: a list draws dozens of each in a frame while it is scrolled,
+ * and the elements of the component library take about ten times as long.
  */
 import type { ReactNode } from "react";
 import { useSpeech } from "../../i18n";
@@ -35,7 +35,10 @@ export function TaskProgress({ task }: { task: Task }): ReactNode {
       </span>
     );
   } else if (isRunning(task)) {
-    under = [t.phases[task.phase], remaining && `${t.monitor.remaining} ${duration(Number.parseFloat(remaining), language)}`]
+    under = [
+      t.phases[task.phase],
+      remaining && `${t.monitor.remaining} ${duration(Number.parseFloat(remaining), language)}`,
+    ]
       .filter(Boolean)
       .join(" · ");
   } else if (task.failure) {
@@ -43,15 +46,34 @@ export function TaskProgress({ task }: { task: Task }): ReactNode {
   }
   return (
     <div style={{ minWidth: 190, maxWidth: 300 }}>
-      <Bar share={done ? 100 : share} look={task.state === "TASK_STATE_FAILED" ? "error" : done ? "success" : "primary"} label={t.tasks.progress} />
+      <Bar
+        share={done ? 100 : share}
+        look={task.state === "TASK_STATE_FAILED" ? "error" : done ? "success" : "primary"}
+        label={t.tasks.progress}
+      />
       {under && <small className="dim">{under}</small>}
     </div>
   );
 }
 
-function Bar({ share, look, label }: { share: number; look: "primary" | "success" | "error"; label: string }): ReactNode {
+function Bar({
+  share,
+  look,
+  label,
+}: {
+  share: number;
+  look: "primary" | "success" | "error";
+  label: string;
+}): ReactNode {
   return (
-    <div className="bar" role="progressbar" aria-label={label} aria-valuenow={share} aria-valuemin={0} aria-valuemax={100}>
+    <div
+      className="bar"
+      role="progressbar"
+      aria-label={label}
+      aria-valuenow={share}
+      aria-valuemin={0}
+      aria-valuemax={100}
+    >
       <span className="bar-all">
         <span className="bar-done" style={{ width: `${share}%`, background: `var(--ant-color-${look})` }} />
       </span>

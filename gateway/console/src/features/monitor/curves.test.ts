@@ -18,8 +18,19 @@ it("tables of other iterations stand in one, with nothing where one says nothing
 });
 
 it("is cut back to the checkpoint that a training goes on from (T5)", () => {
-  const curve = { iterations: [0, 2, 4, 6], losses: [4, 3, 2, 1], validation: [{ iteration: 1, accuracy: 0 }, { iteration: 5, accuracy: 1 }] };
-  expect(cutBack(curve, 4)).toEqual({ iterations: [0, 2], losses: [4, 3], validation: [{ iteration: 1, accuracy: 0 }] });
+  const curve = {
+    iterations: [0, 2, 4, 6],
+    losses: [4, 3, 2, 1],
+    validation: [
+      { iteration: 1, accuracy: 0 },
+      { iteration: 5, accuracy: 1 },
+    ],
+  };
+  expect(cutBack(curve, 4)).toEqual({
+    iterations: [0, 2],
+    losses: [4, 3],
+    validation: [{ iteration: 1, accuracy: 0 }],
+  });
   expect(cutBack(curve, 5).iterations).toEqual([0, 2, 4]);
 });
 

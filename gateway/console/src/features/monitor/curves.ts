@@ -91,8 +91,8 @@ export interface Table {
 }
 
 /**
- * Of the rows from `low` to `high`, and of their neighbours outside, those that can be told apart on so many pixels: the
- * least and the largest of each column in each pixel.
+ * Of the rows from `low` to `high`, and of their neighbours outside, those that can be told apart on so many pixels:
+ * the least and the largest of each column in each pixel.
  */
 export function visible({ at, columns }: Table, low: number, high: number, pixels: number): Table {
   const first = Math.max(0, placed(at, low) - 1);

@@ -16,7 +16,12 @@ export function trainedWith(overlap: Overlap | undefined): "none" | "some" | "un
 function said(overlap: Overlap | undefined, t: Words): string {
   if (!overlap) return t.overlap.unknown;
   const { trainedSampleCount, sampleCount, trainedGroupCount, affectedSampleCount } = overlap;
-  return t.overlap.some(whole(trainedSampleCount), whole(sampleCount), whole(trainedGroupCount), whole(affectedSampleCount));
+  return t.overlap.some(
+    whole(trainedSampleCount),
+    whole(sampleCount),
+    whole(trainedGroupCount),
+    whole(affectedSampleCount),
+  );
 }
 
 export function OverlapTag({ overlap }: { overlap: Overlap | undefined }): ReactNode {

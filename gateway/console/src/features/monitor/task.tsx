@@ -48,7 +48,9 @@ export const DOTS = {
 } as const;
 
 export function taskTitle(task: Task): string {
-  return task.training?.modelName ?? (task.prediction ? shortVersion(task.prediction.modelVersion) : lastPart(task.name));
+  return (
+    task.training?.modelName ?? (task.prediction ? shortVersion(task.prediction.modelVersion) : lastPart(task.name))
+  );
 }
 
 /** The titles of the newest 200 tasks in these states, by name; older tasks are shown by their ids. */

@@ -34,16 +34,31 @@ export function CodeResults({ report, onCode }: { report: Report; onCode: (code:
             </>
           ),
         },
-        { title: t.report.support, align: "right", dataIndex: "support", sorter: (a, b) => Number(a.support) - Number(b.support) },
+        {
+          title: t.report.support,
+          align: "right",
+          dataIndex: "support",
+          sorter: (a, b) => Number(a.support) - Number(b.support),
+        },
         { title: t.report.precision, render: (_, code) => <EstimateShare estimate={code.precision} /> },
         {
           title: t.report.recall,
           render: (_, code) => <EstimateShare estimate={code.recall} />,
           sorter: (a, b) => (a.recall?.value ?? 0) - (b.recall?.value ?? 0),
         },
-        { title: t.report.f1, align: "right", render: (_, code) => percent(Number(code.support) > 0 ? code.f1 : undefined) },
+        {
+          title: t.report.f1,
+          align: "right",
+          render: (_, code) => percent(Number(code.support) > 0 ? code.f1 : undefined),
+        },
         ...(report.segmentation
-          ? [{ title: t.report.iou, align: "right" as const, render: (_: unknown, code: Schemas["CodeResult"]) => percent(code.iou?.value) }]
+          ? [
+              {
+                title: t.report.iou,
+                align: "right" as const,
+                render: (_: unknown, code: Schemas["CodeResult"]) => percent(code.iou?.value),
+              },
+            ]
           : []),
         { title: t.report.misjudged, align: "right", dataIndex: "misjudgedCount" },
       ]}

@@ -28,7 +28,15 @@ export default function Compare(): ReactNode {
     setSearch({ base, candidate, ...part }, { replace: true });
   };
   return (
-    <Page title={`${t.compare.title} · ${model}`} actions={<><Link to="/compare">{t.compare.anyTwo}</Link><Link to={`/models/${model}`}>{t.models.versions}</Link></>}>
+    <Page
+      title={`${t.compare.title} · ${model}`}
+      actions={
+        <>
+          <Link to="/compare">{t.compare.anyTwo}</Link>
+          <Link to={`/models/${model}`}>{t.models.versions}</Link>
+        </>
+      }
+    >
       <Answered query={versions}>
         {(all) => {
           const options = all.map((version) => ({ value: lastPart(version.name), label: lastPart(version.name) }));
@@ -59,7 +67,15 @@ export default function Compare(): ReactNode {
               {chosen.base === chosen.candidate ? (
                 <Nothing text={t.compare.sameVersion} />
               ) : (
-                <Pair key={`${chosen.base} ${chosen.candidate}`} model={model} {...chosen} bank={search.get("bank") ?? ""} onBank={(bank) => { put({ ...chosen, bank }); }} />
+                <Pair
+                  key={`${chosen.base} ${chosen.candidate}`}
+                  model={model}
+                  {...chosen}
+                  bank={search.get("bank") ?? ""}
+                  onBank={(bank) => {
+                    put({ ...chosen, bank });
+                  }}
+                />
               )}
             </>
           );
@@ -79,7 +95,9 @@ interface PairProps {
 
 /** What two reports must share to be compared: the same data paths, or both the validation split. */
 function bankOf(report: Report): string {
-  return report.kind === "REPORT_KIND_VALIDATION" ? "validation" : [...report.dataPaths].sort().map(shortPath).join(", ");
+  return report.kind === "REPORT_KIND_VALIDATION"
+    ? "validation"
+    : [...report.dataPaths].sort().map(shortPath).join(", ");
 }
 
 function Pair({ model, base, candidate, bank, onBank }: PairProps): ReactNode {
@@ -114,7 +132,9 @@ function Pair({ model, base, candidate, bank, onBank }: PairProps): ReactNode {
         if (!pair) {
           return (
             <Nothing text={t.compare.nothingShared}>
-              <Link to={`/predictions?version=${encodeURIComponent(`models/${model}/versions/${candidate}`)}`}>{t.models.predict}</Link>
+              <Link to={`/predictions?version=${encodeURIComponent(`models/${model}/versions/${candidate}`)}`}>
+                {t.models.predict}
+              </Link>
             </Nothing>
           );
         }
@@ -128,12 +148,17 @@ function Pair({ model, base, candidate, bank, onBank }: PairProps): ReactNode {
                   aria-label={t.compare.on}
                   value={pair.bank}
                   onChange={onBank}
-                  options={pairs.map((one) => ({ value: one.bank, label: one.bank === "validation" ? t.report.ofTask : one.bank }))}
+                  options={pairs.map((one) => ({
+                    value: one.bank,
+                    label: one.bank === "validation" ? t.report.ofTask : one.bank,
+                  }))}
                 />
                 {(["base", "candidate"] as const).map((side) => (
                   <span key={side}>
                     {t.compare[side]}{" "}
-                    <Link to={`/reports/${lastPart(pair[side].name)}`}>{percent(pair[side].overall?.accuracy?.value)}</Link>{" "}
+                    <Link to={`/reports/${lastPart(pair[side].name)}`}>
+                      {percent(pair[side].overall?.accuracy?.value)}
+                    </Link>{" "}
                     <small className="dim">{time(pair[side].createTime, language)}</small>
                   </span>
                 ))}
@@ -146,8 +171,14 @@ function Pair({ model, base, candidate, bank, onBank }: PairProps): ReactNode {
                 ))}
               </div>
             )}
-            {pair.bank === "validation" && <Alert type="info" showIcon title={t.compare.validationHint} style={{ marginBottom: 12 }} />}
-            <Comparison base={lastPart(pair.base.name)} candidate={lastPart(pair.candidate.name)} codes={pair.candidate.codeList} />
+            {pair.bank === "validation" && (
+              <Alert type="info" showIcon title={t.compare.validationHint} style={{ marginBottom: 12 }} />
+            )}
+            <Comparison
+              base={lastPart(pair.base.name)}
+              candidate={lastPart(pair.candidate.name)}
+              codes={pair.candidate.codeList}
+            />
           </>
         );
       }}

@@ -26,13 +26,18 @@ export default function CompareRuns(): ReactNode {
   const offered = useApiQuery(
     ["reports", base, "comparable"],
     async (signal) => {
-      const answer = await api.get("/v1/reports", { query: { comparableWith: `reports/${base}`, pageSize: OFFERED }, signal });
+      const answer = await api.get("/v1/reports", {
+        query: { comparableWith: `reports/${base}`, pageSize: OFFERED },
+        signal,
+      });
       return answer.reports;
     },
     { enabled: base !== "" },
   );
   // A report names only its task; people know the task by its title.
-  const known = useApiQuery(["tasks", "titles", "reported"], (signal) => titlesOf(["TASK_STATE_COMPLETED", "TASK_STATE_RELEASED"], signal));
+  const known = useApiQuery(["tasks", "titles", "reported"], (signal) =>
+    titlesOf(["TASK_STATE_COMPLETED", "TASK_STATE_RELEASED"], signal),
+  );
   const titles = known.data ?? new Map<string, string>();
   const put = (part: Record<string, string>) => {
     setSearch({ ...(base && { base }), ...(candidate && { candidate }), ...part }, { replace: true });
@@ -43,7 +48,15 @@ export default function CompareRuns(): ReactNode {
         {({ reports }) => (
           <>
             <div className="filters">
-              <Chooser side="base" reports={reports} titles={titles} value={base} onChange={(value) => { setSearch({ base: value }, { replace: true }); }} />
+              <Chooser
+                side="base"
+                reports={reports}
+                titles={titles}
+                value={base}
+                onChange={(value) => {
+                  setSearch({ base: value }, { replace: true });
+                }}
+              />
             </div>
             {!base ? (
               <Nothing text={t.compare.chooseBase} />
@@ -57,7 +70,15 @@ export default function CompareRuns(): ReactNode {
                   ) : (
                     <>
                       <div className="filters">
-                        <Chooser side="candidate" reports={[...others, ...reports.filter((one) => isStranger(one, candidate, others))]} titles={titles} value={candidate} onChange={(value) => { put({ candidate: value }); }} />
+                        <Chooser
+                          side="candidate"
+                          reports={[...others, ...reports.filter((one) => isStranger(one, candidate, others))]}
+                          titles={titles}
+                          value={candidate}
+                          onChange={(value) => {
+                            put({ candidate: value });
+                          }}
+                        />
                       </div>
                       <Compared base={base} candidate={candidate} reports={reports} others={others} />
                     </>

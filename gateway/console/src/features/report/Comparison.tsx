@@ -21,12 +21,24 @@ function probability(p: number): string {
 }
 
 /** Two reports on the same samples: fixed, regressed, unchanged, and whether that proves anything (P2). */
-export function Comparison({ base, candidate, codes }: { base: string; candidate: string; codes: string[] }): ReactNode {
+export function Comparison({
+  base,
+  candidate,
+  codes,
+}: {
+  base: string;
+  candidate: string;
+  codes: string[];
+}): ReactNode {
   const { t, pick } = useSpeech();
   const [code, setCode] = useState("");
   const [change, setChange] = useState<Schemas["Change"]>("CHANGE_REGRESSED");
   const compared = useApiQuery(["reports", base, "compare", candidate], (signal) =>
-    api.get("/v1/reports/{report}:compare", { path: { report: base }, query: { candidate: `reports/${candidate}` }, signal }),
+    api.get("/v1/reports/{report}:compare", {
+      path: { report: base },
+      query: { candidate: `reports/${candidate}` },
+      signal,
+    }),
   );
   if (compared.error?.reason === "NOT_COMPARABLE") {
     return <Alert type="warning" showIcon title={t.compare.notComparable} description={compared.error.message} />;
@@ -43,7 +55,8 @@ export function Comparison({ base, candidate, codes }: { base: string; candidate
               title={pick(found.overall.message, found.overall.messageZh)}
               description={
                 <>
-                  {t.compare.mcnemar}: p = {probability(found.overall.pValue)} · {t.compare.compared(whole(found.comparedCount))}
+                  {t.compare.mcnemar}: p = {probability(found.overall.pValue)} ·{" "}
+                  {t.compare.compared(whole(found.comparedCount))}
                   {Number(found.baseOnlyCount) + Number(found.candidateOnlyCount) > 0 &&
                     ` · ${t.compare.notShared(whole(found.baseOnlyCount), whole(found.candidateOnlyCount))}`}
                   {Number(found.notJudgedCount) > 0 && ` · ${t.compare.notJudged(whole(found.notJudgedCount))}`}
@@ -91,7 +104,11 @@ export function Comparison({ base, candidate, codes }: { base: string; candidate
                   title: t.compare.conclusion,
                   render: (_, row) => {
                     const conclusion = row.changes?.conclusion ?? "CONCLUSION_UNSPECIFIED";
-                    return <Tag color={COLOURS[conclusion] === "info" ? "default" : COLOURS[conclusion]}>{t.compare.conclusions[conclusion]}</Tag>;
+                    return (
+                      <Tag color={COLOURS[conclusion] === "info" ? "default" : COLOURS[conclusion]}>
+                        {t.compare.conclusions[conclusion]}
+                      </Tag>
+                    );
                   },
                 },
               ]}

@@ -6,7 +6,13 @@ import { rows } from "./confusion";
 
 type Report = Schemas["Report"];
 
-export function Confusion({ report, onCell }: { report: Report; onCell: (truth: string, predicted: string) => void }): ReactNode {
+export function Confusion({
+  report,
+  onCell,
+}: {
+  report: Report;
+  onCell: (truth: string, predicted: string) => void;
+}): ReactNode {
   const { t } = useSpeech();
   const lines = useMemo(() => rows(report.codeList, report.confusion?.counts ?? []), [report]);
   return (
@@ -40,7 +46,10 @@ export function Confusion({ report, onCell }: { report: Report; onCell: (truth: 
                     type="button"
                     className="cell"
                     disabled={cell.count === 0}
-                    title={`${t.report.truth} ${cell.truth} → ${t.report.predicted} ${cell.predicted}: ${cell.count} (${percent(cell.share)})`}
+                    title={
+                      `${t.report.truth} ${cell.truth} → ${t.report.predicted} ${cell.predicted}: ` +
+                      `${cell.count} (${percent(cell.share)})`
+                    }
                     onClick={() => {
                       onCell(cell.truth, cell.predicted);
                     }}

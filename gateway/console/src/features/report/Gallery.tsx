@@ -19,7 +19,15 @@ export interface SampleFilter {
 export const PAGE = 120;
 
 /** Samples of a report as pictures; one opens at full size. */
-export function Gallery({ report, filter, codes }: { report: string; filter: SampleFilter; codes: string[] }): ReactNode {
+export function Gallery({
+  report,
+  filter,
+  codes,
+}: {
+  report: string;
+  filter: SampleFilter;
+  codes: string[];
+}): ReactNode {
   const samples = useWindowedQuery(
     ["reports", report, "sampleResults", filter],
     async (page, signal) => {

@@ -200,7 +200,11 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
         <Form.Item name="modelVersion" label={t.predictions.version} rules={[{ required: true }]}>
           <Select
             showSearch
-            options={version && !known.some((one) => one.value === version) ? [{ value: version, label: shortVersion(version) }, ...known] : known}
+            options={
+              version && !known.some((one) => one.value === version)
+                ? [{ value: version, label: shortVersion(version) }, ...known]
+                : known
+            }
           />
         </Form.Item>
         <Form.Item name="dataPaths" label={t.predictions.bank} rules={[{ required: true }]}>

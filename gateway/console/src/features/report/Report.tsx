@@ -20,7 +20,10 @@ export default function ReportPage(): ReactNode {
     if (id !== "latest") {
       return { report: await api.get("/v1/reports/{report}", { path: { report: id }, signal }), fallback: false };
     }
-    const official = await api.get("/v1/reports", { query: { modelVersion: version, official: true, pageSize: 1 }, signal });
+    const official = await api.get("/v1/reports", {
+      query: { modelVersion: version, official: true, pageSize: 1 },
+      signal,
+    });
     const [model = "", number = ""] = ids(version);
     const name =
       official.reports[0]?.name ??
@@ -29,7 +32,11 @@ export default function ReportPage(): ReactNode {
     return { report, fallback: official.reports.length === 0 };
   });
   if (!found.data) {
-    return <Page title={t.report.title}>{found.error ? <Failure error={found.error} retry={found.reload} /> : <Loading />}</Page>;
+    return (
+      <Page title={t.report.title}>
+        {found.error ? <Failure error={found.error} retry={found.reload} /> : <Loading />}
+      </Page>
+    );
   }
   return (
     <>

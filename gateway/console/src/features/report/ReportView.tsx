@@ -73,7 +73,12 @@ export function ReportView({ report }: { report: Report }): ReactNode {
     >
       <div className="grid">
         {report.kind === "REPORT_KIND_PREDICTION" && <OverlapAlert overlap={report.trainingOverlap} />}
-        <Card size="small" className="span-12" title={t.report.overall} extra={report.dataPaths.map(shortPath).join(", ")}>
+        <Card
+          size="small"
+          className="span-12"
+          title={t.report.overall}
+          extra={report.dataPaths.map(shortPath).join(", ")}
+        >
           <OverallResult report={report} />
         </Card>
         <Card size="small" className="span-7" title={t.report.perCode} extra={<small>{t.report.interval}</small>}>
@@ -90,7 +95,11 @@ export function ReportView({ report }: { report: Report }): ReactNode {
                   <Confusion
                     report={report}
                     onCell={(truth, predicted) => {
-                      show({ truth, predicted, verdict: truth === predicted ? "VERDICT_CORRECT" : "VERDICT_MISJUDGED" });
+                      show({
+                        truth,
+                        predicted,
+                        verdict: truth === predicted ? "VERDICT_CORRECT" : "VERDICT_MISJUDGED",
+                      });
                     }}
                   />
                 ),

@@ -51,9 +51,17 @@ export function Thresholds({ report }: { report: Report }): ReactNode {
               dataSource={codes}
               columns={[
                 { title: t.report.code, dataIndex: "code" },
-                { title: t.report.precision, align: "right", render: (_, curve) => percent(curve.points[index]?.precision) },
+                {
+                  title: t.report.precision,
+                  align: "right",
+                  render: (_, curve) => percent(curve.points[index]?.precision),
+                },
                 { title: t.report.recall, align: "right", render: (_, curve) => percent(curve.points[index]?.recall) },
-                { title: t.report.toHuman, align: "right", render: (_, curve) => percent(curve.points[index]?.toHuman) },
+                {
+                  title: t.report.toHuman,
+                  align: "right",
+                  render: (_, curve) => percent(curve.points[index]?.toHuman),
+                },
               ]}
             />
           </>

@@ -103,7 +103,14 @@ export function Viewer({ sample, note, codes, onClose, onStep }: Props): ReactNo
   };
   const masks = Boolean(sample && (sample.maskSha256 || sample.predictedMaskSha256));
   return (
-    <Modal open={sample !== undefined} onCancel={onClose} footer={null} width="min(1180px, 96vw)" title={sample?.file} style={{ top: 24 }}>
+    <Modal
+      open={sample !== undefined}
+      onCancel={onClose}
+      footer={null}
+      width="min(1180px, 96vw)"
+      title={sample?.file}
+      style={{ top: 24 }}
+    >
       {sample && (
         <>
           <div
@@ -196,7 +203,8 @@ export function Viewer({ sample, note, codes, onClose, onStep }: Props): ReactNo
                   disabled={!right}
                   onClick={() =>
                     act(
-                      () => api.post("/v1/relabelMarks", { body: { sampleResult: sample.name, rightCode: right ?? "" } }),
+                      () =>
+                        api.post("/v1/relabelMarks", { body: { sampleResult: sample.name, rightCode: right ?? "" } }),
                       t.report.marked,
                     )
                   }

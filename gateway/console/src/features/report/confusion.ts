@@ -1,4 +1,4 @@
-/** Shades of a confusion matrix: each row by its share, so that mistakes of rare codes are as visible as those of common ones. */
+/** Shades of a confusion matrix: each row by its share, so that mistakes of rare codes are as visible as others. */
 export interface Cell {
   truth: string;
   predicted: string;

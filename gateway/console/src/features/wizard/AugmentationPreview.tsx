@@ -113,7 +113,11 @@ export function AugmentationPreview({ kinds, chosen, dataPath }: Props): ReactNo
             <figure key={kind} className={chosen.includes(kind) ? "" : "preview-off"}>
               <div className="row" style={{ gap: 4 }}>
                 {draws.map((draw, index) => (
-                  <Picture key={index} pixels={augmented(pixels, kind, draw)} label={`${t.wizard.augmentation[kind]} ${index + 1}`} />
+                  <Picture
+                    key={index}
+                    pixels={augmented(pixels, kind, draw)}
+                    label={`${t.wizard.augmentation[kind]} ${index + 1}`}
+                  />
                 ))}
               </div>
               <figcaption>
@@ -146,5 +150,7 @@ function shrunk(source: CanvasImageSource, width: number, height: number): Pixel
   canvas.height = Math.max(1, Math.round(height * scale));
   const drawing = canvas.getContext("2d");
   drawing?.drawImage(source, 0, 0, canvas.width, canvas.height);
-  return drawing?.getImageData(0, 0, canvas.width, canvas.height) ?? { width: 1, height: 1, data: new Uint8ClampedArray(4) };
+  return (
+    drawing?.getImageData(0, 0, canvas.width, canvas.height) ?? { width: 1, height: 1, data: new Uint8ClampedArray(4) }
+  );
 }

@@ -27,7 +27,11 @@ export function Codes({ text, counts }: { text: string; counts: SampleCounts }):
             <dt>{label(members.length)}</dt>
             <dd>
               {members.map((code) => (
-                <Tag key={code} color={counts.has(code) ? undefined : "red"} variant={key === "left" ? "outlined" : "filled"}>
+                <Tag
+                  key={code}
+                  color={counts.has(code) ? undefined : "red"}
+                  variant={key === "left" ? "outlined" : "filled"}
+                >
                   <span className="code-name">{code}</span> {whole(counts.get(code) ?? 0)}
                 </Tag>
               ))}

@@ -33,7 +33,8 @@ export function ImageStep({
   const environments = useEnvironments();
   const places = environments.data ?? [];
   const offered = images.filter(
-    (one) => one.kind === kind && (kind === "IMAGE_KIND_GENERAL" || !environment || one.productionEnvironment === environment),
+    (one) =>
+      one.kind === kind && (kind === "IMAGE_KIND_GENERAL" || !environment || one.productionEnvironment === environment),
   );
   const [chosen = "", number = ""] = ids(spec.algorithmImageVersion ?? "");
   const standard = textOf(version.data?.defaultModelParams);
@@ -150,7 +151,9 @@ export function ImageStep({
                 {
                   key: "input",
                   label: t.wizard.input,
-                  children: `${version.data.input?.width ?? 0} × ${version.data.input?.height ?? 0} × ${version.data.input?.channels ?? 0}`,
+                  children: [version.data.input?.width, version.data.input?.height, version.data.input?.channels]
+                    .map((side) => side ?? 0)
+                    .join(" × "),
                 },
               ]}
             />
@@ -169,7 +172,15 @@ export function ImageStep({
               onChange={(text) => {
                 change({ modelParamsJson: changedText(text, standard) });
               }}
-              actions={<CodesOfData text={params.model} version={version.data} paths={paths} chosen={spec.dataPaths ?? []} change={change} />}
+              actions={
+                <CodesOfData
+                  text={params.model}
+                  version={version.data}
+                  paths={paths}
+                  chosen={spec.dataPaths ?? []}
+                  change={change}
+                />
+              }
             />
           ) : version.error ? (
             <Failure error={version.error} retry={version.reload} />

@@ -13,7 +13,11 @@ const FIRST: Spec = {
   modelName: "",
   algorithmImageVersion: "",
   dataPaths: [],
-  preprocessing: { trainFraction: 0.8, filterResolution: true, augmentations: ["AUGMENTATION_COLOUR", "AUGMENTATION_FLIP"] },
+  preprocessing: {
+    trainFraction: 0.8,
+    filterResolution: true,
+    augmentations: ["AUGMENTATION_COLOUR", "AUGMENTATION_FLIP"],
+  },
 };
 
 /** 新建模型: four steps, each checked by the servers before the next; or a version's answers to change (W). */

@@ -143,12 +143,22 @@ const SHOWN_THUMBNAILS = 4;
 function Thumbnails({ dataPath }: { dataPath: string }): ReactNode {
   const [dataset = "", path = ""] = ids(dataPath);
   const samples = useApiQuery(["samples", dataPath, { pageSize: SHOWN_THUMBNAILS }], (signal) =>
-    api.get("/v1/datasets/{dataset}/paths/{path}/samples", { path: { dataset, path }, query: { pageSize: SHOWN_THUMBNAILS }, signal }),
+    api.get("/v1/datasets/{dataset}/paths/{path}/samples", {
+      path: { dataset, path },
+      query: { pageSize: SHOWN_THUMBNAILS },
+      signal,
+    }),
   );
   return (
     <Link to={`/datasets/${dataset}/${path}`} target="_blank" className="thumbnails" aria-label={shortPath(dataPath)}>
       {samples.data?.samples.map((sample) => (
-        <img key={sample.file} src={sampleAddress(dataPath, sample.file, true)} alt={sample.code} title={sample.file} loading="lazy" />
+        <img
+          key={sample.file}
+          src={sampleAddress(dataPath, sample.file, true)}
+          alt={sample.code}
+          title={sample.file}
+          loading="lazy"
+        />
       ))}
     </Link>
   );

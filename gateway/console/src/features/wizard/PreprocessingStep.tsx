@@ -5,7 +5,12 @@ import { useSpeech } from "../../i18n";
 import { AugmentationPreview } from "./AugmentationPreview";
 import type { StepProps } from "./steps";
 
-const AUGMENTATIONS = ["AUGMENTATION_COLOUR", "AUGMENTATION_SCALE", "AUGMENTATION_FLIP", "AUGMENTATION_RANDOM"] as const;
+const AUGMENTATIONS = [
+  "AUGMENTATION_COLOUR",
+  "AUGMENTATION_SCALE",
+  "AUGMENTATION_FLIP",
+  "AUGMENTATION_RANDOM",
+] as const;
 
 export function PreprocessingStep({
   spec,
@@ -77,7 +82,11 @@ export function PreprocessingStep({
       </Form>
     </Card>
       <Card size="small" className="span-8" title={t.wizard.preview}>
-        <AugmentationPreview kinds={AUGMENTATIONS} chosen={preprocessing.augmentations ?? []} dataPath={spec.dataPaths?.[0]} />
+        <AugmentationPreview
+          kinds={AUGMENTATIONS}
+          chosen={preprocessing.augmentations ?? []}
+          dataPath={spec.dataPaths?.[0]}
+        />
       </Card>
     </div>
   );

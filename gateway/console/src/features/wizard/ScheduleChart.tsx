@@ -21,7 +21,13 @@ export function ScheduleChart({ schedule, label }: { schedule: Schedule; label: 
       <figcaption className="dim">
         {t.wizard.schedule} · {label} · {schedule.lr_policy}
       </figcaption>
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} width="100%" role="img" aria-label={`${t.wizard.schedule} ${label}`} className="schedule">
+      <svg
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        width="100%"
+        role="img"
+        aria-label={`${t.wizard.schedule} ${label}`}
+        className="schedule"
+      >
         {[0, 0.5, 1].map((share) => (
           <g key={share}>
             <line x1={LEFT} x2={WIDTH - 10} y1={y(top * share)} y2={y(top * share)} />

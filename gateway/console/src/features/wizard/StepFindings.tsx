@@ -45,7 +45,9 @@ export function StepFindings({ found, spec, confirmed, onConfirm, onGo }: Props)
                             onConfirm(finding, event.target.checked);
                           }}
                         >
-                          {acknowledgement(finding) === "acknowledgeMissingTrainingPaths" ? t.wizard.acknowledge : t.wizard.confirm}
+                          {acknowledgement(finding) === "acknowledgeMissingTrainingPaths"
+                            ? t.wizard.acknowledge
+                            : t.wizard.confirm}
                         </Checkbox>
                       </div>
                     )}

@@ -12,7 +12,14 @@ import { ScheduleChart } from "./ScheduleChart";
 import type { StepProps } from "./steps";
 import { isParameterFinding, textOf, changedText } from "./wizard";
 
-export function TrainingStep({ spec, change, findings, version, params, segmentation }: StepProps & { segmentation: boolean }): ReactNode {
+export function TrainingStep({
+  spec,
+  change,
+  findings,
+  version,
+  params,
+  segmentation,
+}: StepProps & { segmentation: boolean }): ReactNode {
   const { t } = useSpeech();
   const resources = useComputeResources();
   const defaults = version.data?.defaultTrainingParams;
@@ -35,7 +42,8 @@ export function TrainingStep({ spec, change, findings, version, params, segmenta
                   <Radio key={one.name} value={one.name}>
                     <strong>{lastPart(one.name)}</strong>{" "}
                     <span className="dim">
-                      {one.description} · {one.gpus} {t.wizard.gpus} · {one.cpus} {t.wizard.cpus} · {bytes(Number(one.memoryBytes))}
+                      {one.description} · {one.gpus} {t.wizard.gpus} · {one.cpus} {t.wizard.cpus} ·{" "}
+                      {bytes(Number(one.memoryBytes))}
                     </span>
                   </Radio>
                 ))}
@@ -58,7 +66,8 @@ export function TrainingStep({ spec, change, findings, version, params, segmenta
       <Card size="small" className="span-6">
         {(["classification", ...(segmentation ? ["segmentation"] : [])] as const).map((network) => {
           const schedule = scheduleOf(parsed?.[network]);
-          const label = network === "classification" ? t.networks.NETWORK_CLASSIFICATION : t.networks.NETWORK_SEGMENTATION;
+          const label =
+            network === "classification" ? t.networks.NETWORK_CLASSIFICATION : t.networks.NETWORK_SEGMENTATION;
           return schedule ? (
             <ScheduleChart key={network} schedule={schedule} label={label} />
           ) : (

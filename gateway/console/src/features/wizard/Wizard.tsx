@@ -17,7 +17,23 @@ import { PathStep } from "./PathStep";
 import { PreprocessingStep } from "./PreprocessingStep";
 import { StepFindings } from "./StepFindings";
 import { TrainingStep } from "./TrainingStep";
-import { NO_FINDINGS, STEPS, acknowledgement, withDefaults, updatedSpec, isAbout, identity, canContinue, isParameterFinding, sampleCounts, remainingFindings, textOf, type Finding, type Findings, type Spec } from "./wizard";
+import {
+  NO_FINDINGS,
+  STEPS,
+  acknowledgement,
+  withDefaults,
+  updatedSpec,
+  isAbout,
+  identity,
+  canContinue,
+  isParameterFinding,
+  sampleCounts,
+  remainingFindings,
+  textOf,
+  type Finding,
+  type Findings,
+  type Spec,
+} from "./wizard";
 
 const LAST = STEPS - 1;
 
@@ -44,7 +60,10 @@ export function Wizard({ start, locked, parent }: { start: Spec; locked: string[
   const version = useApiQuery(
     ["algorithmImages", imageId, "versions", number],
     (signal) =>
-      api.get("/v1/algorithmImages/{algorithmImage}/versions/{version}", { path: { algorithmImage: imageId, version: number }, signal }),
+      api.get("/v1/algorithmImages/{algorithmImage}/versions/{version}", {
+        path: { algorithmImage: imageId, version: number },
+        signal,
+      }),
     { enabled: imageId !== "" },
   );
   const paths = useDataPaths();
@@ -120,11 +139,16 @@ export function Wizard({ start, locked, parent }: { start: Spec; locked: string[
     if (!isSound(rested)) return;
     const abort = new AbortController();
     api
-      .post("/v1/tasks:validate", { body: { task: { training: latestAnswers.current }, step: step + 1 }, signal: abort.signal })
+      .post("/v1/tasks:validate", {
+        body: { task: { training: latestAnswers.current }, step: step + 1 },
+        signal: abort.signal,
+      })
       .then((answer) => {
         setFindings((before) =>
           before.map((of, at) =>
-            at === step ? [...of.filter((finding) => !isParameterFinding(finding)), ...answer.findings.filter(isParameterFinding)] : of,
+            at === step
+              ? [...of.filter((finding) => !isParameterFinding(finding)), ...answer.findings.filter(isParameterFinding)]
+              : of,
           ),
         );
       })
@@ -140,7 +164,8 @@ export function Wizard({ start, locked, parent }: { start: Spec; locked: string[
   const fields = shownFields(image);
   const isShownElsewhere = (finding: Finding) =>
     !finding.warning &&
-    ((step === 0 && (isParameterFinding(finding) || fields.some((name) => isAbout(finding, name)))) || (step === 2 && isParameterFinding(finding)));
+    ((step === 0 && (isParameterFinding(finding) || fields.some((name) => isAbout(finding, name)))) ||
+      (step === 2 && isParameterFinding(finding)));
   const listed =
     step < LAST
       ? [{ step, findings: shared.findings.filter((finding) => !isShownElsewhere(finding)) }]
@@ -160,13 +185,21 @@ export function Wizard({ start, locked, parent }: { start: Spec; locked: string[
             algorithmImages.length === 0 ? (
               <Nothing text={t.images.empty} />
             ) : (
-              <ImageStep {...shared} images={algorithmImages} image={image} fixedName={parent !== ""} paths={paths.data ?? []} />
+              <ImageStep
+                {...shared}
+                images={algorithmImages}
+                image={image}
+                fixedName={parent !== ""}
+                paths={paths.data ?? []}
+              />
             )
           }
         </Answered>
       )}
       {step === 1 && <PathStep {...shared} locked={locked} paths={paths} />}
-      {step === 2 && <TrainingStep {...shared} segmentation={image?.taskType === "TASK_TYPE_SEGMENTATION_CLASSIFICATION"} />}
+      {step === 2 && (
+        <TrainingStep {...shared} segmentation={image?.taskType === "TASK_TYPE_SEGMENTATION_CLASSIFICATION"} />
+      )}
       {step === LAST && (
         <PreprocessingStep
           {...shared}
@@ -182,7 +215,13 @@ export function Wizard({ start, locked, parent }: { start: Spec; locked: string[
           extra={
             step === 1 &&
             !business && (
-              <CodesOfData text={params.model} version={version.data} paths={paths.data ?? []} chosen={spec.dataPaths ?? []} change={change} />
+              <CodesOfData
+                text={params.model}
+                version={version.data}
+                paths={paths.data ?? []}
+                chosen={spec.dataPaths ?? []}
+                change={change}
+              />
             )
           }
         >

@@ -83,7 +83,13 @@ function coloured({ width, height, data }: Pixels, draw: Draw): Pixels {
 }
 
 /** Zoomed about its middle and perhaps flipped; what comes into view beyond the edge is mirrored. */
-function resampled({ width, height, data }: Pixels, across: number, down: number, flip: boolean, upsideDown: boolean): Pixels {
+function resampled(
+  { width, height, data }: Pixels,
+  across: number,
+  down: number,
+  flip: boolean,
+  upsideDown: boolean,
+): Pixels {
   const changed = new Uint8ClampedArray(data.length);
   const from = (at: number, size: number, zoom: number, mirrored: boolean) => {
     const centred = ((at + 0.5 - size / 2) / zoom) * (mirrored ? -1 : 1);
@@ -108,7 +114,14 @@ function reflected(at: number, size: number): number {
 }
 
 /** Bilinear. */
-function between(data: Uint8ClampedArray, width: number, height: number, u: number, v: number, channel: number): number {
+function between(
+  data: Uint8ClampedArray,
+  width: number,
+  height: number,
+  u: number,
+  v: number,
+  channel: number,
+): number {
   const [left, top] = [Math.floor(u), Math.floor(v)];
   const [right, below] = [u - left, v - top];
   const at = (x: number, y: number) =>

@@ -1,11 +1,29 @@
 import { describe, expect, it } from "vitest";
 import type { Schemas } from "../../api/client";
 import { isSound } from "../../ui/json";
-import { withDefaults, retrainingSpec, updatedSpec, codesIn, type Finding, identity, canContinue, NO_FINDINGS, sampleCounts, editorText, remainingFindings, textOf, withCodesOfData, changedText } from "./wizard";
+import {
+  withDefaults,
+  retrainingSpec,
+  updatedSpec,
+  codesIn,
+  type Finding,
+  identity,
+  canContinue,
+  NO_FINDINGS,
+  sampleCounts,
+  editorText,
+  remainingFindings,
+  textOf,
+  withCodesOfData,
+  changedText,
+} from "./wizard";
 
 const VERSION = {
   classificationNetworks: ["ResNet18"],
-  defaultModelParams: { classification: { name: "ResNet18", num_of_classes: 2 }, code_list: ["TPFIP", "TTFBS", "TSFAS", "TSDFS"] } as never,
+  defaultModelParams: {
+    classification: { name: "ResNet18", num_of_classes: 2 },
+    code_list: ["TPFIP", "TTFBS", "TSFAS", "TSDFS"],
+  } as never,
   defaultTrainingParams: { classification: { max_iter: 450 } } as never,
 };
 const STANDARD = textOf(VERSION.defaultModelParams);
@@ -19,7 +37,10 @@ describe("what is shown is what is sent (W3a)", () => {
   });
 
   it("sends what was written instead", () => {
-    expect(withDefaults({ modelParamsJson: "{}", trainingParamsJson: "{ }" }, VERSION, false)).toEqual({ modelParamsJson: "{}", trainingParamsJson: "{ }" });
+    expect(withDefaults({ modelParamsJson: "{}", trainingParamsJson: "{ }" }, VERSION, false)).toEqual({
+      modelParamsJson: "{}",
+      trainingParamsJson: "{ }",
+    });
   });
 
   it("shows an emptied text as empty, and does not let it be sent: the server would take something else", () => {
@@ -38,16 +59,30 @@ describe("what is shown is what is sent (W3a)", () => {
   });
 
   it("begins a retraining with the parent's answers, and asks again what was acknowledged for it (W13, W4)", () => {
-    const draft = { modelParamsJson: "", trainingParamsJson: "{}", warmStart: true, acknowledgeMissingTrainingPaths: true };
-    expect(retrainingSpec(draft)).toEqual({ modelParamsJson: undefined, trainingParamsJson: "{}", warmStart: true, acknowledgeMissingTrainingPaths: false });
+    const draft = {
+      modelParamsJson: "",
+      trainingParamsJson: "{}",
+      warmStart: true,
+      acknowledgeMissingTrainingPaths: true,
+    };
+    expect(retrainingSpec(draft)).toEqual({
+      modelParamsJson: undefined,
+      trainingParamsJson: "{}",
+      warmStart: true,
+      acknowledgeMissingTrainingPaths: false,
+    });
   });
 });
 
 describe("codes of the data (W3a)", () => {
-  const taken = (text: string, ...codes: string[]) => withCodesOfData(text, VERSION, new Map(codes.map((code) => [code, 3])));
+  const taken = (text: string, ...codes: string[]) =>
+    withCodesOfData(text, VERSION, new Map(codes.map((code) => [code, 3])));
 
   it("keeps special codes special at the end, and puts new codes after the known classes", () => {
-    expect(codesIn(taken(STANDARD, "XNEW1", "TSFAS", "TTFBS", "TPFIP"))).toEqual({ classes: ["TPFIP", "TTFBS", "XNEW1"], special: ["TSFAS"] });
+    expect(codesIn(taken(STANDARD, "XNEW1", "TSFAS", "TTFBS", "TPFIP"))).toEqual({
+      classes: ["TPFIP", "TTFBS", "XNEW1"],
+      special: ["TSFAS"],
+    });
     expect(JSON.parse(taken(STANDARD, "TSFAS", "TTFBS", "TPFIP"))).toEqual({
       classification: { name: "ResNet18", num_of_classes: 2 },
       code_list: ["TPFIP", "TTFBS", "TSFAS"],
@@ -55,7 +90,10 @@ describe("codes of the data (W3a)", () => {
   });
 
   it("keeps the order and the sides of the codes that were written", () => {
-    const own = textOf({ classification: { name: "ResNet18", num_of_classes: 2 }, code_list: ["TSFAS", "TTFBS", "TPFIP"] });
+    const own = textOf({
+      classification: { name: "ResNet18", num_of_classes: 2 },
+      code_list: ["TSFAS", "TTFBS", "TPFIP"],
+    });
     expect(codesIn(taken(own, "TPFIP", "TTFBS", "TSFAS", "TSDFS", "A"))).toEqual({
       classes: ["TSFAS", "TTFBS", "A"],
       special: ["TPFIP", "TSDFS"],
@@ -63,7 +101,11 @@ describe("codes of the data (W3a)", () => {
   });
 
   it("takes the image's default where the text is none", () => {
-    for (const text of ["", "{", "[]"]) expect(codesIn(taken(text, "TSDFS", "TPFIP", "TTFBS"))).toEqual({ classes: ["TPFIP", "TTFBS"], special: ["TSDFS"] });
+    for (const text of ["", "{", "[]"])
+      expect(codesIn(taken(text, "TSDFS", "TPFIP", "TTFBS"))).toEqual({
+        classes: ["TPFIP", "TTFBS"],
+        special: ["TSDFS"],
+      });
     const bare = { classificationNetworks: ["ResNet18"], defaultModelParams: {} as never };
     expect(JSON.parse(withCodesOfData("", bare, new Map([["B", 1], ["A", 1]])))).toEqual({
       classification: { name: "ResNet18", num_of_classes: 2 },
@@ -73,7 +115,10 @@ describe("codes of the data (W3a)", () => {
 
   it("counts the samples of the chosen paths alone", () => {
     const path = (name: string, ...counts: [string, string][]) =>
-      ({ name, codeCounts: counts.map(([code, sampleCount]) => ({ code, sampleCount })) }) as unknown as Schemas["DataPath"];
+      ({
+        name,
+        codeCounts: counts.map(([code, sampleCount]) => ({ code, sampleCount })),
+      }) as unknown as Schemas["DataPath"];
     const paths = [path("a", ["A", "2"], ["B", "0"]), path("b", ["A", "3"]), path("c", ["C", "1"])];
     expect([...sampleCounts(paths, ["a", "b"])]).toEqual([["A", 5]]);
   });
@@ -110,7 +155,10 @@ describe("warnings stay until each is confirmed (W4, W14)", () => {
   });
 
   it("is confirmed by the answer that acknowledges it, before and after the servers know (W4)", () => {
-    const asked = finding({ reason: "UNACKNOWLEDGED_MISSING_TRAINING_PATHS", acknowledgeWith: "acknowledge_missing_training_paths" });
+    const asked = finding({
+      reason: "UNACKNOWLEDGED_MISSING_TRAINING_PATHS",
+      acknowledgeWith: "acknowledge_missing_training_paths",
+    });
     const known = finding({ reason: "MISSING_TRAINING_PATHS" });
     for (const one of [asked, known]) {
       expect(canContinue([one], { acknowledgeMissingTrainingPaths: false }, new Set([identity(one)]))).toBe(false);

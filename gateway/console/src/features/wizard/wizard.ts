@@ -25,7 +25,11 @@ export function changedText(text: string, standard: string): string | undefined 
 }
 
 /** The answers with every default that is on screen written out. A business image fixes its model parameters (W2). */
-export function withDefaults(spec: Spec, version: Partial<Schemas["AlgorithmImageVersion"]> | undefined, business: boolean): Spec {
+export function withDefaults(
+  spec: Spec,
+  version: Partial<Schemas["AlgorithmImageVersion"]> | undefined,
+  business: boolean,
+): Spec {
   if (!version) return spec;
   return {
     ...spec,
@@ -62,12 +66,15 @@ export function codesIn(text: string): Codes | undefined {
 }
 
 /**
- * Model parameters with the codes of the data: those that the text has keep their order; those that are special in it or
- * in the default stay special, at the end; the other codes are classes after those of the text.
+ * Model parameters with the codes of the data: those that the text has keep their order; those that are special in it
+ * or in the default stay special, at the end; the other codes are classes after those of the text.
  */
 export function withCodesOfData(
   text: string,
-  { defaultModelParams, classificationNetworks }: Pick<Schemas["AlgorithmImageVersion"], "defaultModelParams" | "classificationNetworks">,
+  {
+    defaultModelParams,
+    classificationNetworks,
+  }: Pick<Schemas["AlgorithmImageVersion"], "defaultModelParams" | "classificationNetworks">,
   counts: SampleCounts,
 ): string {
   const standard = textOf(defaultModelParams);
@@ -76,10 +83,16 @@ export function withCodesOfData(
   const known = codesIn(standard) ?? { classes: [], special: [] };
   const ofData = (codes: string[]) => [...new Set(codes)].filter((code) => counts.has(code));
   const special = ofData([...present.special, ...known.special.filter((code) => !present.classes.includes(code))]);
-  const classes = ofData([...present.classes, ...known.classes, ...[...counts.keys()].sort()]).filter((code) => !special.includes(code));
+  const classes = ofData([...present.classes, ...known.classes, ...[...counts.keys()].sort()]).filter(
+    (code) => !special.includes(code),
+  );
   return textOf({
     ...params,
-    classification: { name: classificationNetworks[0], ...asObject(params["classification"]), num_of_classes: classes.length },
+    classification: {
+      name: classificationNetworks[0],
+      ...asObject(params["classification"]),
+      num_of_classes: classes.length,
+    },
     code_list: [...classes, ...special],
   });
 }
@@ -159,5 +172,7 @@ function objectIn(text: string): Record<string, unknown> | undefined {
 }
 
 function asObject(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined;
 }

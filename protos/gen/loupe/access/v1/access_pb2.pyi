@@ -36,11 +36,11 @@ class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Role.ValueType],
     ROLE_VIEWER: _Role.ValueType  # 2
     """Looks at everything, changes nothing."""
     ROLE_ENGINEER: _Role.ValueType  # 3
-    """Imports data, submits, starts, terminates and deletes own tasks, predicts."""
+    """Imports data, submits, starts, terminates and deletes own tasks, predicts, marks and corrects wrong labels."""
     ROLE_RELEASER: _Role.ValueType  # 4
-    """Releases models, moves aliases, exports packages."""
+    """Releases models, moves aliases, archives versions, exports packages."""
     ROLE_ADMIN: _Role.ValueType  # 5
-    """Master data, algorithm images, users and tokens, other people's tasks."""
+    """Master data, algorithm images, users, tokens, the audit log, draining of workers, other people's tasks."""
     ROLE_SERVICE: _Role.ValueType  # 6
     """Services and workers of this installation; never a person."""
     ROLE_ANYONE: _Role.ValueType  # 7
@@ -56,11 +56,11 @@ ROLE_ANY_AUTHENTICATED: Role.ValueType  # 1
 ROLE_VIEWER: Role.ValueType  # 2
 """Looks at everything, changes nothing."""
 ROLE_ENGINEER: Role.ValueType  # 3
-"""Imports data, submits, starts, terminates and deletes own tasks, predicts."""
+"""Imports data, submits, starts, terminates and deletes own tasks, predicts, marks and corrects wrong labels."""
 ROLE_RELEASER: Role.ValueType  # 4
-"""Releases models, moves aliases, exports packages."""
+"""Releases models, moves aliases, archives versions, exports packages."""
 ROLE_ADMIN: Role.ValueType  # 5
-"""Master data, algorithm images, users and tokens, other people's tasks."""
+"""Master data, algorithm images, users, tokens, the audit log, draining of workers, other people's tasks."""
 ROLE_SERVICE: Role.ValueType  # 6
 """Services and workers of this installation; never a person."""
 ROLE_ANYONE: Role.ValueType  # 7

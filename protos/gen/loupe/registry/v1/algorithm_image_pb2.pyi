@@ -170,7 +170,9 @@ Global___AlgorithmImageVersion: _TypeAlias = AlgorithmImageVersion  # noqa: Y015
 
 @_typing.final
 class InputSpecification(_message.Message):
-    """What the network is fed, and which originals conform. Preprocessing is the same in training, evaluation and export."""
+    """What the network is fed, and which originals conform. Preprocessing is the same in training, evaluation and export.
+    What is 0 or empty in a request has its default; answers hold the default itself.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -188,6 +190,7 @@ class InputSpecification(_message.Message):
     height: _builtins.int
     """Pixels."""
     channels: _builtins.int
+    """0: 3."""
     min_side: _builtins.int
     """Least side of an original in pixels; smaller ones are nonconforming. 0: 32."""
     max_aspect_ratio: _builtins.float
@@ -200,14 +203,16 @@ class InputSpecification(_message.Message):
     """Where all classes but one have masks, images are resized to `detail` times width and height and seen through
     overlapping windows of width × height: training cuts them at the defects, prediction judges an image by its most
     suspicious one. It keeps small defects visible at the price of (2·detail - 1)² network inputs an image. Without
-    such masks, and with 0 or 1, images are seen whole. At most 16.
+    such masks, and with 1, images are seen whole. At most 16. 0: 1.
     """
     @_builtins.property
     def mean(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """Per channel, of values scaled to 0..1."""
+        """Per channel, of values scaled to 0..1. Empty: 0.485, 0.456, 0.406."""
 
     @_builtins.property
-    def std(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    def std(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Empty: 0.229, 0.224, 0.225."""
+
     def __init__(
         self,
         *,

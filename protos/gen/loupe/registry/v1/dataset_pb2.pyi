@@ -177,19 +177,27 @@ class CodeParts(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     SAMPLE_COUNT_FIELD_NUMBER: _builtins.int
     PART_COUNT_FIELD_NUMBER: _builtins.int
+    TIED_CODES_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     sample_count: _builtins.int
     part_count: _builtins.int
+    @_builtins.property
+    def tied_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Codes, this one among them, whose shared parts no split can divide so that each of them has a sample to train and
+        one to validate with: of three groups that show A and B, B and C, A and C, two are on one side. Rule D9.
+        """
+
     def __init__(
         self,
         *,
         code: _builtins.str = ...,
         sample_count: _builtins.int = ...,
         part_count: _builtins.int = ...,
+        tied_codes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "part_count", b"part_count", "sample_count", b"sample_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "part_count", b"part_count", "sample_count", b"sample_count", "tied_codes", b"tied_codes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

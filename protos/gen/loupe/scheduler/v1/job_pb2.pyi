@@ -11,6 +11,7 @@ from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from loupe.registry.v1 import algorithm_image_pb2 as _algorithm_image_pb2
 from loupe.registry.v1 import model_pb2 as _model_pb2
 from loupe.scheduler.v1 import task_pb2 as _task_pb2
 import builtins as _builtins
@@ -159,53 +160,6 @@ class Manifest(_message.Message):
 Global___Manifest: _TypeAlias = Manifest  # noqa: Y015
 
 @_typing.final
-class WorkInput(_message.Message):
-    """The part of an algorithm image's input specification that preprocessing needs."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    WIDTH_FIELD_NUMBER: _builtins.int
-    HEIGHT_FIELD_NUMBER: _builtins.int
-    CHANNELS_FIELD_NUMBER: _builtins.int
-    MEAN_FIELD_NUMBER: _builtins.int
-    STD_FIELD_NUMBER: _builtins.int
-    MIN_SIDE_FIELD_NUMBER: _builtins.int
-    MAX_ASPECT_RATIO_FIELD_NUMBER: _builtins.int
-    PER_IMAGE_NORMALISATION_FIELD_NUMBER: _builtins.int
-    DETAIL_FIELD_NUMBER: _builtins.int
-    width: _builtins.int
-    height: _builtins.int
-    channels: _builtins.int
-    min_side: _builtins.int
-    max_aspect_ratio: _builtins.float
-    per_image_normalisation: _builtins.bool
-    detail: _builtins.int
-    @_builtins.property
-    def mean(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
-    @_builtins.property
-    def std(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
-    def __init__(
-        self,
-        *,
-        width: _builtins.int = ...,
-        height: _builtins.int = ...,
-        channels: _builtins.int = ...,
-        mean: _abc.Iterable[_builtins.float] | None = ...,
-        std: _abc.Iterable[_builtins.float] | None = ...,
-        min_side: _builtins.int = ...,
-        max_aspect_ratio: _builtins.float = ...,
-        per_image_normalisation: _builtins.bool = ...,
-        detail: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "detail", b"detail", "height", b"height", "max_aspect_ratio", b"max_aspect_ratio", "mean", b"mean", "min_side", b"min_side", "per_image_normalisation", b"per_image_normalisation", "std", b"std", "width", b"width"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___WorkInput: _TypeAlias = WorkInput  # noqa: Y015
-
-@_typing.final
 class TrainWork(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -257,7 +211,7 @@ class TrainWork(_message.Message):
     @_builtins.property
     def code_list(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
-    def input(self) -> Global___WorkInput: ...
+    def input(self) -> _algorithm_image_pb2.InputSpecification: ...
     @_builtins.property
     def training_params(self) -> _struct_pb2.Struct: ...
     @_builtins.property
@@ -268,7 +222,7 @@ class TrainWork(_message.Message):
 
     @_builtins.property
     def origin(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """What the weights' birth certificate says of their origin: image version, model name, task, parent."""
+        """What the weights' certificate says of their origin: image version, model name, task, parent."""
 
     def __init__(
         self,
@@ -277,7 +231,7 @@ class TrainWork(_message.Message):
         code_list: _abc.Iterable[_builtins.str] | None = ...,
         num_of_classes: _builtins.int = ...,
         classification_network: _builtins.str = ...,
-        input: Global___WorkInput | None = ...,
+        input: _algorithm_image_pb2.InputSpecification | None = ...,
         training_params: _struct_pb2.Struct | None = ...,
         preprocessing: _task_pb2.PreprocessingParams | None = ...,
         seed: _builtins.int = ...,

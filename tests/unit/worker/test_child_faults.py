@@ -3,8 +3,8 @@
 import pytest
 from google.protobuf import json_format
 
-from services.vision.channel import as_fault, failed
 from services.vision.faults import BadOrder, Fault, InfrastructureFault, UnreadableRecord, UserFault
+from services.worker.child_channel import as_fault, failed
 
 
 @pytest.mark.parametrize(
