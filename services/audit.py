@@ -4,7 +4,6 @@ The registry stores the log. It records its own calls; the other servers send it
 """
 
 import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
 from loupe.registry.v1.identity_pb2 import AuditEntry
 from loupe.registry.v1.identity_service_pb2 import RecordAuditEntryRequest
 from loupe.registry.v1.identity_service_pb2_grpc import IdentityServiceStub
@@ -78,10 +77,7 @@ class RegistryAuditor:
         by_service = call.principal is not None and call.principal.role is Role.SERVICE
         if by_service or not belongs_in_the_log(call):
             return
-        time = Timestamp()
-        time.GetCurrentTime()
         entry = AuditEntry(
-            time=time,
             principal=principal_of(call),
             action=call.method,
             resource=resource_of(call),

@@ -21,7 +21,7 @@ from services.evaluator.wire.registry import RegistryClient, mask_codes_from
 from services.identity import token_verifier
 from services.kit import telemetry
 from services.kit.about import about
-from services.kit.clock import SystemClock
+from services.kit.clock_watch import ClockWatch
 from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process, every, run
@@ -47,6 +47,8 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     """Open everything in order; the server comes last, so that it answers only when all of it works."""
     database = await process.enter(Database(settings.database_url, "evaluator"))
     revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migration")
+    watch = ClockWatch(database.sessions, settings.clock)
+    await watch.require()
     messaging = await process.enter(await Messaging.connect(settings.nats_url, name="evaluator"))
     registry = await process.enter(
         connect(
@@ -57,15 +59,18 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     )
     # The bucket is made by the registry.
     store = await process.enter(ObjectStore(settings.objects, threads=16))
-    now = SystemClock().now
-    reports = Reports(database.sessions, now)
+    reports = Reports(database.sessions)
     decoders = await process.enter(Decoders("services.evaluator.decoder", settings.decoders))
-    picture_store = PictureStore(store, now, decoders)
+    picture_store = PictureStore(store, decoders)
     pictures = Pictures(picture_store)
-    collector = Collector(database.sessions, store, now, FOLDERS)
+    collector = Collector(database.sessions, store, FOLDERS)
+
+    async def sweep_pictures() -> None:
+        await picture_store.sweep(await database.sessions.time())
+
+    process.background("clock", every(ClockWatch.PAUSE_S, watch.look))
     process.background(
-        "old pictures",
-        every(_SWEEP_S, lambda: retry_transient(picture_store.sweep, what="sweeping pictures")),
+        "old pictures", every(_SWEEP_S, lambda: retry_transient(sweep_pictures, what="sweeping pictures"))
     )
     process.background(
         "orphans",
@@ -80,7 +85,6 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
         store=store,
         pictures=pictures,
         mask_codes=mask_codes_from(registry),
-        now=now,
     )
     return await process.enter(
         GrpcServer(
@@ -90,9 +94,8 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
                     exports=ReportExports(reports, pictures.thumbnail),
                     comparisons=Comparisons(database.sessions),
                     samples=samples,
-                    marks=RelabelMarks(database.sessions, now),
+                    marks=RelabelMarks(database.sessions),
                     registry=lambda token: RegistryClient(registry, token),
-                    now=now,
                 ),
                 about("evaluator", revision),
             ],

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from loupe.rpc.tls import TlsSettings
 from loupe.settings import setting
 
+from services.kit.clock_watch import ClockSettings
 from services.kit.object_store import ObjectStoreSettings
 from services.vision.decoders import DecoderSettings
 
@@ -21,6 +22,7 @@ class Settings:
     objects: ObjectStoreSettings
     decoders: DecoderSettings
     tls: TlsSettings
+    clock: ClockSettings
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
     service_token: str = setting("LOUPE_SERVICE_TOKEN", secret=True, doc="the token that services share")
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")

@@ -1,4 +1,8 @@
-"""The time, as a value that is passed in, so that tests can set it."""
+"""Times within a process.
+
+What is dated, ages or expires goes by PostgreSQL's clock, which is one for all servers (`database_time`).
+Durations within a process go by the monotonic clock. A machine's wall clock only labels lines and points.
+"""
 
 from datetime import UTC, datetime
 from typing import Protocol
@@ -18,7 +22,7 @@ def timestamp(at: datetime) -> str:
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The machine's clock, for workers, which have no database."""
 
     def now(self) -> datetime:
         """The time, in UTC."""

@@ -14,6 +14,7 @@ import re
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -99,11 +100,25 @@ class DatabaseSessions:
             async with self._reading() as session:
                 yield session
 
+    async def time(self) -> datetime:
+        """PostgreSQL's time, outside of a transaction."""
+        async with self.reading() as session:
+            return await database_time(session)
+
     async def one(self, statement: sa.Executable, values: Mapping[str, object]) -> sa.Row[Any] | None:
         """The row of a single statement that is its own transaction (one round trip), or None."""
         with _translating():
             async with self._autocommit.connect() as connection:
                 return (await connection.execute(statement, values)).one_or_none()
+
+
+_CLOCK = sa.select(sa.func.clock_timestamp())
+
+
+async def database_time(session: AsyncSession) -> datetime:
+    """PostgreSQL's time at this call. A transaction's `now()` is older: it may have waited for a lock."""
+    time: datetime = (await session.execute(_CLOCK)).scalar_one()
+    return time
 
 
 @contextlib.contextmanager

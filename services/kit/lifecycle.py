@@ -26,7 +26,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import NoReturn, TypeVar
 
 import uvloop
-from loupe.errors import LoupeError
+from loupe.errors import FailedPrecondition, LoupeError
 from loupe.settings import SettingsError
 
 from services.kit import tasks, telemetry
@@ -174,6 +174,13 @@ def run(main: Callable[[Process], Awaitable[None]]) -> NoReturn:
         # For the person who started it; logging is not configured yet.
         print(error, file=sys.stderr)  # noqa: T201
         code = 2
+    except FailedPrecondition as error:
+        # No bug: what is around the process must change first, and the message says what.
+        extra = {"reason": error.reason, "error": error.message}
+        if "message_zh" in error.facts:
+            extra["error_zh"] = error.facts["message_zh"]
+        _log.critical("the process ends", extra=extra)
+        code = 1
     except Exception:  # noqa: BLE001 -- the boundary of the process
         _log.exception("the process ends")
         code = 1

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import partial
 from io import BytesIO
 from itertools import islice
@@ -24,6 +25,7 @@ import urllib3
 from loupe.errors import Internal, LoupeError, NotFound, OutOfRange, Unavailable
 from loupe.settings import setting
 from minio import Minio
+from minio.datatypes import Object
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
 P = ParamSpec("P")
@@ -81,7 +83,8 @@ class ObjectStat:
     size_bytes: int
     etag: str
     content_type: str
-    modified_at: datetime | None
+    # Since it was written, by the store's clock: the machine's own may be another.
+    age: timedelta
 
 
 class BlockingObjectStore:
@@ -182,10 +185,9 @@ class BlockingObjectStore:
 
     def _is_fresh(self, key: str) -> bool:
         try:
-            modified_at = self.stat(key).modified_at
+            return self.stat(key).age < FRESH
         except NotFound:
             return False
-        return modified_at is not None and modified_at > datetime.now(UTC) - FRESH
 
     def get_bytes(self, key: str, *, max_bytes: int) -> bytes:
         """The whole object; OutOfRange, without reading it, if it is larger than `max_bytes`."""
@@ -234,7 +236,7 @@ class BlockingObjectStore:
             size_bytes=found.size or 0,
             etag=found.etag or "",
             content_type=found.content_type or "",
-            modified_at=found.last_modified,
+            age=_age(found),
         )
 
     def exists(self, key: str) -> bool:
@@ -435,6 +437,14 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal; blocks for as long as reading takes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _age(found: Object) -> timedelta:
+    """How old an object was when the store answered; very old if the answer does not say."""
+    answered = (found.metadata or {}).get("Date")
+    if found.last_modified is None or answered is None:
+        return timedelta.max
+    return parsedate_to_datetime(answered) - found.last_modified
 
 
 def _close(chunks: Any) -> None:  # noqa: ANN401 -- a generator, whose type the iterator hides

@@ -31,21 +31,14 @@ class Folder:
 class Collector:
     """Deletes the orphans of a service's folders, and the parts of uploads that were not finished."""
 
-    def __init__(
-        self,
-        sessions: DatabaseSessions,
-        store: ObjectStore,
-        now: Callable[[], datetime],
-        folders: Sequence[Folder],
-    ) -> None:
+    def __init__(self, sessions: DatabaseSessions, store: ObjectStore, folders: Sequence[Folder]) -> None:
         self._sessions = sessions
         self._store = store
-        self._now = now
         self._folders = folders
 
     async def collect(self, grace: timedelta = ORPHAN_GRACE) -> int:
         """Delete every object without a row that is older than the grace period; returns how many."""
-        before = self._now() - grace
+        before = await self._sessions.time() - grace
         return sum([await self._collect(folder, before) for folder in self._folders])
 
     async def _collect(self, folder: Folder, before: datetime) -> int:

@@ -8,7 +8,7 @@ from loupe.settings import load
 from services.kit import telemetry
 from services.kit.about import about
 from services.kit.auth import ServiceTokenVerifier
-from services.kit.clock import SystemClock
+from services.kit.clock_watch import ClockWatch
 from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process, every, run
@@ -48,13 +48,14 @@ async def main(process: Process) -> None:
 
 async def serve(process: Process, settings: Settings) -> GrpcServer:
     """Open all resources in order; the server is last, so that SERVING means that all of them work."""
-    clock = SystemClock()
     database = await process.enter(Database(settings.database_url, SCHEMA))
     revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migrating")
+    watch = ClockWatch(database.sessions, settings.clock)
+    await watch.require()
     async with database.sessions.begin() as session:
-        await seeds.plant(session, clock.now())
+        await seeds.plant(session)
         if settings.bootstrap_admin_token is not None:
-            await seeds.bootstrap_admin(session, settings.bootstrap_admin_token, clock.now())
+            await seeds.bootstrap_admin(session, settings.bootstrap_admin_token)
     store = await process.enter(ObjectStore(settings.objects))
     await retry_transient(store.ensure_bucket, what="looking for the bucket")
     decoders = await process.enter(Decoders("services.registry.decoder", settings.decoders))
@@ -64,26 +65,27 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
         lambda: ensure_streams(messaging, replicas=settings.streams.replicas), what="making streams"
     )
     signals = await process.enter(Signals(settings.database_url))
+    process.background("clock", every(ClockWatch.PAUSE_S, watch.look))
     process.background("outbox relay", Relay(database, messaging, signals).run)
-    process.background("release consumer", ReleaseConsumer(messaging, database.sessions, clock).run)
-    collector = Collector(database.sessions, store, clock.now, FOLDERS)
+    process.background("release consumer", ReleaseConsumer(messaging, database.sessions).run)
+    collector = Collector(database.sessions, store, FOLDERS)
     process.background(
         "orphans",
         every(_COLLECT_S, lambda: retry_transient(collector.collect, what="collecting orphans")),
     )
-    accounts = Accounts(database.sessions, clock)
-    verifier = ServiceTokenVerifier(settings.service_token, StoredTokens(database.sessions, clock))
+    accounts = Accounts(database.sessions)
+    verifier = ServiceTokenVerifier(settings.service_token, StoredTokens(database.sessions))
     return await process.enter(
         GrpcServer(
             [
                 *services(
-                    images=ImageCatalogue(database.sessions, clock),
-                    data=DataCatalogue(database.sessions, store, inspector, clock),
+                    images=ImageCatalogue(database.sessions),
+                    data=DataCatalogue(database.sessions, store, inspector),
                     master_data=MasterData(database.sessions),
-                    models=ModelCatalogue(database.sessions, store, clock),
+                    models=ModelCatalogue(database.sessions, store),
                     overlaps=Overlaps(database.sessions, store),
                     accounts=accounts,
-                    log_ins=LogIns(database.sessions, clock, SlowHash(settings.password_memory_kib)),
+                    log_ins=LogIns(database.sessions, SlowHash(settings.password_memory_kib)),
                     verifier=verifier,
                 ),
                 about(SCHEMA, revision),
@@ -91,7 +93,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             verifier=verifier,
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
-            observer=Auditor(accounts, clock),
+            observer=Auditor(accounts),
         )
     )
 

@@ -7,7 +7,6 @@ from loupe.errors import NotFound
 from loupe.events.v1 import events_pb2
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.clock import Clock
 from services.kit.consumer import Consumer
 from services.kit.database import DatabaseSessions
 from services.kit.messaging import Message, Messaging
@@ -36,8 +35,7 @@ async def ensure_streams(messaging: Messaging, *, replicas: int) -> None:
 class ReleaseConsumer:
     """Numbers released tasks whose direct call from the scheduler failed (R2)."""
 
-    def __init__(self, messaging: Messaging, sessions: DatabaseSessions, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, messaging: Messaging, sessions: DatabaseSessions) -> None:
         self._consumer = Consumer(
             messaging,
             sessions,
@@ -64,4 +62,4 @@ class ReleaseConsumer:
     async def _handle(self, session: AsyncSession, message: Message) -> None:
         release = release_ordered(message.parse(events_pb2.TaskStateChanged))
         if release is not None:
-            await number_release(session, release, self._clock.now())
+            await number_release(session, release)

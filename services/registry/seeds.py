@@ -7,6 +7,7 @@ from loupe.errors import Unauthenticated
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.input_specification import InputSpecification
+from services.kit.database import database_time
 from services.registry.domain.identity import PresentedToken, Token, User, UserRole
 from services.registry.domain.images import (
     AlgorithmImage,
@@ -116,8 +117,9 @@ _IMAGES = (
 )
 
 
-async def plant(session: AsyncSession, now: datetime) -> None:
+async def plant(session: AsyncSession) -> None:
     """Master data and algorithm images."""
+    now = await database_time(session)
     for environment in _ENVIRONMENTS:
         await ProductionEnvironments(session).add(environment)
     for resource in _RESOURCES:
@@ -139,9 +141,10 @@ async def plant(session: AsyncSession, now: datetime) -> None:
             )
 
 
-async def bootstrap_admin(session: AsyncSession, token: str, now: datetime) -> None:
+async def bootstrap_admin(session: AsyncSession, token: str) -> None:
     """Make `token` a token of user `admin`. A later start with another token does not revoke this one."""
     presented = PresentedToken.parse(token)
+    now = await database_time(session)
     identities = Identities(session)
     await identities.add_user(User(ADMIN, UserRole.ADMIN, "Administrator", create_time=now))
     known = await identities.find_token(presented.id)

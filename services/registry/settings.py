@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from loupe.rpc.tls import TlsSettings
 from loupe.settings import setting
 
+from services.kit.clock_watch import ClockSettings
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.streams import StreamSettings
 from services.vision.decoders import DecoderSettings
@@ -33,6 +34,7 @@ class Settings:
         doc="loupe_<id>_<secret>: becomes a token of user `admin` at start; unset = none is made",
     )
     tls: TlsSettings
+    clock: ClockSettings
     streams: StreamSettings
     decoders: DecoderSettings
     listen: str = setting(

@@ -10,7 +10,7 @@ from services.audit import RegistryAuditor
 from services.identity import token_verifier
 from services.kit import telemetry
 from services.kit.about import about
-from services.kit.clock import SystemClock
+from services.kit.clock_watch import ClockWatch
 from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process, every, run
@@ -39,6 +39,8 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     """Start everything that the scheduler consists of; the server listens when this returns."""
     database = await process.enter(Database(settings.database_url, "scheduler"))
     revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migration")
+    watch = ClockWatch(database.sessions, settings.clock)
+    await watch.require()
     signals = await process.enter(Signals(settings.database_url))
     messaging = await process.enter(
         await retry_transient(
@@ -62,11 +64,11 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     dependencies = Dependencies(
         sessions=database.sessions,
         signals=signals,
-        clock=SystemClock(),
         registry=RegistryClient(registry),
         links=objects,
         scheduling=settings.scheduling,
     )
+    process.background("clock", every(ClockWatch.PAUSE_S, watch.look))
     process.background("outbox relay", Relay(database, messaging, signals).run)
     process.background("releases", consumers.ReleasedConsumer(messaging, database.sessions).run)
     process.background("sweeper", every(_SWEEP_S, Leases(dependencies).sweep))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from loupe.rpc.tls import TlsSettings
 from loupe.settings import setting
 
+from services.kit.clock_watch import ClockSettings
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.streams import StreamSettings
 
@@ -19,7 +20,7 @@ class SchedulingSettings:
     infrastructure_retries: int = setting(
         "LOUPE_INFRASTRUCTURE_RETRIES",
         default=5,
-        doc="How often a job is taken up again after an infrastructure fault before its task fails.",
+        doc="How often a job is taken up again without getting further before its task fails.",
     )
     ageing_s: float = setting(
         "LOUPE_PRIORITY_AGING_S",
@@ -66,6 +67,7 @@ class Settings:
     objects: ObjectStoreSettings
     tls: TlsSettings
     streams: StreamSettings
+    clock: ClockSettings
     scheduling: SchedulingSettings
 
     def __post_init__(self) -> None:

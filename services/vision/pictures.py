@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
@@ -28,9 +28,8 @@ class PictureStore:
     Whoever asks for the same picture of the same content, in whichever service, finds it.
     """
 
-    def __init__(self, store: ObjectStore, now: Callable[[], datetime], decoders: Decoders) -> None:
+    def __init__(self, store: ObjectStore, decoders: Decoders) -> None:
         self._store = store
-        self._now = now
         self._decoders = decoders
         self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -69,9 +68,9 @@ class PictureStore:
         life_s = int(LINK_LIFE.total_seconds())
         return self._store.presign_get(key, expires_s=life_s, download_name=download_name)
 
-    async def sweep(self) -> None:
+    async def sweep(self, now: datetime) -> None:
         """Delete pictures that are too old; they are only a cache."""
-        async for keys in self._store.old_keys(f"{_PREFIX}/", self._now() - KEPT):
+        async for keys in self._store.old_keys(f"{_PREFIX}/", now - KEPT):
             for key in keys:
                 await self._store.delete(key)
 
@@ -81,7 +80,7 @@ class PictureStore:
         except NotFound:
             return False
         # One that is swept while its link is good would be a broken image.
-        return found.modified_at is not None and found.modified_at > self._now() - KEPT + 2 * LINK_LIFE
+        return found.age < KEPT - 2 * LINK_LIFE
 
 
 def sample_key(sha256: str) -> str:

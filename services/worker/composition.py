@@ -45,7 +45,7 @@ async def start(
         name=settings.name,
         compute_resource=settings.compute_resource,
         handler=handler,
-        jobs=Jobs(scheduler, settings.announcement(clock.now())),
+        jobs=Jobs(scheduler, settings.announcement()),
         child=child,
         objects=objects,
         folder=settings.cache_dir / "workers" / settings.name,

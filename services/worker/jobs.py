@@ -53,6 +53,9 @@ class Jobs:
         request = job_service_pb2.AcquireJobRequest(kinds=kinds, wait=Duration(seconds=int(wait_s)))
         request.MergeFrom(self._announcement)
         response = await self._stub.AcquireJob(request, timeout=wait_s + _POLL_MARGIN_S)
+        # Not this machine's clock: another process of this name may run where the clock differs.
+        if response.HasField("start_time"):
+            self._announcement.start_time.CopyFrom(response.start_time)
         return response.lease if response.HasField("lease") else None
 
     async def report(

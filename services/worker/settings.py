@@ -3,7 +3,6 @@
 import os
 import socket
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 from loupe.rpc.tls import TlsSettings
@@ -68,10 +67,10 @@ class WorkerSettings:
         """Threads of torch: results are reproducible for a given number."""
         return self.torch_threads or machine.cpus()
 
-    def announcement(self, start_time: datetime) -> job_service_pb2.AcquireJobRequest:
+    def announcement(self) -> job_service_pb2.AcquireJobRequest:
         """What this worker is and has, for each request of a job; without `kinds` and `wait`."""
         gpus = machine.gpus() if self.gpus is None else self.gpus
-        announcement = job_service_pb2.AcquireJobRequest(
+        return job_service_pb2.AcquireJobRequest(
             worker=f"workers/{self.name}",
             compute_resources=[f"computeResources/{self.compute_resource}"],
             capacity=job_pb2.Amounts(
@@ -84,8 +83,6 @@ class WorkerSettings:
             torch_version=version_of("torch"),
             device=machine.gpu_models() if gpus else machine.cpu_model(),
         )
-        announcement.start_time.FromDatetime(start_time)
-        return announcement
 
     def child_environ(self) -> dict[str, str]:
         """The environment of the child: this process's, with this worker's settings."""

@@ -77,12 +77,13 @@ async def fill(database: Database, signals: Signals, tasks: int) -> None:
     dependencies = dependencies_of(database, signals)
     resource = "computeResources/gpu"
     waiting = min(_WAITING, tasks // 10)
+    now = await dependencies.sessions.time()
     await put(
         dependencies,
         [
             replace(
                 a_task(number, f"users/u{chosen.randrange(_USERS)}", resource),
-                create_time=dependencies.clock.now(),
+                create_time=now,
             )
             for number in range(waiting)
         ],

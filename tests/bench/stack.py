@@ -207,7 +207,8 @@ async def leased(
     task = await submit(loupe, name, image, resource)
     answer = await jobs.AcquireJob(
         job_service_pb2.AcquireJobRequest(
-            worker="workers/bench",
+            # A process of its own: what one of the same name holds would be queued again.
+            worker=f"workers/bench-{name}",
             kinds=[job_pb2.JOB_KIND_TRAIN],
             compute_resources=[f"computeResources/{resource}"],
             capacity=job_pb2.Amounts(gpus=8, cpus=64, memory_bytes=2**40),

@@ -26,7 +26,6 @@ from deploy.embedded.ports import SEAWEED_GRPC_OFFSET
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.seaweed import Seaweed
 from deploy.embedded.state import read_state
-from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.object_store import ObjectStore, ObjectStoreSettings
 from services.kit.orphans import Collector
@@ -420,7 +419,7 @@ async def _storage(findings: Findings, data_dir: Path, connection: asyncpg.Conne
         # As if a day had passed.
         dependencies = dependencies_of(scheduler, signals, SchedulingSettings(orphan_grace_s=-60))
         await CandidateCollector(dependencies, store).find_orphans()
-        collector = Collector(registry.sessions, store, SystemClock().now, FOLDERS)
+        collector = Collector(registry.sessions, store, FOLDERS)
         await collector.collect(timedelta(seconds=-60))
         await _until_none(connection, "scheduler.garbage")
         after = set(store.blocking.keys(""))

@@ -17,7 +17,6 @@ from loupe.events.v1 import events_pb2
 from loupe.scheduler.v1 import task_pb2
 
 from services.input_specification import InputSpecification
-from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.signals import Signals
 from services.scheduler.application.dependencies import Dependencies, Links, queue_first_job
@@ -52,7 +51,6 @@ def dependencies_of(
     return Dependencies(
         sessions=database.sessions,
         signals=signals,
-        clock=SystemClock(),
         registry=cast(RegistryPort, None),
         links=cast(Links, None),
         scheduling=scheduling or SchedulingSettings(),

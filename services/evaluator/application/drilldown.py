@@ -14,6 +14,7 @@ from services.evaluator.storage.suspicion import SuspectRows
 from services.kit.database import DatabaseSessions
 from services.kit.object_store import ObjectStore
 from services.kit.paging import Page, PageRequest
+from services.vision.pictures import LINK_LIFE
 
 MaskCodes = Callable[[str], Awaitable[tuple[str, ...]]]
 """The mask codes of a data path (D1), as the registry has them."""
@@ -22,7 +23,7 @@ MaskCodes = Callable[[str], Awaitable[tuple[str, ...]]]
 class DrillDown:
     """Reads the samples of reports."""
 
-    def __init__(  # noqa: PLR0913 -- dependencies
+    def __init__(
         self,
         *,
         reports: Reports,
@@ -30,14 +31,12 @@ class DrillDown:
         store: ObjectStore,
         pictures: Pictures,
         mask_codes: MaskCodes,
-        now: Callable[[], datetime],
     ) -> None:
         self._reports = reports
         self._sessions = sessions
         self._store = store
         self._pictures = pictures
         self._mask_codes = mask_codes
-        self._now = now
 
     async def get(self, report_id: UUID, ordinal: int) -> StoredSample:
         """One sample; SampleResultNotFound."""
@@ -61,11 +60,15 @@ class DrillDown:
         report = (await self._reports.get(report_id)).report
         return await self._pictures.link_overlay(sample, codes, report.header.code_list)
 
+    async def link_expire_time(self) -> datetime:
+        """When a link that is made now expires."""
+        return await self._sessions.time() + LINK_LIFE
+
     async def download(self, report_id: UUID, sample_filter: SampleFilter) -> AsyncIterator[bytes]:
         """All samples that the filter keeps, as one ZIP; ReportNotFound before the first byte."""
         await self._reports.get(report_id)
         samples = self._reports.samples(report_id, sample_filter, SampleOrder.REVIEW)
-        async for chunk in zip_samples(self._store, samples, self._now()):
+        async for chunk in zip_samples(self._store, samples, await self._sessions.time()):
             yield chunk
 
     async def suspects(

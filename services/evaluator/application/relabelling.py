@@ -1,7 +1,6 @@
 """Marks of wrong labels: made, listed, deleted, applied to their data path (P6)."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 from uuid import UUID, uuid4
 
@@ -16,7 +15,7 @@ from services.evaluator.domain.relabelling import (
     MarkState,
 )
 from services.evaluator.storage.relabelling import MarkRows
-from services.kit.database import DatabaseSessions
+from services.kit.database import DatabaseSessions, database_time
 from services.kit.paging import Page, PageRequest
 
 _BATCH = 500
@@ -36,9 +35,8 @@ class RegistryPort(Protocol):
 class RelabelMarks:
     """Makes, reads and applies marks."""
 
-    def __init__(self, sessions: DatabaseSessions, now: Callable[[], datetime]) -> None:
+    def __init__(self, sessions: DatabaseSessions) -> None:
         self._sessions = sessions
-        self._now = now
 
     async def mark(self, report_id: UUID, ordinal: int, right_code: str, note: str, creator: str) -> Mark:
         """Mark a sample, or change its OPEN mark."""
@@ -54,7 +52,7 @@ class RelabelMarks:
                 report_id=report_id,
                 sample_ordinal=ordinal,
                 creator=creator,
-                create_time=self._now(),
+                create_time=await database_time(session),
             )
             return await MarkRows(session).put(mark)
 
@@ -104,8 +102,8 @@ class RelabelMarks:
         while True:
             page = await self.list(MarkFilter(data_path, MarkState.OPEN), PageRequest(_BATCH, after))
             outcomes, new_revision = await registry.relabel(data_path, page.items, revision)
-            now = self._now()
             async with self._sessions.begin() as session:
+                now = await database_time(session)
                 rows = MarkRows(session)
                 for mark, outcome in zip(page.items, outcomes, strict=True):
                     changed = mark.after(outcome, now)

@@ -1,7 +1,6 @@
 """Reports: stored whole, read with their figures, listed (E1, E2)."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,7 +19,7 @@ from services.evaluator.domain.report import EvaluationReport, ReportHeader, Sam
 from services.evaluator.domain.tally import Tally
 from services.evaluator.storage.reports import ReportRows
 from services.evaluator.storage.samples import SampleRows
-from services.kit.database import DatabaseSessions
+from services.kit.database import DatabaseSessions, database_time
 from services.kit.paging import Page, PageRequest
 
 _BATCH = 500
@@ -30,9 +29,8 @@ _BATCH = 500
 class Reports:
     """All reports of the installation."""
 
-    def __init__(self, sessions: DatabaseSessions, now: Callable[[], datetime]) -> None:
+    def __init__(self, sessions: DatabaseSessions) -> None:
         self._sessions = sessions
-        self._now = now
 
     async def get(self, report_id: UUID) -> MeasuredReport:
         """One report; ReportNotFound."""
@@ -114,7 +112,7 @@ class Reports:
             if await rows.is_deleted_task(header.task):
                 raise LeaseLost(f"{header.task} was deleted; its report is not accepted", task=header.task)
             tally = Tally(header.code_list, header.confidence_threshold)
-            report = EvaluationReport(uuid4(), header, self._now(), tally.counts())
+            report = EvaluationReport(uuid4(), header, await database_time(session), tally.counts())
             existing = await self._claim(rows, report)
             if existing is not None:
                 return MeasuredReport.of(existing)
@@ -130,7 +128,7 @@ class Reports:
 
     async def delete_of_task(self, session: AsyncSession, task: str) -> None:
         """Delete the reports of a deleted task; reports that arrive later are refused (T7)."""
-        await ReportRows(session).delete_of_task(task, self._now())
+        await ReportRows(session).delete_of_task(task, await database_time(session))
 
     async def _claim(self, rows: ReportRows, report: EvaluationReport) -> EvaluationReport | None:
         """Insert `report`; if the same lease made a report before, return that one instead."""

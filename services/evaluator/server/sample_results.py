@@ -1,8 +1,7 @@
 # ruff: noqa: N802, D102 -- RPCs are named and documented by their contract
 """`loupe.evaluator.v1.SampleResultService`."""
 
-from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from collections.abc import AsyncIterator
 from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
@@ -18,7 +17,6 @@ from services.evaluator.wire import paging
 from services.evaluator.wire import sample_results as wire
 from services.evaluator.wire.names import report_id, sample_name
 from services.kit.grpc_server import Service
-from services.vision.pictures import LINK_LIFE
 
 Context = Any  # grpc.aio's context; no handler reads it
 
@@ -26,9 +24,8 @@ Context = Any  # grpc.aio's context; no handler reads it
 class SampleResultServicer(rpc_grpc.SampleResultServiceServicer):
     """Samples of reports: pictures, downloads, suspected labels."""
 
-    def __init__(self, samples: DrillDown, now: Callable[[], datetime]) -> None:
+    def __init__(self, samples: DrillDown) -> None:
         self._samples = samples
-        self._now = now
         self._links = {
             rpc.SAMPLE_PICTURE_UNSPECIFIED: samples.link_thumbnail,
             rpc.SAMPLE_PICTURE_THUMBNAIL: samples.link_thumbnail,
@@ -50,7 +47,7 @@ class SampleResultServicer(rpc_grpc.SampleResultServiceServicer):
                 Violation("picture", "INVALID", Sentence(f"{request.picture} is no picture", ""))
             )
         response = rpc.LinkSamplePictureResponse(url=await link(*sample_name(request.name)))
-        response.expire_time.FromDatetime(self._now() + LINK_LIFE)
+        response.expire_time.FromDatetime(await self._samples.link_expire_time())
         return response
 
     async def DownloadSampleResults(
@@ -74,10 +71,10 @@ class SampleResultServicer(rpc_grpc.SampleResultServiceServicer):
         )
 
 
-def service(samples: DrillDown, now: Callable[[], datetime]) -> Service:
+def service(samples: DrillDown) -> Service:
     """The service for the evaluator's server."""
     return Service(
-        servicer=SampleResultServicer(samples, now),
+        servicer=SampleResultServicer(samples),
         add_to_server=rpc_grpc.add_SampleResultServiceServicer_to_server,
         descriptor=rpc.DESCRIPTOR.services_by_name["SampleResultService"],
     )

@@ -1,7 +1,6 @@
 """All services of the evaluator as the server takes them."""
 
 from collections.abc import Callable
-from datetime import datetime
 
 from services.evaluator.application.comparing import Comparisons
 from services.evaluator.application.drilldown import DrillDown
@@ -21,12 +20,11 @@ def services(  # noqa: PLR0913 -- one a subject
     samples: DrillDown,
     marks: RelabelMarks,
     registry: Callable[[str], RegistryPort],
-    now: Callable[[], datetime],
 ) -> list[Service]:
     """Servicers with their contracts. `registry` makes a client that has the rights of a token."""
     return [
         report_server.service(reports, exports),
         comparison.service(comparisons),
-        sample_results.service(samples, now),
+        sample_results.service(samples),
         relabelling.service(marks, registry),
     ]

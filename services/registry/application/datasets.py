@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 
 from loupe.errors import AlreadyExists, InvalidArgument, NotFound
 
-from services.kit.clock import Clock
-from services.kit.database import DatabaseSessions
+from services.kit.database import DatabaseSessions, database_time
 from services.kit.object_store import ObjectStore
 from services.kit.orphans import ORPHAN_GRACE
 from services.kit.paging import RowPage, RowPageRequest
@@ -57,14 +56,11 @@ _MAX_REMEMBERED_COUNTS = 200
 class DataCatalogue:
     """Datasets, their data paths and the samples in them."""
 
-    def __init__(
-        self, sessions: DatabaseSessions, store: ObjectStore, inspector: Inspector, clock: Clock
-    ) -> None:
+    def __init__(self, sessions: DatabaseSessions, store: ObjectStore, inspector: Inspector) -> None:
         self._sessions = sessions
         self._store = store
-        self._pictures = PictureStore(store, clock.now, inspector.decoders)
+        self._pictures = PictureStore(store, inspector.decoders)
         self._inspector = inspector
-        self._clock = clock
         # The keys are listings, as (key, revision) of their paths, and codes; the least recently used comes
         # first.
         self._counted_parts: dict[
@@ -78,7 +74,7 @@ class DataCatalogue:
         refuse([*id_faults(dataset, "dataset_id"), *text_faults(description, "dataset.description")])
         async with self._sessions.begin() as session:
             datasets = Datasets(session)
-            new = Dataset(dataset, creator, self._clock.now(), description)
+            new = Dataset(dataset, creator, await database_time(session), description)
             if not await datasets.add(new) and not allow_existing:
                 raise AlreadyExists(
                     f"datasets/{dataset} exists already; choose another id or set allow_existing"
@@ -118,7 +114,7 @@ class DataCatalogue:
         async with self._sessions.begin() as session:
             await Datasets(session).get(dataset)
             paths = DataPaths(session)
-            now = self._clock.now()
+            now = await database_time(session)
             new = DataPath(dataset, path, now, now, description, mask_codes=tuple(mask_codes))
             if await paths.add(new):
                 return await paths.get(dataset, path)
@@ -192,6 +188,7 @@ class DataCatalogue:
         async with self._sessions.begin() as session:
             key = await DataPaths(session).key(dataset, path)
             listed = (await Samples(session).listed(key, [file])).get(file)
+            now = await database_time(session)
         if listed is None:
             raise NotFound(f"datasets/{dataset}/paths/{path} lists no {file}; list its samples")
         sha256 = listed.mask_sha256 if mask else listed.sha256
@@ -199,7 +196,7 @@ class DataCatalogue:
             raise NotFound(f"{file} of datasets/{dataset}/paths/{path} has no mask")
         # Images that could not be decoded were never listed (D4).
         shown = await self._pictures.thumbnail(sha256) if thumbnail else sample_key(sha256)
-        return self._pictures.link(shown), self._clock.now() + LINK_LIFE
+        return self._pictures.link(shown), now + LINK_LIFE
 
     async def plan_uploads(self, dataset: str, path: str, sha256s: Sequence[str]) -> list[tuple[str, str]]:
         """Which of these objects are missing, each with the link for its upload."""
@@ -246,7 +243,7 @@ class DataCatalogue:
             before = await samples.listed(key, [sample.file for sample in sound])
             changed = [sample for sample in sound if before.get(sample.file) != Listed.of(sample)]
             if changed:
-                now = self._clock.now()
+                now = await database_time(session)
                 await samples.put(key, changed, now)
                 replaced = [
                     (sample.code, before[sample.file].mask_sha256 is not None)
@@ -285,7 +282,7 @@ class DataCatalogue:
             outcomes = [work.apply(relabel) for relabel in relabels]
             if not work.removed:
                 return outcomes, before
-            now = self._clock.now()
+            now = await database_time(session)
             removed = work.removed.values()
             await samples.remove(key, list(work.removed))
             await samples.put(key, list(work.moved.values()), now)
@@ -315,9 +312,10 @@ class DataCatalogue:
             await self._store.put_content(
                 "manifests", manifest.path, suffix=".jsonl", content_type="application/jsonl"
             )
-            new = Snapshot(dataset, path, manifest.sha256, manifest.code_counts, self._clock.now())
         async with self._sessions.begin() as session:
             key, _ = await DataPaths(session).lock_listing(dataset, path)
+            now = await database_time(session)
+            new = Snapshot(dataset, path, manifest.sha256, manifest.code_counts, now)
             return await Snapshots(session).put(key, revision, new)
 
     async def _is_usable(self, sha256: str) -> bool:
@@ -326,8 +324,7 @@ class DataCatalogue:
         except NotFound:
             return False
         # An old object may soon be deleted as an orphan, unless it is uploaded again.
-        kept_until = (found.modified_at or self._clock.now()) + ORPHAN_GRACE / 2
-        return found.size_bytes <= MAX_OBJECT_BYTES and kept_until > self._clock.now()
+        return found.size_bytes <= MAX_OBJECT_BYTES and found.age < ORPHAN_GRACE / 2
 
     async def _verified(self, sha256s: Collection[str], *, masks: Collection[str]) -> Mapping[str, Verified]:
         async with self._sessions.begin() as session:
@@ -341,7 +338,8 @@ class DataCatalogue:
         unknown = [sha256 for sha256 in sha256s if sha256 not in settled]
         found = await self._inspector.look_at(unknown, masks=masks)
         async with self._sessions.begin() as session:
-            await ObjectRows(session).put([item for item in found if _is_final(item)], self._clock.now())
+            now = await database_time(session)
+            await ObjectRows(session).put([item for item in found if _is_final(item)], now)
         return {**settled, **{item.sha256: item for item in found}}
 
 

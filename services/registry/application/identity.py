@@ -6,8 +6,7 @@ from datetime import datetime
 from loupe.errors import AlreadyExists, FailedPrecondition, Unauthenticated
 
 from services.kit.auth import Principal, Role
-from services.kit.clock import Clock
-from services.kit.database import DatabaseSessions
+from services.kit.database import DatabaseSessions, database_time
 from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.identity import (
@@ -27,36 +26,35 @@ from services.registry.wire.values import require_etag_of
 class StoredTokens:
     """Verifies tokens against the rows, without a cache: a revoked token is refused at once."""
 
-    def __init__(self, sessions: DatabaseSessions, clock: Clock) -> None:
+    def __init__(self, sessions: DatabaseSessions) -> None:
         self._sessions = sessions
-        self._clock = clock
 
     async def verify(self, token: str) -> Principal:
         """The user of the token, with the role that the token has now."""
         presented = PresentedToken.parse(token)
-        async with self._sessions.begin() as session:
+        async with self._sessions.reading() as session:
             found = await Identities(session).find_token(presented.id)
+            now = await database_time(session)
         if found is None:
             raise Unauthenticated(
                 "the token is not one of this installation; get a new one", reason="TOKEN_UNKNOWN"
             )
         kept, owner = found
-        role = kept.check(presented, owner, self._clock.now())
+        role = kept.check(presented, owner, now)
         return Principal(name=f"users/{owner.id}", role=Role(role), token_id=kept.id)
 
 
 class Accounts:
     """Users, their tokens, and the audit log."""
 
-    def __init__(self, sessions: DatabaseSessions, clock: Clock) -> None:
+    def __init__(self, sessions: DatabaseSessions) -> None:
         self._sessions = sessions
-        self._clock = clock
 
     async def create_user(self, user: User) -> User:
         """Create a user; AlreadyExists."""
         refuse(user.faults())
-        user = replace(user, create_time=self._clock.now())
         async with self._sessions.begin() as session:
+            user = replace(user, create_time=await database_time(session))
             if not await Identities(session).add_user(user):
                 raise AlreadyExists(f"users/{user.id} exists already; choose another id")
         return user
@@ -92,9 +90,8 @@ class Accounts:
         async with self._sessions.begin() as session:
             identities = Identities(session)
             owner = await identities.get_user(user)
-            token, presented = issue(
-                owner, role, description, expire_time, self._clock.now(), request_id=request_id
-            )
+            now = await database_time(session)
+            token, presented = issue(owner, role, description, expire_time, now, request_id=request_id)
             if not await identities.put_token(token, though_revoked=False):
                 raise FailedPrecondition(
                     f"the request with this id made {token.name}, which was revoked since; "

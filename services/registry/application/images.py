@@ -5,8 +5,7 @@ from dataclasses import replace
 
 from loupe.errors import AlreadyExists
 
-from services.kit.clock import Clock
-from services.kit.database import DatabaseSessions
+from services.kit.database import DatabaseSessions, database_time
 from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.images import (
@@ -23,15 +22,14 @@ from services.registry.storage.master_data import ProductionEnvironments
 class ImageCatalogue:
     """The algorithms that models are trained with."""
 
-    def __init__(self, sessions: DatabaseSessions, clock: Clock) -> None:
+    def __init__(self, sessions: DatabaseSessions) -> None:
         self._sessions = sessions
-        self._clock = clock
 
     async def create(self, image: AlgorithmImage) -> AlgorithmImage:
         """Create an image; NotFound if its environment does not exist, AlreadyExists."""
         refuse(image.faults())
-        image = replace(image, create_time=self._clock.now())
         async with self._sessions.begin() as session:
+            image = replace(image, create_time=await database_time(session))
             if image.production_environment is not None:
                 await ProductionEnvironments(session).get(image.production_environment, lock=True)
             if not await AlgorithmImages(session).add(image):
@@ -67,8 +65,8 @@ class ImageCatalogue:
     async def create_version(self, version: AlgorithmImageVersion) -> AlgorithmImageVersion:
         """Create a version of an image; AlreadyExists, since a version never changes."""
         refuse(version.faults())
-        version = replace(version, create_time=self._clock.now())
         async with self._sessions.begin() as session:
+            version = replace(version, create_time=await database_time(session))
             images = AlgorithmImages(session)
             await images.get(version.image)
             if not await images.add_version(version):

@@ -7,8 +7,7 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import outbox
-from services.kit.clock import Clock
-from services.kit.database import DatabaseSessions
+from services.kit.database import DatabaseSessions, database_time
 from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.images import TaskType
@@ -49,10 +48,9 @@ class Link:
 class ModelCatalogue:
     """Models, their versions, aliases and packages."""
 
-    def __init__(self, sessions: DatabaseSessions, links: Links, clock: Clock) -> None:
+    def __init__(self, sessions: DatabaseSessions, links: Links) -> None:
         self._sessions = sessions
         self._links = links
-        self._clock = clock
 
     async def get(self, model: str) -> Model:
         """One model."""
@@ -93,7 +91,7 @@ class ModelCatalogue:
     async def number(self, release: Release) -> ModelVersion:
         """The version of a released task: a new one, or its existing one."""
         async with self._sessions.begin() as session:
-            return await number_release(session, release, self._clock.now())
+            return await number_release(session, release)
 
     async def archive(
         self, model: str, version_id: str, *, archived: bool, etag: str, caller: str
@@ -107,7 +105,7 @@ class ModelCatalogue:
             if version.archived == archived:
                 return version
             await models.set_archived(version, archived=archived)
-            await models.touch(model, caller, self._clock.now())
+            await models.touch(model, caller, await database_time(session))
             return replace(version, archived=archived)
 
     async def set_alias(
@@ -129,14 +127,14 @@ class ModelCatalogue:
             if alias in version.aliases:
                 return version
             await models.set_alias(version, alias)
-            await models.touch(model, caller, self._clock.now())
+            await models.touch(model, caller, await database_time(session))
             return replace(version, aliases=tuple(sorted({*version.aliases, alias})))
 
     async def record_package(self, model: str, version_id: str, package: Package) -> Package:
         """Record a stored package, and publish that once; the first of a format stays (X)."""
         refuse(package.faults())
-        package = replace(package, create_time=self._clock.now())
         async with self._sessions.begin() as session:
+            package = replace(package, create_time=await database_time(session))
             models = Models(session)
             version = await models.resolve(model, version_id)
             if not await models.add_package(version, package):
@@ -148,26 +146,29 @@ class ModelCatalogue:
         """The package of a format, and a link to it; NotExported."""
         version = await self.version(model, version_id)
         package = version.package(wanted)
-        return package, self._link(f"{PACKAGES}/{package.sha256}.zip", version.file_name(wanted))
+        return package, await self._link(f"{PACKAGES}/{package.sha256}.zip", version.file_name(wanted))
 
     async def link_weights(self, model: str, version_id: str) -> tuple[str, Link]:
         """The SHA-256 of the weights, and a link to them."""
         version = await self.version(model, version_id)
         sha256 = version.release.weights_sha256
-        return sha256, self._link(f"weights/{sha256}.safetensors", f"{model}-{version.number}.safetensors")
+        return sha256, await self._link(
+            f"weights/{sha256}.safetensors", f"{model}-{version.number}.safetensors"
+        )
 
-    def _link(self, key: str, file_name: str) -> Link:
+    async def _link(self, key: str, file_name: str) -> Link:
         url = self._links.presign_get(key, expires_s=int(_LINK_LIFE.total_seconds()), download_name=file_name)
-        return Link(url, self._clock.now() + _LINK_LIFE, file_name)
+        return Link(url, await self._sessions.time() + _LINK_LIFE, file_name)
 
 
-async def number_release(session: AsyncSession, release: Release, now: datetime) -> ModelVersion:
+async def number_release(session: AsyncSession, release: Release) -> ModelVersion:
     """Number a released task within the caller's transaction, and publish the version once.
 
     The model's row is held from here to the commit, so numbers have no gap and none is given twice (R2).
     """
     refuse(release.faults())
     models = Models(session)
+    now = await database_time(session)
     known = await models.version_of_task(release.task)
     if known is None:
         await models.lock_for_release(release, now)

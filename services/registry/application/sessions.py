@@ -18,8 +18,7 @@ from loupe.errors import (
 from loupe.translation import sentence
 
 from services.kit.auth import Principal, Role
-from services.kit.clock import Clock
-from services.kit.database import DatabaseSessions
+from services.kit.database import DatabaseSessions, database_time
 from services.registry.domain.identifiers import id_faults, refuse
 from services.registry.domain.identity import SESSION_LIFE, PresentedToken, Token, issue
 from services.registry.domain.passwords import (
@@ -84,9 +83,8 @@ class SlowHash:
 class LogIns:
     """Sessions and passwords. A session is a token that a log-in made."""
 
-    def __init__(self, sessions: DatabaseSessions, clock: Clock, hash_: SlowHash) -> None:
+    def __init__(self, sessions: DatabaseSessions, hash_: SlowHash) -> None:
         self._sessions = sessions
-        self._clock = clock
         self._hash = hash_
 
     async def log_in(self, user: str, password: str, new_password: str) -> tuple[Token, PresentedToken]:
@@ -97,9 +95,9 @@ class LogIns:
                 f"the password of users/{user} was handed out by an administrator; choose your own",
                 user=f"users/{user}",
             )
-        now = self._clock.now()
         changed = await self._chosen(kept, password, new_password) if new_password else None
         async with self._sessions.begin() as session:
+            now = await database_time(session)
             identities = Identities(session)
             owner = await identities.get_user(user)
             if owner.disabled:
@@ -149,7 +147,8 @@ class LogIns:
         hashed = await self._hash.of(handed_out)
         async with self._sessions.begin() as session:
             await Identities(session).get_user(user)
-            await Passwords(session).put(Password(user, hashed, one_time=True, set_time=self._clock.now()))
+            now = await database_time(session)
+            await Passwords(session).put(Password(user, hashed, one_time=True, set_time=now))
             await Passwords(session).forget_attempts(user)
             await Identities(session).end_sessions(user)
         return handed_out
@@ -160,8 +159,8 @@ class LogIns:
             # No such user: failures of unknown names are not stored.
             await self._hash.matches("", None)
             raise _wrong()
-        now = self._clock.now()
         async with self._sessions.begin() as session:
+            now = await database_time(session)
             passwords = Passwords(session)
             await passwords.forget_attempts_before(now - FORGET_AFTER)
             await passwords.put_attempts((await passwords.hold_attempts(user, now)).count(now))
@@ -174,9 +173,8 @@ class LogIns:
 
     async def _chosen(self, kept: Password, password: str, new_password: str) -> Password:
         refuse(password_faults(new_password, kept.user, "new_password", before=password))
-        return Password(
-            kept.user, await self._hash.of(new_password), one_time=False, set_time=self._clock.now()
-        )
+        hashed = await self._hash.of(new_password)
+        return Password(kept.user, hashed, one_time=False, set_time=await self._sessions.time())
 
 
 async def _replace(passwords: Passwords, kept: Password, changed: Password) -> None:

@@ -256,10 +256,11 @@ def _bad_role(at: str) -> Violation:
 class AuditEntry:
     """One entry of the audit log: who did what, when, from where, with which result."""
 
-    time: datetime
     principal: str
     action: str
     resource: str
     result: str
     peer: str
+    # None until it is stored.
+    time: datetime | None = None
     id: int = 0

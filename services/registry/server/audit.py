@@ -1,7 +1,6 @@
 """Writes the audit entry of a call (A3), for all RPCs."""
 
 from services.audit import belongs_in_the_log, principal_of, resource_of
-from services.kit.clock import Clock
 from services.kit.grpc_server import ServedCall
 from services.registry.application.identity import Accounts
 from services.registry.domain.identity import AuditEntry
@@ -10,9 +9,8 @@ from services.registry.domain.identity import AuditEntry
 class Auditor:
     """Observes the registry's own server."""
 
-    def __init__(self, accounts: Accounts, clock: Clock) -> None:
+    def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
-        self._clock = clock
 
     async def __call__(self, call: ServedCall) -> None:
         """Append the call to the audit log if it belongs there."""
@@ -20,7 +18,6 @@ class Auditor:
             return
         await self._accounts.record(
             AuditEntry(
-                time=self._clock.now(),
                 principal=principal_of(call),
                 action=call.method,
                 resource=resource_of(call),

@@ -192,7 +192,7 @@ class Passwords:
 
 
 class AuditLog:
-    """The audit log, which only grows."""
+    """The audit log, which only grows. PostgreSQL dates its entries, whichever machine sends them."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -201,8 +201,9 @@ class AuditLog:
         """Append entries."""
         values = [asdict(entry) for entry in entries]
         for value in values:
-            del value["id"]
-        await self._session.execute(sa.insert(audit_entries), values)
+            del value["id"], value["time"]
+        statement = sa.insert(audit_entries).values(time=sa.func.clock_timestamp())
+        await self._session.execute(statement, values)
 
     async def listing(
         self, page: RowPageRequest, *, principal: str | None, after: datetime | None

@@ -1,6 +1,6 @@
 """Users, tokens, principals and audit entries as messages."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from loupe.access.v1 import access_pb2
 from loupe.registry.v1 import identity_pb2 as pb
@@ -10,7 +10,7 @@ from services.audit import principal_name
 from services.kit.auth import Principal, Role
 from services.registry.domain.identity import AuditEntry, PresentedToken, Token, User, UserRole
 from services.registry.wire import names
-from services.registry.wire.values import moment, timestamp, with_etag
+from services.registry.wire.values import timestamp, with_etag
 
 
 def role_in(number: int) -> UserRole | None:
@@ -74,7 +74,6 @@ def principal_out(principal: Principal, expire_time: datetime | None) -> pb.Prin
 def audit_in(message: pb.AuditEntry) -> AuditEntry:
     """An audit entry that another service sends."""
     return AuditEntry(
-        time=moment(message, "time") or datetime.now(UTC),
         principal=message.principal,
         action=message.action,
         resource=message.resource,

@@ -75,17 +75,17 @@ class Admission:
 
     async def _decide(self, batch: Sequence[AdmissionRequest]) -> dict[AdmissionRequest, Lease] | None:
         """The leases of a batch; None if something changed in between: decide again."""
-        now, scheduling = self._dependencies.clock.now(), self._dependencies.scheduling
+        scheduling = self._dependencies.scheduling
         async with self._dependencies.sessions.begin() as session:
             admissions = Admissions(session)
             names = [request.worker.name for request in batch]
-            epoch, records = await admissions.known(names)
+            epoch, now, records = await admissions.known(names)
             if await self._announce(admissions, batch, records, now):
-                epoch, records = await admissions.known(names)
+                epoch, now, records = await admissions.known(names)
             batch = [request for request in batch if not request.answer.done()]
             held = {name: record.held for name, record in records.items()}
             workers = [request.worker for request in batch]
-            queue = await admissions.front(workers, held, now, scheduling.ageing_s)
+            queue = await admissions.front(workers, held, scheduling.ageing_s)
             chosen = {
                 waiting.job: (request, waiting)
                 for request in batch

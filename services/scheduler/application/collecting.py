@@ -47,7 +47,7 @@ class CandidateCollector:
         """Check one candidate and delete it if no row names it; False if none is due."""
         async with self._dependencies.sessions.begin() as session:
             candidates = OrphanCandidates(session)
-            key = await candidates.next_due(self._dependencies.clock.now())
+            key = await candidates.next_due()
             if key is None:
                 return False
             if not await candidates.needed([key]):
@@ -65,7 +65,7 @@ class CandidateCollector:
         Younger objects are left out: an object is uploaded first and named afterwards. Returns the number of
         candidates found. Unfinished uploads are aborted at once and not counted.
         """
-        now = self._dependencies.clock.now()
+        now = await self._dependencies.sessions.time()
         before = now - timedelta(seconds=self._dependencies.scheduling.orphan_grace_s)
         found = 0
         for folder in FOLDERS:

@@ -8,7 +8,6 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import outbox
-from services.kit.clock import Clock
 from services.kit.database import DatabaseSessions
 from services.kit.signals import Signals
 from services.scheduler.application.ids import new_id
@@ -50,7 +49,6 @@ class Dependencies:
 
     sessions: DatabaseSessions
     signals: Signals
-    clock: Clock
     registry: RegistryPort
     links: Links
     scheduling: SchedulingSettings

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from loupe.errors import InvalidArgument, NotFound
 
+from services.kit.database import database_time
 from services.scheduler.application.dependencies import (
     Dependencies,
     queue_first_job,
@@ -41,11 +42,11 @@ class ExportTasks:
         if faults:
             raise InvalidArgument.of(*faults)
         takes = await registry.amounts(compute_resource) if compute_resource else None
-        now = self._dependencies.clock.now()
         async with self._dependencies.sessions.begin() as session:
             tasks = Tasks(session)
             # The training task exists as long as its version (T7). Its lock serialises concurrent exports.
             training = await tasks.lock(version.task.removeprefix("tasks/"))
+            now = await database_time(session)
             task = await tasks.export_of(version.name, package_format)
             if task is None:
                 spec = ExportSpec(

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from services.kit import outbox
 from services.scheduler.application.dependencies import Dependencies
-from services.scheduler.domain.job import Checkpoint, Network
+from services.scheduler.domain.job import Checkpoint, JobKind, Network, has_advanced
 from services.scheduler.domain.loss import POINT_BYTES, LossGap, require_contiguous
 from services.scheduler.domain.progress import Phase, Stage, merged
 from services.scheduler.domain.work import CurvePosition, JobReport, LogLines, Points, ReportAnswer
@@ -47,20 +47,22 @@ class Heartbeats:
 
     async def _try_to_store(self, running: RunningJob, report: JobReport) -> ReportAnswer | None:
         """The answer; None if the job is no longer `running`."""
-        update = _update(running, report, self._dependencies.clock.now(), self._dependencies.scheduling)
+        update = _update(running, report, self._dependencies.scheduling)
+        if changed := _changed_stages(running, report, update):
+            # Seldom: other heartbeats need no time, and so no second statement.
+            now = await self._dependencies.sessions.time()
+            messages = (_stage_message(running, stage, update.phase, now) for stage in changed)
+            update = replace(update, messages=[*update.messages, *messages])
         stored = await self._store.store(running, update)
         if stored is None:
             return None
-        after, terminating = stored
-        self._cache[running.job] = after
+        self._cache[running.job] = stored.after
         if len(self._cache) > _MAX_CACHED:
             del self._cache[next(iter(self._cache))]
-        return ReportAnswer(update.expires, terminating, after.positions)
+        return ReportAnswer(stored.lease_expire_time, stored.terminating, stored.after.positions)
 
 
-def _update(
-    running: RunningJob, report: JobReport, now: datetime, scheduling: SchedulingSettings
-) -> JobUpdate:
+def _update(running: RunningJob, report: JobReport, scheduling: SchedulingSettings) -> JobUpdate:
     """What a heartbeat changes; what is stored already is left out. LossGap if something is missing."""
     positions = dict(running.positions)
     points = [new for one in report.points if (new := _new_points(one, positions)).packed]
@@ -68,11 +70,14 @@ def _update(
     checkpoint = report.checkpoint
     if checkpoint is not None:
         _require_points_before(checkpoint, positions)
-    supersedes = checkpoint is not None and running.checkpoint_sha256 not in ("", checkpoint.sha256)
+    before, superseded = running.checkpoint, None
+    if before is not None and checkpoint is not None and before.sha256 != checkpoint.sha256:
+        superseded = object_key(CHECKPOINTS, before.sha256)
+    advances, reached = _advance(running, report)
     stages = merged(running.stages, report.stages)
     phase = report.phase or running.phase
     return JobUpdate(
-        expires=now + timedelta(seconds=scheduling.lease_s),
+        lease=timedelta(seconds=scheduling.lease_s),
         positions={name: at for name, at in positions.items() if at is not running.positions[name]},
         points=_by_network((new.network, new.packed) for new in points),
         lines=_by_network((log.network, log.lines) for log in logs),
@@ -82,15 +87,24 @@ def _update(
         progress=report.progress,
         stages=stages,
         checkpoint=checkpoint,
-        superseded=object_key(CHECKPOINTS, running.checkpoint_sha256) if supersedes else None,
-        superseded_until=now + timedelta(seconds=scheduling.checkpoint_grace_s),
+        advances=advances,
+        reached=reached,
+        superseded=superseded,
+        superseded_kept=timedelta(seconds=scheduling.checkpoint_grace_s),
         changes_task=report.progress is not None or stages != running.stages or phase is not running.phase,
         is_news=report != JobReport(),
-        messages=[
-            *(message for new in points for message in _point_messages(running, new)),
-            *_stage_messages(running, report, phase, now),
-        ],
+        messages=[message for new in points for message in _point_messages(running, new)],
     )
+
+
+def _advance(running: RunningJob, report: JobReport) -> tuple[bool, float]:
+    """Whether the job's recoveries are forgotten, and how far a job without checkpoints is then (T5)."""
+    if running.kind is JobKind.TRAIN:
+        checkpoint = report.checkpoint
+        return checkpoint is not None and checkpoint.is_after(running.checkpoint), running.reached
+    fraction = report.progress.fraction if report.progress is not None else 0.0
+    advances = has_advanced(running.reached, fraction)
+    return advances, fraction if advances else running.reached
 
 
 def _new_points(points: Points, positions: dict[Network, CurvePosition]) -> Points:
@@ -148,23 +162,18 @@ def _point_messages(running: RunningJob, points: Points) -> Iterator[outbox.Mess
         yield outbox.Message.of(subject, message)
 
 
-def _stage_messages(
-    running: RunningJob, report: JobReport, phase: Phase | None, now: datetime
-) -> list[outbox.Message]:
+def _changed_stages(running: RunningJob, report: JobReport, update: JobUpdate) -> list[Stage | None]:
+    """The stages to announce; None if only the phase changed."""
     changed: list[Stage | None] = [stage for stage in report.stages if stage not in running.stages]
-    if phase is not running.phase and not changed:
-        changed.append(None)
-    return [
-        outbox.Message.of(
-            events.stage_subject(running.task),
-            events.stage_changed(
-                running.task,
-                running.attempt,
-                stage=stage,
-                phase=phase,
-                now=now,
-                started=running.start_time,
-            ),
-        )
-        for stage in changed
-    ]
+    return changed or ([None] if update.phase is not running.phase else [])
+
+
+def _stage_message(
+    running: RunningJob, stage: Stage | None, phase: Phase | None, now: datetime
+) -> outbox.Message:
+    return outbox.Message.of(
+        events.stage_subject(running.task),
+        events.stage_changed(
+            running.task, running.attempt, stage=stage, phase=phase, now=now, started=running.start_time
+        ),
+    )

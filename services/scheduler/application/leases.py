@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
@@ -10,6 +11,7 @@ from loupe.translation import Sentence, sentence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.clock import timestamp
+from services.kit.database import database_time
 from services.scheduler.application.admission import Admission
 from services.scheduler.application.dependencies import (
     Dependencies,
@@ -18,6 +20,7 @@ from services.scheduler.application.dependencies import (
     record_transition,
 )
 from services.scheduler.domain.job import Job, JobKind, Network, lease_lost
+from services.scheduler.domain.overdue import OverdueLeases
 from services.scheduler.domain.queue import Worker
 from services.scheduler.domain.spec import ExportSpec, TrainingSpec
 from services.scheduler.domain.task import Failure, Task, TaskNotFound
@@ -30,6 +33,7 @@ from services.scheduler.domain.work import (
     Trained,
     fits,
 )
+from services.scheduler.storage.admissions import Admissions
 from services.scheduler.storage.curves import Curves
 from services.scheduler.storage.jobs import QUEUE_CHANNEL, Jobs
 from services.scheduler.storage.tasks import Tasks
@@ -46,17 +50,23 @@ class Leases:
     def __init__(self, dependencies: Dependencies) -> None:
         self._dependencies = dependencies
         self._admission = Admission(dependencies, self.give_back)
+        self._overdue = OverdueLeases()
+
+    async def introduce(self, worker: Worker) -> Worker:
+        """A process that asks for the first time: it started now, and after all others of its name."""
+        async with self._dependencies.sessions.reading() as session:
+            return replace(worker, start_time=await Admissions(session).next_start_time(worker.name))
 
     async def acquire(self, worker: Worker, wait_s: float) -> Lease | None:
         """Lease the next job to the worker, if there is room for it; waits for one up to `wait_s`."""
-        deadline = self._dependencies.clock.now() + timedelta(seconds=wait_s)
+        deadline_s = time.monotonic() + wait_s
         lease = await self._admission.ask(worker)
         if lease is not None or wait_s <= 0:
             return lease
         async with self._dependencies.signals.subscribe(QUEUE_CHANNEL) as signal:
             while True:
                 lease = await self._admission.ask(worker)
-                left_s = (deadline - self._dependencies.clock.now()).total_seconds()
+                left_s = deadline_s - time.monotonic()
                 if lease is not None or left_s <= 0:
                     return lease
                 await signal.wait(min(_POLL_S, left_s))
@@ -114,14 +124,17 @@ class Leases:
             await Tasks(session).save(locked.task, locked.task.handed_back())
 
     async def sweep(self) -> int:
-        """End every expired lease; returns how many."""
+        """Take overdue leases from workers that do not prolong them; returns how many."""
+        longest_lease = timedelta(seconds=self._dependencies.scheduling.lease_s * 2)
+        async with self._dependencies.sessions.reading() as session:
+            overdue = await Jobs(session).overdue(longest_lease)
         swept = 0
-        while True:
-            now = self._dependencies.clock.now()
+        for lease in self._overdue.ended(overdue, time.monotonic()):
             async with self._dependencies.sessions.begin() as session:
-                job = await Jobs(session).next_expired(now)
+                job = await Jobs(session).lock_overdue(lease)
                 if job is None:
-                    return swept
+                    continue
+                now = await database_time(session)
                 locked = _LockedJob(session, await Tasks(session).get(job.task), job, now)
                 _log.warning(
                     "lease expired",
@@ -132,6 +145,7 @@ class Leases:
                 else:
                     await self._recover(locked, 0.0, None)
             swept += 1
+        return swept
 
     async def _lock(self, session: AsyncSession, job_id: str, fencing_token: int) -> "_LockedJob":
         found = await Jobs(session).find(job_id)
@@ -145,7 +159,7 @@ class Leases:
         job = await Jobs(session).find(job_id)
         if job is None:
             raise lease_lost(found.name, fencing_token)
-        return _LockedJob(session, task, job, self._dependencies.clock.now())
+        return _LockedJob(session, task, job, await database_time(session))
 
     async def _terminate(self, locked: "_LockedJob", outcome_json: str) -> None:
         task, transition = locked.task.terminated(locked.now, locked.job.worker)

@@ -42,7 +42,7 @@ class QueuePositions:
             if not known or age_s >= _MAX_AGE_S or self._took_s < _FAST_S:
                 await asyncio.shield(ranked)
         async with self._dependencies.sessions.reading() as session:
-            return await Jobs(session).positions(task_ids, self._ranking, self._dependencies.clock.now())
+            return await Jobs(session).positions(task_ids, self._ranking)
 
     def _rank_again(self) -> "asyncio.Task[None]":
         if self._ranked is None or self._ranked.done():
@@ -52,8 +52,6 @@ class QueuePositions:
     async def _rank(self) -> None:
         started_s = time.monotonic()
         async with self._dependencies.sessions.begin() as session:
-            ranking = await Admissions(session).ranking(
-                self._dependencies.clock.now(), self._dependencies.scheduling.ageing_s
-            )
+            ranking = await Admissions(session).ranking(self._dependencies.scheduling.ageing_s)
         self._ranking, self._ranked_at_s = ranking, time.monotonic()
         self._took_s = self._ranked_at_s - started_s

@@ -112,7 +112,7 @@ class Submissions:
             spec = replace(spec, pinned=tuple(pinned))
             if isinstance(spec, PredictionSpec) and isinstance(request, PredictionRequest):
                 spec = await self._with_overlap(request, spec)
-        now = self._dependencies.clock.now()
+        now = await self._dependencies.sessions.time()
         task = Task(
             id=new_id(now),
             kind=TaskKind.TRAINING if isinstance(spec, TrainingSpec) else TaskKind.PREDICTION,

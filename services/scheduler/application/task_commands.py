@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from loupe.errors import LoupeError, NotFound
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.kit.database import database_time
 from services.kit.repeats import is_repeat
 from services.scheduler.application.dependencies import (
     Dependencies,
@@ -60,21 +61,20 @@ class TaskCommands:
 
     async def start(self, task_id: str, etag: str, caller: Caller) -> TaskView[Task]:
         """Start a new attempt, from iteration 0."""
-        now = self._dependencies.clock.now()
         async with self._dependencies.sessions.begin() as session:
             before = await Tasks(session).lock(task_id)
             if not await _was_carried_out(session, before, TaskState.WAITING, caller):
                 before.require_etag(etag)
-                await start_again(session, before, caller, now)
+                await start_again(session, before, caller, await database_time(session))
         return await self.get(task_id)
 
     async def terminate(self, task_id: str, etag: str, caller: Caller) -> TaskView[Task]:
         """Ask the worker to stop; without a worker the task is terminated at once (T2)."""
-        now = self._dependencies.clock.now()
         async with self._dependencies.sessions.begin() as session:
             before = await Tasks(session).lock(task_id)
             if is_repeat() and (before.terminating or before.state is TaskState.TERMINATED):
                 return await self.get(task_id)
+            now = await database_time(session)
             before.require_etag(etag)
             task = before.termination_requested(caller)
             job = await Jobs(session).open_of(task_id)
@@ -92,7 +92,6 @@ class TaskCommands:
 
     async def delete(self, task_id: str, etag: str, caller: Caller) -> None:
         """Delete the task with its curves, logs and jobs; the collector deletes its objects (T7)."""
-        now = self._dependencies.clock.now()
         async with self._dependencies.sessions.begin() as session:
             try:
                 task = await Tasks(session).lock(task_id)
@@ -100,6 +99,7 @@ class TaskCommands:
                 if is_repeat():
                     return
                 raise
+            now = await database_time(session)
             task.require_etag(etag)
             transition = task.deleted(caller, now)
             await discard_results(session, task, await Jobs(session).all_of(task_id), now)
@@ -108,11 +108,11 @@ class TaskCommands:
 
     async def release(self, task_id: str, etag: str, caller: Caller) -> TaskView[Task]:
         """Release the task, then have the registry number it; if that fails, the event does it later (R1)."""
-        now = self._dependencies.clock.now()
         async with self._dependencies.sessions.begin() as session:
             before = await Tasks(session).lock(task_id)
             if await _was_carried_out(session, before, TaskState.RELEASED, caller):
                 return await self.get(task_id)
+            now = await database_time(session)
             before.require_etag(etag)
             task, transition = before.released(caller, now)
             await Tasks(session).save(before, task)
@@ -154,6 +154,7 @@ class TaskCommands:
         """A link to the contact sheet of the current attempt, and when the link expires (M1, W10)."""
         async with self._dependencies.sessions.begin() as session:
             task = await Tasks(session).get(task_id)
+            now = await database_time(session)
         if not task.contact_sheet_sha256:
             raise NotFound(
                 f"{task.name} has no contact sheet: there is one once a training with augmentations has "
@@ -164,12 +165,12 @@ class TaskCommands:
         url = self._dependencies.links.presign_get(
             object_key(CONTACT_SHEETS, task.contact_sheet_sha256), expires_s=int(_LINK_LIFE.total_seconds())
         )
-        return url, self._dependencies.clock.now() + _LINK_LIFE
+        return url, now + _LINK_LIFE
 
     async def delete_gone_workers(self) -> None:
         """Delete workers that have not asked for a job for a day."""
         async with self._dependencies.sessions.begin() as session:
-            await Jobs(session).delete_gone_workers(self._dependencies.clock.now() - timedelta(days=1))
+            await Jobs(session).delete_gone_workers(await database_time(session) - timedelta(days=1))
 
 
 async def _was_carried_out(session: AsyncSession, task: Task, to: TaskState, caller: Caller) -> bool:

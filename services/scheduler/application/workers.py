@@ -1,5 +1,6 @@
 """Use cases of QueueService: workers and queue, for operators (T4)."""
 
+from services.kit.database import database_time
 from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.domain.workers import KnownWorker, Presence, ResourceFigures, figures
 from services.scheduler.storage.jobs import WORKER_SILENCE_LIMIT
@@ -14,8 +15,8 @@ class QueueOverview:
 
     async def workers(self, *, after: str, limit: int) -> list[tuple[KnownWorker, Presence]]:
         """Workers by name, from the one after `after` on, and whether each is present."""
-        now = self._dependencies.clock.now()
         async with self._dependencies.sessions.reading() as session:
+            now = await database_time(session)
             found = await Workers(session).page(
                 self._dependencies.scheduling.lease_s, after=after, limit=limit
             )
@@ -23,9 +24,9 @@ class QueueOverview:
 
     async def figures(self) -> list[ResourceFigures]:
         """Waiting and running jobs, by compute resource."""
-        now = self._dependencies.clock.now()
         async with self._dependencies.sessions.reading() as session:
+            now = await database_time(session)
             rows = Workers(session)
-            waiting = await rows.waiting(now)
+            waiting = await rows.waiting()
             workers = await rows.page(self._dependencies.scheduling.lease_s)
         return figures(workers, waiting, now, WORKER_SILENCE_LIMIT.total_seconds())

@@ -2,7 +2,7 @@
 
 import enum
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from loupe.errors import Aborted
 
@@ -33,10 +33,18 @@ class Network(enum.StrEnum):
     SEGMENTATION = "SEGMENTATION"
 
 
+# A job without checkpoints has advanced when it is further by this share than when it last advanced.
+_ADVANCE = 0.1
+
+
 class LeaseLost(Aborted):
     """The job is leased to another worker, done or deleted; the caller must stop working on it."""
 
     reason = "LEASE_LOST"
+
+
+# The end of a lease that was revoked: another process took the name of its worker.
+REVOKED = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,23 @@ class Checkpoint:
     sha256: str
     network: Network
     next_iteration: int
+
+    def is_after(self, other: "Checkpoint | None") -> bool:
+        """Whether a job that resumes here has less to do than one that resumes there."""
+        if other is None:
+            return True
+        order = tuple(Network)
+        mine, theirs = order.index(self.network), order.index(other.network)
+        return (mine, self.next_iteration) > (theirs, other.next_iteration)
+
+
+def has_advanced(reached: float, fraction: float) -> bool:
+    """Whether a job without checkpoints is so much further that its recoveries are forgotten (T5).
+
+    It starts from the beginning after each fault. So a step is required, of which there are ten: a job that
+    dies a little later each time must not be taken up for ever.
+    """
+    return fraction >= reached + _ADVANCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +90,9 @@ class Job:
     fencing_token: int = 0
     worker: str = ""
     lease_expire_time: datetime | None = None
+    # Recoveries since the job last advanced (T5), and how far a job without checkpoints was then.
     recoveries: int = 0
+    reached: float = 0.0
     checkpoint: Checkpoint | None = None
     # Fencing token and outcome of the last FinishJob, to recognise a repetition.
     finished_token: int = 0

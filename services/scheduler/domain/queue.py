@@ -39,7 +39,7 @@ class Worker:
     compute_resources: tuple[str, ...]
     # Total amounts of the worker. The sum over its leases never exceeds them.
     capacity: Amounts
-    # Distinguishes a process from an earlier one of the same name.
+    # When the scheduler first heard of the process. Distinguishes it from an earlier one of the same name.
     start_time: datetime
     build: Build = Build()
 

@@ -11,7 +11,7 @@ from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.application.heartbeats import Heartbeats
 from services.scheduler.application.leases import Leases
 from services.scheduler.wire import jobs
-from services.scheduler.wire.values import id_of, seconds_of
+from services.scheduler.wire.values import id_of, seconds_of, timestamp
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -27,8 +27,13 @@ class JobServicer(rpc_grpc.JobServiceServicer):
 
     async def AcquireJob(self, request: rpc.AcquireJobRequest, _: Context) -> rpc.AcquireJobResponse:
         wait_s = min(_MAX_WAIT_S, max(0.0, seconds_of(request.wait)))
-        lease = await self._leases.acquire(jobs.worker_of(request), wait_s)
-        return rpc.AcquireJobResponse(lease=jobs.lease(lease) if lease is not None else None)
+        worker = jobs.worker_of(request)
+        if not request.HasField("start_time"):
+            worker = await self._leases.introduce(worker)
+        lease = await self._leases.acquire(worker, wait_s)
+        return rpc.AcquireJobResponse(
+            lease=jobs.lease(lease) if lease is not None else None, start_time=timestamp(worker.start_time)
+        )
 
     async def ReportJob(self, request: rpc.ReportJobRequest, _: Context) -> rpc.ReportJobResponse:
         report = jobs.report_of(request)

@@ -9,7 +9,7 @@ The epoch is the only row of the table `turns`. Granting a job or announcing a w
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,11 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import outbox
 from services.scheduler.domain.amounts import Amounts
-from services.scheduler.domain.job import Job, JobKind
+from services.scheduler.domain.job import REVOKED, Job, JobKind
 from services.scheduler.domain.queue import MOST_URGENT, Lane, Queue, WaitingJob, Worker
 from services.scheduler.domain.task import Task
 from services.scheduler.storage import sql
 from services.scheduler.storage.jobs import announced
+from services.scheduler.storage.tables import workers
 from services.scheduler.storage.tasks import task_channel
 
 _TIME = sa.DateTime(timezone=True)
@@ -31,8 +32,9 @@ _QUEUE_ORDER = "urgency DESC, running, queue_time, id"
 
 _WORKERS = sa.text(
     """
-    SELECT (SELECT number FROM turns) AS admission_epoch, a.name, w.kinds, w.compute_resources, w.gpus,
-        w.cpus, w.memory_bytes, w.start_time, w.last_seen, w.version, w.torch_version, w.device,
+    SELECT (SELECT number FROM turns) AS admission_epoch, clock_timestamp() AS now,
+        a.name, w.kinds, w.compute_resources, w.gpus, w.cpus, w.memory_bytes, w.start_time, w.last_seen,
+        w.version, w.torch_version, w.device,
         held.gpus AS held_gpus, held.cpus AS held_cpus, held.memory_bytes AS held_memory_bytes
     FROM unnest(:names) AS a (name)
     LEFT JOIN workers w ON w.name = a.name
@@ -48,6 +50,7 @@ _ANNOUNCE = sa.text(sql.load("admission_announce")).bindparams(
     sa.bindparam("kinds", type_=sa.ARRAY(sa.Text)),
     sa.bindparam("compute_resources", type_=sa.ARRAY(sa.Text)),
     sa.bindparam("now", type_=_TIME),
+    sa.bindparam("revoked", type_=_TIME),
     sa.bindparam("start_time", type_=_TIME),
 )
 
@@ -69,13 +72,10 @@ _FRONT = sa.text(sql.load("admission_front", urgency=_URGENCY, queue_order=_QUEU
     sa.bindparam("gpus", type_=sa.ARRAY(sa.Integer)),
     sa.bindparam("cpus", type_=sa.ARRAY(sa.Integer)),
     sa.bindparam("memory_bytes", type_=sa.ARRAY(sa.BigInteger)),
-    sa.bindparam("now", type_=_TIME),
     sa.bindparam("depth", type_=sa.BigInteger()),
 )
 
-_RANKING = sa.text(sql.load("queue_ranking", urgency=_URGENCY, queue_order=_QUEUE_ORDER)).bindparams(
-    sa.bindparam("now", type_=_TIME)
-)
+_RANKING = sa.text(sql.load("queue_ranking", urgency=_URGENCY, queue_order=_QUEUE_ORDER))
 
 # One value of each for every grant. `message_id` to `headers` are of the event, if the task's state changes.
 _GRANT_COLUMNS: dict[str, sa.types.TypeEngine[Any]] = {
@@ -129,10 +129,10 @@ class Admissions:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def known(self, names: Collection[str]) -> tuple[int, dict[str, WorkerRecord]]:
-        """The admission epoch, and the records of these workers."""
+    async def known(self, names: Collection[str]) -> tuple[int, datetime, dict[str, WorkerRecord]]:
+        """The admission epoch, the time, and the records of these workers."""
         rows = (await self._session.execute(_WORKERS, {"names": sorted(set(names))})).all()
-        return rows[0].admission_epoch, {
+        records = {
             row.name: WorkerRecord(
                 announced(row) if row.last_seen else None,
                 row.last_seen,
@@ -140,9 +140,16 @@ class Admissions:
             )
             for row in rows
         }
+        return rows[0].admission_epoch, rows[0].now, records
+
+    async def next_start_time(self, name: str) -> datetime:
+        """Now; or later, if a process of that name started later, because the clock was set back."""
+        after = sa.func.max(workers.c.start_time) + timedelta(microseconds=1)
+        latest = sa.func.greatest(sa.func.clock_timestamp(), after, type_=_TIME)
+        return (await self._session.execute(sa.select(latest).where(workers.c.name == name))).scalar_one()
 
     async def announce(self, worker: Worker, now: datetime) -> None:
-        """Store what a worker announced. The leases of an earlier process of its name expire now."""
+        """Store what a worker announced. The leases of an earlier process of its name are revoked."""
         await self._session.execute(
             _ANNOUNCE,
             {
@@ -153,12 +160,11 @@ class Admissions:
                 **asdict(worker.build),
                 "start_time": worker.start_time,
                 "now": now,
+                "revoked": REVOKED,
             },
         )
 
-    async def front(
-        self, workers: Collection[Worker], held: dict[str, Amounts], now: datetime, ageing_s: float
-    ) -> Queue:
+    async def front(self, workers: Collection[Worker], held: dict[str, Amounts], ageing_s: float) -> Queue:
         """The part of the queue that decides which job each of these workers gets next."""
         await self._session.execute(_FORCE_INDEX_SCANS)
         requests = [
@@ -175,7 +181,6 @@ class Admissions:
                 "gpus": [capacity.gpus for _, _, capacity in requests],
                 "cpus": [capacity.cpus for _, _, capacity in requests],
                 "memory_bytes": [capacity.memory_bytes for _, _, capacity in requests],
-                "now": now,
                 "ageing_s": ageing_s,
                 "depth": len(workers),
             },
@@ -190,9 +195,9 @@ class Admissions:
             queue.running[row.creator] = row.running
         return queue
 
-    async def ranking(self, now: datetime, ageing_s: float) -> dict[str, int]:
+    async def ranking(self, ageing_s: float) -> dict[str, int]:
         """The position of every queued task in its queue, from 1."""
-        rows = await self._session.execute(_RANKING, {"now": now, "ageing_s": ageing_s})
+        rows = await self._session.execute(_RANKING, {"ageing_s": ageing_s})
         return {task: position for row in rows for position, task in enumerate(row.tasks, start=1)}
 
     async def grant(self, epoch: int, grants: Sequence[JobGrant], now: datetime) -> set[str] | None:

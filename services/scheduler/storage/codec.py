@@ -1,11 +1,11 @@
-"""Domain values as JSON columns and back."""
+"""Domain values as columns and back, most of them as JSON."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from services.input_specification import InputSpecification
-from services.scheduler.domain.job import Network
+from services.scheduler.domain.job import Checkpoint, Network
 from services.scheduler.domain.progress import Progress, Stage, StageName, StageState
 from services.scheduler.domain.spec import (
     Augmentation,
@@ -22,6 +22,13 @@ from services.scheduler.domain.task import Failure, TaskKind
 
 NETWORK_NUMBERS: Mapping[Network, int] = {Network.CLASSIFICATION: 1, Network.SEGMENTATION: 2}
 NETWORKS: Mapping[int, Network] = {number: network for network, number in NETWORK_NUMBERS.items()}
+
+
+def checkpoint_of(row: Any) -> Checkpoint | None:  # noqa: ANN401 -- of any query with these columns of `jobs`
+    """The checkpoint of a job, if it has one."""
+    if row.checkpoint_sha256 is None:
+        return None
+    return Checkpoint(row.checkpoint_sha256, NETWORKS[row.checkpoint_network], row.checkpoint_iteration)
 
 
 def spec_to_json(spec: Spec) -> dict[str, Any]:

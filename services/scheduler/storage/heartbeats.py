@@ -7,7 +7,7 @@ in between; the caller then reads and computes again. No lock is held while Pyth
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -24,7 +24,8 @@ from services.scheduler.storage.tasks import task_channel
 # Every change of a job or of its attempt's curves writes the job's row, so the row's xmin is their version.
 _READ = sa.text(
     """
-    SELECT j.task, j.attempt, j.kind, j.state, j.fencing_token, j.checkpoint_sha256,
+    SELECT j.task, j.attempt, j.kind, j.state, j.fencing_token, j.reached,
+        j.checkpoint_sha256, j.checkpoint_network, j.checkpoint_iteration,
         CAST(j.xmin AS text) AS version, t.phase, t.stages, t.start_time,
         c.points AS c_points, c.lines AS c_lines, c.step_time AS c_step_time,
         s.points AS s_points, s.lines AS s_lines, s.step_time AS s_step_time
@@ -45,8 +46,9 @@ _STORE = sa.text(sql.load("heartbeat_store", insert_into_outbox=outbox.INSERT)).
             (sa.SmallInteger(), "network"),
             (sa.Integer(), "attempt"),
             (sa.BigInteger(), "token iteration"),
-            (sa.Boolean(), "changes_task is_news"),
-            (sa.DateTime(timezone=True), "expires not_before"),
+            (sa.Boolean(), "changes_task is_news advances"),
+            (sa.Double(), "reached"),
+            (sa.Interval(), "lease grace"),
             (
                 sa.ARRAY(sa.SmallInteger),
                 "networks chunk_networks line_networks validation_networks",
@@ -76,7 +78,8 @@ class RunningJob:
     phase: Phase | None
     stages: tuple[Stage, ...]
     start_time: datetime | None
-    checkpoint_sha256: str
+    checkpoint: Checkpoint | None
+    reached: float
     positions: dict[Network, CurvePosition]
 
 
@@ -87,7 +90,7 @@ class JobUpdate:
     `positions` has only the networks whose position moved; `points` and `lines` have only new ones.
     """
 
-    expires: datetime
+    lease: timedelta
     positions: Mapping[Network, CurvePosition]
     points: Mapping[Network, bytes]
     lines: Mapping[Network, Sequence[str]]
@@ -97,14 +100,26 @@ class JobUpdate:
     progress: Progress | None
     stages: tuple[Stage, ...]
     checkpoint: Checkpoint | None
-    # The key of the checkpoint that the new one supersedes, and until when it is kept.
+    # Whether its recoveries are forgotten, and how far it was then (T5).
+    advances: bool
+    reached: float
+    # The key of the checkpoint that the new one supersedes, and how long it is kept.
     superseded: str | None
-    superseded_until: datetime
+    superseded_kept: timedelta
     # Whether the task itself changes, not only its curves.
     changes_task: bool
     # Whether anything but the lease changes; watchers are woken then.
     is_news: bool
     messages: Sequence[outbox.Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored update: the job after it, the end of its lease, and whether its task is to end."""
+
+    after: RunningJob
+    lease_expire_time: datetime
+    terminating: bool
 
 
 class HeartbeatStore:
@@ -128,18 +143,18 @@ class HeartbeatStore:
             phase=Phase(row.phase) if row.phase else None,
             stages=codec.stages_from_json(row.stages),
             start_time=row.start_time,
-            checkpoint_sha256=row.checkpoint_sha256 or "",
+            checkpoint=codec.checkpoint_of(row),
+            reached=row.reached,
             positions={
                 Network.CLASSIFICATION: CurvePosition(row.c_points, row.c_lines, row.c_step_time),
                 Network.SEGMENTATION: CurvePosition(row.s_points, row.s_lines, row.s_step_time),
             },
         )
 
-    async def store(self, running: RunningJob, update: JobUpdate) -> tuple[RunningJob, bool] | None:
+    async def store(self, running: RunningJob, update: JobUpdate) -> Stored | None:
         """Store the update, prolong the lease and wake the watchers.
 
-        Returns the job after that, and whether its task is to be terminated. None if the job changed since it
-        was read; nothing is stored then.
+        None if the job changed since it was read; nothing is stored then.
         """
         checkpoint = update.checkpoint
         row = await self._sessions.one(
@@ -150,12 +165,14 @@ class HeartbeatStore:
                 "version": running.version,
                 "task": running.task,
                 "attempt": running.attempt,
-                "expires": update.expires,
+                "lease": update.lease,
+                "advances": update.advances,
+                "reached": update.reached,
                 "sha256": checkpoint.sha256 if checkpoint else None,
                 "network": NETWORK_NUMBERS[checkpoint.network] if checkpoint else None,
                 "iteration": checkpoint.next_iteration if checkpoint else None,
                 "superseded": update.superseded,
-                "not_before": update.superseded_until,
+                "grace": update.superseded_kept,
                 "changes_task": update.changes_task,
                 "is_news": update.is_news,
                 "phase": update.phase.value if update.phase else None,
@@ -177,10 +194,11 @@ class HeartbeatStore:
             version=row.version,
             phase=update.phase,
             stages=update.stages,
-            checkpoint_sha256=checkpoint.sha256 if checkpoint else running.checkpoint_sha256,
+            checkpoint=checkpoint or running.checkpoint,
+            reached=update.reached,
             positions={**running.positions, **update.positions},
         )
-        return after, row.terminating
+        return Stored(after, row.lease_expire_time, row.terminating)
 
 
 def _curve_values(running: RunningJob, update: JobUpdate) -> dict[str, object]:

@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.signals import notify
 from services.scheduler.domain.amounts import Amounts
-from services.scheduler.domain.job import Checkpoint, Job, JobKind, JobState
+from services.scheduler.domain.job import Job, JobKind, JobState
+from services.scheduler.domain.overdue import OverdueLease
 from services.scheduler.domain.queue import Build, QueuePosition, Worker
 from services.scheduler.domain.task import Task
-from services.scheduler.storage.codec import NETWORK_NUMBERS, NETWORKS
+from services.scheduler.storage.codec import NETWORK_NUMBERS, checkpoint_of
 from services.scheduler.storage.tables import jobs, lanes, tasks, workers
 
 # Notified when a job is queued.
@@ -24,7 +25,7 @@ WORKER_SILENCE_LIMIT = timedelta(seconds=45)
 # A busy worker does not ask for jobs: it is present while it holds a lease.
 PRESENT_WORKERS = """present AS (
         SELECT * FROM workers w
-        WHERE w.last_seen > :seen_after
+        WHERE w.last_seen > statement_timestamp() - CAST(:silence_limit AS interval)
             OR EXISTS (SELECT FROM jobs l WHERE l.worker = w.name AND l.state = 'LEASED')
     )"""
 _WAITING = sa.text(
@@ -41,7 +42,7 @@ _WAITING = sa.text(
     """  # noqa: S608 -- of constants
 ).bindparams(
     sa.bindparam("tasks", type_=sa.ARRAY(sa.Text)),
-    sa.bindparam("seen_after", type_=sa.DateTime(timezone=True)),
+    sa.bindparam("silence_limit", WORKER_SILENCE_LIMIT, sa.Interval),
 )
 
 
@@ -106,14 +107,29 @@ class Jobs:
         rows = await self._session.execute(sa.select(jobs).where(jobs.c.task == task_id))
         return [_job(row) for row in rows]
 
-    async def next_expired(self, now: datetime) -> Job | None:
-        """A job whose lease expired, locked together with its task; None if there is none."""
+    async def overdue(self, longest_lease: timedelta) -> list[OverdueLease]:
+        """Leases whose end is past, or further away than any lease is long: the clock was set back."""
+        now = sa.func.statement_timestamp()
+        end = jobs.c.lease_expire_time
+        rows = await self._session.execute(
+            sa.select(jobs.c.id, jobs.c.fencing_token, end, tasks.c.terminating)
+            .join(tasks, tasks.c.id == jobs.c.task)
+            .where(jobs.c.state == JobState.LEASED.value, sa.or_(end < now, end > now + longest_lease))
+        )
+        return [OverdueLease(*row) for row in rows]
+
+    async def lock_overdue(self, lease: OverdueLease) -> Job | None:
+        """The job of the lease, locked together with its task; None if the lease was prolonged or ended."""
         row = (
             await self._session.execute(
                 sa.select(jobs)
                 .join(tasks, tasks.c.id == jobs.c.task)
-                .where(jobs.c.state == JobState.LEASED.value, jobs.c.lease_expire_time < now)
-                .limit(1)
+                .where(
+                    jobs.c.id == lease.job,
+                    jobs.c.state == JobState.LEASED.value,
+                    jobs.c.fencing_token == lease.fencing_token,
+                    jobs.c.lease_expire_time == lease.expire_time,
+                )
                 .with_for_update(key_share=True, skip_locked=True, of=[jobs, tasks])
             )
         ).one_or_none()
@@ -126,12 +142,10 @@ class Jobs:
             await notify(self._session, QUEUE_CHANNEL)
 
     async def positions(
-        self, task_ids: Sequence[str], ranking: Mapping[str, int], now: datetime
+        self, task_ids: Sequence[str], ranking: Mapping[str, int]
     ) -> dict[str, QueuePosition]:
         """Positions of the tasks that are queued, and whether any present worker could take their jobs."""
-        rows = await self._session.execute(
-            _WAITING, {"tasks": list(task_ids), "seen_after": now - WORKER_SILENCE_LIMIT}
-        )
+        rows = await self._session.execute(_WAITING, {"tasks": list(task_ids)})
         return {
             row.task: QueuePosition(
                 number=ranking.get(row.task, len(ranking) + 1),
@@ -163,6 +177,7 @@ def _changing(job: Job) -> dict[str, Any]:
         "worker": job.worker,
         "lease_expire_time": job.lease_expire_time,
         "recoveries": job.recoveries,
+        "reached": job.reached,
         "checkpoint_sha256": job.checkpoint.sha256 if job.checkpoint else None,
         "checkpoint_network": NETWORK_NUMBERS[job.checkpoint.network] if job.checkpoint else None,
         "checkpoint_iteration": job.checkpoint.next_iteration if job.checkpoint else None,
@@ -172,11 +187,6 @@ def _changing(job: Job) -> dict[str, Any]:
 
 
 def _job(row: Any) -> Job:  # noqa: ANN401 -- a row
-    checkpoint = None
-    if row.checkpoint_sha256 is not None:
-        checkpoint = Checkpoint(
-            row.checkpoint_sha256, NETWORKS[row.checkpoint_network], row.checkpoint_iteration
-        )
     return Job(
         id=row.id,
         task=row.task,
@@ -191,7 +201,8 @@ def _job(row: Any) -> Job:  # noqa: ANN401 -- a row
         worker=row.worker,
         lease_expire_time=row.lease_expire_time,
         recoveries=row.recoveries,
-        checkpoint=checkpoint,
+        reached=row.reached,
+        checkpoint=checkpoint_of(row),
         finished_token=row.finished_token,
         outcome=row.outcome,
     )

@@ -58,11 +58,11 @@ class OrphanCandidates:
                 rows,
             )
 
-    async def next_due(self, now: datetime) -> str | None:
+    async def next_due(self) -> str | None:
         """The key of a candidate that is due, locked; None if there is none."""
         return await self._session.scalar(
             sa.select(orphan_candidates.c.key)
-            .where(orphan_candidates.c.not_before <= now)
+            .where(orphan_candidates.c.not_before <= sa.func.statement_timestamp())
             .order_by(orphan_candidates.c.not_before)
             .limit(1)
             .with_for_update(skip_locked=True)

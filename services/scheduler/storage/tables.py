@@ -87,6 +87,7 @@ jobs = sa.Table(
     sa.Column("worker", sa.Text),
     sa.Column("lease_expire_time", _time),
     sa.Column("recoveries", sa.Integer),
+    sa.Column("reached", sa.Double),
     sa.Column("checkpoint_sha256", sa.Text),
     sa.Column("checkpoint_network", sa.SmallInteger),
     sa.Column("checkpoint_iteration", sa.BigInteger),

@@ -40,7 +40,7 @@ _QUEUED = sa.text(
         FROM present w WHERE q.compute_resource = ANY(w.compute_resources) AND q.kind = ANY(w.kinds)
     ) w
     """  # noqa: S608 -- of constants
-).bindparams(sa.bindparam("seen_after", type_=sa.DateTime(timezone=True)))
+).bindparams(sa.bindparam("silence_limit", WORKER_SILENCE_LIMIT, sa.Interval))
 
 
 class Workers:
@@ -81,10 +81,10 @@ class Workers:
             for row in rows
         ]
 
-    async def waiting(self, now: datetime) -> list[WaitingCount]:
+    async def waiting(self) -> list[WaitingCount]:
         """How many jobs wait, by compute resource and cause (T4)."""
         counts: dict[tuple[str, WaitCause], tuple[int, datetime]] = {}
-        for row in await self._session.execute(_QUEUED, {"seen_after": now - WORKER_SILENCE_LIMIT}):
+        for row in await self._session.execute(_QUEUED):
             key = (
                 row.compute_resource,
                 wait_cause(served=row.served, fits=row.fits, recovering=row.recovering),

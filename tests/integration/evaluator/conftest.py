@@ -22,7 +22,6 @@ from services.evaluator.server import comparison
 from services.evaluator.server import reports as server
 from services.kit import object_store as kit_object_store
 from services.kit.auth import RefusingVerifier, ServiceTokenVerifier
-from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
 from services.kit.object_store import ObjectStore
@@ -97,13 +96,11 @@ async def reports(
         Decoders("services.evaluator.decoder", DecoderSettings()) as decoders,
     ):
         await database.migrate(Path(services.evaluator.__file__).with_name("migrations"))
-        clock = SystemClock()
-        use_cases = Reports(database.sessions, clock.now)
+        use_cases = Reports(database.sessions)
         verifier = ServiceTokenVerifier(TOKEN, RefusingVerifier())
         served = [
             server.service(
-                use_cases,
-                ReportExports(use_cases, Pictures(PictureStore(store, clock.now, decoders)).thumbnail),
+                use_cases, ReportExports(use_cases, Pictures(PictureStore(store, decoders)).thumbnail)
             ),
             comparison.service(Comparisons(database.sessions)),
         ]

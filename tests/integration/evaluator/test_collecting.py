@@ -8,7 +8,7 @@ import numpy as np
 from loupe.evaluator.v1 import report_pb2
 
 from services.evaluator.application.collecting import FOLDERS
-from services.kit.orphans import Collector
+from services.kit.orphans import ORPHAN_GRACE, Collector
 from services.vision.masks import encode_labels
 from tests.integration.evaluator.conftest import ReportServiceUnderTest
 
@@ -42,9 +42,9 @@ async def test_t7_a_mask_goes_when_no_report_names_it_and_not_before(
     )
 
     async def left(after: timedelta) -> set[str]:
-        now = datetime.now(UTC) + after
-        await Collector(reports.database.sessions, reports.store, lambda: now, FOLDERS).collect()
-        later = now + timedelta(days=9)
+        collector = Collector(reports.database.sessions, reports.store, FOLDERS)
+        await collector.collect(ORPHAN_GRACE - after)
+        later = datetime.now(UTC) + timedelta(days=9)
         return {key async for keys in reports.store.old_keys("masks/", later) for key in keys}
 
     assert await left(timedelta(hours=1)) == {f"masks/{named}.png", f"masks/{orphan}.png", "masks/README.txt"}

@@ -17,7 +17,6 @@ from loupe.scheduler.v1 import task_pb2
 
 from services.evaluator.application.reports import Reports
 from services.evaluator.consumers import DeletedTasks
-from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.messaging import Message
 from tests.integration.evaluator.conftest import CODES
@@ -174,7 +173,7 @@ async def test_p6_marks_stay_when_their_report_goes(loupe: Installation) -> None
     task = f"tasks/{importer.path.replace('/', '-')}"
     event = events_pb2.TaskStateChanged(transition=task_pb2.TaskTransition(task=task), deleted=True)
     async with Database(loupe.registry.environment["LOUPE_DATABASE_URL"], "evaluator") as database:
-        reports = Reports(database.sessions, SystemClock().now)
+        reports = Reports(database.sessions)
         async with database.sessions.begin() as session:
             message = Message(subject="loupe.tasks.gone.state", payload=event.SerializeToString())
             await DeletedTasks(reports)(session, message)

@@ -2,7 +2,9 @@
 
 import asyncio
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -22,6 +24,9 @@ from loupe.registry.v1 import (
     master_data_service_pb2,
     model_service_pb2,
 )
+from loupe.rpc.channel import connect
+
+from tests.support.wall_clock import WallClock, service_under
 
 from .conftest import Caller, Registry, run_registry, version_of
 
@@ -321,3 +326,33 @@ async def test_many_callers_at_once_are_all_recognised(registry: Registry) -> No
     caller = registry.caller(token.secret)
     names = await asyncio.gather(*(who(caller) for _ in range(200)))
     assert len({principal.name for principal in names}) == 1
+
+
+@pytest.mark.parametrize("ahead_s", [600, -600], ids=["ahead", "behind"])
+async def test_tokens_and_audit_go_by_postgresqls_clock(
+    registry: Registry, tmp_path: Path, ahead_s: float
+) -> None:
+    """A1, A3: two registries whose clocks differ agree on who may come in, and on when something was done."""
+    user = await new_user(registry)
+    settings = {**registry.environment, "LOUPE_MAX_CLOCK_SKEW_S": "3600"}
+    admin = registry.environment["LOUPE_BOOTSTRAP_ADMIN_TOKEN"]
+    clock = WallClock(tmp_path / "clock", ahead_s)
+    async with service_under(clock, "services.registry", settings, tmp_path / "log") as address:
+        other = replace(registry, address=address, admin=Caller(connect(address, lambda: admin)))
+        began = await registry.database.sessions.time()
+        token = await new_token(other, user, expire_time=began + timedelta(minutes=5))
+        assert (await who(other.caller(token.secret))).name == user
+        assert began <= token.create_time.ToDatetime(UTC) <= began + timedelta(minutes=5)
+        async with registry.database.sessions.begin() as session:
+            await session.execute(
+                sa.text("UPDATE tokens SET expire_time = now() WHERE user_id = :user"),
+                {"user": user.removeprefix("users/")},
+            )
+        for asked in (registry, other):
+            with pytest.raises(Unauthenticated) as refused:
+                await who(asked.caller(token.secret))
+            assert refused.value.reason == "TOKEN_EXPIRED"
+        entries = [entry for entry in await audit(registry) if entry.resource.startswith(user)]
+        now = await registry.database.sessions.time()
+        assert entries[0].action.endswith("CreateToken")
+        assert began <= entries[0].time.ToDatetime(UTC) <= now

@@ -5,7 +5,6 @@ from datetime import timedelta
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, model_pb2, model_service_pb2
 from loupe.settings import load
 
-from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.object_store import ObjectStore
 from services.kit.orphans import Collector
@@ -32,7 +31,7 @@ async def test_uploads_that_no_row_names_are_collected(
         Database(settings.database_url, "registry") as database,
     ):
         await store.put_bytes(f"manifests/{'0' * 64}.jsonl", b"{}")
-        collector = Collector(database.sessions, store, SystemClock().now, FOLDERS)
+        collector = Collector(database.sessions, store, FOLDERS)
         assert await collector.collect() == 0
         assert await store.exists(f"samples/{abandoned}")
         # As if a day had passed.
@@ -69,7 +68,7 @@ async def test_x_a_package_that_no_version_has_is_collected(
     ):
         for one in (recorded, orphan):
             await store.put_bytes(f"packages/{one}.zip", b"x")
-        collector = Collector(database.sessions, store, SystemClock().now, FOLDERS)
+        collector = Collector(database.sessions, store, FOLDERS)
         await collector.collect()
         assert await store.exists(f"packages/{orphan}.zip"), "what is young may be on its way"
         await collector.collect(timedelta(seconds=-60))

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
-from google.protobuf import duration_pb2
+from google.protobuf import duration_pb2, timestamp_pb2
 from loupe.access.v1 import access_pb2
 from loupe.registry.v1 import (
     dataset_pb2,
@@ -351,6 +351,7 @@ class Worker:
         self.name = name
         # Room for all that the tests of a module leave running.
         self.capacity = capacity or job_pb2.Amounts(gpus=0, cpus=1000, memory_bytes=2**50)
+        self.start_time: timestamp_pb2.Timestamp | None = None
 
     async def ask(self, *kinds: int, wait_s: int = 0) -> Held | None:
         answer = await self.stack.service.jobs.AcquireJob(
@@ -360,9 +361,11 @@ class Worker:
                 compute_resources=[self.resource],
                 capacity=self.capacity,
                 wait=duration_pb2.Duration(seconds=wait_s),
+                start_time=self.start_time,
                 **self.build,
             )
         )
+        self.start_time = answer.start_time
         return Held(self.stack.service.jobs, answer.lease) if answer.HasField("lease") else None
 
     async def acquire(self, *kinds: int, wait_s: int = 20) -> Held:

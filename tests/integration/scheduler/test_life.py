@@ -22,6 +22,8 @@ from loupe.scheduler.v1 import job_pb2, job_service_pb2, task_pb2, task_service_
 
 from services.kit.messaging import Messaging
 
+from .conftest import sha
+
 _TIMESTAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 
@@ -233,6 +235,43 @@ async def test_infrastructure_faults_are_retried_up_to_a_limit(bench: Any) -> No
         assert re.fullmatch(_TIMESTAMP + " 重新接续 STORAGE_AWAY：出错了", chinese)
     assert "FAILED INFRASTRUCTURE_RETRIES: " in log[-2]
     assert "失败 INFRASTRUCTURE_RETRIES：基础设施出现了 6 次故障" in log[-1]
+
+
+async def test_recoveries_are_forgotten_when_a_checkpoint_advances(bench: Any) -> None:
+    """T5: a long training on bad infrastructure goes on as long as it gets further, and only so long."""
+    task = await bench.submit()
+    for round_ in range(1, 10):
+        held = await bench.worker.acquire()
+        await held.points(10 * (round_ - 1), [1.0] * 10)
+        await held.checkpoint(10 * round_, sha(f"{task.name} {round_}"))
+        await held.failed("STORAGE_AWAY", retryable=True)
+        await bench.stack.execute("UPDATE jobs SET available_time = now() WHERE state = 'QUEUED'")
+    assert (await bench.get(task)).recoveries == 9
+    for recovery in range(1, 6):
+        held = await bench.worker.acquire()
+        assert held.lease.recoveries == recovery
+        # The same point again, by other bytes, is no progress.
+        await held.checkpoint(90, sha(f"{task.name} again {recovery}"))
+        await held.failed("STORAGE_AWAY", retryable=True)
+        await bench.stack.execute("UPDATE jobs SET available_time = now() WHERE state = 'QUEUED'")
+    failed = await bench.get(task)
+    assert (failed.state, failed.failure.code) == (task_pb2.TASK_STATE_FAILED, "INFRASTRUCTURE_RETRIES")
+
+
+async def test_recoveries_of_an_evaluation_are_forgotten_when_it_gets_further(bench: Any) -> None:
+    """T5: an evaluation has no checkpoint; a tenth of its work more than ever before counts as progress."""
+    task = await bench.submit()
+    await (await bench.worker.acquire()).trained()
+    recoveries = []
+    for fraction in (0.05, 0.3, 0.35, 0.45, 0.45, 0.45, 0.45, 0.45, 0.45):
+        held = await bench.worker.acquire()
+        recoveries.append(held.lease.recoveries)
+        await held.report(progress=task_pb2.Progress(fraction=fraction))
+        await held.failed("STORAGE_AWAY", retryable=True)
+        await bench.stack.execute("UPDATE jobs SET available_time = now() WHERE state = 'QUEUED'")
+    assert recoveries == [0, 1, 1, 2, 1, 2, 3, 4, 5]
+    failed = await bench.get(task)
+    assert (failed.state, failed.failure.code) == (task_pb2.TASK_STATE_FAILED, "INFRASTRUCTURE_RETRIES")
 
 
 async def test_the_log_of_a_failed_task_ends_with_the_cause(bench: Any) -> None:

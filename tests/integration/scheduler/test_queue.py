@@ -57,7 +57,7 @@ async def test_a_waiting_worker_is_woken(bench: Any, monkeypatch: pytest.MonkeyP
 async def test_a_worker_gets_only_what_it_can_do(bench: Any, new_worker: Any) -> None:
     await bench.submit()
     assert await bench.worker.ask(job_pb2.JOB_KIND_EVALUATE, job_pb2.JOB_KIND_PREDICT) is None
-    other = new_worker(bench.stack, await bench.stack.new_resource())
+    other = new_worker(bench.stack, await bench.stack.new_resource(), "workers/other")
     assert await other.ask() is None
     assert await bench.worker.ask(TRAIN) is not None
 

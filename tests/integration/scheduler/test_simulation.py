@@ -91,12 +91,15 @@ async def test_t8_a_lane_that_waits_gains_priority_and_a_served_one_does_not(
     await put(dependencies, [*flood, a_task(10, "users/urgent", GPU, priority=9)])
     assert names(await leases.acquire(trainer, 0)) == ["simulated-0"]
     # Its lane was just served: a new user without running jobs goes first.
-    newcomer = replace(a_task(20, "users/new", GPU), create_time=dependencies.clock.now())
+    newcomer = replace(a_task(20, "users/new", GPU), create_time=await dependencies.sessions.time())
     await put(dependencies, [newcomer])
     got = names(*[await leases.acquire(trainer, 0) for _ in range(4)])
     assert got == ["simulated-10", "simulated-20", "simulated-1", "simulated-2"]
     # After ten hours without a granted job the lane is urgent again.
-    await put(dependencies, [replace(a_task(30, "users/flood", GPU), create_time=dependencies.clock.now())])
+    await put(
+        dependencies,
+        [replace(a_task(30, "users/flood", GPU), create_time=await dependencies.sessions.time())],
+    )
     async with dependencies.sessions.begin() as session:
         await session.execute(sa.text("UPDATE lines SET served_time = served_time - interval '10 hours'"))
         await session.execute(
@@ -138,7 +141,7 @@ async def test_t5_a_worker_that_comes_back_frees_what_it_held(database: Database
     await put(dependencies, [a_task(0, "users/u", GPU)])
     leases = Leases(dependencies)
     killed = worker("t", TAKES[GPU])
-    successor = replace(killed, start_time=dependencies.clock.now())
+    successor = replace(killed, start_time=await dependencies.sessions.time())
     lease = await leases.acquire(killed, 0)
     assert lease is not None
     assert await leases.acquire(successor, 0) is None

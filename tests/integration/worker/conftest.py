@@ -57,7 +57,6 @@ async def work(
                 compute_resources=["computeResources/cpu"],
                 capacity=job_pb2.Amounts(cpus=1, memory_bytes=2**30),
             )
-            announcement.start_time.FromDatetime(SystemClock().now())
             worker = Worker(
                 name="w1",
                 compute_resource="cpu",

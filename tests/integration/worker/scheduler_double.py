@@ -3,6 +3,7 @@
 # ruff: noqa: D102 -- the contract documents its methods
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ from loupe.errors import Aborted, Unavailable
 from loupe.scheduler.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc, task_pb2
 
 from services.kit.grpc_server import Service
+
+START_TIME_S = 1_700_000_000
 
 
 class LeaseLost(Aborted):
@@ -43,6 +46,8 @@ class SchedulerDouble(job_service_pb2_grpc.JobServiceServicer):
         self.away = False
         self.lost: set[str] = set()
         self.cancelled: set[str] = set()
+        # Start times that the worker sent; the double dates its first call.
+        self.start_times: list[int] = []
 
     def add(self, job: str, *, token: int = 1, resume: int | None = None, **options: object) -> None:
         lease = job_pb2.JobLease(
@@ -57,11 +62,13 @@ class SchedulerDouble(job_service_pb2_grpc.JobServiceServicer):
 
     async def AcquireJob(self, request: Any, context: object) -> job_service_pb2.AcquireJobResponse:  # noqa: ANN401, ARG002, N802
         self._check()
-        try:
+        self.start_times.append(request.start_time.seconds)
+        response = job_service_pb2.AcquireJobResponse()
+        response.start_time.seconds = request.start_time.seconds or START_TIME_S
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(request.wait.ToTimedelta().total_seconds()):
-                return job_service_pb2.AcquireJobResponse(lease=await self.queue.get())
-        except TimeoutError:
-            return job_service_pb2.AcquireJobResponse()
+                response.lease.CopyFrom(await self.queue.get())
+        return response
 
     async def ReportJob(  # noqa: N802
         self,

@@ -16,6 +16,7 @@ from services.kit import machine
 from services.worker import worker
 from services.worker.worker import _TERMINATE_GRACE_S
 from tests.integration.worker.conftest import WorkerUnderTest
+from tests.integration.worker.scheduler_double import START_TIME_S
 from tests.support.waiting import DEADLINE_S, eventually
 
 CLASSIFICATION = task_pb2.NETWORK_CLASSIFICATION
@@ -59,6 +60,15 @@ async def test_one_warm_child_serves_job_after_job(work: WorkerUnderTest) -> Non
             await work.scheduler.finished.get()
         pids.add(work.child.pid)
     assert len(pids) == 1
+
+
+async def test_the_scheduler_says_when_the_worker_started(work: WorkerUnderTest) -> None:
+    """T5: the clock of the worker's machine may be wrong, and decides nothing."""
+    for number in range(2):
+        work.scheduler.add(f"jobs/{number}")
+        async with asyncio.timeout(DEADLINE_S):
+            await work.scheduler.finished.get()
+    assert work.scheduler.start_times[:2] == [0, START_TIME_S]
 
 
 async def test_a_killed_child_is_an_infrastructure_fault_and_the_next_one_is_warm(

@@ -1,5 +1,6 @@
 """Leases, chunks, downsampling, progress (rules T5, T6, M1, M4)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -9,8 +10,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as np_st
 
 from services.scheduler.curves import extremes_kept
-from services.scheduler.domain.job import Checkpoint, Job, JobKind, JobState, LeaseLost, Network
+from services.scheduler.domain.job import (
+    REVOKED,
+    Checkpoint,
+    Job,
+    JobKind,
+    JobState,
+    LeaseLost,
+    Network,
+    has_advanced,
+)
 from services.scheduler.domain.loss import POINTS_PER_CHUNK, LossGap, require_contiguous, slices
+from services.scheduler.domain.overdue import OverdueLease, OverdueLeases
 from services.scheduler.domain.progress import (
     Phase,
     Stage,
@@ -63,6 +74,49 @@ def test_t2_a_lease_is_shortened_never_lengthened() -> None:
     assert held.must_answer_by(soon).lease_expire_time == soon
     assert held.must_answer_by(late) is held
     assert a_job().must_answer_by(soon).lease_expire_time is None
+
+
+def test_t5_a_checkpoint_is_progress_only_beyond_the_one_before() -> None:
+    """T5: a job that stores the same checkpoint again and again does not advance."""
+    first = Checkpoint("0" * 64, Network.CLASSIFICATION, 5)
+    assert first.is_after(None)
+    assert not first.is_after(first)
+    assert not Checkpoint("1" * 64, Network.CLASSIFICATION, 4).is_after(first)
+    assert Checkpoint("1" * 64, Network.CLASSIFICATION, 6).is_after(first)
+    assert Checkpoint("1" * 64, Network.SEGMENTATION, 1).is_after(first)
+    assert not first.is_after(Checkpoint("1" * 64, Network.SEGMENTATION, 1))
+
+
+@given(st.lists(st.floats(0.0, 1.0), max_size=200))
+def test_t5_a_job_without_checkpoints_advances_at_most_ten_times(fractions: list[float]) -> None:
+    """T5: a job that dies a little later each time is not taken up for ever."""
+    reached, advances = 0.0, 0
+    for fraction in fractions:
+        if has_advanced(reached, fraction):
+            reached, advances = fraction, advances + 1
+    assert advances <= 10
+
+
+def test_t5_an_overdue_lease_ends_only_if_nobody_prolongs_it() -> None:
+    """T5: clocks step, and servers are away: leases of living workers are over until these report again."""
+    leases = OverdueLeases()
+    dead, alive, ending = (
+        OverdueLease(name, 1, NOW, terminating=name == "ending") for name in ("dead", "alive", "ending")
+    )
+    assert leases.ended([dead, alive, ending], 100.0) == [ending]
+    prolonged = replace(alive, expire_time=NOW + timedelta(seconds=1))
+    assert leases.ended([dead, prolonged], 102.0) == []
+    assert leases.ended([dead, prolonged], 103.0) == [dead]
+    revoked = replace(alive, expire_time=REVOKED)
+    assert leases.ended([revoked], 104.0) == [revoked]
+
+
+def test_t5_what_was_seen_before_a_pause_says_nothing() -> None:
+    """T5: while PostgreSQL is away nobody looks, and no heartbeat can be stored."""
+    leases, lease = OverdueLeases(), OverdueLease("j", 1, NOW, terminating=False)
+    for looked_at_s in (0.0, 60.0, 62.0, 120.0, 122.0):
+        assert leases.ended([lease], looked_at_s) == []
+    assert leases.ended([lease], 123.0) == [lease]
 
 
 def test_an_outcome_may_be_repeated_but_not_changed() -> None:

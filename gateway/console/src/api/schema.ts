@@ -1762,7 +1762,10 @@ export interface components {
         AuditEntry: {
             /** Format: int64 */
             id: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the registry stored it, by the clock of the database. Output only.
+             */
             time?: string;
             principal: string;
             /** @description Full name of the RPC. */

@@ -40,7 +40,7 @@ lane_head AS (
     CROSS JOIN LATERAL (
         SELECT * FROM jobs
         WHERE state = 'QUEUED' AND compute_resource = lane.compute_resource AND kind = lane.kind
-            AND creator = lane.creator AND priority = lane.priority AND available_time <= :now
+            AND creator = lane.creator AND priority = lane.priority AND available_time <= statement_timestamp()
             AND gpus <= r.gpus AND cpus <= r.cpus AND memory_bytes <= r.memory_bytes
         ORDER BY queue_time, id LIMIT 1
     ) j
@@ -65,7 +65,7 @@ SELECT lanes.compute_resource, lanes.kind, lanes.creator, lanes.priority, lanes.
 FROM candidate lanes CROSS JOIN LATERAL (
     SELECT * FROM jobs
     WHERE state = 'QUEUED' AND compute_resource = lanes.compute_resource AND kind = lanes.kind
-        AND creator = lanes.creator AND priority = lanes.priority AND available_time <= :now
+        AND creator = lanes.creator AND priority = lanes.priority AND available_time <= statement_timestamp()
         AND gpus <= lanes.gpus AND cpus <= lanes.cpus AND memory_bytes <= lanes.memory_bytes
     ORDER BY queue_time, id LIMIT :depth
 ) j

@@ -1,5 +1,5 @@
--- Question: is the task to be terminated, and which version has the job now? No row: the job changed since it
---   was read, and nothing was stored.
+-- Question: is the task to be terminated, which version has the job now, and when does its lease end? No row: the
+--   job changed since it was read, and nothing was stored.
 --   Stores everything that a heartbeat changes. Every part depends on `held`, the job at the version that was
 --   read. `held` stands in subqueries only: a join with it could not be evaluated again when PostgreSQL finds
 --   that a row changed while it waited for the task's lock.
@@ -7,22 +7,24 @@
 --   nonconforming_samples and orphan candidates (`garbage`).
 -- Locks: the task's row, then the job's, as everywhere.
 -- Example: ten points of network 1 from iteration 120 on: :networks {1}, :next_iterations {130},
---   :chunk_networks {1}, :chunks {0}, :chunk_points {40 bytes}; returns (false, '8812').
+--   :chunk_networks {1}, :chunks {0}, :chunk_points {40 bytes}; returns (false, '8812', now + :lease).
 WITH locked AS MATERIALIZED (
     SELECT terminating FROM tasks WHERE id = :task FOR NO KEY UPDATE
 ),
 held AS (
-    UPDATE jobs SET lease_expire_time = :expires,
+    UPDATE jobs SET lease_expire_time = clock_timestamp() + :lease,
+        recoveries = CASE WHEN :advances THEN 0 ELSE recoveries END,
+        reached = :reached,
         checkpoint_sha256 = coalesce(:sha256, checkpoint_sha256),
         checkpoint_network = coalesce(:network, checkpoint_network),
         checkpoint_iteration = coalesce(:iteration, checkpoint_iteration)
     WHERE id = :job AND fencing_token = :token AND CAST(xmin AS text) = :version
         AND EXISTS (SELECT FROM locked)
-    RETURNING CAST(xmin AS text) AS version
+    RETURNING CAST(xmin AS text) AS version, lease_expire_time
 ),
 superseded_checkpoint AS (
     INSERT INTO garbage (key, not_before)
-    SELECT :superseded, :not_before WHERE :superseded IS NOT NULL AND EXISTS (SELECT FROM held)
+    SELECT :superseded, clock_timestamp() + :grace WHERE :superseded IS NOT NULL AND EXISTS (SELECT FROM held)
     ON CONFLICT (key) DO UPDATE SET not_before = greatest(garbage.not_before, excluded.not_before)
 ),
 moved_positions AS (
@@ -72,4 +74,4 @@ changed_task AS (
     WHERE id = :task AND :changes_task AND EXISTS (SELECT FROM held)
 ),
 events AS ($insert_into_outbox WHERE EXISTS (SELECT FROM held))
-SELECT terminating, version, CASE WHEN :is_news THEN pg_notify(:channel, '') END FROM locked, held
+SELECT terminating, version, lease_expire_time, CASE WHEN :is_news THEN pg_notify(:channel, '') END FROM locked, held

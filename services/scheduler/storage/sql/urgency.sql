@@ -6,5 +6,5 @@
 -- Example: priority 3, :ageing_s 1800, lane served 61 minutes ago: 3 + 2 = 5.
 CASE WHEN j.fencing_token > 0 THEN $most_urgent + 1
     ELSE least($most_urgent, j.priority + greatest(0, CAST(floor(extract(
-        epoch FROM :now - greatest(lanes.served_time, j.queue_time)) / :ageing_s) AS integer)))
+        epoch FROM statement_timestamp() - greatest(lanes.served_time, j.queue_time)) / :ageing_s) AS integer)))
 END

@@ -197,7 +197,9 @@ class AuditEntry(_message.Message):
     gateway saw, after it.
     """
     @_builtins.property
-    def time(self) -> _timestamp_pb2.Timestamp: ...
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When the registry stored it, by the clock of the database. Output only."""
+
     def __init__(
         self,
         *,

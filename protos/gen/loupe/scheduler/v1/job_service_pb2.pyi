@@ -58,8 +58,9 @@ class AcquireJobRequest(_message.Message):
 
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
-        """When the worker's process started. A later one takes the place of an earlier one of the same name: what that held
-        is queued again at once, and its next call is FAILED_PRECONDITION with reason WORKER_REPLACED.
+        """The answer's start_time of an earlier call of this process; absent in its first call. A later process takes the
+        place of an earlier one of the same name: what that held is queued again at once, and its next call is
+        FAILED_PRECONDITION with reason WORKER_REPLACED.
         """
 
     def __init__(
@@ -88,16 +89,24 @@ class AcquireJobResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LEASE_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def lease(self) -> _job_pb2.JobLease: ...
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When the scheduler first heard of the worker's process, by the clock of the database. It stands in all later calls
+        of the process.
+        """
+
     def __init__(
         self,
         *,
         lease: _job_pb2.JobLease | None = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["lease", b"lease"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lease", b"lease", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease", b"lease"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease", b"lease", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
