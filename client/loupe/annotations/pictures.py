@@ -275,15 +275,13 @@ def _sample(
 def _refuse_costly(picture: Picture, width: int, height: int) -> None:
     """Unusable where painting takes too long, or where a shape of bearable cost cannot be painted."""
     limit = _COST_PER_PIXEL * width * height + _COST_BESIDE
-    left = float(limit)
+    if sum(region.shape.cost(width, height) for region in picture.regions) > limit:
+        raise Unusable(
+            "TOO_COMPLEX",
+            f"painting the {len(picture.regions)} region(s) of {picture.annotation} takes more than "
+            f"{limit:,} pixels and edges; draw them with fewer points, or smaller masks",
+        )
     for region in picture.regions:
-        left -= region.shape.cost(width, height)
-        if left < 0:
-            raise Unusable(
-                "TOO_COMPLEX",
-                f"painting the {len(picture.regions)} region(s) of {picture.annotation} takes more than "
-                f"{limit:,} pixels and edges; draw them with fewer points, or smaller masks",
-            )
         try:
             region.shape.check()
         except Exception as error:  # Pillow's parsers raise almost anything on hostile bytes
