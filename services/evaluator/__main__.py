@@ -1,6 +1,7 @@
 """The evaluator: `python -m services.evaluator`."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 from loupe import settings as loupe_settings
@@ -63,19 +64,8 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     decoders = await process.enter(Decoders("services.evaluator.decoder", settings.decoders))
     picture_store = PictureStore(store, decoders)
     pictures = Pictures(picture_store)
-    collector = Collector(database.sessions, store, FOLDERS)
-
-    async def sweep_pictures() -> None:
-        await picture_store.sweep(await database.sessions.time())
-
+    _sweep(process, database, store, picture_store)
     process.background("clock", every(ClockWatch.PAUSE_S, watch.look))
-    process.background(
-        "old pictures", every(_SWEEP_S, lambda: retry_transient(sweep_pictures, what="sweeping pictures"))
-    )
-    process.background(
-        "orphans",
-        every(_SWEEP_S, lambda: retry_transient(collector.collect, what="collecting orphans")),
-    )
     process.background(
         "deleted tasks", lambda: consumers.follow_deleted_tasks(messaging, database.sessions, reports)
     )
@@ -105,6 +95,18 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             observer=RegistryAuditor(registry),
         )
     )
+
+
+def _sweep(process: Process, database: Database, store: ObjectStore, picture_store: PictureStore) -> None:
+    """Delete old pictures and masks that no report names, in the background."""
+
+    async def sweep_pictures() -> None:
+        await picture_store.sweep(await database.sessions.time())
+
+    collector = Collector(database.sessions, store, FOLDERS)
+    sweeps = {"old pictures": sweep_pictures, "orphans": collector.collect}
+    for name, sweep in sweeps.items():
+        process.background(name, every(_SWEEP_S, partial(retry_transient, sweep, what=f"sweeping {name}")))
 
 
 if __name__ == "__main__":

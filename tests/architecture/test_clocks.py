@@ -2,7 +2,7 @@
 
 import ast
 
-from tests.support.repository import product_modules
+from client.update_translations import product_modules
 
 _READ_THE_WALL_CLOCK = {
     "datetime.now",
