@@ -1,7 +1,7 @@
 """The evaluator: `python -m services.evaluator`."""
 
 import os
-from functools import partial
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from loupe import settings as loupe_settings
@@ -103,10 +103,11 @@ def _sweep(process: Process, database: Database, store: ObjectStore, picture_sto
     async def sweep_pictures() -> None:
         await picture_store.sweep(await database.sessions.time())
 
-    collector = Collector(database.sessions, store, FOLDERS)
-    sweeps = {"old pictures": sweep_pictures, "orphans": collector.collect}
-    for name, sweep in sweeps.items():
-        process.background(name, every(_SWEEP_S, partial(retry_transient, sweep, what=f"sweeping {name}")))
+    def sweep(name: str, once: Callable[[], Awaitable[object]]) -> None:
+        process.background(name, every(_SWEEP_S, lambda: retry_transient(once, what=f"sweeping {name}")))
+
+    sweep("old pictures", sweep_pictures)
+    sweep("orphans", Collector(database.sessions, store, FOLDERS).collect)
 
 
 if __name__ == "__main__":
