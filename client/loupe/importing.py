@@ -25,7 +25,7 @@ _BATCH = 200
 """Samples a round. A call may add 500 and ask for 1000 objects, of which a sample has up to two."""
 _THREADS = 8
 _BATCHES_AT_ONCE = 2
-_ADD_TIMEOUT_S = 300.0
+_PLAN_TIMEOUT_S = _ADD_TIMEOUT_S = 300.0
 _SENT_AGAIN = frozenset({"HASH_MISMATCH", "NOT_UPLOADED"})
 """Reasons for a second upload: the end of an upload that was killed may have arrived after ours."""
 _CHUNK_BYTES = 2**20
@@ -249,7 +249,9 @@ class SampleImport:
                 contents.setdefault(content.sha256, []).append(content)
         changed: dict[str, Unusable] = {}
         plan = await self._datasets.PlanSampleUploads(
-            dataset_service_pb2.PlanSampleUploadsRequest(parent=parent, sha256s=sorted(contents)), timeout=60
+            dataset_service_pb2.PlanSampleUploadsRequest(parent=parent, sha256s=sorted(contents)),
+            # The registry looks at each object, and a store that lost some answers late about them.
+            timeout=_PLAN_TIMEOUT_S,
         )
 
         async def upload(sha256: str, url: str) -> None:

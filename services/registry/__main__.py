@@ -62,7 +62,8 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
         lambda: ensure_streams(messaging, replicas=settings.streams.replicas), what="making streams"
     )
     signals = await process.enter(Signals(settings.database_url))
-    process.background("outbox relay", Relay(database, messaging, signals).run)
+    relay = Relay(database, messaging, signals, stored_in=settings.streams.unflushed_folder)
+    process.background("outbox relay", relay.run)
     process.background("release consumer", ReleaseConsumer(messaging, database.sessions, clock).run)
     collector = Collector(database.sessions, store, clock)
     process.background(

@@ -67,7 +67,8 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
         links=objects,
         queue=settings.queue,
     )
-    process.background("outbox relay", Relay(database, messaging, signals).run)
+    relay = Relay(database, messaging, signals, stored_in=settings.streams.unflushed_folder)
+    process.background("outbox relay", relay.run)
     process.background("releases", consumers.ReleasedConsumer(messaging, database.sessions).run)
     process.background("sweeper", every(_SWEEP_S, Leases(dependencies).sweep))
     collector = Collector(dependencies, objects)
