@@ -7,6 +7,7 @@ A service's first migration calls `create_table(op)`; a use case calls `add(sess
 import asyncio
 import json
 import logging
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -184,6 +185,9 @@ class Relay:
     predecessor on the subject is stored. What was stored but not deleted is sent again under the same id,
     which the stream drops.
 
+    A leader that hangs loses the lock: PostgreSQL ends its session when it has asked nothing for
+    `_PROGRESS_S`, which a leader at work never does, because a batch ends after `_BATCH_S`.
+
     NATS acknowledges a message before it is on the disk. `stored_in` is its folder where nobody else flushes
     it: a row is deleted when its message is durable.
     """
@@ -192,6 +196,8 @@ class Relay:
     _IDLE_POLL_S = 2.0
     # The first message is sent at once, those that follow it within this time together, which saves CPU time.
     _PAUSE_S = 0.02
+    _BATCH_S = 5.0
+    _PROGRESS_S = 15.0
 
     def __init__(  # noqa: PLR0913 -- each has a default and a name
         self,
@@ -242,6 +248,9 @@ class Relay:
                     # If a crash undoes a delete, the message is sent again and the stream drops it: a flush
                     # of the disk would delay reports for nothing.
                     await connection.execute(sa.text("SET synchronous_commit = off"))
+                    await connection.execute(
+                        sa.text(f"SET idle_session_timeout = {int(self._PROGRESS_S * 1000)}")
+                    )
                     await self._publish_all(connection, signal)
                 finally:
                     # The connection must not return to the pool with its lock.
@@ -262,17 +271,23 @@ class Relay:
 
     async def _publish(self, rows: Sequence[Any]) -> list[int]:
         """Publish the rows; returns which of them the stream has stored, and durably."""
+        # Also for a process that was stopped meanwhile: another leads when it goes on.
+        until_s = time.monotonic() + self._BATCH_S
         by_subject: dict[str, list[Any]] = {}
         for row in rows:
             by_subject.setdefault(row.subject, []).append(row)
-        chains = await asyncio.gather(*(self._publish_in_order(chain) for chain in by_subject.values()))
+        chains = await asyncio.gather(
+            *(self._publish_in_order(chain, until_s) for chain in by_subject.values())
+        )
         if self._flusher is not None:
             await self._flusher.flush_soon()
         return [row_id for ids in chains for row_id in ids]
 
-    async def _publish_in_order(self, rows: Sequence[Any]) -> list[int]:
+    async def _publish_in_order(self, rows: Sequence[Any], until_s: float) -> list[int]:
         stored: list[int] = []
         for row in rows:
+            if time.monotonic() > until_s:
+                break
             try:
                 await self._publisher.publish(
                     row.subject,

@@ -1,4 +1,4 @@
-"""Power cuts: a stack works on a disk of its own; after a cut, what was acknowledged is compared with what is left.
+"""Power cuts: a stack works on a disk of its own; then what was acknowledged is compared with what is left.
 
 `python -m tests.faults power --cuts 20` runs many, `make test` two.
 """
