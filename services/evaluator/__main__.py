@@ -17,10 +17,12 @@ from services.evaluator.application.relabelling import RelabelMarks
 from services.evaluator.application.reports import Reports
 from services.evaluator.server.services import services
 from services.evaluator.settings import Settings
+from services.evaluator.storage import inventory
 from services.evaluator.wire.registry import RegistryClient, mask_codes_from
 from services.identity import token_verifier
 from services.kit import telemetry
 from services.kit.about import about
+from services.kit.checking import StorageCheck
 from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
@@ -90,7 +92,11 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
                     registry=lambda token: RegistryClient(registry, token),
                     now=now,
                 ),
-                about("evaluator", revision),
+                about(
+                    "evaluator",
+                    revision,
+                    StorageCheck(database.sessions, store, messaging, objects=inventory.objects()),
+                ),
             ],
             verifier=token_verifier(settings.service_token, registry),
             address=settings.listen,

@@ -247,8 +247,9 @@ class BlockingObjectStore:
                 bucket_name=self._bucket, object_name=key, offset=offset, length=1
             )
             try:
-                response.read()
-                return int(response.headers["Content-Range"].rpartition("/")[2])
+                # SeaweedFS tells of one byte also where an empty object has none.
+                found = len(response.read())
+                return int(response.headers["Content-Range"].rpartition("/")[2]) if found else 0
             finally:
                 response.close()
                 response.release_conn()

@@ -8,6 +8,7 @@ from loupe.settings import load
 from services.kit import telemetry
 from services.kit.about import about
 from services.kit.auth import ServiceTokenVerifier
+from services.kit.checking import StorageCheck
 from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
@@ -31,6 +32,7 @@ from services.registry.consumers import ReleaseConsumer, ensure_streams
 from services.registry.server.audit import Auditor
 from services.registry.server.services import services
 from services.registry.settings import Settings
+from services.registry.storage import inventory
 
 SCHEMA = "registry"
 _COLLECT_S = 6 * 3600.0
@@ -70,6 +72,9 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
         "orphans",
         every(_COLLECT_S, lambda: retry_transient(collector.collect, what="collecting orphans")),
     )
+    check = StorageCheck(
+        database.sessions, store, messaging, objects=inventory.objects(), announced=inventory.announced()
+    )
     accounts = Accounts(database.sessions, clock)
     verifier = ServiceTokenVerifier(settings.service_token, StoredTokens(database.sessions, clock))
     return await process.enter(
@@ -85,7 +90,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
                     log_ins=LogIns(database.sessions, clock, SlowHash(settings.password_memory_kib)),
                     verifier=verifier,
                 ),
-                about(SCHEMA, revision),
+                about(SCHEMA, revision, check),
             ],
             verifier=verifier,
             address=settings.listen,

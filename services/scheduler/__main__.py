@@ -10,6 +10,7 @@ from services.audit import RegistryAuditor
 from services.identity import token_verifier
 from services.kit import telemetry
 from services.kit.about import about
+from services.kit.checking import StorageCheck
 from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
@@ -26,6 +27,7 @@ from services.scheduler.application.leases import Leases
 from services.scheduler.application.task_commands import TaskCommands
 from services.scheduler.server.services import services
 from services.scheduler.settings import Settings
+from services.scheduler.storage import inventory
 from services.scheduler.wire.registry import RegistryClient
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -81,9 +83,12 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
         ),
     )
     process.background("worker list", every(_GONE_WORKERS_S, TaskCommands(dependencies).delete_gone_workers))
+    check = StorageCheck(
+        database.sessions, objects, messaging, objects=inventory.objects(), announced=inventory.announced()
+    )
     return await process.enter(
         GrpcServer(
-            [*services(dependencies), about("scheduler", revision)],
+            [*services(dependencies), about("scheduler", revision, check)],
             verifier=token_verifier(settings.service_token, registry),
             address=settings.listen,
             credentials=settings.tls.server_credentials(),

@@ -9,7 +9,7 @@ from loupe.errors import AlreadyExists, InvalidArgument, NotFound
 
 from services.kit.clock import Clock
 from services.kit.database import DatabaseSessions
-from services.kit.object_store import ObjectStore
+from services.kit.object_store import ObjectStore, content_key
 from services.kit.paging import RowPage, RowPageRequest
 from services.registry.application.collecting import ORPHAN_GRACE
 from services.registry.application.inspection import Inspector
@@ -283,12 +283,14 @@ class DataCatalogue:
 
     async def snapshot(self, dataset: str, path: str) -> Snapshot:
         """Pin the present listing; the same listing gives the same snapshot."""
+        async with self._sessions.begin() as session:
+            key, revision = await DataPaths(session).lock_listing(dataset, path)
+            kept = await Snapshots(session).of_revision(key, revision, dataset, path)
+        if kept is not None and await self._has_manifest(kept):
+            return kept
         with await asyncio.to_thread(ManifestFile) as manifest:
             async with self._sessions.begin() as session:
                 key, revision = await DataPaths(session).lock_listing(dataset, path)
-                kept = await Snapshots(session).of_revision(key, revision, dataset, path)
-                if kept is not None:
-                    return kept
                 mask_codes = await DataPaths(session).mask_codes(key)
                 async for batch in Samples(session).batches(key):
                     await asyncio.to_thread(manifest.write, batch, mask_codes)
@@ -305,6 +307,14 @@ class DataCatalogue:
         async with self._sessions.begin() as session:
             key, _ = await DataPaths(session).lock_listing(dataset, path)
             return await Snapshots(session).put(key, revision, new)
+
+    async def _has_manifest(self, snapshot: Snapshot) -> bool:
+        """Whether its object is there; a lost one is written again, as long as the listing is the same."""
+        key = content_key("manifests", snapshot.sha256, ".jsonl")
+        try:
+            return await self._store.holds(key, (await self._store.stat(key)).size_bytes)
+        except NotFound:
+            return False
 
     async def _is_usable(self, sha256: str, known: Verified | None) -> bool:
         """Whether an import need not upload this object. What is listed is looked at too: it may be lost."""
