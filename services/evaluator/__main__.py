@@ -72,6 +72,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     process.background(
         "deleted tasks", lambda: consumers.follow_deleted_tasks(messaging, database.sessions, reports)
     )
+    check = StorageCheck(database.sessions, store, messaging, objects=inventory.objects())
     samples = DrillDown(
         reports=reports,
         sessions=database.sessions,
@@ -92,11 +93,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
                     registry=lambda token: RegistryClient(registry, token),
                     now=now,
                 ),
-                about(
-                    "evaluator",
-                    revision,
-                    StorageCheck(database.sessions, store, messaging, objects=inventory.objects()),
-                ),
+                about("evaluator", revision, check),
             ],
             verifier=token_verifier(settings.service_token, registry),
             address=settings.listen,

@@ -33,6 +33,7 @@ _SETTINGS = {"LOUPE_TORCH_THREADS": "1", "LOUPE_CHECKPOINT_INTERVAL_S": "1"}
 _STACK = "stack"
 _DATASET = "panels"
 _IMAGES_A_PATH = 6
+_PATHS_A_CUT = 12
 _DEADLINE_S = 180.0
 _RANK = {task_pb2.TASK_STATE_COMPLETED: 1, task_pb2.TASK_STATE_RELEASED: 2}
 """How far a task is: what was seen COMPLETED stays so; WAITING and TRAINING may follow each other."""
@@ -50,9 +51,9 @@ class Acknowledged:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     @property
-    def count(self) -> int:
-        """Acknowledgements so far."""
-        return len(self.samples) + len(self.tasks) + sum(self.tasks.values()) + len(self.versions)
+    def steps(self) -> int:
+        """Of trainings: completed, released, numbered."""
+        return sum(self.tasks.values()) + len(self.versions)
 
     def note(self, change: Callable[[], object]) -> None:
         """Write something down."""
@@ -60,11 +61,17 @@ class Acknowledged:
             change()
             self.changed.notify_all()
 
-    def wait_for(self, count: int) -> None:
-        """Return when there are so many; TimeoutError."""
+    def wait_for(self, *, imports: int = 0, steps: int = 0) -> None:
+        """Return when there are so many more; TimeoutError."""
         with self.changed:
-            if not self.changed.wait_for(lambda: self.count >= count, _DEADLINE_S):
-                raise TimeoutError(f"{self.count} acknowledgements in {_DEADLINE_S:g} s, not {count}")
+            wanted = len(self.samples) + imports, self.steps + steps
+
+            def is_so_far() -> bool:
+                return len(self.samples) >= wanted[0] and self.steps >= wanted[1]
+
+            if not self.changed.wait_for(is_so_far, _DEADLINE_S):
+                told = f"{len(self.samples)} imports and {self.steps} steps, not {wanted}"
+                raise TimeoutError(f"after {_DEADLINE_S:g} s {told}")
 
 
 @dataclass
@@ -103,7 +110,8 @@ def run(
                     found = _compare(data_dir, acknowledged, outcome)
                     outcome.cuts, outcome.violations = number, outcome.violations + found
                     tell(
-                        f"cut {number} of {cuts}: {acknowledged.count} acknowledged, {len(found)} violations"
+                        f"cut {number} of {cuts}: {len(acknowledged.samples)} imports, "
+                        f"{acknowledged.steps} steps of trainings, {len(found)} violations"
                     )
             finally:
                 stack.down(data_dir)
@@ -133,7 +141,10 @@ def _work_until_cut(
         for worker in workers:
             worker.start()
         try:
-            acknowledged.wait_for(acknowledged.count + chance.randint(2, 12))
+            if number % 2:
+                acknowledged.wait_for(imports=chance.randint(1, _PATHS_A_CUT))
+            else:
+                acknowledged.wait_for(steps=(number // 2 + 1) % 3 + 1)
             # Not a wait for anything: the moment of the cut is chance.
             time.sleep(chance.uniform(0, 0.4))
             disk.cut_power()
@@ -146,14 +157,15 @@ def _work_until_cut(
 def _until_cut(work: Iterator[None], ended: threading.Event) -> None:
     """Go on until there is nobody who answers."""
     with contextlib.suppress(LoupeError, grpc.RpcError, OSError):
-        while not ended.is_set():
-            next(work)
+        for _ in work:
+            if ended.is_set():
+                return
 
 
 def _importing(loupe: Loupe, folder: Path, acknowledged: Acknowledged, number: int) -> Iterator[None]:
-    """One small data path after the other."""
+    """Some small data paths, one after the other."""
     pixels = np.random.default_rng(number)
-    for part in itertools.count():
+    for part in range(_PATHS_A_CUT):
         path = f"cut-{number}-{part}"
         hashes = {}
         for image in range(_IMAGES_A_PATH):

@@ -19,4 +19,4 @@ def test_what_was_acknowledged_survives_a_power_cut(tmp_path: Path) -> None:
     except NoDisk as reason:
         pytest.skip(f"no disk can be mounted here: {reason}")
     assert not outcome.violations, f"LOUPE_FAULTS_SEED={seed}: {outcome.violations}"
-    assert min(outcome.compared[what] for what in ("samples", "objects", "events")) > 0
+    assert min(outcome.compared[what] for what in ("samples", "objects", "events", "versions")) > 0
