@@ -229,9 +229,8 @@ class BlockingObjectStore:
         try:
             if size_bytes == 0:
                 return self.stat(key).size_bytes == 0
-            places = (*range(0, size_bytes - 1, _LOOK_STEP_BYTES), size_bytes - 1)[
-                size_bytes <= _LOOK_STEP_BYTES :
-            ]
+            first = range(0, size_bytes - 1, _LOOK_STEP_BYTES) if size_bytes > _LOOK_STEP_BYTES else ()
+            places = (*first, size_bytes - 1)
             return all(self._size_seen_at(key, offset) == size_bytes for offset in places)
         except NotFound:
             return False
@@ -247,9 +246,8 @@ class BlockingObjectStore:
                 bucket_name=self._bucket, object_name=key, offset=offset, length=1
             )
             try:
-                # SeaweedFS tells of one byte also where an empty object has none.
-                found = len(response.read())
-                return int(response.headers["Content-Range"].rpartition("/")[2]) if found else 0
+                response.read()
+                return int(response.headers["Content-Range"].rpartition("/")[2])
             finally:
                 response.close()
                 response.release_conn()

@@ -190,7 +190,7 @@ async def _lost_objects(data_dir: Path, compared: Counter[str]) -> list[str]:
     finally:
         await connection.close()
     missing = []
-    async with ObjectStore(load(ObjectStoreSettings, _seaweed(data_dir).settings.environment())) as store:
+    async with ObjectStore(load(ObjectStoreSettings, seaweed(data_dir).settings.environment())) as store:
         for key in named:
             sha256 = _HASH.search(key)
             compared["objects"] += 1
@@ -401,7 +401,7 @@ async def _points(findings: Findings, case: Case, interruptions: list[_Interrupt
 
 async def _storage(findings: Findings, data_dir: Path, connection: asyncpg.Connection) -> None:
     """After the collectors: every object is named by a row, and every object that a row names is there."""
-    environment = _seaweed(data_dir).settings.environment()
+    environment = seaweed(data_dir).settings.environment()
     url = _postgres(data_dir).url
     async with (
         ObjectStore(load(ObjectStoreSettings, environment)) as store,
@@ -486,7 +486,8 @@ def _postgres(data_dir: Path) -> Postgres:
     )
 
 
-def _seaweed(data_dir: Path) -> Seaweed:
+def seaweed(data_dir: Path) -> Seaweed:
+    """The object store of a running stack."""
     folder = DataFolder(data_dir)
     return Seaweed(folder.root / "seaweed", ports=ports(data_dir), credentials=folder.credentials())
 
