@@ -307,7 +307,13 @@ class SampleImport:
     def _send(self, url: str, body: IO[bytes], content: _Content) -> None:
         # An empty file is offered all the same: the registry says what is wrong with it.
         sent: Any = body if content.size else b""
-        answer = self._http.request("PUT", url, body=sent, headers={"Content-Length": str(content.size)})
+        try:
+            answer = self._http.request("PUT", url, body=sent, headers={"Content-Length": str(content.size)})
+        except urllib3.exceptions.HTTPError as error:
+            # Not its text: that holds the link, which is a credential.
+            raise Unavailable(
+                f"object storage does not answer ({type(error).__name__}); import again when it does"
+            ) from error
         if answer.status not in (200, 201, 204):
             raise Unavailable(
                 f"object storage answered {answer.status} to the upload of {content.source}; try again"
