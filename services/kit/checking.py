@@ -15,7 +15,7 @@ from loupe.server.v1 import server_pb2, server_service_pb2
 from loupe.translation import Sentence, sentence
 
 from services.kit.database import DatabaseSessions
-from services.kit.messaging import Messaging
+from services.kit.messaging import Messaging, named_errors
 from services.kit.object_store import ObjectStat, ObjectStore, content_key
 
 _AT_ONCE = 4
@@ -189,7 +189,8 @@ class StorageCheck:
 
     async def _kept_since(self, stream: str) -> datetime:
         """Older messages may have been deleted."""
-        found = await self._messaging.ask_jetstream(f"STREAM.INFO.{stream}")
+        with named_errors(f"stream {stream}"):
+            found = await self._messaging.ask_jetstream(f"STREAM.INFO.{stream}")
         limits, now = found["config"], datetime.now(UTC)
         if (
             max(
@@ -207,10 +208,9 @@ class StorageCheck:
         """Messages by subject."""
         found: Counter[str] = Counter()
         while True:
-            answer = await self._messaging.ask_jetstream(
-                f"STREAM.INFO.{announced.stream}",
-                {"subjects_filter": announced.subjects, "offset": len(found)},
-            )
+            request = {"subjects_filter": announced.subjects, "offset": len(found)}
+            with named_errors(f"stream {announced.stream}"):
+                answer = await self._messaging.ask_jetstream(f"STREAM.INFO.{announced.stream}", request)
             page: Mapping[str, int] = answer["state"].get("subjects") or {}
             found.update(page)
             if not page or len(found) >= answer.get("total", 0):
