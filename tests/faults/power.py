@@ -34,7 +34,7 @@ _STACK = "stack"
 _DATASET = "panels"
 _IMAGES_A_PATH = 6
 _PATHS_A_CUT = 12
-_DEADLINE_S = 180.0
+_DEADLINE_S = 300.0
 _RANK = {task_pb2.TASK_STATE_COMPLETED: 1, task_pb2.TASK_STATE_RELEASED: 2}
 """How far a task is: what was seen COMPLETED stays so; WAITING and TRAINING may follow each other."""
 
