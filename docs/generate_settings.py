@@ -15,6 +15,7 @@ _PAGE = Path(__file__).with_name("settings.md")
 
 # Process, and where its settings are declared. The child inherits the environment of its worker.
 _PROCESSES = (
+    ("embedded stack", "deploy.embedded.settings", "StackSettings"),
     ("registry", "services.registry.settings", "Settings"),
     ("scheduler", "services.scheduler.settings", "Settings"),
     ("evaluator", "services.evaluator.settings", "Settings"),

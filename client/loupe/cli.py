@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "down": ("loupe.commands.stack:down", "Stop the embedded stack."),
     "status": ("loupe.commands.stack:status", "Show what runs, where, and how it is."),
     "system": ("loupe.commands.system:system", "Show servers and versions, workers, and what waits."),
+    "check": ("loupe.commands.check:check", "Compare what rows name with what is stored."),
     "demo": ("loupe.commands.demo:demo", "Run the main job once, from images to a tested version."),
     "sample": ("loupe.commands.sample:sample", "Generate a small set of panel images."),
     "data": ("loupe.commands.data:data", "Import and look at datasets."),

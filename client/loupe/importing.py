@@ -25,7 +25,7 @@ _BATCH = 200
 """Samples a round. A call may add 500 and ask for 1000 objects, of which a sample has up to two."""
 _THREADS = 8
 _BATCHES_AT_ONCE = 2
-_ADD_TIMEOUT_S = 300.0
+_PLAN_TIMEOUT_S = _ADD_TIMEOUT_S = 300.0
 _SENT_AGAIN = frozenset({"HASH_MISMATCH", "NOT_UPLOADED"})
 """Reasons for a second upload: the end of an upload that was killed may have arrived after ours."""
 _CHUNK_BYTES = 2**20
@@ -259,7 +259,9 @@ class SampleImport:
                 contents.setdefault(content.sha256, []).append(content)
         changed: dict[str, Unusable] = {}
         plan = await self._datasets.PlanSampleUploads(
-            dataset_service_pb2.PlanSampleUploadsRequest(parent=parent, sha256s=sorted(contents)), timeout=60
+            dataset_service_pb2.PlanSampleUploadsRequest(parent=parent, sha256s=sorted(contents)),
+            # The registry looks at each object, and a store that lost some answers late about them.
+            timeout=_PLAN_TIMEOUT_S,
         )
 
         async def upload(sha256: str, url: str) -> None:
@@ -312,7 +314,13 @@ class SampleImport:
     def _send(self, url: str, body: IO[bytes], content: _Content) -> None:
         # An empty file is offered all the same: the registry says what is wrong with it.
         sent: Any = body if content.size else b""
-        answer = self._http.request("PUT", url, body=sent, headers={"Content-Length": str(content.size)})
+        try:
+            answer = self._http.request("PUT", url, body=sent, headers={"Content-Length": str(content.size)})
+        except urllib3.exceptions.HTTPError as error:
+            # Not its text: that holds the link, which is a credential.
+            raise Unavailable(
+                f"object storage does not answer ({type(error).__name__}); import again when it does"
+            ) from error
         if answer.status not in (200, 201, 204):
             raise Unavailable(
                 f"object storage answered {answer.status} to the upload of {content.source}; try again"

@@ -11,13 +11,14 @@ from deploy.embedded.ports import HOST, SERVICE_PORTS
 from deploy.embedded.process import Launch, ProcessSpec
 from deploy.embedded.readiness import answers_http, serves_grpc
 from deploy.embedded.servers import Plan
+from deploy.embedded.settings import Durability
 from services.kit import machine
 
 # Variables that the stack sets for each process; values in the user's shell are not passed on.
 _SET_BY_STACK = (
     *(
         "LOUPE_DATABASE_URL",
-        "LOUPE_NATS_URL",
+        "LOUPE_NATS_",
         "LOUPE_STREAM_REPLICAS",
         "LOUPE_S3_",
         "LOUPE_SERVICE_TOKEN",
@@ -70,7 +71,12 @@ def loupe_processes(plan: Plan, *, workers: Workers) -> Sequence[ProcessSpec]:
 def _settings(plan: Plan) -> dict[str, str]:
     """Settings of every process."""
     ports = plan.ports
+    flushed = {
+        "LOUPE_S3_UNFLUSHED_FOLDER": str(plan.seaweed.folder),
+        "LOUPE_NATS_UNFLUSHED_FOLDER": str(plan.nats.folder),
+    }
     return {
+        **(flushed if plan.durability is Durability.POWER else {}),
         "LOUPE_NATS_URL": plan.nats.url,
         **plan.seaweed.settings.environment(),
         "LOUPE_SERVICE_TOKEN": plan.credentials.service_token,

@@ -43,6 +43,11 @@ class Nats:
         self._credentials = credentials
 
     @property
+    def folder(self) -> Path:
+        """Where its streams are. It acknowledges a message before the message is on the disk."""
+        return self._folder / "jetstream"
+
+    @property
     def address(self) -> str:
         """Where the server listens."""
         return f"{HOST}:{self._port}"
@@ -64,7 +69,7 @@ class Nats:
 
     def prepare(self) -> Launch:
         """Write the configuration and say how to start."""
-        store = self._folder / "jetstream"
+        store = self.folder
         store.mkdir(mode=0o700, parents=True, exist_ok=True)
         keys = self._credentials
         users = [

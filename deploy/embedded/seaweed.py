@@ -69,6 +69,11 @@ class Seaweed:
         self._credentials = credentials
 
     @property
+    def folder(self) -> Path:
+        """Where its objects and their names are. It answers before they are on the disk."""
+        return self._folder / "data"
+
+    @property
     def address(self) -> str:
         """Where S3 listens."""
         return f"{HOST}:{self._ports['s3']}"
@@ -95,7 +100,7 @@ class Seaweed:
 
     def prepare(self) -> Launch:
         """Make the folders, remove the sockets of a killed server, and say how to start."""
-        data = self._folder / "data"
+        data = self.folder
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Sockets of a killed server: the program fails where they exist.
         self.clear()

@@ -15,6 +15,7 @@ from deploy.embedded.ports import SERVER_PORTS
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.process import ProcessSpec
 from deploy.embedded.seaweed import ObjectStoreSettings, Seaweed
+from deploy.embedded.settings import Durability
 from deploy.embedded.state import ProcessState, StackState, State, write_state
 from deploy.embedded.supervisor import Supervisor
 
@@ -29,6 +30,7 @@ class Plan:
     postgres: Postgres
     nats: Nats
     seaweed: Seaweed
+    durability: Durability = Durability.POWER
 
 
 def nothing_more(_: Plan) -> Sequence[ProcessSpec]:
@@ -41,6 +43,7 @@ class EmbeddedServers:
 
     `async with EmbeddedServers(data_dir) as servers:` holds the data folder until the block ends. `more` adds
     processes on top of the three; `port_names` reserves ports for them. `durable=False` is for tests.
+    `durability` is what those processes promise.
     """
 
     def __init__(  # noqa: PLR0913 - each has a default and a name
@@ -51,6 +54,7 @@ class EmbeddedServers:
         port_names: Sequence[str] = (),
         on_change: Callable[[ProcessState], None] = lambda _: None,
         durable: bool = True,
+        durability: Durability = Durability.POWER,
         user_namespace_allowed: bool = True,
     ) -> None:
         self.folder = DataFolder(data_dir)
@@ -58,6 +62,7 @@ class EmbeddedServers:
         self._port_names = (*SERVER_PORTS, *port_names)
         self._on_change = on_change
         self._durable = durable
+        self._durability = durability
         self._user_namespace_allowed = user_namespace_allowed
         self._resources = contextlib.AsyncExitStack()
         self._kill = False
@@ -169,6 +174,7 @@ class EmbeddedServers:
             ),
             nats=Nats(root / "nats", port=ports["nats"], credentials=credentials),
             seaweed=Seaweed(root / "seaweed", ports=ports, credentials=credentials),
+            durability=self._durability,
         )
 
     async def _stop_processes(self) -> None:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from loupe.settings import SettingsError, load
+
 from deploy.embedded.data_folder import DataFolder
 from deploy.embedded.errors import AlreadyRunning, StackError, StartFailed
 from deploy.embedded.files import write_atomically
@@ -26,6 +28,7 @@ from deploy.embedded.ports import SERVICE_PORTS
 from deploy.embedded.process import is_alive, memory_bytes, process_tree
 from deploy.embedded.programs import require_programs
 from deploy.embedded.servers import EmbeddedServers, nothing_more
+from deploy.embedded.settings import Durability, StackSettings
 from deploy.embedded.state import ProcessState, StackState, State, read_state
 
 MAX_FIRST_RESTARTS = 4
@@ -83,6 +86,13 @@ class UpResult:
     already_running: bool
 
 
+def _durability() -> Durability:
+    try:
+        return load(StackSettings, os.environ).durability
+    except SettingsError as error:
+        raise StackError(str(error)) from error
+
+
 def ignore(_: ProcessState) -> None:
     """Do nothing about an event."""
 
@@ -108,6 +118,8 @@ def up(  # noqa: PLR0913 - what the command line offers, each by name
     if _is_held(folder):
         return UpResult(status=_wait_for_other(folder, timeout_s, on_event), already_running=True)
     require_programs()
+    # A wrong setting is refused here, not in the log of a process that is detached.
+    _durability()
     if detach:
         daemon = _start_daemon(folder, trainers=trainers, evaluators=evaluators, services=services)
         try:
@@ -153,6 +165,7 @@ async def run_until_signalled(
         more=partial(loupe_processes, workers=workers) if services else nothing_more,
         port_names=SERVICE_PORTS if services else (),
         on_change=on_event,
+        durability=_durability(),
     )
     await stack.begin()
     try:

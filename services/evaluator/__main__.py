@@ -18,10 +18,12 @@ from services.evaluator.application.relabelling import RelabelMarks
 from services.evaluator.application.reports import Reports
 from services.evaluator.server.services import services
 from services.evaluator.settings import Settings
+from services.evaluator.storage import inventory
 from services.evaluator.wire.registry import RegistryClient, mask_codes_from
 from services.identity import token_verifier
 from services.kit import telemetry
 from services.kit.about import about
+from services.kit.checking import StorageCheck
 from services.kit.clock_watch import ClockWatch
 from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
@@ -69,6 +71,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     process.background(
         "deleted tasks", lambda: consumers.follow_deleted_tasks(messaging, database.sessions, reports)
     )
+    check = StorageCheck(database.sessions, store, messaging, objects=inventory.objects())
     samples = DrillDown(
         reports=reports,
         sessions=database.sessions,
@@ -87,7 +90,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
                     marks=RelabelMarks(database.sessions),
                     registry=lambda token: RegistryClient(registry, token),
                 ),
-                about("evaluator", revision),
+                about("evaluator", revision, check),
             ],
             verifier=token_verifier(settings.service_token, registry),
             address=settings.listen,

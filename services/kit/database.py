@@ -32,6 +32,14 @@ _log = logging.getLogger(__name__)
 
 _SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,40}")
 CONNECT_TIMEOUT_S = 5.0
+KEEPALIVES = {
+    # The server forgets a client whose host vanished after a minute, with all its locks; by default after two
+    # hours.
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+"""Settings of every connection."""
 _TRUSTED_IDLE_S = 1.0
 _ENVIRONMENT = Path(__file__).with_name("migrations")
 
@@ -143,6 +151,7 @@ class Database:
         self.url = url
         self.schema = schema
         self._settings = {
+            **KEEPALIVES,
             "search_path": schema,
             "application_name": f"loupe-{schema}",
             # The compiler costs more than our short statements.

@@ -2,6 +2,9 @@
 
 Keys of content are `<prefix>/<sha256><suffix>`; existing content is never overwritten. Only `put_bytes` and
 `get_bytes` hold a whole object in memory, whose size they know or limit.
+
+An object is durable when `put_content` or `flush` has returned: it survives a power loss. Only then may a row
+name it.
 """
 
 import asyncio
@@ -28,6 +31,8 @@ from minio import Minio
 from minio.datatypes import Object
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
+from services.kit.flushing import FolderFlusher
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -36,6 +41,9 @@ _log = logging.getLogger(__name__)
 _CHUNK_BYTES = 1024 * 1024
 _PART_BYTES = 16 * 1024 * 1024
 _KEYS_A_BATCH = 500
+_LOOK_TIMEOUT_S = 2.0
+_LOOK_STEP_BYTES = 4 * 1024 * 1024
+"""At most a chunk in which a store keeps a large object."""
 FRESH = timedelta(hours=1)
 """Younger content is not written again. The grace period of orphans must be at least twice as long."""
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "ResourceNotFound", "NotFound"})
@@ -58,6 +66,13 @@ class ObjectStoreSettings:
         "LOUPE_S3_PUBLIC_ENDPOINT",
         default=None,
         doc="host:port under which clients reach the endpoint, for presigned links; unset = the same",
+    )
+    unflushed_folder: Path | None = setting(  # noqa: RUF009 -- a field, as all others
+        "LOUPE_S3_UNFLUSHED_FOLDER",
+        default=None,
+        doc="folder of an object store on this machine that answers before its files are on the disk: they "
+        "are flushed before a row names an object. The embedded stack sets it; "
+        "unset = the store answers when they are",
     )
 
     def environ(self) -> dict[str, str]:
@@ -110,23 +125,36 @@ class BlockingObjectStore:
             ),
         )
 
-        def client(endpoint: str) -> Minio:
+        looking_pool = urllib3.PoolManager(
+            maxsize=connections, timeout=urllib3.Timeout(_LOOK_TIMEOUT_S), retries=False
+        )
+
+        def client(endpoint: str, http_client: urllib3.PoolManager = pool) -> Minio:
             return Minio(
                 endpoint,
                 access_key=settings.access_key,
                 secret_key=settings.secret_key,
                 secure=settings.secure,
                 region=settings.region,
-                http_client=pool,
+                http_client=http_client,
             )
 
-        self._pool = pool
+        self._pools = (pool, looking_pool)
         self._client = client(settings.endpoint)
+        self._looker = client(settings.endpoint, looking_pool)
         self._signer = client(settings.public_endpoint or settings.endpoint)
+        folder = settings.unflushed_folder
+        self._flusher = None if folder is None else FolderFlusher(folder)
 
     def close(self) -> None:
         """Close idle connections."""
-        self._pool.clear()
+        for pool in self._pools:
+            pool.clear()
+
+    def flush(self) -> None:
+        """Return when every object that was stored before this call is durable."""
+        if self._flusher is not None:
+            self._flusher.flush()
 
     def ensure_bucket(self) -> None:
         """Create the bucket unless it is there."""
@@ -171,23 +199,59 @@ class BlockingObjectStore:
     ) -> str:
         """Store bytes or a file under its hash unless it is there; returns `<prefix>/<sha256><suffix>`.
 
-        Old content is written again: it may be an orphan that is about to be deleted.
+        Old content is written again: it may be an orphan that is about to be deleted. The object is durable
+        when this returns.
         """
         if isinstance(source, bytes):
             key = content_key(prefix, hashlib.sha256(source).hexdigest(), suffix)
             if not self._is_fresh(key):
                 self.put_bytes(key, source, content_type=content_type)
-            return key
-        key = content_key(prefix, sha256_of(source), suffix)
-        if not self._is_fresh(key):
-            self.put_file(key, source, content_type=content_type)
+        else:
+            key = content_key(prefix, sha256_of(source), suffix)
+            if not self._is_fresh(key):
+                self.put_file(key, source, content_type=content_type)
+        # Also what was there: whoever stored it may not have come so far.
+        self.flush()
         return key
 
     def _is_fresh(self, key: str) -> bool:
         try:
-            return self.stat(key).age < FRESH
+            found = self.stat(key)
         except NotFound:
             return False
+        return found.age < FRESH and self.holds(key, found.size_bytes)
+
+    def holds(self, key: str, size_bytes: int) -> bool:
+        """Whether the object is there with that size, and bytes of all its chunks can be read.
+
+        A store that lost its power may still list an object whose bytes it lost. Unavailable if the store
+        answers nothing at all.
+        """
+        try:
+            if size_bytes == 0:
+                return self.stat(key).size_bytes == 0
+            first = range(0, size_bytes - 1, _LOOK_STEP_BYTES) if size_bytes > _LOOK_STEP_BYTES else ()
+            places = (*first, size_bytes - 1)
+            return all(self._size_seen_at(key, offset) == size_bytes for offset in places)
+        except NotFound:
+            return False
+        except (Internal, Unavailable):
+            # The object's fault or the store's?
+            self.exists(key)
+            return False
+
+    def _size_seen_at(self, key: str, offset: int) -> int:
+        """The size that the store tells with one byte of the object."""
+        with _named(key):
+            response = self._looker.get_object(
+                bucket_name=self._bucket, object_name=key, offset=offset, length=1
+            )
+            try:
+                response.read()
+                return int(response.headers["Content-Range"].rpartition("/")[2])
+            finally:
+                response.close()
+                response.release_conn()
 
     def get_bytes(self, key: str, *, max_bytes: int) -> bytes:
         """The whole object; OutOfRange, without reading it, if it is larger than `max_bytes`."""
@@ -372,10 +436,21 @@ class ObjectStore:
         suffix: str = "",
         content_type: str = "application/octet-stream",
     ) -> str:
-        """Store bytes or a file under its hash unless it is there; returns `<prefix>/<sha256><suffix>`."""
+        """Store bytes or a file under its hash unless it is there; returns `<prefix>/<sha256><suffix>`.
+
+        The object is durable when this returns.
+        """
         return await self._run(
             self.blocking.put_content, prefix, source, suffix=suffix, content_type=content_type
         )
+
+    async def flush(self) -> None:
+        """Return when every object that was stored before this call is durable."""
+        await self._run(self.blocking.flush)
+
+    async def holds(self, key: str, size_bytes: int) -> bool:
+        """Whether the object is there with that size, and bytes of all its chunks can be read."""
+        return await self._run(self.blocking.holds, key, size_bytes)
 
     async def get_bytes(self, key: str, *, max_bytes: int) -> bytes:
         """The whole object; OutOfRange, without reading it, if it is larger than `max_bytes`."""

@@ -7,10 +7,12 @@ A service's first migration calls `create_table(op)`; a use case calls `add(sess
 import asyncio
 import json
 import logging
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 import sqlalchemy as sa
@@ -22,6 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from services.kit import telemetry
 from services.kit.database import Database, translated
+from services.kit.flushing import FolderFlusher
 from services.kit.retry import Backoff
 from services.kit.signals import Signals, Subscription
 
@@ -181,25 +184,35 @@ class Relay:
     leader that lost its lock lost its reads with it. Order holds per subject: a message is sent when its
     predecessor on the subject is stored. What was stored but not deleted is sent again under the same id,
     which the stream drops.
+
+    A leader that hangs loses the lock: PostgreSQL ends its session when it has asked nothing for
+    `_PROGRESS_S`, which a leader at work never does, because a batch ends after `_BATCH_S`.
+
+    NATS acknowledges a message before it is on the disk. `stored_in` is its folder where nobody else flushes
+    it: a row is deleted when its message is durable.
     """
 
     _FOLLOWER_POLL_S = 1.0
     _IDLE_POLL_S = 2.0
     # The first message is sent at once, those that follow it within this time together, which saves CPU time.
     _PAUSE_S = 0.02
+    _BATCH_S = 5.0
+    _PROGRESS_S = 15.0
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- each has a default and a name
         self,
         database: Database,
         publisher: Publisher,
         signals: Signals,
         *,
+        stored_in: Path | None = None,
         batch: int = 256,
         backoff: Backoff = Backoff(ceiling_s=2.0),  # noqa: B008 -- frozen
     ) -> None:
         self._database = database
         self._publisher = publisher
         self._signals = signals
+        self._flusher = None if stored_in is None else FolderFlusher(stored_in)
         self._batch = batch
         self._backoff = backoff
 
@@ -235,6 +248,9 @@ class Relay:
                     # If a crash undoes a delete, the message is sent again and the stream drops it: a flush
                     # of the disk would delay reports for nothing.
                     await connection.execute(sa.text("SET synchronous_commit = off"))
+                    await connection.execute(
+                        sa.text(f"SET idle_session_timeout = {int(self._PROGRESS_S * 1000)}")
+                    )
                     await self._publish_all(connection, signal)
                 finally:
                     # The connection must not return to the pool with its lock.
@@ -254,16 +270,24 @@ class Relay:
             await asyncio.sleep(self._backoff.delay_s(failures) if failures else self._PAUSE_S)
 
     async def _publish(self, rows: Sequence[Any]) -> list[int]:
-        """Publish the rows; returns which of them the stream has stored."""
+        """Publish the rows; returns which of them the stream has stored, and durably."""
+        # Also for a process that was stopped meanwhile: another leads when it goes on.
+        until_s = time.monotonic() + self._BATCH_S
         by_subject: dict[str, list[Any]] = {}
         for row in rows:
             by_subject.setdefault(row.subject, []).append(row)
-        chains = await asyncio.gather(*(self._publish_in_order(chain) for chain in by_subject.values()))
+        chains = await asyncio.gather(
+            *(self._publish_in_order(chain, until_s) for chain in by_subject.values())
+        )
+        if self._flusher is not None:
+            await self._flusher.flush_soon()
         return [row_id for ids in chains for row_id in ids]
 
-    async def _publish_in_order(self, rows: Sequence[Any]) -> list[int]:
+    async def _publish_in_order(self, rows: Sequence[Any], until_s: float) -> list[int]:
         stored: list[int] = []
         for row in rows:
+            if time.monotonic() > until_s:
+                break
             try:
                 await self._publisher.publish(
                     row.subject,

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import tasks
-from services.kit.database import CONNECT_TIMEOUT_S
+from services.kit.database import CONNECT_TIMEOUT_S, KEEPALIVES
 from services.kit.retry import Backoff
 
 _log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class Signals:
                 connection = await asyncpg.connect(
                     self._dsn,
                     timeout=CONNECT_TIMEOUT_S,
-                    server_settings={"application_name": "loupe-signals"},
+                    server_settings={**KEEPALIVES, "application_name": "loupe-signals"},
                 )
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 failures += 1

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import nats.js.errors
@@ -37,6 +38,14 @@ class StreamSettings:
         "LOUPE_STREAM_REPLICAS",
         default=1,
         doc="Servers of a NATS cluster that keep a copy of each stream. Counts when a stream is made.",
+    )
+
+    unflushed_folder: Path | None = setting(  # noqa: RUF009 -- a field, as all others
+        "LOUPE_NATS_UNFLUSHED_FOLDER",
+        default=None,
+        doc="folder of a NATS on this machine that answers before its files are on the disk: they are "
+        "flushed before an outbox forgets what it published. The embedded stack sets it; "
+        "unset = NATS flushes by itself (`sync_interval: always`) or has replicas",
     )
 
     def __post_init__(self) -> None:

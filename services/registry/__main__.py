@@ -8,6 +8,7 @@ from loupe.settings import load
 from services.kit import telemetry
 from services.kit.about import about
 from services.kit.auth import ServiceTokenVerifier
+from services.kit.checking import StorageCheck
 from services.kit.clock_watch import ClockWatch
 from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
@@ -32,6 +33,7 @@ from services.registry.consumers import ReleaseConsumer, ensure_streams
 from services.registry.server.audit import Auditor
 from services.registry.server.services import services
 from services.registry.settings import Settings
+from services.registry.storage import inventory
 from services.vision.decoders import Decoders
 
 SCHEMA = "registry"
@@ -66,12 +68,16 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     )
     signals = await process.enter(Signals(settings.database_url))
     process.background("clock", every(ClockWatch.PAUSE_S, watch.look))
-    process.background("outbox relay", Relay(database, messaging, signals).run)
+    relay = Relay(database, messaging, signals, stored_in=settings.streams.unflushed_folder)
+    process.background("outbox relay", relay.run)
     process.background("release consumer", ReleaseConsumer(messaging, database.sessions).run)
     collector = Collector(database.sessions, store, FOLDERS)
     process.background(
         "orphans",
         every(_COLLECT_S, lambda: retry_transient(collector.collect, what="collecting orphans")),
+    )
+    check = StorageCheck(
+        database.sessions, store, messaging, objects=inventory.objects(), announced=inventory.announced()
     )
     accounts = Accounts(database.sessions)
     verifier = ServiceTokenVerifier(settings.service_token, StoredTokens(database.sessions))
@@ -88,7 +94,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
                     log_ins=LogIns(database.sessions, SlowHash(settings.password_memory_kib)),
                     verifier=verifier,
                 ),
-                about(SCHEMA, revision),
+                about(SCHEMA, revision, check),
             ],
             verifier=verifier,
             address=settings.listen,

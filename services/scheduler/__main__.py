@@ -10,6 +10,7 @@ from services.audit import RegistryAuditor
 from services.identity import token_verifier
 from services.kit import telemetry
 from services.kit.about import about
+from services.kit.checking import StorageCheck
 from services.kit.clock_watch import ClockWatch
 from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
@@ -26,6 +27,7 @@ from services.scheduler.application.leases import Leases
 from services.scheduler.application.task_commands import TaskCommands
 from services.scheduler.server.services import services
 from services.scheduler.settings import Settings
+from services.scheduler.storage import inventory
 from services.scheduler.wire.registry import RegistryClient
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -69,7 +71,8 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
         scheduling=settings.scheduling,
     )
     process.background("clock", every(ClockWatch.PAUSE_S, watch.look))
-    process.background("outbox relay", Relay(database, messaging, signals).run)
+    relay = Relay(database, messaging, signals, stored_in=settings.streams.unflushed_folder)
+    process.background("outbox relay", relay.run)
     process.background("releases", consumers.ReleasedConsumer(messaging, database.sessions).run)
     process.background("sweeper", every(_SWEEP_S, Leases(dependencies).sweep))
     collector = CandidateCollector(dependencies, objects)
@@ -82,9 +85,12 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
         ),
     )
     process.background("worker list", every(_GONE_WORKERS_S, TaskCommands(dependencies).delete_gone_workers))
+    check = StorageCheck(
+        database.sessions, objects, messaging, objects=inventory.objects(), announced=inventory.announced()
+    )
     return await process.enter(
         GrpcServer(
-            [*services(dependencies), about("scheduler", revision)],
+            [*services(dependencies), about("scheduler", revision, check)],
             verifier=token_verifier(settings.service_token, registry),
             address=settings.listen,
             credentials=settings.tls.server_credentials(),

@@ -15,6 +15,7 @@ BENCHES = {
         "admission",
         "console",
         "drilldown",
+        "durability",
         "export",
         "listing",
         "live",

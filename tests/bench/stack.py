@@ -73,7 +73,7 @@ async def _measure_running(data_dir: Path, images: Path) -> dict[str, Any]:
         started = time.monotonic()
         await loupe.import_folder(listing, dataset="bench", path="main")
         figures["import, images/s"] = round(len(listing.samples) / (time.monotonic() - started), 1)
-        figures["submit to first iteration with a warm trainer, s"] = await _submit_to_first_iteration(loupe)
+        figures["submit to first iteration with a warm trainer, s"] = await submit_to_first_iteration(loupe)
         figures |= await _loss_points(loupe, data_dir)
     return figures
 
@@ -123,7 +123,7 @@ async def small_image(loupe: AsyncLoupe, minor: int, iterations: int) -> str:
     return str((await loupe.images.CreateAlgorithmImageVersion(request)).name)
 
 
-async def _submit_to_first_iteration(loupe: AsyncLoupe) -> dict[str, float]:
+async def submit_to_first_iteration(loupe: AsyncLoupe) -> dict[str, float]:
     """First submission packs the images; the second finds the pack (D, M5)."""
     image = await small_image(loupe, 64, 30)
     figures = {}

@@ -5,12 +5,17 @@ exit code.
 """
 
 import csv
+import hashlib
 import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loupe.settings import load
+
+from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
+from tests.faults import evidence
 
 from .conftest import CODES, IMAGE, TRAINING, Loupe
 
@@ -31,6 +36,27 @@ def test_an_import_repeated_changes_nothing_and_sends_nothing(loupe: Loupe, pane
     """D2: resumable and idempotent; what is there is known by its content."""
     again = loupe.json("data", "import", panels, "--dataset", "panels")
     assert (again["added"], again["unchanged"], again["uploadedObjects"]) == (0, 35, 0)
+
+
+def test_what_is_lost_is_told_with_its_cure_and_an_import_heals_it(loupe: Loupe, panels: Path) -> None:
+    """D2: after a disk fault, who runs the installation learns what is gone, and what brings it back."""
+    assert loupe.json("check", "--read")["lostCount"] == 0
+    file = panels / "TPFIP" / "P000_1.jpg"
+    key = f"samples/{hashlib.sha256(file.read_bytes()).hexdigest()}"
+    objects = BlockingObjectStore(
+        load(ObjectStoreSettings, evidence.seaweed(loupe.data_dir).settings.environment())
+    )
+    objects.delete(key)
+    objects.close()
+    found = loupe("check", "--json")
+    assert found.code == 1
+    (finding,) = json.loads(found.stdout)["findings"]
+    assert (finding["kind"], finding["subject"]) == ("KIND_MISSING", key)
+    assert finding["resource"] == "datasets/panels/paths/main"
+    assert "重新导入" in loupe("check", "--lang", "zh").stdout
+    again = loupe.json("data", "import", panels, "--dataset", "panels")
+    assert (again["added"], again["unchanged"], again["uploadedObjects"]) == (0, 35, 1)
+    assert loupe.json("check")["lostCount"] == 0
 
 
 def test_an_import_names_what_it_could_not_take(loupe: Loupe, panels: Path, tmp_path: Path) -> None:

@@ -1,6 +1,10 @@
-"""Trainings under fire, large: `make faults`, or `python -m tests.faults [--seed N] [--kills N] …`."""
+"""Trainings under fire, large: `make faults`, or `python -m tests.faults [--seed N] [--kills N] …`.
+
+Power cuts: `python -m tests.faults power [--seed N] [--cuts N]`.
+"""
 
 import argparse
+import contextlib
 import json
 import secrets
 import signal
@@ -8,13 +12,17 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-from tests.faults import scenario
+from tests.faults import power, scenario
 
 
 def main() -> int:
     """Run it; 1 if anything promised was not kept."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("mode", nargs="?", choices=("kills", "power"), default="kills")
+    parser.add_argument("--cuts", type=int, default=20, help="of power (20)")
+    parser.add_argument("--durability", default="power", help="LOUPE_DURABILITY of the stack (power)")
     parser.add_argument("--seed", type=int, default=None, help="what is killed and when (random)")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--trainings", type=int, default=20)
@@ -36,20 +44,25 @@ def main() -> int:
     )
     say(f"seed {seed}: run it again with --seed {seed}")
     started = time.monotonic()
-    if arguments.folder is not None:
-        outcome = scenario.run(arguments.folder, size, seed, say)
-    else:
-        with tempfile.TemporaryDirectory(prefix="loupe-faults-") as folder:
-            outcome = scenario.run(Path(folder), size, seed, say)
-    figures = {
-        "seed": seed,
-        "s in all": round(time.monotonic() - started, 1),
-        **outcome.figures,
-        "kills by process": dict(outcome.kills.most_common()),
-        "violations": outcome.violations,
-    }
-    say(json.dumps(figures, indent=2))
-    return 1 if outcome.violations else 0
+    with contextlib.ExitStack() as resources:
+        folder = arguments.folder or Path(
+            resources.enter_context(tempfile.TemporaryDirectory(prefix="loupe-faults-"))
+        )
+        if arguments.mode == "power":
+            figures, violations = cut_power(folder, arguments, seed)
+        else:
+            outcome = scenario.run(folder, size, seed, say)
+            figures = {**outcome.figures, "kills by process": dict(outcome.kills.most_common())}
+            violations = outcome.violations
+    took = {"seed": seed, "s in all": round(time.monotonic() - started, 1)}
+    say(json.dumps({**took, **figures, "violations": violations}, indent=2))
+    return 1 if violations else 0
+
+
+def cut_power(folder: Path, arguments: argparse.Namespace, seed: int) -> tuple[dict[str, Any], list[str]]:
+    """Figures and violations of power cuts."""
+    outcome = power.run(folder, cuts=arguments.cuts, seed=seed, durability=arguments.durability, tell=say)
+    return {"cuts": outcome.cuts, "compared": dict(outcome.compared)}, outcome.violations
 
 
 def say(line: str) -> None:

@@ -1,11 +1,12 @@
 """What a stack recorded while its processes were killed, held against what is promised (T5, T6, I2, T7)."""
 
 import asyncio
+import hashlib
 import itertools
 import re
 import statistics
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ import asyncpg
 import nats
 import psutil
 from loupe.client import Loupe
+from loupe.errors import LoupeError
 from loupe.events.v1 import events_pb2
 from loupe.profile import load_profile
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
@@ -37,6 +39,7 @@ from tests.faults.killing import Kill, processes
 from tests.support.simulation import dependencies_of
 
 _STATES = [task_pb2.TASK_STATE_WAITING, task_pb2.TASK_STATE_TRAINING, task_pb2.TASK_STATE_COMPLETED]
+_HASH = re.compile("[0-9a-f]{64}")
 _BEGINS = re.compile(r"iterations (\d+)\.\.\d+")
 _CHECKPOINT = re.compile(r"(\S+) checkpoint after (\d+) iterations")
 # Without these a checkpoint cannot be stored, however long it was there.
@@ -75,6 +78,10 @@ _NAMED = """
     UNION SELECT 'samples/' || encode(sha256, 'hex') FROM registry.samples
     UNION SELECT 'samples/' || encode(mask_sha256, 'hex') FROM registry.samples WHERE mask_sha256 IS NOT NULL
     UNION SELECT 'manifests/' || encode(sha256, 'hex') || '.jsonl' FROM registry.snapshots
+    UNION SELECT 'weights/' || encode(weights_sha256, 'hex') || '.safetensors' FROM registry.model_versions
+    UNION SELECT 'packages/' || encode(sha256, 'hex') || '.zip' FROM registry.packages
+    UNION SELECT 'masks/' || predicted_mask_sha256 || '.png'
+        FROM evaluator.sample_result WHERE predicted_mask_sha256 <> ''
     UNION SELECT 'stack/ready'
 """
 
@@ -158,7 +165,7 @@ def gather(case: Case) -> Findings:
     _results(findings, case)
     asyncio.run(_records(findings, case))
     data_dir = case.data_dir
-    of_stack = {process.pid for process in _of_folder(data_dir)}
+    of_stack = {process.pid for process in of_folder(data_dir)}
     held = set()
     for process in processes(data_dir).values():
         held |= {process.pid, *(child.pid for child in process.children(recursive=True))}
@@ -170,13 +177,69 @@ def gather(case: Case) -> Findings:
 
 def left_behind(folder: Path, data_dir: Path, temporary: Path, listened: Mapping[str, int]) -> list[str]:
     """What a stopped stack did not take along."""
-    left = [f"process {_described(process.pid)}" for process in _of_folder(folder)]
+    left = [f"process {_described(process.pid)}" for process in of_folder(folder)]
     left += [str(path) for path in temporary.iterdir()]
     cache = data_dir / "cache"
     left += [str(path) for kept in ("children", "workers") for path in (cache / kept).glob("*/*")]
     numbers = [port + SEAWEED_GRPC_OFFSET for port in listened.values()]
     left += [str(path) for n in numbers for path in Path("/tmp").glob(f"seaweedfs-*-grpc-{n}.sock")]  # noqa: S108
     return [f"left behind: {what}" for what in left]
+
+
+def lost_objects(data_dir: Path, compared: Counter[str]) -> list[str]:
+    """Objects that a row names and that are not there, or with other bytes than their key says."""
+    return asyncio.run(_lost_objects(data_dir, compared))
+
+
+def lost_events(data_dir: Path, compared: Counter[str]) -> list[str]:
+    """Transitions that rows have, and neither the bus nor the outbox (I2)."""
+    return asyncio.run(_lost_events(data_dir, compared))
+
+
+async def _lost_objects(data_dir: Path, compared: Counter[str]) -> list[str]:
+    connection = await _connect(data_dir)
+    try:
+        named = [row[0] for row in await connection.fetch(_NAMED)]
+    finally:
+        await connection.close()
+    missing = []
+    async with ObjectStore(load(ObjectStoreSettings, seaweed(data_dir).settings.environment())) as store:
+        for key in named:
+            sha256 = _HASH.search(key)
+            compared["objects"] += 1
+            try:
+                data = await store.get_bytes(key, max_bytes=2**30)
+            except LoupeError as error:
+                missing.append(f"{key}: {error.message}")
+            else:
+                if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256[0]:
+                    missing.append(f"{key} holds other bytes")
+    return missing
+
+
+async def _lost_events(data_dir: Path, compared: Counter[str]) -> list[str]:
+    connection = await _connect(data_dir)
+    try:
+        rows = await connection.fetch("SELECT task, revision FROM scheduler.transitions")
+        # What the outbox holds is published a moment later.
+        await _until_none(connection, "scheduler.outbox")
+        await _until_none(connection, "registry.outbox")
+        versions = await connection.fetch("SELECT task FROM registry.model_versions")
+    finally:
+        await connection.close()
+    told = set()
+    for message in await _stream(data_dir, "TASKS", "loupe.tasks.*.state"):
+        transition = events_pb2.TaskStateChanged.FromString(message.data).transition
+        told.add((transition.task.removeprefix("tasks/"), transition.revision))
+    released = {
+        events_pb2.ModelVersionReleased.FromString(message.data).version.task
+        for message in await _stream(data_dir, "MODELS", "loupe.models.*.released")
+    }
+    compared["events"] += len(rows) + len(versions)
+    missing = [f"the bus lacks {row['task']} at {row['revision']}" for row in rows if tuple(row) not in told]
+    return missing + [
+        f"the bus lacks the release of {row['task']}" for row in versions if row["task"] not in released
+    ]
 
 
 def _results(findings: Findings, case: Case) -> None:
@@ -403,7 +466,7 @@ async def _points(findings: Findings, case: Case, interruptions: list[Interrupti
 
 async def _storage(findings: Findings, data_dir: Path, connection: asyncpg.Connection) -> None:
     """After the collectors: every object is named by a row, and every object that a row names is there."""
-    environment = _seaweed(data_dir).settings.environment()
+    environment = seaweed(data_dir).settings.environment()
     url = _postgres(data_dir).url
     async with (
         ObjectStore(load(ObjectStoreSettings, environment)) as store,
@@ -488,12 +551,13 @@ def _postgres(data_dir: Path) -> Postgres:
     )
 
 
-def _seaweed(data_dir: Path) -> Seaweed:
+def seaweed(data_dir: Path) -> Seaweed:
+    """The object store of a running stack."""
     folder = DataFolder(data_dir)
     return Seaweed(folder.root / "seaweed", ports=ports(data_dir), credentials=folder.credentials())
 
 
-def _of_folder(folder: Path) -> list[psutil.Process]:
+def of_folder(folder: Path) -> list[psutil.Process]:
     """Processes that work in a folder, whoever started them."""
     found = []
     for process in psutil.process_iter():

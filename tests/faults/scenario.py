@@ -63,7 +63,7 @@ def run(folder: Path, size: Size, seed: int, tell: Callable[[str], None] = lambd
     data_dir, temporary = folder / "stack", folder / "tmp"
     temporary.mkdir(parents=True)
     interval = {"LOUPE_CHECKPOINT_INTERVAL_S": str(size.checkpoint_interval_s)}
-    with _environment({**_SETTINGS, **interval, "TMPDIR": str(temporary)}):
+    with environment({**_SETTINGS, **interval, "TMPDIR": str(temporary)}):
         try:
             stack.up(data_dir, detach=True, trainers=size.trainers, evaluators=size.evaluators)
             with Loupe.connect(data_dir) as loupe:
@@ -78,10 +78,10 @@ def run(folder: Path, size: Size, seed: int, tell: Callable[[str], None] = lambd
 
 
 def _train(loupe: Loupe, data_dir: Path, size: Size, outcome: Outcome, tell: Callable[[str], None]) -> None:
-    image = _tiny_image(loupe, size.iterations)
+    image = tiny_image(loupe, size.iterations)
     evidence.keep_history(data_dir)
     references = {
-        number: _submit(loupe, image, f"undisturbed-{number}", number) for number in range(size.seeds)
+        number: submit(loupe, image, f"undisturbed-{number}", number) for number in range(size.seeds)
     }
     _until_ended(loupe, list(references.values()))
     tell("undisturbed trainings done")
@@ -94,7 +94,7 @@ def _train(loupe: Loupe, data_dir: Path, size: Size, outcome: Outcome, tell: Cal
         among=killing.targets(size.trainers, size.evaluators),
     )
     submitted = {
-        _submit(loupe, image, f"survivor-{number}", number % size.seeds): number % size.seeds
+        submit(loupe, image, f"survivor-{number}", number % size.seeds): number % size.seeds
         for number in range(size.trainings)
     }
     progress = _Progress(loupe, submitted)
@@ -135,7 +135,7 @@ def _release_once(loupe: Loupe, data_dir: Path, task: str) -> list[str]:
     return [f"released {task} to states {states} and versions {numbered}"]
 
 
-def _submit(loupe: Loupe, image: str, name: str, number: int) -> str:
+def submit(loupe: Loupe, image: str, name: str, number: int) -> str:
     """The task's name; asked again under the same request id until somebody answers (W12)."""
     spec = task_pb2.TrainingSpec(
         model_name=name,
@@ -216,7 +216,7 @@ def insisting(wish: Callable[[], T], deadline_s: float = 120.0) -> T:
         time.sleep(0.2)
 
 
-def _tiny_image(loupe: Loupe, iterations: int) -> str:
+def tiny_image(loupe: Loupe, iterations: int) -> str:
     """A version of the seeded image that trains fast on two cores."""
     version = algorithm_image_pb2.AlgorithmImageVersion(
         major=3,
@@ -248,7 +248,7 @@ def _tiny_image(loupe: Loupe, iterations: int) -> str:
 
 
 @contextlib.contextmanager
-def _environment(changes: dict[str, str]) -> Iterator[None]:
+def environment(changes: dict[str, str]) -> Iterator[None]:
     before = dict(os.environ)
     os.environ.update(changes)
     try:

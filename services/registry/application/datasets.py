@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from loupe.errors import AlreadyExists, InvalidArgument, NotFound
 
 from services.kit.database import DatabaseSessions, database_time
-from services.kit.object_store import ObjectStore
+from services.kit.object_store import ObjectStore, content_key
 from services.kit.orphans import ORPHAN_GRACE
 from services.kit.paging import RowPage, RowPageRequest
 from services.registry.application.inspection import Inspector
@@ -205,20 +205,12 @@ class DataCatalogue:
         async with self._sessions.begin() as session:
             await DataPaths(session).key(dataset, path)
             known = await ObjectRows(session).get(wanted)
-        # After an interrupted import the store has objects that were uploaded and not added yet.
-        unknown = [sha256 for sha256 in wanted if sha256 not in known]
-        usable = await asyncio.gather(*(self._is_usable(sha256) for sha256 in unknown))
-        missing = {sha256 for sha256, there in zip(unknown, usable, strict=True) if not there}
-        missing.update(
-            sha256
-            for sha256, found in known.items()
-            if isinstance(found, RejectedObject) and found.replaceable
-        )
+        there = await asyncio.gather(*(self._is_usable(sha256, known.get(sha256)) for sha256 in wanted))
         life_s = int(UPLOAD_LINK_LIFE.total_seconds())
         return [
             (sha256, self._store.presign_put(sample_key(sha256), expires_s=life_s))
-            for sha256 in wanted
-            if sha256 in missing
+            for sha256, usable in zip(wanted, there, strict=True)
+            if not usable
         ]
 
     async def add_samples(
@@ -228,6 +220,8 @@ class DataCatalogue:
         refuse(candidate_faults(candidates))
         async with self._sessions.begin() as session:
             await DataPaths(session).key(dataset, path)
+        # Before any row names what was uploaded.
+        await self._store.flush()
         laid_out = [candidate for candidate in candidates if candidate.fault() is None]
         objects = await self._verified(
             {sha256 for candidate in laid_out for sha256 in candidate.hashes},
@@ -294,12 +288,14 @@ class DataCatalogue:
 
     async def snapshot(self, dataset: str, path: str) -> Snapshot:
         """Pin the present listing; the same listing gives the same snapshot."""
+        async with self._sessions.begin() as session:
+            key, revision = await DataPaths(session).lock_listing(dataset, path)
+            kept = await Snapshots(session).of_revision(key, revision, dataset, path)
+        if kept is not None and await self._has_manifest(kept):
+            return kept
         with await asyncio.to_thread(ManifestFile) as manifest:
             async with self._sessions.begin() as session:
                 key, revision = await DataPaths(session).lock_listing(dataset, path)
-                kept = await Snapshots(session).of_revision(key, revision, dataset, path)
-                if kept is not None:
-                    return kept
                 mask_codes = await DataPaths(session).mask_codes(key)
                 async for batch in Samples(session).batches(key):
                     await asyncio.to_thread(manifest.write, batch, mask_codes)
@@ -318,13 +314,29 @@ class DataCatalogue:
             new = Snapshot(dataset, path, manifest.sha256, manifest.code_counts, now)
             return await Snapshots(session).put(key, revision, new)
 
-    async def _is_usable(self, sha256: str) -> bool:
+    async def _has_manifest(self, snapshot: Snapshot) -> bool:
+        """Whether its object is there; a lost one is written again, as long as the listing is the same."""
+        key = content_key("manifests", snapshot.sha256, ".jsonl")
         try:
-            found = await self._store.stat(sample_key(sha256))
+            return await self._store.holds(key, (await self._store.stat(key)).size_bytes)
+        except NotFound:
+            return False
+
+    async def _is_usable(self, sha256: str, known: Verified | None) -> bool:
+        """Whether an import need not upload this object. What is listed is looked at too: it may be lost."""
+        key = sample_key(sha256)
+        if isinstance(known, ImageObject):
+            return await self._store.holds(key, known.size_bytes)
+        if known is not None:
+            return not known.replaceable
+        # After an interrupted import the store has objects that were uploaded and not added yet.
+        try:
+            found = await self._store.stat(key)
         except NotFound:
             return False
         # An old object may soon be deleted as an orphan, unless it is uploaded again.
-        return found.size_bytes <= MAX_OBJECT_BYTES and found.age < ORPHAN_GRACE / 2
+        is_kept = found.size_bytes <= MAX_OBJECT_BYTES and found.age < ORPHAN_GRACE / 2
+        return is_kept and await self._store.holds(key, found.size_bytes)
 
     async def _verified(self, sha256s: Collection[str], *, masks: Collection[str]) -> Mapping[str, Verified]:
         async with self._sessions.begin() as session:

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.scheduler.storage.tables import jobs, orphan_candidates, tasks
 
 WEIGHTS, SPLITS, CHECKPOINTS, CONTACT_SHEETS = "weights", "splits", "checkpoints", "contact-sheets"
-_SUFFIX = {WEIGHTS: ".safetensors", SPLITS: ".jsonl", CHECKPOINTS: ".safetensors", CONTACT_SHEETS: ".jpg"}
+SUFFIX = {WEIGHTS: ".safetensors", SPLITS: ".jsonl", CHECKPOINTS: ".safetensors", CONTACT_SHEETS: ".jpg"}
 
-FOLDERS = tuple(_SUFFIX)
+FOLDERS = tuple(SUFFIX)
 # The columns that name objects of each folder. Weights of a warm start and a parent's split belong to a
 # released task, which cannot be deleted.
 _NAMED_BY = {
@@ -28,7 +28,7 @@ _NAMED_BY = {
 
 def object_key(folder: str, sha256: str) -> str:
     """The key of an object, from its folder and hash."""
-    return f"{folder}/{sha256}{_SUFFIX[folder]}"
+    return f"{folder}/{sha256}{SUFFIX[folder]}"
 
 
 def _sha256(key: str) -> str:

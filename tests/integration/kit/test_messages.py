@@ -4,6 +4,8 @@
 
 import asyncio
 import contextlib
+import signal
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -19,7 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from deploy.embedded.servers import EmbeddedServers
 from services.kit import inbox, outbox
 from services.kit.consumer import Consumer, Handler
-from services.kit.database import Database
+from services.kit.database import KEEPALIVES, Database
+from services.kit.flushing import FolderFlusher
 from services.kit.messaging import Message, Messaging
 from services.kit.outbox import Relay
 from services.kit.retry import Backoff
@@ -161,6 +164,80 @@ async def test_one_relay_leads_and_another_takes_over(
                 await eventually(lambda: _empty(database))
         messages = await followed(messaging, "kit.things.a", 3)
     assert [message.parse(Int64Value).value for message in messages] == [1, 2, 3]
+
+
+_RELAY = """
+import asyncio, sys
+from services.kit.database import KEEPALIVES, Database
+from services.kit.flushing import FolderFlusher
+from services.kit.messaging import Messaging
+from services.kit.outbox import Relay
+from services.kit.signals import Signals
+
+async def main(database_url, nats_url):
+    Relay._IDLE_POLL_S, Relay._PROGRESS_S = 0.1, 1.0
+    async with Database(database_url, "kit") as database, Signals(database_url) as signals:
+        async with await Messaging.connect(nats_url) as messaging:
+            await Relay(database, messaging, signals).run()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_a_leader_that_hangs_loses_its_place(
+    database: Database, postgres_url: str, nats_url: str
+) -> None:
+    """A stopped process keeps its connections, and its host answers for it: nobody else ends its lock."""
+    async with bus(nats_url) as messaging, Signals(postgres_url) as signals:
+        leader = await asyncio.create_subprocess_exec(sys.executable, "-c", _RELAY, postgres_url, nats_url)
+        try:
+            await add(database, "kit.things.a", 1)
+            await eventually(lambda: _empty(database))
+            leader.send_signal(signal.SIGSTOP)
+            await add(database, "kit.things.a", 2)
+            async with running(Relay(database, messaging, signals).run):
+                await eventually(lambda: _empty(database))
+                leader.send_signal(signal.SIGCONT)
+                await add(database, "kit.things.a", 3)
+                await eventually(lambda: _empty(database))
+        finally:
+            leader.kill()
+            await leader.wait()
+        messages = await followed(messaging, "kit.things.a", 3)
+    assert [message.parse(Int64Value).value for message in messages] == [1, 2, 3]
+
+
+async def test_every_connection_notices_a_host_that_vanished(database: Database, postgres_url: str) -> None:
+    """By default PostgreSQL holds the locks of a client without power for two hours."""
+    async with database.sessions.begin() as session:
+        for name, value in KEEPALIVES.items():
+            assert await session.scalar(sa.text(f"SHOW {name}")) == value
+    async with Signals(postgres_url) as signals:
+        await eventually(lambda: signals.connected)
+        for name, value in KEEPALIVES.items():
+            assert await signals._connection.fetchval(f"SHOW {name}") == value
+
+
+async def test_a_row_stays_until_its_message_is_on_the_disk(
+    database: Database, postgres_url: str, nats_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NATS acknowledges from memory: a power cut would take the event, and no row would know."""
+    flushes, on_disk = asyncio.Queue[None](), asyncio.Event()
+
+    async def flush_soon(self: FolderFlusher) -> None:  # noqa: ARG001 -- a method's
+        flushes.put_nowait(None)
+        await on_disk.wait()
+
+    monkeypatch.setattr(FolderFlusher, "flush_soon", flush_soon)
+    async with asyncio.timeout(DEADLINE_S), bus(nats_url) as messaging, Signals(postgres_url) as signals:
+        relay = Relay(database, messaging, signals, stored_in=tmp_path)
+        async with running(relay.run):
+            await add(database, "kit.things.a", 1)
+            await flushes.get()
+            await followed(messaging, "kit.things.a", 1)
+            assert await left(database) == 1
+            on_disk.set()
+            await eventually(lambda: _empty(database))
 
 
 async def test_a_message_that_fits_no_bus_is_refused_at_once(database: Database) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import http.server
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
@@ -16,6 +18,7 @@ from loupe.errors import Internal, NotFound, OutOfRange, Unavailable
 from loupe.settings import load
 
 from deploy.embedded.seaweed import ObjectStoreSettings as Embedded
+from services.kit.flushing import FolderFlusher
 from services.kit.object_store import BlockingObjectStore, ObjectStore, ObjectStoreSettings
 from tests.support.waiting import DEADLINE_S
 
@@ -178,3 +181,65 @@ async def test_uploads_that_were_broken_off_are_removed(store: ObjectStore) -> N
     assert await store.abandon_uploads("checkpoints/", soon) == 1
     left = client._list_multipart_uploads(bucket).uploads
     assert [upload.object_name for upload in left] == ["elsewhere/under-way"]
+
+
+async def test_it_looks_whether_an_object_is_whole(store: ObjectStore) -> None:
+    """A row names an object by its size and hash; a look at both ends is cheap enough for every import."""
+    sizes = {"look/empty": 0, "look/small": 5, "look/step": 4 * 2**20, "look/large": 9 * 2**20 + 1}
+    for key, size in sizes.items():
+        await store.put_bytes(key, b"x" * size)
+        assert await store.holds(key, size), key
+        assert not await store.holds(key, size + 1), key
+    assert not await store.holds("look/large", sizes["look/large"] - 1)
+    assert not await store.holds("look/nothing", 5)
+
+
+class _Lossy(http.server.BaseHTTPRequestHandler):
+    """A store that lists an object whose bytes it lost, as SeaweedFS does after some power cuts."""
+
+    def do_HEAD(self) -> None:
+        self.send_response(200 if self.path.endswith("/listed") else 503)
+        for name, value in (("Content-Length", "5"), ("ETag", '"e"')):
+            self.send_header(name, value)
+        self.send_header("Last-Modified", "Sun, 29 Nov 2026 06:00:00 GMT")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        body = b"<Error><Code>InternalError</Code></Error>"
+        self.send_response(500)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+async def test_an_object_whose_bytes_are_gone_is_not_there(settings: ObjectStoreSettings) -> None:
+    """Its entry alone would make an import skip it for ever; a store that answers nothing is away."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Lossy)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        lossy = replace(settings, endpoint=f"127.0.0.1:{server.server_port}")
+        async with ObjectStore(lossy) as store:
+            assert not await store.holds("listed", 5)
+            with pytest.raises(Unavailable):
+                await store.holds("away", 5)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+async def test_content_is_flushed_before_anybody_can_name_it(
+    settings: ObjectStoreSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it was there already: whoever stored it may not have flushed it yet."""
+    there: list[bool] = []
+    async with ObjectStore(replace(settings, unflushed_folder=tmp_path)) as store:
+        key = f"weights/{hashlib.sha256(b'flushed').hexdigest()}"
+        monkeypatch.setattr(FolderFlusher, "flush", lambda _: there.append(store.blocking.exists(key)))
+        assert await store.put_content("weights", b"flushed") == key
+        assert there == [True]
+        await store.put_content("weights", b"flushed")
+        assert there == [True, True]

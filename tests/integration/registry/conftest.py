@@ -27,6 +27,7 @@ from loupe.registry.v1 import (
     model_service_pb2_grpc,
 )
 from loupe.rpc.channel import connect
+from loupe.server.v1 import server_service_pb2_grpc
 from loupe.settings import load
 from PIL import Image
 
@@ -48,6 +49,7 @@ class Caller:
         self.master_data: Any = master_data_service_pb2_grpc.MasterDataServiceStub(channel)
         self.models: Any = model_service_pb2_grpc.ModelServiceStub(channel)
         self.identity: Any = identity_service_pb2_grpc.IdentityServiceStub(channel)
+        self.server: Any = server_service_pb2_grpc.ServerServiceStub(channel)
 
 
 @dataclass

@@ -1,10 +1,13 @@
 """What each of Loupe's processes is told, and in which order they start."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from deploy.embedded import stack
 from deploy.embedded.data_folder import DataFolder
+from deploy.embedded.errors import StackError
 from deploy.embedded.loupe_processes import Workers, loupe_processes
 from deploy.embedded.nats import Nats
 from deploy.embedded.ports import SERVER_PORTS, SERVICE_PORTS, assign
@@ -12,6 +15,7 @@ from deploy.embedded.postgres import Postgres
 from deploy.embedded.process import ProcessSpec
 from deploy.embedded.seaweed import Seaweed
 from deploy.embedded.servers import Plan
+from deploy.embedded.settings import Durability
 
 
 @pytest.fixture
@@ -54,6 +58,32 @@ def test_only_the_registry_learns_the_administrators_token(plan: Plan) -> None:
     token = plan.credentials.admin_token
     told = {name for name, spec in processes(plan).items() if token in spec.prepare().environment.values()}
     assert told == {"registry"}
+
+
+def test_whoever_names_objects_or_publishes_events_flushes_them(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is not told where the files are acknowledges what a power loss takes."""
+    monkeypatch.setenv("LOUPE_NATS_UNFLUSHED_FOLDER", "/of/another/installation")
+    folders = {
+        "LOUPE_S3_UNFLUSHED_FOLDER": str(plan.seaweed.folder),
+        "LOUPE_NATS_UNFLUSHED_FOLDER": str(plan.nats.folder),
+    }
+    for spec in processes(plan).values():
+        told = spec.prepare().environment
+        assert {name: told.get(name) for name in folders} == folders, spec.name
+    for spec in processes(replace(plan, durability=Durability.PROCESS)).values():
+        assert not folders.keys() & spec.prepare().environment.keys(), spec.name
+
+
+def test_a_durability_that_does_not_exist_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in the log of a process in the background, and nothing is started."""
+    monkeypatch.setenv("LOUPE_DURABILITY", "forever")
+    with pytest.raises(StackError, match="LOUPE_DURABILITY"):
+        stack.up(tmp_path / "data", detach=True)
+    assert not (tmp_path / "data").exists()
 
 
 def test_no_secret_is_an_argument(plan: Plan) -> None:

@@ -1129,6 +1129,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/servers/{server}:checkStorage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Check storage
+         * @description Compares the server's rows with the objects that they name and with the streams that tell of them. The last
+         *     message has the counts of all; it takes about two seconds a thousand objects, longer where all bytes are read.
+         *
+         *     Least role: ADMIN.
+         */
+        get: operations["checkStorage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/session": {
         parameters: {
             query?: never;
@@ -1837,6 +1860,31 @@ export interface components {
             /** @description What it means, in a sentence. */
             message: string;
             messageZh: string;
+        };
+        /** @description Counts so far, and what was found since the message before. */
+        CheckStorageResponse: {
+            /**
+             * Format: int64
+             * @description Objects that rows name, and that were looked at.
+             */
+            objectCount: string;
+            /**
+             * Format: int64
+             * @description Events that rows have.
+             */
+            eventCount: string;
+            /**
+             * Format: int64
+             * @description Of both, those that are lost: everything of another kind than ORPHAN and NOT_PUBLISHED.
+             */
+            lostCount: string;
+            /**
+             * Format: int64
+             * @description Objects that no row names.
+             */
+            orphanCount: string;
+            /** @description At most 1,000 of a kind in a folder or stream; the counts have all. */
+            findings: components["schemas"]["StorageFinding"][];
         };
         CodeChanges: {
             code: string;
@@ -3039,6 +3087,28 @@ export interface components {
         StartTaskRequest: {
             etag: string;
         };
+        /** @description A row and the storage that do not agree. */
+        StorageFinding: {
+            kind: components["schemas"]["StorageFinding_Kind"];
+            /** @description The key of an object, or the subject of events. */
+            subject: string;
+            /** @description The resource that names the object; empty if none does. */
+            resource: string;
+            /** @description What to do about it, in English and in Chinese. */
+            cure: string;
+            cureZh: string;
+        };
+        /**
+         * @description * `KIND_UNSPECIFIED`
+         *     * `KIND_MISSING`: A row names an object that is not there.
+         *     * `KIND_UNREADABLE`: The object is listed, and its bytes cannot be read.
+         *     * `KIND_CORRUPT`: The object has another size or other bytes than its row says.
+         *     * `KIND_ORPHAN`: No row names the object; garbage collection deletes it.
+         *     * `KIND_EVENT_MISSING`: Rows have more events than stream and outbox.
+         *     * `KIND_NOT_PUBLISHED`: Events wait in the outbox for more than a minute.
+         * @enum {string}
+         */
+        StorageFinding_Kind: "KIND_UNSPECIFIED" | "KIND_MISSING" | "KIND_UNREADABLE" | "KIND_CORRUPT" | "KIND_ORPHAN" | "KIND_EVENT_MISSING" | "KIND_NOT_PUBLISHED";
         /** @description A sample whose label may be wrong, and why. One that is suspect for two reasons is there twice. */
         SuspectedLabel: {
             sample?: components["schemas"]["SampleResult"];
@@ -6019,6 +6089,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Server"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    checkStorage: {
+        parameters: {
+            query?: {
+                /** @description Read every object and compare its hash, not only whether it is there in its size. */
+                read?: boolean;
+            };
+            header?: never;
+            path: {
+                server: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events `CheckStorageResponse` whose data is that message as JSON. `end` says that nothing more comes; `problem` holds the problem that ended the stream. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
                 };
             };
             400: components["responses"]["Problem400"];

@@ -4,6 +4,7 @@ import { Link } from "react-router";
 import { ApiError, api, type Schemas } from "../../api/client";
 import { lastPart } from "../../api/names";
 import { readPages } from "../../api/pages";
+import { useSession } from "../../api/session";
 import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { bytes, duration, time, whole } from "../../ui/format";
@@ -11,6 +12,7 @@ import { Page } from "../../ui/Page";
 import { ScrollRegion } from "../../ui/ScrollRegion";
 import { Answered, Nothing } from "../../ui/states";
 import { titlesOf } from "../monitor";
+import { StorageCheck } from "./StorageCheck";
 
 type Worker = Schemas["Worker"];
 type Amounts = Schemas["Amounts"];
@@ -26,12 +28,14 @@ const PRESENCE_STATUS: Record<Worker["presence"], "success" | "processing" | "er
 /** 系统: which version every server has and whether it answers, who works on what, and what waits (T4). */
 export default function System(): ReactNode {
   const { t } = useSpeech();
+  const { may } = useSession();
   return (
     <Page title={t.system.title} actions={<a href="/docs">{t.system.interface}</a>}>
       <div className="grid">
         <Servers />
         <Queue />
         <Workers />
+        {may("ROLE_ADMIN") && <StorageCheck />}
       </div>
     </Page>
   );

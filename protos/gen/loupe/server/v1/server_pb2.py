@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cloupe/server/v1/server.proto\x12\x0floupe.server.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"p\n\x06Server\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x17\n\x0fschema_revision\x18\x03 \x01(\t\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampBL\n\x0floupe.server.v1B\x0bServerProtoP\x01Z\x18loupe/server/v1;serverv1\xaa\x02\x0fLoupe.Server.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cloupe/server/v1/server.proto\x12\x0floupe.server.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"p\n\x06Server\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x17\n\x0fschema_revision\x18\x03 \x01(\t\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9f\x02\n\x0eStorageFinding\x12\x32\n\x04kind\x18\x01 \x01(\x0e\x32$.loupe.server.v1.StorageFinding.Kind\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x10\n\x08resource\x18\x03 \x01(\t\x12\x0c\n\x04\x63ure\x18\x04 \x01(\t\x12\x0f\n\x07\x63ure_zh\x18\x05 \x01(\t\"\x96\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_MISSING\x10\x01\x12\x13\n\x0fKIND_UNREADABLE\x10\x02\x12\x10\n\x0cKIND_CORRUPT\x10\x03\x12\x0f\n\x0bKIND_ORPHAN\x10\x04\x12\x16\n\x12KIND_EVENT_MISSING\x10\x05\x12\x16\n\x12KIND_NOT_PUBLISHED\x10\x06\x42L\n\x0floupe.server.v1B\x0bServerProtoP\x01Z\x18loupe/server/v1;serverv1\xaa\x02\x0fLoupe.Server.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,4 +35,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\017loupe.server.v1B\013ServerProtoP\001Z\030loupe/server/v1;serverv1\252\002\017Loupe.Server.V1'
   _globals['_SERVER']._serialized_start=82
   _globals['_SERVER']._serialized_end=194
+  _globals['_STORAGEFINDING']._serialized_start=197
+  _globals['_STORAGEFINDING']._serialized_end=484
+  _globals['_STORAGEFINDING_KIND']._serialized_start=334
+  _globals['_STORAGEFINDING_KIND']._serialized_end=484
 # @@protoc_insertion_point(module_scope)

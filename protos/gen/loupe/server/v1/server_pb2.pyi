@@ -6,6 +6,7 @@ isort:skip_file
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -50,3 +51,74 @@ class Server(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Server: _TypeAlias = Server  # noqa: Y015
+
+@_typing.final
+class StorageFinding(_message.Message):
+    """A row and the storage that do not agree."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[StorageFinding._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: StorageFinding._Kind.ValueType  # 0
+        KIND_MISSING: StorageFinding._Kind.ValueType  # 1
+        """A row names an object that is not there."""
+        KIND_UNREADABLE: StorageFinding._Kind.ValueType  # 2
+        """The object is listed, and its bytes cannot be read."""
+        KIND_CORRUPT: StorageFinding._Kind.ValueType  # 3
+        """The object has another size or other bytes than its row says."""
+        KIND_ORPHAN: StorageFinding._Kind.ValueType  # 4
+        """No row names the object; garbage collection deletes it."""
+        KIND_EVENT_MISSING: StorageFinding._Kind.ValueType  # 5
+        """Rows have more events than stream and outbox."""
+        KIND_NOT_PUBLISHED: StorageFinding._Kind.ValueType  # 6
+        """Events wait in the outbox for more than a minute."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
+    KIND_UNSPECIFIED: StorageFinding.Kind.ValueType  # 0
+    KIND_MISSING: StorageFinding.Kind.ValueType  # 1
+    """A row names an object that is not there."""
+    KIND_UNREADABLE: StorageFinding.Kind.ValueType  # 2
+    """The object is listed, and its bytes cannot be read."""
+    KIND_CORRUPT: StorageFinding.Kind.ValueType  # 3
+    """The object has another size or other bytes than its row says."""
+    KIND_ORPHAN: StorageFinding.Kind.ValueType  # 4
+    """No row names the object; garbage collection deletes it."""
+    KIND_EVENT_MISSING: StorageFinding.Kind.ValueType  # 5
+    """Rows have more events than stream and outbox."""
+    KIND_NOT_PUBLISHED: StorageFinding.Kind.ValueType  # 6
+    """Events wait in the outbox for more than a minute."""
+
+    KIND_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    CURE_FIELD_NUMBER: _builtins.int
+    CURE_ZH_FIELD_NUMBER: _builtins.int
+    kind: Global___StorageFinding.Kind.ValueType
+    subject: _builtins.str
+    """The key of an object, or the subject of events."""
+    resource: _builtins.str
+    """The resource that names the object; empty if none does."""
+    cure: _builtins.str
+    """What to do about it, in English and in Chinese."""
+    cure_zh: _builtins.str
+    def __init__(
+        self,
+        *,
+        kind: Global___StorageFinding.Kind.ValueType = ...,
+        subject: _builtins.str = ...,
+        resource: _builtins.str = ...,
+        cure: _builtins.str = ...,
+        cure_zh: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cure", b"cure", "cure_zh", b"cure_zh", "kind", b"kind", "resource", b"resource", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StorageFinding: _TypeAlias = StorageFinding  # noqa: Y015

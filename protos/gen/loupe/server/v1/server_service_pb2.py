@@ -27,7 +27,7 @@ from loupe.access.v1 import access_pb2 as loupe_dot_access_dot_v1_dot_access__pb
 from loupe.server.v1 import server_pb2 as loupe_dot_server_dot_v1_dot_server__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$loupe/server/v1/server_service.proto\x12\x0floupe.server.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1cloupe/server/v1/server.proto\" \n\x10GetServerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t2~\n\rServerService\x12m\n\tGetServer\x12!.loupe.server.v1.GetServerRequest\x1a\x17.loupe.server.v1.Server\"$\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=servers/*}BS\n\x0floupe.server.v1B\x12ServerServiceProtoP\x01Z\x18loupe/server/v1;serverv1\xaa\x02\x0fLoupe.Server.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$loupe/server/v1/server_service.proto\x12\x0floupe.server.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1cloupe/server/v1/server.proto\" \n\x10GetServerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"1\n\x13\x43heckStorageRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04read\x18\x02 \x01(\x08\"\x9e\x01\n\x14\x43heckStorageResponse\x12\x14\n\x0cobject_count\x18\x01 \x01(\x03\x12\x13\n\x0b\x65vent_count\x18\x02 \x01(\x03\x12\x12\n\nlost_count\x18\x03 \x01(\x03\x12\x14\n\x0corphan_count\x18\x04 \x01(\x03\x12\x31\n\x08\x66indings\x18\x05 \x03(\x0b\x32\x1f.loupe.server.v1.StorageFinding2\x91\x02\n\rServerService\x12m\n\tGetServer\x12!.loupe.server.v1.GetServerRequest\x1a\x17.loupe.server.v1.Server\"$\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=servers/*}\x12\x90\x01\n\x0c\x43heckStorage\x12$.loupe.server.v1.CheckStorageRequest\x1a%.loupe.server.v1.CheckStorageResponse\"1\xc8\xf3\x18\x05\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02#\x12!/v1/{name=servers/*}:checkStorage0\x01\x42S\n\x0floupe.server.v1B\x12ServerServiceProtoP\x01Z\x18loupe/server/v1;serverv1\xaa\x02\x0fLoupe.Server.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,8 +37,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\017loupe.server.v1B\022ServerServiceProtoP\001Z\030loupe/server/v1;serverv1\252\002\017Loupe.Server.V1'
   _globals['_SERVERSERVICE'].methods_by_name['GetServer']._loaded_options = None
   _globals['_SERVERSERVICE'].methods_by_name['GetServer']._serialized_options = b'\310\363\030\002\320\363\030\002\202\323\344\223\002\026\022\024/v1/{name=servers/*}'
+  _globals['_SERVERSERVICE'].methods_by_name['CheckStorage']._loaded_options = None
+  _globals['_SERVERSERVICE'].methods_by_name['CheckStorage']._serialized_options = b'\310\363\030\005\320\363\030\001\202\323\344\223\002#\022!/v1/{name=servers/*}:checkStorage'
   _globals['_GETSERVERREQUEST']._serialized_start=147
   _globals['_GETSERVERREQUEST']._serialized_end=179
-  _globals['_SERVERSERVICE']._serialized_start=181
-  _globals['_SERVERSERVICE']._serialized_end=307
+  _globals['_CHECKSTORAGEREQUEST']._serialized_start=181
+  _globals['_CHECKSTORAGEREQUEST']._serialized_end=230
+  _globals['_CHECKSTORAGERESPONSE']._serialized_start=233
+  _globals['_CHECKSTORAGERESPONSE']._serialized_end=391
+  _globals['_SERVERSERVICE']._serialized_start=394
+  _globals['_SERVERSERVICE']._serialized_end=667
 # @@protoc_insertion_point(module_scope)

@@ -3,8 +3,11 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from loupe.server.v1 import server_pb2 as _server_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -35,3 +38,67 @@ class GetServerRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetServerRequest: _TypeAlias = GetServerRequest  # noqa: Y015
+
+@_typing.final
+class CheckStorageRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    READ_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`servers/{server}`; NOT_FOUND by a server of another name."""
+    read: _builtins.bool
+    """Read every object and compare its hash, not only whether it is there in its size."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        read: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "read", b"read"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckStorageRequest: _TypeAlias = CheckStorageRequest  # noqa: Y015
+
+@_typing.final
+class CheckStorageResponse(_message.Message):
+    """Counts so far, and what was found since the message before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECT_COUNT_FIELD_NUMBER: _builtins.int
+    EVENT_COUNT_FIELD_NUMBER: _builtins.int
+    LOST_COUNT_FIELD_NUMBER: _builtins.int
+    ORPHAN_COUNT_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    object_count: _builtins.int
+    """Objects that rows name, and that were looked at."""
+    event_count: _builtins.int
+    """Events that rows have."""
+    lost_count: _builtins.int
+    """Of both, those that are lost: everything of another kind than ORPHAN and NOT_PUBLISHED."""
+    orphan_count: _builtins.int
+    """Objects that no row names."""
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[_server_pb2.StorageFinding]:
+        """At most 1,000 of a kind in a folder or stream; the counts have all."""
+
+    def __init__(
+        self,
+        *,
+        object_count: _builtins.int = ...,
+        event_count: _builtins.int = ...,
+        lost_count: _builtins.int = ...,
+        orphan_count: _builtins.int = ...,
+        findings: _abc.Iterable[_server_pb2.StorageFinding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_count", b"event_count", "findings", b"findings", "lost_count", b"lost_count", "object_count", b"object_count", "orphan_count", b"orphan_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckStorageResponse: _TypeAlias = CheckStorageResponse  # noqa: Y015
