@@ -99,7 +99,7 @@ class FolderListing:
     found: int = 0
     """How many entries the folder holds: `used`, and those that are named as left out."""
     format: str = "folders"
-    """folders, labelme, coco or voc."""
+    """One of `loupe.reading.FORMATS`."""
     mask_codes: tuple[str, ...] = ()
     """What the values of the masks mean, if they are indexed (D1)."""
     group_column: str = ""
