@@ -36,7 +36,7 @@ class StreamSettings:
     replicas: int = setting(
         "LOUPE_STREAM_REPLICAS",
         default=1,
-        doc="Servers of a NATS cluster that keep a copy of each stream. Counts when a stream is made.",
+        doc="Servers of a NATS cluster that keep a copy of each stream. Counts when a stream is made",
     )
 
     def __post_init__(self) -> None:

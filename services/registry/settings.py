@@ -23,7 +23,7 @@ class Settings:
     service_token: str = setting(
         "LOUPE_SERVICE_TOKEN",
         secret=True,
-        doc="what the services and workers of this installation show each other",
+        doc="What the services and workers of this installation show each other",
     )
     bootstrap_admin_token: str | None = setting(
         "LOUPE_BOOTSTRAP_ADMIN_TOKEN",
@@ -41,12 +41,12 @@ class Settings:
     inspection_threads: int = setting(
         "LOUPE_INSPECTION_THREADS",
         default=0,
-        doc="images that are checked at the same time, each may need 300 MB; 0: one for each core, 4 to 8",
+        doc="Images that are checked at the same time, each may need 300 MB; 0: one for each core, 4 to 8",
     )
     password_memory_kib: int = setting(
         "LOUPE_PASSWORD_MEMORY_KIB",
         default=64 * 1024,
-        doc="memory that one guess at a stored password costs (Argon2id)",
+        doc="Memory that one guess at a stored password costs (Argon2id)",
     )
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
 
