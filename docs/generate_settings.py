@@ -40,34 +40,34 @@ _TAIL = """
 
 | variable | default | meaning |
 | --- | --- | --- |
-| `LOUPE_DATA_DIR` | `~/.local/share/loupe` | The embedded stack's folder, with its addresses and token. |
-| `LOUPE_REGISTRY_ADDRESS` | the embedded stack's | host:port of the registry. |
-| `LOUPE_SCHEDULER_ADDRESS` | the embedded stack's | host:port of the scheduler. |
-| `LOUPE_EVALUATOR_ADDRESS` | the embedded stack's | host:port of the evaluator. |
-| `LOUPE_TOKEN` | the embedded stack's | The token to send. |
-| `LOUPE_NATS_URL` | the embedded stack's | nats:// URL for `loupe events`, with user and password. |
-| `LOUPE_TLS_AUTHORITY` | none | As above; read if addresses and token are in the environment too. |
-| `LOUPE_TLS_CERTIFICATE` | none | As above. |
-| `LOUPE_TLS_KEY` | none | As above. |
+| `LOUPE_DATA_DIR` | `~/.local/share/loupe` | The embedded stack's folder, with its addresses and token |
+| `LOUPE_REGISTRY_ADDRESS` | the embedded stack's | host:port of the registry |
+| `LOUPE_SCHEDULER_ADDRESS` | the embedded stack's | host:port of the scheduler |
+| `LOUPE_EVALUATOR_ADDRESS` | the embedded stack's | host:port of the evaluator |
+| `LOUPE_TOKEN` | the embedded stack's | The token to send |
+| `LOUPE_NATS_URL` | the embedded stack's | nats:// URL for `loupe events`, with user and password |
+| `LOUPE_TLS_AUTHORITY` | none | As above; read if addresses and token are in the environment too |
+| `LOUPE_TLS_CERTIFICATE` | none | As above |
+| `LOUPE_TLS_KEY` | none | As above |
 
 ## Traces
 
 | variable | default | meaning |
 | --- | --- | --- |
-| `OTEL_EXPORTER_OTLP_ENDPOINT` | none | URL of a collector (OTLP, gRPC) for the spans of every process. |
+| `OTEL_EXPORTER_OTLP_ENDPOINT` | none | URL of a collector (OTLP, gRPC) for the spans of every process |
 
 ## Inspection machines
 
 | variable | default | meaning |
 | --- | --- | --- |
-| `CSOT_KERNELS` | none | `baseline` or `AVX2`: the library of packages uses no larger set. |
+| `CSOT_KERNELS` | none | `baseline` or `AVX2`: the library of packages uses no larger set |
 
 ## Building the library of packages
 
 | variable | default | meaning |
 | --- | --- | --- |
-| `LOUPE_NATIVE_CACHE` | `~/.cache/loupe/native` | Where the built library is kept. |
-| `CXX` | `g++` | The C++ compiler. |
+| `LOUPE_NATIVE_CACHE` | `~/.cache/loupe/native` | Where the built library is kept |
+| `CXX` | zig of the extra `compiler` if it is installed, else `g++` | The C++ compiler |
 """
 
 
@@ -95,7 +95,7 @@ def page() -> str:
             settings.setdefault(declared.name, {})[process] = declared
     rows = []
     for name, declared in sorted(settings.items()):
-        doc = next(iter(declared.values())).doc.rstrip(".").replace("|", "\\|").replace("<", "&lt;")
+        doc = next(iter(declared.values())).doc.replace("|", "\\|").replace("<", "&lt;")
         rows.append(f"| `{name}` | {_defaults(declared)} | {doc} | {', '.join(declared)} |")
     table = "\n".join(["| variable | default | meaning | read by |", "| --- | --- | --- | --- |", *rows])
     return f"{_HEAD}{table}\n{_TAIL}"

@@ -13,21 +13,21 @@ class HttpSettings:
     """Towards browsers and machines: TLS, and how long a request may take to arrive."""
 
     certificate: str = setting(
-        "LOUPE_HTTPS_CERTIFICATE", default="", doc="PEM file of the gateway's chain; empty: plain HTTP."
+        "LOUPE_HTTPS_CERTIFICATE", default="", doc="PEM file of the gateway's chain; empty: plain HTTP"
     )
-    key: str = setting("LOUPE_HTTPS_KEY", default="", doc="PEM file of its key.")
+    key: str = setting("LOUPE_HTTPS_KEY", default="", doc="PEM file of its key")
     client_authority: str = setting(
         "LOUPE_HTTPS_CLIENT_AUTHORITY",
         default="",
-        doc="PEM file of the authorities whose certificates clients must show; empty: none is asked for.",
+        doc="PEM file of the authorities whose certificates clients must show; empty: none is asked for",
     )
     head_deadline_s: float = setting(
         "LOUPE_GATEWAY_HEAD_DEADLINE_S",
         default=20.0,
-        doc="How long the head of a request may take; its connection is closed then.",
+        doc="How long the head of a request may take; its connection is closed then",
     )
     body_deadline_s: float = setting(
-        "LOUPE_GATEWAY_BODY_DEADLINE_S", default=30.0, doc="How long the body of a request may take."
+        "LOUPE_GATEWAY_BODY_DEADLINE_S", default=30.0, doc="How long the body of a request may take"
     )
 
     def __post_init__(self) -> None:
@@ -50,31 +50,31 @@ class HttpSettings:
 class Settings:
     """The settings of the gateway."""
 
-    listen: str = setting("LOUPE_LISTEN", default="127.0.0.1:8080", doc="host:port to serve HTTP at.")
-    registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry.")
-    scheduler_address: str = setting("LOUPE_SCHEDULER_ADDRESS", doc="host:port of the scheduler.")
-    evaluator_address: str = setting("LOUPE_EVALUATOR_ADDRESS", doc="host:port of the evaluator.")
+    listen: str = setting("LOUPE_LISTEN", default="127.0.0.1:8080", doc="host:port to serve HTTP at")
+    registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
+    scheduler_address: str = setting("LOUPE_SCHEDULER_ADDRESS", doc="host:port of the scheduler")
+    evaluator_address: str = setting("LOUPE_EVALUATOR_ADDRESS", doc="host:port of the evaluator")
     picture_origin: str = setting(
         "LOUPE_S3_ENDPOINT",
         default="",
-        doc="host:port of the object storage that pictures come from; the console's pages may show those.",
+        doc="host:port of the object storage that pictures come from; the console's pages may show those",
     )
     tls: TlsSettings
     http: HttpSettings
-    log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="Least level that is logged.")
+    log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="Least level that is logged")
     deadline_s: float = setting(
-        "LOUPE_GATEWAY_DEADLINE_S", default=30.0, doc="How long a request may take, streams apart."
+        "LOUPE_GATEWAY_DEADLINE_S", default=30.0, doc="How long a request may take, streams apart"
     )
     stream_lifetime_s: float = setting(
         "LOUPE_GATEWAY_STREAM_LIFETIME_S",
         default=3600.0,
-        doc="After it a stream ends and its reader opens it again, which checks the token again.",
+        doc="After it a stream ends and its reader opens it again, which checks the token again",
     )
     slow_reader_s: float = setting(
-        "LOUPE_GATEWAY_SLOW_READER_S", default=30.0, doc="A reader that reads nothing for so long is dropped."
+        "LOUPE_GATEWAY_SLOW_READER_S", default=30.0, doc="A reader that reads nothing for so long is dropped"
     )
     max_streams: int = setting(
-        "LOUPE_GATEWAY_MAX_STREAMS", default=2000, doc="How many streams may be open at once."
+        "LOUPE_GATEWAY_MAX_STREAMS", default=2000, doc="How many streams may be open at once"
     )
 
     def __post_init__(self) -> None:

@@ -99,7 +99,7 @@ class FolderListing:
     found: int = 0
     """How many entries the folder holds: `used`, and those that are named as left out."""
     format: str = "folders"
-    """folders, labelme, coco or voc."""
+    """One of `loupe.reading.FORMATS`."""
     mask_codes: tuple[str, ...] = ()
     """What the values of the masks mean, if they are indexed (D1)."""
     group_column: str = ""
@@ -140,7 +140,7 @@ def walk_folder(folder: Path) -> Walk:
 
 
 def list_codes(walked: Walk, options: ImportOptions) -> FolderListing:
-    """The samples of a folder with a folder a code; FolderUnreadable as of `read_folder`."""
+    """List a folder that holds one folder for each code; FolderUnreadable as of `read_folder`."""
     left_out: list[LeftOut] = []
     found: list[FoundSample] = []
     files_of: defaultdict[str, dict[str, Path]] = defaultdict(dict)

@@ -6,6 +6,7 @@ which is imported only for a folder that may hold some.
 
 from pathlib import Path
 
+from loupe.annotations import SUFFIX_OF_FORMAT
 from loupe.extras import IMPORT, needs
 from loupe.folders import (
     VOC_MASK_FOLDER,
@@ -18,7 +19,7 @@ from loupe.folders import (
 )
 from loupe.walking import Walk
 
-FORMATS = ("folders", "labelme", "coco", "voc")
+FORMATS = ("folders", *SUFFIX_OF_FORMAT)
 
 
 def read_data(folder: Path, options: ImportOptions | None = None, *, kind: str = "auto") -> FolderListing:
@@ -64,7 +65,8 @@ def _detect(walked: Walk) -> str:
 
 def _may_hold_annotations(walked: Walk) -> bool:
     """Whether there is a file that could be annotations, or a folder of Pascal VOC's masks."""
-    return any(name.lower().endswith((".json", ".xml")) for name in walked.files) or any(
+    suffixes = tuple(SUFFIX_OF_FORMAT.values())
+    return any(name.lower().endswith(suffixes) for name in walked.files) or any(
         VOC_MASK_FOLDER in folder.split("/") for folder in walked.folders
     )
 

@@ -339,7 +339,7 @@ def report(value: report_pb2.Report) -> RenderableType:
         "samples": f"{overall.sample_count}, {overall.correct_count} correct"
         + (f"; {value.nonconforming_count} nonconforming set aside" if value.nonconforming_count else ""),
         "accuracy": Text.assemble(
-            (estimate(overall.accuracy), "bold"), f"   majority {percent(overall.majority_share)}"
+            (estimate(overall.accuracy), "bold"), f"   majority class {percent(overall.majority_share)}"
         ),
         "macro": f"precision {percent(overall.macro_precision)}, recall {percent(overall.macro_recall)}, "
         f"F1 {percent(overall.macro_f1)}",

@@ -1,4 +1,4 @@
-"""Compares the bytes of a package with the registry's record, before any of it is loaded and run."""
+"""Compares the bytes of a package with the registry's record, before any of it is loaded and run (X5)."""
 
 import asyncio
 from dataclasses import dataclass

@@ -193,7 +193,7 @@ class _Watch:
 
 
 class Contact:
-    """Whether a server answers: reports (True: lost) if it stays away, and when it is back.
+    """Whether a server answers: calls `tell(True)` if it stays away, and `tell(False)` when it is back.
 
     A quiet server is not away: time counts from the first failure since it last answered.
     """
@@ -205,14 +205,14 @@ class Contact:
         self._is_reported = False
 
     def made(self) -> None:
-        """The server answers."""
+        """Note that the server answered."""
         self._lost_at_s = None
         if self._is_reported:
             self._is_reported = False
             self._tell(False)
 
     def lost(self, error: LoupeError) -> None:
-        """It does not. Unavailable once that has gone on for PATIENCE_S."""
+        """Note that a call failed so; Unavailable once the server has not answered for PATIENCE_S."""
         now_s = asyncio.get_running_loop().time()
         if self._lost_at_s is None:
             self._lost_at_s = now_s

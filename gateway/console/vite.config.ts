@@ -42,7 +42,7 @@ const config: UserConfig & { test: object } = {
     },
   },
   test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"] },
-  // `npx vite` against a running gateway, for work on the console.
+  // `scripts/npm exec vite` against a running gateway, for work on the console.
   server: { proxy: { "/v1": process.env["LOUPE_GATEWAY"] ?? "http://127.0.0.1:8080" } },
 };
 

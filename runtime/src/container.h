@@ -1,4 +1,5 @@
-// models.xbin: named parts, each with its SHA-256. All numbers are little-endian.
+// models.xbin: named parts, each with its SHA-256. All numbers are little-endian. A file that is cut or changed, or of
+// a newer format, is refused (X5).
 //
 //      0  8 bytes   "CSOTXBIN"
 //      8  u32       format version

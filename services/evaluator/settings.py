@@ -24,5 +24,5 @@ class Settings:
     tls: TlsSettings
     clock: ClockSettings
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
-    service_token: str = setting("LOUPE_SERVICE_TOKEN", secret=True, doc="the token that services share")
+    service_token: str = setting("LOUPE_SERVICE_TOKEN", secret=True, doc="The token that services share")
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")

@@ -154,7 +154,8 @@ class StorageCheck:
     ) -> AsyncIterator[list[Finding]]:
         cure = sentence("nothing: garbage collection deletes it")
         content = re.compile(f"{re.escape(objects.folder)}/([0-9a-f]{{64}}){re.escape(objects.suffix)}")
-        async for keys in self._store.old_keys(f"{objects.folder}/", datetime.now(UTC) - _ORPHAN_AGE):
+        before = await self._sessions.time() - _ORPHAN_AGE
+        async for keys in self._store.old_keys(f"{objects.folder}/", before):
             orphans = [key for key in keys if (of := content.fullmatch(key)) and _short(of[1]) not in named]
             tally.orphans += len(orphans)
             yield [_finding(Finding.KIND_ORPHAN, key, cure) for key in orphans]
@@ -191,7 +192,7 @@ class StorageCheck:
         """Older messages may have been deleted."""
         with named_errors(f"stream {stream}"):
             found = await self._messaging.ask_jetstream(f"STREAM.INFO.{stream}")
-        limits, now = found["config"], datetime.now(UTC)
+        limits = found["config"]
         if (
             max(
                 limits.get("max_bytes", -1),
@@ -202,7 +203,9 @@ class StorageCheck:
         ):
             return datetime.fromisoformat(found["state"]["first_ts"])
         kept_s = limits.get("max_age", 0) / 1e9
-        return now - timedelta(seconds=kept_s) if kept_s else datetime.min.replace(tzinfo=UTC)
+        if not kept_s:
+            return datetime.min.replace(tzinfo=UTC)
+        return await self._sessions.time() - timedelta(seconds=kept_s)
 
     async def _stored(self, announced: AnnouncedRows) -> Counter[str]:
         """Messages by subject."""

@@ -57,11 +57,11 @@ class ObjectStoreSettings:
     """Where the objects are. A group of settings, for a field of a process's settings."""
 
     endpoint: str = setting("LOUPE_S3_ENDPOINT", doc="host:port of the S3 endpoint")
-    access_key: str = setting("LOUPE_S3_ACCESS_KEY", doc="access key of the S3 endpoint")
-    secret_key: str = setting("LOUPE_S3_SECRET_KEY", secret=True, doc="secret key of the S3 endpoint")
-    bucket: str = setting("LOUPE_S3_BUCKET", default="loupe", doc="the bucket that holds everything")
+    access_key: str = setting("LOUPE_S3_ACCESS_KEY", doc="Access key of the S3 endpoint")
+    secret_key: str = setting("LOUPE_S3_SECRET_KEY", secret=True, doc="Secret key of the S3 endpoint")
+    bucket: str = setting("LOUPE_S3_BUCKET", default="loupe", doc="The bucket that holds everything")
     secure: bool = setting("LOUPE_S3_SECURE", default=True, doc="1 = TLS to the S3 endpoint, 0 = plain")
-    region: str = setting("LOUPE_S3_REGION", default="us-east-1", doc="region that requests are signed for")
+    region: str = setting("LOUPE_S3_REGION", default="us-east-1", doc="Region that requests are signed for")
     public_endpoint: str | None = setting(
         "LOUPE_S3_PUBLIC_ENDPOINT",
         default=None,

@@ -37,7 +37,7 @@ class StreamSettings:
     replicas: int = setting(
         "LOUPE_STREAM_REPLICAS",
         default=1,
-        doc="Servers of a NATS cluster that keep a copy of each stream. Counts when a stream is made.",
+        doc="Servers of a NATS cluster that keep a copy of each stream. Counts when a stream is made",
     )
 
     unflushed_folder: Path | None = setting(  # noqa: RUF009 -- a field, as all others

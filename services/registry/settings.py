@@ -25,7 +25,7 @@ class Settings:
     service_token: str = setting(
         "LOUPE_SERVICE_TOKEN",
         secret=True,
-        doc="what the services and workers of this installation show each other",
+        doc="What the services and workers of this installation show each other",
     )
     bootstrap_admin_token: str | None = setting(
         "LOUPE_BOOTSTRAP_ADMIN_TOKEN",
@@ -45,7 +45,7 @@ class Settings:
     password_memory_kib: int = setting(
         "LOUPE_PASSWORD_MEMORY_KIB",
         default=64 * 1024,
-        doc="memory that one guess at a stored password costs (Argon2id)",
+        doc="Memory that one guess at a stored password costs (Argon2id)",
     )
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
 

@@ -16,27 +16,27 @@ _MIN_LOSS_STREAM_BYTES = 1024**2
 class SchedulingSettings:
     """Leases, recovery, ageing and garbage collection."""
 
-    lease_s: float = setting("LOUPE_LEASE_S", default=10.0, doc="How long a lease lasts without a heartbeat.")
+    lease_s: float = setting("LOUPE_LEASE_S", default=10.0, doc="How long a lease lasts without a heartbeat")
     infrastructure_retries: int = setting(
         "LOUPE_INFRASTRUCTURE_RETRIES",
         default=5,
-        doc="How often a job is taken up again without getting further before its task fails.",
+        doc="How often a job is taken up again without getting further before its task fails",
     )
     ageing_s: float = setting(
         "LOUPE_PRIORITY_AGING_S",
         default=1800.0,
-        doc="A waiting job gains one priority for every so many seconds, so that none starves.",
+        doc="A waiting job gains one priority for every so many seconds, so that none starves",
     )
     checkpoint_grace_s: float = setting(
         "LOUPE_CHECKPOINT_GRACE_S",
         default=300.0,
-        doc="How long a superseded checkpoint is kept for a worker that may still read it.",
+        doc="How long a superseded checkpoint is kept for a worker that may still read it",
     )
 
     orphan_grace_s: float = setting(
         "LOUPE_ORPHAN_GRACE_S",
         default=86_400.0,
-        doc="How old an object that no row names must be to be deleted; a younger one may be on its way.",
+        doc="How old an object that no row names must be to be deleted; a younger one may be on its way",
     )
 
     def __post_init__(self) -> None:
@@ -48,21 +48,21 @@ class SchedulingSettings:
 class Settings:
     """Everything that the scheduler reads from its environment."""
 
-    listen: str = setting("LOUPE_LISTEN", default="127.0.0.1:7102", doc="host:port to serve at.")
+    listen: str = setting("LOUPE_LISTEN", default="127.0.0.1:7102", doc="host:port to serve at")
     database_url: str = setting(
-        "LOUPE_DATABASE_URL", secret=True, doc="postgresql+asyncpg://…; the schema is `scheduler`."
+        "LOUPE_DATABASE_URL", secret=True, doc="postgresql+asyncpg://…; the schema is `scheduler`"
     )
     nats_url: str = setting("LOUPE_NATS_URL", secret=True, doc="nats://user:password@host:port[,…]")
     service_token: str = setting(
-        "LOUPE_SERVICE_TOKEN", secret=True, doc="The token that the services of this installation share."
+        "LOUPE_SERVICE_TOKEN", secret=True, doc="The token that the services of this installation share"
     )
-    registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry.")
-    log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR.")
+    registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
+    log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
     loss_stream_bytes: int = setting(
         "LOUPE_LOSS_STREAM_BYTES",
         default=1024**3,
         doc="What NATS reserves for the last seven days of loss events; when full the oldest go. "
-        "Counts when the stream LOSS is made; later `nats stream edit LOSS --max-bytes` changes it.",
+        "Counts when the stream LOSS is made; later `nats stream edit LOSS --max-bytes` changes it",
     )
     objects: ObjectStoreSettings
     tls: TlsSettings

@@ -24,7 +24,7 @@ from loupe.worker.v1 import event_pb2, order_pb2
 from torch.distributed import TCPStore  # type: ignore[attr-defined] # not in its stubs
 
 from services.kit.child_process import EVENT_FD, DieWithParent, ParentLink
-from services.trainer.training.processes import Group, Orders, alone, as_lost, join
+from services.trainer.training.processes import Group, Orders, alone, as_process_lost, join
 from services.trainer.training.recipe import TrainingRecipe
 from services.vision.faults import Fault, InfrastructureFault
 from services.worker.child_channel import as_fault, failed
@@ -89,7 +89,7 @@ class RankGroup:
         try:
             yield self._orders.tell(next(self._numbers), json_format.MessageToJson(order, indent=None))
         except BaseException as error:
-            if isinstance(error, Exception) and (lost := as_lost(error)):
+            if isinstance(error, Exception) and (lost := as_process_lost(error)):
                 # The watching thread soon notices which process was lost, and ends this one.
                 time.sleep(_EXIT_NOTICE_S if self._others else 0)
                 raise lost from error
@@ -180,7 +180,7 @@ def follow(orders: Orders, train: Train) -> int:
         dist.destroy_process_group()
     except Exception as error:  # noqa: BLE001 - the boundary of a process
         traceback.print_exc()
-        if link and not as_lost(error):
+        if link and not as_process_lost(error):
             link.emit(json_format.MessageToDict(failed(as_fault(error))))
         sys.stderr.flush()
         os._exit(1)  # threads of the group that still wait must not delay the exit

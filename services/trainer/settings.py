@@ -14,10 +14,10 @@ class Settings(WorkerSettings):
     checkpoint_interval_s: float = setting(
         "LOUPE_CHECKPOINT_INTERVAL_S",
         default=60.0,
-        doc="how often a running training is kept; what a fault costs at most (T5)",
+        doc="How often a running training is kept; what a fault costs at most (T5)",
     )
     processes: int = setting(
         "LOUPE_TRAINER_PROCESSES",
         default=0,
-        doc="processes that train one network together; 0: one for every GPU that torch sees, else one",
+        doc="Processes that train one network together; 0: one for every GPU that torch sees, else one",
     )

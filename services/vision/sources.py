@@ -22,11 +22,11 @@ class ChildSettings:
     """Settings of a trainer's or evaluator's child."""
 
     cache_dir: Path = setting(  # noqa: RUF009 - declares, as dataclasses.field does
-        "LOUPE_CACHE_DIR", default=Path(tempfile.gettempdir()) / "loupe", doc="packs and work folders"
+        "LOUPE_CACHE_DIR", default=Path(tempfile.gettempdir()) / "loupe", doc="Packs and work folders"
     )
-    pack_cache_bytes: int = setting("LOUPE_PACK_CACHE_BYTES", default=8 * 2**30, doc="bound of the packs")
+    pack_cache_bytes: int = setting("LOUPE_PACK_CACHE_BYTES", default=8 * 2**30, doc="Bound of the packs")
     objects_dir: Path | None = setting(  # noqa: RUF009
-        "LOUPE_OBJECTS_DIR", default=None, doc="a folder to read objects from instead of S3, for benches"
+        "LOUPE_OBJECTS_DIR", default=None, doc="A folder to read objects from instead of S3, for benches"
     )
 
 

@@ -18,40 +18,40 @@ from services.kit.object_store import ObjectStoreSettings
 class WorkerSettings:
     """Settings of a worker process."""
 
-    worker: str = setting("LOUPE_WORKER", default="", doc="this worker's name; empty: host and process id")
+    worker: str = setting("LOUPE_WORKER", default="", doc="This worker's name; empty: host and process id")
     compute_resource: str = setting(
-        "LOUPE_COMPUTE_RESOURCE", default="cpu", doc="the compute resource that this worker stands for (W7)"
+        "LOUPE_COMPUTE_RESOURCE", default="cpu", doc="The compute resource that this worker stands for (W7)"
     )
     gpus: int | None = setting(
         "LOUPE_GPUS",
         default=None,
-        doc="how many GPUs this worker has for its jobs; empty: all of the machine's",
+        doc="How many GPUs this worker has for its jobs; empty: all of the machine's",
     )
     cpus: int | None = setting(
-        "LOUPE_CPUS", default=None, doc="how many processor cores it has; empty: all that it may run on"
+        "LOUPE_CPUS", default=None, doc="How many processor cores it has; empty: all that it may run on"
     )
     memory_bytes: int | None = setting(
         "LOUPE_MEMORY_BYTES",
         default=None,
-        doc="how much memory it has; empty: the machine's, or its container's",
+        doc="How much memory it has; empty: the machine's, or its container's",
     )
     listen: str = setting(
         "LOUPE_LISTEN", default="127.0.0.1:0", doc="host:port for WorkerService; port 0: any"
     )
     scheduler_address: str = setting("LOUPE_SCHEDULER_ADDRESS", doc="host:port of the scheduler")
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
-    service_token: str = setting("LOUPE_SERVICE_TOKEN", secret=True, doc="the token that services share")
-    cache_dir: Path = setting("LOUPE_CACHE_DIR", doc="packs and files of running jobs")  # noqa: RUF009 -- a field
+    service_token: str = setting("LOUPE_SERVICE_TOKEN", secret=True, doc="The token that services share")
+    cache_dir: Path = setting("LOUPE_CACHE_DIR", doc="Packs and files of running jobs")  # noqa: RUF009 -- a field
     cache_bytes: int = setting(
-        "LOUPE_CACHE_BYTES", default=8_589_934_592, doc="how large the packs in the cache may grow together"
+        "LOUPE_CACHE_BYTES", default=8_589_934_592, doc="How large the packs in the cache may grow together"
     )
     torch_threads: int = setting(
-        "LOUPE_TORCH_THREADS", default=0, doc="threads of torch on the CPU; 0: one for every core"
+        "LOUPE_TORCH_THREADS", default=0, doc="Threads of torch on the CPU; 0: one for every core"
     )
     max_unreported_bytes: int = setting(
         "LOUPE_MAX_UNREPORTED_BYTES",
         default=8 * 2**20,
-        doc="how much is kept while the scheduler is away, before the child has to wait",
+        doc="How much is kept while the scheduler is away, before the child has to wait",
     )
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
     objects: ObjectStoreSettings = field()

@@ -1,6 +1,6 @@
 """Measures an import of many small images beside a bare upload of as many bytes to the same object store.
 
-    python -m tests.bench.importing --images 2000
+    python -m tests.bench importing [--images 2000]
 
 PostgreSQL, NATS, SeaweedFS (all durable) and a registry of its own; the client is this process.
 """
@@ -104,7 +104,14 @@ def bare_upload(store: BlockingObjectStore, files: list[Path]) -> float:
     return time.monotonic() - started
 
 
-async def measure(images: int) -> dict[str, Any]:
+def measure(*arguments: str) -> dict[str, Any]:
+    """With as many images as the options say."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench importing")
+    parser.add_argument("--images", type=int, default=2000)
+    return asyncio.run(_measure(parser.parse_args(arguments).images))
+
+
+async def _measure(images: int) -> dict[str, Any]:
     """Bare upload, import, the same import again, and one of annotations."""
     with tempfile.TemporaryDirectory(prefix="loupe-bench-") as root:
         folder = Path(root) / "images"
@@ -139,9 +146,3 @@ async def measure(images: int) -> dict[str, Any]:
             "of that reading the labels, s": round(read_s, 2),
             "client's largest memory, MB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3),
         }
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=2000)
-    print(json.dumps(asyncio.run(measure(parser.parse_args().images)), indent=2))

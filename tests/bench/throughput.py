@@ -1,6 +1,6 @@
 """How fast the training path is, beside what people would write themselves, taking turns in one run.
 
-    python -m tests.bench training
+    python -m tests.bench throughput
     python -m tests.bench.throughput peers [--size 64] [--against plain,loader 0,loader 2,lightning]
     python -m tests.bench.throughput processes [--size 64]
 

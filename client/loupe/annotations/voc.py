@@ -56,6 +56,11 @@ def read_voc(walked: Walk, _options: ImportOptions) -> Annotations:
     return Annotations(list(by_origin.values()), left_out, read)
 
 
+def is_voc(root: ET.Element) -> bool:
+    """Whether an XML file with this root is an annotation of Pascal VOC."""
+    return root.tag == "annotation"
+
+
 def load_xml(file: Path, name: str) -> ET.Element:
     """The root of an XML file; Unusable with line and column if it is none, or if it could blow up."""
     try:

@@ -19,11 +19,11 @@ for (const schema of Object.values(document.components.schemas)) {
   for (const property of Object.values(schema.properties)) delete property.readOnly;
 }
 const made =
-  "// Generated from the gateway's OpenAPI document by `npm run types`; not edited by hand.\n" +
+  "// Generated from the gateway's OpenAPI document by `scripts/npm run types`; not edited by hand.\n" +
   astToString(await openapiTS(document));
 if (!process.argv.includes("--check")) {
   writeFileSync(target, made);
 } else if (!existsSync(target) || readFileSync(target, "utf8") !== made) {
-  console.error("src/api/schema.ts is not what the contracts say; run `npm run types` in gateway/console");
+  console.error("src/api/schema.ts is not what the contracts say; run `scripts/npm run types` in gateway/console");
   process.exit(1);
 }

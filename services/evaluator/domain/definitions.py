@@ -23,7 +23,9 @@ DEFINITIONS = (
     Definition(
         "accuracy",
         *sentence("accuracy"),
-        *sentence("correct samples / all samples. The platform's 准确率: this overall, precision per code."),
+        *sentence(
+            "correct samples / all samples. The 准确率 overall is this; that of a code is its precision."
+        ),
     ),
     Definition(
         "precision",
@@ -43,7 +45,10 @@ DEFINITIONS = (
         "f1",
         "F1",
         "F1",
-        *sentence("harmonic mean of precision and recall."),
+        *sentence(
+            "harmonic mean of precision and recall; 0 for a code that has samples and was never "
+            "predicted, undefined for a code that has neither samples nor predictions."
+        ),
     ),
     Definition(
         "macro",
@@ -66,7 +71,7 @@ DEFINITIONS = (
     ),
     Definition(
         "majority_share",
-        *sentence("majority"),
+        *sentence("majority class"),
         *sentence("accuracy of always naming the commonest code: what any model must beat."),
     ),
     Definition(

@@ -48,7 +48,7 @@ class Datasets:
         return Dataset(**row)
 
     async def listing(self, page: RowPageRequest) -> RowPage[Dataset]:
-        """By id."""
+        """A page of datasets, sorted by id."""
         query = _with_totals().order_by(datasets.c.id).limit(page.limit)
         if page.after is not None:
             query = query.where(datasets.c.id > page.after[0])
@@ -88,7 +88,7 @@ class DataPaths:
         return _path(row)
 
     async def listing(self, dataset: str | None, page: RowPageRequest) -> RowPage[DataPath]:
-        """By dataset and id; of all datasets if None."""
+        """A page of data paths, sorted by dataset and id; of all datasets if None."""
         query = _with_counts().order_by(data_paths.c.dataset, data_paths.c.id).limit(page.limit)
         if dataset is not None:
             query = query.where(data_paths.c.dataset == dataset)

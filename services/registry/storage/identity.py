@@ -47,7 +47,7 @@ class Identities:
         await self._session.execute(sa.select(users.c.id).where(users.c.id == user).with_for_update())
 
     async def list_users(self, page: RowPageRequest) -> RowPage[User]:
-        """By id."""
+        """A page of users, sorted by id."""
         query = _WITH_PASSWORD.order_by(users.c.id).limit(page.limit)
         if page.after is not None:
             query = query.where(users.c.id > page.after[0])
@@ -93,7 +93,7 @@ class Identities:
         return _token(row), owner
 
     async def list_tokens(self, user: str, page: RowPageRequest) -> RowPage[Token]:
-        """By id."""
+        """A page of the tokens of a user, sorted by id."""
         query = sa.select(tokens).where(tokens.c.user_id == user).order_by(tokens.c.id).limit(page.limit)
         if page.after is not None:
             query = query.where(tokens.c.id > page.after[0])

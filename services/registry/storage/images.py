@@ -57,7 +57,7 @@ class AlgorithmImages:
         production_environment: str | None,
         conditions: Mapping[str, str],
     ) -> RowPage[AlgorithmImage]:
-        """By id; None does not filter. `conditions`: columns of the production environment."""
+        """A page, sorted by id; None does not filter. `conditions`: columns of the production environment."""
         query = _with_latest().order_by(images.c.id).limit(page.limit)
         for column, wanted in (
             (images.c.kind, kind),

@@ -45,7 +45,7 @@ class ProductionEnvironments:
         return ProductionEnvironment(**row)
 
     async def listing(self, page: RowPageRequest) -> RowPage[ProductionEnvironment]:
-        """By id."""
+        """A page of environments, sorted by id."""
         query = sa.select(production_environments).order_by(production_environments.c.id).limit(page.limit)
         if page.after is not None:
             query = query.where(production_environments.c.id > page.after[0])
@@ -99,7 +99,7 @@ class ComputeResources:
         return ComputeResource(**row)
 
     async def listing(self, page: RowPageRequest) -> RowPage[ComputeResource]:
-        """By id."""
+        """A page of resources, sorted by id."""
         query = sa.select(compute_resources).order_by(compute_resources.c.id).limit(page.limit)
         if page.after is not None:
             query = query.where(compute_resources.c.id > page.after[0])

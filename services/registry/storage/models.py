@@ -54,7 +54,7 @@ class Models:
         production_environment: str | None,
         task_type: TaskType | None,
     ) -> RowPage[Model]:
-        """By id."""
+        """A page of models that meet all conditions, sorted by id."""
         query = _with_latest().order_by(models.c.id).limit(page.limit)
         if name_contains:
             query = query.where(sa.func.lower(models.c.id).contains(name_contains.lower(), autoescape=True))

@@ -193,7 +193,7 @@ class Samples:
         return found
 
     async def listing(self, key: int, page: RowPageRequest, *, code: str | None) -> RowPage[Sample]:
-        """By file."""
+        """A page of the samples of a data path, sorted by file; of one code, if it is given."""
         query = _with_image().where(samples.c.path == key).order_by(samples.c.file).limit(page.limit)
         if code is not None:
             query = query.where(samples.c.code == code)

@@ -136,15 +136,15 @@ class Source(Protocol):
         ...
 
     def rows(self, hashes: Iterable[str]) -> NDArray[np.int64]:
-        """What `sample` and `gather` take, in the order of the names."""
+        """The rows of the samples with these hashes, in their order, for `sample` and `gather`."""
         ...
 
     def sample(self, row: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """One of them, (H, W, C)."""
+        """The sample of a row, (H, W, C)."""
         ...
 
     def gather(self, rows: NDArray[np.int64], out_NHWC: NDArray[np.uint8]) -> None:
-        """Copies some of them."""
+        """Copy the samples of these rows, in their order, into `out_NHWC`."""
         ...
 
 

@@ -89,7 +89,7 @@ class Classification:
 
     @property
     def validation_interval(self) -> int:
-        """A windowed image costs as many inputs as it has windows."""
+        """Iterations between two scores. An image with windows costs as many inputs as it has windows."""
         forwards = len(self._prepared.validation) * self._view.forwards
         return affordable_interval(self.parameters.max_iter, self.parameters.batch_size, forwards)
 

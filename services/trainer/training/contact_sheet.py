@@ -87,7 +87,7 @@ def draw(labels: Sequence[str], images: Sequence[Pixels], shown: Sequence[Column
     for place, column in enumerate(shown):
         left = _LABELS_PX + place * (width + _GAP_PX)
         _write(sheet, column.title, left=left, middle=_TITLES_PX // 2, room=width)
-        for row, tile in enumerate(_changed(small_RHWC, column, place, seed)):
+        for row, tile in enumerate(_augmented(small_RHWC, column, place, seed)):
             top = _TITLES_PX + row * (height + _GAP_PX)
             sheet[top : top + height, left : left + width] = _resized(tile, width, height, enlarge=True)
     return sheet
@@ -114,8 +114,8 @@ def _resized(image: Pixels, width: int, height: int, *, enlarge: bool) -> Pixels
     return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
 
 
-def _changed(images_RHWC: Pixels, column: Column, place: int, seed: int) -> Pixels:
-    """Each image as the first of its draws shows it that can be told from the original."""
+def _augmented(images_RHWC: Pixels, column: Column, place: int, seed: int) -> Pixels:
+    """Each image, augmented by the first of its draws whose effect is visible."""
     if not column.augmentations:
         return images_RHWC
     draws_RT = torch.arange(len(images_RHWC) * _TRIES).view(-1, _TRIES) + place * len(images_RHWC) * _TRIES

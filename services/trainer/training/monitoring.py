@@ -120,7 +120,7 @@ class ProgressReporter:
     def losses(
         self, first_iteration: int, values: list[float], learning_rate: float, images_per_s: float
     ) -> None:
-        """Sends at once: the loop already gathers for half of M5's 100 ms."""
+        """Sends the losses at once: the loop has gathered them for as long as M5 allows."""
         smooth = 0.9 if self.images_per_s else 0.0
         self.images_per_s = smooth * self.images_per_s + (1 - smooth) * images_per_s
         self._learning_rate = learning_rate

@@ -178,8 +178,8 @@ def join(environ: Mapping[str, str], store: Store | None = None, patience_s: flo
     return Orders(group, PrefixStore("orders", store))
 
 
-def as_lost(error: Exception) -> InfrastructureFault | None:
-    """What an error says of the other processes; None if it is this one's own."""
+def as_process_lost(error: Exception) -> InfrastructureFault | None:
+    """PROCESS_LOST if the error means that another process is gone; None if it is this process's own."""
     text = f"{error}"
     if isinstance(error, dist.DistError) or "gloo" in text or "NCCL" in text:
         return InfrastructureFault(

@@ -177,7 +177,7 @@ class Segmentation:
 
     @property
     def validation_interval(self) -> int:
-        """One forward pass an image, as large as four windows."""
+        """Iterations between two scores. An image with windows costs as much as four of them."""
         count = len(self._validation.samples) * (4 if self._windows else 1)
         return affordable_interval(self.parameters.max_iter, self.parameters.batch_size, count)
 

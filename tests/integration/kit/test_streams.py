@@ -142,7 +142,7 @@ async def test_what_the_operator_set_stays(nats_url: str, caplog: pytest.LogCapt
     assert told.__dict__["differs"]["max_bytes"] == {"here": GIB // 2, "default": GIB}
 
 
-async def test_a_stream_as_it_was_made_is_not_worth_a_word(
+async def test_nothing_is_logged_of_a_stream_with_default_settings(
     nats_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A line at every start that says nothing hides the one that says something."""

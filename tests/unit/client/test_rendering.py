@@ -204,7 +204,7 @@ def test_a_report_shows_its_numbers_and_says_what_they_mean() -> None:
     for part in (
         "validation split",
         "90.0 % [50.0–99.0]",
-        "majority 60.0 %",
+        "majority class 60.0 %",
         "TSFAS *",
         "[low–high]  Wilson's",
         "2 nonconforming",

@@ -271,7 +271,7 @@ async def test_a_strangers_answer_makes_nothing_ready(tmp_path: Path) -> None:
             await supervisor.stop()
 
 
-async def test_what_a_process_started_may_answer_for_it(tmp_path: Path) -> None:
+async def test_a_process_is_ready_when_its_child_listens_on_its_port(tmp_path: Path) -> None:
     """A server may have workers of its own that listen."""
     port = assign(["web"], {})["web"]
     server = f"import socket, time; s = socket.create_server(({HOST!r}, {port})); time.sleep(600)"

@@ -29,7 +29,7 @@ async def test_a_lost_cancellation_is_repeated() -> None:
     assert loop.cancelled()
 
 
-async def test_what_a_task_does_about_its_end_is_left_alone() -> None:
+async def test_a_task_that_is_cancelled_completes_its_cleanup() -> None:
     """A worker that is told to stop has a checkpoint to store."""
     stored = []
 
@@ -46,7 +46,7 @@ async def test_what_a_task_does_about_its_end_is_left_alone() -> None:
     assert stored == [1]
 
 
-async def test_who_failed_or_is_done_already_is_no_trouble() -> None:
+async def test_tasks_that_failed_or_are_done_can_be_ended_too() -> None:
     async def fail() -> None:
         raise ZeroDivisionError
 

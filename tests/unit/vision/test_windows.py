@@ -95,7 +95,7 @@ def test_the_share_of_windows_that_show_the_defect():
 
 @settings(deadline=None)
 @given(st.integers(0, 200), st.integers(1, 30), st.integers(2, 4))
-def test_no_other_threshold_makes_more_of_the_images_right(seed, count, classes):
+def test_no_threshold_judges_more_images_right_than_the_operating_point(seed, count, classes):
     random = np.random.default_rng(seed)
     logits = torch.from_numpy(random.integers(-3, 4, (count, classes)).astype(np.float32))
     truth = random.integers(0, classes, count)
@@ -109,7 +109,7 @@ def test_no_other_threshold_makes_more_of_the_images_right(seed, count, classes)
     assert found == max(right(defect_threshold) for defect_threshold in np.arange(-4.5, 5))
 
 
-def test_between_points_as_good_the_middle_of_the_widest_stretch():
+def test_of_thresholds_as_good_the_middle_of_the_widest_range_is_taken():
     """A point at the edge of what was seen would fall over with the next image."""
     logits = torch.tensor([[0.0, 9.0], [0.0, 7.0], [0.0, 1.0], [0.0, 0.5]])
     assert operating_point(logits, np.array([1, 1, 0, 0]), background=0) == pytest.approx(4.0)

@@ -1,4 +1,4 @@
-// Generated from the gateway's OpenAPI document by `npm run types`; not edited by hand.
+// Generated from the gateway's OpenAPI document by `scripts/npm run types`; not edited by hand.
 export interface paths {
     "/v1/algorithmImages": {
         parameters: {

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from loupe.annotations import SUFFIX_OF_FORMAT
+from loupe.annotations.formats import READERS
 from loupe.folders import FolderListing, FolderUnreadable, FoundSample, ImportOptions
 from loupe.reading import detect, read_data
 from loupe.rendering import json_text
@@ -117,6 +119,11 @@ def a_voc(root: Path) -> str:
     picture(root / "JPEGImages/a.png")
     voc(root / "Annotations/a.xml", ("TPFIP", (3, 2, 6, 4)))
     return "voc"
+
+
+def test_every_format_has_a_reader() -> None:
+    """Whoever adds a format writes two lines, of which only one needs the extra."""
+    assert set(READERS) == set(SUFFIX_OF_FORMAT)
 
 
 @pytest.mark.parametrize("write", [a_labelme, a_coco, a_voc])
