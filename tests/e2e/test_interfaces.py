@@ -193,6 +193,26 @@ def test_i3_each_server_answers_for_itself(http: httpx.Client, tokens: dict[str,
     assert http.get("/v1/servers/mes", headers=headers).status_code == 404
 
 
+@pytest.mark.parametrize("server", ["registry", "scheduler", "evaluator"])
+def test_i3_each_server_checks_what_it_stored_for_the_console(
+    server: str, http: httpx.Client, tokens: dict[str, str]
+) -> None:
+    """The page System shows it as events, with the counts growing; the last message has them all."""
+    headers = {"Authorization": f"Bearer {tokens['admin']}"}
+    answers, ended = [], False
+    with http.stream("GET", f"/v1/servers/{server}:checkStorage", headers=headers) as response:
+        event = ""
+        for line in response.iter_lines():
+            kind, _, value = line.partition(": ")
+            event = value if kind == "event" else event
+            if kind == "data" and event == "CheckStorageResponse":
+                answers.append(json.loads(value))
+            ended |= event == "end"
+    assert ended
+    assert int(answers[-1]["objectCount"]) >= int(answers[0]["objectCount"])
+    assert answers[-1]["lostCount"] == "0"
+
+
 def test_i3_workers_of_the_stack_say_what_they_are(http: httpx.Client, tokens: dict[str, str]) -> None:
     """The real ones, as they announce themselves: what an operator compares after an upgrade."""
     headers = {"Authorization": f"Bearer {tokens['viewer']}"}

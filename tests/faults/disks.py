@@ -11,7 +11,8 @@ import psutil
 
 from tests.faults.evidence import of_folder
 
-_BYTES = 3 * 2**30
+_BYTES = 16 * 2**30
+"""Of a sparse file: SeaweedFS compacts deleted checkpoints in its own time."""
 _COPIES = 20
 
 
