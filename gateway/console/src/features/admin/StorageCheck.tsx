@@ -55,11 +55,15 @@ export function StorageCheck(): ReactNode {
     });
   };
   const all = Object.values(servers ?? {});
-  const sum = (of: (counts: Answer) => string) => all.reduce((total, { counts }) => total + Number(counts ? of(counts) : 0), 0);
+  const sum = (of: (counts: Answer) => string) =>
+    all.reduce((total, { counts }) => total + Number(counts ? of(counts) : 0), 0);
   const running = all.some(({ ended }) => !ended);
   const problems = all.flatMap(({ problem }) => problem ?? []);
   const lost = sum(({ lostCount }) => lostCount);
-  const told = t.system.checked(whole(sum(({ objectCount }) => objectCount)), whole(sum(({ eventCount }) => eventCount)), whole(lost));
+  const objectCount = sum((counts) => counts.objectCount);
+  const eventCount = sum((counts) => counts.eventCount);
+  const told = t.system.checked(whole(objectCount), whole(eventCount), whole(lost));
+  const verdict = problems.length > 0 || lost > 0 ? "error" : running ? "info" : "success";
   return (
     <Card
       size="small"
@@ -71,7 +75,7 @@ export function StorageCheck(): ReactNode {
         </Button>
       }
     >
-      {servers && <Alert type={problems.length > 0 || lost > 0 ? "error" : running ? "info" : "success"} title={told} />}
+      {servers && <Alert type={verdict} title={told} />}
       {problems.map((problem) => (
         <Alert key={problem.detail} type="error" title={problem.detail} />
       ))}
@@ -85,10 +89,15 @@ export function StorageCheck(): ReactNode {
           columns={[
             {
               title: t.common.state,
-              render: (_, { kind }) => <Tag color={HARMLESS.includes(kind) ? "default" : "error"}>{t.system.findings[kind]}</Tag>,
+              render: (_, { kind }) => (
+                <Tag color={HARMLESS.includes(kind) ? "default" : "error"}>{t.system.findings[kind]}</Tag>
+              ),
             },
             { title: t.system.subject, dataIndex: "subject" },
-            { title: t.system.namedBy, render: (_, { resource }) => (resource ? <span title={resource}>{lastPart(resource)}</span> : "—") },
+            {
+              title: t.system.namedBy,
+              render: (_, { resource }) => (resource ? <span title={resource}>{lastPart(resource)}</span> : "—"),
+            },
             { title: t.system.cure, render: (_, { cure, cureZh }) => pick(cure, cureZh) },
           ]}
         />
