@@ -84,6 +84,11 @@ class FoundSample:
         """The defect code: the folder's name."""
         return self.file.partition("/")[0]
 
+    @property
+    def place(self) -> str:
+        """Where its picture lies below the folder."""
+        return self.origin or self.file
+
 
 @dataclass(frozen=True, slots=True)
 class FolderListing:
@@ -234,7 +239,7 @@ def _grouped(listing: FolderListing, walked: Walk, options: ImportOptions) -> Fo
     unmatched: tuple[str, ...] = ()
     if options.group_by is not None:
         column = options.group_by.pattern
-        groups = {sample.file: _group_in_name(sample.file, options.group_by) for sample in listing.samples}
+        groups = {sample.place: _group_in_name(sample.file, options.group_by) for sample in listing.samples}
         if listing.samples and not any(groups.values()):
             some = listing.samples[0].file.partition("/")[2]
             raise FolderUnreadable(
@@ -242,21 +247,21 @@ def _grouped(listing: FolderListing, walked: Walk, options: ImportOptions) -> Fo
                 f"such as {some!r}; correct it"
             )
     elif table is not None:
-        spellings = {sample.file: sample.origin or sample.file for sample in listing.samples}
-        column, groups = _read_groups(table, spellings)
-        unmatched = tuple(sorted(file for file in groups if file not in spellings))
+        resolve = _FileResolver(listing, walked)
+        column, groups = _read_groups(table, resolve)
+        unmatched = tuple(sorted(place for place in groups if place not in resolve.places))
     else:
         unreadable = next((item for item in walked.left_out if item.file == GROUPS_FILE), None)
         if unreadable is not None:
             raise FolderUnreadable(f"{walked.folder / GROUPS_FILE} cannot be used: {unreadable.message}")
         return listing
-    for file, group in groups.items():
+    for place, group in groups.items():
         if len(group) > _MAX_GROUP_CHARACTERS or any(unicodedata.category(one) == "Cc" for one in group):
             raise FolderUnreadable(
-                f"the group of {file} begins {group[:40]!r} and has {len(group)} characters; a group has "
+                f"the group of {place} begins {group[:40]!r} and has {len(group)} characters; a group has "
                 f"at most {_MAX_GROUP_CHARACTERS} and no control characters: shorten it"
             )
-    samples = tuple(replace(sample, group=groups.get(sample.file, "")) for sample in listing.samples)
+    samples = tuple(replace(sample, group=groups.get(sample.place, "")) for sample in listing.samples)
     return replace(listing, samples=samples, group_column=column, unmatched_group_rows=unmatched)
 
 
@@ -339,8 +344,8 @@ def _read_code(
 # --- groups.csv ---------------------------------------------------------------------------------------------
 
 
-def _read_groups(table: Path, files: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """The column that holds the group, and each file's group; `files` says where each file's picture lies.
+def _read_groups(table: Path, resolve: "_FileResolver") -> tuple[str, dict[str, str]]:
+    """The column that holds the group, and the group of each file by the place where it lies.
 
     Faults are errors: a table that is silently ignored lets photos of one part fall on both sides of a split
     (D3).
@@ -352,12 +357,12 @@ def _read_groups(table: Path, files: Mapping[str, str]) -> tuple[str, dict[str, 
     except UnicodeDecodeError as error:
         raise FolderUnreadable(f"{table} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
     try:
-        return _groups_in(text, table, files)
+        return _groups_in(text, table, resolve)
     except csv.Error as error:
         raise FolderUnreadable(f"{table} is no table: {error}; save it as CSV") from error
 
 
-def _groups_in(text: str, table: Path, files: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+def _groups_in(text: str, table: Path, resolve: "_FileResolver") -> tuple[str, dict[str, str]]:
     first_line = text.partition("\n")[0]
     delimiter = max(",;\t", key=first_line.count)
     rows = csv.DictReader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
@@ -371,7 +376,6 @@ def _groups_in(text: str, table: Path, files: Mapping[str, str]) -> tuple[str, d
             f"{table} has no column {lacking}: its header is {first_line.strip()!r}; "
             f"name one of {', '.join(wanted)}"
         )
-    resolve = _FileResolver(files)
     groups: dict[str, str] = {}
     for row in rows:
         written = (row.get(file_column) or "").strip()
@@ -386,30 +390,52 @@ def _groups_in(text: str, table: Path, files: Mapping[str, str]) -> tuple[str, d
 
 
 class _FileResolver:
-    """Finds the file that a table means, with another folder in front, or without a suffix."""
+    """Finds the place of the file that a table means, with another folder in front, or without a suffix.
 
-    def __init__(self, origins: Mapping[str, str]) -> None:
-        """`origins` says where each file's picture lies."""
-        self._exact = {
-            **{origin: file for file, origin in origins.items()},
-            **{file: file for file in origins},
-        }
-        self._loose: defaultdict[str, set[str]] = defaultdict(set)
-        for spelling, file in self._exact.items():
-            path = PurePosixPath(spelling)
-            for loose in (path.name, path.stem, str(path.with_suffix(""))):
-                self._loose[loose].add(file)
+    A table names files as they lie in the folder, those that are left out too. The name under which a picture
+    is imported counts only where nothing lies at that name (D5).
+    """
+
+    def __init__(self, listing: FolderListing, walked: Walk) -> None:
+        samples = listing.samples
+        self.places = frozenset({*walked.files, *(sample.place for sample in samples)})
+        """Of all files, and of pictures that lie within annotations."""
+        self._imported = {sample.file: sample.place for sample in samples if sample.file not in self.places}
+        pictures = [sample.place for sample in samples]
+        pictures += [
+            item.file for item in listing.left_out if _is_picture(item) and item.file in walked.files
+        ]
+        self._loose = _loose({place: place for place in pictures})
+        self._loosely_imported = _loose(self._imported)
 
     def __call__(self, written: str) -> str:
         path = PureWindowsPath(written).as_posix()
-        for spelling in _tails(path):
-            if spelling in self._exact:
-                return self._exact[spelling]
-        for spelling in _tails(path):
-            candidates = self._loose.get(spelling, set())
-            if len(candidates) == 1:
-                return next(iter(candidates))
+        tails = list(_tails(path))
+        for tail in tails:
+            if tail in self.places:
+                return tail
+            if tail in self._imported:
+                return self._imported[tail]
+        for tail in tails:
+            if found := self._loose[tail] or self._loosely_imported[tail]:
+                return next(iter(found)) if len(found) == 1 else path
         return path
+
+
+def _is_picture(item: LeftOut) -> bool:
+    """Whether a file that is left out would be a picture by its name, not the mask of one."""
+    is_image = PurePosixPath(item.file).suffix.lower() in IMAGE_SUFFIXES
+    return is_image and item.reason not in mask_files.REASONS
+
+
+def _loose(place_of_name: Mapping[str, str]) -> defaultdict[str, set[str]]:
+    """Places by their names' shorter spellings."""
+    places: defaultdict[str, set[str]] = defaultdict(set)
+    for name, place in place_of_name.items():
+        path = PurePosixPath(name)
+        for spelling in (path.name, path.stem, str(path.with_suffix(""))):
+            places[spelling].add(place)
+    return places
 
 
 def _tails(path: str) -> Iterator[str]:

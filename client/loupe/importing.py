@@ -348,7 +348,7 @@ async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
 
 def _not_a_mask(sample: FoundSample, why: str) -> LeftOut:
     """The report's line on a file that looked like the mask of a sample."""
-    picture = PurePosixPath(sample.origin or sample.file)
+    picture = PurePosixPath(sample.place)
     name = as_utf8(sample.mask.name) if isinstance(sample.mask, Path) else "the mask"
     message = f"{why}. {picture.name} is taken without it; rename {name} if it is a picture"
     return LeftOut(str(picture.with_name(name)), "BAD_MASK", message)

@@ -13,6 +13,10 @@ from pathlib import Path
 
 _MASK = re.compile(r"(?P<stem>.+)(?P<ending>\.mask\.png|[._-]mask\.(?:png|jpe?g|bmp|tiff?))", re.IGNORECASE)
 
+_AMBIGUOUS, _ALONE = "AMBIGUOUS_MASK", "MASK_WITHOUT_IMAGE"
+REASONS = frozenset({_AMBIGUOUS, _ALONE})
+"""Why a file that looks like a mask is left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class MaskFile:
@@ -89,7 +93,7 @@ def _unclear(masks: list[MaskFile], pictures: list[Path], chosen: MaskFile | Non
             message = f"{pictures[0].name} has the mask {chosen.file.name}; remove one, or rename a picture"
         else:
             message = f"{pictures[0].name} has {len(masks)} files that look like its mask; leave one"
-        yield Doubtful(mask.file, "AMBIGUOUS_MASK", message)
+        yield Doubtful(mask.file, _AMBIGUOUS, message)
 
 
 def _without_picture(stem: str, masks: list[MaskFile]) -> Iterator[Doubtful]:
@@ -97,4 +101,4 @@ def _without_picture(stem: str, masks: list[MaskFile]) -> Iterator[Doubtful]:
         message = f"a mask by its name, but there is no image {stem}.*"
         if mask.is_guess:
             message += "; rename it if it is a picture"
-        yield Doubtful(mask.file, "MASK_WITHOUT_IMAGE", message)
+        yield Doubtful(mask.file, _ALONE, message)

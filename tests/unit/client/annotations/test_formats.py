@@ -782,6 +782,53 @@ def test_groups_of_annotated_pictures_are_found_by_where_they_lie(tmp_path: Path
     assert listing.unmatched_group_rows == ()
 
 
+@pytest.mark.parametrize(
+    ("mapped", "groups"),
+    [
+        # Each folder's pictures get the other's name.
+        ("A=B B=A", {"B/x.png": "gAx", "B/y.png": "gAy", "A/x.png": "gBx", "A/y.png": "gBy"}),
+        # Those of B are left out, because those of A have taken their names.
+        ("A=B", {"B/x.png": "gAx", "B/y.png": "gAy"}),
+        ("A=", {"B/x.png": "gBx", "B/y.png": "gBy"}),
+    ],
+)
+@pytest.mark.parametrize("spelling", ["{}/{}.png", "data\\{}\\{}.png", "{}/{}"])
+def test_groups_follow_the_pictures_that_lie_at_the_names_in_the_table(
+    tmp_path: Path, spelling: str, mapped: str, groups: dict[str, str]
+) -> None:
+    """D3, D5: a picture that is imported under the name of another does not get its group."""
+    for place in ("A/x", "A/y", "B/x", "B/y"):
+        picture(tmp_path / f"{place}.png")
+    rows = [f"{spelling.format(code, stem)},g{code}{stem}" for code in "AB" for stem in "xy"]
+    (tmp_path / "groups.csv").write_text("\n".join(["file,group", *rows]))
+    options = ImportOptions(code_of_label=dict(pair.split("=") for pair in mapped.split()))
+    listing = read_data(tmp_path, options)
+    assert {sample.file: sample.group for sample in listing.samples} == groups
+    assert listing.unmatched_group_rows == ()
+
+
+def test_a_shortened_name_that_a_left_out_picture_has_too_finds_no_group(tmp_path: Path) -> None:
+    """D5: which of the two the table means is not guessed."""
+    picture(tmp_path / "A/x.png")
+    picture(tmp_path / "B/x.png")
+    (tmp_path / "groups.csv").write_text("file,group\nx.png,g\n")
+    listing = read_data(tmp_path, ImportOptions(code_of_label={"B": ""}))
+    assert [(sample.file, sample.group) for sample in listing.samples] == [("A/x.png", "")]
+    assert listing.unmatched_group_rows == ("x.png",)
+
+
+def test_an_annotated_picture_does_not_get_the_group_of_one_that_lies_at_its_new_name(tmp_path: Path) -> None:
+    """D3: `a.png` is imported as `T/a.png`, and another picture lies there."""
+    for place, label in (("a", "T"), ("T/a", "U")):
+        picture(tmp_path / f"{place}.png")
+        labelme(tmp_path / f"{place}.json", {"label": label, "points": BOX})
+    (tmp_path / "groups.csv").write_text("file,group\na.png,outer\nT/a.png,inner\n")
+    groups = {sample.file: sample.group for sample in read_data(tmp_path).samples}
+    assert groups == {"T/a.png": "outer", "U/T__a.png": "inner"}
+    (tmp_path / "groups.csv").write_text("file,group\na.png,outer\nU/T__a.png,inner\n")
+    assert {sample.file: sample.group for sample in read_data(tmp_path).samples} == groups
+
+
 def test_groups_are_found_in_names(tmp_path: Path) -> None:
     """D3: most fabs have the panel in the file's name; an expression that finds none is a slip."""
     for name in ("P7_a.png", "P7_b.png", "P8_a.png", "other.png"):
