@@ -64,16 +64,10 @@ class Candidate:
                 RejectReason.BAD_CODE,
                 f"{shown(code)} is not a defect code; use 1 to 32 letters, digits, '_' or '-'",
             )
-        if (
-            not name
-            or "/" in name
-            or name in (".", "..")
-            or len(self.file.encode(errors="replace")) > MAX_FILE_BYTES
-        ):
+        if not name or "/" in name or name in (".", ".."):
             return Rejection(
                 RejectReason.BAD_CODE,
-                f"{shown(self.file)} is not {{code}}/{{file}}; put the file right under its code, "
-                f"with a name of at most {MAX_FILE_BYTES} bytes",
+                f"{shown(self.file)} is not {{code}}/{{file}}; put the file right under its code",
             )
         suffix = PurePosixPath(name).suffix.lower()
         if suffix not in _FORMAT_OF_SUFFIX:
@@ -82,11 +76,23 @@ class Candidate:
         return None
 
     def name_fault(self) -> Rejection | None:
-        """Why its name looks like another one; None if it does not.
+        """Why its name is too long or looks like another one; None if it does not.
 
         This is the only rule for names. Spaces of any width and characters without width are allowed: they
         are common in names that were typed or copied.
         """
+        size = len(self.file.encode(errors="replace"))
+        if size > MAX_FILE_BYTES:
+            code = f"{self.code}/"
+            told = sentence(
+                "with {code} before it the file name has {size} bytes, {limit} are allowed; shorten the name to "
+                "{room} bytes (in UTF-8 a Chinese character has 3)",
+                code=code,
+                size=size,
+                limit=MAX_FILE_BYTES,
+                room=MAX_FILE_BYTES - len(code),
+            )
+            return Rejection(RejectReason.BAD_NAME, told.english, told.chinese)
         for character in self.file:
             if unicodedata.category(character) == "Cc" or character in _BIDI_CONTROLS:
                 return Rejection(

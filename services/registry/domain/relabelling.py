@@ -89,7 +89,7 @@ class Relabelling:
         for target in relabel.targets:
             occupant = self.listing.get(target)
             if occupant is None:
-                if Candidate(target, relabel.sha256).layout_fault() is not None:
+                if Candidate(target, relabel.sha256).fault() is not None:
                     continue
                 sample = replace(there, file=target, code=relabel.code)
                 self.listing[target] = self.moved[target] = sample

@@ -281,7 +281,7 @@ async def test_what_was_not_uploaded_is_told(importer: Importer) -> None:
         ("TPFIP/a\x85.png", "BAD_NAME"),
         ("TPFIP/a\u202egnp.png", "BAD_NAME"),
         ("TPFIP/a\u2066.png", "BAD_NAME"),
-        (f"TPFIP/{'x' * 300}.png", "BAD_CODE"),
+        (f"TPFIP/{'x' * 300}.png", "BAD_NAME"),
         ("TPFIP/readme.txt", "NOT_AN_IMAGE"),
         ("TPFIP/none", "NOT_AN_IMAGE"),
     ],

@@ -61,6 +61,29 @@ def test_the_extension_must_tell_the_type(file: str, kind: str, sound: bool) -> 
     assert isinstance(verdict, Sample) == sound
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("x" * 245 + ".png", ""),
+        ("x" * 246 + ".png", "256 bytes"),
+        ("x" * 251 + ".png", "261 bytes"),
+        ("玻" * 81 + ".png", ""),
+        ("玻" * 83 + ".png", "259 bytes"),
+    ],
+)
+def test_a_name_that_is_too_long_with_its_code_is_told_by_how_much(name: str, told: str) -> None:
+    """D4: a folder takes names of 255 bytes; the limit counts the code and the slash as well."""
+    fault = Candidate(f"TPFIP/{name}", IMAGE).fault()
+    if not told:
+        assert fault is None
+    else:
+        assert fault is not None
+        assert fault.reason is RejectReason.BAD_NAME
+        assert told in fault.message
+        assert "shorten the name to 249 bytes" in fault.message
+        assert "249 字节" in fault.message_zh
+
+
 @pytest.mark.parametrize("reason", list(RejectReason))
 def test_a_mask_that_can_be_uploaded_again_says_so(reason: RejectReason) -> None:
     """An importer's remedy for absent or damaged bytes is an upload; for all else it is another mask."""
