@@ -62,7 +62,7 @@ class ImportResult:
     identical: tuple[tuple[str, ...], ...] = ()
     """Files of one code with the same bytes, which may fall on both sides of a split (D2, D3)."""
     left_out: tuple[LeftOut, ...] = ()
-    """Files that looked like masks and are none; their pictures were taken without a mask (D5)."""
+    """Files that looked like masks and are none (D5), and the masks of pictures that were refused (D7)."""
 
     def count(self, outcome: int) -> int:
         """How many candidates had that outcome."""
@@ -216,18 +216,20 @@ class SampleImport:
         loop = asyncio.get_running_loop()
         read = await asyncio.gather(*(loop.run_in_executor(threads, _hash, sample) for sample in batch))
         hashed = [item for item in read if isinstance(item, _Hashed)]
-        tally.outcomes.extend(item for item in read if not isinstance(item, _Hashed))
         for item in hashed:
             tally.files.setdefault((item.sample.code, item.image.sha256), []).append(item.sample.file)
         outcomes = await self._offer(parent, hashed, tally, threads)
         again = {item.file for item in outcomes if item.reason in _SENT_AGAIN}
         repeated = [item for item in hashed if item.sample.file in again]
         outcomes = await self._offer_again(parent, outcomes, repeated, tally, threads)
-        no_masks = {item.file: item.message for item in outcomes if item.reason == "BAD_MASK"}
-        guessed = [item for item in hashed if item.sample.mask_is_guess and item.sample.file in no_masks]
-        tally.left_out.extend(_not_a_mask(item.sample, no_masks[item.sample.file]) for item in guessed)
+        bad_masks = {item.file: item.message for item in outcomes if item.reason == "BAD_MASK"}
+        guessed = [item for item in hashed if item.sample.mask_is_guess and item.sample.file in bad_masks]
         alone = [item.without_mask() for item in guessed]
-        tally.outcomes.extend(await self._offer_again(parent, outcomes, alone, tally, threads))
+        final = await self._offer_again(parent, outcomes, alone, tally, threads)
+        final.extend(item for item in read if not isinstance(item, _Hashed))
+        tally.outcomes.extend(final)
+        no_masks = {item.sample.file: bad_masks[item.sample.file] for item in guessed}
+        tally.left_out.extend(_masks_left_out(batch, final, no_masks))
         tally.done += len(batch)
         self._tell(tally)
 
@@ -346,12 +348,32 @@ async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _not_a_mask(sample: FoundSample, why: str) -> LeftOut:
-    """The report's line on a file that looked like the mask of a sample."""
-    picture = PurePosixPath(sample.place)
-    name = as_utf8(sample.mask.name) if isinstance(sample.mask, Path) else "the mask"
-    message = f"{why}. {picture.name} is taken without it; rename {name} if it is a picture"
-    return LeftOut(str(picture.with_name(name)), "BAD_MASK", message)
+def _masks_left_out(
+    samples: Iterable[FoundSample],
+    outcomes: Iterable[dataset_pb2.SampleOutcome],
+    no_masks: Mapping[str, str],
+) -> Iterator[LeftOut]:
+    """A line for each file that looked like a mask and became none, by itself or for its refused picture.
+
+    `no_masks` says of samples' files why what looked like their masks is none. A refused mask that is one by
+    its name is an outcome.
+    """
+    refused = {item.file: item for item in outcomes if item.outcome == ImportOutcome.OUTCOME_REJECTED}
+    for sample in samples:
+        if not isinstance(sample.mask, Path):
+            continue
+        picture = PurePosixPath(sample.place)
+        name = as_utf8(sample.mask.name)
+        file = str(picture.with_name(name))
+        rename = f"rename {name} if it is a picture" if sample.mask_is_guess else ""
+        outcome = refused.get(sample.file)
+        if outcome is not None and not is_of_mask(outcome):
+            remedy = f"mend {picture.name}, or {rename}" if rename else f"mend {picture.name}"
+            why = f"the mask of {picture.name}, which is refused ({outcome.reason}); {remedy}"
+            yield LeftOut(file, "PICTURE_REFUSED", f"looks like {why}" if rename else why)
+        elif outcome is None and sample.file in no_masks:
+            why = f"{no_masks[sample.file]}. {picture.name} is taken without it; {rename}"
+            yield LeftOut(file, "BAD_MASK", why)
 
 
 def _hash(sample: FoundSample) -> _Hashed | dataset_pb2.SampleOutcome:

@@ -289,7 +289,7 @@ def _rejected(listing: FolderListing, result: ImportResult) -> list[_NotTaken]:
 
 
 def _used_count(listing: FolderListing, result: ImportResult) -> int:
-    """Files that became part of a sample. What only looked like a mask is among those left out."""
+    """Files that were offered in samples. Masks that were not taken with their pictures are left out."""
     return len(listing.used) - len(result.left_out)
 
 

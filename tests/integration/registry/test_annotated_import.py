@@ -410,6 +410,7 @@ async def test_odd_files_end_no_import_and_each_is_told(command: Command, tmp_pa
         "d.webp": "OTHER_FORMAT",
     }
     assert answer["found"] == answer["added"] + len(answer["rejected"]) + len(answer["leftOut"])
+    assert answer["used"] == answer["found"] - len(answer["leftOut"])
     shown = await command("data", "import", tmp_path / "odd", "--dataset", "odd")
     assert r"turned\u202egnp.png" in shown.stdout
     assert not set("\x07\u202e\u200b\u2028") & set(shown.stdout)
@@ -508,3 +509,26 @@ async def test_what_grows_while_it_is_hashed_or_cannot_be_read_is_told(
         ("A/locked.png", "UNREADABLE"),
         ("A/whole.png", ""),
     ]
+
+
+async def test_a_good_photo_beside_a_broken_twin_is_told(command: Command, tmp_path: Path) -> None:
+    """D7: what looks like the mask of a refused picture may be a photo of its own."""
+    code = tmp_path / "pairs" / "T"
+    for name in ("ok.png", "a.png", "b_mask.png"):
+        picture(code / name)
+    for name, data in (("a.jpg", b""), ("b.png", b"junk")):
+        (code / name).write_bytes(data)
+    picture(code / "d\u202e.bmp")
+    picture(code / "d\u202e.png")
+    answer = await imported(command, tmp_path / "pairs")
+    assert (answer["added"], {item["file"]: item["reason"] for item in answer["rejected"]}) == (
+        1,
+        {"T/a.jpg": "EMPTY", "T/b.png": "NOT_AN_IMAGE", "T/d\u202e.bmp": "BAD_NAME"},
+    )
+    assert {item["file"]: item["reason"] for item in answer["leftOut"]} == {
+        "T/a.png": "PICTURE_REFUSED",
+        "T/b_mask.png": "PICTURE_REFUSED",
+        "T/d\u202e.png": "PICTURE_REFUSED",
+    }
+    assert answer["found"] == answer["used"] + len(answer["leftOut"])
+    assert answer["found"] == answer["added"] + len(answer["rejected"]) + len(answer["leftOut"])

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 import urllib3
 from loupe.errors import Unavailable
-from loupe.importing import SampleImport, _Content
+from loupe.folders import read_folder
+from loupe.importing import ImportOutcome, SampleImport, _Content, _masks_left_out
+from loupe.registry.v1 import dataset_pb2
 
 
 def test_an_object_store_that_is_away_is_told_in_a_sentence(
@@ -24,3 +26,35 @@ def test_an_object_store_that_is_away_is_told_in_a_sentence(
         with file.open("rb") as body, pytest.raises(Unavailable, match="does not answer") as caught:
             importing._send(url, body, _Content(file, "", 1))
     assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("files", "refused", "left_out"),
+    [
+        ("a.jpg a.png", {"a.jpg": "EMPTY"}, {"a.png": "PICTURE_REFUSED"}),
+        ("a.jpg a.png", {"a.jpg": "TRUNCATED"}, {"a.png": "PICTURE_REFUSED"}),
+        ("a.jpg a.png", {"a.jpg": "BAD_NAME"}, {"a.png": "PICTURE_REFUSED"}),
+        ("b.png b_mask.png", {"b.png": "NOT_AN_IMAGE"}, {"b_mask.png": "PICTURE_REFUSED"}),
+        ("c.png c.mask.png", {"c.png": "EMPTY"}, {"c.mask.png": "PICTURE_REFUSED"}),
+        ("c.png c.mask.png", {"c.png": "BAD_MASK"}, {}),
+        ("a.jpg a.png", {}, {"a.png": "BAD_MASK"}),
+        ("c.png c.mask.png", {}, {}),
+    ],
+)
+def test_the_mask_of_a_refused_picture_gets_a_line(
+    tmp_path: Path, files: str, refused: dict[str, str], left_out: dict[str, str]
+) -> None:
+    """D7: a good photo whose name makes it the mask of a broken one would vanish without a word."""
+    folder = tmp_path / "T"
+    folder.mkdir()
+    for name in files.split():
+        (folder / name).write_bytes(b"x")
+    outcomes = [
+        dataset_pb2.SampleOutcome(file=f"T/{name}", outcome=ImportOutcome.OUTCOME_REJECTED, reason=reason)
+        for name, reason in refused.items()
+    ]
+    # What the registry says of a guess before its picture is offered alone.
+    no_masks = {"T/a.jpg": "it shows colours"}
+    told = list(_masks_left_out(read_folder(tmp_path).samples, outcomes, no_masks))
+    assert {item.file: item.reason for item in told} == {f"T/{name}": why for name, why in left_out.items()}
+    assert all(name in item.message for item in told for name in refused)

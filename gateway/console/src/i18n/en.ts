@@ -523,6 +523,8 @@ export const en: Words = {
       `${n} files look like masks, and not clearly of which image: ${names}. ` +
       `They are left out; let each image have one mask of its name`,
     notAMask: (why) => `${why}. Its image is taken without it; rename the file if it is an image`,
+    maskOfRefused: (image) =>
+      `Left out: it looks like the mask of ${image}, which is refused; mend that, or rename this if it is an image`,
     noImages: "There is no image in a code's folder",
     stop: "Stop",
     goOn: "Go on",

@@ -543,6 +543,8 @@ export const zh = {
     unreadable: "文件无法读取、已消失或已变化；请重新选择文件夹",
     unclearMasks: (n: number, names: string) => `${n} 个文件疑似掩膜，但无法确定属于哪张图片：${names}。已忽略；每张图片只应有一个同名掩膜`,
     notAMask: (why: string) => `${why}。其图片已导入，不带掩膜；若该文件是图片，请改名`,
+    maskOfRefused: (image: string) =>
+      `看起来是 ${image} 的掩膜，而该图片被拒绝，因此未导入；请修复该图片，若此文件本身是图片，请改名`,
     noImages: "没有找到位于 code 文件夹中的图片",
     stop: "停止",
     goOn: "继续导入",

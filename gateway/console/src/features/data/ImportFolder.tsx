@@ -242,6 +242,7 @@ function ImportStatus({ progress, running }: { progress: ImportProgress; running
       file,
       text: t.datasets.notAMask(pick(message, messageZh)),
     })),
+    ...progress.masksOfRefused.map(({ file, image }) => ({ file, text: t.datasets.maskOfRefused(image) })),
     ...progress.outcomes
       .filter((one) => one.outcome === "OUTCOME_REJECTED" || one.samePixelsUnderOtherCodes.length > 0)
       .map((one) => ({

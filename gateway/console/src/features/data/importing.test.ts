@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { byFileAtFault, listing } from "./importing";
+import { byFileAtFault, listing, masksOfRefused } from "./importing";
 
 describe("a folder that was dropped (D1, D2)", () => {
   const file = (path: string, text = "") => ({
@@ -29,6 +29,25 @@ describe("a folder that was dropped (D1, D2)", () => {
     expect(told("BAD_MASK", "a.mask.png")).toBe("A/a.mask.png");
     expect(told("TRUNCATED", "a.mask.png")).toBe("A/a.jpg");
     expect(told("BAD_MASK")).toBe("A/a.jpg");
+  });
+
+  it.each([
+    [["a.jpg", "a.png"], { "a.jpg": "EMPTY" }, ["a.png"]],
+    [["a.jpg", "a.png"], { "a.jpg": "TRUNCATED" }, ["a.png"]],
+    [["a.jpg", "a.png"], { "a.jpg": "BAD_NAME" }, ["a.png"]],
+    [["b.png", "b_mask.png"], { "b.png": "NOT_AN_IMAGE" }, ["b_mask.png"]],
+    [["c.png", "c.mask.png"], { "c.png": "EMPTY" }, ["c.mask.png"]],
+    [["c.png", "c.mask.png"], { "c.png": "BAD_MASK" }, []],
+    [["a.jpg", "a.png"], {}, []],
+  ])("names the mask of a refused picture (D7): %j %j", async (files, refused: Record<string, string>, told) => {
+    const { candidates } = await listing(files.map((name) => file(`top/A/${name}`)));
+    const outcomes = candidates.map(({ file: name, image }) => {
+      const reason = refused[image.name] ?? "";
+      return { file: name, outcome: reason ? ("OUTCOME_REJECTED" as const) : ("OUTCOME_ADDED" as const), reason };
+    });
+    const masks = new Map(candidates.map(({ file: name, mask }) => [name, mask?.name]));
+    const [image] = Object.keys(refused);
+    expect(masksOfRefused(outcomes, masks)).toEqual(told.map((name) => ({ file: `A/${name}`, image })));
   });
 
   it("names every file that it does not take, and takes the others (D7)", async () => {

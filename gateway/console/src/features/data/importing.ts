@@ -172,6 +172,13 @@ export interface ImportProgress {
   outcomes: Schemas["SampleOutcome"][];
   /** Files that looked like masks and are none, with the reason; their images were taken without. */
   notMasks: { file: string; message: string; messageZh: string }[];
+  /** Masks, or what looked like them, of pictures that were refused. */
+  masksOfRefused: MaskOfRefused[];
+}
+
+export interface MaskOfRefused {
+  file: string;
+  image: string;
 }
 
 const BATCH = 100;
@@ -200,6 +207,7 @@ export async function importInto(
     uploadedBytes: 0,
     outcomes: [],
     notMasks: [],
+    masksOfRefused: [],
   };
   /** Reports the progress, with the share of the current batch that is done. */
   const report = (share = 0) => {
@@ -212,6 +220,7 @@ export async function importInto(
     const contents = new Map<string, File>();
     const hashed: Hashed[] = [];
     const batch = candidates.slice(start, start + BATCH);
+    const unread: Schemas["SampleOutcome"][] = [];
     const guesses = new Map<string, File>();
     for (const { file, image, mask, maskIsGuess, group } of batch) {
       signal.throwIfAborted();
@@ -224,7 +233,7 @@ export async function importInto(
       try {
         hashed.push({ file, sha256: await of(image), maskSha256: mask ? await of(mask) : "", group });
       } catch {
-        progress.outcomes = progress.outcomes.concat(unreadable(file));
+        unread.push(unreadable(file));
       }
     }
     const offer = async (offered: Hashed[]) => {
@@ -276,16 +285,39 @@ export async function importInto(
       {},
     );
     const noMasks = outcomes.filter(({ file, reason }) => reason === "BAD_MASK" && guesses.has(file));
-    for (const { file, message, messageZh } of noMasks) {
-      progress.notMasks.push({ file: beside(file, guesses.get(file)?.name ?? ""), message, messageZh });
-    }
     await offerAgain(noMasks, { maskSha256: "" });
+    outcomes = outcomes.concat(unread);
     const masks = new Map(batch.map(({ file, mask }) => [file, mask?.name]));
+    const left = masksOfRefused(outcomes, masks);
+    const told = new Set(left.map(({ file }) => file));
+    progress.masksOfRefused = progress.masksOfRefused.concat(left);
+    progress.notMasks = progress.notMasks.concat(
+      noMasks
+        .map(({ file, message, messageZh }) => ({
+          file: beside(file, guesses.get(file)?.name ?? ""),
+          message,
+          messageZh,
+        }))
+        .filter(({ file }) => !told.has(file)),
+    );
     progress.outcomes = progress.outcomes.concat(outcomes.map((one) => byFileAtFault(one, masks.get(one.file))));
     progress.done += batch.length;
     report();
   }
   return progress;
+}
+
+/** Each mask whose picture was refused, not the mask itself: it may be a picture of its own (D7). */
+export function masksOfRefused(
+  outcomes: readonly Pick<Schemas["SampleOutcome"], "file" | "outcome" | "reason">[],
+  masks: ReadonlyMap<string, string | undefined>,
+): MaskOfRefused[] {
+  return outcomes.flatMap(({ file, outcome, reason }) => {
+    const mask = masks.get(file);
+    return mask && outcome === "OUTCOME_REJECTED" && reason !== "BAD_MASK"
+      ? [{ file: beside(file, mask), image: file.split("/").at(-1) ?? "" }]
+      : [];
+  });
 }
 
 /** The outcome under the name of the mask, where that was refused and not its picture (D5, D7). */
