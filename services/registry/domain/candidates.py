@@ -85,8 +85,8 @@ class Candidate:
         if size > MAX_FILE_BYTES:
             code = f"{self.code}/"
             told = sentence(
-                "with {code} before it the file name has {size} bytes, {limit} are allowed; shorten the name to "
-                "{room} bytes (in UTF-8 a Chinese character has 3)",
+                "with {code} before it the file name has {size} bytes, {limit} are allowed; shorten the name "
+                "to {room} bytes (in UTF-8 a Chinese character has 3)",
                 code=code,
                 size=size,
                 limit=MAX_FILE_BYTES,
