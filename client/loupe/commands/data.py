@@ -12,10 +12,12 @@ from loupe.client import pages
 from loupe.commands.session import Output, Session, remote
 from loupe.folders import FolderListing, ImportOptions
 from loupe.importing import ImportOutcome, ImportProgress, ImportResult, is_of_mask
+from loupe.language import pick
 from loupe.reading import FORMATS, read_data
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2
 from loupe.rendering import enum_word, facts, human_bytes, is_for_people, local_time, message_json, table
 from loupe.text import as_utf8, visible
+from loupe.translation import Sentence, sentence
 from rich.console import Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
@@ -183,7 +185,15 @@ def import_json(listing: FolderListing, result: ImportResult) -> dict[str, Any]:
         "unchanged": result.count(ImportOutcome.OUTCOME_UNCHANGED),
         "replaced": result.count(ImportOutcome.OUTCOME_REPLACED),
         **{
-            key: [{"file": file, "reason": reason, "message": message} for file, reason, message in items]
+            key: [
+                {
+                    "file": file,
+                    "reason": reason,
+                    "message": message.english,
+                    **({"messageZh": message.chinese} if message.chinese else {}),
+                }
+                for file, reason, message in items
+            ]
             for key, (_, items) in not_taken.items()
         },
         "notTakenByReason": _by_reason([item for _, items in not_taken.values() for item in items]),
@@ -233,7 +243,8 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
             by_reason = ", ".join(f"{count} {reason}" for reason, count in _by_reason(items).items())
             parts += ["", Text(f"{title}: {by_reason}", style="yellow")]
             shown_items = _some_of_each(items)
-            parts.append(table("FILE", "REASON", "", rows=shown_items))
+            rows_told = [(file, reason, pick(*message)) for file, reason, message in shown_items]
+            parts.append(table("FILE", "REASON", "", rows=rows_told))
             if len(items) > len(shown_items):
                 parts.append(Text(f"{len(items)} in all; --json lists every one", style="dim"))
     if result.ambiguous:
@@ -252,8 +263,8 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
     return Group(*parts)
 
 
-_NotTaken = tuple[str, str, str]
-"""File, reason, message."""
+_NotTaken = tuple[str, str, Sentence]
+"""File, reason, message; its Chinese is empty where the message is in English only."""
 
 
 def _not_taken(listing: FolderListing, result: ImportResult) -> dict[str, tuple[str, list[_NotTaken]]]:
@@ -262,7 +273,9 @@ def _not_taken(listing: FolderListing, result: ImportResult) -> dict[str, tuple[
         (*listing.left_out, *result.left_out), key=lambda item: (item.file, item.reason, item.message)
     )
     told = {
-        is_part: [(one.file, one.reason, one.message) for one in left_out if one.is_part is is_part]
+        is_part: [
+            (one.file, one.reason, Sentence(one.message, "")) for one in left_out if one.is_part is is_part
+        ]
         for is_part in (False, True)
     }
     return {
@@ -279,12 +292,14 @@ def _rejected(listing: FolderListing, result: ImportResult) -> list[_NotTaken]:
     told = []
     for item in result.rejected:
         mask = masks.get(item.file)
+        why = Sentence(item.message, item.message_zh)
         if mask is None or not is_of_mask(item):
-            told.append((item.file, item.reason, item.message))
+            told.append((item.file, item.reason, why))
         else:
             picture = PurePosixPath(item.file).name
             name = as_utf8(mask.relative_to(listing.folder).as_posix())
-            told.append((name, item.reason, f"{item.message}; {picture} is not taken without it"))
+            message = sentence("{why}; {picture} is not taken without it", why=why, picture=picture)
+            told.append((name, item.reason, message))
     return told
 
 

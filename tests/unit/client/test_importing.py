@@ -1,13 +1,16 @@
+import io
 import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
+from loupe.commands.data import import_json, import_summary
 from loupe.errors import Unavailable
 from loupe.folders import read_folder
-from loupe.importing import ImportOutcome, SampleImport, _Content, _masks_left_out
+from loupe.importing import ImportOutcome, ImportResult, SampleImport, _Content, _masks_left_out
 from loupe.registry.v1 import dataset_pb2
+from rich.console import Console
 
 
 def test_an_object_store_that_is_away_is_told_in_a_sentence(
@@ -58,3 +61,46 @@ def test_the_mask_of_a_refused_picture_gets_a_line(
     told = list(_masks_left_out(read_folder(tmp_path).samples, outcomes, no_masks))
     assert {item.file: item.reason for item in told} == {f"T/{name}": why for name, why in left_out.items()}
     assert all(name in item.message for item in told for name in refused)
+
+
+def test_what_the_registry_refused_is_told_in_the_language_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registry says each reason in both; scripts read the English one in every language."""
+    (tmp_path / "T").mkdir()
+    for name in ("a.jpg", "b.png", "b.mask.png"):
+        (tmp_path / "T" / name).write_bytes(b"x")
+    refused = ImportOutcome.OUTCOME_REJECTED
+    result = ImportResult(
+        dataset_pb2.DataPath(name="datasets/d/paths/main"),
+        (
+            dataset_pb2.SampleOutcome(
+                file="T/a.jpg", outcome=refused, reason="EMPTY", message="it is empty", message_zh="文件为空"
+            ),
+            dataset_pb2.SampleOutcome(
+                file="T/b.png",
+                outcome=refused,
+                reason="BAD_MASK",
+                message="it shows colours",
+                message_zh="掩膜含有彩色",
+            ),
+        ),
+        0,
+        0,
+    )
+    listing = read_folder(tmp_path)
+    told = {}
+    for language in ("en_US.UTF-8", "zh_CN.UTF-8"):
+        monkeypatch.setenv("LC_ALL", language)
+        console = Console(width=200, record=True, file=io.StringIO())
+        console.print(import_summary(listing, result))
+        told[language] = console.export_text()
+        assert [row["message"] for row in import_json(listing, result)["rejected"]] == [
+            "it is empty",
+            "it shows colours; b.png is not taken without it",
+        ]
+    assert "it is empty" in told["en_US.UTF-8"]
+    assert "b.png is not taken without it" in told["en_US.UTF-8"]
+    assert "文件为空" in told["zh_CN.UTF-8"]
+    assert "掩膜含有彩色；没有它，b.png 也未导入" in told["zh_CN.UTF-8"]
+    assert "it is empty" not in told["zh_CN.UTF-8"]
