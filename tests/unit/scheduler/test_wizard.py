@@ -281,6 +281,24 @@ def test_w3_json_that_is_refused_whole(text: str, reason: str) -> None:
     only(examine(model_params_json=text), "model_params", reason)
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "shown"),
+    [
+        (r'{"code_list": ["A", "\ud800"]}', "model_params.code_list[1]", r"\ud800"),
+        (r'{"code_list": ["A\u0000", "B"]}', "model_params.code_list[0]", r"A\u0000"),
+        (r'{"classification": {"\udfff": 1}}', "model_params.classification", r"\udfff"),
+        (r'{"\ud800": 1}', "model_params", r"\ud800"),
+        (r'{"\ud800": 1, "\ud800": 1}', "model_params", r"\ud800"),
+    ],
+)
+def test_w3_text_that_cannot_be_stored_is_refused_by_its_place(text: str, place: str, shown: str) -> None:
+    """A lone surrogate has no UTF-8, so that not even the refusal could be sent."""
+    (finding,) = examine(model_params_json=text).findings
+    assert (finding.field, finding.severity) == (place, "error")
+    assert f'"{shown}"' in finding.message
+    finding.message_zh.encode()
+
+
 @given(st.text(max_size=200))
 def test_w3_no_text_crashes_the_wizard(text: str) -> None:
     value, faults = parse_object(text, "model_params")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from loupe.errors import Violation
+from loupe.text import encodable, unstorable
 from loupe.translation import Sentence, joined, sentence
 
 MAX_JSON_CHARACTERS = 65_536
@@ -50,6 +51,10 @@ def parse_object(text: str, field: str) -> tuple[dict[str, Any] | None, list[Vio
         )
     if not isinstance(value, dict):
         return None, [missing_object(field, value)]
+    if odd := unstorable(value, field):
+        place, shown = odd
+        told = sentence('"{text}" has U+0000 or half a surrogate pair; take them out', text=shown[:64])
+        return None, [Violation(place, "NOT_UNICODE", told)]
     return value, []
 
 
@@ -112,7 +117,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if key in value:
             raise _Refused(
                 "DUPLICATE_KEY",
-                sentence('the key "{key}" occurs twice in one object', key=key[:64]),
+                sentence('the key "{key}" occurs twice in one object', key=encodable(key)[:64]),
             )
         value[key] = item
     return value
