@@ -269,7 +269,7 @@ def test_w3_malformed_json_gets_line_column_and_what_was_expected(text: str, mes
     ("text", "reason"),
     [
         ("[" * 60_000, "JSON_TOO_DEEP"),
-        ('{"a": ' + "9" * 5000 + "}", "JSON_TOO_DEEP"),
+        ('{"a": ' + "9" * 5000 + "}", "NUMBER_TOO_LONG"),
         (" " * 70_000 + "{}", "JSON_TOO_LONG"),
         ('{"code_list": [], "code_list": []}', "DUPLICATE_KEY"),
         ('{"code_list": NaN}', "NOT_A_NUMBER"),
@@ -540,6 +540,19 @@ def test_w8_ranges(key: str, value: Any) -> None:
         f"training_params.classification.{key}",
         "OUT_OF_RANGE",
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "most"), [("base_lr", 1e300), ("weight_decay", 1e300), ("batch_size", 2**53), ("max_iter", 2**53)]
+)
+def test_w8_a_value_that_is_too_large_is_told_the_bound(key: str, most: float) -> None:
+    message = only(
+        examine(training_params_json=network(**{key: most})),
+        f"training_params.classification.{key}",
+        "OUT_OF_RANGE",
+    )
+    bound = "below 1e300" if most == 1e300 else "to 9007199254740991"
+    assert bound in message.split(", not ")[0]
 
 
 @pytest.mark.parametrize(
