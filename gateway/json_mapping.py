@@ -14,6 +14,7 @@ from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from loupe.errors import InvalidArgument, Violation
+from loupe.text import encodable, unstorable
 from loupe.translation import Sentence, sentence
 
 # Protobuf's JSON reader raises not only its own error for documents that it refuses.
@@ -62,6 +63,10 @@ def parse_json(body: bytes) -> object:
         raise InvalidArgument.of(Violation("", "MALFORMED_JSON", sentence("a number is too long"))) from None
     if _deeper_than(_MAX_DEPTH, document):
         raise _too_deep()
+    if odd := unstorable(document, ""):
+        place, shown = odd
+        told = sentence('"{text}" has U+0000 or half a surrogate pair; take them out', text=shown[:64])
+        raise _refused(Violation(place, "NOT_UNICODE", told))
     return document
 
 
@@ -211,7 +216,7 @@ def _wrong(path: str, value: object, expected: Sentence) -> Violation:
     if len(shown) > 60:
         shown = shown[:60] + "…"
     # A lone surrogate came in as an escape; it must go out as one, since UTF-8 has no such character.
-    shown = shown.encode("utf-8", "backslashreplace").decode()
+    shown = encodable(shown)
     return Violation(
         path,
         "WRONG_TYPE",
@@ -261,7 +266,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for name, value in pairs:
         if name in found:
             raise _NotJsonError(
-                Violation(name, "DUPLICATE_FIELD", sentence("{name!r} is given twice", name=name))
+                Violation(
+                    encodable(name),
+                    "DUPLICATE_FIELD",
+                    sentence("{name!r} is given twice", name=encodable(name)),
+                )
             )
         found[name] = value
     return found

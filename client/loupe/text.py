@@ -5,11 +5,31 @@ import re
 import unicodedata
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def encodable(text: str) -> str:
     r"""Text that can be written as UTF-8: a byte of a file's name that is none becomes `\xb2`."""
     return _SURROGATES.sub(lambda found: _escaped(found[0]), text)
+
+
+def unstorable(value: object, at: str) -> tuple[str, str] | None:
+    """The place of a JSON value's first text that has U+0000 or a lone surrogate, and the text, escaped.
+
+    No database keeps the one, and UTF-8 has no bytes for the other. None: all can be kept.
+    """
+    parts = [(at, value)]
+    for place, part in parts:
+        if isinstance(part, str) and _UNSTORABLE.search(part):
+            return place, visible(encodable(part))
+        if isinstance(part, dict):
+            for key, item in part.items():
+                if _UNSTORABLE.search(key):
+                    return place, visible(encodable(key))
+                parts.append((f"{place}.{key}".removeprefix("."), item))
+        elif isinstance(part, list):
+            parts.extend((f"{place}[{index}]", item) for index, item in enumerate(part))
+    return None
 
 
 def as_utf8(name: str) -> str:

@@ -250,12 +250,10 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
             except Exception as error:  # noqa: BLE001 -- the boundary: what is no named error is a bug, logged here once
                 failure = call.incident(error)
             finally:
-                if failure is not None:
-                    call.fail(failure)
+                status = call.fail(failure) if failure is not None else None
                 call.log()
             await self._observe(call, request, answer, peer)
-            if failure is not None:
-                status = to_status(failure)
+            if status is not None:
                 await context.abort(status.code, status.details, tuple(status.trailing_metadata or ()))
             return answer
 
@@ -309,10 +307,17 @@ class _CallRecord:
         self._extra["exc_info"] = error
         return Internal(f"internal error; tell the operator incident {incident}", incident=incident)
 
-    def fail(self, failure: LoupeError) -> None:
+    def fail(self, failure: LoupeError) -> grpc.Status:
+        """Take the failure down; its status, or an incident's where its text cannot be sent."""
+        try:
+            status = to_status(failure)
+        except UnicodeEncodeError as error:
+            failure = self.incident(error)
+            status = to_status(failure)
         self.code = failure.status
         self.facts = {"reason": failure.reason, **failure.facts}
         self._extra.update(reason=failure.reason, detail=failure.message, facts=failure.facts)
+        return status
 
     def log(self) -> None:
         code = grpc.StatusCode.__members__.get(self.code, grpc.StatusCode.UNKNOWN)

@@ -35,8 +35,10 @@ def load(file: Path, name: str) -> Any:  # noqa: ANN401 -- JSON is anything
             "BROKEN_JSON",
             f"{name} line {error.lineno} column {error.colno}: {error.msg}; mend the JSON or export it again",
         ) from error
-    except (RecursionError, ValueError) as error:
-        raise Unusable("BROKEN_JSON", f"{name} cannot be parsed: {error}; export it again") from error
+    except RecursionError as error:
+        raise Unusable("BROKEN_JSON", f"{name} is nested too deeply; export it again") from error
+    except ValueError as error:
+        raise Unusable("BROKEN_JSON", f"{name} has a number that is too long; export it again") from error
 
 
 def field(row: Any, name: str, kind: type | tuple[type, ...], where: str) -> Any:  # noqa: ANN401 -- as above

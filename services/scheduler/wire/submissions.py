@@ -2,6 +2,7 @@
 
 from loupe.errors import InvalidArgument, Violation
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
+from loupe.translation import sentence
 
 from services.scheduler.domain.listing import TaskFilter
 from services.scheduler.domain.spec import Augmentation, PredictionRequest, TrainingRequest
@@ -9,14 +10,28 @@ from services.scheduler.domain.task import TaskKind, TaskState
 from services.scheduler.domain.wizard.findings import ACKNOWLEDGED_WITH
 from services.scheduler.wire.values import enum_of, enum_or_none
 
+# What the contract calls output only, and what a request sets in its place, if there is something.
+OUTPUT_ONLY = {
+    "snapshots": "",
+    "model_params": "model_params_json",
+    "training_params": "training_params_json",
+    "target_major": "",
+    "training_overlap": "",
+}
+
 
 def request(message: task_pb2.Task) -> TrainingRequest | PredictionRequest:
-    """The request in a task message; InvalidArgument if it is neither a training nor a prediction."""
+    """The request in a task message.
+
+    InvalidArgument if it is neither a training nor a prediction, or sets what only the server sets.
+    """
     match message.WhichOneof("spec"):
         case "training":
+            _refuse_output_only(message.training)
             return _training_request(message.training, message.priority)
         case "prediction":
             spec = message.prediction
+            _refuse_output_only(spec)
             return PredictionRequest(
                 model_version=spec.model_version,
                 data_paths=tuple(spec.data_paths),
@@ -36,6 +51,21 @@ def request(message: task_pb2.Task) -> TrainingRequest | PredictionRequest:
             raise InvalidArgument(
                 "task.training or task.prediction must say what is to be done", reason="NO_SPEC"
             )
+
+
+def _refuse_output_only(spec: task_pb2.TrainingSpec | task_pb2.PredictionSpec) -> None:
+    """What is ignored would be taken for accepted, and other parameters trained than were sent."""
+    given = [field.name for field, _ in spec.ListFields() if field.name in OUTPUT_ONLY]
+    if given:
+        raise InvalidArgument.of(*(_output_only(name, OUTPUT_ONLY[name]) for name in given))
+
+
+def _output_only(name: str, instead: str) -> Violation:
+    if instead:
+        told = sentence("{name} is output only; give {instead}, a text, instead", name=name, instead=instead)
+    else:
+        told = sentence("{name} is output only: the server sets it; leave it out", name=name)
+    return Violation(name, "OUTPUT_ONLY", told)
 
 
 def _training_request(spec: task_pb2.TrainingSpec, priority: int) -> TrainingRequest:

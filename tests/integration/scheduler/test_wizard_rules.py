@@ -189,6 +189,7 @@ CASES = [
     case("W8", "unknown keys", 3, training_params('{"classification": {"momentun": 1}, "clasification": {}}'),
          f"{_CLASSIFICATION}.momentun UNKNOWN_KEY", "training_params.clasification UNKNOWN_KEY"),
     case("W8", "malformed", 3, training_params("{'classification': 1}"), "training_params MALFORMED_JSON"),
+    case("W8", "half a surrogate pair", 3, training_params('{"\\ud800": {}}'), "training_params NOT_UNICODE"),
     case("W9", "an ignored level", 3, training_params('{"segmentation": {"base_lr": -1, "x": 1}}')),
     case("W9", "a level that counts", 3,
          {**_SEGMENTING, "train_segmentation": True, **training_params('{"segmentation": {"base_lr": -1}}')},
@@ -413,6 +414,17 @@ async def test_w_all_four_steps_are_told_together_at_submission(door: Grpc | Htt
     assert {one.field for one in refused.value.violations} == {
         "model_name", "data_paths[0]", "compute_resource", "preprocessing.train_fraction",
     }  # fmt: skip
+
+
+async def test_w8_parameters_in_a_field_that_only_the_server_sets_are_refused(door: Grpc | Http) -> None:
+    task = sound()
+    task.training.training_params.update({"classification": {"max_iter": 3}})
+    for call in (door.create(task), door.validate(task, 3), door.validate(task, 0)):
+        with pytest.raises(InvalidArgument, match="training_params_json") as refused:
+            await call
+        assert [(one.field, one.reason) for one in refused.value.violations] == [
+            ("training_params", "OUTPUT_ONLY")
+        ]
 
 
 async def test_w12_one_request_id_is_one_task_however_often_it_is_sent(door: Grpc | Http) -> None:

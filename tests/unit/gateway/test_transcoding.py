@@ -193,18 +193,23 @@ def test_malformed_json_is_told_with_line_and_column(body: bytes, line: int, col
         b'{"task": {"priority": NaN}}',
         b'{"task": {}, "task": {}}',
         b'{"task": {"creator": "\\ud800"}}',
+        b'{"\\ud800": 1}',
+        b'{"task": {"training": {"modelParams": {"\\ud800": 1}}}}',
+        b'{"\\ud800": 1, "\\ud800": 1}',
+        b'{"task": {"creator": "\\u0000"}}',
         b'{"task": {"priority": 1e400}}',
         b"[]",
         b'"x"',
         b"\xef\xbb\xbf{}",
     ],
-    ids=range(10),
+    ids=range(14),
 )
 def test_odd_documents_are_refused_and_never_a_failure_of_ours(body: bytes) -> None:
     """Each of these makes a JSON reader somewhere raise what nobody expects."""
     with pytest.raises(InvalidArgument) as refused:
         request_of("CreateTask", body=body)
-    json.dumps([v.message for v in refused.value.violations]).encode()
+    for violation in refused.value.violations:
+        f"{violation.field} {violation.message} {violation.message_zh}".encode()
 
 
 json_values = st.recursive(

@@ -84,6 +84,8 @@ class EchoServicer:
             raise InvalidArgument.of(Violation("a.b[2]", "TOO_LONG", Sentence("is too long", "太长")))
         if request.value == "bug":
             raise KeyError("the password is 1234")
+        if request.value == "surrogate":
+            raise InvalidArgument("\ud800")
         if request.value == "slow":
             await asyncio.sleep(30)
         if request.value == "wait":

@@ -165,6 +165,14 @@ async def test_a_stream_that_fails_gives_what_came_before(served: Served) -> Non
     assert caught.value.reason == "LEASE_LOST"
 
 
+async def test_an_error_that_cannot_be_written_goes_out_as_an_incident(served: Served) -> None:
+    """Else gRPC itself tells the caller Python's own words."""
+    async with served.stub() as stub:
+        with pytest.raises(errors.Internal) as caught:
+            await stub.Say(Text(value="surrogate"))
+    assert caught.value.facts["incident"] in caught.value.message
+
+
 async def test_a_bug_goes_out_as_an_incident_and_is_logged_once(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:

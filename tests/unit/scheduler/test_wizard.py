@@ -269,7 +269,7 @@ def test_w3_malformed_json_gets_line_column_and_what_was_expected(text: str, mes
     ("text", "reason"),
     [
         ("[" * 60_000, "JSON_TOO_DEEP"),
-        ('{"a": ' + "9" * 5000 + "}", "JSON_TOO_DEEP"),
+        ('{"a": ' + "9" * 5000 + "}", "NUMBER_TOO_LONG"),
         (" " * 70_000 + "{}", "JSON_TOO_LONG"),
         ('{"code_list": [], "code_list": []}', "DUPLICATE_KEY"),
         ('{"code_list": NaN}', "NOT_A_NUMBER"),
@@ -279,6 +279,24 @@ def test_w3_malformed_json_gets_line_column_and_what_was_expected(text: str, mes
 )
 def test_w3_json_that_is_refused_whole(text: str, reason: str) -> None:
     only(examine(model_params_json=text), "model_params", reason)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "shown"),
+    [
+        (r'{"code_list": ["A", "\ud800"]}', "model_params.code_list[1]", r"\ud800"),
+        (r'{"code_list": ["A\u0000", "B"]}', "model_params.code_list[0]", r"A\u0000"),
+        (r'{"classification": {"\udfff": 1}}', "model_params.classification", r"\udfff"),
+        (r'{"\ud800": 1}', "model_params", r"\ud800"),
+        (r'{"\ud800": 1, "\ud800": 1}', "model_params", r"\ud800"),
+    ],
+)
+def test_w3_text_that_cannot_be_stored_is_refused_by_its_place(text: str, place: str, shown: str) -> None:
+    """A lone surrogate has no UTF-8, so that not even the refusal could be sent."""
+    (finding,) = examine(model_params_json=text).findings
+    assert (finding.field, finding.severity) == (place, "error")
+    assert f'"{shown}"' in finding.message
+    finding.message_zh.encode()
 
 
 @given(st.text(max_size=200))
@@ -522,6 +540,19 @@ def test_w8_ranges(key: str, value: Any) -> None:
         f"training_params.classification.{key}",
         "OUT_OF_RANGE",
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "most"), [("base_lr", 1e300), ("weight_decay", 1e300), ("batch_size", 2**53), ("max_iter", 2**53)]
+)
+def test_w8_a_value_that_is_too_large_is_told_the_bound(key: str, most: float) -> None:
+    message = only(
+        examine(training_params_json=network(**{key: most})),
+        f"training_params.classification.{key}",
+        "OUT_OF_RANGE",
+    )
+    bound = "below 1e300" if most == 1e300 else "to 9007199254740991"
+    assert bound in message.split(", not ")[0]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from loupe.errors import Violation
+from loupe.text import encodable, unstorable
 from loupe.translation import Sentence, joined, sentence
 
 MAX_JSON_CHARACTERS = 65_536
@@ -24,33 +25,38 @@ class _Refused(Exception):
 
 def parse_object(text: str, field: str) -> tuple[dict[str, Any] | None, list[Violation]]:
     """A JSON object from text. The finding of malformed text gives line, column and what was expected."""
-
-    def fault(reason: str, told: Sentence) -> tuple[None, list[Violation]]:
-        return None, [Violation(field, reason, told)]
-
-    if len(text) > MAX_JSON_CHARACTERS:
-        return fault(
-            "JSON_TOO_LONG",
-            sentence(
-                "the text has {length} characters; at most {limit} are accepted",
-                length=len(text),
-                limit=MAX_JSON_CHARACTERS,
-            ),
-        )
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value = _read(text)
     except json.JSONDecodeError as error:
         return None, [_malformed(text, field, error)]
     except _Refused as error:
-        return fault(error.reason, error.told)
-    except (RecursionError, ValueError):
-        return fault(
-            "JSON_TOO_DEEP",
-            sentence("the text is nested too deeply, or a number has too many digits"),
-        )
+        return None, [Violation(field, error.reason, error.told)]
+    if odd := unstorable(value, field):
+        place, shown = odd
+        told = sentence('"{text}" has U+0000 or half a surrogate pair; take them out', text=shown[:64])
+        return None, [Violation(place, "NOT_UNICODE", told)]
     if not isinstance(value, dict):
         return None, [missing_object(field, value)]
     return value, []
+
+
+def _read(text: str) -> object:
+    if len(text) > MAX_JSON_CHARACTERS:
+        told = sentence(
+            "the text has {length} characters; at most {limit} are accepted",
+            length=len(text),
+            limit=MAX_JSON_CHARACTERS,
+        )
+        raise _Refused("JSON_TOO_LONG", told)
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except json.JSONDecodeError:
+        raise
+    except RecursionError:
+        raise _Refused("JSON_TOO_DEEP", sentence("the text is nested too deeply")) from None
+    except ValueError:
+        # Python refuses to read whole numbers of thousands of digits.
+        raise _Refused("NUMBER_TOO_LONG", sentence("a number is too long")) from None
 
 
 def unknown_keys(given: Mapping[str, Any], known: Sequence[str], at: str) -> list[Violation]:
@@ -100,10 +106,14 @@ def is_number(value: object) -> bool:
     return -1e300 < value < 1e300
 
 
-def whole_from(least: int) -> Callable[[Any], bool]:
-    """A predicate: a whole number from `least` on."""
+MAX_WHOLE = 2**53 - 1
+"""A float holds every whole number up to here."""
+
+
+def whole(least: int, most: int = MAX_WHOLE) -> Callable[[Any], bool]:
+    """A predicate: a whole number from `least` to `most`."""
     # Values come from google.protobuf.Struct too, which has no integers: 256.0 is 256.
-    return lambda value: is_number(value) and value == int(value) and least <= value < 2**53
+    return lambda value: is_number(value) and value == int(value) and least <= value <= most
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -112,7 +122,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if key in value:
             raise _Refused(
                 "DUPLICATE_KEY",
-                sentence('the key "{key}" occurs twice in one object', key=key[:64]),
+                sentence('the key "{key}" occurs twice in one object', key=encodable(key)[:64]),
             )
         value[key] = item
     return value

@@ -8,7 +8,7 @@ from typing import Any
 from loupe.errors import Violation
 from loupe.translation import sentence
 
-from services.scheduler.domain.wizard.json_object import missing_object, quoted, unknown_keys, whole_from
+from services.scheduler.domain.wizard.json_object import missing_object, quoted, unknown_keys, whole
 
 MAX_CODES = 1_000
 
@@ -80,7 +80,7 @@ def model_params_of_data(default: Mapping[str, Any], codes: Iterable[str], netwo
     listed = default.get("code_list")
     known = [code for code in listed if isinstance(code, str)] if isinstance(listed, list) else []
     classes = level.get("num_of_classes")
-    learnt = int(classes) if isinstance(classes, int | float) and whole_from(0)(classes) else len(known)
+    learnt = int(classes) if isinstance(classes, int | float) and whole(0)(classes) else len(known)
     kept = [code for code in known[:learnt] if code in present] + sorted(present - set(known))
     special = [code for code in known[learnt:] if code in present]
     level = {"name": network, **level, "num_of_classes": len(kept)}
@@ -137,12 +137,16 @@ def _code_list(value: object, at: str) -> tuple[tuple[str, ...] | None, list[Vio
 def _num_of_classes(
     value: object, codes: tuple[str, ...] | None, at: str
 ) -> tuple[int | None, list[Violation]]:
-    if not whole_from(2)(value):
+    if not whole(2, MAX_CODES)(value):
         return None, [
             Violation(
                 at,
                 "MISSING_KEY" if value is None else "OUT_OF_RANGE",
-                sentence("num_of_classes must be a whole number from 2, not {value}", value=quoted(value)),
+                sentence(
+                    "num_of_classes must be a whole number from 2 to {limit}, not {value}",
+                    limit=MAX_CODES,
+                    value=quoted(value),
+                ),
             )
         ]
     classes = int(value)  # type: ignore[call-overload]  # the predicate says that it is a number

@@ -9,11 +9,12 @@ from loupe.translation import Sentence, joined, sentence
 
 from services.learning_rate import LR_POLICIES, LrPolicy, Schedule
 from services.scheduler.domain.wizard.json_object import (
+    MAX_WHOLE,
     is_number,
     missing_object,
     quoted,
     unknown_keys,
-    whole_from,
+    whole,
 )
 
 # W8: a rate below this share of base_lr in the first tenth of max_iter is a schedule that dies.
@@ -63,13 +64,13 @@ class NetworkParams:
 
 
 _RULES: Mapping[str, tuple[Callable[[Any], bool], str, str]] = {
-    "base_lr": (lambda v: is_number(v) and v > 0, *sentence("a number above 0")),
-    "batch_size": (whole_from(1), *sentence("a whole number from 1")),
+    "base_lr": (lambda v: is_number(v) and v > 0, *sentence("a number above 0 and below 1e300")),
+    "batch_size": (whole(1), *sentence("a whole number from 1 to {most}", most=MAX_WHOLE)),
     "max_iter": (
-        whole_from(1),
-        *sentence("a whole number from 1 (it counts batches)"),
+        whole(1),
+        *sentence("a whole number from 1 to {most} (it counts batches)", most=MAX_WHOLE),
     ),
-    "weight_decay": (lambda v: is_number(v) and v >= 0, *sentence("a number from 0")),
+    "weight_decay": (lambda v: is_number(v) and v >= 0, *sentence("a number from 0 to below 1e300")),
     "momentum": (lambda v: is_number(v) and 0 <= v < 1, *sentence("a number in [0, 1)")),
     "lr_policy": (
         lambda v: isinstance(v, str) and v in LR_POLICIES,

@@ -515,7 +515,12 @@ def test_every_bad_input_is_told_with_file_fact_and_remedy(
             r"a\.json line 2 column 15: Expecting ':' delimiter",
         ),
         ("a.json", b'{"shapes": "\xff"}', r"a\.json is not UTF-8 \(byte 12\)"),
-        ("a.json", b"[" * 100_000, r"a\.json cannot be parsed"),
+        ("a.json", b"[" * 100_000, r"a\.json is nested too deeply"),
+        (
+            "a.json",
+            b'{"shapes": ' + b"9" * 5000 + b"}",
+            r"a\.json has a number that is too long; export",
+        ),
         (
             "a.xml",
             b"<annotation>\n <filename>a.png</file>\n</annotation>",
