@@ -118,7 +118,7 @@ def _augmentations(_ctx: click.Context, _param: click.Parameter, value: str | No
 @click.option("--image-paths", is_flag=True, help="All data paths that the image was itself trained on (W4).")
 @click.option("--environment", default="", help="Production environment; a general image needs one.")
 @click.option("--resource", default="", help="Compute resource.  [default: the parent's, or cpu]")
-@click.option("--seed", default=0, type=click.IntRange(0), help="0: chosen by the server.")
+@click.option("--seed", default=0, type=click.IntRange(0, 2**63 - 1), help="0: chosen by the server.")
 @click.option(
     "--retrain", default="", metavar="MODEL@VERSION", help="Begin with this version's answers (W13)."
 )
@@ -126,7 +126,7 @@ def _augmentations(_ctx: click.Context, _param: click.Parameter, value: str | No
 @click.option(
     "--acknowledge-missing-paths", is_flag=True, help="Train without the image's own training paths (W4)."
 )
-@click.option("--priority", default=0, help="Higher goes first.")
+@click.option("--priority", default=0, type=click.IntRange(0, 9), help="Higher goes first.")
 @click.option(
     "--request-id", default="", help="The same id gives the same task, however often it is sent (W12)."
 )
