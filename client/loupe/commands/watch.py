@@ -88,7 +88,10 @@ async def contact_sheet(session: Session, task_name: str, output: Path) -> None:
 )
 @click.option("--follow", is_flag=True, help="Go on until the task ends.")
 @click.option(
-    "--attempt", default=0, type=click.IntRange(0, 2**31 - 1), help="An earlier attempt; default the present one."
+    "--attempt",
+    default=0,
+    type=click.IntRange(0, 2**31 - 1),
+    help="An earlier attempt; default the present one.",
 )
 @remote
 async def logs(session: Session, task_name: str, network: str, attempt: int, *, follow: bool) -> None:

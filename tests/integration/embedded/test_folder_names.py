@@ -9,7 +9,7 @@ from minio import Minio
 
 from deploy.embedded.servers import EmbeddedServers
 
-NAME = "数据 目录, it's \"a\" #1 $HOME %d {b};\\u"
+NAME = '数据 目录, it\'s "a" #1 $HOME %d {b};\\u'
 """Characters that a configuration, a shell or a list of folders may read otherwise."""
 
 

@@ -179,6 +179,20 @@ def test_wrong_usage_is_exit_code_2(runner: CliRunner, arguments: list[str], tol
     assert told in done.stderr
 
 
+@pytest.mark.parametrize("option", ["--model-params", "--train-params"])
+@pytest.mark.parametrize("encoding", ["gbk", "utf-16"])
+def test_parameters_in_another_encoding_are_refused_by_name(
+    runner: CliRunner, tmp_path: Path, option: str, encoding: str
+) -> None:
+    """W3, W8: editors of Chinese Windows save GBK, and some save UTF-16."""
+    file = tmp_path / "params.json"
+    file.write_text('{"code_list": ["线"]}', encoding=encoding)
+    done = runner.invoke(loupe, ["train", option, str(file)])
+    assert done.exit_code == 2
+    assert f"'{option}'" in done.stderr
+    assert f"{file} is not UTF-8 text; save it as UTF-8" in done.stderr
+
+
 def test_a_folder_without_images_is_refused_before_anything_is_made(
     runner: CliRunner, tmp_path: Path
 ) -> None:
