@@ -126,6 +126,26 @@ def test_a_stack_that_does_not_answer_is_told_as_such(runner: CliRunner, tmp_pat
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("after", "character"), [("\r", "U+000D"), ("\n", "U+000A"), (" ", "U+0020"), ("线", "U+7EBF")]
+)
+@pytest.mark.parametrize("has_profile", [True, False])
+def test_a_token_that_cannot_be_sent_is_refused_by_name(
+    runner: CliRunner, tmp_path: Path, after: str, character: str, *, has_profile: bool
+) -> None:
+    """A token that was read from a file of Windows has a line end; what is secret in it is not told."""
+    services = ("registry", "scheduler", "evaluator")
+    environ = {f"LOUPE_{name.upper()}_ADDRESS": "127.0.0.1:9" for name in services}
+    if has_profile:
+        profile = {**dict.fromkeys(services, "127.0.0.1:9"), "token": "t"}
+        (tmp_path / "client.json").write_text(json.dumps(profile))
+        environ = {"LOUPE_DATA_DIR": str(tmp_path)}
+    done = runner.invoke(loupe, ["whoami"], env={**environ, "LOUPE_TOKEN": f"secret{after}"})
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert f"LOUPE_TOKEN holds a character that no token has ({character}, the 7. of 7)" in done.stderr
+    assert "secret" not in done.stderr
+
+
 def test_status_of_a_stack_that_does_not_run_is_exit_code_3_with_json(runner: CliRunner) -> None:
     """A health check in a script needs both: the code to branch on and the value to log."""
     done = runner.invoke(loupe, ["status", "--json"])
