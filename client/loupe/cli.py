@@ -102,7 +102,7 @@ class LazyGroup(click.Group):
     """Imports a command's module when the command runs, and reports failures as sentences."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 -- click's signature
-        """Run the command line; what the machine refuses ends with a sentence too, `--help` on a full disk say."""
+        """Run the command line; what the machine refuses, such as a full disk, ends with a sentence too."""
         try:
             return super().main(*args, **kwargs)
         except OSError as error:

@@ -34,7 +34,8 @@ class DataFolder:
             self.logs.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise ServerUnusable(
-                f"{self.root} cannot be made: {error.strerror}; choose a folder that you may write to, on a disk"
+                f"{self.root} cannot be made: {error.strerror}; choose a folder on a disk, one "
+                "that you may write to"
             ) from error
 
     @property

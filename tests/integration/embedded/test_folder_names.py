@@ -22,7 +22,11 @@ async def test_servers_start_and_find_their_data_again_in_a_folder_of_any_name(t
         assert any(path.is_file() for path in server.folder.rglob("*"))
     async with EmbeddedServers(root, durable=False) as servers:
         await _find(servers)
-    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    assert _names(tmp_path) == [NAME]
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
 
 
 async def _put(servers: EmbeddedServers) -> None:
