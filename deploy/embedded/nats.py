@@ -80,8 +80,8 @@ class Nats:
                 "permissions": {"publish": list(_READER_MAY_PUBLISH), "subscribe": ["loupe.>", "_INBOX.>"]},
             },
         ]
-        # JSON is valid configuration, except for its \u. The store's name is relative to the working directory,
-        # so the data folder may be called anything.
+        # JSON is valid configuration, except for its \u. The store's name is relative to the working
+        # directory, so the data folder may be called anything.
         configuration = {
             "server_name": "loupe",
             "listen": self.address,
