@@ -6,15 +6,14 @@ reached.
 
 import importlib
 import io
-import os
 import sys
-from contextlib import nullcontext
-from typing import NoReturn
+from contextlib import nullcontext, suppress
+from typing import Any, NoReturn
 
 import click
 from loupe.errors import DeadlineExceeded, InvalidArgument, LoupeError, Unavailable
 from loupe.extras import EVENTS, SAMPLE, STACK, Extra, MissingExtra, needs
-from loupe.failures import Refused, Unreachable
+from loupe.failures import NotUsable, Refused, Unreachable
 from loupe.folders import FolderUnreadable
 from loupe.language import pick
 from loupe.names import BadName
@@ -102,6 +101,21 @@ def _takes_words(command: click.Command) -> click.Command:
 class LazyGroup(click.Group):
     """Imports a command's module when the command runs, and reports failures as sentences."""
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 -- click's signature
+        """Run the command line; what the machine refuses, such as a full disk, ends with a sentence too."""
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            if error.errno is None:
+                raise
+            # The reader of our output may have ended, as `head` does; and the sentence needs an output too.
+            if not isinstance(error, BrokenPipeError):
+                with suppress(OSError):
+                    NotUsable(error).show()
+            with suppress(OSError):
+                sys.stdout.flush()
+            sys.exit(1)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         """All commands, in the order in which a user needs them."""
         return list(COMMANDS)
@@ -186,12 +200,7 @@ def main() -> None:
         # Logs and sentences may hold what the terminal's encoding lacks, such as Chinese in Latin-1.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    try:
-        loupe()
-    except BrokenPipeError:
-        # The reader of our output has ended, as `head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    loupe()
 
 
 if __name__ == "__main__":

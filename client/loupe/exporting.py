@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from loupe.errors import NotFound
 from loupe.registry.v1 import model_pb2, model_service_pb2
-from loupe.saving import linked, save_bytes
+from loupe.saving import linked, save_bytes, saved_at
 from loupe.scheduler.v1 import task_service_pb2
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ async def export_version(  # noqa: PLR0913 -- all but three have defaults
     to its end. `on_bytes` is called with the bytes so far and all of them. Refused if they are not those
     that the registry has on record.
     """
+    if file is not None:
+        _refuse_odd(file)
     request = model_service_pb2.LinkPackageRequest(name=version, format=wanted)
     try:
         link = await client.models.LinkPackage(request)
@@ -64,3 +66,9 @@ async def export_version(  # noqa: PLR0913 -- all but three have defaults
 
     await save_bytes(target, counted(), sha256=link.package.sha256)
     return Exported(link.package, target)
+
+
+def _refuse_odd(file: Path) -> None:
+    """Before a package is made for nothing."""
+    if not file.is_dir():
+        saved_at(file)

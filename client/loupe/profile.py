@@ -51,7 +51,7 @@ def load_profile(data_dir: Path | None = None, environ: Mapping[str, str] = os.e
     token, nats_url = environ.get("LOUPE_TOKEN", ""), environ.get("LOUPE_NATS_URL", "")
     folder = data_dir or default_data_dir(environ)
     if data_dir is None and all(given[service] for service in SERVICES[:3]) and token:
-        return replace(_profile(given, token, nats_url, "the environment"), tls=_tls(environ))
+        return replace(_profile(given, _sendable(token), nats_url, "the environment"), tls=_tls(environ))
     path = folder / "client.json"
     try:
         stored: dict[str, Any] = json.loads(path.read_text())
@@ -68,7 +68,18 @@ def load_profile(data_dir: Path | None = None, environ: Mapping[str, str] = os.e
     if data_dir is None:
         addresses |= {service: address for service, address in given.items() if address}
     nats = nats_url if nats_url and data_dir is None else str(stored.get("nats_url", ""))
-    return _profile(addresses, token or stored_token, nats, str(path))
+    return _profile(addresses, _sendable(token) or stored_token, nats, str(path))
+
+
+def _sendable(token: str) -> str:
+    """The token of the environment; NotConfigured if it is none, without telling it."""
+    for place, character in enumerate(token, start=1):
+        if not "!" <= character <= "~":
+            raise NotConfigured(
+                f"LOUPE_TOKEN holds a character that no token has (U+{ord(character):04X}, the "
+                f"{place}. of {len(token)}); set it to the token alone, without line end or space"
+            )
+    return token
 
 
 def _tls(environ: Mapping[str, str]) -> TlsSettings:

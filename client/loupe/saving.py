@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import os
+import stat
 from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path
 
@@ -22,6 +24,7 @@ async def save(file: Path, parts: AsyncIterable[HttpBody]) -> int:
 
 async def save_bytes(file: Path, parts: AsyncIterable[bytes], *, sha256: str = "") -> int:
     """As `save`, from parts of bytes; `sha256` is what they must have, if it is given."""
+    file = saved_at(file)
     partial = file.with_name(f".{file.name}.part")
     size, digest = 0, hashlib.sha256()
     try:
@@ -38,6 +41,19 @@ async def save_bytes(file: Path, parts: AsyncIterable[bytes], *, sha256: str = "
     finally:
         partial.unlink(missing_ok=True)
     return size
+
+
+def saved_at(file: Path) -> Path:
+    """Where a file is saved: for a link, what it leads to. Refused where something else would be replaced."""
+    target = Path(os.path.realpath(file))
+    try:
+        if stat.S_ISREG(file.stat().st_mode):
+            return target
+    except FileNotFoundError:
+        return target
+    except OSError as error:
+        raise Refused(f"{file} cannot be written: {error.strerror}") from error
+    raise Refused(f"{file} is no regular file; name a file, or one that is not there yet")
 
 
 async def linked(url: str, what: str) -> AsyncIterator[bytes]:

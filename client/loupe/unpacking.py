@@ -8,6 +8,7 @@ import stat
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import IO
 
@@ -38,6 +39,60 @@ class Contents:
         """What config.yaml says it is: `MODEL@VERSION`. NotAPackage if it says nothing."""
         with (self.folder / CONFIG).open("rb") as source:
             return _named(source.read(_MOST_CONFIG_BYTES))
+
+
+def config_faults(config: bytes, recorded: bytes) -> list[str]:
+    """What of a config.yaml differs from the recorded one and is not the operator's to change (X2).
+
+    Below the line `model:` nothing may differ: the library does not read it, people and MES do.
+    """
+    settings, description = _halves(config)
+    its_settings, its_description = _halves(recorded)
+    before, after = _entries(its_settings), _entries(settings)
+    changed = [
+        name
+        for name in dict.fromkeys((*before, *after))
+        if before.get(name) != after.get(name) and not name.startswith(_OF_OPERATOR)
+    ]
+    faults = [
+        f"{name.rstrip(':')}: {_told(after.get(name))}, the registry has {_told(before.get(name))}"
+        for name in changed
+    ]
+    for at, (line, its) in enumerate(zip_longest(description, its_description), len(settings) + 1):
+        if line != its:
+            faults.append(f"line {at}: {_told(line)}, the registry has {_told(its)}")
+    return faults
+
+
+def _told(text: str | None) -> str:
+    return "nothing" if text is None else repr(text)
+
+
+_OF_OPERATOR = ("filter_resolution:", "thresholds:", "min_area_px:")
+
+
+def _halves(config: bytes) -> tuple[list[str], list[str]]:
+    """The lines above `model:`, and that line with all below it; a line may end as Windows ends it."""
+    lines = [line.removesuffix("\r") for line in config.decode(errors="backslashreplace").split("\n")]
+    at = lines.index("model:") if "model:" in lines else len(lines)
+    return lines[:at], lines[at:]
+
+
+def _entries(lines: list[str]) -> dict[str, str]:
+    """The values of `key:` and `section:key`, by that name; comments are the operator's."""
+    found: dict[str, str] = {}
+    section = ""
+    for line in lines:
+        text = line.partition("#")[0].rstrip(" ")
+        if not text:
+            continue
+        key, colon, value = text.strip(" ").partition(":")
+        if not text.startswith(" "):
+            section = f"{key}:"
+        name = f"{section}{key if text.startswith(' ') else ''}{'' if colon else ' (no entry)'}"
+        # One that is there twice must not hide the other.
+        found[name] = f"{found[name]}, {value.strip(' ')}" if name in found else value.strip(" ")
+    return found
 
 
 def unpack(package: Path, folder: Path) -> None:

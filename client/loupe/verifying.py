@@ -10,10 +10,13 @@ from loupe.errors import NotFound
 from loupe.failures import Refused
 from loupe.registry.v1 import model_pb2, model_service_pb2
 from loupe.saving import linked, save_bytes
-from loupe.unpacking import CONFIG, Contents, NotAPackage, copy
+from loupe.unpacking import CONFIG, Contents, NotAPackage, config_faults, copy
 
 if TYPE_CHECKING:
     from loupe.client import AsyncLoupe
+
+
+_MOST_FAULTS = 10
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Candidate:
     is_on_record: bool
     """Whether the registry has a package of this version. Without one the library must not be run."""
     changed: tuple[str, ...] = ()
-    """Files that are not the registry's; at most config.yaml, which an operator may change."""
+    """Files that are not the registry's; at most config.yaml, whose thresholds an operator may change."""
     is_released_file: bool = False
     """Whether it is the registry's zip, byte for byte."""
 
@@ -34,8 +37,8 @@ class Candidate:
 async def candidate(client: "AsyncLoupe", package: Path, against: str | None, folder: Path) -> Candidate:
     """Copy a package into an empty private folder and compare the copy with the registry's record.
 
-    The version is `against`, else the one that the package names. Refused, by name, where the library or the
-    networks are not the registry's.
+    The version is `against`, else the one that the package names. Refused, by name, where the library, the
+    networks, or what config.yaml says beside the thresholds are not the registry's.
     """
     try:
         contents = await asyncio.to_thread(copy, package, folder / "package")
@@ -63,6 +66,12 @@ async def candidate(client: "AsyncLoupe", package: Path, against: str | None, fo
         for name in unlike
         if name != CONFIG
     ]
+    if CONFIG in unlike:
+        given, its = ((one.folder / CONFIG).read_bytes() for one in (contents, recorded))
+        faults = config_faults(given, its)
+        differences += (f"{CONFIG}, {fault}" for fault in faults[:_MOST_FAULTS])
+        if len(faults) > _MOST_FAULTS:
+            differences.append(f"{CONFIG} differs in {len(faults) - _MOST_FAULTS} more places")
     if differences:
         raise Refused(
             f"{package} is not the package of {names.short(version.name)}; nothing of it was run:\n"

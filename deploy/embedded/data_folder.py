@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from deploy.embedded import credentials, ports
-from deploy.embedded.errors import AlreadyRunning
+from deploy.embedded.errors import AlreadyRunning, ServerUnusable
 from deploy.embedded.state import State, read_state
 
 _LOOKERS_PATIENCE_S = 0.5
@@ -29,8 +29,14 @@ class DataFolder:
 
     def create(self) -> None:
         """Make the folder; only its owner may look inside."""
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.logs.mkdir(mode=0o700, exist_ok=True)
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.logs.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise ServerUnusable(
+                f"{self.root} cannot be made: {error.strerror}; choose a folder on a disk, one "
+                "that you may write to"
+            ) from error
 
     @property
     def is_there(self) -> bool:
@@ -75,7 +81,7 @@ class DataFolder:
         """The process that holds the folder now, if any."""
         try:
             descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         try:
             # A shared lock: two processes that only look do not take each other for a supervisor.

@@ -12,7 +12,7 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644, durable: bool 
     """
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(descriptor, "w") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             os.fchmod(descriptor, mode)
             file.write(text)
             file.flush()

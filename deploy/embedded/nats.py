@@ -80,11 +80,12 @@ class Nats:
                 "permissions": {"publish": list(_READER_MAY_PUBLISH), "subscribe": ["loupe.>", "_INBOX.>"]},
             },
         ]
-        # JSON is valid configuration, and its quotes keep a `$` in a value from being read as a variable.
+        # JSON is valid configuration, except for its \u. The store's name is relative to the working
+        # directory, so the data folder may be called anything.
         configuration = {
             "server_name": "loupe",
             "listen": self.address,
-            "jetstream": {"store_dir": str(store), "max_file_store": MAX_FILE_STORE_BYTES},
+            "jetstream": {"store_dir": store.name, "max_file_store": MAX_FILE_STORE_BYTES},
             "authorization": {"users": users},
         }
         path = self._folder / "nats.conf"

@@ -185,10 +185,11 @@ class Postgres:
             return False
         try:
             # The port accepts connections before the server is ready; the eighth line says when it is.
-            lines = (self._placement.state / "data" / "postmaster.pid").read_text().splitlines()
+            # As bytes: it names the folder too, whose name the locale may not decode.
+            lines = (self._placement.state / "data" / "postmaster.pid").read_bytes().splitlines()
         except FileNotFoundError:
             return False
-        if len(lines) < 8 or lines[7].strip() != "ready":
+        if len(lines) < 8 or lines[7].strip() != b"ready":
             return False
         try:
             await self._ensure_database(DATABASE)
@@ -316,7 +317,7 @@ class Postgres:
         """Remove `postmaster.pid` of a killed server; end a server that outlived its supervisor."""
         pid_file = data / "postmaster.pid"
         try:
-            pid = int(pid_file.read_text().splitlines()[0])
+            pid = int(pid_file.read_bytes().splitlines()[0])
         except (FileNotFoundError, ValueError, IndexError):
             pid_file.unlink(missing_ok=True)
             return

@@ -117,7 +117,7 @@ def is_alive(pid: int) -> bool:
 def command_line(pid: int) -> list[str]:
     """The arguments a process was started with; empty if there is none."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
+        return os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).split("\0")
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return []
 

@@ -140,7 +140,8 @@ class Seaweed:
         """The options of `weed mini`."""
         ports = self._ports
         return {
-            "dir": data,
+            # Relative to the working directory: a comma in the data folder's name would make it two folders.
+            "dir": data.name,
             "ip": HOST,
             "ip.bind": HOST,
             "master.telemetry": "false",

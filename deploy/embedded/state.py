@@ -67,6 +67,6 @@ def read_state(path: Path) -> StackState | None:
             for process in stored.pop("processes")
         )
         return StackState(**{**stored, "state": State(stored["state"])}, processes=processes)
-    except (FileNotFoundError, ValueError, TypeError, KeyError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError):
         # Nothing in it is needed: a start without it picks new ports.
         return None

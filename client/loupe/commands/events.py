@@ -64,7 +64,9 @@ class Event:
 @click.command(short_help="Show what happened, from NATS JetStream.")
 @click.option("--follow", is_flag=True, help="Go on with what happens; JSON comes as a line per event.")
 @click.option(
-    "--since", type=click.IntRange(1), help="Begin with this number of each stream; 1 is the first ever kept."
+    "--since",
+    type=click.IntRange(1, 2**64 - 1),
+    help="Begin with this number of each stream; 1 is the first ever kept.",
 )
 @click.option(
     "--subject",

@@ -107,9 +107,10 @@ async def verify(session: Session, package: Path, images: tuple[Path, ...], agai
     """Compare a package with the registry's record, then its predictions with the released version's.
 
     IMAGES are files, or folders with all that is below. A package is a program: where its library or networks
-    are not those on record, it is refused by name before anything of it runs. config.yaml may differ, for an
-    operator may change it. Where no package of the version is on record, or with --version of another model,
-    only the networks are compared, in this machine's own library; that in the package is not checked.
+    are not those on record, it is refused by name before anything of it runs. So it is where config.yaml says
+    anything else; only filter_resolution, thresholds and min_area_px are an operator's to change. Where no
+    package of the version is on record, or with --version of another model, only the networks are compared,
+    in this machine's own library; that in the package is not checked.
 
     Prints the largest difference. Exit code 1 if they are not the same model: another code anywhere, a score
     more than 1e-4 away, or more than 0.1 % of the masks' pixels. Runs here, and needs torch.
@@ -207,8 +208,9 @@ def _released_file(answer: dict[str, Any]) -> str:
         return "yes, the registry's SHA-256"
     if not answer["isLibraryChecked"]:
         return "no: the registry has no package of this version on record to compare with"
-    changed = ", ".join(answer["changedFiles"])
-    return f"no: {changed} was changed" if changed else "no, but each of its files is the registry's"
+    if answer["changedFiles"]:
+        return f"no: an operator changed {', '.join(answer['changedFiles'])}, above its line `model:`"
+    return "no, but each of its files is the registry's"
 
 
 def _verdict(answer: dict[str, Any]) -> str:

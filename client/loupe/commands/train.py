@@ -33,8 +33,8 @@ class TrainOptions:
     image: str
     datasets: tuple[str, ...]
     paths: tuple[str, ...]
-    model_params: Path | None
-    training_params: Path | None
+    model_params: str | None
+    training_params: str | None
     settings: tuple[str, ...]
     train_fraction: float | None
     filter_resolution: bool | None
@@ -60,6 +60,16 @@ def _augmentations(_ctx: click.Context, _param: click.Parameter, value: str | No
     return tuple("colour" if word == "color" else word for word in chosen if word != "none")
 
 
+def _text_of(_ctx: click.Context, _param: click.Parameter, file: Path | None) -> str | None:
+    """The text of a file, as it is: the server reports line and column of what is malformed."""
+    if file is None:
+        return None
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise click.BadParameter(f"{file} is not UTF-8 text; save it as UTF-8") from error
+
+
 @click.command(short_help="Train a new model, or retrain a version.")
 @click.option(
     "--name", default="", help="Of the model: a letter first, then A-Z a-z 0-9 _ -, at most 60 (W1)."
@@ -80,12 +90,14 @@ def _augmentations(_ctx: click.Context, _param: click.Parameter, value: str | No
 @click.option(
     "--model-params",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    callback=_text_of,
     help="JSON file (W3): network, code_list.",
 )
 @click.option(
     "--train-params",
     "training_params",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    callback=_text_of,
     help="JSON file (W8).",
 )
 @click.option(
@@ -118,7 +130,7 @@ def _augmentations(_ctx: click.Context, _param: click.Parameter, value: str | No
 @click.option("--image-paths", is_flag=True, help="All data paths that the image was itself trained on (W4).")
 @click.option("--environment", default="", help="Production environment; a general image needs one.")
 @click.option("--resource", default="", help="Compute resource.  [default: the parent's, or cpu]")
-@click.option("--seed", default=0, type=click.IntRange(0), help="0: chosen by the server.")
+@click.option("--seed", default=0, type=click.IntRange(0, 2**63 - 1), help="0: chosen by the server.")
 @click.option(
     "--retrain", default="", metavar="MODEL@VERSION", help="Begin with this version's answers (W13)."
 )
@@ -126,7 +138,7 @@ def _augmentations(_ctx: click.Context, _param: click.Parameter, value: str | No
 @click.option(
     "--acknowledge-missing-paths", is_flag=True, help="Train without the image's own training paths (W4)."
 )
-@click.option("--priority", default=0, help="Higher goes first.")
+@click.option("--priority", default=0, type=click.IntRange(0, 9), help="Higher goes first.")
 @click.option(
     "--request-id", default="", help="The same id gives the same task, however often it is sent (W12)."
 )
@@ -294,11 +306,11 @@ async def _add_paths(session: Session, spec: task_pb2.TrainingSpec, options: Tra
 
 
 async def _parameterise(session: Session, spec: task_pb2.TrainingSpec, options: TrainOptions) -> None:
-    """Send files as they are: the server reports line and column of malformed text."""
+    """Replace the parameters that the options give; the rest stays."""
     if options.model_params is not None:
-        spec.model_params_json = options.model_params.read_text(encoding="utf-8-sig")
+        spec.model_params_json = options.model_params
     if options.training_params is not None:
-        spec.training_params_json = options.training_params.read_text(encoding="utf-8-sig")
+        spec.training_params_json = options.training_params
     if options.settings:
         image = await _image(session, spec, "--set")
         spec.training_params_json = apply_settings(spec.training_params_json, image, options.settings)

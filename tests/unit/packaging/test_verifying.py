@@ -23,7 +23,7 @@ from loupe.artifact import Artifact, ArtifactError
 from loupe.client import AsyncLoupe
 from loupe.profile import load_profile
 from loupe.registry.v1 import model_pb2, model_service_pb2, model_service_pb2_grpc
-from loupe.unpacking import NotAPackage, copy
+from loupe.unpacking import NotAPackage, config_faults, copy
 from loupe.verifying import Candidate, candidate
 
 from services.evaluator.worker.packaging.models import PackageName, write_models
@@ -276,6 +276,42 @@ async def test_what_an_operator_changed_is_named(released: Released, tmp_path: P
     assert config != released.files["config.yaml"]
     its = await checked(archive({**released.files, "config.yaml": config}), tmp_path)
     assert (its.is_on_record, its.is_released_file, its.changed) == (True, False, ("config.yaml",))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        # Two codes swapped: the library ignores it, and who reads the file is misled.
+        (b'"SPOT"', b'"SWAP"', ("'  - code: \"SWAP\"', the registry has '  - code: \"SPOT\"'",)),
+        (b"\n...\n", b"\n  x: 1\n...\n", ("'  x: 1', the registry has '...'",)),
+        (b"model:\n", b"model: # \nmodel:\n", ("model: '', the registry has nothing",)),
+        (b"format_version: 1", b"format_version: 2", ("format_version: '2', the registry has '1'",)),
+        (b"model:\n", b"codes:\n  - a\nmodel:\n", ("codes:",)),
+    ],
+)
+async def test_what_people_read_in_a_package_is_the_registrys(
+    released: Released, verify: Verify, old: bytes, new: bytes, told: tuple[str, ...]
+) -> None:
+    """X2: a person or an MES reads the codes there; no other but the thresholds are the operator's."""
+    config = released.files["config.yaml"].replace(old, new, 1)
+    assert config != released.files["config.yaml"]
+    code, answer, said = await verify(archive({**released.files, "config.yaml": config}))
+    assert (code, answer) == (1, None)
+    assert "nothing of it was run:\nconfig.yaml, " in said
+    assert all(one in said for one in told), said
+
+
+def test_an_operator_may_change_thresholds_and_write_comments() -> None:
+    """X2: with an editor of Windows too."""
+    before = b'filter_resolution: false\nthresholds:\n  confidence: 0.0\nmodel:\n  name: "m"\n...\n'
+    after = (
+        b"# by Li\nfilter_resolution: true  # as agreed\nthresholds:\n  confidence: 0.9\nmin_area_px:\n"
+        b'  SPOT: 12\nmodel:\n  name: "m"\n...\n'
+    )
+    assert config_faults(after, before) == []
+    assert config_faults(after.replace(b"\n", b"\r\n"), before) == []
+    swapped = config_faults(after.replace(b'"m"', b'"n"'), before)
+    assert swapped == ["""line 8: '  name: "n"', the registry has '  name: "m"'"""]
 
 
 def _zipped(path: Path, *entries: tuple[str, bytes, int]) -> Path:
