@@ -6,6 +6,7 @@ reached.
 
 import importlib
 import io
+import os
 import sys
 from contextlib import nullcontext, suppress
 from typing import Any, NoReturn
@@ -112,8 +113,11 @@ class LazyGroup(click.Group):
             if not isinstance(error, BrokenPipeError):
                 with suppress(OSError):
                     NotUsable(error).show()
-            with suppress(OSError):
+            try:
                 sys.stdout.flush()
+            except OSError:
+                # What is left unwritten must not fail again, and be told by Python, when the process ends.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature

@@ -100,7 +100,13 @@ def test_an_output_that_takes_nothing_is_told_in_a_sentence(tmp_path: Path, word
     with (tmp_path / "out").open("rb") as closed:
         done = subprocess.run(
             [sys.executable, "-m", "loupe.cli", *words],
-            env={**os.environ, "LOUPE_DATA_DIR": str(tmp_path / "no-stack"), "LC_ALL": "C.UTF-8"},
+            env={
+                **os.environ,
+                "LOUPE_DATA_DIR": str(tmp_path / "no-stack"),
+                "LC_ALL": "C.UTF-8",
+                # Empty: as people run it, what is printed waits in a buffer.
+                "PYTHONUNBUFFERED": "",
+            },
             stdout=closed,
             stderr=subprocess.PIPE,
             text=True,
