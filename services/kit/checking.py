@@ -17,13 +17,13 @@ from loupe.translation import Sentence, sentence
 from services.kit.database import DatabaseSessions
 from services.kit.messaging import Messaging, named_errors
 from services.kit.object_store import ObjectStat, ObjectStore, content_key
+from services.kit.orphans import ORPHAN_GRACE, old_content
 
 _AT_ONCE = 4
 """Looks at once: half of the store's threads, so that the service goes on answering."""
 _PAGE_ROWS = 20_000
 _ROWS_AT_ONCE = 500
 _MAX_FINDINGS = 1000
-_ORPHAN_AGE = timedelta(days=1)
 _LATE_S = 60.0
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -153,10 +153,9 @@ class StorageCheck:
         self, objects: NamedObjects, tally: _Tally, named: set[int]
     ) -> AsyncIterator[list[Finding]]:
         cure = sentence("nothing: garbage collection deletes it")
-        content = re.compile(f"{re.escape(objects.folder)}/([0-9a-f]{{64}}){re.escape(objects.suffix)}")
-        before = await self._sessions.time() - _ORPHAN_AGE
-        async for keys in self._store.old_keys(f"{objects.folder}/", before):
-            orphans = [key for key in keys if (of := content.fullmatch(key)) and _short(of[1]) not in named]
+        before = await self._sessions.time() - ORPHAN_GRACE
+        async for found in old_content(self._store, objects.folder, objects.suffix, before):
+            orphans = [key for sha256, key in found.items() if _short(sha256) not in named]
             tally.orphans += len(orphans)
             yield [_finding(Finding.KIND_ORPHAN, key, cure) for key in orphans]
 

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +16,15 @@ _log = logging.getLogger(__name__)
 ORPHAN_GRACE = timedelta(hours=24)
 """An object exists before its row: a young one may still get one. Whoever names an object that is older than
 half of this time must write it again first, so that no object gets a row while it is deleted."""
+
+
+async def old_content(
+    store: ObjectStore, prefix: str, suffix: str, before: datetime
+) -> AsyncIterator[dict[str, str]]:
+    """Batches of the keys `<prefix>/<sha256><suffix>`, by their hash, whose objects are older than that."""
+    content = re.compile(f"{re.escape(prefix)}/([0-9a-f]{{64}}){re.escape(suffix)}")
+    async for keys in store.old_keys(f"{prefix}/", before):
+        yield {match[1]: key for key in keys if (match := content.fullmatch(key))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +51,9 @@ class Collector:
         return sum([await self._collect(folder, before) for folder in self._folders])
 
     async def _collect(self, folder: Folder, before: datetime) -> int:
-        content = re.compile(f"{re.escape(folder.prefix)}/([0-9a-f]{{64}}){re.escape(folder.suffix)}")
         deleted = 0
         await self._store.abandon_uploads(f"{folder.prefix}/", before)
-        async for keys in self._store.old_keys(f"{folder.prefix}/", before):
-            found = {match[1]: key for key in keys if (match := content.fullmatch(key))}
+        async for found in old_content(self._store, folder.prefix, folder.suffix, before):
             async with self._sessions.begin() as session:
                 named = set(await folder.named(session, found))
             for sha256 in found.keys() - named:

@@ -100,7 +100,7 @@ async def test_objects_without_a_row_are_told_and_not_lost(
     registry: Registry, store: BlockingObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They cost space until garbage collection deletes them, and nothing else."""
-    monkeypatch.setattr(checking, "_ORPHAN_AGE", -checking._ORPHAN_AGE)
+    monkeypatch.setattr(checking, "ORPHAN_GRACE", -checking.ORPHAN_GRACE)
     before, _ = await check(registry.admin)
     key = f"samples/{sha256(b'orphan')}"
     store.put_bytes(key, b"orphan")
