@@ -72,22 +72,9 @@ class TaskCommands:
         """Ask the worker to stop; without a worker the task is terminated at once (T2)."""
         async with self._dependencies.sessions.begin() as session:
             before = await Tasks(session).lock(task_id)
-            if is_repeat() and (before.terminating or before.state is TaskState.TERMINATED):
-                return await self.get(task_id)
-            now = await database_time(session)
-            before.require_etag(etag)
-            task = before.termination_requested(caller)
-            job = await Jobs(session).open_of(task_id)
-            if job is None or job.state is JobState.QUEUED:
-                ended, transition = task.terminated(now, caller.name)
-                await Tasks(session).save(before, ended)
-                if job is not None:
-                    await discard_results(session, ended, [job], now)
-                    await Jobs(session).save(job.finished("terminated"))
-                await record_transition(session, ended, transition)
-            else:
-                await Jobs(session).save(job.must_answer_by(now + _ANSWER_WITHIN))
-                await Tasks(session).save(before, task)
+            if not (is_repeat() and (before.terminating or before.state is TaskState.TERMINATED)):
+                before.require_etag(etag)
+                await _terminate(session, before, caller)
         return await self.get(task_id)
 
     async def delete(self, task_id: str, etag: str, caller: Caller) -> None:
@@ -110,23 +97,26 @@ class TaskCommands:
         """Release the task, then have the registry number it; if that fails, the event does it later (R1)."""
         async with self._dependencies.sessions.begin() as session:
             before = await Tasks(session).lock(task_id)
-            if await _was_carried_out(session, before, TaskState.RELEASED, caller):
-                return await self.get(task_id)
-            now = await database_time(session)
-            before.require_etag(etag)
-            task, transition = before.released(caller, now)
-            await Tasks(session).save(before, task)
-            await record_transition(session, task, transition, releaser=caller.name)
+            released = None
+            if not await _was_carried_out(session, before, TaskState.RELEASED, caller):
+                before.require_etag(etag)
+                released, transition = before.released(caller, await database_time(session))
+                await Tasks(session).save(before, released)
+                await record_transition(session, released, transition, releaser=caller.name)
+        if released is not None:
+            await self._number(released, caller)
+        return await self.get(task_id)
+
+    async def _number(self, task: Task, caller: Caller) -> None:
         try:
             version = await self._dependencies.registry.number(task, caller.name)
-            await self.numbered(task_id, version)
+            await self.numbered(task.id, version)
         except LoupeError as error:
             # The task stays released: the registry consumes its event, and the number comes back as an event.
             _log.warning(
                 "released, not numbered yet",
                 extra={"task": task.name, "reason": error.reason, "error": error.message},
             )
-        return await self.get(task_id)
 
     async def numbered(self, task_id: str, version: str) -> None:
         """Store the model version of a released task."""
@@ -171,6 +161,22 @@ class TaskCommands:
         """Delete workers that have not asked for a job for a day."""
         async with self._dependencies.sessions.begin() as session:
             await Jobs(session).delete_gone_workers(await database_time(session) - timedelta(days=1))
+
+
+async def _terminate(session: AsyncSession, before: Task, caller: Caller) -> None:
+    now = await database_time(session)
+    task = before.termination_requested(caller)
+    job = await Jobs(session).open_of(task.id)
+    if job is None or job.state is JobState.QUEUED:
+        ended, transition = task.terminated(now, caller.name)
+        await Tasks(session).save(before, ended)
+        if job is not None:
+            await discard_results(session, ended, [job], now)
+            await Jobs(session).save(job.finished("terminated"))
+        await record_transition(session, ended, transition)
+    else:
+        await Jobs(session).save(job.must_answer_by(now + _ANSWER_WITHIN))
+        await Tasks(session).save(before, task)
 
 
 async def _was_carried_out(session: AsyncSession, task: Task, to: TaskState, caller: Caller) -> bool:
