@@ -5,6 +5,8 @@ power     the power is cut while data are imported and models are trained and re
 suspend   each process in turn does nothing for a while, and goes on
 full      nothing can be written to the disk for a while
 small     a small disk: the stack is stopped and started, and each process is killed
+network   packets are lost, and each server in turn is out of reach for a while
+few       some of each, as `make test` does
 """
 
 import argparse
@@ -19,12 +21,25 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.faults import disturbed, killing, scenario
-from tests.faults.disturbances import Disturbance, FullDisk, Kill, PowerCut, Restart, Suspension
+from deploy.embedded.ports import SERVICE_PORTS
+from tests.faults import disks, disturbed, killing, network, scenario
+from tests.faults.disturbances import (
+    Disturbance,
+    FullDisk,
+    Kill,
+    Loss,
+    Partition,
+    PowerCut,
+    Restart,
+    Suspension,
+)
+
+NOT_DONE = 77
+"""As other test programs exit that skip."""
 
 
 def main() -> int:
-    """Run it; 1 if anything promised was not kept."""
+    """Run it; 1 if anything promised was not kept, NOT_DONE where this machine does not allow it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -58,7 +73,11 @@ def main() -> int:
             resources.enter_context(tempfile.TemporaryDirectory(prefix="loupe-faults-"))
         )
         if arguments.kind in _DISTURBANCES:
-            figures, violations = disturb(folder, arguments, seed)
+            try:
+                figures, violations = disturb(folder, arguments, seed)
+            except (disks.NoDisk, network.NoNetwork) as reason:
+                say(f"NOT DONE: {type(reason).__name__}: {reason}")
+                return NOT_DONE
         else:
             outcome = scenario.run(folder, size, seed, say)
             figures = {**outcome.figures, "kills by process": dict(outcome.kills.most_common())}
@@ -69,11 +88,12 @@ def main() -> int:
 
 
 def disturb(folder: Path, arguments: argparse.Namespace, seed: int) -> tuple[dict[str, Any], list[str]]:
-    """Figures and violations of one kind of disturbance."""
+    """Figures and violations of one kind of disturbance. Raises NoDisk, NoNetwork."""
     outcome = disturbed.run(
         folder,
         _DISTURBANCES[arguments.kind](random.Random(seed), arguments.times),
         seed=seed,
+        iterations=15 if arguments.kind == "few" else 60,
         durability=arguments.durability,
         gibibytes=arguments.gibibytes or (5 if arguments.kind == "small" else 16),
         tell=say,
@@ -86,7 +106,7 @@ def _power_cuts(_: random.Random, times: int) -> list[Disturbance]:
 
 
 def _suspensions(chance: random.Random, _: int) -> list[Disturbance]:
-    # Up to twice as long as a lease.
+    # Up to six times as long as a lease.
     return [Suspension(name, chance.uniform(5, 60)) for name in _PROCESSES]
 
 
@@ -98,8 +118,33 @@ def _small_disk(_: random.Random, __: int) -> list[Disturbance]:
     return [Restart(), *map(Kill, _PROCESSES), Restart()]
 
 
+def _network(chance: random.Random, _: int) -> list[Disturbance]:
+    network.leave()
+    partitions = (Partition(name, chance.uniform(5, 60)) for name in _SERVERS)
+    return [Loss(5, 30), *partitions, Loss(20, 30)]
+
+
+def _few(_: random.Random, __: int) -> list[Disturbance]:
+    few: list[Disturbance] = [PowerCut(), Suspension("scheduler", 3), FullDisk(3), PowerCut()]
+    try:
+        network.leave()
+    except network.NoNetwork as reason:
+        say(f"NOT DONE: no partition: {reason}")
+    else:
+        few.insert(1, Partition("postgres", 3))
+    return few
+
+
 _PROCESSES = [name for name in killing.targets(trainers=1, evaluators=1) if "/" not in name]
-_DISTURBANCES = {"power": _power_cuts, "suspend": _suspensions, "full": _full_disks, "small": _small_disk}
+_SERVERS = ["postgres", "nats", "seaweed", *SERVICE_PORTS]
+_DISTURBANCES = {
+    "power": _power_cuts,
+    "suspend": _suspensions,
+    "full": _full_disks,
+    "small": _small_disk,
+    "network": _network,
+    "few": _few,
+}
 
 
 def say(line: str) -> None:

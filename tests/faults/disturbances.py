@@ -13,6 +13,7 @@ from typing import ClassVar, Protocol
 import psutil
 
 from deploy.embedded import stack
+from tests.faults import evidence, network
 from tests.faults.disks import Disk
 from tests.faults.killing import processes
 
@@ -109,6 +110,36 @@ class FullDisk:
             while time.monotonic() < until:
                 filler()
                 time.sleep(0.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """For a while no packet reaches a server, or comes from it; connections stay, and stay silent."""
+
+    name: str
+    for_s: float
+    survived: ClassVar[bool] = True
+
+    def happen(self, to: Installation) -> None:
+        """See Disturbance."""
+        ports = {number for name, number in evidence.ports(to.data_dir).items() if name.startswith(self.name)}
+        served = "{ " + ", ".join(map(str, sorted(ports))) + " }"
+        with network.losing(f"tcp dport {served}", f"tcp sport {served}"):
+            time.sleep(self.for_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """For a while some of all packets are lost."""
+
+    percent: int
+    for_s: float
+    survived: ClassVar[bool] = True
+
+    def happen(self, to: Installation) -> None:  # noqa: ARG002 -- of the protocol
+        """See Disturbance."""
+        with network.losing(f"numgen random mod 100 < {self.percent}"):
+            time.sleep(self.for_s)
 
 
 @contextmanager
