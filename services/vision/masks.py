@@ -155,6 +155,17 @@ def _shown(image: Image.Image, data: bytes) -> NDArray[np.uint8]:
 def _palette_shades(image: Image.Image) -> NDArray[np.uint8]:
     index_HW = np.asarray(image)
     used = np.flatnonzero(np.bincount(index_HW.ravel(), minlength=256))
+    if image.palette is not None and used[-1] >= (count := len(image.getpalette() or ()) // 3):
+        # Decoders show such pixels black, or not at all.
+        raise UnusableMask(
+            *sentence(
+                "has the index {index}, and its palette only {count} colours: {save}, or {declare}",
+                index=int(used[-1]),
+                count=count,
+                save=_SAVE,
+                declare=_DECLARE,
+            ),
+        )
     each = image.crop((0, 0, 16, 16))
     each.putdata(range(256))
     colours = np.asarray(each.convert("RGBA")).reshape(256, 4)

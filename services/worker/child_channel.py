@@ -1,5 +1,6 @@
 """The child's side of the protocol with its worker: orders in turn, events, faults as events, SIGTERM."""
 
+import errno
 import signal
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,8 @@ from services.vision.faults import BadOrder, Fault, InfrastructureFault, UserFau
 
 EXIT_TERMINATED = 143
 """128 + SIGTERM: the infrastructure interrupted the order."""
+
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 Handler = Callable[[order_pb2.Order], None]
 
@@ -128,6 +131,13 @@ def as_fault(error: Exception) -> Fault:
         return UserFault(
             "OUT_OF_MEMORY",
             *sentence("the device ran out of memory; lower batch_size ({error})", error=text),
+        )
+    # Libraries in Rust, as safetensors, say it in their text only.
+    if getattr(error, "errno", None) in _DISK_FULL or any(
+        f"(os error {code})" in text for code in _DISK_FULL
+    ):
+        return InfrastructureFault(
+            "DISK_FULL", *sentence("the worker's disk is full; make room there ({error})", error=text)
         )
     if "CUDA error" in text or "cuDNN error" in text:
         return InfrastructureFault("DEVICE_LOST", *sentence("the GPU failed: {error}", error=text))

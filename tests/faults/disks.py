@@ -11,8 +11,6 @@ import psutil
 
 from tests.faults.evidence import of_folder
 
-_BYTES = 16 * 2**30
-"""Of a sparse file: SeaweedFS compacts deleted checkpoints in its own time."""
 _COPIES = 20
 
 
@@ -23,8 +21,10 @@ class NoDisk(Exception):
 class Disk:
     """A mounted image. What a copy of the image holds is what had reached the block layer."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, gibibytes: int) -> None:
+        """A sparse file of that size. SeaweedFS compacts deleted checkpoints in its own time."""
         self._folder = folder
+        self._bytes = gibibytes * 2**30
         self._image = folder / "disk-0.img"
         self._number = 0
         self.place = folder / "disk"
@@ -34,9 +34,9 @@ class Disk:
         """Make the file system and mount it; NoDisk where that is not possible."""
         self.place.mkdir()
         with self._image.open("wb") as file:
-            file.truncate(_BYTES)
+            file.truncate(self._bytes)
         try:
-            _run("mkfs.ext4", "-q", "-F", str(self._image))
+            _run("mkfs.ext4", "-q", "-F", "-m", "0", str(self._image))
             _run("mount", "-o", "loop", str(self._image), str(self.place))
         except (OSError, subprocess.CalledProcessError) as error:
             raise NoDisk(getattr(error, "stderr", "") or str(error)) from error

@@ -126,6 +126,10 @@ REFUSED_AS_BLACK_AND_WHITE = {
     ),
     "0 and 1": (encoded(Image.fromarray(spot(1))), "largest value is 1 of 255"),
     "0 and 127": (encoded(Image.fromarray(spot(127))), "largest value is 127 of 255"),
+    "an index without a colour": (
+        raw_png(spot(5), 8, 3, PLTE=bytes([0, 0, 0, 255, 255, 255])),
+        "the index 5, and its palette only 2 colours",
+    ),
     "a palette of two blacks": (palette(spot(1), [0, 0, 0, 9, 9, 9]), "largest value is 9 of 255"),
     "16 bits, 0 and 255": (raw_png(spot(255, kind=np.uint16), 16), "largest value is 255 of 65535"),
     "16 bits, 12 in use": (raw_png(spot(4095, kind=np.uint16), 16), "largest value is 4095 of 65535"),

@@ -1,7 +1,11 @@
 """Every fault of a worker's child is reported in English and Chinese (M6)."""
 
+import errno
+import os
+
 import pytest
 from google.protobuf import json_format
+from safetensors import SafetensorError
 
 from services.vision.faults import BadOrder, Fault, InfrastructureFault, UnreadableRecord, UserFault
 from services.worker.child_channel import as_fault, failed
@@ -29,6 +33,17 @@ def test_a_fault_has_both_sentences_on_its_way_to_the_worker(fault: Fault) -> No
     assert any("\u4e00" <= character <= "\u9fff" for character in failure["messageZh"])
     assert "Traceback" not in failure["message"] + failure["messageZh"]
     assert event["failed"].get("retryable", False) == isinstance(fault, InfrastructureFault)
+
+
+def test_a_full_disk_is_no_fault_of_the_user() -> None:
+    """T5: the training is taken up again, until there is room."""
+    by_python = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    by_rust = SafetensorError(
+        f"Error while serializing: I/O error: No space left on device (os error {errno.ENOSPC})"
+    )
+    for fault in map(as_fault, (by_python, by_rust)):
+        assert (fault.code, fault.retryable) == ("DISK_FULL", True)
+        assert fault.message_zh.startswith("工作进程所在磁盘已满")
 
 
 def test_a_fault_without_a_chinese_sentence_cannot_be_made() -> None:
