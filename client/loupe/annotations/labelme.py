@@ -94,7 +94,13 @@ def _image(
         raise Unusable("MISSING_PICTURE", f"{name} has neither imagePath nor imageData; export it again")
     # Named after its label file, which is there once; `imagePath` may be anything.
     suffix = PureWindowsPath(written).suffix if isinstance(written, str) else ""
-    return PurePosixPath(name).with_suffix(suffix or ".png").as_posix(), EmbeddedPicture(file)
+    origin = PurePosixPath(name).with_suffix(suffix or ".png").as_posix()
+    if origin in pictures:
+        raise Unusable(
+            "TWICE",
+            f"{name} has a picture within, and {origin} lies beside it; name that as imagePath, or move it",
+        )
+    return origin, EmbeddedPicture(file)
 
 
 def _read_shapes(

@@ -137,6 +137,9 @@ class Pictures:
         """Path below the folder and file, in order."""
         return iter(sorted(self._files.items()))
 
+    def __contains__(self, origin: str) -> bool:
+        return origin in self._files
+
     def __getitem__(self, origin: str) -> Path:
         return self._files[origin]
 

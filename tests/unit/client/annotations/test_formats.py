@@ -309,6 +309,16 @@ def test_a_picture_within_labelmes_file_is_taken(tmp_path: Path) -> None:
     assert "no base64" in listing.left_out[0].message
 
 
+def test_a_picture_within_does_not_take_the_place_of_one_beside_it(tmp_path: Path) -> None:
+    """D7: the one that lay there was neither imported nor named, whatever the file held within."""
+    there = picture(tmp_path / "a.png")
+    encoded = base64.b64encode(there.read_bytes()).decode()
+    labelme(tmp_path / "a.json", {"label": "A", "points": BOX}, imageData=encoded, imagePath="gone.png")
+    listing = read_data(tmp_path)
+    assert told(listing) == [("a.json", "TWICE"), ("a.png", "NOTHING_LEFT")]
+    assert accounted(listing)
+
+
 # --- COCO ---------------------------------------------------------------------------------------------------
 
 
