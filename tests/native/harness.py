@@ -1,5 +1,6 @@
 """The harnesses of runtime/tests, built with sanitizers, and the packages that they run on."""
 
+import shutil
 import struct
 from pathlib import Path
 
@@ -9,6 +10,11 @@ from services.evaluator.worker.packaging.package import build_package
 from tests.support import packages
 
 CORPUS = RUNTIME / "tests" / "corpus"
+
+
+def find_clang() -> str | None:
+    """The compiler that has libFuzzer, if it is there."""
+    return next((name for name in ("clang++", "clang++-14") if shutil.which(name)), None)
 
 
 def build_harness(name: str, sanitizer: str, clang: str = "") -> Path:
