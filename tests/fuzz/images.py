@@ -1,4 +1,4 @@
-"""Image files, read as by the registry, in its confined decoders."""
+"""Image files, read as by the registry, in its confined decoders, and drawn if taken."""
 
 import asyncio
 import base64
@@ -62,7 +62,7 @@ class Images(Target):
             return inputs
 
         try:
-            work = self._pool.work("", {"work": "examine", "is_mask": True}, read)
+            work = self._pool.work("", {"work": "examine"}, read)
             answers = self._loop.run_until_complete(work)["answers"]
         except WorkFailed as error:
             if len(inputs) == 1:
@@ -83,6 +83,8 @@ def _verdict(data: bytes, answer: dict[str, Any]) -> str:
     if unusable := answer.get("unusable"):
         check_told(unusable["message"])
         return f"refused: {Reason(unusable['reason'])}"
+    if message := answer.get("contradiction"):
+        raise Broken(f"it is taken, and then refused when it is drawn: {message}")
     image = found("0" * 64, len(data), answer)
     if image.mask is None or image.format.lower() not in FORMAT_OF_SUFFIX.values():
         raise Broken(f"the facts are {image}")
