@@ -7,13 +7,14 @@ import zlib
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from loupe.image_files import DEFAULT_LIMITS, FORMAT_OF_SUFFIX, Reason
 from PIL import Image, ImageDraw
 
 from services.kit.confined_pool import ConfinedPool, WorkFailed
+from services.kit.retry import retry_transient
 from services.registry.application.examining import found
 from services.vision.decoders import MIB, DecoderSettings
 from services.vision.thumbnails import THUMBNAIL_PX
@@ -37,6 +38,11 @@ class Images(Target):
             "tests.fuzz.decoder", children=2, memory_bytes=_SETTINGS.memory_mib * MIB, cpu_s=int(self.cpu_s)
         )
 
+    def __enter__(self) -> Self:
+        """Start a decoder."""
+        self._loop.run_until_complete(self._examined([]))
+        return self
+
     def __exit__(self, *_: object) -> None:
         """End the decoders."""
         self._loop.run_until_complete(self._pool.__aexit__())
@@ -57,18 +63,24 @@ class Images(Target):
 
     def run_batch(self, inputs: Sequence[bytes]) -> list[Result]:
         """Have them examined as an import does, and drawn if they are taken."""
-
-        async def read() -> Sequence[bytes]:
-            return inputs
-
         try:
-            work = self._pool.work("", {"work": "examine"}, read)
-            answers = self._loop.run_until_complete(work)["answers"]
+            answers = self._loop.run_until_complete(self._examined(inputs))
         except WorkFailed as error:
             if len(inputs) == 1:
                 return [Result(Broken(f"{type(error).__name__}: {error}"), self.cpu_s)]
             return [result for data in inputs for result in self.run_batch([data])]
         return [_result(data, answer) for data, answer in zip(inputs, answers, strict=True)]
+
+    async def _examined(self, inputs: Sequence[bytes]) -> list[dict[str, Any]]:
+        async def read() -> Sequence[bytes]:
+            return inputs
+
+        # A decoder that does not start in time on a busy machine is no finding.
+        answer = await retry_transient(
+            lambda: self._pool.work("", {"work": "examine"}, read), what="starting a decoder"
+        )
+        answers: list[dict[str, Any]] = answer["answers"]
+        return answers
 
 
 def _result(data: bytes, answer: dict[str, Any]) -> Result:
