@@ -86,7 +86,7 @@ allocations: $(VENV)/.dev ## Every allocation on a package fails once, under two
 	$(BIN)/python -m tests.native allocations
 
 fuzz: $(VENV)/.dev ## Mutated images, folders, requests, packages … for ten minutes in all (SECONDS=n, SEED=n, TARGETS="images …").
-	$(BIN)/python -m tests.fuzz $(TARGETS) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.fuzz $(TARGETS) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED))
 
 check: $(VENV)/.dev ## What CI checks besides the tests: style, types, imports, contracts, spelling, documents.
 	$(BIN)/ruff check .

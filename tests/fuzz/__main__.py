@@ -1,4 +1,4 @@
-"""Fuzzing: `python -m tests.fuzz [TARGET…] [--seconds 600] [--seed 1]`, or `TARGET --input FILE`.
+"""Fuzzing: `python -m tests.fuzz [TARGET…] [--seconds 600 | --inputs N] [--seed 1]`, `TARGET --input FILE`.
 
 The seconds are shared out among the targets, which are all unless some are named. Tells how many inputs each
 took, what the product made of them, and the slowest; ends with 1 if an input broke something. Such an input
@@ -9,6 +9,7 @@ C++ compiler, and uses libFuzzer where there is clang++.
 import argparse
 import contextlib
 import hashlib
+import math
 import os
 import secrets
 import subprocess
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from loupe.profile import SERVICES, load_profile
 
-from tests.fuzz.running import ROOT, Outcome, run, run_one
+from tests.fuzz.running import MANY, ROOT, Outcome, run, run_one
 
 TARGETS = {
     "images": "tests.fuzz.images:Images",
@@ -39,7 +40,8 @@ def main() -> int:
     """Fuzz, tell, and say whether all was well."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join((*TARGETS, LIBRARY))}")
-    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--seconds", type=float, help="in all; 600 where no inputs are counted")
+    parser.add_argument("--inputs", type=int, help="for each target but the library")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31))
     parser.add_argument("--first", type=int, default=0, help="the number of the first input")
     parser.add_argument("--input", type=Path, help="repeat this one")
@@ -49,18 +51,25 @@ def main() -> int:
         parser.error(f"there is no target {', '.join(sorted(unknown))}")
     if options.input and (len(targets) > 1 or targets == [LIBRARY]):
         parser.error("--input goes with one target, not the library, whose harness takes a folder of inputs")
+    seconds = (options.seconds or (math.inf if options.inputs else 600)) / len(targets)
+    if math.isinf(seconds) and LIBRARY in targets:
+        parser.error("the library needs --seconds")
     broken = 0
     print(f"seed {options.seed}", flush=True)
     for target in targets:
         if target == LIBRARY:
-            broken += fuzz_library(options.seconds / len(targets), options.seed) != 0
+            broken += fuzz_library(seconds, options.seed) != 0
             continue
         with _servers() if target == "servers" else contextlib.nullcontext():
             if options.input:
                 outcome = run_one(TARGETS[target], options.input.read_bytes())
             else:
                 outcome = run(
-                    TARGETS[target], options.seed, seconds=options.seconds / len(targets), first=options.first
+                    TARGETS[target],
+                    options.seed,
+                    inputs=options.inputs or MANY,
+                    seconds=seconds,
+                    first=options.first,
                 )
         tell(target, outcome)
         broken += bool(outcome.findings)

@@ -43,6 +43,7 @@ _WALL_FACTOR = 60
 _LIMIT_FACTOR = 2
 """Beyond its memory the child is told from the outside, beyond so much of it an allocation fails."""
 _MOST_DEATHS = 20
+MANY = 2**62
 TOO_SLOW = "it takes more processor time than it may"
 TOO_MUCH_MEMORY = "it takes more memory than it may"
 
@@ -81,7 +82,7 @@ class Outcome:
         self.findings.setdefault(finding.kind, finding)
 
 
-def run(target: str, seed: int, *, inputs: int = 2**62, seconds: float = math.inf, first: int = 0) -> Outcome:
+def run(target: str, seed: int, *, inputs: int = MANY, seconds: float = math.inf, first: int = 0) -> Outcome:
     """Give a target so many inputs, or as many as it takes in so many seconds; `target` is MODULE:CLASS."""
     outcome = Outcome()
     began_s = time.monotonic()
