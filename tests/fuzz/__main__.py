@@ -125,15 +125,13 @@ def fuzz_library(seconds: float, seed: int) -> int:
     until_s = time.monotonic() + seconds
     runs = 0
     with tempfile.TemporaryDirectory(prefix="loupe-fuzz-") as folder:
-        inputs = Path(folder) / "inputs"
-        inputs.mkdir()
-        for kept in harness.CORPUS.iterdir():
-            (inputs / kept.name).symlink_to(kept)
-        (inputs / "seed").write_bytes(harness.fuzz_input(harness.small_package(Path(folder) / "package")))
+        inputs = harness.fuzz_inputs(Path(folder))
         while time.monotonic() < until_s:
-            command = [str(program), str(inputs), str(_RUNS_AT_ONCE), str((seed + runs) % 2**31)]
+            number = (seed + runs) % 2**31
+            command = [str(program), str(inputs), str(_RUNS_AT_ONCE), str(number)]
             if returncode := subprocess.run(command, check=False).returncode:
-                print(f"exit code {returncode}; the command was {' '.join(command)}")
+                command_line = f".venv/bin/python -m tests.fuzz library --seconds 1 --seed {number}"
+                print(f"== library: exit code {returncode}; repeat it: {command_line}")
                 return returncode
             runs += _RUNS_AT_ONCE
     print(f"== library: {runs:,} inputs, {runs / seconds:,.0f} a second; none broke something")

@@ -40,3 +40,13 @@ def fuzz_input(package: Path) -> bytes:
     """A package as the fuzz target reads it."""
     config = (package / "config.yaml").read_bytes()
     return struct.pack("<I", len(config)) + config + (package / "models.xbin").read_bytes()
+
+
+def fuzz_inputs(folder: Path) -> Path:
+    """A folder with what a fuzzer once found, and a small package."""
+    inputs = folder / "inputs"
+    inputs.mkdir()
+    for kept in CORPUS.iterdir():
+        (inputs / kept.name).symlink_to(kept)
+    (inputs / "seed").write_bytes(fuzz_input(small_package(folder / "package")))
+    return inputs
