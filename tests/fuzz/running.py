@@ -116,7 +116,7 @@ def _run_child(outcome: Outcome, target: str, begin: int, arguments: list[str]) 
         command = [sys.executable, "-m", "tests.fuzz.running", target, shared.name, *arguments]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, env=environment) as process:
-            _listen(outcome, process, Path(shared.name))
+            _listen(outcome, process, Path(shared.name), begin)
             returncode = process.wait()
         number, data = _current(Path(shared.name))
         outcome.inputs += number + 1 - begin
@@ -126,7 +126,7 @@ def _run_child(outcome: Outcome, target: str, begin: int, arguments: list[str]) 
             outcome.add(Finding(_death(returncode), f"the process ended with {returncode}", number, data))
 
 
-def _listen(outcome: Outcome, process: "subprocess.Popen[bytes]", shared: Path) -> None:
+def _listen(outcome: Outcome, process: "subprocess.Popen[bytes]", shared: Path, begin: int) -> None:
     """Take down what a child says; ends one that stays at an input."""
     stdout = cast("IO[bytes]", process.stdout)
     at, since_s, allowed_s = -1, time.monotonic(), math.inf
@@ -148,7 +148,7 @@ def _listen(outcome: Outcome, process: "subprocess.Popen[bytes]", shared: Path) 
         number, _ = _current(shared)
         if number != at:
             at, since_s = number, time.monotonic()
-        elif time.monotonic() - since_s > allowed_s:
+        elif number >= begin and time.monotonic() - since_s > allowed_s:
             process.kill()
 
 
