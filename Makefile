@@ -85,8 +85,8 @@ races: $(VENV)/.dev ## Eight threads on one package under two sanitizers, a minu
 allocations: $(VENV)/.dev ## Every allocation on a package fails once, under two sanitizers.
 	$(BIN)/python -m tests.native allocations
 
-fuzz: $(VENV)/.dev ## libFuzzer on a package's files for ten minutes (SECONDS=n); needs clang++.
-	$(BIN)/python -m tests.native fuzz $(if $(SECONDS),--seconds $(SECONDS))
+fuzz: $(VENV)/.dev ## Mutated images, folders, requests, packages … for ten minutes in all (SECONDS=n, SEED=n, TARGETS="images …").
+	$(BIN)/python -m tests.fuzz $(TARGETS) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED))
 
 check: $(VENV)/.dev ## What CI checks besides the tests: style, types, imports, contracts, spelling, documents.
 	$(BIN)/ruff check .

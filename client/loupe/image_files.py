@@ -123,7 +123,7 @@ _BAND_PIXELS = 2**20
 
 
 @contextmanager
-def _every_failure_refuses() -> Iterator[None]:
+def every_failure_refuses() -> Iterator[None]:
     """UnusableImage for every failure that no check foresees: only this file is set aside."""
     try:
         yield
@@ -137,7 +137,7 @@ def _every_failure_refuses() -> Iterator[None]:
         raise UnusableImage(Reason.DECODE_FAILED, f"the file does not decode: {_fact(error)}") from error
 
 
-@_every_failure_refuses()
+@every_failure_refuses()
 def inspect(data: bytes, name: str, limits: ImageLimits = DEFAULT_LIMITS) -> ImageProperties:
     """Facts of an image file, after decoding it whole. Raises UnusableImage."""
     if not data:
@@ -159,7 +159,7 @@ def inspect(data: bytes, name: str, limits: ImageLimits = DEFAULT_LIMITS) -> Ima
     )
 
 
-@_every_failure_refuses()
+@every_failure_refuses()
 def decode(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Pixels:
     """RGB pixels, uint8 (H, W, 3); grey is repeated, 16 bits keep their high byte, alpha is dropped.
 

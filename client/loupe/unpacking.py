@@ -12,6 +12,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import IO
 
+from loupe.unusable import fact_of
+
 LIBRARY = "libCsotArtifact.so"
 MODELS = "models.xbin"
 CONFIG = "config.yaml"
@@ -142,9 +144,8 @@ def _unpack(source: IO[bytes], folder: Path, package: str) -> None:
             zipped.extractall(folder)
     except NotAPackage:
         raise
-    # RuntimeError: encrypted, or compressed in a way that is not known here.
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError) as error:
-        raise NotAPackage(f"{package} cannot be unpacked: {error}") from error
+    except Exception as error:  # zipfile and its decompressors raise almost anything on hostile bytes
+        raise NotAPackage(f"{package} cannot be unpacked: {fact_of(error)}") from error
 
 
 def _fault(entries: list[zipfile.ZipInfo]) -> str:

@@ -32,7 +32,14 @@ from io import BytesIO
 
 import cv2
 import numpy as np
-from loupe.image_files import DEFAULT_LIMITS, ImageLimits, Reason, UnusableImage, decode
+from loupe.image_files import (
+    DEFAULT_LIMITS,
+    ImageLimits,
+    Reason,
+    UnusableImage,
+    decode,
+    every_failure_refuses,
+)
 from loupe.translation import Sentence, sentence
 from numpy.typing import NDArray
 from PIL import Image
@@ -116,28 +123,22 @@ def encode_labels(labels_HW: NDArray[np.uint8]) -> bytes:
 
 @contextlib.contextmanager
 def _opened(data: bytes) -> Iterator[Image.Image]:
-    """The image, of one page and upright; whatever Pillow raises becomes UnusableImage."""
-    try:
-        with Image.open(BytesIO(data), formats=["PNG", "JPEG", "BMP", "TIFF"]) as image:
-            frames = getattr(image, "n_frames", 1)
-            if frames > 1:
-                raise UnusableMask(  # noqa: TRY301 -- so that all that is raised here passes one place
-                    *sentence(
-                        "has {frames} pages or frames: save the one that is meant alone", frames=frames
-                    ),
-                )
-            # Before Pillow loads it: a TIFF is turned then, and its tag is gone.
-            if image.getexif().get(_ORIENTATION_TAG, 1) not in (0, 1):
-                raise UnusableMask(  # noqa: TRY301 -- as above
-                    *sentence(
-                        "is turned by its orientation tag: save it as its image is stored, without one"
-                    ),
-                )
-            yield image
-    except UnusableImage:
-        raise
-    except Exception as error:  # Pillow's decoders raise almost anything on hostile bytes
-        raise UnusableImage(Reason.DECODE_FAILED, f"the mask does not decode: {error}") from error
+    """The image, of one page and upright; whatever is raised becomes UnusableImage."""
+    with (
+        every_failure_refuses(),
+        Image.open(BytesIO(data), formats=["PNG", "JPEG", "BMP", "TIFF"]) as image,
+    ):
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1:
+            raise UnusableMask(
+                *sentence("has {frames} pages or frames: save the one that is meant alone", frames=frames),
+            )
+        # Before Pillow loads it: a TIFF is turned then, and its tag is gone.
+        if image.getexif().get(_ORIENTATION_TAG, 1) not in (0, 1):
+            raise UnusableMask(
+                *sentence("is turned by its orientation tag: save it as its image is stored, without one"),
+            )
+        yield image
 
 
 # --- black and white: what it shows -------------------------------------------------------------------------

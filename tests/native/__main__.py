@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.native.harness import CORPUS, build_harness, fuzz_input, small_package
+from tests.native.harness import CORPUS, build_harness, find_clang, fuzz_input, small_package
 from tests.native.tiles import TILES, compare
 
 
@@ -33,7 +33,7 @@ def sanitized(name: str, *arguments: str) -> int:
 
 def fuzz(seconds: int) -> int:
     """Runs libFuzzer from the corpus and a new seed, then keeps the inputs that reach more code."""
-    clang = next((name for name in ("clang++", "clang++-14") if shutil.which(name)), None)
+    clang = find_clang()
     if clang is None:
         print("there is no clang++: install it for libFuzzer", file=sys.stderr)
         return 2

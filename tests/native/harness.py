@@ -1,5 +1,6 @@
 """The harnesses of runtime/tests, built with sanitizers, and the packages that they run on."""
 
+import shutil
 import struct
 from pathlib import Path
 
@@ -9,6 +10,11 @@ from services.evaluator.worker.packaging.package import build_package
 from tests.support import packages
 
 CORPUS = RUNTIME / "tests" / "corpus"
+
+
+def find_clang() -> str | None:
+    """The compiler that has libFuzzer, if it is there."""
+    return next((name for name in ("clang++", "clang++-14") if shutil.which(name)), None)
 
 
 def build_harness(name: str, sanitizer: str, clang: str = "") -> Path:
@@ -34,3 +40,13 @@ def fuzz_input(package: Path) -> bytes:
     """A package as the fuzz target reads it."""
     config = (package / "config.yaml").read_bytes()
     return struct.pack("<I", len(config)) + config + (package / "models.xbin").read_bytes()
+
+
+def fuzz_inputs(folder: Path) -> Path:
+    """A folder with what a fuzzer once found, and a small package."""
+    inputs = folder / "inputs"
+    inputs.mkdir()
+    for kept in CORPUS.iterdir():
+        (inputs / kept.name).symlink_to(kept)
+    (inputs / "seed").write_bytes(fuzz_input(small_package(folder / "package")))
+    return inputs

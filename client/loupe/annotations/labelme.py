@@ -21,11 +21,10 @@ from loupe.annotations.pictures import (
     annotation_files,
     unannotated,
 )
-from loupe.annotations.shapes import Circle, Point, Polygon, Shape, Stencil, Stroke, box
+from loupe.annotations.shapes import Circle, Point, Polygon, Shape, Stencil, Stroke, box, opened_image
 from loupe.folders import GeneratedBytes, ImportOptions
 from loupe.unusable import Unusable, fact_of, unusable_on_failure
 from loupe.walking import LeftOut, Walk
-from PIL import Image
 
 
 def is_labelme(value: object) -> bool:
@@ -94,7 +93,13 @@ def _image(
         raise Unusable("MISSING_PICTURE", f"{name} has neither imagePath nor imageData; export it again")
     # Named after its label file, which is there once; `imagePath` may be anything.
     suffix = PureWindowsPath(written).suffix if isinstance(written, str) else ""
-    return PurePosixPath(name).with_suffix(suffix or ".png").as_posix(), EmbeddedPicture(file)
+    origin = PurePosixPath(name).with_suffix(suffix or ".png").as_posix()
+    if origin in pictures:
+        raise Unusable(
+            "TWICE",
+            f"{name} has a picture within, and {origin} lies beside it; name that as imagePath, or move it",
+        )
+    return origin, EmbeddedPicture(file)
 
 
 def _read_shapes(
@@ -148,7 +153,7 @@ def _stencil(row: dict[str, Any], corners: tuple[Point, ...], where: str) -> Ste
     text = json_files.field(row, "mask", str, where)
     try:
         png = base64.b64decode(text, validate=True)
-        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+        with opened_image(io.BytesIO(png), "PNG") as image:
             width, height = image.size
     except Exception as error:  # Pillow's parsers raise almost anything on hostile bytes
         raise Unusable(

@@ -5,7 +5,6 @@ import binascii
 import io
 import os
 import re
-import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import numpy as np
 from loupe import mask_files
 from loupe.annotations import json_files
-from loupe.annotations.shapes import MAX_PIXELS, Shape, area_px
+from loupe.annotations.shapes import MAX_PIXELS, Shape, area_px, opened_image
 from loupe.folders import (
     IMAGE_SUFFIXES,
     FolderListing,
@@ -136,6 +135,9 @@ class Pictures:
     def __iter__(self) -> Iterator[tuple[str, Path]]:
         """Path below the folder and file, in order."""
         return iter(sorted(self._files.items()))
+
+    def __contains__(self, origin: str) -> bool:
+        return origin in self._files
 
     def __getitem__(self, origin: str) -> Path:
         return self._files[origin]
@@ -363,13 +365,11 @@ def _header(picture: Picture) -> tuple[int, int, str]:
     except OSError as error:
         raise unreadable(name, error) from error
     try:
-        with source, warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(source, formats=list(_SUFFIX_OF_FORMAT)) as image:
-                (width, height), kind = image.size, str(image.format)
-                # `getexif` decodes a PNG without EXIF completely, to look behind its pixels.
-                has_exif = kind != "PNG" or "exif" in image.info
-                turned = has_exif and image.getexif().get(0x0112, 1) not in (0, 1)
+        with source, opened_image(source, *_SUFFIX_OF_FORMAT) as image:
+            (width, height), kind = image.size, str(image.format)
+            # `getexif` decodes a PNG without EXIF completely, to look behind its pixels.
+            has_exif = kind != "PNG" or "exif" in image.info
+            turned = has_exif and image.getexif().get(0x0112, 1) not in (0, 1)
     except Image.DecompressionBombError as error:
         raise Unusable(
             "TOO_LARGE", f"{name} says it has more pixels than can be taken: {fact_of(error)}"

@@ -7,10 +7,12 @@ Arrays are (H, W) uint8; points are (x, y) in pixels from the upper left corner,
 
 import io
 import math
+import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 import numpy as np
 from loupe.walking import open_file
@@ -25,6 +27,18 @@ MAX_PIXELS = 80_000_000
 """The registry's limit; it refuses a larger picture or mask."""
 _EDGE_COST = 2000
 """An edge of a polygon takes as long as so many pixels of an area."""
+
+
+@contextmanager
+def opened_image(file: IO[bytes], *formats: str) -> Iterator[Image.Image]:
+    """An image of one of these formats; whatever Pillow raises.
+
+    Without its warnings, which would stand on the terminal between the lines of the report and name no file.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(file, formats=list(formats)) as image:
+            yield image
 
 
 class Shape(Protocol):
@@ -232,7 +246,7 @@ class Stencil(Shape):
         self._marked()
 
     def _marked(self) -> NDArray[np.bool_]:
-        with Image.open(io.BytesIO(self.png), formats=["PNG"]) as image:
+        with opened_image(io.BytesIO(self.png), "PNG") as image:
             return np.asarray(image.convert("L")) > 0
 
     def paint(self, canvas: Canvas, value: int) -> None:
@@ -267,7 +281,7 @@ class IndexedPixels(Shape):
 
     def paint(self, canvas: Canvas, value: int) -> None:
         """Read the PNG again: masks of ten thousand pictures are not kept."""
-        with open_file(self.png) as file, Image.open(file, formats=["PNG"]) as image:
+        with open_file(self.png) as file, opened_image(file, "PNG") as image:
             canvas[np.isin(np.asarray(image), list(self.values))] = value
 
 

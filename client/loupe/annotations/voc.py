@@ -16,11 +16,10 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from loupe.annotations import json_files
 from loupe.annotations.pictures import Annotations, Picture, Pictures, Region, annotation_files, unannotated
-from loupe.annotations.shapes import MAX_PIXELS, IndexedPixels, box
+from loupe.annotations.shapes import MAX_PIXELS, IndexedPixels, box, opened_image
 from loupe.folders import VOC_MASK_FOLDER, ImportOptions
 from loupe.unusable import Unusable, fact_of, unreadable, unusable_on_failure
 from loupe.walking import LeftOut, Walk, open_file, read_file
-from PIL import Image
 
 _OTHER_IMAGES = frozenset({"segmentationclass", "segmentationobject", "segmentationclasspng"})
 _VOID = 255
@@ -220,7 +219,7 @@ def _segments(png: Path, name: str, picture: Picture, classes: _Classes) -> list
 def _values(png: Path, name: str) -> tuple[str, tuple[int, int], set[int]]:
     """Mode, width and height, and the values that are neither background nor void."""
     try:
-        with open_file(png) as file, Image.open(file, formats=["PNG"]) as image:
+        with open_file(png) as file, opened_image(file, "PNG") as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width}×{image.height} pixels, the limit is {MAX_PIXELS:,}")  # noqa: TRY301
             pixels = np.asarray(image) if image.mode in ("P", "L") else np.zeros(1, np.uint8)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.native.harness import CORPUS, build_harness, fuzz_input, small_package
+from tests.native.harness import build_harness, fuzz_inputs, small_package
 
 pytestmark = pytest.mark.xdist_group("packaging")
 
@@ -16,12 +16,9 @@ pytestmark = pytest.mark.xdist_group("packaging")
 def test_hostile_files_do_no_harm(tmp_path: Path) -> None:
     """X5: what a fuzzer once found, and thousands of mutations of a package, under ASan and UBSan."""
     program = build_harness("fuzz", "address,undefined")
-    inputs = tmp_path / "inputs"
-    inputs.mkdir()
-    for kept in CORPUS.iterdir():
-        (inputs / kept.name).symlink_to(kept)
-    (inputs / "seed").write_bytes(fuzz_input(small_package(tmp_path / "package")))
-    done = subprocess.run([program, inputs, "3000"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [program, fuzz_inputs(tmp_path), "3000"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr[-3000:]
 
 

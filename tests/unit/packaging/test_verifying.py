@@ -348,6 +348,17 @@ def test_odd_zips_are_no_packages(tmp_path: Path) -> None:
     (tmp_path / "encrypted.zip").write_bytes(encrypted)
     with pytest.raises(NotAPackage):
         copy(tmp_path / "encrypted.zip", tmp_path / "encrypted")
+    for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        damaged = tmp_path / f"damaged-{method}.zip"
+        with zipfile.ZipFile(damaged, "w", method) as zipped:
+            for name, data, _ in whole:
+                zipped.writestr(name, data * 100)
+        content = bytearray(damaged.read_bytes())
+        at = content.index(b"config.yaml") + len("config.yaml")
+        content[at : at + 9] = b"\xff" * 9
+        damaged.write_bytes(content)
+        with pytest.raises(NotAPackage, match="cannot be unpacked"):
+            copy(damaged, tmp_path / f"damaged-{method}")
     # A link is not followed: it is a file with the link's text.
     linked = copy(_zipped(tmp_path / "link.zip", *whole[:2], (LIBRARY, b"/etc/passwd", link)), tmp_path / "l")
     assert not (linked.folder / LIBRARY).is_symlink()

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loupe.image_files import Reason, UnusableImage
 from PIL import Image
 
 from services.input_specification import InputSpecification
+from services.vision import masks
 from services.vision.masks import UnusableMask, decode_mask, read_mask
 from services.vision.pack import PackCache
 from services.vision.samples import Sample
@@ -392,3 +394,30 @@ def test_training_reads_the_mask_that_the_check_approved(tmp_path_factory, data,
         labels_HW = decode_mask(data, indexed=indexed)
         assert (labels.sample(labels.rows([sample.label_key])[0])[..., 0] == labels_HW).all()
         assert (masks.sample(masks.rows([sample.mask_key])[0])[..., 0] == 255 * (labels_HW == 1)).all()
+
+
+def test_a_mask_that_pillow_does_not_open_is_told_the_same_every_time():
+    """The registry keeps the sentence: it must not name an address of the process that read the file."""
+    data = encoded(Image.fromarray(spot()), icc_profile=bytes(range(200)))
+    name_ends = data.index(b"iCCP") + 4 + data[data.index(b"iCCP") + 4 :].index(0)
+    broken = bytearray(data)
+    broken[name_ends + 1 : name_ends + 2] = b"\x07"  # a compression that there is not
+    told = []
+    for _ in range(2):
+        with pytest.raises(UnusableImage) as refused:
+            read_mask(bytes(broken))
+        told.append(refused.value.message)
+    assert told[0] == told[1]
+    assert "0x" not in told[0]
+
+
+def test_a_mask_that_takes_too_much_memory_is_refused_as_that(monkeypatch):
+    """D4: with other limits it may be read, so it must not be told as damaged, which is remembered."""
+
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(masks, "_shown", exhausted)
+    with pytest.raises(UnusableImage) as refused:
+        read_mask(encoded(Image.fromarray(spot())))
+    assert refused.value.reason is Reason.TOO_MUCH_MEMORY

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import socket
+import struct
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -307,6 +309,30 @@ def test_a_picture_within_labelmes_file_is_taken(tmp_path: Path) -> None:
     listing = read_data(tmp_path)
     assert told(listing) == [("line1/a.jpg", "BAD_PICTURE")]
     assert "no base64" in listing.left_out[0].message
+
+
+def test_a_picture_within_does_not_take_the_place_of_one_beside_it(tmp_path: Path) -> None:
+    """D7: the one that lay there was neither imported nor named, whatever the file held within."""
+    there = picture(tmp_path / "a.png")
+    encoded = base64.b64encode(there.read_bytes()).decode()
+    labelme(tmp_path / "a.json", {"label": "A", "points": BOX}, imageData=encoded, imagePath="gone.png")
+    listing = read_data(tmp_path)
+    assert told(listing) == [("a.json", "TWICE"), ("a.png", "NOTHING_LEFT")]
+    assert accounted(listing)
+
+
+def test_what_pillow_warns_of_stays_off_the_terminal(tmp_path: Path) -> None:
+    """Lines such as "Corrupt EXIF data" stood between those of the report, and said of no file."""
+    picture(tmp_path / "a.tif", tiffinfo={270: "a description"})
+    data = (tmp_path / "a.tif").read_bytes()
+    longer = data.replace(struct.pack("<HHI", 270, 2, 14), struct.pack("<HHI", 270, 2, 60_000))
+    assert longer != data
+    (tmp_path / "a.tif").write_bytes(longer)
+    labelme(tmp_path / "a.json", {"label": "A", "points": BOX}, imagePath="a.tif")
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        read_data(tmp_path)
+    assert [str(one.message) for one in warned] == []
 
 
 # --- COCO ---------------------------------------------------------------------------------------------------
