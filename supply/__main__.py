@@ -8,13 +8,14 @@ python -m supply audit      asks for known vulnerabilities
 """
 
 import argparse
+import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from supply import audit, installed, licences, notice, sbom
 from supply.licences import UNLOCKED, Licences
-from supply.lock import DEV_LOCK, ROOT, RUN_LOCK, npm_packages, python_lock
+from supply.lock import DEV_LOCK, ROOT, RUN_LOCK, npm_packages, python_lock, python_of
 
 _CHOSEN_BY_PIP = Path(sys.prefix) / ".unlocked"
 """Made by the Makefile where pip has chosen the versions."""
@@ -48,6 +49,8 @@ def _other_versions() -> Iterator[str]:
     faults = list(installed.faults(python_lock(DEV_LOCK), there))
     if _CHOSEN_BY_PIP.exists():
         _say(f"pip chose the versions here: {'; '.join(faults) or 'all are those of the lock'}")
+    elif platform.python_version().rpartition(".")[0] != python_of(DEV_LOCK):
+        _say(f"the lock is for Python {python_of(DEV_LOCK)}: {'; '.join(faults) or 'all fits here too'}")
     else:
         yield from (f"{fault}: `make setup`, or `make lock`" for fault in faults)
 

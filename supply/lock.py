@@ -68,6 +68,14 @@ def python_lock(path: Path) -> Mapping[str, Locked]:
     return {normalised(pin.name): pin for pin in pins}
 
 
+def python_of(path: Path) -> str:
+    """The version of Python for which a lock was made: `3.11`."""
+    found = re.search(r"pip-compile with Python (\d+\.\d+)", path.read_text(encoding="utf-8"))
+    if not found:
+        raise ValueError(f"{path} does not say for which Python it was made: `make lock`")
+    return found[1]
+
+
 def npm_packages(path: Path = NPM_LOCK) -> Sequence[NpmPackage]:
     """The packages from which the console is bundled: those not only for development."""
     packages: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["packages"]

