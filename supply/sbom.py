@@ -91,10 +91,9 @@ class _Parts:
         ]
         for program, entry in self.licences.programs.get(name, {}).items():
             digests = [(f"loupe:sha256:{machine}", digest) for machine, digest in pins()[name].sha256.items()]
-            ref = f"{purl}#{program}"
-            within.append(
-                _library(program, entry["version"], None, entry["licence"], ref=ref, properties=digests)
-            )
+            version = entry["version"]
+            known_as = PackageURL.from_string(entry["purl"].format(version=version))
+            within.append(_library(program, version, known_as, entry["licence"], properties=digests))
             within[-1].type = ComponentType.APPLICATION
         return _library(name, locked.version, purl, licence, files=[files], within=within)
 

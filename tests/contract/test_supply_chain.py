@@ -115,6 +115,7 @@ def test_the_bills_name_everything_with_its_hashes() -> None:
     assert {"csot-artifact", "libstdc++", "googleapis", "PostgreSQL", "SeaweedFS", "libavcodec"} <= set(
         inside
     )
+    assert str(inside["NATS Server"]["purl"]).startswith("pkg:golang/github.com/nats-io/nats-server/v2@v2.")
     assert {one["name"] for one in inside["SeaweedFS"]["properties"]} == {
         "loupe:sha256:aarch64",
         "loupe:sha256:x86_64",
