@@ -6,7 +6,8 @@ BIN      := $(VENV)/bin
 PIP      := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test faults probe races allocations fuzz check format protos translations settings docs docs-packages lock bench clean
+.PHONY: help setup demo up down test faults probe races allocations fuzz check format protos translations settings sbom audit docs \
+	docs-packages lock bench clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -25,10 +26,13 @@ endef
 
 # The versions that were tested, by their hashes: all but torch, whose build is the machine's choice. Where one of the
 # files is not to be had, pip chooses versions within the bounds of pyproject.toml; a file that was changed ends it.
+# `.unlocked` tells `make check` that the versions here may be others.
 define locked
-@$(if $(filter no,$(LOCK)),:,$(PIP) --require-hashes --no-deps --only-binary :all: -r requirements/$(1).lock) \
+@rm -f $(VENV)/.unlocked
+@$(if $(filter no,$(LOCK)),touch $(VENV)/.unlocked,\
+	$(PIP) --require-hashes --no-deps --only-binary :all: -r requirements/$(1).lock) \
 		> $(VENV)/locked.log 2>&1 || if grep -A4 'DO NOT MATCH THE HASHES' $(VENV)/locked.log; then \
-			echo 'LOCK=no installs without requirements/$(1).lock.'; exit 1; else \
+			echo 'LOCK=no installs without requirements/$(1).lock.'; exit 1; else touch $(VENV)/.unlocked; \
 			echo 'pip chooses the versions: not every file of requirements/$(1).lock is to be had from here.'; fi
 endef
 
@@ -53,6 +57,7 @@ $(VENV)/.dev: $(VENV)/bin/python $(PROJECT) requirements/dev.lock
 	$(call locked,dev)
 	$(install)
 	$(library)
+	@$(BIN)/python -m supply installed
 	@touch $(VENV)/.run $@
 
 setup: $(VENV)/.dev ## Makes .venv with everything for work on the project.
@@ -96,6 +101,7 @@ check: $(VENV)/.dev ## What CI checks besides the tests: style, types, imports, 
 	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf format -d --exit-code . --path loupe
 	$(BIN)/python protos/generate.py --check
 	$(BIN)/python docs/generate_settings.py --check
+	$(BIN)/python -m supply check
 	$(BIN)/codespell
 	$(BIN)/pytest -q tests/contract/test_prose.py tests/contract/test_documents.py
 
@@ -111,6 +117,17 @@ translations: $(VENV)/.dev ## Brings new sentences into the catalogue of transla
 
 settings: $(VENV)/.dev ## Generates docs/settings.md.
 	$(BIN)/python docs/generate_settings.py
+
+sbom: $(VENV)/.dev ## Writes NOTICE and the bills of materials (CycloneDX) from the lock files.
+	$(BIN)/python -m supply write
+
+$(VENV)/.audit: EXTRAS := embedded,train,dev,audit
+$(VENV)/.audit: $(VENV)/.dev
+	$(install)
+	@touch $@
+
+audit: $(VENV)/.audit ## Asks for known vulnerabilities of what the locks name; what cannot be asked is a fault too.
+	$(BIN)/python -m supply audit
 
 $(VENV)/.docs: EXTRAS := embedded,train,dev,docs
 $(VENV)/.docs: $(VENV)/.dev

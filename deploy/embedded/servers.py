@@ -15,7 +15,7 @@ from deploy.embedded.ports import SERVER_PORTS
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.process import ProcessSpec
 from deploy.embedded.seaweed import ObjectStoreSettings, Seaweed
-from deploy.embedded.settings import Durability
+from deploy.embedded.settings import Durability, ProgramCheck
 from deploy.embedded.state import ProcessState, StackState, State, write_state
 from deploy.embedded.supervisor import Supervisor
 
@@ -43,7 +43,7 @@ class EmbeddedServers:
 
     `async with EmbeddedServers(data_dir) as servers:` holds the data folder until the block ends. `more` adds
     processes on top of the three; `port_names` reserves ports for them. `durable=False` is for tests.
-    `durability` is what those processes promise.
+    `durability` is what those processes promise, `programs` which builds of the three may start.
     """
 
     def __init__(  # noqa: PLR0913 - each has a default and a name
@@ -56,6 +56,7 @@ class EmbeddedServers:
         durable: bool = True,
         durability: Durability = Durability.POWER,
         user_namespace_allowed: bool = True,
+        programs: ProgramCheck = ProgramCheck.PINNED,
     ) -> None:
         self.folder = DataFolder(data_dir)
         self._more = more
@@ -64,6 +65,7 @@ class EmbeddedServers:
         self._durable = durable
         self._durability = durability
         self._user_namespace_allowed = user_namespace_allowed
+        self._programs = programs
         self._resources = contextlib.AsyncExitStack()
         self._kill = False
         self._supervisor: Supervisor | None = None
@@ -171,9 +173,10 @@ class EmbeddedServers:
                 credentials=credentials,
                 durable=self._durable,
                 user_namespace_allowed=self._user_namespace_allowed,
+                programs=self._programs,
             ),
-            nats=Nats(root / "nats", port=ports["nats"], credentials=credentials),
-            seaweed=Seaweed(root / "seaweed", ports=ports, credentials=credentials),
+            nats=Nats(root / "nats", port=ports["nats"], credentials=credentials, programs=self._programs),
+            seaweed=Seaweed(root / "seaweed", ports=ports, credentials=credentials, programs=self._programs),
             durability=self._durability,
         )
 

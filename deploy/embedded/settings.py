@@ -15,6 +15,15 @@ class Durability(enum.StrEnum):
     """The death of every process. A power loss takes what the kernel has not written yet, about 30 s."""
 
 
+class ProgramCheck(enum.StrEnum):
+    """Which programs of PostgreSQL, NATS and SeaweedFS are started."""
+
+    PINNED = "pinned"
+    """Those of the tested wheels, by their SHA-256."""
+    ANY = "any"
+    """Whatever is installed: for people who bring their own builds, or a platform without a pinned digest."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class StackSettings:
     """What `loupe up` reads from its environment."""
@@ -24,4 +33,10 @@ class StackSettings:
         default=Durability.POWER,
         doc="`power`: what was acknowledged survives a power loss; "
         "`process`: only the death of processes, which is faster",
+    )
+    programs: ProgramCheck = setting(  # noqa: RUF009 -- as above
+        "LOUPE_EMBEDDED_PROGRAMS",
+        default=ProgramCheck.PINNED,
+        doc="`pinned`: PostgreSQL, NATS and SeaweedFS start only as the tested wheels hold them, by SHA-256; "
+        "`any`: whatever is installed, for builds of your own",
     )

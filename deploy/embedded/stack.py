@@ -28,7 +28,7 @@ from deploy.embedded.ports import SERVICE_PORTS
 from deploy.embedded.process import is_alive, memory_bytes, process_tree
 from deploy.embedded.programs import require_programs
 from deploy.embedded.servers import EmbeddedServers, nothing_more
-from deploy.embedded.settings import Durability, StackSettings
+from deploy.embedded.settings import StackSettings
 from deploy.embedded.state import ProcessState, StackState, State, read_state
 
 MAX_FIRST_RESTARTS = 4
@@ -86,9 +86,9 @@ class UpResult:
     already_running: bool
 
 
-def _durability() -> Durability:
+def _settings() -> StackSettings:
     try:
-        return load(StackSettings, os.environ).durability
+        return load(StackSettings, os.environ)
     except SettingsError as error:
         raise StackError(str(error)) from error
 
@@ -117,9 +117,8 @@ def up(  # noqa: PLR0913 - what the command line offers, each by name
     folder = DataFolder(data_dir)
     if _is_held(folder):
         return UpResult(status=_wait_for_other(folder, timeout_s, on_event), already_running=True)
-    require_programs()
-    # A wrong setting is refused here, not in the log of a process that is detached.
-    _durability()
+    # A wrong setting or program is refused here, not in the log of a process that is detached.
+    require_programs(_settings().programs)
     if detach:
         daemon = _start_daemon(folder, trainers=trainers, evaluators=evaluators, services=services)
         try:
@@ -160,12 +159,14 @@ async def run_until_signalled(
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signal_number, stop.set)
+    settings = _settings()
     stack = EmbeddedServers(
         data_dir,
         more=partial(loupe_processes, workers=workers) if services else nothing_more,
         port_names=SERVICE_PORTS if services else (),
         on_change=on_event,
-        durability=_durability(),
+        durability=settings.durability,
+        programs=settings.programs,
     )
     await stack.begin()
     try:

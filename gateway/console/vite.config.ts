@@ -26,6 +26,7 @@ const config: UserConfig & { test: object } = {
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 900,
+    license: { fileName: "licences.md" },
     // A browser requests six files at a time: what every page needs is one file, what several pages need are a few.
     rolldownOptions: {
       output: {

@@ -1,10 +1,12 @@
 """What the two distributions hold, and what a machine that only calls must install."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+import time
 import tomllib
 import zipfile
 from pathlib import Path
@@ -50,6 +52,28 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
         wheel.extractall(folder / "contents")
     return folder / "contents"
+
+
+def _source(folder: Path) -> Path:
+    """A copy of what both wheels are built from, with a console."""
+    for part in ("services", "gateway", "deploy", "runtime", "client", "protos/gen"):
+        shutil.copytree(
+            _ROOT / part,
+            folder / part,
+            ignore=shutil.ignore_patterns("node_modules", "dist", "__pycache__"),
+        )
+    for file in ("pyproject.toml", "README.md", "LICENSE", "NOTICE", ".gitignore", "supply/loupe.cdx.json"):
+        (folder / file).parent.mkdir(exist_ok=True)
+        shutil.copy(_ROOT / file, folder / file)
+    (folder / "gateway/console/dist").mkdir()
+    (folder / "gateway/console/dist/index.html").touch()
+    return folder
+
+
+def _build(project: Path, into: Path) -> Path:
+    """The wheel of a project."""
+    subprocess.run([sys.executable, "-c", _BUILD, str(into)], check=True, cwd=project)
+    return next(into.glob("*.whl"))
 
 
 def _run(client: Path, program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -136,19 +160,7 @@ def test_a_folder_of_codes_is_imported_without_an_extra(client: Path) -> None:
 
 def test_the_wheel_of_the_servers_holds_what_they_serve(tmp_path: Path) -> None:
     """The console is a build output that git ignores; a wheel without it would serve an empty page."""
-    source = tmp_path / "source"
-    for folder in ("services", "gateway", "deploy", "runtime"):
-        shutil.copytree(
-            _ROOT / folder,
-            source / folder,
-            ignore=shutil.ignore_patterns("node_modules", "dist", "__pycache__"),
-        )
-    for file in ("pyproject.toml", "README.md", "LICENSE", "NOTICE", ".gitignore"):
-        shutil.copy(_ROOT / file, source)
-    (source / "gateway/console/dist").mkdir()
-    (source / "gateway/console/dist/index.html").touch()
-    subprocess.run([sys.executable, "-c", _BUILD, str(tmp_path)], check=True, cwd=source)
-    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+    with zipfile.ZipFile(_build(_source(tmp_path / "source"), tmp_path)) as wheel:
         held = set(wheel.namelist())
     assert {name.split("/")[0] for name in held if "dist-info" not in name} == {
         "services",
@@ -160,8 +172,32 @@ def test_the_wheel_of_the_servers_holds_what_they_serve(tmp_path: Path) -> None:
         "gateway/console/dist/index.html"
     }
     assert {path for path, _ in product_modules() if not path.startswith("client/")} <= held
-    assert "runtime/include/csot_artifact.h" in held
+    assert {"runtime/include/csot_artifact.h", "deploy/embedded/digests.json"} <= held
     assert not any(name.startswith("runtime/tests") for name in held)
+
+
+def test_both_wheels_carry_their_bill_of_materials(client: Path, tmp_path: Path) -> None:
+    """Whoever has only the wheel can look up what it brings: PEP 770."""
+    with zipfile.ZipFile(_build(_source(tmp_path / "source"), tmp_path)) as wheel:
+        (held,) = (name for name in wheel.namelist() if ".dist-info/sboms/" in name)
+        assert wheel.read(held) == (_ROOT / "supply/loupe.cdx.json").read_bytes()
+    (held_by_client,) = client.glob("*.dist-info/sboms/*")
+    assert held_by_client.read_bytes() == (_ROOT / "client/loupe-client.cdx.json").read_bytes()
+
+
+@pytest.mark.parametrize("project", [".", "client"])
+def test_a_wheel_is_the_same_bytes_wherever_and_whenever_it_is_built(project: str, tmp_path: Path) -> None:
+    """Then anybody can prove by a build of their own that a wheel is of the commit that it names."""
+    first = _source(tmp_path / "one")
+    second = tmp_path / "another place, another time"
+    shutil.copytree(first, second, copy_function=shutil.copyfile)
+    later = time.time() + 86_400
+    for path in second.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        os.utime(path, (later, later))
+    wheels = [_build(folder / project, tmp_path / name) for folder, name in ((first, "a"), (second, "b"))]
+    assert wheels[0].name == wheels[1].name
+    assert wheels[0].read_bytes() == wheels[1].read_bytes()
 
 
 def test_the_servers_require_the_client_of_their_version() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from services.evaluator.worker.packaging import native_library
 from services.evaluator.worker.packaging.native_library import (
     LIBRARY,
     RUNTIME,
@@ -87,3 +88,17 @@ def test_the_installed_library_needs_no_versioned_name(prefix: Path) -> None:
     (installed,) = (prefix / "lib").glob("libCsotArtifact*")
     assert installed.name == LIBRARY
     assert not installed.is_symlink()
+
+
+def test_the_library_is_the_same_bytes_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """X1: two machines export the same package, and a build proves what a library was made of."""
+    here = native_library.library()
+    there = tmp_path / "another place" / "of the sources"
+    shutil.copytree(RUNTIME, there, ignore=shutil.ignore_patterns("tests"))
+    monkeypatch.setattr(native_library, "RUNTIME", there)
+    monkeypatch.setenv("LOUPE_NATIVE_CACHE", str(tmp_path / "cache"))
+    again = native_library.library()
+    assert again != here
+    assert again.read_bytes() == here.read_bytes()
