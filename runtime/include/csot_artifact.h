@@ -103,7 +103,7 @@ typedef struct csot_description {
     uint32_t filters_resolution;
     const char* model; /* UTF-8; all texts are valid until the artifact is closed */
     const char* version;
-    const char* kernels; /* the instruction set in use */
+    const char* kernels;     /* the instruction set in use */
     const char* signing_key; /* of csot_open_signed: the fingerprint of the key that signed; "" of csot_open */
     uint32_t config_changed; /* of csot_open_signed: 1 if an operator changed config.yaml since it was exported */
 } csot_description;

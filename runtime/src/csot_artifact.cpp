@@ -89,10 +89,10 @@ void check(const csot_image& image, uint32_t number) {
 uint32_t csot_abi_version(void) { return CSOT_ABI_VERSION; }
 
 const char* csot_status_name(csot_status status) {
-    static const char* const names[] = {
-        "CSOT_OK",         "CSOT_INVALID_ARGUMENT", "CSOT_NOT_FOUND",     "CSOT_CORRUPT",       "CSOT_NEWER_FORMAT",
-        "CSOT_BAD_CONFIG", "CSOT_MISMATCH",         "CSOT_OUT_OF_MEMORY", "CSOT_NONCONFORMING", "CSOT_INTERNAL",
-        "CSOT_UNTRUSTED"};
+    static const char* const names[] = {"CSOT_OK",       "CSOT_INVALID_ARGUMENT", "CSOT_NOT_FOUND",
+                                        "CSOT_CORRUPT",  "CSOT_NEWER_FORMAT",     "CSOT_BAD_CONFIG",
+                                        "CSOT_MISMATCH", "CSOT_OUT_OF_MEMORY",    "CSOT_NONCONFORMING",
+                                        "CSOT_INTERNAL", "CSOT_UNTRUSTED"};
     return status >= 0 && status <= CSOT_UNTRUSTED ? names[status] : "unknown status";
 }
 

@@ -175,8 +175,9 @@ Signer require_signature(const std::vector<PublicKey>& keys, const File& config,
                          const File& library) {
     const std::optional<Section> section = find_section(view(config));
     if (!section) {
-        throw Fault(CSOT_UNTRUSTED, "the package is not signed: its signature was removed, or it was made before "
-                                    "packages were signed");
+        throw Fault(CSOT_UNTRUSTED,
+                    "the package is not signed: its signature was removed, or it was made before "
+                    "packages were signed");
     }
     const std::string name(section->key);
     const auto key =
