@@ -32,7 +32,8 @@ with needs(SIGNATURES):
     )
 
 _MOST_KEYS_BYTES = 2**20
-_PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----", re.DOTALL)
+# A key that is cut short is found too, and refused.
+_PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----.*?(?:-----END PUBLIC KEY-----|\Z)", re.DOTALL)
 _BEGINS = re.compile(rb"^signature:", re.MULTILINE)
 _SECTION = re.compile(
     rb"^signature:\r?\n"
@@ -109,7 +110,10 @@ class PublicKeys:
     def read(cls, path: Path) -> "PublicKeys":
         """Of a PEM file with one or more. BadKey, or OSError."""
         with path.open("rb") as source:
-            return cls.parse(source.read(_MOST_KEYS_BYTES), str(path))
+            pem = source.read(_MOST_KEYS_BYTES + 1)
+        if len(pem) > _MOST_KEYS_BYTES:
+            raise BadKey(sentence("{name} is longer than any file of keys; name another", name=path))
+        return cls.parse(pem, str(path))
 
     @classmethod
     def parse(cls, pem: bytes, name: str) -> "PublicKeys":

@@ -187,6 +187,15 @@ def test_a_key_that_cannot_be_used_is_refused_with_the_reason(tmp_path: Path) ->
         read_private_key(path)
     with pytest.raises(BadKey, match="no public key"):
         PublicKeys.read(path)
+    whole = PublicKeys([KEY.public_key(), OTHER.public_key()]).pem().values()
+    for text, told in (
+        ("".join(whole)[:-20], "key 2 of"),
+        ("".join(whole).replace("MCow", "MCox", 1), "key 1 of"),
+        ("x" * (2**20 + 1), "longer than"),
+    ):
+        (tmp_path / "public.pem").write_text(text)
+        with pytest.raises(BadKey, match=told):
+            PublicKeys.read(tmp_path / "public.pem")
     with pytest.raises(ServerUnusable, match="restore"):
         load_or_create(tmp_path)
 
