@@ -73,8 +73,8 @@ class Prediction:
 class Artifact:
     """An open package. Threads may share it; `close` ends it, as leaving a `with` does.
 
-    A package is a program: opening it runs the library in it, with your rights. Open only what you trust,
-    such as a file that `loupe export` saved or `loupe verify` found to be the registry's.
+    A package is a program: opening it runs the library in it, with your rights. Open only what verifies:
+    by `keys`, or by `loupe verify`.
     """
 
     def __init__(
