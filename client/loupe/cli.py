@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import click
 from loupe.errors import DeadlineExceeded, InvalidArgument, LoupeError, Unavailable
-from loupe.extras import EVENTS, SAMPLE, STACK, Extra, MissingExtra, needs
+from loupe.extras import EVENTS, SAMPLE, SIGNATURES, STACK, Extra, MissingExtra, needs
 from loupe.failures import NotUsable, Refused, Unreachable
 from loupe.folders import FolderUnreadable
 from loupe.language import pick
@@ -56,7 +56,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "archive": ("loupe.commands.models:archive", "Hide a version, or bring it back."),
     "predict": ("loupe.commands.predict:predict", "Test a version against a question bank."),
     "export": ("loupe.commands.export:export", "Save the package of a version, for inspection machines."),
-    "verify": ("loupe.commands.export:verify", "Compare a package with the released version."),
+    "verify": ("loupe.commands.verify:verify", "Check a package's signature, bytes and predictions."),
+    "keys": ("loupe.commands.keys:keys", "Show the keys that packages are signed with."),
     "events": ("loupe.commands.events:events", "Show what happened, from NATS JetStream."),
     "users": ("loupe.commands.access:users", "Create, change and list users."),
     "tokens": ("loupe.commands.access:tokens", "Create, list and revoke tokens."),
@@ -70,6 +71,7 @@ _EXTRAS: dict[str, Extra] = {
     "status": STACK,
     "demo": STACK,
     "sample": SAMPLE,
+    "verify": SIGNATURES,
     "events": EVENTS,
 }
 """What a command's module needs beyond `loupe-client` itself."""

@@ -32,6 +32,11 @@ ARTIFACT = Extra(
     frozenset({"PIL", "cv2", "numpy"}),
     lambda: sentence("predicting with a package"),
 )
+SIGNATURES = Extra(
+    "loupe-client[signatures]",
+    frozenset({"cryptography"}),
+    lambda: sentence("checking the signature of a package"),
+)
 EVENTS = Extra("loupe-client[events]", frozenset({"nats"}), lambda: sentence("following events"))
 STACK = Extra(
     "loupe[embedded]",

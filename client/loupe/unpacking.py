@@ -39,8 +39,16 @@ class Contents:
     @property
     def model_version(self) -> str:
         """What config.yaml says it is: `MODEL@VERSION`. NotAPackage if it says nothing."""
+        return model_version(self.config)
+
+    @property
+    def config(self) -> bytes:
+        """The text of config.yaml. NotAPackage if it is longer than any is."""
         with (self.folder / CONFIG).open("rb") as source:
-            return _named(source.read(_MOST_CONFIG_BYTES))
+            text = source.read(_MOST_CONFIG_BYTES + 1)
+        if len(text) > _MOST_CONFIG_BYTES:
+            raise NotAPackage(f"{CONFIG} is longer than that of any package")
+        return text
 
 
 def config_faults(config: bytes, recorded: bytes) -> list[str]:
@@ -64,6 +72,28 @@ def config_faults(config: bytes, recorded: bytes) -> list[str]:
         if line != its:
             faults.append(f"line {at}: {_told(line)}, the registry has {_told(its)}")
     return faults
+
+
+def fixed_part(config: bytes) -> bytes:
+    """What of a config.yaml no operator may change: what a signature covers (X6).
+
+    Above the line `model:` every entry that is not an operator's, without comments and blank lines; that line
+    and all below it as it stands. A line may end as Windows ends it. runtime/src/signature.cpp does the same.
+    """
+    lines = [line.removesuffix(b"\r") for line in config.split(b"\n")]
+    kept: list[bytes] = []
+    section = b""
+    for at, line in enumerate(lines):
+        if line == b"model:":
+            return b"\n".join([*kept, *lines[at:]])
+        text = line.partition(b"#")[0].rstrip(b" ")
+        if not text:
+            continue
+        if not text.startswith(b" "):
+            section = text.partition(b":")[0] + b":"
+        if section.decode(errors="replace") not in _OF_OPERATOR:
+            kept.append(text)
+    return b"\n".join(kept)
 
 
 def _told(text: str | None) -> str:
@@ -161,8 +191,8 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(source, "sha256").hexdigest()
 
 
-def _named(config: bytes) -> str:
-    """`name` and `version` below the line `model:`, as JSON's texts."""
+def model_version(config: bytes) -> str:
+    """`MODEL@VERSION`, of `name` and `version` below the line `model:`. NotAPackage if it says nothing."""
     lines = iter(config.decode(errors="replace").splitlines())
     found: dict[str, str] = {}
     if "model:" in lines:

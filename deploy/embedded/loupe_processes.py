@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from deploy.embedded import signing_keys
 from deploy.embedded.ports import HOST, SERVICE_PORTS
 from deploy.embedded.process import Launch, ProcessSpec
 from deploy.embedded.readiness import answers_http, serves_grpc
@@ -26,6 +27,7 @@ _SET_BY_STACK = (
     ),
     # The processes talk to each other on loopback only, without TLS.
     *("LOUPE_TLS_", "LOUPE_HTTPS_"),
+    "LOUPE_SIGNING_",
     *("LOUPE_TOKEN", "LOUPE_LISTEN", "LOUPE_WORKER", "LOUPE_CACHE_DIR"),
     *(f"LOUPE_{service.upper()}_ADDRESS" for service in SERVICE_PORTS),
 )
@@ -45,9 +47,13 @@ def loupe_processes(plan: Plan, *, workers: Workers) -> Sequence[ProcessSpec]:
     settings = _settings(plan)
     database = {"LOUPE_DATABASE_URL": plan.postgres.url}
     bootstrap = {"LOUPE_BOOTSTRAP_ADMIN_TOKEN": plan.credentials.admin_token}
+    # Only those who write packages get the key, as the path of a file that is their owner's.
+    keys = signing_keys.load_or_create(plan.folder.root / "signing")
+    public = {"LOUPE_SIGNING_PUBLIC_KEYS": str(keys.public)}
+    private = {"LOUPE_SIGNING_KEY": str(keys.private)}
     cores = ("registry", "scheduler", "evaluator")
     return (
-        _server(plan, "registry", after=_SERVERS, settings={**settings, **database, **bootstrap}),
+        _server(plan, "registry", after=_SERVERS, settings={**settings, **database, **bootstrap, **public}),
         _server(plan, "scheduler", after=("registry",), settings={**settings, **database}),
         _server(plan, "evaluator", after=("registry",), settings={**settings, **database}),
         _gateway(plan, after=cores, settings=settings),
@@ -61,7 +67,7 @@ def loupe_processes(plan: Plan, *, workers: Workers) -> Sequence[ProcessSpec]:
                 f"evaluator-worker-{number}",
                 "services.evaluator.worker",
                 after=cores,
-                settings=settings,
+                settings={**settings, **private},
             )
             for number in range(1, workers.evaluators + 1)
         ),

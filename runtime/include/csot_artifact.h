@@ -48,7 +48,8 @@ enum {
     CSOT_MISMATCH = 6,         /* config.yaml and models.xbin belong to different packages */
     CSOT_OUT_OF_MEMORY = 7,    /* there is no more, or the package takes more than max_memory_mib */
     CSOT_NONCONFORMING = 8,    /* the image's resolution is not one that the model was trained on */
-    CSOT_INTERNAL = 9          /* a defect of this library */
+    CSOT_INTERNAL = 9,         /* a defect of this library */
+    CSOT_UNTRUSTED = 10        /* not signed by a key that is trusted, or changed since */
 };
 
 typedef int32_t csot_format;
@@ -102,7 +103,9 @@ typedef struct csot_description {
     uint32_t filters_resolution;
     const char* model; /* UTF-8; all texts are valid until the artifact is closed */
     const char* version;
-    const char* kernels; /* the instruction set in use */
+    const char* kernels;     /* the instruction set in use */
+    const char* signing_key; /* of csot_open_signed: the fingerprint of the key that signed; "" of csot_open */
+    uint32_t config_changed; /* of csot_open_signed: 1 if an operator changed config.yaml since it was exported */
 } csot_description;
 
 typedef struct csot_image {
@@ -142,6 +145,13 @@ CSOT_API const char* csot_last_error(void);
 
 /* Reads and verifies a package. `options` may be null. On failure *artifact is null. */
 CSOT_API csot_status csot_open(const char* folder, const csot_options* options, csot_artifact** artifact);
+
+/* As csot_open, of a package that one of the public keys in a PEM file signed; any other is refused with
+ * CSOT_UNTRUSTED. All three files of the package must be there as they were signed, but for what an operator may change
+ * in config.yaml. The library in the folder is read and not run: the check is worth as much as the library that makes
+ * it, so use one that you trust already. */
+CSOT_API csot_status csot_open_signed(const char* folder, const char* keys_file, const csot_options* options,
+                                      csot_artifact** artifact);
 
 /* Null is allowed. No other call may be using the artifact. */
 CSOT_API void csot_close(csot_artifact* artifact);

@@ -89,19 +89,24 @@ void check(const csot_image& image, uint32_t number) {
 uint32_t csot_abi_version(void) { return CSOT_ABI_VERSION; }
 
 const char* csot_status_name(csot_status status) {
-    static const char* const names[] = {
-        "CSOT_OK",         "CSOT_INVALID_ARGUMENT", "CSOT_NOT_FOUND",     "CSOT_CORRUPT",       "CSOT_NEWER_FORMAT",
-        "CSOT_BAD_CONFIG", "CSOT_MISMATCH",         "CSOT_OUT_OF_MEMORY", "CSOT_NONCONFORMING", "CSOT_INTERNAL"};
-    return status >= 0 && status <= CSOT_INTERNAL ? names[status] : "unknown status";
+    static const char* const names[] = {"CSOT_OK",       "CSOT_INVALID_ARGUMENT", "CSOT_NOT_FOUND",
+                                        "CSOT_CORRUPT",  "CSOT_NEWER_FORMAT",     "CSOT_BAD_CONFIG",
+                                        "CSOT_MISMATCH", "CSOT_OUT_OF_MEMORY",    "CSOT_NONCONFORMING",
+                                        "CSOT_INTERNAL", "CSOT_UNTRUSTED"};
+    return status >= 0 && status <= CSOT_UNTRUSTED ? names[status] : "unknown status";
 }
 
 const char* csot_last_error(void) { return csot::last_sentence(); }
 
-csot_status csot_open(const char* folder, const csot_options* options, csot_artifact** artifact) {
+namespace {
+
+csot_status open(const char* folder, const char* keys_file, const csot_options* options, csot_artifact** artifact) {
     if (artifact) *artifact = nullptr;
     return guarded([&] {
         require(folder, "folder");
         require(artifact, "artifact");
+        const std::vector<csot::PublicKey> keys =
+            keys_file ? csot::read_public_keys(keys_file) : std::vector<csot::PublicKey>();
         csot_options copy{};
         if (options) copy = copy_of(options, sizeof(uint32_t), "options");
         if (copy.threads > kMaxThreads || copy.concurrent > kMaxConcurrent) {
@@ -112,8 +117,21 @@ csot_status csot_open(const char* folder, const csot_options* options, csot_arti
         const unsigned threads = copy.threads ? copy.threads : 1;
         const uint64_t memory_mib = copy.max_memory_mib ? copy.max_memory_mib : kDefaultMemoryMib;
         *artifact = new csot_artifact{
-            {folder, threads, copy.concurrent ? copy.concurrent : kDefaultConcurrent, memory_mib << 20}};
+            {folder, keys, threads, copy.concurrent ? copy.concurrent : kDefaultConcurrent, memory_mib << 20}};
     });
+}
+
+}  // namespace
+
+csot_status csot_open(const char* folder, const csot_options* options, csot_artifact** artifact) {
+    return open(folder, nullptr, options, artifact);
+}
+
+csot_status csot_open_signed(const char* folder, const char* keys_file, const csot_options* options,
+                             csot_artifact** artifact) {
+    if (artifact) *artifact = nullptr;
+    const csot_status status = guarded([&] { require(keys_file, "keys_file"); });
+    return status == CSOT_OK ? open(folder, keys_file, options, artifact) : status;
 }
 
 void csot_close(csot_artifact* artifact) { delete artifact; }
@@ -141,6 +159,8 @@ csot_status csot_describe(const csot_artifact* artifact, csot_description* descr
         copy.model = model.name.c_str();
         copy.version = model.version.c_str();
         copy.kernels = pipeline.kernels().name;
+        copy.signing_key = pipeline.signer().fingerprint.c_str();
+        copy.config_changed = pipeline.signer().config_changed;
         std::memcpy(description, &copy, std::min<size_t>(size, sizeof copy));
     });
 }

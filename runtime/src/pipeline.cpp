@@ -10,7 +10,8 @@
 namespace csot {
 namespace {
 
-constexpr uint64_t kMaxModelBytes = uint64_t{4} << 30, kMaxConfigBytes = 1 << 20;
+constexpr uint64_t kMaxModelBytes = uint64_t{4} << 30, kMaxConfigBytes = 1 << 20,
+                   kMaxLibraryBytes = uint64_t{256} << 20;
 constexpr uint32_t kMaxCodes = 254;  // a mask's label is a byte, and 0 its background
 constexpr uint32_t kNoBackground = UINT32_MAX;
 // Larger batches are no faster.
@@ -135,22 +136,26 @@ std::optional<std::pair<uint32_t, double>> SpecialRule::decide(const float* feat
 
 // --- reading ----------------------------------------------------------------------------------------------------
 
-Pipeline::Pipeline(const std::string& folder, unsigned threads, unsigned concurrent, uint64_t max_memory)
+Pipeline::Pipeline(const std::string& folder, const std::vector<PublicKey>& keys, unsigned threads, unsigned concurrent,
+                   uint64_t max_memory)
     : kernels_(best_kernels()), threads_(threads), concurrent_(concurrent) {
-    read(folder, max_memory);
+    read(folder, keys, max_memory);
 }
 
-void Pipeline::read(const std::string& folder, uint64_t max_memory) {
+void Pipeline::read(const std::string& folder, const std::vector<PublicKey>& keys, uint64_t max_memory) {
     const File config = read_file(folder + "/config.yaml", "config.yaml", kMaxConfigBytes, kMaxConfigBytes);
-    settings_ = read_settings(reinterpret_cast<const char*>(config.data.get()), config.size);
+    // Of a package that must be signed, nothing is understood before the signature.
+    if (keys.empty()) settings_ = read_settings(reinterpret_cast<const char*>(config.data.get()), config.size);
     const File file = read_file(folder + "/models.xbin", "models.xbin", kMaxModelBytes, max_memory);
+    if (!keys.empty()) {
+        const File library =
+            read_file(folder + "/libCsotArtifact.so", "libCsotArtifact.so", kMaxLibraryBytes, kMaxLibraryBytes);
+        signer_ = require_signature(keys, config, file, library);
+        settings_ = read_settings(reinterpret_cast<const char*>(config.data.get()), config.size);
+    }
     const Container container(file.data.get(), file.size);
 #ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-    std::string found;
-    for (const uint8_t byte : sha256(file.data.get(), file.size)) {
-        found += "0123456789abcdef"[byte >> 4];
-        found += "0123456789abcdef"[byte & 15];
-    }
+    const std::string found = hexadecimal(sha256(file.data.get(), file.size));
     if (found != settings_.models_sha256) {
         throw Fault(CSOT_MISMATCH, "models.xbin has SHA-256 %s, config.yaml names %s: they are of different packages",
                     found.c_str(), settings_.models_sha256.c_str());

@@ -13,6 +13,7 @@
 #include "network.h"
 #include "preprocessing.h"
 #include "settings.h"
+#include "signature.h"
 #include "threads.h"
 
 namespace csot {
@@ -55,12 +56,15 @@ struct Output {
 
 class Pipeline {
 public:
-    // Throws if the package, and a call on an image of it, would take more than `max_memory` bytes.
-    Pipeline(const std::string& folder, unsigned threads, unsigned concurrent, uint64_t max_memory);
+    // Throws if the package, and a call on an image of it, would take more than `max_memory` bytes; and, unless there
+    // are no keys, if none of them signed it.
+    Pipeline(const std::string& folder, const std::vector<PublicKey>& keys, unsigned threads, unsigned concurrent,
+             uint64_t max_memory);
     ~Pipeline();
 
     const Model& model() const { return model_; }
     const Settings& settings() const { return settings_; }
+    const Signer& signer() const { return signer_; }
     const Kernels& kernels() const { return kernels_; }
     bool segments() const { return segmenter_ != nullptr; }
     uint32_t mask_width() const { return segments() ? model_.width * model_.detail : 0; }
@@ -73,7 +77,7 @@ private:
     struct Session;  // the threads and buffers of one call
     class BorrowedSession;
 
-    void read(const std::string& folder, uint64_t max_memory);
+    void read(const std::string& folder, const std::vector<PublicKey>& keys, uint64_t max_memory);
     void check_classifier() const;
     void check_segmenter() const;
     void check_work() const;
@@ -89,6 +93,7 @@ private:
 
     const Kernels& kernels_;
     Settings settings_;
+    Signer signer_;
     Model model_{};
     std::unique_ptr<Network> classifier_, segmenter_;
     std::optional<SpecialRule> special_;

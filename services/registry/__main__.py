@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from loupe.settings import load
+from loupe.settings import SettingsError, load
+from loupe.signatures import BadKey, PublicKeys
 
 from services.kit import telemetry
 from services.kit.about import about
@@ -50,6 +51,7 @@ async def main(process: Process) -> None:
 
 async def serve(process: Process, settings: Settings) -> GrpcServer:
     """Open all resources in order; the server is last, so that SERVING means that all of them work."""
+    signing_keys = _public_keys(settings.signing_public_keys)
     database = await process.enter(Database(settings.database_url, SCHEMA))
     revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migrating")
     watch = ClockWatch(database.sessions, settings.clock)
@@ -90,6 +92,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
                     master_data=MasterData(database.sessions),
                     models=ModelCatalogue(database.sessions, store),
                     overlaps=Overlaps(database.sessions, store),
+                    signing_keys=signing_keys,
                     accounts=accounts,
                     log_ins=LogIns(database.sessions, SlowHash(settings.password_memory_kib)),
                     verifier=verifier,
@@ -102,6 +105,14 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             observer=Auditor(accounts),
         )
     )
+
+
+def _public_keys(path: Path | None) -> PublicKeys:
+    """The keys that packages are known by; SettingsError where the file cannot be used."""
+    try:
+        return PublicKeys.read(path) if path else PublicKeys([])
+    except (BadKey, OSError) as error:
+        raise SettingsError((f"LOUPE_SIGNING_PUBLIC_KEYS: {error}",)) from error
 
 
 if __name__ == "__main__":

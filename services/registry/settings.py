@@ -1,6 +1,7 @@
 """Settings of the registry's process."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from loupe.rpc.tls import TlsSettings
 from loupe.settings import setting
@@ -41,6 +42,11 @@ class Settings:
         "LOUPE_LISTEN",
         default="127.0.0.1:7101",
         doc="host:port to serve at: HTTP of the gateway, gRPC of the others",
+    )
+    signing_public_keys: Path | None = setting(  # noqa: RUF009 -- a field
+        "LOUPE_SIGNING_PUBLIC_KEYS",
+        default=None,
+        doc="PEM file of the public keys that packages are known by, the newest last; empty: none is known",
     )
     password_memory_kib: int = setting(
         "LOUPE_PASSWORD_MEMORY_KIB",

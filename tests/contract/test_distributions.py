@@ -119,7 +119,7 @@ def test_i1_a_calling_machine_needs_no_database_and_no_opencv(client: Path) -> N
     )
     done = _run(client, listed)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == ["up", "down", "status", "demo", "sample", "events"]
+    assert json.loads(done.stdout) == ["up", "down", "status", "demo", "sample", "verify", "events"]
 
 
 @pytest.mark.parametrize(
@@ -128,6 +128,7 @@ def test_i1_a_calling_machine_needs_no_database_and_no_opencv(client: Path) -> N
         (("up",), "pip install 'loupe[embedded]'"),
         (("demo",), "pip install 'loupe[embedded]'"),
         (("sample", "panels"), "pip install 'loupe-client[sample]'"),
+        (("verify", "package.zip", "--key", "keys.pem"), "pip install 'loupe-client[signatures]'"),
         (("events",), "pip install 'loupe-client[events]'"),
         (("data", "import", "annotated", "--dataset", "d"), "pip install 'loupe-client[import]'"),
         (("data", "import", "panels", "--format", "coco", "--dataset", "d"), "loupe-client[import]"),

@@ -206,7 +206,13 @@ def test_x_a_version_is_exported_and_its_package_verified(
     assert (saved.value["file"], "packaged by tasks/" in saved.stderr) == (str(file), True)
     with zipfile.ZipFile(file) as package:
         assert len(package.namelist()) == 3
+    keys = tmp_path / "keys.pem"
+    (key,) = loupe.json("keys", "-o", keys)["keys"]
+    told = loupe.json("verify", file, "--key", keys)
+    assert (told["isSigned"], told["signingKey"]) == (True, key["fingerprint"])
+    assert told["task"].startswith("tasks/")
     told = loupe.json("verify", file, panels)
+    assert told["isSigned"] is True
     assert told["modelVersion"] == released["modelVersion"]
     assert told["agrees"] is True
     assert told["isReleasedFile"] is True

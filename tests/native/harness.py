@@ -1,14 +1,21 @@
 """The harnesses of runtime/tests, built with sanitizers, and the packages that they run on."""
 
+import hashlib
 import shutil
 import struct
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from loupe.signatures import sign
+from loupe.unpacking import CONFIG
 
 from services.evaluator.worker.packaging.models import PackageName
 from services.evaluator.worker.packaging.native_library import RUNTIME, Compiler, build, find_compiler
 from services.evaluator.worker.packaging.package import build_package
 from tests.support import packages
 
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+"""Its public key stands in runtime/tests/fuzz/fuzz.cpp."""
 CORPUS = RUNTIME / "tests" / "corpus"
 
 
@@ -29,11 +36,14 @@ def build_harness(name: str, sanitizer: str, clang: str = "") -> Path:
 
 
 def small_package(folder: Path) -> Path:
-    """An unpacked package with everything that a package may have, some kilobytes in all."""
+    """An unpacked package with everything that a package may have, some kilobytes in all; signed with KEY."""
     weights = packages.weights(
         size=8, detail=2, windows=True, special=2.25, segmenter="Tiny", least_px={"RARE": 2.5, "ODD": 8.5}
     )
-    return packages.unpacked(packages.files(build_package(weights, PackageName("fuzzed", "v1.01"))), folder)
+    files = packages.files(build_package(weights, PackageName("fuzzed", "v1.01")))
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    signed = sign(KEY, files[CONFIG], "fuzzed@v1.01", "tasks/fuzzed", hashes)
+    return packages.unpacked({**files, CONFIG: signed}, folder)
 
 
 def fuzz_input(package: Path) -> bytes:

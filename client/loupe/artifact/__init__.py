@@ -5,7 +5,7 @@ artifact = Artifact("panel-surface-v3.01.zip")
 print(artifact.predict("image.png").code)
 
 Needs the extra `loupe-client[artifact]`. A package is a program: opening it runs the
-library in it, with your rights. Open only what you trust.
+library in it, with your rights. Open only what verifies: `Artifact(…, keys=…)`.
 """
 
 from loupe.extras import ARTIFACT, needs

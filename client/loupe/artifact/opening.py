@@ -25,7 +25,7 @@ from loupe.artifact.binding import (
     load,
 )
 from loupe.image_files import decode
-from loupe.unpacking import LIBRARY, NotAPackage, unpack
+from loupe.unpacking import LIBRARY, NotAPackage, copy, unpack
 from numpy.typing import NDArray
 
 _WAYS = ("softmax", "feature_distance", "region")
@@ -73,8 +73,8 @@ class Prediction:
 class Artifact:
     """An open package. Threads may share it; `close` ends it, as leaving a `with` does.
 
-    A package is a program: opening it runs the library in it, with your rights. Open only what you trust,
-    such as a file that `loupe export` saved or `loupe verify` found to be the registry's.
+    A package is a program: opening it runs the library in it, with your rights. Open only what verifies:
+    by `keys`, or by `loupe verify`.
     """
 
     def __init__(
@@ -84,27 +84,34 @@ class Artifact:
         threads: int = 1,
         max_memory_mib: int = 0,
         library: str | PathLike[str] | None = None,
+        keys: str | PathLike[str] | None = None,
     ) -> None:
         """Opens a zip, or the folder of an unpacked one. Raises ArtifactError.
 
         `max_memory_mib` as in csot_options: 0 means 2048.
+        `keys` is a PEM file of public keys, as `loupe keys -o` saves it: a package that none of them signed
+        is refused with CSOT_UNTRUSTED, before its library is loaded. It needs `loupe-client[signatures]`.
         `library` is a libCsotArtifact.so to run instead of the package's own, which then is not loaded.
         """
         self._handle = c.c_void_p()
         self._unpacked: tempfile.TemporaryDirectory[str] | None = None
         path = Path(package)
-        if not path.is_dir():
+        if keys or not path.is_dir():
             self._unpacked = tempfile.TemporaryDirectory(prefix="loupe-artifact-")
+            folder = Path(self._unpacked.name)
             try:
-                unpack(path, Path(self._unpacked.name))
+                if keys:
+                    folder = _signed(path, folder / "package", Path(keys))
+                else:
+                    unpack(path, folder)
             except BaseException as error:
                 self._unpacked.cleanup()
                 if isinstance(error, NotAPackage):
                     raise ArtifactError("CSOT_CORRUPT", str(error)) from error
                 if isinstance(error, FileNotFoundError):
-                    raise ArtifactError("CSOT_NOT_FOUND", f"{path} is not there") from error
+                    raise ArtifactError("CSOT_NOT_FOUND", f"{error.filename or path} is not there") from error
                 raise
-            path = Path(self._unpacked.name)
+            path = folder
         try:
             self._library = load((Path(library) if library else path / LIBRARY).absolute())
             options = Options(c.sizeof(Options), threads, 0, max_memory_mib)
@@ -208,6 +215,20 @@ class Artifact:
             filters_resolution=bool(raw.filters_resolution),
             kernels=raw.kernels.decode(),
         )
+
+
+def _signed(package: Path, folder: Path, keys: Path) -> Path:
+    """A private copy of a package that one of the keys signed: what is checked is what is loaded."""
+    from loupe.signatures import BadKey, BadSignature, PublicKeys  # noqa: PLC0415 -- of another extra
+
+    try:
+        known = PublicKeys.read(keys)
+        known.require(copy(package, folder))
+    except BadKey as error:
+        raise ArtifactError("CSOT_INVALID_ARGUMENT", str(error)) from error
+    except BadSignature as error:
+        raise ArtifactError("CSOT_UNTRUSTED", str(error)) from error
+    return folder
 
 
 def _pixels(image: Image) -> NDArray[np.uint8]:

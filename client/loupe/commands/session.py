@@ -108,13 +108,19 @@ def remote(function: Callable[Concatenate[Session, P], Awaitable[None]]) -> Call
     @common_options
     @functools.wraps(function)
     def run(data_dir: Path | None, as_json: bool, *args: P.args, **kwargs: P.kwargs) -> None:  # noqa: FBT001 -- a ParamSpec follows
-        async def connected() -> None:
-            async with AsyncLoupe(load_profile(data_dir)) as client:
-                await function(Session(client, Output(as_json=as_json), data_dir), *args, **kwargs)
-
-        try:
-            asyncio.run(connected())
-        except KeyboardInterrupt:
-            raise click.Abort from None
+        connected(Output(as_json=as_json), data_dir, lambda session: function(session, *args, **kwargs))
 
     return run
+
+
+def connected(out: Output, data_dir: Path | None, work: Callable[[Session], Awaitable[None]]) -> None:
+    """Connect, do the work, close."""
+
+    async def run() -> None:
+        async with AsyncLoupe(load_profile(data_dir)) as client:
+            await work(Session(client, out, data_dir))
+
+    try:
+        asyncio.run(run())
+    except KeyboardInterrupt:
+        raise click.Abort from None

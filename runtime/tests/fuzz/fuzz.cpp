@@ -51,7 +51,9 @@ const std::string& folder() {
         require(mkdtemp(name) != nullptr, "a folder can be made in /dev/shm");
         static std::string kept = name;
         std::atexit([] {
-            for (const char* file : {"/config.yaml", "/models.xbin"}) unlink((kept + file).c_str());
+            for (const char* file : {"/config.yaml", "/models.xbin", "/libCsotArtifact.so", "/keys.pem"}) {
+                unlink((kept + file).c_str());
+            }
             rmdir(kept.c_str());
         });
         return kept;
@@ -62,6 +64,22 @@ const std::string& folder() {
 void write(const char* name, const uint8_t* data, size_t size) {
     FILE* file = std::fopen((folder() + name).c_str(), "wb");
     require(file && std::fwrite(data, 1, size, file) == size && std::fclose(file) == 0, "a file can be written");
+}
+
+// Who may sign: the key of tests/native/harness.py, which signed the seed, with another library.
+void require_refusal_without_signature() {
+    static const bool is_prepared = [] {
+        const std::string key =
+            "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAA6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=\n"
+            "-----END PUBLIC KEY-----\n";
+        write("/keys.pem", reinterpret_cast<const uint8_t*>(key.data()), key.size());
+        write("/libCsotArtifact.so", reinterpret_cast<const uint8_t*>(key.data()), 0);
+        return true;
+    }();
+    require(is_prepared, "the key lies there");
+    csot_artifact* artifact = nullptr;
+    const csot_status status = csot_open_signed(folder().c_str(), (folder() + "/keys.pem").c_str(), nullptr, &artifact);
+    require(status == CSOT_UNTRUSTED && !artifact && *csot_last_error(), "what nobody signed does not open");
 }
 
 void use(csot_artifact* artifact) {
@@ -141,6 +159,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         require(status > CSOT_OK && status < CSOT_NONCONFORMING, "a refusal has a status");
     }
     csot_close(artifact);
+    require_refusal_without_signature();
     return 0;
 }
 

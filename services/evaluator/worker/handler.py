@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
+from loupe import names
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
+from loupe.registry.v1 import model_pb2
 from loupe.scheduler.v1 import job_pb2
 from loupe.worker.v1 import event_pb2, order_pb2
 
+from services.evaluator.worker.packaging.signing import Signer
 from services.evaluator.worker.reporting import ReportSender, Spool
 from services.worker.held_job import HeldJob
 from services.worker.outcomes import Outcome
@@ -69,6 +72,7 @@ class PackagingRun:
     """One PACKAGE job."""
 
     order: order_pb2.Order
+    signer: Signer | None
 
     async def add_sample_results(self, batch: bytes, job: HeldJob) -> None:
         """Refuse them: an export has none."""
@@ -76,8 +80,11 @@ class PackagingRun:
         raise ValueError(f"{job.lease.job} is an export; it has no sample results")
 
     async def conclude(self, event: event_pb2.Event, job: HeldJob) -> Outcome:
-        """Store the package; the outcome names it."""
+        """Sign and store the package; the outcome names it."""
         path, package = Path(event.packaged.path), event.packaged.package
+        work = self.order.package.work
+        if self.signer and work.format == model_pb2.PACKAGE_FORMAT_CSOT_ARTIFACT:
+            await asyncio.to_thread(self.signer.sign, path, names.short(work.model_version), self.order.task)
         package.size_bytes = (await asyncio.to_thread(path.stat)).st_size
         package.sha256 = await job.store("packages", path, ".zip", "application/zip")
         return Outcome(packaged=Outcome.Packaged(package=package))
@@ -88,8 +95,9 @@ class EvaluatorHandler:
 
     kinds = (job_pb2.JOB_KIND_EVALUATE, job_pb2.JOB_KIND_PREDICT, job_pb2.JOB_KIND_PACKAGE)
 
-    def __init__(self, sender: ReportSender, *, threads: int) -> None:
+    def __init__(self, sender: ReportSender, *, threads: int, signer: Signer | None = None) -> None:
         self._sender = sender
+        self._signer = signer
         self._threads = threads
 
     def start(self, lease: job_pb2.JobLease, folder: Path) -> MeasurementRun | PackagingRun:
@@ -101,7 +109,7 @@ class EvaluatorHandler:
         match lease.WhichOneof("work"):
             case "package":
                 order.package.CopyFrom(order_pb2.Package(work=lease.package, folder=str(folder)))
-                return PackagingRun(order)
+                return PackagingRun(order, self._signer)
             case "evaluate":
                 work = lease.evaluate
                 order.evaluate.CopyFrom(order_pb2.Evaluate(work=work, masks_folder=str(masks_folder)))

@@ -6,6 +6,7 @@ from typing import Any
 from loupe.registry.v1 import model_pb2 as pb
 from loupe.registry.v1 import model_service_pb2 as rpc
 from loupe.registry.v1 import model_service_pb2_grpc as rpc_grpc
+from loupe.signatures import PublicKeys
 
 from services.audit import principal_name
 from services.kit.auth import current_principal
@@ -22,9 +23,10 @@ Context = Any  # grpc.aio's context; no handler touches it
 class ModelServicer(rpc_grpc.ModelServiceServicer):
     """The library of released models."""
 
-    def __init__(self, models: ModelCatalogue, overlaps: Overlaps) -> None:
+    def __init__(self, models: ModelCatalogue, overlaps: Overlaps, signing_keys: PublicKeys) -> None:
         self._models = models
         self._overlaps = overlaps
+        self._signing_keys = wire.signing_keys_out(signing_keys.pem())
 
     async def GetModel(self, request: rpc.GetModelRequest, _: Context) -> pb.Model:
         return wire.model_out(await self._models.get(names.parse_one(names.MODEL, request.name)))
@@ -109,3 +111,6 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
     async def LinkWeights(self, request: rpc.LinkWeightsRequest, _: Context) -> rpc.LinkWeightsResponse:
         sha256, link = await self._models.link_weights(*names.parse_model_version(request.name))
         return rpc.LinkWeightsResponse(url=link.url, expire_time=timestamp(link.expire_time), sha256=sha256)
+
+    async def GetSigningKeys(self, _: rpc.GetSigningKeysRequest, _context: Context) -> pb.SigningKeys:
+        return self._signing_keys

@@ -10,6 +10,7 @@ from loupe.registry.v1 import master_data_service_pb2 as master_data_rpc
 from loupe.registry.v1 import master_data_service_pb2_grpc as master_data_grpc
 from loupe.registry.v1 import model_service_pb2 as models_rpc
 from loupe.registry.v1 import model_service_pb2_grpc as models_grpc
+from loupe.signatures import PublicKeys
 
 from services.kit.auth import TokenVerifier
 from services.kit.grpc_server import Service
@@ -34,6 +35,7 @@ def services(  # noqa: PLR0913 -- one a service
     master_data: MasterData,
     models: ModelCatalogue,
     overlaps: Overlaps,
+    signing_keys: PublicKeys,
     accounts: Accounts,
     log_ins: LogIns,
     verifier: TokenVerifier,
@@ -56,7 +58,7 @@ def services(  # noqa: PLR0913 -- one a service
             master_data_rpc.DESCRIPTOR.services_by_name["MasterDataService"],
         ),
         Service(
-            ModelServicer(models, overlaps),
+            ModelServicer(models, overlaps, signing_keys),
             models_grpc.add_ModelServiceServicer_to_server,
             models_rpc.DESCRIPTOR.services_by_name["ModelService"],
         ),

@@ -1,5 +1,6 @@
 """Models, versions and their events as messages."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC
 
@@ -139,6 +140,13 @@ def released(value: ModelVersion) -> tuple[str, events_pb2.ModelVersionReleased]
     return (
         f"loupe.models.{value.release.model}.released",
         events_pb2.ModelVersionReleased(version=version_out(value)),
+    )
+
+
+def signing_keys_out(keys: Mapping[str, str]) -> pb.SigningKeys:
+    """PEM texts by fingerprint, the newest last."""
+    return pb.SigningKeys(
+        keys=[pb.SigningKey(fingerprint=name, public_key=pem) for name, pem in reversed(list(keys.items()))]
     )
 
 

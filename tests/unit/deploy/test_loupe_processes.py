@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from loupe.signatures import PublicKeys, read_private_key
 
 from deploy.embedded import stack
 from deploy.embedded.data_folder import DataFolder
@@ -16,6 +17,7 @@ from deploy.embedded.process import ProcessSpec
 from deploy.embedded.seaweed import Seaweed
 from deploy.embedded.servers import Plan
 from deploy.embedded.settings import Durability
+from services.evaluator.worker.packaging.signing import Signer
 
 
 @pytest.fixture
@@ -58,6 +60,23 @@ def test_only_the_registry_learns_the_administrators_token(plan: Plan) -> None:
     token = plan.credentials.admin_token
     told = {name for name, spec in processes(plan).items() if token in spec.prepare().environment.values()}
     assert told == {"registry"}
+
+
+def test_only_those_who_write_packages_learn_the_key_that_signs_them(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """X6: as the path of a file that only its owner may read; what checks is the registry's to show."""
+    monkeypatch.setenv("LOUPE_SIGNING_KEY", "/of/another/installation")
+    told = {name: spec.prepare().environment for name, spec in processes(plan).items()}
+    keys = {name: each["LOUPE_SIGNING_KEY"] for name, each in told.items() if "LOUPE_SIGNING_KEY" in each}
+    assert set(keys) == {"evaluator-worker-1"}
+    private = Path(keys["evaluator-worker-1"])
+    assert private.is_relative_to(plan.folder.root)
+    assert private.stat().st_mode & 0o777 == 0o600
+    fingerprint = Signer(read_private_key(private)).fingerprint
+    public = {name for name, each in told.items() if "LOUPE_SIGNING_PUBLIC_KEYS" in each}
+    assert public == {"registry"}
+    assert list(PublicKeys.read(Path(told["registry"]["LOUPE_SIGNING_PUBLIC_KEYS"])).pem()) == [fingerprint]
 
 
 def test_whoever_names_objects_or_publishes_events_flushes_them(

@@ -17,21 +17,26 @@ from typing import Any
 import grpc
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from loupe.artifact import Artifact, ArtifactError
 from loupe.client import AsyncLoupe
 from loupe.profile import load_profile
 from loupe.registry.v1 import model_pb2, model_service_pb2, model_service_pb2_grpc
+from loupe.signatures import PublicKeys
 from loupe.unpacking import NotAPackage, config_faults, copy
 from loupe.verifying import Candidate, candidate
 
 from services.evaluator.worker.packaging.models import PackageName, write_models
 from services.evaluator.worker.packaging.native_library import find_compiler
 from services.evaluator.worker.packaging.package import archive, build_package
+from services.evaluator.worker.packaging.signing import Signer
 from services.vision.weights import Weights, save_weights
 from tests.support import packages
 
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+OTHER = Ed25519PrivateKey.from_private_bytes(bytes(32))
 VERSION = "models/panel-surface/versions/v3.01"
 NAME = PackageName("panel-surface", "v3.01")
 LIBRARY = "libCsotArtifact.so"
@@ -78,6 +83,15 @@ class Registry(model_service_pb2_grpc.ModelServiceServicer):
         self._objects = objects
         self._url = url
         self.is_exported = True
+        self.keys: list[Ed25519PrivateKey] = []
+
+    async def GetSigningKeys(  # noqa: N802 -- the contract's name
+        self, _: model_service_pb2.GetSigningKeysRequest, _context: grpc.aio.ServicerContext[Any, Any]
+    ) -> model_pb2.SigningKeys:
+        known = PublicKeys([key.public_key() for key in self.keys]).pem()
+        return model_pb2.SigningKeys(
+            keys=[model_pb2.SigningKey(fingerprint=name, public_key=pem) for name, pem in known.items()]
+        )
 
     async def GetModelVersion(  # noqa: N802 -- the contract's name
         self, request: model_service_pb2.GetModelVersionRequest, context: grpc.aio.ServicerContext[Any, Any]
@@ -151,7 +165,7 @@ async def checked(package: bytes, folder: Path, against: str | None = None) -> C
         return await candidate(client, folder / "given.zip", against, folder / "private")
 
 
-Verify = Callable[[bytes | Path], Awaitable[tuple[int, Any, str]]]
+Verify = Callable[..., Awaitable[tuple[int, Any, str]]]
 
 
 @pytest.fixture
@@ -162,13 +176,16 @@ def verify(registry: Registry, tmp_path: Path) -> Verify:
     pictures.mkdir()
     packages.pictures(pictures, 2)
 
-    async def run(package: bytes | Path) -> tuple[int, Any, str]:
+    async def run(
+        package: bytes | Path, *options: str | Path, data_dir: Path = tmp_path, with_images: bool = True
+    ) -> tuple[int, Any, str]:
         path = package if isinstance(package, Path) else tmp_path / "given.zip"
         if isinstance(package, bytes):
             path.write_bytes(package)
         command = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "loupe.cli", "verify", str(path), str(pictures)),
-            *("--json", "--data-dir", str(tmp_path)),
+            *(sys.executable, "-m", "loupe.cli", "verify", str(path)),
+            *((str(pictures),) if with_images else ()),
+            *("--json", "--data-dir", str(data_dir), *map(str, options)),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "LC_ALL": "C.UTF-8"},
@@ -312,6 +329,76 @@ def test_an_operator_may_change_thresholds_and_write_comments() -> None:
     assert config_faults(after.replace(b"\n", b"\r\n"), before) == []
     swapped = config_faults(after.replace(b'"m"', b'"n"'), before)
     assert swapped == ["""line 8: '  name: "n"', the registry has '  name: "m"'"""]
+
+
+def signed(package: bytes, folder: Path, key: Ed25519PrivateKey = KEY) -> bytes:
+    """The zip as a worker of an installation signs it."""
+    path = folder / "to-sign.zip"
+    path.write_bytes(package)
+    Signer(key).sign(path, "panel-surface@v3.01", "tasks/e1")
+    return path.read_bytes()
+
+
+def keys_file(path: Path, *keys: Ed25519PrivateKey) -> Path:
+    """The public keys as `loupe keys -o` saves them."""
+    path.write_text("".join(PublicKeys([key.public_key() for key in keys]).pem().values()))
+    return path
+
+
+async def test_a_signature_is_checked_without_a_server(
+    released: Released, forged: tuple[bytes, Path], verify: Verify, tmp_path: Path
+) -> None:
+    """X6: an inspection machine has the package and a key, and neither our network nor torch."""
+    alone: dict[str, Any] = {"data_dir": tmp_path / "nothing", "with_images": False}
+    keys = keys_file(tmp_path / "keys.pem", OTHER, KEY)
+    package = signed(archive(released.files), tmp_path)
+    code, told, said = await verify(package, "--key", keys, **alone)
+    assert (code, told) == (
+        0,
+        {
+            "modelVersion": VERSION,
+            "isSigned": True,
+            "signingKey": Signer(KEY).fingerprint,
+            "task": "tasks/e1",
+            "isConfigChanged": False,
+        },
+    ), said
+    library, marker = forged
+    files = {**packages.files(package), LIBRARY: library}
+    others = keys_file(tmp_path / "others.pem", OTHER)
+    for refused, by, why in (
+        (archive(files), keys, "not those that the key"),
+        (archive(released.files), keys, "it is not signed"),
+        (package, others, "none of the keys that are trusted"),
+    ):
+        code, told, said = await verify(refused, "--key", by, **alone)
+        assert (code, told) == (1, None)
+        assert "nothing of it was run" in said
+        assert why in said
+    assert not marker.exists()
+    assert "已拒绝" in (await verify(archive(files), "--key", keys, "--lang", "zh", **alone))[2]
+
+
+async def test_a_signature_must_be_by_a_key_of_the_registry(
+    released: Released, registry: Registry, verify: Verify, tmp_path: Path
+) -> None:
+    """X6: old keys count too; a package from before there were keys is said to be unsigned."""
+    package = signed(archive(released.files), tmp_path)
+    registry.is_exported = False
+    for keys, why in (
+        ([], "none of the keys that are trusted"),
+        ([OTHER], "none of the keys that are trusted"),
+    ):
+        registry.keys = keys
+        code, told, said = await verify(package, with_images=False)
+        assert (code, told) == (1, None)
+        assert why in said
+    registry.keys = [OTHER, KEY]
+    code, told, said = await verify(package, with_images=False)
+    assert (code, told["isSigned"], told["signingKey"]) == (0, True, Signer(KEY).fingerprint), said
+    registry.is_exported = True
+    code, told, said = await verify((released.folder / "package").read_bytes())
+    assert (code, told["isSigned"], told["isReleasedFile"], told["agrees"]) == (0, False, True, True), said
 
 
 def _zipped(path: Path, *entries: tuple[str, bytes, int]) -> Path:

@@ -1204,6 +1204,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/signingKeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get signing keys
+         * @description The public keys by which the packages of this installation are known (X6).
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["getSigningKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tasks": {
         parameters: {
             query?: never;
@@ -3021,6 +3043,18 @@ export interface components {
             alias: string;
             /** @description As of ArchiveModelVersionRequest. */
             etag: string;
+        };
+        /** @description An Ed25519 public key. */
+        SigningKey: {
+            /** @description Hex SHA-256 of the key in DER; config.yaml of a package names it. */
+            fingerprint: string;
+            /** @description PEM, as `loupe verify --key` and csot_open_signed read it. */
+            publicKey: string;
+        };
+        /** @description What signed packages of this installation. Empty where the registry is told of none (LOUPE_SIGNING_PUBLIC_KEYS). */
+        SigningKeys: {
+            /** @description The one that signs now first, then older ones: what they signed is still valid. */
+            keys: components["schemas"]["SigningKey"][];
         };
         /** @description A data path's listing at one moment, pinned by its content. Rule W12. */
         Snapshot: {
@@ -6251,6 +6285,39 @@ export interface operations {
             413: components["responses"]["Problem413"];
             414: components["responses"]["Problem414"];
             415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSigningKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SigningKeys"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
             429: components["responses"]["Problem429"];
             431: components["responses"]["Problem431"];
             500: components["responses"]["Problem500"];

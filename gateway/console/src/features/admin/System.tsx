@@ -12,6 +12,7 @@ import { Page } from "../../ui/Page";
 import { ScrollRegion } from "../../ui/ScrollRegion";
 import { Answered, Nothing } from "../../ui/states";
 import { titlesOf } from "../monitor";
+import { SigningKeys } from "./SigningKeys";
 import { StorageCheck } from "./StorageCheck";
 
 type Worker = Schemas["Worker"];
@@ -35,6 +36,7 @@ export default function System(): ReactNode {
         <Servers />
         <Queue />
         <Workers />
+        <SigningKeys />
         {may("ROLE_ADMIN") && <StorageCheck />}
       </div>
     </Page>

@@ -242,6 +242,56 @@ class Package(_message.Message):
 Global___Package: _TypeAlias = Package  # noqa: Y015
 
 @_typing.final
+class SigningKeys(_message.Message):
+    """What signed packages of this installation. Empty where the registry is told of none (LOUPE_SIGNING_PUBLIC_KEYS)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEYS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___SigningKey]:
+        """The one that signs now first, then older ones: what they signed is still valid."""
+
+    def __init__(
+        self,
+        *,
+        keys: _abc.Iterable[Global___SigningKey] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SigningKeys: _TypeAlias = SigningKeys  # noqa: Y015
+
+@_typing.final
+class SigningKey(_message.Message):
+    """An Ed25519 public key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    fingerprint: _builtins.str
+    """Hex SHA-256 of the key in DER; config.yaml of a package names it."""
+    public_key: _builtins.str
+    """PEM, as `loupe verify --key` and csot_open_signed read it."""
+    def __init__(
+        self,
+        *,
+        fingerprint: _builtins.str = ...,
+        public_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "public_key", b"public_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SigningKey: _TypeAlias = SigningKey  # noqa: Y015
+
+@_typing.final
 class TrainingOverlap(_message.Message):
     """How much of some data a version was trained with (P7). A sample is compared by its picture's pixels: the same picture
     in another file, or losslessly saved in another format, is the same sample. A model's figures over data that it was

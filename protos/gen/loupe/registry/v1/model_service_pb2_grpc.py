@@ -91,6 +91,11 @@ class ModelServiceStub:
                 request_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.LinkWeightsRequest.SerializeToString,
                 response_deserializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.LinkWeightsResponse.FromString,
                 _registered_method=True)
+        self.GetSigningKeys = channel.unary_unary(
+                '/loupe.registry.v1.ModelService/GetSigningKeys',
+                request_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.GetSigningKeysRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_model__pb2.SigningKeys.FromString,
+                _registered_method=True)
 
 
 class ModelServiceServicer:
@@ -174,6 +179,13 @@ class ModelServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSigningKeys(self, request, context):
+        """The public keys by which the packages of this installation are known (X6).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -231,6 +243,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.LinkWeights,
                     request_deserializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.LinkWeightsRequest.FromString,
                     response_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.LinkWeightsResponse.SerializeToString,
+            ),
+            'GetSigningKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSigningKeys,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.GetSigningKeysRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_model__pb2.SigningKeys.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -531,6 +548,33 @@ class ModelService:
             '/loupe.registry.v1.ModelService/LinkWeights',
             loupe_dot_registry_dot_v1_dot_model__service__pb2.LinkWeightsRequest.SerializeToString,
             loupe_dot_registry_dot_v1_dot_model__service__pb2.LinkWeightsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSigningKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.ModelService/GetSigningKeys',
+            loupe_dot_registry_dot_v1_dot_model__service__pb2.GetSigningKeysRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_model__pb2.SigningKeys.FromString,
             options,
             channel_credentials,
             insecure,

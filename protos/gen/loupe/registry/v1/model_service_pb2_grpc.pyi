@@ -58,6 +58,8 @@ class ModelServiceStub:
     """
     LinkWeights: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.LinkWeightsRequest, _model_service_pb2.LinkWeightsResponse]
     """A link to the version's weights, to compare a package with, good for ten minutes."""
+    GetSigningKeys: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.GetSigningKeysRequest, _model_pb2.SigningKeys]
+    """The public keys by which the packages of this installation are known (X6)."""
 
 @_typing.type_check_only
 class ModelServiceAsyncStub(ModelServiceStub):
@@ -88,6 +90,8 @@ class ModelServiceAsyncStub(ModelServiceStub):
     """
     LinkWeights: _aio.UnaryUnaryMultiCallable[_model_service_pb2.LinkWeightsRequest, _model_service_pb2.LinkWeightsResponse]  # type: ignore[assignment]
     """A link to the version's weights, to compare a package with, good for ten minutes."""
+    GetSigningKeys: _aio.UnaryUnaryMultiCallable[_model_service_pb2.GetSigningKeysRequest, _model_pb2.SigningKeys]  # type: ignore[assignment]
+    """The public keys by which the packages of this installation are known (X6)."""
 
 class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
     """The library of released models."""
@@ -181,5 +185,13 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_model_service_pb2.LinkWeightsResponse, _abc.Awaitable[_model_service_pb2.LinkWeightsResponse]]:
         """A link to the version's weights, to compare a package with, good for ten minutes."""
+
+    @_abc_1.abstractmethod
+    def GetSigningKeys(
+        self,
+        request: _model_service_pb2.GetSigningKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_model_pb2.SigningKeys, _abc.Awaitable[_model_pb2.SigningKeys]]:
+        """The public keys by which the packages of this installation are known (X6)."""
 
 def add_ModelServiceServicer_to_server(servicer: ModelServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
