@@ -261,7 +261,11 @@ class SampleImport:
                 contents.setdefault(content.sha256, []).append(content)
         changed: dict[str, Unusable] = {}
         plan = await self._datasets.PlanSampleUploads(
-            dataset_service_pb2.PlanSampleUploadsRequest(parent=parent, sha256s=sorted(contents)),
+            dataset_service_pb2.PlanSampleUploadsRequest(
+                parent=parent,
+                sha256s=sorted(contents),
+                size_bytes=[contents[sha256][0].size for sha256 in sorted(contents)],
+            ),
             # The registry looks at each object, and a store that lost some answers late about them.
             timeout=_PLAN_TIMEOUT_S,
         )

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 _metadata = sa.MetaData()
 
 
-def _table(name: str, **columns: sa.types.TypeEngine[Any]) -> sa.Table:
+def _table(name: str, /, **columns: sa.types.TypeEngine[Any]) -> sa.Table:
     return sa.Table(name, _metadata, *(sa.Column(column, kind) for column, kind in columns.items()))
 
 
@@ -91,6 +91,8 @@ objects = _table(
     reject_message=_TEXT,
     verify_time=_TIME,
 )
+
+uploads = _table("uploads", name=_TEXT, uploader=_TEXT, sha256=_BYTES, size_bytes=_BIGINT, create_time=_TIME)
 
 samples = _table(
     "samples",

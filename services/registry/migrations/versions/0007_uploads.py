@@ -1,0 +1,24 @@
+"""Uploads arrive under names of their own, until their bytes are verified."""
+
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute(
+        """
+        CREATE TABLE uploads (
+            name text PRIMARY KEY,
+            uploader text NOT NULL,
+            sha256 bytea NOT NULL,
+            size_bytes bigint,
+            create_time timestamptz NOT NULL
+        )
+        """
+    )
+    op.execute("CREATE INDEX uploads_by_content ON uploads (uploader, sha256)")
+    op.execute("CREATE INDEX uploads_by_time ON uploads (create_time)")
