@@ -268,7 +268,8 @@ class BlockingObjectStore:
                     size_bytes=size_bytes,
                     max_bytes=max_bytes,
                 )
-            return bytes(response.read())
+            # As they are stored: an uploader may have called them compressed, and a bomb fills the memory.
+            return bytes(response.read(decode_content=False))
 
     def stream(
         self,
@@ -280,7 +281,7 @@ class BlockingObjectStore:
     ) -> Iterator[bytes]:
         """The object (or `length` bytes from `offset`; 0 = to the end) in chunks."""
         with _named(key), self._opened(key, offset=offset, length=length) as response:
-            yield from response.stream(chunk_bytes)
+            yield from response.stream(chunk_bytes, decode_content=False)
 
     def download(self, key: str, path: Path) -> None:
         """Write the object to `path`, which appears only when it is complete."""

@@ -354,8 +354,9 @@ class DataCatalogue:
     async def _is_usable(self, sha256: str, known: Verified | None, arriving: Sequence[Upload]) -> bool:
         """Whether an import need not upload this object. What is listed is looked at too: it may be lost."""
         if isinstance(known, ImageObject):
-            return await self._store.holds(sample_key(sha256), known.size_bytes)
-        if known is not None and not known.replaceable:
+            if not known.damaged:
+                return await self._store.holds(sample_key(sha256), known.size_bytes)
+        elif known is not None and not known.replaceable:
             return True
         # After an interrupted import there are uploads that arrived and were not added yet.
         for upload in arriving:

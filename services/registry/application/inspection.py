@@ -25,6 +25,9 @@ from services.vision.decoders import Decoders, NotDecoded
 from services.vision.pictures import sample_key, type_of_format
 from services.vision.thumbnails import MAX_OBJECT_BYTES
 
+_WRITTEN_AT_ONCE = 8
+_SMALL_BYTES = 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -51,14 +54,17 @@ class Inspector:
     """Fetches and hashes objects in its own threads, and has them decoded in confined processes.
 
     Hashing stays here: what a content address is worth must not depend on a process that reads files of
-    strangers. An object is fetched when it is its turn, so that no more are in memory than can be decoded.
+    strangers. An object is fetched when it is its turn, and few large ones are in memory until they are
+    written.
     """
 
     def __init__(self, settings: ObjectStoreSettings, decoders: Decoders) -> None:
         self.decoders = decoders
-        self._store = BlockingObjectStore(settings, connections=decoders.count)
-        self._executor = ThreadPoolExecutor(decoders.count, thread_name_prefix="inspector")
-        self._in_memory = asyncio.Semaphore(decoders.count)
+        threads = decoders.count + _WRITTEN_AT_ONCE
+        self._store = BlockingObjectStore(settings, connections=threads)
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="inspector")
+        self._large = asyncio.Semaphore(decoders.count)
+        self._small = asyncio.Semaphore(decoders.count + _WRITTEN_AT_ONCE)
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,11 +85,12 @@ class Inspector:
         async with AsyncExitStack() as held:
 
             async def read() -> Sequence[bytes]:
-                # Until it is written: decoding ends earlier.
-                await held.enter_async_context(self._in_memory)
                 loop = asyncio.get_running_loop()
                 arrived.append(await loop.run_in_executor(self._executor, _fetch, self._store, wanted))
-                return [arrived[0].data]
+                data = arrived[0].data
+                # Until it is written: decoding ends earlier.
+                await held.enter_async_context(self._large if len(data) > _SMALL_BYTES else self._small)
+                return [data]
 
             try:
                 answer = await self.decoders.work("examine", read, is_mask=wanted.is_mask)
@@ -101,7 +108,7 @@ class Inspector:
 
     async def _kept(self, wanted: Wanted) -> ImageObject | None:
         """What is known, and at its content address whatever was uploaded since."""
-        if wanted.known is None or wanted.is_mask:
+        if wanted.known is None or wanted.known.damaged or wanted.is_mask:
             return None
         is_there = await asyncio.get_running_loop().run_in_executor(
             self._executor, self._store.holds, sample_key(wanted.sha256), wanted.known.size_bytes

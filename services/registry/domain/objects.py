@@ -22,6 +22,8 @@ class ImageObject:
     """Equal for the same picture in two lossless files."""
     mask: "MaskFacts | None" = None
     """Its facts as a mask; None if it was not read as one."""
+    damaged: bool = False
+    """Whether a check read other bytes at its address, until an upload heals it."""
 
 
 @dataclass(frozen=True, slots=True)

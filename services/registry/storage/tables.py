@@ -90,6 +90,7 @@ objects = _table(
     reject_reason=_TEXT,
     reject_message=_TEXT,
     verify_time=_TIME,
+    damaged=_BOOL,
 )
 
 uploads = _table("uploads", name=_TEXT, uploader=_TEXT, sha256=_BYTES, size_bytes=_BIGINT, create_time=_TIME)

@@ -1,6 +1,7 @@
 # ruff: noqa: S106, S310, ASYNC240 -- made-up secrets, links of our own, folders of the test
 
 import asyncio
+import gzip
 import hashlib
 import http.server
 import threading
@@ -165,6 +166,15 @@ async def test_a_picture_is_one_whatever_its_uploader_called_it(store: ObjectSto
 
     assert await asyncio.to_thread(read, "image/png") == ["image/png", "inline"]
     assert await asyncio.to_thread(read, "text/html") == ["text/html", "attachment"]
+
+
+async def test_bytes_are_read_as_they_are_stored(store: ObjectStore) -> None:
+    """Whoever uploads may call them compressed: unpacked, they would be other bytes, or fill the memory."""
+    put = store.presign_put("incoming/packed", expires_s=60, size_bytes=None)
+    bomb = gzip.compress(bytes(10_000_000))
+    assert await asyncio.to_thread(lambda: send(put, bomb, {"Content-Encoding": "gzip"})) == 200
+    assert await store.get_bytes("incoming/packed", max_bytes=len(bomb)) == bomb
+    assert b"".join([chunk async for chunk in store.stream("incoming/packed")]) == bomb
 
 
 async def test_objects_are_removed_together(store: ObjectStore) -> None:

@@ -1,4 +1,4 @@
-"""Uploads arrive under names of their own, until their bytes are verified."""
+"""Uploads arrive under names of their own, until their bytes are verified; a check marks damaged objects."""
 
 from alembic import op
 
@@ -22,3 +22,4 @@ def upgrade() -> None:
     )
     op.execute("CREATE INDEX uploads_by_content ON uploads (uploader, sha256)")
     op.execute("CREATE INDEX uploads_by_time ON uploads (create_time)")
+    op.execute("ALTER TABLE objects ADD COLUMN damaged boolean NOT NULL DEFAULT false")
