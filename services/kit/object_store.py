@@ -256,9 +256,13 @@ class BlockingObjectStore:
                 response.close()
                 response.release_conn()
 
-    def get_bytes(self, key: str, *, max_bytes: int) -> bytes:
-        """The whole object; OutOfRange, without reading it, if it is larger than `max_bytes`."""
-        with _named(key), self._opened(key) as response:
+    def get_bytes(self, key: str, *, max_bytes: int, part: tuple[int, int] | None = None) -> bytes:
+        """The whole object, or the part from an offset of a length, as far as it goes.
+
+        OutOfRange, without reading it, if that is larger than `max_bytes`.
+        """
+        offset, length = part or (0, 0)
+        with _named(key), self._opened(key, offset=offset, length=length) as response:
             size_bytes = int(response.headers.get("Content-Length", 0))
             if size_bytes > max_bytes:
                 raise OutOfRange(

@@ -43,7 +43,7 @@ from services.registry.domain.relabelling import (
     relabel_faults,
 )
 from services.registry.domain.samples import Sample, count_changes
-from services.registry.domain.uploads import Upload
+from services.registry.domain.uploads import Upload, plan
 from services.registry.storage.datasets import DataPaths, Datasets, Snapshots
 from services.registry.storage.samples import Alike, Listed, ObjectRows, Samples
 from services.registry.storage.uploads import Uploads
@@ -207,13 +207,20 @@ class DataCatalogue:
             content_type = type_of_format(image.format) if isinstance(image, ImageObject) else OPAQUE
         return self._pictures.link(shown, content_type=content_type), now + LINK_LIFE
 
-    async def plan_uploads(
-        self, dataset: str, path: str, sha256s: Sequence[str], sizes: Sequence[int], *, uploader: str
+    async def plan_uploads(  # noqa: PLR0913 -- what an importer says
+        self,
+        dataset: str,
+        path: str,
+        sha256s: Sequence[str],
+        sizes: Sequence[int],
+        *,
+        joined: bool,
+        uploader: str,
     ) -> list[tuple[str, str]]:
         """Which of these objects are missing, each with the link for its upload.
 
         `sizes` are in the order of the hashes, or empty. An object that is too large gets no link; adding it
-        says so.
+        says so. If `joined`, small ones share a link.
         """
         refuse(planned_faults(sha256s, sizes))
         wanted = dict(zip(sha256s, sizes, strict=True)) if sizes else dict.fromkeys(sha256s)
@@ -223,25 +230,39 @@ class DataCatalogue:
             now = await database_time(session)
             # An older one may soon be deleted.
             arriving = await Uploads(session).of(uploader, wanted, after=now - ORPHAN_GRACE / 2)
+        # After an interrupted import there are uploads that arrived and were not added yet.
+        looked_at = {upload.name: upload for uploads in arriving.values() for upload in uploads}
+        looks = await asyncio.gather(*map(self._has_arrived, looked_at.values()))
+        arrived = {name for name, is_there in zip(looked_at, looks, strict=True) if is_there}
         there = await asyncio.gather(
-            *(self._is_usable(sha256, known.get(sha256), arriving.get(sha256, ())) for sha256 in wanted)
+            *(
+                self._is_usable(
+                    sha256,
+                    known.get(sha256),
+                    has_arrived=any(upload.name in arrived for upload in arriving.get(sha256, ())),
+                )
+                for sha256 in wanted
+            )
         )
-        planned = [
-            Upload.new(sha256, size_bytes)
-            for (sha256, size_bytes), usable in zip(wanted.items(), there, strict=True)
-            if not usable
-        ]
+        planned = plan(
+            {
+                sha256: size_bytes
+                for (sha256, size_bytes), usable in zip(wanted.items(), there, strict=True)
+                if not usable
+            },
+            joined=joined,
+        )
         async with self._sessions.begin() as session:
             await Uploads(session).put(uploader, planned, now)
         life_s = int(UPLOAD_LINK_LIFE.total_seconds())
-        return [
-            (
-                upload.sha256,
-                self._store.presign_put(incoming_key(upload), expires_s=life_s, size_bytes=upload.size_bytes),
-            )
-            for upload in planned
-            if upload.size_bytes is None or upload.size_bytes <= MAX_OBJECT_BYTES
+        sent = [
+            upload for upload in planned if upload.size_bytes is None or upload.size_bytes <= MAX_OBJECT_BYTES
         ]
+        links = {
+            name: self._store.presign_put(incoming_key(name), expires_s=life_s, size_bytes=whole_bytes)
+            for name, whole_bytes in {upload.name: upload.whole_bytes for upload in sent}.items()
+        }
+        return [(upload.sha256, links[upload.name]) for upload in sent]
 
     async def add_samples(
         self, dataset: str, path: str, candidates: Sequence[Candidate], *, uploader: str
@@ -351,22 +372,18 @@ class DataCatalogue:
         except NotFound:
             return False
 
-    async def _is_usable(self, sha256: str, known: Verified | None, arriving: Sequence[Upload]) -> bool:
+    async def _is_usable(self, sha256: str, known: Verified | None, *, has_arrived: bool) -> bool:
         """Whether an import need not upload this object. What is listed is looked at too: it may be lost."""
         if isinstance(known, ImageObject):
             if not known.damaged:
                 return await self._store.holds(sample_key(sha256), known.size_bytes)
         elif known is not None and not known.replaceable:
             return True
-        # After an interrupted import there are uploads that arrived and were not added yet.
-        for upload in arriving:
-            if await self._has_arrived(upload):
-                return True
-        return False
+        return has_arrived
 
     async def _has_arrived(self, upload: Upload) -> bool:
-        key = incoming_key(upload)
-        size_bytes = upload.size_bytes
+        key = incoming_key(upload.name)
+        size_bytes = upload.whole_bytes
         if size_bytes is None:
             try:
                 size_bytes = (await self._store.stat(key)).size_bytes
@@ -398,10 +415,10 @@ class DataCatalogue:
         async with self._sessions.begin() as session:
             now = await database_time(session)
             await ObjectRows(session).put([item for item in found if _is_final(item)], now)
-            await Uploads(session).forget([upload.name for upload in spent])
+            free = await Uploads(session).forget(spent)
         # What stays is swept.
         with suppress(Unavailable, Internal):
-            await self._store.delete_all([incoming_key(upload) for upload in spent])
+            await self._store.delete_all([incoming_key(name) for name in free])
         return {**objects, **{item.sha256: item for item in found}}
 
 

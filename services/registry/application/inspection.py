@@ -147,9 +147,9 @@ class _Refused(Exception):
         self.wrong = wrong
 
 
-def incoming_key(upload: Upload) -> str:
-    """Where an upload arrives."""
-    return content_key(INCOMING, upload.name)
+def incoming_key(name: str) -> str:
+    """Where the upload of that name arrives."""
+    return content_key(INCOMING, name)
 
 
 def _fetch(store: BlockingObjectStore, wanted: Wanted) -> _Arrived:
@@ -160,7 +160,7 @@ def _fetch(store: BlockingObjectStore, wanted: Wanted) -> _Arrived:
         if upload.size_bytes is not None and upload.size_bytes > MAX_OBJECT_BYTES:
             read: bytes | RejectedObject = _too_large(wanted.sha256, upload.size_bytes)
         else:
-            read = _read(store, incoming_key(upload), wanted.sha256)
+            read = _read(store, incoming_key(upload.name), wanted.sha256, upload.part)
         if isinstance(read, bytes):
             return _Arrived(read, upload, wrong)
         if read.rejection.reason is not RejectReason.NOT_UPLOADED:
@@ -189,10 +189,12 @@ def _may_be_placed(store: BlockingObjectStore, wanted: Wanted) -> bool:
         return False
 
 
-def _read(store: BlockingObjectStore, key: str, sha256: str) -> bytes | RejectedObject:
-    """The whole object, if it has the declared hash; else why not."""
+def _read(
+    store: BlockingObjectStore, key: str, sha256: str, part: tuple[int, int] | None = None
+) -> bytes | RejectedObject:
+    """The whole object or a part of it, if it has the declared hash; else why not."""
     try:
-        data = store.get_bytes(key, max_bytes=MAX_OBJECT_BYTES)
+        data = store.get_bytes(key, max_bytes=MAX_OBJECT_BYTES, part=part)
     except NotFound:
         return _missing(sha256)
     except OutOfRange as error:

@@ -72,6 +72,7 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
             *names.parse_data_path(request.parent, "parent"),
             request.sha256s,
             request.size_bytes,
+            joined=request.joined,
             uploader=principal_name(current_principal()),
         )
         return rpc.PlanSampleUploadsResponse(

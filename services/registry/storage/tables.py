@@ -93,7 +93,16 @@ objects = _table(
     damaged=_BOOL,
 )
 
-uploads = _table("uploads", name=_TEXT, uploader=_TEXT, sha256=_BYTES, size_bytes=_BIGINT, create_time=_TIME)
+uploads = _table(
+    "uploads",
+    name=_TEXT,
+    sha256=_BYTES,
+    uploader=_TEXT,
+    size_bytes=_BIGINT,
+    at_byte=_BIGINT,
+    whole_bytes=_BIGINT,
+    create_time=_TIME,
+)
 
 samples = _table(
     "samples",

@@ -14,7 +14,7 @@ _MOST_A_HASH = 8
 """Of the same bytes by one uploader, such as of two imports at once."""
 _OF = sa.text(
     """
-    SELECT name, encode(sha256, 'hex') AS sha256, size_bytes FROM (
+    SELECT name, encode(sha256, 'hex') AS sha256, size_bytes, at_byte, whole_bytes FROM (
         SELECT *, row_number() OVER (PARTITION BY sha256 ORDER BY create_time DESC, name) AS place
         FROM uploads
         WHERE uploader = :uploader AND sha256 = ANY(CAST(:sha256s AS bytea[]))
@@ -24,10 +24,18 @@ _OF = sa.text(
 )
 _PUT = sa.text(
     """
-    INSERT INTO uploads (name, uploader, sha256, size_bytes, create_time)
-    SELECT name, :uploader, sha256, size_bytes, CAST(:now AS timestamptz)
-    FROM unnest(CAST(:names AS text[]), CAST(:sha256s AS bytea[]), CAST(:sizes AS bigint[]))
-        AS planned (name, sha256, size_bytes)
+    INSERT INTO uploads (name, sha256, size_bytes, at_byte, whole_bytes, uploader, create_time)
+    SELECT *, :uploader, CAST(:now AS timestamptz)
+    FROM unnest(
+        CAST(:names AS text[]), CAST(:sha256s AS bytea[]), CAST(:sizes AS bigint[]),
+        CAST(:at_bytes AS bigint[]), CAST(:wholes AS bigint[])
+    )
+    """
+)
+_FORGET = sa.text(
+    """
+    DELETE FROM uploads
+    WHERE (name, sha256) IN (SELECT * FROM unnest(CAST(:names AS text[]), CAST(:sha256s AS bytea[])))
     """
 )
 
@@ -46,6 +54,8 @@ class Uploads:
             "names": [upload.name for upload in planned],
             "sha256s": [bytes.fromhex(upload.sha256) for upload in planned],
             "sizes": [upload.size_bytes for upload in planned],
+            "at_bytes": [upload.at_byte for upload in planned],
+            "wholes": [upload.whole_bytes for upload in planned],
         }
         await self._session.execute(_PUT, {**columns, "uploader": uploader, "now": now})
 
@@ -59,14 +69,19 @@ class Uploads:
         )
         found: defaultdict[str, tuple[Upload, ...]] = defaultdict(tuple)
         for row in rows:
-            found[row.sha256] += (Upload(row.name, row.sha256, row.size_bytes),)
+            found[row.sha256] += (Upload(*row),)
         return dict(found)
 
-    async def forget(self, names: Collection[str]) -> None:
-        """Remove these."""
-        if names:
-            named = sa.any_(sa.cast(list(names), sa.ARRAY(sa.Text)))
-            await self._session.execute(sa.delete(uploads).where(uploads.c.name == named))
+    async def forget(self, spent: Collection[Upload]) -> set[str]:
+        """Remove these; returns the names of those that hold nothing else that is waited for."""
+        names = [upload.name for upload in spent]
+        if not names:
+            return set()
+        sha256s = [bytes.fromhex(upload.sha256) for upload in spent]
+        await self._session.execute(_FORGET, {"names": names, "sha256s": sha256s})
+        named = sa.any_(sa.cast(names, sa.ARRAY(sa.Text)))
+        left = await self._session.execute(sa.select(uploads.c.name).where(uploads.c.name == named))
+        return {*names} - set(left.scalars())
 
     async def forget_until(self, before: datetime) -> None:
         """Remove all that were planned before then."""

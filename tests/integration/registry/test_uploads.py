@@ -154,6 +154,44 @@ async def test_an_object_is_of_the_type_that_was_found(
         assert (await client.get(link.url)).headers["content-type"] == "image/png"
 
 
+async def test_small_files_are_sent_together(importer: Importer, store: BlockingObjectStore) -> None:
+    """D2, D4: what is wrong with one is told of it alone, and the upload stays until all are settled."""
+    small, large = [png(seed) for seed in range(800, 804)], png(804, 300, 300)
+    before = set(store.keys("incoming/"))
+    by_hash = {sha256(data): data for data in [*small, large, b""]}
+
+    async def plan() -> dict[str, list[bytes]]:
+        answer = await importer.caller.data.PlanSampleUploads(
+            dataset_service_pb2.PlanSampleUploadsRequest(
+                parent=importer.path,
+                sha256s=list(by_hash),
+                size_bytes=[len(data) for data in by_hash.values()],
+                joined=True,
+            )
+        )
+        found: dict[str, list[bytes]] = {}
+        for upload in answer.uploads:
+            found.setdefault(upload.url, []).append(by_hash[upload.sha256])
+        return found
+
+    links = await plan()
+    assert sorted(map(len, links.values())) == [1, 1, len(small)]
+    spoilt, *sound = small
+    for link, parts in links.items():
+        body = b"".join(bytes(len(part)) if part == spoilt else part for part in parts)
+        assert await put(link, body, **{"Content-Length": str(len(body))}) == 200
+    assert await plan() == {}, "all have arrived"
+    assert await added(importer, candidate(sound[0]), candidate(large), candidate(b"")) == [
+        "ADDED",
+        "ADDED",
+        "EMPTY",
+    ]
+    assert len(set(store.keys("incoming/")) - before) == 1
+    assert await added(importer, *map(candidate, small)) == ["HASH_MISMATCH", *["ADDED"] * 3]
+    assert set(store.keys("incoming/")) == before
+    assert list((await plan()).values()) == [[spoilt]]
+
+
 async def test_what_is_too_large_is_not_sent(importer: Importer) -> None:
     """D4: it is refused for its size, with no link on which to try."""
     data = png(750)

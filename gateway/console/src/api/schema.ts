@@ -2567,6 +2567,11 @@ export interface components {
              *     older clients ask, a link takes any number, and what is too large is refused when it is added.
              */
             sizeBytes: string[];
+            /**
+             * @description The importer sends small objects together: of uploads with one URL, the bytes in one body, in the order of the
+             *     answer. Needs sizes.
+             */
+            joined: boolean;
         };
         PlanSampleUploadsResponse: {
             /** @description Only the missing ones, without those that are too large. */

@@ -12,11 +12,14 @@ def upgrade() -> None:
     op.execute(
         """
         CREATE TABLE uploads (
-            name text PRIMARY KEY,
-            uploader text NOT NULL,
+            name text NOT NULL,
             sha256 bytea NOT NULL,
+            uploader text NOT NULL,
             size_bytes bigint,
-            create_time timestamptz NOT NULL
+            at_byte bigint NOT NULL,
+            whole_bytes bigint,
+            create_time timestamptz NOT NULL,
+            PRIMARY KEY (name, sha256)
         )
         """
     )

@@ -217,7 +217,12 @@ class PlanSampleUploadsRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     SHA256S_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    JOINED_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
+    joined: _builtins.bool
+    """The importer sends small objects together: of uploads with one URL, the bytes in one body, in the order of the
+    answer. Needs sizes.
+    """
     @_builtins.property
     def sha256s(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Hex SHA-256 of each object that the importer holds; at most 1000."""
@@ -234,10 +239,11 @@ class PlanSampleUploadsRequest(_message.Message):
         parent: _builtins.str = ...,
         sha256s: _abc.Iterable[_builtins.str] | None = ...,
         size_bytes: _abc.Iterable[_builtins.int] | None = ...,
+        joined: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "sha256s", b"sha256s", "size_bytes", b"size_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["joined", b"joined", "parent", b"parent", "sha256s", b"sha256s", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
