@@ -185,13 +185,16 @@ async def _response(route: Route, answer: Any, headers: Mapping[str, str], *, se
 
 def _metadata(operation: ApiOperation, headers: Mapping[str, str], request: Request) -> Metadata:
     client = request.client.host if request.client else "unknown"
+    secure = request.url.scheme == "https"
+    # Before a log-in too: its answer is where a person reads what to do about two of them.
+    session = None if AUTHORIZATION in headers else session_of(headers, secure=secure)
     if operation.role is Role.ANYONE:
         # A page of another site must not log a user in under another account.
         refuse_forged(headers)
         return origin_metadata(client)
-    if operation.http_method != "GET" and AUTHORIZATION not in headers and session_of(headers):
+    if operation.http_method != "GET" and session is not None:
         refuse_forged(headers)
-    return caller_metadata(headers, client)
+    return caller_metadata(headers, client, secure=secure)
 
 
 async def _json(
@@ -232,7 +235,8 @@ def _headers(request: Request) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in request.headers.items():
         # Repeated headers form a list (RFC 9110); headers that may not be repeated refuse a list.
-        found[name] = f"{found[name]}, {value}" if name in found else value
+        between = "; " if name == "cookie" else ", "
+        found[name] = f"{found[name]}{between}{value}" if name in found else value
     return found
 
 

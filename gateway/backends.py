@@ -34,14 +34,14 @@ class MessageStream(Protocol):
         ...
 
 
-def caller_metadata(headers: Mapping[str, str], client: str) -> Metadata:
+def caller_metadata(headers: Mapping[str, str], client: str, *, secure: bool) -> Metadata:
     """What a call carries of its HTTP request: the caller's token, unchanged, and where the caller is.
 
     A program shows its token in a header, a browser its session in the cookie that a log-in gave it.
     """
     given = headers.get(AUTHORIZATION)
     if given is None:
-        session = session_of(headers)
+        session = session_of(headers, secure=secure)
         if session is None:
             raise Unauthenticated(
                 "the request carries no token; log in, or send the header 'Authorization: Bearer <token>'",

@@ -10,7 +10,7 @@ from gateway.contracts import CURSOR, ETAG, REQUEST_ID, ApiOperation, comments
 from gateway.json_mapping import is_map
 from gateway.problems import KINDS, MEDIA_TYPE
 from gateway.routing import Form, Route
-from gateway.sessions import COOKIE
+from gateway.sessions import COOKIE, SECURE_COOKIE
 from gateway.templates import PathTemplate
 from gateway.transcoding import query_fields
 from services.kit.about import VERSION
@@ -112,7 +112,9 @@ def describe(routes: Iterable[Route]) -> Json:
                     "type": "apiKey",
                     "in": "cookie",
                     "name": COOKIE,
-                    "description": f"What a log-in sets. {_OWN_PAGES}",
+                    "description": (
+                        f"What a log-in sets; under https its name is `{SECURE_COOKIE}`. {_OWN_PAGES}"
+                    ),
                 },
             },
             "schemas": {**dict(sorted(schemas.made.items())), "Problem": _PROBLEM, "Violation": _VIOLATION},

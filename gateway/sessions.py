@@ -1,5 +1,10 @@
 """The session of a browser (A1): a token in a cookie that scripts cannot read, and the defence against CSRF.
 
+Browsers keep cookies by host, not by port: whatever else a host serves may set one for us, of another path or
+for a whole domain. Under https the cookie's name begins with `__Host-`: browsers take such a one only from
+this host, over https, for all paths. Under plain http, as on 127.0.0.1, not every browser and program keeps
+a cookie that is `Secure`, so it has the plain name there. Two of the name are refused under either.
+
 Browsers send the cookie with every request to us, also from pages of other sites. So a request that changes
 something under a cookie must have a header that only our own pages can set, and must not have another origin.
 `SameSite=Strict` is enough in present browsers; the header is enough in all.
@@ -10,9 +15,10 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import urlsplit
 
-from loupe.errors import PermissionDenied
+from loupe.errors import PermissionDenied, Unauthenticated
 
 COOKIE = "loupe_session"
+SECURE_COOKIE = f"__Host-{COOKIE}"
 CLIENT_HEADER = "x-loupe-client"
 
 
@@ -22,17 +28,32 @@ class ForgedRequest(PermissionDenied):
     reason = "CROSS_SITE_REQUEST"
 
 
-def session_of(headers: Mapping[str, str]) -> str | None:
-    """The token in the request's cookie.
+class TwoSessions(Unauthenticated):
+    """A request with two sessions, of which somebody else may have set one."""
+
+    reason = "TWO_SESSIONS"
+
+
+def session_of(headers: Mapping[str, str], *, secure: bool) -> str | None:
+    """The token in the request's cookie, of the name that it has under https if `secure`; TwoSessions.
 
     Parsed by hand: other applications on the same host may set malformed cookies, and a parser that fails on
     one would lock all users out. The limit of the head limits their size.
     """
-    for part in headers.get("cookie", "").split(";"):
-        name, _, value = part.partition("=")
-        if name.strip() == COOKIE and value.strip():
-            return value.strip()
-    return None
+    parts = (part.partition("=") for part in headers.get("cookie", "").split(";"))
+    found = [value.strip() for name, _, value in parts if name.strip() == cookie_name(secure=secure)]
+    sessions = [value for value in found if value]
+    if len(sessions) > 1:
+        raise TwoSessions(
+            "the browser sent two sessions, of which somebody else may have set one; delete the cookies of "
+            "this address in the browser, then log in again"
+        )
+    return sessions[0] if sessions else None
+
+
+def cookie_name(*, secure: bool) -> str:
+    """The name of the session's cookie, under https if `secure`."""
+    return SECURE_COOKIE if secure else COOKIE
 
 
 def session_cookie(secret: str, expire_time: datetime, *, secure: bool) -> str:
@@ -61,7 +82,7 @@ def refuse_forged(headers: Mapping[str, str]) -> None:
 
 def _cookie(value: str, expire_time: datetime, *, secure: bool) -> str:
     parts = [
-        f"{COOKIE}={value}",
+        f"{cookie_name(secure=secure)}={value}",
         "Path=/",
         "HttpOnly",
         "SameSite=Strict",

@@ -5,7 +5,7 @@ import hashlib
 import os
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -261,23 +261,29 @@ class SampleImport:
                 contents.setdefault(content.sha256, []).append(content)
         changed: dict[str, Unusable] = {}
         plan = await self._datasets.PlanSampleUploads(
-            dataset_service_pb2.PlanSampleUploadsRequest(parent=parent, sha256s=sorted(contents)),
+            dataset_service_pb2.PlanSampleUploadsRequest(
+                parent=parent,
+                sha256s=sorted(contents),
+                size_bytes=[contents[sha256][0].size for sha256 in sorted(contents)],
+                joined=True,
+            ),
             # The registry looks at each object, and a store that lost some answers late about them.
             timeout=_PLAN_TIMEOUT_S,
         )
 
-        async def upload(sha256: str, url: str) -> None:
-            try:
-                # Two steps: `+= await` would add to the sum as it was before the wait.
-                size = await loop.run_in_executor(threads, self._put, contents[sha256], url)
-            except Unusable as unusable:
-                changed[sha256] = unusable
-                return
-            tally.uploaded_bytes += size
-            tally.uploaded += 1
+        async def upload(url: str, sha256s: Sequence[str]) -> None:
+            # Two steps: `+= await` would add to the sum as it was before the wait.
+            lost = await loop.run_in_executor(threads, self._put, [contents[one] for one in sha256s], url)
+            changed.update(lost)
+            sent = [contents[one][0] for one in sha256s if one not in lost]
+            tally.uploaded_bytes += sum(content.size for content in sent)
+            tally.uploaded += len(sent)
             self._tell(tally)
 
-        await _all(upload(missing.sha256, missing.url) for missing in plan.uploads)
+        together: dict[str, list[str]] = {}
+        for missing in plan.uploads:
+            together.setdefault(missing.url, []).append(missing.sha256)
+        await _all(upload(url, sha256s) for url, sha256s in together.items())
         faults = [(item, item.fault(changed)) for item in hashed]
         answer = await self._datasets.AddSamples(
             dataset_service_pb2.AddSamplesRequest(
@@ -298,34 +304,42 @@ class SampleImport:
         set_aside = [_set_aside(item.sample, fault) for item, fault in faults if fault is not None]
         return [*answer.outcomes, *set_aside]
 
-    def _put(self, contents: Sequence[_Content], url: str) -> int:
-        """Upload content that several files held; Unusable if none of them holds it any more."""
-        for last, content in enumerate(contents, 1 - len(contents)):
-            try:
-                with _readable(content.source):
-                    body = content.open()
-                with body:
-                    self._send(url, body, content)
-            except Unusable:
-                if not last:
-                    raise
-            else:
-                break
-        return contents[0].size
+    def _put(self, joined: Sequence[Sequence[_Content]], url: str) -> dict[str, Unusable]:
+        """Upload contents in one body, each from one of the files that held it.
 
-    def _send(self, url: str, body: IO[bytes], content: _Content) -> None:
+        Returns why, by hash, for those that no file holds any more. Beside others that are sent, zeros take
+        their place.
+        """
+        lost: dict[str, Unusable] = {}
+        with ExitStack() as bodies:
+            parts: list[IO[bytes]] = []
+            for files in joined:
+                try:
+                    parts.append(bodies.enter_context(_opened(files)))
+                except Unusable as unusable:
+                    lost[files[0].sha256] = unusable
+                    parts.append(BytesIO(bytes(files[0].size if len(joined) > 1 else 0)))
+            if len(lost) < len(joined):
+                body = parts[0] if len(parts) == 1 else BytesIO(b"".join(part.read() for part in parts))
+                self._send(url, body, joined)
+        return lost
+
+    def _send(self, url: str, body: IO[bytes], joined: Sequence[Sequence[_Content]]) -> None:
+        size = sum(files[0].size for files in joined)
         # An empty file is offered all the same: the registry says what is wrong with it.
-        sent: Any = body if content.size else b""
+        sent: Any = body if size else b""
         try:
-            answer = self._http.request("PUT", url, body=sent, headers={"Content-Length": str(content.size)})
+            answer = self._http.request("PUT", url, body=sent, headers={"Content-Length": str(size)})
         except urllib3.exceptions.HTTPError as error:
             # Not its text: that holds the link, which is a credential.
             raise Unavailable(
                 f"object storage does not answer ({type(error).__name__}); import again when it does"
             ) from error
         if answer.status not in (200, 201, 204):
+            others = f" and {len(joined) - 1} others" if len(joined) > 1 else ""
             raise Unavailable(
-                f"object storage answered {answer.status} to the upload of {content.source}; try again"
+                f"object storage answered {answer.status} to the upload of {joined[0][0].source}{others}; "
+                "try again"
             )
 
     def _tell(self, tally: _Tally) -> None:
@@ -404,6 +418,18 @@ def _read(source: Path | GeneratedBytes, which: str = "") -> _Content:
             return _Content(source, sha256, size)
     except Unusable as unusable:
         raise Unusable(unusable.reason, f"{which}{unusable.message}") from unusable
+
+
+def _opened(files: Sequence[_Content]) -> IO[bytes]:
+    """A copy of content that several files held; Unusable if none of them holds it any more."""
+    for last, content in enumerate(files, 1 - len(files)):
+        try:
+            with _readable(content.source):
+                return content.open()
+        except Unusable:
+            if not last:
+                raise
+    raise AssertionError("there is no content without a file")  # pragma: no cover
 
 
 @contextmanager

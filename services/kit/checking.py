@@ -42,6 +42,8 @@ class NamedObjects:
     """SQL: sha256 and a resource that names it, of those in `:hashes`."""
     cure: Sentence
     """What to do when one is lost."""
+    mark: str = ""
+    """SQL: remembers that those of `:hashes` hold other bytes, which a look at their size does not see."""
     owned: bool = True
     """Whether all rows that name objects of the folder are of this service: the others are then orphans."""
 
@@ -115,6 +117,7 @@ class StorageCheck:
             faults = {sha256: kind for sha256, kind in looked if kind is not None}
             tally.objects += len(looked)
             tally.lost += len(faults)
+            await self._mark(objects, [one for one, kind in faults.items() if kind == Finding.KIND_CORRUPT])
             named_by = await self._named_by(objects, list(faults))
             yield [
                 _finding(kind, _key(objects, sha256), objects.cure, named_by.get(sha256, ""))
@@ -231,6 +234,12 @@ class StorageCheck:
             after = page[-1].sha256 if len(page) == _PAGE_ROWS else None
             for start in range(0, len(page), _ROWS_AT_ONCE):
                 yield page[start : start + _ROWS_AT_ONCE]
+
+    async def _mark(self, objects: NamedObjects, hashes: list[str]) -> None:
+        if objects.mark and hashes:
+            mark = sa.text(objects.mark).bindparams(sa.bindparam("hashes", type_=sa.ARRAY(sa.Text)))
+            async with self._sessions.begin() as session:
+                await session.execute(mark, {"hashes": hashes})
 
     async def _named_by(self, objects: NamedObjects, hashes: list[str]) -> dict[str, str]:
         if not hashes:

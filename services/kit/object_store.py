@@ -13,7 +13,7 @@ import hashlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,9 +29,11 @@ from loupe.errors import Internal, LoupeError, NotFound, OutOfRange, Unavailable
 from loupe.settings import setting
 from minio import Minio
 from minio.datatypes import Object
+from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
 from services.kit.flushing import FolderFlusher
+from services.kit.presigning import Signer, Validity
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,8 +49,6 @@ _LOOK_STEP_BYTES = 4 * 1024 * 1024
 FRESH = timedelta(hours=1)
 """Younger content is not written again. The grace period of orphans must be at least twice as long."""
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "ResourceNotFound", "NotFound"})
-# The key is a hash of the content, so the object never changes.
-_FOR_EVER = "private, max-age=31536000, immutable"
 _BUSY = frozenset({"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"})
 
 
@@ -143,6 +143,9 @@ class BlockingObjectStore:
         self._client = client(settings.endpoint)
         self._looker = client(settings.endpoint, looking_pool)
         self._signer = client(settings.public_endpoint or settings.endpoint)
+        self._links = Signer(
+            access_key=settings.access_key, secret_key=settings.secret_key, region=settings.region
+        )
         folder = settings.unflushed_folder
         self._flusher = None if folder is None else FolderFlusher(folder)
 
@@ -253,9 +256,13 @@ class BlockingObjectStore:
                 response.close()
                 response.release_conn()
 
-    def get_bytes(self, key: str, *, max_bytes: int) -> bytes:
-        """The whole object; OutOfRange, without reading it, if it is larger than `max_bytes`."""
-        with _named(key), self._opened(key) as response:
+    def get_bytes(self, key: str, *, max_bytes: int, part: tuple[int, int] | None = None) -> bytes:
+        """The whole object, or the part from an offset of a length, as far as it goes.
+
+        OutOfRange, without reading it, if that is larger than `max_bytes`.
+        """
+        offset, length = part or (0, 0)
+        with _named(key), self._opened(key, offset=offset, length=length) as response:
             size_bytes = int(response.headers.get("Content-Length", 0))
             if size_bytes > max_bytes:
                 raise OutOfRange(
@@ -265,7 +272,8 @@ class BlockingObjectStore:
                     size_bytes=size_bytes,
                     max_bytes=max_bytes,
                 )
-            return bytes(response.read())
+            # As they are stored: an uploader may have called them compressed, and a bomb fills the memory.
+            return bytes(response.read(decode_content=False))
 
     def stream(
         self,
@@ -277,7 +285,7 @@ class BlockingObjectStore:
     ) -> Iterator[bytes]:
         """The object (or `length` bytes from `offset`; 0 = to the end) in chunks."""
         with _named(key), self._opened(key, offset=offset, length=length) as response:
-            yield from response.stream(chunk_bytes)
+            yield from response.stream(chunk_bytes, decode_content=False)
 
     def download(self, key: str, path: Path) -> None:
         """Write the object to `path`, which appears only when it is complete."""
@@ -316,6 +324,18 @@ class BlockingObjectStore:
         with contextlib.suppress(NotFound), _named(key):
             self._client.remove_object(bucket_name=self._bucket, object_name=key)
 
+    def delete_all(self, keys: Sequence[str]) -> None:
+        """Remove the objects in few requests; Unavailable if one of them may still be there."""
+        if not keys:
+            return
+        with _named(keys[0]):
+            failed = list(self._client.remove_objects(self._bucket, [DeleteObject(key) for key in keys]))
+        if failed:
+            raise Unavailable(
+                f"{len(failed)} of {len(keys)} objects cannot be deleted ({failed[0].code}); try again",
+                reason="OBJECT_STORE_UNAVAILABLE",
+            )
+
     def keys(self, prefix: str, *, modified_before: datetime | None = None) -> Iterator[str]:
         """The keys under a prefix, in no promised order; of old objects only, if a time is given."""
         with _named(prefix):
@@ -349,34 +369,31 @@ class BlockingObjectStore:
                     return abandoned
                 after_key, after_upload = page.next_key_marker, page.next_upload_id_marker
 
-    def presign_get(self, key: str, *, expires_s: int, download_name: str | None = None) -> str:
+    def presign_get(
+        self, key: str, *, expires_s: int, content_type: str, download_name: str | None = None
+    ) -> str:
         """A link that reads the object without credentials; with a name, browsers save it under that.
 
-        It is valid for `expires_s` to 1.5 times `expires_s`: within half of that time the same object has the
-        same link, so that a browser finds it in its cache.
+        Browsers take it as `content_type`, whatever is stored, and show it only if that is a picture's. It is
+        valid for `expires_s` to 1.5 times `expires_s`: within half of that time the same object has the same
+        link, so that a browser finds it in its cache.
         """
-        headers: dict[str, str | list[str] | tuple[str]] = {"response-cache-control": _FOR_EVER}
-        if download_name is not None:
-            headers["response-content-disposition"] = f'attachment; filename="{download_name}"'
         window_s = max(1, expires_s // 2)
-        signed_s = int(time.time()) // window_s * window_s
-        return str(
-            self._signer.presigned_get_object(
-                bucket_name=self._bucket,
-                object_name=key,
-                expires=timedelta(seconds=expires_s + window_s),
-                response_headers=headers,
-                request_date=datetime.fromtimestamp(signed_s, UTC),
-            )
+        start = datetime.fromtimestamp(int(time.time()) // window_s * window_s, UTC)
+        return self._links.link_to_read(
+            self._address("GET", key), Validity(start, expires_s + window_s), content_type, download_name
         )
 
-    def presign_put(self, key: str, *, expires_s: int) -> str:
-        """A link that writes the object without further credentials."""
-        return str(
-            self._signer.presigned_put_object(
-                bucket_name=self._bucket, object_name=key, expires=timedelta(seconds=expires_s)
-            )
-        )
+    def presign_put(self, key: str, *, expires_s: int, size_bytes: int | None) -> str:
+        """A link that writes an object under `incoming/` without credentials; of that size, unless None."""
+        valid = Validity(datetime.now(UTC), expires_s)
+        return self._links.link_to_write(self._address("PUT", key), key, valid, size_bytes)
+
+    def _address(self, method: str, key: str) -> str:
+        """Where clients reach the object: some stores want the bucket in the host's name."""
+        build = self._signer._base_url.build  # noqa: SLF001 -- the library's only public way signs as well
+        address = build(method=method, region=self._links.region, bucket_name=self._bucket, object_name=key)
+        return address.geturl()
 
     @contextlib.contextmanager
     def _opened(self, key: str, *, offset: int = 0, length: int = 0) -> Iterator[Any]:
@@ -484,6 +501,10 @@ class ObjectStore:
         """Remove the object; not an error if it is not there."""
         await self._run(self.blocking.delete, key)
 
+    async def delete_all(self, keys: Sequence[str]) -> None:
+        """Remove the objects in few requests; Unavailable if one of them may still be there."""
+        await self._run(self.blocking.delete_all, keys)
+
     async def abandon_uploads(self, prefix: str, started_before: datetime) -> int:
         """Remove the parts of uploads under a prefix that were begun before then; returns of how many."""
         return await self._run(self.blocking.abandon_uploads, prefix, started_before)
@@ -494,13 +515,17 @@ class ObjectStore:
         while batch := await self._run(lambda: list(islice(keys, _KEYS_A_BATCH))):
             yield batch
 
-    def presign_get(self, key: str, *, expires_s: int, download_name: str | None = None) -> str:
+    def presign_get(
+        self, key: str, *, expires_s: int, content_type: str, download_name: str | None = None
+    ) -> str:
         """A link that reads the object without further credentials. Signing is local: it needs no await."""
-        return self.blocking.presign_get(key, expires_s=expires_s, download_name=download_name)
+        return self.blocking.presign_get(
+            key, expires_s=expires_s, content_type=content_type, download_name=download_name
+        )
 
-    def presign_put(self, key: str, *, expires_s: int) -> str:
+    def presign_put(self, key: str, *, expires_s: int, size_bytes: int | None) -> str:
         """A link that writes the object without further credentials. Signing is local: it needs no await."""
-        return self.blocking.presign_put(key, expires_s=expires_s)
+        return self.blocking.presign_put(key, expires_s=expires_s, size_bytes=size_bytes)
 
 
 def content_key(prefix: str, sha256: str, suffix: str = "") -> str:

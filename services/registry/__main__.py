@@ -21,7 +21,7 @@ from services.kit.outbox import Relay
 from services.kit.retry import retry_transient
 from services.kit.signals import Signals
 from services.registry import seeds
-from services.registry.application.collecting import FOLDERS
+from services.registry.application.collecting import FOLDERS, forget_uploads
 from services.registry.application.datasets import DataCatalogue
 from services.registry.application.identity import Accounts, StoredTokens
 from services.registry.application.images import ImageCatalogue
@@ -74,9 +74,13 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     process.background("outbox relay", relay.run)
     process.background("release consumer", ReleaseConsumer(messaging, database.sessions).run)
     collector = Collector(database.sessions, store, FOLDERS)
+
+    async def collect() -> None:
+        await collector.collect()
+        await forget_uploads(database.sessions)
+
     process.background(
-        "orphans",
-        every(_COLLECT_S, lambda: retry_transient(collector.collect, what="collecting orphans")),
+        "orphans", every(_COLLECT_S, lambda: retry_transient(collect, what="collecting orphans"))
     )
     check = StorageCheck(
         database.sessions, store, messaging, objects=inventory.objects(), announced=inventory.announced()

@@ -5,9 +5,11 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import PurePosixPath
 from weakref import WeakValueDictionary
 
 from loupe.errors import NotFound
+from loupe.image_files import FORMAT_OF_SUFFIX
 
 from services.kit.object_store import ObjectStore, content_key
 from services.vision.decoders import Decoders
@@ -19,6 +21,8 @@ KEPT = timedelta(days=30)
 _VERSION = "1"
 """Changes when the pictures do: those of another version are then not found."""
 _PREFIX = "pictures"
+OPAQUE = "application/octet-stream"
+"""The content type of what is no picture: browsers save it."""
 
 
 class PictureStore:
@@ -51,9 +55,10 @@ class PictureStore:
             # Twenty viewers of one page ask for the same picture: the first makes it, and the others wait.
             async with self._making.setdefault(key, asyncio.Lock()):
                 if not await self._is_there(key):
-                    kind = "image/png" if suffix == ".png" else "image/jpeg"
                     drawn = await self._decoders.work(work, lambda: self._read_all(sources), **order)
-                    await self._store.put_bytes(key, base64.b64decode(drawn["picture"]), content_type=kind)
+                    await self._store.put_bytes(
+                        key, base64.b64decode(drawn["picture"]), content_type=type_of_file(key)
+                    )
         return key
 
     async def read(self, key: str) -> bytes:
@@ -63,10 +68,12 @@ class PictureStore:
     async def _read_all(self, keys: Sequence[str]) -> list[bytes]:
         return [await self.read(key) for key in keys]
 
-    def link(self, key: str, *, download_name: str | None = None) -> str:
+    def link(self, key: str, *, content_type: str, download_name: str | None = None) -> str:
         """Where a browser reads an object, for ten minutes."""
         life_s = int(LINK_LIFE.total_seconds())
-        return self._store.presign_get(key, expires_s=life_s, download_name=download_name)
+        return self._store.presign_get(
+            key, expires_s=life_s, content_type=content_type, download_name=download_name
+        )
 
     async def sweep(self, now: datetime) -> None:
         """Delete pictures that are too old; they are only a cache."""
@@ -81,6 +88,17 @@ class PictureStore:
             return False
         # One that is swept while its link is good would be a broken image.
         return found.age < KEPT - 2 * LINK_LIFE
+
+
+def type_of_format(image_format: str) -> str:
+    """The content type of a format that was found by decoding: JPEG, PNG, BMP or TIFF."""
+    return f"image/{image_format.lower()}"
+
+
+def type_of_file(name: str) -> str:
+    """The content type of a picture of ours, or of a sample: an import refuses one whose suffix lies (D4)."""
+    known = FORMAT_OF_SUFFIX.get(PurePosixPath(name).suffix.lower())
+    return OPAQUE if known is None else type_of_format(known)
 
 
 def sample_key(sha256: str) -> str:

@@ -92,7 +92,10 @@ async def registry(servers: EmbeddedServers, bucket: dict[str, str]) -> AsyncIte
 
 def bare_upload(store: BlockingObjectStore, files: list[Path]) -> float:
     """Seconds that it takes to PUT the files by presigned links with as many threads, and nothing else."""
-    links = [store.presign_put(f"bare/{file.stem}", expires_s=3600) for file in files]
+    links = [
+        store.presign_put(f"incoming/{file.stem}", expires_s=3600, size_bytes=file.stat().st_size)
+        for file in files
+    ]
     http = urllib3.PoolManager(maxsize=_THREADS)
 
     def put(pair: tuple[Path, str]) -> None:

@@ -9,7 +9,7 @@ from services.evaluator.application.drawing import MaskMeaning, overlay_order
 from services.evaluator.domain.errors import NoMask, PictureUnreadable
 from services.evaluator.domain.report import StoredSample
 from services.kit.object_store import content_key
-from services.vision.pictures import PictureStore, sample_key
+from services.vision.pictures import PictureStore, sample_key, type_of_file
 
 
 class Pictures:
@@ -23,11 +23,13 @@ class Pictures:
         name = PurePosixPath(sample.result.file).name
         # The name is part of a header, which a quote or a control character would end.
         safe = "".join(c if c.isprintable() and c not in '"\\;%' and ord(c) < 128 else "_" for c in name)
-        return self._store.link(sample_key(sample.result.sha256), download_name=safe or "sample")
+        return self._store.link(
+            sample_key(sample.result.sha256), content_type=type_of_file(name), download_name=safe or "sample"
+        )
 
     async def link_thumbnail(self, sample: StoredSample) -> str:
         """A link to the thumbnail; PictureUnreadable if the sample cannot be decoded."""
-        return self._store.link(await _readable(sample, self._store.thumbnail(sample.result.sha256)))
+        return self._link(await _readable(sample, self._store.thumbnail(sample.result.sha256)))
 
     async def thumbnail(self, sample: StoredSample) -> bytes:
         """The thumbnail as JPEG, about 8 KB; PictureUnreadable if the sample cannot be decoded."""
@@ -61,7 +63,10 @@ class Pictures:
             keys.append(content_key("masks", result.predicted_mask_sha256, ".png"))
             prediction = MaskMeaning(code_list)
         drawn = self._store.make(recipe, ".png", "overlay", keys, **overlay_order(truth, prediction))
-        return self._store.link(await _readable(sample, drawn))
+        return self._link(await _readable(sample, drawn))
+
+    def _link(self, key: str) -> str:
+        return self._store.link(key, content_type=type_of_file(key))
 
 
 async def _readable(sample: StoredSample, key: Awaitable[str]) -> str:

@@ -3,15 +3,16 @@
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
-from loupe.errors import AlreadyExists, InvalidArgument, NotFound
+from loupe.errors import AlreadyExists, Internal, InvalidArgument, NotFound, Unavailable
 
 from services.kit.database import DatabaseSessions, database_time
 from services.kit.object_store import ObjectStore, content_key
 from services.kit.orphans import ORPHAN_GRACE
 from services.kit.paging import RowPage, RowPageRequest
-from services.registry.application.inspection import Inspector
+from services.registry.application.inspection import Inspector, Wanted, incoming_key
 from services.registry.application.manifest import ManifestFile
 from services.registry.domain.candidates import (
     Candidate,
@@ -42,14 +43,17 @@ from services.registry.domain.relabelling import (
     relabel_faults,
 )
 from services.registry.domain.samples import Sample, count_changes
+from services.registry.domain.uploads import Upload, plan
 from services.registry.storage.datasets import DataPaths, Datasets, Snapshots
 from services.registry.storage.samples import Alike, Listed, ObjectRows, Samples
+from services.registry.storage.uploads import Uploads
 from services.vision.parts import keys, parts
-from services.vision.pictures import LINK_LIFE, PictureStore, sample_key
+from services.vision.pictures import LINK_LIFE, OPAQUE, PictureStore, sample_key, type_of_file, type_of_format
 from services.vision.sides import tied_codes
 from services.vision.thumbnails import MAX_OBJECT_BYTES
 
 UPLOAD_LINK_LIFE = timedelta(hours=1)
+"""Of a link that writes; what arrives is kept for the grace period of orphans."""
 _MAX_REMEMBERED_COUNTS = 200
 
 
@@ -188,44 +192,90 @@ class DataCatalogue:
         async with self._sessions.begin() as session:
             key = await DataPaths(session).key(dataset, path)
             listed = (await Samples(session).listed(key, [file])).get(file)
+            if listed is None:
+                raise NotFound(f"datasets/{dataset}/paths/{path} lists no {file}; list its samples")
+            sha256 = listed.mask_sha256 if mask else listed.sha256
+            if sha256 is None:
+                raise NotFound(f"{file} of datasets/{dataset}/paths/{path} has no mask")
+            image = (await ObjectRows(session).get([sha256])).get(sha256)
             now = await database_time(session)
-        if listed is None:
-            raise NotFound(f"datasets/{dataset}/paths/{path} lists no {file}; list its samples")
-        sha256 = listed.mask_sha256 if mask else listed.sha256
-        if sha256 is None:
-            raise NotFound(f"{file} of datasets/{dataset}/paths/{path} has no mask")
         # Images that could not be decoded were never listed (D4).
         shown = await self._pictures.thumbnail(sha256) if thumbnail else sample_key(sha256)
-        return self._pictures.link(shown), now + LINK_LIFE
+        if thumbnail:
+            content_type = type_of_file(shown)
+        else:
+            content_type = type_of_format(image.format) if isinstance(image, ImageObject) else OPAQUE
+        return self._pictures.link(shown, content_type=content_type), now + LINK_LIFE
 
-    async def plan_uploads(self, dataset: str, path: str, sha256s: Sequence[str]) -> list[tuple[str, str]]:
-        """Which of these objects are missing, each with the link for its upload."""
-        refuse(planned_faults(sha256s))
-        wanted = list(dict.fromkeys(sha256s))
+    async def plan_uploads(  # noqa: PLR0913 -- what an importer says
+        self,
+        dataset: str,
+        path: str,
+        sha256s: Sequence[str],
+        sizes: Sequence[int],
+        *,
+        joined: bool,
+        uploader: str,
+    ) -> list[tuple[str, str]]:
+        """Which of these objects are missing, each with the link for its upload.
+
+        `sizes` are in the order of the hashes, or empty. An object that is too large gets no link; adding it
+        says so. If `joined`, small ones share a link.
+        """
+        refuse(planned_faults(sha256s, sizes))
+        wanted = dict(zip(sha256s, sizes, strict=True)) if sizes else dict.fromkeys(sha256s)
         async with self._sessions.begin() as session:
             await DataPaths(session).key(dataset, path)
             known = await ObjectRows(session).get(wanted)
-        there = await asyncio.gather(*(self._is_usable(sha256, known.get(sha256)) for sha256 in wanted))
+            now = await database_time(session)
+            # An older one may soon be deleted.
+            arriving = await Uploads(session).of(uploader, wanted, after=now - ORPHAN_GRACE / 2)
+        # After an interrupted import there are uploads that arrived and were not added yet.
+        looked_at = {upload.name: upload for uploads in arriving.values() for upload in uploads}
+        looks = await asyncio.gather(*map(self._has_arrived, looked_at.values()))
+        arrived = {name for name, is_there in zip(looked_at, looks, strict=True) if is_there}
+        there = await asyncio.gather(
+            *(
+                self._is_usable(
+                    sha256,
+                    known.get(sha256),
+                    has_arrived=any(upload.name in arrived for upload in arriving.get(sha256, ())),
+                )
+                for sha256 in wanted
+            )
+        )
+        planned = plan(
+            {
+                sha256: size_bytes
+                for (sha256, size_bytes), usable in zip(wanted.items(), there, strict=True)
+                if not usable
+            },
+            joined=joined,
+        )
+        async with self._sessions.begin() as session:
+            await Uploads(session).put(uploader, planned, now)
         life_s = int(UPLOAD_LINK_LIFE.total_seconds())
-        return [
-            (sha256, self._store.presign_put(sample_key(sha256), expires_s=life_s))
-            for sha256, usable in zip(wanted, there, strict=True)
-            if not usable
+        sent = [
+            upload for upload in planned if upload.size_bytes is None or upload.size_bytes <= MAX_OBJECT_BYTES
         ]
+        links = {
+            name: self._store.presign_put(incoming_key(name), expires_s=life_s, size_bytes=whole_bytes)
+            for name, whole_bytes in {upload.name: upload.whole_bytes for upload in sent}.items()
+        }
+        return [(upload.sha256, links[upload.name]) for upload in sent]
 
     async def add_samples(
-        self, dataset: str, path: str, candidates: Sequence[Candidate]
+        self, dataset: str, path: str, candidates: Sequence[Candidate], *, uploader: str
     ) -> tuple[list[SampleOutcome], DataPath]:
         """Check each candidate's bytes and list the valid ones; returns the outcomes in the same order."""
         refuse(candidate_faults(candidates))
         async with self._sessions.begin() as session:
             await DataPaths(session).key(dataset, path)
-        # Before any row names what was uploaded.
-        await self._store.flush()
         laid_out = [candidate for candidate in candidates if candidate.fault() is None]
         objects = await self._verified(
             {sha256 for candidate in laid_out for sha256 in candidate.hashes},
             masks={candidate.mask_sha256 for candidate in laid_out if candidate.mask_sha256},
+            uploader=uploader,
         )
         async with self._sessions.begin() as session:
             paths, samples = DataPaths(session), Samples(session)
@@ -322,37 +372,66 @@ class DataCatalogue:
         except NotFound:
             return False
 
-    async def _is_usable(self, sha256: str, known: Verified | None) -> bool:
+    async def _is_usable(self, sha256: str, known: Verified | None, *, has_arrived: bool) -> bool:
         """Whether an import need not upload this object. What is listed is looked at too: it may be lost."""
-        key = sample_key(sha256)
         if isinstance(known, ImageObject):
-            return await self._store.holds(key, known.size_bytes)
-        if known is not None:
-            return not known.replaceable
-        # After an interrupted import the store has objects that were uploaded and not added yet.
-        try:
-            found = await self._store.stat(key)
-        except NotFound:
-            return False
-        # An old object may soon be deleted as an orphan, unless it is uploaded again.
-        is_kept = found.size_bytes <= MAX_OBJECT_BYTES and found.age < ORPHAN_GRACE / 2
-        return is_kept and await self._store.holds(key, found.size_bytes)
+            if not known.damaged:
+                return await self._store.holds(sample_key(sha256), known.size_bytes)
+        elif known is not None and not known.replaceable:
+            return True
+        return has_arrived
 
-    async def _verified(self, sha256s: Collection[str], *, masks: Collection[str]) -> Mapping[str, Verified]:
+    async def _has_arrived(self, upload: Upload) -> bool:
+        key = incoming_key(upload.name)
+        size_bytes = upload.whole_bytes
+        if size_bytes is None:
+            try:
+                size_bytes = (await self._store.stat(key)).size_bytes
+            except NotFound:
+                return False
+        return size_bytes <= MAX_OBJECT_BYTES and await self._store.holds(key, size_bytes)
+
+    async def _verified(
+        self, sha256s: Collection[str], *, masks: Collection[str], uploader: str
+    ) -> Mapping[str, Verified]:
+        """What is known of the objects, after a look at those that are new, arrived again, or masks now."""
         async with self._sessions.begin() as session:
             objects = await ObjectRows(session).get(sha256s)
-        settled = {
-            sha256: found
-            for sha256, found in objects.items()
-            if not (isinstance(found, RejectedObject) and found.replaceable)
-            and not (isinstance(found, ImageObject) and sha256 in masks and found.mask is None)
-        }
-        unknown = [sha256 for sha256 in sha256s if sha256 not in settled]
-        found = await self._inspector.look_at(unknown, masks=masks)
+            since = await database_time(session) - ORPHAN_GRACE
+            arriving = await Uploads(session).of(uploader, sha256s, after=since)
+        offered = (
+            _wanted(sha256, objects.get(sha256), arriving.get(sha256, ()), is_mask=sha256 in masks)
+            for sha256 in sha256s
+        )
+        wanted = [one for one in offered if one is not None]
+        if not wanted:
+            # Their rows were committed after they were durable.
+            return objects
+        looked = await self._inspector.look_at(wanted)
+        # Before any row names what was written.
+        await self._store.flush()
+        found = [one.found for one in looked]
+        spent = [upload for one in looked for upload in one.spent]
         async with self._sessions.begin() as session:
             now = await database_time(session)
             await ObjectRows(session).put([item for item in found if _is_final(item)], now)
-        return {**settled, **{item.sha256: item for item in found}}
+            free = await Uploads(session).forget(spent)
+        # What stays is swept.
+        with suppress(Unavailable, Internal):
+            await self._store.delete_all([incoming_key(name) for name in free])
+        return {**objects, **{item.sha256: item for item in found}}
+
+
+def _wanted(
+    sha256: str, known: Verified | None, arriving: tuple[Upload, ...], *, is_mask: bool
+) -> Wanted | None:
+    """What to look at of an object; None if all is known of it."""
+    if isinstance(known, ImageObject):
+        is_new_mask = is_mask and known.mask is None
+        return Wanted(sha256, arriving, is_new_mask, known) if arriving or is_new_mask else None
+    if known is not None and not known.replaceable:
+        return None
+    return Wanted(sha256, arriving, is_mask)
 
 
 def _parts_of(rows: Sequence[Alike]) -> dict[str, CodeParts]:

@@ -31,7 +31,9 @@ _LINK_LIFE = timedelta(minutes=10)
 class Links(Protocol):
     """The part of the object store that is needed here."""
 
-    def presign_get(self, key: str, *, expires_s: int, download_name: str | None = None) -> str:
+    def presign_get(
+        self, key: str, *, expires_s: int, content_type: str, download_name: str | None = None
+    ) -> str:
         """A link that reads the object without credentials."""
         ...
 
@@ -146,18 +148,27 @@ class ModelCatalogue:
         """The package of a format, and a link to it; NotExported."""
         version = await self.version(model, version_id)
         package = version.package(wanted)
-        return package, await self._link(f"{PACKAGES}/{package.sha256}.zip", version.file_name(wanted))
+        return package, await self._link(
+            f"{PACKAGES}/{package.sha256}.zip", "application/zip", version.file_name(wanted)
+        )
 
     async def link_weights(self, model: str, version_id: str) -> tuple[str, Link]:
         """The SHA-256 of the weights, and a link to them."""
         version = await self.version(model, version_id)
         sha256 = version.release.weights_sha256
         return sha256, await self._link(
-            f"weights/{sha256}.safetensors", f"{model}-{version.number}.safetensors"
+            f"weights/{sha256}.safetensors",
+            "application/octet-stream",
+            f"{model}-{version.number}.safetensors",
         )
 
-    async def _link(self, key: str, file_name: str) -> Link:
-        url = self._links.presign_get(key, expires_s=int(_LINK_LIFE.total_seconds()), download_name=file_name)
+    async def _link(self, key: str, content_type: str, file_name: str) -> Link:
+        url = self._links.presign_get(
+            key,
+            expires_s=int(_LINK_LIFE.total_seconds()),
+            content_type=content_type,
+            download_name=file_name,
+        )
         return Link(url, await self._sessions.time() + _LINK_LIFE, file_name)
 
 

@@ -113,8 +113,8 @@ class DataPathPinned(FailedPrecondition):
     reason = "DATA_PATH_PINNED"
 
 
-def planned_faults(sha256s: Sequence[str]) -> list[Violation]:
-    """What is wrong with a list of hashes to plan uploads for."""
+def planned_faults(sha256s: Sequence[str], sizes: Sequence[int]) -> list[Violation]:
+    """What is wrong with a list of hashes to plan uploads for, and the sizes of their objects."""
     if len(sha256s) > MAX_PLANNED:
         return [
             Violation(
@@ -127,9 +127,32 @@ def planned_faults(sha256s: Sequence[str]) -> list[Violation]:
                 ),
             )
         ]
-    return [
+    faults = [
         fault for index, value in enumerate(sha256s) for fault in sha256_faults(value, f"sha256s[{index}]")
     ]
+    if sizes and len(sizes) != len(sha256s):
+        faults.append(
+            Violation(
+                "size_bytes",
+                "OTHER_NUMBER",
+                sentence(
+                    "{sizes} sizes of {hashes} hashes; send the size of each object, in the order of the "
+                    "hashes",
+                    sizes=len(sizes),
+                    hashes=len(sha256s),
+                ),
+            )
+        )
+    faults += [
+        Violation(
+            f"size_bytes[{index}]",
+            "NEGATIVE",
+            sentence("an object has no {size} bytes; send its size, 0 or more", size=size),
+        )
+        for index, size in enumerate(sizes)
+        if size < 0
+    ]
+    return faults
 
 
 def count_parts_faults(paths: Sequence[object], codes: Sequence[str]) -> list[Violation]:

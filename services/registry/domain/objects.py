@@ -22,6 +22,8 @@ class ImageObject:
     """Equal for the same picture in two lossless files."""
     mask: "MaskFacts | None" = None
     """Its facts as a mask; None if it was not read as one."""
+    damaged: bool = False
+    """Whether a check read other bytes at its address, until an upload heals it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +119,16 @@ class RejectedObject:
     rejection: Rejection
 
     final: bool = True
-    """Whether the bytes decided alone; False for objects that are missing or too large, and for those that
-    the limits of this installation did not let be decoded.
+    """Whether the bytes decided alone; False for objects that are missing, too large or other than declared,
+    and for those that the limits of this installation did not let be decoded.
     """
 
     @property
     def replaceable(self) -> bool:
-        """Whether another upload may be valid: not if bytes with the declared hash decided."""
+        """Whether another upload may be valid: not if bytes with the declared hash decided.
+
+        Earlier versions also stored that an upload had other bytes than declared.
+        """
         return not self.final or self.rejection.reason is RejectReason.HASH_MISMATCH
 
 

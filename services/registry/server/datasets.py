@@ -69,7 +69,11 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
         self, request: rpc.PlanSampleUploadsRequest, _: Context
     ) -> rpc.PlanSampleUploadsResponse:
         uploads = await self._data.plan_uploads(
-            *names.parse_data_path(request.parent, "parent"), list(request.sha256s)
+            *names.parse_data_path(request.parent, "parent"),
+            request.sha256s,
+            request.size_bytes,
+            joined=request.joined,
+            uploader=principal_name(current_principal()),
         )
         return rpc.PlanSampleUploadsResponse(
             uploads=[rpc.PlanSampleUploadsResponse.Upload(sha256=sha256, url=url) for sha256, url in uploads]
@@ -79,6 +83,7 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
         outcomes, path = await self._data.add_samples(
             *names.parse_data_path(request.parent, "parent"),
             [wire.candidate_in(candidate) for candidate in request.candidates],
+            uploader=principal_name(current_principal()),
         )
         return rpc.AddSamplesResponse(
             outcomes=[wire.outcome_out(outcome) for outcome in outcomes], data_path=wire.path_out(path)

@@ -21,6 +21,8 @@ def objects() -> list[NamedObjects]:
                 GROUP BY named.sha256
             """,
             cure=sentence("import the folder again: what is lost is uploaded again; else restore a backup"),
+            mark="UPDATE objects SET damaged = true "
+            "WHERE sha256 IN (SELECT decode(hash, 'hex') FROM unnest(:hashes) AS hash)",
         ),
         NamedObjects(
             folder="manifests",

@@ -47,9 +47,10 @@ _PUT_OBJECTS = sa.text(
     + ", ".join(
         f"CAST(:{name} AS {kind}[])" for name, kind in zip(_OBJECT_COLUMNS, _OBJECT_TYPES, strict=True)
     )
-    + ") ON CONFLICT (sha256) DO UPDATE SET verify_time = excluded.verify_time, "
+    + ") ON CONFLICT (sha256) DO UPDATE SET verify_time = excluded.verify_time, damaged = false, "
     + ", ".join(f"{name} = excluded.{name}" for name in _OBJECT_COLUMNS if name != "sha256")
-    + " WHERE objects.reject_reason = 'HASH_MISMATCH' OR (objects.mask IS NULL AND excluded.mask IS NOT NULL)"
+    + " WHERE objects.reject_reason = 'HASH_MISMATCH' OR objects.damaged"
+    " OR (objects.mask IS NULL AND excluded.mask IS NOT NULL)"
 )
 _PUT_SAMPLES = sa.text(
     """
@@ -93,7 +94,7 @@ class ObjectRows:
         return {row.sha256.hex(): _verified(row) for row in rows}
 
     async def put(self, found: Collection[Verified], now: datetime) -> None:
-        """Store findings; an existing one stays unless it is replaceable or has no mask facts yet."""
+        """Store findings; one that is there stays unless it is replaceable, damaged, or lacks mask facts."""
         if not found:
             return
         # Always in the same order, so that two imports of the same bytes cannot deadlock.
@@ -287,6 +288,7 @@ def _verified(row: Any) -> Verified:  # noqa: ANN401 -- a row has no static type
         format=row.format,
         pixels_sha256=row.pixels_sha256.hex(),
         mask=None if row.mask is None else _mask_facts(row.mask),
+        damaged=row.damaged,
     )
 
 

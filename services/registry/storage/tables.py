@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 _metadata = sa.MetaData()
 
 
-def _table(name: str, **columns: sa.types.TypeEngine[Any]) -> sa.Table:
+def _table(name: str, /, **columns: sa.types.TypeEngine[Any]) -> sa.Table:
     return sa.Table(name, _metadata, *(sa.Column(column, kind) for column, kind in columns.items()))
 
 
@@ -90,6 +90,18 @@ objects = _table(
     reject_reason=_TEXT,
     reject_message=_TEXT,
     verify_time=_TIME,
+    damaged=_BOOL,
+)
+
+uploads = _table(
+    "uploads",
+    name=_TEXT,
+    sha256=_BYTES,
+    uploader=_TEXT,
+    size_bytes=_BIGINT,
+    at_byte=_BIGINT,
+    whole_bytes=_BIGINT,
+    create_time=_TIME,
 )
 
 samples = _table(

@@ -38,7 +38,9 @@ _FIRST_JOB = {
 class Links(Protocol):
     """The operation of the object store that use cases need."""
 
-    def presign_get(self, key: str, *, expires_s: int, download_name: str | None = None) -> str:
+    def presign_get(
+        self, key: str, *, expires_s: int, content_type: str, download_name: str | None = None
+    ) -> str:
         """A link that reads the object without credentials."""
         ...
 

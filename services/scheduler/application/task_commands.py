@@ -153,7 +153,9 @@ class TaskCommands:
                 task=task.name,
             )
         url = self._dependencies.links.presign_get(
-            object_key(CONTACT_SHEETS, task.contact_sheet_sha256), expires_s=int(_LINK_LIFE.total_seconds())
+            object_key(CONTACT_SHEETS, task.contact_sheet_sha256),
+            expires_s=int(_LINK_LIFE.total_seconds()),
+            content_type="image/jpeg",
         )
         return url, now + _LINK_LIFE
 

@@ -202,7 +202,8 @@ async def test_p4_thumbnail_original_and_overlay_of_a_sample(loupe: Installation
     assert opened(thumbnail.content).shape == (80, 160, 3)
     original = await fetched(rpc.SAMPLE_PICTURE_ORIGINAL)
     assert original.content == picture
-    assert 'filename="photo.jpg"' in original.headers["content-disposition"]
+    assert original.headers["content-disposition"] == 'attachment; filename="photo.jpg"'
+    assert original.headers["content-type"] == "image/jpeg", "whatever the store holds"
     overlay = opened((await fetched(rpc.SAMPLE_PICTURE_OVERLAY)).content)
     assert overlay.shape[1] == 640
     # Outlines, not areas: truth of 100 by 200 pixels, prediction of 10 by 10 network pixels = 50 by 100.

@@ -137,7 +137,31 @@ async def test_a1_the_cookie_is_out_of_the_reach_of_scripts_and_other_sites(fron
             json={"userId": user, "password": OWN},
             headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "10.9.8.7"},
         )
-        assert "Secure" in behind_tls.headers["set-cookie"].split("; ")
+        secure = behind_tls.headers["set-cookie"]
+        assert "Secure" in secure.split("; ")
+        own = secure.partition(";")[0]
+        assert own.startswith("__Host-loupe_session=")
+    async with front.browser() as http:
+        https = {"X-Forwarded-Proto": "https"}
+        assert (await http.get("/v1/whoami", headers={**https, "Cookie": own})).status_code == 200
+        plain = own.removeprefix("__Host-")
+        refused = await http.get("/v1/whoami", headers={**https, "Cookie": plain})
+        assert refused.json()["reason"] == "TOKEN_MISSING"
+
+
+async def test_a1_a_request_with_two_sessions_is_refused(front: Front) -> None:
+    """One was set by another page of the host: whose work would this be? The log-in says what to do."""
+    async with front.browser() as http:
+        user = await somebody(front, http)
+        own = f"loupe_session={http.cookies['loupe_session']}"
+    async with front.browser() as http:
+        for sent in ([("Cookie", f"loupe_session=planted; {own}")], [("Cookie", own), ("Cookie", own)]):
+            refused = await http.get("/v1/whoami", headers=sent)
+            assert (refused.status_code, refused.json()["reason"]) == (401, "TWO_SESSIONS")
+            again = await http.post(
+                "/v1/session", json={"userId": user, "password": OWN}, headers=[*CONSOLE.items(), *sent]
+            )
+            assert (again.status_code, again.json()["reason"]) == (401, "TWO_SESSIONS")
 
 
 async def test_a1_an_unknown_user_and_a_wrong_password_are_one_answer(front: Front) -> None:

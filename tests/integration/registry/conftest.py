@@ -174,7 +174,9 @@ class Importer:
         """Put what is missing; returns which hashes were."""
         by_hash = {sha256(data): data for data in contents}
         plan = await self.caller.data.PlanSampleUploads(
-            dataset_service_pb2.PlanSampleUploadsRequest(parent=self.path, sha256s=list(by_hash))
+            dataset_service_pb2.PlanSampleUploadsRequest(
+                parent=self.path, sha256s=list(by_hash), size_bytes=[len(data) for data in by_hash.values()]
+            )
         )
         async with httpx.AsyncClient(limits=httpx.Limits(max_connections=8)) as client:
             for upload in plan.uploads:

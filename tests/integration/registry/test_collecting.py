@@ -2,13 +2,14 @@
 
 from datetime import timedelta
 
+import sqlalchemy as sa
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, model_pb2, model_service_pb2
 from loupe.settings import load
 
 from services.kit.database import Database
 from services.kit.object_store import ObjectStore
 from services.kit.orphans import Collector
-from services.registry.application.collecting import FOLDERS
+from services.registry.application.collecting import FOLDERS, forget_uploads
 from services.registry.settings import Settings
 
 from .conftest import Importer, Registry, png, sha256, version_of
@@ -33,10 +34,15 @@ async def test_uploads_that_no_row_names_are_collected(
         await store.put_bytes(f"manifests/{'0' * 64}.jsonl", b"{}")
         collector = Collector(database.sessions, store, FOLDERS)
         assert await collector.collect() == 0
-        assert await store.exists(f"samples/{abandoned}")
+        await forget_uploads(database.sessions)
+        assert await importer.upload([png(903)]) == [], "what is young is waited for"
+        assert len(list(store.blocking.keys("incoming/"))) == 1
         # As if a day had passed.
         assert await collector.collect(timedelta(seconds=-60)) == 2
-        assert not await store.exists(f"samples/{abandoned}")
+        await forget_uploads(database.sessions, timedelta(seconds=-60))
+        assert list(store.blocking.keys("incoming/")) == []
+        async with database.sessions.begin() as session:
+            assert (await session.execute(sa.text("SELECT count(*) FROM uploads"))).scalar_one() == 0
         for key in (f"samples/{replaced}", f"samples/{listed}", f"manifests/{pinned.sha256}.jsonl"):
             assert await store.exists(key)
     # Whoever comes back is told to upload it again.

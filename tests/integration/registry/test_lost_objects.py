@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from loupe.errors import PermissionDenied
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2
@@ -70,14 +71,22 @@ async def test_importing_again_heals_what_was_lost(
 async def test_other_bytes_of_the_same_size_are_found_by_reading(
     importer: Importer, registry: Registry, store: BlockingObjectStore
 ) -> None:
-    """Looking is fast and cannot see it; whoever doubts the disk reads everything."""
+    """D2: looking is fast and cannot see it; whoever doubts the disk reads everything, then imports again."""
     data = png(9200)
     await importer.import_files({"TPFIP/a.png": data})
     key = f"samples/{sha256(data)}"
     store.put_bytes(key, bytes(len(data)))
     assert key not in (await check(registry.admin))[1]
     assert (await check(registry.admin, read=True))[1][key].kind == Finding.KIND_CORRUPT
-    store.put_bytes(key, data)
+    for sent, outcome in ((bytes(len(data)), dataset_pb2.SampleOutcome.OUTCOME_REJECTED), (data, UNCHANGED)):
+        plan = await importer.caller.data.PlanSampleUploads(
+            dataset_service_pb2.PlanSampleUploadsRequest(parent=importer.path, sha256s=[sha256(data)])
+        )
+        async with httpx.AsyncClient() as client:
+            (await client.put(plan.uploads[0].url, content=sent)).raise_for_status()
+        sample = dataset_pb2.SampleCandidate(file="TPFIP/a.png", sha256=sha256(data))
+        assert [one.outcome for one in (await importer.add(sample)).outcomes] == [outcome]
+    assert await importer.upload([data]) == []
     assert key not in (await check(registry.admin, read=True))[1]
 
 

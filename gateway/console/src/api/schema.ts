@@ -2584,14 +2584,24 @@ export interface components {
         PlanSampleUploadsRequest: {
             /** @description Hex SHA-256 of each object that the importer holds; at most 1000. */
             sha256s: string[];
+            /**
+             * @description Size of each object, in the order of `sha256s`: its link then takes exactly so many bytes. Without sizes, as
+             *     older clients ask, a link takes any number, and what is too large is refused when it is added.
+             */
+            sizeBytes: string[];
+            /**
+             * @description The importer sends small objects together: of uploads with one URL, the bytes in one body, in the order of the
+             *     answer. Needs sizes.
+             */
+            joined: boolean;
         };
         PlanSampleUploadsResponse: {
-            /** @description Only the missing ones. */
+            /** @description Only the missing ones, without those that are too large. */
             uploads: components["schemas"]["PlanSampleUploadsResponse_Upload"][];
         };
         PlanSampleUploadsResponse_Upload: {
             sha256: string;
-            /** @description Presigned PUT. */
+            /** @description Presigned PUT, good for an hour. The bytes are a sample's when AddSamples has verified them. */
             url: string;
         };
         /** @description P1. */

@@ -97,6 +97,7 @@ export function Refusal({ error, t }: { error: ApiError; t: Words }): ReactNode 
   const known: Record<string, string> = {
     WRONG_CREDENTIALS: t.login.wrong,
     USER_DISABLED: t.login.disabled,
+    TWO_SESSIONS: t.login.twoSessions,
     LOCKED_OUT: t.login.locked(error.problem?.metadata["retry_after_s"] ?? "30"),
   };
   const text = known[error.reason];

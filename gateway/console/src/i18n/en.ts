@@ -76,6 +76,8 @@ export const en: Words = {
     wrong: "User name or password is wrong",
     locked: (seconds) => `Too many attempts. Try again in ${seconds} s, or ask an administrator to reset the password`,
     disabled: "This user is disabled; ask an administrator",
+    twoSessions:
+      "The browser sent two sessions; somebody else may have set one. Delete this address's cookies, then log in again",
     logOut: "Log out",
     changeOwn: "Change password",
     current: "Present password",

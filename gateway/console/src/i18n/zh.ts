@@ -111,6 +111,7 @@ export const zh = {
     wrong: "用户名或密码错误",
     locked: (seconds: string) => `尝试次数过多，请在 ${seconds} 秒后重试，或请管理员重置密码`,
     disabled: "该用户已被停用，请联系管理员",
+    twoSessions: "浏览器发送了两个会话，其中一个可能由他人设置。请在浏览器中删除本地址的 Cookie，然后重新登录",
     logOut: "退出登录",
     changeOwn: "修改密码",
     current: "当前密码",

@@ -240,7 +240,10 @@ export async function importInto(
       const sha256s = new Set(offered.flatMap((one) => [one.sha256, one.maskSha256]).filter(Boolean));
       const plan = await api.post("/v1/datasets/{dataset}/paths/{path}:planSampleUploads", {
         path,
-        body: { sha256s: [...sha256s] },
+        body: {
+          sha256s: [...sha256s],
+          sizeBytes: [...sha256s].map((sha256) => String(contents.get(sha256)?.size ?? 0)),
+        },
         signal,
       });
       const waiting = [...plan.uploads];

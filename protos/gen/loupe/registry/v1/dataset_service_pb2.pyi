@@ -216,20 +216,34 @@ class PlanSampleUploadsRequest(_message.Message):
 
     PARENT_FIELD_NUMBER: _builtins.int
     SHA256S_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    JOINED_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
+    joined: _builtins.bool
+    """The importer sends small objects together: of uploads with one URL, the bytes in one body, in the order of the
+    answer. Needs sizes.
+    """
     @_builtins.property
     def sha256s(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Hex SHA-256 of each object that the importer holds; at most 1000."""
+
+    @_builtins.property
+    def size_bytes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Size of each object, in the order of `sha256s`: its link then takes exactly so many bytes. Without sizes, as
+        older clients ask, a link takes any number, and what is too large is refused when it is added.
+        """
 
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         sha256s: _abc.Iterable[_builtins.str] | None = ...,
+        size_bytes: _abc.Iterable[_builtins.int] | None = ...,
+        joined: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "sha256s", b"sha256s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["joined", b"joined", "parent", b"parent", "sha256s", b"sha256s", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -247,7 +261,7 @@ class PlanSampleUploadsResponse(_message.Message):
         URL_FIELD_NUMBER: _builtins.int
         sha256: _builtins.str
         url: _builtins.str
-        """Presigned PUT."""
+        """Presigned PUT, good for an hour. The bytes are a sample's when AddSamples has verified them."""
         def __init__(
             self,
             *,
@@ -263,7 +277,7 @@ class PlanSampleUploadsResponse(_message.Message):
     UPLOADS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def uploads(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlanSampleUploadsResponse.Upload]:
-        """Only the missing ones."""
+        """Only the missing ones, without those that are too large."""
 
     def __init__(
         self,
