@@ -17,7 +17,7 @@ import resource
 import runpy
 import struct
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -40,7 +40,8 @@ POLICY = "LOUPE_CONFINEMENT"
 """The environment variable with a policy, as JSON."""
 
 FILES, NETWORK, PROCESSES = "files", "network", "processes"
-"""The measures: none of the installation's files, no server, no other process."""
+"""What a child is kept from: the installation's files, servers, and other processes."""
+MEASURES = frozenset({FILES, NETWORK, PROCESSES})
 
 _SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/opt", "/nix/store", "/proc", "/sys")
 _SETTINGS = (
@@ -118,9 +119,8 @@ _SCOPES = 0b11  # abstract UNIX sockets, signals
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
 _READS = _READ_FILE | _READ_DIR | _EXECUTE
 # No links: the worker stores files that its child names. No devices, sockets or pipes.
-_WRITES = (
-    _READ_FILE | _READ_DIR | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_FILE | _REFER | _TRUNCATE
-)
+_WRITES = _READ_FILE | _READ_DIR | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_FILE
+_WRITES |= _REFER | _TRUNCATE
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_NO_NEW_PRIVS, _PR_CAPBSET_DROP = 38, 24
@@ -136,7 +136,9 @@ def _restrict(policy: Policy) -> None:
     abi = _abi()
     if abi == 0:
         return
-    handled = _ALL_OF_ABI_1 | (_REFER if abi >= _REFER_ABI else 0) | (_TRUNCATE if abi >= _TRUNCATE_ABI else 0)
+    handled = (
+        _ALL_OF_ABI_1 | (_REFER if abi >= _REFER_ABI else 0) | (_TRUNCATE if abi >= _TRUNCATE_ABI else 0)
+    )
     tcp = _BIND_TCP | _CONNECT_TCP if abi >= _TCP_ABI else 0
     scopes = _SCOPES if abi >= _SCOPES_ABI else 0
     attributes = struct.pack("=QQQ", handled, tcp, scopes)[: 24 if scopes else 16 if tcp else 8]
@@ -205,8 +207,8 @@ def _drop_capabilities() -> None:
     held = (ctypes.c_uint32 * 6)()
     _checked(_libc.capget(header, held))
     for word in range(6):
-        # Two words of 32 for each of: effective, permitted, inheritable.
-        held[word] &= _KEPT_CAPABILITIES if word < 3 and word != 2 else 0  # noqa: PLR2004 -- see above
+        # Effective, permitted and inheritable, 32 of each; then the others of each.
+        held[word] &= _KEPT_CAPABILITIES if word in {0, 1} else 0
     _checked(_libc.capset(header, held))
 
 

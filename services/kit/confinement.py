@@ -136,6 +136,7 @@ class _Program(ctypes.Structure):
 
 
 def install(program: bytes) -> None:
+    """Put a filter of system calls on this process for good; OSError."""
     filter_ = _Program(len(program) // 8, program)
     if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or _libc.prctl(
         _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(filter_), 0, 0

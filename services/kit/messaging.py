@@ -21,6 +21,7 @@ from loupe.errors import (
     ResourceExhausted,
     Unavailable,
 )
+from nats.aio.client import Client
 from nats.js import api
 
 from services.kit.nats_names import inbox_prefix
@@ -86,7 +87,7 @@ class Messaging:
                 while not any([await _says_info(server) for server in servers]):
                     failures += 1
                     await asyncio.sleep(backoff.delay_s(failures))
-                client = nats.NATS()
+                client: Any = Client()
 
                 async def disconnected() -> None:
                     if not client.is_closed:
