@@ -106,6 +106,11 @@ def confine(policy: Policy) -> None:
         install(_filter(group=policy.group))
 
 
+def hide() -> None:
+    """Close this process's memory and environment to others of its user; root sees them all the same."""
+    _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
 # Landlock: linux/landlock.h. The same numbers on all architectures.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _RULE_PATH_BENEATH, _RULE_NET_PORT = 1, 2
@@ -123,7 +128,7 @@ _WRITES = _READ_FILE | _READ_DIR | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _M
 _WRITES |= _REFER | _TRUNCATE
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_PR_SET_NO_NEW_PRIVS, _PR_CAPBSET_DROP = 38, 24
+_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_CAPBSET_DROP = 4, 38, 24
 _CAPABILITIES_V3 = 0x20080522
 _KEPT_CAPABILITIES = (1 << 1) | (1 << 3)  # reading and changing files of others: Landlock bounds them
 

@@ -46,7 +46,7 @@ async def start(  # noqa: PLR0913 -- what differs between workers; all named
     registry = await process.enter(connect(settings.registry_address, token, credentials=credentials))
     clock = SystemClock()
     shared = await process.enter(ObjectStore(settings.objects, threads=CONNECTIONS))
-    _warn_of_what_does_not_hold()
+    _tell_what_does_not_hold()
     child = WarmChild(
         # -P: the working folder is no place of modules.
         [sys.executable, "-P", "-m", child_confinement.__name__, child_module, *arguments],
@@ -86,8 +86,10 @@ async def start(  # noqa: PLR0913 -- what differs between workers; all named
     return worker
 
 
-def _warn_of_what_does_not_hold() -> None:
+def _tell_what_does_not_hold() -> None:
     if lacking := child_confinement.MEASURES - child_confinement.measures():
+        if child_confinement.FILES in lacking:
+            child_confinement.hide()
         _log.warning(
             "this kernel cannot keep the child process, which reads files of strangers, from all that it "
             "should; SECURITY.md says from what",
