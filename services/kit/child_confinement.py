@@ -50,7 +50,7 @@ _SETTINGS = (
 )
 """Below /etc, where other files may hold passwords of services."""
 _DEVICES = ("null", "zero", "full", "random", "urandom")
-_ACCELERATORS = ("nvidia*", "dri", "kfd")
+_ACCELERATORS = ("nvidia*", "dri", "kfd", "dxg")
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 -- where processes of one training share memory
 
 
@@ -81,7 +81,7 @@ class Policy:
 def measures() -> frozenset[str]:
     """What this kernel can take from a child."""
     abi = _abi()
-    filters = succeeds(lambda: install(_filter(group=False)))
+    filters = succeeds(_try_filter)
     # Without the filter a connection could be made past TCP, and a system call read another process.
     return frozenset(
         name
@@ -92,6 +92,13 @@ def measures() -> frozenset[str]:
         )
         if holds
     )
+
+
+def _try_filter() -> None:
+    try:
+        install(_filter(group=False))
+    except OSError:
+        os._exit(1)  # it is no failure of the copy, which would tell of it
 
 
 def confine(policy: Policy) -> None:

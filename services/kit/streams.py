@@ -1,4 +1,4 @@
-"""Creating the streams of JetStream, and their copies for readers."""
+"""Creating the streams of JetStream, and their mirrors for readers."""
 
 import logging
 from collections.abc import Mapping, Sequence

@@ -45,13 +45,14 @@ async def start(  # noqa: PLR0913 -- what differs between workers; all named
     )
     registry = await process.enter(connect(settings.registry_address, token, credentials=credentials))
     clock = SystemClock()
+    cache = settings.cache_dir.absolute()  # the child has another working folder
     shared = await process.enter(ObjectStore(settings.objects, threads=CONNECTIONS))
     _tell_what_does_not_hold()
     child = WarmChild(
         # -P: the working folder is no place of modules.
         [sys.executable, "-P", "-m", child_confinement.__name__, child_module, *arguments],
         settings.child_environ(),
-        scratch=settings.cache_dir / "children" / settings.name,
+        scratch=cache / "children" / settings.name,
         share=ObjectShare(shared),
         policy=lambda folder: settings.child_policy(folder, group=group),
     )
@@ -62,7 +63,7 @@ async def start(  # noqa: PLR0913 -- what differs between workers; all named
         jobs=Jobs(scheduler, settings.announcement()),
         child=child,
         objects=objects,
-        folder=settings.cache_dir / "workers" / settings.name,
+        folder=cache / "workers" / settings.name,
         clock=clock,
         max_unreported_bytes=settings.max_unreported_bytes,
     )

@@ -168,7 +168,7 @@ class WarmChild:
         self._temporary.mkdir(mode=0o700, parents=True)
         environ = {**self._environ, "TMPDIR": str(self._temporary)}
         if self._policy is not None:
-            environ |= self._policy(self._temporary).environ()
+            environ |= {"HOME": str(self._temporary), **self._policy(self._temporary).environ()}
         async with contextlib.AsyncExitStack() as resources:
             connections: list[socket.socket] = []
             if self._share is not None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from google.protobuf import json_format
@@ -118,26 +119,25 @@ def datagrams(path: str) -> bool:
 def traces(pid: int) -> bool:
     import ctypes  # noqa: PLC0415 -- only here
 
-    return ctypes.CDLL(None, use_errno=True).ptrace(16, pid, 0, 0) == 0
+    return int(ctypes.CDLL(None, use_errno=True).ptrace(16, pid, 0, 0)) == 0
 
 
 def attempts(targets: dict[str, list[str]]) -> dict[str, Callable[[], bool]]:
     parent = os.getppid()
-    data = Path(targets["data"][0])
     tried: dict[str, Callable[[], bool]] = {"environment": environment, "descriptors": descriptors}
-    for name in ("environ", "mem", "maps", "cwd", "root/etc/passwd", f"cwd/{data.name}"):
+    for name in ("environ", "maps", "root/etc/hostname", "cwd/credentials.json"):
         tried[f"parent's {name}"] = reads(f"/proc/{parent}/{name}")
     tried["parent's descriptors"] = lambda: bool(
         [Path(f"/proc/{parent}/fd/{n}").readlink() for n in range(3, 30)]
     )
-    tried |= {f"trace {pid}": lambda pid=pid: traces(pid) for pid in (parent, 1)}
-    tried |= {f"signal {pid}": lambda pid=pid: signals(pid) for pid in (parent, int(targets["registry"][0]))}
+    tried |= {f"trace {pid}": partial(traces, pid) for pid in (parent, 1)}
+    tried |= {f"signal {pid}": partial(signals, pid) for pid in (parent, int(targets["registry"][0]))}
     for path in targets["files"]:
         file = Path(path)
         tried[f"read {path}"] = reads(file)
         tried[f"append {path}"] = appends(file)
-        tried[f"link to {path}"] = lambda file=file: through_link(file)
-        tried[f"hard link to {path}"] = lambda file=file: hard_link(file)
+        tried[f"link to {path}"] = partial(through_link, file)
+        tried[f"hard link to {path}"] = partial(hard_link, file)
         tried[f"cat {path}"] = as_other_program("cat", path)
     tried |= {f"list {path}": lists(path) for path in targets["folders"]}
     tried |= {f"make a file in {path}": appends(Path(path) / "intruder") for path in targets["folders"]}
@@ -148,7 +148,7 @@ def attempts(targets: dict[str, list[str]]) -> dict[str, Callable[[], bool]]:
         )
     for path in targets["sockets"]:
         tried[f"connect {path}"] = connects_by_path(path)
-        tried[f"datagram to {path}"] = lambda path=path: datagrams(path)
+        tried[f"datagram to {path}"] = partial(datagrams, path)
     tried["a namespace"] = as_other_program("unshare", "--user", "--map-root-user", "--net", "true")
     tried["a mount"] = as_other_program("mount", "-t", "tmpfs", "none", tempfile.gettempdir())
     return tried

@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,7 @@ async def attacked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[At
     def processes(plan: Plan) -> Sequence[ProcessSpec]:
         specs = loupe_processes(plan, workers=Workers(trainers=1, evaluators=0))
         return [
-            replace(spec, prepare=lambda spec=spec: taken_over(plan, spec.prepare(), foreign))
+            replace(spec, prepare=partial(taken_over, plan, spec, foreign))
             if spec.name == "trainer-1"
             else spec
             for spec in specs
@@ -94,9 +95,9 @@ async def attacked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[At
         yield Attacked(servers, installation, images, foreign)
 
 
-def taken_over(plan: Plan, launch: Launch, foreign: Sequence[str]) -> Launch:
+def taken_over(plan: Plan, trainer: ProcessSpec, foreign: Sequence[str]) -> Launch:
     """The trainer as it would start, with a child of ours, who is told where everything is."""
-    root = plan.folder.root
+    root, launch = plan.folder.root, trainer.prepare()
     # Written before anything starts, or by the servers that started first.
     files = [
         "credentials.json",
@@ -108,7 +109,6 @@ def taken_over(plan: Plan, launch: Launch, foreign: Sequence[str]) -> Launch:
     folders = [".", "postgres", "seaweed/data", "nats/jetstream", "logs", "cache", "cache/children"]
     sockets = [str(path) for path in root.glob("seaweed/run/*.sock")]
     targets = {
-        "data": [str(root)],
         "registry": ["1"],
         "files": [str(root / file) for file in files],
         "folders": [str(root / folder) for folder in folders],
