@@ -7,8 +7,9 @@ Started once a test process (each pytest-xdist worker has its own, so workers sh
 Fresh for every test; the same with the prefix `module_` is fresh for every module and shared by its tests:
 
 - `postgres_url`: SQLAlchemy's URL of an empty database, as the role that owns it.
-- `nats_url`: the URL of a NATS server with an empty JetStream. A server each (15 MB, 0.1 s): subjects and
-  stream names are part of the contracts, so they cannot be prefixed.
+- `nats_url`: the URL of a NATS server with an empty JetStream, as its operator. A server each (15 MB, 0.1 s):
+  subjects and stream names are part of the contracts, so they cannot be prefixed.
+- `nats_server`: one such server, for tests about its users.
 - `object_store_settings`: endpoint, keys and name of an empty bucket; `.environment()` gives them as LOUPE_
   variables.
 - `service_environment`: all three as the LOUPE_ variables of a service, with a service token.
@@ -79,14 +80,14 @@ async def module_postgres_url(servers: EmbeddedServers) -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def _fresh_nats(servers: EmbeddedServers) -> AsyncIterator[str]:
+async def _fresh_nats(servers: EmbeddedServers) -> AsyncIterator[Nats]:
     folder = Path(tempfile.mkdtemp(prefix="nats-", dir=servers.folder.root))
     server = Nats(folder, port=assign(["nats"], {})["nats"], credentials=servers.credentials)
     supervisor = Supervisor([server.spec()], log_dir=folder)
     supervisor.start()
     try:
         await supervisor.wait_ready(timeout_s=DEADLINE_S, max_restarts=3)
-        yield server.url
+        yield server
     finally:
         await supervisor.stop(kill=True)
         shutil.rmtree(folder, ignore_errors=True)
@@ -94,14 +95,20 @@ async def _fresh_nats(servers: EmbeddedServers) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def nats_url(servers: EmbeddedServers) -> AsyncIterator[str]:
-    async with _fresh_nats(servers) as url:
-        yield url
+    async with _fresh_nats(servers) as server:
+        yield server.url
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def nats_server(servers: EmbeddedServers) -> AsyncIterator[Nats]:
+    async with _fresh_nats(servers) as server:
+        yield server
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def module_nats_url(servers: EmbeddedServers) -> AsyncIterator[str]:
-    async with _fresh_nats(servers) as url:
-        yield url
+    async with _fresh_nats(servers) as server:
+        yield server.url
 
 
 async def _fresh_bucket(servers: EmbeddedServers) -> ObjectStoreSettings:

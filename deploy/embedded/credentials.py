@@ -1,5 +1,7 @@
 """The secrets of one data folder, made at its first start and readable by their owner only."""
 
+import hashlib
+import hmac
 import json
 import secrets
 from dataclasses import asdict, dataclass, field, fields
@@ -31,6 +33,9 @@ class Credentials:
     nats_reader_password: str = field(default_factory=_secret, repr=False)
     s3_access_key: str = field(default_factory=lambda: "loupe" + secrets.token_hex(8))
     s3_secret_key: str = field(default_factory=_secret, repr=False)
+    """Of the identity that makes buckets and may do everything; only the stack itself uses it."""
+    identity_key: str = field(default_factory=_secret, repr=False)
+    """From it come the passwords of the processes at NATS and the object store; only the stack has it."""
     seaweed_jwt_key: str = field(default_factory=_secret, repr=False)
     seaweed_jwt_read_key: str = field(default_factory=_secret, repr=False)
     seaweed_jwt_filer_key: str = field(default_factory=_secret, repr=False)
@@ -39,6 +44,11 @@ class Credentials:
     """The token of services and workers (A1)."""
     admin_token: str = field(default_factory=lambda: f"loupe_admin_{_secret()}", repr=False)
     """The first user's token (A2); the command line finds it in `client.json`."""
+
+    def password_of(self, process: str, *, at: str) -> str:
+        """With which a process shows who it is at a server; no process can work out another's."""
+        name = f"{at} {process}"
+        return hmac.new(self.identity_key.encode(), name.encode(), hashlib.sha256).hexdigest()[:48]
 
 
 def load_or_create(path: Path) -> Credentials:

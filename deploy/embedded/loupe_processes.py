@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from deploy.embedded import signing_keys
+from deploy.embedded.nats import EVENT_RIGHTS
 from deploy.embedded.ports import HOST, SERVICE_PORTS
 from deploy.embedded.process import Launch, ProcessSpec
 from deploy.embedded.readiness import answers_http, serves_grpc
@@ -45,7 +46,15 @@ class Workers:
 def loupe_processes(plan: Plan, *, workers: Workers) -> Sequence[ProcessSpec]:
     """Registry, then scheduler and evaluator, then gateway and workers."""
     settings = _settings(plan)
-    database = {"LOUPE_DATABASE_URL": plan.postgres.url}
+
+    def stores(name: str) -> dict[str, str]:
+        return {
+            **settings,
+            "LOUPE_DATABASE_URL": plan.postgres.url,
+            **_objects(plan, name),
+            **_events(plan, name),
+        }
+
     bootstrap = {"LOUPE_BOOTSTRAP_ADMIN_TOKEN": plan.credentials.admin_token}
     # Only those who write packages get the key, as the path of a file that is their owner's.
     keys = signing_keys.load_or_create(plan.folder.root / "signing")
@@ -53,12 +62,18 @@ def loupe_processes(plan: Plan, *, workers: Workers) -> Sequence[ProcessSpec]:
     private = {"LOUPE_SIGNING_KEY": str(keys.private)}
     cores = ("registry", "scheduler", "evaluator")
     return (
-        _server(plan, "registry", after=_SERVERS, settings={**settings, **database, **bootstrap, **public}),
-        _server(plan, "scheduler", after=("registry",), settings={**settings, **database}),
-        _server(plan, "evaluator", after=("registry",), settings={**settings, **database}),
+        _server(plan, "registry", after=_SERVERS, settings={**stores("registry"), **bootstrap, **public}),
+        _server(plan, "scheduler", after=("registry",), settings=stores("scheduler")),
+        _server(plan, "evaluator", after=("registry",), settings=stores("evaluator")),
         _gateway(plan, after=cores, settings=settings),
         *(
-            _worker(plan, f"trainer-{number}", "services.trainer", after=cores, settings=settings)
+            _worker(
+                plan,
+                f"trainer-{number}",
+                "services.trainer",
+                after=cores,
+                settings={**settings, **_objects(plan, "trainer")},
+            )
             for number in range(1, workers.trainers + 1)
         ),
         *(
@@ -67,7 +82,7 @@ def loupe_processes(plan: Plan, *, workers: Workers) -> Sequence[ProcessSpec]:
                 f"evaluator-worker-{number}",
                 "services.evaluator.worker",
                 after=cores,
-                settings={**settings, **private},
+                settings={**settings, **_objects(plan, "evaluator-worker"), **private},
             )
             for number in range(1, workers.evaluators + 1)
         ),
@@ -83,13 +98,25 @@ def _settings(plan: Plan) -> dict[str, str]:
     }
     return {
         **(flushed if plan.durability is Durability.POWER else {}),
-        "LOUPE_NATS_URL": plan.nats.url,
-        **plan.seaweed.settings.environment(),
+        # Whose pictures the console's pages may show.
+        "LOUPE_S3_ENDPOINT": plan.seaweed.address,
         "LOUPE_SERVICE_TOKEN": plan.credentials.service_token,
         "LOUPE_REGISTRY_ADDRESS": f"{HOST}:{ports['registry']}",
         "LOUPE_SCHEDULER_ADDRESS": f"{HOST}:{ports['scheduler']}",
         "LOUPE_EVALUATOR_ADDRESS": f"{HOST}:{ports['evaluator']}",
         "LOUPE_GATEWAY_ADDRESS": f"{HOST}:{ports['gateway']}",
+    }
+
+
+def _objects(plan: Plan, process: str) -> dict[str, str]:
+    return plan.seaweed.settings_of(process).environment()
+
+
+def _events(plan: Plan, process: str) -> dict[str, str]:
+    keeps_copies = EVENT_RIGHTS[process].streams
+    return {
+        "LOUPE_NATS_URL": plan.nats.url_of(process),
+        **({"LOUPE_NATS_MIRRORS_URL": plan.nats.mirrors_url_of(process)} if keeps_copies else {}),
     }
 
 

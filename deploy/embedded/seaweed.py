@@ -7,6 +7,7 @@ that. What stays open to local users are its gRPC ports (each port + 10000).
 import asyncio
 import contextlib
 import io
+import json
 import os
 import stat
 import tempfile
@@ -21,6 +22,8 @@ from urllib3.exceptions import HTTPError
 
 from deploy.embedded.credentials import Credentials
 from deploy.embedded.errors import ServerUnusable
+from deploy.embedded.files import write_atomically
+from deploy.embedded.identities import OBJECT_RIGHTS
 from deploy.embedded.ports import HOST, SEAWEED_GRPC_OFFSET
 from deploy.embedded.process import Launch, ProcessSpec
 from deploy.embedded.programs import SEAWEED, program
@@ -32,6 +35,8 @@ BUCKET = "loupe"
 _MAX_SOCKET_PATH_BYTES = 107
 _SOCKETS = ("filer.sock", "s3.sock")
 _READINESS_OBJECT = "stack/ready"
+_IDENTITIES = "identities.json"
+"""Relative to the working directory, as its data."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,10 +94,18 @@ class Seaweed:
 
     @property
     def settings(self) -> ObjectStoreSettings:
-        """Endpoint and keys of the services' bucket."""
+        """Endpoint and keys of the services' bucket, for the stack itself: they open everything."""
         keys = self._credentials
         return ObjectStoreSettings(
             endpoint=self.address, access_key=keys.s3_access_key, secret_key=keys.s3_secret_key
+        )
+
+    def settings_of(self, process: str) -> ObjectStoreSettings:
+        """Endpoint and keys with which a process reaches what OBJECT_RIGHTS grants it in the bucket."""
+        return ObjectStoreSettings(
+            endpoint=self.address,
+            access_key=f"loupe-{process}",
+            secret_key=self._credentials.password_of(process, at="s3"),
         )
 
     def spec(self) -> ProcessSpec:
@@ -118,6 +131,7 @@ class Seaweed:
         owner = sockets.lstat()
         if not stat.S_ISDIR(owner.st_mode) or owner.st_uid != os.geteuid():
             raise ServerUnusable(f"{sockets} belongs to somebody else; remove it or set TMPDIR")
+        self._write_identities()
         keys = self._credentials
         return Launch(
             command=(
@@ -145,6 +159,17 @@ class Seaweed:
             working_directory=self._folder,
         )
 
+    def _write_identities(self) -> None:
+        identities = []
+        for process, rights in OBJECT_RIGHTS.items():
+            keys = self.settings_of(process)
+            credentials = {"accessKey": keys.access_key, "secretKey": keys.secret_key}
+            identities.append(
+                {"name": process, "credentials": [credentials], "actions": rights.actions(keys.bucket)}
+            )
+        text = json.dumps({"identities": identities}, indent=2) + "\n"
+        write_atomically(self._folder / _IDENTITIES, text, mode=0o600)
+
     def _options(self, data: Path, sockets: Path) -> dict[str, object]:
         """The options of `weed mini`."""
         ports = self._ports
@@ -168,6 +193,7 @@ class Seaweed:
             "s3.port.iceberg": 0,
             "s3.port.lance": 0,
             "s3.iam": "false",
+            "s3.config": _IDENTITIES,
             "s3.autoCreateBucket": "false",
             "s3.allowDeleteBucketNotEmpty": "false",
             "filer.localSocket": sockets / _SOCKETS[0],

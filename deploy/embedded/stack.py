@@ -30,6 +30,7 @@ from deploy.embedded.programs import require_programs
 from deploy.embedded.servers import EmbeddedServers, nothing_more
 from deploy.embedded.settings import StackSettings
 from deploy.embedded.state import ProcessState, StackState, State, read_state
+from services.kit import child_confinement
 
 MAX_FIRST_RESTARTS = 4
 """A process that ended more often than this before it was ever ready makes a detached `up` give up."""
@@ -76,6 +77,8 @@ class StackStatus:
     addresses: dict[str, str]
     """registry, scheduler, evaluator, gateway: host:port; empty if it does not run."""
     processes: tuple[ProcessStatus, ...]
+    not_kept_from: tuple[str, ...] = ()
+    """What this kernel cannot keep children of workers from, of `child_confinement.MEASURES`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +246,7 @@ def status(data_dir: Path) -> StackStatus:
         uptime_s=None if supervisor_pid is None else time.time() - stored.started_at,
         addresses=dict(stored.addresses) if supervisor_pid is not None else {},
         processes=tuple(_process_status(folder, process, tree) for process in stored.processes),
+        not_kept_from=tuple(sorted(child_confinement.MEASURES - child_confinement.measures())),
     )
 
 

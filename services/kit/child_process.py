@@ -23,6 +23,8 @@ from loupe.errors import FailedPrecondition, Internal
 _log = logging.getLogger(__name__)
 
 EVENT_FD = "LOUPE_EVENT_FD"
+OBJECT_FDS = "LOUPE_OBJECT_FDS"
+"""The descriptors of the sockets on which a worker gives its child objects, comma-separated."""
 _MAX_EVENT_BYTES = 64 * 1024 * 1024
 _MAX_LINE_BYTES = 64 * 1024
 _PR_SET_PDEATHSIG = 1

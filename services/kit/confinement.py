@@ -17,10 +17,10 @@ from pathlib import Path
 
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
 # BPF: load a word; jump if equal; jump if not less; return.
-_LOAD, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
-_NUMBER_AT, _ARCHITECTURE_AT = 0, 4
-_ALLOW, _REFUSE_WITH_EPERM = 0x7FFF0000, 0x00050001
-_FOREIGN_NUMBERS = 0x40000000
+LOAD, IF_EQUAL, IF_AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
+NUMBER_AT, ARCHITECTURE_AT = 0, 4
+ALLOW, REFUSE_WITH_EPERM = 0x7FFF0000, 0x00050001
+FOREIGN_NUMBERS = 0x40000000
 """On x86-64, the calls of the x32 ABI begin here."""
 _X86_64, _AARCH64 = 0xC000003E, 0xC00000B7
 _CALLS = {
@@ -57,7 +57,7 @@ _CALLS = {
     "getrandom": (318, 278),
 }
 """What remains allowed, with its numbers on x86-64 and 64-bit ARM: memory, time, and open descriptors."""
-_MACHINES = {"x86_64": (_X86_64, 0), "aarch64": (_AARCH64, 1)}
+MACHINES = {"x86_64": (_X86_64, 0), "aarch64": (_AARCH64, 1)}
 _REHEARSED = 0
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -71,14 +71,14 @@ def confine(memory_bytes: int, rehearse: Callable[[], None]) -> bool:
     allowed must not make every file of every user unreadable. RuntimeError if the limits alone are too tight.
     """
     rehearse()
-    filtered = _succeeds(lambda: _confine(memory_bytes, with_filter=True), rehearse)
-    if not filtered and not _succeeds(lambda: _confine(memory_bytes, with_filter=False), rehearse):
+    filtered = succeeds(lambda: _confine(memory_bytes, with_filter=True), rehearse)
+    if not filtered and not succeeds(lambda: _confine(memory_bytes, with_filter=False), rehearse):
         raise RuntimeError(f"{memory_bytes:,} bytes of memory are too few to work with")
     _confine(memory_bytes, with_filter=filtered)
     return filtered
 
 
-def _succeeds(*steps: Callable[[], object]) -> bool:
+def succeeds(*steps: Callable[[], object]) -> bool:
     """Whether a copy of this process can do all this."""
     copy = os.fork()
     if copy == 0:
@@ -109,24 +109,24 @@ def _confine(memory_bytes: int, *, with_filter: bool) -> None:
     for limit, value in limits.items():
         resource.setrlimit(limit, (value, value))
     if with_filter:
-        _set(program)
+        install(program)
 
 
 def _filter() -> bytes:
     """A BPF program that refuses, as not permitted, every call that is not in the list; OSError."""
-    if platform.machine() not in _MACHINES:
+    if platform.machine() not in MACHINES:
         raise OSError(f"no list of system calls for {platform.machine()}")
-    architecture, column = _MACHINES[platform.machine()]
+    architecture, column = MACHINES[platform.machine()]
     numbers = [numbers[column] for numbers in _CALLS.values()]
     refuse = len(numbers) + 1  # how far ahead the last two instructions are
     program = [
-        (_LOAD, 0, 0, _ARCHITECTURE_AT),
-        (_IF_EQUAL, 0, refuse + 1, architecture),
-        (_LOAD, 0, 0, _NUMBER_AT),
-        (_IF_AT_LEAST, refuse - 1, 0, _FOREIGN_NUMBERS),
-        *((_IF_EQUAL, len(numbers) - index, 0, number) for index, number in enumerate(numbers)),
-        (_RETURN, 0, 0, _REFUSE_WITH_EPERM),
-        (_RETURN, 0, 0, _ALLOW),
+        (LOAD, 0, 0, ARCHITECTURE_AT),
+        (IF_EQUAL, 0, refuse + 1, architecture),
+        (LOAD, 0, 0, NUMBER_AT),
+        (IF_AT_LEAST, refuse - 1, 0, FOREIGN_NUMBERS),
+        *((IF_EQUAL, len(numbers) - index, 0, number) for index, number in enumerate(numbers)),
+        (RETURN, 0, 0, REFUSE_WITH_EPERM),
+        (RETURN, 0, 0, ALLOW),
     ]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
@@ -135,7 +135,8 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
-def _set(program: bytes) -> None:
+def install(program: bytes) -> None:
+    """Put a filter of system calls on this process for good; OSError."""
     filter_ = _Program(len(program) // 8, program)
     if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or _libc.prctl(
         _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(filter_), 0, 0

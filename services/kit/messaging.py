@@ -21,8 +21,10 @@ from loupe.errors import (
     ResourceExhausted,
     Unavailable,
 )
+from nats.aio.client import Client
 from nats.js import api
 
+from services.kit.nats_names import inbox_prefix
 from services.kit.retry import Backoff
 
 _log = logging.getLogger(__name__)
@@ -69,8 +71,13 @@ class Messaging:
         """Streams whose differences from our defaults are in the log."""
 
     @classmethod
-    async def connect(cls, url: str, *, name: str = "loupe", timeout_s: float = 30.0) -> Self:
-        """Connect to `nats://user:password@host:port[,…]`; Unavailable if none answers in `timeout_s`."""
+    async def connect(
+        cls, url: str, *, name: str = "loupe", timeout_s: float = 30.0, inbox: str | None = None
+    ) -> Self:
+        """Connect to `nats://user:password@host:port[,…]`; Unavailable if none answers in `timeout_s`.
+
+        Answers come to subjects below `inbox`, by default `inbox_prefix(name)`: no other user need see them.
+        """
         servers = [server.strip() for server in url.split(",")]
         backoff = Backoff(first_s=0.02, ceiling_s=0.5)
         try:
@@ -80,16 +87,23 @@ class Messaging:
                 while not any([await _says_info(server) for server in servers]):
                     failures += 1
                     await asyncio.sleep(backoff.delay_s(failures))
-                client = await nats.connect(
+                client: Any = Client()
+
+                async def disconnected() -> None:
+                    if not client.is_closed:
+                        _log.warning("NATS is away; reconnecting")
+
+                await client.connect(
                     servers=servers,
                     name=name,
+                    inbox_prefix=inbox or inbox_prefix(name),
                     max_reconnect_attempts=-1,
                     reconnect_time_wait=0.2,
                     connect_timeout=5,
                     ping_interval=10,
                     max_outstanding_pings=2,
                     error_cb=_on_error,
-                    disconnected_cb=_on_disconnected,
+                    disconnected_cb=disconnected,
                     reconnected_cb=_on_reconnected,
                 )
         except (TimeoutError, OSError, nats.errors.Error) as error:
@@ -236,10 +250,6 @@ def _without_credentials(servers: list[str]) -> str:
 
 async def _on_error(error: Exception) -> None:
     _log.debug("nats", extra={"error": repr(error)})
-
-
-async def _on_disconnected() -> None:
-    _log.warning("NATS is away; reconnecting")
 
 
 async def _on_reconnected() -> None:

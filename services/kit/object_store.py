@@ -160,14 +160,14 @@ class BlockingObjectStore:
             self._flusher.flush()
 
     def ensure_bucket(self) -> None:
-        """Create the bucket unless it is there."""
+        """Create the bucket unless it is there, as it is where the key may not even look at it."""
         with _named(self._bucket):
-            if self._client.bucket_exists(bucket_name=self._bucket):
-                return
             try:
+                if self._client.bucket_exists(bucket_name=self._bucket):
+                    return
                 self._client.make_bucket(bucket_name=self._bucket)
             except S3Error as error:
-                if error.code not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+                if error.code not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists", "AccessDenied"}:
                     raise
 
     def put_bytes(self, key: str, data: bytes, *, content_type: str = "application/octet-stream") -> None:

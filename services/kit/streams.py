@@ -1,4 +1,4 @@
-"""Creating the streams of JetStream."""
+"""Creating the streams of JetStream, and their mirrors for readers."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,16 @@ from loupe.settings import setting
 from nats.js import api
 
 from services.kit.messaging import Messaging, named_errors
+from services.kit.nats_names import MIRROR_API, MIRROR_DELIVER, MIRRORS_INBOX
 
 _log = logging.getLogger(__name__)
 
 _MAX_REPLICAS = 5
 """JetStream's limit."""
+
+_FORGOTTEN_S = 300
+"""After so long without its reader, a consumer of a copy is deleted, a durable one too."""
+_MIRRORED = ("max_age", "max_bytes", "num_replicas")
 
 _STREAM_DEFAULTS = (
     "retention",
@@ -46,6 +51,14 @@ class StreamSettings:
         doc="folder of a NATS on this machine that answers before its files are on the disk: they are "
         "flushed before an outbox forgets what it published. The embedded stack sets it; "
         "unset = NATS flushes by itself (`sync_interval: always`) or has replicas",
+    )
+
+    mirrors_url: str | None = setting(
+        "LOUPE_NATS_MIRRORS_URL",
+        default=None,
+        secret=True,
+        doc="nats:// URL of the user who keeps copies of the streams in an account for readers. "
+        "The embedded stack sets it; unset = readers read the streams themselves",
     )
 
     def __post_init__(self) -> None:
@@ -97,6 +110,45 @@ async def ensure_stream(  # noqa: PLR0913 -- what a stream is; all named by its 
             await messaging.ask_jetstream(f"STREAM.UPDATE.{name}", {**existing, "subjects": complete})
             _log.info("subjects added to a stream", extra={"stream": name, "subjects": complete})
     _log_differences(messaging, name, existing, defaults.as_dict())
+
+
+async def ensure_mirrors(messaging: Messaging, settings: StreamSettings, names: Sequence[str]) -> None:
+    """Make the copies of these streams for readers, if there is an account for them; before publishing.
+
+    A copy that is ahead of its stream is made anew: a power cut may take from the stream what the copy kept,
+    and the copy would miss what gets those numbers next.
+    """
+    if settings.mirrors_url is None:
+        return
+    async with await Messaging.connect(settings.mirrors_url, name="mirrors", inbox=MIRRORS_INBOX) as mirrors:
+        for name in names:
+            with named_errors(f"copy of stream {name}"):
+                await _ensure_mirror(messaging, mirrors, name)
+
+
+async def _ensure_mirror(messaging: Messaging, mirrors: Messaging, name: str) -> None:
+    stream = await messaging.ask_jetstream(f"STREAM.INFO.{name}")
+    wanted = {
+        "name": name,
+        "mirror": {"name": name, "external": {"api": MIRROR_API, "deliver": MIRROR_DELIVER}},
+        "retention": "limits",
+        "storage": "file",
+        "discard": "old",
+        "allow_direct": True,
+        "consumer_limits": {"inactive_threshold": _FORGOTTEN_S * 10**9},
+        **{setting: stream["config"][setting] for setting in _MIRRORED},
+    }
+    try:
+        copy = await mirrors.ask_jetstream(f"STREAM.INFO.{name}")
+    except nats.js.errors.NotFoundError:
+        await mirrors.ask_jetstream(f"STREAM.CREATE.{name}", wanted)
+        return
+    if copy["state"]["last_seq"] > stream["state"]["last_seq"]:
+        _log.warning("the copy of a stream is ahead of it and is made anew", extra={"stream": name})
+        await mirrors.ask_jetstream(f"STREAM.DELETE.{name}")
+        await mirrors.ask_jetstream(f"STREAM.CREATE.{name}", wanted)
+    elif any(copy["config"][setting] != wanted[setting] for setting in _MIRRORED):
+        await mirrors.ask_jetstream(f"STREAM.UPDATE.{name}", {**copy["config"], **wanted})
 
 
 async def _stream_settings(messaging: Messaging, name: str) -> dict[str, Any] | None:

@@ -65,9 +65,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     decoders = await process.enter(Decoders("services.registry.decoder", settings.decoders))
     inspector = await process.enter(Inspector(settings.objects, decoders))
     messaging = await process.enter(await Messaging.connect(settings.nats_url, name=SCHEMA))
-    await retry_transient(
-        lambda: ensure_streams(messaging, replicas=settings.streams.replicas), what="making streams"
-    )
+    await retry_transient(lambda: ensure_streams(messaging, settings.streams), what="making streams")
     signals = await process.enter(Signals(settings.database_url))
     process.background("clock", every(ClockWatch.PAUSE_S, watch.look))
     relay = Relay(database, messaging, signals, stored_in=settings.streams.unflushed_folder)

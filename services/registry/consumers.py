@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.kit.consumer import Consumer
 from services.kit.database import DatabaseSessions
 from services.kit.messaging import Message, Messaging
-from services.kit.streams import ensure_stream
+from services.kit.streams import StreamSettings, ensure_mirrors, ensure_stream
 from services.registry.application.models import number_release
 from services.registry.wire.models import TASK_STATE_SUBJECTS, release_ordered
 
@@ -25,11 +25,12 @@ _POLL_S = 1.0
 _log = logging.getLogger(__name__)
 
 
-async def ensure_streams(messaging: Messaging, *, replicas: int) -> None:
+async def ensure_streams(messaging: Messaging, settings: StreamSettings) -> None:
     """Create the streams that the registry publishes to."""
     await ensure_stream(
-        messaging, MODELS_STREAM, MODELS_SUBJECTS, max_age_s=MODELS_MAX_AGE_S, replicas=replicas
+        messaging, MODELS_STREAM, MODELS_SUBJECTS, max_age_s=MODELS_MAX_AGE_S, replicas=settings.replicas
     )
+    await ensure_mirrors(messaging, settings, (MODELS_STREAM,))
 
 
 class ReleaseConsumer:

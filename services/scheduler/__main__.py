@@ -50,9 +50,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
         )
     )
     await retry_transient(
-        lambda: consumers.ensure_streams(
-            messaging, loss_bytes=settings.loss_stream_bytes, replicas=settings.streams.replicas
-        ),
+        lambda: consumers.ensure_streams(messaging, settings.streams, loss_bytes=settings.loss_stream_bytes),
         what="making streams",
     )
     objects = await process.enter(ObjectStore(settings.objects))

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.kit.consumer import Consumer
 from services.kit.database import DatabaseSessions
 from services.kit.messaging import Message, Messaging
-from services.kit.streams import ensure_stream
+from services.kit.streams import StreamSettings, ensure_mirrors, ensure_stream
 from services.scheduler.domain.task import TaskNotFound
 from services.scheduler.storage.tasks import Tasks
 from services.scheduler.wire.values import id_of
@@ -21,7 +21,7 @@ _DAY_S = 86_400.0
 _POLL_S = 1.0
 
 
-async def ensure_streams(messaging: Messaging, *, loss_bytes: int, replicas: int) -> None:
+async def ensure_streams(messaging: Messaging, settings: StreamSettings, *, loss_bytes: int) -> None:
     """Create the streams that the scheduler publishes to. The registry creates MODELS."""
     # A year: subscribers that were away replay everything since a sequence number (I2). Transitions are few
     # and small.
@@ -30,7 +30,7 @@ async def ensure_streams(messaging: Messaging, *, loss_bytes: int, replicas: int
         "TASKS",
         ("loupe.tasks.*.state", "loupe.tasks.*.stage"),
         max_age_s=365 * _DAY_S,
-        replicas=replicas,
+        replicas=settings.replicas,
     )
     # Points stay in PostgreSQL; the stream is for subscribers that follow live or were away for some days.
     await ensure_stream(
@@ -39,8 +39,9 @@ async def ensure_streams(messaging: Messaging, *, loss_bytes: int, replicas: int
         ("loupe.tasks.*.loss.*",),
         max_age_s=7 * _DAY_S,
         max_bytes=loss_bytes,
-        replicas=replicas,
+        replicas=settings.replicas,
     )
+    await ensure_mirrors(messaging, settings, ("TASKS", "LOSS"))
 
 
 async def released(session: AsyncSession, message: Message) -> None:

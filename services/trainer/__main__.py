@@ -5,7 +5,7 @@ import os
 from loupe import settings as loupe_settings
 
 from services.kit import lifecycle as kit
-from services.kit import telemetry
+from services.kit import machine, telemetry
 from services.trainer.handler import TrainerHandler
 from services.trainer.settings import Settings
 from services.worker.composition import start
@@ -17,7 +17,8 @@ async def main(process: kit.Process) -> None:
     telemetry.configure("trainer", settings.log_level)
     handler = TrainerHandler(threads=settings.threads, checkpoint_interval_s=settings.checkpoint_interval_s)
     arguments = ("--processes", str(settings.processes))
-    await start(process, settings, handler, "services.trainer.child", arguments=arguments)
+    group = (settings.processes or machine.gpus()) > 1
+    await start(process, settings, handler, "services.trainer.child", arguments=arguments, group=group)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@
 
 Orders are JSON lines of `loupe.worker.v1.Order` on stdin; events are JSON lines of `loupe.worker.v1.Event`
 on the descriptor in LOUPE_EVENT_FD, or on stdout where torchrun started the processes and named none.
-Otherwise stdout and stderr are a log. The settings are those of vision.sources.ChildSettings and
-kit.object_store.ObjectStoreSettings.
+Otherwise stdout and stderr are a log. The settings are those of vision.sources.ChildSettings. Objects come
+from the worker, over the descriptors in LOUPE_OBJECT_FDS; where torchrun started the processes, from the
+store of kit.object_store.ObjectStoreSettings.
 
 With several processes (0, the default: one for each GPU that torch sees) this process starts the others, or
 torchrun started all of them; rank 0 reads the orders.
@@ -39,9 +40,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--processes", type=int, default=0, help="that train together; 0: one for each GPU")
     processes: int = parser.parse_args(arguments).processes
     cv2.setNumThreads(1)  # the pack decodes in threads of its own
-    objects, packs, scratch = from_environment()
-    folder = scratch / f"training-{os.getpid()}"
     rank = os.environ.get("RANK")
+    count = count_of(processes) if rank is None else 1
+    objects, packs, scratch = from_environment(count)
+    folder = scratch / f"training-{os.getpid()}"
 
     def follow_order(order: order_pb2.Order, group: Group) -> None:
         run(order, objects, packs, folder, NullChannel(), group)
@@ -60,7 +62,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.flush()
         os._exit(1)  # the main thread may wait for ever for the lost process
 
-    ranks = RankGroup.start(count_of(processes), end) if rank is None else RankGroup(join(os.environ))
+    ranks = RankGroup.start(count, end) if rank is None else RankGroup(join(os.environ))
 
     def train(order: order_pb2.Order) -> None:
         shutil.rmtree(folder, ignore_errors=True)  # the last order's files are uploaded

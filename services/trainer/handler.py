@@ -16,6 +16,9 @@ class TrainingRun:
 
     order: order_pb2.Order
 
+    async def prepare(self) -> None:
+        """Nothing: the child does it all."""
+
     async def add_sample_results(self, batch: bytes, job: HeldJob) -> None:
         """Refuse them: a training has none."""
         del batch

@@ -23,10 +23,11 @@ from loupe.translation import sentence
 from loupe.worker.v1 import event_pb2, order_pb2
 from torch.distributed import TCPStore  # type: ignore[attr-defined] # not in its stubs
 
-from services.kit.child_process import EVENT_FD, DieWithParent, ParentLink
+from services.kit.child_process import EVENT_FD, OBJECT_FDS, DieWithParent, ParentLink
 from services.trainer.training.processes import Group, Orders, alone, as_process_lost, join
 from services.trainer.training.recipe import TrainingRecipe
 from services.vision.faults import Fault, InfrastructureFault
+from services.vision.sources import descriptors
 from services.worker.child_channel import as_fault, failed
 
 _PROGRAM = (sys.executable, "-m", "services.trainer.child")
@@ -121,11 +122,17 @@ class RankGroup:
 
     def _start_other(self, meeting: Mapping[str, str], on_loss: OnLoss) -> None:
         read_fd, write_fd = os.pipe()
+        connections = descriptors(os.environ)[int(meeting["RANK"]) :: int(meeting["WORLD_SIZE"])]
         other = subprocess.Popen(
             _PROGRAM,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **meeting, EVENT_FD: str(write_fd)},
-            pass_fds=(write_fd,),
+            env={
+                **os.environ,
+                **meeting,
+                EVENT_FD: str(write_fd),
+                OBJECT_FDS: ",".join(map(str, connections)),
+            },
+            pass_fds=(write_fd, *connections),
             preexec_fn=DieWithParent(),  # noqa: PLW1509 - docs/decisions/0013
         )
         os.close(write_fd)

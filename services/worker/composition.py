@@ -1,5 +1,6 @@
 """Composes a worker process: services differ in their handler and their child."""
 
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -7,6 +8,7 @@ from loupe.rpc.channel import connect
 
 from services.audit import RegistryAuditor
 from services.identity import token_verifier
+from services.kit import child_confinement
 from services.kit.clock import SystemClock
 from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process
@@ -14,20 +16,27 @@ from services.kit.object_store import ObjectStore
 from services.worker import server
 from services.worker.handler import JobHandler
 from services.worker.jobs import Jobs
+from services.worker.object_share import CONNECTIONS, ObjectShare
 from services.worker.settings import WorkerSettings
 from services.worker.warm_child import WarmChild
 from services.worker.worker import Worker
 
+_log = logging.getLogger(__name__)
 
-async def start(
+
+async def start(  # noqa: PLR0913 -- what differs between workers; all named
     process: Process,
     settings: WorkerSettings,
     handler: JobHandler,
     child_module: str,
     *,
     arguments: Sequence[str] = (),
+    group: bool = False,
 ) -> Worker:
-    """Open the parts of a worker and start it; it is drained when the process stops."""
+    """Open the parts of a worker and start it; it is drained when the process stops.
+
+    `group`: the child starts processes that train together, over connections on this machine.
+    """
     objects = await process.enter(ObjectStore(settings.objects))
     # Without the channel's retries: an AcquireJob that is sent twice leases two jobs.
     credentials, token = settings.tls.channel_credentials(), lambda: settings.service_token
@@ -36,10 +45,16 @@ async def start(
     )
     registry = await process.enter(connect(settings.registry_address, token, credentials=credentials))
     clock = SystemClock()
+    cache = settings.cache_dir.absolute()  # the child has another working folder
+    shared = await process.enter(ObjectStore(settings.objects, threads=CONNECTIONS))
+    _tell_what_does_not_hold()
     child = WarmChild(
-        [sys.executable, "-m", child_module, *arguments],
+        # -P: the working folder is no place of modules.
+        [sys.executable, "-P", "-m", child_confinement.__name__, child_module, *arguments],
         settings.child_environ(),
-        scratch=settings.cache_dir / "children" / settings.name,
+        scratch=cache / "children" / settings.name,
+        share=ObjectShare(shared),
+        policy=lambda folder: settings.child_policy(folder, group=group),
     )
     worker = Worker(
         name=settings.name,
@@ -48,7 +63,7 @@ async def start(
         jobs=Jobs(scheduler, settings.announcement()),
         child=child,
         objects=objects,
-        folder=settings.cache_dir / "workers" / settings.name,
+        folder=cache / "workers" / settings.name,
         clock=clock,
         max_unreported_bytes=settings.max_unreported_bytes,
     )
@@ -70,3 +85,14 @@ async def start(
     )
     process.on_stop(worker.drained)
     return worker
+
+
+def _tell_what_does_not_hold() -> None:
+    if lacking := child_confinement.MEASURES - child_confinement.measures():
+        if child_confinement.FILES in lacking:
+            child_confinement.hide()
+        _log.warning(
+            "this kernel cannot keep the child process, which reads files of strangers, from all that it "
+            "should; SECURITY.md says from what",
+            extra={"not_kept_from": sorted(lacking)},
+        )

@@ -19,6 +19,10 @@ class JobRun(Protocol):
         """The order for the child."""
         ...
 
+    async def prepare(self) -> None:
+        """Do what the child must not do itself, before it gets the order."""
+        ...
+
     async def add_sample_results(self, batch: bytes, job: HeldJob) -> None:
         """Keep the results of an event until their report is sent. ValueError if such a job has none."""
         ...

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import logging
+import stat
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from loupe.errors import LoupeError
@@ -28,14 +30,22 @@ class HeldJob:
     """One lease while it is held. `run` keeps it; everything else reports to the scheduler through it."""
 
     def __init__(
-        self, lease: job_pb2.JobLease, jobs: Jobs, objects: ObjectStore, *, max_unreported_bytes: int
+        self,
+        lease: job_pb2.JobLease,
+        jobs: Jobs,
+        objects: ObjectStore,
+        *,
+        max_unreported_bytes: int,
+        folders: Sequence[Path],
     ) -> None:
+        """`folders` are those in which the child writes: what it names elsewhere is not stored."""
         self.lease = lease
         self.buffer = ReportBuffer()
         self.cancel_requested = asyncio.Event()
         self._jobs = jobs
         self._objects = objects
         self._max_unreported_bytes = max_unreported_bytes
+        self._folders = [folder.resolve() for folder in folders]
         self._started = asyncio.Event()
         self._changed = asyncio.Event()
         self._confirmed = asyncio.Condition()
@@ -83,7 +93,11 @@ class HeldJob:
         self._contact_sheet = asyncio.create_task(self._upload_contact_sheet(path, stage))
 
     def keep_checkpoint(self, path: Path, checkpoint: job_pb2.Checkpoint) -> None:
-        """Upload the file and report it, while the job runs; replaces one whose upload has not begun."""
+        """Upload the file and report it, while the job runs; replaces one whose upload has not begun.
+
+        PermissionError if it is not a file of the child's own.
+        """
+        self._require_own(path)
         if self._checkpoint is not None:
             self._checkpoint[0].unlink(missing_ok=True)
         self._checkpoint = (path, checkpoint)
@@ -100,13 +114,23 @@ class HeldJob:
     async def store(
         self, prefix: str, path: Path, suffix: str, content_type: str = "application/octet-stream"
     ) -> str:
-        """Upload the file under its SHA-256, then delete it; returns the hash. Retries until stored."""
+        """Upload the file under its SHA-256, then delete it; returns the hash. Retries until stored.
+
+        PermissionError if it is not a file of the child's own: the child itself could not read it.
+        """
+        await asyncio.to_thread(self._require_own, path)
         key = await retry_transient(
             lambda: self._objects.put_content(prefix, path, suffix=suffix, content_type=content_type),
             what=f"upload of {prefix} for {self.lease.job}",
         )
         await asyncio.to_thread(path.unlink, missing_ok=True)
         return key.rpartition("/")[2].removesuffix(suffix)
+
+    def _require_own(self, path: Path) -> None:
+        found = path.lstat()
+        inside = any(path.parent.resolve().is_relative_to(folder) for folder in self._folders)
+        if not inside or not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            raise PermissionError(f"the child of {self.lease.job} named {path}, which is no file of its own")
 
     async def _send_heartbeats(self) -> None:
         heartbeat_s = min(self.lease.duration.ToTimedelta().total_seconds() / 3, _MAX_HEARTBEAT_S)

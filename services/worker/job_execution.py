@@ -56,6 +56,7 @@ class JobExecution:
         clean = False
         try:
             await self._job.started()
+            await run.prepare()
             outcome, clean = await self._until_outcome(run, child)
         except LeaseLost:
             raise

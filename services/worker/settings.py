@@ -2,6 +2,8 @@
 
 import os
 import socket
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +13,17 @@ from loupe.settings import setting
 
 from services.kit import machine
 from services.kit.about import VERSION, version_of
+from services.kit.child_confinement import Policy
 from services.kit.object_store import ObjectStoreSettings
+
+_CHILD_VARIABLES = frozenset(
+    {"PATH", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "CC", "CXX", "LOUPE_OBJECTS_DIR"}
+)
+_CHILD_PREFIXES = (
+    *("LC_", "OMP_", "GOMP_", "KMP_", "MKL_", "ONEDNN_", "DNNL_", "OPENBLAS_", "ATEN_", "TORCH_", "PYTORCH_"),
+    *("CUDA_", "CUDNN_", "CUBLAS_", "NVIDIA_", "NCCL_", "GLOO_", "HIP_", "HSA_", "ROCR_"),
+)
+"""Settings of libraries that compute."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,15 +96,50 @@ class WorkerSettings:
             device=machine.gpu_models() if gpus else machine.cpu_model(),
         )
 
+    @property
+    def child_reads(self) -> Mapping[str, Path]:
+        """Folders that the child reads beside its own, by the variables that tell it of them."""
+        return {}
+
     def child_environ(self) -> dict[str, str]:
-        """The environment of the child: this process's, with this worker's settings."""
+        """The environment of the child: of this process's what libraries read, and no secret."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in _CHILD_VARIABLES or name.startswith(_CHILD_PREFIXES)
+        }
         return {
             # OpenMP threads spin while they wait. With the default, a step takes three times as long on
             # shared cores; without spinning, idle cores train a third slower.
             "GOMP_SPINCOUNT": "20000",
-            **os.environ,
-            **self.objects.environ(),
-            "LOUPE_CACHE_DIR": str(self.cache_dir),
+            **kept,
+            **{name: str(path) for name, path in self.child_reads.items()},
+            "PYTHONPATH": os.pathsep.join(_import_path()),
+            "LOUPE_CACHE_DIR": str(self.cache_dir.absolute()),
             "LOUPE_PACK_CACHE_BYTES": str(self.cache_bytes),
             "OMP_NUM_THREADS": str(self.threads),
         }
+
+    def child_policy(self, folder: Path, *, group: bool) -> Policy:
+        """What a child with that folder may reach; `group`: it trains with others of this machine."""
+        packs, jobs = self.cache_dir / "packs", self.cache_dir / "workers" / self.name
+        for made in (packs, jobs):
+            made.mkdir(mode=0o700, parents=True, exist_ok=True)
+        libraries = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
+        return Policy(
+            reads=(
+                *(*_import_path(), sys.prefix, sys.base_prefix),
+                *(path for path in libraries if path),
+                *map(str, self.child_reads.values()),
+            ),
+            writes=tuple(str(path.absolute()) for path in (folder, packs, jobs)),
+            hidden=str(self.cache_dir.absolute()),
+            group=group,
+        )
+
+
+def _import_path() -> list[str]:
+    """Where modules come from, without the working folder: that of the stack holds its secrets."""
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    here = str(Path.cwd())
+    return [str(Path(path).absolute()) for path in sys.path if path and (path != here or path in given)]

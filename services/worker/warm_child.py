@@ -1,12 +1,14 @@
 """One child process, kept warm: started before it is needed, and replaced when it ends."""
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import shutil
+import socket
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 from google.protobuf import json_format
@@ -14,8 +16,10 @@ from loupe.errors import LoupeError
 from loupe.worker.v1 import event_pb2, order_pb2
 
 from services.kit import machine
-from services.kit.child_process import ChildProcess, OutputStream
+from services.kit.child_confinement import Policy
+from services.kit.child_process import OBJECT_FDS, ChildProcess, OutputStream
 from services.kit.retry import Backoff
+from services.worker.object_share import ObjectShare
 
 _log = logging.getLogger(__name__)
 
@@ -32,8 +36,9 @@ class UnreadableEvent(ValueError):
 class Child:
     """A warm child. Its taker reads its events to the end, or gives it back to be replaced."""
 
-    def __init__(self, process: ChildProcess) -> None:
+    def __init__(self, process: ChildProcess, share: ObjectShare | None = None) -> None:
         self.process = process
+        self._share = share
         self.events = _events(process)
         self.taken = False
         self.returned = asyncio.Event()
@@ -44,7 +49,9 @@ class Child:
         return self.process.pid
 
     async def send(self, order: order_pb2.Order) -> None:
-        """Give an order; FailedPrecondition if the child is gone."""
+        """Give an order, and the objects that it names; FailedPrecondition if the child is gone."""
+        if self._share is not None:
+            self._share.grant(order)
         await self.process.send(json_format.MessageToDict(order))
 
 
@@ -65,14 +72,30 @@ class WarmChild:
     deletes nothing. No other process uses `scratch`.
     """
 
-    def __init__(self, argv: Sequence[str], environ: Mapping[str, str], *, scratch: Path) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        environ: Mapping[str, str],
+        *,
+        scratch: Path,
+        share: ObjectShare | None = None,
+        policy: Callable[[Path], Policy] | None = None,
+    ) -> None:
+        """`argv` gets the objects of its orders from `share`, and a policy for its folder from `policy`."""
         self._argv = tuple(argv)
         self._environ = dict(environ)
+        self._share = share
+        self._policy = policy
         self._scratch = scratch
         self._lives = itertools.count()
         self._temporary: Path | None = None
         self._ready: asyncio.Future[Child] | None = None
         self._child: Child | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Below which its children write."""
+        return self._scratch
 
     @property
     def pid(self) -> int | None:
@@ -103,6 +126,8 @@ class WarmChild:
         """The order has ended. Keep the child only after a clean end: a fault may leave device state."""
         if not keep:
             await child.process.kill()
+        if self._share is not None:
+            self._share.revoke()
         child.taken = False
         child.returned.set()
 
@@ -142,8 +167,25 @@ class WarmChild:
         self._temporary = self._scratch / str(next(self._lives))
         self._temporary.mkdir(mode=0o700, parents=True)
         environ = {**self._environ, "TMPDIR": str(self._temporary)}
-        async with await ChildProcess.spawn(self._argv, on_output=captured, environ=environ) as process:
-            child = Child(process)
+        if self._policy is not None:
+            environ |= {"HOME": str(self._temporary), **self._policy(self._temporary).environ()}
+        async with contextlib.AsyncExitStack() as resources:
+            connections: list[socket.socket] = []
+            if self._share is not None:
+                connections = await resources.enter_async_context(self._share.serving())
+                environ[OBJECT_FDS] = ",".join(str(connection.fileno()) for connection in connections)
+            process = await resources.enter_async_context(
+                await ChildProcess.spawn(
+                    self._argv,
+                    on_output=captured,
+                    environ=environ,
+                    cwd=None if self._policy is None else str(self._temporary),
+                    pass_fds=tuple(connection.fileno() for connection in connections),
+                )
+            )
+            for connection in connections:
+                connection.close()
+            child = Child(process, self._share)
             machine.offer_to_out_of_memory_killer(child.pid)
             if not await self._until_ready(child):
                 await process.kill()

@@ -163,7 +163,13 @@ class Worker:
         }
         _log.info("job begins", extra=extra)
         self._lease = lease
-        job = HeldJob(lease, self._jobs, self._objects, max_unreported_bytes=self._max_unreported_bytes)
+        job = HeldJob(
+            lease,
+            self._jobs,
+            self._objects,
+            max_unreported_bytes=self._max_unreported_bytes,
+            folders=(folder, self._child.folder),
+        )
         held = asyncio.create_task(job.run(), name=f"heartbeat of {lease.job}")
         try:
             folder.mkdir(parents=True)

@@ -104,7 +104,7 @@ async def _step_to_reader(
     """Seconds from each step to its arrival, in the order of the steps."""
     jobs: Any = _Reporter(stub)
     nowhere: Any = None  # it stores nothing
-    job = HeldJob(lease, jobs, nowhere, max_unreported_bytes=1 << 20)
+    job = HeldJob(lease, jobs, nowhere, max_unreported_bytes=1 << 20, folders=())
     held = asyncio.create_task(job.run())
     made_s: list[float] = []
     arrived_s: list[float] = []

@@ -135,6 +135,7 @@ def _json(found: stack.StackStatus, *, already_running: bool) -> dict[str, Any]:
         "supervisorPid": found.supervisor_pid,
         "uptimeS": found.uptime_s,
         "addresses": found.addresses,
+        "childrenNotKeptFrom": found.not_kept_from,
         "processes": [
             {
                 _camel(name): str(value) if isinstance(value, Path) else value
@@ -169,5 +170,7 @@ def _summary(found: stack.StackStatus, console_access: str = "") -> RenderableTy
         pairs[service] = f"http://{address}" if service == "gateway" else f"{address} (gRPC)"
     if console_access:
         pairs["console"] = f"http://{found.addresses['gateway']}  ({console_access})"
+    if found.not_kept_from:
+        pairs["children"] = f"not kept from {', '.join(found.not_kept_from)}: the kernel cannot (SECURITY.md)"
     pairs["token"] = f"in {found.data_dir / 'client.json'}"
     return facts(pairs)

@@ -4,6 +4,7 @@ No torch: it is loaded in the child (`services.evaluator.worker.child`).
 """
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,14 @@ from loupe.registry.v1 import model_pb2
 from loupe.scheduler.v1 import job_pb2
 from loupe.worker.v1 import event_pb2, order_pb2
 
+from services.evaluator.worker.packaging import native_library
+from services.evaluator.worker.packaging.faults import CannotBuild
 from services.evaluator.worker.packaging.signing import Signer
 from services.evaluator.worker.reporting import ReportSender, Spool
 from services.worker.held_job import HeldJob
 from services.worker.outcomes import Outcome
+
+_log = logging.getLogger(__name__)
 
 _CONCURRENT_UPLOADS = 16
 
@@ -32,6 +37,9 @@ class MeasurementRun:
     spool: Spool
     sender: ReportSender
     masks_folder: Path
+
+    async def prepare(self) -> None:
+        """Nothing: the child does it all."""
 
     async def add_sample_results(self, batch: bytes, job: HeldJob) -> None:
         """Store the masks that the results name, and keep the results until their report is sent."""
@@ -73,6 +81,16 @@ class PackagingRun:
 
     order: order_pb2.Order
     signer: Signer | None
+
+    async def prepare(self) -> None:
+        """Build the library: it is in every package, and the child has read files of strangers."""
+        if self.order.package.work.format != model_pb2.PACKAGE_FORMAT_CSOT_ARTIFACT:
+            return
+        try:
+            await asyncio.to_thread(native_library.library)
+        except CannotBuild:
+            # The child finds no library and says why the job fails; what a compiler said is in this log.
+            _log.warning("the library of packages was not built", exc_info=True)
 
     async def add_sample_results(self, batch: bytes, job: HeldJob) -> None:
         """Refuse them: an export has none."""

@@ -1,10 +1,12 @@
 """Settings of an evaluator worker."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from loupe.settings import setting
 
+from services.evaluator.worker.packaging import native_library
 from services.worker.settings import WorkerSettings
 
 
@@ -19,8 +21,7 @@ class Settings(WorkerSettings):
         doc="PEM file of the Ed25519 key that signs packages, a secret; empty: they are not signed",
     )
 
-    def child_environ(self) -> dict[str, str]:
-        """That of every worker, without the key: the worker signs what its child made."""
-        environ = super().child_environ()
-        environ.pop("LOUPE_SIGNING_KEY", None)
-        return environ
+    @property
+    def child_reads(self) -> Mapping[str, Path]:
+        """The folder of the library that packages get; this process builds it."""
+        return {"LOUPE_NATIVE_CACHE": native_library.cache_folder()}

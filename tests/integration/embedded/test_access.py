@@ -16,40 +16,6 @@ from minio.error import S3Error
 
 from deploy.embedded.ports import SEAWEED_GRPC_OFFSET
 from deploy.embedded.servers import EmbeddedServers
-from tests.support.waiting import DEADLINE_S
-
-
-async def test_a_reader_follows_events_and_forges_none(servers: EmbeddedServers) -> None:
-    """Whoever may watch a task must not be able to publish a release that never was."""
-    writer = await nats.connect(servers.nats.url)
-    events = writer.jetstream()
-    await events.add_stream(name="WATCHED", subjects=["loupe.watched.>"])
-    await events.publish("loupe.watched.a.state", b"1")
-    refusals: asyncio.Queue[str] = asyncio.Queue()
-
-    async def note(error: Exception) -> None:
-        refusals.put_nowait(str(error))
-
-    reader = await nats.connect(servers.nats.reader_url, error_cb=note)
-    try:
-        followed = await reader.jetstream().subscribe("loupe.watched.>", ordered_consumer=True)
-        assert (await followed.next_msg(timeout=DEADLINE_S)).data == b"1"
-        pulled = await reader.jetstream().pull_subscribe("loupe.watched.>", stream="WATCHED")
-        (message,) = await pulled.fetch(1, timeout=DEADLINE_S)
-        await message.ack()
-        await reader.publish("loupe.watched.a.state", b"forged")
-        for forbidden in ("$JS.API.STREAM.PURGE.WATCHED", "$JS.API.STREAM.DELETE.WATCHED"):
-            await reader.publish(forbidden, b"")
-        # A flush is no barrier here: nats-py writes its PING ahead of the messages it still holds.
-        for _ in range(3):
-            refusal = await asyncio.wait_for(refusals.get(), DEADLINE_S)
-            assert "permissions violation" in refusal.lower()
-        assert (await events.stream_info("WATCHED")).state.messages == 1
-    finally:
-        await reader.close()
-        await events.delete_stream("WATCHED")
-        await writer.close()
-
 
 WRONG = "wrong" * 8
 

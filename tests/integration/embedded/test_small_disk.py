@@ -22,7 +22,7 @@ from deploy.embedded.servers import EmbeddedServers, Plan
 from deploy.embedded.state import State
 from deploy.embedded.supervisor import Supervisor
 from services.kit.messaging import Messaging
-from services.kit.streams import ensure_stream
+from services.kit.streams import StreamSettings, ensure_stream
 from services.registry import consumers as registry_streams
 from services.scheduler import consumers as scheduler_streams
 from tests.support.waiting import DEADLINE_S
@@ -103,8 +103,8 @@ class EmbeddedNats:
 async def make_streams(messaging: Messaging) -> None:
     """What registry and scheduler do when they start."""
     async with asyncio.timeout(DEADLINE_S):
-        await registry_streams.ensure_streams(messaging, replicas=1)
-        await scheduler_streams.ensure_streams(messaging, loss_bytes=GIB, replicas=1)
+        await registry_streams.ensure_streams(messaging, StreamSettings())
+        await scheduler_streams.ensure_streams(messaging, StreamSettings(), loss_bytes=GIB)
 
 
 async def reserved(messaging: Messaging, stream: str) -> int:

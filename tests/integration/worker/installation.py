@@ -111,7 +111,9 @@ class Installation:
         )
         return str(created.name)
 
-    async def train(self, model_name: str, image: str, dataset: str, *, special: Sequence[str] = ()) -> str:
+    async def train(
+        self, model_name: str, image: str, dataset: str, *, special: Sequence[str] = (), seed: int = 1
+    ) -> str:
         """Submit a training; with special codes one of both networks. The task's name."""
         codes = [code for code in DEFECTS if code not in special]
         model_params = {
@@ -126,7 +128,7 @@ class Installation:
             compute_resource="computeResources/cpu",
             model_params_json=json.dumps(model_params) if special else "",
             train_segmentation=bool(special),
-            seed=1,
+            seed=seed,
             preprocessing=task_pb2.PreprocessingParams(
                 train_fraction=0.75, filter_resolution=True, augmentations=[task_pb2.AUGMENTATION_FLIP]
             ),

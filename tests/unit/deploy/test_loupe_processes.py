@@ -79,6 +79,22 @@ def test_only_those_who_write_packages_learn_the_key_that_signs_them(
     assert list(PublicKeys.read(Path(told["registry"]["LOUPE_SIGNING_PUBLIC_KEYS"])).pem()) == [fingerprint]
 
 
+def test_each_process_has_keys_of_its_own_and_the_gateway_none(plan: Plan) -> None:
+    """Whoever takes over one process has its rights; the gateway is the one that strangers talk to."""
+    told = {name: spec.prepare().environment for name, spec in processes(plan, trainers=1).items()}
+    keys = {name: environment.get("LOUPE_S3_SECRET_KEY") for name, environment in told.items()}
+    urls = {name: environment.get("LOUPE_NATS_URL") for name, environment in told.items()}
+    assert keys.pop("gateway") is None
+    assert len({*keys.values(), None, plan.credentials.s3_secret_key}) == len(keys) + 2
+    publishing = {name for name, url in urls.items() if url is not None}
+    assert publishing == {"registry", "scheduler", "evaluator"}
+    assert len({*urls.values(), plan.nats.url}) == len(publishing) + 2
+    mirroring = {name for name, environment in told.items() if "LOUPE_NATS_MIRRORS_URL" in environment}
+    assert mirroring == {"registry", "scheduler"}
+    root = plan.credentials.identity_key
+    assert not any(root in "".join(environment.values()) for environment in told.values())
+
+
 def test_whoever_names_objects_or_publishes_events_flushes_them(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:

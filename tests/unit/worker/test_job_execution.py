@@ -67,6 +67,9 @@ class HandlerDouble:
     def start(self, _lease: job_pb2.JobLease, _folder: Path) -> "HandlerDouble":
         return self
 
+    async def prepare(self) -> None:
+        """Nothing."""
+
     async def add_sample_results(self, batch: bytes, job: HeldJob) -> None:
         raise ValueError(f"{job.lease.job} has no results of {len(batch)} bytes")
 
@@ -77,7 +80,7 @@ class HandlerDouble:
 async def execute(*events: event_pb2.Event | dict[str, Any]) -> tuple[Heartbeat, Outcome, bool | None]:
     """What is to be reported, the outcome, and whether the child was kept."""
     nothing: Any = None
-    job = HeldJob(job_pb2.JobLease(job="jobs/1"), nothing, nothing, max_unreported_bytes=1 << 20)
+    job = HeldJob(job_pb2.JobLease(job="jobs/1"), nothing, nothing, max_unreported_bytes=1 << 20, folders=())
     job._started.set()
     lines = [one if isinstance(one, dict) else json_format.MessageToDict(one) for one in events]
     warm: Any = WarmChildDouble(lines)

@@ -82,7 +82,12 @@ def build(
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     built = cache_folder() / digest.hexdigest()[:32] / file
     if not built.exists():
-        built.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            built.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CannotBuild(
+                f"{built.parent} cannot be made: {error}; the worker's log says more"
+            ) from error
         with tempfile.TemporaryDirectory(dir=built.parent, prefix=".build-") as folder:
             _cmake(Path(folder), target, compiler, options)
             (Path(folder) / file).replace(built)  # atomic: another process may build the same file
