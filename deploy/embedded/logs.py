@@ -35,6 +35,8 @@ class Log:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._descriptor: int | None = None
+        self._heard = b""
+        self._was_heard = False
         self._pipes: set[int] = set()
 
     def open_pipe(self) -> int:
@@ -47,6 +49,16 @@ class Log:
             target=self._move, args=(read_end,), name=f"log {self.path.name}", daemon=True
         ).start()
         return write_end
+
+    def listen_for(self, words: bytes) -> None:
+        """Have `heard` tell whether a process writes these words."""
+        self._heard = words
+
+    def heard(self) -> bool:
+        """Whether a process has written the words since this was asked last, also to a full disk."""
+        with self._lock:
+            was_heard, self._was_heard = self._was_heard, False
+        return was_heard
 
     def settle(self) -> None:
         """Return when everything that was written before this call is in the file."""
@@ -77,6 +89,7 @@ class Log:
                 return True
             if not chunk:
                 return False
+            self._was_heard |= bool(self._heard) and self._heard in chunk
             # A full disk must not stop the process: what cannot be written is dropped.
             with contextlib.suppress(OSError):
                 self._write(chunk)

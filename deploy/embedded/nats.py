@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from deploy.embedded.credentials import Credentials
 from deploy.embedded.files import write_atomically
 from deploy.embedded.ports import HOST
-from deploy.embedded.process import Launch, ProcessSpec
+from deploy.embedded.process import Launch, ProcessSpec, Stuck
 from deploy.embedded.programs import NATS, program
 from deploy.embedded.readiness import speaks
 from deploy.embedded.settings import ProgramCheck
@@ -23,6 +24,8 @@ the rest is room for TASKS (a year) and MODELS (five years), which reserve nothi
 By default NATS takes three quarters of what is free when it starts. On a disk that has filled since the first
 start, that is too little for the streams that are there already."""
 
+_ROOM_BYTES = 64 * 1024**2
+"""With so much room a disk is not full."""
 SERVICES, EVENTS, READERS = "LOUPE", "EVENTS", "READERS"
 """The accounts. The services publish in the first. The second holds copies of their streams, which nobody can
 publish to. Readers are in the third, which has no stream: only requests that read the copies leave it.
@@ -152,7 +155,18 @@ class Nats:
 
     def spec(self) -> ProcessSpec:
         """The server as the supervisor runs it."""
-        return ProcessSpec(name="nats", prepare=self.prepare, probe=self.is_ready, address=self.address)
+        return ProcessSpec(
+            name="nats",
+            prepare=self.prepare,
+            probe=self.is_ready,
+            address=self.address,
+            # JetStream does not write to a stream again that met a full disk.
+            stuck=Stuck(
+                says=b"no space left on device",
+                is_over=lambda: shutil.disk_usage(self._folder).free > _ROOM_BYTES,
+                reason="was stuck since the disk was full",
+            ),
+        )
 
     def prepare(self) -> Launch:
         """Write the configuration and say how to start."""

@@ -44,6 +44,18 @@ class Launch:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stuck:
+    """A state that a process does not leave by itself; it is restarted once the cause is gone."""
+
+    says: bytes
+    """What it then writes to its log, again and again."""
+    is_over: Callable[[], bool]
+    """Whether the cause is gone."""
+    reason: str
+    """Of the restart."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProcessSpec:
     """A process the supervisor keeps running."""
 
@@ -56,6 +68,7 @@ class ProcessSpec:
     """True once the process does its work; without one, having lived for `settle_s` counts.
 
     Where there is an `address`, this process must be the one that answers on it."""
+    stuck: Stuck | None = None
     settle_s: float = 1.0
     """Long enough for an error of a missing module or setting to occur."""
     address: str | None = None

@@ -23,6 +23,7 @@ HEALTHY_AFTER_S = 30.0
 
 _FIRST_PROBE_INTERVAL_S = 0.02
 _MAX_PROBE_INTERVAL_S = 0.25
+_STUCK_INTERVAL_S = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -161,7 +162,8 @@ class Supervisor:
             ready_since = time.monotonic()
             self._change(supervised, state=State.READY, ready_at=supervised.state.ready_at or time.time())
             supervised.was_ready.set()
-            await _finished_before(supervised.stop, asyncio.shield(exited))
+            await _finished_before(supervised.stop, _first(exited, self._stuck(supervised)))
+        restarted = spec.stuck is not None and not exited.done() and not supervised.stop.is_set()
         if not exited.done():
             self._change(supervised, state=State.STOPPING)
             await self._end(child, exited, spec.stop_signal, 0.0 if self._kill else spec.stop_timeout_s)
@@ -174,7 +176,24 @@ class Supervisor:
                 await asyncio.to_thread(spec.clear)
             except OSError:
                 _log.warning("the files that %s left could not be removed", spec.name, exc_info=True)
-        return healthy_s, _describe_exit(status)
+        return healthy_s, spec.stuck.reason if restarted and spec.stuck else _describe_exit(status)
+
+    @staticmethod
+    async def _stuck(supervised: _Supervised) -> None:
+        """Return when the process is stuck, and a restart helps."""
+        stuck = supervised.spec.stuck
+        if stuck is None:
+            await asyncio.Event().wait()
+            return
+        supervised.log.listen_for(stuck.says)
+        was_over = False
+        while True:
+            await asyncio.sleep(_STUCK_INTERVAL_S)
+            # What it said before the cause was gone does not count.
+            is_over, says_it = stuck.is_over(), supervised.log.heard()
+            if is_over and says_it and was_over:
+                return
+            was_over = is_over
 
     @staticmethod
     async def _probed(spec: ProcessSpec, pid: int) -> None:

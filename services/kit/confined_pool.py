@@ -28,7 +28,8 @@ _PASSED_ON = ("LD_LIBRARY_PATH",)
 """Of our environment, which is full of secrets. Libraries that use threads get settings of their own."""
 _READY_TIMEOUT_S = 120.0
 _WALL_FACTOR = 10
-"""A child on a busy or suspended machine may need so many times its processor time."""
+"""In so many times its processor time a child must get some of it, however busy the machine is."""
+_SOME = 0.05
 _COPIED_IN_LOOP_BYTES = 2**20
 _TRIES = 2
 _CRASHES = frozenset(
@@ -183,8 +184,7 @@ class _Child:
         try:
             self._limit_cpu()
             await self._process.send({**order, "sizes": [len(piece) for piece in pieces]})
-            async with asyncio.timeout(_WALL_FACTOR * self._cpu_s):
-                answer = await anext(self._events, None)
+            answer = await self._answer()
         except TimeoutError:
             raise Interrupted("it did not get enough of a processor") from None
         except (FailedPrecondition, ProcessLookupError, FileNotFoundError):
@@ -195,6 +195,20 @@ class _Child:
             raise self._failure(await self._process.wait())
         os.ftruncate(self._bytes_fd, 0)  # gives the memory back
         return answer
+
+    async def _answer(self) -> Event | None:
+        """The next event, None if it has ended; TimeoutError where it neither answers nor computes."""
+        answer = asyncio.ensure_future(anext(self._events, None))
+        try:
+            while True:
+                used_s = self._used_s()
+                await asyncio.wait({answer}, timeout=_WALL_FACTOR * self._cpu_s)
+                if answer.done():
+                    return answer.result()
+                if self._used_s() - used_s < self._cpu_s * _SOME:
+                    raise TimeoutError
+        finally:
+            answer.cancel()
 
     async def end(self) -> None:
         """Kill it, if it runs, and free what it had."""
@@ -217,12 +231,16 @@ class _Child:
 
     def _limit_cpu(self) -> None:
         """From here: the child itself may not change its limits."""
+        _, hard = resource.prlimit(self._process.pid, resource.RLIMIT_CPU)
+        resource.prlimit(
+            self._process.pid, resource.RLIMIT_CPU, (int(self._used_s()) + 1 + self._cpu_s, hard)
+        )
+
+    def _used_s(self) -> float:
         # The name, in parentheses, may hold spaces; user and system time are the 12th and 13th after it.
         with open(f"/proc/{self._process.pid}/stat", encoding="ascii") as stat:  # noqa: PTH123 -- it is no file
             fields = stat.read().rpartition(")")[2].split()
-        used_s = (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS_A_SECOND
-        _, hard = resource.prlimit(self._process.pid, resource.RLIMIT_CPU)
-        resource.prlimit(self._process.pid, resource.RLIMIT_CPU, (int(used_s) + 1 + self._cpu_s, hard))
+        return (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS_A_SECOND
 
     def _failure(self, returncode: int) -> WorkFailed:
         if returncode == -signal.SIGXCPU:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -11,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from loupe.errors import Unavailable
+from loupe.errors import LoupeError, Unavailable
 
 from deploy.embedded.credentials import load_or_create
 from deploy.embedded.loupe_processes import Workers, loupe_processes
@@ -144,6 +145,36 @@ async def test_streams_are_found_again_on_a_disk_that_has_filled(small_disk: Pat
     async with nats.running() as messaging:
         await make_streams(messaging)
         assert (await messaging.jetstream.stream_info("TASKS")).state.messages == 1
+
+
+async def test_events_go_on_when_a_full_disk_has_room_again(small_disk: Path) -> None:
+    """JetStream never again writes to a stream that met a full disk, until it is started anew."""
+    nats = EmbeddedNats(small_disk / "nats")
+
+    async def publish(number: int) -> bool:
+        try:
+            await messaging.publish("loupe.tasks.a.state", b"x" * 100_000, message_id=str(number))
+        except LoupeError:
+            return False
+        return True
+
+    async with nats.running() as messaging:
+        await make_streams(messaging)
+        filler = small_disk / "pictures"
+        with filler.open("wb") as file:
+            step = DISK_BYTES
+            while step >= 4096:
+                try:
+                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, step)
+                except OSError:
+                    step //= 2
+        numbers = itertools.count()
+        while await publish(next(numbers)):
+            pass
+        filler.unlink()
+        async with asyncio.timeout(DEADLINE_S):
+            while not await publish(next(numbers)):
+                await asyncio.sleep(0.05)
 
 
 async def test_a_stack_on_a_small_disk_comes_back(small_disk: Path) -> None:
