@@ -173,7 +173,9 @@ async def test_events_go_on_when_a_full_disk_has_room_again(small_disk: Path) ->
             pass
         filler.unlink()
         async with asyncio.timeout(DEADLINE_S):
-            while not await publish(next(numbers)):
+            for number in numbers:
+                if await publish(number):
+                    break
                 await asyncio.sleep(0.05)
 
 
