@@ -15,7 +15,7 @@ from services.kit.grpc_server import ServedCall
 SERVICE_NAME = "services/loupe"
 
 _REFUSED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
-_REQUEST_FACTS = ("alias", "restore")
+_REQUEST_FACTS = ("alias", "restore", "owner")
 # Which file was handed out: a version has a package for each format, and an alias may move.
 _ANSWER_FACTS = ("file_name", "sha256")
 

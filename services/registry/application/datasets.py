@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from loupe.errors import AlreadyExists, InvalidArgument, NotFound
 
+from services.caller import Caller
 from services.kit.database import DatabaseSessions, database_time
 from services.kit.object_store import ObjectStore, content_key
 from services.kit.orphans import ORPHAN_GRACE
@@ -29,6 +30,8 @@ from services.registry.domain.datasets import (
     Snapshot,
     count_parts_faults,
     mask_codes_faults,
+    owner_faults,
+    owner_of,
     planned_faults,
 )
 from services.registry.domain.identifiers import id_faults, refuse, text_faults
@@ -43,6 +46,7 @@ from services.registry.domain.relabelling import (
 )
 from services.registry.domain.samples import Sample, count_changes
 from services.registry.storage.datasets import DataPaths, Datasets, Snapshots
+from services.registry.storage.identity import Identities
 from services.registry.storage.samples import Alike, Listed, ObjectRows, Samples
 from services.vision.parts import keys, parts
 from services.vision.pictures import LINK_LIFE, PictureStore, sample_key
@@ -91,18 +95,20 @@ class DataCatalogue:
         async with self._sessions.begin() as session:
             return await Datasets(session).listing(page)
 
-    async def create_path(
+    async def create_path(  # noqa: PLR0913 -- one a field of the request
         self,
         dataset: str,
         path: str,
         description: str,
         mask_codes: Sequence[str] = (),
         *,
+        caller: Caller,
         allow_existing: bool,
     ) -> DataPath:
-        """Make an empty data path; AlreadyExists, unless `allow_existing`.
+        """Make an empty data path, the caller's; AlreadyExists, unless `allow_existing`.
 
-        What an existing one declares of its masks may be extended (D1); MaskCodesDiffer where it cannot be.
+        What an existing one declares of its masks may be extended by its owner (D1); MaskCodesDiffer where it
+        cannot be.
         """
         refuse(
             [
@@ -115,7 +121,9 @@ class DataCatalogue:
             await Datasets(session).get(dataset)
             paths = DataPaths(session)
             now = await database_time(session)
-            new = DataPath(dataset, path, now, now, description, mask_codes=tuple(mask_codes))
+            new = DataPath(
+                dataset, path, now, now, description, mask_codes=tuple(mask_codes), owner=owner_of(caller)
+            )
             if await paths.add(new):
                 return await paths.get(dataset, path)
             if not allow_existing:
@@ -125,6 +133,7 @@ class DataCatalogue:
             key = await paths.lock(dataset, path)
             there = await paths.get(dataset, path)
             if mask_codes and there.mask_codes != new.mask_codes:
+                there.require_owner(caller)
                 await paths.declare(key, there.declaring(new.mask_codes).mask_codes, now)
                 there = await paths.get(dataset, path)
             return there
@@ -141,18 +150,27 @@ class DataCatalogue:
                 await Datasets(session).get(dataset)
             return await DataPaths(session).listing(dataset, page)
 
-    async def delete_path(self, dataset: str, path: str) -> None:
-        """Remove a path with its listing, unless a snapshot pins it."""
+    async def set_owner(self, dataset: str, path: str, owner: str | None, caller: Caller) -> DataPath:
+        """Hand the path over to a user, or share it with every engineer (A4)."""
         async with self._sessions.begin() as session:
             paths = DataPaths(session)
-            key = await paths.lock(dataset, path)
+            key = await _lock_own(paths, dataset, path, caller)
+            if owner is not None:
+                refuse(owner_faults(await Identities(session).get_user(owner)))
+            await paths.set_owner(key, "" if owner is None else f"users/{owner}")
+            return await paths.get(dataset, path)
+
+    async def delete_path(self, dataset: str, path: str, caller: Caller) -> None:
+        """Remove a path with its listing, unless a snapshot pins it."""
+        async with self._sessions.begin() as session:
+            key = await _lock_own(DataPaths(session), dataset, path, caller)
             if await Snapshots(session).exist(key):
                 raise DataPathPinned(
                     f"datasets/{dataset}/paths/{path} is pinned by a snapshot that tasks may "
                     "trace back to; it must stay",
                     path=f"datasets/{dataset}/paths/{path}",
                 )
-            await paths.delete(key)
+            await DataPaths(session).delete(key)
 
     async def samples(
         self, dataset: str, path: str, page: RowPageRequest, *, code: str | None
@@ -198,12 +216,14 @@ class DataCatalogue:
         shown = await self._pictures.thumbnail(sha256) if thumbnail else sample_key(sha256)
         return self._pictures.link(shown), now + LINK_LIFE
 
-    async def plan_uploads(self, dataset: str, path: str, sha256s: Sequence[str]) -> list[tuple[str, str]]:
+    async def plan_uploads(
+        self, dataset: str, path: str, sha256s: Sequence[str], caller: Caller
+    ) -> list[tuple[str, str]]:
         """Which of these objects are missing, each with the link for its upload."""
         refuse(planned_faults(sha256s))
         wanted = list(dict.fromkeys(sha256s))
         async with self._sessions.begin() as session:
-            await DataPaths(session).key(dataset, path)
+            (await DataPaths(session).get(dataset, path)).require_owner(caller)
             known = await ObjectRows(session).get(wanted)
         there = await asyncio.gather(*(self._is_usable(sha256, known.get(sha256)) for sha256 in wanted))
         life_s = int(UPLOAD_LINK_LIFE.total_seconds())
@@ -214,12 +234,12 @@ class DataCatalogue:
         ]
 
     async def add_samples(
-        self, dataset: str, path: str, candidates: Sequence[Candidate]
+        self, dataset: str, path: str, candidates: Sequence[Candidate], caller: Caller
     ) -> tuple[list[SampleOutcome], DataPath]:
         """Check each candidate's bytes and list the valid ones; returns the outcomes in the same order."""
         refuse(candidate_faults(candidates))
         async with self._sessions.begin() as session:
-            await DataPaths(session).key(dataset, path)
+            (await DataPaths(session).get(dataset, path)).require_owner(caller)
         # Before any row names what was uploaded.
         await self._store.flush()
         laid_out = [candidate for candidate in candidates if candidate.fault() is None]
@@ -229,7 +249,7 @@ class DataCatalogue:
         )
         async with self._sessions.begin() as session:
             paths, samples = DataPaths(session), Samples(session)
-            key = await paths.lock(dataset, path)
+            key = await _lock_own(paths, dataset, path, caller)
             # Within the lock: the declaration of masks must not change before the samples are listed.
             mask_codes = await paths.mask_codes(key)
             judged = [judge(candidate, objects, mask_codes) for candidate in candidates]
@@ -254,7 +274,7 @@ class DataCatalogue:
         return outcomes, after
 
     async def relabel_samples(
-        self, dataset: str, path: str, relabels: Sequence[Relabel], *, revision: int | None
+        self, dataset: str, path: str, relabels: Sequence[Relabel], caller: Caller, *, revision: int | None
     ) -> tuple[list[RelabelOutcome], DataPath]:
         """Move samples to other codes, all in one revision; returns the outcome of each, in their order (P6).
 
@@ -263,7 +283,7 @@ class DataCatalogue:
         refuse(relabel_faults(relabels))
         async with self._sessions.begin() as session:
             paths, samples = DataPaths(session), Samples(session)
-            key = await paths.lock(dataset, path)
+            key = await _lock_own(paths, dataset, path, caller)
             before = await paths.get(dataset, path)
             if revision is not None and revision != before.revision:
                 raise DataPathChanged(
@@ -353,6 +373,13 @@ class DataCatalogue:
             now = await database_time(session)
             await ObjectRows(session).put([item for item in found if _is_final(item)], now)
         return {**settled, **{item.sha256: item for item in found}}
+
+
+async def _lock_own(paths: DataPaths, dataset: str, path: str, caller: Caller) -> int:
+    """The number of the locked row, if the caller may change the path; NotFound, NotDataPathOwner."""
+    key = await paths.lock(dataset, path)
+    (await paths.get(dataset, path)).require_owner(caller)
+    return key
 
 
 def _parts_of(rows: Sequence[Alike]) -> dict[str, CodeParts]:

@@ -8,8 +8,7 @@ from loupe.registry.v1 import dataset_pb2 as pb
 from loupe.registry.v1 import dataset_service_pb2 as rpc
 from loupe.registry.v1 import dataset_service_pb2_grpc as rpc_grpc
 
-from services.audit import principal_name
-from services.kit.auth import current_principal
+from services.audit import current_caller
 from services.registry.application.datasets import DataCatalogue
 from services.registry.wire import datasets as wire
 from services.registry.wire import names, paging
@@ -28,7 +27,7 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
         dataset = await self._data.create_dataset(
             request.dataset_id,
             request.dataset.description,
-            principal_name(current_principal()),
+            current_caller().name,
             allow_existing=request.allow_existing,
         )
         return wire.dataset_out(dataset)
@@ -49,6 +48,7 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
             request.data_path_id,
             request.data_path.description,
             list(request.data_path.mask_codes),
+            caller=current_caller(),
             allow_existing=request.allow_existing,
         )
         return wire.path_out(path)
@@ -65,11 +65,19 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
             next_page_token=paging.BY_PARENT_AND_ID.token(request, page.last_key),
         )
 
+    async def SetDataPathOwner(self, request: rpc.SetDataPathOwnerRequest, _: Context) -> pb.DataPath:
+        path = await self._data.set_owner(
+            *names.parse_data_path(request.name),
+            names.parse_optional(names.USER, request.owner, "owner"),
+            current_caller(),
+        )
+        return wire.path_out(path)
+
     async def PlanSampleUploads(
         self, request: rpc.PlanSampleUploadsRequest, _: Context
     ) -> rpc.PlanSampleUploadsResponse:
         uploads = await self._data.plan_uploads(
-            *names.parse_data_path(request.parent, "parent"), list(request.sha256s)
+            *names.parse_data_path(request.parent, "parent"), list(request.sha256s), current_caller()
         )
         return rpc.PlanSampleUploadsResponse(
             uploads=[rpc.PlanSampleUploadsResponse.Upload(sha256=sha256, url=url) for sha256, url in uploads]
@@ -79,6 +87,7 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
         outcomes, path = await self._data.add_samples(
             *names.parse_data_path(request.parent, "parent"),
             [wire.candidate_in(candidate) for candidate in request.candidates],
+            current_caller(),
         )
         return rpc.AddSamplesResponse(
             outcomes=[wire.outcome_out(outcome) for outcome in outcomes], data_path=wire.path_out(path)
@@ -90,6 +99,7 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
         outcomes, path = await self._data.relabel_samples(
             *names.parse_data_path(request.parent, "parent"),
             [wire.relabel_in(relabel) for relabel in request.relabels],
+            current_caller(),
             revision=request.revision or None,
         )
         return rpc.RelabelSamplesResponse(
@@ -129,5 +139,5 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
         return wire.snapshot_out(await self._data.snapshot(*names.parse_data_path(request.name)))
 
     async def DeleteDataPath(self, request: rpc.DeleteDataPathRequest, _: Context) -> Empty:
-        await self._data.delete_path(*names.parse_data_path(request.name))
+        await self._data.delete_path(*names.parse_data_path(request.name), current_caller())
         return Empty()

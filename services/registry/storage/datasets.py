@@ -71,6 +71,7 @@ class DataPaths:
                 id=path.id,
                 description=path.description,
                 mask_codes=list(path.mask_codes),
+                owner=path.owner,
                 create_time=path.create_time,
                 update_time=path.update_time,
             )
@@ -145,6 +146,10 @@ class DataPaths:
             .where(data_paths.c.key == key)
             .values(mask_codes=list(mask_codes), revision=data_paths.c.revision + 1, update_time=now)
         )
+
+    async def set_owner(self, key: int, owner: str) -> None:
+        """Store who may change the path. The row must be locked."""
+        await self._session.execute(sa.update(data_paths).where(data_paths.c.key == key).values(owner=owner))
 
     async def change(self, key: int, changes: Sequence[CodeCount], now: datetime) -> None:
         """Add the changes to the counts and begin a new revision. The row must be locked."""
@@ -289,6 +294,7 @@ def _path(row: Any) -> DataPath:  # noqa: ANN401 -- a row has no static type
         revision=row.revision,
         code_counts=tuple(CodeCount(*count) for count in row.counts or ()),
         mask_codes=tuple(row.mask_codes),
+        owner=row.owner,
     )
 
 

@@ -69,6 +69,7 @@ data_paths = _table(
     id=_TEXT,
     description=_TEXT,
     mask_codes=_TEXTS,
+    owner=_TEXT,
     revision=_BIGINT,
     create_time=_TIME,
     update_time=_TIME,

@@ -44,6 +44,7 @@ def path_out(value: DataPath) -> pb.DataPath:
         create_time=timestamp(value.create_time),
         update_time=timestamp(value.update_time),
         mask_codes=value.mask_codes,
+        owner=value.owner,
     )
 
 

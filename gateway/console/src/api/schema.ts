@@ -385,6 +385,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/datasets/{dataset}/paths/{path}:setOwner": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set data path owner
+         * @description Hands the path over to another user, or shares it with every engineer.
+         *
+         *     Least role: ENGINEER.
+         */
+        post: operations["setDataPathOwner"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/datasets/{dataset}/paths/{path}:snapshot": {
         parameters: {
             query?: never;
@@ -2061,6 +2083,11 @@ export interface components {
              *     mask, and then only be extended at its end. Manifests carry it in every line with a mask, as `mask_codes`.
              */
             maskCodes: string[];
+            /**
+             * @description `users/{user}`: who made the path, or who got it since. Only the owner and administrators change it (A4). Empty:
+             *     shared, every engineer may.
+             */
+            owner: string;
         };
         /**
          * @description * `DATA_PATH_STATUS_UNSPECIFIED`
@@ -3021,6 +3048,10 @@ export interface components {
             alias: string;
             /** @description As of ArchiveModelVersionRequest. */
             etag: string;
+        };
+        SetDataPathOwnerRequest: {
+            /** @description `users/{user}`, who must be an engineer at least; empty: shared with every engineer. */
+            owner: string;
         };
         /** @description A data path's listing at one moment, pinned by its content. Rule W12. */
         Snapshot: {
@@ -4625,6 +4656,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RelabelSamplesResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            414: components["responses"]["Problem414"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    setDataPathOwner: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SetDataPathOwnerRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataPath"];
                 };
             };
             400: components["responses"]["Problem400"];

@@ -211,6 +211,29 @@ class ListDataPathsResponse(_message.Message):
 Global___ListDataPathsResponse: _TypeAlias = ListDataPathsResponse  # noqa: Y015
 
 @_typing.final
+class SetDataPathOwnerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    owner: _builtins.str
+    """`users/{user}`, who must be an engineer at least; empty: shared with every engineer."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        owner: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "owner", b"owner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetDataPathOwnerRequest: _TypeAlias = SetDataPathOwnerRequest  # noqa: Y015
+
+@_typing.final
 class PlanSampleUploadsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

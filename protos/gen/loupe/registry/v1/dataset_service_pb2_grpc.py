@@ -30,7 +30,7 @@ if _version_not_supported:
 class DatasetServiceStub:
     """Datasets, data paths, import and snapshots. An import is: CreateDataPath, then per batch of files PlanSampleUploads,
     PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or
-    doubled.
+    doubled. What changes a data path is for its owner and administrators (A4), others are NOT_DATA_PATH_OWNER.
     """
 
     def __init__(self, channel):
@@ -68,6 +68,11 @@ class DatasetServiceStub:
                 '/loupe.registry.v1.DatasetService/ListDataPaths',
                 request_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListDataPathsRequest.SerializeToString,
                 response_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListDataPathsResponse.FromString,
+                _registered_method=True)
+        self.SetDataPathOwner = channel.unary_unary(
+                '/loupe.registry.v1.DatasetService/SetDataPathOwner',
+                request_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.SetDataPathOwnerRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_dataset__pb2.DataPath.FromString,
                 _registered_method=True)
         self.PlanSampleUploads = channel.unary_unary(
                 '/loupe.registry.v1.DatasetService/PlanSampleUploads',
@@ -114,7 +119,7 @@ class DatasetServiceStub:
 class DatasetServiceServicer:
     """Datasets, data paths, import and snapshots. An import is: CreateDataPath, then per batch of files PlanSampleUploads,
     PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or
-    doubled.
+    doubled. What changes a data path is for its owner and administrators (A4), others are NOT_DATA_PATH_OWNER.
     """
 
     def CreateDataset(self, request, context):
@@ -149,6 +154,13 @@ class DatasetServiceServicer:
 
     def ListDataPaths(self, request, context):
         """`datasets/-` lists the paths of all datasets.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetDataPathOwner(self, request, context):
+        """Hands the path over to another user, or shares it with every engineer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -245,6 +257,11 @@ def add_DatasetServiceServicer_to_server(servicer, server):
                     request_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListDataPathsRequest.FromString,
                     response_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListDataPathsResponse.SerializeToString,
             ),
+            'SetDataPathOwner': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetDataPathOwner,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.SetDataPathOwnerRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_dataset__pb2.DataPath.SerializeToString,
+            ),
             'PlanSampleUploads': grpc.unary_unary_rpc_method_handler(
                     servicer.PlanSampleUploads,
                     request_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.PlanSampleUploadsRequest.FromString,
@@ -296,7 +313,7 @@ def add_DatasetServiceServicer_to_server(servicer, server):
 class DatasetService:
     """Datasets, data paths, import and snapshots. An import is: CreateDataPath, then per batch of files PlanSampleUploads,
     PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or
-    doubled.
+    doubled. What changes a data path is for its owner and administrators (A4), others are NOT_DATA_PATH_OWNER.
     """
 
     @staticmethod
@@ -451,6 +468,33 @@ class DatasetService:
             '/loupe.registry.v1.DatasetService/ListDataPaths',
             loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListDataPathsRequest.SerializeToString,
             loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListDataPathsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetDataPathOwner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.DatasetService/SetDataPathOwner',
+            loupe_dot_registry_dot_v1_dot_dataset__service__pb2.SetDataPathOwnerRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_dataset__pb2.DataPath.FromString,
             options,
             channel_credentials,
             insecure,

@@ -31,7 +31,7 @@ GRPC_VERSION: str
 class DatasetServiceStub:
     """Datasets, data paths, import and snapshots. An import is: CreateDataPath, then per batch of files PlanSampleUploads,
     PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or
-    doubled.
+    doubled. What changes a data path is for its owner and administrators (A4), others are NOT_DATA_PATH_OWNER.
     """
 
     @_typing.overload
@@ -45,6 +45,8 @@ class DatasetServiceStub:
     GetDataPath: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.GetDataPathRequest, _dataset_pb2.DataPath]
     ListDataPaths: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.ListDataPathsRequest, _dataset_service_pb2.ListDataPathsResponse]
     """`datasets/-` lists the paths of all datasets."""
+    SetDataPathOwner: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.SetDataPathOwnerRequest, _dataset_pb2.DataPath]
+    """Hands the path over to another user, or shares it with every engineer."""
     PlanSampleUploads: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.PlanSampleUploadsRequest, _dataset_service_pb2.PlanSampleUploadsResponse]
     """Which bytes are not in object storage yet, and where to PUT them."""
     AddSamples: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.AddSamplesRequest, _dataset_service_pb2.AddSamplesResponse]
@@ -70,7 +72,7 @@ class DatasetServiceStub:
 class DatasetServiceAsyncStub(DatasetServiceStub):
     """Datasets, data paths, import and snapshots. An import is: CreateDataPath, then per batch of files PlanSampleUploads,
     PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or
-    doubled.
+    doubled. What changes a data path is for its owner and administrators (A4), others are NOT_DATA_PATH_OWNER.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -81,6 +83,8 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     GetDataPath: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.GetDataPathRequest, _dataset_pb2.DataPath]  # type: ignore[assignment]
     ListDataPaths: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.ListDataPathsRequest, _dataset_service_pb2.ListDataPathsResponse]  # type: ignore[assignment]
     """`datasets/-` lists the paths of all datasets."""
+    SetDataPathOwner: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.SetDataPathOwnerRequest, _dataset_pb2.DataPath]  # type: ignore[assignment]
+    """Hands the path over to another user, or shares it with every engineer."""
     PlanSampleUploads: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.PlanSampleUploadsRequest, _dataset_service_pb2.PlanSampleUploadsResponse]  # type: ignore[assignment]
     """Which bytes are not in object storage yet, and where to PUT them."""
     AddSamples: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.AddSamplesRequest, _dataset_service_pb2.AddSamplesResponse]  # type: ignore[assignment]
@@ -105,7 +109,7 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
 class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
     """Datasets, data paths, import and snapshots. An import is: CreateDataPath, then per batch of files PlanSampleUploads,
     PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or
-    doubled.
+    doubled. What changes a data path is for its owner and administrators (A4), others are NOT_DATA_PATH_OWNER.
     """
 
     @_abc_1.abstractmethod
@@ -150,6 +154,14 @@ class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_service_pb2.ListDataPathsResponse, _abc.Awaitable[_dataset_service_pb2.ListDataPathsResponse]]:
         """`datasets/-` lists the paths of all datasets."""
+
+    @_abc_1.abstractmethod
+    def SetDataPathOwner(
+        self,
+        request: _dataset_service_pb2.SetDataPathOwnerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dataset_pb2.DataPath, _abc.Awaitable[_dataset_pb2.DataPath]]:
+        """Hands the path over to another user, or shares it with every engineer."""
 
     @_abc_1.abstractmethod
     def PlanSampleUploads(
