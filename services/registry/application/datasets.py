@@ -25,7 +25,6 @@ from services.registry.domain.datasets import (
     CodeParts,
     DataPath,
     DataPathEmpty,
-    DataPathPinned,
     Dataset,
     Snapshot,
     count_parts_faults,
@@ -159,18 +158,6 @@ class DataCatalogue:
                 refuse(owner_faults(await Identities(session).get_user(owner)))
             await paths.set_owner(key, "" if owner is None else f"users/{owner}")
             return await paths.get(dataset, path)
-
-    async def delete_path(self, dataset: str, path: str, caller: Caller) -> None:
-        """Remove a path with its listing, unless a snapshot pins it."""
-        async with self._sessions.begin() as session:
-            key = await _lock_own(DataPaths(session), dataset, path, caller)
-            if await Snapshots(session).exist(key):
-                raise DataPathPinned(
-                    f"datasets/{dataset}/paths/{path} is pinned by a snapshot that tasks may "
-                    "trace back to; it must stay",
-                    path=f"datasets/{dataset}/paths/{path}",
-                )
-            await DataPaths(session).delete(key)
 
     async def samples(
         self, dataset: str, path: str, page: RowPageRequest, *, code: str | None
@@ -329,7 +316,13 @@ class DataCatalogue:
                 "manifests", manifest.path, suffix=".jsonl", content_type="application/jsonl"
             )
         async with self._sessions.begin() as session:
-            key, _ = await DataPaths(session).lock_listing(dataset, path)
+            again, _ = await DataPaths(session).lock_listing(dataset, path)
+            if again != key:
+                raise DataPathChanged(
+                    f"datasets/{dataset}/paths/{path} was deleted meanwhile, and another has its name; "
+                    "look at it again",
+                    path=f"datasets/{dataset}/paths/{path}",
+                )
             now = await database_time(session)
             new = Snapshot(dataset, path, manifest.sha256, manifest.code_counts, now)
             return await Snapshots(session).put(key, revision, new)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from loupe.errors import FailedPrecondition, PermissionDenied, Violation
+from loupe.errors import FailedPrecondition, NotFound, PermissionDenied, Violation
 from loupe.translation import sentence
 
 from services.caller import Caller
@@ -104,6 +104,30 @@ class DataPath:
 
 
 @dataclass(frozen=True, slots=True)
+class DeletedDataPath:
+    """A data path in the bin (D8)."""
+
+    path: DataPath
+    """As it was."""
+    number: int
+    """Tells it from others of its name."""
+    delete_time: datetime
+    deleter: str
+    keep: timedelta
+    """How long the bin keeps it."""
+
+    @property
+    def name(self) -> str:
+        """The resource name."""
+        return f"datasets/{self.path.dataset}/deletedPaths/{self.path.id}.{self.number}"
+
+    @property
+    def purge_time(self) -> datetime:
+        """From when on it is purged."""
+        return self.delete_time + self.keep
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A data path's listing at one moment, pinned by its content (W12)."""
 
@@ -139,6 +163,12 @@ class NotDataPathOwner(PermissionDenied):
     """The path belongs to another user."""
 
     reason = "NOT_DATA_PATH_OWNER"
+
+
+class DataPathDeleted(NotFound):
+    """The path is in the bin."""
+
+    reason = "DATA_PATH_DELETED"
 
 
 class DataPathEmpty(FailedPrecondition):

@@ -9,6 +9,7 @@ from loupe.registry.v1 import dataset_service_pb2 as rpc
 from loupe.registry.v1 import dataset_service_pb2_grpc as rpc_grpc
 
 from services.audit import current_caller
+from services.registry.application.data_bin import DataBin
 from services.registry.application.datasets import DataCatalogue
 from services.registry.wire import datasets as wire
 from services.registry.wire import names, paging
@@ -20,8 +21,9 @@ Context = Any  # grpc.aio's context; no handler touches it
 class DatasetServicer(rpc_grpc.DatasetServiceServicer):
     """Datasets, data paths, import and snapshots."""
 
-    def __init__(self, data: DataCatalogue) -> None:
+    def __init__(self, data: DataCatalogue, data_bin: DataBin) -> None:
         self._data = data
+        self._bin = data_bin
 
     async def CreateDataset(self, request: rpc.CreateDatasetRequest, _: Context) -> pb.Dataset:
         dataset = await self._data.create_dataset(
@@ -138,6 +140,27 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
     async def SnapshotDataPath(self, request: rpc.SnapshotDataPathRequest, _: Context) -> pb.Snapshot:
         return wire.snapshot_out(await self._data.snapshot(*names.parse_data_path(request.name)))
 
-    async def DeleteDataPath(self, request: rpc.DeleteDataPathRequest, _: Context) -> Empty:
-        await self._data.delete_path(*names.parse_data_path(request.name), current_caller())
+    async def DeleteDataPath(self, request: rpc.DeleteDataPathRequest, _: Context) -> pb.DeletedDataPath:
+        deleted = await self._bin.delete(*names.parse_data_path(request.name), current_caller())
+        return wire.deleted_path_out(deleted)
+
+    async def ListDeletedDataPaths(
+        self, request: rpc.ListDeletedDataPathsRequest, _: Context
+    ) -> rpc.ListDeletedDataPathsResponse:
+        page = await self._bin.listing(
+            names.parse_parent_dataset(request.parent), paging.DELETED_PATHS.page(request)
+        )
+        return rpc.ListDeletedDataPathsResponse(
+            data_paths=[wire.deleted_path_out(path) for path in page.items],
+            next_page_token=paging.DELETED_PATHS.token(request, page.last_key),
+        )
+
+    async def RestoreDataPath(self, request: rpc.RestoreDataPathRequest, _: Context) -> pb.DataPath:
+        path = await self._bin.restore(
+            *names.parse_deleted_path(request.name), request.data_path_id or None, current_caller()
+        )
+        return wire.path_out(path)
+
+    async def PurgeDataPath(self, request: rpc.PurgeDataPathRequest, _: Context) -> Empty:
+        await self._bin.purge(*names.parse_deleted_path(request.name))
         return Empty()

@@ -73,6 +73,8 @@ data_paths = _table(
     revision=_BIGINT,
     create_time=_TIME,
     update_time=_TIME,
+    delete_time=_TIME,
+    deleter=_TEXT,
 )
 
 code_counts = _table("code_counts", path=_BIGINT, code=_TEXT, sample_count=_BIGINT, mask_count=_BIGINT)

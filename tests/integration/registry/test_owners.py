@@ -147,8 +147,9 @@ async def test_a4_paths_from_before_get_their_maker_from_the_audit_log(
                 ("service", "services/loupe", "OK", "2 days 23:59:59"),
             ):
                 entry = (
-                    "INSERT INTO audit_entries (time, principal, action, resource, result, peer) SELECT "
-                    "now() - CAST(CAST(:age AS text) AS interval), :principal, :action, :resource, :result, ''"
+                    "INSERT INTO audit_entries (time, principal, action, resource, result, peer) "
+                    "SELECT now() - CAST(CAST(:age AS text) AS interval), :principal, :action, :resource, "
+                    ":result, ''"
                 )
                 action = "loupe.registry.v1.DatasetService/CreateDataPath"
                 values = {"age": days, "principal": principal, "action": action, "result": result}

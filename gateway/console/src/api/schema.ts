@@ -200,6 +200,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/datasets/{dataset}/deletedPaths": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List deleted data paths
+         * @description The bin. `datasets/-` lists that of all datasets.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["listDeletedDataPaths"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset}/deletedPaths/{deletedPath}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Purge data path
+         * @description Removes a path from the bin for good, before its time.
+         *
+         *     Least role: ADMIN.
+         */
+        delete: operations["purgeDataPath"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset}/deletedPaths/{deletedPath}:restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore data path
+         * @description Takes a path out of the bin; ALREADY_EXISTS while another one has its name.
+         *
+         *     Least role: ENGINEER.
+         */
+        post: operations["restoreDataPath"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/datasets/{dataset}/paths": {
         parameters: {
             query?: never;
@@ -242,7 +308,7 @@ export interface paths {
         post?: never;
         /**
          * Delete data path
-         * @description Empties and removes a path that no snapshot needs.
+         * @description Moves a path that no snapshot needs into the bin.
          *
          *     Least role: ENGINEER.
          */
@@ -2128,6 +2194,21 @@ export interface components {
             meaning: string;
             meaningZh: string;
         };
+        /** @description A data path in the bin: its listing is as it was, nothing uses it, and its name is free for another. Rule D8. */
+        DeletedDataPath: {
+            /** @description `datasets/{dataset}/deletedPaths/{path}.{number}`. */
+            name: string;
+            /** @description As it was when it was deleted. */
+            dataPath?: components["schemas"]["DataPath"];
+            /** Format: date-time */
+            deleteTime?: string;
+            deleter: string;
+            /**
+             * Format: date-time
+             * @description From then on the registry purges it: its listing is gone for good.
+             */
+            purgeTime?: string;
+        };
         DraftRetrainingResponse: {
             /** @description Its `training`, with an exact parent_version, is what CreateTask takes. */
             task?: components["schemas"]["Task"];
@@ -2315,6 +2396,11 @@ export interface components {
         };
         ListDatasetsResponse: {
             datasets: components["schemas"]["Dataset"][];
+            nextPageToken: string;
+        };
+        ListDeletedDataPathsResponse: {
+            /** @description By dataset and id, paths of one id in the order in which they were made. */
+            dataPaths: components["schemas"]["DeletedDataPath"][];
             nextPageToken: string;
         };
         ListModelVersionsResponse: {
@@ -2882,6 +2968,10 @@ export interface components {
             capacity?: components["schemas"]["Amounts"];
             /** @description What leases of this resource's jobs take. */
             taken?: components["schemas"]["Amounts"];
+        };
+        RestoreDataPathRequest: {
+            /** @description Another id for it; empty: the one that it had. */
+            dataPathId: string;
         };
         RevokeTokenRequest: Record<string, never>;
         /**
@@ -4266,6 +4356,123 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    listDeletedDataPaths: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path: {
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListDeletedDataPathsResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    purgeDataPath: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+                deletedPath: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    restoreDataPath: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+                deletedPath: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RestoreDataPathRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataPath"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            414: components["responses"]["Problem414"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
     listDataPaths: {
         parameters: {
             query?: {
@@ -4407,7 +4614,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["DeletedDataPath"];
                 };
             };
             400: components["responses"]["Problem400"];
