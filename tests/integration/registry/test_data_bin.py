@@ -1,6 +1,9 @@
 """Deleted data paths: a bin for thirty days (D8)."""
 
 import asyncio
+import json
+import os
+import sys
 from datetime import UTC, timedelta
 
 import pytest
@@ -17,6 +20,8 @@ from services.registry.settings import Settings
 from tests.support.waiting import eventually
 
 from .conftest import Caller, Importer, Registry, new_path, png, run_registry, sha256
+
+_SERVERS = ("REGISTRY", "SCHEDULER", "EVALUATOR")
 
 
 async def delete(caller: Caller, path: str) -> dataset_pb2.DeletedDataPath:
@@ -212,6 +217,48 @@ async def test_d8_a_pinned_data_path_is_not_deleted_and_no_deleted_one_is_pinned
             )
         )
     assert pinned == 0
+
+
+async def test_d8_a_person_deletes_restores_and_gives_away_by_the_command(registry: Registry) -> None:
+    """`loupe data`: what it says leads to the next step, and a refusal names owner and remedy."""
+    owner, token = await registry.token_of_role(access_pb2.ROLE_ENGINEER)
+    heir, heirs_token = await registry.token_of_role(access_pb2.ROLE_ENGINEER)
+    importer = Importer(registry.caller(token), await new_path(registry.caller(token)))
+    await importer.import_files({"A/1.png": png(5)})
+    path = importer.path.replace("/paths/", "/").removeprefix("datasets/")
+
+    async def loupe(*arguments: str, as_: str = token) -> tuple[int | None, str, str]:
+        addresses = {f"LOUPE_{name}_ADDRESS": registry.address for name in _SERVERS}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "loupe.cli", "data", *arguments),
+            env={**os.environ, **addresses, "LOUPE_TOKEN": as_},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        return process.returncode, out.decode(), err.decode()
+
+    code, _, told = await loupe("delete", path, as_=heirs_token)
+    assert code == 1
+    assert f"is {owner}'s; ask its owner or an administrator" in told
+    code, out, _ = await loupe("delete", path, "--json")
+    deleted = json.loads(out)
+    assert (code, deleted["dataPath"]["owner"], deleted["dataPath"]["sampleCount"]) == (0, owner, "1")
+    short = f"{path}.{deleted['name'].rpartition('.')[2]}"
+    assert short in (await loupe("bin"))[1]
+    listed = json.loads((await loupe("bin", "--json"))[1])["deletedDataPaths"]
+    assert deleted in listed
+    assert (await loupe("purge", short))[0] == 1
+    code, out, _ = await loupe("restore", short, "--as", "again", "--json")
+    restored = json.loads(out)
+    assert restored["name"] == importer.path.removesuffix("/p") + "/again"
+    code, out, _ = await loupe("owner", path.removesuffix("/p") + "/again", heir, "--json")
+    assert json.loads(out) == {**restored, "owner": heir}
+    assert (await loupe("owner", path.removesuffix("/p") + "/again", "--shared"))[0] == 1
+    code, out, _ = await loupe("owner", path.removesuffix("/p") + "/again", "--shared", as_=heirs_token)
+    assert "every engineer" in out
+    assert (await loupe("owner", path))[0] == 2
+    assert "DATASET/PATH.N" in (await loupe("restore", path))[2]
 
 
 async def test_d8_the_bin_is_purged_by_postgresqls_time_and_its_objects_stay_till_then(
