@@ -8,13 +8,14 @@ from loupe.registry.v1.identity_pb2 import AuditEntry
 from loupe.registry.v1.identity_service_pb2 import RecordAuditEntryRequest
 from loupe.registry.v1.identity_service_pb2_grpc import IdentityServiceStub
 
-from services.kit.auth import Principal, Role
+from services.caller import Caller
+from services.kit.auth import Principal, Role, current_principal
 from services.kit.grpc_server import ServedCall
 
 SERVICE_NAME = "services/loupe"
 
 _REFUSED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
-_REQUEST_FACTS = ("alias", "restore")
+_REQUEST_FACTS = ("alias", "restore", "owner")
 # Which file was handed out: a version has a package for each format, and an alias may move.
 _ANSWER_FACTS = ("file_name", "sha256")
 
@@ -30,6 +31,12 @@ def belongs_in_the_log(call: ServedCall) -> bool:
 def principal_name(principal: Principal) -> str:
     """`users/{user}` or `services/loupe`."""
     return SERVICE_NAME if principal.role is Role.SERVICE else principal.name
+
+
+def current_caller() -> Caller:
+    """The caller of the RPC that is being served, for a domain."""
+    principal = current_principal()
+    return Caller(principal_name(principal), may_act_for_all=Role.ADMIN.admits(principal.role))
 
 
 def principal_of(call: ServedCall) -> str:

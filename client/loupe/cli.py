@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("loupe.commands.check:check", "Compare what rows name with what is stored."),
     "demo": ("loupe.commands.demo:demo", "Run the main job once, from images to a tested version."),
     "sample": ("loupe.commands.sample:sample", "Generate a small set of panel images."),
-    "data": ("loupe.commands.data:data", "Import and look at datasets."),
+    "data": ("loupe.commands.data:data", "Import, look at, share, delete and restore data."),
     "images": ("loupe.commands.images:images", "List the algorithm images that can be trained."),
     "train": ("loupe.commands.train:train", "Train a new model, or retrain a version."),
     "tasks": ("loupe.commands.tasks:tasks", "List training, prediction and export tasks."),

@@ -46,6 +46,16 @@ def data_path(text: str, dataset: str | None = None) -> str:
     return f"datasets/{dataset_id}/paths/{path_id}"
 
 
+def deleted_path(text: str) -> str:
+    """The resource name of `DATASET/PATH.N`, as `loupe data bin` lists it."""
+    if text.startswith("datasets/"):
+        return text
+    dataset_id, slash, path_id = text.partition("/")
+    if not slash or not dataset_id or not re.fullmatch(r"[^/\s]+\.[0-9]+", path_id):
+        raise BadName(f"{text!r} is not in the bin; write DATASET/PATH.N, as `loupe data bin` lists it")
+    return f"datasets/{dataset_id}/deletedPaths/{path_id}"
+
+
 def _versioned(collection: str, text: str, example: str) -> str:
     if text.startswith(f"{collection}/"):
         return text

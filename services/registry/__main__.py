@@ -1,6 +1,7 @@
 """`python -m services.registry`: migrate, seed, serve."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 from loupe.settings import SettingsError, load
@@ -22,6 +23,7 @@ from services.kit.retry import retry_transient
 from services.kit.signals import Signals
 from services.registry import seeds
 from services.registry.application.collecting import FOLDERS, forget_uploads
+from services.registry.application.data_bin import DataBin
 from services.registry.application.datasets import DataCatalogue
 from services.registry.application.identity import Accounts, StoredTokens
 from services.registry.application.images import ImageCatalogue
@@ -72,14 +74,14 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     process.background("outbox relay", relay.run)
     process.background("release consumer", ReleaseConsumer(messaging, database.sessions).run)
     collector = Collector(database.sessions, store, FOLDERS)
+    data_bin = DataBin(database.sessions, timedelta(days=settings.data_bin_days))
 
     async def collect() -> None:
-        await collector.collect()
-        await forget_uploads(database.sessions)
+        await retry_transient(data_bin.purge_overdue, what="purging deleted data paths")
+        await retry_transient(collector.collect, what="collecting orphans")
+        await retry_transient(lambda: forget_uploads(database.sessions), what="forgetting uploads")
 
-    process.background(
-        "orphans", every(_COLLECT_S, lambda: retry_transient(collect, what="collecting orphans"))
-    )
+    process.background("collection", every(_COLLECT_S, collect))
     check = StorageCheck(
         database.sessions, store, messaging, objects=inventory.objects(), announced=inventory.announced()
     )
@@ -91,6 +93,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
                 *services(
                     images=ImageCatalogue(database.sessions),
                     data=DataCatalogue(database.sessions, store, inspector),
+                    data_bin=data_bin,
                     master_data=MasterData(database.sessions),
                     models=ModelCatalogue(database.sessions, store),
                     overlaps=Overlaps(database.sessions, store),

@@ -11,6 +11,8 @@ from services.kit.object_store import ObjectStoreSettings
 from services.kit.streams import StreamSettings
 from services.vision.decoders import DecoderSettings
 
+_MAX_BIN_DAYS = 36_500
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -53,8 +55,15 @@ class Settings:
         default=64 * 1024,
         doc="Memory that one guess at a stored password costs (Argon2id)",
     )
+    data_bin_days: int = setting(
+        "LOUPE_DATA_BIN_DAYS",
+        default=30,
+        doc="How many days a deleted data path can be restored; then it is purged",
+    )
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
 
     def __post_init__(self) -> None:
         if self.password_memory_kib < 1024:
             raise ValueError("LOUPE_PASSWORD_MEMORY_KIB must be at least 1024")
+        if not 1 <= self.data_bin_days <= _MAX_BIN_DAYS:
+            raise ValueError(f"LOUPE_DATA_BIN_DAYS must be 1 to {_MAX_BIN_DAYS}")

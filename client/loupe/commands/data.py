@@ -1,4 +1,4 @@
-"""`loupe data import`, `list` and `show`."""
+"""`loupe data import`, `list`, `show` and `owner`."""
 
 import asyncio
 import re
@@ -9,6 +9,7 @@ from typing import Any
 import click
 from loupe import names
 from loupe.client import pages
+from loupe.commands import data_bin
 from loupe.commands.session import Output, Session, remote
 from loupe.folders import FolderListing, ImportOptions
 from loupe.importing import ImportOutcome, ImportProgress, ImportResult, is_of_mask
@@ -25,9 +26,9 @@ from rich.text import Text
 _SHOWN = 10
 
 
-@click.group(short_help="Import and look at datasets.")
+@click.group(short_help="Import, look at, share, delete and restore data.")
 def data() -> None:
-    """Import and look at datasets: a dataset groups data paths, a data path lists samples."""
+    """Import, look at, share, delete and restore data: a dataset groups data paths, these list samples."""
 
 
 def _mapping(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -333,19 +334,45 @@ async def list_(session: Session) -> None:
             str(path.sample_count),
             str(path.mask_count),
             _codes(path),
+            names.short(path.owner),
             path.description,
         )
         for path in paths
     ]
     empty = [d for d in datasets if not d.path_count]
-    rows += [(names.short(d.name), "no path", "0", "0", "", d.description) for d in empty]
-    columns = ("PATH", "STATUS", "SAMPLES", "MASKS", "CODES", "DESCRIPTION")
+    rows += [(names.short(d.name), "no path", "0", "0", "", "", d.description) for d in empty]
+    columns = ("PATH", "STATUS", "SAMPLES", "MASKS", "CODES", "OWNER", "DESCRIPTION")
     session.out.answer(
         {"datasets": [message_json(d) for d in datasets], "dataPaths": [message_json(p) for p in paths]},
         table(*columns, rows=rows, right=("SAMPLES", "MASKS"))
         if rows
         else "no dataset; `loupe data import` makes one",
     )
+
+
+@data.command(short_help="Hand a data path over, or share it.")
+@click.argument("name", metavar="DATASET/PATH")
+@click.argument("user", required=False)
+@click.option("--shared", is_flag=True, help="Without an owner: every engineer may change it.")
+@remote
+async def owner(session: Session, name: str, user: str | None, *, shared: bool) -> None:
+    """Say who may change a data path beside administrators: USER, or every engineer (A4).
+
+    Only its owner and administrators import into a path, correct its labels, delete it and give it away.
+
+    \b
+    Examples:
+      loupe data owner panels/line-3 alice
+      loupe data owner panels/line-3 --shared
+    """
+    if shared == (user is not None):
+        raise click.UsageError("name the new owner, or write --shared")
+    path = await session.client.datasets.SetDataPathOwner(
+        dataset_service_pb2.SetDataPathOwnerRequest(
+            name=names.data_path(name), owner="" if user is None else names.resource("users", user)
+        )
+    )
+    session.out.answer(message_json(path), _path_facts(path))
 
 
 @data.command("show", short_help="Show one dataset or path.")
@@ -411,6 +438,7 @@ def _path_facts(path: dataset_pb2.DataPath) -> RenderableType:
             "status": enum_word(dataset_pb2.DataPathStatus, path.status).lower(),
             "samples": f"{path.sample_count}, {path.mask_count} with masks",
             "codes": _codes(path),
+            "owner": names.short(path.owner) or "none: every engineer may change it",
             "description": path.description,
             "changed": local_time(path.update_time),
         }
@@ -420,5 +448,10 @@ def _path_facts(path: dataset_pb2.DataPath) -> RenderableType:
 def _codes(path: dataset_pb2.DataPath) -> str:
     return ", ".join(f"{count.code} {count.sample_count}" for count in path.code_counts)
 
+
+data.add_command(data_bin.delete)
+data.add_command(data_bin.bin_)
+data.add_command(data_bin.restore)
+data.add_command(data_bin.purge)
 
 __all__ = ["Output", "data", "import_json", "import_listing", "import_summary"]

@@ -23,6 +23,7 @@ const PAGES: Shown[] = [
   { name: "predictions", path: "/predictions" },
   { name: "datasets", path: "/datasets" },
   { name: "marks", path: "/datasets?tab=marks" },
+  { name: "bin", path: "/datasets?tab=bin" },
   { name: "images", path: "/images" },
   { name: "master-data", path: "/master-data" },
   { name: "users", path: "/users" },

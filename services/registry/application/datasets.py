@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from loupe.errors import AlreadyExists, Internal, InvalidArgument, NotFound, Unavailable
 
+from services.caller import Caller
 from services.kit.database import DatabaseSessions, database_time
 from services.kit.object_store import ObjectStore, content_key
 from services.kit.orphans import ORPHAN_GRACE
@@ -25,11 +26,12 @@ from services.registry.domain.datasets import (
     CodeParts,
     DataPath,
     DataPathEmpty,
-    DataPathPinned,
     Dataset,
     Snapshot,
     count_parts_faults,
     mask_codes_faults,
+    owner_faults,
+    owner_of,
     planned_faults,
 )
 from services.registry.domain.identifiers import id_faults, refuse, text_faults
@@ -45,6 +47,7 @@ from services.registry.domain.relabelling import (
 from services.registry.domain.samples import Sample, count_changes
 from services.registry.domain.uploads import Upload, plan
 from services.registry.storage.datasets import DataPaths, Datasets, Snapshots
+from services.registry.storage.identity import Identities
 from services.registry.storage.samples import Alike, Listed, ObjectRows, Samples
 from services.registry.storage.uploads import Uploads
 from services.vision.parts import keys, parts
@@ -95,18 +98,20 @@ class DataCatalogue:
         async with self._sessions.begin() as session:
             return await Datasets(session).listing(page)
 
-    async def create_path(
+    async def create_path(  # noqa: PLR0913 -- one a field of the request
         self,
         dataset: str,
         path: str,
         description: str,
         mask_codes: Sequence[str] = (),
         *,
+        caller: Caller,
         allow_existing: bool,
     ) -> DataPath:
-        """Make an empty data path; AlreadyExists, unless `allow_existing`.
+        """Make an empty data path, the caller's; AlreadyExists, unless `allow_existing`.
 
-        What an existing one declares of its masks may be extended (D1); MaskCodesDiffer where it cannot be.
+        What an existing one declares of its masks may be extended by its owner (D1); MaskCodesDiffer where it
+        cannot be.
         """
         refuse(
             [
@@ -119,7 +124,9 @@ class DataCatalogue:
             await Datasets(session).get(dataset)
             paths = DataPaths(session)
             now = await database_time(session)
-            new = DataPath(dataset, path, now, now, description, mask_codes=tuple(mask_codes))
+            new = DataPath(
+                dataset, path, now, now, description, mask_codes=tuple(mask_codes), owner=owner_of(caller)
+            )
             if await paths.add(new):
                 return await paths.get(dataset, path)
             if not allow_existing:
@@ -129,6 +136,7 @@ class DataCatalogue:
             key = await paths.lock(dataset, path)
             there = await paths.get(dataset, path)
             if mask_codes and there.mask_codes != new.mask_codes:
+                there.require_owner(caller)
                 await paths.declare(key, there.declaring(new.mask_codes).mask_codes, now)
                 there = await paths.get(dataset, path)
             return there
@@ -145,18 +153,15 @@ class DataCatalogue:
                 await Datasets(session).get(dataset)
             return await DataPaths(session).listing(dataset, page)
 
-    async def delete_path(self, dataset: str, path: str) -> None:
-        """Remove a path with its listing, unless a snapshot pins it."""
+    async def set_owner(self, dataset: str, path: str, owner: str | None, caller: Caller) -> DataPath:
+        """Hand the path over to a user, or share it with every engineer (A4)."""
         async with self._sessions.begin() as session:
             paths = DataPaths(session)
-            key = await paths.lock(dataset, path)
-            if await Snapshots(session).exist(key):
-                raise DataPathPinned(
-                    f"datasets/{dataset}/paths/{path} is pinned by a snapshot that tasks may "
-                    "trace back to; it must stay",
-                    path=f"datasets/{dataset}/paths/{path}",
-                )
-            await paths.delete(key)
+            key = await _lock_own(paths, dataset, path, caller)
+            if owner is not None:
+                refuse(owner_faults(await Identities(session).get_user(owner)))
+            await paths.set_owner(key, "" if owner is None else f"users/{owner}")
+            return await paths.get(dataset, path)
 
     async def samples(
         self, dataset: str, path: str, page: RowPageRequest, *, code: str | None
@@ -213,9 +218,9 @@ class DataCatalogue:
         path: str,
         sha256s: Sequence[str],
         sizes: Sequence[int],
+        caller: Caller,
         *,
         joined: bool,
-        uploader: str,
     ) -> list[tuple[str, str]]:
         """Which of these objects are missing, each with the link for its upload.
 
@@ -225,11 +230,11 @@ class DataCatalogue:
         refuse(planned_faults(sha256s, sizes))
         wanted = dict(zip(sha256s, sizes, strict=True)) if sizes else dict.fromkeys(sha256s)
         async with self._sessions.begin() as session:
-            await DataPaths(session).key(dataset, path)
+            (await DataPaths(session).get(dataset, path)).require_owner(caller)
             known = await ObjectRows(session).get(wanted)
             now = await database_time(session)
             # An older one may soon be deleted.
-            arriving = await Uploads(session).of(uploader, wanted, after=now - ORPHAN_GRACE / 2)
+            arriving = await Uploads(session).of(caller.name, wanted, after=now - ORPHAN_GRACE / 2)
         # After an interrupted import there are uploads that arrived and were not added yet.
         looked_at = {upload.name: upload for uploads in arriving.values() for upload in uploads}
         looks = await asyncio.gather(*map(self._has_arrived, looked_at.values()))
@@ -253,7 +258,7 @@ class DataCatalogue:
             joined=joined,
         )
         async with self._sessions.begin() as session:
-            await Uploads(session).put(uploader, planned, now)
+            await Uploads(session).put(caller.name, planned, now)
         life_s = int(UPLOAD_LINK_LIFE.total_seconds())
         sent = [
             upload for upload in planned if upload.size_bytes is None or upload.size_bytes <= MAX_OBJECT_BYTES
@@ -265,21 +270,21 @@ class DataCatalogue:
         return [(upload.sha256, links[upload.name]) for upload in sent]
 
     async def add_samples(
-        self, dataset: str, path: str, candidates: Sequence[Candidate], *, uploader: str
+        self, dataset: str, path: str, candidates: Sequence[Candidate], caller: Caller
     ) -> tuple[list[SampleOutcome], DataPath]:
         """Check each candidate's bytes and list the valid ones; returns the outcomes in the same order."""
         refuse(candidate_faults(candidates))
         async with self._sessions.begin() as session:
-            await DataPaths(session).key(dataset, path)
+            (await DataPaths(session).get(dataset, path)).require_owner(caller)
         laid_out = [candidate for candidate in candidates if candidate.fault() is None]
         objects = await self._verified(
             {sha256 for candidate in laid_out for sha256 in candidate.hashes},
             masks={candidate.mask_sha256 for candidate in laid_out if candidate.mask_sha256},
-            uploader=uploader,
+            uploader=caller.name,
         )
         async with self._sessions.begin() as session:
             paths, samples = DataPaths(session), Samples(session)
-            key = await paths.lock(dataset, path)
+            key = await _lock_own(paths, dataset, path, caller)
             # Within the lock: the declaration of masks must not change before the samples are listed.
             mask_codes = await paths.mask_codes(key)
             judged = [judge(candidate, objects, mask_codes) for candidate in candidates]
@@ -304,7 +309,7 @@ class DataCatalogue:
         return outcomes, after
 
     async def relabel_samples(
-        self, dataset: str, path: str, relabels: Sequence[Relabel], *, revision: int | None
+        self, dataset: str, path: str, relabels: Sequence[Relabel], caller: Caller, *, revision: int | None
     ) -> tuple[list[RelabelOutcome], DataPath]:
         """Move samples to other codes, all in one revision; returns the outcome of each, in their order (P6).
 
@@ -313,7 +318,7 @@ class DataCatalogue:
         refuse(relabel_faults(relabels))
         async with self._sessions.begin() as session:
             paths, samples = DataPaths(session), Samples(session)
-            key = await paths.lock(dataset, path)
+            key = await _lock_own(paths, dataset, path, caller)
             before = await paths.get(dataset, path)
             if revision is not None and revision != before.revision:
                 raise DataPathChanged(
@@ -359,7 +364,13 @@ class DataCatalogue:
                 "manifests", manifest.path, suffix=".jsonl", content_type="application/jsonl"
             )
         async with self._sessions.begin() as session:
-            key, _ = await DataPaths(session).lock_listing(dataset, path)
+            again, _ = await DataPaths(session).lock_listing(dataset, path)
+            if again != key:
+                raise DataPathChanged(
+                    f"datasets/{dataset}/paths/{path} was deleted meanwhile, and another has its name; "
+                    "look at it again",
+                    path=f"datasets/{dataset}/paths/{path}",
+                )
             now = await database_time(session)
             new = Snapshot(dataset, path, manifest.sha256, manifest.code_counts, now)
             return await Snapshots(session).put(key, revision, new)
@@ -432,6 +443,13 @@ def _wanted(
     if known is not None and not known.replaceable:
         return None
     return Wanted(sha256, arriving, is_mask)
+
+
+async def _lock_own(paths: DataPaths, dataset: str, path: str, caller: Caller) -> int:
+    """The number of the locked row, if the caller may change the path; NotFound, NotDataPathOwner."""
+    key = await paths.lock(dataset, path)
+    (await paths.get(dataset, path)).require_owner(caller)
+    return key
 
 
 def _parts_of(rows: Sequence[Alike]) -> dict[str, CodeParts]:

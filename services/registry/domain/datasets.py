@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from loupe.errors import FailedPrecondition, Violation
+from loupe.errors import FailedPrecondition, NotFound, PermissionDenied, Violation
 from loupe.translation import sentence
 
+from services.caller import Caller
 from services.registry.domain.identifiers import sha256_faults, shown
+from services.registry.domain.identity import User
 from services.registry.domain.samples import CodeCount, code_faults
 
 MAX_PLANNED = 1000
@@ -54,18 +56,35 @@ class DataPath:
     """In the order of the code."""
     mask_codes: tuple[str, ...] = ()
     """Value i of a mask is the i-th of these codes; empty: above 127 is the sample's own (D1)."""
+    owner: str = ""
+    """The user who may change it, `users/{user}`; empty: every engineer (A4)."""
+
+    @property
+    def name(self) -> str:
+        """The resource name."""
+        return f"datasets/{self.dataset}/paths/{self.id}"
+
+    def require_owner(self, caller: Caller) -> None:
+        """Raise NotDataPathOwner unless the caller may change the path (A4)."""
+        if caller.may_act_for_all or self.owner in {"", caller.name}:
+            return
+        raise NotDataPathOwner(
+            f"{self.name} is {self.owner}'s; ask its owner or an administrator to do this, to share it or "
+            "to hand it over to you, or use a data path of your own",
+            path=self.name,
+            owner=self.owner,
+        )
 
     def declaring(self, mask_codes: tuple[str, ...]) -> "DataPath":
         """The path with this declaration; MaskCodesDiffer if existing masks would change their meaning."""
         extended = bool(self.mask_codes) and mask_codes[: len(self.mask_codes)] == self.mask_codes
         if extended or not self.mask_count:
             return replace(self, mask_codes=mask_codes)
-        name = f"datasets/{self.dataset}/paths/{self.id}"
         declared = f"declares {','.join(self.mask_codes)}" if self.mask_codes else "declares none (0 and 255)"
         raise MaskCodesDiffer(
-            f"{name} has {self.mask_count} masks and {declared}; {','.join(mask_codes)} would change what "
-            "they mean: keep the order and add new codes at the end, or import into another path",
-            path=name,
+            f"{self.name} has {self.mask_count} masks and {declared}; {','.join(mask_codes)} would change "
+            "what they mean: keep the order and add new codes at the end, or import into another path",
+            path=self.name,
         )
 
     @property
@@ -85,6 +104,30 @@ class DataPath:
 
 
 @dataclass(frozen=True, slots=True)
+class DeletedDataPath:
+    """A data path in the bin (D8)."""
+
+    path: DataPath
+    """As it was."""
+    number: int
+    """Tells it from others of its name."""
+    delete_time: datetime
+    deleter: str
+    keep: timedelta
+    """How long the bin keeps it."""
+
+    @property
+    def name(self) -> str:
+        """The resource name."""
+        return f"datasets/{self.path.dataset}/deletedPaths/{self.path.id}.{self.number}"
+
+    @property
+    def purge_time(self) -> datetime:
+        """From when on it is purged."""
+        return self.delete_time + self.keep
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A data path's listing at one moment, pinned by its content (W12)."""
 
@@ -93,6 +136,39 @@ class Snapshot:
     sha256: str
     code_counts: tuple[CodeCount, ...]
     create_time: datetime
+
+
+def owner_of(creator: Caller) -> str:
+    """Who owns what the caller makes: a user. What services make is shared."""
+    return creator.name if creator.name.startswith("users/") else ""
+
+
+def owner_faults(user: User) -> list[Violation]:
+    """What is wrong with a user as the owner of a data path."""
+    if user.can_change_data:
+        return []
+    return [
+        Violation(
+            "owner",
+            "CANNOT_OWN",
+            sentence(
+                "users/{user} is disabled or no engineer, and could not change the data path; name another",
+                user=user.id,
+            ),
+        )
+    ]
+
+
+class NotDataPathOwner(PermissionDenied):
+    """The path belongs to another user."""
+
+    reason = "NOT_DATA_PATH_OWNER"
+
+
+class DataPathDeleted(NotFound):
+    """The path is in the bin."""
+
+    reason = "DATA_PATH_DELETED"
 
 
 class DataPathEmpty(FailedPrecondition):

@@ -51,6 +51,11 @@ class User:
     create_time: datetime | None = None
     password: PasswordState = PasswordState.NONE
 
+    @property
+    def can_change_data(self) -> bool:
+        """Whether it may change data, of which it is the owner (A2, A4)."""
+        return not self.disabled and self.role is not None and self.role >= UserRole.ENGINEER
+
     def faults(self) -> list[Violation]:
         """What is wrong with it as a new user."""
         faults = [*id_faults(self.id, "user_id"), *text_faults(self.display_name, "user.display_name", 200)]

@@ -8,8 +8,8 @@ from loupe.registry.v1 import dataset_pb2 as pb
 from loupe.registry.v1 import dataset_service_pb2 as rpc
 from loupe.registry.v1 import dataset_service_pb2_grpc as rpc_grpc
 
-from services.audit import principal_name
-from services.kit.auth import current_principal
+from services.audit import current_caller
+from services.registry.application.data_bin import DataBin
 from services.registry.application.datasets import DataCatalogue
 from services.registry.wire import datasets as wire
 from services.registry.wire import names, paging
@@ -21,14 +21,15 @@ Context = Any  # grpc.aio's context; no handler touches it
 class DatasetServicer(rpc_grpc.DatasetServiceServicer):
     """Datasets, data paths, import and snapshots."""
 
-    def __init__(self, data: DataCatalogue) -> None:
+    def __init__(self, data: DataCatalogue, data_bin: DataBin) -> None:
         self._data = data
+        self._bin = data_bin
 
     async def CreateDataset(self, request: rpc.CreateDatasetRequest, _: Context) -> pb.Dataset:
         dataset = await self._data.create_dataset(
             request.dataset_id,
             request.dataset.description,
-            principal_name(current_principal()),
+            current_caller().name,
             allow_existing=request.allow_existing,
         )
         return wire.dataset_out(dataset)
@@ -49,6 +50,7 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
             request.data_path_id,
             request.data_path.description,
             list(request.data_path.mask_codes),
+            caller=current_caller(),
             allow_existing=request.allow_existing,
         )
         return wire.path_out(path)
@@ -65,6 +67,14 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
             next_page_token=paging.BY_PARENT_AND_ID.token(request, page.last_key),
         )
 
+    async def SetDataPathOwner(self, request: rpc.SetDataPathOwnerRequest, _: Context) -> pb.DataPath:
+        path = await self._data.set_owner(
+            *names.parse_data_path(request.name),
+            names.parse_optional(names.USER, request.owner, "owner"),
+            current_caller(),
+        )
+        return wire.path_out(path)
+
     async def PlanSampleUploads(
         self, request: rpc.PlanSampleUploadsRequest, _: Context
     ) -> rpc.PlanSampleUploadsResponse:
@@ -72,8 +82,8 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
             *names.parse_data_path(request.parent, "parent"),
             request.sha256s,
             request.size_bytes,
+            current_caller(),
             joined=request.joined,
-            uploader=principal_name(current_principal()),
         )
         return rpc.PlanSampleUploadsResponse(
             uploads=[rpc.PlanSampleUploadsResponse.Upload(sha256=sha256, url=url) for sha256, url in uploads]
@@ -83,7 +93,7 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
         outcomes, path = await self._data.add_samples(
             *names.parse_data_path(request.parent, "parent"),
             [wire.candidate_in(candidate) for candidate in request.candidates],
-            uploader=principal_name(current_principal()),
+            current_caller(),
         )
         return rpc.AddSamplesResponse(
             outcomes=[wire.outcome_out(outcome) for outcome in outcomes], data_path=wire.path_out(path)
@@ -95,6 +105,7 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
         outcomes, path = await self._data.relabel_samples(
             *names.parse_data_path(request.parent, "parent"),
             [wire.relabel_in(relabel) for relabel in request.relabels],
+            current_caller(),
             revision=request.revision or None,
         )
         return rpc.RelabelSamplesResponse(
@@ -133,6 +144,27 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
     async def SnapshotDataPath(self, request: rpc.SnapshotDataPathRequest, _: Context) -> pb.Snapshot:
         return wire.snapshot_out(await self._data.snapshot(*names.parse_data_path(request.name)))
 
-    async def DeleteDataPath(self, request: rpc.DeleteDataPathRequest, _: Context) -> Empty:
-        await self._data.delete_path(*names.parse_data_path(request.name))
+    async def DeleteDataPath(self, request: rpc.DeleteDataPathRequest, _: Context) -> pb.DeletedDataPath:
+        deleted = await self._bin.delete(*names.parse_data_path(request.name), current_caller())
+        return wire.deleted_path_out(deleted)
+
+    async def ListDeletedDataPaths(
+        self, request: rpc.ListDeletedDataPathsRequest, _: Context
+    ) -> rpc.ListDeletedDataPathsResponse:
+        page = await self._bin.listing(
+            names.parse_parent_dataset(request.parent), paging.DELETED_PATHS.page(request)
+        )
+        return rpc.ListDeletedDataPathsResponse(
+            data_paths=[wire.deleted_path_out(path) for path in page.items],
+            next_page_token=paging.DELETED_PATHS.token(request, page.last_key),
+        )
+
+    async def RestoreDataPath(self, request: rpc.RestoreDataPathRequest, _: Context) -> pb.DataPath:
+        path = await self._bin.restore(
+            *names.parse_deleted_path(request.name), request.data_path_id or None, current_caller()
+        )
+        return wire.path_out(path)
+
+    async def PurgeDataPath(self, request: rpc.PurgeDataPathRequest, _: Context) -> Empty:
+        await self._bin.purge(*names.parse_deleted_path(request.name))
         return Empty()

@@ -14,6 +14,7 @@ from loupe.signatures import PublicKeys
 
 from services.kit.auth import TokenVerifier
 from services.kit.grpc_server import Service
+from services.registry.application.data_bin import DataBin
 from services.registry.application.datasets import DataCatalogue
 from services.registry.application.identity import Accounts
 from services.registry.application.images import ImageCatalogue
@@ -32,6 +33,7 @@ def services(  # noqa: PLR0913 -- one a service
     *,
     images: ImageCatalogue,
     data: DataCatalogue,
+    data_bin: DataBin,
     master_data: MasterData,
     models: ModelCatalogue,
     overlaps: Overlaps,
@@ -48,7 +50,7 @@ def services(  # noqa: PLR0913 -- one a service
             images_rpc.DESCRIPTOR.services_by_name["AlgorithmImageService"],
         ),
         Service(
-            DatasetServicer(data),
+            DatasetServicer(data, data_bin),
             datasets_grpc.add_DatasetServiceServicer_to_server,
             datasets_rpc.DESCRIPTOR.services_by_name["DatasetService"],
         ),

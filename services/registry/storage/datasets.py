@@ -11,9 +11,12 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.paging import RowPage, RowPageRequest
-from services.registry.domain.datasets import DataPath, Dataset, Snapshot
+from services.registry.domain.datasets import DataPath, DataPathDeleted, Dataset, Snapshot
 from services.registry.domain.samples import CodeCount
 from services.registry.storage.tables import code_counts, data_paths, datasets, snapshots
+
+LIVE = data_paths.c.delete_time.is_(None)
+"""Whether a data path is not in the bin."""
 
 
 class Datasets:
@@ -47,6 +50,13 @@ class Datasets:
             )
         return Dataset(**row)
 
+    async def lock_names(self, dataset: str) -> None:
+        """Let nobody make or restore a data path in the dataset until this transaction ends."""
+        # Every new row of data_paths locks the dataset that it refers to, which waits for this lock.
+        await self._session.execute(
+            sa.select(datasets.c.id).where(datasets.c.id == dataset).with_for_update()
+        )
+
     async def listing(self, page: RowPageRequest) -> RowPage[Dataset]:
         """A page of datasets, sorted by id."""
         query = _with_totals().order_by(datasets.c.id).limit(page.limit)
@@ -71,6 +81,7 @@ class DataPaths:
                 id=path.id,
                 description=path.description,
                 mask_codes=list(path.mask_codes),
+                owner=path.owner,
                 create_time=path.create_time,
                 update_time=path.update_time,
             )
@@ -81,57 +92,44 @@ class DataPaths:
 
     async def get(self, dataset: str, path: str) -> DataPath:
         """The path; NotFound."""
-        query = _with_counts().where(data_paths.c.dataset == dataset, data_paths.c.id == path)
+        query = with_counts().where(_named(dataset, path))
         row = (await self._session.execute(query)).first()
         if row is None:
-            raise _no_path(dataset, path)
-        return _path(row)
+            raise await self._not_found(dataset, path)
+        return path_of(row)
+
+    async def exists(self, dataset: str, path: str) -> bool:
+        """Whether there is a path of that name, outside of the bin."""
+        query = sa.select(sa.literal(1)).where(_named(dataset, path))
+        return await self._session.scalar(query) is not None
 
     async def listing(self, dataset: str | None, page: RowPageRequest) -> RowPage[DataPath]:
         """A page of data paths, sorted by dataset and id; of all datasets if None."""
-        query = _with_counts().order_by(data_paths.c.dataset, data_paths.c.id).limit(page.limit)
+        query = with_counts().where(LIVE).order_by(data_paths.c.dataset, data_paths.c.id).limit(page.limit)
         if dataset is not None:
             query = query.where(data_paths.c.dataset == dataset)
         if page.after is not None:
             query = query.where(sa.tuple_(data_paths.c.dataset, data_paths.c.id) > sa.tuple_(*page.after))
         rows = (await self._session.execute(query)).all()
-        return page.cut([_path(row) for row in rows], lambda item: (item.dataset, item.id))
+        return page.cut([path_of(row) for row in rows], lambda item: (item.dataset, item.id))
 
     async def key(self, dataset: str, path: str) -> int:
         """The row's number; NotFound."""
-        query = sa.select(data_paths.c.key).where(data_paths.c.dataset == dataset, data_paths.c.id == path)
-        return _found(await self._session.scalar(query), dataset, path)
+        return (await self.revision(dataset, path))[0]
 
     async def revision(self, dataset: str, path: str) -> tuple[int, int]:
         """The row's number and revision; NotFound."""
-        query = sa.select(data_paths.c.key, data_paths.c.revision).where(
-            data_paths.c.dataset == dataset, data_paths.c.id == path
-        )
-        row = (await self._session.execute(query)).first()
-        if row is None:
-            raise _no_path(dataset, path)
-        return row.key, row.revision
+        return await self._key_and_revision(_key_query(dataset, path), dataset, path)
 
     async def lock(self, dataset: str, path: str) -> int:
         """The row's number; NotFound. Locks the listing against changes and pins."""
-        query = (
-            sa.select(data_paths.c.key)
-            .where(data_paths.c.dataset == dataset, data_paths.c.id == path)
-            .with_for_update()
-        )
-        return _found(await self._session.scalar(query), dataset, path)
+        query = _key_query(dataset, path).with_for_update()
+        return (await self._key_and_revision(query, dataset, path))[0]
 
     async def lock_listing(self, dataset: str, path: str) -> tuple[int, int]:
         """The row's number and revision; NotFound. Locks the listing against changes."""
-        query = (
-            sa.select(data_paths.c.key, data_paths.c.revision)
-            .where(data_paths.c.dataset == dataset, data_paths.c.id == path)
-            .with_for_update(read=True)
-        )
-        row = (await self._session.execute(query)).first()
-        if row is None:
-            raise _no_path(dataset, path)
-        return row.key, row.revision
+        query = _key_query(dataset, path).with_for_update(read=True)
+        return await self._key_and_revision(query, dataset, path)
 
     async def mask_codes(self, key: int) -> tuple[str, ...]:
         """The declaration of the path for its masks."""
@@ -145,6 +143,10 @@ class DataPaths:
             .where(data_paths.c.key == key)
             .values(mask_codes=list(mask_codes), revision=data_paths.c.revision + 1, update_time=now)
         )
+
+    async def set_owner(self, key: int, owner: str) -> None:
+        """Store who may change the path. The row must be locked."""
+        await self._session.execute(sa.update(data_paths).where(data_paths.c.key == key).values(owner=owner))
 
     async def change(self, key: int, changes: Sequence[CodeCount], now: datetime) -> None:
         """Add the changes to the counts and begin a new revision. The row must be locked."""
@@ -174,9 +176,28 @@ class DataPaths:
             .values(revision=data_paths.c.revision + 1, update_time=now)
         )
 
-    async def delete(self, key: int) -> None:
-        """Remove the path with its listing."""
-        await self._session.execute(sa.delete(data_paths).where(data_paths.c.key == key))
+    async def _key_and_revision(
+        self, query: sa.Select[tuple[int, int]], dataset: str, path: str
+    ) -> tuple[int, int]:
+        row = (await self._session.execute(query)).first()
+        if row is None:
+            raise await self._not_found(dataset, path)
+        return row.key, row.revision
+
+    async def _not_found(self, dataset: str, path: str) -> NotFound:
+        """Why there is no path of that name."""
+        name = f"datasets/{dataset}/paths/{path}"
+        deleted = await self._session.scalar(
+            sa.select(sa.func.max(data_paths.c.delete_time)).where(
+                data_paths.c.dataset == dataset, data_paths.c.id == path
+            )
+        )
+        if deleted is None:
+            return NotFound(f"{name} does not exist; list the dataset's paths or create it", resource=name)
+        return DataPathDeleted(
+            f"{name} was deleted at {deleted:%Y-%m-%d %H:%M} UTC and is in the bin; restore it there",
+            resource=name,
+        )
 
 
 class Snapshots:
@@ -244,13 +265,14 @@ def _with_totals() -> sa.Select[Any]:
             ),
         )
         .select_from(data_paths.outerjoin(code_counts, code_counts.c.path == data_paths.c.key))
-        .where(data_paths.c.dataset == datasets.c.id)
+        .where(data_paths.c.dataset == datasets.c.id, LIVE)
         .lateral("totals")
     )
     return sa.select(datasets, totals.c.path_count, totals.c.sample_count).join(totals, sa.true())
 
 
-def _with_counts() -> sa.Select[Any]:
+def with_counts() -> sa.Select[Any]:
+    """All data paths, those in the bin too, with their counts by code."""
     counted = (
         sa.select(
             sa.func.jsonb_agg(
@@ -268,18 +290,16 @@ def _with_counts() -> sa.Select[Any]:
     return sa.select(data_paths, counted.label("counts"))
 
 
-def _found(key: int | None, dataset: str, path: str) -> int:
-    if key is None:
-        raise _no_path(dataset, path)
-    return key
+def _named(dataset: str, path: str) -> sa.ColumnElement[bool]:
+    return sa.and_(data_paths.c.dataset == dataset, data_paths.c.id == path, LIVE)
 
 
-def _no_path(dataset: str, path: str) -> NotFound:
-    name = f"datasets/{dataset}/paths/{path}"
-    return NotFound(f"{name} does not exist; list the dataset's paths or create it", resource=name)
+def _key_query(dataset: str, path: str) -> sa.Select[tuple[int, int]]:
+    return sa.select(data_paths.c.key, data_paths.c.revision).where(_named(dataset, path))
 
 
-def _path(row: Any) -> DataPath:  # noqa: ANN401 -- a row has no static type
+def path_of(row: Any) -> DataPath:  # noqa: ANN401 -- a row has no static type
+    """The path of a row of `with_counts`."""
     return DataPath(
         dataset=row.dataset,
         id=row.id,
@@ -289,6 +309,7 @@ def _path(row: Any) -> DataPath:  # noqa: ANN401 -- a row has no static type
         revision=row.revision,
         code_counts=tuple(CodeCount(*count) for count in row.counts or ()),
         mask_codes=tuple(row.mask_codes),
+        owner=row.owner,
     )
 
 

@@ -14,7 +14,10 @@ def objects() -> list[NamedObjects]:
             suffix="",
             rows="SELECT encode(sha256, 'hex'), size_bytes, reject_reason IS NULL FROM objects",
             named_by="""
-                SELECT encode(named.sha256, 'hex'), min('datasets/' || p.dataset || '/paths/' || p.id)
+                SELECT encode(named.sha256, 'hex'), coalesce(
+                    min('datasets/' || p.dataset || '/paths/' || p.id) FILTER (WHERE p.delete_time IS NULL),
+                    min('datasets/' || p.dataset || '/deletedPaths/' || p.id || '.' || p.key)
+                )
                 FROM samples s JOIN data_paths p ON p.key = s.path
                 CROSS JOIN LATERAL (VALUES (s.sha256), (s.mask_sha256)) AS named (sha256)
                 WHERE named.sha256 IN (SELECT decode(hash, 'hex') FROM unnest(:hashes) AS hash)

@@ -28,6 +28,8 @@ _PUT = sa.text(
 
 
 def _samples_of(side: str) -> str:
+    # What was trained with stays so in the bin.
+    live = "" if side == "trained" else "WHERE p.delete_time IS NULL"
     return f"""
         SELECT content, group_key FROM manifest_samples
         WHERE manifest = ANY(CAST(:{side}_manifests AS bytea[]))
@@ -36,6 +38,7 @@ def _samples_of(side: str) -> str:
         JOIN data_paths p ON p.key = s.path
         JOIN unnest(CAST(:{side}_datasets AS text[]), CAST(:{side}_paths AS text[])) AS wanted (dataset, id)
             ON (p.dataset, p.id) = (wanted.dataset, wanted.id)
+        {live}
         """  # noqa: S608 -- of constants
 
 

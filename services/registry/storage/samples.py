@@ -20,6 +20,7 @@ from services.registry.domain.objects import (
     Verified,
 )
 from services.registry.domain.samples import Sample
+from services.registry.storage.datasets import LIVE
 from services.registry.storage.tables import data_paths, objects, samples
 
 _STREAM_ROWS = 2000
@@ -185,7 +186,7 @@ class Samples:
         rows = await self._session.execute(
             sa.select(samples.c.pixels_sha256, data_paths.c.id, samples.c.code, samples.c.file)
             .join(data_paths, data_paths.c.key == samples.c.path)
-            .where(samples.c.pixels_sha256 == wanted, data_paths.c.dataset == dataset)
+            .where(samples.c.pixels_sha256 == wanted, data_paths.c.dataset == dataset, LIVE)
             .order_by(data_paths.c.id, samples.c.file)
         )
         found: dict[str, list[tuple[str, str, str]]] = {}

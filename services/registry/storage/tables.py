@@ -69,9 +69,12 @@ data_paths = _table(
     id=_TEXT,
     description=_TEXT,
     mask_codes=_TEXTS,
+    owner=_TEXT,
     revision=_BIGINT,
     create_time=_TIME,
     update_time=_TIME,
+    delete_time=_TIME,
+    deleter=_TEXT,
 )
 
 code_counts = _table("code_counts", path=_BIGINT, code=_TEXT, sample_count=_BIGINT, mask_count=_BIGINT)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from loupe.registry.v1 import dataset_pb2 as pb
 
 from services.registry.domain.candidates import Candidate, CandidateOutcome, SampleOutcome
-from services.registry.domain.datasets import CodeParts, DataPath, Dataset, Snapshot
+from services.registry.domain.datasets import CodeParts, DataPath, Dataset, DeletedDataPath, Snapshot
 from services.registry.domain.relabelling import Relabel, RelabelOutcome
 from services.registry.domain.samples import CodeCount, Sample
 from services.registry.wire import names
@@ -44,6 +44,18 @@ def path_out(value: DataPath) -> pb.DataPath:
         create_time=timestamp(value.create_time),
         update_time=timestamp(value.update_time),
         mask_codes=value.mask_codes,
+        owner=value.owner,
+    )
+
+
+def deleted_path_out(value: DeletedDataPath) -> pb.DeletedDataPath:
+    """As a message."""
+    return pb.DeletedDataPath(
+        name=value.name,
+        data_path=path_out(value.path),
+        delete_time=timestamp(value.delete_time),
+        deleter=value.deleter,
+        purge_time=timestamp(value.purge_time),
     )
 
 

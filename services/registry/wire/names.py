@@ -30,7 +30,7 @@ class Pattern:
         if len(parts) != len(forms) or any(
             part != form for part, form in zip(parts, forms, strict=True) if not form.startswith("{")
         ):
-            raise InvalidArgument.of(self._fault(name, field))
+            raise InvalidArgument.of(self.fault(name, field))
         ids = tuple(part for part, form in zip(parts, forms, strict=True) if form.startswith("{"))
         faults = [
             fault for value, check in zip(ids, self.id_faults, strict=True) for fault in check(value, field)
@@ -44,7 +44,8 @@ class Pattern:
         values = iter(ids)
         return re.sub(r"\{[^}]*\}", lambda _: str(next(values)), self.form)
 
-    def _fault(self, name: str, field: str) -> Violation:
+    def fault(self, name: str, field: str) -> Violation:
+        """What is said of a name that is not of this form."""
         return Violation(
             field,
             "BAD_NAME",
@@ -67,6 +68,7 @@ DATA_PATH = Pattern("datasets/{dataset}/paths/{path}", (id_faults, id_faults))
 SNAPSHOT = Pattern(
     "datasets/{dataset}/paths/{path}/snapshots/{sha256}", (id_faults, id_faults, sha256_faults)
 )
+_DELETED_PATH = Pattern("datasets/{dataset}/deletedPaths/{path}.{number}", (id_faults, _any_text))
 MODEL = Pattern("models/{model}", (model_id_faults,))
 _MODEL_VERSION = Pattern("models/{model}/versions/{version}", (model_id_faults, _any_text))
 USER = Pattern("users/{user}", (id_faults,))
@@ -88,6 +90,15 @@ def parse_data_path(name: str, field: str = "name") -> tuple[str, str]:
     """Dataset and path."""
     dataset, path = DATA_PATH.parse(name, field)
     return dataset, path
+
+
+def parse_deleted_path(name: str) -> tuple[str, tuple[str, int]]:
+    """Dataset, and the path's id with its number."""
+    dataset, deleted = _DELETED_PATH.parse(name)
+    path, _, number = deleted.rpartition(".")
+    if not re.fullmatch(r"[1-9][0-9]{0,17}", number) or id_faults(path, "name"):
+        raise InvalidArgument.of(_DELETED_PATH.fault(name, "name"))
+    return dataset, (path, int(number))
 
 
 def parse_snapshot(name: str, field: str = "name") -> str:

@@ -7,13 +7,14 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.caller import Caller
 from services.kit import outbox
 from services.kit.database import DatabaseSessions
 from services.kit.signals import Signals
 from services.scheduler.application.ids import new_id
 from services.scheduler.application.registry_port import RegistryPort
 from services.scheduler.domain.job import Job, JobKind
-from services.scheduler.domain.task import Caller, Task, TaskKind, TaskTransition
+from services.scheduler.domain.task import Task, TaskKind, TaskTransition
 from services.scheduler.settings import SchedulingSettings
 from services.scheduler.storage.curves import Curves
 from services.scheduler.storage.jobs import Jobs

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from loupe.errors import InvalidArgument, NotFound
 
+from services.caller import Caller
 from services.kit.database import database_time
 from services.scheduler.application.dependencies import (
     Dependencies,
@@ -13,7 +14,7 @@ from services.scheduler.application.dependencies import (
 )
 from services.scheduler.application.ids import new_id
 from services.scheduler.domain.spec import ExportSpec, PackageFormat, PredictionRequest
-from services.scheduler.domain.task import Caller, Task, TaskKind, TaskOperation, TaskState
+from services.scheduler.domain.task import Task, TaskKind, TaskOperation, TaskState
 from services.scheduler.domain.wizard.training import check_resource
 from services.scheduler.storage.tasks import Tasks
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from loupe.errors import AlreadyExists, InvalidArgument, NotFound, Violation
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.caller import Caller
 from services.scheduler.application.dependencies import Dependencies, queue_first_job, record_transition
 from services.scheduler.application.ids import new_id
 from services.scheduler.domain.amounts import NOTHING
@@ -17,7 +18,7 @@ from services.scheduler.domain.spec import (
     TrainingRequest,
     TrainingSpec,
 )
-from services.scheduler.domain.task import Caller, Task, TaskKind, TaskState
+from services.scheduler.domain.task import Task, TaskKind, TaskState
 from services.scheduler.domain.wizard.findings import Examination
 from services.scheduler.domain.wizard.prediction import check_training_overlap, examine_prediction
 from services.scheduler.domain.wizard.registry_data import ModelVersionFacts

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from loupe.errors import LoupeError, NotFound
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.caller import Caller
 from services.kit.database import database_time
 from services.kit.repeats import is_repeat
 from services.scheduler.application.dependencies import (
@@ -17,7 +18,7 @@ from services.scheduler.application.dependencies import (
 from services.scheduler.application.queue_positions import QueuePositions
 from services.scheduler.domain.job import JobState
 from services.scheduler.domain.listing import AnyTask, ListedTask, TaskFilter, TaskView
-from services.scheduler.domain.task import Caller, Task, TaskNotFound, TaskState, TaskTransition
+from services.scheduler.domain.task import Task, TaskNotFound, TaskState, TaskTransition
 from services.scheduler.domain.work import NonconformingSample
 from services.scheduler.storage.curves import Curves
 from services.scheduler.storage.jobs import Jobs

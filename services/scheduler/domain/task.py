@@ -7,6 +7,7 @@ from datetime import datetime
 
 from loupe.errors import FailedPrecondition, NotFound, PermissionDenied
 
+from services.caller import Caller
 from services.kit.etag import EtagMismatch, require_etag
 from services.scheduler.domain.amounts import NOTHING, Amounts
 from services.scheduler.domain.progress import Phase, Progress, Stage
@@ -128,14 +129,6 @@ def task_not_found(task_id: str) -> TaskNotFound:
 
 class TaskChanged(EtagMismatch):
     """Somebody else changed the task in the meantime: read it again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who requests an operation. `may_act_for_all`: an administrator, or a service of the installation."""
-
-    name: str
-    may_act_for_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,13 @@ from loupe.scheduler.v1 import task_pb2 as pb
 from loupe.scheduler.v1 import task_service_pb2 as rpc
 from loupe.scheduler.v1 import task_service_pb2_grpc as rpc_grpc
 
-from services.kit.auth import Role, current_principal
+from services.audit import current_caller
 from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.application.export_tasks import ExportTasks
 from services.scheduler.application.submitting import Submissions
 from services.scheduler.application.task_commands import TaskCommands
 from services.scheduler.application.watching import Watches
 from services.scheduler.domain.listing import TaskView
-from services.scheduler.domain.task import Caller
 from services.scheduler.wire import curves, paging, submissions, tasks
 from services.scheduler.wire.values import id_of, timestamp
 
@@ -38,7 +37,7 @@ class TaskServicer(rpc_grpc.TaskServiceServicer):
     async def CreateTask(self, request: rpc.CreateTaskRequest, _: Context) -> pb.Task:
         task = await self._submissions.create(
             submissions.request(request.task),
-            _caller(),
+            current_caller(),
             request_id=request.request_id,
             validate_only=request.validate_only,
         )
@@ -74,24 +73,28 @@ class TaskServicer(rpc_grpc.TaskServiceServicer):
         )
 
     async def StartTask(self, request: rpc.StartTaskRequest, _: Context) -> pb.Task:
-        return tasks.task(await self._commands.start(_task_id(request.name), request.etag, _caller()))
+        return tasks.task(await self._commands.start(_task_id(request.name), request.etag, current_caller()))
 
     async def TerminateTask(self, request: rpc.TerminateTaskRequest, _: Context) -> pb.Task:
-        return tasks.task(await self._commands.terminate(_task_id(request.name), request.etag, _caller()))
+        return tasks.task(
+            await self._commands.terminate(_task_id(request.name), request.etag, current_caller())
+        )
 
     async def DeleteTask(self, request: rpc.DeleteTaskRequest, _: Context) -> empty_pb2.Empty:
-        await self._commands.delete(_task_id(request.name), request.etag, _caller())
+        await self._commands.delete(_task_id(request.name), request.etag, current_caller())
         return empty_pb2.Empty()
 
     async def ReleaseTask(self, request: rpc.ReleaseTaskRequest, _: Context) -> pb.Task:
-        return tasks.task(await self._commands.release(_task_id(request.name), request.etag, _caller()))
+        return tasks.task(
+            await self._commands.release(_task_id(request.name), request.etag, current_caller())
+        )
 
     async def ExportModelVersion(self, request: rpc.ExportModelVersionRequest, _: Context) -> pb.Task:
         task = await self._exports.export(
             request.model_version,
             tasks.package_format(request.format),
             request.compute_resource,
-            _caller(),
+            current_caller(),
         )
         return tasks.task(await self._commands.get(task.id))
 
@@ -158,13 +161,6 @@ class TaskServicer(rpc_grpc.TaskServiceServicer):
     ) -> rpc.ListTaskTransitionsResponse:
         history = await self._commands.history(_task_id(request.name))
         return rpc.ListTaskTransitionsResponse(transitions=[tasks.transition(one) for one in history])
-
-
-def _caller() -> Caller:
-    principal = current_principal()
-    if principal.role is Role.SERVICE:
-        return Caller("services/loupe", may_act_for_all=True)
-    return Caller(principal.name, may_act_for_all=Role.ADMIN.admits(principal.role))
 
 
 def _task_id(name: str) -> str:

@@ -66,7 +66,7 @@ class RegistryClient:
 
     async def training_facts(self, request: TrainingRequest) -> RegistryData:
         """The registry's data about everything that a training request names."""
-        image, environment, resource, paths, version = await asyncio.gather(
+        image, environment, resource, (paths, deleted), version = await asyncio.gather(
             self._image(request.algorithm_image_version),
             self._environment_exists(request.production_environment),
             self._resource_exists(request.compute_resource),
@@ -78,18 +78,25 @@ class RegistryClient:
             environment_exists=environment,
             resource_exists=resource,
             paths=paths,
+            deleted_paths=deleted,
             version=version,
         )
 
     async def prediction_facts(self, request: PredictionRequest) -> RegistryData:
         """The registry's data about everything that a prediction request names."""
-        resource, paths, version, overlap = await asyncio.gather(
+        resource, (paths, deleted), version, overlap = await asyncio.gather(
             self._resource_exists(request.compute_resource),
             self._paths(request.data_paths),
             self._version(request.model_version),
             self.training_overlap(request.model_version, request.data_paths),
         )
-        return RegistryData(resource_exists=resource, paths=paths, version=version, training_overlap=overlap)
+        return RegistryData(
+            resource_exists=resource,
+            paths=paths,
+            deleted_paths=deleted,
+            version=version,
+            training_overlap=overlap,
+        )
 
     async def training_overlap(self, model_version: str, data: Sequence[str]) -> TrainingOverlap | None:
         """How much of the data paths or snapshots the version was trained with (P7); None if unknown."""
@@ -187,16 +194,25 @@ class RegistryClient:
         request = master_data_service_pb2.GetComputeResourceRequest(name=name)
         return await self._known(name, lambda: self._master_data.GetComputeResource(request)) is not None
 
-    async def _paths(self, names: Iterable[str]) -> dict[str, DataPathFacts | None]:
+    async def _paths(self, names: Iterable[str]) -> tuple[dict[str, DataPathFacts | None], frozenset[str]]:
+        """The paths, and which of them are in the bin."""
         # The wizard refuses a longer list anyway, so the rest is not asked for.
         wanted = list(dict.fromkeys(names))[:MAX_DATA_PATHS]
-        return dict(zip(wanted, await asyncio.gather(*(self._path(name) for name in wanted)), strict=True))
+        deleted: set[str] = set()
+        found = await asyncio.gather(*(self._path(name, deleted) for name in wanted))
+        return dict(zip(wanted, found, strict=True)), frozenset(deleted)
 
-    async def _path(self, name: str) -> DataPathFacts | None:
+    async def _path(self, name: str, deleted: set[str]) -> DataPathFacts | None:
+        async def read() -> dataset_pb2.DataPath:
+            try:
+                return await self._datasets.GetDataPath(dataset_service_pb2.GetDataPathRequest(name=name))
+            except NotFound as error:
+                if error.reason == "DATA_PATH_DELETED":
+                    deleted.add(name)
+                raise
+
         async with self._parallel:
-            path = await self._known(
-                name, lambda: self._datasets.GetDataPath(dataset_service_pb2.GetDataPathRequest(name=name))
-            )
+            path = await self._known(name, read)
         if path is None:
             return None
         return DataPathFacts(

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from loupe.access.v1 import access_pb2
 from loupe.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 from loupe.evaluator.v1 import relabel_pb2
 from loupe.evaluator.v1 import relabel_service_pb2 as rpc
 from loupe.events.v1 import events_pb2
 from loupe.registry.v1 import dataset_service_pb2, identity_service_pb2
+from loupe.rpc.channel import connect
 from loupe.scheduler.v1 import task_pb2
 
 from services.evaluator.application.reports import Reports
@@ -20,7 +22,7 @@ from services.evaluator.consumers import DeletedTasks
 from services.kit.database import Database
 from services.kit.messaging import Message
 from tests.integration.evaluator.conftest import CODES
-from tests.integration.evaluator.installation import Installation, run_installation, shown
+from tests.integration.evaluator.installation import Installation, Person, run_installation, shown
 from tests.integration.registry.conftest import Importer, png, sha256
 
 A, B, _ = CODES
@@ -91,6 +93,26 @@ async def test_p6_marks_become_a_revision_of_the_data_path(loupe: Installation) 
         rpc.ApplyRelabelMarksRequest(data_path=importer.path)
     )
     assert (list(again.marks), again.revision) == ([], 2)
+
+
+async def test_a4_only_the_owner_of_a_data_path_applies_what_others_mark(loupe: Installation) -> None:
+    """Anybody may say that a label is wrong; the truth of the path is its owner's."""
+    importer, report = await judged(loupe)
+    _, token = await loupe.registry.token_of_role(access_pb2.ROLE_ENGINEER)
+    apply = rpc.ApplyRelabelMarksRequest(data_path=importer.path)
+    async with connect(loupe.address, lambda: token, deadline_s=60) as channel:
+        stranger = Person(channel)
+        made = await stranger.marks.CreateRelabelMark(
+            rpc.CreateRelabelMarkRequest(sample_result=f"{report}/sampleResults/0", right_code=B)
+        )
+        with pytest.raises(PermissionDenied) as refused:
+            await stranger.marks.ApplyRelabelMarks(apply)
+    assert refused.value.reason == "NOT_DATA_PATH_OWNER"
+    assert refused.value.facts == {"path": importer.path, "owner": loupe.engineer_name}
+    assert [item.state for item in await listed(loupe, data_path=importer.path)] == [OPEN]
+    assert await files(loupe, importer.path) == [f"{A}/1.png", f"{A}/2.png"]
+    (applied,) = (await loupe.engineer.marks.ApplyRelabelMarks(apply)).marks
+    assert (applied.name, applied.state) == (made.name, APPLIED)
 
 
 async def test_p6_a_second_mark_of_a_sample_replaces_the_first(loupe: Installation) -> None:

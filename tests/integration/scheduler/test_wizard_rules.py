@@ -39,9 +39,9 @@ GENERAL = "algorithmImages/surface-classification/versions/v3.0"
 BUSINESS = "algorithmImages/cell-array-classification/versions/v3.0"
 SEGMENTING = "algorithmImages/wizard-segmentation/versions/v1.0"
 ENVIRONMENT = "productionEnvironments/demo-fab-cell-array"
-MAIN, LONE, OTHER, VOID, BARE, PANEL, AGAIN, NEXT, TWIN = (
+MAIN, LONE, OTHER, VOID, BARE, PANEL, AGAIN, NEXT, TWIN, GONE = (
     f"datasets/wizard/paths/{p}"
-    for p in ("main", "lone", "other", "void", "bare", "panel", "again", "next", "twin")
+    for p in ("main", "lone", "other", "void", "bare", "panel", "again", "next", "twin", "gone")
 )
 # A panel each, which shows two of three codes.
 RING = {
@@ -139,6 +139,7 @@ CASES = [
     case("W4", "no path", 2, {"data_paths": []}, "data_paths NO_DATA_PATHS"),
     case("W4", "a path twice", 2, {"data_paths": [MAIN, MAIN]}, "data_paths[1] DUPLICATE_DATA_PATH"),
     case("W4", "no such path", 2, {"data_paths": [MAIN, MAIN + "x"]}, "data_paths[1] NOT_FOUND"),
+    case("D8", "a deleted path", 2, {"data_paths": [MAIN, GONE]}, "data_paths[1] DELETED_DATA_PATH"),
     case("W4", "the images own paths", 2, _SEGMENTING),
     case("W4", "without the images own path", 2, {**_SEGMENTING, "data_paths": [MAIN]},
          "!acknowledge_missing_training_paths UNACKNOWLEDGED_MISSING_TRAINING_PATHS"),
@@ -330,9 +331,10 @@ async def world(
     folder = tmp_path_factory.mktemp("wizard") / "images"
     write_sample(folder, per_code=2, seed=3)
     await client.import_folder(read_folder(folder), dataset="wizard", path="main")
-    for path, counts in ((LONE, {"ONE": 1}), (OTHER, {"X1": 2, "X2": 3}), (VOID, {}),
+    for path, counts in ((LONE, {"ONE": 1}), (OTHER, {"X1": 2, "X2": 3}), (VOID, {}), (GONE, {"TPFIP": 2}),
                          (BARE, {"TPFIP": 2, "TTFBS": 2})):  # fmt: skip
         assert await path_importer(engineer, "wizard", path.rpartition("/")[2], counts) == path
+    await client.datasets.DeleteDataPath(dataset_service_pb2.DeleteDataPathRequest(name=GONE))
     for path, panel in ((PANEL, "p1"), (AGAIN, "p1"), (NEXT, "p2")):
         await path_importer(engineer, "wizard", path.rpartition("/")[2], {"PAN": 3}, panel)
     for path, codes in RING.items():

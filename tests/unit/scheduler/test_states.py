@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from services.caller import Caller
 from services.kit.etag import EtagMismatch
 from services.scheduler.domain import task as module
 from services.scheduler.domain.progress import Phase
 from services.scheduler.domain.spec import ExportSpec, PackageFormat, PredictionSpec
 from services.scheduler.domain.task import (
     RUNNING,
-    Caller,
     Failure,
     IllegalTransition,
     NotOwner,

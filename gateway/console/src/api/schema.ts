@@ -200,6 +200,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/datasets/{dataset}/deletedPaths": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List deleted data paths
+         * @description The bin. `datasets/-` lists that of all datasets.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["listDeletedDataPaths"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset}/deletedPaths/{deletedPath}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Purge data path
+         * @description Removes a path from the bin for good, before its time.
+         *
+         *     Least role: ADMIN.
+         */
+        delete: operations["purgeDataPath"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset}/deletedPaths/{deletedPath}:restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore data path
+         * @description Takes a path out of the bin; ALREADY_EXISTS while another one has its name.
+         *
+         *     Least role: ENGINEER.
+         */
+        post: operations["restoreDataPath"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/datasets/{dataset}/paths": {
         parameters: {
             query?: never;
@@ -242,7 +308,7 @@ export interface paths {
         post?: never;
         /**
          * Delete data path
-         * @description Empties and removes a path that no snapshot needs.
+         * @description Moves a path that no snapshot needs into the bin.
          *
          *     Least role: ENGINEER.
          */
@@ -379,6 +445,28 @@ export interface paths {
          *     Least role: ENGINEER.
          */
         post: operations["relabelSamples"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset}/paths/{path}:setOwner": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set data path owner
+         * @description Hands the path over to another user, or shares it with every engineer.
+         *
+         *     Least role: ENGINEER.
+         */
+        post: operations["setDataPathOwner"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2083,6 +2171,11 @@ export interface components {
              *     mask, and then only be extended at its end. Manifests carry it in every line with a mask, as `mask_codes`.
              */
             maskCodes: string[];
+            /**
+             * @description `users/{user}`: who made the path, or who got it since. Only the owner and administrators change it (A4). Empty:
+             *     shared, every engineer may.
+             */
+            owner: string;
         };
         /**
          * @description * `DATA_PATH_STATUS_UNSPECIFIED`
@@ -2122,6 +2215,21 @@ export interface components {
             termZh: string;
             meaning: string;
             meaningZh: string;
+        };
+        /** @description A data path in the bin: its listing is as it was, nothing uses it, and its name is free for another. Rule D8. */
+        DeletedDataPath: {
+            /** @description `datasets/{dataset}/deletedPaths/{path}.{number}`. */
+            name: string;
+            /** @description As it was when it was deleted. */
+            dataPath?: components["schemas"]["DataPath"];
+            /** Format: date-time */
+            deleteTime?: string;
+            deleter: string;
+            /**
+             * Format: date-time
+             * @description From then on the registry purges it: its listing is gone for good.
+             */
+            purgeTime?: string;
         };
         DraftRetrainingResponse: {
             /** @description Its `training`, with an exact parent_version, is what CreateTask takes. */
@@ -2310,6 +2418,11 @@ export interface components {
         };
         ListDatasetsResponse: {
             datasets: components["schemas"]["Dataset"][];
+            nextPageToken: string;
+        };
+        ListDeletedDataPathsResponse: {
+            /** @description By dataset and id, paths of one id in the order in which they were made. */
+            dataPaths: components["schemas"]["DeletedDataPath"][];
             nextPageToken: string;
         };
         ListModelVersionsResponse: {
@@ -2888,6 +3001,10 @@ export interface components {
             /** @description What leases of this resource's jobs take. */
             taken?: components["schemas"]["Amounts"];
         };
+        RestoreDataPathRequest: {
+            /** @description Another id for it; empty: the one that it had. */
+            dataPathId: string;
+        };
         RevokeTokenRequest: Record<string, never>;
         /**
          * @description The roles are ordered: whoever may do more may do all of what comes before. ROLE_SERVICE stands apart.
@@ -3053,6 +3170,10 @@ export interface components {
             alias: string;
             /** @description As of ArchiveModelVersionRequest. */
             etag: string;
+        };
+        SetDataPathOwnerRequest: {
+            /** @description `users/{user}`, who must be an engineer at least; empty: shared with every engineer. */
+            owner: string;
         };
         /** @description An Ed25519 public key. */
         SigningKey: {
@@ -4279,6 +4400,123 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    listDeletedDataPaths: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path: {
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListDeletedDataPathsResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    purgeDataPath: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+                deletedPath: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    restoreDataPath: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+                deletedPath: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RestoreDataPathRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataPath"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            414: components["responses"]["Problem414"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
     listDataPaths: {
         parameters: {
             query?: {
@@ -4420,7 +4658,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["DeletedDataPath"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -4669,6 +4907,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RelabelSamplesResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            414: components["responses"]["Problem414"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    setDataPathOwner: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SetDataPathOwnerRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataPath"];
                 };
             };
             400: components["responses"]["Problem400"];

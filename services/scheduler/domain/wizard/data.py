@@ -41,6 +41,14 @@ def check_paths(paths: Sequence[str], facts: RegistryData) -> list[Violation]:
                     sentence("{path} is listed already, at [{index}]", path=path, index=first_seen[path]),
                 )
             )
+        elif path in facts.deleted_paths:
+            found.append(
+                Violation(
+                    at,
+                    "DELETED_DATA_PATH",
+                    sentence("{path} was deleted; restore it from the bin, or remove it here", path=path),
+                )
+            )
         elif known is None:
             found.append(not_found(at, path, sentence("data path")))
         elif not known.valid:

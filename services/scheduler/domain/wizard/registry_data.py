@@ -84,6 +84,8 @@ class RegistryData:
     environment_exists: bool = False
     resource_exists: bool = False
     paths: Mapping[str, DataPathFacts | None] = field(default_factory=dict)
+    # Those that do not exist because they are in the bin (D8).
+    deleted_paths: frozenset[str] = frozenset()
     # By code, over all paths together.
     parts: Mapping[str, CodeParts] = field(default_factory=dict)
     # The parent (W6), or the version that a prediction uses (P1).

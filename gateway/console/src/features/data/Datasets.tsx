@@ -14,7 +14,11 @@ import { time, whole } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered, Nothing } from "../../ui/states";
+import { Bin } from "./Bin";
 import { Marks } from "./Marks";
+import { PathActions } from "./PathActions";
+
+type Path = Schemas["DataPath"];
 
 const ImportFolder = deferred(() => import("./ImportFolder"));
 
@@ -87,6 +91,7 @@ export default function Datasets(): ReactNode {
             label: t.datasets.marks,
             children: <Marks dataPath={search.get("path") ?? ""} report={search.get("report") ?? ""} />,
           },
+          { key: "bin", label: t.datasets.bin, children: <Bin /> },
         ]}
       />
       {importing && (
@@ -106,11 +111,12 @@ export default function Datasets(): ReactNode {
 
 function Paths({ dataset }: { dataset: string }): ReactNode {
   const { t, language } = useSpeech();
+  const { may } = useSession();
   const paths = useDataPaths(dataset);
   return (
     <Answered query={paths}>
       {(dataPaths) => (
-        <Table<Schemas["DataPath"]>
+        <Table<Path>
           size="small"
           rowKey="name"
           pagination={false}
@@ -143,8 +149,12 @@ function Paths({ dataset }: { dataset: string }): ReactNode {
                 </div>
               ),
             },
+            { title: t.datasets.owner, render: (_, path) => lastPart(path.owner) || t.datasets.shared },
             { title: t.common.description, dataIndex: "description" },
             { title: t.common.updateTime, render: (_, path) => time(path.updateTime, language) },
+            ...(may("ROLE_ENGINEER")
+              ? [{ title: t.common.actions, render: (_: unknown, path: Path) => <PathActions path={path} /> }]
+              : []),
           ]}
         />
       )}

@@ -95,6 +95,7 @@ class DataPath(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     MASK_CODES_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`datasets/{dataset}/paths/{path}`."""
     description: _builtins.str
@@ -103,6 +104,10 @@ class DataPath(_message.Message):
     mask_count: _builtins.int
     revision: _builtins.int
     """Grows with every change of the listing."""
+    owner: _builtins.str
+    """`users/{user}`: who made the path, or who got it since. Only the owner and administrators change it (A4). Empty:
+    shared, every engineer may.
+    """
     @_builtins.property
     def code_counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___CodeCount]:
         """In the order of the code."""
@@ -131,14 +136,56 @@ class DataPath(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         mask_codes: _abc.Iterable[_builtins.str] | None = ...,
+        owner: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_counts", b"code_counts", "create_time", b"create_time", "description", b"description", "mask_codes", b"mask_codes", "mask_count", b"mask_count", "name", b"name", "revision", b"revision", "sample_count", b"sample_count", "status", b"status", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_counts", b"code_counts", "create_time", b"create_time", "description", b"description", "mask_codes", b"mask_codes", "mask_count", b"mask_count", "name", b"name", "owner", b"owner", "revision", b"revision", "sample_count", b"sample_count", "status", b"status", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DataPath: _TypeAlias = DataPath  # noqa: Y015
+
+@_typing.final
+class DeletedDataPath(_message.Message):
+    """A data path in the bin: its listing is as it was, nothing uses it, and its name is free for another. Rule D8."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DATA_PATH_FIELD_NUMBER: _builtins.int
+    DELETE_TIME_FIELD_NUMBER: _builtins.int
+    DELETER_FIELD_NUMBER: _builtins.int
+    PURGE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`datasets/{dataset}/deletedPaths/{path}.{number}`."""
+    deleter: _builtins.str
+    @_builtins.property
+    def data_path(self) -> Global___DataPath:
+        """As it was when it was deleted."""
+
+    @_builtins.property
+    def delete_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def purge_time(self) -> _timestamp_pb2.Timestamp:
+        """From then on the registry purges it: its listing is gone for good."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        data_path: Global___DataPath | None = ...,
+        delete_time: _timestamp_pb2.Timestamp | None = ...,
+        deleter: _builtins.str = ...,
+        purge_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data_path", b"data_path", "delete_time", b"delete_time", "purge_time", b"purge_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_path", b"data_path", "delete_time", b"delete_time", "deleter", b"deleter", "name", b"name", "purge_time", b"purge_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeletedDataPath: _TypeAlias = DeletedDataPath  # noqa: Y015
 
 @_typing.final
 class CodeCount(_message.Message):

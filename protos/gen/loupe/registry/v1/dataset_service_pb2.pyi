@@ -211,6 +211,29 @@ class ListDataPathsResponse(_message.Message):
 Global___ListDataPathsResponse: _TypeAlias = ListDataPathsResponse  # noqa: Y015
 
 @_typing.final
+class SetDataPathOwnerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    owner: _builtins.str
+    """`users/{user}`, who must be an engineer at least; empty: shared with every engineer."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        owner: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "owner", b"owner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetDataPathOwnerRequest: _TypeAlias = SetDataPathOwnerRequest  # noqa: Y015
+
+@_typing.final
 class PlanSampleUploadsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -584,3 +607,97 @@ class DeleteDataPathRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteDataPathRequest: _TypeAlias = DeleteDataPathRequest  # noqa: Y015
+
+@_typing.final
+class ListDeletedDataPathsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    page_size: _builtins.int
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeletedDataPathsRequest: _TypeAlias = ListDeletedDataPathsRequest  # noqa: Y015
+
+@_typing.final
+class ListDeletedDataPathsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_PATHS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def data_paths(self) -> _containers.RepeatedCompositeFieldContainer[_dataset_pb2.DeletedDataPath]:
+        """By dataset and id, paths of one id in the order in which they were made."""
+
+    def __init__(
+        self,
+        *,
+        data_paths: _abc.Iterable[_dataset_pb2.DeletedDataPath] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_paths", b"data_paths", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeletedDataPathsResponse: _TypeAlias = ListDeletedDataPathsResponse  # noqa: Y015
+
+@_typing.final
+class RestoreDataPathRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DATA_PATH_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`datasets/{dataset}/deletedPaths/{path}.{number}`."""
+    data_path_id: _builtins.str
+    """Another id for it; empty: the one that it had."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        data_path_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_path_id", b"data_path_id", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreDataPathRequest: _TypeAlias = RestoreDataPathRequest  # noqa: Y015
+
+@_typing.final
+class PurgeDataPathRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`datasets/{dataset}/deletedPaths/{path}.{number}`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PurgeDataPathRequest: _TypeAlias = PurgeDataPathRequest  # noqa: Y015

@@ -30,7 +30,7 @@ if _version_not_supported:
 class DatasetServiceStub:
     """Datasets, data paths, import and snapshots. An import is: CreateDataPath, then per batch of files PlanSampleUploads,
     PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or
-    doubled.
+    doubled. What changes a data path is for its owner and administrators (A4), others are NOT_DATA_PATH_OWNER.
     """
 
     def __init__(self, channel):
@@ -68,6 +68,11 @@ class DatasetServiceStub:
                 '/loupe.registry.v1.DatasetService/ListDataPaths',
                 request_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListDataPathsRequest.SerializeToString,
                 response_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListDataPathsResponse.FromString,
+                _registered_method=True)
+        self.SetDataPathOwner = channel.unary_unary(
+                '/loupe.registry.v1.DatasetService/SetDataPathOwner',
+                request_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.SetDataPathOwnerRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_dataset__pb2.DataPath.FromString,
                 _registered_method=True)
         self.PlanSampleUploads = channel.unary_unary(
                 '/loupe.registry.v1.DatasetService/PlanSampleUploads',
@@ -107,6 +112,21 @@ class DatasetServiceStub:
         self.DeleteDataPath = channel.unary_unary(
                 '/loupe.registry.v1.DatasetService/DeleteDataPath',
                 request_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.DeleteDataPathRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_dataset__pb2.DeletedDataPath.FromString,
+                _registered_method=True)
+        self.ListDeletedDataPaths = channel.unary_unary(
+                '/loupe.registry.v1.DatasetService/ListDeletedDataPaths',
+                request_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListDeletedDataPathsRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListDeletedDataPathsResponse.FromString,
+                _registered_method=True)
+        self.RestoreDataPath = channel.unary_unary(
+                '/loupe.registry.v1.DatasetService/RestoreDataPath',
+                request_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.RestoreDataPathRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_dataset__pb2.DataPath.FromString,
+                _registered_method=True)
+        self.PurgeDataPath = channel.unary_unary(
+                '/loupe.registry.v1.DatasetService/PurgeDataPath',
+                request_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.PurgeDataPathRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
 
@@ -114,7 +134,7 @@ class DatasetServiceStub:
 class DatasetServiceServicer:
     """Datasets, data paths, import and snapshots. An import is: CreateDataPath, then per batch of files PlanSampleUploads,
     PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or
-    doubled.
+    doubled. What changes a data path is for its owner and administrators (A4), others are NOT_DATA_PATH_OWNER.
     """
 
     def CreateDataset(self, request, context):
@@ -149,6 +169,13 @@ class DatasetServiceServicer:
 
     def ListDataPaths(self, request, context):
         """`datasets/-` lists the paths of all datasets.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetDataPathOwner(self, request, context):
+        """Hands the path over to another user, or shares it with every engineer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -206,7 +233,28 @@ class DatasetServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteDataPath(self, request, context):
-        """Empties and removes a path that no snapshot needs.
+        """Moves a path that no snapshot needs into the bin.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeletedDataPaths(self, request, context):
+        """The bin. `datasets/-` lists that of all datasets.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreDataPath(self, request, context):
+        """Takes a path out of the bin; ALREADY_EXISTS while another one has its name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PurgeDataPath(self, request, context):
+        """Removes a path from the bin for good, before its time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -244,6 +292,11 @@ def add_DatasetServiceServicer_to_server(servicer, server):
                     servicer.ListDataPaths,
                     request_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListDataPathsRequest.FromString,
                     response_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListDataPathsResponse.SerializeToString,
+            ),
+            'SetDataPathOwner': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetDataPathOwner,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.SetDataPathOwnerRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_dataset__pb2.DataPath.SerializeToString,
             ),
             'PlanSampleUploads': grpc.unary_unary_rpc_method_handler(
                     servicer.PlanSampleUploads,
@@ -283,6 +336,21 @@ def add_DatasetServiceServicer_to_server(servicer, server):
             'DeleteDataPath': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteDataPath,
                     request_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.DeleteDataPathRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_dataset__pb2.DeletedDataPath.SerializeToString,
+            ),
+            'ListDeletedDataPaths': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeletedDataPaths,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListDeletedDataPathsRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListDeletedDataPathsResponse.SerializeToString,
+            ),
+            'RestoreDataPath': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreDataPath,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.RestoreDataPathRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_dataset__pb2.DataPath.SerializeToString,
+            ),
+            'PurgeDataPath': grpc.unary_unary_rpc_method_handler(
+                    servicer.PurgeDataPath,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.PurgeDataPathRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
     }
@@ -296,7 +364,7 @@ def add_DatasetServiceServicer_to_server(servicer, server):
 class DatasetService:
     """Datasets, data paths, import and snapshots. An import is: CreateDataPath, then per batch of files PlanSampleUploads,
     PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or
-    doubled.
+    doubled. What changes a data path is for its owner and administrators (A4), others are NOT_DATA_PATH_OWNER.
     """
 
     @staticmethod
@@ -451,6 +519,33 @@ class DatasetService:
             '/loupe.registry.v1.DatasetService/ListDataPaths',
             loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListDataPathsRequest.SerializeToString,
             loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListDataPathsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetDataPathOwner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.DatasetService/SetDataPathOwner',
+            loupe_dot_registry_dot_v1_dot_dataset__service__pb2.SetDataPathOwnerRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_dataset__pb2.DataPath.FromString,
             options,
             channel_credentials,
             insecure,
@@ -666,6 +761,87 @@ class DatasetService:
             target,
             '/loupe.registry.v1.DatasetService/DeleteDataPath',
             loupe_dot_registry_dot_v1_dot_dataset__service__pb2.DeleteDataPathRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_dataset__pb2.DeletedDataPath.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeletedDataPaths(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.DatasetService/ListDeletedDataPaths',
+            loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListDeletedDataPathsRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListDeletedDataPathsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreDataPath(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.DatasetService/RestoreDataPath',
+            loupe_dot_registry_dot_v1_dot_dataset__service__pb2.RestoreDataPathRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_dataset__pb2.DataPath.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PurgeDataPath(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.DatasetService/PurgeDataPath',
+            loupe_dot_registry_dot_v1_dot_dataset__service__pb2.PurgeDataPathRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,

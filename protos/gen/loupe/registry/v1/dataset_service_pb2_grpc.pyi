@@ -31,7 +31,7 @@ GRPC_VERSION: str
 class DatasetServiceStub:
     """Datasets, data paths, import and snapshots. An import is: CreateDataPath, then per batch of files PlanSampleUploads,
     PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or
-    doubled.
+    doubled. What changes a data path is for its owner and administrators (A4), others are NOT_DATA_PATH_OWNER.
     """
 
     @_typing.overload
@@ -45,6 +45,8 @@ class DatasetServiceStub:
     GetDataPath: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.GetDataPathRequest, _dataset_pb2.DataPath]
     ListDataPaths: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.ListDataPathsRequest, _dataset_service_pb2.ListDataPathsResponse]
     """`datasets/-` lists the paths of all datasets."""
+    SetDataPathOwner: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.SetDataPathOwnerRequest, _dataset_pb2.DataPath]
+    """Hands the path over to another user, or shares it with every engineer."""
     PlanSampleUploads: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.PlanSampleUploadsRequest, _dataset_service_pb2.PlanSampleUploadsResponse]
     """Which bytes are not in object storage yet, and where to PUT them."""
     AddSamples: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.AddSamplesRequest, _dataset_service_pb2.AddSamplesResponse]
@@ -63,14 +65,20 @@ class DatasetServiceStub:
     """A link to one sample's bytes, good for ten minutes."""
     SnapshotDataPath: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.SnapshotDataPathRequest, _dataset_pb2.Snapshot]
     """Pins the path's present listing; the same listing gives the same snapshot."""
-    DeleteDataPath: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.DeleteDataPathRequest, _empty_pb2.Empty]
-    """Empties and removes a path that no snapshot needs."""
+    DeleteDataPath: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.DeleteDataPathRequest, _dataset_pb2.DeletedDataPath]
+    """Moves a path that no snapshot needs into the bin."""
+    ListDeletedDataPaths: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.ListDeletedDataPathsRequest, _dataset_service_pb2.ListDeletedDataPathsResponse]
+    """The bin. `datasets/-` lists that of all datasets."""
+    RestoreDataPath: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.RestoreDataPathRequest, _dataset_pb2.DataPath]
+    """Takes a path out of the bin; ALREADY_EXISTS while another one has its name."""
+    PurgeDataPath: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.PurgeDataPathRequest, _empty_pb2.Empty]
+    """Removes a path from the bin for good, before its time."""
 
 @_typing.type_check_only
 class DatasetServiceAsyncStub(DatasetServiceStub):
     """Datasets, data paths, import and snapshots. An import is: CreateDataPath, then per batch of files PlanSampleUploads,
     PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or
-    doubled.
+    doubled. What changes a data path is for its owner and administrators (A4), others are NOT_DATA_PATH_OWNER.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -81,6 +89,8 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     GetDataPath: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.GetDataPathRequest, _dataset_pb2.DataPath]  # type: ignore[assignment]
     ListDataPaths: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.ListDataPathsRequest, _dataset_service_pb2.ListDataPathsResponse]  # type: ignore[assignment]
     """`datasets/-` lists the paths of all datasets."""
+    SetDataPathOwner: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.SetDataPathOwnerRequest, _dataset_pb2.DataPath]  # type: ignore[assignment]
+    """Hands the path over to another user, or shares it with every engineer."""
     PlanSampleUploads: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.PlanSampleUploadsRequest, _dataset_service_pb2.PlanSampleUploadsResponse]  # type: ignore[assignment]
     """Which bytes are not in object storage yet, and where to PUT them."""
     AddSamples: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.AddSamplesRequest, _dataset_service_pb2.AddSamplesResponse]  # type: ignore[assignment]
@@ -99,13 +109,19 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     """A link to one sample's bytes, good for ten minutes."""
     SnapshotDataPath: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.SnapshotDataPathRequest, _dataset_pb2.Snapshot]  # type: ignore[assignment]
     """Pins the path's present listing; the same listing gives the same snapshot."""
-    DeleteDataPath: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.DeleteDataPathRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """Empties and removes a path that no snapshot needs."""
+    DeleteDataPath: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.DeleteDataPathRequest, _dataset_pb2.DeletedDataPath]  # type: ignore[assignment]
+    """Moves a path that no snapshot needs into the bin."""
+    ListDeletedDataPaths: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.ListDeletedDataPathsRequest, _dataset_service_pb2.ListDeletedDataPathsResponse]  # type: ignore[assignment]
+    """The bin. `datasets/-` lists that of all datasets."""
+    RestoreDataPath: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.RestoreDataPathRequest, _dataset_pb2.DataPath]  # type: ignore[assignment]
+    """Takes a path out of the bin; ALREADY_EXISTS while another one has its name."""
+    PurgeDataPath: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.PurgeDataPathRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Removes a path from the bin for good, before its time."""
 
 class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
     """Datasets, data paths, import and snapshots. An import is: CreateDataPath, then per batch of files PlanSampleUploads,
     PUT of what is missing straight to object storage, AddSamples. Every step may be repeated; nothing is lost or
-    doubled.
+    doubled. What changes a data path is for its owner and administrators (A4), others are NOT_DATA_PATH_OWNER.
     """
 
     @_abc_1.abstractmethod
@@ -150,6 +166,14 @@ class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_service_pb2.ListDataPathsResponse, _abc.Awaitable[_dataset_service_pb2.ListDataPathsResponse]]:
         """`datasets/-` lists the paths of all datasets."""
+
+    @_abc_1.abstractmethod
+    def SetDataPathOwner(
+        self,
+        request: _dataset_service_pb2.SetDataPathOwnerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dataset_pb2.DataPath, _abc.Awaitable[_dataset_pb2.DataPath]]:
+        """Hands the path over to another user, or shares it with every engineer."""
 
     @_abc_1.abstractmethod
     def PlanSampleUploads(
@@ -216,7 +240,31 @@ class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _dataset_service_pb2.DeleteDataPathRequest,
         context: _ServicerContext,
+    ) -> _typing.Union[_dataset_pb2.DeletedDataPath, _abc.Awaitable[_dataset_pb2.DeletedDataPath]]:
+        """Moves a path that no snapshot needs into the bin."""
+
+    @_abc_1.abstractmethod
+    def ListDeletedDataPaths(
+        self,
+        request: _dataset_service_pb2.ListDeletedDataPathsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dataset_service_pb2.ListDeletedDataPathsResponse, _abc.Awaitable[_dataset_service_pb2.ListDeletedDataPathsResponse]]:
+        """The bin. `datasets/-` lists that of all datasets."""
+
+    @_abc_1.abstractmethod
+    def RestoreDataPath(
+        self,
+        request: _dataset_service_pb2.RestoreDataPathRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dataset_pb2.DataPath, _abc.Awaitable[_dataset_pb2.DataPath]]:
+        """Takes a path out of the bin; ALREADY_EXISTS while another one has its name."""
+
+    @_abc_1.abstractmethod
+    def PurgeDataPath(
+        self,
+        request: _dataset_service_pb2.PurgeDataPathRequest,
+        context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """Empties and removes a path that no snapshot needs."""
+        """Removes a path from the bin for good, before its time."""
 
 def add_DatasetServiceServicer_to_server(servicer: DatasetServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
