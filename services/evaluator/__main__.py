@@ -56,7 +56,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     registry = await process.enter(
         connect(
             settings.registry_address,
-            lambda: settings.service_token,
+            settings.tokens.own("evaluator"),
             credentials=settings.tls.channel_credentials(),
         )
     )
@@ -92,7 +92,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
                 ),
                 about("evaluator", revision, check),
             ],
-            verifier=token_verifier(settings.service_token, registry),
+            verifier=token_verifier(settings.tokens, registry),
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
             observer=RegistryAuditor(registry),

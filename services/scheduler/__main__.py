@@ -59,7 +59,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     registry = await process.enter(
         connect(
             settings.registry_address,
-            lambda: settings.service_token,
+            settings.tokens.own("scheduler"),
             credentials=settings.tls.channel_credentials(),
         )
     )
@@ -91,7 +91,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     return await process.enter(
         GrpcServer(
             [*services(dependencies), about("scheduler", revision, check)],
-            verifier=token_verifier(settings.service_token, registry),
+            verifier=token_verifier(settings.tokens, registry),
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
             observer=RegistryAuditor(registry),

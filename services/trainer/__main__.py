@@ -17,7 +17,8 @@ async def main(process: kit.Process) -> None:
     telemetry.configure("trainer", settings.log_level)
     handler = TrainerHandler(threads=settings.threads, checkpoint_interval_s=settings.checkpoint_interval_s)
     arguments = ("--processes", str(settings.processes))
-    await start(process, settings, handler, "services.trainer.child", arguments=arguments)
+    token = settings.tokens.own("trainer")
+    await start(process, settings, handler, "services.trainer.child", token=token, arguments=arguments)
 
 
 if __name__ == "__main__":

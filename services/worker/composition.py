@@ -1,12 +1,12 @@
 """Composes a worker process: services differ in their handler and their child."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from loupe.rpc.channel import connect
 
 from services.audit import RegistryAuditor
-from services.identity import token_verifier
+from services.identity import peoples_verifier
 from services.kit.clock import SystemClock
 from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process
@@ -19,18 +19,22 @@ from services.worker.warm_child import WarmChild
 from services.worker.worker import Worker
 
 
-async def start(
+async def start(  # noqa: PLR0913 -- what the workers differ in
     process: Process,
     settings: WorkerSettings,
     handler: JobHandler,
     child_module: str,
     *,
+    token: Callable[[], str],
     arguments: Sequence[str] = (),
 ) -> Worker:
-    """Open the parts of a worker and start it; it is drained when the process stops."""
+    """Open the parts of a worker and start it; it is drained when the process stops.
+
+    `token` gives what this kind of worker shows the servers.
+    """
     objects = await process.enter(ObjectStore(settings.objects))
     # Without the channel's retries: an AcquireJob that is sent twice leases two jobs.
-    credentials, token = settings.tls.channel_credentials(), lambda: settings.service_token
+    credentials = settings.tls.channel_credentials()
     scheduler = await process.enter(
         connect(settings.scheduler_address, token, credentials=credentials, retries=False)
     )
@@ -62,7 +66,7 @@ async def start(
     await process.enter(
         GrpcServer(
             [server.service(worker)],
-            verifier=token_verifier(settings.service_token, registry),
+            verifier=peoples_verifier(registry),
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
             observer=RegistryAuditor(registry),

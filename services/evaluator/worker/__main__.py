@@ -12,22 +12,25 @@ from services.kit import lifecycle as kit
 from services.kit import telemetry
 from services.worker.composition import start
 
+_KIND = "evaluator-worker"
+
 
 async def main(process: kit.Process) -> None:
     """Read the settings and start working."""
     settings = loupe_settings.load(Settings, os.environ)
     telemetry.configure("evaluator-worker", settings.log_level)
+    token = settings.tokens.own(_KIND)
     # Without the channel's retries: a stream of samples cannot be repeated from its middle.
     reports = await process.enter(
         connect(
             settings.evaluator_address,
-            lambda: settings.service_token,
+            token,
             credentials=settings.tls.channel_credentials(),
             retries=False,
         )
     )
     handler = EvaluatorHandler(ReportSender(reports), threads=settings.threads)
-    await start(process, settings, handler, "services.evaluator.worker.child")
+    await start(process, settings, handler, "services.evaluator.worker.child", token=token)
 
 
 if __name__ == "__main__":

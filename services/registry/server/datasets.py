@@ -8,7 +8,6 @@ from loupe.registry.v1 import dataset_pb2 as pb
 from loupe.registry.v1 import dataset_service_pb2 as rpc
 from loupe.registry.v1 import dataset_service_pb2_grpc as rpc_grpc
 
-from services.audit import principal_name
 from services.kit.auth import current_principal
 from services.registry.application.datasets import DataCatalogue
 from services.registry.wire import datasets as wire
@@ -28,7 +27,7 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
         dataset = await self._data.create_dataset(
             request.dataset_id,
             request.dataset.description,
-            principal_name(current_principal()),
+            current_principal().name,
             allow_existing=request.allow_existing,
         )
         return wire.dataset_out(dataset)

@@ -7,7 +7,6 @@ from loupe.registry.v1 import model_pb2 as pb
 from loupe.registry.v1 import model_service_pb2 as rpc
 from loupe.registry.v1 import model_service_pb2_grpc as rpc_grpc
 
-from services.audit import principal_name
 from services.kit.auth import current_principal
 from services.registry.application.models import ModelCatalogue
 from services.registry.application.overlap import Overlaps
@@ -76,7 +75,7 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
             *names.parse_model_version(request.name),
             archived=not request.restore,
             etag=request.etag,
-            caller=principal_name(current_principal()),
+            caller=current_principal().name,
         )
         return wire.version_out(version)
 
@@ -85,7 +84,7 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
             *names.parse_model_version(request.name),
             request.alias,
             etag=request.etag,
-            caller=principal_name(current_principal()),
+            caller=current_principal().name,
         )
         return wire.version_out(version)
 

@@ -162,8 +162,6 @@ class TaskServicer(rpc_grpc.TaskServiceServicer):
 
 def _caller() -> Caller:
     principal = current_principal()
-    if principal.role is Role.SERVICE:
-        return Caller("services/loupe", may_act_for_all=True)
     return Caller(principal.name, may_act_for_all=Role.ADMIN.admits(principal.role))
 
 
