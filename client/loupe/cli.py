@@ -60,6 +60,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "events": ("loupe.commands.events:events", "Show what happened, from NATS JetStream."),
     "users": ("loupe.commands.access:users", "Create, change and list users."),
     "tokens": ("loupe.commands.access:tokens", "Create, list and revoke tokens."),
+    "service-tokens": (
+        "loupe.commands.service_tokens:service_tokens",
+        "Create, rotate and retire the tokens of services and workers.",
+    ),
     "whoami": ("loupe.commands.access:whoami", "Show whom your token speaks for."),
 }
 
@@ -68,6 +72,7 @@ _EXTRAS: dict[str, Extra] = {
     "up": STACK,
     "down": STACK,
     "status": STACK,
+    "service-tokens": STACK,
     "demo": STACK,
     "sample": SAMPLE,
     "events": EVENTS,

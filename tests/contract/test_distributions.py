@@ -95,7 +95,7 @@ def test_i1_a_calling_machine_needs_no_database_and_no_opencv(client: Path) -> N
     )
     done = _run(client, listed)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == ["up", "down", "status", "demo", "sample", "events"]
+    assert json.loads(done.stdout) == ["up", "down", "status", "demo", "sample", "events", "service-tokens"]
 
 
 @pytest.mark.parametrize(
