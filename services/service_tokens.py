@@ -12,17 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from loupe.errors import FailedPrecondition
+from loupe.errors import FailedPrecondition, PermissionDenied
 from loupe.settings import setting
 
-from services.kit.auth import Principal, Role
+from services.kit.auth import Principal, Role, current_principal
 from services.kit.watched_file import WatchedFile
 
+SCHEDULER, EVALUATOR = "scheduler", "evaluator"
+TRAINER, EVALUATOR_WORKER = "trainer", "evaluator-worker"
+
 ROLES: Mapping[str, Role] = {
-    "scheduler": Role.SERVICE,
-    "evaluator": Role.SERVICE,
-    "trainer": Role.WORKER,
-    "evaluator-worker": Role.WORKER,
+    SCHEDULER: Role.SERVICE,
+    EVALUATOR: Role.SERVICE,
+    TRAINER: Role.WORKER,
+    EVALUATOR_WORKER: Role.WORKER,
 }
 """The processes that call others with a token of their own. The registry calls nobody; the gateway shows the
 token of its caller."""
@@ -104,6 +107,15 @@ def principals_in(text: str) -> dict[str, Principal]:
             if known.name != f"services/{name}":
                 raise ValueError(f"{name} has a token of {known.name}; each process needs one of its own")
     return found
+
+
+def require_process(name: str) -> None:
+    """Raise PermissionDenied unless the caller of the RPC that is being served is this process of ours."""
+    caller = current_principal().name
+    if caller != f"services/{name}":
+        raise PermissionDenied(
+            f"{caller} may not do this; only services/{name} does", reason="OTHER_PROCESS", principal=caller
+        )
 
 
 def _watched(path: Path, parse: Callable[[str], T]) -> Callable[[], T]:

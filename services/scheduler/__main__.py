@@ -29,6 +29,7 @@ from services.scheduler.server.services import services
 from services.scheduler.settings import Settings
 from services.scheduler.storage import inventory
 from services.scheduler.wire.registry import RegistryClient
+from services.service_tokens import SCHEDULER
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -59,7 +60,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     registry = await process.enter(
         connect(
             settings.registry_address,
-            settings.tokens.own("scheduler"),
+            settings.tokens.own(SCHEDULER),
             credentials=settings.tls.channel_credentials(),
         )
     )

@@ -6,6 +6,7 @@ from loupe import settings as loupe_settings
 
 from services.kit import lifecycle as kit
 from services.kit import telemetry
+from services.service_tokens import TRAINER
 from services.trainer.handler import TrainerHandler
 from services.trainer.settings import Settings
 from services.worker.composition import start
@@ -17,7 +18,7 @@ async def main(process: kit.Process) -> None:
     telemetry.configure("trainer", settings.log_level)
     handler = TrainerHandler(threads=settings.threads, checkpoint_interval_s=settings.checkpoint_interval_s)
     arguments = ("--processes", str(settings.processes))
-    token = settings.tokens.own("trainer")
+    token = settings.tokens.own(TRAINER)
     await start(process, settings, handler, "services.trainer.child", token=token, arguments=arguments)
 
 

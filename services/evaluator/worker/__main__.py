@@ -10,16 +10,15 @@ from services.evaluator.worker.reporting import ReportSender
 from services.evaluator.worker.settings import Settings
 from services.kit import lifecycle as kit
 from services.kit import telemetry
+from services.service_tokens import EVALUATOR_WORKER
 from services.worker.composition import start
-
-_KIND = "evaluator-worker"
 
 
 async def main(process: kit.Process) -> None:
     """Read the settings and start working."""
     settings = loupe_settings.load(Settings, os.environ)
     telemetry.configure("evaluator-worker", settings.log_level)
-    token = settings.tokens.own(_KIND)
+    token = settings.tokens.own(EVALUATOR_WORKER)
     # Without the channel's retries: a stream of samples cannot be repeated from its middle.
     reports = await process.enter(
         connect(

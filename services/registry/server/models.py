@@ -14,6 +14,7 @@ from services.registry.wire import models as wire
 from services.registry.wire import names, paging
 from services.registry.wire.images import task_type_in
 from services.registry.wire.values import timestamp
+from services.service_tokens import SCHEDULER, require_process
 
 Context = Any  # grpc.aio's context; no handler touches it
 
@@ -66,6 +67,7 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
         )
 
     async def CreateModelVersion(self, request: rpc.CreateModelVersionRequest, _: Context) -> pb.ModelVersion:
+        require_process(SCHEDULER)
         return wire.version_out(await self._models.number(wire.release_in(request.parent, request.version)))
 
     async def ArchiveModelVersion(
@@ -89,6 +91,7 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
         return wire.version_out(version)
 
     async def RecordPackage(self, request: rpc.RecordPackageRequest, _: Context) -> pb.Package:
+        require_process(SCHEDULER)
         package = await self._models.record_package(
             *names.parse_model_version(request.name), wire.package_in(request.package)
         )

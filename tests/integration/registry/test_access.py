@@ -281,6 +281,13 @@ async def test_a2_a_service_makes_nobody_an_administrator(registry: Registry) ->
     ):
         with pytest.raises(PermissionDenied):
             await call(request)
+    evaluator = registry.caller(token_of("evaluator", registry.environment["LOUPE_SERVICE_TOKENS_DIR"]))
+    for call, request in (
+        (evaluator.models.CreateModelVersion, model_service_pb2.CreateModelVersionRequest()),
+        (evaluator.models.RecordPackage, model_service_pb2.RecordPackageRequest()),
+    ):
+        with pytest.raises(PermissionDenied, match="only services/scheduler"):
+            await call(request)
     refused = await audit(registry, principal="services/scheduler")
     assert {(entry.action.rpartition("/")[2], entry.result) for entry in refused} >= {
         ("CreateToken", "PERMISSION_DENIED"),
