@@ -9,12 +9,11 @@ from loupe.registry.v1.identity_service_pb2 import RecordAuditEntryRequest
 from loupe.registry.v1.identity_service_pb2_grpc import IdentityServiceStub
 
 from services.caller import Caller
-from services.kit.auth import Principal, Role, current_principal
+from services.kit.auth import Role, current_principal
 from services.kit.grpc_server import ServedCall
 
-SERVICE_NAME = "services/loupe"
-
 _REFUSED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
+_NAMES = ("name", "parent", "job")
 _REQUEST_FACTS = ("alias", "restore", "owner")
 # Which file was handed out: a version has a package for each format, and an alias may move.
 _ANSWER_FACTS = ("file_name", "sha256")
@@ -23,26 +22,22 @@ _ANSWER_FACTS = ("file_name", "sha256")
 def belongs_in_the_log(call: ServedCall) -> bool:
     """Whether the contract of the RPC says so, or the call was refused."""
     if call.code in _REFUSED:
-        # When a service verifies the token of a refused caller, the server that was called records it.
-        return call.principal is None or call.principal.role is not Role.SERVICE
+        # When a process of ours verifies the token of somebody who is refused, it records that itself.
+        asked_for_another = call.principal is not None and call.principal.role.of_process
+        return not (asked_for_another and call.code == "UNAUTHENTICATED")
     return call.audited
-
-
-def principal_name(principal: Principal) -> str:
-    """`users/{user}` or `services/loupe`."""
-    return SERVICE_NAME if principal.role is Role.SERVICE else principal.name
 
 
 def current_caller() -> Caller:
     """The caller of the RPC that is being served, for a domain."""
     principal = current_principal()
-    return Caller(principal_name(principal), may_act_for_all=Role.ADMIN.admits(principal.role))
+    return Caller(principal.name, may_act_for_all=Role.ADMIN.admits(principal.role))
 
 
 def principal_of(call: ServedCall) -> str:
     """The name of the caller; empty if unknown."""
     if call.principal is not None:
-        return principal_name(call.principal)
+        return call.principal.name
     # For a log-in: who logged in. The user of a failed log-in is the call's resource.
     user: str = call.answer.principal.name if call.answer is not None else ""
     return user
@@ -57,7 +52,7 @@ def resource_of(call: ServedCall) -> str:
     """
     request, answer, facts = call.request, call.answer, call.facts
     created: str = getattr(answer, "name", "")
-    named: str = getattr(request, "name", "") or getattr(request, "parent", "")
+    named: str = next(filter(None, (getattr(request, field, "") for field in _NAMES)), "")
     # A stream of requests has no fields.
     fields = request.DESCRIPTOR.fields if hasattr(request, "DESCRIPTOR") else ()
     ids = [getattr(request, field.name) for field in fields if field.name.endswith("_id")]
@@ -74,15 +69,14 @@ def resource_of(call: ServedCall) -> str:
 
 
 class RegistryAuditor:
-    """Observes a server other than the registry; calls between services are not recorded."""
+    """Observes a server other than the registry, which names this process beside what it is told."""
 
     def __init__(self, registry: grpc.aio.Channel) -> None:
         self._stub = IdentityServiceStub(registry)
 
     async def __call__(self, call: ServedCall) -> None:
         """Record the call if it belongs in the log."""
-        by_service = call.principal is not None and call.principal.role is Role.SERVICE
-        if by_service or not belongs_in_the_log(call):
+        if not belongs_in_the_log(call):
             return
         entry = AuditEntry(
             principal=principal_of(call),

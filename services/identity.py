@@ -7,6 +7,7 @@ from loupe.registry.v1.identity_service_pb2 import AuthenticateRequest
 from loupe.registry.v1.identity_service_pb2_grpc import IdentityServiceStub
 
 from services.kit.auth import CachingVerifier, Principal, Role, ServiceTokenVerifier, TokenVerifier
+from services.service_tokens import ServiceTokenSettings
 
 # A revoked token is refused at most this much later.
 _CACHED_S = 10.0
@@ -24,7 +25,11 @@ class RegistryVerifier:
         return Principal(name=principal.name, role=Role(principal.role), token_id=principal.token)
 
 
-def token_verifier(service_token: str, registry: grpc.aio.Channel) -> TokenVerifier:
-    """Verifies the services' own token locally, all others at the registry."""
-    others = CachingVerifier(RegistryVerifier(registry), _CACHED_S, time.monotonic)
-    return ServiceTokenVerifier(service_token, others)
+def peoples_verifier(registry: grpc.aio.Channel) -> TokenVerifier:
+    """Verifies all tokens at the registry."""
+    return CachingVerifier(RegistryVerifier(registry), _CACHED_S, time.monotonic)
+
+
+def token_verifier(tokens: ServiceTokenSettings, registry: grpc.aio.Channel) -> TokenVerifier:
+    """Verifies the tokens of our own processes here, so that they work while the registry is away."""
+    return ServiceTokenVerifier(tokens.accepted(), peoples_verifier(registry))

@@ -12,7 +12,7 @@ Fresh for every test; the same with the prefix `module_` is fresh for every modu
 - `nats_server`: one such server, for tests about its users.
 - `object_store_settings`: endpoint, keys and name of an empty bucket; `.environment()` gives them as LOUPE_
   variables.
-- `service_environment`: all three as the LOUPE_ variables of a service, with a service token.
+- `service_environment`: all three as the LOUPE_ variables of a service, with the tokens of services.
 
 All live on pytest-asyncio's session loop, as the tests do.
 """
@@ -133,7 +133,7 @@ def _environment(
     return {
         "LOUPE_DATABASE_URL": database_url,
         "LOUPE_NATS_URL": bus_url,
-        "LOUPE_SERVICE_TOKEN": servers.credentials.service_token,
+        "LOUPE_SERVICE_TOKENS_DIR": str(servers.folder.service_tokens),
         "LOUPE_BOOTSTRAP_ADMIN_TOKEN": servers.credentials.admin_token,
         **store.environment(),
     }

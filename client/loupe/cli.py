@@ -61,6 +61,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "events": ("loupe.commands.events:events", "Show what happened, from NATS JetStream."),
     "users": ("loupe.commands.access:users", "Create, change and list users."),
     "tokens": ("loupe.commands.access:tokens", "Create, list and revoke tokens."),
+    "service-tokens": (
+        "loupe.commands.service_tokens:service_tokens",
+        "Create, rotate and retire the tokens of services and workers.",
+    ),
     "whoami": ("loupe.commands.access:whoami", "Show whom your token speaks for."),
 }
 
@@ -69,6 +73,7 @@ _EXTRAS: dict[str, Extra] = {
     "up": STACK,
     "down": STACK,
     "status": STACK,
+    "service-tokens": STACK,
     "demo": STACK,
     "sample": SAMPLE,
     "verify": SIGNATURES,

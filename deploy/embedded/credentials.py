@@ -40,8 +40,6 @@ class Credentials:
     seaweed_jwt_read_key: str = field(default_factory=_secret, repr=False)
     seaweed_jwt_filer_key: str = field(default_factory=_secret, repr=False)
     seaweed_jwt_filer_read_key: str = field(default_factory=_secret, repr=False)
-    service_token: str = field(default_factory=lambda: f"loupe_service_{_secret()}", repr=False)
-    """The token of services and workers (A1)."""
     admin_token: str = field(default_factory=lambda: f"loupe_admin_{_secret()}", repr=False)
     """The first user's token (A2); the command line finds it in `client.json`."""
 
@@ -69,8 +67,9 @@ def load_or_create(path: Path) -> Credentials:
         raise ServerUnusable(
             f"{path} cannot be read ({error}); restore it, or remove the whole data folder to start anew"
         ) from error
-    if missing := names - stored.keys():
-        # The file is of an older release: secrets that it lacks are made now and stored.
+    missing = names - stored.keys()
+    if missing or stored.keys() - names:
+        # The file is of an older release: secrets that it lacks are made now, those of no use any more go.
         write_atomically(path, json.dumps(asdict(credentials), indent=2) + "\n", mode=0o600)
         if "stack_id" in missing or "postgres_superuser_password" in missing:
             raise ServerUnusable(f"{path} lacks {', '.join(sorted(missing))}; restore it from a backup")

@@ -24,6 +24,7 @@ class DataFolder:
         self.client_file = self.root / "client.json"
         self.state_file = self.root / "stack.json"
         self.lock_file = self.root / "supervisor.lock"
+        self.service_tokens = self.root / "service-tokens"
         self.logs = self.root / "logs"
         self.cache = self.root / "cache"
 

@@ -23,6 +23,7 @@ _SET_BY_STACK = (
         "LOUPE_NATS_",
         "LOUPE_STREAM_REPLICAS",
         "LOUPE_S3_",
+        # Both the folder, and the one token that was before it.
         "LOUPE_SERVICE_TOKEN",
         "LOUPE_BOOTSTRAP_ADMIN_TOKEN",
     ),
@@ -65,7 +66,7 @@ def loupe_processes(plan: Plan, *, workers: Workers) -> Sequence[ProcessSpec]:
         _server(plan, "registry", after=_SERVERS, settings={**stores("registry"), **bootstrap, **public}),
         _server(plan, "scheduler", after=("registry",), settings=stores("scheduler")),
         _server(plan, "evaluator", after=("registry",), settings=stores("evaluator")),
-        _gateway(plan, after=cores, settings=settings),
+        _gateway(plan, after=cores),
         *(
             _worker(
                 plan,
@@ -89,22 +90,21 @@ def loupe_processes(plan: Plan, *, workers: Workers) -> Sequence[ProcessSpec]:
     )
 
 
+def _addresses(plan: Plan) -> dict[str, str]:
+    """Where the servers are: all that the gateway is told."""
+    return {f"LOUPE_{name.upper()}_ADDRESS": f"{HOST}:{plan.ports[name]}" for name in SERVICE_PORTS}
+
+
 def _settings(plan: Plan) -> dict[str, str]:
-    """Settings of every process."""
-    ports = plan.ports
+    """Settings of every server and worker."""
     flushed = {
         "LOUPE_S3_UNFLUSHED_FOLDER": str(plan.seaweed.folder),
         "LOUPE_NATS_UNFLUSHED_FOLDER": str(plan.nats.folder),
     }
     return {
         **(flushed if plan.durability is Durability.POWER else {}),
-        # Whose pictures the console's pages may show.
-        "LOUPE_S3_ENDPOINT": plan.seaweed.address,
-        "LOUPE_SERVICE_TOKEN": plan.credentials.service_token,
-        "LOUPE_REGISTRY_ADDRESS": f"{HOST}:{ports['registry']}",
-        "LOUPE_SCHEDULER_ADDRESS": f"{HOST}:{ports['scheduler']}",
-        "LOUPE_EVALUATOR_ADDRESS": f"{HOST}:{ports['evaluator']}",
-        "LOUPE_GATEWAY_ADDRESS": f"{HOST}:{ports['gateway']}",
+        "LOUPE_SERVICE_TOKENS_DIR": str(plan.folder.service_tokens),
+        **_addresses(plan),
     }
 
 
@@ -132,9 +132,14 @@ def _server(plan: Plan, name: str, *, after: tuple[str, ...], settings: Mapping[
     )
 
 
-def _gateway(plan: Plan, *, after: tuple[str, ...], settings: Mapping[str, str]) -> ProcessSpec:
+def _gateway(plan: Plan, *, after: tuple[str, ...]) -> ProcessSpec:
     port = plan.ports["gateway"]
     address = f"{HOST}:{port}"
+    settings = {
+        **_addresses(plan),
+        # Its pages may show pictures from there.
+        "LOUPE_S3_ENDPOINT": plan.seaweed.address,
+    }
     return ProcessSpec(
         name="gateway",
         prepare=partial(_python, plan, "gateway", {**settings, "LOUPE_LISTEN": address}),

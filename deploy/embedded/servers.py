@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from deploy.embedded import service_tokens
 from deploy.embedded.credentials import Credentials
 from deploy.embedded.data_folder import DataFolder
 from deploy.embedded.nats import Nats
@@ -162,6 +163,7 @@ class EmbeddedServers:
 
     def _make_plan(self, resources: contextlib.ExitStack) -> Plan:
         root, credentials = self.folder.root, self.folder.credentials()
+        service_tokens.create(self.folder.service_tokens)
         ports = self.folder.assign_ports(self._port_names, resources)
         return Plan(
             folder=self.folder,

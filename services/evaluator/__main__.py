@@ -32,6 +32,7 @@ from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
 from services.kit.orphans import Collector
 from services.kit.retry import retry_transient
+from services.service_tokens import EVALUATOR
 from services.vision.decoders import Decoders
 from services.vision.pictures import PictureStore
 
@@ -56,7 +57,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     registry = await process.enter(
         connect(
             settings.registry_address,
-            lambda: settings.service_token,
+            settings.tokens.own(EVALUATOR),
             credentials=settings.tls.channel_credentials(),
         )
     )
@@ -92,7 +93,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
                 ),
                 about("evaluator", revision, check),
             ],
-            verifier=token_verifier(settings.service_token, registry),
+            verifier=token_verifier(settings.tokens, registry),
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
             observer=RegistryAuditor(registry),

@@ -7,6 +7,7 @@ from loupe.settings import setting
 
 from services.kit.clock_watch import ClockSettings
 from services.kit.object_store import ObjectStoreSettings
+from services.service_tokens import ServiceTokenSettings
 from services.vision.decoders import DecoderSettings
 
 
@@ -24,5 +25,5 @@ class Settings:
     tls: TlsSettings
     clock: ClockSettings
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
-    service_token: str = setting("LOUPE_SERVICE_TOKEN", secret=True, doc="The token that services share")
+    tokens: ServiceTokenSettings
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")

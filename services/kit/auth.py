@@ -5,8 +5,7 @@ import contextlib
 import contextvars
 import enum
 import hashlib
-import hmac
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,7 +22,7 @@ _PUBLIC_PREFIXES = ("/grpc.health.", "/grpc.reflection.")
 
 
 class Role(enum.IntEnum):
-    """What a principal may do: `loupe.access.v1.Role`. VIEWER to ADMIN are ordered."""
+    """What a principal may do, or an RPC requires: `loupe.access.v1.Role`. VIEWER to ADMIN are ordered."""
 
     ANY_AUTHENTICATED = access_pb2.ROLE_ANY_AUTHENTICATED
     VIEWER = access_pb2.ROLE_VIEWER
@@ -31,19 +30,36 @@ class Role(enum.IntEnum):
     RELEASER = access_pb2.ROLE_RELEASER
     ADMIN = access_pb2.ROLE_ADMIN
     SERVICE = access_pb2.ROLE_SERVICE
-    # For RPCs without authentication. It is higher than every caller's role, so that requiring it by mistake
-    # admits no caller.
+    # For RPCs without authentication. Required by mistake, it admits no caller.
     ANYONE = access_pb2.ROLE_ANYONE
+    WORKER = access_pb2.ROLE_WORKER
 
     def admits(self, caller: "Role") -> bool:
-        """Whether a caller of that role may call an RPC that requires this one; SERVICE may call all."""
-        # The numbers are ordered, and SERVICE is the highest of a caller: one comparison is enough.
-        return caller >= self
+        """Whether a caller of that role may call an RPC that requires this one."""
+        return self in _MAY_CALL.get(caller, frozenset())
+
+    @property
+    def of_process(self) -> bool:
+        """Whether processes of the installation have it, and no person."""
+        return self in {Role.SERVICE, Role.WORKER}
+
+
+_PEOPLE = (Role.ANY_AUTHENTICATED, Role.VIEWER, Role.ENGINEER, Role.RELEASER, Role.ADMIN)
+
+_MAY_CALL = {
+    **{role: frozenset(_PEOPLE[: place + 1]) for place, role in enumerate(_PEOPLE) if place},
+    Role.WORKER: frozenset({Role.WORKER}),
+    # Not what RELEASER and ADMIN may: nobody gets a user or a released model by taking over a service.
+    Role.SERVICE: frozenset(
+        {Role.ANY_AUTHENTICATED, Role.VIEWER, Role.ENGINEER, Role.WORKER, Role.SERVICE},
+    ),
+}
+"""What an RPC may require of a caller, by the caller's role."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A verified caller. `token_id` names the token for the audit; it is not the secret."""
+    """A verified caller. `token_id` names the token of a user for the audit; it is not the secret."""
 
     name: str
     role: Role
@@ -108,19 +124,20 @@ def token_of(metadata: Iterable[tuple[str, str | bytes]]) -> str:
 
 
 class ServiceTokenVerifier:
-    """Verifies the token that the services of one installation share; `fallback` verifies all others."""
+    """Verifies the tokens of the installation's own processes; `fallback` verifies all others.
 
-    def __init__(self, service_token: str, fallback: TokenVerifier) -> None:
-        if not service_token:
-            raise ValueError("the service token is empty; it would admit every caller")
-        self._service_token = service_token.encode()
+    `accepted` gives the processes by the SHA-256 (hexadecimal) of their tokens, anew for each call.
+    """
+
+    def __init__(self, accepted: Callable[[], Mapping[str, Principal]], fallback: TokenVerifier) -> None:
+        self._accepted = accepted
         self._fallback = fallback
 
     async def verify(self, token: str) -> Principal:
-        """The service principal, or the fallback's result."""
-        if hmac.compare_digest(token.encode(), self._service_token):
-            return Principal(name="service", role=Role.SERVICE, token_id="service")  # noqa: S106 -- an id, no secret
-        return await self._fallback.verify(token)
+        """The process, or the fallback's result."""
+        # How long the look-up takes tells of digests only, from which nobody gets a token.
+        process = self._accepted().get(hashlib.sha256(token.encode()).hexdigest())
+        return process or await self._fallback.verify(token)
 
 
 class RefusingVerifier:

@@ -224,7 +224,7 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
             set_status_on_exception=False,
         ) as span:
             role = self._policies.of(method).role
-            call = _CallRecord(method, span, routine=role is Role.SERVICE)
+            call = _CallRecord(method, span, routine=role.of_process)
             failure: LoupeError | None = None
             answer: Any = None
             try:

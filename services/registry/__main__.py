@@ -86,7 +86,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
         database.sessions, store, messaging, objects=inventory.objects(), announced=inventory.announced()
     )
     accounts = Accounts(database.sessions)
-    verifier = ServiceTokenVerifier(settings.service_token, StoredTokens(database.sessions))
+    verifier = ServiceTokenVerifier(settings.tokens.accepted(), StoredTokens(database.sessions))
     return await process.enter(
         GrpcServer(
             [

@@ -9,6 +9,7 @@ from loupe.settings import setting
 from services.kit.clock_watch import ClockSettings
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.streams import StreamSettings
+from services.service_tokens import ServiceTokenSettings
 from services.vision.decoders import DecoderSettings
 
 _MAX_BIN_DAYS = 36_500
@@ -25,11 +26,7 @@ class Settings:
     )
     nats_url: str = setting("LOUPE_NATS_URL", secret=True, doc="nats:// URL of a server with JetStream")
     objects: ObjectStoreSettings
-    service_token: str = setting(
-        "LOUPE_SERVICE_TOKEN",
-        secret=True,
-        doc="What the services and workers of this installation show each other",
-    )
+    tokens: ServiceTokenSettings
     bootstrap_admin_token: str | None = setting(
         "LOUPE_BOOTSTRAP_ADMIN_TOKEN",
         default=None,

@@ -29,6 +29,7 @@ from services.scheduler.server.services import services
 from services.scheduler.settings import Settings
 from services.scheduler.storage import inventory
 from services.scheduler.wire.registry import RegistryClient
+from services.service_tokens import SCHEDULER
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -57,7 +58,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     registry = await process.enter(
         connect(
             settings.registry_address,
-            lambda: settings.service_token,
+            settings.tokens.own(SCHEDULER),
             credentials=settings.tls.channel_credentials(),
         )
     )
@@ -89,7 +90,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     return await process.enter(
         GrpcServer(
             [*services(dependencies), about("scheduler", revision, check)],
-            verifier=token_verifier(settings.service_token, registry),
+            verifier=token_verifier(settings.tokens, registry),
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
             observer=RegistryAuditor(registry),

@@ -8,6 +8,7 @@ from loupe.settings import setting
 from services.kit.clock_watch import ClockSettings
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.streams import StreamSettings
+from services.service_tokens import ServiceTokenSettings
 
 _MIN_LOSS_STREAM_BYTES = 1024**2
 
@@ -53,9 +54,6 @@ class Settings:
         "LOUPE_DATABASE_URL", secret=True, doc="postgresql+asyncpg://…; the schema is `scheduler`"
     )
     nats_url: str = setting("LOUPE_NATS_URL", secret=True, doc="nats://user:password@host:port[,…]")
-    service_token: str = setting(
-        "LOUPE_SERVICE_TOKEN", secret=True, doc="The token that the services of this installation share"
-    )
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
     loss_stream_bytes: int = setting(
@@ -65,6 +63,7 @@ class Settings:
         "Counts when the stream LOSS is made; later `nats stream edit LOSS --max-bytes` changes it",
     )
     objects: ObjectStoreSettings
+    tokens: ServiceTokenSettings
     tls: TlsSettings
     streams: StreamSettings
     clock: ClockSettings

@@ -6,6 +6,7 @@ from loupe import settings as loupe_settings
 
 from services.kit import lifecycle as kit
 from services.kit import machine, telemetry
+from services.service_tokens import TRAINER
 from services.trainer.handler import TrainerHandler
 from services.trainer.settings import Settings
 from services.worker.composition import start
@@ -18,7 +19,10 @@ async def main(process: kit.Process) -> None:
     handler = TrainerHandler(threads=settings.threads, checkpoint_interval_s=settings.checkpoint_interval_s)
     arguments = ("--processes", str(settings.processes))
     group = (settings.processes or machine.gpus()) > 1
-    await start(process, settings, handler, "services.trainer.child", arguments=arguments, group=group)
+    token = settings.tokens.own(TRAINER)
+    await start(
+        process, settings, handler, "services.trainer.child", token=token, arguments=arguments, group=group
+    )
 
 
 if __name__ == "__main__":

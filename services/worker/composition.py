@@ -2,12 +2,12 @@
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from loupe.rpc.channel import connect
 
 from services.audit import RegistryAuditor
-from services.identity import token_verifier
+from services.identity import peoples_verifier
 from services.kit import child_confinement
 from services.kit.clock import SystemClock
 from services.kit.grpc_server import GrpcServer
@@ -24,22 +24,24 @@ from services.worker.worker import Worker
 _log = logging.getLogger(__name__)
 
 
-async def start(  # noqa: PLR0913 -- what differs between workers; all named
+async def start(  # noqa: PLR0913 -- what the workers differ in
     process: Process,
     settings: WorkerSettings,
     handler: JobHandler,
     child_module: str,
     *,
+    token: Callable[[], str],
     arguments: Sequence[str] = (),
     group: bool = False,
 ) -> Worker:
     """Open the parts of a worker and start it; it is drained when the process stops.
 
+    `token` gives what this kind of worker shows the servers.
     `group`: the child starts processes that train together, over connections on this machine.
     """
     objects = await process.enter(ObjectStore(settings.objects))
     # Without the channel's retries: an AcquireJob that is sent twice leases two jobs.
-    credentials, token = settings.tls.channel_credentials(), lambda: settings.service_token
+    credentials = settings.tls.channel_credentials()
     scheduler = await process.enter(
         connect(settings.scheduler_address, token, credentials=credentials, retries=False)
     )
@@ -77,7 +79,7 @@ async def start(  # noqa: PLR0913 -- what differs between workers; all named
     await process.enter(
         GrpcServer(
             [server.service(worker)],
-            verifier=token_verifier(settings.service_token, registry),
+            verifier=peoples_verifier(registry),
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
             observer=RegistryAuditor(registry),

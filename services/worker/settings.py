@@ -15,6 +15,7 @@ from services.kit import machine
 from services.kit.about import VERSION, version_of
 from services.kit.child_confinement import Policy
 from services.kit.object_store import ObjectStoreSettings
+from services.service_tokens import ServiceTokenSettings
 
 _CHILD_VARIABLES = frozenset(
     {"PATH", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "CC", "CXX", "LOUPE_OBJECTS_DIR"}
@@ -52,7 +53,6 @@ class WorkerSettings:
     )
     scheduler_address: str = setting("LOUPE_SCHEDULER_ADDRESS", doc="host:port of the scheduler")
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
-    service_token: str = setting("LOUPE_SERVICE_TOKEN", secret=True, doc="The token that services share")
     cache_dir: Path = setting("LOUPE_CACHE_DIR", doc="Packs and files of running jobs")  # noqa: RUF009 -- a field
     cache_bytes: int = setting(
         "LOUPE_CACHE_BYTES", default=8_589_934_592, doc="How large the packs in the cache may grow together"
@@ -67,6 +67,7 @@ class WorkerSettings:
     )
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
     objects: ObjectStoreSettings = field()
+    tokens: ServiceTokenSettings = field()
     tls: TlsSettings = field()
 
     @property

@@ -9,7 +9,6 @@ there and leaves it running; a later run with the same DIR measures it again.
 import argparse
 import asyncio
 import contextlib
-import json
 import math
 import random
 import shutil
@@ -43,6 +42,7 @@ from services.scheduler.__main__ import MIGRATIONS
 from tests.bench import listing
 from tests.bench.stack import leased, postgres, small_image, submit
 from tests.support.node import node
+from tests.support.tokens import token_of
 
 _SCRIPT = Path(__file__).parents[2] / "gateway/console/e2e/measure.mjs"
 _FILLED = "filled"
@@ -115,7 +115,7 @@ async def _fill_tasks(data_dir: Path) -> None:
 async def _fill_running(data_dir: Path) -> None:
     """Everything else."""
     images = data_dir / "images"
-    service_token = json.loads((data_dir / "credentials.json").read_text())["service_token"]
+    service_token = token_of("scheduler", data_dir / "service-tokens")
     async with AsyncLoupe.connect(data_dir) as loupe:
         write_sample(images, per_code=_PER_CODE)
         await loupe.import_folder(read_folder(images), dataset="bench", path="main")

@@ -34,6 +34,7 @@ from deploy.embedded.loupe_processes import import_path
 from deploy.embedded.ports import HOST, assign
 from deploy.embedded.servers import EmbeddedServers
 from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
+from tests.support.tokens import token_of
 
 SAMPLES = 20_000
 _MISJUDGED = 5_000
@@ -58,7 +59,7 @@ async def _measure(rounds: int) -> dict[str, Any]:
             await servers.seaweed.create_bucket(bucket.bucket)
             store = BlockingObjectStore(load(ObjectStoreSettings, bucket.environment()))
             hashes = await asyncio.to_thread(_put_objects, store)
-            token = servers.credentials.service_token
+            token = token_of("evaluator", servers.folder.service_tokens)
             async with (
                 _evaluator(servers, bucket.environment()) as (address, process),
                 connect(address, lambda: token, deadline_s=60) as channel,
@@ -81,7 +82,7 @@ async def _evaluator(
     settings = {
         "LOUPE_DATABASE_URL": await servers.postgres.create_database("drilldown"),
         "LOUPE_NATS_URL": servers.nats.url,
-        "LOUPE_SERVICE_TOKEN": servers.credentials.service_token,
+        "LOUPE_SERVICE_TOKENS_DIR": str(servers.folder.service_tokens),
         "LOUPE_REGISTRY_ADDRESS": f"{HOST}:1",
         "LOUPE_LISTEN": address,
         "LOUPE_LOG_LEVEL": "WARNING",

@@ -7,7 +7,6 @@ median of its rounds.
 """
 
 import asyncio
-import json
 import os
 import statistics
 import tempfile
@@ -26,6 +25,7 @@ from loupe.scheduler.v1 import job_service_pb2_grpc, task_service_pb2
 from deploy.embedded import stack
 from tests.bench.importing import write_images
 from tests.bench.stack import leased, reports_per_s, small_image, submit_to_first_iteration
+from tests.support.tokens import token_of
 
 _IMAGES = 600
 _REPORTS = 300
@@ -102,7 +102,7 @@ async def _release_s(loupe: AsyncLoupe) -> float:
 
 async def _reports_per_s(loupe: AsyncLoupe, data_dir: Path) -> float:
     image = await small_image(loupe, 65, _REPORTS * 100)
-    service_token = json.loads((data_dir / "credentials.json").read_text())["service_token"]
+    service_token = token_of("scheduler", data_dir / "service-tokens")
     async with connect(load_profile(data_dir).scheduler_address, lambda: service_token) as channel:
         jobs = job_service_pb2_grpc.JobServiceStub(channel)
         _, lease = await leased(loupe, jobs, image, "curve")

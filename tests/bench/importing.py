@@ -62,7 +62,7 @@ async def registry(servers: EmbeddedServers, bucket: dict[str, str]) -> AsyncIte
     settings = {
         "LOUPE_DATABASE_URL": await servers.postgres.create_database("bench"),
         "LOUPE_NATS_URL": servers.nats.url,
-        "LOUPE_SERVICE_TOKEN": servers.credentials.service_token,
+        "LOUPE_SERVICE_TOKENS_DIR": str(servers.folder.service_tokens),
         "LOUPE_BOOTSTRAP_ADMIN_TOKEN": servers.credentials.admin_token,
         "LOUPE_LISTEN": address,
         "LOUPE_LOG_LEVEL": "WARNING",

@@ -21,6 +21,7 @@ from services.kit.signals import Signals
 from services.scheduler.__main__ import MIGRATIONS
 from tests.support.services import service_process
 from tests.support.simulation import a_task, dependencies_of, put
+from tests.support.tokens import token_of
 
 TASKS = 1_000_000
 _WAITING = 10_000
@@ -52,7 +53,7 @@ async def _measure(tasks: int) -> dict[str, Any]:
             environment = {
                 "LOUPE_DATABASE_URL": url,
                 "LOUPE_NATS_URL": servers.nats.url,
-                "LOUPE_SERVICE_TOKEN": servers.credentials.service_token,
+                "LOUPE_SERVICE_TOKENS_DIR": str(servers.folder.service_tokens),
                 "LOUPE_REGISTRY_ADDRESS": "127.0.0.1:1",
                 **servers.object_store.environment(),
             }
@@ -65,7 +66,7 @@ async def _measure(tasks: int) -> dict[str, Any]:
             log = Path(folder) / "scheduler.log"
             async with (
                 service_process("services.scheduler", environment, log) as (pid, address),
-                connect(address, lambda: servers.credentials.service_token) as channel,
+                connect(address, lambda: token_of("scheduler", servers.folder.service_tokens)) as channel,
             ):
                 stub = task_service_pb2_grpc.TaskServiceStub(channel)
                 return await _pages(stub, tasks, psutil.Process(pid), log)

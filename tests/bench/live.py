@@ -29,6 +29,7 @@ from deploy.embedded import stack
 from services.worker.held_job import HeldJob
 from services.worker.report_buffer import Heartbeat
 from tests.bench.stack import commits_per_s, leased, postgres, reports_per_s, small_image
+from tests.support.tokens import token_of
 
 # What a trainer's loop holds back at most before it hands losses on: training/loop.py.
 _CHILD_GATHERS_S = 0.05
@@ -50,7 +51,7 @@ def measure() -> dict[str, Any]:
 
 async def _measure_running(data_dir: Path, images: Path) -> dict[str, Any]:
     profile = load_profile(data_dir)
-    service_token = json.loads((data_dir / "credentials.json").read_text())["service_token"]
+    service_token = token_of("scheduler", data_dir / "service-tokens")
     figures: dict[str, Any] = {}
     async with (
         AsyncLoupe.connect(data_dir) as loupe,

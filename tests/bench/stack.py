@@ -31,6 +31,7 @@ from loupe.scheduler.v1 import (
 )
 
 from deploy.embedded import stack
+from tests.support.tokens import token_of
 
 _POINTS = 40_000
 _BATCH = 100
@@ -146,7 +147,7 @@ async def _loss_points(loupe: AsyncLoupe, data_dir: Path) -> dict[str, Any]:
     """Points stored and read back, by a worker that reports as fast as it is answered."""
     image = await small_image(loupe, 65, _POINTS)
     profile = load_profile(data_dir)
-    service_token = json.loads((data_dir / "credentials.json").read_text())["service_token"]
+    service_token = token_of("scheduler", data_dir / "service-tokens")
     async with connect(profile.scheduler_address, lambda: service_token) as channel:
         jobs = job_service_pb2_grpc.JobServiceStub(channel)
         task, lease = await leased(loupe, jobs, image, "curve")

@@ -42,10 +42,28 @@ def test_a3_every_rpc_says_what_the_audit_log_has_of_it(method: MethodDescriptor
 
 @pytest.mark.parametrize("method", list(_methods()), ids=lambda method: method.full_name)
 def test_a2_workers_rpcs_are_not_on_the_web(method: MethodDescriptor) -> None:
-    """What only services may call has no HTTP mapping: the gateway cannot be talked into it."""
+    """What only processes may call has no HTTP mapping: the gateway cannot be talked into it."""
     options = method.GetOptions()
-    if options.Extensions[access_pb2.role] == access_pb2.ROLE_SERVICE:
+    if options.Extensions[access_pb2.role] in {access_pb2.ROLE_SERVICE, access_pb2.ROLE_WORKER}:
         assert not options.HasExtension(annotations_pb2.http)
+
+
+def test_a2_workers_may_call_what_they_need_and_nothing_else() -> None:
+    """Each more is one more that a picture can do which takes over a worker."""
+    theirs = [
+        method.full_name.removeprefix("loupe.")
+        for method in _methods()
+        if method.GetOptions().Extensions[access_pb2.role] == access_pb2.ROLE_WORKER
+    ]
+    assert sorted(theirs) == [
+        "evaluator.v1.ReportService.CreateReport",
+        "registry.v1.IdentityService.Authenticate",
+        "registry.v1.IdentityService.RecordAuditEntry",
+        "scheduler.v1.JobService.AcquireJob",
+        "scheduler.v1.JobService.FinishJob",
+        "scheduler.v1.JobService.ReleaseJob",
+        "scheduler.v1.JobService.ReportJob",
+    ]
 
 
 def test_a1_only_logging_in_needs_no_caller() -> None:

@@ -32,6 +32,14 @@ def test_a_stack_that_runs_is_shown_and_not_started_twice(loupe: Loupe) -> None:
     assert again.value["supervisorPid"] == running["supervisorPid"]
 
 
+def test_a1_the_tokens_of_a_running_stack_are_rotated(loupe: Loupe) -> None:
+    """All that follows here goes on with the new ones, by the same processes."""
+    processes = loupe.json("status")["processes"]
+    assert loupe.json("service-tokens", "rotate")["folder"] == str(loupe.data_dir / "service-tokens")
+    assert "retire those first" in loupe("service-tokens", "rotate").stderr
+    assert [one["pid"] for one in loupe.json("status")["processes"]] == [one["pid"] for one in processes]
+
+
 def test_an_import_repeated_changes_nothing_and_sends_nothing(loupe: Loupe, panels: Path) -> None:
     """D2: resumable and idempotent; what is there is known by its content."""
     again = loupe.json("data", "import", panels, "--dataset", "panels")

@@ -23,7 +23,9 @@ from gateway.contracts import EVERY_BACKEND, all_services, operations
 from gateway.openapi import describe, path_of
 from gateway.routing import Route, routes_of
 from services.kit.auth import Role
+from services.service_tokens import ROLES, SCHEDULER
 from tests.probing.generated import probe
+from tests.support.tokens import token_of
 from tests.support.waiting import DEADLINE_S
 
 from .conftest import Loupe
@@ -31,6 +33,7 @@ from .conftest import Loupe
 pytestmark = pytest.mark.stack
 
 _PROTOS = Path(__file__).resolve().parents[2] / "protos"
+_THE_SCHEDULERS = ("CreateModelVersion", "RecordPackage")
 _PEOPLE = ("viewer", "engineer", "releaser", "admin")
 
 
@@ -107,7 +110,7 @@ def _guarded_methods() -> Iterator[MethodDescriptor]:
 
 @pytest.mark.parametrize("method", list(_guarded_methods()), ids=lambda method: method.full_name)
 def test_a2_every_rpc_admits_exactly_its_roles(
-    method: MethodDescriptor, profile: Profile, tokens: dict[str, str]
+    method: MethodDescriptor, profile: Profile, tokens: dict[str, str], loupe: Loupe
 ) -> None:
     """A1, A2: the whole matrix, on servers that really run; no call without a token, none beyond its role."""
     addresses = {
@@ -120,6 +123,14 @@ def test_a2_every_rpc_admits_exactly_its_roles(
     # What every server has is asked of the one that asks nobody, and of one that asks it.
     for name in ("registry", "scheduler") if owner == EVERY_BACKEND else (owner,):
         _admits_exactly(method, least, addresses[name], tokens)
+        with grpc.insecure_channel(addresses[name]) as channel:
+            for process, role in ROLES.items():
+                token = token_of(process, loupe.data_dir / "service-tokens")
+                refused = _refusal(channel, method, token) == grpc.StatusCode.PERMISSION_DENIED
+                admitted = Role(least).admits(role) and (
+                    process == SCHEDULER or method.name not in _THE_SCHEDULERS
+                )
+                assert refused is not admitted, process
 
 
 def _admits_exactly(method: MethodDescriptor, least: int, address: str, tokens: dict[str, str]) -> None:

@@ -14,6 +14,7 @@ from services.evaluator.worker.reporting import ReportSender
 from services.evaluator.worker.settings import Settings
 from services.kit import lifecycle as kit
 from services.kit import telemetry
+from services.service_tokens import EVALUATOR_WORKER
 from services.worker.composition import start
 
 _log = logging.getLogger(__name__)
@@ -23,18 +24,19 @@ async def main(process: kit.Process) -> None:
     """Read the settings and start working."""
     settings = loupe_settings.load(Settings, os.environ)
     telemetry.configure("evaluator-worker", settings.log_level)
+    token = settings.tokens.own(EVALUATOR_WORKER)
     # Without the channel's retries: a stream of samples cannot be repeated from its middle.
     reports = await process.enter(
         connect(
             settings.evaluator_address,
-            lambda: settings.service_token,
+            token,
             credentials=settings.tls.channel_credentials(),
             retries=False,
         )
     )
     signer = _signer(settings.signing_key)
     handler = EvaluatorHandler(ReportSender(reports), threads=settings.threads, signer=signer)
-    await start(process, settings, handler, "services.evaluator.worker.child")
+    await start(process, settings, handler, "services.evaluator.worker.child", token=token)
 
 
 def _signer(path: Path | None) -> Signer | None:

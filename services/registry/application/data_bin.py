@@ -5,7 +5,6 @@ from datetime import timedelta
 
 from loupe.errors import AlreadyExists
 
-from services.audit import SERVICE_NAME
 from services.caller import Caller
 from services.kit.database import DatabaseSessions, database_time
 from services.kit.paging import RowPage, RowPageRequest
@@ -15,6 +14,9 @@ from services.registry.domain.identity import AuditEntry
 from services.registry.storage.data_bin import DeletedPaths
 from services.registry.storage.datasets import DataPaths, Datasets, Snapshots
 from services.registry.storage.identity import AuditLog
+
+_REGISTRY = "services/registry"
+"""Who did it, in the audit log."""
 
 _log = logging.getLogger(__name__)
 
@@ -90,7 +92,7 @@ class DataBin:
                 return False
             await rows.purge(key)
             entry = AuditEntry(
-                principal=SERVICE_NAME,
+                principal=_REGISTRY,
                 action="loupe.registry.v1.DatasetService/PurgeDataPath",
                 resource=found.name,
                 result="OK",

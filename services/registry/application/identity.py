@@ -115,7 +115,7 @@ class Accounts:
 
     async def expiry(self, principal: Principal) -> datetime | None:
         """When the caller's token expires; None for the installation's own."""
-        if principal.role is Role.SERVICE:
+        if principal.role.of_process:
             return None
         async with self._sessions.begin() as session:
             found = await Identities(session).find_token(principal.token_id)

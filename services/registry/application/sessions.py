@@ -17,7 +17,7 @@ from loupe.errors import (
 )
 from loupe.translation import sentence
 
-from services.kit.auth import Principal, Role
+from services.kit.auth import Principal
 from services.kit.database import DatabaseSessions, database_time
 from services.registry.domain.identifiers import id_faults, refuse
 from services.registry.domain.identity import SESSION_LIFE, PresentedToken, Token, issue
@@ -116,7 +116,7 @@ class LogIns:
         """End the caller's session."""
         async with self._sessions.begin() as session:
             identities = Identities(session)
-            found = None if caller.role is Role.SERVICE else await identities.find_token(caller.token_id)
+            found = None if caller.role.of_process else await identities.find_token(caller.token_id)
             if found is None or not found[0].session:
                 raise FailedPrecondition(
                     "this token is no session of the console; an administrator revokes it",
@@ -126,7 +126,7 @@ class LogIns:
 
     async def change_password(self, caller: Principal, password: str, new_password: str) -> None:
         """The caller's own password; InvalidArgument if `password` is another one, LockedOut."""
-        if caller.role is Role.SERVICE:
+        if caller.role.of_process:
             raise FailedPrecondition("the services have no password", reason="NO_PASSWORD")
         user = caller.name.removeprefix("users/")
         try:

@@ -266,6 +266,8 @@ class AuditEntry:
     resource: str
     result: str
     peer: str
+    reporter: str = ""
+    """The process that told the registry; empty where the registry saw the call itself."""
     # None until it is stored.
     time: datetime | None = None
     id: int = 0

@@ -58,7 +58,7 @@ class IdentityServicer(rpc_grpc.IdentityServiceServicer):
         return wire.principal_out(principal, await self._accounts.expiry(principal))
 
     async def RecordAuditEntry(self, request: rpc.RecordAuditEntryRequest, _: Context) -> Empty:
-        await self._accounts.record(wire.audit_in(request.entry))
+        await self._accounts.record(wire.audit_in(request.entry, current_principal().name))
         return Empty()
 
     async def CreateUser(self, request: rpc.CreateUserRequest, _: Context) -> pb.User:

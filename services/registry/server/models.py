@@ -8,7 +8,6 @@ from loupe.registry.v1 import model_service_pb2 as rpc
 from loupe.registry.v1 import model_service_pb2_grpc as rpc_grpc
 from loupe.signatures import PublicKeys
 
-from services.audit import principal_name
 from services.kit.auth import current_principal
 from services.registry.application.models import ModelCatalogue
 from services.registry.application.overlap import Overlaps
@@ -16,6 +15,7 @@ from services.registry.wire import models as wire
 from services.registry.wire import names, paging
 from services.registry.wire.images import task_type_in
 from services.registry.wire.values import timestamp
+from services.service_tokens import SCHEDULER, require_process
 
 Context = Any  # grpc.aio's context; no handler touches it
 
@@ -69,6 +69,7 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
         )
 
     async def CreateModelVersion(self, request: rpc.CreateModelVersionRequest, _: Context) -> pb.ModelVersion:
+        require_process(SCHEDULER)
         return wire.version_out(await self._models.number(wire.release_in(request.parent, request.version)))
 
     async def ArchiveModelVersion(
@@ -78,7 +79,7 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
             *names.parse_model_version(request.name),
             archived=not request.restore,
             etag=request.etag,
-            caller=principal_name(current_principal()),
+            caller=current_principal().name,
         )
         return wire.version_out(version)
 
@@ -87,11 +88,12 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
             *names.parse_model_version(request.name),
             request.alias,
             etag=request.etag,
-            caller=principal_name(current_principal()),
+            caller=current_principal().name,
         )
         return wire.version_out(version)
 
     async def RecordPackage(self, request: rpc.RecordPackageRequest, _: Context) -> pb.Package:
+        require_process(SCHEDULER)
         package = await self._models.record_package(
             *names.parse_model_version(request.name), wire.package_in(request.package)
         )

@@ -201,4 +201,5 @@ audit_entries = _table(
     resource=_TEXT,
     result=_TEXT,
     peer=_TEXT,
+    reporter=_TEXT,
 )

@@ -6,7 +6,6 @@ from loupe.access.v1 import access_pb2
 from loupe.registry.v1 import identity_pb2 as pb
 from loupe.registry.v1 import identity_service_pb2 as rpc
 
-from services.audit import principal_name
 from services.kit.auth import Principal, Role
 from services.registry.domain.identity import AuditEntry, PresentedToken, Token, User, UserRole
 from services.registry.wire import names
@@ -62,23 +61,24 @@ def token_out(value: Token, presented: PresentedToken | None = None) -> pb.Token
 
 def principal_out(principal: Principal, expire_time: datetime | None) -> pb.Principal:
     """As a message."""
-    user = None if principal.role is Role.SERVICE else names.parse_one(names.USER, principal.name)
+    user = None if principal.role.of_process else names.parse_one(names.USER, principal.name)
     return pb.Principal(
-        name=principal_name(principal),
+        name=principal.name,
         role=access_pb2.Role.ValueType(principal.role),
         token="" if user is None else names.TOKEN.make(user, principal.token_id),
         expire_time=timestamp(expire_time),
     )
 
 
-def audit_in(message: pb.AuditEntry) -> AuditEntry:
-    """An audit entry that another service sends."""
+def audit_in(message: pb.AuditEntry, reporter: str) -> AuditEntry:
+    """An audit entry that another process sends; who that is, only its token says."""
     return AuditEntry(
         principal=message.principal,
         action=message.action,
         resource=message.resource,
         result=message.result,
         peer=message.peer,
+        reporter=reporter,
     )
 
 
@@ -92,6 +92,7 @@ def audit_out(value: AuditEntry) -> pb.AuditEntry:
         resource=value.resource,
         result=value.result,
         peer=value.peer,
+        reporter=value.reporter,
     )
 
 

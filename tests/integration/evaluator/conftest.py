@@ -21,12 +21,13 @@ from services.evaluator.application.reports import Reports
 from services.evaluator.server import comparison
 from services.evaluator.server import reports as server
 from services.kit import object_store as kit_object_store
-from services.kit.auth import RefusingVerifier, ServiceTokenVerifier
+from services.kit.auth import Role
 from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
 from services.kit.object_store import ObjectStore
 from services.vision.decoders import Decoders, DecoderSettings
 from services.vision.pictures import PictureStore
+from tests.support.tokens import only
 
 TOKEN = "loupe_test_token"  # noqa: S105
 CODES = ("TPFIP", "TSAGG", "TPDPS")
@@ -97,7 +98,7 @@ async def reports(
     ):
         await database.migrate(Path(services.evaluator.__file__).with_name("migrations"))
         use_cases = Reports(database.sessions)
-        verifier = ServiceTokenVerifier(TOKEN, RefusingVerifier())
+        verifier = only(TOKEN, "services/evaluator", Role.SERVICE)
         served = [
             server.service(
                 use_cases, ReportExports(use_cases, Pictures(PictureStore(store, decoders)).thumbnail)

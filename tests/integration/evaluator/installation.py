@@ -25,6 +25,7 @@ from services.kit.lifecycle import Process
 from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
 from tests.integration.evaluator.conftest import ReportServiceUnderTest, sample
 from tests.integration.registry.conftest import Caller, Importer, Registry, new_path, run_registry
+from tests.support.tokens import token_of
 
 
 class Person:
@@ -118,7 +119,7 @@ async def run_installation(environment: dict[str, str]) -> AsyncIterator[Install
             address=address,
             store=store,
             data=registry.caller(engineer_token),
-            service=await person(environment["LOUPE_SERVICE_TOKEN"]),
+            service=await person(token_of("evaluator-worker", environment["LOUPE_SERVICE_TOKENS_DIR"])),
             engineer=await person(engineer_token),
             viewer=await person(viewer_token),
             engineer_name=engineer_name,

@@ -36,6 +36,7 @@ from services.kit.lifecycle import Process
 from services.kit.object_store import BlockingObjectStore
 from services.registry.__main__ import SCHEMA, serve
 from services.registry.settings import Settings
+from tests.support.tokens import token_of
 
 
 class Caller:
@@ -108,7 +109,13 @@ async def run_registry(environment: dict[str, str]) -> AsyncIterator[Registry]:
         address.result(),
         environment,
         Caller(connect(address.result(), lambda: environment["LOUPE_BOOTSTRAP_ADMIN_TOKEN"], deadline_s=60)),
-        Caller(connect(address.result(), lambda: environment["LOUPE_SERVICE_TOKEN"], deadline_s=60)),
+        Caller(
+            connect(
+                address.result(),
+                lambda: token_of("scheduler", environment["LOUPE_SERVICE_TOKENS_DIR"]),
+                deadline_s=60,
+            )
+        ),
         Database(environment["LOUPE_DATABASE_URL"], SCHEMA),
         process,
     )

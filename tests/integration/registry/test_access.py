@@ -14,6 +14,7 @@ from loupe.errors import (
     AlreadyExists,
     FailedPrecondition,
     InvalidArgument,
+    LoupeError,
     PermissionDenied,
     Unauthenticated,
 )
@@ -26,6 +27,8 @@ from loupe.registry.v1 import (
 )
 from loupe.rpc.channel import connect
 
+from gateway.contracts import all_services
+from tests.support.tokens import token_of
 from tests.support.wall_clock import WallClock, service_under
 
 from .conftest import Caller, Registry, run_registry, version_of
@@ -61,7 +64,7 @@ async def test_the_bootstrap_token_is_the_admins(registry: Registry) -> None:
     principal = await who(registry.admin)
     assert (principal.name, principal.role) == ("users/admin", access_pb2.ROLE_ADMIN)
     assert principal.token.startswith("users/admin/tokens/")
-    assert (await who(registry.service)).name == "services/loupe"
+    assert (await who(registry.service)).name == "services/scheduler"
 
 
 @pytest.mark.parametrize(
@@ -244,9 +247,78 @@ async def test_roles_end_where_the_table_says(registry: Registry, viewer: Caller
         await engineer.identity.ListAuditEntries(identity_service_pb2.ListAuditEntriesRequest())
 
 
+async def test_a2_a_worker_calls_what_workers_need_and_nothing_else(registry: Registry) -> None:
+    """A picture that takes over a trainer's child or the trainer itself must not become an administrator."""
+    worker = registry.caller(token_of("trainer", registry.environment["LOUPE_SERVICE_TOKENS_DIR"]))
+    admitted = set()
+    for service in all_services():
+        if not service.full_name.startswith(("loupe.registry.", "loupe.server.")):
+            continue
+        for method in service.methods:
+            assert not method.client_streaming
+            kind = worker.channel.unary_stream if method.server_streaming else worker.channel.unary_unary
+            call = kind(f"/{service.full_name}/{method.name}")(b"")
+            try:
+                await (anext(aiter(call)) if method.server_streaming else call)
+            except PermissionDenied:
+                continue
+            except LoupeError:
+                admitted.add(method.name)
+            else:
+                admitted.add(method.name)
+    # Whoever logs in shows no token.
+    assert admitted == {"Authenticate", "RecordAuditEntry", "LogIn"}
+
+
+async def test_a2_a_service_makes_nobody_an_administrator(registry: Registry) -> None:
+    """The scheduler reads, pins data and numbers releases; users, tokens and aliases are people's."""
+    identity, models = registry.service.identity, registry.service.models
+    for call, request in (
+        (identity.CreateUser, identity_service_pb2.CreateUserRequest(user_id="x")),
+        (identity.CreateToken, identity_service_pb2.CreateTokenRequest(parent="users/admin")),
+        (identity.ResetPassword, identity_service_pb2.ResetPasswordRequest(name="users/admin")),
+        (models.SetAlias, model_service_pb2.SetAliasRequest(name="models/m/versions/v3.01")),
+    ):
+        with pytest.raises(PermissionDenied):
+            await call(request)
+    evaluator = registry.caller(token_of("evaluator", registry.environment["LOUPE_SERVICE_TOKENS_DIR"]))
+    for call, request in (
+        (evaluator.models.CreateModelVersion, model_service_pb2.CreateModelVersionRequest()),
+        (evaluator.models.RecordPackage, model_service_pb2.RecordPackageRequest()),
+    ):
+        with pytest.raises(PermissionDenied, match="only services/scheduler"):
+            await call(request)
+    refused = await audit(registry, principal="services/scheduler")
+    assert {(entry.action.rpartition("/")[2], entry.result) for entry in refused} >= {
+        ("CreateToken", "PERMISSION_DENIED"),
+        ("SetAlias", "PERMISSION_DENIED"),
+    }
+
+
+async def test_a3_an_entry_that_a_process_tells_names_that_process(registry: Registry) -> None:
+    """Whoever took over a worker can still tell lies about others, but not in another's name."""
+    worker = registry.caller(token_of("trainer", registry.environment["LOUPE_SERVICE_TOKENS_DIR"]))
+    lie = identity_pb2.AuditEntry(
+        principal="users/admin",
+        action="loupe.registry.v1.IdentityService/CreateToken",
+        result="OK",
+        peer="ipv4:10.0.0.1:1",
+        reporter="services/scheduler",
+    )
+    await worker.identity.RecordAuditEntry(identity_service_pb2.RecordAuditEntryRequest(entry=lie))
+    newest = (await audit(registry, principal="users/admin"))[0]
+    assert (newest.peer, newest.reporter) == (lie.peer, "services/trainer")
+    user = await new_user(registry)
+    own = (await audit(registry, principal="users/admin"))[0]
+    assert (own.resource, own.reporter) == (user, "")
+
+
 async def test_users_have_roles_that_can_be_had(registry: Registry) -> None:
-    """A2: SERVICE is no person's, and no role is no user."""
-    for role in (access_pb2.ROLE_SERVICE, access_pb2.ROLE_UNSPECIFIED, access_pb2.ROLE_ANY_AUTHENTICATED):
+    """A2: SERVICE and WORKER are no person's, and no role is no user."""
+    for role in (
+        *(access_pb2.ROLE_SERVICE, access_pb2.ROLE_WORKER),
+        *(access_pb2.ROLE_UNSPECIFIED, access_pb2.ROLE_ANY_AUTHENTICATED),
+    ):
         with pytest.raises(InvalidArgument):
             await new_user(registry, role)
     user = await new_user(registry)

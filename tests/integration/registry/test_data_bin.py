@@ -295,7 +295,7 @@ async def test_d8_the_bin_is_purged_by_postgresqls_time_and_its_objects_stay_til
         kept = left.purge_time.ToDatetime(UTC) - left.delete_time.ToDatetime(UTC)
         assert (left.name, kept) == (young.name, timedelta(days=7))
     audited = await registry.admin.identity.ListAuditEntries(
-        identity_service_pb2.ListAuditEntriesRequest(principal="services/loupe", page_size=1)
+        identity_service_pb2.ListAuditEntriesRequest(principal="services/registry", page_size=1)
     )
     (entry,) = audited.entries
     assert (entry.action, entry.resource) == (

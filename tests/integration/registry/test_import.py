@@ -19,6 +19,7 @@ from loupe.registry.v1 import dataset_pb2, dataset_service_pb2
 from PIL import Image
 
 from services.vision.parts import keys, parts
+from tests.support.tokens import token_of
 from tests.support.waiting import eventually
 from tests.unit.client.test_image_files import progressive
 
@@ -189,7 +190,7 @@ async def test_an_honest_import_is_answered_beside_bombs(registry: Registry, imp
 async def test_an_import_goes_on_when_decoders_are_killed(importer: Importer, registry: Registry) -> None:
     """D4: by the kernel for want of memory, or by a person: no object is lost, and no call fails."""
     await importer.import_files({"TPFIP/a.png": png(440)})
-    secret = registry.environment["LOUPE_SERVICE_TOKEN"]
+    secret = token_of("scheduler", registry.environment["LOUPE_SERVICE_TOKENS_DIR"])
     for decoder in decoders():
         assert secret not in "".join(decoder.environ().values())
         decoder.kill()

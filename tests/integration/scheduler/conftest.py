@@ -50,6 +50,7 @@ from services.registry.__main__ import serve
 from services.registry.settings import Settings as RegistrySettings
 from services.scheduler.__main__ import compose
 from services.scheduler.settings import Settings
+from services.service_tokens import ServiceTokenSettings
 from tests.support.waiting import eventually
 
 IMAGE = "algorithmImages/surface-classification/versions/v3.0"
@@ -165,11 +166,11 @@ async def stack(module_service_environment: dict[str, str]) -> AsyncIterator[Sta
         environment["LOUPE_REGISTRY_ADDRESS"] = registry
         async with living(lambda process: compose(process, load(Settings, environment))) as scheduler:
 
-            def caller(name: str, token: str) -> Caller:
+            def caller(name: str, token: Callable[[], str]) -> Caller:
                 return Caller(
                     name,
-                    connect(registry, lambda: token, deadline_s=60),
-                    connect(scheduler, lambda: token, deadline_s=60),
+                    connect(registry, token, deadline_s=60),
+                    connect(scheduler, token, deadline_s=60),
                 )
 
             database = Database(environment["LOUPE_DATABASE_URL"], "scheduler")
@@ -178,8 +179,8 @@ async def stack(module_service_environment: dict[str, str]) -> AsyncIterator[Sta
                 registry,
                 scheduler,
                 database,
-                caller("users/admin", environment["LOUPE_BOOTSTRAP_ADMIN_TOKEN"]),
-                caller("services/loupe", environment["LOUPE_SERVICE_TOKEN"]),
+                caller("users/admin", lambda: environment["LOUPE_BOOTSTRAP_ADMIN_TOKEN"]),
+                caller("services/scheduler", load(ServiceTokenSettings, environment).own("scheduler")),
             )
             await database.dispose()
 

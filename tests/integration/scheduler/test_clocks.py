@@ -20,6 +20,7 @@ from services.scheduler.application.leases import Leases
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.storage.jobs import Jobs
 from tests.support.simulation import a_task, dependencies_of, put
+from tests.support.tokens import token_of
 from tests.support.waiting import DEADLINE_S
 from tests.support.wall_clock import WallClock, service_under
 
@@ -36,12 +37,12 @@ async def scheduler_under(clock: WallClock, stack: Stack, log: Path, **settings:
     """The stack as the callers of one more scheduler see it, whose machine has that clock."""
     environment = {**stack.environment, "LOUPE_LEASE_S": str(_LEASE_S), **settings}
     async with service_under(clock, "services.scheduler", environment, log) as address:
-        token = stack.environment["LOUPE_SERVICE_TOKEN"]
+        token = token_of("scheduler", stack.environment["LOUPE_SERVICE_TOKENS_DIR"])
         async with (
             connect(stack.registry_address, lambda: token, deadline_s=60) as registry,
             connect(address, lambda: token, deadline_s=60) as scheduler,
         ):
-            yield replace(stack, address=address, service=Caller("services/loupe", registry, scheduler))
+            yield replace(stack, address=address, service=Caller("services/scheduler", registry, scheduler))
 
 
 @contextlib.asynccontextmanager

@@ -15,6 +15,7 @@ from loupe.settings import load
 from services.scheduler.__main__ import compose
 from services.scheduler.settings import Settings
 from tests.integration.scheduler.conftest import Held, living
+from tests.support.tokens import token_of
 from tests.support.waiting import eventually
 
 
@@ -23,7 +24,7 @@ async def replica(stack: Any) -> AsyncIterator[Any]:
     """JobService of a second scheduler on the same database."""
     settings = load(Settings, stack.environment)
     async with living(lambda process: compose(process, settings)) as address:
-        token = stack.environment["LOUPE_SERVICE_TOKEN"]
+        token = token_of("scheduler", stack.environment["LOUPE_SERVICE_TOKENS_DIR"])
         async with connect(address, lambda: token, deadline_s=60) as channel:
             yield job_service_pb2_grpc.JobServiceStub(channel)
 

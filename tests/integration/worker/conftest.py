@@ -14,7 +14,7 @@ from loupe.scheduler.v1 import job_pb2, job_service_pb2
 from loupe.settings import load
 
 from deploy.embedded.seaweed import ObjectStoreSettings as Bucket
-from services.kit.auth import RefusingVerifier, ServiceTokenVerifier
+from services.kit.auth import Role
 from services.kit.clock import SystemClock
 from services.kit.grpc_server import GrpcServer
 from services.kit.object_store import ObjectStore, ObjectStoreSettings
@@ -23,6 +23,7 @@ from services.worker.jobs import Jobs
 from services.worker.warm_child import WarmChild
 from services.worker.worker import Worker
 from tests.integration.worker.scheduler_double import SchedulerDouble
+from tests.support.tokens import only
 
 TOKEN = "loupe_test_token"  # noqa: S105
 
@@ -44,7 +45,7 @@ async def work(
 ) -> AsyncIterator[WorkerUnderTest]:
     options = getattr(request, "param", {})
     scheduler = SchedulerDouble()
-    verifier = ServiceTokenVerifier(TOKEN, RefusingVerifier())
+    verifier = only(TOKEN, "services/trainer", Role.WORKER)
     settings = load(ObjectStoreSettings, object_store_settings.environment())
     grpc_server = GrpcServer([scheduler.service()], verifier=verifier, address="127.0.0.1:0")
     async with grpc_server, ObjectStore(settings) as objects:

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import httpx
 import numpy as np
+import psutil
 import pytest
 import pytest_asyncio
 from loupe.artifact import Artifact
@@ -25,9 +26,12 @@ from loupe.scheduler.v1 import task_pb2, task_service_pb2
 from loupe.settings import load
 from PIL import Image
 
+from deploy.embedded import service_tokens
 from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings, content_key
+from services.service_tokens import ROLES
 from tests.integration.worker.installation import Installation, installed
-from tests.support.waiting import DEADLINE_S
+from tests.support.tokens import token_of
+from tests.support.waiting import DEADLINE_S, eventually
 
 CSOT = model_pb2.PACKAGE_FORMAT_CSOT_ARTIFACT
 COMPLETED, TRAINING = task_pb2.TASK_STATE_COMPLETED, task_pb2.TASK_STATE_TRAINING
@@ -35,7 +39,6 @@ CLASSIFICATION, SEGMENTATION = task_pb2.NETWORK_CLASSIFICATION, task_pb2.NETWORK
 SPECIAL = "TTMUD"
 """A wide stain, which a segmentation network sees soon."""
 TRUTH_COLOUR, PREDICTION_COLOUR = (0, 200, 60), (235, 40, 220)
-
 
 # One installation, so one process of pytest-xdist.
 pytestmark = pytest.mark.xdist_group("installation")
@@ -47,7 +50,10 @@ async def installation(
 ) -> AsyncIterator[Installation]:
     """One for all tests here: starting it takes longer than they do."""
     folder: Path = tmp_path_factory.mktemp("installation")  # type: ignore[attr-defined]
-    async with installed(module_service_environment, folder) as running:
+    # Tokens of its own: a test rotates them.
+    service_tokens.create(folder / "service-tokens")
+    environment = {**module_service_environment, "LOUPE_SERVICE_TOKENS_DIR": str(folder / "service-tokens")}
+    async with installed(environment, folder) as running:
         write_sample(folder / "images", per_code=8, seed=1)
         write_sample(folder / "more", per_code=4, seed=2)
         deadline_s = time.monotonic() + DEADLINE_S
@@ -284,6 +290,35 @@ async def test_d3_a_retraining_never_trains_with_what_judged_its_parent(
     old = [one.sha256 for one in now if one.data_path == released.training.data_paths[0]]
     assert judged([one for one in now if one.sha256 in old]) == before, "and no old training sample judges"
     assert any(one.data_path.startswith("datasets/more-panels/") for one in now), "the new ones were dealt"
+
+
+async def test_a1_tokens_are_rotated_under_a_training(installation: Installation) -> None:
+    """By five processes of their own, none of which is told or started anew, and none refused."""
+    image = await installation.tiny_image(150, minor=26)
+    task = await installation.train("rotated", image, "panels")
+    begun = await installation.until(task, TRAINING, iteration=1)
+    service_tokens.rotate(installation.folder / "service-tokens")
+    done = await installation.until(task, COMPLETED)
+    assert (begun.attempt, done.attempt) == (1, 1)
+    for name in installation.processes:
+        lines = installation.log(name)
+        assert lines
+        assert not [line for line in lines if line.get("code") in {"UNAUTHENTICATED", "PERMISSION_DENIED"}]
+    # The other tests go on with the new ones alone.
+    assert service_tokens.retire(installation.folder / "service-tokens", at_once=True)
+
+
+async def test_a1_a_child_is_told_no_token(installation: Installation) -> None:
+    """A picture that takes it over finds none in its environment, arguments and open files."""
+    folder = installation.folder / "service-tokens"
+    tokens = [token_of(name, folder) for name in ROLES]
+    for name in ("evaluator-worker-1", installation.trainer()):
+        worker = psutil.Process(installation.processes[name].pid)
+        await eventually(worker.children)
+        for child in worker.children():
+            told = "".join([*child.environ().values(), *child.cmdline()])
+            assert not any(token in told for token in tokens)
+            assert not any(Path(file.path).is_relative_to(folder) for file in child.open_files())
 
 
 async def test_a_terminated_training_is_gone(installation: Installation) -> None:

@@ -9,16 +9,17 @@ from loupe.rpc.channel import connect
 from loupe.trainer.v1 import worker_service_pb2
 from loupe.trainer.v1.worker_service_pb2_grpc import WorkerServiceStub
 
-from services.kit.auth import PolicyTable, Principal, RefusingVerifier, Role, ServiceTokenVerifier
+from services.kit.auth import PolicyTable, Principal, Role
 from services.kit.grpc_server import GrpcServer
 from services.worker import server
 from tests.integration.worker.conftest import TOKEN, WorkerUnderTest
+from tests.support.tokens import only
 from tests.support.waiting import DEADLINE_S, eventually
 
 
 async def test_an_operator_sees_the_running_job_and_can_drain_the_worker(work: WorkerUnderTest) -> None:
     """Before a machine is taken down, its job must move without loss."""
-    verifier = ServiceTokenVerifier(TOKEN, RefusingVerifier())
+    verifier = only(TOKEN, "users/admin", Role.ADMIN)
     async with (
         GrpcServer([server.service(work.worker)], verifier=verifier, address="127.0.0.1:0") as serving,
         connect(f"127.0.0.1:{serving.port}", lambda: TOKEN) as channel,
@@ -59,7 +60,7 @@ async def test_a2_a_worker_admits_exactly_the_roles_of_the_table(work: WorkerUnd
             call = channel.unary_unary(rpc)
             with pytest.raises(Unauthenticated):
                 await call(b"")
-            for role in (Role.VIEWER, Role.ENGINEER, Role.RELEASER, Role.ADMIN, Role.SERVICE):
+            for role in (Role.VIEWER, Role.ENGINEER, Role.RELEASER, Role.ADMIN, Role.WORKER, Role.SERVICE):
                 try:
                     await call(b"", metadata=(bearer(role.name),))
                 except PermissionDenied:

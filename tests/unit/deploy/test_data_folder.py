@@ -1,5 +1,6 @@
 """What a data folder keeps: secrets, ports, the lock, the state."""
 
+import json
 import os
 import socket
 import subprocess
@@ -29,9 +30,8 @@ def test_credentials_are_made_once_and_for_the_owner_only(tmp_path: Path) -> Non
 def test_credentials_have_the_form_of_tokens_and_do_not_print_themselves(tmp_path: Path) -> None:
     """A traceback or a log line that holds the object must not hold its secrets."""
     credentials = load_or_create(tmp_path / "credentials.json")
-    assert credentials.service_token.startswith("loupe_service_")
     assert credentials.admin_token.startswith("loupe_admin_")
-    for secret in (credentials.service_token, credentials.admin_token, credentials.postgres_password):
+    for secret in (credentials.admin_token, credentials.postgres_password):
         assert secret not in repr(credentials)
 
 
@@ -53,6 +53,15 @@ def test_credentials_of_an_older_release_get_what_is_new_and_keep_the_rest(tmp_p
     assert second.postgres_password == first.postgres_password
     assert second.admin_token.startswith("loupe_admin_")
     assert load_or_create(path) == second
+
+
+def test_a_secret_that_no_release_reads_any_more_is_removed(tmp_path: Path) -> None:
+    """The one token that all services shared opened everything; a copy of the file must not suggest it."""
+    path = tmp_path / "credentials.json"
+    first = load_or_create(path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "service_token": "loupe_service_0"}))
+    assert load_or_create(path) == first
+    assert "service_token" not in path.read_text()
 
 
 def test_ports_stay_the_same_while_they_are_free() -> None:

@@ -110,7 +110,7 @@ async def test_limits_that_are_too_tight_to_work_are_told() -> None:
 
 async def test_a_child_knows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     """Our own environment holds the passwords of the database and the token that opens everything."""
-    monkeypatch.setenv("LOUPE_SERVICE_TOKEN", "loupe_secret")
+    monkeypatch.setenv("LOUPE_BOOTSTRAP_ADMIN_TOKEN", "loupe_secret")
     monkeypatch.setenv("LOUPE_S3_SECRET_KEY", "loupe_secret")
     monkeypatch.setenv("PGPASSWORD", "loupe_secret")
     async with pool() as one:

@@ -8,7 +8,7 @@ from services.scheduler.settings import Settings
 ENVIRONMENT = {
     "LOUPE_DATABASE_URL": "postgresql+asyncpg://loupe@db/loupe",
     "LOUPE_NATS_URL": "nats://loupe@nats:4222",
-    "LOUPE_SERVICE_TOKEN": "token",
+    "LOUPE_SERVICE_TOKENS_DIR": "/etc/loupe/tokens",
     "LOUPE_REGISTRY_ADDRESS": "registry:7101",
     "LOUPE_S3_ENDPOINT": "s3:8333",
     "LOUPE_S3_ACCESS_KEY": "key",

@@ -1915,6 +1915,11 @@ export interface components {
              *     gateway saw, after it.
              */
             peer: string;
+            /**
+             * @description The process that told the registry, `services/{service}`, by its token; empty where the registry saw the call
+             *     itself. Output only.
+             */
+            reporter: string;
         };
         /**
          * @description * `AUGMENTATION_UNSPECIFIED`
@@ -2764,10 +2769,10 @@ export interface components {
         };
         /** @description Whom a token speaks for. */
         Principal: {
-            /** @description `users/{user}` or `services/loupe`. */
+            /** @description `users/{user}`, or `services/{service}` for a process of the installation. */
             name: string;
             role: components["schemas"]["Role"];
-            /** @description Empty for the installation's own service token. */
+            /** @description Empty for a process of the installation. */
             token: string;
             /** Format: date-time */
             expireTime?: string;
@@ -3007,19 +3012,21 @@ export interface components {
         };
         RevokeTokenRequest: Record<string, never>;
         /**
-         * @description The roles are ordered: whoever may do more may do all of what comes before. ROLE_SERVICE stands apart.
+         * @description People's roles, VIEWER to ADMIN, are ordered: whoever may do more may do all of what comes before. Those of processes
+         *     stand apart.
          *
          *     * `ROLE_UNSPECIFIED`: Never granted; an RPC that leaves its role unspecified is not served.
-         *     * `ROLE_ANY_AUTHENTICATED`: Anybody whose token is valid, whatever its role.
+         *     * `ROLE_ANY_AUTHENTICATED`: Anybody whose token is valid, whatever its role; of processes the services.
          *     * `ROLE_VIEWER`: Looks at everything, changes nothing.
          *     * `ROLE_ENGINEER`: Imports data, submits, starts, terminates and deletes own tasks, predicts, marks and corrects wrong labels.
          *     * `ROLE_RELEASER`: Releases models, moves aliases, archives versions, exports packages.
          *     * `ROLE_ADMIN`: Master data, algorithm images, users, tokens, the audit log, draining of workers, other people's tasks.
-         *     * `ROLE_SERVICE`: Services and workers of this installation; never a person.
+         *     * `ROLE_SERVICE`: Services of this installation; never a person. They may also do what WORKER and ENGINEER may, and nothing that needs RELEASER or ADMIN.
          *     * `ROLE_ANYONE`: On LogIn alone: whoever calls it has no token yet. Never a caller's role.
+         *     * `ROLE_WORKER`: Workers of this installation; never a person. They may call what requires this role, and nothing else.
          * @enum {string}
          */
-        Role: "ROLE_UNSPECIFIED" | "ROLE_ANY_AUTHENTICATED" | "ROLE_VIEWER" | "ROLE_ENGINEER" | "ROLE_RELEASER" | "ROLE_ADMIN" | "ROLE_SERVICE" | "ROLE_ANYONE";
+        Role: "ROLE_UNSPECIFIED" | "ROLE_ANY_AUTHENTICATED" | "ROLE_VIEWER" | "ROLE_ENGINEER" | "ROLE_RELEASER" | "ROLE_ADMIN" | "ROLE_SERVICE" | "ROLE_ANYONE" | "ROLE_WORKER";
         /** @description One image with its defect code, and its mask where there is one. */
         Sample: {
             /** @description `{code}/{file}` within its path. */
@@ -3401,7 +3408,7 @@ export interface components {
             to: components["schemas"]["TaskState"];
             /** Format: date-time */
             time?: string;
-            /** @description Who caused it: `users/…`, or `workers/…`, or `services/loupe`. */
+            /** @description Who caused it: `users/…`, or `workers/…`, or `services/…`. */
             cause: string;
             /** Format: int32 */
             attempt: number;

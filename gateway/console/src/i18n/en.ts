@@ -92,6 +92,7 @@ export const en: Words = {
     ROLE_RELEASER: "Releaser",
     ROLE_ADMIN: "Administrator",
     ROLE_SERVICE: "Service",
+    ROLE_WORKER: "Worker",
     ROLE_ANYONE: "Anyone",
   },
   taskTypes: {
@@ -636,6 +637,7 @@ export const en: Words = {
     result: "Result",
     from: "From",
     via: (seen) => `via ${seen}`,
+    toldBy: (process) => `told by ${process}`,
     filter: "Filter by principal, such as users/admin",
   },
   system: {

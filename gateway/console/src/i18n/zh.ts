@@ -130,6 +130,7 @@ export const zh = {
     ROLE_RELEASER: "发布者",
     ROLE_ADMIN: "管理员",
     ROLE_SERVICE: "服务",
+    ROLE_WORKER: "计算节点",
     ROLE_ANYONE: "任何人",
   },
   taskTypes: {
@@ -656,6 +657,7 @@ export const zh = {
     result: "结果",
     from: "来源",
     via: (seen: string) => `经由 ${seen}`,
+    toldBy: (process: string) => `由 ${process} 记录`,
     filter: "按操作者筛选，例如 users/admin",
   },
   system: {

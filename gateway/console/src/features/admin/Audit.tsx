@@ -43,7 +43,7 @@ export default function Audit(): ReactNode {
             locale={{ emptyText: <Nothing /> }}
             columns={[
               { title: t.common.time, render: (_, entry) => time(entry.time, language) },
-              { title: t.audit.who, render: (_, entry) => entry.principal || "—" },
+              { title: t.audit.who, render: (_, entry) => <Who entry={entry} /> },
               {
                 title: t.audit.action,
                 render: (_, entry) => <span title={entry.action}>{lastPart(entry.action)}</span>,
@@ -63,6 +63,22 @@ export default function Audit(): ReactNode {
       </Answered>
       <More pages={entries} />
     </Page>
+  );
+}
+
+/** Who did it, and which process says so, where the registry did not see it itself. */
+function Who({ entry }: { entry: Schemas["AuditEntry"] }): ReactNode {
+  const { t } = useSpeech();
+  return (
+    <>
+      {entry.principal || "—"}
+      {entry.reporter !== "" && (
+        <>
+          <br />
+          <small className="dim">{t.audit.toldBy(entry.reporter)}</small>
+        </>
+      )}
+    </>
   );
 }
 

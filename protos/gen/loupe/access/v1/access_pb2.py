@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cloupe/access/v1/access.proto\x12\x0floupe.access.v1\x1a google/protobuf/descriptor.proto\"G\n\x0c\x42rowserRoute\x12\x0b\n\x03get\x18\x01 \x01(\t\x12*\n\x04\x66orm\x18\x02 \x01(\x0e\x32\x1c.loupe.access.v1.BrowserForm*\xa2\x01\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x1a\n\x16ROLE_ANY_AUTHENTICATED\x10\x01\x12\x0f\n\x0bROLE_VIEWER\x10\x02\x12\x11\n\rROLE_ENGINEER\x10\x03\x12\x11\n\rROLE_RELEASER\x10\x04\x12\x0e\n\nROLE_ADMIN\x10\x05\x12\x10\n\x0cROLE_SERVICE\x10\x06\x12\x0f\n\x0bROLE_ANYONE\x10\x07*C\n\x05\x41udit\x12\x15\n\x11\x41UDIT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x41UDIT_CALLS\x10\x01\x12\x12\n\x0e\x41UDIT_REFUSALS\x10\x02*a\n\rSessionEffect\x12\x1e\n\x1aSESSION_EFFECT_UNSPECIFIED\x10\x00\x12\x18\n\x14SESSION_EFFECT_BEGIN\x10\x01\x12\x16\n\x12SESSION_EFFECT_END\x10\x02*b\n\x0b\x42rowserForm\x12\x1c\n\x18\x42ROWSER_FORM_UNSPECIFIED\x10\x00\x12\x19\n\x15\x42ROWSER_FORM_REDIRECT\x10\x01\x12\x1a\n\x16\x42ROWSER_FORM_TEXT_FILE\x10\x02:E\n\x04role\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x8e\x03 \x01(\x0e\x32\x15.loupe.access.v1.Role:G\n\x05\x61udit\x12\x1e.google.protobuf.MethodOptions\x18\xba\x8e\x03 \x01(\x0e\x32\x16.loupe.access.v1.Audit:X\n\x0esession_effect\x12\x1e.google.protobuf.MethodOptions\x18\xbb\x8e\x03 \x01(\x0e\x32\x1e.loupe.access.v1.SessionEffect:7\n\rshared_stream\x12\x1e.google.protobuf.MethodOptions\x18\xbc\x8e\x03 \x01(\x08:V\n\rbrowser_route\x12\x1e.google.protobuf.MethodOptions\x18\xbd\x8e\x03 \x01(\x0b\x32\x1d.loupe.access.v1.BrowserRoute:4\n\nfile_types\x12\x1e.google.protobuf.MethodOptions\x18\xbe\x8e\x03 \x03(\tBL\n\x0floupe.access.v1B\x0b\x41\x63\x63\x65ssProtoP\x01Z\x18loupe/access/v1;accessv1\xaa\x02\x0fLoupe.Access.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cloupe/access/v1/access.proto\x12\x0floupe.access.v1\x1a google/protobuf/descriptor.proto\"G\n\x0c\x42rowserRoute\x12\x0b\n\x03get\x18\x01 \x01(\t\x12*\n\x04\x66orm\x18\x02 \x01(\x0e\x32\x1c.loupe.access.v1.BrowserForm*\xb3\x01\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x1a\n\x16ROLE_ANY_AUTHENTICATED\x10\x01\x12\x0f\n\x0bROLE_VIEWER\x10\x02\x12\x11\n\rROLE_ENGINEER\x10\x03\x12\x11\n\rROLE_RELEASER\x10\x04\x12\x0e\n\nROLE_ADMIN\x10\x05\x12\x10\n\x0cROLE_SERVICE\x10\x06\x12\x0f\n\x0bROLE_ANYONE\x10\x07\x12\x0f\n\x0bROLE_WORKER\x10\x08*C\n\x05\x41udit\x12\x15\n\x11\x41UDIT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x41UDIT_CALLS\x10\x01\x12\x12\n\x0e\x41UDIT_REFUSALS\x10\x02*a\n\rSessionEffect\x12\x1e\n\x1aSESSION_EFFECT_UNSPECIFIED\x10\x00\x12\x18\n\x14SESSION_EFFECT_BEGIN\x10\x01\x12\x16\n\x12SESSION_EFFECT_END\x10\x02*b\n\x0b\x42rowserForm\x12\x1c\n\x18\x42ROWSER_FORM_UNSPECIFIED\x10\x00\x12\x19\n\x15\x42ROWSER_FORM_REDIRECT\x10\x01\x12\x1a\n\x16\x42ROWSER_FORM_TEXT_FILE\x10\x02:E\n\x04role\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x8e\x03 \x01(\x0e\x32\x15.loupe.access.v1.Role:G\n\x05\x61udit\x12\x1e.google.protobuf.MethodOptions\x18\xba\x8e\x03 \x01(\x0e\x32\x16.loupe.access.v1.Audit:X\n\x0esession_effect\x12\x1e.google.protobuf.MethodOptions\x18\xbb\x8e\x03 \x01(\x0e\x32\x1e.loupe.access.v1.SessionEffect:7\n\rshared_stream\x12\x1e.google.protobuf.MethodOptions\x18\xbc\x8e\x03 \x01(\x08:V\n\rbrowser_route\x12\x1e.google.protobuf.MethodOptions\x18\xbd\x8e\x03 \x01(\x0b\x32\x1d.loupe.access.v1.BrowserRoute:4\n\nfile_types\x12\x1e.google.protobuf.MethodOptions\x18\xbe\x8e\x03 \x03(\tBL\n\x0floupe.access.v1B\x0b\x41\x63\x63\x65ssProtoP\x01Z\x18loupe/access/v1;accessv1\xaa\x02\x0fLoupe.Access.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,13 +34,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\017loupe.access.v1B\013AccessProtoP\001Z\030loupe/access/v1;accessv1\252\002\017Loupe.Access.V1'
   _globals['_ROLE']._serialized_start=157
-  _globals['_ROLE']._serialized_end=319
-  _globals['_AUDIT']._serialized_start=321
-  _globals['_AUDIT']._serialized_end=388
-  _globals['_SESSIONEFFECT']._serialized_start=390
-  _globals['_SESSIONEFFECT']._serialized_end=487
-  _globals['_BROWSERFORM']._serialized_start=489
-  _globals['_BROWSERFORM']._serialized_end=587
+  _globals['_ROLE']._serialized_end=336
+  _globals['_AUDIT']._serialized_start=338
+  _globals['_AUDIT']._serialized_end=405
+  _globals['_SESSIONEFFECT']._serialized_start=407
+  _globals['_SESSIONEFFECT']._serialized_end=504
+  _globals['_BROWSERFORM']._serialized_start=506
+  _globals['_BROWSERFORM']._serialized_end=604
   _globals['_BROWSERROUTE']._serialized_start=83
   _globals['_BROWSERROUTE']._serialized_end=154
 # @@protoc_insertion_point(module_scope)

@@ -32,7 +32,7 @@ class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Role.ValueType],
     ROLE_UNSPECIFIED: _Role.ValueType  # 0
     """Never granted; an RPC that leaves its role unspecified is not served."""
     ROLE_ANY_AUTHENTICATED: _Role.ValueType  # 1
-    """Anybody whose token is valid, whatever its role."""
+    """Anybody whose token is valid, whatever its role; of processes the services."""
     ROLE_VIEWER: _Role.ValueType  # 2
     """Looks at everything, changes nothing."""
     ROLE_ENGINEER: _Role.ValueType  # 3
@@ -42,17 +42,23 @@ class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Role.ValueType],
     ROLE_ADMIN: _Role.ValueType  # 5
     """Master data, algorithm images, users, tokens, the audit log, draining of workers, other people's tasks."""
     ROLE_SERVICE: _Role.ValueType  # 6
-    """Services and workers of this installation; never a person."""
+    """Services of this installation; never a person. They may also do what WORKER and ENGINEER may, and nothing that needs
+    RELEASER or ADMIN.
+    """
     ROLE_ANYONE: _Role.ValueType  # 7
     """On LogIn alone: whoever calls it has no token yet. Never a caller's role."""
+    ROLE_WORKER: _Role.ValueType  # 8
+    """Workers of this installation; never a person. They may call what requires this role, and nothing else."""
 
 class Role(_Role, metaclass=_RoleEnumTypeWrapper):
-    """The roles are ordered: whoever may do more may do all of what comes before. ROLE_SERVICE stands apart."""
+    """People's roles, VIEWER to ADMIN, are ordered: whoever may do more may do all of what comes before. Those of processes
+    stand apart.
+    """
 
 ROLE_UNSPECIFIED: Role.ValueType  # 0
 """Never granted; an RPC that leaves its role unspecified is not served."""
 ROLE_ANY_AUTHENTICATED: Role.ValueType  # 1
-"""Anybody whose token is valid, whatever its role."""
+"""Anybody whose token is valid, whatever its role; of processes the services."""
 ROLE_VIEWER: Role.ValueType  # 2
 """Looks at everything, changes nothing."""
 ROLE_ENGINEER: Role.ValueType  # 3
@@ -62,9 +68,13 @@ ROLE_RELEASER: Role.ValueType  # 4
 ROLE_ADMIN: Role.ValueType  # 5
 """Master data, algorithm images, users, tokens, the audit log, draining of workers, other people's tasks."""
 ROLE_SERVICE: Role.ValueType  # 6
-"""Services and workers of this installation; never a person."""
+"""Services of this installation; never a person. They may also do what WORKER and ENGINEER may, and nothing that needs
+RELEASER or ADMIN.
+"""
 ROLE_ANYONE: Role.ValueType  # 7
 """On LogIn alone: whoever calls it has no token yet. Never a caller's role."""
+ROLE_WORKER: Role.ValueType  # 8
+"""Workers of this installation; never a person. They may call what requires this role, and nothing else."""
 Global___Role: _TypeAlias = Role  # noqa: Y015
 
 class _Audit:

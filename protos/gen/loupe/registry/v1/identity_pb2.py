@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from loupe.access.v1 import access_pb2 as loupe_dot_access_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n loupe/registry/v1/identity.proto\x12\x11loupe.registry.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/access/v1/access.proto\"\xda\x01\n\x04User\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x04role\x18\x02 \x01(\x0e\x32\x15.loupe.access.v1.Role\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\x10\n\x08\x64isabled\x18\x04 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x0epassword_state\x18\x06 \x01(\x0e\x32 .loupe.registry.v1.PasswordState\x12\x0c\n\x04\x65tag\x18\x07 \x01(\t\"\xe3\x01\n\x05Token\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12#\n\x04role\x18\x03 \x01(\x0e\x32\x15.loupe.access.v1.Role\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07revoked\x18\x06 \x01(\x08\x12\x0e\n\x06secret\x18\x07 \x01(\t\x12\x0f\n\x07session\x18\x08 \x01(\x08\"~\n\tPrincipal\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x04role\x18\x02 \x01(\x0e\x32\x15.loupe.access.v1.Role\x12\r\n\x05token\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x95\x01\n\nAuditEntry\x12\n\n\x02id\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tprincipal\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x04 \x01(\t\x12\x10\n\x08resource\x18\x05 \x01(\t\x12\x0e\n\x06result\x18\x06 \x01(\t\x12\x0c\n\x04peer\x18\x07 \x01(\t*}\n\rPasswordState\x12\x1e\n\x1aPASSWORD_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13PASSWORD_STATE_NONE\x10\x01\x12\x1b\n\x17PASSWORD_STATE_ONE_TIME\x10\x02\x12\x16\n\x12PASSWORD_STATE_OWN\x10\x03\x42V\n\x11loupe.registry.v1B\rIdentityProtoP\x01Z\x1cloupe/registry/v1;registryv1\xaa\x02\x11Loupe.Registry.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n loupe/registry/v1/identity.proto\x12\x11loupe.registry.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/access/v1/access.proto\"\xda\x01\n\x04User\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x04role\x18\x02 \x01(\x0e\x32\x15.loupe.access.v1.Role\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\x10\n\x08\x64isabled\x18\x04 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x0epassword_state\x18\x06 \x01(\x0e\x32 .loupe.registry.v1.PasswordState\x12\x0c\n\x04\x65tag\x18\x07 \x01(\t\"\xe3\x01\n\x05Token\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12#\n\x04role\x18\x03 \x01(\x0e\x32\x15.loupe.access.v1.Role\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07revoked\x18\x06 \x01(\x08\x12\x0e\n\x06secret\x18\x07 \x01(\t\x12\x0f\n\x07session\x18\x08 \x01(\x08\"~\n\tPrincipal\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x04role\x18\x02 \x01(\x0e\x32\x15.loupe.access.v1.Role\x12\r\n\x05token\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa7\x01\n\nAuditEntry\x12\n\n\x02id\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tprincipal\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x04 \x01(\t\x12\x10\n\x08resource\x18\x05 \x01(\t\x12\x0e\n\x06result\x18\x06 \x01(\t\x12\x0c\n\x04peer\x18\x07 \x01(\t\x12\x10\n\x08reporter\x18\x08 \x01(\t*}\n\rPasswordState\x12\x1e\n\x1aPASSWORD_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13PASSWORD_STATE_NONE\x10\x01\x12\x1b\n\x17PASSWORD_STATE_ONE_TIME\x10\x02\x12\x16\n\x12PASSWORD_STATE_OWN\x10\x03\x42V\n\x11loupe.registry.v1B\rIdentityProtoP\x01Z\x1cloupe/registry/v1;registryv1\xaa\x02\x11Loupe.Registry.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,8 +34,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loupe.registry.v1.identity_
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\021loupe.registry.v1B\rIdentityProtoP\001Z\034loupe/registry/v1;registryv1\252\002\021Loupe.Registry.V1'
-  _globals['_PASSWORDSTATE']._serialized_start=849
-  _globals['_PASSWORDSTATE']._serialized_end=974
+  _globals['_PASSWORDSTATE']._serialized_start=867
+  _globals['_PASSWORDSTATE']._serialized_end=992
   _globals['_USER']._serialized_start=119
   _globals['_USER']._serialized_end=337
   _globals['_TOKEN']._serialized_start=340
@@ -43,5 +43,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRINCIPAL']._serialized_start=569
   _globals['_PRINCIPAL']._serialized_end=695
   _globals['_AUDITENTRY']._serialized_start=698
-  _globals['_AUDITENTRY']._serialized_end=847
+  _globals['_AUDITENTRY']._serialized_end=865
 # @@protoc_insertion_point(module_scope)

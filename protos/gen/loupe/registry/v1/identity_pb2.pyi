@@ -147,10 +147,10 @@ class Principal(_message.Message):
     TOKEN_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """`users/{user}` or `services/loupe`."""
+    """`users/{user}`, or `services/{service}` for a process of the installation."""
     role: _access_pb2.Role.ValueType
     token: _builtins.str
-    """Empty for the installation's own service token."""
+    """Empty for a process of the installation."""
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -182,6 +182,7 @@ class AuditEntry(_message.Message):
     RESOURCE_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     PEER_FIELD_NUMBER: _builtins.int
+    REPORTER_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     principal: _builtins.str
     action: _builtins.str
@@ -195,6 +196,10 @@ class AuditEntry(_message.Message):
     peer: _builtins.str
     """Address of the caller as the server saw it; of a call through the gateway ` for ` and the address that the
     gateway saw, after it.
+    """
+    reporter: _builtins.str
+    """The process that told the registry, `services/{service}`, by its token; empty where the registry saw the call
+    itself. Output only.
     """
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
@@ -210,10 +215,11 @@ class AuditEntry(_message.Message):
         resource: _builtins.str = ...,
         result: _builtins.str = ...,
         peer: _builtins.str = ...,
+        reporter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "id", b"id", "peer", b"peer", "principal", b"principal", "resource", b"resource", "result", b"result", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "id", b"id", "peer", b"peer", "principal", b"principal", "reporter", b"reporter", "resource", b"resource", "result", b"result", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -144,7 +144,7 @@ class IdentityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Authenticate(self, request, context):
-        """Whom a presented token speaks for; the other services ask. UNAUTHENTICATED if nobody.
+        """Whom a presented token speaks for; the other processes ask. UNAUTHENTICATED if nobody.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -196,7 +196,7 @@ class IdentityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RecordAuditEntry(self, request, context):
-        """Writes down what another service did, or refused, for a caller.
+        """Writes down what another process did, or refused, for a caller; the entry also names the process.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

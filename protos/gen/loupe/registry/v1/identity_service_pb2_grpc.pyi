@@ -47,7 +47,7 @@ class IdentityServiceStub:
     WhoAmI: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.WhoAmIRequest, _identity_pb2.Principal]
     """Whom the caller's own token speaks for."""
     Authenticate: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.AuthenticateRequest, _identity_pb2.Principal]
-    """Whom a presented token speaks for; the other services ask. UNAUTHENTICATED if nobody."""
+    """Whom a presented token speaks for; the other processes ask. UNAUTHENTICATED if nobody."""
     CreateUser: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.CreateUserRequest, _identity_pb2.User]
     ListUsers: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListUsersRequest, _identity_service_pb2.ListUsersResponse]
     UpdateUser: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.UpdateUserRequest, _identity_pb2.User]
@@ -60,7 +60,7 @@ class IdentityServiceStub:
     ListTokens: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListTokensRequest, _identity_service_pb2.ListTokensResponse]
     RevokeToken: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeTokenRequest, _identity_pb2.Token]
     RecordAuditEntry: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RecordAuditEntryRequest, _empty_pb2.Empty]
-    """Writes down what another service did, or refused, for a caller."""
+    """Writes down what another process did, or refused, for a caller; the entry also names the process."""
     ListAuditEntries: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListAuditEntriesRequest, _identity_service_pb2.ListAuditEntriesResponse]
     """Newest first."""
 
@@ -81,7 +81,7 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     WhoAmI: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.WhoAmIRequest, _identity_pb2.Principal]  # type: ignore[assignment]
     """Whom the caller's own token speaks for."""
     Authenticate: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.AuthenticateRequest, _identity_pb2.Principal]  # type: ignore[assignment]
-    """Whom a presented token speaks for; the other services ask. UNAUTHENTICATED if nobody."""
+    """Whom a presented token speaks for; the other processes ask. UNAUTHENTICATED if nobody."""
     CreateUser: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.CreateUserRequest, _identity_pb2.User]  # type: ignore[assignment]
     ListUsers: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListUsersRequest, _identity_service_pb2.ListUsersResponse]  # type: ignore[assignment]
     UpdateUser: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.UpdateUserRequest, _identity_pb2.User]  # type: ignore[assignment]
@@ -94,7 +94,7 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     ListTokens: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListTokensRequest, _identity_service_pb2.ListTokensResponse]  # type: ignore[assignment]
     RevokeToken: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeTokenRequest, _identity_pb2.Token]  # type: ignore[assignment]
     RecordAuditEntry: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RecordAuditEntryRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """Writes down what another service did, or refused, for a caller."""
+    """Writes down what another process did, or refused, for a caller; the entry also names the process."""
     ListAuditEntries: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListAuditEntriesRequest, _identity_service_pb2.ListAuditEntriesResponse]  # type: ignore[assignment]
     """Newest first."""
 
@@ -142,7 +142,7 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_service_pb2.AuthenticateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.Principal, _abc.Awaitable[_identity_pb2.Principal]]:
-        """Whom a presented token speaks for; the other services ask. UNAUTHENTICATED if nobody."""
+        """Whom a presented token speaks for; the other processes ask. UNAUTHENTICATED if nobody."""
 
     @_abc_1.abstractmethod
     def CreateUser(
@@ -203,7 +203,7 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_service_pb2.RecordAuditEntryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """Writes down what another service did, or refused, for a caller."""
+        """Writes down what another process did, or refused, for a caller; the entry also names the process."""
 
     @_abc_1.abstractmethod
     def ListAuditEntries(

@@ -779,7 +779,7 @@ class TaskTransition(_message.Message):
     revision: _builtins.int
     to: Global___TaskState.ValueType
     cause: _builtins.str
-    """Who caused it: `users/…`, or `workers/…`, or `services/loupe`."""
+    """Who caused it: `users/…`, or `workers/…`, or `services/…`."""
     attempt: _builtins.int
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp: ...
