@@ -96,6 +96,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
             observer=RegistryAuditor(registry),
+            limits=settings.calls,
         )
     )
 

@@ -100,6 +100,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
             observer=Auditor(accounts),
+            limits=settings.calls,
         )
     )
 

@@ -95,6 +95,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
             observer=RegistryAuditor(registry),
+            limits=settings.calls,
         )
     )
 

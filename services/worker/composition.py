@@ -66,6 +66,7 @@ async def start(
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
             observer=RegistryAuditor(registry),
+            limits=settings.calls,
         )
     )
     process.on_stop(worker.drained)

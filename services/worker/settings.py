@@ -11,6 +11,7 @@ from loupe.settings import setting
 
 from services.kit import machine
 from services.kit.about import VERSION, version_of
+from services.kit.limits import CallLimits
 from services.kit.object_store import ObjectStoreSettings
 
 
@@ -56,6 +57,7 @@ class WorkerSettings:
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
     objects: ObjectStoreSettings = field()
     tls: TlsSettings = field()
+    calls: CallLimits = field()
 
     @property
     def name(self) -> str:
