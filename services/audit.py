@@ -8,8 +8,10 @@ from loupe.registry.v1.identity_pb2 import AuditEntry
 from loupe.registry.v1.identity_service_pb2 import RecordAuditEntryRequest
 from loupe.registry.v1.identity_service_pb2_grpc import IdentityServiceStub
 
+from services.counted_failures import CountedFailures, FailureCounter
 from services.kit.auth import Principal, Role
 from services.kit.grpc_server import ServedCall
+from services.kit.lifecycle import Process
 
 SERVICE_NAME = "services/loupe"
 
@@ -71,11 +73,12 @@ class RegistryAuditor:
 
     def __init__(self, registry: grpc.aio.Channel) -> None:
         self._stub = IdentityServiceStub(registry)
+        self._failures = FailureCounter()
 
     async def __call__(self, call: ServedCall) -> None:
         """Record the call if it belongs in the log."""
         by_service = call.principal is not None and call.principal.role is Role.SERVICE
-        if by_service or not belongs_in_the_log(call):
+        if by_service or not belongs_in_the_log(call) or not self._failures.own_line(call):
             return
         entry = AuditEntry(
             principal=principal_of(call),
@@ -83,5 +86,19 @@ class RegistryAuditor:
             resource=resource_of(call),
             result=call.code,
             peer=call.peer,
+        )
+        await self._stub.RecordAuditEntry(RecordAuditEntryRequest(entry=entry))
+
+    def run(self, process: Process) -> None:
+        """Record the counts of failed calls as well."""
+        self._failures.run(process, self._record)
+
+    async def _record(self, failures: CountedFailures) -> None:
+        entry = AuditEntry(
+            principal=failures.principal,
+            action=failures.action,
+            resource=failures.resource,
+            result=failures.result,
+            peer=failures.peer,
         )
         await self._stub.RecordAuditEntry(RecordAuditEntryRequest(entry=entry))

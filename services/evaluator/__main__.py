@@ -79,6 +79,8 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
         pictures=pictures,
         mask_codes=mask_codes_from(registry),
     )
+    auditor = RegistryAuditor(registry)
+    auditor.run(process)
     return await process.enter(
         GrpcServer(
             [
@@ -95,7 +97,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             verifier=token_verifier(settings.service_token, registry),
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
-            observer=RegistryAuditor(registry),
+            observer=auditor,
             limits=settings.calls,
         )
     )

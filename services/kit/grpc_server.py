@@ -85,6 +85,8 @@ class ServedCall:
     """Name of the status code."""
     peer: str
     """The address of the caller, then ` for ` and the address that a gateway forwards for."""
+    address: str
+    """Where the caller is: what a trusted gateway says, else the connection's address without its port."""
     request: Any
     """The message; for a streamed request the iterator; None if the call was refused before it arrived."""
     answer: Any
@@ -254,14 +256,15 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
             set_status_on_exception=False,
         ) as span:
             call = _CallRecord(method, span, routine=rpc.policy.role is Role.SERVICE)
+            call.address = self._admissions.address_of(context.peer(), claimed)
             failure: LoupeError | None = None
             answer: Any = None
             try:
-                with called_from(self._admissions.address_of(context.peer(), claimed)) as address:
+                with called_from(call.address):
                     if rpc.policy.role is Role.ANYONE:
-                        answer = await self._answer_anyone(rpc, call, context, address)
+                        answer = await self._answer_anyone(rpc, call, context)
                     else:
-                        answer = await self._answer(rpc, call, context, metadata, address)
+                        answer = await self._answer(rpc, call, context, metadata)
             except LoupeError as error:
                 failure = error
             except asyncio.CancelledError:
@@ -284,11 +287,9 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
                 await context.abort(status.code, status.details, tuple(status.trailing_metadata or ()))
             return answer
 
-    async def _answer_anyone(
-        self, rpc: ServedRpc, call: "_CallRecord", context: Context, address: str
-    ) -> Any:  # noqa: ANN401 -- any message
-        with self._admissions.open(address):
-            call.request = await self._request_of_unknown(rpc, context, address)
+    async def _answer_anyone(self, rpc: ServedRpc, call: "_CallRecord", context: Context) -> Any:  # noqa: ANN401 -- any message
+        with self._admissions.open(call.address):
+            call.request = await self._request_of_unknown(rpc, context, call.address)
             return await self._invoke(rpc, call, context, None)
 
     async def _request_of_unknown(self, rpc: ServedRpc, context: Context, address: str) -> Any:  # noqa: ANN401 -- any message
@@ -306,10 +307,9 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
         call: "_CallRecord",
         context: Context,
         metadata: list[tuple[str, str | bytes]],
-        address: str,
     ) -> Any:  # noqa: ANN401 -- any message
         role, token = rpc.policy.role, token_of(metadata)
-        with self._admissions.unverified(address):
+        with self._admissions.unverified(call.address):
             call.principal = await self._verifier.verify(token)
         with (
             self._admissions.known(call.principal, stream=rpc.streams_answers),
@@ -351,6 +351,7 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
             principal=call.principal,
             code=call.code,
             peer=peer,
+            address=call.address,
             request=call.request,
             answer=answer,
             facts=call.facts,
@@ -384,6 +385,7 @@ class _CallRecord:
         self._extra: dict[str, object] = {}
         self.principal: Principal | None = None
         self.request: Any = None
+        self.address = ""
         self.code = grpc.StatusCode.OK.name
         self.facts: Mapping[str, str] = {}
 

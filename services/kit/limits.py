@@ -219,10 +219,10 @@ def current_address() -> str:
 
 
 @contextlib.contextmanager
-def called_from(address: str) -> Iterator[str]:
+def called_from(address: str) -> Iterator[None]:
     """Let `current_address` say `address` within the block."""
     token = _address.set(address)
     try:
-        yield address
+        yield
     finally:
         _address.reset(token)

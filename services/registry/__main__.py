@@ -81,6 +81,8 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     )
     accounts = Accounts(database.sessions)
     verifier = ServiceTokenVerifier(settings.service_token, StoredTokens(database.sessions))
+    auditor = Auditor(accounts)
+    auditor.run(process)
     return await process.enter(
         GrpcServer(
             [
@@ -99,7 +101,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             verifier=verifier,
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
-            observer=Auditor(accounts),
+            observer=auditor,
             limits=settings.calls,
         )
     )

@@ -59,13 +59,15 @@ async def start(
 
     process.background("child", child.run)
     process.background("worker", work)
+    auditor = RegistryAuditor(registry)
+    auditor.run(process)
     await process.enter(
         GrpcServer(
             [server.service(worker)],
             verifier=token_verifier(settings.service_token, registry),
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
-            observer=RegistryAuditor(registry),
+            observer=auditor,
             limits=settings.calls,
         )
     )
