@@ -59,7 +59,7 @@ class SlowHash:
 
     async def of(self, password: str) -> str:
         """The hash of a password, as it is stored."""
-        return await self._run(lambda: self._hasher.hash(normalised(password)))
+        return await self.run(lambda: self._hasher.hash(normalised(password)))
 
     async def matches(self, password: str, kept: str | None) -> bool:
         """Whether the password matches the stored hash; takes as long if there is none."""
@@ -71,9 +71,10 @@ class SlowHash:
                 return False
             return kept is not None
 
-        return await self._run(compare)
+        return await self.run(compare)
 
-    async def _run(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T]) -> T:
+        """Slow work in a thread, in turns of the callers' addresses; ResourceExhausted."""
         # Shielded: a thread cannot be stopped; whoever goes away gets no other turn before its end.
         running = asyncio.ensure_future(self._in_turn(current_address(), work))
         self._running.add(running)
