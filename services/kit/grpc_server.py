@@ -428,7 +428,7 @@ class _CallRecord:
 
 
 class _TokenCheck:
-    """Verifies the token of a stream's caller again and again; ends the stream when it is refused (A1)."""
+    """Verifies the token of a stream's caller again and again; ends the stream when it is refused (A4)."""
 
     def __init__(self, verifier: TokenVerifier, role: Role, pause_s: float) -> None:
         self._verifier = verifier

@@ -1,4 +1,4 @@
-"""How much of a server its callers may take at once: calls and streams, by caller and by address.
+"""How much of a server its callers may take at once (A4): calls and streams, by caller and by address.
 
 A call takes no memory for its message before it has passed `Admissions`. Callers of the installation itself,
 such as workers, are not counted: their reports must arrive however many people call.
@@ -105,6 +105,11 @@ class Places:
         self._reason = reason
         self._held: Counter[str] = Counter()
         self._taken = 0
+
+    @property
+    def taken(self) -> int:
+        """How many are taken."""
+        return self._taken
 
     @contextlib.contextmanager
     def place(self, holder: str) -> Iterator[None]:
