@@ -1,4 +1,4 @@
-"""What a server takes of its callers: how much, from how many, and for how long."""
+"""What a server takes of its callers: how much, from how many, and for how long (A4)."""
 
 # ruff: noqa: ASYNC110, D101, D102 -- conditions are awaited with a deadline; a server of tests
 
@@ -170,7 +170,7 @@ async def test_a_refusal_says_when_to_come_again_in_googles_own_words() -> None:
 
 
 async def test_a_stream_ends_when_its_token_is_revoked() -> None:
-    """A1: also for a watch that has nothing to say; before, it went on for as long as it was open."""
+    """Also for a watch that has nothing to say; before, it went on for as long as it was open."""
     async with serving(CallLimits(stream_check_s=0.01)) as served, served.stub("vera") as vera:
         answers = aiter(vera.Watch(Text(value="endless")))
         for _ in range(3):
