@@ -39,6 +39,8 @@ async def main(process: Process) -> None:
             slow_reader_s=settings.slow_reader_s,
             lifetime_s=settings.stream_lifetime_s,
             max_open=settings.max_streams,
+            max_per_principal=settings.max_streams_per_principal,
+            check_s=settings.stream_check_s,
         )
     )
     console = Console(picture_origin=settings.picture_origin)

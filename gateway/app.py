@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import pages
 from gateway.backends import Backends, MessageStream, Metadata, caller_metadata, origin_metadata
+from gateway.callers import Callers
 from gateway.contracts import CURSOR, EVERY_BACKEND, ApiOperation, ContractError, all_services, operations
 from gateway.envelope import Envelope
 from gateway.events import EventFraming, FileFraming, Framing, LogFraming, Streams
@@ -48,6 +49,8 @@ from services.kit.etag import EtagMismatch
 MAX_BODY_BYTES = 1024 * 1024
 # Larger messages take tens of milliseconds to render; a thread does it, so that other requests can go on.
 _RENDER_IN_THREAD_BYTES = 64 * 1024
+# How long it is taken for granted who has a token.
+_CACHED_S = 10.0
 # Shorter than the life of a presigned link, so that a cached redirect never leads to an expired one.
 _LINK_CACHE_S = 60
 
@@ -60,7 +63,8 @@ def create_app(
 ) -> ASGIApp:
     """The whole application; ContractError if an operation's service is not among the backends."""
     console = console or Console()
-    routes = routes_of(operations(all_services()))
+    served = tuple(operations(all_services()))
+    routes = routes_of(served)
     unserved = sorted({route.operation.backend for route in routes} - {*backends.names, EVERY_BACKEND})
     if unserved:
         raise ContractError(f"the contracts have operations of {', '.join(unserved)}, which has no address")
@@ -91,7 +95,13 @@ def create_app(
         ],
         exception_handlers={HTTPException: _no_such_page},
     )
-    transcoder = Transcoder(Router(routes), backends, streams, http.body_deadline_s)
+    transcoder = Transcoder(
+        Router(routes),
+        backends,
+        streams,
+        Callers(backends, served, cached_s=min(_CACHED_S, streams.check_s)),
+        http.body_deadline_s,
+    )
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         # Outside of Starlette: its error middleware would answer before the envelope does.
@@ -104,10 +114,18 @@ def create_app(
 class Transcoder:
     """Serves the routes of the contracts."""
 
-    def __init__(self, router: Router, backends: Backends, streams: Streams, body_deadline_s: float) -> None:
+    def __init__(
+        self,
+        router: Router,
+        backends: Backends,
+        streams: Streams,
+        callers: Callers,
+        body_deadline_s: float,
+    ) -> None:
         self._router = router
         self._backends = backends
         self._streams = streams
+        self._callers = callers
         self._body_deadline_s = body_deadline_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -129,10 +147,11 @@ class Transcoder:
             ),
         )
         if operation.streaming:
-            stream = self._backends.stream(operation, message, metadata)
+            caller = await self._callers.of(metadata, _client(request), operation.role)
             await self._streams.serve(
-                stream,
+                lambda: self._backends.stream(operation, message, metadata),
                 _framing(route, message, bindings),
+                caller,
                 scope=scope,
                 receive=receive,
                 send=send,
@@ -183,8 +202,12 @@ async def _response(route: Route, answer: Any, headers: Mapping[str, str], *, se
     return await _json(route.operation, answer, headers, own)
 
 
+def _client(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
+
+
 def _metadata(operation: ApiOperation, headers: Mapping[str, str], request: Request) -> Metadata:
-    client = request.client.host if request.client else "unknown"
+    client = _client(request)
     secure = request.url.scheme == "https"
     # Before a log-in too: its answer is where a person reads what to do about two of them.
     session = None if AUTHORIZATION in headers else session_of(headers, secure=secure)

@@ -10,7 +10,7 @@ from opentelemetry import trace
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.problems import HeadTooLarge, UriTooLong, problem_response
+from gateway.problems import HeadTooLarge, MalformedRequest, UriTooLong, problem_response
 from services.kit import telemetry
 
 MAX_URI_BYTES = 8 * 1024
@@ -71,6 +71,7 @@ class Envelope:
     async def _serve(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
         try:
             _refuse_long(scope)
+            _refuse_two_lengths(scope)
             await self._app(scope, receive, exchange.send)
         except LoupeError as error:
             if exchange.status:
@@ -102,6 +103,12 @@ def _refuse_long(scope: Scope) -> None:
             f"the head of the request has {head} bytes, more than {MAX_HEAD_BYTES}; send fewer headers",
             max_bytes=MAX_HEAD_BYTES,
         )
+
+
+def _refuse_two_lengths(scope: Scope) -> None:
+    """Refuse a body of two lengths: a proxy may go by the other, and take what follows for a request."""
+    if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
+        raise MalformedRequest("the request has Content-Length and Transfer-Encoding; send one of them")
 
 
 class _Exchange:

@@ -15,19 +15,22 @@ import json
 import logging
 import mimetypes
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 import grpc
-from loupe.errors import LoupeError, ResourceExhausted
+from loupe.errors import LoupeError, PermissionDenied, Unauthenticated
+from loupe.translation import sentence
 from starlette.types import Receive, Scope, Send
 
 from gateway.backends import MessageStream
+from gateway.callers import Caller
 from gateway.feeds import Feed, Feeds, Following
 from gateway.json_mapping import render
 from gateway.problems import problem
 from services.kit import tasks
+from services.kit.limits import Places
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ _RECONNECT_MS = 1000
 # The head of a file needs the media type, which is in the first message.
 _REFUSAL_WAIT_S = 1.0
 _FIRST_BYTES_WAIT_S = 30.0
+_REFUSALS = (Unauthenticated, PermissionDenied)
 # During a replay the next message arrives within this time.
 _CAUGHT_UP_S = 0.02
 
@@ -47,9 +51,11 @@ class StreamLimits:
 
     keepalive_s: float = 15.0
     slow_reader_s: float = 30.0
-    # Limits how long a revoked token can go on reading.
     lifetime_s: float = 3600.0
     max_open: int = 2000
+    max_per_principal: int = 600
+    # How often the token of a reader is looked at again.
+    check_s: float = 30.0
 
 
 Headers = tuple[tuple[str, str], ...]
@@ -169,12 +175,26 @@ class Streams:
         self._limits = limits
         self._draining = asyncio.Event()
         self._feeds = Feeds()
-        self._open = 0
+        self._places = Places(
+            limits.max_open,
+            limits.max_per_principal,
+            reason="TOO_MANY_STREAMS",
+            full=sentence("the server has as many streams open as it takes; try again later"),
+            most=sentence(
+                "you have {limit} streams open, the most for one user; close some of them",
+                limit=limits.max_per_principal,
+            ),
+        )
 
     @property
     def open_count(self) -> int:
         """How many readers there are."""
-        return self._open
+        return self._places.taken
+
+    @property
+    def check_s(self) -> float:
+        """How often the token of a reader is looked at again."""
+        return self._limits.check_s
 
     def drain(self) -> None:
         """End every stream, so that its reader opens it again; new streams end at once."""
@@ -182,8 +202,9 @@ class Streams:
 
     async def serve(  # noqa: PLR0913 -- three of them are ASGI's
         self,
-        stream: MessageStream,
+        begin: Callable[[], MessageStream],
         framing: Framing,
+        caller: Caller,
         *,
         scope: Scope,
         receive: Receive,
@@ -192,17 +213,23 @@ class Streams:
     ) -> None:
         """Pass the stream on until it ends, the reader disconnects, or a limit is reached.
 
+        `begin` makes the reader's own call.
         Errors before the first byte are raised, and answered with their own status. With `following` the
         reader may share a call with others.
         """
-        with self._counted(stream), self._feeds.interest(following.key) if following else _nothing():
+        interest = self._feeds.interest(following.key) if following else contextlib.nullcontext()
+        with self._places.place(caller.name), interest:
             reader = _Reader(scope, receive, send, self._limits.slow_reader_s)
-            async with _task(self._draining.wait()) as draining, _task(reader.hung_up()) as hung_up:
-                watch = _Watch(framing, reader, following, draining, hung_up)
+            async with (
+                _task(self._draining.wait()) as draining,
+                _task(reader.hung_up()) as hung_up,
+                _task(_refusal_of(caller, self._limits.check_s)) as refused,
+            ):
+                watch = _Watch(framing, reader, following, draining, hung_up, refused)
                 watch.deadline_s = time.monotonic() + self._limits.lifetime_s
                 try:
                     ending: bytes | _Joined | _FellBehind | None
-                    ending = await self._alone(stream, watch, begun=False)
+                    ending = await self._alone(begin(), watch, begun=False)
                     while isinstance(ending, _Joined):
                         ending = await self._together(ending, watch)
                         if isinstance(ending, _FellBehind) and following:
@@ -220,17 +247,17 @@ class Streams:
         self, stream: MessageStream, watch: "_Watch", *, begun: bool
     ) -> "bytes | _Joined | None":
         """Pass the messages of a call on; returns the end of the response, None to leave it unfinished."""
-        framing, reader, ends = watch.framing, watch.reader, (watch.draining, watch.hung_up)
+        framing, reader = watch.framing, watch.reader
         async with _Messages(stream) as messages:
             if not begun:
                 await messages.wait_for_next(framing.head_wait_s, watch.hung_up)
                 framing.begin(messages.peek())
                 await reader.start(framing)
             while not watch.hung_up.done():
-                left_s = watch.deadline_s - time.monotonic()
-                if watch.draining.done() or left_s <= 0:
-                    return framing.interruption(None)
-                if not await messages.wait_for_next(min(self._limits.keepalive_s, left_s), *ends):
+                if watch.over:
+                    return watch.interruption()
+                pause_s = min(self._limits.keepalive_s, watch.left_s)
+                if not await messages.wait_for_next(pause_s, *watch.ends):
                     if framing.keepalive:
                         await reader.write(framing.keepalive)
                     continue
@@ -242,7 +269,7 @@ class Streams:
                     return framing.closing
                 await reader.write(framing.message(message))
                 if watch.following is not None and message.cursor:
-                    caught_up = not await messages.wait_for_next(_CAUGHT_UP_S, *ends)
+                    caught_up = not await messages.wait_for_next(_CAUGHT_UP_S, *watch.ends)
                     joined = self._feeds.join(
                         watch.following, message.cursor, framing.message, caught_up=caught_up
                     )
@@ -254,16 +281,16 @@ class Streams:
         """Pass the events of a feed on from the reader's position."""
         feed, position = joined.feed, joined.position
         wake = asyncio.Event()
-        for end in (watch.draining, watch.hung_up):
+        for end in watch.ends:
             end.add_done_callback(lambda _: wake.set())
         with feed.reader(wake):
             while not watch.hung_up.done():
-                left_s = watch.deadline_s - time.monotonic()
-                if watch.draining.done() or left_s <= 0:
-                    return watch.framing.interruption(None)
+                if watch.over:
+                    return watch.interruption()
                 wake.clear()
                 frames = feed.after(position)
-                if frames is None:
+                if frames is None or (not frames and isinstance(feed.error, _REFUSALS)):
+                    # Of a refusal too: it is that of the reader that began the shared call.
                     return _FellBehind(joined.cursor)
                 if frames:
                     position += len(frames)
@@ -273,23 +300,9 @@ class Streams:
                     return watch.framing.closing
                 elif feed.ended:
                     return watch.framing.interruption(feed.error)
-                elif not await _woken(wake, min(self._limits.keepalive_s, left_s)):
+                elif not await _woken(wake, min(self._limits.keepalive_s, watch.left_s)):
                     await watch.reader.write(watch.framing.keepalive)
         return None
-
-    @contextlib.contextmanager
-    def _counted(self, stream: MessageStream) -> Iterator[None]:
-        if self._open >= self._limits.max_open:
-            stream.cancel()
-            raise ResourceExhausted(
-                f"{self._open} streams are open, which is the limit; try again later",
-                reason="TOO_MANY_STREAMS",
-            )
-        self._open += 1
-        try:
-            yield
-        finally:
-            self._open -= 1
 
 
 @dataclass(slots=True)
@@ -301,7 +314,27 @@ class _Watch:
     following: Following | None
     draining: "asyncio.Task[Any]"
     hung_up: "asyncio.Task[Any]"
+    refused: "asyncio.Task[LoupeError]"
     deadline_s: float = 0.0
+
+    @property
+    def ends(self) -> "tuple[asyncio.Task[Any], ...]":
+        """What is done when it may end."""
+        return self.draining, self.hung_up, self.refused
+
+    @property
+    def left_s(self) -> float:
+        """How long it may still last."""
+        return self.deadline_s - time.monotonic()
+
+    @property
+    def over(self) -> bool:
+        """Whether it ends although its reader is there."""
+        return self.draining.done() or self.refused.done() or self.left_s <= 0
+
+    def interruption(self) -> bytes | None:
+        """Its last bytes then."""
+        return self.framing.interruption(self.refused.result() if self.refused.done() else None)
 
 
 @dataclass(slots=True)
@@ -323,8 +356,17 @@ class _FellBehind:
     cursor: str
 
 
-def _nothing() -> contextlib.AbstractContextManager[None]:
-    return contextlib.nullcontext()
+async def _refusal_of(caller: Caller, pause_s: float) -> LoupeError:
+    """Return when the caller's token is refused, with the refusal."""
+    while True:
+        await asyncio.sleep(pause_s)
+        try:
+            await caller.check()
+        except _REFUSALS as error:
+            return error
+        except LoupeError as error:
+            # Nobody can revoke a token either while it cannot be verified.
+            _log.info("a reader's token could not be verified again", extra={"reason": error.reason})
 
 
 async def _woken(wake: asyncio.Event, timeout_s: float) -> bool:

@@ -174,8 +174,8 @@ def problem_response(error: LoupeError) -> Response:
         headers["Retry-After"] = error.facts["retry_after_s"]
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = error.facts["allowed"]
-    if isinstance(error, BodyTooLarge | BodyTooLate):
-        # The rest of the body is not read, so the connection cannot be used again.
+    if isinstance(error, BodyTooLarge | BodyTooLate | MalformedRequest):
+        # The rest of the body is not read, or ends nobody knows where: the connection cannot be used again.
         headers["Connection"] = "close"
     return Response(
         json.dumps(problem(error), ensure_ascii=False, separators=(",", ":")),

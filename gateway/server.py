@@ -6,7 +6,6 @@ HTTP are answered with problem details too. Slow connections occupy a socket eac
 
 import asyncio
 import contextlib
-import json
 import logging
 import resource
 import socket
@@ -17,13 +16,16 @@ from typing import Any, Self
 import h11
 import uvicorn
 from loupe.errors import LoupeError
+from loupe.translation import sentence
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from gateway.connections import Connections
 from gateway.envelope import MAX_HEAD_BYTES, SECURITY_HEADERS
 from gateway.events import Streams
-from gateway.problems import MEDIA_TYPE, HeadTooLarge, MalformedRequest, http_status, problem
+from gateway.problems import HeadTooLarge, MalformedRequest, http_status, problem_response
 from gateway.settings import HttpSettings
+from services.kit.limits import exhausted
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ class HttpServer:
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http=_protocol(http.head_deadline_s),
+                http=_protocol(http),
                 h11_max_incomplete_event_size=MAX_HEAD_BYTES,
                 **http.uvicorn_options(),
                 ws="none",
@@ -105,25 +107,54 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
 
-def _protocol(head_deadline_s: float) -> type[H11Protocol]:
-    return type("_TimedProtocol", (_Protocol,), {"head_deadline_s": head_deadline_s})
+def _protocol(http: HttpSettings) -> type[H11Protocol]:
+    connections = Connections(
+        http.max_connections_per_address, http.max_pending_per_address, http.trusted_proxies
+    )
+    return type(
+        "_TimedProtocol",
+        (_Protocol,),
+        {"head_deadline_s": http.head_deadline_s, "all_connections": connections},
+    )
 
 
 class _Protocol(H11Protocol):
-    """uvicorn's protocol with a deadline for heads, and for bodies that are not read."""
+    """uvicorn's protocol with a deadline for heads, and for bodies that are not read; few for one address."""
 
     head_deadline_s = 0.0
+    all_connections: Connections
     _arriving: asyncio.TimerHandle | None = None
+    # Under what the connection is counted; None: it is not.
+    _holder: str | None = None
+    _too_many = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
+        self._holder = self.all_connections.holder(self.client[0] if self.client else None)
+        self._too_many = self._holder is not None and not self.all_connections.open(self._holder)
         self._watch(idle=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._stop_watching()
+        if self._holder is not None and not self._too_many:
+            self.all_connections.closed(self._holder)
 
     def data_received(self, data: bytes) -> None:
+        if self._too_many:
+            # Only now: an answer to a connection that has said nothing yet would be lost.
+            self._stop_watching()
+            limit = self.all_connections.per_address
+            self._refuse(
+                exhausted(
+                    sentence(
+                        "your address has {limit} connections, the most for one; close some of them",
+                        limit=limit,
+                    ),
+                    "TOO_MANY_CONNECTIONS",
+                )
+            )
+            return
         super().data_received(data)
         self._watch()
 
@@ -146,13 +177,14 @@ class _Protocol(H11Protocol):
             if too_long
             else MalformedRequest(f"this is no HTTP/1.1 request: {error or msg}")
         )
-        body = json.dumps(problem(refusal), ensure_ascii=False).encode()
-        headers = {
-            **SECURITY_HEADERS,
-            "Content-Type": MEDIA_TYPE,
-            "Content-Length": str(len(body)),
-            "Connection": "close",
-        }
+        self._refuse(refusal)
+
+    def _refuse(self, refusal: LoupeError) -> None:
+        """Answer before there is a request, and close."""
+        answer = problem_response(refusal)
+        body = bytes(answer.body)
+        own = {name: value for name, value in answer.headers.items() if name != "connection"}
+        headers = {**SECURITY_HEADERS, **own, "Connection": "close"}
         parts: tuple[Any, ...] = (
             h11.Response(status_code=http_status(refusal), headers=list(headers.items())),
             h11.Data(data=body),
@@ -177,8 +209,12 @@ class _Protocol(H11Protocol):
             self._stop_watching()
         elif self._arriving is None:
             self._arriving = self.loop.call_later(self.head_deadline_s, self._give_up)
+            if self._holder is not None:
+                self.all_connections.await_head(self._holder, self, self._give_up)
 
     def _stop_watching(self) -> None:
+        if self._holder is not None:
+            self.all_connections.head_arrived(self._holder, self)
         if self._arriving is not None:
             self._arriving.cancel()
             self._arriving = None

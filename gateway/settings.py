@@ -7,6 +7,8 @@ from typing import Any
 from loupe.rpc.tls import TlsSettings
 from loupe.settings import setting
 
+from services.kit.limits import check_positive, check_proxies
+
 
 @dataclass(frozen=True, kw_only=True)
 class HttpSettings:
@@ -29,8 +31,29 @@ class HttpSettings:
     body_deadline_s: float = setting(
         "LOUPE_GATEWAY_BODY_DEADLINE_S", default=30.0, doc="How long the body of a request may take"
     )
+    max_connections_per_address: int = setting(
+        "LOUPE_GATEWAY_MAX_CONNECTIONS_PER_ADDRESS",
+        default=1000,
+        doc="Connections of one address at once; those of trusted proxies are not counted",
+    )
+    max_pending_per_address: int = setting(
+        "LOUPE_GATEWAY_MAX_PENDING_PER_ADDRESS",
+        default=128,
+        doc="Connections of one address whose request has not arrived yet; with more the oldest is closed",
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        "LOUPE_TRUSTED_PROXIES",
+        default=(),
+        doc="Addresses or networks whose X-Forwarded-For counts: of proxies in front of the gateway, of "
+        "gateways in front of the servers. Empty: a caller is where its connection comes from",
+    )
 
     def __post_init__(self) -> None:
+        check_positive(
+            LOUPE_GATEWAY_MAX_CONNECTIONS_PER_ADDRESS=self.max_connections_per_address,
+            LOUPE_GATEWAY_MAX_PENDING_PER_ADDRESS=self.max_pending_per_address,
+        )
+        check_proxies(self.trusted_proxies)
         if bool(self.certificate) != bool(self.key):
             raise ValueError("LOUPE_HTTPS_CERTIFICATE and LOUPE_HTTPS_KEY are set together or not at all")
         if self.client_authority and not self.certificate:
@@ -38,9 +61,13 @@ class HttpSettings:
 
     def uvicorn_options(self) -> dict[str, Any]:
         """As arguments of uvicorn.Config."""
+        options: dict[str, Any] = {
+            "proxy_headers": bool(self.trusted_proxies),
+            "forwarded_allow_ips": list(self.trusted_proxies),
+        }
         if not self.certificate:
-            return {}
-        options: dict[str, Any] = {"ssl_certfile": self.certificate, "ssl_keyfile": self.key}
+            return options
+        options |= {"ssl_certfile": self.certificate, "ssl_keyfile": self.key}
         if self.client_authority:
             options |= {"ssl_ca_certs": self.client_authority, "ssl_cert_reqs": CERT_REQUIRED}
         return options
@@ -68,7 +95,7 @@ class Settings:
     stream_lifetime_s: float = setting(
         "LOUPE_GATEWAY_STREAM_LIFETIME_S",
         default=3600.0,
-        doc="After it a stream ends and its reader opens it again, which checks the token again",
+        doc="After it a stream ends and its reader opens it again",
     )
     slow_reader_s: float = setting(
         "LOUPE_GATEWAY_SLOW_READER_S", default=30.0, doc="A reader that reads nothing for so long is dropped"
@@ -76,8 +103,21 @@ class Settings:
     max_streams: int = setting(
         "LOUPE_GATEWAY_MAX_STREAMS", default=2000, doc="How many streams may be open at once"
     )
+    max_streams_per_principal: int = setting(
+        "LOUPE_GATEWAY_MAX_STREAMS_PER_PRINCIPAL",
+        default=600,
+        doc="How many of them may be one user's",
+    )
+    stream_check_s: float = setting(
+        "LOUPE_STREAM_CHECK_S", default=30.0, doc="How often a stream looks at its caller's token again"
+    )
 
     def __post_init__(self) -> None:
+        check_positive(
+            LOUPE_GATEWAY_MAX_STREAMS=self.max_streams,
+            LOUPE_GATEWAY_MAX_STREAMS_PER_PRINCIPAL=self.max_streams_per_principal,
+            LOUPE_STREAM_CHECK_S=self.stream_check_s,
+        )
         host, _, port = self.listen.rpartition(":")
         if not host or not port.isdecimal():
             raise ValueError(f"LOUPE_LISTEN must be host:port, not {self.listen!r}")

@@ -9,8 +9,10 @@ from loupe.registry.v1.identity_service_pb2 import RecordAuditEntryRequest
 from loupe.registry.v1.identity_service_pb2_grpc import IdentityServiceStub
 
 from services.caller import Caller
+from services.counted_failures import CountedFailures, FailureCounter
 from services.kit.auth import Role, current_principal
 from services.kit.grpc_server import ServedCall
+from services.kit.lifecycle import Process
 
 _REFUSED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
 _NAMES = ("name", "parent", "job")
@@ -73,10 +75,11 @@ class RegistryAuditor:
 
     def __init__(self, registry: grpc.aio.Channel) -> None:
         self._stub = IdentityServiceStub(registry)
+        self._failures = FailureCounter()
 
     async def __call__(self, call: ServedCall) -> None:
         """Record the call if it belongs in the log."""
-        if not belongs_in_the_log(call):
+        if not belongs_in_the_log(call) or not self._failures.own_line(call):
             return
         entry = AuditEntry(
             principal=principal_of(call),
@@ -84,5 +87,19 @@ class RegistryAuditor:
             resource=resource_of(call),
             result=call.code,
             peer=call.peer,
+        )
+        await self._stub.RecordAuditEntry(RecordAuditEntryRequest(entry=entry))
+
+    def run(self, process: Process) -> None:
+        """Record the counts of failed calls as well."""
+        self._failures.run(process, self._record)
+
+    async def _record(self, failures: CountedFailures) -> None:
+        entry = AuditEntry(
+            principal=failures.principal,
+            action=failures.action,
+            resource=failures.resource,
+            result=failures.result,
+            peer=failures.peer,
         )
         await self._stub.RecordAuditEntry(RecordAuditEntryRequest(entry=entry))

@@ -86,11 +86,15 @@ def describe(cls: type) -> Iterator[SettingDoc]:
         yield SettingDoc(
             name=declaration.name,
             type_name=kind.__name__ if isinstance(kind, type) else str(kind),
-            default=str(field.default) if has_default else None,
+            default=_shown(field.default) if has_default else None,
             doc=declaration.doc,
             required=field.default is dataclasses.MISSING and not _allows_none(kind),
             secret=declaration.secret,
         )
+
+
+def _shown(default: object) -> str:
+    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
 def _load(cls: type[T], environ: Mapping[str, str], faults: list[str]) -> T | None:

@@ -125,7 +125,13 @@ def _server(plan: Plan, name: str, *, after: tuple[str, ...], settings: Mapping[
     address = f"{HOST}:{port}"
     return ProcessSpec(
         name=name,
-        prepare=partial(_python, plan, f"services.{name}", {**settings, "LOUPE_LISTEN": address}),
+        prepare=partial(
+            _python,
+            plan,
+            f"services.{name}",
+            # The gateway tells where its callers are; nobody else on this machine reaches many addresses.
+            {**settings, "LOUPE_LISTEN": address, "LOUPE_TRUSTED_PROXIES": HOST},
+        ),
         probe=partial(serves_grpc, HOST, port),
         address=address,
         after=after,

@@ -80,6 +80,8 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
         pictures=pictures,
         mask_codes=mask_codes_from(registry),
     )
+    auditor = RegistryAuditor(registry)
+    auditor.run(process)
     return await process.enter(
         GrpcServer(
             [
@@ -96,7 +98,8 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             verifier=token_verifier(settings.tokens, registry),
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
-            observer=RegistryAuditor(registry),
+            observer=auditor,
+            limits=settings.calls,
         )
     )
 

@@ -6,6 +6,7 @@ from loupe.rpc.tls import TlsSettings
 from loupe.settings import setting
 
 from services.kit.clock_watch import ClockSettings
+from services.kit.limits import CallLimits
 from services.kit.object_store import ObjectStoreSettings
 from services.service_tokens import ServiceTokenSettings
 from services.vision.decoders import DecoderSettings
@@ -23,6 +24,7 @@ class Settings:
     objects: ObjectStoreSettings
     decoders: DecoderSettings
     tls: TlsSettings
+    calls: CallLimits
     clock: ClockSettings
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
     tokens: ServiceTokenSettings

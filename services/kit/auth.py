@@ -16,6 +16,9 @@ from loupe.rpc.authorization import AUTHORIZATION
 
 _BEARER = "bearer "
 
+MAX_REQUEST_BYTES = 1024 * 1024
+"""The longest message of an RPC whose contract says nothing else."""
+
 # Services of gRPC itself, whose contracts cannot carry our options. They expose no data: load balancers and
 # clients that know only reflection call them without a token.
 _PUBLIC_PREFIXES = ("/grpc.health.", "/grpc.reflection.")
@@ -201,6 +204,8 @@ class RpcPolicy:
     """The least role that may call it."""
     audited: bool
     """Whether every call is in the audit log (A3); of the others only those that were refused."""
+    max_request_bytes: int = MAX_REQUEST_BYTES
+    """The longest message that it takes."""
 
 
 class PolicyTable:
@@ -224,7 +229,8 @@ class PolicyTable:
                 elif audit == access_pb2.AUDIT_UNSPECIFIED:
                     lacking.append(f"(loupe.access.v1.audit) on {path}")
                 else:
-                    policies[path] = RpcPolicy(Role(role), audit == access_pb2.AUDIT_CALLS)
+                    longest = options[access_pb2.max_request_bytes] or MAX_REQUEST_BYTES
+                    policies[path] = RpcPolicy(Role(role), audit == access_pb2.AUDIT_CALLS, longest)
         if lacking:
             raise ValueError("no " + ", ".join(lacking))
         return cls(policies)
@@ -233,6 +239,13 @@ class PolicyTable:
     def is_public(method: str) -> bool:
         """Whether `/package.Service/Method` is served without a token: health and reflection only."""
         return method.startswith(_PUBLIC_PREFIXES)
+
+    @property
+    def max_request_bytes(self) -> int:
+        """The longest message that any RPC of this table takes."""
+        return max(
+            (policy.max_request_bytes for policy in self._policies.values()), default=MAX_REQUEST_BYTES
+        )
 
     def of(self, method: str) -> RpcPolicy:
         """The policy of an RPC of this table (`/package.Service/Method`); KeyError for any other."""

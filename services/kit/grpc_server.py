@@ -1,16 +1,18 @@
 """A gRPC server that authenticates every call, and maps its errors, times, logs and traces it once.
 
-The order around a handler: trace → authenticate → role → handler → errors to status → log. Handlers are
-coroutines (unary answers) or asynchronous generators (streamed answers); they raise LoupeErrors and never
-touch the context for failures.
+The order around a handler: trace → authenticate → limits → read the message → role → handler → errors to
+status → log. No byte of a message is parsed, and few are taken from the connection, before its caller is
+known (docs/decisions/0071). Handlers are coroutines (unary answers) or asynchronous generators (streamed
+answers); they raise LoupeErrors and never touch the context for failures.
 """
 
 import asyncio
 import contextlib
+import inspect
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,21 +20,46 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from loupe.errors import Internal, LoupeError, Unavailable
+from loupe.errors import (
+    DeadlineExceeded,
+    Internal,
+    LoupeError,
+    PermissionDenied,
+    Unauthenticated,
+    Unavailable,
+)
 from loupe.rpc.options import server_options
 from loupe.rpc.status import to_status
 from opentelemetry import trace
 
 from services.kit import telemetry
-from services.kit.auth import PolicyTable, Principal, Role, TokenVerifier, acting_as, require, token_of
+from services.kit.auth import (
+    MAX_REQUEST_BYTES,
+    PolicyTable,
+    Principal,
+    Role,
+    RpcPolicy,
+    TokenVerifier,
+    acting_as,
+    require,
+    token_of,
+)
+from services.kit.fair_queue import FairQueue
+from services.kit.limits import Admissions, CallLimits, called_from
 from services.kit.repeats import repeating
+from services.kit.rpc_messages import Context, ServedRpc
 
 _log = logging.getLogger(__name__)
 _tracer = telemetry.tracer(__name__)
 
 _FORWARDED_FOR = "x-forwarded-for"
 
-Invoke = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]
+# Of callers without a token: how many messages arrive at once, and how long one may take.
+_UNKNOWN_MESSAGES = 16
+_UNKNOWN_MESSAGE_S = 5.0
+# A message that is a little too long arrives, so that our refusal names the limit; longer ones gRPC refuses.
+_REFUSABLE_BYTES = 1024 * 1024
+_PUBLIC = RpcPolicy(Role.ANYONE, audited=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +85,10 @@ class ServedCall:
     """Name of the status code."""
     peer: str
     """The address of the caller, then ` for ` and the address that a gateway forwards for."""
+    address: str
+    """Where the caller is: what a trusted gateway says, else the connection's address without its port."""
     request: Any
-    """The message; for a streamed request the iterator."""
+    """The message; for a streamed request the iterator; None if the call was refused before it arrived."""
     answer: Any
     """The message; None if the call failed or its answer was streamed."""
     facts: Mapping[str, str]
@@ -73,7 +102,7 @@ Observer = Callable[[ServedCall], Awaitable[None]]
 class GrpcServer:
     """Serves `services` at `address` (`host:port`; port 0 picks a free one) with health and reflection."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what a server is made of
         self,
         services: Sequence[Service],
         *,
@@ -81,13 +110,12 @@ class GrpcServer:
         address: str,
         credentials: grpc.ServerCredentials | None = None,
         observer: Observer | None = None,
+        limits: CallLimits = CallLimits(),  # noqa: B008 -- frozen
     ) -> None:
+        policies = PolicyTable.from_descriptors(service.descriptor for service in services)
+        self._max_request_bytes = policies.max_request_bytes
         self._names = [service.descriptor.full_name for service in services]
-        self._calls = _CallInterceptor(
-            verifier,
-            PolicyTable.from_descriptors(service.descriptor for service in services),
-            observer,
-        )
+        self._calls = _CallInterceptor(verifier, policies, observer, limits)
         self._address = address
         self._credentials = credentials
         self._services = tuple(services)
@@ -103,7 +131,8 @@ class GrpcServer:
     async def start(self) -> None:
         """Bind and serve; health turns SERVING. RuntimeError if the address is taken."""
         # Not in the constructor: a grpc.aio server belongs to the loop that runs when it is created.
-        server = grpc.aio.server(interceptors=[self._calls], options=server_options())
+        options = server_options(self._max_request_bytes + _REFUSABLE_BYTES)
+        server = grpc.aio.server(interceptors=[self._calls], options=options)
         for service in self._services:
             service.add_to_server(service.servicer, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
@@ -139,12 +168,21 @@ class GrpcServer:
 
 
 class _CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps every handler but the public ones; a method's wrapped handler is made once."""
+    """Wraps every handler; a method's wrapped handler is made once."""
 
-    def __init__(self, verifier: TokenVerifier, policies: PolicyTable, observer: Observer | None) -> None:
+    def __init__(
+        self,
+        verifier: TokenVerifier,
+        policies: PolicyTable,
+        observer: Observer | None,
+        limits: CallLimits,
+    ) -> None:
         self._verifier = verifier
         self._policies = policies
         self._observer = observer
+        self._admissions = Admissions(limits)
+        self._unknown_messages = FairQueue(_UNKNOWN_MESSAGES)
+        self._stream_check_s = limits.stream_check_s
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._streaming: set[asyncio.Task[Any]] = set()
         self._draining = False
@@ -166,55 +204,49 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
         if wrapped is not None:
             return wrapped
         handler = await continuation(handler_call_details)
-        if handler is None or PolicyTable.is_public(method):
-            return handler
+        if handler is None:
+            return None
         self._wrapped[method] = self._wrap(method, handler)
         return self._wrapped[method]
 
     def _wrap(self, method: str, handler: Any) -> "grpc.RpcMethodHandler[Any, Any]":  # noqa: ANN401 -- its four kinds share no typed base
-        kind = (handler.request_streaming, handler.response_streaming)
-        make, behavior = {
-            (False, False): (grpc.unary_unary_rpc_method_handler, handler.unary_unary),
-            (False, True): (grpc.unary_stream_rpc_method_handler, handler.unary_stream),
-            (True, False): (grpc.stream_unary_rpc_method_handler, handler.stream_unary),
-            (True, True): (grpc.stream_stream_rpc_method_handler, handler.stream_stream),
-        }[kind]
+        if PolicyTable.is_public(method):
+            serve, rpc = self._serve_public, ServedRpc(method, _PUBLIC, handler)
+        else:
+            serve, rpc = self._serve, ServedRpc(method, self._policies.of(method), handler)
 
-        async def stream(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:  # noqa: ANN401 -- any message
-            task = asyncio.current_task()
-            if task is None:  # pragma: no cover -- grpc.aio runs every call in a task
-                raise RuntimeError("a call outside of a task")
-            if self._draining:
-                raise _going_away()
-            self._streaming.add(task)
-            try:
-                async with contextlib.aclosing(behavior(request, context)) as answers:
+        async def guarded(_messages: object, context: Context) -> Any:  # noqa: ANN401 -- any message
+            return await serve(rpc, context)
+
+        # As if all sent streams: gRPC takes the message of any other call before it calls the handler.
+        make = (
+            grpc.stream_stream_rpc_method_handler
+            if rpc.streams_answers
+            else grpc.stream_unary_rpc_method_handler
+        )
+        return make(guarded, request_deserializer=None, response_serializer=handler.response_serializer)
+
+    async def _serve_public(self, rpc: ServedRpc, context: Context) -> Any:  # noqa: ANN401 -- any message
+        address = self._admissions.address_of(context.peer(), None)
+        try:
+            with self._admissions.open(address):
+                request = await self._request_of_unknown(rpc, context, address)
+                answered = rpc.behavior(request, context)
+                if inspect.isawaitable(answered):
+                    return await answered
+                async with contextlib.aclosing(answered) as answers:
                     async for answer in answers:
                         await context.write(answer)
-            finally:
-                self._streaming.discard(task)
+        except LoupeError as error:
+            status = to_status(error)
+            await context.abort(status.code, status.details, tuple(status.trailing_metadata or ()))
 
-        invoke: Invoke = stream if handler.response_streaming else behavior
-
-        async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:  # noqa: ANN401 -- any message
-            return await self._serve(method, invoke, request, context)
-
-        return make(
-            guarded,
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
-
-    async def _serve(
-        self,
-        method: str,
-        invoke: Invoke,
-        request: Any,  # noqa: ANN401 -- any message
-        context: grpc.aio.ServicerContext[Any, Any],
-    ) -> Any:  # noqa: ANN401 -- any message
+    async def _serve(self, rpc: ServedRpc, context: Context) -> Any:  # noqa: ANN401 -- any message
         metadata = [(str(name), value) for name, value in context.invocation_metadata() or ()]
+        method = rpc.method
         service_name, _, method_name = method[1:].rpartition("/")
-        peer = _peer(context.peer(), metadata)
+        claimed = _claimed(metadata)
+        peer = _peer(context.peer(), claimed)
         with _tracer.start_as_current_span(
             method[1:],
             context=telemetry.extract({name: value for name, value in metadata if isinstance(value, str)}),
@@ -223,25 +255,23 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
-            role = self._policies.of(method).role
-            call = _CallRecord(method, span, routine=role.of_process)
+            call = _CallRecord(method, span, routine=rpc.policy.role.of_process)
+            call.address = self._admissions.address_of(context.peer(), claimed)
             failure: LoupeError | None = None
             answer: Any = None
             try:
-                if role is Role.ANYONE:
-                    answer = await invoke(request, context)
-                else:
-                    call.principal = await self._verifier.verify(token_of(metadata))
-                    require(call.principal, role)
-                    with acting_as(call.principal), repeating(metadata):
-                        answer = await invoke(request, context)
+                with called_from(call.address):
+                    if rpc.policy.role is Role.ANYONE:
+                        answer = await self._answer_anyone(rpc, call, context)
+                    else:
+                        answer = await self._answer(rpc, call, context, metadata)
             except LoupeError as error:
                 failure = error
             except asyncio.CancelledError:
                 if not self._draining:
                     call.code = grpc.StatusCode.CANCELLED.name
                     # The caller cancelled the call; what the handler has done so far stays done.
-                    await asyncio.shield(self._observe(call, request, None, peer))
+                    await asyncio.shield(self._observe(call, None, peer))
                     raise
                 failure = _going_away()
             except grpc.aio.AbortError:
@@ -252,12 +282,67 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
             finally:
                 status = call.fail(failure) if failure is not None else None
                 call.log()
-            await self._observe(call, request, answer, peer)
+            await self._observe(call, answer, peer)
             if status is not None:
                 await context.abort(status.code, status.details, tuple(status.trailing_metadata or ()))
             return answer
 
-    async def _observe(self, call: "_CallRecord", request: Any, answer: Any, peer: str) -> None:  # noqa: ANN401 -- any messages
+    async def _answer_anyone(self, rpc: ServedRpc, call: "_CallRecord", context: Context) -> Any:  # noqa: ANN401 -- any message
+        with self._admissions.open(call.address):
+            call.request = await self._request_of_unknown(rpc, context, call.address)
+            return await self._invoke(rpc, call, context, None)
+
+    async def _request_of_unknown(self, rpc: ServedRpc, context: Context, address: str) -> Any:  # noqa: ANN401 -- any message
+        try:
+            async with self._unknown_messages.slot(address), asyncio.timeout(_UNKNOWN_MESSAGE_S):
+                return await rpc.request(context, rpc.policy.max_request_bytes)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"the message did not arrive within {_UNKNOWN_MESSAGE_S:g} s", reason="MESSAGE_TOO_LATE"
+            ) from None
+
+    async def _answer(
+        self,
+        rpc: ServedRpc,
+        call: "_CallRecord",
+        context: Context,
+        metadata: list[tuple[str, str | bytes]],
+    ) -> Any:  # noqa: ANN401 -- any message
+        role, token = rpc.policy.role, token_of(metadata)
+        with self._admissions.unverified(call.address):
+            call.principal = await self._verifier.verify(token)
+        with (
+            self._admissions.known(call.principal, stream=rpc.streams_answers),
+            acting_as(call.principal),
+            repeating(metadata),
+        ):
+            # Whoever may not call it has its message read all the same: the audit log names what was tried.
+            longest = rpc.policy.max_request_bytes if role.admits(call.principal.role) else MAX_REQUEST_BYTES
+            call.request = await rpc.request(context, longest)
+            require(call.principal, role)
+            return await self._invoke(rpc, call, context, token)
+
+    async def _invoke(self, rpc: ServedRpc, call: "_CallRecord", context: Context, token: str | None) -> Any:  # noqa: ANN401 -- any message
+        if not rpc.streams_answers:
+            return await rpc.behavior(call.request, context)
+        task = asyncio.current_task()
+        if task is None:  # pragma: no cover -- grpc.aio runs every call in a task
+            raise RuntimeError("a call outside of a task")
+        if self._draining:
+            raise _going_away()
+        self._streaming.add(task)
+        check = _TokenCheck(self._verifier, rpc.policy.role, self._stream_check_s)
+        try:
+            async with (
+                check.running(token),
+                contextlib.aclosing(rpc.behavior(call.request, context)) as answers,
+            ):
+                async for answer in answers:
+                    await context.write(answer)
+        finally:
+            self._streaming.discard(task)
+
+    async def _observe(self, call: "_CallRecord", answer: Any, peer: str) -> None:  # noqa: ANN401 -- any message
         if self._observer is None:
             return
         served = ServedCall(
@@ -266,7 +351,8 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
             principal=call.principal,
             code=call.code,
             peer=peer,
-            request=request,
+            address=call.address,
+            request=call.request,
             answer=answer,
             facts=call.facts,
         )
@@ -298,6 +384,8 @@ class _CallRecord:
         self._started_s = time.monotonic()
         self._extra: dict[str, object] = {}
         self.principal: Principal | None = None
+        self.request: Any = None
+        self.address = ""
         self.code = grpc.StatusCode.OK.name
         self.facts: Mapping[str, str] = {}
 
@@ -339,10 +427,56 @@ class _CallRecord:
         )
 
 
-def _peer(seen: str, metadata: list[tuple[str, str | bytes]]) -> str:
-    # The address that the server sees comes first: a client can send any value in the header.
+class _TokenCheck:
+    """Verifies the token of a stream's caller again and again; ends the stream when it is refused (A5)."""
+
+    def __init__(self, verifier: TokenVerifier, role: Role, pause_s: float) -> None:
+        self._verifier = verifier
+        self._role = role
+        self._pause_s = pause_s
+        self._refusal: LoupeError | None = None
+
+    @contextlib.asynccontextmanager
+    async def running(self, token: str | None) -> AsyncIterator[None]:
+        """Check within the block; Unauthenticated or PermissionDenied ends it. None: there is no token."""
+        stream = asyncio.current_task()
+        if token is None or stream is None:
+            yield
+            return
+        checking = asyncio.create_task(self._check(token, stream))
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self._refusal is None:
+                raise
+            stream.uncancel()
+            raise self._refusal from None
+        finally:
+            checking.cancel()
+
+    async def _check(self, token: str, stream: "asyncio.Task[Any]") -> None:
+        while True:
+            await asyncio.sleep(self._pause_s)
+            try:
+                require(await self._verifier.verify(token), self._role)
+            except (Unauthenticated, PermissionDenied) as error:
+                self._refusal = error
+                stream.cancel()
+                return
+            except LoupeError as error:
+                # Nobody can revoke a token either while it cannot be verified.
+                _log.info("a stream's token could not be verified again", extra={"reason": error.reason})
+
+
+def _claimed(metadata: list[tuple[str, str | bytes]]) -> str | None:
+    """Where a gateway says that the caller is."""
     claimed = [value for name, value in metadata if name == _FORWARDED_FOR and isinstance(value, str)]
-    return f"{seen} for {claimed[0][:100]}" if claimed else seen
+    return claimed[0][:100] if claimed else None
+
+
+def _peer(seen: str, claimed: str | None) -> str:
+    # The address that the server sees comes first: a client can send any value in the header.
+    return seen if claimed is None else f"{seen} for {claimed}"
 
 
 def _going_away() -> Unavailable:

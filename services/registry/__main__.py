@@ -87,6 +87,8 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     )
     accounts = Accounts(database.sessions)
     verifier = ServiceTokenVerifier(settings.tokens.accepted(), StoredTokens(database.sessions))
+    auditor = Auditor(accounts)
+    auditor.run(process)
     return await process.enter(
         GrpcServer(
             [
@@ -107,7 +109,8 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             verifier=verifier,
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
-            observer=Auditor(accounts),
+            observer=auditor,
+            limits=settings.calls,
         )
     )
 

@@ -7,6 +7,7 @@ from loupe.rpc.tls import TlsSettings
 from loupe.settings import setting
 
 from services.kit.clock_watch import ClockSettings
+from services.kit.limits import CallLimits
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.streams import StreamSettings
 from services.service_tokens import ServiceTokenSettings
@@ -34,6 +35,7 @@ class Settings:
         doc="loupe_<id>_<secret>: becomes a token of user `admin` at start; unset = none is made",
     )
     tls: TlsSettings
+    calls: CallLimits
     clock: ClockSettings
     streams: StreamSettings
     decoders: DecoderSettings

@@ -87,13 +87,16 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     check = StorageCheck(
         database.sessions, objects, messaging, objects=inventory.objects(), announced=inventory.announced()
     )
+    auditor = RegistryAuditor(registry)
+    auditor.run(process)
     return await process.enter(
         GrpcServer(
             [*services(dependencies), about("scheduler", revision, check)],
             verifier=token_verifier(settings.tokens, registry),
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
-            observer=RegistryAuditor(registry),
+            observer=auditor,
+            limits=settings.calls,
         )
     )
 

@@ -6,6 +6,7 @@ from loupe.rpc.tls import TlsSettings
 from loupe.settings import setting
 
 from services.kit.clock_watch import ClockSettings
+from services.kit.limits import CallLimits
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.streams import StreamSettings
 from services.service_tokens import ServiceTokenSettings
@@ -65,6 +66,7 @@ class Settings:
     objects: ObjectStoreSettings
     tokens: ServiceTokenSettings
     tls: TlsSettings
+    calls: CallLimits
     streams: StreamSettings
     clock: ClockSettings
     scheduling: SchedulingSettings

@@ -76,13 +76,16 @@ async def start(  # noqa: PLR0913 -- what the workers differ in
 
     process.background("child", child.run)
     process.background("worker", work)
+    auditor = RegistryAuditor(registry)
+    auditor.run(process)
     await process.enter(
         GrpcServer(
             [server.service(worker)],
             verifier=peoples_verifier(registry),
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
-            observer=RegistryAuditor(registry),
+            observer=auditor,
+            limits=settings.calls,
         )
     )
     process.on_stop(worker.drained)

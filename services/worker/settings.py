@@ -14,6 +14,7 @@ from loupe.settings import setting
 from services.kit import machine
 from services.kit.about import VERSION, version_of
 from services.kit.child_confinement import Policy
+from services.kit.limits import CallLimits
 from services.kit.object_store import ObjectStoreSettings
 from services.service_tokens import ServiceTokenSettings
 
@@ -69,6 +70,7 @@ class WorkerSettings:
     objects: ObjectStoreSettings = field()
     tokens: ServiceTokenSettings = field()
     tls: TlsSettings = field()
+    calls: CallLimits = field()
 
     @property
     def name(self) -> str:

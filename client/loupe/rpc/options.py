@@ -20,6 +20,10 @@ PING_TIMEOUT_MS = 10_000
 
 CONNECT_TIMEOUT_MS = 10_000
 
+_MAX_RECEIVED: Final = "grpc.max_receive_message_length"
+_UNASKED_BYTES: Final = 64 * 1024
+"""What a server takes of a message before it asks for it."""
+
 _RETRIES = json.dumps(
     {
         "methodConfig": [
@@ -37,7 +41,7 @@ _RETRIES = json.dumps(
     }
 )
 _BOTH: Final[tuple[Option, ...]] = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    (_MAX_RECEIVED, MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.keepalive_timeout_ms", PING_TIMEOUT_MS),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -45,10 +49,15 @@ _BOTH: Final[tuple[Option, ...]] = (
 )
 
 
-def server_options() -> list[Option]:
+def server_options(max_request_bytes: int = MAX_MESSAGE_BYTES) -> list[Option]:
     """For a server, which also pings its clients to find broken connections."""
     return [
-        *_BOTH,
+        *(option for option in _BOTH if option[0] != _MAX_RECEIVED),
+        (_MAX_RECEIVED, max_request_bytes),
+        # A message waits at its sender until the server asks for it. The probe would widen the window of
+        # every call to megabytes, also of calls that are going to be refused.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", _UNASKED_BYTES),
         # Otherwise two servers could silently share one port.
         ("grpc.so_reuseport", 0),
         ("grpc.keepalive_time_ms", 30_000),

@@ -1,13 +1,16 @@
 """Maps errors to gRPC statuses with google.rpc details, and back without loss.
 
 An error travels as `ErrorInfo(reason, domain="loupe", metadata=facts)`; an InvalidArgument adds a
-`BadRequest` with one `FieldViolation` per fault. Two facts have no field in those messages
-and are sent as reserved metadata: `violationWarnings`, the indices of the violations that only warn, and
-`violationsOmitted`, how many did not fit.
+`BadRequest` with one `FieldViolation` per fault, and an error with the fact `retry_after_s` a `RetryInfo`.
+Two facts have no field in those messages and are sent as reserved metadata: `violationWarnings`, the indices
+of the violations that only warn, and `violationsOmitted`, how many did not fit.
 """
 
+import contextlib
+import math
+
 import grpc
-from google.protobuf import any_pb2
+from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from loupe.errors import (
@@ -38,6 +41,7 @@ _MAX_MESSAGE_CHARACTERS = 1000
 
 _WARNINGS = "violationWarnings"
 _OMITTED = "violationsOmitted"
+_RETRY_AFTER = "retry_after_s"
 
 _CLASSES: dict[str, type[LoupeError]] = {
     cls.status: cls
@@ -85,11 +89,14 @@ def from_proto(status: status_pb2.Status) -> LoupeError:
     """The error of a status; the class follows from the code, the reason from the details."""
     info: error_details_pb2.ErrorInfo | None = None
     bad_request: error_details_pb2.BadRequest | None = None
+    retry: error_details_pb2.RetryInfo | None = None
     for detail in status.details:
         if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
             info = error_details_pb2.ErrorInfo.FromString(detail.value)
         elif detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
             bad_request = error_details_pb2.BadRequest.FromString(detail.value)
+        elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
+            retry = error_details_pb2.RetryInfo.FromString(detail.value)
     code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)
     cls = _CLASSES.get(code.name, Internal)
     if code is grpc.StatusCode.CANCELLED:
@@ -99,6 +106,9 @@ def from_proto(status: status_pb2.Status) -> LoupeError:
     if reason is None and cls.status != code.name:
         reason = code.name
     facts = dict(info.metadata) if info is not None else {}
+    if retry is not None:
+        delay_s = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
+        facts.setdefault(_RETRY_AFTER, str(math.ceil(delay_s)))
     warnings = {int(index) for index in facts.pop(_WARNINGS, "").split(",") if index}
     if cls is not InvalidArgument:
         return _build(cls, status.message, reason, facts)
@@ -150,7 +160,12 @@ def _assemble(
         error_info.metadata[_WARNINGS] = ",".join(warnings)
     if omitted:
         error_info.metadata[_OMITTED] = str(omitted)
-    details = [error_info]
+    details: list[
+        error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo
+    ] = [error_info]
+    with contextlib.suppress(KeyError, ValueError):
+        delay = duration_pb2.Duration(seconds=int(error.facts[_RETRY_AFTER]))
+        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
     if violations:
         details.append(
             error_details_pb2.BadRequest(field_violations=[_field_violation(v) for v in violations]),

@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from loupe.errors import (
     FailedPrecondition,
     InvalidArgument,
-    ResourceExhausted,
     Unauthenticated,
     Violation,
 )
@@ -19,6 +18,8 @@ from loupe.translation import sentence
 
 from services.kit.auth import Principal
 from services.kit.database import DatabaseSessions, database_time
+from services.kit.fair_queue import FairQueue
+from services.kit.limits import Places, current_address
 from services.registry.domain.identifiers import id_faults, refuse
 from services.registry.domain.identity import SESSION_LIFE, PresentedToken, Token, issue
 from services.registry.domain.passwords import (
@@ -42,19 +43,23 @@ _SESSIONS_KEPT = timedelta(days=30)
 class SlowHash:
     """Argon2id with the second recommended parameters of RFC 9106 (3 passes, 4 lanes, 64 MiB), in threads.
 
-    Two threads and a short queue: a flood of log-ins takes at most twice that memory and two cores.
+    Two threads: a flood of log-ins takes at most twice that memory and two cores. Addresses take turns, so
+    that a flood from one of them delays a log-in from another by one hash.
     """
 
-    def __init__(self, memory_kib: int, threads: int = 2, max_waiting: int = 32) -> None:
+    def __init__(self, memory_kib: int, threads: int = 2, max_waiting: int = 128) -> None:
         self._hasher = PasswordHasher(time_cost=3, parallelism=4, memory_cost=memory_kib)
         self._threads = ThreadPoolExecutor(threads, "argon2")
-        self._places = threads + max_waiting
+        self._turns = FairQueue(threads)
+        self._running: set[asyncio.Future[Any]] = set()
+        told = sentence("too many people log in at this moment; try again in a few seconds")
+        self._places = Places(max_waiting, max_waiting // 4, reason="TOO_MANY_LOG_INS", full=told, most=told)
         # For unknown users: their password is compared with this hash, so that the answer takes as long.
         self._nobodys = self._hasher.hash(one_time_password())
 
     async def of(self, password: str) -> str:
         """The hash of a password, as it is stored."""
-        return await self._run(lambda: self._hasher.hash(normalised(password)))
+        return await self.run(lambda: self._hasher.hash(normalised(password)))
 
     async def matches(self, password: str, kept: str | None) -> bool:
         """Whether the password matches the stored hash; takes as long if there is none."""
@@ -66,18 +71,20 @@ class SlowHash:
                 return False
             return kept is not None
 
-        return await self._run(compare)
+        return await self.run(compare)
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        if self._places == 0:
-            raise ResourceExhausted(
-                "too many people log in at this moment; try again in a second", retry_after_s=1
-            )
-        self._places -= 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        finally:
-            self._places += 1
+    async def run(self, work: Callable[[], T]) -> T:
+        """Slow work in a thread, in turns of the callers' addresses; ResourceExhausted."""
+        # Shielded: a thread cannot be stopped; whoever goes away gets no other turn before its end.
+        running = asyncio.ensure_future(self._in_turn(current_address(), work))
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+        return await asyncio.shield(running)
+
+    async def _in_turn(self, address: str, work: Callable[[], T]) -> T:
+        with self._places.place(address):
+            async with self._turns.slot(address):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
 class LogIns:

@@ -25,6 +25,7 @@ from gateway.app import create_app
 from gateway.backends import Backends
 from gateway.events import StreamLimits, Streams
 from gateway.server import HttpServer
+from gateway.settings import HttpSettings
 from services.kit.auth import Principal, Role, current_principal
 from services.kit.grpc_server import GrpcServer, Service
 
@@ -37,10 +38,15 @@ TOKENS = {
 
 
 class Verifier:
-    """Knows two tokens."""
+    """Knows two tokens, until the test revokes them."""
+
+    def __init__(self) -> None:
+        self.revoked: set[str] = set()
 
     async def verify(self, token: str) -> Principal:
         """Its principal."""
+        if token in self.revoked:
+            raise Unauthenticated("the token was revoked", reason="TOKEN_REVOKED")
         try:
             return TOKENS[token]
         except KeyError:
@@ -200,6 +206,7 @@ class Installation:
     streams: Streams
     server: HttpServer
     backend: GrpcServer
+    verifier: Verifier
     as_engineer: dict[str, str] = field(default_factory=lambda: {"Authorization": "Bearer engineer-token"})
     as_viewer: dict[str, str] = field(default_factory=lambda: {"Authorization": "Bearer viewer-token"})
 
@@ -211,9 +218,10 @@ Install = Callable[[StreamLimits], AbstractAsyncContextManager[Installation]]
 async def installation(
     limits: StreamLimits,
     tls: TlsSettings = TlsSettings(),  # noqa: B008 -- frozen
+    http_settings: HttpSettings = HttpSettings(),  # noqa: B008 -- frozen
 ) -> AsyncIterator[Installation]:
     """Gateway and backend, with mutual TLS between them or none; one gRPC server for all three services."""
-    tasks = Tasks()
+    tasks, verifier = Tasks(), Verifier()
     services = [
         Service(
             tasks,
@@ -234,7 +242,7 @@ async def installation(
     async with contextlib.AsyncExitStack() as stack:
         backend = GrpcServer(
             services,
-            verifier=Verifier(),
+            verifier=verifier,
             address="127.0.0.1:0",
             credentials=tls.server_credentials(),
         )
@@ -249,10 +257,14 @@ async def installation(
         streams = Streams(limits)
         # Longer than any test waits: a server that waits for its streams would be seen.
         server = HttpServer(
-            create_app(Backends(channels, 10.0), streams), streams, "127.0.0.1:0", grace_s=60.0
+            create_app(Backends(channels, 10.0), streams, http=http_settings),
+            streams,
+            "127.0.0.1:0",
+            http=http_settings,
+            grace_s=60.0,
         )
         await stack.enter_async_context(server)
         http = await stack.enter_async_context(
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=60.0)
         )
-        yield Installation(http, server.port, tasks, streams, server, backend)
+        yield Installation(http, server.port, tasks, streams, server, backend, verifier)

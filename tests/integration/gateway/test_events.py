@@ -301,6 +301,50 @@ async def test_more_streams_than_the_process_bears_are_refused(install: Install)
             assert (refused.status_code, refused.json()["reason"]) == (429, "TOO_MANY_STREAMS")
 
 
+async def test_one_user_cannot_take_all_streams(install: Install) -> None:
+    """Whatever tokens and addresses they come from; the others' are free."""
+    async with install(StreamLimits(max_per_principal=1)) as loupe:
+        await submit(loupe)
+        await loupe.tasks.feed(1.0)
+        async with loupe.http.stream("GET", WATCH, headers=loupe.as_viewer) as response:
+            await anext(events(response))
+            refused = await loupe.http.get(WATCH, headers=loupe.as_viewer)
+            assert (refused.status_code, refused.json()["reason"]) == (429, "TOO_MANY_STREAMS")
+            assert int(refused.headers["retry-after"]) > 0
+            async with loupe.http.stream("GET", WATCH, headers=loupe.as_engineer) as other:
+                assert (await anext(events(other))).data["losses"] == [1.0]
+
+
+@pytest.mark.parametrize("revoked", ["viewer-token", "engineer-token"])
+async def test_a_revoked_token_ends_its_stream_and_no_other(install: Install, revoked: str) -> None:
+    """A5: both read one shared call, which began under the token of one of them."""
+    async with (
+        install(StreamLimits(check_s=0.05)) as loupe,
+        asyncio.timeout(DEADLINE_S),
+        contextlib.AsyncExitStack() as stack,
+    ):
+        await submit(loupe)
+        await loupe.tasks.feed(0.0)
+        readers = {}
+        for headers in (loupe.as_viewer, loupe.as_engineer):
+            response = await stack.enter_async_context(loupe.http.stream("GET", WATCH, headers=headers))
+            readers[headers["Authorization"].removeprefix("Bearer ")] = events(response)
+        fed = 1
+        while loupe.tasks.watches_begun < 2 or loupe.tasks.watches_open > 1:
+            await loupe.tasks.feed(float(fed))
+            fed += 1
+            await asyncio.sleep(0.05)
+        loupe.verifier.revoked.add(revoked)
+        *_, problem, end = [event async for event in readers.pop(revoked)]
+        assert (problem.name, problem.data["reason"], end.name) == ("problem", "TOKEN_REVOKED", "end")
+        await loupe.tasks.feed(-1.0, done=True)
+        (other,) = readers.values()
+        seen = [event async for event in other]
+        assert seen[-1].name == "end"
+        points = [loss for event in seen[:-1] for loss in event.data["losses"]]
+        assert points == [*map(float, range(fed)), -1.0]
+
+
 async def test_a_log_is_a_file(loupe: Installation) -> None:
     """M3: live or after the end, whole, under a name that says what it is."""
     answered = await loupe.http.get(

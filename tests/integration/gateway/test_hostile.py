@@ -59,17 +59,23 @@ class Target:
         )
 
 
+@contextlib.asynccontextmanager
+async def gateway_process(behind: Installation, settings: dict[str, str], log: Path) -> AsyncIterator[Target]:
+    """A gateway with these settings in front of it."""
+    address = f"127.0.0.1:{behind.backend.port}"
+    addresses = {f"LOUPE_{name}_ADDRESS": address for name in ("REGISTRY", "SCHEDULER", "EVALUATOR")}
+    async with service_process("gateway", addresses | settings, log) as (_, listening):
+        host, _, port = listening.rpartition(":")
+        yield Target(host, int(port), log, behind)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def target(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Target]:
     log = tmp_path_factory.mktemp("hostile") / "gateway.log"
     async with installation(StreamLimits()) as behind:
-        address = f"127.0.0.1:{behind.backend.port}"
-        environment = {
-            f"LOUPE_{name}_ADDRESS": address for name in ("REGISTRY", "SCHEDULER", "EVALUATOR")
-        } | {"LOUPE_GATEWAY_HEAD_DEADLINE_S": "1", "LOUPE_GATEWAY_BODY_DEADLINE_S": "1"}
-        async with service_process("gateway", environment, log) as (_, listening):
-            host, _, port = listening.rpartition(":")
-            yield Target(host, int(port), log, behind)
+        deadlines = {"LOUPE_GATEWAY_HEAD_DEADLINE_S": "1", "LOUPE_GATEWAY_BODY_DEADLINE_S": "1"}
+        async with gateway_process(behind, deadlines, log) as target:
+            yield target
         # Whatever was sent: nothing of it was a surprise.
         surprises = [line for line in log.read_text().splitlines() if '"ERROR"' in line]
         assert surprises == []
@@ -152,6 +158,11 @@ async def test_a_body_too_large_is_refused_with_the_limit(target: Target, chunke
         (b"GET /v1/tasks\xff HTTP/1.1", 400, "MALFORMED_REQUEST"),
         (b"GET /v1/tasks HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2", 400, "MALFORMED_REQUEST"),
         (b"POST /v1/tasks HTTP/1.1\r\nTransfer-Encoding: gzip, chunked", 400, "MALFORMED_REQUEST"),
+        (
+            b"POST /v1/tasks HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked",
+            400,
+            "MALFORMED_REQUEST",
+        ),
         (b"GET /v1/tasks HTTP/1.1\r\nX-A: a\r\n bad folding\x00", 400, "MALFORMED_REQUEST"),
         (b"GET /v1/tasks/%ff%fe HTTP/1.1", 400, "INVALID_ARGUMENT"),
         (b"GET /v1/tasks?pageToken=%ff HTTP/1.1", 400, "INVALID_ARGUMENT"),
@@ -167,6 +178,59 @@ async def test_what_is_no_request_is_a_problem_too(
     assert (refused.status_code, refused.headers["content-type"]) == (status, "application/problem+json")
     assert refused.json()["reason"] == reason
     assert refused.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_a_body_of_two_lengths_ends_its_connection(target: Target) -> None:
+    """A proxy that went by the other length takes what follows for a request of somebody else."""
+    async with asyncio.timeout(DEADLINE_S), target.connection() as (reader, writer):
+        writer.write(
+            b"POST /v1/tasks HTTP/1.1\r\n"
+            + AUTHORIZED
+            + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+            + b"GET /v1/tasks HTTP/1.1\r\n"
+            + AUTHORIZED
+            + b"\r\n"
+        )
+        answered = await reader.read()
+    assert answered.startswith(b"HTTP/1.1 400")
+    assert answered.count(b"HTTP/1.1 ") == 1
+
+
+async def test_an_address_has_so_many_connections_and_leaves_the_others_alone(tmp_path: Path) -> None:
+    """Else one machine takes all sockets; the refusal says so, and when to come again."""
+    limits = {"LOUPE_GATEWAY_MAX_CONNECTIONS_PER_ADDRESS": "2"}
+    async with (
+        installation(StreamLimits()) as behind,
+        gateway_process(behind, limits, tmp_path / "gateway.log") as target,
+        target.connection(),
+        target.connection(),
+    ):
+        refused = await target.answer(b"GET /v1/tasks HTTP/1.1\r\n" + AUTHORIZED + b"\r\n")
+        assert (refused.status_code, refused.json()["reason"]) == (429, "TOO_MANY_CONNECTIONS")
+        assert int(refused.headers["retry-after"]) > 0
+        elsewhere = httpx.AsyncHTTPTransport(local_address="127.0.0.2")
+        async with httpx.AsyncClient(transport=elsewhere, timeout=DEADLINE_S) as http:
+            answer = await http.get(
+                f"http://{target.host}:{target.port}/v1/tasks", headers=behind.as_engineer
+            )
+            assert answer.status_code == 200
+
+
+async def test_of_silent_connections_the_oldest_makes_room(tmp_path: Path) -> None:
+    """A browser of the same address gets in at once, long before their heads are due."""
+    limits = {"LOUPE_GATEWAY_MAX_PENDING_PER_ADDRESS": "2", "LOUPE_GATEWAY_HEAD_DEADLINE_S": "3600"}
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        installation(StreamLimits()) as behind,
+        gateway_process(behind, limits, tmp_path / "gateway.log") as target,
+        target.connection() as (oldest, _),
+        target.connection() as (_, younger),
+        target.browser() as http,
+    ):
+        assert (await http.get("/v1/tasks")).status_code == 200
+        assert await oldest.read() == b""
+        younger.write(b"GET /healthz HTTP/1.1\r\nHost: loupe\r\n\r\n")
+        await younger.drain()
 
 
 async def test_a_page_token_that_is_not_utf_8_is_a_bad_page_token(target: Target) -> None:

@@ -27,6 +27,8 @@ _METHODS = {
     "Collect": (True, False, access_pb2.ROLE_VIEWER),
     "Chat": (True, True, access_pb2.ROLE_VIEWER),
 }
+LARGE_BYTES = 4 * 1024 * 1024
+"""The longest message of Collect; of the others it is 1 MiB."""
 
 
 def descriptor(
@@ -53,6 +55,8 @@ def descriptor(
             method.options.Extensions[access_pb2.role] = role
         if method_name != without_audit:
             method.options.Extensions[access_pb2.audit] = access_pb2.AUDIT_CALLS
+        if method_name == "Collect":
+            method.options.Extensions[access_pb2.max_request_bytes] = LARGE_BYTES
     pool = descriptor_pool.Default()
     try:
         pool.AddSerializedFile(file.SerializeToString())

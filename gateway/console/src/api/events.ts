@@ -35,7 +35,15 @@ export function follow<T>(url: string, name: string, listener: Listener<T>): Str
       listener.onMessage(JSON.parse(message.data) as T);
     });
     source.addEventListener("problem", (event) => {
-      listener.onProblem?.(JSON.parse((event as MessageEvent<string>).data) as Problem);
+      const problem = JSON.parse((event as MessageEvent<string>).data) as Problem;
+      if (problem.status !== 401) {
+        listener.onProblem?.(problem);
+        return;
+      }
+      // The session ended while the stream was open: it goes on after the next log-in.
+      source.close();
+      listener.onConnection?.(false);
+      void again();
     });
     source.addEventListener("end", () => {
       close();

@@ -1901,11 +1901,12 @@ export interface components {
              */
             time?: string;
             principal: string;
-            /** @description Full name of the RPC. */
+            /** @description Full name of the RPC; `several` in an entry that counts calls of more than one. */
             action: string;
             /**
              * @description Its name; of SetAlias and ArchiveModelVersion also `alias=production`, `restore=True`, after a blank.
              *     Of a call with a token that counts no more `token=users/u/tokens/t reason=TOKEN_REVOKED`.
+             *     `count=12`: so many failed calls of the principal, or from the address in `peer`, that have no entry each.
              */
             resource: string;
             /** @description Name of the status code: OK, PERMISSION_DENIED, …. */

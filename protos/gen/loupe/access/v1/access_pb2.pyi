@@ -180,6 +180,7 @@ SESSION_EFFECT_FIELD_NUMBER: _builtins.int
 SHARED_STREAM_FIELD_NUMBER: _builtins.int
 BROWSER_ROUTE_FIELD_NUMBER: _builtins.int
 FILE_TYPES_FIELD_NUMBER: _builtins.int
+MAX_REQUEST_BYTES_FIELD_NUMBER: _builtins.int
 role: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Role.ValueType]
 """The least role that may call the RPC."""
 audit: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Audit.ValueType]
@@ -194,3 +195,5 @@ browser_route: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodO
 """The same RPC in a form for browsers."""
 file_types: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _containers.RepeatedScalarFieldContainer[_builtins.str]]
 """The media types that a stream of google.api.HttpBody can have."""
+max_request_bytes: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.int]
+"""The longest message that the RPC takes, in bytes; 0 stands for 1 MiB, which is enough for what people send."""

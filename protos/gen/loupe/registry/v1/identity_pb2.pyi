@@ -186,10 +186,11 @@ class AuditEntry(_message.Message):
     id: _builtins.int
     principal: _builtins.str
     action: _builtins.str
-    """Full name of the RPC."""
+    """Full name of the RPC; `several` in an entry that counts calls of more than one."""
     resource: _builtins.str
     """Its name; of SetAlias and ArchiveModelVersion also `alias=production`, `restore=True`, after a blank.
     Of a call with a token that counts no more `token=users/u/tokens/t reason=TOKEN_REVOKED`.
+    `count=12`: so many failed calls of the principal, or from the address in `peer`, that have no entry each.
     """
     result: _builtins.str
     """Name of the status code: OK, PERMISSION_DENIED, …."""
