@@ -5,6 +5,7 @@ import os
 from loupe import settings as loupe_settings
 
 from services.kit import lifecycle, telemetry
+from services.service_tokens import TRAINER
 from services.trainer.handler import TrainerHandler
 from services.trainer.settings import Settings
 from services.worker.composition import start
@@ -18,7 +19,8 @@ async def main(process: lifecycle.Process) -> None:
     settings = loupe_settings.load(Settings, os.environ)
     telemetry.configure("trainer", settings.log_level)
     handler = TrainerHandler(threads=settings.threads, checkpoint_interval_s=settings.checkpoint_interval_s)
-    await start(process, settings, handler, "tests.support.taken_over", arguments=(os.environ[TARGETS],))
+    token, arguments = settings.tokens.own(TRAINER), (os.environ[TARGETS],)
+    await start(process, settings, handler, "tests.support.taken_over", token=token, arguments=arguments)
 
 
 if __name__ == "__main__":
