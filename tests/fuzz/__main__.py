@@ -119,7 +119,7 @@ def fuzz_library(seconds: float, seed: int) -> int:
     from tests.native.__main__ import fuzz  # noqa: PLC0415 -- as above
 
     if harness.find_clang():
-        return fuzz(int(seconds))
+        return fuzz(max(1, int(seconds)), seed % 2**31, renews=False)
     print("== library: there is no clang++ for libFuzzer; the harness mutates by itself")
     program = harness.build_harness("fuzz", "address,undefined")
     until_s = time.monotonic() + seconds

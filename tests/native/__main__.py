@@ -31,8 +31,8 @@ def sanitized(name: str, *arguments: str) -> int:
     return int(failed != 0)
 
 
-def fuzz(seconds: int) -> int:
-    """Runs libFuzzer from the corpus and a new seed, then keeps the inputs that reach more code."""
+def fuzz(seconds: int, seed: int = 0, *, renews: bool = True) -> int:
+    """Runs libFuzzer from the corpus, with a seed of its own if it is 0; `renews` the corpus by its finds."""
     clang = find_clang()
     if clang is None:
         print("there is no clang++: install it for libFuzzer", file=sys.stderr)
@@ -53,11 +53,14 @@ def fuzz(seconds: int) -> int:
                 *limits,
                 "-print_final_stats=1",
                 f"-max_total_time={seconds}",
+                f"-seed={seed}",
                 f"-artifact_prefix={CORPUS}/crash-",
                 work,
             ],
             check=False,
         )
+        if not renews:
+            return done.returncode
         subprocess.run([program, "-merge=1", "-max_len=8192", merged, work], check=True, capture_output=True)
         for path in CORPUS.iterdir():
             if not path.name.startswith("crash-"):
