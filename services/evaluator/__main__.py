@@ -24,7 +24,7 @@ from services.identity import token_verifier
 from services.kit import telemetry
 from services.kit.about import about
 from services.kit.checking import StorageCheck
-from services.kit.clock_watch import ClockWatch
+from services.kit.clock_watch import watch_clock
 from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process, every, run
@@ -51,8 +51,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     """Open everything in order; the server comes last, so that it answers only when all of it works."""
     database = await process.enter(Database(settings.database_url, "evaluator"))
     revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migration")
-    watch = ClockWatch(database.sessions, settings.clock)
-    await watch.require()
+    await watch_clock(process, database.sessions, settings.clock)
     messaging = await process.enter(await Messaging.connect(settings.nats_url, name="evaluator"))
     registry = await process.enter(
         connect(
@@ -68,7 +67,6 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     picture_store = PictureStore(store, decoders)
     pictures = Pictures(picture_store)
     _sweep(process, database, store, picture_store)
-    process.background("clock", every(ClockWatch.PAUSE_S, watch.look))
     process.background(
         "deleted tasks", lambda: consumers.follow_deleted_tasks(messaging, database.sessions, reports)
     )

@@ -14,6 +14,9 @@ from loupe.settings import setting
 from loupe.translation import Sentence, sentence
 
 from services.kit.database import DatabaseSessions
+from services.kit.lifecycle import Process, every
+
+_PAUSE_S = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -41,8 +44,6 @@ class ClockSkewed(FailedPrecondition):
 
 class ClockWatch:
     """The comparison, for one server."""
-
-    PAUSE_S = 60.0
 
     def __init__(
         self,
@@ -95,3 +96,10 @@ def _described(skew_s: float, max_skew_s: float) -> Sentence:
         seconds=seconds,
         allowed=allowed,
     )
+
+
+async def watch_clock(process: Process, sessions: DatabaseSessions, settings: ClockSettings) -> None:
+    """ClockSkewed if the clock is too far off now; compares it again as long as the server runs."""
+    watch = ClockWatch(sessions, settings)
+    await watch.require()
+    process.background("clock", every(_PAUSE_S, watch.look))

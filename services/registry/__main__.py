@@ -11,7 +11,7 @@ from services.kit import telemetry
 from services.kit.about import about
 from services.kit.auth import ServiceTokenVerifier
 from services.kit.checking import StorageCheck
-from services.kit.clock_watch import ClockWatch
+from services.kit.clock_watch import watch_clock
 from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process, every, run
@@ -56,8 +56,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     signing_keys = _public_keys(settings.signing_public_keys)
     database = await process.enter(Database(settings.database_url, SCHEMA))
     revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migrating")
-    watch = ClockWatch(database.sessions, settings.clock)
-    await watch.require()
+    await watch_clock(process, database.sessions, settings.clock)
     async with database.sessions.begin() as session:
         await seeds.plant(session)
         if settings.bootstrap_admin_token is not None:
@@ -69,7 +68,6 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     messaging = await process.enter(await Messaging.connect(settings.nats_url, name=SCHEMA))
     await retry_transient(lambda: ensure_streams(messaging, settings.streams), what="making streams")
     signals = await process.enter(Signals(settings.database_url))
-    process.background("clock", every(ClockWatch.PAUSE_S, watch.look))
     relay = Relay(database, messaging, signals, stored_in=settings.streams.unflushed_folder)
     process.background("outbox relay", relay.run)
     process.background("release consumer", ReleaseConsumer(messaging, database.sessions).run)

@@ -11,7 +11,7 @@ from services.identity import token_verifier
 from services.kit import telemetry
 from services.kit.about import about
 from services.kit.checking import StorageCheck
-from services.kit.clock_watch import ClockWatch
+from services.kit.clock_watch import watch_clock
 from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process, every, run
@@ -42,8 +42,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     """Start everything that the scheduler consists of; the server listens when this returns."""
     database = await process.enter(Database(settings.database_url, "scheduler"))
     revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migration")
-    watch = ClockWatch(database.sessions, settings.clock)
-    await watch.require()
+    await watch_clock(process, database.sessions, settings.clock)
     signals = await process.enter(Signals(settings.database_url))
     messaging = await process.enter(
         await retry_transient(
@@ -69,7 +68,6 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
         links=objects,
         scheduling=settings.scheduling,
     )
-    process.background("clock", every(ClockWatch.PAUSE_S, watch.look))
     relay = Relay(database, messaging, signals, stored_in=settings.streams.unflushed_folder)
     process.background("outbox relay", relay.run)
     process.background("releases", consumers.ReleasedConsumer(messaging, database.sessions).run)

@@ -50,14 +50,7 @@ async def start(  # noqa: PLR0913 -- what the workers differ in
     cache = settings.cache_dir.absolute()  # the child has another working folder
     shared = await process.enter(ObjectStore(settings.objects, threads=CONNECTIONS))
     _tell_what_does_not_hold()
-    child = WarmChild(
-        # -P: the working folder is no place of modules.
-        [sys.executable, "-P", "-m", child_confinement.__name__, child_module, *arguments],
-        settings.child_environ(),
-        scratch=cache / "children" / settings.name,
-        share=ObjectShare(shared),
-        policy=lambda folder: settings.child_policy(folder, group=group),
-    )
+    child = _child(settings, [child_module, *arguments], ObjectShare(shared), group=group)
     worker = Worker(
         name=settings.name,
         compute_resource=settings.compute_resource,
@@ -90,6 +83,19 @@ async def start(  # noqa: PLR0913 -- what the workers differ in
     )
     process.on_stop(worker.drained)
     return worker
+
+
+def _child(
+    settings: WorkerSettings, module_and_arguments: Sequence[str], share: ObjectShare, *, group: bool
+) -> WarmChild:
+    return WarmChild(
+        # -P: the working folder is no place of modules.
+        [sys.executable, "-P", "-m", child_confinement.__name__, *module_and_arguments],
+        settings.child_environ(),
+        scratch=settings.cache_dir.absolute() / "children" / settings.name,
+        share=share,
+        policy=lambda folder: settings.child_policy(folder, group=group),
+    )
 
 
 def _tell_what_does_not_hold() -> None:
