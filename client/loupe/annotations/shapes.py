@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 import numpy as np
-from loupe.walking import open_file
+from loupe.walking import read_file
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -33,6 +33,7 @@ _EDGE_COST = 2000
 def opened_image(file: IO[bytes], *formats: str) -> Iterator[Image.Image]:
     """An image of one of these formats; whatever Pillow raises.
 
+    Of a file on disk, Pillow allocates what a chunk says of its length: pass the bytes to decode them.
     Without its warnings, which would stand on the terminal between the lines of the report and name no file.
     """
     with warnings.catch_warnings():
@@ -281,7 +282,7 @@ class IndexedPixels(Shape):
 
     def paint(self, canvas: Canvas, value: int) -> None:
         """Read the PNG again: masks of ten thousand pictures are not kept."""
-        with open_file(self.png) as file, opened_image(file, "PNG") as image:
+        with opened_image(io.BytesIO(read_file(self.png)), "PNG") as image:
             canvas[np.isin(np.asarray(image), list(self.values))] = value
 
 

@@ -6,6 +6,7 @@ CVAT writes it) or `class_names.txt` (as LabelMe does), else by the boxes if the
 VOC's own twenty classes in a `VOC20xx` folder.
 """
 
+import io
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -219,7 +220,7 @@ def _segments(png: Path, name: str, picture: Picture, classes: _Classes) -> list
 def _values(png: Path, name: str) -> tuple[str, tuple[int, int], set[int]]:
     """Mode, width and height, and the values that are neither background nor void."""
     try:
-        with open_file(png) as file, opened_image(file, "PNG") as image:
+        with opened_image(io.BytesIO(read_file(png)), "PNG") as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width}×{image.height} pixels, the limit is {MAX_PIXELS:,}")  # noqa: TRY301
             pixels = np.asarray(image) if image.mode in ("P", "L") else np.zeros(1, np.uint8)

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,23 @@ def test_json_of_very_many_values_is_refused(tmp_path: Path, monkeypatch: pytest
     listing = read_data(tmp_path)
     assert ("a.json", "TOO_LARGE") in told(listing)
     assert [sample.file for sample in listing.samples] == ["TPFIP/b.png"]
+
+
+def test_a_mask_takes_no_more_memory_than_its_file(tmp_path: Path) -> None:
+    """A PNG of 100 bytes whose chunk says that it has 2 GB made Pillow allocate them."""
+    picture(tmp_path / "JPEGImages/a.png")
+    mask = tmp_path / "SegmentationClass/a.png"
+    mask.parent.mkdir()
+    Image.new("P", (20, 10)).save(mask)
+    data = mask.read_bytes()
+    at = data.index(b"IDAT")
+    mask.write_bytes(data[: at - 4] + (2**31 - 1).to_bytes(4, "big") + data[at:-20])
+    tracemalloc.start()
+    listing = read_data(tmp_path, kind="voc")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert told(listing)
+    assert most < 2**28
 
 
 @given(runs=st.lists(st.integers(0, 9), min_size=1, max_size=12), height=st.integers(1, 7))
