@@ -21,7 +21,7 @@ _OUTSIDE = {
     "ARCHITECTURE.md": "architecture.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
-    "SECURITY.md": "security.md",
+    "SECURITY.md": "reporting.md",
     "runtime/README.md": "runtime.md",
     "client/README.md": "client.md",
 }

@@ -104,6 +104,6 @@ def _tell_what_does_not_hold() -> None:
             child_confinement.hide()
         _log.warning(
             "this kernel cannot keep the child process, which reads files of strangers, from all that it "
-            "should; SECURITY.md says from what",
+            "should; docs/security.md says from what",
             extra={"not_kept_from": sorted(lacking)},
         )

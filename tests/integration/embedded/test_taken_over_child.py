@@ -34,7 +34,7 @@ pytestmark = [
     pytest.mark.stack,
     pytest.mark.skipif(
         child_confinement.measures() != child_confinement.MEASURES,
-        reason="this kernel cannot confine a child in every way (SECURITY.md)",
+        reason="this kernel cannot confine a child in every way (docs/security.md)",
     ),
 ]
 
