@@ -171,6 +171,8 @@ def _summary(found: stack.StackStatus, console_access: str = "") -> RenderableTy
     if console_access:
         pairs["console"] = f"http://{found.addresses['gateway']}  ({console_access})"
     if found.not_kept_from:
-        pairs["children"] = f"not kept from {', '.join(found.not_kept_from)}: the kernel cannot (docs/security.md)"
+        pairs["children"] = (
+            f"not kept from {', '.join(found.not_kept_from)} by this kernel (docs/security.md)"
+        )
     pairs["token"] = f"in {found.data_dir / 'client.json'}"
     return facts(pairs)
