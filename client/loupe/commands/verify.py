@@ -24,7 +24,7 @@ from loupe.verifying import Candidate, candidate, copied, require_signature
 _IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
 
 
-@click.command(short_help="Check the signature of a package, and compare it with the released version.")
+@click.command(short_help="Check a package's signature, bytes and predictions.")
 @click.argument("package", type=click.Path(path_type=Path, exists=True))
 @click.argument("images", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option(

@@ -27,7 +27,7 @@ def test_an_object_store_that_is_away_is_told_in_a_sentence(
         unheard.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unheard.getsockname()[1]}/loupe/a?X-Amz-Signature=secret"
         with file.open("rb") as body, pytest.raises(Unavailable, match="does not answer") as caught:
-            importing._send(url, body, _Content(file, "", 1))
+            importing._send(url, body, [[_Content(file, "", 1)]])
     assert "secret" not in caught.value.message
 
 
