@@ -27,6 +27,7 @@ STREAMS = ("TASKS", "LOSS", "MODELS")
 _CONNECT_S = 5.0
 _NO_STREAM = 10059
 """NATS' code of a stream that does not exist."""
+_CANCEL_AGAIN_S = 0.1
 _PAUSE_S = 0.5
 _LOOK_S = 2.0
 """Without a message for so long, the server is asked whether there was one."""
@@ -162,9 +163,11 @@ async def events_of(
             else:
                 yield item
     finally:
-        for reader in readers:
-            reader.cancel()
-        await asyncio.gather(*readers, return_exceptions=True)
+        # Again: asyncio.wait_for of Python 3.11 swallows a cancellation when a message comes meanwhile.
+        while running := [reader for reader in readers if not reader.done()]:
+            for reader in running:
+                reader.cancel()
+            await asyncio.wait(running, timeout=_CANCEL_AGAIN_S)
         await client.close()
 
 

@@ -4,7 +4,9 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,6 +22,10 @@ from deploy.embedded.nats import Nats
 from deploy.embedded.ports import assign
 from deploy.embedded.state import State
 from deploy.embedded.supervisor import Supervisor
+from services.kit.messaging import Messaging
+from services.kit.nats_names import MIRRORS_INBOX
+from services.kit.streams import StreamSettings
+from services.scheduler.consumers import ensure_streams
 
 SUBJECT = "loupe.tasks.*.state"
 DEADLINE_S = 60
@@ -53,10 +59,18 @@ class Bus:
             await asyncio.sleep(0.02)
             now = self.supervisor.process("nats")
 
-    async def is_read(self) -> None:
-        """Wait until somebody reads the stream."""
-        while not (await self.jetstream.stream_info("TASKS")).state.consumer_count:
-            await asyncio.sleep(0.02)
+    async def make_stream(self) -> None:
+        """The stream and its copy for readers, as a scheduler makes them when it starts."""
+        settings = StreamSettings(mirrors_url=self.server.mirrors_url_of("scheduler"))
+        async with await Messaging.connect(self.server.url_of("scheduler"), name="scheduler") as messaging:
+            await ensure_streams(messaging, settings, loss_bytes=2**20)
+
+    async def copy_has(self, fact: str) -> None:
+        """Wait until the copy of the stream, which readers read, has messages, or a consumer_count."""
+        url = self.server.mirrors_url_of("scheduler")
+        async with await Messaging.connect(url, name="mirrors", inbox=MIRRORS_INBOX) as mirrors:
+            while not (await mirrors.ask_jetstream("STREAM.INFO.TASKS"))["state"][fact]:
+                await asyncio.sleep(0.02)
 
     @contextlib.asynccontextmanager
     async def followed(self) -> AsyncIterator[AsyncIterator[Event]]:
@@ -84,11 +98,12 @@ async def bus(tmp_path: Path) -> AsyncIterator[Bus]:
 
 async def test_a_follower_goes_on_where_it_was_when_nats_was_killed(bus: Bus) -> None:
     """A subscriber misses nothing and sees nothing twice; what was before it followed is not shown either."""
-    await bus.jetstream.add_stream(name="TASKS", subjects=["loupe.tasks.>"])
+    await bus.make_stream()
     await bus.publish("before")
+    await bus.copy_has("messages")
     async with asyncio.timeout(DEADLINE_S), bus.followed() as events:
         following = asyncio.ensure_future(anext(events))
-        await bus.is_read()
+        await bus.copy_has("consumer_count")
         await bus.kill()
         await bus.publish("first")
         assert (await following).subject == "loupe.tasks.first.state"
@@ -100,10 +115,11 @@ async def test_a_follower_goes_on_where_it_was_when_nats_was_killed(bus: Bus) ->
 async def test_a_follower_waits_for_the_first_event_of_all(bus: Bus) -> None:
     """A stream is made with its first event: on a new installation there is none yet."""
     async with asyncio.timeout(DEADLINE_S), bus.followed() as events:
-        asked = await bus.client.subscribe("$JS.API.>")
-        await bus.client.flush()
         following = asyncio.ensure_future(anext(events))
-        await asked.next_msg(timeout=DEADLINE_S)
-        await bus.jetstream.add_stream(name="TASKS", subjects=["loupe.tasks.>"])
-        await bus.publish("first")
-        assert (await following).subject == "loupe.tasks.first.state"
+        await bus.make_stream()
+        # The follower looks for the stream now and then: what comes before it has found it is not for it.
+        for number in itertools.count():
+            await bus.publish(str(number))
+            if (await asyncio.wait({following}, timeout=0.1))[0]:
+                break
+        assert re.fullmatch(r"loupe\.tasks\.\d+\.state", following.result().subject)

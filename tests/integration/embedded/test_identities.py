@@ -21,6 +21,7 @@ from deploy.embedded.programs import NATS, program
 from deploy.embedded.readiness import speaks
 from deploy.embedded.seaweed import BUCKET, ObjectStoreSettings
 from deploy.embedded.servers import EmbeddedServers
+from deploy.embedded.settings import ProgramCheck
 from deploy.embedded.supervisor import Supervisor
 from services.kit.messaging import Messaging
 from services.kit.streams import StreamSettings
@@ -308,7 +309,9 @@ async def test_streams_of_an_earlier_release_are_there_after_an_upgrade(
     former = tmp_path / "former.conf"
     settings = {"listen": server.address, "jetstream": {"store_dir": server.folder.name}}
     former.write_text(json.dumps(settings))
-    process = await asyncio.create_subprocess_exec(program(NATS), "--config", str(former), cwd=tmp_path)
+    process = await asyncio.create_subprocess_exec(
+        program(NATS, ProgramCheck.PINNED), "--config", str(former), cwd=tmp_path
+    )
     try:
         host, _, port = server.address.partition(":")
         await eventually(lambda: speaks(host, int(port), b"INFO "))

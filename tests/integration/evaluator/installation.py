@@ -100,10 +100,10 @@ async def run_installation(environment: dict[str, str]) -> AsyncIterator[Install
         engineer_name, engineer_token = await registry.token_of_role(access_pb2.ROLE_ENGINEER)
         _, viewer_token = await registry.token_of_role(access_pb2.ROLE_VIEWER)
         channel = await stack.enter_async_context(connect(address))
+        of_registry = await stack.enter_async_context(connect(registry.address))
         streams = Streams(StreamLimits())
-        app = create_app(
-            Backends({"registry": channel, "scheduler": channel, "evaluator": channel}, 30.0), streams
-        )
+        backends = {"registry": of_registry, "scheduler": channel, "evaluator": channel}
+        app = create_app(Backends(backends, 30.0), streams)
         gateway = await stack.enter_async_context(HttpServer(app, streams, "127.0.0.1:0"))
         http = await stack.enter_async_context(
             httpx.AsyncClient(
