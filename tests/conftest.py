@@ -17,6 +17,7 @@ Fresh for every test; the same with the prefix `module_` is fresh for every modu
 All live on pytest-asyncio's session loop, as the tests do.
 """
 
+import asyncio
 import contextlib
 import os
 import secrets
@@ -27,6 +28,8 @@ from pathlib import Path
 
 import hypothesis
 import pytest_asyncio
+from minio import Minio
+from minio.error import S3Error
 
 from deploy.embedded.nats import Nats
 from deploy.embedded.ports import assign
@@ -111,20 +114,36 @@ async def module_nats_url(servers: EmbeddedServers) -> AsyncIterator[str]:
         yield server.url
 
 
-async def _fresh_bucket(servers: EmbeddedServers) -> ObjectStoreSettings:
+@contextlib.asynccontextmanager
+async def _fresh_bucket(servers: EmbeddedServers) -> AsyncIterator[ObjectStoreSettings]:
     settings = servers.object_store.with_bucket(f"test-{secrets.token_hex(6)}")
     await servers.seaweed.create_bucket(settings.bucket)
-    return settings
+    yield settings
+    await asyncio.to_thread(_remove_bucket, settings)
+
+
+def _remove_bucket(settings: ObjectStoreSettings) -> None:
+    """Give its volumes back: a store has as many as fit on the disk, and then waits with what is new."""
+    client = Minio(
+        settings.endpoint, access_key=settings.access_key, secret_key=settings.secret_key, secure=False
+    )
+    # Something that a test left running may still write.
+    with contextlib.suppress(S3Error):
+        for found in client.list_objects(settings.bucket, recursive=True):
+            client.remove_object(settings.bucket, str(found.object_name))
+        client.remove_bucket(settings.bucket)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def object_store_settings(servers: EmbeddedServers) -> ObjectStoreSettings:
-    return await _fresh_bucket(servers)
+async def object_store_settings(servers: EmbeddedServers) -> AsyncIterator[ObjectStoreSettings]:
+    async with _fresh_bucket(servers) as settings:
+        yield settings
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def module_object_store_settings(servers: EmbeddedServers) -> ObjectStoreSettings:
-    return await _fresh_bucket(servers)
+async def module_object_store_settings(servers: EmbeddedServers) -> AsyncIterator[ObjectStoreSettings]:
+    async with _fresh_bucket(servers) as settings:
+        yield settings
 
 
 def _environment(
