@@ -1,11 +1,8 @@
 """What can happen to an installation while it works, other than the death of single processes at random."""
 
-import os
-import shutil
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -16,6 +13,7 @@ from deploy.embedded import stack
 from tests.faults import evidence, network
 from tests.faults.disks import Disk
 from tests.faults.killing import processes
+from tests.support.full_disk import filled
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +104,9 @@ class FullDisk:
     def happen(self, to: Installation) -> None:
         """See Disturbance."""
         until = time.monotonic() + self.for_s
-        with _filler(to.disk.place / "filler") as filler:
+        with filled(to.disk.place) as fill:
             while time.monotonic() < until:
-                filler()
+                fill()
                 time.sleep(0.2)
 
 
@@ -140,32 +138,6 @@ class Loss:
         """See Disturbance."""
         with network.losing(f"numgen random mod 100 < {self.percent}"):
             time.sleep(self.for_s)
-
-
-@contextmanager
-def _filler(path: Path) -> Iterator["_Fill"]:
-    with path.open("wb") as file:
-        try:
-            yield _Fill(file.fileno(), path)
-        finally:
-            path.unlink()
-
-
-class _Fill:
-    """Takes what is free, also what somebody gave back meanwhile."""
-
-    def __init__(self, descriptor: int, path: Path) -> None:
-        self._descriptor = descriptor
-        self._path = path
-
-    def __call__(self) -> None:
-        step = free = shutil.disk_usage(self._path.parent).free
-        while free and step >= 4096:
-            try:
-                os.posix_fallocate(self._descriptor, os.fstat(self._descriptor).st_size, step)
-            except OSError:
-                step //= 2
-            free = shutil.disk_usage(self._path.parent).free
 
 
 def _tree(data_dir: Path, name: str) -> list[psutil.Process]:

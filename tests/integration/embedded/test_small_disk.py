@@ -26,6 +26,7 @@ from services.kit.messaging import Messaging
 from services.kit.streams import StreamSettings, ensure_stream
 from services.registry import consumers as registry_streams
 from services.scheduler import consumers as scheduler_streams
+from tests.support.full_disk import filled
 from tests.support.waiting import DEADLINE_S
 
 GIB = 2**30
@@ -160,18 +161,10 @@ async def test_events_go_on_when_a_full_disk_has_room_again(small_disk: Path) ->
 
     async with nats.running() as messaging:
         await make_streams(messaging)
-        filler = small_disk / "pictures"
-        with filler.open("wb") as file:
-            step = DISK_BYTES
-            while step >= 4096:
-                try:
-                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, step)
-                except OSError:
-                    step //= 2
         numbers = itertools.count()
-        while await publish(next(numbers)):
-            pass
-        filler.unlink()
+        with filled(small_disk):
+            while await publish(next(numbers)):
+                pass
         async with asyncio.timeout(DEADLINE_S):
             for number in numbers:
                 if await publish(number):
