@@ -21,7 +21,6 @@ from typing import Any, Protocol, Self
 
 import grpc
 from loupe.errors import LoupeError, PermissionDenied, Unauthenticated
-from loupe.translation import sentence
 from starlette.types import Receive, Scope, Send
 
 from gateway.backends import MessageStream
@@ -30,7 +29,7 @@ from gateway.feeds import Feed, Feeds, Following
 from gateway.json_mapping import render
 from gateway.problems import problem
 from services.kit import tasks
-from services.kit.limits import Places
+from services.kit.limits import stream_places
 
 _log = logging.getLogger(__name__)
 
@@ -175,16 +174,7 @@ class Streams:
         self._limits = limits
         self._draining = asyncio.Event()
         self._feeds = Feeds()
-        self._places = Places(
-            limits.max_open,
-            limits.max_per_principal,
-            reason="TOO_MANY_STREAMS",
-            full=sentence("the server has as many streams open as it takes; try again later"),
-            most=sentence(
-                "you have {limit} streams open, the most for one user; close some of them",
-                limit=limits.max_per_principal,
-            ),
-        )
+        self._places = stream_places(limits.max_open, limits.max_per_principal)
 
     @property
     def open_count(self) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from loupe.errors import LoupeError
 
-from services.kit.auth import Principal, Role
+from services.kit.auth import Principal
 from services.kit.grpc_server import ServedCall
 from services.kit.lifecycle import Process, every
 
@@ -111,4 +111,4 @@ class FailureCounter:
 
 def _limited(principal: Principal | None) -> bool:
     """Whether the caller may be anybody: the installation's own processes are not."""
-    return principal is None or Role.VIEWER <= principal.role <= Role.ADMIN
+    return principal is None or not principal.role.of_process

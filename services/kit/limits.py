@@ -16,7 +16,7 @@ from loupe.errors import ResourceExhausted
 from loupe.settings import setting
 from loupe.translation import Sentence, sentence
 
-from services.kit.auth import Principal, Role
+from services.kit.auth import Principal
 
 _RETRY_AFTER_S = 2
 _UNKNOWN_ADDRESS = "an unknown address"
@@ -136,6 +136,19 @@ def exhausted(told: Sentence, reason: str, retry_after_s: int = _RETRY_AFTER_S) 
     )
 
 
+def stream_places(total: int, per_user: int) -> Places:
+    """Places of open streams, of a server or of a gateway."""
+    return Places(
+        total,
+        per_user,
+        reason="TOO_MANY_STREAMS",
+        full=sentence("the server has as many streams open as it takes; try again later"),
+        most=sentence(
+            "you have {limit} streams open, the most for one user; close some of them", limit=per_user
+        ),
+    )
+
+
 class Admissions:
     """Admits the calls of one server."""
 
@@ -151,16 +164,7 @@ class Admissions:
                 limit=limits.calls_per_principal,
             ),
         )
-        self._streams = Places(
-            limits.streams,
-            limits.streams_per_principal,
-            reason="TOO_MANY_STREAMS",
-            full=sentence("the server has as many streams open as it takes; try again later"),
-            most=sentence(
-                "you have {limit} streams open, the most for one user; close some of them",
-                limit=limits.streams_per_principal,
-            ),
-        )
+        self._streams = stream_places(limits.streams, limits.streams_per_principal)
         # Apart, since a verification is over in a moment and a watch of the server's health is not.
         self._unverified, self._open = (
             Places(
@@ -191,7 +195,7 @@ class Admissions:
 
     def known(self, principal: Principal, *, stream: bool) -> contextlib.AbstractContextManager[None]:
         """A place of a verified caller."""
-        if not Role.VIEWER <= principal.role <= Role.ADMIN:
+        if principal.role.of_process:
             return contextlib.nullcontext()
         return (self._streams if stream else self._calls).place(principal.name)
 
