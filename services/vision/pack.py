@@ -17,11 +17,12 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 from loupe.image_files import DEFAULT_LIMITS, ImageLimits, Pixels, UnusableImage, decode
@@ -32,7 +33,7 @@ from services.input_specification import InputSpecification
 from services.vision.faults import InfrastructureFault
 from services.vision.masks import decode_mask
 from services.vision.preprocessing import cover, cover_labels, pack_recipe, resize
-from services.vision.samples import ObjectReader, Sample, read_verified
+from services.vision.samples import DamagedObject, ObjectReader, Sample, read_verified
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with (samples done, samples in all); what it raises ends the build."""
@@ -42,6 +43,8 @@ _SHARD_SAMPLES = 1024
 _MASK_RECIPE = "2"
 """Changes when masks are decoded otherwise: what was packed before is then not found."""
 _ABANDONED_S = 24 * 3600
+_MOST_DAMAGED = 0.05
+"""The share of samples that are set aside; a store that has lost more is not to be trained from."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Unreadable:
 
     reason: str
     message: str
+    is_damaged: bool = False
+    """The object store has lost its bytes. Not remembered: importing it again puts them back."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,11 @@ class PackCache:
         objects: ObjectReader,
         progress: Progress = lambda _done, _total: None,
     ) -> Pack:
-        """Pixels of all samples; reads and decodes only what no shard holds. Raises InfrastructureFault."""
+        """Pixels of all samples; reads and decodes only what no shard holds.
+
+        Samples whose bytes the store has lost are unreadable, as long as they are few.
+        Raises InfrastructureFault.
+        """
 
         def read(sha256: str) -> Pixels:
             data = read_verified(objects, f"samples/{sha256}", sha256)
@@ -182,6 +191,7 @@ class PackCache:
             if missing:
                 pack = self._build(folder, pack, missing, read, progress, len(wanted))
                 self._evict(keep=folder)
+                _refuse_lost_store(pack, len(wanted))
         except OSError as error:
             raise InfrastructureFault(
                 "CACHE_UNUSABLE",
@@ -199,11 +209,9 @@ class PackCache:
             with contextlib.suppress(OSError, ValueError, KeyError):  # evicted or damaged: it is built again
                 described = json.loads(manifest.read_bytes())
                 held = [sha256 for sha256 in described["samples"] if sha256 in wanted]
-                refused = {sha256: why for sha256, why in described["unreadable"].items() if sha256 in wanted}
-                if held or refused:
-                    pack = _with_shard(
-                        pack, manifest.with_suffix(".u8"), described["samples"], described["unreadable"]
-                    )
+                if held or not wanted.isdisjoint(described["unreadable"]):
+                    unreadable = {key: Unreadable(*why) for key, why in described["unreadable"].items()}
+                    pack = _with_shard(pack, manifest.with_suffix(".u8"), described["samples"], unreadable)
                     os.utime(manifest)  # what was used last is evicted last
         return pack
 
@@ -218,27 +226,20 @@ class PackCache:
     ) -> Pack:
         per_shard = max(1, min(_SHARD_SAMPLES, _SHARD_BYTES // math.prod(pack.sample_shape)))
         done = total - len(missing)
-
-        def try_to_read(key: str) -> Pixels | Unreadable:
-            try:
-                return read(key)
-            except UnusableImage as error:
-                return Unreadable(error.reason, error.message)
-
+        attempt = partial(_attempt, read)
         with ThreadPoolExecutor(self._threads, "pack") as threads:
             for start in range(0, len(missing), per_shard):
                 hashes = missing[start : start + per_shard]
-                digest = hashlib.sha256(json.dumps([folder.name, hashes]).encode()).hexdigest()
                 held: list[str] = []
                 unreadable: dict[str, Unreadable] = {}
-                with _written_atomically(folder / f"{digest}.u8") as file:
+                with _appears_whole(folder) as shard:
                     try:
-                        for sha256, result in zip(hashes, threads.map(try_to_read, hashes), strict=True):
+                        for sha256, result in zip(hashes, threads.map(attempt, hashes), strict=True):
                             if isinstance(result, Unreadable):
                                 unreadable[sha256] = result
                             else:
                                 held.append(sha256)
-                                file.write(result.data)
+                                shard.file.write(result.data)
                             done += 1
                             progress(done, total)
                     except BaseException:
@@ -246,12 +247,20 @@ class PackCache:
                             wait=True, cancel_futures=True
                         )  # a stop must not wait for a thousand reads
                         raise
-                refused = {sha256: [why.reason, why.message] for sha256, why in unreadable.items()}
-                described = {"recipe": folder.name, "samples": held, "unreadable": refused}
+                    lasting = {key: why for key, why in unreadable.items() if not why.is_damaged}
+                    known = [key for key in hashes if key in lasting or key not in unreadable]
+                    digest = hashlib.sha256(json.dumps([folder.name, known]).encode()).hexdigest()
+                    shard.path = folder / f"{digest}.u8"
+                described = {
+                    "recipe": folder.name,
+                    "samples": held,
+                    "unreadable": {key: [why.reason, why.message] for key, why in lasting.items()},
+                }
                 # Manifest last: its presence means that the shard before it is complete.
-                with _written_atomically(folder / f"{digest}.json") as file:
-                    file.write(json.dumps(described).encode())
-                pack = _with_shard(pack, folder / f"{digest}.u8", held, refused)
+                with _appears_whole(folder) as description:
+                    description.file.write(json.dumps(described).encode())
+                    description.path = folder / f"{digest}.json"
+                pack = _with_shard(pack, shard.path, held, unreadable)
         return pack
 
     def _evict(self, keep: Path) -> None:
@@ -275,7 +284,20 @@ class PackCache:
                     leftover.unlink()
 
 
-def _with_shard(pack: Pack, path: Path, held: list[str], unreadable: dict[str, list[str]]) -> Pack:
+def _attempt(read: Callable[[str], Pixels], key: str) -> Pixels | Unreadable:
+    try:
+        try:
+            return read(key)
+        except DamagedObject:
+            # Once more: it may have been damaged on its way.
+            return read(key)
+    except UnusableImage as error:
+        return Unreadable(error.reason, error.message)
+    except DamagedObject as fault:
+        return Unreadable(fault.code, fault.message, is_damaged=True)
+
+
+def _with_shard(pack: Pack, path: Path, held: list[str], unreadable: dict[str, Unreadable]) -> Pack:
     shape = (len(held), *pack.sample_shape)
     if path.stat().st_size != math.prod(shape):
         raise ValueError(f"{path} is not {shape}")
@@ -285,20 +307,45 @@ def _with_shard(pack: Pack, path: Path, held: list[str], unreadable: dict[str, l
         # mmap cannot map nothing, so a shard in which no sample was readable adds no array.
         shards = (*shards, np.memmap(path, np.uint8, "r", shape=shape))
         slots |= {sha256: (len(shards) - 1, slot) for slot, sha256 in enumerate(held)}
-    refused = {sha256: Unreadable(*why) for sha256, why in unreadable.items()}
-    return replace(pack, shards=shards, slots=slots, unreadable=pack.unreadable | refused)
+    return replace(pack, shards=shards, slots=slots, unreadable=pack.unreadable | unreadable)
+
+
+def _refuse_lost_store(pack: Pack, total: int) -> None:
+    """Raises DamagedObject where the store has lost more than a few of the samples."""
+    lost = [(key, why) for key, why in pack.unreadable.items() if why.is_damaged]
+    if len(lost) > max(1, _MOST_DAMAGED * total):
+        raise DamagedObject(
+            "OBJECTS_LOST",
+            *sentence(
+                "the object store has lost {lost_count} of {count} pictures and masks, the first of them "
+                "{key}: tell the operator (loupe check), or import the pictures again",
+                lost_count=len(lost),
+                count=total,
+                key=lost[0][0],
+            ),
+        )
+
+
+@dataclass
+class _NewFile:
+    """A file in the making; whoever writes it names its path before the end."""
+
+    file: BinaryIO
+    path: Path
 
 
 @contextlib.contextmanager
-def _written_atomically(path: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a context manager of a binary file
-    """A file that appears whole or not at all, also after a power cut."""
-    descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=path.stem[:16], suffix=".partial")
+def _appears_whole(folder: Path) -> Iterator[_NewFile]:
+    """A file that appears at its path whole or not at all, also after a power cut."""
+    descriptor, name = tempfile.mkstemp(dir=folder, suffix=".partial")
+    partial_path = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            yield file
+            new = _NewFile(file, partial_path)
+            yield new
             file.flush()
             os.fsync(file.fileno())
-        Path(partial).replace(path)
+        partial_path.replace(new.path)
     except BaseException:
-        Path(partial).unlink(missing_ok=True)
+        partial_path.unlink(missing_ok=True)
         raise

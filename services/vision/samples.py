@@ -88,7 +88,7 @@ class ObjectReader(Protocol):
     """Content-addressed bytes by key, such as `samples/<sha256>`."""
 
     def read(self, key: str) -> bytes:
-        """The whole object. Raises InfrastructureFault where it cannot be had."""
+        """The whole object. Raises InfrastructureFault where it cannot be had, DamagedObject for good."""
         ...
 
 
@@ -105,8 +105,26 @@ class DirectoryObjects:
         path = self._files.get(key, self._root / key)
         try:
             return path.read_bytes()
+        except FileNotFoundError as error:
+            raise object_missing(key) from error
         except OSError as error:
             raise object_unavailable(key, error) from error
+
+
+class DamagedObject(InfrastructureFault):
+    """The store has no object of this name, or one of other bytes: it is there, and has lost them."""
+
+
+def object_missing(key: str) -> DamagedObject:
+    """The fault of an object that the store does not have."""
+    return DamagedObject(
+        "OBJECT_MISSING",
+        *sentence(
+            "the object store has no {key}; it has lost data: tell the operator (loupe check), "
+            "or import the picture again",
+            key=key,
+        ),
+    )
 
 
 def object_unavailable(key: str, error: Exception) -> InfrastructureFault:
@@ -118,14 +136,15 @@ def object_unavailable(key: str, error: Exception) -> InfrastructureFault:
 
 
 def read_verified(objects: ObjectReader, key: str, sha256: str) -> bytes:
-    """An object whose bytes are what its name says; a store that answers with others is a fault, not data."""
+    """An object whose bytes are what its name says. Raises InfrastructureFault, DamagedObject."""
     data = objects.read(key)
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
-        raise InfrastructureFault(
+        raise DamagedObject(
             "OBJECT_CORRUPT",
             *sentence(
-                "{key} holds bytes with SHA-256 {sha256}; the object store is damaged, tell the operator",
+                "{key} holds bytes with SHA-256 {sha256}; the object store is damaged: tell the operator "
+                "(loupe check), or import the picture again",
                 key=key,
                 sha256=found,
             ),

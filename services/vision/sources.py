@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loupe.errors import LoupeError, Unavailable
+from loupe.errors import LoupeError, NotFound, Unavailable
 from loupe.settings import load, setting
 
 from services.kit.child_process import OBJECT_FDS
 from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
 from services.vision.pack import PackCache
-from services.vision.samples import DirectoryObjects, ObjectReader, object_unavailable
+from services.vision.samples import DirectoryObjects, ObjectReader, object_missing, object_unavailable
 
 _MAX_OBJECT_BYTES = 2 * 2**30
 """A checkpoint of a large network; pictures have a limit of their own."""
@@ -41,9 +41,11 @@ class S3Objects:
         self._store = store
 
     def read(self, key: str) -> bytes:
-        """The whole object. Raises InfrastructureFault."""
+        """The whole object. Raises InfrastructureFault, DamagedObject."""
         try:
             return self._store.get_bytes(key, max_bytes=_MAX_OBJECT_BYTES)
+        except NotFound as error:
+            raise object_missing(key) from error
         except LoupeError as error:
             raise object_unavailable(key, error) from error
 
@@ -59,7 +61,7 @@ class SharedObjects:
             self._idle.put(socket.socket(fileno=descriptor))
 
     def read(self, key: str) -> bytes:
-        """The whole object. Raises InfrastructureFault."""
+        """The whole object. Raises InfrastructureFault, DamagedObject."""
         connection = self._idle.get()
         try:
             return _asked(connection, key)
@@ -67,6 +69,8 @@ class SharedObjects:
             # What comes next on it belongs to this key.
             connection.shutdown(socket.SHUT_RDWR)
             raise object_unavailable(key, error) from error
+        except NotFound as error:
+            raise object_missing(key) from error
         except Unavailable as error:
             raise object_unavailable(key, error) from error
         finally:
@@ -74,7 +78,7 @@ class SharedObjects:
 
 
 def _asked(connection: socket.socket, key: str) -> bytes:
-    """The answer to a request for an object; Unavailable where there is none, OSError if it breaks off."""
+    """The answer to a request for an object. Raises NotFound, Unavailable; OSError if it breaks off."""
     connection.sendall(key.encode("ascii") + b"\n")
     with connection.makefile("rb", buffering=0) as answers:
         head = bytearray()
@@ -83,6 +87,8 @@ def _asked(connection: socket.socket, key: str) -> bytes:
             if not (byte := answers.read(1)):
                 raise ConnectionError("the worker gives no more objects")
             head += byte
+        if head.startswith(b"?"):
+            raise NotFound(key)
         if head.startswith(b"!"):
             raise Unavailable(head[1:].decode().strip())
         if (size_bytes := int(head)) > _MAX_OBJECT_BYTES:

@@ -1,8 +1,8 @@
 """Gives a child the objects of its job, and no others: the child has no key of the object store.
 
 Parent and child share pairs of sockets, for as many reads at a time. A request is a line with a key. Its
-answer is a line with a size, and so many bytes; or `!` and why there are none. A connection that breaks off
-in the middle of an object is a failed read.
+answer is a line with a size, and so many bytes; or `?` where the store has none, or `!` and why there are
+none. A connection that breaks off in the middle of an object is a failed read.
 
 The order says which objects those are: what its fields name, and the samples and masks that the manifests
 among them list. The child's side is `services.vision.sources`.
@@ -16,7 +16,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 
 from google.protobuf.message import Message
-from loupe.errors import LoupeError
+from loupe.errors import LoupeError, NotFound
 
 from services.kit import tasks
 from services.kit.object_store import ObjectStore
@@ -83,6 +83,9 @@ class ObjectShare:
             return
         try:
             size_bytes = (await self._objects.stat(key)).size_bytes
+        except NotFound:
+            writer.write(b"?\n")
+            return
         except LoupeError as error:
             writer.write(b"!" + error.message.replace("\n", " ").encode() + b"\n")
             return

@@ -26,6 +26,10 @@ from services.vision.weights import BadWeights, load_strictly
 _NETWORK, _MOMENTUM, _TRAINED = "network.", "momentum.", "trained."
 
 
+class OtherTraining(Exception):
+    """A checkpoint is of a training with other parameters or samples."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """Where the training stood."""
@@ -54,7 +58,7 @@ class Checkpoint:
 
     @classmethod
     def load(cls, path: Path, recipe_digest: str) -> "Checkpoint":
-        """Reads the file. Raises InfrastructureFault where it is of another training, or damaged."""
+        """Reads the file. Raises OtherTraining; InfrastructureFault where it is damaged."""
         try:
             with safetensors.safe_open(path, "pt") as file:
                 progress = Progress(**json.loads(file.metadata()["loupe"]))
@@ -62,7 +66,7 @@ class Checkpoint:
         except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             raise _unusable(error) from error
         if progress.recipe_digest != recipe_digest:
-            raise _unusable("it belongs to a training with other parameters or samples")
+            raise OtherTraining
         return cls(progress, tensors)
 
     def resume(self, network: nn.Module, optimiser: torch.optim.SGD) -> None:

@@ -229,7 +229,7 @@ def _usable(  # noqa: PLR0913, PLR0917 - an order, and what executes it
         labelled = images, PixelLabels(recipe.codes, masks, clean_codes(kept, masks))
     usable: list[Sample] = []
     for sample in kept:
-        if why := _unreadable(sample, pack, view.masks, labelled[1].masks if labelled else None):
+        if why := _unreadable(sample, pack, view.masks, labelled):
             set_aside.append(Nonconforming(sample, why.reason, why.message))
         else:
             usable.append(sample)
@@ -238,11 +238,13 @@ def _usable(  # noqa: PLR0913, PLR0917 - an order, and what executes it
     return usable, set_aside, view, pack, labelled
 
 
-def _unreadable(sample: Sample, images: Pack, masks: Pack | None, labels: Pack | None) -> Unreadable | None:
+def _unreadable(
+    sample: Sample, images: Pack, masks: Pack | None, labelled: tuple[Pack, PixelLabels] | None
+) -> Unreadable | None:
     """Why it is not trained with: its image, or a mask that this training needs, cannot be read (D4, D5)."""
-    if why := images.unreadable.get(sample.sha256):
-        return why
-    for pack, key in ((masks, sample.mask_key), (labels, sample.label_key)):
+    magnified, labels = (labelled[0], labelled[1].masks) if labelled else (None, None)
+    of_image, of_mask, of_labels = sample.sha256, sample.mask_key, sample.label_key
+    for pack, key in ((images, of_image), (magnified, of_image), (masks, of_mask), (labels, of_labels)):
         if pack and key and (why := pack.unreadable.get(key)):
             return why
     return None

@@ -11,7 +11,7 @@ from loupe.scheduler.v1 import job_pb2
 from loupe.worker.v1 import event_pb2, order_pb2
 from torch import nn
 
-from services.trainer.training.checkpoint import Checkpoint, Progress
+from services.trainer.training.checkpoint import Checkpoint, OtherTraining, Progress
 from services.trainer.training.classification import Classification, initial_network
 from services.trainer.training.learner import Learner
 from services.trainer.training.loop import make_optimiser, train
@@ -55,7 +55,7 @@ def run(  # noqa: PLR0913, PLR0917 - an order, and everything that it meets
     learners: list[Learner] = [learner for learner in (classification, segmentation) if learner]
     digest = recipe.digest(prepared.split_sha256 + str(_warm_start_key(work)))
     reporters = _train_all(
-        learners, recipe, _resume(work, objects, folder, digest), digest, folder, channel, group
+        learners, recipe, _resume(work, objects, folder, digest, channel), digest, folder, channel, group
     )
     windows = classification.windows  # every process of the group computes them
     if not group.leads:
@@ -215,16 +215,27 @@ def _warm_start(work: job_pb2.TrainWork, objects: ObjectReader, folder: Path) ->
     return load_weights(path)
 
 
-def _resume(work: job_pb2.TrainWork, objects: ObjectReader, folder: Path, digest: str) -> Checkpoint | None:
+def _resume(
+    work: job_pb2.TrainWork, objects: ObjectReader, folder: Path, digest: str, channel: Channel
+) -> Checkpoint | None:
     """The checkpoint to resume from; None at the beginning."""
     if not work.HasField("resume"):
         return None
     sha256 = work.resume.sha256
     path = folder / "resume.safetensors"
     path.write_bytes(read_verified(objects, f"checkpoints/{sha256}.safetensors", sha256))
-    checkpoint = Checkpoint.load(path, digest)
-    path.unlink()
-    return checkpoint
+    try:
+        return Checkpoint.load(path, digest)
+    except OtherTraining:
+        # Samples that could be read then are set aside now, or the other way about.
+        emit_log(
+            channel,
+            "classification",
+            "the checkpoint is of other parameters, or of other samples than can be read now: begun again",
+        )
+        return None
+    finally:
+        path.unlink()
 
 
 _THREADS = torch.get_num_threads()

@@ -265,6 +265,41 @@ async def test_d9_a_code_that_the_filter_leaves_on_one_side_fails_the_training(
     assert refused.value.reason == "NOT_RELEASABLE"
 
 
+async def test_t_b1_a_picture_that_the_store_lost_is_set_aside_in_training_and_prediction(
+    installation: Installation, released: task_pb2.Task, tmp_path: Path
+) -> None:
+    """And named with the reason where everything that was set aside is named."""
+    write_sample(tmp_path / "images", per_code=16, seed=8)
+    listing = read_folder(tmp_path / "images")
+    await installation.client.import_folder(listing, dataset="damaged", path="main")
+    store = BlockingObjectStore(load(ObjectStoreSettings, installation.environ))
+    corrupt, missing = (
+        hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted((tmp_path / "images").glob("*/*.jpg"))[:2]
+    )
+    store.put_bytes(f"samples/{corrupt}", b"other bytes")
+    store.delete(f"samples/{missing}")
+    expected = {corrupt: "OBJECT_CORRUPT", missing: "OBJECT_MISSING"}
+    image = await installation.tiny_image(20, minor=28)
+    done = await installation.until(
+        await installation.train("damaged", image, "damaged"), COMPLETED, task_pb2.TASK_STATE_FAILED
+    )
+    assert (done.state, done.recoveries) == (COMPLETED, 0), done.failure
+    listed = await installation.client.tasks.ListNonconformingSamples(
+        task_service_pb2.ListNonconformingSamplesRequest(name=done.name)
+    )
+    assert {sample.sha256: sample.reason for sample in listed.samples} == expected
+    prediction = task_pb2.PredictionSpec(
+        model_version=released.model_version,
+        data_paths=await installation.client.data_paths(["damaged"], []),
+        compute_resource="computeResources/cpu",
+    )
+    bank = await installation.client.submit(task_pb2.Task(prediction=prediction))
+    report = (await installation.until(bank.name, COMPLETED, task_pb2.TASK_STATE_FAILED)).report
+    results = await samples_of(installation, report)
+    assert {its.sha256: its.reason for its in results if its.reason} == expected
+
+
 async def test_d3_a_retraining_never_trains_with_what_judged_its_parent(
     installation: Installation, released: task_pb2.Task
 ) -> None:

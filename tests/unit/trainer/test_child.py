@@ -25,7 +25,7 @@ async def test_a_warm_child_takes_order_after_order_and_survives_a_user_fault(tm
         assert ready.HasField("ready")
         unknown_network = train_order(data_set.manifest(), classification_network="ResNet19")
         assert await fault_of(unknown_network) == ("BAD_ORDER", False)
-        assert await fault_of(train_order("0" * 64)) == ("OBJECT_UNAVAILABLE", True)
+        assert await fault_of(train_order("0" * 64)) == ("OBJECT_MISSING", True)
         assert await fault_of(order_pb2.Order(predict=order_pb2.Predict())) == ("BAD_ORDER", False)
         await warm.process.send({"dance": {}})
         assert (await until(warm.events, "failed"))[-1].failed.failure.code == "BAD_ORDER"

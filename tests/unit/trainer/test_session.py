@@ -11,7 +11,8 @@ from loupe.scheduler.v1 import task_pb2
 
 from services.trainer.training.learner import affordable_interval
 from services.trainer.training.session import run
-from services.vision.faults import InfrastructureFault, UserFault
+from services.vision.faults import UserFault
+from services.vision.pack import PackCache
 from services.vision.weights import load_weights
 from services.worker.child_channel import Stopped
 from tests.support.training import (
@@ -120,8 +121,22 @@ def test_a_training_interrupted_at_any_point_ends_as_if_it_had_not_been(order, d
     weights = [Path(its.events[-1].trained.weights_path).read_bytes() for its in (straight, second)]
     assert weights[0] == weights[1]
 
-    with pytest.raises(InfrastructureFault, match="other parameters"):
-        train(order(resume=resume, seed=8), data_set, packs, tmp_path / "third")
+
+def test_a_training_that_lost_a_sample_on_the_way_begins_again(order, data_set, packs, tmp_path):
+    """T-B1: its split is another one then; a checkpoint of the old one would go on with other samples."""
+    first = RecordingChannel(stop_after=("loss_points", 5))
+    with pytest.raises(Stopped):
+        train(order(), data_set, packs, tmp_path / "first", first)
+    resume = stored(data_set, first.events[-1].checkpoint)
+    (data_set.root / "samples" / data_set.lines[4]["sha256"]).unlink()
+    # A worker that has not seen it.
+    elsewhere = PackCache(tmp_path / "elsewhere")
+    resumed = train(order(resume=resume), data_set, elsewhere, tmp_path / "resumed")
+    straight = train(order(), data_set, elsewhere, tmp_path / "straight")
+    assert resumed.losses == straight.losses
+    assert any("begun again" in line.text for line in resumed.of("log"))
+    (batch,) = resumed.of("nonconforming")
+    assert [sample.reason for sample in batch.samples] == ["OBJECT_MISSING"]
 
 
 def test_checkpoints_are_taken_by_time(order, data_set, packs, tmp_path):

@@ -149,14 +149,51 @@ def test_the_cache_is_bounded_and_forgets_what_was_used_longest_ago(objects, tmp
     assert pixels_in(first, sets[0]).any()
 
 
-def test_a_missing_object_is_the_stores_fault_and_wrong_bytes_are_noticed(objects, tmp_path):
-    """T5: the storage being away is retried; bytes that are not what their name says never become data."""
+@pytest.mark.parametrize("reason", ["OBJECT_MISSING", "OBJECT_CORRUPT"])
+def test_a_sample_that_the_store_lost_is_set_aside_until_it_is_there_again(objects, tmp_path, reason):
+    """T-B1: one lost picture is no end of a training; importing it again puts it back into the next one."""
+    samples = samples_of(objects, range(5))
+    lost = objects._root / "samples" / samples[3].sha256
+    data = lost.read_bytes()
+    lost.unlink() if reason == "OBJECT_MISSING" else lost.write_bytes(b"something else")
+    before = PackCache(tmp_path / "packs").load(samples, SPECIFICATION, objects)
+    assert {sha256: why.reason for sha256, why in before.unreadable.items()} == {samples[3].sha256: reason}
+    assert len(before.slots) == 4
+    lost.write_bytes(data)
+    objects.reads.clear()
+    after = PackCache(tmp_path / "packs").load(samples, SPECIFICATION, objects)
+    assert (len(after.slots), after.unreadable) == (5, {})
+    assert objects.reads == [f"samples/{samples[3].sha256}"]
+    whole = PackCache(tmp_path / "others").load(samples, SPECIFICATION, objects)
+    assert (pixels_in(after, samples) == pixels_in(whole, samples)).all()
+
+
+def test_bytes_that_were_damaged_on_their_way_are_asked_for_again(objects, tmp_path):
+    (sample,) = samples_of(objects, [1])
+    read, answers = objects.read, iter([b"something else"])
+    objects.read = lambda key: next(answers, None) or read(key)
+    assert not PackCache(tmp_path / "packs").load([sample], SPECIFICATION, objects).unreadable
+
+
+@pytest.mark.parametrize(("count", "lost_count"), [(3, 2), (60, 4)])
+def test_a_store_that_lost_more_than_a_few_samples_is_a_fault(objects, tmp_path, count, lost_count):
+    """A training on what an empty mount has left would be a silent one on other data."""
+    samples = samples_of(objects, range(count))
+    for sample in samples[:lost_count]:
+        (objects._root / "samples" / sample.sha256).unlink()
+    with pytest.raises(InfrastructureFault, match=f"lost {lost_count} of {count} ") as fault:
+        PackCache(tmp_path / "packs").load(samples, SPECIFICATION, objects)
+    assert fault.value.code == "OBJECTS_LOST"
+
+
+def test_a_store_that_does_not_answer_is_a_fault(objects, tmp_path):
+    """T5: the storage being away is no property of the sample; the job is tried again."""
+    (sample,) = samples_of(objects, [1])
+    lost = objects._root / "samples" / sample.sha256
+    lost.unlink()
+    lost.mkdir()  # reading it fails, and not for want of it
     with pytest.raises(InfrastructureFault, match="cannot be read"):
-        PackCache(tmp_path / "packs").load([Sample("A/a.png", "A", "0" * 64)], SPECIFICATION, objects)
-    (damaged,) = samples_of(objects, [1])
-    (objects._root / "samples" / damaged.sha256).write_bytes(b"something else")
-    with pytest.raises(InfrastructureFault, match="damaged"):
-        PackCache(tmp_path / "packs").load([damaged], SPECIFICATION, objects)
+        PackCache(tmp_path / "packs").load([sample], SPECIFICATION, objects)
 
 
 def test_a_manifest_is_read_as_it_was_pinned(objects):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from services.input_specification import InputSpecification
 from services.vision.inference import labels, outputs
 from services.vision.networks import place_to_predict
-from services.vision.pack import Pack, PackCache
+from services.vision.pack import Pack, PackCache, Unreadable
 from services.vision.perceptual import perceptual_hashes
 from services.vision.pixel_labels import PixelLabels
 from services.vision.regions import largest_regions
@@ -66,6 +66,10 @@ class _Chunk:
     pack: Pack
     magnified: Pack
     truth: PixelLabels | None
+
+    def unreadable(self, sample: Sample) -> Unreadable | None:
+        """Why it has no prediction; None where it has one."""
+        return self.pack.unreadable.get(sample.sha256) or self.magnified.unreadable.get(sample.sha256)
 
 
 class _Model:
@@ -178,7 +182,7 @@ def predict(  # noqa: PLR0913 - what predicting takes
             loaded = pending.pop().result()
             if number + 1 < len(chunks):
                 pending.append(ahead.submit(load, chunks[number + 1]))
-            usable = [sample for sample in chunk if sample.sha256 in loaded.pack.slots]
+            usable = [sample for sample in chunk if not loaded.unreadable(sample)]
             # Batch by batch, so that who watches sees it move.
             predictions = (
                 result
@@ -186,7 +190,7 @@ def predict(  # noqa: PLR0913 - what predicting takes
                 for result in model.predict(loaded, batch)
             )
             for sample in chunk:
-                if why := loaded.pack.unreadable.get(sample.sha256):
+                if why := loaded.unreadable(sample):
                     yield NotPredicted(sample, why.reason, why.message)
                 else:
                     yield next(predictions)
