@@ -77,8 +77,8 @@ test: $(VENV)/.dev ## All tests but the slow proofs, on real servers.
 	$(BIN)/pytest -q -n 2 --dist loadgroup tests/unit tests/architecture tests/contract tests/golden tests/integration
 	$(BIN)/pytest -q tests/e2e tests/faults
 
-faults: $(VENV)/.dev ## The slow proofs: 50 kills, 20 power cuts, suspensions, lost packets, full and small disks; SEED=n does as another run did.
-	for kind in kills power suspend full network small "small --gibibytes 9"; do \
+faults: $(VENV)/.dev ## The slow proofs: 50 kills, 20 power cuts, suspensions, clocks, lost packets, full and small disks; SEED=n does as another run did.
+	for kind in kills power suspend clocks full network small "small --gibibytes 9"; do \
 	  $(BIN)/python -m tests.faults $$kind $(if $(SEED),--seed $(SEED)) || [ $$? = 77 ] || exit; done
 
 probe: $(VENV)/.dev ## The slow proof: 10,000 generated requests to every route (REQUESTS=n, SEED=n).

@@ -3,13 +3,16 @@
 The registry stores the log. It records its own calls; the other servers send it theirs before they answer.
 """
 
+from collections.abc import Awaitable, Callable
+from typing import Self
+
 import grpc
 from loupe.registry.v1.identity_pb2 import AuditEntry
 from loupe.registry.v1.identity_service_pb2 import RecordAuditEntryRequest
 from loupe.registry.v1.identity_service_pb2_grpc import IdentityServiceStub
 
 from services.caller import Caller
-from services.counted_failures import CountedFailures, FailureCounter
+from services.counted_failures import FailureCounter
 from services.kit.auth import Role, current_principal
 from services.kit.grpc_server import ServedCall
 from services.kit.lifecycle import Process
@@ -70,36 +73,32 @@ def resource_of(call: ServedCall) -> str:
     return " ".join(part for part in (resource, *more) if part)[:300].replace("\0", "�")
 
 
-class RegistryAuditor:
-    """Observes a server other than the registry, which names this process beside what it is told."""
+class Auditor:
+    """Observes the calls of a server, and writes those that belong in the log."""
 
-    def __init__(self, registry: grpc.aio.Channel) -> None:
-        self._stub = IdentityServiceStub(registry)
+    def __init__(self, write: Callable[[AuditEntry], Awaitable[object]]) -> None:
+        self._write = write
         self._failures = FailureCounter()
 
+    @classmethod
+    def to_registry(cls, registry: grpc.aio.Channel) -> Self:
+        """Of another server, which tells the registry; that names this process beside what it is told."""
+        stub = IdentityServiceStub(registry)
+        return cls(lambda entry: stub.RecordAuditEntry(RecordAuditEntryRequest(entry=entry)))
+
     async def __call__(self, call: ServedCall) -> None:
-        """Record the call if it belongs in the log."""
-        if not belongs_in_the_log(call) or not self._failures.own_line(call):
-            return
-        entry = AuditEntry(
-            principal=principal_of(call),
-            action=call.method,
-            resource=resource_of(call),
-            result=call.code,
-            peer=call.peer,
-        )
-        await self._stub.RecordAuditEntry(RecordAuditEntryRequest(entry=entry))
+        """Write the call if it belongs in the log."""
+        if belongs_in_the_log(call) and self._failures.own_line(call):
+            await self._write(
+                AuditEntry(
+                    principal=principal_of(call),
+                    action=call.method,
+                    resource=resource_of(call),
+                    result=call.code,
+                    peer=call.peer,
+                )
+            )
 
     def run(self, process: Process) -> None:
-        """Record the counts of failed calls as well."""
-        self._failures.run(process, self._record)
-
-    async def _record(self, failures: CountedFailures) -> None:
-        entry = AuditEntry(
-            principal=failures.principal,
-            action=failures.action,
-            resource=failures.resource,
-            result=failures.result,
-            peer=failures.peer,
-        )
-        await self._stub.RecordAuditEntry(RecordAuditEntryRequest(entry=entry))
+        """Write the counts of failed calls as well."""
+        self._failures.run(process, self._write)

@@ -8,9 +8,9 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from loupe.errors import LoupeError
+from loupe.registry.v1.identity_pb2 import AuditEntry
 
 from services.kit.auth import Principal
 from services.kit.grpc_server import ServedCall
@@ -27,26 +27,8 @@ MAX_COUNTS = 1000
 """Lines with a count in an interval; a further user or address is counted with others."""
 
 _SEVERAL = "several"
+"""RPCs or addresses in one line."""
 _LAST_RECORD_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class CountedFailures:
-    """What one line says of many calls."""
-
-    principal: str
-    """Empty if the callers are not known."""
-    action: str
-    """The RPC, or `several`."""
-    result: str
-    peer: str
-    """The address; `several` if there were too many for a line each."""
-    count: int
-
-    @property
-    def resource(self) -> str:
-        """As the log has it."""
-        return f"count={self.count}"
 
 
 class FailureCounter:
@@ -55,7 +37,7 @@ class FailureCounter:
     def __init__(self) -> None:
         self._own: Counter[tuple[str, str]] = Counter()
         self._counted: dict[tuple[str, str, str], Counter[str]] = {}
-        self._due: deque[CountedFailures] = deque(maxlen=10 * MAX_COUNTS)
+        self._due: deque[AuditEntry] = deque(maxlen=10 * MAX_COUNTS)
 
     def own_line(self, call: ServedCall) -> bool:
         """Whether the log has a line of this call; if not, it was counted."""
@@ -71,14 +53,14 @@ class FailureCounter:
         self._counted.setdefault(key, Counter())[call.method] += 1
         return False
 
-    async def record(self, write: Callable[[CountedFailures], Awaitable[object]]) -> None:
+    async def record(self, write: Callable[[AuditEntry], Awaitable[object]]) -> None:
         """End the interval and write its counts; those that cannot be written stay for the next time."""
         self._due.extend(self._take())
         while self._due:
             await write(self._due[0])
             self._due.popleft()
 
-    def run(self, process: Process, write: Callable[[CountedFailures], Awaitable[object]]) -> None:
+    def run(self, process: Process, write: Callable[[AuditEntry], Awaitable[object]]) -> None:
         """Write the counts at the end of every interval, and when the process stops."""
 
         async def last() -> None:
@@ -93,14 +75,14 @@ class FailureCounter:
         process.on_stop(last)
         process.background("failed calls", every(INTERVAL_S, lambda: self.record(write)))
 
-    def _take(self) -> list[CountedFailures]:
+    def _take(self) -> list[AuditEntry]:
         taken = [
-            CountedFailures(
+            AuditEntry(
                 principal=principal,
                 action=next(iter(methods)) if len(methods) == 1 else _SEVERAL,
                 result=result,
                 peer=address,
-                count=methods.total(),
+                resource=f"count={methods.total()}",
             )
             for (principal, address, result), methods in self._counted.items()
         ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from loupe import settings as loupe_settings
 from loupe.rpc.channel import connect
 
-from services.audit import RegistryAuditor
+from services.audit import Auditor
 from services.evaluator import consumers
 from services.evaluator.application.collecting import FOLDERS
 from services.evaluator.application.comparing import Comparisons
@@ -78,7 +78,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
         pictures=pictures,
         mask_codes=mask_codes_from(registry),
     )
-    auditor = RegistryAuditor(registry)
+    auditor = Auditor.to_registry(registry)
     auditor.run(process)
     return await process.enter(
         GrpcServer(

@@ -7,6 +7,7 @@ from pathlib import Path
 from loupe.settings import SettingsError, load
 from loupe.signatures import BadKey, PublicKeys
 
+from services.audit import Auditor
 from services.kit import telemetry
 from services.kit.about import about
 from services.kit.auth import ServiceTokenVerifier
@@ -33,10 +34,10 @@ from services.registry.application.models import ModelCatalogue
 from services.registry.application.overlap import Overlaps
 from services.registry.application.sessions import LogIns, SlowHash
 from services.registry.consumers import ReleaseConsumer, ensure_streams
-from services.registry.server.audit import Auditor
 from services.registry.server.services import services
 from services.registry.settings import Settings
 from services.registry.storage import inventory
+from services.registry.wire.identity import audit_in
 from services.vision.decoders import Decoders
 
 SCHEMA = "registry"
@@ -85,7 +86,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     )
     accounts = Accounts(database.sessions)
     verifier = ServiceTokenVerifier(settings.tokens.accepted(), StoredTokens(database.sessions))
-    auditor = Auditor(accounts)
+    auditor = Auditor(lambda entry: accounts.record(audit_in(entry, reporter="")))
     auditor.run(process)
     return await process.enter(
         GrpcServer(

@@ -6,7 +6,7 @@ from pathlib import Path
 from loupe.rpc.channel import connect
 from loupe.settings import load
 
-from services.audit import RegistryAuditor
+from services.audit import Auditor
 from services.identity import token_verifier
 from services.kit import telemetry
 from services.kit.about import about
@@ -85,7 +85,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     check = StorageCheck(
         database.sessions, objects, messaging, objects=inventory.objects(), announced=inventory.announced()
     )
-    auditor = RegistryAuditor(registry)
+    auditor = Auditor.to_registry(registry)
     auditor.run(process)
     return await process.enter(
         GrpcServer(

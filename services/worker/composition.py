@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from loupe.rpc.channel import connect
 
-from services.audit import RegistryAuditor
+from services.audit import Auditor
 from services.identity import peoples_verifier
 from services.kit import child_confinement
 from services.kit.clock import SystemClock
@@ -69,7 +69,7 @@ async def start(  # noqa: PLR0913 -- what the workers differ in
 
     process.background("child", child.run)
     process.background("worker", work)
-    auditor = RegistryAuditor(registry)
+    auditor = Auditor.to_registry(registry)
     auditor.run(process)
     await process.enter(
         GrpcServer(

@@ -15,6 +15,7 @@ BENCHES = (
     "drilldown",
     "durability",
     "export",
+    "hostile",
     "importing",
     "listing",
     "live",

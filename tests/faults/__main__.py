@@ -3,6 +3,7 @@
 kills     processes are killed while 20 models are trained
 power     the power is cut while data are imported and models are trained and released
 suspend   each process in turn does nothing for a while, and goes on
+clocks    the clock of all services is ahead or behind for a while
 full      nothing can be written to the disk for a while
 small     a small disk: the stack is stopped and started, and each process is killed
 network   packets are lost, and each server in turn is out of reach for a while
@@ -22,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from deploy.embedded.ports import SERVICE_PORTS
-from tests.faults import disks, disturbed, killing, network, scenario
+from tests.faults import clocks, disks, disturbed, killing, network, scenario
 from tests.faults.disturbances import (
+    ClockStep,
     Disturbance,
     FullDisk,
     Kill,
@@ -44,7 +46,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("kind", nargs="?", choices=("kills", *_DISTURBANCES), default="kills")
-    parser.add_argument("--times", type=int, default=20, help="of power and full (20)")
+    parser.add_argument("--times", type=int, default=20, help="of power, clocks and full (20)")
     parser.add_argument("--gibibytes", type=int, default=None, help="size of the disk (16; small: 5)")
     parser.add_argument("--durability", default="power", help="LOUPE_DURABILITY of the stack (power)")
     parser.add_argument("--seed", type=int, default=None, help="what is killed and when (random)")
@@ -75,7 +77,7 @@ def main() -> int:
         if arguments.kind in _DISTURBANCES:
             try:
                 figures, violations = disturb(folder, arguments, seed)
-            except (disks.NoDisk, network.NoNetwork) as reason:
+            except (disks.NoDisk, network.NoNetwork, clocks.NoClock) as reason:
                 say(f"NOT DONE: {type(reason).__name__}: {reason}")
                 return NOT_DONE
         else:
@@ -88,7 +90,7 @@ def main() -> int:
 
 
 def disturb(folder: Path, arguments: argparse.Namespace, seed: int) -> tuple[dict[str, Any], list[str]]:
-    """Figures and violations of one kind of disturbance. Raises NoDisk, NoNetwork."""
+    """Figures and violations of one kind of disturbance. Raises NoDisk, NoNetwork, NoClock."""
     outcome = disturbed.run(
         folder,
         _DISTURBANCES[arguments.kind](random.Random(seed), arguments.times),
@@ -108,6 +110,10 @@ def _power_cuts(_: random.Random, times: int) -> list[Disturbance]:
 def _suspensions(chance: random.Random, _: int) -> list[Disturbance]:
     # Up to six times as long as a lease.
     return [Suspension(name, chance.uniform(5, 60)) for name in _PROCESSES]
+
+
+def _clock_steps(chance: random.Random, times: int) -> list[Disturbance]:
+    return [ClockStep(chance.choice((-60, 60)), chance.uniform(5, 60)) for _ in range(times)]
 
 
 def _full_disks(chance: random.Random, times: int) -> list[Disturbance]:
@@ -132,6 +138,10 @@ def _few(_: random.Random, __: int) -> list[Disturbance]:
         say(f"NOT DONE: no partition: {reason}")
     else:
         few.insert(1, Partition("postgres", 3))
+    if clocks.LIBRARIES:
+        few.insert(1, ClockStep(60, 3))
+    else:
+        say("NOT DONE: no step of a clock: there is no libfaketime")
     return few
 
 
@@ -140,6 +150,7 @@ _SERVERS = ["postgres", "nats", "seaweed", *SERVICE_PORTS]
 _DISTURBANCES = {
     "power": _power_cuts,
     "suspend": _suspensions,
+    "clocks": _clock_steps,
     "full": _full_disks,
     "small": _small_disk,
     "network": _network,

@@ -11,6 +11,7 @@ import psutil
 
 from deploy.embedded import stack
 from tests.faults import evidence, network
+from tests.faults.clocks import Clock
 from tests.faults.disks import Disk
 from tests.faults.killing import processes
 from tests.support.full_disk import filled
@@ -18,9 +19,10 @@ from tests.support.full_disk import filled
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """A stack on a disk of its own."""
+    """A stack on a disk of its own, with a clock of its own for its services if that is to be stepped."""
 
     disk: Disk
+    clock: Clock | None = None
 
     @property
     def data_dir(self) -> Path:
@@ -92,6 +94,22 @@ class Suspension:
                     process.send_signal(signal_number)
             if signal_number is signal.SIGSTOP:
                 time.sleep(self.for_s)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStep:
+    """For a while the wall clock of all services is ahead of the real time, or behind it."""
+
+    ahead_s: float
+    for_s: float
+    survived: ClassVar[bool] = True
+
+    def happen(self, to: Installation) -> None:
+        """See Disturbance."""
+        assert to.clock, "an installation without a clock of its own"
+        to.clock.step(self.ahead_s)
+        time.sleep(self.for_s)
+        to.clock.step(0)
 
 
 @dataclass(frozen=True, slots=True)

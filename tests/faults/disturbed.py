@@ -1,6 +1,6 @@
 """An installation on a disk of its own works while it is disturbed; nothing acknowledged may be lost.
 
-`python -m tests.faults power|suspend|full|small` runs much, `make test` a little.
+`python -m tests.faults power|suspend|clocks|full|small|network` runs much, `make test` a little.
 """
 
 import random
@@ -14,8 +14,9 @@ from loupe.client import Loupe
 
 from deploy.embedded import stack
 from tests.faults.acknowledged import Acknowledged, missing, prepare, work
+from tests.faults.clocks import Clock
 from tests.faults.disks import Disk
-from tests.faults.disturbances import Disturbance, Installation
+from tests.faults.disturbances import ClockStep, Disturbance, Installation
 from tests.faults.scenario import environment
 
 _SETTINGS = {
@@ -47,16 +48,18 @@ def run(
     gibibytes: int = 16,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
-    """One disturbance after the other, each while the stack works; NoDisk where none can be mounted."""
+    """One disturbance after the other, each while the stack works. Raises NoDisk, NoClock."""
     outcome = Outcome(seed, durability)
     disk = Disk(folder, gibibytes=gibibytes)
-    installation = Installation(disk)
+    clock = Clock(folder / "clock") if any(isinstance(one, ClockStep) for one in disturbances) else None
+    installation = Installation(disk, clock)
     data_dir = installation.data_dir
+    settings = {**_SETTINGS, "LOUPE_DURABILITY": durability, **(clock.environment() if clock else {})}
     chance = random.Random(seed)
     acknowledged = Acknowledged()
     try:
         disk.make()
-        with environment({**_SETTINGS, "LOUPE_DURABILITY": durability}):
+        with environment(settings):
             try:
                 stack.up(data_dir, detach=True)
                 prepare(data_dir, folder / "images", iterations=iterations)

@@ -1,8 +1,9 @@
 """Calls that fail, in the audit log: some lines, then one with a count (A3)."""
 
 import pytest
+from loupe.registry.v1.identity_pb2 import AuditEntry
 
-from services.counted_failures import ALL_OWN_LINES, OWN_LINES, CountedFailures, FailureCounter
+from services.counted_failures import ALL_OWN_LINES, OWN_LINES, FailureCounter
 from services.kit.auth import Principal, Role
 from services.kit.grpc_server import ServedCall
 
@@ -27,10 +28,10 @@ def call(
     )
 
 
-async def lines_of(counter: FailureCounter) -> list[CountedFailures]:
-    written: list[CountedFailures] = []
+async def lines_of(counter: FailureCounter) -> list[AuditEntry]:
+    written: list[AuditEntry] = []
 
-    async def write(line: CountedFailures) -> None:
+    async def write(line: AuditEntry) -> None:
         written.append(line)
 
     await counter.record(write)
@@ -62,7 +63,7 @@ async def test_many_addresses_cannot_write_more_than_one_disk_takes() -> None:
     assert own == ALL_OWN_LINES
     lines = await lines_of(counter)
     assert len(lines) == 1001
-    assert sum(line.count for line in lines) == len(addresses) - own
+    assert sum(int(line.resource.removeprefix("count=")) for line in lines) == len(addresses) - own
     assert lines[-1].peer == "several"
 
 
@@ -77,11 +78,11 @@ async def test_a_users_failures_are_counted_under_the_user() -> None:
     assert counter.own_line(call())
     assert all(counter.own_line(call("NOT_FOUND", principal=worker)) for _ in range(2 * OWN_LINES))
     (line,) = await lines_of(counter)
-    assert (line.principal, line.action, line.result, line.count) == (
+    assert (line.principal, line.action, line.result, line.resource) == (
         "users/vera",
         "several",
         "PERMISSION_DENIED",
-        2,
+        "count=2",
     )
 
 
@@ -91,9 +92,9 @@ async def test_counts_that_cannot_be_written_stay() -> None:
     for _ in range(OWN_LINES + 1):
         counter.own_line(call())
 
-    async def away(_line: CountedFailures) -> None:
+    async def away(_line: AuditEntry) -> None:
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
         await counter.record(away)
-    assert [line.count for line in await lines_of(counter)] == [1]
+    assert [line.resource for line in await lines_of(counter)] == ["count=1"]

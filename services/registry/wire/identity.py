@@ -71,7 +71,7 @@ def principal_out(principal: Principal, expire_time: datetime | None) -> pb.Prin
 
 
 def audit_in(message: pb.AuditEntry, reporter: str) -> AuditEntry:
-    """An audit entry that another process sends; who that is, only its token says."""
+    """An audit entry. Who sends it, only the token says; nobody where the registry saw the call itself."""
     return AuditEntry(
         principal=message.principal,
         action=message.action,
