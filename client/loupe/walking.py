@@ -27,12 +27,15 @@ class LeftOut:
     """A file that is not imported, or a part of what it says."""
 
     file: str
-    """Its path below the folder; bytes that are no UTF-8 are escaped."""
+    """Its path below the folder; what UTF-8 has no bytes for is escaped."""
     reason: str
     """Stable, such as NO_CODE, BAD_CODE, NESTED, NOT_AN_IMAGE, MASK_WITHOUT_IMAGE, HIDDEN."""
     message: str
     is_part: bool = False
     """A part of what an annotation says. `file` is the picture or the annotation, or a name that it gives."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "file", encodable(self.file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def walk(folder: Path) -> Walk:
         except OSError as error:
             if not place:
                 raise
-            left_out.append(LeftOut(encodable(place), *fault_of(error)))
+            left_out.append(LeftOut(place, *fault_of(error)))
             continue
         if place and not _is_hidden(place):
             folders.add(place)
@@ -82,7 +85,7 @@ def walk(folder: Path) -> Walk:
             if fault is None:
                 files[name] = path
             else:
-                left_out.append(LeftOut(encodable(name), *fault))
+                left_out.append(LeftOut(name, *fault))
     return Walk(
         folder,
         {name: files[name] for name in sorted(files, key=lambda name: name.split("/"))},

@@ -738,8 +738,9 @@ def tried(root: Path, kind: str) -> None:
     else:
         assert accounted(listing)
         json_text([[item.file, item.message] for item in listing.left_out]).encode()
+        for item in (*listing.left_out, *listing.samples):
+            item.file.encode()
         for sample in listing.samples:
-            sample.file.encode()
             with contextlib.suppress(Unusable):
                 assert sample.mask is not None
                 sample.mask.make()
