@@ -152,6 +152,18 @@ async def test_the_time_is_that_of_each_order() -> None:
         assert resource.prlimit(pid, resource.RLIMIT_CPU)[0] > before
 
 
+async def test_a_child_that_has_done_much_is_replaced() -> None:
+    """What the kernel counts drifts from what was used: at some time an innocent order would be ended."""
+    async with pool(children=1, cpu_s=1) as one:
+        pid = (await done(one, "digest"))["pid"]
+        child = psutil.Process(pid)
+        used_s = 0.0
+        while (await done(one, "digest", b"x" * 30 * MIB))["pid"] == pid:
+            used_s = sum(child.cpu_times()[:2]) if child.is_running() else used_s
+            assert used_s < 10
+        assert len(children()) == 1
+
+
 async def test_a_crash_is_told_and_the_child_replaced() -> None:
     async with pool(children=1) as one:
         with pytest.raises(Crashed, match="SIGSEGV"):
