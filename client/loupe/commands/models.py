@@ -163,11 +163,17 @@ async def alias(session: Session, version: str, name: str) -> None:
 @click.command(short_help="Hide a version, or bring it back.")
 @click.argument("version", metavar="MODEL@VERSION")
 @click.option("--restore", is_flag=True, help="Take it out of the archive again.")
+@click.option("--keep-aliases", is_flag=True, help="Though it carries aliases, which go on leading to it.")
 @remote
-async def archive(session: Session, version: str, *, restore: bool) -> None:
-    """Hide a version from lists (R4). Nothing is deleted: `loupe models MODEL --archived` shows it."""
+async def archive(session: Session, version: str, *, restore: bool, keep_aliases: bool) -> None:
+    """Hide a version from lists (R4). Nothing is deleted: `loupe models MODEL --archived` shows it.
+
+    A version that carries an alias, such as production, is refused unless you say that the alias stays.
+    """
     found = await session.client.models.ArchiveModelVersion(
-        model_service_pb2.ArchiveModelVersionRequest(name=names.model_version(version), restore=restore)
+        model_service_pb2.ArchiveModelVersionRequest(
+            name=names.model_version(version), restore=restore, keep_aliases=keep_aliases
+        )
     )
     state = "archived" if found.archived else "in the library"
     session.out.answer(message_json(found), f"{names.short(found.name)} is {state}")

@@ -1,5 +1,6 @@
 """The library of released models (R2 to R4)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -19,6 +20,7 @@ from services.registry.domain.models import (
     Release,
     ReleasedElsewhere,
     VersionArchived,
+    VersionHasAliases,
     check_alias,
 )
 from services.registry.storage.models import PACKAGES, Models
@@ -96,9 +98,39 @@ class ModelCatalogue:
             return await number_release(session, release)
 
     async def archive(
-        self, model: str, version_id: str, *, archived: bool, etag: str, caller: str
+        self, model: str, version_id: str, *, keep_aliases: bool, etag: str, caller: str
     ) -> ModelVersion:
-        """Hide a version from lists, or show it again. Its aliases keep working."""
+        """Hide a version from lists; VersionHasAliases unless its aliases may go on leading to it."""
+
+        def refuse_aliased(version: ModelVersion) -> None:
+            if version.aliases and not keep_aliases:
+                aliases = ", ".join(version.aliases)
+                raise VersionHasAliases(
+                    f"models/{model}/versions/{version.number} is {aliases}; put the alias on another "
+                    "version first, or say that it stays (keep_aliases)",
+                    model=model,
+                    version=version.number,
+                    aliases=aliases,
+                )
+
+        return await self._set_archived(
+            model, version_id, archived=True, etag=etag, caller=caller, check=refuse_aliased
+        )
+
+    async def restore(self, model: str, version_id: str, *, etag: str, caller: str) -> ModelVersion:
+        """Show a version in lists again."""
+        return await self._set_archived(model, version_id, archived=False, etag=etag, caller=caller)
+
+    async def _set_archived(  # noqa: PLR0913 -- what a change of one property takes
+        self,
+        model: str,
+        version_id: str,
+        *,
+        archived: bool,
+        etag: str,
+        caller: str,
+        check: Callable[[ModelVersion], None] = lambda _: None,
+    ) -> ModelVersion:
         async with self._sessions.begin() as session:
             models = Models(session)
             await models.lock(model)
@@ -106,6 +138,7 @@ class ModelCatalogue:
             require_etag_of(version_out(version), etag)
             if version.archived == archived:
                 return version
+            check(version)
             await models.set_archived(version, archived=archived)
             await models.touch(model, caller, await database_time(session))
             return replace(version, archived=archived)

@@ -249,6 +249,12 @@ class VersionArchived(FailedPrecondition):
     reason = "VERSION_ARCHIVED"
 
 
+class VersionHasAliases(FailedPrecondition):
+    """Whoever asks for an alias of it would be given an archived version."""
+
+    reason = "HAS_ALIASES"
+
+
 def check_alias(alias: str) -> None:
     """Raise InvalidArgument if it cannot be an alias: `latest` and version numbers are reserved."""
     if alias == LATEST:

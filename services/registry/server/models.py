@@ -75,12 +75,13 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
     async def ArchiveModelVersion(
         self, request: rpc.ArchiveModelVersionRequest, _: Context
     ) -> pb.ModelVersion:
-        version = await self._models.archive(
-            *names.parse_model_version(request.name),
-            archived=not request.restore,
-            etag=request.etag,
-            caller=current_principal().name,
-        )
+        name, caller = names.parse_model_version(request.name), current_principal().name
+        if request.restore:
+            version = await self._models.restore(*name, etag=request.etag, caller=caller)
+        else:
+            version = await self._models.archive(
+                *name, keep_aliases=request.keep_aliases, etag=request.etag, caller=caller
+            )
         return wire.version_out(version)
 
     async def SetAlias(self, request: rpc.SetAliasRequest, _: Context) -> pb.ModelVersion:

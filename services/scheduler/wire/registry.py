@@ -254,6 +254,7 @@ class RegistryClient:
             data_paths=_paths_of(version),
             model_params=dict_of(version.model_params),
             training_params=dict_of(version.training_params),
+            archived=version.archived,
         )
 
     async def _known(self, name: str, call: Callable[[], Awaitable[T]]) -> T | None:

@@ -240,6 +240,25 @@ async def test_an_alias_cannot_look_like_a_version(registry: Registry, releaser:
     assert refused.value.violations[0].field == "alias"
 
 
+async def test_a_version_that_carries_an_alias_is_archived_only_on_request(
+    registry: Registry, releaser: Caller, viewer: Caller
+) -> None:
+    """R4: who asks for production would be given what somebody put away."""
+    version = await release(registry, a_model())
+    alias = model_service_pb2.SetAliasRequest(name=version.name, alias="production")
+    await releaser.models.SetAlias(alias)
+    request = model_service_pb2.ArchiveModelVersionRequest(name=version.name)
+    with pytest.raises(FailedPrecondition) as refused:
+        await releaser.models.ArchiveModelVersion(request)
+    assert (refused.value.reason, refused.value.facts["aliases"]) == ("HAS_ALIASES", "production")
+    assert not (await get(viewer, version.name)).archived
+    request.keep_aliases = True
+    archived = await releaser.models.ArchiveModelVersion(request)
+    assert (archived.archived, list(archived.aliases)) == (True, ["production"])
+    restore = model_service_pb2.ArchiveModelVersionRequest(name=version.name, restore=True)
+    assert not (await releaser.models.ArchiveModelVersion(restore)).archived
+
+
 async def test_an_archived_version_is_hidden_but_not_gone(
     registry: Registry, releaser: Caller, viewer: Caller
 ) -> None:

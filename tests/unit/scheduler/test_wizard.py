@@ -703,10 +703,12 @@ def test_w_each_step_is_validated_alone_and_the_whole_at_once() -> None:
     assert by_step[0] == set().union(*by_step[1:])
 
 
-def predict(facts: RegistryData = FACTS, **changes: Any) -> Examination[Any]:
+def predict(
+    facts: RegistryData = FACTS, version: ModelVersionFacts = PARENT, **changes: Any
+) -> Examination[Any]:
     asked = {"model_version": "models/m/versions/production", "data_paths": (GOOD,), **changes}
     asked.setdefault("compute_resource", "computeResources/cpu")
-    return examine_prediction(PredictionRequest(**asked), replace(facts, version=PARENT))
+    return examine_prediction(PredictionRequest(**asked), replace(facts, version=version))
 
 
 def test_p1_a_prediction_resolves_to_the_exact_version() -> None:
@@ -724,6 +726,7 @@ def test_p1_what_a_prediction_is_told() -> None:
         "NOT_FOUND",
     )
     only(predict(data_paths=(EMPTY,)), "data_paths[0]", "INVALID_DATA_PATH")
+    only(predict(version=replace(PARENT, archived=True)), "model_version", "VERSION_ARCHIVED", "warning")
     only(predict(data_paths=(GOOD, EXTRA)), "data_paths", "SAMPLES_OF_UNLISTED_CODES", "warning")
     overlapping = replace(FACTS, training_overlap=TrainingOverlap(400, 312, 9, 330))
     told = only(predict(overlapping), "acknowledge_training_overlap", "UNACKNOWLEDGED_TRAINING_OVERLAP")

@@ -1890,6 +1890,8 @@ export interface components {
             restore: boolean;
             /** @description Of the version as it was seen; ABORTED if somebody changed it since. Empty: whatever it is. */
             etag: string;
+            /** @description Archives it although it carries aliases, which go on leading to it. Without, that is refused (HAS_ALIASES). */
+            keepAliases: boolean;
         };
         /** @description One line of who did what, when, from where, with what result. Rule A3. */
         AuditEntry: {

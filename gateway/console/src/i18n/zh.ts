@@ -71,6 +71,7 @@ export const zh = {
     MODEL_NAME_TAKEN: ({ model }) => `模型名称${model ? ` ${model} ` : ""}已被其他模型或训练任务使用；请更换`,
     REQUEST_REPEATED: () => "相同的请求正在处理中；请稍后查看",
     REQUEST_ID_REUSED: () => "该请求编号已用于另一次提交；请重新打开页面后再提交",
+    HAS_ALIASES: ({ aliases }) => `该版本带有别名 ${aliases ?? ""}；请先将别名指向其他版本，或确认保留别名`,
     VERSION_ARCHIVED: ({ version }) => `版本${version ? ` ${version} ` : ""}已归档；请先恢复`,
     TASK_RELEASED_ELSEWHERE: () => "该任务已发布为其他模型的版本",
     NOT_EXPORTED: () => "该版本尚未导出此格式的模型文件包；请先导出",
@@ -202,6 +203,8 @@ export const zh = {
     },
     archive: "归档",
     archiveConfirm: "归档后该版本将从列表中隐藏，但不会被删除。是否继续？",
+    archiveAliased: (aliases) =>
+      `该版本带有别名 ${aliases}：归档后它虽从列表中隐藏，但按该别名访问时仍会得到它。如非本意，请先将别名指向其他版本。仍要归档吗？`,
     restore: "恢复",
     archived: "已归档",
     showArchived: "显示已归档版本",

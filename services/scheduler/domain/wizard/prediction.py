@@ -22,6 +22,17 @@ def examine_prediction(
     version = facts.version
     if version is None:
         found[1].append(not_found("model_version", request.model_version, sentence("model version")))
+    elif version.archived:
+        found[1].append(
+            Violation(
+                "model_version",
+                "VERSION_ARCHIVED",
+                sentence(
+                    "{version} is archived; its report counts as that of any other", version=version.name
+                ),
+                "warning",
+            )
+        )
     found[2] += check_paths(request.data_paths, facts)
     if version is not None:
         found[2] += check_unlisted_codes(request.data_paths, facts, version.code_list)

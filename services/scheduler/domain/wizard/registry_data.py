@@ -56,6 +56,7 @@ class ModelVersionFacts:
     data_paths: tuple[str, ...] = ()
     model_params: Mapping[str, Any] = field(default_factory=dict)
     training_params: Mapping[str, Any] = field(default_factory=dict)
+    archived: bool = False
 
     @property
     def model_name(self) -> str:

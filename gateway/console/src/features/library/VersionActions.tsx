@@ -20,7 +20,13 @@ export function VersionActions({ version }: { version: Version }): ReactNode {
   const path = { model, version: number };
   const archive = async (restore: boolean) => {
     await act(
-      () => api.post("/v1/models/{model}/versions/{version}:archive", { path, body: { restore }, etag: version.etag }),
+      () =>
+        api.post("/v1/models/{model}/versions/{version}:archive", {
+          path,
+          // Who confirms has read which aliases it carries.
+          body: { restore, keepAliases: !restore },
+          etag: version.etag,
+        }),
       t.common.done,
     );
   };
@@ -45,7 +51,9 @@ export function VersionActions({ version }: { version: Version }): ReactNode {
           else
             modal.confirm({
               title: `${t.models.archive} ${shortVersion(version.name)}`,
-              content: t.models.archiveConfirm,
+              content: version.aliases?.length
+                ? t.models.archiveAliased(version.aliases.join(", "))
+                : t.models.archiveConfirm,
               onOk: () => archive(false),
             });
         }}

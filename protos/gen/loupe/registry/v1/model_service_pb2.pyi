@@ -224,21 +224,25 @@ class ArchiveModelVersionRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     RESTORE_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    KEEP_ALIASES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     restore: _builtins.bool
     """Takes it out of the archive again."""
     etag: _builtins.str
     """Of the version as it was seen; ABORTED if somebody changed it since. Empty: whatever it is."""
+    keep_aliases: _builtins.bool
+    """Archives it although it carries aliases, which go on leading to it. Without, that is refused (HAS_ALIASES)."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         restore: _builtins.bool = ...,
         etag: _builtins.str = ...,
+        keep_aliases: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "restore", b"restore"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "keep_aliases", b"keep_aliases", "name", b"name", "restore", b"restore"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
