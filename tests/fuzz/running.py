@@ -43,6 +43,8 @@ _WALL_FACTOR = 60
 _LIMIT_FACTOR = 2
 """Beyond its memory the child is told from the outside, beyond so much of it an allocation fails."""
 _MOST_DEATHS = 20
+_FEW_THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+"""Each thread, and each arena of malloc, takes address space, which is what the child limits."""
 _COUNTED = 1.2
 """Of a process that has done much, the kernel counts more against the limit than it used."""
 MANY = 2**62
@@ -116,7 +118,7 @@ def _run_child(outcome: Outcome, target: str, begin: int, arguments: list[str]) 
         shared.write(_HEAD.pack(begin - 1, 0))
         shared.truncate(_HEAD.size + _ROOM_BYTES)
         command = [sys.executable, "-m", "tests.fuzz.running", target, shared.name, *arguments]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        environment = {**os.environ, **_FEW_THREADS}
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, env=environment) as process:
             _listen(outcome, process, Path(shared.name), begin)
             returncode = process.wait()

@@ -29,7 +29,8 @@ class Servers(Target):
     """What running servers make of the bytes of a request."""
 
     cpu_s = 5.0
-    memory_mib = 128
+    memory_mib = 512
+    """Of the client: on a busy machine gRPC has more threads at once."""
 
     def __init__(self) -> None:
         self._addresses = dict(pair.split("=") for pair in os.environ[ADDRESSES].split(","))

@@ -226,8 +226,8 @@ async def test_t1_of_different_operations_at_once_one_succeeds(life: Any, bench:
             for operation, answer in zip(operations * 5, answers, strict=True)
             if not isinstance(answer, Exception)
         ]
-        # A started task waits, and may be deleted then; a released one never.
-        assert won in ([operations[0]], [DELETE], [START, DELETE])
+        # A started task waits, and may be deleted then, by whichever call came next; a released one never.
+        assert sorted(won) in ([operations[0]], [DELETE], sorted((START, DELETE)))
         for answer in answers:
             if isinstance(answer, BaseException):
                 assert isinstance(answer, FailedPrecondition | NotFound)

@@ -160,7 +160,7 @@ export const en: Words = {
     },
     archive: "Archive",
     archiveConfirm: "An archived version is hidden from lists and never deleted. Go on?",
-    archiveAliased: (aliases: string) =>
+    archiveAliased: (aliases) =>
       `This version is ${aliases}: whoever asks for that will go on getting it, though it is archived and hidden ` +
       "from lists. Put the alias on another version first if that is not meant. Archive it all the same?",
     restore: "Restore",

@@ -203,7 +203,7 @@ export const zh = {
     },
     archive: "归档",
     archiveConfirm: "归档后该版本将从列表中隐藏，但不会被删除。是否继续？",
-    archiveAliased: (aliases) =>
+    archiveAliased: (aliases: string) =>
       `该版本带有别名 ${aliases}：归档后它虽从列表中隐藏，但按该别名访问时仍会得到它。如非本意，请先将别名指向其他版本。仍要归档吗？`,
     restore: "恢复",
     archived: "已归档",
