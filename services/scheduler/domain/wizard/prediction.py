@@ -6,7 +6,7 @@ from loupe.translation import sentence
 from services.scheduler.domain.spec import PredictionRequest, PredictionSpec, TrainingOverlap
 from services.scheduler.domain.wizard.data import check_paths, check_unlisted_codes
 from services.scheduler.domain.wizard.findings import ALL_STEPS, Examination, not_found, of_step
-from services.scheduler.domain.wizard.registry_data import RegistryData
+from services.scheduler.domain.wizard.registry_data import ModelVersionFacts, RegistryData
 from services.scheduler.domain.wizard.training import check_priority, check_resource
 
 MAX_BATCH_SIZE = 4096
@@ -20,19 +20,7 @@ def examine_prediction(
     """Check a run over a question bank (P1): 1 version, 2 data paths, 3 parameters and resource."""
     found: dict[int, list[Violation]] = {1: [], 2: [], 3: [], 4: []}
     version = facts.version
-    if version is None:
-        found[1].append(not_found("model_version", request.model_version, sentence("model version")))
-    elif version.archived:
-        found[1].append(
-            Violation(
-                "model_version",
-                "VERSION_ARCHIVED",
-                sentence(
-                    "{version} is archived; its report counts as that of any other", version=version.name
-                ),
-                "warning",
-            )
-        )
+    found[1] += check_version(request, version)
     found[2] += check_paths(request.data_paths, facts)
     if version is not None:
         found[2] += check_unlisted_codes(request.data_paths, facts, version.code_list)
@@ -81,6 +69,16 @@ def examine_prediction(
         training_overlap=facts.training_overlap,
     )
     return Examination(findings, spec)
+
+
+def check_version(request: PredictionRequest, version: ModelVersionFacts | None) -> list[Violation]:
+    """Step 1: there must be one; that it is archived is told (R4)."""
+    if version is None:
+        return [not_found("model_version", request.model_version, sentence("model version"))]
+    if not version.archived:
+        return []
+    archived = sentence("{version} is archived; its report counts as that of any other", version=version.name)
+    return [Violation("model_version", "VERSION_ARCHIVED", archived, "warning")]
 
 
 def check_training_overlap(request: PredictionRequest, overlap: TrainingOverlap | None) -> list[Violation]:
