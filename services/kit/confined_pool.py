@@ -95,12 +95,16 @@ class ConfinedPool:
                 except BaseException:
                     await asyncio.shield(child.end())
                     raise
-                if child.has_done_enough:
-                    await asyncio.shield(child.end())
                 else:
-                    self._idle.append(child)
-                return answer
+                    await self._give_back(child)
+                    return answer
             raise AssertionError("the last try returns or raises")  # pragma: no cover
+
+    async def _give_back(self, child: "_Child") -> None:
+        if child.has_done_enough:
+            await asyncio.shield(child.end())
+        else:
+            self._idle.append(child)
 
     async def _child(self, *, fresh: bool) -> "_Child":
         while self._idle and not fresh:

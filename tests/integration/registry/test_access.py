@@ -363,6 +363,7 @@ async def test_changes_and_refusals_are_audited_and_looking_is_not(registry: Reg
 
 async def test_the_audit_log_only_grows(registry: Registry) -> None:
     """A3: not even the service's own database role changes a line."""
+    await new_user(registry)
     assert await audit(registry)
     for statement in (
         "UPDATE audit_entries SET result = 'OK'",
