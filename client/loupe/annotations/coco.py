@@ -17,6 +17,7 @@ from loupe.annotations.references import Pictures, Reference, place_of
 from loupe.annotations.run_lengths import run_lengths
 from loupe.annotations.shapes import Polygon, Shape, box
 from loupe.folders import ImportOptions, Remark
+from loupe.text import encodable
 from loupe.unusable import Unusable, unusable_on_failure
 from loupe.walking import LeftOut, Walk
 
@@ -228,4 +229,4 @@ def _has_key(row: object, field: str) -> TypeGuard[dict[str, Any]]:
 
 def _file_of(row: object, name: str) -> str:
     written = row.get("file_name") if isinstance(row, dict) else None
-    return written if isinstance(written, str) and written else name
+    return encodable(written) if isinstance(written, str) and written else name

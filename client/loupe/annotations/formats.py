@@ -91,8 +91,10 @@ def _sign(value: Any) -> str:  # noqa: ANN401 -- what a file holds is anything
     """What in a file looks like annotations, if anything does."""
     if isinstance(value, ET.Element):
         return "<annotations>" if value.tag == "annotations" else ""
-    inner = next(iter(value.values() if isinstance(value, dict) else value), None) if value else None
-    for row in (value, inner):
+    rows = [value]
+    if isinstance(value, dict | list):
+        rows += list(value.values() if isinstance(value, dict) else value)[:1]
+    for row in rows:
         if isinstance(row, dict) and (signs := sorted(_SIGNS & row.keys())):
             return signs[0]
     return ""

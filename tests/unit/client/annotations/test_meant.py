@@ -1,6 +1,7 @@
 """Annotations are taken as their authors meant them, or refused by name, in all formats alike (D5, D7)."""
 
 import base64
+import io
 import json
 import os
 import tempfile
@@ -14,8 +15,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loupe.commands.data import import_json, import_summary
 from loupe.folders import FolderListing, FolderUnreadable, ImportOptions
+from loupe.importing import ImportResult
 from loupe.reading import detect, read_data
+from loupe.registry.v1 import dataset_pb2
+from rich.console import Console
 
 from tests.unit.client.annotations.test_formats import (
     BOX,
@@ -334,6 +339,19 @@ def test_pictures_that_a_refused_annotation_may_mean_are_no_background(tmp_path:
     assert listing.samples == ()
 
 
+def test_remarks_stand_in_the_report(tmp_path: Path) -> None:
+    """D5: what was concluded can be wrong, and whoever imports must see it, as people and as scripts do."""
+    picture(tmp_path / "a.png")
+    annotate(tmp_path, "labelme", "a", "D:\\fab\\a.png")
+    listing = read_data(tmp_path)
+    result = ImportResult(dataset_pb2.DataPath(name="datasets/d/paths/p"), (), 0, 0)
+    (remark,) = import_json(listing, result)["remarks"]
+    assert (remark["file"], remark["reason"]) == ("a.png", "FOUND_BY_NAME")
+    console = Console(width=200, file=io.StringIO())
+    console.print(import_summary(listing, result))
+    assert "taken; look whether it is right: 1 FOUND_BY_NAME" in console.file.getvalue()
+
+
 # --- encodings ----------------------------------------------------------------------------------------------
 
 ENCODINGS = [
@@ -416,6 +434,14 @@ def test_a_folder_with_annotations_that_cannot_be_read_is_not_taken_as_folders(
     with pytest.raises(FolderUnreadable, match=rf"^{name}.*--format folders$"):
         detect(tmp_path)
     assert read_data(tmp_path, kind="folders").images_per_code == {"TPFIP": 1}
+
+
+@pytest.mark.parametrize("content", [b"5", b'"text"', b"[]", b"{}", b"null", b'{"exposure_ms": {"red": 4}}'])
+def test_other_json_beside_folders_of_codes_changes_nothing(tmp_path: Path, content: bytes) -> None:
+    """D1: settings of the camera are no annotations."""
+    picture(tmp_path / "TPFIP/a.png")
+    (tmp_path / "settings.json").write_bytes(content)
+    assert detect(tmp_path) == "folders"
 
 
 def test_a_format_is_found_behind_many_other_files(tmp_path: Path) -> None:
