@@ -201,12 +201,13 @@ def _codes_of(pictures: Sequence[Picture], options: ImportOptions) -> dict[str, 
     bad |= {label for label in codes if not label and label not in options.code_of_label}
     if bad:
         suggestions = "".join(
-            f'\n  {label!r} ({counts[label]} times): --map "{label}={_suggested(label)}"'
+            f"\n  {label!r} ({counts[label]} times{', perhaps a note' if label in unclear else ''}): "
+            f'--map "{label}={_suggested(label)}"'
             for label in sorted(bad)
         )
         raise FolderUnreadable(
-            f"{len(bad)} label(s) are no defect codes; a code is 1 to 32 of A-Z a-z 0-9 _ - (W3). Say "
-            f"what they mean, or leave them out with nothing behind the =:{suggestions}"
+            f"{len(bad)} label(s) are no defect codes, or may be none; a code is 1 to 32 of A-Z a-z 0-9 "
+            f"_ - (W3). Say what they mean, or leave them out with nothing behind the =:{suggestions}"
         )
     others = {name for picture in pictures for name in picture.flags}
     others.update(fault.label for picture in pictures for fault in picture.faults if fault.label is not None)

@@ -347,9 +347,9 @@ def test_remarks_stand_in_the_report(tmp_path: Path) -> None:
     result = ImportResult(dataset_pb2.DataPath(name="datasets/d/paths/p"), (), 0, 0)
     (remark,) = import_json(listing, result)["remarks"]
     assert (remark["file"], remark["reason"]) == ("a.png", "FOUND_BY_NAME")
-    console = Console(width=200, file=io.StringIO())
-    console.print(import_summary(listing, result))
-    assert "taken; look whether it is right: 1 FOUND_BY_NAME" in console.file.getvalue()
+    shown = io.StringIO()
+    Console(width=200, file=shown).print(import_summary(listing, result))
+    assert "taken; look whether it is right: 1 FOUND_BY_NAME" in shown.getvalue()
 
 
 # --- encodings ----------------------------------------------------------------------------------------------
@@ -523,7 +523,8 @@ def test_flags_beside_regions_may_be_notes(tmp_path: Path) -> None:
     assert only(read_data(tmp_path)).code == "TPFIP"
     picture(tmp_path / "b.png")
     labelme(tmp_path / "b.json", flags={"verified": True})
-    with pytest.raises(FolderUnreadable, match="'verified'"):
+    asked = r"'verified' \(1 times, perhaps a note\): --map \"verified=verified\""
+    with pytest.raises(FolderUnreadable, match=asked):
         read_data(tmp_path, OK)
     leave_out = ImportOptions(background_code="OK", code_of_label={"verified": ""})
     assert dict(places(read_data(tmp_path, leave_out))) == {"a.png": "TPFIP", "b.png": "OK"}
