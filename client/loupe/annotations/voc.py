@@ -189,28 +189,36 @@ def _add_segmentations(walked: Walk, found: Annotations) -> Iterator[LeftOut]:
     for directory in sorted(map(PurePosixPath, walked.folders)):
         if directory.name != VOC_MASK_FOLDER:
             continue
+        classes: _Classes | Unusable
         try:
             classes = _classes(walked, directory)
+            found.read.update({classes.named_by} & walked.files.keys())
         except Unusable as unusable:
-            yield LeftOut(directory.as_posix(), unusable.reason, unusable.message, is_part=True)
-            continue
-        found.read.update({classes.named_by} & walked.files.keys())
+            classes = unusable
         for name, png in walked.files.items():
             if PurePosixPath(name).parent != directory or png.suffix.lower() != ".png":
                 continue
-            named = by_stem.get(stem_key(name), [])
-            if len(named) != 1:
-                fact = f"{len(named)} pictures have its name" if named else "no picture has its name"
-                yield LeftOut(name, "MASK_WITHOUT_IMAGE", f"{name}: {fact}; it must be there once")
-                continue
+            pictures = by_stem.get(stem_key(name), [])
             try:
-                named[0].regions = _segments(png, name, named[0], classes)
+                _put_segments(png, name, pictures, classes)
                 found.read.add(name)
             except Unusable as unusable:
-                named[0].is_unsure = True
                 yield LeftOut(name, unusable.reason, unusable.message)
-            finally:
-                named[0].annotation = named[0].annotation or name
+                for picture in pictures:
+                    # Its boxes are not what the segmentation says.
+                    picture.regions, picture.labels, picture.is_unsure = [], [], True
+            for picture in pictures:
+                picture.annotation = picture.annotation or name
+
+
+def _put_segments(png: Path, name: str, pictures: list[Picture], classes: "_Classes | Unusable") -> None:
+    """Put a segmentation on the picture that has its name; Unusable."""
+    if len(pictures) != 1:
+        fact = f"{len(pictures)} pictures have its name" if pictures else "no picture has its name"
+        raise Unusable("MASK_WITHOUT_IMAGE", f"{name}: {fact}; it must be there once")
+    if isinstance(classes, Unusable):
+        raise Unusable(classes.reason, f"{name}: what its values mean cannot be read: {classes.message}")
+    pictures[0].regions = _segments(png, name, pictures[0], classes)
 
 
 def _segments(png: Path, name: str, picture: Picture, classes: _Classes) -> list[Region]:

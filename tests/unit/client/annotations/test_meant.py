@@ -20,6 +20,7 @@ from loupe.folders import FolderListing, FolderUnreadable, ImportOptions
 from loupe.importing import ImportResult
 from loupe.reading import detect, read_data
 from loupe.registry.v1 import dataset_pb2
+from PIL import Image
 from rich.console import Console
 
 from tests.unit.client.annotations.test_formats import (
@@ -614,6 +615,37 @@ def test_a_picture_of_which_a_part_cannot_be_taken_is_refused(tmp_path: Path, ki
     assert "INCOMPLETE" in dict(told(listing)).values() or ("a.png", "INCOMPLETE") in told(listing)
     listing = read_data(tmp_path, ImportOptions(code_of_label={"TTFBS": ""}))
     assert [sample.code for sample in listing.samples] == ["TPFIP"]
+
+
+@pytest.mark.parametrize("fault", ["mask", "classes", "twin"])
+def test_boxes_do_not_stand_in_for_a_segmentation_that_cannot_be_taken(tmp_path: Path, fault: str) -> None:
+    """D5: a box says more pixels than were drawn, and without one the picture became a background."""
+    picture(tmp_path / "JPEGImages/a.png")
+    picture(tmp_path / "JPEGImages/b.png")
+    voc(tmp_path / "Annotations/a.xml", ("TPFIP", (3, 2, 6, 4)))
+    for name in "ab":
+        picture(tmp_path / f"SegmentationClass/{name}.png")
+    classes = b"background\nTPFIP\n"
+    (tmp_path / "labelmap.txt").write_bytes(b"\xff\xff" if fault == "classes" else classes)
+    if fault == "twin":
+        picture(tmp_path / "more/a.png")
+        picture(tmp_path / "more/b.png")
+    listing = read_data(tmp_path, OK, kind="voc")
+    assert listing.samples == ()
+    assert accounted(listing)
+
+
+def test_class_files_are_read_in_gbk(tmp_path: Path) -> None:
+    """D5: a label map of a Chinese Windows lost its masks."""
+    picture(tmp_path / "JPEGImages/a.png")
+    mask = np.zeros((10, 20), np.uint8)
+    mask[:2, :3] = 1
+    (tmp_path / "SegmentationClass").mkdir()
+    Image.fromarray(mask, "L").save(tmp_path / "SegmentationClass/a.png")
+    (tmp_path / "labelmap.txt").write_bytes("背景\n划痕\n".encode("gbk"))
+    codes = {"划痕": "TPFIP"}
+    sample = only(read_data(tmp_path, ImportOptions(code_of_label=codes)))
+    assert (sample.code, np.count_nonzero(mask_of(sample))) == ("TPFIP", 6)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
