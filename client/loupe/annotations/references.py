@@ -182,7 +182,8 @@ class Pictures:
         keys = [key_of(part) for part in parts]
         if not keys:
             return []
-        longest, found = 0, []
+        longest = 0
+        found: list[str] = []
         for folder in self._folders_by_name[keys[-1]]:
             own = self._parts_of_folder(folder)
             shared = 0
