@@ -91,6 +91,17 @@ class FoundSample:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """What was concluded about something that is taken; a person should look whether it is right (D5)."""
+
+    file: str
+    """Its path below the folder."""
+    reason: str
+    """Stable, such as FOUND_BY_NAME."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class FolderListing:
     """The samples of a folder, and every other file in it with the reason why it is not taken."""
 
@@ -111,6 +122,8 @@ class FolderListing:
     """Of groups.csv, or the expression that finds groups in names; empty where there is neither."""
     unmatched_group_rows: tuple[str, ...] = ()
     """Files that groups.csv names and the folder does not hold."""
+    remarks: tuple[Remark, ...] = ()
+    """By file."""
 
     @property
     def images_per_code(self) -> dict[str, int]:
@@ -197,7 +210,7 @@ def complete(
     all_used = {*used, *(names[source] for source in sources if isinstance(source, Path))}
     if listing.group_column and options.group_by is None:
         all_used.add(GROUPS_FILE)
-    mentioned = {item.file for item in listing.left_out}
+    mentioned = {item.file for item in listing.left_out if not item.is_part}
     others = (_not_used(name) for name in walked.files if name not in all_used and name not in mentioned)
     return replace(
         listing,
@@ -213,11 +226,16 @@ def complete(
 def _not_used(name: str) -> LeftOut:
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in OTHER_PICTURES:
-        message = f"{suffix[1:].upper()} is not taken; save it as PNG"
-        return LeftOut(name, "OTHER_FORMAT", message)
+        return LeftOut(name, "OTHER_FORMAT", f"{name_of_format(name)} is not taken; save it as PNG")
     if suffix in IMAGE_SUFFIXES:
         return LeftOut(name, "NOT_A_SAMPLE", "a picture in a folder that holds none of samples")
     return LeftOut(name, "NOT_AN_IMAGE", f"not one of {', '.join(sorted(IMAGE_SUFFIXES))}")
+
+
+def name_of_format(file: str) -> str:
+    """What people call the format of a file that is not taken, by its extension."""
+    suffix = PurePosixPath(file).suffix[1:]
+    return {"webp": "WebP"}.get(suffix.lower(), suffix.upper()) or "a file without an extension"
 
 
 def is_code(text: str) -> bool:

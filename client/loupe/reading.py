@@ -50,17 +50,21 @@ def _detect(walked: Walk) -> str:
         return "folders"
     with needs(IMPORT):
         from loupe.annotations.formats import find_formats  # noqa: PLC0415 -- an extra
-    found, broken = find_formats(walked)
+    found, unclear = find_formats(walked)
     if len(found) > 1:
         listed = ", ".join(f"{name} ({kind})" for kind, name in found.items())
         raise FolderUnreadable(
             f"{walked.folder} holds annotations of several formats: {listed}; choose one with --format"
         )
-    if found:
-        return next(iter(found))
-    if broken and not list_codes(walked, ImportOptions()).samples:
-        raise FolderUnreadable(broken[0].message)
-    return "folders"
+    kind = next(iter(found), "folders")
+    # The reader of the format names each of its own files that it cannot take.
+    for name, unusable in unclear.items():
+        if not name.lower().endswith(SUFFIX_OF_FORMAT.get(kind, " ")):
+            raise FolderUnreadable(
+                f"{unusable.message}. If it holds no annotations of these pictures, say what does with "
+                f"--format {kind}"
+            )
+    return kind
 
 
 def _may_hold_annotations(walked: Walk) -> bool:

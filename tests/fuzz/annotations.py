@@ -148,6 +148,7 @@ def folders() -> dict[str, Folder]:
     made = {
         "labelme": Folder({"a.png": grey, "b.png": grey, "a.json": labelme}, ("a.json", "a.png"), lax),
         "labelme-codes": Folder({"a.png": grey, "a.json": labelme}, ("a.json",), both, "labelme"),
+        "labelme-moved": Folder({"a.png": grey, "x/a.json": _moved()}, ("x/a.json",), lax),
         "labelme-within": Folder({"a.json": _labelme(within=True)}, ("a.json",), lax, "labelme"),
         "coco": Folder({"a.png": grey, "images/b.png": grey, "a.json": coco}, ("a.json", "a.png"), lax),
         "coco-codes": Folder(
@@ -213,6 +214,13 @@ def _labelme(*, within: bool = False) -> bytes:
             "imageWidth": _WIDTH,
         }
     ).encode()
+
+
+def _moved() -> bytes:
+    """A picture with a flag, named as it lay on another computer, in UTF-16."""
+    path = "D:\\产线\\3\\a.png"
+    value = {"flags": {"TPFIP": True, "划痕": False}, "shapes": [], "imagePath": path, "imageData": None}
+    return json.dumps(value, ensure_ascii=False).encode("utf-16")
 
 
 def _coco() -> bytes:

@@ -4,18 +4,25 @@ Source: the COCO data format. `segmentation` is a list of polygons or run length
 is taken. A category's name is the label.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from pathlib import PurePosixPath
-from typing import Any, cast
+from itertools import chain
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any, TypeGuard, cast
 
 from loupe.annotations import json_files
-from loupe.annotations.pictures import Annotations, Picture, Pictures, Region, annotation_files, unannotated
+from loupe.annotations.claims import Claim, Claims, Unread, encoding_remark
+from loupe.annotations.pictures import Annotations, Fault, Picture, Region, annotation_files
+from loupe.annotations.references import Pictures, Reference, place_of
 from loupe.annotations.run_lengths import run_lengths
 from loupe.annotations.shapes import Polygon, Shape, box
-from loupe.folders import ImportOptions
+from loupe.folders import ImportOptions, Remark
+from loupe.text import encodable
 from loupe.unusable import Unusable, unusable_on_failure
 from loupe.walking import LeftOut, Walk
+
+_SHAPE_FIELDS = ("bbox", "segmentation", "keypoints", "area")
+"""An annotation without any of them is a label of the picture as a whole."""
 
 
 def is_coco(value: object) -> bool:
@@ -26,27 +33,35 @@ def is_coco(value: object) -> bool:
 def read_coco(walked: Walk, _options: ImportOptions) -> Annotations:
     """Every COCO file below the folder, and every picture with the regions of all files that name it."""
     pictures = Pictures(walked)
-    by_origin: dict[str, Picture] = {}
+    claims, unread = Claims(), Unread(pictures)
     left_out: list[LeftOut] = []
-    unread: str | None = None
+    remarks: list[Remark] = []
     names: set[str] = set()
     for file, name in annotation_files(walked, ".json"):
         try:
             with unusable_on_failure(name):
-                read = _File(name, json_files.load(file, name))
-                left_out += read.read(pictures, by_origin)
-            names.add(name)
-            unread = name if read.unsure else unread
+                content = json_files.load(file, name)
+                read = _File(name, content.value)
+                left_out += read.read(pictures, claims)
         except Unusable as unusable:
             left_out.append(LeftOut(name, unusable.reason, unusable.message))
-            unread = name
-    for origin, path in pictures:
-        by_origin.setdefault(origin, unannotated(origin, path, unread))
-    return Annotations(list(by_origin.values()), left_out, names)
+            unread.add_of_any(name)
+        else:
+            names.add(name)
+            remarks += encoding_remark(name, content)
+            if read.is_unsure:
+                unread.add_of_any(name)
+    annotated, of_claims, refused = claims.settle()
+    return Annotations(
+        [*annotated, *unread.pictures(pictures, annotated)],
+        [*left_out, *refused],
+        names,
+        [*remarks, *of_claims],
+    )
 
 
 class _File:
-    """One COCO file; Unusable if it is none."""
+    """One COCO file; Unusable if it is none, or if it contradicts itself."""
 
     def __init__(self, name: str, value: Any) -> None:  # noqa: ANN401 -- JSON is anything
         if not is_coco(value):
@@ -55,55 +70,72 @@ class _File:
         self._images = value["images"]
         self._annotations = json_files.field(value, "annotations", list, name)
         self._categories = _categories(value, name)
+        self._names = _names_by_id(self._images)
         self._pictures: dict[object, Picture] = {}
         self._missing: set[object] = set()
-        self.unsure = False
+        self.is_unsure = False
         """Whether an annotation of the file may belong to a picture that the file does not name."""
 
-    def read(self, pictures: Pictures, by_origin: dict[str, Picture]) -> Iterator[LeftOut]:
-        """Put pictures and regions beside those of the files before; yields what is not taken."""
+    def read(self, pictures: Pictures, claims: Claims) -> Iterator[LeftOut]:
+        """Claim pictures for their regions; yields what is not taken."""
         waiting = Counter(row["image_id"] for row in self._annotations if _has_key(row, "image_id"))
         for index, row in enumerate(self._images):
             where = f"{self._name}: images[{index}]"
             try:
                 with unusable_on_failure(where):
-                    self._add_image(row, where, pictures, by_origin)
+                    self._add_image(row, where, pictures, claims)
             except Unusable as unusable:
                 key = row["id"] if _has_key(row, "id") else None
                 count = 0 if key in self._pictures else waiting[key]
-                self.unsure = True
+                self.is_unsure = True
                 if count:
                     self._missing.add(key)
                 also = f" ({count} annotation(s) with it)" if count else ""
                 message = f"{unusable.message}{also}"
                 yield LeftOut(_file_of(row, self._name), unusable.reason, message, is_part=True)
+        yield from self._read_annotations()
+
+    def _read_annotations(self) -> Iterator[LeftOut]:
+        """Put the annotations on the pictures; yields those of no picture."""
+        strays = False
         for index, row in enumerate(self._annotations):
             if _has_key(row, "image_id") and row["image_id"] in self._missing:
                 continue
             where = f"{self._name}: annotations[{index}]"
+            picture = self._pictures.get(row["image_id"]) if _has_key(row, "image_id") else None
+            label = self._label(row)
             try:
                 with unusable_on_failure(where):
                     self._add_annotation(row, where)
             except Unusable as unusable:
-                picture = self._pictures.get(row["image_id"]) if _has_key(row, "image_id") else None
                 if picture is None:
-                    self.unsure = True
+                    strays = self.is_unsure = True
+                    yield LeftOut(self._name, unusable.reason, unusable.message, is_part=True)
                 else:
-                    picture.faulty += 1
-                file = picture.origin if picture else self._name
-                yield LeftOut(file, unusable.reason, unusable.message, is_part=True)
+                    picture.faults.append(Fault(label, unusable))
+        for picture in self._pictures.values() if strays else ():
+            # A stray annotation may be for a picture on which nothing else is annotated.
+            picture.is_unsure = True
 
-    def _add_image(self, row: object, where: str, pictures: Pictures, by_origin: dict[str, Picture]) -> None:
+    def _add_image(self, row: object, where: str, pictures: Pictures, claims: Claims) -> None:
         written = json_files.field(row, "file_name", str, where)
         key = json_files.field(row, "id", (int, str), where)
-        if key in self._pictures:
-            raise Unusable("TWICE", f"{where} has the id {key!r} of another image; ids must differ")
-        origin = pictures.find(written, _places(self._name), where)
+        if len(self._names[key]) > 1:
+            others = " and ".join(repr(name) for name in list(self._names[key])[:3])
+            raise Unusable("TWICE", f"{where} has the id {key!r}, which is that of {others}; ids must differ")
+        reference = Reference(written, self._name, where, _places(self._name))
+        found = pictures.find(reference)
         stated = json_files.size(cast("dict[str, Any]", row), "width", "height", where)
-        picture = by_origin.setdefault(origin, Picture(origin, pictures[origin]))
-        picture.annotation = picture.annotation or where
+        picture = Picture(found.origin, pictures[found.origin], where)
+        claim = Claim(picture, found, _file_of(row, self._name), is_part=True)
+        # Rows of several files may name one picture, but two paths that lead nowhere mean two pictures.
+        picture = claims.add(claim, "" if found.is_exact else PureWindowsPath(written).as_posix())
         picture.stated_size = stated or picture.stated_size
         self._pictures[key] = picture
+
+    def _label(self, row: object) -> str | None:
+        """What an annotation is labelled, if its category is known."""
+        return self._categories.get(row["category_id"]) if _has_key(row, "category_id") else None
 
     def _add_annotation(self, row: Any, where: str) -> None:  # noqa: ANN401 -- as above
         key = json_files.field(row, "image_id", (int, str), where)
@@ -118,7 +150,20 @@ class _File:
                 "UNKNOWN_CATEGORY", f"{where} has category {category!r}; the file's categories are {known}"
             )
         label = self._categories[category]
-        self._pictures[key].regions += [Region(label, shape) for shape in _shapes(row, where)]
+        if all(row.get(name) is None for name in _SHAPE_FIELDS):
+            self._pictures[key].labels.append(label)
+        else:
+            self._pictures[key].regions += [Region(label, shape) for shape in _shapes(row, where)]
+
+
+def _names_by_id(images: list[object]) -> defaultdict[object, dict[str, None]]:
+    """The different pictures of each id; there should be one."""
+    names: defaultdict[object, dict[str, None]] = defaultdict(dict)
+    for row in images:
+        if _has_key(row, "id"):
+            written = row.get("file_name")
+            names[row["id"]][written if isinstance(written, str) else json_files.shortened(written)] = None
+    return names
 
 
 def _categories(value: dict[str, Any], name: str) -> dict[object, str]:
@@ -126,16 +171,20 @@ def _categories(value: dict[str, Any], name: str) -> dict[object, str]:
     for index, row in enumerate(json_files.field(value, "categories", list, name)):
         where = f"{name}: categories[{index}]"
         label = json_files.field(row, "name", str, where).strip()
-        categories[json_files.field(row, "id", (int, str), where)] = label
+        key = json_files.field(row, "id", (int, str), where)
+        if (other := categories.setdefault(key, label)) != label:
+            raise Unusable(
+                "CATEGORY_TWICE",
+                f"{where} gives the id {key!r} the name {label!r}, and it has the name {other!r} already: "
+                "which is meant, nothing says; give each category an id of its own and export again",
+            )
     return categories
 
 
-def _places(name: str) -> list[str]:
+def _places(name: str) -> tuple[str, ...]:
     """Where a file's pictures may be: beside it, in the folder, in `images`, in a folder of its split."""
-    path = PurePosixPath(name)
-    beside = path.parent.as_posix()
-    split = path.stem.rpartition("_")[2]
-    return list(dict.fromkeys(["" if beside == "." else beside, "", "images", split, f"images/{split}"]))
+    split = PurePosixPath(name).stem.rpartition("_")[2]
+    return tuple(dict.fromkeys([place_of(name), "", "images", split, f"images/{split}"]))
 
 
 def _shapes(row: dict[str, Any], where: str) -> list[Shape]:
@@ -147,11 +196,18 @@ def _shapes(row: dict[str, Any], where: str) -> list[Shape]:
             "BAD_ANNOTATION", f"{where}.segmentation is neither polygons nor run lengths; export again"
         )
     if segmentation:
-        return [_polygon(flat, f"{where}.segmentation[{index}]") for index, flat in enumerate(segmentation)]
+        polygons = [
+            _polygon(flat, f"{where}.segmentation[{index}]") for index, flat in enumerate(segmentation)
+        ]
+        corners = chain.from_iterable(polygon.points for polygon in polygons)
+        json_files.check_no_fractions(chain.from_iterable(corners), f"{where}.segmentation")
+        return [*polygons]
     numbers = row.get("bbox")
     if not isinstance(numbers, list) or len(numbers) != 4:
         raise Unusable("NO_SHAPE", f"{where} has neither segmentation nor bbox; draw it again or remove it")
-    x, y, width, height = (json_files.number(one, f"{where}.bbox") for one in numbers)
+    sides = [json_files.number(one, f"{where}.bbox") for one in numbers]
+    json_files.check_no_fractions(sides, f"{where}.bbox")
+    x, y, width, height = sides
     if width <= 0 or height <= 0:
         raise Unusable("NO_SHAPE", f"{where}.bbox is {width:g} by {height:g}; draw it again or remove it")
     return [box(x, y, x + width, y + height)]
@@ -167,10 +223,10 @@ def _polygon(flat: object, where: str) -> Polygon:
     return Polygon(tuple(zip(numbers[::2], numbers[1::2], strict=True)))
 
 
-def _has_key(row: object, field: str) -> bool:
+def _has_key(row: object, field: str) -> TypeGuard[dict[str, Any]]:
     return isinstance(row, dict) and isinstance(row.get(field), int | str)
 
 
 def _file_of(row: object, name: str) -> str:
     written = row.get("file_name") if isinstance(row, dict) else None
-    return written if isinstance(written, str) and written else name
+    return encodable(written) if isinstance(written, str) and written else name

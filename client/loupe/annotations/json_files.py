@@ -1,10 +1,13 @@
 """JSON of other programs: every unexpected value is an error that names its place."""
 
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from loupe.annotations.shapes import Point
+from loupe.text_encodings import decode
 from loupe.unusable import Unusable, unreadable
 from loupe.walking import read_file
 
@@ -14,22 +17,30 @@ _MAX_VALUES = 50_000_000
 _MAX_COORDINATE = 1e7
 
 
-def load(file: Path, name: str) -> Any:  # noqa: ANN401 -- JSON is anything
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file of annotations holds."""
+
+    value: Any
+    encoding: str = ""
+    """The encoding that it was read in, if nothing in the file says so."""
+
+
+def load(file: Path, name: str) -> Content:
     """The value of a JSON file; Unusable with line and column if it has none."""
     try:
         if file.stat().st_size > _MAX_FILE_BYTES:
             raise Unusable(
                 "TOO_LARGE", f"{name} is larger than {_MAX_FILE_BYTES:,} bytes; export it in parts"
             )
-        text = read_file(file).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Unusable("NOT_UTF8", f"{name} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+        decoded = decode(read_file(file), name)
     except OSError as error:
         raise unreadable(name, error) from error
+    text = decoded.text
     if sum(map(text.count, ",[{")) > _MAX_VALUES:
         raise Unusable("TOO_LARGE", f"{name} holds more than {_MAX_VALUES:,} values; export it in parts")
     try:
-        return json.loads(text)
+        return Content(json.loads(text), decoded.concluded)
     except json.JSONDecodeError as error:
         raise Unusable(
             "BROKEN_JSON",
@@ -67,6 +78,16 @@ def points(value: Any, where: str) -> tuple[Point, ...]:  # noqa: ANN401 -- as a
     if not isinstance(value, list) or not all(isinstance(one, list) and len(one) >= 2 for one in value):
         raise Unusable("BAD_ANNOTATION", f"{where} is no list of [x, y]; export it again")
     return tuple((number(one[0], where), number(one[1], where)) for one in value)
+
+
+def check_no_fractions(numbers: Iterable[float], where: str) -> None:
+    """Unusable where all coordinates of a shape are fractions, not pixels (D5)."""
+    if all(0 <= number <= 1 for number in numbers):
+        raise Unusable(
+            "FRACTIONS",
+            f"{where} has only coordinates from 0 to 1, which look like fractions of the picture, and pixels "
+            "are read; export it with coordinates in pixels",
+        )
 
 
 def size(row: dict[str, Any], width_name: str, height_name: str, where: str) -> tuple[int, int] | None:

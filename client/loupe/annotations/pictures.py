@@ -3,24 +3,23 @@
 import base64
 import binascii
 import io
-import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from loupe import mask_files
 from loupe.annotations import json_files
-from loupe.annotations.shapes import MAX_PIXELS, Shape, area_px, opened_image
+from loupe.annotations.shapes import MAX_PIXELS, Polygon, Shape, area_px, opened_image
 from loupe.folders import (
-    IMAGE_SUFFIXES,
     FolderListing,
     FolderUnreadable,
     FoundSample,
     GeneratedBytes,
     ImportOptions,
+    Remark,
     check_codes,
     complete,
     is_code,
@@ -31,8 +30,8 @@ from PIL import Image
 
 _PICTURE_FOLDERS = frozenset({"images", "image", "jpegimages"})
 """Folders of these names say nothing of a picture and are not part of its sample's name."""
-_CLIP_TOLERANCE_PX = 0.5
-"""Annotation tools round coordinates; less than this beyond the edge is no fault."""
+_OVER_EDGE_PX = 1
+"""Tools round coordinates, and some count pixels from 1: so far beyond the edge is no fault (D5)."""
 _COST_PER_PIXEL, _COST_BESIDE = 20, 200_000_000
 """The largest cost of painting all regions of a picture: 20 times all over it, and seconds beside."""
 _SUFFIX_OF_FORMAT = {"JPEG": ".jpg", "PNG": ".png", "BMP": ".bmp", "TIFF": ".tif"}
@@ -44,6 +43,14 @@ class Region:
 
     label: str
     shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An annotation of a picture that cannot be taken, with its label as written, if it has one."""
+
+    label: str | None
+    unusable: Unusable
 
 
 @dataclass(slots=True)
@@ -58,8 +65,13 @@ class Picture:
     stated_size: tuple[int, int] | None = None
     """Width and height as the annotation says."""
     regions: list[Region] = field(default_factory=list)
-    faulty: int = 0
-    """Annotations of it that could not be taken; such a picture is no background."""
+    labels: list[str] = field(default_factory=list)
+    """Of the picture as a whole, without a region."""
+    flags: dict[str, bool] = field(default_factory=dict)
+    """LabelMe's, which are labels of the picture if they are codes, and may be notes."""
+    faults: list[Fault] = field(default_factory=list)
+    is_unsure: bool = False
+    """Whether an annotation that could not be taken may be about it; such a picture is no background."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +82,7 @@ class Annotations:
     left_out: list[LeftOut]
     read: set[str]
     """Files whose annotations were read."""
+    remarks: list[Remark] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +113,7 @@ class EmbeddedPicture:
     def make(self) -> bytes:
         """Its bytes; Unusable if there are none."""
         name = self.json_file.name
-        text = json_files.field(json_files.load(self.json_file, name), "imageData", str, name)
+        text = json_files.field(json_files.load(self.json_file, name).value, "imageData", str, name)
         try:
             return base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError) as error:
@@ -114,84 +127,17 @@ def annotation_files(walked: Walk, suffix: str) -> Iterator[tuple[Path, str]]:
     return ((file, name) for name, file in walked.files.items() if name.lower().endswith(suffix))
 
 
-class Pictures:
-    """The image files below a folder, found as annotations mean them, and never outside of it."""
-
-    def __init__(self, walked: Walk, *, without: frozenset[str] = frozenset()) -> None:
-        """`without` names folders that hold other images, in small letters."""
-        self.folder = walked.folder
-        self._files = {
-            name: path
-            for name, path in walked.files.items()
-            if path.suffix.lower() in IMAGE_SUFFIXES and without.isdisjoint(name.lower().split("/")[:-1])
-        }
-        self._others = {name for name in walked.files if Path(name).suffix.lower() not in IMAGE_SUFFIXES}
-        self._loose: defaultdict[str, list[str]] = defaultdict(list)
-        for origin in self._files:
-            pure = PurePosixPath(origin)
-            for spelling in {pure.name, pure.stem}:
-                self._loose[spelling].append(origin)
-
-    def __iter__(self) -> Iterator[tuple[str, Path]]:
-        """Path below the folder and file, in order."""
-        return iter(sorted(self._files.items()))
-
-    def __contains__(self, origin: str) -> bool:
-        return origin in self._files
-
-    def __getitem__(self, origin: str) -> Path:
-        return self._files[origin]
-
-    def find(self, written: str, places: Sequence[str], where: str) -> str:
-        """The path below the folder of the picture that `where` calls `written`; Unusable.
-
-        It is looked for in each of `places` (folders below the folder, "" for itself), and then by its name
-        alone, if that is there once.
-        """
-        path = PureWindowsPath(written)
-        plain = path.as_posix()
-        if not plain or plain == "." or "\0" in plain:
-            raise Unusable("BAD_ANNOTATION", f"{where} names no picture; export it again")
-        spellings = [os.path.normpath(f"{place}/{plain}" if place else plain) for place in places]
-        if path.drive or path.root or all(one.startswith("..") for one in spellings):
-            raise Unusable(
-                "OUTSIDE_FOLDER",
-                f"{where} names {written!r}, which leads outside of {self.folder.name}/; only pictures in "
-                "the folder are read: put it there and name it relative to the annotation",
-            )
-        for spelling in spellings:
-            if spelling in self._files:
-                return spelling
-        candidates = self._loose.get(path.name, [])
-        if len(candidates) == 1:
-            return candidates[0]
-        if candidates:
-            some = ", ".join(candidates[:3])
-            raise Unusable(
-                "AMBIGUOUS_PICTURE",
-                f"{where} names {written!r}, and there are {len(candidates)} of that name ({some}); "
-                "name it with its folder",
-            )
-        other = next((one for one in spellings if one in self._others), None)
-        if other is not None:
-            kind = PurePosixPath(other).suffix[1:].upper()
-            raise Unusable(
-                "OTHER_FORMAT",
-                f"{where} names {written!r}, and {kind or 'a file without an extension'} is not taken; "
-                "save it as PNG and name that",
-            )
-        raise Unusable(
-            "MISSING_PICTURE",
-            f"{where} names {written!r}, which is not in {self.folder.name}/; put it beside the annotations",
-        )
-
-
 def assemble(walked: Walk, kind: str, found: Annotations, options: ImportOptions) -> FolderListing:
     """The samples of annotated pictures; FolderUnreadable if a label is no code and no --map says more."""
     codes = _codes_of(found.pictures, options)
     left_out = list(found.left_out)
+    remarks = list(found.remarks)
     samples: dict[str, FoundSample] = {}
     for picture in found.pictures:
+        left_out += [
+            LeftOut(picture.origin, fault.unusable.reason, fault.unusable.message, is_part=True)
+            for fault in picture.faults
+        ]
         try:
             with unusable_on_failure(picture.annotation or picture.origin):
                 sample = _sample(picture, codes, options, left_out)
@@ -202,12 +148,23 @@ def assemble(walked: Walk, kind: str, found: Annotations, options: ImportOptions
         if taken is not sample:
             message = f"{taken.origin} is imported as {sample.file} already; rename one of the two"
             left_out.append(_refused(picture, "NAME_TAKEN", message))
+        else:
+            remarks += _remarks(picture, sample, codes)
+    taken_origins = {sample.origin for sample in samples.values()}
+    all_origins = {picture.origin for picture in found.pictures}
     listing = FolderListing(
         folder=walked.folder,
         samples=tuple(samples.values()),
         left_out=tuple(left_out),
         format=kind,
         mask_codes=options.mask_codes,
+        # Of a picture that is not taken, nothing was concluded.
+        remarks=tuple(
+            sorted(
+                (one for one in remarks if one.file in taken_origins or one.file not in all_origins),
+                key=lambda remark: (remark.file, remark.reason),
+            )
+        ),
     )
     return complete(listing, walked, options, found.read)
 
@@ -217,27 +174,68 @@ def _refused(picture: Picture, reason: str, message: str) -> LeftOut:
     return LeftOut(picture.origin, reason, message, is_part=not isinstance(picture.image, Path))
 
 
-def _codes_of(pictures: Iterable[Picture], options: ImportOptions) -> dict[str, str]:
+def _remarks(picture: Picture, sample: FoundSample, codes: dict[str, str]) -> Iterator[Remark]:
+    """What a person should look at: a code of flags, or one that the picture's folder contradicts."""
+    if picture.flags and not picture.regions and picture.labels:
+        message = f"{sample.code} is the flag that {picture.annotation} sets, which marks nothing else"
+        yield Remark(picture.origin, "CODE_OF_FLAG", message)
+    other = _code_of_folder(picture.origin, codes)
+    if other not in (None, sample.code):
+        message = f"annotated as {sample.code}, and it lies in the folder {other}; look which is right"
+        yield Remark(picture.origin, "FOLDER_OF_OTHER_CODE", message)
+
+
+def _code_of_folder(origin: str, codes: dict[str, str]) -> str | None:
+    """The code by whose name a folder above the picture is called, if one of the annotations has it."""
+    known = set(codes.values())
+    return next((part for part in reversed(PurePosixPath(origin).parts[:-1]) if part in known), None)
+
+
+def _codes_of(pictures: Sequence[Picture], options: ImportOptions) -> dict[str, str]:
     """Each label's code; empty for one that is to be left out."""
+    unclear = _read_flags(pictures, options)
     counts = Counter(region.label for picture in pictures for region in picture.regions)
+    counts.update(label for picture in pictures for label in picture.labels)
     codes = {label: options.code_of_label.get(label, label) for label in counts}
-    bad = [label for label, code in codes.items() if code and not is_code(code)]
-    bad += [label for label in codes if not label and label not in options.code_of_label]
+    bad = {label for label, code in codes.items() if code and not is_code(code)} | unclear
+    bad |= {label for label in codes if not label and label not in options.code_of_label}
     if bad:
         suggestions = "".join(
-            f'\n  {label!r} ({counts[label]} times): --map "{label}={_suggested(label)}"'
+            f"\n  {label!r} ({counts[label]} times{', perhaps a note' if label in unclear else ''}): "
+            f'--map "{label}={_suggested(label)}"'
             for label in sorted(bad)
         )
         raise FolderUnreadable(
-            f"{len(bad)} label(s) are no defect codes; a code is 1 to 32 of A-Z a-z 0-9 _ - (W3). Say "
-            f"what they mean, or leave them out with nothing behind the =:{suggestions}"
+            f"{len(bad)} label(s) are no defect codes, or may be none; a code is 1 to 32 of A-Z a-z 0-9 "
+            f"_ - (W3). Say what they mean, or leave them out with nothing behind the =:{suggestions}"
         )
-    unused = sorted(set(options.code_of_label) - set(counts))
+    others = {name for picture in pictures for name in picture.flags}
+    others.update(fault.label for picture in pictures for fault in picture.faults if fault.label is not None)
+    unused = sorted(set(options.code_of_label) - set(counts) - others)
     if unused:
         labels = ", ".join(repr(label) for label in sorted(counts)) or "none"
         raise FolderUnreadable(f"--map names {unused[0]!r}, which is no label here; the labels are: {labels}")
     check_codes((code for code in codes.values() if code), options)
     return codes
+
+
+def _read_flags(pictures: Sequence[Picture], options: ImportOptions) -> set[str]:
+    """Make those flags labels that are; returns those of which nothing says whether they are.
+
+    Flags are labels where nothing else is. Beside annotated regions they may be notes, such as "verified".
+    """
+    labels = {region.label for picture in pictures for region in picture.regions}
+    known = {*labels, *options.code_of_label, *options.code_of_label.values(), *options.mask_codes}
+    known.add(options.background_code)
+    unclear: set[str] = set()
+    for picture in pictures:
+        flagged = [name for name, is_set in picture.flags.items() if is_set]
+        if picture.regions:
+            picture.labels += [name for name in flagged if name in known]
+        else:
+            picture.labels += flagged
+            unclear.update(name for name in flagged if labels and name not in known)
+    return unclear
 
 
 def _sample(
@@ -246,32 +244,83 @@ def _sample(
     width, height, suffix = _header(picture)
     if picture.stated_size not in (None, (width, height)):
         raise _other_size(picture, picture.stated_size, (width, height))
+    _refuse_incomplete(picture, options)
     _refuse_costly(picture, width, height)
     by_code = _regions_by_code(picture, codes, (width, height), left_out)
+    whole = {codes[label] for label in picture.labels} - {""}
     name = _listed_name(picture.origin, suffix)
+    nothing = DrawnMask(width, height, ())
+    if not by_code and not whole:
+        return _background(picture, name, nothing, codes, options)
+    code = _code(picture, by_code, whole, (width, height))
     if not by_code:
-        return _background(picture, name, DrawnMask(width, height, ()), options)
-    code = next(iter(by_code))
+        # Nobody said which pixels show a defect: there is no mask, which is not an empty one.
+        mask = nothing if code == options.background_code else None
+        return FoundSample(f"{code}/{name}", picture.image, mask, origin=picture.origin)
     if len(by_code) > 1:
-        areas = {code: area_px(shapes, width, height) for code, shapes in by_code.items()}
-        code = min(by_code, key=lambda one: (-areas[one], one))
-        others = ", ".join(f"{one} ({areas[one]:,} px)" for one in sorted(by_code) if one != code)
-        if options.mask_codes:
-            lost = f"{others} are in the mask only"
-        else:
-            lost = f"{others} are not taken; --mask-codes {','.join(sorted(by_code))} keeps them in the mask"
-        message = f"a sample has one code, that of the largest area: {code} ({areas[code]:,} px); {lost}"
-        left_out.append(LeftOut(picture.origin, "OTHER_CODES", message, is_part=True))
+        left_out.append(_other_codes(picture, code, by_code, (width, height), options))
     if options.mask_codes:
         values = {code: options.mask_codes.index(code) + 1 for code in by_code}
         layers = [(shape, values[one]) for one, shapes in by_code.items() for shape in shapes]
         # Large ones first, so that a small defect on a stain stays visible.
-        layers.sort(key=lambda layer: _extent(layer[0]), reverse=True)
+        layers.sort(key=lambda layer: _covered(layer[0]), reverse=True)
     else:
         layers = [(shape, 255) for shape in by_code[code]]
     return FoundSample(
         f"{code}/{name}", picture.image, DrawnMask(width, height, tuple(layers)), origin=picture.origin
     )
+
+
+def _code(picture: Picture, by_code: dict[str, list[Shape]], whole: set[str], size: tuple[int, int]) -> str:
+    """That of the picture as a whole, if it has one, else that of the largest area; Unusable."""
+    if len(whole) > 1 or (by_code and not whole <= set(by_code)):
+        said = f"as a whole {', '.join(sorted(whole))}"
+        said += f", and regions of {', '.join(sorted(by_code))}" if by_code else ""
+        raise Unusable(
+            "SEVERAL_CODES",
+            f"{picture.annotation} gives the picture {said}; a sample has one code: leave one, or leave the "
+            "others out with --map",
+        )
+    if whole:
+        return whole.pop()
+    if len(by_code) == 1:
+        return next(iter(by_code))
+    areas = {code: area_px(shapes, *size) for code, shapes in by_code.items()}
+    return min(by_code, key=lambda one: (-areas[one], one))
+
+
+def _other_codes(
+    picture: Picture,
+    code: str,
+    by_code: dict[str, list[Shape]],
+    size: tuple[int, int],
+    options: ImportOptions,
+) -> LeftOut:
+    """Says that a sample has one code, and what becomes of the others."""
+    areas = {one: area_px(shapes, *size) for one, shapes in by_code.items()}
+    others = ", ".join(f"{one} ({areas[one]:,} px)" for one in sorted(by_code) if one != code)
+    if options.mask_codes:
+        lost = f"{others} are in the mask only"
+    else:
+        lost = f"{others} are not taken; --mask-codes {','.join(sorted(by_code))} keeps them in the mask"
+    why = "that of the picture as a whole" if picture.labels else "that of the largest area"
+    message = f"a sample has one code, {why}: {code} ({areas[code]:,} px); {lost}"
+    return LeftOut(picture.origin, "OTHER_CODES", message, is_part=True)
+
+
+def _refuse_incomplete(picture: Picture, options: ImportOptions) -> None:
+    """Unusable where annotations cannot be taken: code and mask of the others would not be what was meant."""
+    lacking = [
+        fault
+        for fault in picture.faults
+        if fault.label is None or options.code_of_label.get(fault.label, fault.label)
+    ]
+    if lacking and (picture.regions or picture.labels):
+        raise Unusable(
+            "INCOMPLETE",
+            f"{len(lacking)} annotation(s) of it cannot be taken, and code and mask of the others would not "
+            f"be what {picture.annotation} means: {lacking[0].unusable.message}",
+        )
 
 
 def _refuse_costly(picture: Picture, width: int, height: int) -> None:
@@ -294,13 +343,10 @@ def _refuse_costly(picture: Picture, width: int, height: int) -> None:
             ) from error
 
 
-def unannotated(origin: str, path: Path, unread: str | None) -> Picture:
-    """A picture that no annotation names; `unread` is a file that could not be read and may have done so."""
-    return Picture(origin, path, unread or "", faulty=unread is not None)
-
-
-def _background(picture: Picture, name: str, mask: DrawnMask, options: ImportOptions) -> FoundSample:
-    if picture.regions or picture.faulty:
+def _background(
+    picture: Picture, name: str, mask: DrawnMask, codes: dict[str, str], options: ImportOptions
+) -> FoundSample:
+    if picture.regions or picture.faults or picture.is_unsure:
         raise Unusable(
             "NOTHING_LEFT",
             f"nothing of what {picture.annotation} says of it can be taken, so it has no code; see there",
@@ -310,6 +356,13 @@ def _background(picture: Picture, name: str, mask: DrawnMask, options: ImportOpt
             "MASK_WITHOUT_ANNOTATION",
             "a mask by its name, and masks beside annotations are not read; rename it if it is a picture, or "
             "import the masks with --format folders",
+        )
+    folder = _code_of_folder(picture.origin, codes)
+    if folder not in (None, options.background_code):
+        raise Unusable(
+            "NO_ANNOTATION",
+            f"nothing is annotated on it, and it lies in the folder {folder}, which is the code of others; "
+            "annotate it, or import the folders with --format folders",
         )
     if not options.background_code:
         fact = f"{picture.annotation} marks nothing on it" if picture.annotation else "no annotation names it"
@@ -325,33 +378,39 @@ def _regions_by_code(
 ) -> dict[str, list[Shape]]:
     width, height = size
     by_code: defaultdict[str, list[Shape]] = defaultdict(list)
-    reasons: Counter[str] = Counter()
+    code_of_polygon: dict[Shape, str] = {}
+    ignored = outside = 0
     for region in picture.regions:
         shape = region.shape
         if shape.frame not in (None, size):
             raise _other_size(picture, shape.frame, size)
         code = codes[region.label]
-        left, top, right, bottom = shape.bounds
+        left, top, right, bottom = shape.extent
+        beyond = max(-left, -top, right - width, bottom - height)
         if not code:
-            reasons["IGNORED"] += 1
-        elif left >= width or top >= height or right < 0 or bottom < 0:
-            reasons["OUTSIDE_PICTURE"] += 1
+            ignored += 1
+        elif left >= width or top >= height or right < 0 or bottom < 0 or beyond > _OVER_EDGE_PX:
+            outside += 1
         else:
-            beyond = max(-left, -top, right - width, bottom - height)
-            reasons["CLIPPED"] += beyond > _CLIP_TOLERANCE_PX
             by_code[code].append(shape)
-    for reason, count in (+reasons).items():
-        message = f"{count} of {len(picture.regions)} region(s) of {picture.annotation} {_PARTS[reason]}"
-        message = message.format(width=width, height=height)
-        left_out.append(LeftOut(picture.origin, reason, message, is_part=True))
+            if isinstance(shape, Polygon) and (other := code_of_polygon.setdefault(shape, code)) != code:
+                raise Unusable(
+                    "CONTRADICTORY",
+                    f"{picture.annotation} marks the same place as {other} and as {code}; remove one",
+                )
+    if outside:
+        raise Unusable(
+            "OUTSIDE_PICTURE",
+            f"{outside} of {len(picture.regions)} region(s) of {picture.annotation} reach more than a pixel "
+            f"outside of the picture of {width}×{height}; it may be for another picture or size: correct it",
+        )
+    if ignored:
+        message = (
+            f"{ignored} of {len(picture.regions)} region(s) of {picture.annotation} have a label that --map "
+            "leaves out"
+        )
+        left_out.append(LeftOut(picture.origin, "IGNORED", message, is_part=True))
     return dict(by_code)
-
-
-_PARTS = {
-    "IGNORED": "have a label that --map leaves out",
-    "OUTSIDE_PICTURE": "lie wholly outside of the picture of {width}×{height}; correct them",
-    "CLIPPED": "reach outside of the picture of {width}×{height}; the part outside was cut off",
-}
 
 
 def _header(picture: Picture) -> tuple[int, int, str]:
@@ -407,7 +466,7 @@ def _listed_name(origin: str, suffix: str) -> str:
     return "__".join((*folders, path.stem + suffix))
 
 
-def _extent(shape: Shape) -> float:
+def _covered(shape: Shape) -> float:
     left, top, right, bottom = shape.bounds
     return (right - left) * (bottom - top)
 

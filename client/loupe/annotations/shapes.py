@@ -51,6 +51,11 @@ class Shape(Protocol):
         ...
 
     @property
+    def extent(self) -> Bounds:
+        """The smallest box around the coordinates that were written, without the width of a line."""
+        return self.bounds
+
+    @property
     def frame(self) -> tuple[int, int] | None:
         """Width and height of the picture that it was made for, if it says so."""
         return None
@@ -134,12 +139,19 @@ class Circle(Shape):
 
     centre: Point
     radius: float
+    edge: Point | None = None
+    """The point on it that was written, if one was."""
 
     @property
     def bounds(self) -> Bounds:
         """Centre and radius."""
         (x, y), r = self.centre, self.radius
         return (x - r, y - r, x + r, y + r)
+
+    @property
+    def extent(self) -> Bounds:
+        """Of the points that were written: a disc at the picture's edge reaches beyond it."""
+        return _bounds((self.centre, self.edge or self.centre))
 
     def paint(self, canvas: Canvas, value: int) -> None:
         """Pixels by the distance of their centre; the pixel of the centre at least."""

@@ -7,53 +7,48 @@ VOC's own twenty classes in a `VOC20xx` folder.
 """
 
 import io
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from loupe.annotations import json_files
-from loupe.annotations.pictures import Annotations, Picture, Pictures, Region, annotation_files, unannotated
-from loupe.annotations.shapes import MAX_PIXELS, IndexedPixels, box, opened_image
+from loupe.annotations.claims import PerFile, read_each
+from loupe.annotations.pictures import Annotations, Fault, Picture, Region
+from loupe.annotations.references import Found, Pictures, Reference, place_of, stem_key
+from loupe.annotations.shapes import MAX_PIXELS, IndexedPixels, Polygon, box, opened_image
 from loupe.folders import VOC_MASK_FOLDER, ImportOptions
-from loupe.unusable import Unusable, fact_of, unreadable, unusable_on_failure
+from loupe.text_encodings import decode, decode_as
+from loupe.unusable import Unusable, fact_of, unreadable
 from loupe.walking import LeftOut, Walk, open_file, read_file
 
 _OTHER_IMAGES = frozenset({"segmentationclass", "segmentationobject", "segmentationclasspng"})
 _VOID = 255
 _MAX_XML_BYTES = 16 * 2**20
 _CLASS_FILES = ("labelmap.txt", "class_names.txt")
+_DECLARED = re.compile(rb"\s*<\?xml[^>]*?\sencoding\s*=\s*[\"']([A-Za-z0-9._-]+)")
+_UNKNOWN_TO_EXPAT = {
+    **dict.fromkeys(("gb2312", "gbk", "cp936", "gb18030"), "gb18030"),
+    **{name: name for name in ("big5", "shift_jis", "euc-jp", "euc-kr")},
+}
+"""Declared encodings of several bytes a character, by the codec that reads them."""
+_WITHOUT_SHAPE = frozenset({"name", "pose", "truncated", "difficult", "occluded", "attributes"})
+"""An object with nothing else is a label of the picture as a whole."""
 _UNLABELLED = frozenset({"background", "_background_", "__ignore__", "void"})
 
 
 def read_voc(walked: Walk, _options: ImportOptions) -> Annotations:
     """Every XML file below the folder, every segmentation, and every picture."""
     pictures = Pictures(walked, without=_OTHER_IMAGES)
-    by_origin: dict[str, Picture] = {}
-    left_out: list[LeftOut] = []
-    unread: dict[str, str] = {}
-    read: set[str] = set()
-    for file, name in annotation_files(walked, ".xml"):
-        try:
-            with unusable_on_failure(name):
-                root = load_xml(file, name)
-                picture = _picture(name, root, pictures, by_origin)
-                faults = list(_read_objects(root, picture, name))
-        except Unusable as unusable:
-            left_out.append(LeftOut(name, unusable.reason, unusable.message))
-            unread[PurePosixPath(name).stem] = name
-        else:
-            read.add(name)
-            picture.faulty = len(faults)
-            by_origin[picture.origin] = picture
-            left_out += [LeftOut(picture.origin, one.reason, one.message, is_part=True) for one in faults]
-    for origin, path in pictures:
-        by_origin.setdefault(origin, unannotated(origin, path, unread.get(PurePosixPath(origin).stem)))
-    left_out += _add_segmentations(walked, by_origin, read)
-    return Annotations(list(by_origin.values()), left_out, read)
+    form = PerFile(".xml", load_xml, _reference, partial(_picture, pictures))
+    found = read_each(walked, pictures, form)
+    found.left_out.extend(_add_segmentations(walked, found))
+    return found
 
 
 def is_voc(root: ET.Element) -> bool:
@@ -61,7 +56,7 @@ def is_voc(root: ET.Element) -> bool:
     return root.tag == "annotation"
 
 
-def load_xml(file: Path, name: str) -> ET.Element:
+def load_xml(file: Path, name: str) -> json_files.Content:
     """The root of an XML file; Unusable with line and column if it is none, or if it could blow up."""
     try:
         with open_file(file) as opened:
@@ -70,8 +65,9 @@ def load_xml(file: Path, name: str) -> ET.Element:
         raise unreadable(name, error) from error
     if len(data) > _MAX_XML_BYTES:
         raise Unusable("TOO_LARGE", f"{name} is larger than {_MAX_XML_BYTES:,} bytes; it is no annotation")
+    source, concluded = _text(data, name)
     try:
-        root: ET.Element = fromstring(data, forbid_dtd=True)
+        root: ET.Element = fromstring(source, forbid_dtd=True)
     except ET.ParseError as error:
         line, column = error.position
         fault = str(error).partition(":")[0]
@@ -85,54 +81,83 @@ def load_xml(file: Path, name: str) -> ET.Element:
         ) from error
     except (LookupError, ValueError) as error:
         raise Unusable("UNREADABLE", f"{name} cannot be read: {error}; save it as UTF-8") from error
-    return root
+    return json_files.Content(root, concluded)
 
 
-def _picture(name: str, root: ET.Element, pictures: Pictures, found: dict[str, Picture]) -> Picture:
-    """What an XML file is for, which must be none of those that were found."""
+def _text(data: bytes, name: str) -> tuple[str | bytes, str]:
+    """The text, and its encoding if that is concluded; bytes, if they declare one that expat knows."""
+    found = _DECLARED.match(data)
+    declared = found[1].decode().lower() if found else "utf-8"
+    if declared in _UNKNOWN_TO_EXPAT:
+        return decode_as(data, _UNKNOWN_TO_EXPAT[declared], name), ""
+    if declared not in ("utf-8", "utf8"):
+        return data, ""
+    decoded = decode(data, name)
+    return decoded.text, decoded.concluded
+
+
+def _reference(root: ET.Element, name: str) -> Reference:
+    """How an annotation names its picture; Unusable if it is none."""
     if root.tag != "annotation":
         raise Unusable("NOT_VOC", f"{name} is a <{root.tag}>, not an <annotation>; it is not Pascal VOC's")
     written = (root.findtext("filename") or "").strip()
-    stem = PurePosixPath(name).stem
     beside = PurePosixPath(name).parent
-    places = ["" if beside.as_posix() == "." else beside.as_posix()]
+    places = [place_of(name)]
     for place in (beside.parent, PurePosixPath()):
         places += [(place / one).as_posix() for one in ("JPEGImages", "images")]
-    origin = pictures.find(written or stem, [*places, ""], f"{name}: filename")
-    if origin in found:
-        other = found[origin].annotation
-        raise Unusable("TWICE", f"{name} is for {origin}, as {other} is; keep one of the two")
+    return Reference(
+        written or PurePosixPath(name).stem,
+        name,
+        f"{name}: filename",
+        tuple(dict.fromkeys([*places, ""])),
+        (root.findtext("folder") or "").strip(),
+    )
+
+
+def _picture(
+    pictures: Pictures, _file: Path, root: ET.Element, reference: Reference
+) -> tuple[Picture, Found]:
+    """What an annotation says of its picture."""
+    name = reference.annotation
+    found = pictures.find(reference)
+    pictures.check_stem(found, reference)
     size = root.find("size")
     stated = None
     if size is not None:
         row = {side: _number(size, side, f"{name}: size") for side in ("width", "height")}
         # Some tools write 0 for a size that they do not know.
         stated = None if 0 in row.values() else json_files.size(row, "width", "height", name)
-    return Picture(origin, pictures[origin], name, stated)
+    picture = Picture(found.origin, pictures[found.origin], name, stated)
+    _read_objects(root, picture, name)
+    return picture, found
 
 
-def _read_objects(root: ET.Element, picture: Picture, name: str) -> Iterator[Unusable]:
-    """Put the boxes into the picture; yields why one is not taken."""
+def _read_objects(root: ET.Element, picture: Picture, name: str) -> None:
+    """Put the boxes into the picture, and why one is not taken."""
     for index, one in enumerate(root.iter("object")):
+        where = f"{name}: object[{index}]"
+        label = (one.findtext("name") or "").strip()
         try:
-            picture.regions.append(_region(one, f"{name}: object[{index}]"))
+            if not label:
+                raise Unusable("BAD_ANNOTATION", f"{where} has no name; give it one")  # noqa: TRY301
+            if _WITHOUT_SHAPE.issuperset(child.tag for child in one):
+                picture.labels.append(label)
+            else:
+                picture.regions.append(Region(label, _box(one, where)))
         except Unusable as unusable:
-            yield unusable
+            picture.faults.append(Fault(label or None, unusable))
 
 
-def _region(one: ET.Element, where: str) -> Region:
-    label = (one.findtext("name") or "").strip()
-    if not label:
-        raise Unusable("BAD_ANNOTATION", f"{where} has no name; give it one")
+def _box(one: ET.Element, where: str) -> Polygon:
     bounds = one.find("bndbox")
     if bounds is None:
         raise Unusable("NO_SHAPE", f"{where} has no bndbox; draw it as an upright box")
-    left, top, right, bottom = (
-        _number(bounds, side, f"{where}.bndbox") for side in ("xmin", "ymin", "xmax", "ymax")
-    )
+    sides = [_number(bounds, side, f"{where}.bndbox") for side in ("xmin", "ymin", "xmax", "ymax")]
+    json_files.check_no_fractions(sides, f"{where}.bndbox")
+    left, top, right, bottom = sides
     if right < left or bottom < top:
         raise Unusable("NO_SHAPE", f"{where}.bndbox ends before it begins; draw it again")
-    return Region(label, box(left - 1, top - 1, right, bottom))
+    return box(left - 1, top - 1, right, bottom)
 
 
 def _number(parent: ET.Element, tag: str, where: str) -> float:
@@ -156,36 +181,44 @@ class _Classes:
     named_by: str
 
 
-def _add_segmentations(walked: Walk, by_origin: dict[str, Picture], read: set[str]) -> Iterator[LeftOut]:
-    """Put the segmentations in the place of the boxes; adds to `read` what was read for it."""
-    stems: dict[str, list[Picture]] = {}
-    for origin, picture in by_origin.items():
-        stems.setdefault(PurePosixPath(origin).stem, []).append(picture)
+def _add_segmentations(walked: Walk, found: Annotations) -> Iterator[LeftOut]:
+    """Put the segmentations in the place of the boxes; adds to `found.read` what was read for it."""
+    by_stem: dict[str, list[Picture]] = {}
+    for picture in found.pictures:
+        by_stem.setdefault(stem_key(picture.origin), []).append(picture)
     for directory in sorted(map(PurePosixPath, walked.folders)):
         if directory.name != VOC_MASK_FOLDER:
             continue
+        classes: _Classes | Unusable
         try:
             classes = _classes(walked, directory)
+            found.read.update({classes.named_by} & walked.files.keys())
         except Unusable as unusable:
-            yield LeftOut(directory.as_posix(), unusable.reason, unusable.message, is_part=True)
-            continue
-        read.update({classes.named_by} & walked.files.keys())
+            classes = unusable
         for name, png in walked.files.items():
             if PurePosixPath(name).parent != directory or png.suffix.lower() != ".png":
                 continue
-            found = stems.get(png.stem, [])
-            if len(found) != 1:
-                fact = f"{len(found)} pictures have its name" if found else "no picture has its name"
-                yield LeftOut(name, "MASK_WITHOUT_IMAGE", f"{name}: {fact}; it must be there once")
-                continue
+            pictures = by_stem.get(stem_key(name), [])
             try:
-                found[0].regions = _segments(png, name, found[0], classes)
-                read.add(name)
+                _put_segments(png, name, pictures, classes)
+                found.read.add(name)
             except Unusable as unusable:
-                found[0].faulty += 1
                 yield LeftOut(name, unusable.reason, unusable.message)
-            finally:
-                found[0].annotation = found[0].annotation or name
+                for picture in pictures:
+                    # Its boxes are not what the segmentation says.
+                    picture.regions, picture.labels, picture.is_unsure = [], [], True
+            for picture in pictures:
+                picture.annotation = picture.annotation or name
+
+
+def _put_segments(png: Path, name: str, pictures: list[Picture], classes: "_Classes | Unusable") -> None:
+    """Put a segmentation on the picture that has its name; Unusable."""
+    if len(pictures) != 1:
+        fact = f"{len(pictures)} pictures have its name" if pictures else "no picture has its name"
+        raise Unusable("MASK_WITHOUT_IMAGE", f"{name}: {fact}; it must be there once")
+    if isinstance(classes, Unusable):
+        raise Unusable(classes.reason, f"{name}: what its values mean cannot be read: {classes.message}")
+    pictures[0].regions = _segments(png, name, pictures[0], classes)
 
 
 def _segments(png: Path, name: str, picture: Picture, classes: _Classes) -> list[Region]:
@@ -246,11 +279,9 @@ def _classes(walked: Walk, directory: PurePosixPath) -> _Classes:
 def _class_file(file: Path, name: str) -> dict[int, str]:
     """A label a line, in the order of the values; `label:r,g,b:parts:actions` with comments in CVAT's."""
     try:
-        lines = read_file(file).decode("utf-8-sig").splitlines()
+        lines = decode(read_file(file), name).text.splitlines()
     except OSError as error:
         raise unreadable(name, error) from error
-    except UnicodeDecodeError as error:
-        raise Unusable("UNREADABLE", f"{name} cannot be read: {error}; save it as UTF-8") from error
     labels = [line.partition(":")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
     # LabelMe's list begins with what has the value -1.
     return dict(enumerate(labels[1:] if labels[:1] == ["__ignore__"] else labels))

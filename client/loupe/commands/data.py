@@ -198,6 +198,9 @@ def import_json(listing: FolderListing, result: ImportResult) -> dict[str, Any]:
             for key, (_, items) in not_taken.items()
         },
         "notTakenByReason": _by_reason([item for _, items in not_taken.values() for item in items]),
+        "remarks": [
+            {"file": one.file, "reason": one.reason, "message": one.message} for one in listing.remarks
+        ],
         "identicalFiles": [list(files) for files in result.identical],
         "samePixelsUnderOtherCodes": [
             {"file": item.file, "others": list(item.same_pixels_under_other_codes)}
@@ -239,15 +242,12 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
                 "yellow",
             )
         )
-    for title, items in _not_taken(listing, result).values():
-        if items:
-            by_reason = ", ".join(f"{count} {reason}" for reason, count in _by_reason(items).items())
-            parts += ["", Text(f"{title}: {by_reason}", style="yellow")]
-            shown_items = _some_of_each(items)
-            rows_told = [(file, reason, pick(*message)) for file, reason, message in shown_items]
-            parts.append(table("FILE", "REASON", "", rows=rows_told))
-            if len(items) > len(shown_items):
-                parts.append(Text(f"{len(items)} in all; --json lists every one", style="dim"))
+    concluded = [(one.file, one.reason, Sentence(one.message, "")) for one in listing.remarks]
+    for title, items in (
+        *_not_taken(listing, result).values(),
+        ("taken; look whether it is right", concluded),
+    ):
+        parts += _told(title, items)
     if result.ambiguous:
         parts += ["", Text("the same pixels under two codes", style="yellow")]
         shown = [
@@ -266,6 +266,23 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
 
 _NotTaken = tuple[str, str, Sentence]
 """File, reason, message; its Chinese is empty where the message is in English only."""
+
+
+def _told(title: str, items: list[_NotTaken]) -> list[RenderableType]:
+    """A title with counts by reason, and some of the items."""
+    if not items:
+        return []
+    by_reason = ", ".join(f"{count} {reason}" for reason, count in _by_reason(items).items())
+    shown_items = _some_of_each(items)
+    rows = [(file, reason, pick(*message)) for file, reason, message in shown_items]
+    parts: list[RenderableType] = [
+        "",
+        Text(f"{title}: {by_reason}", style="yellow"),
+        table("FILE", "REASON", "", rows=rows),
+    ]
+    if len(items) > len(shown_items):
+        parts.append(Text(f"{len(items)} in all; --json lists every one", style="dim"))
+    return parts
 
 
 def _not_taken(listing: FolderListing, result: ImportResult) -> dict[str, tuple[str, list[_NotTaken]]]:

@@ -431,6 +431,25 @@ async def test_odd_files_end_no_import_and_each_is_told(command: Command, tmp_pa
     assert [sample["file"] for sample in listed["samples"]] == sorted(f"TPFIP/{path.name}" for path in good)
 
 
+@pytest.mark.parametrize("write", [labelme, coco, voc])
+async def test_what_is_concluded_and_what_contradicts_is_told(
+    command: Command, tmp_path: Path, write: Callable[[Path], None]
+) -> None:
+    """D2, D5: a picture under two labels, and one that was found by its name, are lines of the report."""
+    root = tmp_path / f"told-{write.__name__}"
+    write(root)
+    one, other = sorted(root.rglob("p1_*.png"))
+    other.write_bytes(one.read_bytes())
+    for file in (*root.rglob("*.json"), *root.rglob("*.xml")):
+        file.write_text(file.read_text().replace("p1_a.png", "D:/fab/p1_a.png"))
+    answer = await imported(command, root, "--map", "thin line=TTFBS")
+    assert [item["reason"] for item in answer["remarks"]] == ["FOUND_BY_NAME"]
+    assert answer["samePixelsUnderOtherCodes"] == [
+        {"file": "TTFBS/p1_a.png", "others": ["TTMUD/p1_b.png"]},
+        {"file": "TTMUD/p1_b.png", "others": ["TTFBS/p1_a.png"]},
+    ]
+
+
 class MeddledWith:
     """A registry's stub that does something to files between their hashing and their upload."""
 

@@ -67,7 +67,7 @@ def test_what_annotators_and_models_draw_is_taken(tmp_path: Path) -> None:
     """Hundreds of outlines, one of ten thousand points, masks of a whole picture, hundreds of run lengths."""
     folder = tmp_path / "labelme"
     folder.mkdir()
-    labels = {"shapes": [polygon(100)] * 500 + [polygon(10_000)] + [stencil(20)] * 100}
+    labels = {"shapes": [polygon(100)] * 500 + [polygon(10_000)] + [stencil(10)] * 100}
     listing = beside(folder, *labels["shapes"])
     assert len(listing.samples) == 2, told(listing)
     folder = tmp_path / "coco"

@@ -210,7 +210,8 @@ def test_labels_that_are_no_codes_are_told_together_with_the_remedy(tmp_path: Pa
     """W3: annotators write words; one run must say all that has to be mapped, ready to be copied."""
     picture(tmp_path / "a.png")
     shapes = [
-        {"label": label, "points": BOX} for label in ("thin line", "thin line", "划痕", "TPFIP", "__ignore__")
+        {"label": label, "points": [[x + place, y] for x, y in BOX[: 4 - place % 2]]}
+        for place, label in enumerate(("TPFIP", "thin line", "thin line", "划痕", "__ignore__"))
     ]
     labelme(tmp_path / "a.json", *shapes)
     with pytest.raises(FolderUnreadable) as refused:
@@ -465,8 +466,8 @@ FAULTS: list[tuple[str, Any, str, str]] = [
     ("labelme", {"imageWidth": 10, "imageHeight": 20}, "SIZE_DIFFERS", "turned by a quarter"),
     ("labelme", {"imagePath": "gone.png"}, "MISSING_PICTURE", "a.json: imagePath names 'gone.png'"),
     ("labelme", {"imagePath": "../../etc/passwd"}, "OUTSIDE_FOLDER", "leads outside of"),
-    ("labelme", {"imagePath": "..\\..\\a.png"}, "OUTSIDE_FOLDER", "leads outside of"),
-    ("labelme", {"imagePath": "C:\\data\\a.png"}, "OUTSIDE_FOLDER", "leads outside of"),
+    ("labelme", {"imagePath": "..\\..\\b.png"}, "OUTSIDE_FOLDER", "leads outside of"),
+    ("labelme", {"imagePath": "C:\\data\\b.png"}, "OUTSIDE_FOLDER", "leads outside of"),
     ("labelme", {"imagePath": "/etc/passwd"}, "OUTSIDE_FOLDER", "leads outside of"),
     ("labelme", {"imagePath": "", "imageData": ""}, "MISSING_PICTURE", "neither imagePath nor imageData"),
     ("labelme", {"shapes": "none"}, "BAD_ANNOTATION", "a.json has 'none' as shapes, expected a list"),
@@ -485,21 +486,21 @@ FAULTS: list[tuple[str, Any, str, str]] = [
         "labelme",
         _shape(points=[[30, 1], [36, 1], [36, 4]]),
         "OUTSIDE_PICTURE",
-        "1 of 1 region(s) of a.json lie wholly outside of the picture of 20×10",
+        "1 of 1 region(s) of a.json reach more than a pixel outside of the picture of 20×10",
     ),
     ("coco", ([image()], _row(category_id=9, bbox=[1, 1, 2, 2])), "UNKNOWN_CATEGORY", "[0] has category 9; "),
     ("coco", ([image()], _row(image_id=7, bbox=[1, 1, 2, 2])), "UNKNOWN_IMAGE", "[0] is for image 7"),
-    ("coco", ([image()], _row()), "NO_SHAPE", "annotations[0] has neither segmentation nor bbox"),
+    ("coco", ([image()], _row(bbox=[])), "NO_SHAPE", "annotations[0] has neither segmentation nor bbox"),
     ("coco", ([image()], _row(segmentation=[[1, 2, 3]])), "BAD_ANNOTATION", "segmentation[0] is no polygon"),
     ("coco", ([image()], _row(bbox=[1, 1, 0, 2])), "NO_SHAPE", "bbox is 0 by 2"),
     ("coco", ([image()], _row(segmentation={"size": [10, 20], "counts": [7]})), "BAD_RLE", "add up to 7"),
     ("coco", ([image()], _row(segmentation={"size": [5, 5], "counts": [25]})), "SIZE_DIFFERS", "of 5×5"),
     ("coco", ([image(height=11)], _row(bbox=[1, 1, 2, 2])), "SIZE_DIFFERS", "images[0] is for"),
-    ("coco", ([image(file_name="../../../a.png")], []), "OUTSIDE_FOLDER", "i.json: images[0] names"),
-    ("coco", ([image(), image(file_name="b.png")], []), "TWICE", "images[1] has the id 1 of another image"),
+    ("coco", ([image(file_name="../../../b.png")], []), "OUTSIDE_FOLDER", "i.json: images[0] names"),
+    ("coco", ([image(), image(file_name="b.png")], []), "TWICE", "the id 1, which is that of 'a.png' and 'b"),
     ("coco", ([image(2, "b.png")], _row(image_id=2)), "MISSING_PICTURE", "(1 annotation(s) with it)"),
     ("coco", (["x"], []), "BAD_ANNOTATION", "images[0] is 'x', not an object"),
-    ("voc", {"filename": "../../a.png"}, "OUTSIDE_FOLDER", "a.xml: filename names"),
+    ("voc", {"filename": "../../b.png"}, "OUTSIDE_FOLDER", "a.xml: filename names"),
     ("voc", {"size": "20 12"}, "SIZE_DIFFERS", "for a picture of 20×12"),
     ("voc", {"objects": [("", (1, 1, 2, 2))]}, "BAD_ANNOTATION", "object[0] has no name"),
     ("voc", {"objects": [("A", (5, 1, 2, 2))]}, "NO_SHAPE", "ends before it begins"),
@@ -528,8 +529,7 @@ def test_every_bad_input_is_told_with_file_fact_and_remedy(
     found = {item.reason: item.message for item in listing.left_out}
     assert message in found[reason]
     assert accounted(listing)
-    # These two are about another image than the one that is listed and has no annotation.
-    assert listing.samples == () or reason in ("UNKNOWN_IMAGE", "TWICE")
+    assert listing.samples == ()
 
 
 @pytest.mark.parametrize(
@@ -576,17 +576,19 @@ def test_broken_and_hostile_files_are_refused_with_their_place(
     assert "nothing of what" in messages["a.png"]
 
 
-def test_what_reaches_outside_is_cut_and_counted(tmp_path: Path) -> None:
-    """Issue 3: a polygon over the edge is kept, less what there is no pixel for; rounding is no fault."""
+def test_what_reaches_outside_by_a_pixel_is_cut_and_by_more_is_refused(tmp_path: Path) -> None:
+    """D5: rounding is no fault, and more says that the annotation is for another picture or size."""
     picture(tmp_path / "a.png")
-    over = {"label": "A", "points": [[-3, -3], [4, -3], [4, 4], [-3, 4]]}
-    rounded = {"label": "A", "points": [[18, 8], [20.3, 8], [20.3, 10.2], [18, 10.2]]}
+    rounded = {"label": "A", "points": [[18, 8], [20.9, 8], [20.9, 10.9], [18, 10.9]]}
+    disc = {"label": "A", "shape_type": "circle", "points": [[1, 5], [5, 5]]}
+    labelme(tmp_path / "a.json", rounded, disc)
+    sample = only(read_data(tmp_path))
+    assert np.count_nonzero(mask_of(sample)[8:, 18:]) == 4
+    over = {"label": "A", "points": [[-1.1, 1], [4, 1], [4, 4], [-1.1, 4]]}
     labelme(tmp_path / "a.json", over, rounded, rounded)
     listing = read_data(tmp_path)
-    assert np.count_nonzero(mask_of(listing.samples[0])) == 16 + 4
-    (clipped,) = listing.left_out
-    assert clipped.reason == "CLIPPED"
-    assert clipped.message.startswith("1 of 3 region(s) of a.json reach outside of the picture of 20×10")
+    assert (listing.samples, told(listing)) == ((), [("a.png", "OUTSIDE_PICTURE")])
+    assert listing.left_out[0].message.startswith("1 of 3 region(s) of a.json reach more than a pixel")
 
 
 def test_pictures_that_cannot_be_annotated_upon_are_set_aside(tmp_path: Path) -> None:
