@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Protocol
 
 from loupe import mask_files
+from loupe.deep_pictures import KINDS, ScaledPicture
 from loupe.groups import GROUPS_FILE, BadTable, choose, is_table, parse
 from loupe.walking import LeftOut, Walk, fault_of, read_file, walk
 
@@ -53,6 +54,8 @@ class ImportOptions:
     """Declares indexed masks: value i is the i-th of these codes, 0 background (D1). Empty: 0 and 255."""
     group_by: re.Pattern[str] | None = None
     """Finds the group in a file's name: what its first parentheses match, or all of it."""
+    bits: int = 0
+    """Of the grey values in files of 16 bits, if they are fewer; 0: not said (D6)."""
     line_width_px: float = 10
     """Of annotated lines and points, which have none; LabelMe's own default."""
 
@@ -99,6 +102,8 @@ class FolderListing:
     """One of `loupe.reading.FORMATS`."""
     mask_codes: tuple[str, ...] = ()
     """What the values of the masks mean, if they are indexed (D1)."""
+    bits: int = 0
+    """As of `ImportOptions`."""
     group_column: str = ""
     """Of groups.csv, or the expression that finds groups in names; empty where there is neither."""
     unmatched_group_rows: tuple[str, ...] = ()
@@ -193,6 +198,10 @@ def complete(
         listing = replace(
             listing, left_out=tuple(item for item in listing.left_out if item.file != table)
         )
+    if options.bits:
+        listing = replace(
+            listing, bits=options.bits, samples=tuple(_scaled(one, options.bits) for one in listing.samples)
+        )
     mentioned = {item.file for item in listing.left_out}
     others = (
         _not_used(name, table) for name in walked.files if name not in all_used and name not in mentioned
@@ -220,6 +229,12 @@ def _not_used(name: str, table: str | None) -> LeftOut:
     if suffix in IMAGE_SUFFIXES:
         return LeftOut(name, "NOT_A_SAMPLE", "a picture in a folder that holds none of samples")
     return LeftOut(name, "NOT_AN_IMAGE", f"not one of {', '.join(sorted(IMAGE_SUFFIXES))}")
+
+
+def _scaled(sample: FoundSample, bits: int) -> FoundSample:
+    image = sample.image
+    is_deep = isinstance(image, Path) and image.suffix.lower() in KINDS
+    return replace(sample, image=ScaledPicture(image, bits)) if is_deep else sample
 
 
 def is_code(text: str) -> bool:

@@ -74,6 +74,15 @@ class ImportResult:
         return tuple(item for item in self.outcomes if item.outcome == ImportOutcome.OUTCOME_REJECTED)
 
     @property
+    def doubtful(self) -> tuple[dataset_pb2.SampleOutcome, ...]:
+        """Those that are taken and that a person should look at, each with its reason (D6)."""
+        return tuple(
+            item
+            for item in self.outcomes
+            if item.reason and item.outcome != ImportOutcome.OUTCOME_REJECTED
+        )
+
+    @property
     def ambiguous(self) -> tuple[dataset_pb2.SampleOutcome, ...]:
         """Those whose pixels are there under another code too (D2)."""
         return tuple(item for item in self.outcomes if item.same_pixels_under_other_codes)

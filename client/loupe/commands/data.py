@@ -11,6 +11,7 @@ from loupe import names
 from loupe.client import pages
 from loupe.commands import data_bin
 from loupe.commands.session import Output, Session, remote
+from loupe.deep_pictures import BITS
 from loupe.folders import FolderListing, ImportOptions
 from loupe.importing import ImportOutcome, ImportProgress, ImportResult, is_of_mask
 from loupe.language import pick
@@ -99,6 +100,13 @@ def _expression(
     help="The group is what this finds in a file's name (its first parentheses); instead of groups.csv.",
 )
 @click.option(
+    "--bits",
+    type=click.Choice([str(bits) for bits in BITS]),
+    default=None,
+    callback=lambda _context, _parameter, value: int(value or 0),
+    help="Of the grey values in files of 16 bits, if the camera has fewer; the same for all of a path.",
+)
+@click.option(
     "--line-width",
     "line_width_px",
     default=10.0,
@@ -185,6 +193,15 @@ def import_json(listing: FolderListing, result: ImportResult) -> dict[str, Any]:
         "added": result.count(ImportOutcome.OUTCOME_ADDED),
         "unchanged": result.count(ImportOutcome.OUTCOME_UNCHANGED),
         "replaced": result.count(ImportOutcome.OUTCOME_REPLACED),
+        "doubtful": [
+            {
+                "file": item.file,
+                "reason": item.reason,
+                "message": item.message,
+                "messageZh": item.message_zh,
+            }
+            for item in result.doubtful
+        ],
         **{
             key: [
                 {
@@ -226,6 +243,7 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
         "codes": _codes(result.data_path),
         "groups": f"{groups}, from {listing.group_column!r}" if listing.group_column else "",
         "format": listing.format if listing.format != "folders" else "",
+        "bits": f"{listing.bits} of 16, as --bits says" if listing.bits else "",
         "masks": f"indices of {', '.join(listing.mask_codes)}" if listing.mask_codes else "",
     }
     parts: list[RenderableType] = [facts(pairs)]
@@ -248,6 +266,11 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
             parts.append(table("FILE", "REASON", "", rows=rows_told))
             if len(items) > len(shown_items):
                 parts.append(Text(f"{len(items)} in all; --json lists every one", style="dim"))
+    if result.doubtful:
+        doubts = [(item.file, item.reason, Sentence(item.message, item.message_zh)) for item in result.doubtful]
+        parts += ["", Text(f"taken, and doubtful: {len(doubts)}", style="yellow")]
+        doubts_told = [(file, reason, pick(*message)) for file, reason, message in _some_of_each(doubts)]
+        parts.append(table("FILE", "REASON", "", rows=doubts_told))
     if result.ambiguous:
         parts += ["", Text("the same pixels under two codes", style="yellow")]
         shown = [

@@ -71,14 +71,14 @@ def test_grey_deep_and_transparent_pictures_become_three_channels(image_format, 
     assert (decoded == value).all()
 
 
-def test_orientation_in_exif_is_ignored():
-    """A mask has no EXIF: turning the image alone would part them."""
+def test_a_picture_is_turned_as_viewers_show_it():
+    """Engineers label what they see, and the networks and the console must see the same."""
     data = BytesIO()
     image = Image.fromarray(picture())
     exif = image.getexif()
     exif[0x0112] = 6
     image.save(data, "jpeg", exif=exif)
-    assert decode(data.getvalue()).shape == (48, 64, 3)
+    assert decode(data.getvalue()).shape == (64, 48, 3)
 
 
 def reason_of(data: bytes, name: str = "a.png", limits: ImageLimits | None = None) -> Reason:

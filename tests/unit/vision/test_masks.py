@@ -148,7 +148,7 @@ REFUSED_AS_BLACK_AND_WHITE = {
     # Pillow reads its 8 bits a pixel as 1 bit.
     "a BMP of two colours and 8 bits": (palette(spot(1), [0, 0, 0, 255, 255, 255], "BMP"), "BMP of 8 bits"),
     "32-bit floats": (encoded(Image.fromarray(spot().astype(np.float32)), "TIFF"), "floats"),
-    "32 bits": (encoded(Image.fromarray(spot().astype(np.int32)), "TIFF"), "kind I"),
+    "32 bits": (encoded(Image.fromarray(spot().astype(np.int32)), "TIFF"), "whole numbers of 32 bits"),
     "two pages": (
         encoded(
             Image.fromarray(spot()), "TIFF", save_all=True, append_images=[Image.fromarray(spot(0, 255))]
@@ -236,6 +236,44 @@ def test_a_photo_is_no_mask():
     photo_HW = (120 + 100 * np.sin(rows / 9) * np.cos(columns / 7)).astype(np.uint8)
     for pixels in (photo_HW, np.stack([photo_HW] * 3, 2), photo_HW.astype(np.uint16) << 8):
         assert "lie between" in refusal(cv2.imencode(".png", pixels)[1].tobytes(), indexed=False)
+
+
+@given(
+    spread=st.integers(40, 1000),
+    seed=st.integers(0, 99),
+    quality=st.sampled_from([None, 30, 60, 95]),
+    white=st.sampled_from([255, 65535]),
+)
+@settings(max_examples=60, deadline=None)
+def test_noise_that_holds_black_and_white_everywhere_is_no_mask(spread, seed, quality, white):
+    """Each of its greys lies within 8 px of black and white, as those of an edge do."""
+    noise_HW = np.random.default_rng(seed).normal(0.5, spread / 255, (120, 160)).clip(0, 1)
+    if quality is None:
+        data = encoded(Image.fromarray(np.rint(noise_HW * white).astype(np.uint8 if white == 255 else np.uint16)))
+    else:
+        data = encoded(Image.fromarray(np.rint(noise_HW * 255).astype(np.uint8)), "JPEG", quality=quality)
+    assert "lie between" in refusal(data, indexed=False)
+
+
+@given(
+    blur=st.floats(0.4, 1.6),
+    scale=st.sampled_from([1, 2, 4]),
+    quality=st.sampled_from([None, 50, 90]),
+    at=st.tuples(st.integers(20, 60), st.integers(20, 80)),
+    radius=st.integers(8, 18),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_smoothed_or_enlarged_mask_is_still_one(blur, scale, quality, at, radius):
+    """What programs make of a black and white mask when they turn, scale or compress it."""
+    mask_HW = np.zeros((96 * scale, 128 * scale), np.uint8)
+    small_HW = cv2.circle(np.zeros((96, 128), np.uint8), at[::-1], radius, 255, -1)
+    mask_HW = cv2.resize(small_HW, mask_HW.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    mask_HW = cv2.GaussianBlur(mask_HW, (0, 0), blur)
+    options = {} if quality is None else {"quality": quality}
+    data = encoded(Image.fromarray(mask_HW), "PNG" if quality is None else "JPEG", **options)
+    with Image.open(BytesIO(data)) as image:
+        shown_HW = np.asarray(image) > 127
+    assert np.array_equal(decode_mask(data, indexed=False) > 0, shown_HW)
 
 
 @given(
