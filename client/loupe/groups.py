@@ -18,7 +18,7 @@ _GROUP_COLUMNS = (
     "group", "group_id", "tile_group", "panel", "panel_id", "tile", "tile_id", "part", "part_id",
     "glass", "glass_id", "lot", "lot_id",
 )  # fmt: skip
-_SEPARATOR_LINE = re.compile(r'"?sep=(?P<separator>[^"\n])"?', re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r'\s*"?sep=(?P<separator>[^"\n])"?[\s,;]*', re.IGNORECASE)
 """The first line that Excel reads, and writes for other programs."""
 
 
@@ -71,7 +71,7 @@ def parse(data: bytes) -> GroupTable:
     """The table that a file's bytes are; BadTable."""
     text = _text(data).replace("\r\n", "\n").replace("\r", "\n")
     first_line, _, rest = text.partition("\n")
-    if told := _SEPARATOR_LINE.fullmatch(first_line.strip(" ,;")):
+    if told := _SEPARATOR_LINE.fullmatch(first_line):
         delimiter, skipped, text = told["separator"], 1, rest
         first_line = rest.partition("\n")[0]
     else:

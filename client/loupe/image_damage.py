@@ -1,66 +1,50 @@
-"""Finds what decoders paint over: JPEG and PNG files that lack pixels and still decode (D4, D6).
+"""Finds what decoders paint over: JPEG files that lack pixels and still decode (D4, D6).
 
-libjpeg fills what is missing with grey, libpng with black, and neither says so to its caller. For PNG the
-compressed pixels are inflated and counted. For JPEG the decoder itself is asked: bytes that are put behind a
-picture's data change nothing where the picture is whole, and become pixels where something is missing; and
-where the last bytes can be replaced by any others, they are left over.
+libjpeg fills what is missing with grey, and does not say so to its caller. So the decoder itself is asked:
+bytes that are put behind a picture's data change nothing where the picture is whole, and become pixels where
+something is missing; and where the last bytes can be replaced by any others, they are left over. libpng
+refuses such files itself. Pillow decodes here, because OpenCV writes libjpeg's complaints to standard error.
 """
 
 import hashlib
 import re
 import struct
-import zlib
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 
-import cv2
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 _FILLER = hashlib.sha512(b"behind the picture").digest().replace(b"\xff", b"\xfe")
 """64 bytes that are no marker, and decode to something else than zeros."""
 _FILLERS = tuple(_FILLER[turn:] + _FILLER[:turn] for turn in (0, 13, 29, 47))
 _SCAN = 0xDA
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BASELINE, _HUFFMAN_CODED = frozenset({0xC0, 0xC1}), frozenset({0xC0, 0xC1, 0xC2})
 """Frames that are coded in one pass, and all whose end does not depend on what follows."""
 _RESTART = re.compile(rb"\xff([\xd0-\xd7])")
-_INTERLACED = (
-    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2),
-)  # fmt: skip
-"""First column and row, and the steps to the next ones, of each pass of a PNG."""
-_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""By a PNG's colour type: values a pixel."""
-_INFLATED_AT_ONCE = 2**20
 
 
 class Damaged(ValueError):
     """Pixels are missing; the message says what was found."""
 
 
-def check_png(data: bytes) -> None:
-    """Damaged if the pixels of a PNG, whose chunks are whole, do not inflate to all of its rows."""
-    pixels = zlib.decompressobj()
-    inflated = 0
-    for part in _png_parts(data):
-        inflated += _inflated(pixels, part)
-    expected = _png_bytes(data)
-    if not pixels.eof or inflated < expected:
-        raise Damaged(f"the png file's pixels end after {inflated:,} of {expected:,} bytes")
-
-
-def check_jpeg(data: bytes, markers: Iterable[tuple[int, int]]) -> bool:
+def check(data: bytes, markers: Iterable[tuple[int, int]]) -> bool:
     """Damaged if a JPEG's data end before its picture does; otherwise whether some of the data are left over.
 
     `markers` are those of the first picture, each with where its segment begins. Restart markers part the
     data: of each part it is found that it is too short, and only of the last that it is too long.
     """
     places = list(markers)
-    frame = next((marker for marker, _ in places if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}), 0)
+    frame = next((marker for marker, _ in places if marker in _FRAMES), None)
     if frame not in _HUFFMAN_CODED:
         return False
     scans = list(_scans(data, places))
     picture = _decoded(data)
     if picture is None or not scans:
         return False
-    if not np.array_equal(picture, _decoded(_with_filler(data, scans))):
+    if not _is_same(picture, _with_filler(data, scans)):
         raise Damaged("the jpeg file's data end before its picture does; decoders paint the rest grey")
     return frame in _BASELINE and len(scans) == 1 and _is_left_over(data, scans[-1], picture)
 
@@ -92,7 +76,7 @@ def _with_filler(data: bytes, scans: list[tuple[int, int]]) -> bytes:
     return b"".join([*parts, data[copied:]])
 
 
-def _is_left_over(data: bytes, scan: tuple[int, int], picture: cv2.typing.MatLike) -> bool:
+def _is_left_over(data: bytes, scan: tuple[int, int], picture: NDArray[np.uint8]) -> bool:
     """Whether the last bytes may be any others: a whole picture changes with them."""
     start, end = scan
     cut = end - len(_FILLER)
@@ -101,56 +85,20 @@ def _is_left_over(data: bytes, scan: tuple[int, int], picture: cv2.typing.MatLik
         cut -= 1
     if cut <= start or _RESTART.search(data, cut, end):
         return False
-    others = (_decoded(data[:cut] + filler + data[end:]) for filler in _FILLERS)
-    return all(np.array_equal(picture, other) for other in others)
+    return all(_is_same(picture, data[:cut] + filler + data[end:]) for filler in _FILLERS)
 
 
-def _decoded(data: bytes) -> cv2.typing.MatLike | None:
+def _is_same(picture: NDArray[np.uint8], data: bytes) -> bool:
+    other = _decoded(data)
+    return other is not None and np.array_equal(picture, other)
+
+
+def _decoded(data: bytes) -> NDArray[np.uint8] | None:
+    """The picture as stored, in its own channels; None where Pillow does not decode what OpenCV does."""
     try:
-        return cv2.imdecode(
-            np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-        )
-    except cv2.error as error:
-        if error.code == cv2.Error.StsNoMem:
-            raise MemoryError from error
+        with Image.open(BytesIO(data), formats=["JPEG"]) as image:
+            return np.asarray(image)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 -- Pillow's decoders raise almost anything on hostile bytes
         return None
-
-
-def _png_parts(data: bytes) -> Iterator[memoryview]:
-    view = memoryview(data)
-    offset = 8
-    while offset + 12 <= len(data):
-        (length,) = struct.unpack_from(">I", data, offset)
-        kind = data[offset + 4 : offset + 8]
-        if kind == b"IDAT":
-            yield view[offset + 8 : offset + 8 + length]
-        if kind == b"IEND":
-            return
-        offset += 12 + length
-
-
-def _inflated(pixels: "zlib._Decompress", part: memoryview) -> int:
-    """How many bytes a part of the pixels inflates to; few at a time are held."""
-    count = 0
-    rest: bytes | memoryview = part
-    try:
-        while not pixels.eof:
-            count += (got := len(pixels.decompress(rest, _INFLATED_AT_ONCE)))
-            rest = pixels.unconsumed_tail
-            if not rest and got < _INFLATED_AT_ONCE:
-                break
-    except zlib.error as error:
-        raise Damaged(f"the png file's pixels do not inflate ({error})") from error
-    return count
-
-
-def _png_bytes(data: bytes) -> int:
-    """How many bytes the rows of a PNG are, each with the byte of its filter in front."""
-    width, height, depth, colour_type, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
-    bits = depth * _SAMPLES.get(colour_type, 0)
-    total = 0
-    for first_x, first_y, step_x, step_y in _INTERLACED if interlaced else ((0, 0, 1, 1),):
-        columns, rows = -((first_x - width) // step_x), -((first_y - height) // step_y)
-        if columns > 0 and rows > 0:
-            total += rows * (1 + (columns * bits + 7) // 8)
-    return total

@@ -186,10 +186,6 @@ def inspect(data: bytes, name: str, limits: ImageLimits = DEFAULT_LIMITS) -> Ima
             Reason.TYPE_MISMATCH, f"{name} is named {suffix} but its content is {image_format}"
         )
     pixels_HWC, header = _decode(data, limits)
-    doubt = _doubt(data, image_format)
-    brightest = int(pixels_HWC.max())
-    if not doubt and header.bit_depth > 8 and brightest <= _DIM:
-        doubt = FEW_BITS
     return ImageProperties(
         width=pixels_HWC.shape[1],
         height=pixels_HWC.shape[0],
@@ -198,7 +194,7 @@ def inspect(data: bytes, name: str, limits: ImageLimits = DEFAULT_LIMITS) -> Ima
         format=image_format,
         pixels_sha256=pixels_sha256(pixels_HWC),
         orientation=orientation(data),
-        doubt=doubt,
+        doubt=_doubt(data, header, image_format, pixels_HWC),
     )
 
 
@@ -226,17 +222,16 @@ def orientation(data: bytes) -> int:
     return found if isinstance(found, int) and found in _TURNS else UPRIGHT
 
 
-def _doubt(data: bytes, image_format: str) -> str:
-    """Whether data are left over; UnusableImage where some are missing, which decoders do not tell."""
-    try:
-        if image_format == "png":
-            image_damage.check_png(data)
-        elif image_format == "jpeg":
+def _doubt(data: bytes, header: _Header, image_format: str, pixels_HWC: Pixels) -> str:
+    """What a person should look at; UnusableImage where pixels are missing, which libjpeg does not tell."""
+    if header.bit_depth > 8 and int(pixels_HWC.max()) <= _DIM:
+        return FEW_BITS
+    if image_format == "jpeg":
+        try:
             with suppress(struct.error):  # a last segment that is cut
-                if image_damage.check_jpeg(data, _jpeg_markers(data)):
-                    return LEFT_OVER
-    except image_damage.Damaged as damaged:
-        raise UnusableImage(Reason.TRUNCATED, str(damaged)) from damaged
+                return LEFT_OVER if image_damage.check(data, _jpeg_markers(data)) else ""
+        except image_damage.Damaged as damaged:
+            raise UnusableImage(Reason.TRUNCATED, str(damaged)) from damaged
     return ""
 
 
@@ -596,17 +591,16 @@ def _tiff_pictures(data: bytes, order: str) -> int:
     Programs write such copies for previews; where the first page is one, the picture lies behind it.
     """
     (directory,) = struct.unpack_from(order + "I", data, 4)
-    pages = copies = 0
+    copies: list[bool] = []
     with suppress(struct.error):  # a damaged chain ends; only the first page is decoded
         while directory:
             (count,) = struct.unpack_from(order + "H", data, directory)
             # Tags are in ascending order, and this is the lowest that there is.
-            is_copy = pages > 0 and _is_smaller_copy(data, order, directory, min(count, 4))
-            pages, copies = pages + 1, copies + is_copy
-            if pages > _MAX_TIFF_PAGES:
+            copies.append(_is_smaller_copy(data, order, directory, min(count, 4)))
+            if len(copies) > _MAX_TIFF_PAGES:
                 raise _too_many("tiff", "pages", _MAX_TIFF_PAGES)
             (directory,) = struct.unpack_from(order + "I", data, directory + 2 + 12 * count)
-    return max(1, pages - copies)
+    return max(1, len(copies) if copies[:1] == [True] else copies.count(False))
 
 
 def _is_smaller_copy(data: bytes, order: str, directory: int, count: int) -> bool:
