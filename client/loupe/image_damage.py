@@ -83,7 +83,8 @@ def _is_left_over(data: bytes, scan: tuple[int, int], picture: NDArray[np.uint8]
     # Half of what FF 00 stands for would become a marker.
     while cut > start and data[cut - 1] == 0xFF:
         cut -= 1
-    if cut <= start or _RESTART.search(data, cut, end):
+    # Of one shade, the tables may have one code, and any other is read as that.
+    if cut <= start or picture.min() == picture.max() or _RESTART.search(data, cut, end):
         return False
     return all(_is_same(picture, data[:cut] + filler + data[end:]) for filler in _FILLERS)
 
