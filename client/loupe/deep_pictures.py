@@ -61,16 +61,16 @@ class ScaledPicture:
         import numpy as np  # noqa: PLC0415 -- an extra
         from PIL import Image  # noqa: PLC0415 -- an extra
 
-        values_HW = np.asarray(image).astype(np.uint16)
-        largest, limit = int(values_HW.max()), 2**self.bits - 1
+        values = np.asarray(image).astype(np.uint16)
+        largest, limit = int(values.max()), 2**self.bits - 1
         if largest > limit:
             raise Unusable(
                 "BITS",
-                f"{self.file.name} has the value {largest}, and --bits {self.bits} says that {limit} is white; "
-                "correct --bits, for all pictures of the path",
+                f"{self.file.name} has the value {largest}, and --bits {self.bits} says that {limit} is "
+                "white; correct --bits, for all pictures of the path",
             )
         file = io.BytesIO()
-        Image.fromarray(values_HW << (_CONTAINER_BITS - self.bits)).save(file, kind)
+        Image.fromarray(values << (_CONTAINER_BITS - self.bits)).save(file, kind)
         return file.getvalue()
 
 

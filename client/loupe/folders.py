@@ -195,9 +195,7 @@ def complete(
     if table is not None:
         all_used.add(table)
         # One that lies deeper than pictures may was named with them.
-        listing = replace(
-            listing, left_out=tuple(item for item in listing.left_out if item.file != table)
-        )
+        listing = replace(listing, left_out=tuple(item for item in listing.left_out if item.file != table))
     if options.bits:
         listing = replace(
             listing, bits=options.bits, samples=tuple(_scaled(one, options.bits) for one in listing.samples)
@@ -286,8 +284,10 @@ def _grouped(
 
 
 def _table_of(listing: FolderListing, walked: Walk) -> str | None:
-    """The groups.csv of the folder, in any case of its name and also beside the pictures; FolderUnreadable."""
-    unreadable = next((item for item in walked.left_out if is_table(item.file) and item.reason != "HIDDEN"), None)
+    """The groups.csv of the folder, in any case of its name, also beside the pictures; FolderUnreadable."""
+    unreadable = next(
+        (item for item in walked.left_out if is_table(item.file) and item.reason != "HIDDEN"), None
+    )
     if unreadable is not None:
         raise FolderUnreadable(f"{walked.folder / unreadable.file} cannot be used: {unreadable.message}")
     passed_over = {item.file for item in listing.left_out if item.reason in {"IGNORED", "BAD_CODE"}}

@@ -61,7 +61,7 @@ def choose(names: Collection[str]) -> str | None:
     candidates = at_top or tables
     if len(candidates) > 1:
         raise BadTable(
-            f"is there {len(candidates)} times ({', '.join(candidates[:3])}), and the same group in two tables "
+            f"is there {len(candidates)} times ({', '.join(candidates[:3])}), and the same group in two of them "
             f"may be one part or two; make one {GROUPS_FILE} of them, in the folder that is imported"
         )
     return candidates[0] if candidates else None
@@ -88,9 +88,7 @@ def _text(data: bytes) -> str:
         try:
             return data.decode("utf-16")
         except UnicodeDecodeError as error:
-            raise BadTable(
-                f"begins as UTF-16 and is none (byte {error.start}); save it as UTF-8"
-            ) from error
+            raise BadTable(f"begins as UTF-16 and is none (byte {error.start}); save it as UTF-8") from error
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -11,6 +11,7 @@ import re
 import struct
 from collections.abc import Iterable, Iterator
 from io import BytesIO
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ def check(data: bytes, markers: Iterable[tuple[int, int]]) -> bool:
 
 def _scans(data: bytes, places: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Where the data of each scan begin and end; Damaged where restart markers are missing among them."""
-    for (marker, offset), (_, following) in zip(places, places[1:], strict=False):
+    for (marker, offset), (_, following) in pairwise(places):
         if marker != _SCAN:
             continue
         start = offset + struct.unpack_from(">H", data, offset)[0]

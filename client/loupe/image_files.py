@@ -350,7 +350,7 @@ def _decode_tiff(data: bytes, header: _Header) -> Pixels:
             expected = shown if (image.width, image.height) == (shown.width, shown.height) else header
             _refuse_other_size(expected, width=image.width, height=image.height)
             if image.mode in {"F", "I"}:
-                raise _no_range(f"a TIFF of the kind {image.mode}")
+                raise _no_range(f"a TIFF of the kind {image.mode}")  # noqa: TRY301
             image.load()
             _refuse_other_size(shown, width=image.width, height=image.height)
             return _rgb(image, header.bit_depth, is_inverted=_photometric(image) == _WHITE_IS_ZERO)

@@ -77,9 +77,7 @@ class ImportResult:
     def doubtful(self) -> tuple[dataset_pb2.SampleOutcome, ...]:
         """Those that are taken and that a person should look at, each with its reason (D6)."""
         return tuple(
-            item
-            for item in self.outcomes
-            if item.reason and item.outcome != ImportOutcome.OUTCOME_REJECTED
+            item for item in self.outcomes if item.reason and item.outcome != ImportOutcome.OUTCOME_REJECTED
         )
 
     @property

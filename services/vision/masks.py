@@ -12,8 +12,9 @@ it label 1, the code of the sample's folder.
 - Something must show white, unless all is black; and something black, unless all is white. So 0 and 1, 0 and
   127, and 16-bit files that use 8 of their bits are refused.
 - Shades between black and white are taken along edges, as smoothing makes them: within `_EDGE_PX` of both,
-  changing from pixel to pixel, between areas of black and of white. Noise that holds both is no edge. Elsewhere they are taken as specks: fewer than `_SPECK_PX`, or at most
-  `_SPECK_SHARE` of what is marked and of many shades. More of them, one shade only, or very dark ones only
+  changing from pixel to pixel, between areas of black and of white. Noise that holds both is no edge.
+  Elsewhere they are taken as specks: fewer than `_SPECK_PX`, or at most `_SPECK_SHARE` of what is marked and
+  of many shades. More of them, one shade only, or very dark ones only
   look like a further class, a photo, or a map of probabilities, and are refused. JPEG rings, so there what is
   within `_NEAR` of black or white counts as that.
 
@@ -53,7 +54,7 @@ _EDGE_PX = 8
 _AROUND_PX = 16
 """So far around an edge it is looked for what is quite black or white, of which there is more in a mask."""
 _PURE_SHARE = 0.25
-"""Of those pixels, as many are black or white at least; around edges enlarged eight times, half of them are."""
+"""Of those pixels, so many are black or white at least; around edges enlarged eight times, half are."""
 _TORN_SHARE = 0.2
 """Of the pixels within `_EDGE_PX`, so many are unlike most of their neighbours at most; in noise 36 % are."""
 _SPECK_PX = 9
@@ -142,7 +143,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         # Before Pillow loads it: a TIFF is turned then, and its tag is gone.
         if image.getexif().get(_ORIENTATION_TAG, 1) not in (0, 1):
             raise UnusableMask(
-                *sentence("is turned by its orientation tag: save it as its image is stored, without one"),
+                *sentence("is turned by its orientation tag: save it upright, without one"),
             )
         yield image
 
@@ -260,9 +261,7 @@ def _refuse_shades(values_HW: NDArray[np.integer], white: int, *, lossy: bool) -
             raise _shaded(values_HW, specks_HW, white)
 
 
-def _is_edge(
-    values_HW: NDArray[np.integer], between_HW: NDArray[np.bool_], white: int
-) -> NDArray[np.bool_]:
+def _is_edge(values_HW: NDArray[np.integer], between_HW: NDArray[np.bool_], white: int) -> NDArray[np.bool_]:
     """Where the pixels around are black areas and white ones, and not noise that holds both."""
     pure_HW = np.where(between_HW, 0, 255).astype(np.uint8)
     marked_HW = np.where(values_HW > white // 2, 255, 0).astype(np.uint8)

@@ -187,7 +187,9 @@ class PackCache:
         # An import refuses such a pair; earlier ones did not.
         if labels_HW.any() and orientation(read_verified(objects, *_place(sample))) != UPRIGHT:
             raise UnusableMask(
-                *sentence("is for an image that is turned by its orientation tag: save both upright without one")
+                *sentence(
+                    "is for an image that is turned by its orientation tag: save both upright without one"
+                )
             )
         return labels_HW
 

@@ -142,7 +142,13 @@ def magnified(specification: InputSpecification) -> InputSpecification:
 def pack_recipe(specification: InputSpecification) -> str:
     """Names everything that decides a packed pixel; mean and std do not."""
     width, height = specification.width, specification.height
-    recipe = {"rule": RULE, "decoding": _DECODING, "width": width, "height": height, "channels": specification.channels}
+    recipe = {
+        "rule": RULE,
+        "decoding": _DECODING,
+        "width": width,
+        "height": height,
+        "channels": specification.channels,
+    }
     digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
     return f"{width}x{height}-{digest[:16]}"
 

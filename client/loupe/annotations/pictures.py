@@ -372,7 +372,7 @@ def _header(picture: Picture) -> tuple[int, int, str]:
             orientation = image.getexif().get(0x0112, 1) if has_exif else 1
             turned = orientation not in (0, 1)
             if orientation in {5, 6, 7, 8}:
-                # As shown: that is how it is decoded. Some versions of Pillow turn the size of a TIFF already.
+                # As shown: that is how it is decoded. Some versions of Pillow turn that of a TIFF already.
                 width, height = _shown(image, (width, height))
     except Image.DecompressionBombError as error:
         raise Unusable(

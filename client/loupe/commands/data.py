@@ -267,7 +267,9 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
             if len(items) > len(shown_items):
                 parts.append(Text(f"{len(items)} in all; --json lists every one", style="dim"))
     if result.doubtful:
-        doubts = [(item.file, item.reason, Sentence(item.message, item.message_zh)) for item in result.doubtful]
+        doubts = [
+            (item.file, item.reason, Sentence(item.message, item.message_zh)) for item in result.doubtful
+        ]
         parts += ["", Text(f"taken, and doubtful: {len(doubts)}", style="yellow")]
         doubts_told = [(file, reason, pick(*message)) for file, reason, message in _some_of_each(doubts)]
         parts.append(table("FILE", "REASON", "", rows=doubts_told))

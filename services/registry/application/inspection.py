@@ -179,8 +179,8 @@ def _fetch(store: BlockingObjectStore, wanted: Wanted) -> _Arrived:
 def _may_be_placed(store: BlockingObjectStore, wanted: Wanted) -> bool:
     """Whether the content address is to be read too.
 
-    What is known is there, and read if it is a mask now or other rules hold. What is not may have been written just before its
-    row would have been, or by an earlier version's link.
+    What is known is there, and read if it is a mask now or other rules hold. What is not
+    may have been written just before its row would have been, or by an earlier version's link.
     """
     if wanted.known is not None:
         return wanted.again

@@ -208,9 +208,9 @@ def _mask_fault(image: ImageObject, mask: Verified, mask_codes: Sequence[str]) -
         return Rejection(
             RejectReason.BAD_MASK,
             *sentence(
-                "its image is turned by its orientation tag ({orientation}), and nothing says whether the mask "
-                "is for the image as stored or as shown: save the image upright without the tag, and the mask "
-                "as that is shown",
+                "its image is turned by its orientation tag ({orientation}), and nothing says whether the "
+                "mask is for the image as stored or as shown: save the image upright without the tag, and "
+                "the mask as that is shown",
                 orientation=image.orientation,
             ),
         )

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from loupe.translation import Sentence, sentence
 
-
 RULES = 1
-"""Of decoding (docs/decisions/0077). What was read by earlier ones is read again when it is imported again."""
+"""Of decoding (docs/decisions/0077). What was read by earlier ones is read again at its next import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +95,8 @@ _BY_REASON = {
         "the file holds several pages or frames, and a sample is one picture; save each as a file of its own"
     ),
     RejectReason.NO_RANGE: sentence(
-        "the file's numbers do not say which are black and white (floats, 32 bits, negative ones); save it as "
-        "grey of 8 or 16 bits"
+        "the file's numbers do not say which are black and white (floats, 32 bits, negative ones); save it "
+        "as grey of 8 or 16 bits"
     ),
     RejectReason.TOO_MUCH_MEMORY: sentence(
         "decoding the image takes more memory than one file may; open it and save it again"

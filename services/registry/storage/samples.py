@@ -101,7 +101,7 @@ class ObjectRows:
         return {row.sha256.hex(): _verified(row) for row in rows}
 
     async def put(self, found: Collection[Verified], now: datetime) -> None:
-        """Store findings; one that is there stays if it is final, sound, of these rules and has mask facts."""
+        """Store findings; what is there stays if it is final, sound, of these rules and has mask facts."""
         if not found:
             return
         # Always in the same order, so that two imports of the same bytes cannot deadlock.

@@ -27,7 +27,8 @@ def groups(root: Path, options: ImportOptions | None = None) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("case", "group"), [("36-groups-gbk", "面板1"), ("37-groups-other-case", "P1"), ("38-groups-in-code-folder", "P1")]
+    ("case", "group"),
+    [("36-groups-gbk", "面板1"), ("37-groups-other-case", "P1"), ("38-groups-in-code-folder", "P1")],
 )
 def test_tables_that_went_unread_are_used(case: str, group: str) -> None:
     """Without a word, or as an error that named no remedy."""
@@ -50,7 +51,9 @@ def test_what_spreadsheets_write_is_read(tmp_path: Path, encoding: str, end: str
     assert groups(tmp_path) == {"A/划痕.png": "面板1", "B/b.png": "面板2"}
 
 
-@pytest.mark.parametrize("name", ["Groups.CSV", "GROUPS.csv", "A/groups.csv", "A/Groups.csv", "A/deep/groups.csv"])
+@pytest.mark.parametrize(
+    "name", ["Groups.CSV", "GROUPS.csv", "A/groups.csv", "A/Groups.csv", "A/deep/groups.csv"]
+)
 def test_a_table_of_any_case_beside_the_pictures_is_used(tmp_path: Path, name: str) -> None:
     """Windows and macOS do not tell the case of names apart; people put a table where the pictures are."""
     folder(tmp_path, "A/a.png", "A/b.png", name)
@@ -95,7 +98,10 @@ def test_tables_that_are_not_used_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "told"),
     [
-        ("file,group\nA/a.png,g\nx.png,h\n", r"line 3: x\.png may be any of 2 pictures \(A/x\.png, B/x\.png\)"),
+        (
+            "file,group\nA/a.png,g\nx.png,h\n",
+            r"line 3: x\.png may be any of 2 pictures \(A/x\.png, B/x\.png\)",
+        ),
         ("file,group,Group\nA/a.png,g,h\n", r"2 columns for the group \('group', 'Group'\)"),
         ("file,File,group\nA/a.png,b.png,h\n", "2 columns for the file"),
         ('file,group\n"A/a.png,g\nA/b.png,g\n', "close every quote"),
@@ -115,7 +121,7 @@ def test_a_table_that_may_lose_rows_is_refused_with_the_line(tmp_path: Path, tab
 @given(
     rows=st.lists(
         st.tuples(
-            st.text("ab划,;\"' ._-", min_size=1, max_size=8), st.text("gh面;,\" 1", min_size=0, max_size=6)
+            st.text("ab划,;\"' ._-", min_size=1, max_size=8), st.text('gh面;," 1', min_size=0, max_size=6)
         ),
         max_size=6,
     ),
@@ -123,7 +129,9 @@ def test_a_table_that_may_lose_rows_is_refused_with_the_line(tmp_path: Path, tab
     end=st.sampled_from(["\n", "\r\n", "\r"]),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "gb18030", "utf-16"]),
 )
-def test_every_row_that_csv_writes_is_read_or_the_table_is_refused(rows, delimiter, end, encoding):
+def test_every_row_that_csv_writes_is_read_or_the_table_is_refused(
+    rows: list[tuple[str, str]], delimiter: str, end: str, encoding: str
+) -> None:
     """No row is lost, whatever its names hold."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=delimiter, lineterminator=end)

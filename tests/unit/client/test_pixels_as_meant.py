@@ -62,14 +62,13 @@ def refused(data: bytes, name: str = "a") -> UnusableImage:
 @given(
     tag=st.integers(0, 9),
     kind=st.sampled_from(["JPEG", "PNG", "TIFF", "TIFF packed"]),
-    height=st.integers(1, 20),
-    width=st.integers(1, 20),
+    size=st.tuples(st.integers(1, 20), st.integers(1, 20)),
     seed=st.integers(0, 99),
     is_grey=st.booleans(),
 )
-def test_all_orientations_are_turned_as_viewers_show_them(tag, kind, height, width, seed, is_grey):
+def test_all_orientations_are_turned_as_viewers_show_them(tag, kind, size, seed, is_grey):
     """One rule for JPEG, PNG and TIFF; 5 to 8 were refused in TIFF, and all were ignored elsewhere."""
-    pixels = picture(height, width, seed)
+    pixels = picture(*size, seed)
     options = {}
     if kind == "TIFF packed":
         options, tag = {"compression": "tiff_lzw"}, min(max(tag, 1), 8)  # libtiff writes no others
@@ -90,7 +89,7 @@ def test_an_orientation_in_xmp_or_behind_the_pixels_counts_too():
     chunk = struct.pack(">I", len(exif)) + b"eXIf" + exif + struct.pack(">I", zlib.crc32(b"eXIf" + exif))
     late = plain[:-12] + chunk + plain[-12:]
     jpeg = saved(Image.fromarray(picture()), "JPEG")
-    xmp = b"http://ns.adobe.com/xap/1.0/\0<rdf:Description tiff:Orientation=\"6\"/>"
+    xmp = b'http://ns.adobe.com/xap/1.0/\0<rdf:Description tiff:Orientation="6"/>'
     in_xmp = jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(xmp) + 2) + xmp + jpeg[2:]
     for data in (late, in_xmp):
         assert decode(data).shape == shown(data).shape == (40, 24, 3)
@@ -168,7 +167,11 @@ def test_what_declared_bits_do_not_fit_is_refused_by_name(tmp_path):
     deep = np.full((9, 13), 5000, np.uint16)
     plain = saved(Image.fromarray(picture()), "PNG")
     for name, data, told in (
-        ("large.png", saved(Image.fromarray(deep), "PNG"), "has the value 5000, and --bits 12 says that 4095"),
+        (
+            "large.png",
+            saved(Image.fromarray(deep), "PNG"),
+            "has the value 5000, and --bits 12 says that 4095",
+        ),
         ("turned.tif", turned(deep, "TIFF", 3), "turned by its orientation tag"),
     ):
         (tmp_path / name).write_bytes(data)
@@ -294,7 +297,9 @@ def test_a_jpeg_with_more_data_than_its_picture_is_doubtful():
 
 
 @needs_cases
-@pytest.mark.parametrize(("name", "is_whole"), [("half", False), ("hole", False), ("noeoi", False), ("ok", True)])
+@pytest.mark.parametrize(
+    ("name", "is_whole"), [("half", False), ("hole", False), ("noeoi", False), ("ok", True)]
+)
 def test_damaged_cases_are_refused(name, is_whole):
     """Half and hole were taken, with half of the picture grey."""
     data = (CASES / f"44-truncated-with-eoi/TTFBS/{name}.jpg").read_bytes()
@@ -331,7 +336,15 @@ def test_a_png_whose_pixels_do_not_inflate_to_all_rows_is_refused(is_interlaced)
 
 def interlaced(pixels_HW: np.ndarray) -> bytes:
     """A grey PNG in seven passes, which Pillow does not write."""
-    passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+    passes = (
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    )
     rows = b"".join(
         b"\0" + row.tobytes() for x, y, dx, dy in passes for row in pixels_HW[y::dy, x::dx] if row.size
     )
@@ -344,7 +357,11 @@ def interlaced(pixels_HW: np.ndarray) -> bytes:
 
 
 @settings(deadline=None)
-@given(width=st.integers(1, 40), height=st.integers(1, 40), mode=st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "I;16"]))
+@given(
+    width=st.integers(1, 40),
+    height=st.integers(1, 40),
+    mode=st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "I;16"]),
+)
 def test_every_whole_png_is_taken(width, height, mode):
     """Of every kind of pixel, in one pass and in seven."""
     grey = np.random.default_rng(width).integers(0, 256, (height, width))

@@ -64,7 +64,9 @@ def test_a_turned_image_with_a_mask_is_refused(orientation: int, size: tuple[int
 def test_a_mask_that_marks_nothing_is_the_same_however_its_image_is_turned() -> None:
     """Annotated pictures on which nothing is marked get such a mask."""
     mask = an_image(MASK)
-    assert isinstance(judge(Candidate("A/a.png", IMAGE, MASK), {IMAGE: turned(6, an_image()), MASK: mask}), Sample)
+    assert isinstance(
+        judge(Candidate("A/a.png", IMAGE, MASK), {IMAGE: turned(6, an_image()), MASK: mask}), Sample
+    )
 
 
 @pytest.mark.parametrize("doubt", list(Doubt))

@@ -249,7 +249,9 @@ def test_noise_that_holds_black_and_white_everywhere_is_no_mask(spread, seed, qu
     """Each of its greys lies within 8 px of black and white, as those of an edge do."""
     noise_HW = np.random.default_rng(seed).normal(0.5, spread / 255, (120, 160)).clip(0, 1)
     if quality is None:
-        data = encoded(Image.fromarray(np.rint(noise_HW * white).astype(np.uint8 if white == 255 else np.uint16)))
+        data = encoded(
+            Image.fromarray(np.rint(noise_HW * white).astype(np.uint8 if white == 255 else np.uint16))
+        )
     else:
         data = encoded(Image.fromarray(np.rint(noise_HW * 255).astype(np.uint8)), "JPEG", quality=quality)
     assert "lie between" in refusal(data, indexed=False)
