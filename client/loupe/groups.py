@@ -61,8 +61,8 @@ def choose(names: Collection[str]) -> str | None:
     candidates = at_top or tables
     if len(candidates) > 1:
         raise BadTable(
-            f"is there {len(candidates)} times ({', '.join(candidates[:3])}), and the same group in two of them "
-            f"may be one part or two; make one {GROUPS_FILE} of them, in the folder that is imported"
+            f"is there {len(candidates)} times ({', '.join(candidates[:3])}), and the same group in two "
+            f"of them may be one part or two; make one {GROUPS_FILE} of them, in the folder that is imported"
         )
     return candidates[0] if candidates else None
 
