@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loupe.unusable import Unusable
+from loupe.unusable import Unusable, fact_of
 from loupe.walking import read_file
 
 _CONTAINER_BITS = 16
-BITS = (10, 12, 14, _CONTAINER_BITS)
+BITS = (10, 12, 14)
 """What --bits takes."""
 KINDS = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
 """Files that can hold 16 bits, by their suffix."""
@@ -28,7 +28,7 @@ class ScaledPicture:
     bits: int
 
     def make(self) -> bytes:
-        """Its bytes: those of the file where that has 8 bits or is damaged. Unusable; OSError."""
+        """Its bytes: those of the file where that has not 16 bits, or several pages. Unusable; OSError."""
         from PIL import Image  # noqa: PLC0415 -- an extra
 
         data = read_file(self.file)
@@ -42,8 +42,10 @@ class ScaledPicture:
                 return self._scaled(image, kind)
         except Unusable:
             raise
-        except Exception:  # noqa: BLE001 -- what does not decode here, the registry refuses by name
-            return data
+        except Exception as error:  # Pillow's decoders raise almost anything on hostile bytes
+            raise Unusable(
+                "BITS", f"{self.file.name} cannot be scaled as --bits says ({fact_of(error)}); replace it"
+            ) from error
 
     def _refuse_unclear(self, image: Any) -> None:  # noqa: ANN401 -- Pillow is an extra
         """Before it is loaded: Pillow turns a TIFF then."""

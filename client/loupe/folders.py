@@ -231,8 +231,9 @@ def _not_used(name: str, table: str | None) -> LeftOut:
 
 def _scaled(sample: FoundSample, bits: int) -> FoundSample:
     image = sample.image
-    is_deep = isinstance(image, Path) and image.suffix.lower() in KINDS
-    return replace(sample, image=ScaledPicture(image, bits)) if is_deep else sample
+    if not isinstance(image, Path) or image.suffix.lower() not in KINDS:
+        return sample
+    return replace(sample, image=ScaledPicture(image, bits))
 
 
 def is_code(text: str) -> bool:

@@ -364,7 +364,8 @@ def _decode_tiff(data: bytes, header: _Header) -> Pixels:
 
 
 def _photometric(image: Image.Image) -> int | None:
-    return image.tag_v2.get(_PHOTOMETRIC_TAG)  # type: ignore[attr-defined, no-any-return]
+    found: int | None = image.tag_v2.get(_PHOTOMETRIC_TAG)  # type: ignore[attr-defined]
+    return found
 
 
 def _no_range(what: str) -> UnusableImage:

@@ -266,13 +266,12 @@ def _is_edge(values_HW: NDArray[np.integer], between_HW: NDArray[np.bool_], whit
     pure_HW = np.where(between_HW, 0, 255).astype(np.uint8)
     marked_HW = np.where(values_HW > white // 2, 255, 0).astype(np.uint8)
     torn_HW = cv2.bitwise_xor(marked_HW, cv2.medianBlur(marked_HW, 3))
-    pure_HW, torn_HW = (
+    pure_around_HW, torn_around_HW = (
         cv2.blur(share_HW, (2 * px + 1, 2 * px + 1), borderType=cv2.BORDER_REFLECT)
         for share_HW, px in ((pure_HW, _AROUND_PX), (torn_HW, _EDGE_PX))
     )
-    is_edge_HW = pure_HW >= round(255 * _PURE_SHARE)
-    is_edge_HW &= torn_HW <= round(255 * _TORN_SHARE)
-    return np.asarray(is_edge_HW, np.bool_)
+    is_pure_HW = pure_around_HW >= round(255 * _PURE_SHARE)
+    return np.asarray(is_pure_HW & (torn_around_HW <= round(255 * _TORN_SHARE)), np.bool_)
 
 
 def _shaded(values_HW: NDArray[np.integer], doubtful_HW: NDArray[np.bool_], white: int) -> UnusableMask:

@@ -179,8 +179,9 @@ def test_what_declared_bits_do_not_fit_is_refused_by_name(tmp_path):
             ScaledPicture(tmp_path / name, 12).make()
     (tmp_path / "plain.png").write_bytes(plain)
     assert ScaledPicture(tmp_path / "plain.png", 12).make() == plain
-    (tmp_path / "broken.png").write_bytes(plain[:60])
-    assert ScaledPicture(tmp_path / "broken.png", 12).make() == plain[:60]
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(Unusable, match=r"broken\.png cannot be scaled"):
+        ScaledPicture(tmp_path / "broken.png", 12).make()
 
 
 @pytest.mark.parametrize("kind", [np.int32, np.float32])
