@@ -423,7 +423,8 @@ def test_training_reads_the_mask_that_the_check_approved(tmp_path_factory, data,
     with Image.open(BytesIO(data)) as image:
         specification = InputSpecification(width=image.width, height=image.height)
     codes = tuple(f"C{number}" for number in range(1, 255)) if indexed else ()
-    sample = Sample("C1/a.png", "C1", "0", mask_sha256=hashlib.sha256(data).hexdigest(), mask_codes=codes)
+    sha256 = hashlib.sha256(data).hexdigest()
+    sample = Sample("C1/a.png", "C1", sha256, mask_sha256=sha256, mask_codes=codes)
     cache = PackCache(tmp_path_factory.mktemp("packs"))
     readings = read_mask(data)
     approved = (readings.indexed if indexed else readings.black_and_white) is None
@@ -434,6 +435,35 @@ def test_training_reads_the_mask_that_the_check_approved(tmp_path_factory, data,
         labels_HW = decode_mask(data, indexed=indexed)
         assert (labels.sample(labels.rows([sample.label_key])[0])[..., 0] == labels_HW).all()
         assert (masks.sample(masks.rows([sample.mask_key])[0])[..., 0] == 255 * (labels_HW == 1)).all()
+
+
+class _Objects(dict[str, bytes]):
+    def put(self, data: bytes) -> str:
+        sha256 = hashlib.sha256(data).hexdigest()
+        self[f"samples/{sha256}"] = data
+        return sha256
+
+    def read(self, key: str) -> bytes:
+        return self[key]
+
+
+@pytest.mark.parametrize("tag", range(1, 9))
+def test_training_sets_aside_the_mask_of_a_turned_picture(tmp_path, tag):
+    """D5: earlier imports took such pairs, and the picture is decoded as it is shown now."""
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    objects = _Objects()
+    turned = objects.put(encoded(Image.fromarray(spot(200)), "JPEG", exif=exif))
+    marked, empty = (
+        Sample(f"C1/{name}.jpg", "C1", turned, mask_sha256=objects.put(encoded(Image.fromarray(mask_HW))))
+        for name, mask_HW in (("marked", spot()), ("empty", spot(0)))
+    )
+    specification = InputSpecification(width=W, height=H)
+    labels = PackCache(tmp_path).load_labels([marked, empty], specification, objects)
+    assert (marked.label_key in labels.slots) == (tag == 1)
+    assert empty.label_key in labels.slots
+    if tag > 1:
+        assert "orientation tag" in labels.unreadable[marked.label_key].message
 
 
 def test_a_mask_that_pillow_does_not_open_is_told_the_same_every_time():
