@@ -148,7 +148,7 @@ REFUSED_AS_BLACK_AND_WHITE = {
     # Pillow reads its 8 bits a pixel as 1 bit.
     "a BMP of two colours and 8 bits": (palette(spot(1), [0, 0, 0, 255, 255, 255], "BMP"), "BMP of 8 bits"),
     "32-bit floats": (encoded(Image.fromarray(spot().astype(np.float32)), "TIFF"), "floats"),
-    "32 bits": (encoded(Image.fromarray(spot().astype(np.int32)), "TIFF"), "whole numbers of 32 bits"),
+    "32 bits": (encoded(Image.fromarray(spot().astype(np.int32)), "TIFF"), "may be negative"),
     "two pages": (
         encoded(
             Image.fromarray(spot()), "TIFF", save_all=True, append_images=[Image.fromarray(spot(0, 255))]
