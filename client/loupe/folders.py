@@ -4,9 +4,7 @@ Nothing is decoded here: what a file really holds is the registry's to judge (D4
 files are offered, which mask and group belong to each, and what was left out and why.
 """
 
-import csv
 import hashlib
-import io
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -16,6 +14,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Protocol
 
 from loupe import mask_files
+from loupe.deep_pictures import KINDS, ScaledPicture
+from loupe.groups import GROUPS_FILE, BadTable, choose, is_table, parse
 from loupe.walking import LeftOut, Walk, fault_of, read_file, walk
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
@@ -23,18 +23,11 @@ OTHER_PICTURES = frozenset(
     {".gif", ".webp", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".psd", ".svg", ".dng", ".raw"}
 )
 """Pictures of formats that are not taken; the report names each of them."""
-GROUPS_FILE = "groups.csv"
 VOC_MASK_FOLDER = "SegmentationClass"
 _MAX_GROUP_CHARACTERS = 128
 """The registry's limit: a longer group would make it refuse the whole batch."""
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _GROUPS_TO_TRAIN = 2
-# In order of preference: the first that a table has is taken.
-_FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "image_path", "name", "sample")
-_GROUP_COLUMNS = (
-    "group", "group_id", "tile_group", "panel", "panel_id", "tile", "tile_id", "part", "part_id",
-    "glass", "glass_id", "lot", "lot_id",
-)  # fmt: skip
 
 
 class FolderUnreadable(ValueError):
@@ -61,6 +54,8 @@ class ImportOptions:
     """Declares indexed masks: value i is the i-th of these codes, 0 background (D1). Empty: 0 and 255."""
     group_by: re.Pattern[str] | None = None
     """Finds the group in a file's name: what its first parentheses match, or all of it."""
+    bits: int = 0
+    """Of the grey values in files of 16 bits, if they are fewer; 0: not said (D6)."""
     line_width_px: float = 10
     """Of annotated lines and points, which have none; LabelMe's own default."""
 
@@ -118,6 +113,8 @@ class FolderListing:
     """One of `loupe.reading.FORMATS`."""
     mask_codes: tuple[str, ...] = ()
     """What the values of the masks mean, if they are indexed (D1)."""
+    bits: int = 0
+    """As of `ImportOptions`."""
     group_column: str = ""
     """Of groups.csv, or the expression that finds groups in names; empty where there is neither."""
     unmatched_group_rows: tuple[str, ...] = ()
@@ -204,14 +201,22 @@ def complete(
 
     `used` names files that were read beside those of the samples.
     """
-    listing = _grouped(listing, walked, options)
+    listing, table = _grouped(listing, walked, options)
     names = {path: name for name, path in walked.files.items()}
     sources = (source for sample in listing.samples for source in (sample.image, sample.mask))
     all_used = {*used, *(names[source] for source in sources if isinstance(source, Path))}
-    if listing.group_column and options.group_by is None:
-        all_used.add(GROUPS_FILE)
+    if table is not None:
+        all_used.add(table)
+        # One that lies deeper than pictures may was named with them.
+        listing = replace(listing, left_out=tuple(item for item in listing.left_out if item.file != table))
+    if options.bits:
+        listing = replace(
+            listing, bits=options.bits, samples=tuple(_scaled(one, options.bits) for one in listing.samples)
+        )
     mentioned = {item.file for item in listing.left_out if not item.is_part}
-    others = (_not_used(name) for name in walked.files if name not in all_used and name not in mentioned)
+    others = (
+        _not_used(name, table) for name in walked.files if name not in all_used and name not in mentioned
+    )
     return replace(
         listing,
         samples=tuple(sorted(listing.samples, key=lambda sample: sample.file)),
@@ -223,7 +228,11 @@ def complete(
     )
 
 
-def _not_used(name: str) -> LeftOut:
+def _not_used(name: str, table: str | None) -> LeftOut:
+    """The line of a file that nothing uses; `table` is the groups.csv that is used."""
+    if is_table(name):
+        instead = f"{table} is" if table else "--group-by is"
+        return LeftOut(name, "GROUPS_NOT_USED", f"a table of groups, and {instead} used instead")
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in OTHER_PICTURES:
         return LeftOut(name, "OTHER_FORMAT", f"{name_of_format(name)} is not taken; save it as PNG")
@@ -236,6 +245,13 @@ def name_of_format(file: str) -> str:
     """What people call the format of a file that is not taken, by its extension."""
     suffix = PurePosixPath(file).suffix[1:]
     return {"webp": "WebP"}.get(suffix.lower(), suffix.upper()) or "a file without an extension"
+
+
+def _scaled(sample: FoundSample, bits: int) -> FoundSample:
+    image = sample.image
+    if not isinstance(image, Path) or image.suffix.lower() not in KINDS:
+        return sample
+    return replace(sample, image=ScaledPicture(image, bits))
 
 
 def is_code(text: str) -> bool:
@@ -251,9 +267,14 @@ def check_codes(codes: Iterable[str], options: ImportOptions) -> None:
         raise FolderUnreadable(f"--mask-codes lacks {', '.join(lacking)}; write --mask-codes {whole}")
 
 
-def _grouped(listing: FolderListing, walked: Walk, options: ImportOptions) -> FolderListing:
-    """The listing with each sample's group: by --group-by, else by groups.csv, else none (D3)."""
-    table = walked.files.get(GROUPS_FILE)
+def _grouped(
+    listing: FolderListing, walked: Walk, options: ImportOptions
+) -> tuple[FolderListing, str | None]:
+    """The listing with each sample's group: by --group-by, else by groups.csv, else none (D3).
+
+    Also the table that was used, by its path below the folder.
+    """
+    table: str | None = None
     unmatched: tuple[str, ...] = ()
     if options.group_by is not None:
         column = options.group_by.pattern
@@ -264,15 +285,13 @@ def _grouped(listing: FolderListing, walked: Walk, options: ImportOptions) -> Fo
                 f"--group-by {column!r} finds a group in none of {len(groups)} names, "
                 f"such as {some!r}; correct it"
             )
-    elif table is not None:
-        resolve = _FileResolver(listing, walked)
-        column, groups = _read_groups(table, resolve)
-        unmatched = tuple(sorted(place for place in groups if place not in resolve.places))
     else:
-        unreadable = next((item for item in walked.left_out if item.file == GROUPS_FILE), None)
-        if unreadable is not None:
-            raise FolderUnreadable(f"{walked.folder / GROUPS_FILE} cannot be used: {unreadable.message}")
-        return listing
+        table = _table_of(listing, walked)
+        if table is None:
+            return listing, None
+        resolve = _FileResolver(listing, walked)
+        column, groups = _read_groups(table, walked, resolve)
+        unmatched = tuple(sorted(place for place in groups if place not in resolve.places))
     for place, group in groups.items():
         if len(group) > _MAX_GROUP_CHARACTERS or any(unicodedata.category(one) == "Cc" for one in group):
             raise FolderUnreadable(
@@ -280,7 +299,21 @@ def _grouped(listing: FolderListing, walked: Walk, options: ImportOptions) -> Fo
                 f"at most {_MAX_GROUP_CHARACTERS} and no control characters: shorten it"
             )
     samples = tuple(replace(sample, group=groups.get(sample.place, "")) for sample in listing.samples)
-    return replace(listing, samples=samples, group_column=column, unmatched_group_rows=unmatched)
+    return replace(listing, samples=samples, group_column=column, unmatched_group_rows=unmatched), table
+
+
+def _table_of(listing: FolderListing, walked: Walk) -> str | None:
+    """The groups.csv of the folder, in any case of its name, also beside the pictures; FolderUnreadable."""
+    unreadable = next(
+        (item for item in walked.left_out if is_table(item.file) and item.reason != "HIDDEN"), None
+    )
+    if unreadable is not None:
+        raise FolderUnreadable(f"{walked.folder / unreadable.file} cannot be used: {unreadable.message}")
+    passed_over = {item.file for item in listing.left_out if item.reason in {"IGNORED", "BAD_CODE"}}
+    try:
+        return choose([name for name in walked.files if name not in passed_over])
+    except BadTable as bad:
+        raise FolderUnreadable(f"{GROUPS_FILE} {bad}") from bad
 
 
 def _group_in_name(file: str, expression: re.Pattern[str]) -> str:
@@ -362,49 +395,29 @@ def _read_code(
 # --- groups.csv ---------------------------------------------------------------------------------------------
 
 
-def _read_groups(table: Path, resolve: "_FileResolver") -> tuple[str, dict[str, str]]:
-    """The column that holds the group, and the group of each file by the place where it lies.
-
-    Faults are errors: a table that is silently ignored lets photos of one part fall on both sides of a split
-    (D3).
-    """
+def _read_groups(name: str, walked: Walk, resolve: "_FileResolver") -> tuple[str, dict[str, str]]:
+    """The column that holds the group, and the group of each file by the place where it lies."""
+    path = walked.files[name]
     try:
-        text = read_file(table).decode("utf-8-sig")
+        table = parse(read_file(path))
     except OSError as error:
-        raise FolderUnreadable(f"{table}: {fault_of(error)[1]}") from error
-    except UnicodeDecodeError as error:
-        raise FolderUnreadable(f"{table} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
-    try:
-        return _groups_in(text, table, resolve)
-    except csv.Error as error:
-        raise FolderUnreadable(f"{table} is no table: {error}; save it as CSV") from error
-
-
-def _groups_in(text: str, table: Path, resolve: "_FileResolver") -> tuple[str, dict[str, str]]:
-    first_line = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first_line.count)
-    rows = csv.DictReader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
-    header = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
-    file_column = next((header[name] for name in _FILE_COLUMNS if name in header), None)
-    group_column = next((header[name] for name in _GROUP_COLUMNS if name in header), None)
-    if file_column is None or group_column is None:
-        lacking = "for the file" if file_column is None else "for the group"
-        wanted = _FILE_COLUMNS if file_column is None else _GROUP_COLUMNS
-        raise FolderUnreadable(
-            f"{table} has no column {lacking}: its header is {first_line.strip()!r}; "
-            f"name one of {', '.join(wanted)}"
-        )
+        raise FolderUnreadable(f"{path}: {fault_of(error)[1]}") from error
+    except BadTable as bad:
+        raise FolderUnreadable(f"{path} {bad}") from bad
+    folder = name.rpartition("/")[0]
     groups: dict[str, str] = {}
-    for row in rows:
-        written = (row.get(file_column) or "").strip()
-        if not written:
-            continue
-        file, group = resolve(written), (row.get(group_column) or "").strip()
-        if groups.setdefault(file, group) != group:
+    for row in table.rows:
+        file = resolve(row.file, folder)
+        if isinstance(file, tuple):
             raise FolderUnreadable(
-                f"{table} line {rows.line_num}: {written} is in group {group!r}, above in {groups[file]!r}"
+                f"{path} line {row.line}: {row.file} may be any of {len(file)} pictures "
+                f"({', '.join(file[:3])}); name it with its folder"
             )
-    return group_column, groups
+        if groups.setdefault(file, row.group) != row.group:
+            raise FolderUnreadable(
+                f"{path} line {row.line}: {row.file} is in group {row.group!r}, above in {groups[file]!r}"
+            )
+    return table.column, groups
 
 
 class _FileResolver:
@@ -426,17 +439,25 @@ class _FileResolver:
         self._loose = _loose({place: place for place in pictures})
         self._loosely_imported = _loose(self._imported)
 
-    def __call__(self, written: str) -> str:
+    def __call__(self, written: str, folder: str = "") -> str | tuple[str, ...]:
+        """The file's place, which may be none that exists; the places, where it may be one of several.
+
+        `folder` is where the table lies.
+        """
         path = PureWindowsPath(written).as_posix()
-        tails = list(_tails(path))
-        for tail in tails:
-            if tail in self.places:
-                return tail
-            if tail in self._imported:
-                return self._imported[tail]
-        for tail in tails:
-            if found := self._loose[tail] or self._loosely_imported[tail]:
-                return next(iter(found)) if len(found) == 1 else path
+        spellings = [
+            spelling
+            for tail in _tails(path)
+            for spelling in ((f"{folder}/{tail}", tail) if folder else (tail,))
+        ]
+        for spelling in spellings:
+            if spelling in self.places:
+                return spelling
+            if spelling in self._imported:
+                return self._imported[spelling]
+        for spelling in spellings:
+            if found := self._loose[spelling] or self._loosely_imported[spelling]:
+                return next(iter(found)) if len(found) == 1 else tuple(sorted(found))
         return path
 
 

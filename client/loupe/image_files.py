@@ -9,7 +9,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from io import BytesIO
 from pathlib import PurePosixPath
@@ -17,10 +17,17 @@ from typing import TypeAlias
 
 import cv2
 import numpy as np
+from loupe import image_damage
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 Pixels: TypeAlias = NDArray[np.uint8]
+FEW_BITS = "FEW_BITS"
+"""A doubt: of more than 8 bits, the picture uses so few that it is dark; they may mean another range."""
+LEFT_OVER = "LEFT_OVER"
+"""A doubt: a JPEG holds more data than its picture, as one of which a part in the middle is damaged."""
+UPRIGHT = 1
+"""The orientation of a picture that is shown as it is stored."""
 
 
 class Reason(StrEnum):
@@ -33,6 +40,8 @@ class Reason(StrEnum):
     TOO_LARGE = "TOO_LARGE"
     DECODE_FAILED = "DECODE_FAILED"
     TOO_MANY_PARTS = "TOO_MANY_PARTS"
+    SEVERAL_PICTURES = "SEVERAL_PICTURES"
+    NO_RANGE = "NO_RANGE"
     TOO_MUCH_MEMORY = "TOO_MUCH_MEMORY"
     TOO_SLOW = "TOO_SLOW"
     BAD_MASK = "BAD_MASK"
@@ -64,21 +73,30 @@ class ImageProperties:
 
     width: int
     height: int
+    """As viewers show it: turned by its orientation tag."""
     channels: int
     """As stored: 1 grey, 3 colour or palette, 4 with alpha."""
     bit_depth: int
+    """As the file declares it."""
     format: str
     """jpeg, png, bmp or tiff."""
     pixels_sha256: str
     """Of the decoded RGB pixels and their shape: equal for the same picture in two lossless files (D2)."""
+    orientation: int = UPRIGHT
+    """Of its tag, 1 to 8; above 1, pixels as stored are not those that are shown."""
+    doubt: str = ""
+    """FEW_BITS or LEFT_OVER, if a person should look at it."""
 
 
 @dataclass(frozen=True)
 class _Header:
     width: int
     height: int
+    """As stored."""
     channels: int
     bit_depth: int
+    pictures: int = 1
+    """Pages or frames, without smaller copies of the first."""
 
 
 DEFAULT_LIMITS = ImageLimits()
@@ -118,6 +136,25 @@ _MAX_JPEG_MARKERS = 10_000
 _MAX_PNG_CHUNKS = 100_000
 """A file of 64 MiB in chunks of 1 KiB has 65,536."""
 _MAX_TIFF_PAGES = 10_000
+_ORIENTATION_TAG = 0x0112
+_ORIENTATION_HINTS = (b"Exif", b"eXIf", b"Raw profile type", b"adobe")
+"""Without one of these a JPEG or PNG has no orientation; parsing a PNG for it decodes it."""
+_TURNS: dict[int, Callable[[Pixels], Pixels]] = {
+    2: lambda stored_HWC: stored_HWC[:, ::-1],
+    3: lambda stored_HWC: stored_HWC[::-1, ::-1],
+    4: lambda stored_HWC: stored_HWC[::-1],
+    5: lambda stored_HWC: stored_HWC.swapaxes(0, 1),
+    6: lambda stored_HWC: stored_HWC[::-1].swapaxes(0, 1),
+    7: lambda stored_HWC: stored_HWC[::-1, ::-1].swapaxes(0, 1),
+    8: lambda stored_HWC: stored_HWC[:, ::-1].swapaxes(0, 1),
+}
+"""From pixels as stored to those that are shown, by the orientation."""
+_FIRST_ON_ITS_SIDE = 5
+"""From this orientation on, width and height change places."""
+_UNSIGNED, _WHITE_IS_ZERO = 1, 0
+_DIM = 63
+"""Of 255: so bright is the brightest pixel at most where 14 of 16 bits are used, or fewer."""
+_PHOTOMETRIC_TAG = 262
 _BAND_PIXELS = 2**20
 """Decoded pixels are converted so many at a time, so that no second copy of a large picture is made."""
 
@@ -150,23 +187,52 @@ def inspect(data: bytes, name: str, limits: ImageLimits = DEFAULT_LIMITS) -> Ima
         )
     pixels_HWC, header = _decode(data, limits)
     return ImageProperties(
-        width=header.width,
-        height=header.height,
+        width=pixels_HWC.shape[1],
+        height=pixels_HWC.shape[0],
         channels=header.channels,
         bit_depth=header.bit_depth,
-        format=_sniff(data),
+        format=image_format,
         pixels_sha256=pixels_sha256(pixels_HWC),
+        orientation=orientation(data),
+        doubt=_doubt(data, header, image_format, pixels_HWC),
     )
 
 
 @every_failure_refuses()
 def decode(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Pixels:
-    """RGB pixels, uint8 (H, W, 3); grey is repeated, 16 bits keep their high byte, alpha is dropped.
+    """RGB pixels, uint8 (H, W, 3), turned by the orientation tag as viewers do. Raises UnusableImage.
 
-    The EXIF orientation is ignored: masks and inspection coordinates refer to pixels as stored. Raises
-    UnusableImage.
+    Grey is repeated, and alpha dropped. Of more than 8 bits the highest 8 are kept: the range is that of the
+    file's depth, whatever its values (docs/decisions/0078).
     """
     return _decode(data, limits)[0]
+
+
+def orientation(data: bytes) -> int:
+    """The orientation that EXIF, XMP or a TIFF's tag give, 1 (as stored) to 8; 1 where none is understood."""
+    if _sniff(data) not in {"jpeg", "png", "tiff"}:
+        return UPRIGHT
+    if not data.startswith((b"II", b"MM")) and not any(hint in data for hint in _ORIENTATION_HINTS):
+        return UPRIGHT
+    try:
+        with Image.open(BytesIO(data), formats=["JPEG", "PNG", "TIFF"]) as image:
+            found = image.getexif().get(_ORIENTATION_TAG)
+    except Exception:  # noqa: BLE001 -- viewers pass over metadata that they do not understand
+        return UPRIGHT
+    return found if isinstance(found, int) and found in _TURNS else UPRIGHT
+
+
+def _doubt(data: bytes, header: _Header, image_format: str, pixels_HWC: Pixels) -> str:
+    """What a person should look at; UnusableImage where pixels are missing, which libjpeg does not tell."""
+    if header.bit_depth > 8 and int(pixels_HWC.max()) <= _DIM:
+        return FEW_BITS
+    if image_format == "jpeg":
+        try:
+            with suppress(struct.error):  # a last segment that is cut
+                return LEFT_OVER if image_damage.check(data, _jpeg_markers(data)) else ""
+        except image_damage.Damaged as damaged:
+            raise UnusableImage(Reason.TRUNCATED, str(damaged)) from damaged
+    return ""
 
 
 def pixels_sha256(pixels_HWC: Pixels) -> str:
@@ -212,11 +278,24 @@ def _decode(data: bytes, limits: ImageLimits) -> tuple[Pixels, _Header]:
         header = header_of(data)
         _refuse_oversize(header, limits)
         check_whole(data, header)
+        _refuse_several(header, image_format)
     except (struct.error, IndexError) as error:
         raise UnusableImage(Reason.TRUNCATED, f"the {image_format} file ends inside its header") from error
-    pixels = _decode_tiff(data, header) if image_format == "tiff" else _decode_with_opencv(data, image_format)
-    _refuse_other_size(header, width=pixels.shape[1], height=pixels.shape[0])
-    return pixels, header
+    if image_format == "tiff":
+        return _decode_tiff(data, header), header
+    pixels_HWC = _decode_with_opencv(data, image_format)
+    _refuse_other_size(header, width=pixels_HWC.shape[1], height=pixels_HWC.shape[0])
+    turn = _TURNS.get(orientation(data))
+    return pixels_HWC if turn is None else np.ascontiguousarray(turn(pixels_HWC)), header
+
+
+def _refuse_several(header: _Header, image_format: str) -> None:
+    if header.pictures != 1:
+        raise UnusableImage(
+            Reason.SEVERAL_PICTURES,
+            f"the {image_format} file holds {header.pictures} pages or frames, and a sample is one picture; "
+            "save each that is meant as a file of its own",
+        )
 
 
 def _refuse_other_size(header: _Header, *, width: int, height: int) -> None:
@@ -261,15 +340,20 @@ def _decode_with_opencv(data: bytes, image_format: str) -> Pixels:
 
 
 def _decode_tiff(data: bytes, header: _Header) -> Pixels:
-    """Pillow reports a short strip, OpenCV fills it: so Pillow decodes TIFF."""
+    """Pillow reports a short strip, OpenCV fills it: so Pillow decodes TIFF, and turns it as it loads it."""
     try:
         with Image.open(BytesIO(data), formats=["TIFF"]) as image:
+            on_its_side = orientation(data) >= _FIRST_ON_ITS_SIDE
+            shown = replace(header, width=header.height, height=header.width) if on_its_side else header
             # Before a pixel is decoded: only the size that our own parser found was held against the limits.
-            _refuse_other_size(header, width=image.width, height=image.height)
-            if image.mode == "F":
-                raise UnusableImage(Reason.DECODE_FAILED, "a TIFF of floats has no defined range of grey")  # noqa: TRY301
+            # Some versions of Pillow say the size as shown here already.
+            expected = shown if (image.width, image.height) == (shown.width, shown.height) else header
+            _refuse_other_size(expected, width=image.width, height=image.height)
+            if image.mode in {"F", "I"}:
+                raise _no_range(f"a TIFF of the kind {image.mode}")  # noqa: TRY301
             image.load()
-            return _rgb(image)
+            _refuse_other_size(shown, width=image.width, height=image.height)
+            return _rgb(image, header.bit_depth, is_inverted=_photometric(image) == _WHITE_IS_ZERO)
     except Image.DecompressionBombError as error:
         raise UnusableImage(Reason.TOO_LARGE, _fact(error)) from error
     except (UnusableImage, MemoryError):
@@ -279,17 +363,30 @@ def _decode_tiff(data: bytes, header: _Header) -> Pixels:
         raise UnusableImage(reason, f"the tiff file does not decode: {_fact(error)}") from error
 
 
-def _rgb(image: Image.Image) -> Pixels:
-    """RGB of a loaded picture, in bands: as a whole, each step would hold the picture once more."""
+def _photometric(image: Image.Image) -> int | None:
+    found: int | None = image.tag_v2.get(_PHOTOMETRIC_TAG)  # type: ignore[attr-defined]
+    return found
+
+
+def _no_range(what: str) -> UnusableImage:
+    return UnusableImage(
+        Reason.NO_RANGE,
+        f"{what} does not say which of its values are black and white; save it as grey of 8 or 16 bits",
+    )
+
+
+def _rgb(image: Image.Image, bit_depth: int, *, is_inverted: bool) -> Pixels:
+    """RGB of a loaded picture, in bands: as a whole, each step would hold the picture once more.
+
+    Pillow scales grey of more than 8 bits not at all, and does not invert it.
+    """
     pixels_HWC = np.empty((image.height, image.width, 3), np.uint8)
-    if not image.mode.startswith("I"):
-        for rows, band in _bands(image):
-            pixels_HWC[rows] = np.asarray(band.convert("RGB"))
-        return pixels_HWC
-    is_wide = any(np.asarray(band).max(initial=0) > 255 for _, band in _bands(image))
     for rows, band in _bands(image):
-        grey_HW = np.asarray(band)
-        pixels_HWC[rows] = (grey_HW >> 8 if is_wide else grey_HW).astype(np.uint8)[..., None]
+        if not image.mode.startswith("I;16"):
+            pixels_HWC[rows] = np.asarray(band.convert("RGB"))
+            continue
+        grey_HW = (np.asarray(band).astype(np.uint16) >> (bit_depth - 8)).astype(np.uint8)
+        pixels_HWC[rows] = (255 - grey_HW if is_inverted else grey_HW)[..., None]
     return pixels_HWC
 
 
@@ -305,7 +402,14 @@ def _bands(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
 
 def _png_header(data: bytes) -> _Header:
     width, height, bit_depth, colour_type = struct.unpack_from(">IIBB", data, 16)
-    return _Header(width, height, {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}.get(colour_type, 0), bit_depth)
+    channels = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}.get(colour_type, 0)
+    return _Header(width, height, channels, bit_depth, _png_frames(data))
+
+
+def _png_frames(data: bytes) -> int:
+    """Of an animated PNG, which says so before its pixels; a plain one has one."""
+    at = data.find(b"acTL", 0, max(data.find(b"IDAT"), 0))
+    return max(1, int(struct.unpack_from(">I", data, at + 4)[0])) if at >= 0 else 1
 
 
 def _check_png(data: bytes, _header: _Header) -> None:
@@ -436,13 +540,27 @@ def _tiff_header(data: bytes) -> _Header:
             Reason.DECODE_FAILED,
             f"the tiff file's tags say that they hold {total_bytes:,} bytes, and it has {len(data):,}",
         )
-    if values.get(339) == 3:
-        raise UnusableImage(Reason.DECODE_FAILED, "a TIFF of floats has no defined range of grey")
-    return _Header(values.get(256, 0), values.get(257, 0), values.get(277, 1), values.get(258, 1))
+    bits, sample_format = values.get(258, 1), values.get(339, _UNSIGNED)
+    if sample_format in _TIFF_NUMBERS:
+        raise _no_range(f"a TIFF of {_TIFF_NUMBERS[sample_format]}")
+    if _MOST_BITS < bits <= _MAX_BIT_DEPTH:
+        raise _no_range(f"a TIFF of whole numbers of {bits} bits")
+    return _Header(
+        values.get(256, 0), values.get(257, 0), values.get(277, 1), bits, _tiff_pictures(data, order)
+    )
 
 
+_MOST_BITS = 16
+_TIFF_NUMBERS = {
+    2: "numbers that may be negative",
+    3: "floats",
+    5: "complex numbers",
+    6: "complex floats",
+}
+"""By sample format, what is no grey."""
 _TIFF_TAGS = frozenset({256, 257, 258, 277, 339})
 """Width, height, bits, samples, sample format."""
+_SUBFILE_TAG, _SMALLER_COPY = 254, 1
 _TIFF_KINDS = {
     1: ("B", 1),
     2: ("", 1),
@@ -468,17 +586,34 @@ def _tiff_order(data: bytes) -> str:
     return "<" if data.startswith(b"II") else ">"
 
 
-def _check_tiff(data: bytes, _header: _Header) -> None:
-    """Count the pages, which a mask's reader walks; Pillow reports a short strip itself."""
-    order = _tiff_order(data)
+def _tiff_pictures(data: bytes, order: str) -> int:
+    """How many of its pages are pictures, and not smaller copies of one.
+
+    Programs write such copies for previews; where the first page is one, the picture lies behind it.
+    """
     (directory,) = struct.unpack_from(order + "I", data, 4)
-    with suppress(struct.error):  # only the first page is read
-        for _ in range(_MAX_TIFF_PAGES):
+    copies: list[bool] = []
+    with suppress(struct.error):  # a damaged chain ends; only the first page is decoded
+        while directory:
             (count,) = struct.unpack_from(order + "H", data, directory)
+            # Tags are in ascending order, and this is the lowest that there is.
+            copies.append(_is_smaller_copy(data, order, directory, min(count, 4)))
+            if len(copies) > _MAX_TIFF_PAGES:
+                raise _too_many("tiff", "pages", _MAX_TIFF_PAGES)
             (directory,) = struct.unpack_from(order + "I", data, directory + 2 + 12 * count)
-            if directory == 0:
-                return
-        raise _too_many("tiff", "pages", _MAX_TIFF_PAGES)
+    return max(1, len(copies) if copies[:1] == [True] else copies.count(False))
+
+
+def _is_smaller_copy(data: bytes, order: str, directory: int, count: int) -> bool:
+    for entry in range(directory + 2, directory + 2 + 12 * count, 12):
+        tag, _, _, value = struct.unpack_from(order + "HHII", data, entry)
+        if tag == _SUBFILE_TAG:
+            return bool(value & _SMALLER_COPY)
+    return False
+
+
+def _check_tiff(_data: bytes, _header: _Header) -> None:
+    """Nothing: Pillow reports a short strip itself."""
 
 
 _FORMATS: dict[str, tuple[Callable[[bytes], _Header], Callable[[bytes, _Header], None]]] = {

@@ -74,6 +74,13 @@ class ImportResult:
         return tuple(item for item in self.outcomes if item.outcome == ImportOutcome.OUTCOME_REJECTED)
 
     @property
+    def doubtful(self) -> tuple[dataset_pb2.SampleOutcome, ...]:
+        """Those that are taken and that a person should look at, each with its reason (D6)."""
+        return tuple(
+            item for item in self.outcomes if item.reason and item.outcome != ImportOutcome.OUTCOME_REJECTED
+        )
+
+    @property
     def ambiguous(self) -> tuple[dataset_pb2.SampleOutcome, ...]:
         """Those whose pixels are there under another code too (D2)."""
         return tuple(item for item in self.outcomes if item.same_pixels_under_other_codes)
@@ -462,6 +469,7 @@ _BY_REASON = {
     "CHANGED": sentence("the file changed while it was read; import it again when it is written"),
     "VANISHED": sentence("the file vanished during the import; restore it and import it again"),
     "UNREADABLE": sentence("the file cannot be read; check its permissions"),
+    "BITS": sentence("the picture is not as --bits says; correct --bits, or save it as upright 16-bit grey"),
     "BAD_ANNOTATION": sentence("the annotation cannot be drawn; draw it again"),
     "BAD_PICTURE": sentence("the image inside of the annotation file cannot be read; replace it"),
 }

@@ -27,6 +27,9 @@ def read_data(folder: Path, options: ImportOptions | None = None, *, kind: str =
     options = options or ImportOptions()
     walked = walk_folder(folder)
     _check_options(options)
+    if options.bits:
+        with needs(IMPORT):
+            import PIL.Image  # noqa: F401, PLC0415 -- an extra
     if kind == "auto":
         kind = _detect(walked)
     if kind != "folders":

@@ -15,12 +15,14 @@ from services.kit.confined_child import Answer, Handler
 from services.vision.masks import read_mask
 from services.vision.thumbnails import thumbnail
 
+_TURNED = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06" + bytes(6)
+"""EXIF whose only tag is an orientation."""
 _FORMATS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("RGB", "PNG", {}),
     ("P", "PNG", {}),
     ("LA", "PNG", {}),
     ("I;16", "PNG", {}),
-    ("RGB", "JPEG", {"progressive": True}),
+    ("RGB", "JPEG", {"progressive": True, "exif": _TURNED}),
     ("L", "BMP", {}),
     ("RGB", "TIFF", {}),
     ("L", "TIFF", {"compression": "tiff_lzw"}),

@@ -12,8 +12,9 @@ it label 1, the code of the sample's folder.
 - Something must show white, unless all is black; and something black, unless all is white. So 0 and 1, 0 and
   127, and 16-bit files that use 8 of their bits are refused.
 - Shades between black and white are taken along edges, as smoothing makes them: within `_EDGE_PX` of both,
-  and changing from pixel to pixel. Elsewhere they are taken as specks: fewer than `_SPECK_PX`, or at most
-  `_SPECK_SHARE` of what is marked and of many shades. More of them, one shade only, or very dark ones only
+  changing from pixel to pixel, between areas of black and of white. Noise that holds both is no edge.
+  Elsewhere they are taken as specks: fewer than `_SPECK_PX`, or at most `_SPECK_SHARE` of what is marked and
+  of many shades. More of them, one shade only, or very dark ones only
   look like a further class, a photo, or a map of probabilities, and are refused. JPEG rings, so there what is
   within `_NEAR` of black or white counts as that.
 
@@ -50,6 +51,12 @@ _NEAR = 32
 """Of 255: so far does JPEG ring around black and white."""
 _EDGE_PX = 8
 """Smoothing and enlarging spread an edge over so many pixels, and JPEG over its blocks."""
+_AROUND_PX = 16
+"""So far around an edge it is looked for what is quite black or white, of which there is more in a mask."""
+_PURE_SHARE = 0.25
+"""Of those pixels, so many are black or white at least; around edges enlarged eight times, half are."""
+_TORN_SHARE = 0.2
+"""Of the pixels within `_EDGE_PX`, so many are unlike most of their neighbours at most; in noise 36 % are."""
 _SPECK_PX = 9
 """3 by 3 pixels."""
 _SPECK_SHARE = 0.05
@@ -136,7 +143,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         # Before Pillow loads it: a TIFF is turned then, and its tag is gone.
         if image.getexif().get(_ORIENTATION_TAG, 1) not in (0, 1):
             raise UnusableMask(
-                *sentence("is turned by its orientation tag: save it as its image is stored, without one"),
+                *sentence("is turned by its orientation tag: save it upright, without one"),
             )
         yield image
 
@@ -241,7 +248,7 @@ def _refuse_shades(values_HW: NDArray[np.integer], white: int, *, lossy: bool) -
     black_HW, white_HW = (
         cv2.dilate(shade_HW.astype(np.uint8), reach) > 0 for shade_HW in (black_HW, white_HW)
     )
-    specks_HW = between_HW & ~(black_HW & white_HW)
+    specks_HW = between_HW & ~(black_HW & white_HW & _is_edge(values_HW, between_HW, white))
     if not lossy:
         values_HW = values_HW.astype(np.uint16)
         flat_HW = between_HW & (cv2.erode(values_HW, spot) == cv2.dilate(values_HW, spot))
@@ -252,6 +259,19 @@ def _refuse_shades(values_HW: NDArray[np.integer], white: int, *, lossy: bool) -
         marked = int((values_HW > white // 2).sum())
         if count > _SPECK_SHARE * marked or counts.max() > _ONE_SHADE * count:
             raise _shaded(values_HW, specks_HW, white)
+
+
+def _is_edge(values_HW: NDArray[np.integer], between_HW: NDArray[np.bool_], white: int) -> NDArray[np.bool_]:
+    """Where the pixels around are black areas and white ones, and not noise that holds both."""
+    pure_HW = np.where(between_HW, 0, 255).astype(np.uint8)
+    marked_HW = np.where(values_HW > white // 2, 255, 0).astype(np.uint8)
+    torn_HW = cv2.bitwise_xor(marked_HW, cv2.medianBlur(marked_HW, 3))
+    pure_around_HW, torn_around_HW = (
+        cv2.blur(share_HW, (2 * px + 1, 2 * px + 1), borderType=cv2.BORDER_REFLECT)
+        for share_HW, px in ((pure_HW, _AROUND_PX), (torn_HW, _EDGE_PX))
+    )
+    is_pure_HW = pure_around_HW >= round(255 * _PURE_SHARE)
+    return np.asarray(is_pure_HW & (torn_around_HW <= round(255 * _TORN_SHARE)), np.bool_)
 
 
 def _shaded(values_HW: NDArray[np.integer], doubtful_HW: NDArray[np.bool_], white: int) -> UnusableMask:

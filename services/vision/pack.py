@@ -25,13 +25,21 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 import numpy as np
-from loupe.image_files import DEFAULT_LIMITS, ImageLimits, Pixels, UnusableImage, decode
+from loupe.image_files import (
+    DEFAULT_LIMITS,
+    UPRIGHT,
+    ImageLimits,
+    Pixels,
+    UnusableImage,
+    decode,
+    orientation,
+)
 from loupe.translation import sentence
 from numpy.typing import NDArray
 
 from services.input_specification import InputSpecification
 from services.vision.faults import InfrastructureFault
-from services.vision.masks import decode_mask
+from services.vision.masks import UnusableMask, decode_mask
 from services.vision.preprocessing import cover, cover_labels, pack_recipe, resize
 from services.vision.samples import DamagedObject, ObjectReader, Sample, read_verified
 
@@ -40,7 +48,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 _SHARD_BYTES = 64 * 2**20
 _SHARD_SAMPLES = 1024
-_MASK_RECIPE = "2"
+_MASK_RECIPE = "3"
 """Changes when masks are decoded otherwise: what was packed before is then not found."""
 _ABANDONED_S = 24 * 3600
 _MOST_DAMAGED = 0.05
@@ -175,7 +183,15 @@ class PackCache:
         """What its mask says. Raises UnusableImage, InfrastructureFault."""
         sha256 = str(sample.mask_sha256)
         data = read_verified(objects, f"samples/{sha256}", sha256)
-        return decode_mask(data, indexed=sample.is_indexed, limits=self._limits)
+        labels_HW = decode_mask(data, indexed=sample.is_indexed, limits=self._limits)
+        # An import refuses such a pair; earlier ones did not.
+        if labels_HW.any() and orientation(read_verified(objects, *_place(sample))) != UPRIGHT:
+            raise UnusableMask(
+                *sentence(
+                    "is for an image that is turned by its orientation tag: save both upright without one"
+                )
+            )
+        return labels_HW
 
     def _load(
         self, recipe: str, empty: Pack, keys: list[str], read: Callable[[str], Pixels], progress: Progress
@@ -282,6 +298,10 @@ class PackCache:
             with contextlib.suppress(OSError):
                 if time.time() - leftover.stat().st_mtime > _ABANDONED_S:
                     leftover.unlink()
+
+
+def _place(sample: Sample) -> tuple[str, str]:
+    return f"samples/{sample.sha256}", sample.sha256
 
 
 def _attempt(read: Callable[[str], Pixels], key: str) -> Pixels | Unreadable:

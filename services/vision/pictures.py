@@ -18,7 +18,7 @@ from services.vision.thumbnails import MAX_OBJECT_BYTES
 LINK_LIFE = timedelta(minutes=10)
 KEPT = timedelta(days=30)
 """How long a picture stays after it was made; who asks for an older one has it made again."""
-_VERSION = "1"
+_VERSION = "2"
 """Changes when the pictures do: those of another version are then not found."""
 _PREFIX = "pictures"
 OPAQUE = "application/octet-stream"

@@ -32,6 +32,8 @@ PER_IMAGE_FLOOR = 4 / 255
 RULE = "bilinear-half-pixel-uint8-1"
 """Changes when the rule does: packs of another rule are then not found, and weights of another rule
 refused."""
+_DECODING = 2
+"""Changes when files are decoded otherwise (docs/decisions/0077): what was packed before is not found."""
 _PER_IMAGE: Mapping[str | None, bool] = {"per_image": True, "fixed": False, None: False}
 
 
@@ -140,7 +142,13 @@ def magnified(specification: InputSpecification) -> InputSpecification:
 def pack_recipe(specification: InputSpecification) -> str:
     """Names everything that decides a packed pixel; mean and std do not."""
     width, height = specification.width, specification.height
-    recipe = {"rule": RULE, "width": width, "height": height, "channels": specification.channels}
+    recipe = {
+        "rule": RULE,
+        "decoding": _DECODING,
+        "width": width,
+        "height": height,
+        "channels": specification.channels,
+    }
     digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
     return f"{width}x{height}-{digest[:16]}"
 

@@ -428,7 +428,11 @@ def _header(picture: Picture) -> tuple[int, int, str]:
             (width, height), kind = image.size, str(image.format)
             # `getexif` decodes a PNG without EXIF completely, to look behind its pixels.
             has_exif = kind != "PNG" or "exif" in image.info
-            turned = has_exif and image.getexif().get(0x0112, 1) not in (0, 1)
+            orientation = image.getexif().get(0x0112, 1) if has_exif else 1
+            turned = orientation not in (0, 1)
+            if orientation in {5, 6, 7, 8}:
+                # As shown: that is how it is decoded. Some versions of Pillow turn that of a TIFF already.
+                width, height = _shown(image, (width, height))
     except Image.DecompressionBombError as error:
         raise Unusable(
             "TOO_LARGE", f"{name} says it has more pixels than can be taken: {fact_of(error)}"
@@ -447,6 +451,14 @@ def _header(picture: Picture) -> tuple[int, int, str]:
         )
     suffix = PurePosixPath(picture.origin).suffix
     return width, height, _SUFFIX_OF_FORMAT[kind] if embedded else suffix
+
+
+def _shown(image: Image.Image, size: tuple[int, int]) -> tuple[int, int]:
+    """Width and height of a picture on its side, as it is shown."""
+    if image.format != "TIFF":
+        return size[::-1]
+    stored = (image.tag_v2[256], image.tag_v2[257])  # type: ignore[attr-defined]
+    return stored[::-1]
 
 
 def _other_size(picture: Picture, stated_size: tuple[int, int] | None, size: tuple[int, int]) -> Unusable:

@@ -11,6 +11,7 @@ from loupe import names
 from loupe.client import pages
 from loupe.commands import data_bin
 from loupe.commands.session import Output, Session, remote
+from loupe.deep_pictures import BITS
 from loupe.folders import FolderListing, ImportOptions
 from loupe.importing import ImportOutcome, ImportProgress, ImportResult, is_of_mask
 from loupe.language import pick
@@ -99,6 +100,13 @@ def _expression(
     help="The group is what this finds in a file's name (its first parentheses); instead of groups.csv.",
 )
 @click.option(
+    "--bits",
+    type=click.Choice([str(bits) for bits in BITS]),
+    default=None,
+    callback=lambda _context, _parameter, value: int(value or 0),
+    help="Of the grey values in files of 16 bits, if the camera has fewer; the same for all of a path.",
+)
+@click.option(
     "--line-width",
     "line_width_px",
     default=10.0,
@@ -185,6 +193,15 @@ def import_json(listing: FolderListing, result: ImportResult) -> dict[str, Any]:
         "added": result.count(ImportOutcome.OUTCOME_ADDED),
         "unchanged": result.count(ImportOutcome.OUTCOME_UNCHANGED),
         "replaced": result.count(ImportOutcome.OUTCOME_REPLACED),
+        "doubtful": [
+            {
+                "file": item.file,
+                "reason": item.reason,
+                "message": item.message,
+                "messageZh": item.message_zh,
+            }
+            for item in result.doubtful
+        ],
         **{
             key: [
                 {
@@ -229,6 +246,7 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
         "codes": _codes(result.data_path),
         "groups": f"{groups}, from {listing.group_column!r}" if listing.group_column else "",
         "format": listing.format if listing.format != "folders" else "",
+        "bits": f"{listing.bits} of 16, as --bits says" if listing.bits else "",
         "masks": f"indices of {', '.join(listing.mask_codes)}" if listing.mask_codes else "",
     }
     parts: list[RenderableType] = [facts(pairs)]
@@ -242,10 +260,11 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
                 "yellow",
             )
         )
-    concluded = [(one.file, one.reason, Sentence(one.message, "")) for one in listing.remarks]
+    doubtful = [(one.file, one.reason, Sentence(one.message, "")) for one in listing.remarks]
+    doubtful += [(one.file, one.reason, Sentence(one.message, one.message_zh)) for one in result.doubtful]
     for title, items in (
         *_not_taken(listing, result).values(),
-        ("taken; look whether it is right", concluded),
+        ("taken; look whether it is right", doubtful),
     ):
         parts += _told(title, items)
     if result.ambiguous:
@@ -352,13 +371,14 @@ async def list_(session: Session) -> None:
             str(path.mask_count),
             _codes(path),
             names.short(path.owner),
+            _banks(path),
             path.description,
         )
         for path in paths
     ]
     empty = [d for d in datasets if not d.path_count]
-    rows += [(names.short(d.name), "no path", "0", "0", "", "", d.description) for d in empty]
-    columns = ("PATH", "STATUS", "SAMPLES", "MASKS", "CODES", "OWNER", "DESCRIPTION")
+    rows += [(names.short(d.name), "no path", "0", "0", "", "", "", d.description) for d in empty]
+    columns = ("PATH", "STATUS", "SAMPLES", "MASKS", "CODES", "OWNER", "QUESTION BANK", "DESCRIPTION")
     session.out.answer(
         {"datasets": [message_json(d) for d in datasets], "dataPaths": [message_json(p) for p in paths]},
         table(*columns, rows=rows, right=("SAMPLES", "MASKS"))
@@ -456,6 +476,7 @@ def _path_facts(path: dataset_pb2.DataPath) -> RenderableType:
             "samples": f"{path.sample_count}, {path.mask_count} with masks",
             "codes": _codes(path),
             "owner": names.short(path.owner) or "none: every engineer may change it",
+            "question bank": f"{_banks(path)}: not trained with" if path.question_banks else "",
             "description": path.description,
             "changed": local_time(path.update_time),
         }
@@ -464,6 +485,10 @@ def _path_facts(path: dataset_pb2.DataPath) -> RenderableType:
 
 def _codes(path: dataset_pb2.DataPath) -> str:
     return ", ".join(f"{count.code} {count.sample_count}" for count in path.code_counts)
+
+
+def _banks(path: dataset_pb2.DataPath) -> str:
+    return ", ".join(names.short(bank) for bank in path.question_banks)
 
 
 data.add_command(data_bin.delete)

@@ -35,7 +35,7 @@ from services.registry.domain.datasets import (
     planned_faults,
 )
 from services.registry.domain.identifiers import id_faults, refuse, text_faults
-from services.registry.domain.objects import ImageObject, RejectedObject, Rejection, Verified
+from services.registry.domain.objects import Doubt, ImageObject, RejectedObject, Rejection, Verified
 from services.registry.domain.relabelling import (
     DataPathChanged,
     Relabel,
@@ -425,7 +425,7 @@ class DataCatalogue:
         spent = [upload for one in looked for upload in one.spent]
         async with self._sessions.begin() as session:
             now = await database_time(session)
-            await ObjectRows(session).put([item for item in found if _is_final(item)], now)
+            await ObjectRows(session).put([item for item in found if _is_stored(item, objects)], now)
             free = await Uploads(session).forget(spent)
         # What stays is swept.
         with suppress(Unavailable, Internal):
@@ -438,8 +438,10 @@ def _wanted(
 ) -> Wanted | None:
     """What to look at of an object; None if all is known of it."""
     if isinstance(known, ImageObject):
-        is_new_mask = is_mask and known.mask is None
-        return Wanted(sha256, arriving, is_new_mask, known) if arriving or is_new_mask else None
+        again = known.is_outdated or (is_mask and known.mask is None)
+        was_mask = known.is_outdated and known.mask is not None
+        wanted = Wanted(sha256, arriving, again and (is_mask or was_mask), known, again=again)
+        return wanted if arriving or again else None
     if known is not None and not known.replaceable:
         return None
     return Wanted(sha256, arriving, is_mask)
@@ -473,9 +475,14 @@ def _parts_of(rows: Sequence[Alike]) -> dict[str, CodeParts]:
     }
 
 
-def _is_final(item: Verified) -> bool:
-    """Whether the finding can be stored; one that is not final is found again."""
-    return not isinstance(item, RejectedObject) or item.final
+def _is_stored(item: Verified, known: Mapping[str, Verified]) -> bool:
+    """Whether the finding can be stored; one that is not is found again.
+
+    What was an image by earlier rules stays one in its row, because samples name it.
+    """
+    if isinstance(item, RejectedObject):
+        return item.final and not isinstance(known.get(item.sha256), ImageObject)
+    return True
 
 
 def _under_other_codes(
@@ -495,7 +502,9 @@ def _outcome(
 ) -> SampleOutcome:
     if isinstance(verdict, Rejection):
         return SampleOutcome(file, CandidateOutcome.REJECTED, verdict)
+    doubt = Doubt(verdict.image.doubt) if verdict.image.doubt else None
     if file not in before:
-        return SampleOutcome(file, CandidateOutcome.ADDED, None, twins)
+        return SampleOutcome(file, CandidateOutcome.ADDED, None, doubt, twins)
     same = before[file] == Listed.of(verdict)
-    return SampleOutcome(file, CandidateOutcome.UNCHANGED if same else CandidateOutcome.REPLACED, None, twins)
+    outcome = CandidateOutcome.UNCHANGED if same else CandidateOutcome.REPLACED
+    return SampleOutcome(file, outcome, None, doubt, twins)

@@ -39,6 +39,8 @@ class Wanted:
     is_mask: bool = False
     known: ImageObject | None = None
     """What rows say of it: its bytes are written, whatever else is found."""
+    again: bool = False
+    """What is known does not do: it is to be read again."""
 
 
 @dataclass(slots=True)
@@ -108,7 +110,7 @@ class Inspector:
 
     async def _kept(self, wanted: Wanted) -> ImageObject | None:
         """What is known, and at its content address whatever was uploaded since."""
-        if wanted.known is None or wanted.known.damaged or wanted.is_mask:
+        if wanted.known is None or wanted.known.damaged or wanted.again:
             return None
         is_there = await asyncio.get_running_loop().run_in_executor(
             self._executor, self._store.holds, sample_key(wanted.sha256), wanted.known.size_bytes
@@ -126,7 +128,7 @@ class Inspector:
             # It may be decoded at the next import, which then need not upload it again.
             return Looked(verified, arrived.wrong)
         used = [] if arrived.upload is None else [arrived.upload]
-        is_known_again = wanted.known is not None and not wanted.is_mask
+        is_known_again = wanted.known is not None and not wanted.again
         return Looked(image if is_known_again else verified, [*arrived.wrong, *used])
 
 
@@ -177,11 +179,11 @@ def _fetch(store: BlockingObjectStore, wanted: Wanted) -> _Arrived:
 def _may_be_placed(store: BlockingObjectStore, wanted: Wanted) -> bool:
     """Whether the content address is to be read too.
 
-    What is known is there, and read if it is a mask now. What is not may have been written just before its
-    row would have been, or by an earlier version's link.
+    What is known is there, and read if it is a mask now or other rules hold. What is not
+    may have been written just before its row would have been, or by an earlier version's link.
     """
     if wanted.known is not None:
-        return wanted.is_mask
+        return wanted.again
     try:
         # An older one may be deleted as an orphan at any moment.
         return store.stat(sample_key(wanted.sha256)).age < ORPHAN_GRACE / 2

@@ -12,6 +12,7 @@ from loupe.translation import sentence
 
 from services.registry.domain.identifiers import sha256_faults, shown, text_faults
 from services.registry.domain.objects import (
+    Doubt,
     ImageObject,
     MaskFacts,
     MaskFault,
@@ -123,6 +124,8 @@ class SampleOutcome:
     file: str
     outcome: CandidateOutcome
     rejection: Rejection | None = None
+    doubt: Doubt | None = None
+    """Why a person should look at a picture that is taken."""
     same_pixels_under_other_codes: tuple[str, ...] = ()
 
 
@@ -199,6 +202,18 @@ def _mask_fault(image: ImageObject, mask: Verified, mask_codes: Sequence[str]) -
             RejectReason.BAD_MASK,
             f"the mask is no readable image: {mask.rejection.reason}, {mask.rejection.message}",
         )
+    assert mask.mask is not None, "an object that is offered as a mask is read as one"  # noqa: S101
+    marks_nothing = mask.mask.indexed is None and mask.mask.largest_index == 0
+    if image.orientation != 1 and not marks_nothing:
+        return Rejection(
+            RejectReason.BAD_MASK,
+            *sentence(
+                "its image is turned by its orientation tag ({orientation}), and nothing says whether the "
+                "mask is for the image as stored or as shown: save the image upright without the tag, and "
+                "the mask as that is shown",
+                orientation=image.orientation,
+            ),
+        )
     if (mask.width, mask.height) != (image.width, image.height):
         return Rejection(
             RejectReason.BAD_MASK,
@@ -211,7 +226,6 @@ def _mask_fault(image: ImageObject, mask: Verified, mask_codes: Sequence[str]) -
                 image_height=image.height,
             ),
         )
-    assert mask.mask is not None, "an object that is offered as a mask is read as one"  # noqa: S101
     fault = _meaning_fault(mask.mask, mask_codes)
     return None if fault is None else Rejection(RejectReason.BAD_MASK, fault.message, fault.message_zh)
 

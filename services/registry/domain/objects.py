@@ -3,7 +3,10 @@
 import enum
 from dataclasses import dataclass
 
-from loupe.translation import sentence
+from loupe.translation import Sentence, sentence
+
+RULES = 1
+"""Of decoding (docs/decisions/0077). What was read by earlier ones is read again at its next import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +17,7 @@ class ImageObject:
     size_bytes: int
     width: int
     height: int
+    """As viewers show it: turned by its orientation tag."""
     channels: int
     bit_depth: int
     format: str
@@ -24,6 +28,17 @@ class ImageObject:
     """Its facts as a mask; None if it was not read as one."""
     damaged: bool = False
     """Whether a check read other bytes at its address, until an upload heals it."""
+    orientation: int = 1
+    """Of its tag; above 1, its pixels are shown otherwise than they are stored."""
+    doubt: str = ""
+    """What `loupe.image_files` finds doubtful: FEW_BITS, LEFT_OVER."""
+    rules: int = RULES
+    """By which it was read."""
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it was read by earlier rules, which found less and decoded otherwise."""
+        return self.rules < RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +69,8 @@ class RejectReason(enum.StrEnum):
     TOO_LARGE = "TOO_LARGE"
     DECODE_FAILED = "DECODE_FAILED"
     TOO_MANY_PARTS = "TOO_MANY_PARTS"
+    SEVERAL_PICTURES = "SEVERAL_PICTURES"
+    NO_RANGE = "NO_RANGE"
     TOO_MUCH_MEMORY = "TOO_MUCH_MEMORY"
     TOO_SLOW = "TOO_SLOW"
     HASH_MISMATCH = "HASH_MISMATCH"
@@ -74,6 +91,13 @@ _BY_REASON = {
     RejectReason.TOO_MANY_PARTS: sentence(
         "the file has more scans, chunks, markers or pages than any camera writes; open it and save it again"
     ),
+    RejectReason.SEVERAL_PICTURES: sentence(
+        "the file holds several pages or frames, and a sample is one picture; save each as a file of its own"
+    ),
+    RejectReason.NO_RANGE: sentence(
+        "the file's numbers do not say which are black and white (floats, 32 bits, negative ones); save it "
+        "as grey of 8 or 16 bits"
+    ),
     RejectReason.TOO_MUCH_MEMORY: sentence(
         "decoding the image takes more memory than one file may; open it and save it again"
     ),
@@ -92,6 +116,29 @@ _BY_REASON = {
         "rename the file"
     ),
     RejectReason.BAD_MASK: sentence("the mask cannot be used"),
+}
+
+
+class Doubt(enum.StrEnum):
+    """Why a person should look at a picture that is taken (D6)."""
+
+    FEW_BITS = "FEW_BITS"
+    LEFT_OVER = "LEFT_OVER"
+
+    @property
+    def told(self) -> Sentence:
+        """What is doubtful, and the remedy."""
+        return _DOUBTS[self]
+
+
+_DOUBTS = {
+    Doubt.FEW_BITS: sentence(
+        "it is dark: of its 16 bits it uses 14 or fewer, and black to white is taken to be all 16; if its "
+        "camera has fewer, import it with --bits 10, 12 or 14"
+    ),
+    Doubt.LEFT_OVER: sentence(
+        "the jpeg file holds more data than its picture, as one of which a part is damaged; look at it"
+    ),
 }
 
 

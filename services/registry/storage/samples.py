@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from loupe.image_files import UPRIGHT
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.objects import (
+    RULES,
     ImageObject,
     MaskFacts,
     MaskFault,
@@ -36,11 +38,15 @@ _OBJECT_COLUMNS = (
     "format",
     "pixels_sha256",
     "mask",
+    "orientation",
+    "doubt",
+    "rules",
     "reject_reason",
     "reject_message",
 )
 _OBJECT_TYPES = (
-    "bytea", "bigint", "int", "int", "smallint", "smallint", "text", "bytea", "jsonb", "text", "text",
+    "bytea", "bigint", "int", "int", "smallint", "smallint", "text", "bytea", "jsonb", "smallint", "text",
+    "smallint", "text", "text",
 )  # fmt: skip
 _PUT_OBJECTS = sa.text(
     f"INSERT INTO objects ({', '.join(_OBJECT_COLUMNS)}, verify_time) "  # noqa: S608 -- names of our own columns
@@ -51,7 +57,7 @@ _PUT_OBJECTS = sa.text(
     + ") ON CONFLICT (sha256) DO UPDATE SET verify_time = excluded.verify_time, damaged = false, "
     + ", ".join(f"{name} = excluded.{name}" for name in _OBJECT_COLUMNS if name != "sha256")
     + " WHERE objects.reject_reason = 'HASH_MISMATCH' OR objects.damaged"
-    " OR (objects.mask IS NULL AND excluded.mask IS NOT NULL)"
+    " OR (objects.mask IS NULL AND excluded.mask IS NOT NULL) OR objects.rules < excluded.rules"
 )
 _PUT_SAMPLES = sa.text(
     """
@@ -95,7 +101,7 @@ class ObjectRows:
         return {row.sha256.hex(): _verified(row) for row in rows}
 
     async def put(self, found: Collection[Verified], now: datetime) -> None:
-        """Store findings; one that is there stays unless it is replaceable, damaged, or lacks mask facts."""
+        """Store findings; what is there stays if it is final, sound, of these rules and has mask facts."""
         if not found:
             return
         # Always in the same order, so that two imports of the same bytes cannot deadlock.
@@ -266,11 +272,12 @@ def _object_row(item: Verified) -> tuple[object, ...]:
         case ImageObject():
             facts = (item.width, item.height, item.channels, item.bit_depth, item.format)
             mask = None if item.mask is None else json.dumps(asdict(item.mask), ensure_ascii=False)
-            pixels = (bytes.fromhex(item.pixels_sha256), mask)
+            pixels = (bytes.fromhex(item.pixels_sha256), mask, item.orientation, item.doubt, item.rules)
             return (sha256, item.size_bytes, *facts, *pixels, None, None)
         case RejectedObject():
             rejection = item.rejection
-            return (sha256, item.size_bytes, *[None] * 7, rejection.reason.value, rejection.message)
+            shown = (UPRIGHT, "", RULES)
+            return (sha256, item.size_bytes, *[None] * 7, *shown, rejection.reason.value, rejection.message)
 
 
 def _verified(row: Any) -> Verified:  # noqa: ANN401 -- a row has no static type
@@ -290,6 +297,9 @@ def _verified(row: Any) -> Verified:  # noqa: ANN401 -- a row has no static type
         pixels_sha256=row.pixels_sha256.hex(),
         mask=None if row.mask is None else _mask_facts(row.mask),
         damaged=row.damaged,
+        orientation=row.orientation,
+        doubt=row.doubt,
+        rules=row.rules,
     )
 
 

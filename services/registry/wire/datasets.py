@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from loupe.registry.v1 import dataset_pb2 as pb
+from loupe.translation import Sentence
 
 from services.registry.domain.candidates import Candidate, CandidateOutcome, SampleOutcome
 from services.registry.domain.datasets import CodeParts, DataPath, Dataset, DeletedDataPath, Snapshot
@@ -103,13 +104,20 @@ def candidate_in(message: pb.SampleCandidate) -> Candidate:
 
 def outcome_out(value: SampleOutcome) -> pb.SampleOutcome:
     """As a message."""
-    rejection = value.rejection
+    reason, told = "", Sentence("", "")
+    if value.rejection is not None:
+        reason, told = (
+            value.rejection.reason.value,
+            Sentence(value.rejection.message, value.rejection.message_zh),
+        )
+    elif value.doubt is not None:
+        reason, told = value.doubt.value, value.doubt.told
     return pb.SampleOutcome(
         file=value.file,
         outcome=_OUTCOMES[value.outcome],
-        reason="" if rejection is None else rejection.reason.value,
-        message="" if rejection is None else rejection.message,
-        message_zh="" if rejection is None else rejection.message_zh,
+        reason=reason,
+        message=told.english,
+        message_zh=told.chinese,
         same_pixels_under_other_codes=value.same_pixels_under_other_codes,
     )
 

@@ -104,3 +104,26 @@ def test_what_the_registry_refused_is_told_in_the_language_of_the_user(
     assert "文件为空" in told["zh_CN.UTF-8"]
     assert "掩膜含有彩色；没有它，b.png 也未导入" in told["zh_CN.UTF-8"]
     assert "it is empty" not in told["zh_CN.UTF-8"]
+
+
+def test_what_is_taken_and_doubtful_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """D6: a picture that is dark by its camera's depth is taken, and the report says so."""
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    (tmp_path / "T").mkdir()
+    (tmp_path / "T/a.png").write_bytes(b"x")
+    doubt = dataset_pb2.SampleOutcome(
+        file="T/a.png",
+        outcome=ImportOutcome.OUTCOME_UNCHANGED,
+        reason="FEW_BITS",
+        message="it is dark",
+        message_zh="图片很暗",
+    )
+    result = ImportResult(dataset_pb2.DataPath(name="datasets/d/paths/main"), (doubt,), 0, 0)
+    listing = read_folder(tmp_path)
+    assert result.rejected == ()
+    assert import_json(listing, result)["doubtful"] == [
+        {"file": "T/a.png", "reason": "FEW_BITS", "message": "it is dark", "messageZh": "图片很暗"}
+    ]
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(import_summary(listing, result))
+    assert "图片很暗" in console.export_text()

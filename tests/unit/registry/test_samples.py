@@ -8,11 +8,20 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loupe.image_files import FEW_BITS, LEFT_OVER
+from loupe.registry.v1 import dataset_pb2
 
-from services.registry.domain.candidates import Candidate, candidate_faults, judge
+from services.registry.domain.candidates import (
+    Candidate,
+    CandidateOutcome,
+    SampleOutcome,
+    candidate_faults,
+    judge,
+)
 from services.registry.domain.datasets import DataPath, MaskCodesDiffer, mask_codes_faults
 from services.registry.domain.objects import (
     _BY_REASON,
+    Doubt,
     ImageObject,
     MaskFacts,
     MaskFault,
@@ -21,6 +30,7 @@ from services.registry.domain.objects import (
     RejectReason,
 )
 from services.registry.domain.samples import CodeCount, Sample, count_changes, manifest_line
+from services.registry.wire.datasets import outcome_out
 
 IMAGE, MASK = "a" * 64, "b" * 64
 
@@ -31,6 +41,43 @@ def an_image(sha256: str = IMAGE, width: int = 10, height: int = 8, kind: str = 
 
 def a_sample(file: str, *, mask: bool = False) -> Sample:
     return Sample(file, file.partition("/")[0], an_image(), MASK if mask else None, None)
+
+
+def turned(orientation: int, image: ImageObject) -> ImageObject:
+    return replace(image, orientation=orientation)
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+@pytest.mark.parametrize("size", [(10, 8), (8, 10)])
+def test_a_turned_image_with_a_mask_is_refused(orientation: int, size: tuple[int, int]) -> None:
+    """D5: the mask may be for the image as stored or as shown; of a half turn not even the size tells."""
+    image = turned(orientation, an_image())
+    mask = replace(an_image(MASK, *size), mask=MaskFacts(largest_index=1))
+    verdict = judge(Candidate("A/a.png", IMAGE, MASK), {IMAGE: image, MASK: mask})
+    assert isinstance(verdict, Rejection)
+    assert verdict.reason is RejectReason.BAD_MASK
+    assert f"orientation tag ({orientation})" in verdict.message
+    assert f"（{orientation}）" in verdict.message_zh
+    assert isinstance(judge(Candidate("A/a.png", IMAGE), {IMAGE: image}), Sample)
+
+
+def test_a_mask_that_marks_nothing_is_the_same_however_its_image_is_turned() -> None:
+    """Annotated pictures on which nothing is marked get such a mask."""
+    mask = an_image(MASK)
+    assert isinstance(
+        judge(Candidate("A/a.png", IMAGE, MASK), {IMAGE: turned(6, an_image()), MASK: mask}), Sample
+    )
+
+
+@pytest.mark.parametrize("doubt", list(Doubt))
+def test_every_doubt_of_a_picture_is_told_in_both_languages(doubt: Doubt) -> None:
+    """D6: it is taken, and the report says what to look at."""
+    outcome = outcome_out(SampleOutcome("A/a.png", CandidateOutcome.ADDED, None, doubt))
+    assert outcome.outcome == dataset_pb2.SampleOutcome.OUTCOME_ADDED
+    assert outcome.reason == doubt
+    assert outcome.message
+    assert outcome.message_zh
+    assert {FEW_BITS, LEFT_OVER} == set(Doubt)
 
 
 def test_every_reason_is_told_in_chinese() -> None:

@@ -521,6 +521,12 @@ export const en: Words = {
     groupsNoFile: (header) => `groups.csv has no column for the file: its header is “${header}”; name the column file`,
     groupsNoGroup: (header) =>
       `groups.csv has no column for the group: its header is “${header}”; name the column group, panel, tile or lot`,
+    groupsSeveral: (tables) => `there are several groups.csv (${tables}); make one of them`,
+    groupsEncoding: "groups.csv is neither UTF-8 nor GBK; save it as UTF-8",
+    groupsQuote: (line) => `groups.csv line ${line} has a quote that is not closed, so that rows may be lost; close it`,
+    groupsUnclear: (line, file) =>
+      `groups.csv line ${line}: ${file} may be any of several pictures; name it with its folder`,
+    groupsTwin: (header) => `groups.csv has two columns for the file or the group: “${header}”; remove one`,
     groupsTwice: (file, one, other) => `groups.csv puts ${file} into ${one} and into ${other}; leave one of them`,
     leftOut: (n, names) =>
       `${n} files are left out (no image in a code's folder, hidden, twice, or not to be opened): ${names}`,

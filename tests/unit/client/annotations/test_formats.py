@@ -841,14 +841,13 @@ def test_groups_follow_the_pictures_that_lie_at_the_names_in_the_table(
     assert listing.unmatched_group_rows == ()
 
 
-def test_a_shortened_name_that_a_left_out_picture_has_too_finds_no_group(tmp_path: Path) -> None:
+def test_a_shortened_name_that_a_left_out_picture_has_too_is_refused(tmp_path: Path) -> None:
     """D5: which of the two the table means is not guessed."""
     picture(tmp_path / "A/x.png")
     picture(tmp_path / "B/x.png")
     (tmp_path / "groups.csv").write_text("file,group\nx.png,g\n")
-    listing = read_data(tmp_path, ImportOptions(code_of_label={"B": ""}))
-    assert [(sample.file, sample.group) for sample in listing.samples] == [("A/x.png", "")]
-    assert listing.unmatched_group_rows == ("x.png",)
+    with pytest.raises(FolderUnreadable, match=r"x\.png may be any of 2 pictures"):
+        read_data(tmp_path, ImportOptions(code_of_label={"B": ""}))
 
 
 def test_an_annotated_picture_does_not_get_the_group_of_one_that_lies_at_its_new_name(tmp_path: Path) -> None:

@@ -229,8 +229,24 @@ function offered(paths: string[][] | undefined, at: 0 | 1): { value: string }[] 
 }
 
 function faultText(fault: GroupsFault, t: Words): string {
-  if (fault.kind === "twice") return t.datasets.groupsTwice(fault.file, ...fault.groups);
-  return fault.kind === "file" ? t.datasets.groupsNoFile(fault.header) : t.datasets.groupsNoGroup(fault.header);
+  switch (fault.kind) {
+    case "twice":
+      return t.datasets.groupsTwice(fault.file, ...fault.groups);
+    case "several":
+      return t.datasets.groupsSeveral(fault.tables.join(", "));
+    case "encoding":
+      return t.datasets.groupsEncoding;
+    case "quote":
+      return t.datasets.groupsQuote(String(fault.line));
+    case "unclear":
+      return t.datasets.groupsUnclear(String(fault.line), fault.file);
+    case "twin":
+      return t.datasets.groupsTwin(fault.header);
+    case "file":
+      return t.datasets.groupsNoFile(fault.header);
+    case "group":
+      return t.datasets.groupsNoGroup(fault.header);
+  }
 }
 
 function ImportStatus({ progress, running }: { progress: ImportProgress; running: boolean }): ReactNode {
@@ -244,13 +260,16 @@ function ImportStatus({ progress, running }: { progress: ImportProgress; running
     })),
     ...progress.masksOfRefused.map(({ file, image }) => ({ file, text: t.datasets.maskOfRefused(image) })),
     ...progress.outcomes
-      .filter((one) => one.outcome === "OUTCOME_REJECTED" || one.samePixelsUnderOtherCodes.length > 0)
+      // Of one that is taken, the reason says what is doubtful (D6).
+      .filter((one) => one.reason !== "" || one.samePixelsUnderOtherCodes.length > 0)
       .map((one) => ({
         file: one.file,
-        text:
-          one.outcome === "OUTCOME_REJECTED"
-            ? pick(one.message, one.messageZh)
-            : t.datasets.samePixels(one.samePixelsUnderOtherCodes.join(", ")),
+        text: [
+          ...(one.reason ? [pick(one.message, one.messageZh)] : []),
+          ...(one.samePixelsUnderOtherCodes.length
+            ? [t.datasets.samePixels(one.samePixelsUnderOtherCodes.join(", "))]
+            : []),
+        ].join("; "),
       })),
   ];
   return (

@@ -2,11 +2,12 @@ import { describe, expect, it } from "vitest";
 import { byFileAtFault, listing, masksOfRefused } from "./importing";
 
 describe("a folder that was dropped (D1, D2)", () => {
-  const file = (path: string, text = "") => ({
-    path,
+  const file = (path: string, content: string | number[] = "") => {
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : Uint8Array.from(content);
     // jsdom's files cannot be read.
-    file: Object.assign(new File([text], path.split("/").at(-1) ?? ""), { text: () => Promise.resolve(text) }),
-  });
+    const read = { arrayBuffer: () => Promise.resolve(bytes.buffer) };
+    return { path, file: Object.assign(new File([bytes], path.split("/").at(-1) ?? ""), read) };
+  };
   it("is taken by its codes, with masks and groups, wherever it lies", async () => {
     const { candidates, left } = await listing([
       file("top/A/1.png"),
@@ -106,10 +107,30 @@ describe("a folder that was dropped (D1, D2)", () => {
     ["image;lot\n1;L1\nB\\2.jpg;L1\n", ["L1", "L1"], undefined],
     ["picture,panel\nA/1.png,P7\n", ["", ""], { kind: "file", header: "picture,panel" }],
     ["file,brightness\nA/1.png,1\n", ["", ""], { kind: "group", header: "file,brightness" }],
+    ["sep=;\rfile;group\rA/1.png;g\rB/2.jpg;h\r", ["g", "h"], undefined],
+    ["file,group,Group\nA/1.png,a,b\n", ["", ""], { kind: "twin", header: "file,group,Group" }],
+    ['file,group\n"A/1.png,a\nB/2.jpg",b\n', ["", ""], { kind: "quote", line: 2 }],
     ["file,group\nA/1.png,a\nA/1.png,b\n", ["", ""], { kind: "twice", file: "A/1.png", groups: ["a", "b"] }],
   ])("is not torn apart: its groups are found or their fault is told (D3): %j", async (table, groups, fault) => {
     const listed = await listing([file("top/A/1.png"), file("top/B/2.jpg"), file("top/groups.csv", table)]);
     expect(listed.candidates.map(({ group }) => group)).toEqual(groups);
     expect(listed.fault).toEqual(fault);
+  });
+  it("has its table in GBK, under a name of another case and beside the pictures (D3)", async () => {
+    // 面板 in GBK.
+    const table = [...new TextEncoder().encode("file,group\n1.png,"), 0xc3, 0xe6, 0xb0, 0xe5];
+    const listed = await listing([file("top/A/1.png"), file("top/A/Groups.CSV", table)]);
+    expect(listed.candidates.map(({ group }) => group)).toEqual(["面板"]);
+    expect(listed.left).toEqual([]);
+    const unread = await listing([file("top/A/1.png"), file("top/A/groups.csv", [0x66, 0xff, 0xff])]);
+    expect(unread.fault).toEqual({ kind: "encoding" });
+  });
+  it("is refused where its table may mean several pictures, or is there twice (D3)", async () => {
+    const pictures = [file("top/A/1.png"), file("top/B/1.png")];
+    const unclear = await listing([...pictures, file("top/groups.csv", "file,group\n1.png,a\n")]);
+    expect(unclear.fault).toEqual({ kind: "unclear", line: 2, file: "1.png" });
+    const tables = ["top/A/groups.csv", "top/B/groups.csv"];
+    const several = await listing([...pictures, ...tables.map((path) => file(path, "file,group\n1.png,a\n"))]);
+    expect(several.fault).toEqual({ kind: "several", tables });
   });
 });

@@ -21,9 +21,14 @@ export interface Candidate {
   group: string;
 }
 
-/** Why `groups.csv` cannot be used: it lacks a column, or puts a file into two groups. */
+/** Why `groups.csv` cannot be used: what would be lost of it, or taken for something else, is not guessed (D3). */
 export type GroupsFault =
-  { kind: "file" | "group"; header: string } | { kind: "twice"; file: string; groups: [string, string] };
+  | { kind: "file" | "group" | "twin"; header: string }
+  | { kind: "twice"; file: string; groups: [string, string] }
+  | { kind: "several"; tables: string[] }
+  | { kind: "encoding" }
+  | { kind: "quote"; line: number }
+  | { kind: "unclear"; line: number; file: string };
 
 export interface Listing {
   candidates: Candidate[];
@@ -62,14 +67,14 @@ export async function listing(files: readonly FoundFile[]): Promise<Listing> {
   const named = new Map<string, ReadableFile[]>();
   const pictures = new Map<string, ReadableFile[]>();
   const names = new Set<string>();
-  let table: File | undefined;
+  const tables: ReadableFile[] = [];
   for (const { path, file } of files) {
     const name = path.split("/").slice(-2).join("/");
     const into = (files: Map<string, ReadableFile[]>, stem: string, found: File) =>
       files.set(stem, [...(files.get(stem) ?? []), { path: name, file: found }]);
     // Two folders may both contain a folder of one code. The server refuses a whole batch that has a sample twice.
     if (!file || `/${path}`.includes("/.") || names.has(name)) left.push(path);
-    else if (file.name === GROUPS) table = file;
+    else if (file.name.toLowerCase() === GROUPS) tables.push({ path, file });
     else if (!IMAGE.test(name) || !name.includes("/")) left.push(path);
     else if (MASK.test(name)) into(named, name.replace(MASK, ""), file);
     else into(pictures, stemOf(name), file);
@@ -96,7 +101,7 @@ export async function listing(files: readonly FoundFile[]): Promise<Listing> {
   }
   unclearMasks.push(...[...named.values()].flat().map(({ path }) => path));
   candidates.sort((a, b) => (a.file < b.file ? -1 : 1));
-  const found = table ? groupsOf(await table.text(), candidates) : { column: "", groups: new Map<string, string>() };
+  const found = await groupsIn(tables, candidates);
   const fault = "kind" in found ? found : undefined;
   if (!("kind" in found)) for (const candidate of candidates) candidate.group = found.groups.get(candidate.file) ?? "";
   return {
@@ -118,20 +123,56 @@ function parted(pictures: ReadableFile[], named: ReadableFile[]): { masks: Reada
     : { masks: pictures.filter(isPng), images: others };
 }
 
+type Groups = { column: string; groups: Map<string, string> };
+
+/** The group of each sample; the same group in two tables may be one part or two. */
+async function groupsIn(
+  tables: readonly ReadableFile[],
+  candidates: readonly Candidate[],
+): Promise<GroupsFault | Groups> {
+  const [table, ...others] = tables;
+  if (!table) return { column: "", groups: new Map() };
+  if (others.length) return { kind: "several", tables: tables.map(({ path }) => path) };
+  const text = textOf(await table.file.arrayBuffer());
+  return text === undefined ? { kind: "encoding" } : groupsOf(text, candidates);
+}
+
+/** Excel in China writes GBK, of which GB18030 is the whole; its "Unicode text" is UTF-16. */
+function textOf(bytes: ArrayBuffer): string | undefined {
+  const [first, second] = new Uint8Array(bytes);
+  const wide = first === 0xff && second === 0xfe ? "utf-16le" : first === 0xfe && second === 0xff ? "utf-16be" : "";
+  for (const encoding of wide ? [wide] : ["utf-8", "gb18030"]) {
+    try {
+      return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+    } catch {
+      // The next one.
+    }
+  }
+  return undefined;
+}
+
 /** The group of each sample, from a table with a header; file names may have folders in front or lack the suffix. */
 function groupsOf(
   text: string,
   candidates: readonly Candidate[],
-): GroupsFault | { column: string; groups: Map<string, string> } {
-  const [header = "", ...lines] = text.replace(/^\uFEFF/, "").split(/\r?\n/);
-  const separator = [",", ";", "\t"].reduce((best, one) =>
+): GroupsFault | Groups {
+  const all = text.replace(/^\uFEFF/, "").split(/\r\n?|\n/);
+  // A quote that is closed in another line, or never, would swallow the rows between.
+  const open = all.findIndex((line) => line.split('"').length % 2 === 0);
+  if (open >= 0) return { kind: "quote", line: open + 1 };
+  const told = /^\s*"?sep=([,;\t])"?[\s,;]*$/i.exec(all[0] ?? "")?.[1];
+  const before = told ? 2 : 1;
+  const [header = "", ...lines] = told ? all.slice(1) : all;
+  const guessed = [",", ";", "\t"].reduce((best, one) =>
     header.split(one).length > header.split(best).length ? one : best,
   );
+  const separator = told ?? guessed;
   const names = cells(header, separator).map((name) => name.trim().toLowerCase());
   const column = (known: string[]) => known.find((name) => names.includes(name));
   const [file, group] = [column(FILE_COLUMNS), column(GROUP_COLUMNS)];
   if (file === undefined) return { kind: "file", header };
   if (group === undefined) return { kind: "group", header };
+  if ([file, group].some((name) => names.indexOf(name) !== names.lastIndexOf(name))) return { kind: "twin", header };
   const spellings = new Map<string, string | undefined>();
   for (const candidate of candidates) {
     const short = candidate.file.split("/").at(-1) ?? "";
@@ -142,15 +183,17 @@ function groupsOf(
     }
   }
   const groups = new Map<string, string>();
-  for (const line of lines) {
+  for (const [index, line] of lines.entries()) {
     const row = cells(line, separator);
     const written = row[names.indexOf(file)]?.trim().replaceAll("\\", "/") ?? "";
     const of = row[names.indexOf(group)]?.trim() ?? "";
     const parts = written.split("/");
-    const meant = spellings.get(parts.slice(-2).join("/")) ?? spellings.get(parts.at(-1) ?? "");
+    const short = parts.at(-1) ?? "";
+    const meant = spellings.get(parts.slice(-2).join("/")) ?? spellings.get(short);
+    if (!meant && spellings.has(short)) return { kind: "unclear", line: index + before + 1, file: written };
     if (!meant) continue;
-    const before = groups.get(meant);
-    if (before !== undefined && before !== of) return { kind: "twice", file: meant, groups: [before, of] };
+    const other = groups.get(meant);
+    if (other !== undefined && other !== of) return { kind: "twice", file: meant, groups: [other, of] };
     groups.set(meant, of);
   }
   return { column: group, groups };

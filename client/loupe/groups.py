@@ -1,0 +1,145 @@
+"""Reads groups.csv (D3): which pictures show the same part, as people and spreadsheets write it.
+
+Faults are errors: a table that is silently ignored, or read in part, lets photos of one part fall on both
+sides of a split.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+GROUPS_FILE = "groups.csv"
+# In order of preference: the first that a table has is taken.
+_FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "image_path", "name", "sample")
+_GROUP_COLUMNS = (
+    "group", "group_id", "tile_group", "panel", "panel_id", "tile", "tile_id", "part", "part_id",
+    "glass", "glass_id", "lot", "lot_id",
+)  # fmt: skip
+_SEPARATOR_LINE = re.compile(r'\s*"?sep=(?P<separator>[^"\n])"?[\s,;]*', re.IGNORECASE)
+"""The first line that Excel reads, and writes for other programs."""
+
+
+class BadTable(ValueError):
+    """The table cannot be used; the message says what to change, and is preceded by the file's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One picture's group."""
+
+    line: int
+    file: str
+    """As written."""
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTable:
+    """What a groups.csv says."""
+
+    column: str
+    """The header of the column that holds the group."""
+    rows: tuple[Row, ...]
+
+
+def is_table(name: str) -> bool:
+    """Whether a file is a table of groups by its name; file systems and programs change its case."""
+    return PurePosixPath(name).name.lower() == GROUPS_FILE
+
+
+def choose(names: Collection[str]) -> str | None:
+    """The table that counts among those below a folder; None if there is none. BadTable if that is unclear.
+
+    The one of the folder itself comes first. Of several elsewhere none is taken: the same group in two of
+    them may be one part, or two.
+    """
+    tables = sorted(name for name in names if is_table(name))
+    at_top = [name for name in tables if "/" not in name]
+    candidates = at_top or tables
+    if len(candidates) > 1:
+        raise BadTable(
+            f"is there {len(candidates)} times ({', '.join(candidates[:3])}), and the same group in two "
+            f"of them may be one part or two; make one {GROUPS_FILE} of them, in the folder that is imported"
+        )
+    return candidates[0] if candidates else None
+
+
+def parse(data: bytes) -> GroupTable:
+    """The table that a file's bytes are; BadTable."""
+    text = _text(data).replace("\r\n", "\n").replace("\r", "\n")
+    first_line, _, rest = text.partition("\n")
+    if told := _SEPARATOR_LINE.fullmatch(first_line):
+        delimiter, skipped, text = told["separator"], 1, rest
+        first_line = rest.partition("\n")[0]
+    else:
+        delimiter, skipped = max(",;\t", key=first_line.count), 0
+    try:
+        return _table(_rows(text, delimiter, skipped), first_line.strip())
+    except csv.Error as error:
+        raise BadTable(f"is no table: {error}; close every quote, and save it as CSV") from error
+
+
+def _text(data: bytes) -> str:
+    """Excel in China writes GBK, of which GB18030 is the whole; its "Unicode text" is UTF-16."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        try:
+            return data.decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise BadTable(f"begins as UTF-16 and is none (byte {error.start}); save it as UTF-8") from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        try:
+            return data.decode("gb18030")
+        except UnicodeDecodeError:
+            raise BadTable(
+                f"is not UTF-8 (byte {error.start}), and not GBK or GB18030 either; save it as UTF-8"
+            ) from error
+
+
+def _rows(text: str, delimiter: str, skipped: int) -> Iterator[tuple[int, list[str]]]:
+    """Line and fields; a field of several lines is most likely a quote that was not closed."""
+    before = skipped
+    # Strict: otherwise a quote that is never closed makes one field of all rows behind it.
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
+    for fields in reader:
+        line, before = before + 1, reader.line_num + skipped
+        if any("\n" in field for field in fields):
+            raise BadTable(
+                f"line {line}: a quoted field goes on in the next line, so that rows may be lost in it; "
+                "close the quote, or write the field in one line"
+            )
+        yield line, [field.strip() for field in fields]
+
+
+def _table(rows: Iterator[tuple[int, list[str]]], first_line: str) -> GroupTable:
+    _, header = next(rows, (0, []))
+    file_at = _column(header, _FILE_COLUMNS, "file", first_line)
+    group_at = _column(header, _GROUP_COLUMNS, "group", first_line)
+    found: list[Row] = []
+    for line, fields in rows:
+        if len(fields) > len(header) and any(fields[len(header) :]):
+            raise BadTable(
+                f"line {line} has {len(fields)} fields, and its header {len(header)}; put a name that holds "
+                "the separator into quotes"
+            )
+        file, group = (fields[at] if at < len(fields) else "" for at in (file_at, group_at))
+        if file:
+            found.append(Row(line, file, group))
+    return GroupTable(header[group_at], tuple(found))
+
+
+def _column(header: Sequence[str], wanted: Sequence[str], what: str, first_line: str) -> int:
+    small = [name.lower() for name in header]
+    for name in wanted:
+        if small.count(name) > 1:
+            twins = ", ".join(repr(one) for one in header if one.lower() == name)
+            raise BadTable(f"has {small.count(name)} columns for the {what} ({twins}); remove all but one")
+        if name in small:
+            return small.index(name)
+    raise BadTable(
+        f"has no column for the {what}: its header is {first_line!r}; name one of {', '.join(wanted)}"
+    )

@@ -1,0 +1,384 @@
+"""Pixels are those that viewers show and cameras meant, or the file is refused by name (D5, D6).
+
+Pillow is the oracle: `ImageOps.exif_transpose` of turned pictures, its own values of deep ones.
+"""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from loupe.deep_pictures import ScaledPicture
+from loupe.folders import ImportOptions, read_folder
+from loupe.image_files import FEW_BITS, LEFT_OVER, Reason, UnusableImage, decode, inspect
+from loupe.unusable import Unusable
+from PIL import Image, ImageOps, TiffImagePlugin
+
+CASES = Path(__file__).resolve().parents[4] / "shared" / "cases"
+needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not beside this checkout")
+ORIENTATION = 0x0112
+
+
+def picture(height: int = 24, width: int = 40, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+def saved(image: Image.Image, kind: str, **options) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def turned(pixels: np.ndarray, kind: str, tag: int, **options) -> bytes:
+    image = Image.fromarray(pixels)
+    if kind == "TIFF":
+        tags = TiffImagePlugin.ImageFileDirectory_v2()
+        tags[ORIENTATION] = tag
+        return saved(image, kind, tiffinfo=tags, **options)
+    exif = Image.Exif()
+    exif[ORIENTATION] = tag
+    return saved(image, kind, exif=exif, **options)
+
+
+def shown(data: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def refused(data: bytes, name: str = "a") -> UnusableImage:
+    with pytest.raises(UnusableImage) as refusal:
+        inspect(data, name)
+    return refusal.value
+
+
+# --- orientation --------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(
+    tag=st.integers(0, 9),
+    kind=st.sampled_from(["JPEG", "PNG", "TIFF", "TIFF packed"]),
+    size=st.tuples(st.integers(1, 20), st.integers(1, 20)),
+    seed=st.integers(0, 99),
+    is_grey=st.booleans(),
+)
+def test_all_orientations_are_turned_as_viewers_show_them(tag, kind, size, seed, is_grey):
+    """One rule for JPEG, PNG and TIFF; 5 to 8 were refused in TIFF, and all were ignored elsewhere."""
+    pixels = picture(*size, seed)
+    options = {}
+    if kind == "TIFF packed":
+        options, tag = {"compression": "tiff_lzw"}, min(max(tag, 1), 8)  # libtiff writes no others
+    data = turned(pixels[..., 0] if is_grey else pixels, kind.partition(" ")[0], tag, **options)
+    decoded, expected = decode(data), shown(data)
+    assert decoded.shape == expected.shape
+    tolerance = 4 if kind == "JPEG" else 0  # two versions of libjpeg round differently
+    assert np.abs(decoded.astype(int) - expected).max() <= tolerance
+    facts = inspect(data, "a")
+    assert (facts.height, facts.width) == expected.shape[:2]
+    assert facts.orientation == (tag if 2 <= tag <= 8 else 1)
+
+
+def test_an_orientation_in_xmp_or_behind_the_pixels_counts_too():
+    """Viewers find it there; a PNG may say it after its pixels."""
+    plain = saved(Image.fromarray(picture()), "PNG")
+    exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    chunk = struct.pack(">I", len(exif)) + b"eXIf" + exif + struct.pack(">I", zlib.crc32(b"eXIf" + exif))
+    late = plain[:-12] + chunk + plain[-12:]
+    jpeg = saved(Image.fromarray(picture()), "JPEG")
+    xmp = b'http://ns.adobe.com/xap/1.0/\0<rdf:Description tiff:Orientation="6"/>'
+    in_xmp = jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(xmp) + 2) + xmp + jpeg[2:]
+    for data in (late, in_xmp):
+        assert decode(data).shape == shown(data).shape == (40, 24, 3)
+        assert inspect(data, "a").orientation == 6
+
+
+def test_metadata_that_nobody_understands_is_passed_over():
+    """As viewers do; the pixels are there."""
+    exif = b"Exif\0\0no TIFF at all"
+    jpeg = saved(Image.fromarray(picture()), "JPEG")
+    data = jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
+    assert decode(data).shape == (24, 40, 3)
+
+
+@needs_cases
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(f"28-folder-exif-masks/TTFBS/o{tag}.jpg" for tag in (3, 6)),
+        *(f"29-folder-tiff-orientation/TTFBS/o{tag}.tif" for tag in (1, 2, 3, 4, 6)),
+    ],
+)
+def test_turned_cases_are_as_viewers_show_them(name):
+    """Those of 5 to 8 were refused with a riddle, and the JPEGs taken as stored."""
+    data = (CASES / name).read_bytes()
+    assert np.abs(decode(data).astype(int) - shown(data)).max() <= 4
+    assert inspect(data, name).orientation == int(name[-5])
+
+
+# --- depth --------------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(
+    bits=st.integers(1, 16),
+    kind=st.sampled_from(["PNG", "TIFF", "TIFF packed"]),
+    seed=st.integers(0, 99),
+)
+def test_the_scale_of_16_bits_does_not_depend_on_the_picture(bits, kind, seed):
+    """A TIFF up to 255 was read as 8 bits, one above as 16: two shots of one part became light and black."""
+    values = np.random.default_rng(seed).integers(0, 2**bits, (9, 13)).astype(np.uint16)
+    options = {"compression": "tiff_lzw"} if kind == "TIFF packed" else {}
+    data = saved(Image.fromarray(values), kind.partition(" ")[0], **options)
+    assert np.array_equal(decode(data), np.repeat((values >> 8).astype(np.uint8)[..., None], 3, 2))
+    doubt = inspect(data, "a").doubt
+    assert doubt == (FEW_BITS if values.max() < 2**14 else "")
+
+
+@settings(deadline=None)
+@given(bits=st.sampled_from([10, 12, 14]), kind=st.sampled_from(["PNG", "TIFF"]), seed=st.integers(0, 99))
+def test_declared_bits_fill_the_range_for_all_pictures_alike(tmp_path_factory, bits, kind, seed):
+    """A dark picture and a bright one of one camera keep their proportion, and no value is lost."""
+    limit = 2**bits
+    root = tmp_path_factory.mktemp("deep")
+    (root / "A").mkdir()
+    rng = np.random.default_rng(seed)
+    suffix = {"PNG": ".png", "TIFF": ".tif"}[kind]
+    pictures = {f"{top}{suffix}": rng.integers(0, top, (9, 13)).astype(np.uint16) for top in (40, limit)}
+    for name, values in pictures.items():
+        (root / "A" / name).write_bytes(saved(Image.fromarray(values), kind))
+    listing = read_folder(root, ImportOptions(bits=bits))
+    assert listing.bits == bits
+    for sample in listing.samples:
+        assert isinstance(sample.image, ScaledPicture)
+        data, values = sample.image.make(), pictures[sample.file.removeprefix("A/")]
+        assert data == sample.image.make()
+        assert np.array_equal(decode(data)[..., 0], (values >> (bits - 8)).astype(np.uint8))
+        with Image.open(io.BytesIO(data)) as image:
+            assert np.array_equal(np.asarray(image).astype(np.uint16) >> (16 - bits), values)
+    assert len(listing.used) == listing.found
+
+
+def test_what_declared_bits_do_not_fit_is_refused_by_name(tmp_path):
+    """A value above the declared white, colours, and a turned picture; files of 8 bits stay as they are."""
+    deep = np.full((9, 13), 5000, np.uint16)
+    plain = saved(Image.fromarray(picture()), "PNG")
+    for name, data, told in (
+        (
+            "large.png",
+            saved(Image.fromarray(deep), "PNG"),
+            "has the value 5000, and --bits 12 says that 4095",
+        ),
+        ("turned.tif", turned(deep, "TIFF", 3), "turned by its orientation tag"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(Unusable, match=told):
+            ScaledPicture(tmp_path / name, 12).make()
+    (tmp_path / "plain.png").write_bytes(plain)
+    assert ScaledPicture(tmp_path / "plain.png", 12).make() == plain
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(Unusable, match=r"broken\.png cannot be scaled"):
+        ScaledPicture(tmp_path / "broken.png", 12).make()
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.float32])
+def test_values_without_a_range_are_refused_for_what_they_are(kind):
+    """32 bits wrapped around at 65,536."""
+    refusal = refused(saved(Image.fromarray(np.full((9, 13), 70_000).astype(kind)), "TIFF"))
+    assert refusal.reason is Reason.NO_RANGE
+    assert "save it as grey of 8 or 16 bits" in refusal.message
+
+
+def test_a_deep_tiff_whose_zero_is_white_is_not_inverted():
+    """Pillow inverts 8 bits of that kind and not 16."""
+    values = np.random.default_rng(0).integers(0, 65536, (9, 13)).astype(np.uint16)
+    data = bytearray(saved(Image.fromarray(values), "TIFF"))
+    (at,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, at)
+    for entry in range(at + 2, at + 2 + 12 * count, 12):
+        if struct.unpack_from("<H", data, entry)[0] == 262:
+            struct.pack_into("<H", data, entry + 8, 0)
+    assert np.array_equal(decode(bytes(data))[..., 0], 255 - (values >> 8))
+
+
+@needs_cases
+def test_deep_cases_have_one_scale_for_all():
+    """bit8 had means of 127 as TIFF and 0 as PNG."""
+    for path in sorted((CASES / "30-folder-16bit/TTFBS").iterdir()):
+        data = path.read_bytes()
+        if path.stem == "int32":
+            assert refused(data, path.name).reason is Reason.NO_RANGE
+            continue
+        with Image.open(io.BytesIO(data)) as image:
+            values = np.asarray(image).astype(np.uint16)
+        assert np.array_equal(decode(data)[..., 0], values >> 8), path.name
+        assert (inspect(data, path.name).doubt == FEW_BITS) == (values.max() < 2**14), path.name
+        for bits in (10, 12):
+            if path.stem.startswith(f"bit{bits}"):
+                scaled = ScaledPicture(path, bits).make()
+                assert np.array_equal(decode(scaled)[..., 0], values >> (bits - 8)), path.name
+                assert inspect(scaled, path.name).doubt == ""
+
+
+# --- several pictures, and parts of one ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "PNG"])
+@pytest.mark.parametrize("count", [2, 3])
+def test_several_pages_and_frames_are_refused(kind, count):
+    """Only the first was taken, without a word."""
+    first, *others = (Image.fromarray(picture(seed=seed)) for seed in range(count))
+    refusal = refused(saved(first, kind, save_all=True, append_images=others))
+    assert refusal.reason is Reason.SEVERAL_PICTURES
+    assert f"{count} pages or frames" in refusal.message
+
+
+def test_a_smaller_copy_of_a_picture_is_no_second_one():
+    """Programs write it for previews, and mark it."""
+    first, second = Image.fromarray(picture()), Image.fromarray(picture(12, 20))
+    second.encoderinfo = {"tiffinfo": {254: 1}}
+    assert decode(saved(first, "TIFF", save_all=True, append_images=[second])).shape == (24, 40, 3)
+    first.encoderinfo = {}
+    refusal = refused(saved(second, "TIFF", save_all=True, append_images=[first], tiffinfo={254: 1}))
+    assert refusal.reason is Reason.SEVERAL_PICTURES
+
+
+@needs_cases
+@pytest.mark.parametrize("name", ["anim.png", "stack.tif"])
+def test_cases_of_several_pages_are_refused(name):
+    """Of both the first page was taken without a word."""
+    data = (CASES / "31-folder-multipage/TTFBS" / name).read_bytes()
+    assert refused(data, name).reason is Reason.SEVERAL_PICTURES
+
+
+def scene() -> np.ndarray:
+    """A noisy picture, as cameras make it, of about 20 KB as JPEG."""
+    y, x = np.mgrid[:200, :240]
+    noise = np.random.default_rng(1).normal(0, 6, y.shape)
+    return (128 + 60 * np.sin(x / 30) + 40 * np.cos(y / 17) + noise).clip(0, 255).astype(np.uint8)
+
+
+JPEGS = [
+    {},
+    {"progressive": True},
+    {"optimize": True, "quality": 95},
+    {"restart_marker_blocks": 8},
+    {"subsampling": 0, "quality": 100},
+]
+
+
+@pytest.mark.parametrize("options", JPEGS)
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_cut_jpeg_with_an_end_mark_is_refused_and_a_whole_one_taken(mode, options):
+    """Decoders paint the rest grey; programs that mend files put the mark there."""
+    data = saved(Image.fromarray(scene()).convert(mode), "JPEG", **options)
+    facts = inspect(data, "a.jpg")
+    assert facts.doubt == ""
+    begin = data.find(b"\xff\xda")
+    for share in (0.3, 0.6, 0.9):
+        cut = data[: begin + int((len(data) - begin) * share)].rstrip(b"\xff") + b"\xff\xd9"
+        assert refused(cut, "a.jpg").reason is Reason.TRUNCATED
+
+
+@pytest.mark.parametrize("options", JPEGS)
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_a_flat_jpeg_is_taken_without_a_doubt(value, options):
+    """Its data are few and regular, and most of what could stand there looks alike."""
+    data = saved(Image.fromarray(np.full((200, 240), value, np.uint8)), "JPEG", **options)
+    assert inspect(data, "a.jpg").doubt == ""
+
+
+def test_a_jpeg_with_more_data_than_its_picture_is_doubtful():
+    """A damaged part in the middle makes decoders lose their place, and end too early or too late."""
+    data = saved(Image.fromarray(scene()), "JPEG")
+    assert inspect(data[:-2] + bytes(range(1, 200)) + data[-2:], "a.jpg").doubt == LEFT_OVER
+
+
+@needs_cases
+@pytest.mark.parametrize(
+    ("name", "is_whole"), [("half", False), ("hole", False), ("noeoi", False), ("ok", True)]
+)
+def test_damaged_cases_are_refused(name, is_whole):
+    """Half and hole were taken, with half of the picture grey."""
+    data = (CASES / f"44-truncated-with-eoi/TTFBS/{name}.jpg").read_bytes()
+    if is_whole:
+        assert inspect(data, "a.jpg").doubt == ""
+    else:
+        assert refused(data, "a.jpg").reason is Reason.TRUNCATED
+
+
+def with_pixels(data: bytes, change) -> bytes:
+    """A PNG whose compressed pixels are changed, with right checksums of its chunks."""
+    begin = data.find(b"IDAT") - 4
+    (length,) = struct.unpack_from(">I", data, begin)
+    body = change(data[begin + 8 : begin + 8 + length])
+    chunk = struct.pack(">I", len(body)) + b"IDAT" + body + struct.pack(">I", zlib.crc32(b"IDAT" + body))
+    return data[:begin] + chunk + data[begin + 12 + length :]
+
+
+@pytest.mark.parametrize("is_interlaced", [False, True])
+def test_a_png_whose_pixels_do_not_inflate_to_all_rows_is_refused(is_interlaced):
+    """Its chunks are whole; libpng finds that its pixels are not."""
+    data = saved(Image.fromarray(scene()), "PNG")
+    if is_interlaced:
+        data = interlaced(scene())
+    assert inspect(data, "a.png").width == 240
+    for change in (
+        lambda body: body[: len(body) // 2],
+        lambda body: body[:900] + bytes(60) + body[960:],
+        lambda body: body[:-4] + b"1234",
+        lambda body: zlib.compress(zlib.decompress(body)[:-300]),
+    ):
+        assert refused(with_pixels(data, change), "a.png").reason is Reason.DECODE_FAILED
+
+
+def interlaced(pixels_HW: np.ndarray) -> bytes:
+    """A grey PNG in seven passes, which Pillow does not write."""
+    passes = (
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    )
+    rows = b"".join(
+        b"\0" + row.tobytes() for x, y, dx, dy in passes for row in pixels_HW[y::dy, x::dx] if row.size
+    )
+    header = struct.pack(">IIBBBBB", pixels_HW.shape[1], pixels_HW.shape[0], 8, 0, 0, 0, 1)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+
+
+@settings(deadline=None)
+@given(
+    width=st.integers(1, 40),
+    height=st.integers(1, 40),
+    mode=st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "I;16"]),
+)
+def test_every_whole_png_is_taken(width, height, mode):
+    """Of every kind of pixel, in one pass and in seven."""
+    grey = np.random.default_rng(width).integers(0, 256, (height, width))
+    image = Image.fromarray(grey.astype(np.uint16 if mode == "I;16" else np.uint8))
+    data = saved(image if mode == "I;16" else image.convert(mode), "PNG")
+    assert inspect(data, "a.png").height == height
+    assert inspect(interlaced(grey.astype(np.uint8)), "a.png").height == height
+
+
+@needs_cases
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("big.tif", "BigTIFF"), ("float.tif", "floats"), ("floatrgb.tif", "floats")],
+)
+def test_tiffs_of_other_kinds_are_refused_for_what_they_are(name, told):
+    """One said that it was no TIFF, another told the address of an object."""
+    refusal = refused((CASES / "45-bigtiff-floattiff/TTFBS" / name).read_bytes(), name)
+    assert told in refusal.message
+    assert "0x" not in refusal.message
