@@ -45,6 +45,7 @@ def path_out(value: DataPath) -> pb.DataPath:
         update_time=timestamp(value.update_time),
         mask_codes=value.mask_codes,
         owner=value.owner,
+        question_banks=[names.BANK.make(bank) for bank in value.question_banks],
     )
 
 

@@ -50,7 +50,8 @@ class Submissions:
     async def draft_retraining(self, parent_version: str) -> TrainingRequest:
         """The answers that a version was trained with, as the start of a retraining (W13)."""
         registry = self._dependencies.registry
-        parent = (await registry.training_facts(TrainingRequest(parent_version=parent_version))).version
+        known = await registry.training_facts(TrainingRequest(parent_version=parent_version))
+        parent = known.version
         if parent is None:
             raise NotFound(f"there is no model version {parent_version[:200]}; list the model's versions")
         facts = await registry.training_facts(
@@ -60,7 +61,8 @@ class Submissions:
             training = await _training_of(session, parent)
         if not isinstance(training.spec, TrainingSpec):  # pragma: no cover -- only trainings are released
             raise TypeError(f"{training.name} is no training")
-        return retraining_of(parent, training.spec, facts.image)
+        trainable = tuple(path for path in parent.data_paths if not known.banks_of(path))
+        return retraining_of(replace(parent, data_paths=trainable), training.spec, facts.image)
 
     async def create(
         self,

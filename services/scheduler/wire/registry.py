@@ -73,6 +73,10 @@ class RegistryClient:
             self._paths(request.data_paths),
             self._parent(request.parent_version),
         )
+        if version is not None:
+            # Those that the request leaves out may belong to a question bank by now (P7).
+            left_out = [path for path in version.data_paths if path not in paths]
+            paths |= (await self._paths(left_out))[0]
         return RegistryData(
             image=image,
             environment_exists=environment,
@@ -218,6 +222,7 @@ class RegistryClient:
         return DataPathFacts(
             valid=path.status == dataset_pb2.DATA_PATH_STATUS_VALID,
             codes={one.code: CodeCount(one.sample_count, one.mask_count) for one in path.code_counts},
+            banks=tuple(path.question_banks),
         )
 
     async def _parent(self, name: str) -> ModelVersionFacts | None:

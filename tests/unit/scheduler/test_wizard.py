@@ -458,6 +458,30 @@ def test_w6_a_retraining_keeps_the_parents_paths() -> None:
     assert OLD in message
 
 
+def in_a_bank(path: str) -> RegistryData:
+    """The facts, if a question bank held the path."""
+    known = replace(FACTS.paths[path] or DataPathFacts(valid=True), banks=("questionBanks/june",))
+    return replace(FACTS, paths={**FACTS.paths, path: known})
+
+
+def test_p7_data_of_a_question_bank_is_not_trained_on() -> None:
+    """What a version has learnt by heart cannot test it."""
+    refused = examine(in_a_bank(MANY), data_paths=(GOOD, MANY))
+    assert ("data_paths[1]", "BANK_IN_TRAINING", "error") in found(refused)
+    assert refused.spec is None
+    message = only(examine(in_a_bank(GOOD), step=2), "data_paths[0]", "BANK_IN_TRAINING")
+    assert "questionBanks/june" in message
+
+
+def test_p7_w6_a_parents_path_that_is_in_a_bank_now_is_left_out() -> None:
+    """W6 would keep what P7 refuses: no retraining of the model could ever be submitted."""
+    message = only(
+        retraining(in_a_bank(OLD), data_paths=(GOOD,)), "data_paths", "PARENT_PATH_IN_BANK", "warning"
+    )
+    assert OLD in message
+    only(retraining(in_a_bank(OLD)), "data_paths[0]", "BANK_IN_TRAINING")
+
+
 def test_w13_a_retraining_begins_with_the_parents_answers() -> None:
     spec = retraining(production_environment="").spec
     assert spec.model_name == "m"

@@ -63,6 +63,24 @@ def check_paths(paths: Sequence[str], facts: RegistryData) -> list[Violation]:
     return found
 
 
+def check_banks(request: TrainingRequest, facts: RegistryData) -> list[Violation]:
+    """P7: data that versions are tested with is never trained on."""
+    return [
+        Violation(
+            f"data_paths[{index}]",
+            "BANK_IN_TRAINING",
+            sentence(
+                "{path} belongs to {banks}, which versions are tested with; remove the path here, or take it "
+                "out of the question bank",
+                path=path,
+                banks=joined(facts.banks_of(path)),
+            ),
+        )
+        for index, path in enumerate(request.data_paths)
+        if facts.banks_of(path)
+    ]
+
+
 def check_codes(
     request: TrainingRequest, facts: RegistryData, codes: Sequence[str], num_of_classes: int
 ) -> list[Violation]:
@@ -192,20 +210,38 @@ def check_training_paths(request: TrainingRequest, facts: RegistryData) -> list[
     ]
 
 
-def check_bound_paths(request: TrainingRequest, parent: ModelVersionFacts | None) -> list[Violation]:
-    """W6: data paths that versions of the model are bound to stay."""
+def check_bound_paths(
+    request: TrainingRequest, facts: RegistryData, parent: ModelVersionFacts | None
+) -> list[Violation]:
+    """W6: data paths that versions of the model are bound to stay, unless they belong to a bank now (P7)."""
     if parent is None:
         return []
     return [
-        Violation(
-            "data_paths",
-            "PARENT_PATH_REMOVED",
-            sentence(
-                "{path} is bound by a version of {model_name} and cannot be left out of a retraining",
-                path=path,
-                model_name=parent.model_name,
-            ),
-        )
+        _check_bound_path(path, parent, facts.banks_of(path))
         for path in parent.data_paths
         if path not in request.data_paths
     ]
+
+
+def _check_bound_path(path: str, parent: ModelVersionFacts, banks: Sequence[str]) -> Violation:
+    if banks:
+        return Violation(
+            "data_paths",
+            "PARENT_PATH_IN_BANK",
+            sentence(
+                "{path} is bound by a version of {model_name} and belongs to {banks} now; it is left out",
+                path=path,
+                model_name=parent.model_name,
+                banks=joined(banks),
+            ),
+            "warning",
+        )
+    return Violation(
+        "data_paths",
+        "PARENT_PATH_REMOVED",
+        sentence(
+            "{path} is bound by a version of {model_name} and cannot be left out of a retraining",
+            path=path,
+            model_name=parent.model_name,
+        ),
+    )

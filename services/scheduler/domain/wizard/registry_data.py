@@ -22,6 +22,8 @@ class DataPathFacts:
 
     valid: bool
     codes: Mapping[str, CodeCount] = field(default_factory=dict)
+    # `questionBanks/{bank}` that are tested with it now (P7).
+    banks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,11 @@ class RegistryData:
     # How much of a prediction's data its version was trained with (P7).
     training_overlap: TrainingOverlap | None = None
     name_taken: bool = False
+
+    def banks_of(self, data_path: str) -> tuple[str, ...]:
+        """The question banks that are tested with a data path; no training takes it then (P7)."""
+        known = self.paths.get(data_path)
+        return known.banks if known else ()
 
     def code_counts(self, data_paths: Iterable[str]) -> dict[str, CodeCount]:
         """Samples and masks by code, over these data paths together; codes without samples are left out."""
