@@ -410,18 +410,21 @@ class Loupe:
 
         return self.call(submit)
 
-    def predict(
+    def predict(  # noqa: PLR0913 -- P1's parameters
         self,
         version: str,
         *,
         datasets: Sequence[str] = (),
         paths: Sequence[str] = (),
         resource: str = "cpu",
+        bank: str = "",
         acknowledge_training_overlap: bool = False,
+        exclude_training_overlap: bool = False,
     ) -> task_pb2.Task:
-        """Submit a question-bank prediction with `MODEL@VERSION`.
+        """Submit a prediction with `MODEL@VERSION` over a `BANK[@REVISION]`, or over data paths.
 
-        `acknowledge_training_overlap`: go on though the version was trained with some of the data (P7).
+        `acknowledge_training_overlap`: go on though the version was trained with some of the data;
+        `exclude_training_overlap`: leave that out, and judge the rest (P7).
         """
 
         async def submit() -> task_pb2.Task:
@@ -430,6 +433,8 @@ class Loupe:
                 data_paths=await self.async_client.data_paths(datasets, paths),
                 compute_resource=names.resource("computeResources", resource),
                 acknowledge_training_overlap=acknowledge_training_overlap,
+                question_bank=names.question_bank(bank) if bank else "",
+                exclude_training_overlap=exclude_training_overlap,
             )
             return await self.async_client.submit(task_pb2.Task(prediction=spec))
 

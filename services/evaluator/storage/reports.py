@@ -60,6 +60,8 @@ class ReportRows:
             query = query.where(report_table.c.model_version == report_filter.model_version)
         if report_filter.kind is not None:
             query = query.where(report_table.c.kind == int(report_filter.kind))
+        if report_filter.question_bank:
+            query = query.where(_is_over(report_table, report_filter.question_bank))
         if report_filter.comparable_with is not None:
             other = report_table.alias()
             query = query.join(other, other.c.id == report_filter.comparable_with).where(
@@ -94,6 +96,8 @@ class ReportRows:
                 data_paths=list(report.header.data_paths),
                 images_per_s=report.header.images_per_s,
                 create_time=report.create_time,
+                question_bank=report.header.question_bank,
+                excluded_sample_count=report.header.excluded_sample_count,
                 **_overlap(report.header.training_overlap),
                 **_counts(report.counts),
             )
@@ -141,6 +145,15 @@ def _official_of(report: sa.FromClause) -> sa.ScalarSelect[Any]:
         .limit(1)
         .scalar_subquery()
     )
+
+
+def _is_over(report: sa.FromClause, bank: str) -> sa.ColumnElement[bool]:
+    """Whether a report was made over a revision, or over any revision of a bank."""
+    # A literal, so that the planner can use the partial index of such reports.
+    over_a_bank = report.c.question_bank != sa.literal_column("''")
+    if "/revisions/" in bank:
+        return sa.and_(over_a_bank, report.c.question_bank == bank)
+    return sa.and_(over_a_bank, sa.func.split_part(report.c.question_bank, "/revisions/", 1) == bank)
 
 
 def _classes(report: sa.FromClause) -> sa.ColumnElement[Any]:
@@ -192,6 +205,8 @@ def _to_report(row: sa.Row[Any]) -> EvaluationReport:
             images_per_s=row.images_per_s,
             data_paths=tuple(row.data_paths),
             training_overlap=_to_overlap(row),
+            question_bank=row.question_bank,
+            excluded_sample_count=row.excluded_sample_count,
         ),
         create_time=row.create_time,
         counts=Counts(

@@ -19,6 +19,7 @@ from services.registry.domain.question_banks import (
     QuestionBank,
     bank_path_faults,
 )
+from services.registry.domain.samples import total_counts
 from services.registry.storage.datasets import DataPaths
 from services.registry.storage.master_data import ProductionEnvironments
 from services.registry.storage.question_banks import QuestionBanks
@@ -180,7 +181,7 @@ def _revision(
         bank=bank,
         number=number,
         snapshots=tuple(names.SNAPSHOT.make(one.dataset, one.path, one.sha256) for one in pinned),
-        sample_count=sum(count.sample_count for one in pinned for count in one.code_counts),
+        code_counts=total_counts(count for one in pinned for count in one.code_counts),
         creator=creator,
         create_time=now,
     )

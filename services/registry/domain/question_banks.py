@@ -9,6 +9,7 @@ from loupe.errors import FailedPrecondition, InvalidArgument, Violation
 from loupe.translation import joined, sentence
 
 from services.registry.domain.identifiers import text_faults
+from services.registry.domain.samples import CodeCount
 
 MAX_BANK_PATHS = 500
 MAX_TOLD_VERSIONS = 100
@@ -58,9 +59,15 @@ class BankRevision:
     number: int
     snapshots: tuple[str, ...]
     """`datasets/{dataset}/paths/{path}/snapshots/{sha256}`."""
-    sample_count: int
+    code_counts: tuple[CodeCount, ...]
+    """Of all its data paths together, in the order of the code."""
     creator: str
     create_time: datetime
+
+    @property
+    def sample_count(self) -> int:
+        """Samples of all codes."""
+        return sum(count.sample_count for count in self.code_counts)
 
     @property
     def data_paths(self) -> tuple[str, ...]:

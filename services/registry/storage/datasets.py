@@ -25,6 +25,9 @@ from services.registry.storage.tables import (
 LIVE = data_paths.c.delete_time.is_(None)
 """Whether a data path is not in the bin."""
 
+PART_OF_A_LISTING = -1
+"""In place of the revision in a snapshot that is no whole listing of its path: no revision has it."""
+
 
 class Datasets:
     """Datasets with their counts."""

@@ -17,6 +17,7 @@ from services.registry.domain.question_banks import (
     BankRevision,
     QuestionBank,
 )
+from services.registry.domain.samples import CodeCount, total_counts
 from services.registry.storage.tables import (
     question_bank_revisions as revisions,
 )
@@ -29,7 +30,7 @@ from services.registry.storage.tables import (
 
 _REVISION = sa.text(
     """
-    SELECT r.number, r.creator, r.create_time, sum(counted.samples) AS sample_count,
+    SELECT r.number, r.creator, r.create_time, jsonb_agg(s.code_counts) AS counts,
         array_agg(
             'datasets/' || p.dataset || '/paths/' || p.id || '/snapshots/' || encode(s.sha256, 'hex')
             ORDER BY q.place
@@ -38,10 +39,6 @@ _REVISION = sa.text(
     JOIN question_bank_snapshots q ON q.bank = r.bank AND q.number = r.number
     JOIN snapshots s ON s.path = q.path AND s.sha256 = q.sha256
     JOIN data_paths p ON p.key = q.path
-    CROSS JOIN LATERAL (
-        SELECT coalesce(sum(CAST(of_code ->> 'sample_count' AS bigint)), 0) AS samples
-        FROM jsonb_array_elements(s.code_counts) AS of_code
-    ) AS counted
     WHERE r.bank = :bank AND r.number = ANY(CAST(:numbers AS int[]))
     GROUP BY r.number, r.creator, r.create_time
     ORDER BY r.number DESC
@@ -186,7 +183,7 @@ class QuestionBanks:
                 bank=bank,
                 number=row.number,
                 snapshots=tuple(row.snapshots),
-                sample_count=int(row.sample_count),
+                code_counts=total_counts(CodeCount(**one) for counts in row.counts for one in counts),
                 creator=row.creator,
                 create_time=row.create_time,
             )

@@ -7,6 +7,7 @@ from loupe.registry.v1 import question_bank_pb2 as pb
 from services.registry.domain.models import VersionNumber
 from services.registry.domain.question_banks import BankProfile, BankRevision, QuestionBank
 from services.registry.wire import names
+from services.registry.wire.datasets import counts_out
 from services.registry.wire.values import timestamp, with_etag
 
 
@@ -43,6 +44,7 @@ def revision_out(value: BankRevision) -> pb.QuestionBankRevision:
         data_paths=value.data_paths,
         snapshots=value.snapshots,
         sample_count=value.sample_count,
+        code_counts=counts_out(value.code_counts),
         creator=value.creator,
         create_time=timestamp(value.create_time),
     )

@@ -31,6 +31,15 @@ class RegistryPort(Protocol):
         """How much of the data paths or snapshots the version was trained with (P7); None if unknown."""
         ...
 
+    async def exclude_training_overlap(
+        self, model_version: str, snapshots: Sequence[str]
+    ) -> tuple[tuple[PinnedPath, ...], TrainingOverlap]:
+        """Pin what is left of the snapshots without what the version was trained with (P7).
+
+        Also returns the overlap of the snapshots themselves.
+        """
+        ...
+
     async def part_counts(self, data_paths: Sequence[str], codes: Sequence[str]) -> Mapping[str, CodeParts]:
         """The parts that a split cannot divide, by code, over all these data paths (D3, D9)."""
         ...

@@ -19,6 +19,9 @@ from loupe.registry.v1 import (
     model_pb2,
     model_service_pb2,
     model_service_pb2_grpc,
+    question_bank_pb2,
+    question_bank_service_pb2,
+    question_bank_service_pb2_grpc,
 )
 
 from services import input_messages
@@ -35,6 +38,7 @@ from services.scheduler.domain.task import Task
 from services.scheduler.domain.wizard.data import MAX_DATA_PATHS
 from services.scheduler.domain.wizard.registry_data import (
     AlgorithmImageFacts,
+    BankFacts,
     CodeCount,
     CodeParts,
     DataPathFacts,
@@ -61,6 +65,7 @@ class RegistryClient:
         self._images = algorithm_image_service_pb2_grpc.AlgorithmImageServiceStub(channel)
         self._datasets = dataset_service_pb2_grpc.DatasetServiceStub(channel)
         self._master_data = master_data_service_pb2_grpc.MasterDataServiceStub(channel)
+        self._banks = question_bank_service_pb2_grpc.QuestionBankServiceStub(channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(channel)
         self._parallel = asyncio.Semaphore(_PARALLEL)
 
@@ -88,11 +93,13 @@ class RegistryClient:
 
     async def prediction_facts(self, request: PredictionRequest) -> RegistryData:
         """The registry's data about everything that a prediction request names."""
+        bank = await self._bank(request.question_bank)
+        data = [one.snapshot for one in bank.pinned] if bank else request.data_paths
         resource, (paths, deleted), version, overlap = await asyncio.gather(
             self._resource_exists(request.compute_resource),
             self._paths(request.data_paths),
             self._version(request.model_version),
-            self.training_overlap(request.model_version, request.data_paths),
+            self.training_overlap(request.model_version, data),
         )
         return RegistryData(
             resource_exists=resource,
@@ -100,6 +107,7 @@ class RegistryClient:
             deleted_paths=deleted,
             version=version,
             training_overlap=overlap,
+            bank=bank,
         )
 
     async def training_overlap(self, model_version: str, data: Sequence[str]) -> TrainingOverlap | None:
@@ -111,14 +119,15 @@ class RegistryClient:
             model_version,
             lambda: self._models.MeasureTrainingOverlap(request, timeout=_OVERLAP_WITHIN_S),
         )
-        if overlap is None:
-            return None
-        return TrainingOverlap(
-            sample_count=overlap.sample_count,
-            trained_sample_count=overlap.trained_sample_count,
-            trained_group_count=overlap.trained_group_count,
-            affected_sample_count=overlap.affected_sample_count,
-        )
+        return None if overlap is None else _overlap_of(overlap)
+
+    async def exclude_training_overlap(
+        self, model_version: str, snapshots: Sequence[str]
+    ) -> tuple[tuple[PinnedPath, ...], TrainingOverlap]:
+        """Pin what is left of the snapshots without what the version was trained with (P7)."""
+        request = model_service_pb2.ExcludeTrainingOverlapRequest(name=model_version, snapshots=snapshots)
+        answer = await self._models.ExcludeTrainingOverlap(request, timeout=_OVERLAP_WITHIN_S)
+        return tuple(_pinned_of(name) for name in answer.snapshots), _overlap_of(answer.training_overlap)
 
     async def part_counts(self, data_paths: Sequence[str], codes: Sequence[str]) -> dict[str, CodeParts]:
         """The parts that a split cannot divide, by code, over all these data paths (D3, D9)."""
@@ -132,7 +141,7 @@ class RegistryClient:
             snapshot = await self._datasets.SnapshotDataPath(
                 dataset_service_pb2.SnapshotDataPathRequest(name=data_path)
             )
-        return PinnedPath(data_path, snapshot.name, snapshot.sha256)
+        return _pinned_of(snapshot.name)
 
     async def amounts(self, compute_resource: str) -> Amounts:
         """The amounts that a task takes of the compute resource, as it is defined now (W7)."""
@@ -156,6 +165,31 @@ class RegistryClient:
         )
         await self._models.RecordPackage(
             model_service_pb2.RecordPackageRequest(name=spec.model_version, package=message)
+        )
+
+    async def _bank(self, name: str) -> BankFacts | None:
+        """The named revision of a question bank; the current one if only the bank is named."""
+        bank_name = name.partition("/revisions/")[0]
+        bank = await self._known(
+            bank_name,
+            lambda: self._banks.GetQuestionBank(
+                question_bank_service_pb2.GetQuestionBankRequest(name=bank_name)
+            ),
+        )
+        if bank is None:
+            return None
+        revision: question_bank_pb2.QuestionBankRevision | None = bank.revision
+        if name not in (bank_name, bank.revision.name):
+            request = question_bank_service_pb2.GetQuestionBankRevisionRequest(name=name)
+            revision = await self._known(name, lambda: self._banks.GetQuestionBankRevision(request))
+        if revision is None:
+            return None
+        return BankFacts(
+            revision=revision.name,
+            production_environment=bank.production_environment,
+            archived=bank.archived,
+            pinned=tuple(_pinned_of(snapshot) for snapshot in revision.snapshots),
+            codes={one.code: CodeCount(one.sample_count, one.mask_count) for one in revision.code_counts},
         )
 
     async def _image(self, name: str) -> AlgorithmImageFacts | None:
@@ -269,6 +303,20 @@ class RegistryClient:
             return await call()
         except (NotFound, InvalidArgument, FailedPrecondition):
             return None
+
+
+def _overlap_of(message: model_pb2.TrainingOverlap) -> TrainingOverlap:
+    return TrainingOverlap(
+        sample_count=message.sample_count,
+        trained_sample_count=message.trained_sample_count,
+        trained_group_count=message.trained_group_count,
+        affected_sample_count=message.affected_sample_count,
+    )
+
+
+def _pinned_of(snapshot: str) -> PinnedPath:
+    data_path, _, sha256 = snapshot.partition("/snapshots/")
+    return PinnedPath(data_path, snapshot, sha256)
 
 
 def _paths_of(version: model_pb2.ModelVersion) -> tuple[str, ...]:

@@ -1,13 +1,18 @@
 """Step 2: data paths and their codes (rules W4, W5, W6, D9)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from loupe.errors import Violation
 from loupe.translation import joined, sentence
 
 from services.scheduler.domain.spec import TrainingRequest
 from services.scheduler.domain.wizard.findings import not_found
-from services.scheduler.domain.wizard.registry_data import CodeParts, ModelVersionFacts, RegistryData
+from services.scheduler.domain.wizard.registry_data import (
+    CodeCount,
+    CodeParts,
+    ModelVersionFacts,
+    RegistryData,
+)
 
 MAX_DATA_PATHS = 500
 
@@ -114,7 +119,7 @@ def check_codes(
             )
         else:
             found += _check_parts(at, code, samples, facts.parts.get(code, CodeParts(samples)))
-    return [*found, *check_unlisted_codes(request.data_paths, facts, codes)]
+    return [*found, *check_unlisted_codes(counts, codes)]
 
 
 def _check_parts(at: str, code: str, samples: int, parts: CodeParts) -> list[Violation]:
@@ -150,12 +155,10 @@ def _check_parts(at: str, code: str, samples: int, parts: CodeParts) -> list[Vio
     return []
 
 
-def check_unlisted_codes(
-    paths: Sequence[str], facts: RegistryData, code_list: Iterable[str]
-) -> list[Violation]:
+def check_unlisted_codes(counts: Mapping[str, CodeCount], code_list: Iterable[str]) -> list[Violation]:
     """W5: samples whose code is not in the list are left out; a warning gives their number."""
     listed = set(code_list)
-    unlisted = {code: c.samples for code, c in facts.code_counts(paths).items() if code not in listed}
+    unlisted = {code: count.samples for code, count in counts.items() if code not in listed}
     if not unlisted:
         return []
     names = ", ".join(f"{code} ({samples})" for code, samples in sorted(unlisted.items())[:10])

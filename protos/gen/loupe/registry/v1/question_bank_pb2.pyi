@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from loupe.registry.v1 import dataset_pb2 as _dataset_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -100,6 +101,7 @@ class QuestionBankRevision(_message.Message):
     SAMPLE_COUNT_FIELD_NUMBER: _builtins.int
     CREATOR_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    CODE_COUNTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`questionBanks/{bank}/revisions/{number}`."""
     number: _builtins.int
@@ -116,6 +118,10 @@ class QuestionBankRevision(_message.Message):
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def code_counts(self) -> _containers.RepeatedCompositeFieldContainer[_dataset_pb2.CodeCount]:
+        """Of all data paths together, in the order of the code."""
+
     def __init__(
         self,
         *,
@@ -126,10 +132,11 @@ class QuestionBankRevision(_message.Message):
         sample_count: _builtins.int = ...,
         creator: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        code_counts: _abc.Iterable[_dataset_pb2.CodeCount] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "creator", b"creator", "data_paths", b"data_paths", "name", b"name", "number", b"number", "sample_count", b"sample_count", "snapshots", b"snapshots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_counts", b"code_counts", "create_time", b"create_time", "creator", b"creator", "data_paths", b"data_paths", "name", b"name", "number", b"number", "sample_count", b"sample_count", "snapshots", b"snapshots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -110,8 +110,8 @@ class QuestionBankServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateQuestionBankRevision(self, request, context):
-        """Freezes the present listings of the data paths as the bank's next revision. If they are those of the current one, it
-        stays the current one.
+        """Freezes the present listings of the data paths as the bank's next revision. If they are those of the current one,
+        that stays the current one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,8 +42,8 @@ class QuestionBankServiceStub:
     UpdateQuestionBank: _grpc.UnaryUnaryMultiCallable[_question_bank_service_pb2.UpdateQuestionBankRequest, _question_bank_pb2.QuestionBank]
     """Changes what is said of the bank; its data changes by a new revision only."""
     CreateQuestionBankRevision: _grpc.UnaryUnaryMultiCallable[_question_bank_service_pb2.CreateQuestionBankRevisionRequest, _question_bank_pb2.QuestionBank]
-    """Freezes the present listings of the data paths as the bank's next revision. If they are those of the current one, it
-    stays the current one.
+    """Freezes the present listings of the data paths as the bank's next revision. If they are those of the current one,
+    that stays the current one.
     """
     GetQuestionBankRevision: _grpc.UnaryUnaryMultiCallable[_question_bank_service_pb2.GetQuestionBankRevisionRequest, _question_bank_pb2.QuestionBankRevision]
     ListQuestionBankRevisions: _grpc.UnaryUnaryMultiCallable[_question_bank_service_pb2.ListQuestionBankRevisionsRequest, _question_bank_service_pb2.ListQuestionBankRevisionsResponse]
@@ -64,8 +64,8 @@ class QuestionBankServiceAsyncStub(QuestionBankServiceStub):
     UpdateQuestionBank: _aio.UnaryUnaryMultiCallable[_question_bank_service_pb2.UpdateQuestionBankRequest, _question_bank_pb2.QuestionBank]  # type: ignore[assignment]
     """Changes what is said of the bank; its data changes by a new revision only."""
     CreateQuestionBankRevision: _aio.UnaryUnaryMultiCallable[_question_bank_service_pb2.CreateQuestionBankRevisionRequest, _question_bank_pb2.QuestionBank]  # type: ignore[assignment]
-    """Freezes the present listings of the data paths as the bank's next revision. If they are those of the current one, it
-    stays the current one.
+    """Freezes the present listings of the data paths as the bank's next revision. If they are those of the current one,
+    that stays the current one.
     """
     GetQuestionBankRevision: _aio.UnaryUnaryMultiCallable[_question_bank_service_pb2.GetQuestionBankRevisionRequest, _question_bank_pb2.QuestionBankRevision]  # type: ignore[assignment]
     ListQuestionBankRevisions: _aio.UnaryUnaryMultiCallable[_question_bank_service_pb2.ListQuestionBankRevisionsRequest, _question_bank_service_pb2.ListQuestionBankRevisionsResponse]  # type: ignore[assignment]
@@ -113,8 +113,8 @@ class QuestionBankServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _question_bank_service_pb2.CreateQuestionBankRevisionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_question_bank_pb2.QuestionBank, _abc.Awaitable[_question_bank_pb2.QuestionBank]]:
-        """Freezes the present listings of the data paths as the bank's next revision. If they are those of the current one, it
-        stays the current one.
+        """Freezes the present listings of the data paths as the bank's next revision. If they are those of the current one,
+        that stays the current one.
         """
 
     @_abc_1.abstractmethod
