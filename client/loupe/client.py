@@ -26,6 +26,7 @@ from loupe.evaluator.v1 import (
     comparison_pb2,
     comparison_service_pb2,
     comparison_service_pb2_grpc,
+    leaderboard_service_pb2_grpc,
     relabel_service_pb2_grpc,
     report_pb2,
     report_service_pb2,
@@ -73,8 +74,8 @@ class AsyncLoupe:
     """Channels to the services of one installation; an async context manager.
 
     The attributes `images`, `datasets`, `master_data`, `models`, `banks`, `identity`, `tasks`, `reports`,
-    `comparisons`, `samples`, `marks` and `queue` are the contracts' own stubs, and `servers` what each server
-    says of itself, by name; the methods are what takes more than one call.
+    `comparisons`, `leaderboards`, `samples`, `marks` and `queue` are the contracts' own stubs, and `servers`
+    what each server says of itself, by name; the methods are what takes more than one call.
     """
 
     def __init__(self, profile: Profile) -> None:
@@ -93,6 +94,7 @@ class AsyncLoupe:
         self.tasks = task_service_pb2_grpc.TaskServiceStub(self._scheduler)
         self.reports = report_service_pb2_grpc.ReportServiceStub(self._evaluator)
         self.comparisons = comparison_service_pb2_grpc.ComparisonServiceStub(self._evaluator)
+        self.leaderboards = leaderboard_service_pb2_grpc.LeaderboardServiceStub(self._evaluator)
         self.samples = sample_result_service_pb2_grpc.SampleResultServiceStub(self._evaluator)
         self.marks = relabel_service_pb2_grpc.RelabelServiceStub(self._evaluator)
         self.queue = queue_service_pb2_grpc.QueueServiceStub(self._scheduler)

@@ -1,12 +1,16 @@
 """`loupe banks`."""
 
+from collections.abc import Sequence
+
 import click
 from google.protobuf.field_mask_pb2 import FieldMask
 from loupe import names
 from loupe.client import pages
 from loupe.commands.session import Session, remote
+from loupe.evaluator.v1 import leaderboard_pb2, leaderboard_service_pb2
+from loupe.language import pick
 from loupe.registry.v1 import question_bank_pb2, question_bank_service_pb2
-from loupe.rendering import facts, local_time, message_json, table
+from loupe.rendering import estimate, facts, local_time, message_json, table
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -212,6 +216,85 @@ async def archive(session: Session, bank: str, *, restore: bool) -> None:
     )
     state = "archived" if found.archived else "in use"
     session.out.answer(message_json(found), f"{names.short(found.name)} is {state}")
+
+
+@banks.command("leaderboard", short_help="Rank the versions that were tested with a question bank.")
+@click.argument("bank", metavar="BANK[@REVISION]")
+@remote
+async def leaderboard(session: Session, bank: str) -> None:
+    """Rank versions by accuracy over one revision of a bank, and compare them with that in production (P8).
+
+    Each has its newest report over the revision, with 95 % intervals (Wilson). McNemar's exact test,
+    corrected for the number of versions (Holm), says whether a difference to the version in production is
+    more than chance.
+
+    \b
+    Examples:
+      loupe banks leaderboard panels-june
+      loupe banks leaderboard panels-june@1 --json | jq '.entries[0]'
+    """
+    name, _, number = names.question_bank(bank).partition("/revisions/")
+    found = await session.client.leaderboards.GetLeaderboard(
+        leaderboard_service_pb2.GetLeaderboardRequest(question_bank=name, revision=int(number or 0))
+    )
+    session.out.answer(message_json(found), _ranking(found) if found.entries else _nobody(found))
+    if found.left_out_count:
+        session.out.say(f"{found.left_out_count} versions with older reports are not listed")
+
+
+def _nobody(found: leaderboard_pb2.Leaderboard) -> str:
+    bank, _, number = found.question_bank.partition("/revisions/")
+    return (
+        f"no version was tested with revision {number}; "
+        f"`loupe predict MODEL@VERSION --bank {names.short(bank)}` does it"
+    )
+
+
+def _ranking(found: leaderboard_pb2.Leaderboard) -> RenderableType:
+    rows: list[Sequence[RenderableType]] = [
+        (
+            str(entry.rank),
+            names.short(entry.model_version) + (" *" if entry.in_production else ""),
+            estimate(entry.overall.accuracy),
+            f"{entry.overall.macro_f1:.3f}",
+            str(entry.overall.sample_count),
+            str(entry.excluded_sample_count or ""),
+            _against(entry),
+            names.short(entry.report),
+        )
+        for entry in found.entries
+    ]
+    columns = (
+        "RANK",
+        "VERSION",
+        "ACCURACY",
+        "MACRO F1",
+        "SAMPLES",
+        "LEFT OUT",
+        "TO PRODUCTION",
+        "REPORT",
+    )
+    bank, _, number = found.question_bank.partition("/revisions/")
+    return Group(
+        facts(
+            {
+                "bank": f"{names.short(bank)}, revision {number}",
+                "environment": names.short(found.production_environment),
+            }
+        ),
+        "",
+        table(*columns, rows=rows, right=("RANK", "MACRO F1", "SAMPLES", "LEFT OUT")),
+        Text("* in production", style="dim"),
+    )
+
+
+def _against(entry: leaderboard_pb2.LeaderboardEntry) -> str:
+    if entry.not_compared:
+        return pick(entry.not_compared, entry.not_compared_zh)
+    if not entry.HasField("changes"):
+        return ""
+    message = pick(entry.changes.message, entry.changes.message_zh)
+    return f"{names.short(entry.compared_with)}: {message} (p = {entry.changes.adjusted_p_value:.3g})"
 
 
 def _name(bank: str) -> str:

@@ -78,6 +78,30 @@ class ReportRows:
             )
         return [_to_report(row) for row in await self._session.execute(query)]
 
+    async def newest_over(self, revision: str, limit: int) -> tuple[Sequence[EvaluationReport], int]:
+        """Of each version the newest report over a revision of a bank, and the number of such versions.
+
+        At most `limit` reports, the newest ones.
+        """
+        newer = report_table.alias("newer")
+        newest = (
+            sa.select(newer.c.id)
+            .where(_judges_with(newer, revision), newer.c.model_version == report_table.c.model_version)
+            .order_by(newer.c.create_time.desc(), newer.c.id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        over = _judges_with(report_table, revision)
+        query = (
+            sa.select(report_table)
+            .where(over, report_table.c.id == newest)
+            .order_by(report_table.c.create_time.desc(), report_table.c.id.desc())
+            .limit(limit)
+        )
+        versions = sa.select(sa.func.count(report_table.c.model_version.distinct())).where(over)
+        reports = [_to_report(row) for row in await self._session.execute(query)]
+        return reports, await self._session.scalar(versions) or 0
+
     async def claim(self, report: EvaluationReport) -> bool:
         """Insert the report; False if its job has one. Waits for a concurrent insert of the same job."""
         inserted = await self._session.scalar(
@@ -154,6 +178,12 @@ def _is_over(report: sa.FromClause, bank: str) -> sa.ColumnElement[bool]:
     if "/revisions/" in bank:
         return sa.and_(over_a_bank, report.c.question_bank == bank)
     return sa.and_(over_a_bank, sa.func.split_part(report.c.question_bank, "/revisions/", 1) == bank)
+
+
+def _judges_with(report: sa.FromClause, revision: str) -> sa.ColumnElement[bool]:
+    """Whether a report is of a prediction over a revision of a bank."""
+    prediction = str(int(ReportKind.PREDICTION))
+    return sa.and_(_is_over(report, revision), report.c.kind == sa.literal_column(prediction))
 
 
 def _classes(report: sa.FromClause) -> sa.ColumnElement[Any]:

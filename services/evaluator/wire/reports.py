@@ -89,7 +89,7 @@ def report(measured: MeasuredReport, *, defined: bool = True) -> report_pb2.Repo
         weights_sha256=header.weights_sha256,
         code_list=header.code_list,
         num_of_classes=header.num_of_classes,
-        overall=_overall(measured.metrics),
+        overall=overall(measured.metrics),
         codes=[
             _code_result(
                 code,
@@ -121,7 +121,8 @@ def _overlap(value: TrainingOverlap | None) -> model_pb2.TrainingOverlap | None:
     return None if value is None else model_pb2.TrainingOverlap(**asdict(value))
 
 
-def _overall(metrics: Metrics) -> report_pb2.Overall:
+def overall(metrics: Metrics) -> report_pb2.Overall:
+    """The figures over all samples."""
     return report_pb2.Overall(
         sample_count=metrics.samples,
         correct_count=metrics.correct,
