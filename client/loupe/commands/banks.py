@@ -1,6 +1,7 @@
 """`loupe banks`."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -28,6 +29,19 @@ _paths = click.option(
 )
 
 
+_resource = click.option(
+    "--resource",
+    default=None,
+    metavar="NAME",
+    help="Compute resource of its own runs. [default: the training's]",
+)
+_run_after_release = click.option(
+    "--run-after-release/--no-run-after-release",
+    default=None,
+    help="Whether each version that is released in the environment is tested at once (P8).",
+)
+
+
 @click.group(short_help="Make, revise and look at question banks.")
 def banks() -> None:
     """Question banks (P7): labelled data, frozen in revisions, that versions are tested with.
@@ -43,6 +57,8 @@ def banks() -> None:
 @_paths
 @click.option("--display-name", default="", help="How people call it.")
 @click.option("--description", default="", help="What it is for.")
+@_run_after_release
+@_resource
 @remote
 async def create(  # noqa: PLR0913 -- what a bank is made of
     session: Session,
@@ -53,6 +69,8 @@ async def create(  # noqa: PLR0913 -- what a bank is made of
     paths: tuple[str, ...],
     display_name: str,
     description: str,
+    run_after_release: bool | None,
+    resource: str | None,
 ) -> None:
     """Make BANK of the present listings of data paths, as its revision 1.
 
@@ -71,6 +89,8 @@ async def create(  # noqa: PLR0913 -- what a bank is made of
             question_bank=question_bank_pb2.QuestionBank(
                 display_name=display_name,
                 description=description,
+                run_after_release=bool(run_after_release),
+                compute_resource=names.resource("computeResources", resource) if resource else "",
                 production_environment=names.resource("productionEnvironments", environment),
                 revision=question_bank_pb2.QuestionBankRevision(
                     data_paths=await session.client.data_paths(datasets, paths)
@@ -180,17 +200,25 @@ async def show(session: Session, bank: str) -> None:
 @click.argument("bank", metavar="BANK")
 @click.option("--display-name", default=None, help="How people call it.")
 @click.option("--description", default=None, help="What it is for.")
+@_run_after_release
+@_resource
 @remote
-async def update(session: Session, bank: str, **texts: str | None) -> None:
-    """Change what is said of a bank; its data changes by `loupe banks revise`.
+async def update(session: Session, /, bank: str, **options: Any) -> None:  # noqa: ANN401 -- the fields of a bank
+    """Change what is said of a bank, and whether it runs by itself; its data changes by `loupe banks revise`.
 
     \b
     Example:
       loupe banks update panels-june --description "since June 2026, line 3"
+      loupe banks update panels-june --run-after-release --resource gpu-1
     """
-    given = {field: text for field, text in texts.items() if text is not None}
+    resource = options.pop("resource")
+    given = {field: value for field, value in options.items() if value is not None}
+    if resource is not None:
+        given["compute_resource"] = names.resource("computeResources", resource) if resource else ""
     if not given:
-        raise click.UsageError("say what to change: --display-name or --description")
+        raise click.UsageError(
+            "say what to change: --display-name, --description, --run-after-release or --resource"
+        )
     updated = await session.client.banks.UpdateQuestionBank(
         question_bank_service_pb2.UpdateQuestionBankRequest(
             question_bank=question_bank_pb2.QuestionBank(name=_name(bank), **given),
@@ -301,6 +329,12 @@ def _name(bank: str) -> str:
     return names.resource("questionBanks", bank)
 
 
+def _runs(bank: question_bank_pb2.QuestionBank) -> str:
+    if not bank.run_after_release:
+        return ""
+    return f"after each release, on {names.short(bank.compute_resource) or 'the resource of the training'}"
+
+
 def _facts(bank: question_bank_pb2.QuestionBank) -> RenderableType:
     revision = bank.revision
     told = facts(
@@ -312,6 +346,7 @@ def _facts(bank: question_bank_pb2.QuestionBank) -> RenderableType:
             "revision": f"{revision.number}, {local_time(revision.create_time)} "
             f"by {names.short(revision.creator)}",
             "samples": str(revision.sample_count),
+            "runs": _runs(bank),
             "data": "\n".join(revision.snapshots),
         }
     )

@@ -21,7 +21,7 @@ from services.registry.domain.question_banks import (
 )
 from services.registry.domain.samples import total_counts
 from services.registry.storage.datasets import DataPaths
-from services.registry.storage.master_data import ProductionEnvironments
+from services.registry.storage.master_data import ComputeResources, ProductionEnvironments
 from services.registry.storage.question_banks import QuestionBanks
 from services.registry.wire import names
 from services.registry.wire.question_banks import bank_out
@@ -62,6 +62,7 @@ class BankCatalogue:
         )
         async with self._sessions.begin() as session:
             await ProductionEnvironments(session).get(production_environment)
+            await _require_resource(session, profile)
         pinned = await self._pin(paths)
         async with self._sessions.begin() as session:
             now = await database_time(session)
@@ -102,6 +103,7 @@ class BankCatalogue:
         """Change what is said of a bank."""
         refuse(after.faults())
         async with self._sessions.begin() as session:
+            await _require_resource(session, after)
             before = await _lock(session, bank, etag)
             changed = replace(before, profile=before.profile.changed(after, fields))
             return await _told(session, await _save(session, changed, caller))
@@ -148,6 +150,12 @@ class BankCatalogue:
 
     async def _pin(self, paths: Sequence[tuple[str, str]]) -> list[Snapshot]:
         return [await self._data.snapshot(*path) for path in paths]
+
+
+async def _require_resource(session: AsyncSession, profile: BankProfile) -> None:
+    """NotFound if the compute resource does not exist."""
+    if profile.compute_resource is not None:
+        await ComputeResources(session).get(profile.compute_resource)
 
 
 async def _lock(session: AsyncSession, bank: str, etag: str) -> QuestionBank:

@@ -14,7 +14,7 @@ from services.registry.domain.samples import CodeCount
 MAX_BANK_PATHS = 500
 MAX_TOLD_VERSIONS = 100
 
-CHANGEABLE = ("display_name", "description")
+CHANGEABLE = ("display_name", "description", "run_after_release", "compute_resource")
 """The fields that an update may change."""
 
 
@@ -24,6 +24,10 @@ class BankProfile:
 
     display_name: str = ""
     description: str = ""
+    run_after_release: bool = False
+    """Whether each version that is released in the environment is tested with the bank (P8)."""
+    compute_resource: str | None = None
+    """Of these predictions; None: that of the version's training."""
 
     def faults(self) -> list[Violation]:
         """What is wrong with it."""

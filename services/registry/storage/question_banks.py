@@ -166,7 +166,9 @@ class QuestionBanks:
     async def _with_revision(self, row: Any) -> QuestionBank:  # noqa: ANN401 -- a row has no static type
         return QuestionBank(
             id=row.id,
-            profile=BankProfile(row.display_name, row.description),
+            profile=BankProfile(
+                row.display_name, row.description, row.run_after_release, row.compute_resource
+            ),
             production_environment=row.production_environment,
             revision=await self.revision(row.id, row.revision),
             creator=row.creator,

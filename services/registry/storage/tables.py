@@ -135,6 +135,8 @@ question_banks = _table(
     create_time=_TIME,
     last_modifier=_TEXT,
     update_time=_TIME,
+    run_after_release=_BOOL,
+    compute_resource=_TEXT,
 )
 
 question_bank_revisions = _table(

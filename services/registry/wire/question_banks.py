@@ -13,7 +13,12 @@ from services.registry.wire.values import timestamp, with_etag
 
 def profile_in(message: pb.QuestionBank) -> BankProfile:
     """What a request says of a bank."""
-    return BankProfile(message.display_name, message.description)
+    return BankProfile(
+        message.display_name,
+        message.description,
+        message.run_after_release,
+        names.parse_optional(names.RESOURCE, message.compute_resource, "question_bank.compute_resource"),
+    )
 
 
 def bank_out(value: QuestionBank, trained: Sequence[tuple[str, VersionNumber]] = ()) -> pb.QuestionBank:
@@ -30,6 +35,10 @@ def bank_out(value: QuestionBank, trained: Sequence[tuple[str, VersionNumber]] =
             update_time=timestamp(value.update_time),
             last_modifier=value.last_modifier,
             archived=value.archived,
+            run_after_release=value.profile.run_after_release,
+            compute_resource=names.RESOURCE.make(value.profile.compute_resource)
+            if value.profile.compute_resource
+            else "",
         )
     )
     message.trained_versions.extend(names.model_version(model, number) for model, number in trained)

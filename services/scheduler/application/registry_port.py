@@ -5,6 +5,7 @@ from typing import Protocol
 
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.spec import (
+    BankToRun,
     ExportSpec,
     PinnedPath,
     PredictionRequest,
@@ -38,6 +39,10 @@ class RegistryPort(Protocol):
 
         Also returns the overlap of the snapshots themselves.
         """
+        ...
+
+    async def banks_to_run(self, environment: str) -> Sequence[BankToRun]:
+        """The question banks of an environment that each new version is tested with (P8)."""
         ...
 
     async def part_counts(self, data_paths: Sequence[str], codes: Sequence[str]) -> Mapping[str, CodeParts]:

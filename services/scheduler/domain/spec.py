@@ -185,4 +185,25 @@ class ExportSpec:
         return self.model_version.split("/")[1]
 
 
+@dataclass(frozen=True, slots=True)
+class BankRunDue:
+    """A released version that is still to be tested with the question banks of its environment (P8)."""
+
+    model_version: str
+    # `tasks/{task}` that it was released from.
+    task: str
+    production_environment: str
+    releaser: str
+
+
+@dataclass(frozen=True, slots=True)
+class BankToRun:
+    """A question bank that new versions are tested with."""
+
+    # `questionBanks/{bank}/revisions/{number}`.
+    revision: str
+    # Empty: that of the version's training.
+    compute_resource: str
+
+
 Spec = TrainingSpec | PredictionSpec | ExportSpec

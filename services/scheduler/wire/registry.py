@@ -27,6 +27,7 @@ from loupe.registry.v1 import (
 from services import input_messages
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.spec import (
+    BankToRun,
     ExportSpec,
     PinnedPath,
     PredictionRequest,
@@ -54,6 +55,7 @@ T = TypeVar("T")
 _PARALLEL = 16
 # With 500 data paths each, a page stays below the limit of a message.
 _VERSIONS_A_PAGE = 25
+_BANKS_A_PAGE = 25
 # The first comparison with a listing of a million samples reads the whole listing.
 _OVERLAP_WITHIN_S = 60.0
 
@@ -128,6 +130,25 @@ class RegistryClient:
         request = model_service_pb2.ExcludeTrainingOverlapRequest(name=model_version, snapshots=snapshots)
         answer = await self._models.ExcludeTrainingOverlap(request, timeout=_OVERLAP_WITHIN_S)
         return tuple(_pinned_of(name) for name in answer.snapshots), _overlap_of(answer.training_overlap)
+
+    async def banks_to_run(self, environment: str) -> list[BankToRun]:
+        """The question banks of an environment that each new version is tested with (P8)."""
+        found: list[BankToRun] = []
+        if not environment:
+            return found
+        request = question_bank_service_pb2.ListQuestionBanksRequest(
+            page_size=_BANKS_A_PAGE, production_environment=environment
+        )
+        while True:
+            answer = await self._banks.ListQuestionBanks(request)
+            found += [
+                BankToRun(bank.revision.name, bank.compute_resource)
+                for bank in answer.question_banks
+                if bank.run_after_release
+            ]
+            request.page_token = answer.next_page_token
+            if not request.page_token:
+                return found
 
     async def part_counts(self, data_paths: Sequence[str], codes: Sequence[str]) -> dict[str, CodeParts]:
         """The parts that a split cannot divide, by code, over all these data paths (D3, D9)."""

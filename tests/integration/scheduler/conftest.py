@@ -67,6 +67,7 @@ class Caller:
 
     def __init__(self, name: str, registry: grpc.aio.Channel, scheduler: grpc.aio.Channel) -> None:
         self.name = name
+        self.registry = registry
         # The generated stubs are typed for both kinds of channel at once, which no caller can satisfy.
         self.data: Any = dataset_service_pb2_grpc.DatasetServiceStub(registry)
         self.identity: Any = identity_service_pb2_grpc.IdentityServiceStub(registry)

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from loupe.registry.v1 import dataset_pb2 as loupe_dot_registry_dot_v1_dot_dataset__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%loupe/registry/v1/question_bank.proto\x12\x11loupe.registry.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1floupe/registry/v1/dataset.proto\"\xe6\x02\n\x0cQuestionBank\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x1e\n\x16production_environment\x18\x04 \x01(\t\x12\x39\n\x08revision\x18\x05 \x01(\x0b\x32\'.loupe.registry.v1.QuestionBankRevision\x12\x0f\n\x07\x63reator\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rlast_modifier\x18\t \x01(\t\x12\x10\n\x08\x61rchived\x18\n \x01(\x08\x12\x0c\n\x04\x65tag\x18\x0b \x01(\t\x12\x18\n\x10trained_versions\x18\x0c \x03(\t\"\xe6\x01\n\x14QuestionBankRevision\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x05\x12\x12\n\ndata_paths\x18\x03 \x03(\t\x12\x11\n\tsnapshots\x18\x04 \x03(\t\x12\x14\n\x0csample_count\x18\x05 \x01(\x03\x12\x0f\n\x07\x63reator\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x0b\x63ode_counts\x18\x08 \x03(\x0b\x32\x1c.loupe.registry.v1.CodeCountBZ\n\x11loupe.registry.v1B\x11QuestionBankProtoP\x01Z\x1cloupe/registry/v1;registryv1\xaa\x02\x11Loupe.Registry.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%loupe/registry/v1/question_bank.proto\x12\x11loupe.registry.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1floupe/registry/v1/dataset.proto\"\x9b\x03\n\x0cQuestionBank\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x1e\n\x16production_environment\x18\x04 \x01(\t\x12\x39\n\x08revision\x18\x05 \x01(\x0b\x32\'.loupe.registry.v1.QuestionBankRevision\x12\x0f\n\x07\x63reator\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rlast_modifier\x18\t \x01(\t\x12\x10\n\x08\x61rchived\x18\n \x01(\x08\x12\x0c\n\x04\x65tag\x18\x0b \x01(\t\x12\x18\n\x10trained_versions\x18\x0c \x03(\t\x12\x19\n\x11run_after_release\x18\r \x01(\x08\x12\x18\n\x10\x63ompute_resource\x18\x0e \x01(\t\"\xe6\x01\n\x14QuestionBankRevision\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x05\x12\x12\n\ndata_paths\x18\x03 \x03(\t\x12\x11\n\tsnapshots\x18\x04 \x03(\t\x12\x14\n\x0csample_count\x18\x05 \x01(\x03\x12\x0f\n\x07\x63reator\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x0b\x63ode_counts\x18\x08 \x03(\x0b\x32\x1c.loupe.registry.v1.CodeCountBZ\n\x11loupe.registry.v1B\x11QuestionBankProtoP\x01Z\x1cloupe/registry/v1;registryv1\xaa\x02\x11Loupe.Registry.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,7 +35,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\021loupe.registry.v1B\021QuestionBankProtoP\001Z\034loupe/registry/v1;registryv1\252\002\021Loupe.Registry.V1'
   _globals['_QUESTIONBANK']._serialized_start=127
-  _globals['_QUESTIONBANK']._serialized_end=485
-  _globals['_QUESTIONBANKREVISION']._serialized_start=488
-  _globals['_QUESTIONBANKREVISION']._serialized_end=718
+  _globals['_QUESTIONBANK']._serialized_end=538
+  _globals['_QUESTIONBANKREVISION']._serialized_start=541
+  _globals['_QUESTIONBANKREVISION']._serialized_end=771
 # @@protoc_insertion_point(module_scope)

@@ -38,6 +38,8 @@ class QuestionBank(_message.Message):
     ARCHIVED_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     TRAINED_VERSIONS_FIELD_NUMBER: _builtins.int
+    RUN_AFTER_RELEASE_FIELD_NUMBER: _builtins.int
+    COMPUTE_RESOURCE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`questionBanks/{bank}`."""
     display_name: _builtins.str
@@ -50,6 +52,12 @@ class QuestionBank(_message.Message):
     """Hidden from lists unless asked for; its data paths may be trained with again. Never deleted: reports name it."""
     etag: _builtins.str
     """Changes with every change of the bank."""
+    run_after_release: _builtins.bool
+    """Whether each version that is released in the environment is tested with the bank at once, in the name of who
+    released it; what the version was trained with is left out (P8).
+    """
+    compute_resource: _builtins.str
+    """`computeResources/{resource}` of these predictions; empty: that of the version's training."""
     @_builtins.property
     def revision(self) -> Global___QuestionBankRevision:
         """What is tested with now. Its data paths are offered to no training while the bank is not archived."""
@@ -79,10 +87,12 @@ class QuestionBank(_message.Message):
         archived: _builtins.bool = ...,
         etag: _builtins.str = ...,
         trained_versions: _abc.Iterable[_builtins.str] | None = ...,
+        run_after_release: _builtins.bool = ...,
+        compute_resource: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "revision", b"revision", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "create_time", b"create_time", "creator", b"creator", "description", b"description", "display_name", b"display_name", "etag", b"etag", "last_modifier", b"last_modifier", "name", b"name", "production_environment", b"production_environment", "revision", b"revision", "trained_versions", b"trained_versions", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "compute_resource", b"compute_resource", "create_time", b"create_time", "creator", b"creator", "description", b"description", "display_name", b"display_name", "etag", b"etag", "last_modifier", b"last_modifier", "name", b"name", "production_environment", b"production_environment", "revision", b"revision", "run_after_release", b"run_after_release", "trained_versions", b"trained_versions", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
